@@ -1,0 +1,54 @@
+# The two commands of the README are `make demo` and `make test`; both set up .venv by themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: help demo test lint filecheck pytest dist benchmark clean
+
+help:
+	@echo "make demo       build the example network to verified RTL, print the report"
+	@echo "make test       set up everything and run all checks and tests"
+	@echo "make benchmark  measure the compiler's speed (minutes)"
+	@echo "make dist       build wheel and sdist"
+	@echo "make clean      remove what was built"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# What a user installs: the compiler and a simulator.
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[eda]'
+	@touch $@
+
+# What a developer installs: PyTorch, checkers, test tools.
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[eda,torch,dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --output out/wine
+
+test: lint filecheck pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+filecheck: $(VENV)/.dev
+	$(BIN)/lit -q -j $(JOBS) tests/filecheck
+
+pytest: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+benchmark: $(VENV)/.dev
+	$(BIN)/python benchmarks/compile_speed.py
+
+dist: $(VENV)/.dev
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist out *.egg-info

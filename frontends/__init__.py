@@ -1,0 +1,1 @@
+"""From models to the `kan` dialect: one frontend for each kind of file."""

@@ -1,0 +1,43 @@
+"""The ONNX frontend: a trained network, as PyTorch and others export it, to the spline level.
+
+Layers come out with the grids and coefficients of the file. What is not recognised is refused, with
+the place and the remedy; what is, has been compared with ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.frontends.frontend import Frontend
+
+
+def load_onnx(path: Path) -> ModuleOp:
+    """The network in an ONNX file, as a module of one function at the spline level.
+
+    The function is called after the file. It maps one sample, tensor<in x f32>, to
+    tensor<out x f32>.
+
+    Raises
+    ------
+    KanError : the file is no valid ONNX, or holds what is no Kolmogorov-Arnold network.
+    """
+    # The libraries take their time to load; finding frontends should not.
+    from kan_dialect.frontends.onnx_check import check_raised
+    from kan_dialect.frontends.onnx_graph import read_graph
+    from kan_dialect.frontends.onnx_layers import raise_layers
+
+    graph = read_graph(path)
+    raised = raise_layers(graph)
+    raised.module.verify()
+    check_raised(graph, raised)
+    return raised.module
+
+
+FRONTEND = Frontend(
+    name="onnx",
+    extensions=(".onnx",),
+    description="trained networks as PyTorch and other frameworks export them",
+    load=load_onnx,
+)

@@ -1,0 +1,307 @@
+"""Compares a raised network with ONNX Runtime's evaluation of the file: nothing goes unchecked.
+
+Inputs lie within the first layer's grid, on its knots, beyond it and far away. Where float32
+decides (a discontinuity, a steep function), a copy of the model in float64 has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+import onnx
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs] (it has none)
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from xdsl.dialects import func
+from xdsl.ir import SSAValue
+
+from kan_dialect.attributes import tensor_shape
+from kan_dialect.constants import Array, DenseAttr, FloatArray, to_floats
+from kan_dialect.errors import KanError
+from kan_dialect.frontends.onnx_file import first_line
+from kan_dialect.frontends.onnx_graph import Graph
+from kan_dialect.frontends.onnx_layers import Raised
+from kan_dialect.semantics import evaluate_function, evaluate_values
+from kan_dialect.spline_ops import AffineOp, BSplineOp, RadialOp
+
+TOLERANCE = 1e-4
+"""How far outputs may differ, as a share of their range."""
+
+HALF_TOLERANCE = 2e-2
+"""The same for models in float16, whose runtime rounds after every op."""
+
+_ROUNDING = 2e-6
+"""Of the largest output: what float32 itself loses."""
+
+_SEED = 2024
+
+_ORT: Any = onnxruntime  # It has no types.
+
+
+class Runner(Protocol):
+    """Runs a model: values named `outputs` for a feed."""
+
+    def run(self, outputs: Sequence[str], feed: dict[str, Array]) -> Sequence[Array]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The original model, on any number of samples.
+
+    Attributes
+    ----------
+    batch : the number of samples that the file fixes, if it does; axis : where they lie.
+    """
+
+    runner: Runner
+    graph: Graph
+    dtype: np.dtype[np.generic]
+
+    def values(self, x: FloatArray, names: Sequence[str]) -> list[FloatArray]:
+        """The values `names` for inputs x (samples, in): (samples, elements) each."""
+        shape = self.graph.input_shape
+        axis = shape.index(None) if None in shape else 0
+        batch = shape[axis] or max(len(x), 1)
+        extents = [extent or 1 for index, extent in enumerate(shape) if index != axis]
+        parts: list[list[FloatArray]] = []
+        for start in range(0, len(x), batch):
+            rows = x[start : start + batch]
+            # A fixed batch is filled up with the last sample.
+            padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
+            data = np.moveaxis(padded.reshape(batch, *extents), 0, axis).astype(self.dtype)
+            results = self.runner.run(list(names), {self.graph.input: data})
+            parts.append([_rows(result, batch, len(rows)) for result in results])
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _rows(result: Array, batch: int, count: int) -> FloatArray:
+    axis = next((index for index, extent in enumerate(result.shape) if extent == batch), 0)
+    moved = np.moveaxis(result.astype(np.float64), axis, 0)
+    return moved.reshape(batch, -1)[:count]
+
+
+def check_raised(graph: Graph, raised: Raised) -> None:
+    """Compare the raised function with the file's.
+
+    Raises
+    ------
+    KanError : they differ, or the file cannot be run.
+    """
+    inside, outside = sample_inputs(raised.function)
+    tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
+    reference = open_reference(graph)
+    for points in (inside, outside):
+        if _difference(raised, reference, points) <= tolerance:
+            continue
+        exact = open_exact_reference(graph)
+        difference = _difference(raised, exact, points)
+        if not difference <= TOLERANCE:
+            place = _first_difference(graph, raised, points, tolerance)
+            raise graph.error(
+                f"the imported network differs from the model by {difference:.1e} of the "
+                f"outputs' range, more than {TOLERANCE:.0e}{place}",
+                "export the model in float32 for one dynamic batch; if it is so already, please "
+                "report this file",
+            )
+
+
+def _difference(raised: Raised, reference: Reference, x: FloatArray) -> float:
+    """The largest difference of outputs, as a share of their range."""
+    (expected,) = reference.values(x, [reference.graph.output])
+    with np.errstate(all="ignore"):
+        (actual,) = evaluate_function(raised.function, [x])
+    return relative_difference(actual, expected)
+
+
+def relative_difference(actual: FloatArray, expected: FloatArray) -> float:
+    """The largest difference as a share of the range of what is expected, where that is finite."""
+    if actual.shape != expected.shape:
+        return float("inf")
+    finite = np.isfinite(expected)
+    if not bool(finite.any()):
+        return 0.0 if not bool(np.isfinite(actual).any()) else float("inf")
+    wanted = expected[finite]
+    scale = max(float(np.ptp(wanted)), float(np.abs(wanted).max()) * _ROUNDING / TOLERANCE, 1e-30)
+    difference = np.abs(actual[finite] - wanted) / scale
+    return float(np.nan_to_num(difference, nan=np.inf).max())
+
+
+# Inputs
+
+
+def sample_inputs(function: func.FuncOp) -> tuple[FloatArray, FloatArray]:
+    """Inputs (samples, in) within the function's grid, knots included, and beyond it.
+
+    They are float32 values, so that all runtimes see the same.
+    """
+    argument = function.body.block.args[0]
+    low, high = input_range(argument)
+    rng = np.random.default_rng(_SEED)
+    center, half = (low + high) / 2, (high - low) / 2
+    uniform = rng.uniform(-1.0, 1.0, (160, low.size)) * half + center
+    knots = _knots_read_from(argument)
+    inside = [uniform, center[np.newaxis], low[np.newaxis]]
+    if knots is not None:
+        inside.append(
+            np.take_along_axis(knots, rng.integers(0, knots.shape[1], (low.size, 48)), 1).T
+        )
+    outside = [
+        rng.normal(size=(48, low.size)) * half + center,
+        rng.uniform(-3.0, 3.0, (48, low.size)) * half + center,
+        rng.uniform(-40.0, 40.0, (8, low.size)) * half + center,
+    ]
+    as_single = [
+        np.concatenate(part).astype(np.float32).astype(np.float64) for part in (inside, outside)
+    ]
+    return as_single[0], as_single[1]
+
+
+def input_range(value: SSAValue) -> tuple[FloatArray, FloatArray]:
+    """Where a value (in) is likely to lie: where the ops that read it have their grids."""
+    (size,) = tensor_shape(value)
+    lows: list[FloatArray] = []
+    highs: list[FloatArray] = []
+    for use in value.uses:
+        match use.operation:
+            case BSplineOp() as op:
+                knots = op.knot_vector
+                lows.append(np.broadcast_to(knots.min(-1), size))
+                highs.append(np.broadcast_to(knots.max(-1), size))
+            case RadialOp() as op:
+                centers, widths = to_floats(op.centers), to_floats(op.widths)
+                lows.append(np.broadcast_to((centers - 2 * widths).min(-1), size))
+                highs.append(np.broadcast_to((centers + 2 * widths).max(-1), size))
+            case AffineOp() as op:
+                low, high = input_range(op.result)
+                scale = np.broadcast_to(to_floats(cast(DenseAttr, op.scale)), size)
+                scale = np.where(scale == 0.0, 1.0, scale)
+                ends = [(end - to_floats(cast(DenseAttr, op.bias))) / scale for end in (low, high)]
+                lows.append(np.minimum(*ends))
+                highs.append(np.maximum(*ends))
+            case _:
+                pass
+    if not lows:
+        return np.full(size, -3.0), np.full(size, 3.0)
+    return np.min(lows, axis=0), np.max(highs, axis=0)
+
+
+def _knots_read_from(argument: SSAValue) -> FloatArray | None:
+    """The knots (in, K) of the B-splines that read the argument itself, if there are any."""
+    for use in argument.uses:
+        if isinstance(use.operation, BSplineOp):
+            knots = use.operation.knot_vector
+            return np.broadcast_to(knots, (use.operation.inputs, knots.shape[-1]))
+    return None
+
+
+# Runtimes
+
+
+def open_reference(graph: Graph, further: Sequence[str] = ()) -> Reference:
+    """ONNX Runtime on the file; its reference implementation, where it has no kernel."""
+    model = _with_outputs(graph, further)
+    options = _ORT.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = _ORT.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session: Runner = _ORT.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        return Reference(_Guarded(session, graph), graph, graph.input_dtype)
+    except Exception:  # The runtime raises what it likes; ours says why it cannot run either.
+        return _reference_evaluator(graph, model, graph.input_dtype)
+
+
+def open_exact_reference(graph: Graph) -> Reference:
+    """The model in float64."""
+    return _reference_evaluator(graph, widened(graph.model), np.dtype(np.float64))
+
+
+def _reference_evaluator(
+    graph: Graph, model: onnx.ModelProto, dtype: np.dtype[np.generic]
+) -> Reference:
+    try:
+        return Reference(_Guarded(cast(Runner, ReferenceEvaluator(model)), graph), graph, dtype)
+    except Exception as error:
+        raise graph.error(
+            f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
+        ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class _Guarded:
+    """A runner whose failures are errors of the file."""
+
+    runner: Runner
+    graph: Graph
+
+    def run(self, outputs: Sequence[str], feed: dict[str, Array]) -> Sequence[Array]:
+        try:
+            with np.errstate(all="ignore"):
+                return self.runner.run(outputs, feed)
+        except Exception as error:
+            raise self.graph.error(
+                f"ONNX Runtime cannot run the model: {first_line(error)}", "export the model again"
+            ) from None
+
+
+def _with_outputs(graph: Graph, names: Sequence[str]) -> onnx.ModelProto:
+    if not names:
+        return graph.model
+    model = onnx.ModelProto()
+    model.CopyFrom(graph.model)
+    element_type = helper.np_dtype_to_tensor_dtype(graph.input_dtype)
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, element_type, None) for name in names
+    )
+    return model
+
+
+def widened(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with float64 wherever it has float32 or float16."""
+    wide = onnx.ModelProto()
+    wide.CopyFrom(model)
+    narrow = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    for value in (*wide.graph.input, *wide.graph.output):
+        if value.type.tensor_type.elem_type in narrow:
+            value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    tensors = list(wide.graph.initializer)
+    for node in wide.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                tensors.append(attribute.t)
+            elif attribute.name == "to" and attribute.i in narrow:
+                attribute.i = onnx.TensorProto.DOUBLE
+            elif node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
+                floats = np.array(
+                    attribute.f if attribute.name == "value_float" else attribute.floats
+                )
+                attribute.CopyFrom(helper.make_attribute("value", numpy_helper.from_array(floats)))
+    for tensor in tensors:
+        if tensor.data_type in narrow:
+            array = numpy_helper.to_array(tensor).astype(np.float64)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    return wide
+
+
+def _first_difference(graph: Graph, raised: Raised, x: FloatArray, tolerance: float) -> str:
+    """Where the networks part, as the end of a sentence."""
+    known = {name for node in graph.nodes for name in node.outputs}
+    layers = [each for each in raised.layers if each[1] in known and each[1] != graph.output]
+    try:
+        found = open_reference(graph, [value for _, value, _ in layers]).values(
+            x, [value for _, value, _ in layers]
+        )
+    except KanError:
+        return ""
+    block = raised.function.body.block
+    body = [op for op in block.ops if not isinstance(op, func.ReturnOp)]
+    nodes = evaluate_values([each for _, _, each in layers], {block.args[0]: x}, ops=body)
+    for (name, value, _), actual, expected in zip(layers, nodes, found, strict=True):
+        if not relative_difference(actual, expected) <= tolerance:
+            return f", first in {name}, whose nodes are '{value}'"
+    return ", first after the last hidden layer"

@@ -1,0 +1,84 @@
+"""Why operators have no place in a Kolmogorov-Arnold network, and what to do about each."""
+
+from __future__ import annotations
+
+AT_THE_END = (
+    "export the model without it: the classes stay the same, for it keeps the largest output "
+    "the largest"
+)
+"""The remedy for an op that follows the last layer."""
+
+_NO_NORM = (
+    "train the model without it; a batch normalisation, which treats each input alone, is supported"
+)
+_FLOAT = "export the model in float32, before quantising it; kan-quantize chooses the widths here"
+IN_BETWEEN = "replace it by a layer whose edges are functions of one input each"
+"""The remedy for the same op within the network."""
+
+REFUSALS: dict[str, tuple[str, str]] = {
+    "ArgMax": ("it gives an index instead of the outputs", AT_THE_END),
+    "ArgMin": ("it gives an index instead of the outputs", AT_THE_END),
+    "Softmax": ("each output depends on all others", AT_THE_END),
+    "LogSoftmax": ("each output depends on all others", AT_THE_END),
+    "Hardmax": ("each output depends on all others", AT_THE_END),
+    "TopK": ("it gives the largest outputs in their order", AT_THE_END),
+    "LayerNormalization": (
+        "it mixes the inputs of a layer by their mean and variance: this is no KAN layer",
+        _NO_NORM,
+    ),
+    "RMSNormalization": (
+        "it mixes the inputs of a layer by their mean square: this is no KAN layer",
+        _NO_NORM,
+    ),
+    "InstanceNormalization": ("it mixes the values of a channel: this is no KAN layer", _NO_NORM),
+    "GroupNormalization": ("it mixes the values of a group: this is no KAN layer", _NO_NORM),
+    "LpNormalization": (
+        "it mixes the inputs of a layer by their norm: this is no KAN layer",
+        _NO_NORM,
+    ),
+    "LRN": ("it mixes neighbouring channels: this is no KAN layer", _NO_NORM),
+    "Conv": ("convolutions are not supported", "flatten the input and use KAN layers"),
+    "ConvTranspose": ("convolutions are not supported", "flatten the input and use KAN layers"),
+    "MaxPool": ("it mixes neighbouring values by their maximum", IN_BETWEEN),
+    "GlobalMaxPool": ("it mixes all values by their maximum", IN_BETWEEN),
+    "AveragePool": ("pooling is not supported", "average by a constant matrix product"),
+    "GlobalAveragePool": ("pooling is not supported", "average by a constant matrix product"),
+    "RNN": ("recurrent layers are not supported", IN_BETWEEN),
+    "LSTM": ("recurrent layers are not supported", IN_BETWEEN),
+    "GRU": ("recurrent layers are not supported", IN_BETWEEN),
+    "ReduceMax": ("it mixes values by their maximum", IN_BETWEEN),
+    "ReduceMin": ("it mixes values by their minimum", IN_BETWEEN),
+    "ReduceProd": ("it multiplies values", IN_BETWEEN),
+    "ReduceL1": ("it mixes values by their norm", IN_BETWEEN),
+    "ReduceL2": ("it mixes values by their norm", IN_BETWEEN),
+    "ReduceSumSquare": ("it mixes values by their norm", IN_BETWEEN),
+    "ReduceLogSumExp": ("it mixes values by the logarithm of a sum", IN_BETWEEN),
+    "QuantizeLinear": ("the model is quantised already", _FLOAT),
+    "DequantizeLinear": ("the model is quantised already", _FLOAT),
+    "DynamicQuantizeLinear": ("the model is quantised already", _FLOAT),
+    "QLinearMatMul": ("the model is quantised already", _FLOAT),
+    "MatMulInteger": ("the model is quantised already", _FLOAT),
+    "RandomNormal": ("its result is random", "export the model in evaluation mode"),
+    "RandomNormalLike": ("its result is random", "export the model in evaluation mode"),
+    "RandomUniform": ("its result is random", "export the model in evaluation mode"),
+    "RandomUniformLike": ("its result is random", "export the model in evaluation mode"),
+    "Bernoulli": ("its result is random", "export the model in evaluation mode"),
+}
+"""Operator -> reason and remedy."""
+
+UNKNOWN = (
+    "the operator is not known as part of a KAN",
+    "export the layers with plain arithmetic, comparisons and matrix products",
+)
+PRODUCT = (
+    "it combines values that depend on different inputs or nodes other than by adding: this is no "
+    "KAN layer"
+)
+NORMALISED_PRODUCT = (
+    "it divides or multiplies by a value computed from all inputs of the layer, as a layer "
+    "normalisation does: it mixes the inputs of a layer, which is no KAN layer"
+)
+PRODUCT_REMEDY = (
+    "nodes of a KAN only add functions of one value each: train the model without multiplication "
+    "nodes, gates and layer normalisation"
+)

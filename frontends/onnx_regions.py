@@ -1,0 +1,148 @@
+"""The part of the graph between a layer's inputs and one tensor that depends on them one by one.
+
+A *waist* is a tensor that everything flows through and that has one element for each input: the
+batch norm before a spline, the tanh before Chebyshev polynomials. Above a waist the functions can
+be evaluated on any points, without knowing how they are written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.frontends.onnx_values import CONSTANT, Kind, Tensor
+
+CHUNK_ELEMENTS = 1 << 17
+"""Samples are evaluated in chunks of which no tensor holds more elements than this."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """`top` and all it is computed from, up to the nodes and inputs that it depends on.
+
+    Attributes
+    ----------
+    tensors : in order, `top` last.
+    slack : by how much what it computes may be coarser than float32.
+    """
+
+    top: Tensor
+    tensors: list[Tensor]
+    slack: float
+
+    def waists(self) -> list[Tensor]:
+        """The waists below `top`, the nearest first."""
+        place = {tensor: index for index, tensor in enumerate(self.tensors)}
+        farthest = [0] * len(self.tensors)
+        for index, tensor in enumerate(self.tensors):
+            if not _is_root(tensor):
+                for operand in tensor.operands:
+                    farthest[place[operand]] = index
+        roots = [index for index, tensor in enumerate(self.tensors) if _is_root(tensor)]
+        reach = max(roots, default=0)
+        found: list[Tensor] = []
+        for index, tensor in enumerate(self.tensors[:-1]):
+            # Nothing before this place is read after it.
+            if reach <= index and self._fits(tensor):
+                found.append(tensor)
+            reach = max(reach, farthest[index])
+        return found[::-1]
+
+    def _fits(self, tensor: Tensor) -> bool:
+        if tensor.kind is Kind.MOVE and len(tensor.arguments) == 1:
+            return False  # What it moves is as good a waist.
+        variables = tensor.variables.ravel()
+        return (
+            not bool((variables == CONSTANT).any())
+            and np.unique(variables).size == variables.size
+            and bool(np.isin(self.top.variables[self.top.variables != CONSTANT], variables).all())
+        )
+
+    def above(self, waist: Tensor) -> list[Tensor]:
+        """What is computed from `waist`, in order."""
+        return [tensor for tensor in self.tensors if tensor.order > waist.order]
+
+    def evaluate(self, waist: Tensor, points: FloatArray) -> FloatArray:
+        """The elements of `top` where those of `waist` are given.
+
+        Parameters
+        ----------
+        points : (samples, elements of the waist)
+
+        Returns
+        -------
+        (samples, elements of the top)
+        """
+        above = self.above(waist)
+        largest = max(tensor.size for tensor in (waist, *above))
+        chunk = max(1, CHUNK_ELEMENTS // largest)
+        parts: list[FloatArray] = []
+        for start in range(0, len(points), chunk):
+            values = {waist: _from_samples(points[start : start + chunk], waist)}
+            for tensor in above:
+                values[tensor] = tensor.run([values[operand] for operand in tensor.operands])
+            parts.append(_to_samples(values[self.top], self.top))
+        return np.concatenate(parts)
+
+
+def region_of(top: Tensor, slack: float) -> Region:
+    """The region below `top`."""
+    seen = {top}
+    stack = [top]
+    while stack:
+        tensor = stack.pop()
+        if tensor is not top and _is_root(tensor):
+            continue
+        for operand in tensor.operands:
+            if operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return Region(top, sorted(seen, key=lambda tensor: tensor.order), slack)
+
+
+def columns_of(tensor: Tensor, waist: Tensor) -> IntArray:
+    """Which element of `waist` each element of `tensor` depends on, or CONSTANT."""
+    variables = waist.variables.ravel()
+    order = np.argsort(variables)
+    wanted = tensor.variables.ravel()
+    place = np.minimum(np.searchsorted(variables, wanted, sorter=order), order.size - 1)
+    columns = order[place]
+    return np.where(variables[columns] == wanted, columns, CONSTANT)
+
+
+def with_neighbours(columns: IntArray, shape: tuple[int, ...]) -> IntArray:
+    """Constant elements count to the input of their neighbours, where that is one.
+
+    The constant polynomial of a basis belongs to its input although it does not depend on it.
+
+    Parameters
+    ----------
+    columns : as of `columns_of`; shape : of the tensor.
+    """
+    if not bool((columns == CONSTANT).any()):
+        return columns
+    spread = columns.reshape(shape)
+    for axis in range(len(shape)):
+        highest = spread.max(axis=axis, keepdims=True)
+        alike = (spread == highest) | (spread == CONSTANT)
+        if bool(alike.all()) and bool((highest != CONSTANT).all()):
+            return np.broadcast_to(highest, shape).ravel()
+    return columns
+
+
+def _is_root(tensor: Tensor) -> bool:
+    return tensor.source is not None and tensor.source.needed
+
+
+def _from_samples(points: FloatArray, tensor: Tensor) -> Array:
+    """(samples, elements) in the tensor's own axes."""
+    shape = [extent for axis, extent in enumerate(tensor.shape) if axis != tensor.batch_axis]
+    return np.moveaxis(points.reshape(len(points), *shape), 0, tensor.batch_axis)
+
+
+def _to_samples(values: Array, tensor: Tensor) -> FloatArray:
+    """A tensor's values as (samples, elements), float64."""
+    moved = np.moveaxis(values, tensor.batch_axis, 0)
+    return moved.reshape(len(moved), -1).astype(np.float64)

@@ -1,0 +1,1 @@
+"""The command line tools: kan-opt, kan-run and kan-flow."""

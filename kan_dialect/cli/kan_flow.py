@@ -1,0 +1,215 @@
+"""`kan-flow`: what happens around the RTL. `build`, the main job, and `simulate`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, cast
+
+import numpy as np
+from rich.console import Console
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.universe import Universe
+
+from kan_dialect import __version__
+from kan_dialect.cli.loading import load_model, make_context, parse_text
+from kan_dialect.cli.messages import ArgumentParser, run_tool
+from kan_dialect.constants import IntArray
+from kan_dialect.data import Dataset, load_dataset
+from kan_dialect.errors import KanError
+from kan_dialect.flows.build import BuildOptions, build
+from kan_dialect.flows.report import print_report
+from kan_dialect.flows.simulation import SimulatorName, compare, simulate
+from kan_dialect.flows.stimuli import stimuli
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.model import Model, encode
+from kan_dialect.pipeline import build_pipeline
+from kan_dialect.univariate import has_real_edges
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser(prog="kan-flow", description="From a model to verified RTL.")
+    parser.add_argument("--version", action="version", version=f"kan-flow {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_build(commands.add_parser("build", help="a model to verified RTL and a report"))
+    _add_simulate(
+        commands.add_parser("simulate", help="simulate the RTL of a build on vectors of yours")
+    )
+    return parser
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Compile a model, simulate the RTL against the integer model, and write RTL, IR after each "
+        "pass, a testbench, the host's codecs and report.json into a folder."
+    )
+    parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DATA.npz",
+        help="samples: x or x_train to calibrate with; y, x_test, y_test to report accuracy",
+    )
+    parser.add_argument(
+        "--bits",
+        default="8",
+        metavar="N[,N...]",
+        help="bits of the codes: one number, or the input's and each layer's (default: 8)",
+    )
+    parser.add_argument(
+        "--scale", default="mse", metavar="HOW", help="minmax, percentile or mse (default: mse)"
+    )
+    parser.add_argument(
+        "--percentile", type=float, default=99.9, help="for --scale percentile (default: 99.9)"
+    )
+    parser.add_argument(
+        "--per-tensor", action="store_true", help="one scale for all inputs, one for each layer"
+    )
+    parser.add_argument(
+        "--guard-bits", type=int, default=0, metavar="N", help="more precise edges (default: 0)"
+    )
+    parser.add_argument(
+        "--levels", type=int, default=2, metavar="N", help="levels of logic a stage (default: 2)"
+    )
+    parser.add_argument("--cycles", type=int, metavar="N", help="exactly so many cycles of latency")
+    parser.add_argument("--combinational", action="store_true", help="no registers at all")
+    parser.add_argument(
+        "-p", "--passes", metavar="PIPELINE", help="this pipeline instead of the default one"
+    )
+    _add_simulator(parser, with_none=True)
+
+
+def _add_simulator(parser: argparse.ArgumentParser, *, with_none: bool) -> None:
+    choices = ["verilator", "icarus", *(["none"] if with_none else [])]
+    parser.add_argument("--simulator", choices=choices, default="verilator")
+    parser.add_argument(
+        "--vectors", type=int, default=10_000, metavar="N", help="random vectors (default: 10000)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the random vectors (default: 0)")
+
+
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Simulate rtl/NAME.sv of a build on samples, corners and random vectors, and compare with "
+        "the integer model of the build."
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="what kan-flow build wrote")
+    parser.add_argument(
+        "--inputs", type=Path, metavar="DATA.npz", help="samples, as for --calibration"
+    )
+    parser.add_argument(
+        "--bubbles", type=float, default=0.0, metavar="P", help="chance of a cycle without a sample"
+    )
+    parser.add_argument("--resets", type=int, default=0, metavar="N", help="resets in mid-stream")
+    _add_simulator(parser, with_none=False)
+
+
+def _numbers(text: str) -> tuple[int, ...] | int:
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise KanError(f"--bits takes whole numbers, as 8 or 6,8,8, got {text!r}") from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
+    if options.passes is not None:
+        return build_pipeline(Universe.get_multiverse().all_passes, options.passes)
+    compile_pass = CompilePass(
+        data=None if options.calibration is None else str(options.calibration),
+        bits=_numbers(options.bits),
+        scale=options.scale,
+        percentile=options.percentile,
+        per_tensor=options.per_tensor,
+        guard_bits=options.guard_bits,
+        levels=options.levels,
+        cycles=options.cycles,
+        combinational=options.combinational,
+    )
+    return list(compile_pass.expand())
+
+
+def _build(options: argparse.Namespace) -> int:
+    console = Console(highlight=False)
+    passes = _pipeline(options)
+    dataset = None if options.calibration is None else load_dataset(options.calibration)
+    context = make_context()
+    simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
+    with Console(stderr=True).status("loading the model") as status:
+        module = load_model(context, options.model)
+        report = build(
+            context,
+            module,
+            options.output,
+            BuildOptions(passes, dataset, simulator, options.vectors, options.seed),
+            lambda what: status.update(what),
+        )
+    print_report(report, console, str(options.output))
+    return 0
+
+
+def _built_models(folder: Path) -> tuple[Model, Model]:
+    """The integer model of a build (its first stage of codes only) and its hardware."""
+    context = make_context()
+    paths = sorted((folder / "ir").glob("*.mlir"))
+    if not paths:
+        raise KanError(f"{folder} is no folder of a build", remedy="run kan-flow build first")
+
+    def stage(path: Path) -> ModuleOp:
+        return parse_text(context, path.read_bytes(), str(path))
+
+    for path in paths:
+        module = stage(path)
+        if Model.of(module).has_codes and not has_real_edges(module):
+            return Model.of(module), Model.of(stage(paths[-1]))
+    raise KanError(f"{folder} holds no integer model", remedy="run kan-flow build again")
+
+
+def _samples(options: argparse.Namespace) -> Dataset | None:
+    return None if options.inputs is None else load_dataset(options.inputs)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    folder: Path = options.folder
+    integer, circuit = _built_models(folder)
+    interface = circuit.interface()
+    rtl = folder / "rtl" / f"{circuit.name}.sv"
+    if not rtl.is_file():
+        raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
+    dataset = _samples(options)
+    samples: IntArray | None = None
+    if dataset is not None:
+        parts = [dataset.x, *([] if dataset.x_test is None else [dataset.x_test])]
+        samples = encode(interface.inputs, np.concatenate(parts))
+    codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
+    simulator = cast(SimulatorName, options.simulator)
+    got = simulate(
+        rtl,
+        interface,
+        codes,
+        simulator=simulator,
+        bubbles=options.bubbles,
+        resets=options.resets,
+        seed=options.seed,
+    )
+    verdict = compare(integer.run_codes(codes), got, codes)
+    print(f"{circuit.name} in {simulator}: {verdict.describe(interface)}")
+    return 0 if verdict.passed else 1
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    return _build(options) if options.command == "build" else _simulate(options)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of `kan-flow`."""
+    sys.exit(run_tool("kan-flow", lambda: _main(arguments)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""`kan-opt`: xDSL's optimiser driver with the frontends, passes and targets for KANs.
+
+Everything that `xdsl-opt` offers, and: models as input (`kan-opt model.onnx`), `kan-compile`
+expanded into its passes, output files that appear whole or not at all, and one message instead of a
+traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import IO, ClassVar, NoReturn, cast
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass, PassPipeline
+from xdsl.printer import Printer
+from xdsl.utils.arg_spec import ArgSpec, parse_spec
+from xdsl.utils.exceptions import ArgSpecParseError
+from xdsl.xdsl_opt_main import xDSLOptMain
+
+from kan_dialect import __version__
+from kan_dialect.cli.loading import extension_of, read_bytes, require_file
+from kan_dialect.cli.messages import run_tool
+from kan_dialect.constants import ElidingPrinter
+from kan_dialect.errors import KanError
+from kan_dialect.files import check_writable, write_atomically
+from kan_dialect.frontends.frontend import frontend_for
+from kan_dialect.pipeline import build_pipeline, closest
+
+
+class _WholeFile(StringIO):
+    """Collects the output; `commit` puts it in place."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.text = ""
+
+    def close(self) -> None:
+        if not self.closed:
+            self.text = self.getvalue()
+        super().close()
+
+    def commit(self) -> None:
+        write_atomically(self.path, self.text)
+
+
+class KanOptMain(xDSLOptMain):
+    """The driver; see the module."""
+
+    version_format: ClassVar[str] = f"kan-opt {__version__}, built on xdsl {{xdsl_version}}"
+
+    def __init__(self, args: Sequence[str] | None = None) -> None:
+        self.output: _WholeFile | None = None
+        super().__init__("Optimises and compiles Kolmogorov-Arnold networks", args)
+
+    def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
+        def refuse(message: str) -> NoReturn:
+            raise KanError(message, remedy="kan-opt --help lists the options")
+
+        # xDSL makes the parser itself, so its way of reporting is changed after the fact.
+        arg_parser.prog = "kan-opt"
+        arg_parser.error = refuse
+        super().register_all_arguments(arg_parser)
+        arg_parser.add_argument(
+            "--elide-large-constants",
+            type=int,
+            metavar="N",
+            help="for reading: constants of more than N elements are printed as "
+            "dense_resource<__elided__>",
+        )
+
+    def get_input_stream(self) -> tuple[IO[bytes], str]:
+        if self.args.input_file is None or self.args.input_file == "-":
+            return sys.stdin.buffer, "mlir"
+        path = Path(self.args.input_file)
+        extension = self.args.frontend or extension_of(path)
+        if extension == "mlir":
+            return BytesIO(read_bytes(path)), extension
+        require_file(path)
+        # A frontend opens the file by itself: it may need what lies beside it.
+        frontend = frontend_for(path)
+        self.available_frontends[extension] = lambda _: frontend.load(path)
+        return BytesIO(), extension
+
+    def prepare_output(self) -> IO[str]:
+        if self.args.output_file is None or self.args.output_file == "-":
+            return sys.stdout
+        path = Path(self.args.output_file)
+        check_writable(path)
+        self.output = _WholeFile(path)
+        return self.output
+
+    def setup_pipeline(self) -> None:
+        self._check_target()
+        started = time.perf_counter()
+
+        def after(
+            previous: ModulePass | None, module: ModuleOp, following: ModulePass | None
+        ) -> None:
+            nonlocal started
+            if self.args.time_passes and previous is not None:
+                seconds = time.perf_counter() - started
+                print(f"Pass {previous.name} took {seconds:.6f} seconds", file=sys.stderr)
+            if not self.args.disable_verify:
+                module.verify()
+            if previous is not None and following is not None and self.args.print_between_passes:
+                print(f"IR after {previous.name}:")
+                self._printer(sys.stdout).print_op(module)
+                print("\n\n")
+            started = time.perf_counter()
+
+        passes = build_pipeline(self.available_passes, self.args.passes)
+        self.pipeline = PassPipeline(tuple(passes), after)
+
+    def _check_target(self) -> None:
+        spec = self._target_spec()
+        if spec.name not in self.available_targets:
+            names = sorted(self.available_targets)
+            raise KanError(
+                f"unknown target {spec.name!r}{closest(spec.name, names)}",
+                remedy=f"targets are {', '.join(names)}",
+            )
+
+    def _target_spec(self) -> ArgSpec:
+        try:
+            return parse_spec(self.args.target)
+        except ArgSpecParseError:
+            raise KanError(f"cannot read the target {self.args.target!r}") from None
+
+    def _printer(self, stream: IO[str]) -> Printer:
+        limit = cast("int | None", self.args.elide_large_constants)
+        if limit is None:
+            return Printer(stream=stream)
+        return ElidingPrinter(stream=stream, elide_above=limit)
+
+    def output_resulting_program(self, prog: ModuleOp) -> str:
+        if self.args.elide_large_constants is not None and self._target_spec().name == "mlir":
+            text = StringIO()
+            self._printer(text).print_op(prog)
+            return text.getvalue() + "\n"
+        return super().output_resulting_program(prog)
+
+    def run(self) -> None:
+        super().run()
+        if self.output is not None:
+            self.output.commit()
+
+
+def _main(args: Sequence[str] | None) -> None:
+    KanOptMain(args).run()
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of `kan-opt`."""
+    sys.exit(run_tool("kan-opt", lambda: _main(args)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""How a command line tool ends on bad input: one message, exit code 1, no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+from xdsl.utils.exceptions import (
+    ArgSpecParseError,
+    DiagnosticException,
+    ParseError,
+    PyRDLError,
+    UnregisteredConstructException,
+)
+
+from kan_dialect.errors import KanError
+
+TRACEBACK_VARIABLE = "KAN_TRACEBACK"
+"""Set in the environment, it brings Python's traceback back, for those who mend the compiler."""
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """Reports bad options as the tools report everything else."""
+
+    def error(self, message: str) -> NoReturn:
+        raise KanError(message, remedy=f"{self.prog} --help lists the options")
+
+
+def run_tool(name: str, body: Callable[[], int | None]) -> int:
+    """Run `body`; what goes wrong becomes one message on standard error.
+
+    Returns
+    -------
+    The exit code: `body`'s, 1 for an error, 130 for Ctrl-C.
+    """
+    try:
+        code = body()
+        sys.stdout.flush()
+        return code or 0
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 130
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        if os.environ.get(TRACEBACK_VARIABLE):
+            traceback.print_exc()
+        print(f"{name}: error: {_message(error)}", file=sys.stderr)
+        return 1
+
+
+def _message(error: BaseException) -> str:
+    match error:
+        case KanError():
+            return str(error)
+        case ParseError() | ArgSpecParseError():
+            return str(error).strip()
+        case DiagnosticException() | PyRDLError() | UnregisteredConstructException():
+            return str(error)
+        case OSError() if error.filename is not None:
+            return f"{error.filename}: {error.strerror}"
+        case RecursionError():
+            return "the input is nested too deeply"
+        case MemoryError():
+            return "out of memory"
+        case _:
+            return (
+                f"internal error: {type(error).__name__}: {error}\n"
+                f"This is a bug; please report it, with what {TRACEBACK_VARIABLE}=1 prints."
+            )

@@ -1,0 +1,217 @@
+"""Dense constants between NumPy and the IR, printed exactly.
+
+xDSL prints dense elements as decimal lists up to 100 elements; some float values (1e17, say) do
+not survive that, and lists parse several times slower than MLIR's hexadecimal form. So constants
+of this dialect are built from NumPy's bytes and printed as hexadecimal, except short ones, whose
+decimal form is checked to be exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    BytesAttr,
+    DenseIntOrFPElementsAttr,
+    Float32Type,
+    Float64Type,
+    IntegerType,
+    TensorType,
+    f32,
+    f64,
+    i8,
+    i16,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute
+from xdsl.irdl import IRDLOperation
+from xdsl.irdl.declarative_assembly_format import (
+    AttributeVariable,
+    CustomDirective,
+    ParsingState,
+    PrintingState,
+    irdl_custom_directive,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+
+Array: TypeAlias = NDArray[Any]
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+DenseAttr: TypeAlias = DenseIntOrFPElementsAttr[Any]
+
+_INTEGER_DTYPES: dict[int, type[np.signedinteger[Any]]] = {
+    8: np.int8,
+    16: np.int16,
+    32: np.int32,
+    64: np.int64,
+}
+_SHORT = 8
+"""Constants of at most this many elements are printed as lists."""
+
+
+def _numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
+    match element_type:
+        case Float32Type():
+            return np.dtype("<f4")
+        case Float64Type():
+            return np.dtype("<f8")
+        case IntegerType() if element_type.width.data in _INTEGER_DTYPES:
+            return np.dtype(_INTEGER_DTYPES[element_type.width.data]).newbyteorder("<")
+        case _:
+            raise ValueError(f"constants of element type {element_type} are not supported")
+
+
+def dense(
+    values: Array | Sequence[Any], element_type: AnyFloat | IntegerType | None = None
+) -> DenseAttr:
+    """A dense tensor constant holding `values`.
+
+    Parameters
+    ----------
+    values : array of any shape; booleans and integers become the smallest of i8, i16, i32, i64
+        that holds them, float32 stays f32, other floats become f64.
+    element_type : f32, f64, i8, i16, i32 or i64, to override that choice.
+    """
+    array = np.asarray(values)
+    if element_type is None:
+        if array.dtype == np.float32:
+            element_type = f32
+        elif np.issubdtype(array.dtype, np.floating):
+            element_type = f64
+        else:
+            element_type = smallest_integer_type(array)
+    raw = np.ascontiguousarray(array, dtype=_numpy_dtype(element_type)).tobytes()
+    return DenseIntOrFPElementsAttr(TensorType(element_type, array.shape), BytesAttr(raw))
+
+
+def smallest_integer_type(values: Array) -> IntegerType:
+    """The narrowest of i8, i16, i32 and i64 whose two's complement holds every value."""
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    for element_type in (i8, i16, i32):
+        bound = 1 << (element_type.width.data - 1)
+        if -bound <= low and high < bound:
+            return element_type
+    return i64
+
+
+def to_numpy(attribute: DenseAttr) -> Array:
+    """The constant as a read-only array of its shape and element type (splats are expanded)."""
+    dtype = _numpy_dtype(attribute.get_element_type())
+    flat = np.frombuffer(attribute.data.data, dtype=dtype)
+    shape = attribute.get_shape()
+    if flat.size == 1 and np.prod(shape) != 1:
+        return np.broadcast_to(flat, shape)
+    return flat.reshape(shape)
+
+
+def to_floats(attribute: DenseAttr) -> FloatArray:
+    """The constant as float64."""
+    return to_numpy(attribute).astype(np.float64)
+
+
+def to_integers(attribute: DenseAttr) -> IntArray:
+    """The constant as int64."""
+    return to_numpy(attribute).astype(np.int64)
+
+
+def has_supported_type(attribute: DenseAttr) -> bool:
+    """Whether NumPy has the constant's element type."""
+    try:
+        _numpy_dtype(attribute.get_element_type())
+    except ValueError:
+        return False
+    return True
+
+
+def is_well_formed(attribute: DenseAttr) -> bool:
+    """Whether a constant of a supported type holds as many elements as its shape says."""
+    expected = _numpy_dtype(attribute.get_element_type()).itemsize
+    for extent in attribute.get_shape():
+        expected *= extent
+    return len(attribute.data.data) == expected
+
+
+def float_literal(value: float, dtype: np.dtype[Any] | None = None) -> str:
+    """The shortest MLIR float literal (with a point, as the grammar demands) that reads back exactly."""
+    scalar = np.float32(value) if dtype is not None and dtype.itemsize == 4 else np.float64(value)
+    magnitude = abs(float(value))
+    if magnitude != 0 and not 1e-4 <= magnitude < 1e6:
+        return np.format_float_scientific(scalar, trim="0")
+    return np.format_float_positional(scalar, trim="0")
+
+
+@dataclass(eq=False, repr=False)
+class ElidingPrinter(Printer):
+    """Prints long constants as MLIR's `--mlir-elide-elementsattrs-if-larger` does: for reading only."""
+
+    elide_above: int = 16
+    """Constants of more elements than this are left out."""
+
+
+def print_dense(printer: Printer, attribute: DenseAttr) -> None:
+    """Print `dense<...> : type`, hexadecimal unless short."""
+    if isinstance(printer, ElidingPrinter) and len(attribute) > printer.elide_above:
+        printer.print_string("dense_resource<__elided__> : ")
+        printer.print_attribute(attribute.type)
+        return
+    array = to_numpy(attribute)
+    finite = array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    printer.print_string("dense<")
+    if array.size == 0:
+        pass
+    elif array.size <= _SHORT and finite:
+        _print_list(printer, array)
+    else:
+        printer.print_string(f'"0x{attribute.data.data.hex().upper()}"')
+    printer.print_string("> : ")
+    printer.print_attribute(attribute.type)
+
+
+def _print_list(printer: Printer, array: Array) -> None:
+    if array.ndim == 0:
+        scalar = array.item()
+        text = float_literal(scalar, array.dtype) if array.dtype.kind == "f" else str(scalar)
+        printer.print_string(text)
+        return
+    printer.print_string("[")
+    for index in range(array.shape[0]):
+        if index:
+            printer.print_string(", ")
+        _print_list(printer, np.asarray(array[index]))
+    printer.print_string("]")
+
+
+@irdl_custom_directive
+class Constant(CustomDirective):
+    """Assembly directive `custom<Constant>($property)`: a dense constant, printed exactly."""
+
+    constant: AttributeVariable
+
+    def parse(self, parser: Parser, state: ParsingState) -> None:
+        attribute = parser.parse_attribute()
+        if not isinstance(attribute, DenseIntOrFPElementsAttr):
+            parser.raise_error("expected a dense constant")
+        self.constant.set(state, cast(DenseAttr, attribute))
+
+    def print(self, printer: Printer, state: PrintingState, op: IRDLOperation) -> None:
+        attribute = self.constant.get(op)
+        if attribute is None:
+            return
+        assert isinstance(attribute, DenseIntOrFPElementsAttr)
+        state.print_whitespace(printer)
+        print_dense(printer, cast(DenseAttr, attribute))
+        state.last_was_punctuation = False
+        state.should_emit_space = True
+
+    def is_present(self, op: IRDLOperation) -> bool:
+        return self.constant.get(op) is not None
+
+    def is_anchorable(self) -> bool:
+        return self.constant.is_optional

@@ -1,0 +1,76 @@
+"""Where a spline-level function is cut: arguments, node sums, what it concatenates, and results.
+
+Between two cuts every value depends on each input separately, so it folds into tables; at a cut
+stand the quantisers, and calibration observes the values there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from kan_dialect.attributes import is_float_tensor, tensor_shape
+from kan_dialect.errors import KanError
+from kan_dialect.spline_ops import ConcatOp, NodeSumOp, ObserveOp
+from kan_dialect.table_ops import QuantizeOp
+
+
+def spline_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
+    """Functions of float tensors that have no quantisers yet."""
+    for op in module.ops:
+        if not isinstance(op, func.FuncOp) or op.is_declaration:
+            continue
+        quantized = any(isinstance(inner, QuantizeOp) for inner in op.body.block.ops)
+        if not quantized and op.args and all(is_float_tensor(argument) for argument in op.args):
+            yield op
+
+
+def observer(value: SSAValue) -> ObserveOp | None:
+    """The `kan.observe` that reads the value, if there is one."""
+    for use in value.uses:
+        if isinstance(use.operation, ObserveOp):
+            return use.operation
+    return None
+
+
+def readers(value: SSAValue) -> list[Operation]:
+    """Ops that read the value, as it is or behind its observers."""
+    found: list[Operation] = []
+    for use in value.uses:
+        op = use.operation
+        found.extend(readers(op.result) if isinstance(op, ObserveOp) else [op])
+    return found
+
+
+def unobserved(value: SSAValue) -> SSAValue:
+    """The value that a `kan.observe` passes on."""
+    return value.owner.input if isinstance(value.owner, ObserveOp) else value
+
+
+def cuts(function: func.FuncOp) -> list[SSAValue]:
+    """Arguments; then node sums, and what is concatenated or returned, in order; no observers.
+
+    A concatenation is none: its operands are.
+
+    Raises
+    ------
+    KanError : one of them is no vector of floats.
+    """
+    values: list[SSAValue] = list(function.args)
+    for op in function.body.block.ops:
+        if isinstance(op, NodeSumOp) and is_float_tensor(op.result):
+            values.append(op.result)
+        elif isinstance(op, ConcatOp | func.ReturnOp):
+            for value in map(unobserved, op.operands):
+                if value not in values and not isinstance(value.owner, ConcatOp):
+                    values.append(value)
+    for value in values:
+        if not is_float_tensor(value) or len(tensor_shape(value)) != 1:
+            raise KanError(
+                f"@{function.sym_name.data}: a value of type {value.type} cannot be quantised",
+                remedy="arguments, nodes and results must be vectors of floats",
+            )
+    return values

@@ -1,0 +1,150 @@
+"""Data files: calibration samples, labels, and a test set that is only ever reported.
+
+An `.npz` with `x` or `x_train` (samples, features), and where given `y` or `y_train`, `x_test` and
+`y_test`. Integer labels are classes, floats are targets.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from kan_dialect.constants import Array, FloatArray
+from kan_dialect.errors import KanError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples with what is known of them.
+
+    `x` (samples, features) float64; `y` labels or targets, or None; likewise for the test set.
+    """
+
+    x: FloatArray
+    y: Array | None = None
+    x_test: FloatArray | None = None
+    y_test: Array | None = None
+
+
+def load_dataset(path: str | Path) -> Dataset:
+    """Read a data file.
+
+    Raises
+    ------
+    KanError : no such file, no `.npz`, samples missing, not finite, or of an odd shape.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise KanError(f"there is no data file {path}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise KanError(
+                    f"{path} holds a single array", remedy="save an .npz with an array `x`"
+                )
+            arrays = {name: cast(Array, archive[name]) for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise KanError(f"cannot read {path} as .npz data: {_first_line(error)}") from None
+    x = _samples(path, arrays, ("x_train", "x"))
+    if x is None:
+        raise KanError(
+            f"{path} has no array `x` or `x_train`, only {', '.join(arrays) or 'nothing'}"
+        )
+    x_test = _samples(path, arrays, ("x_test",))
+    if x_test is not None and x_test.shape[1] != x.shape[1]:
+        raise KanError(f"{path}: `x_test` has {x_test.shape[1]} features, `x` has {x.shape[1]}")
+    y_test = None if x_test is None else _labels(path, arrays, ("y_test",), len(x_test))
+    return Dataset(x, _labels(path, arrays, ("y_train", "y"), len(x)), x_test, y_test)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _samples(path: Path, arrays: Mapping[str, Array], names: tuple[str, ...]) -> FloatArray | None:
+    for name in names:
+        if name not in arrays:
+            continue
+        array = arrays[name]
+        if array.dtype.kind not in "fiub":
+            raise KanError(f"{path}: `{name}` holds {array.dtype}, not numbers")
+        if array.ndim != 2 or 0 in array.shape:
+            raise KanError(
+                f"{path}: `{name}` must have shape (samples, features), got {array.shape}"
+            )
+        values = array.astype(np.float64)
+        bad = np.argwhere(~np.isfinite(values))
+        if bad.size:
+            row, column = bad[0].tolist()
+            raise KanError(
+                f"{path}: `{name}`[{row}, {column}] is {values[row, column]}",
+                remedy="leave out samples that are not finite",
+            )
+        return values
+    return None
+
+
+def _labels(
+    path: Path, arrays: Mapping[str, Array], names: tuple[str, ...], samples: int
+) -> Array | None:
+    for name in names:
+        if name not in arrays:
+            continue
+        labels = arrays[name]
+        if labels.dtype.kind == "b":
+            labels = labels.astype(np.int64)
+        if labels.dtype.kind not in "fiu" or labels.ndim == 0 or labels.shape[0] != samples:
+            raise KanError(
+                f"{path}: `{name}` must hold {samples} labels, got {labels.dtype} of shape "
+                f"{labels.shape}"
+            )
+        return labels
+    return None
+
+
+def classes(outputs: Array) -> Array:
+    """Predicted classes (samples): the first largest output; of one output, 1 where it is > 0."""
+    if outputs.shape[1] == 1:
+        return (outputs[:, 0] > 0).astype(np.int64)
+    return outputs.argmax(axis=1)
+
+
+def accuracy(outputs: Array, labels: Array) -> float | None:
+    """Share of samples whose class is right; None where the labels are targets, not classes."""
+    if labels.dtype.kind == "f":
+        return None
+    flat = labels.reshape(len(labels), -1)
+    if flat.shape[1] != 1:
+        return None
+    return float((classes(outputs) == flat[:, 0]).mean())
+
+
+def mean_squared_error(outputs: Array, targets: Array) -> float | None:
+    """Of float targets; None where they are classes or of another shape."""
+    flat = targets.reshape(len(targets), -1)
+    if targets.dtype.kind != "f" or flat.shape != outputs.shape:
+        return None
+    return float(np.mean((outputs - flat) ** 2))
+
+
+def load_array(path: Path, what: str) -> Array:
+    """A single array from an `.npy` file.
+
+    Raises
+    ------
+    KanError : no such file, or no array of numbers.
+    """
+    if not path.exists():
+        raise KanError(f"there is no {what} file {path}")
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise KanError(f"cannot read {path} as .npy: {_first_line(error)}") from None
+    if not isinstance(loaded, np.ndarray):
+        raise KanError(f"{path} is an archive", remedy=f"give the {what} as a single .npy array")
+    return cast(Array, loaded)

@@ -1,0 +1,12 @@
+"""The `kan` dialect: its ops and types."""
+
+from __future__ import annotations
+
+from xdsl.ir import Dialect
+
+from kan_dialect.attributes import IntType
+from kan_dialect.spline_ops import SPLINE_OPS
+from kan_dialect.table_ops import TABLE_OPS
+from kan_dialect.wire_ops import WIRE_OPS
+
+Kan = Dialect("kan", [*SPLINE_OPS, *TABLE_OPS, *WIRE_OPS], [IntType])

@@ -1,0 +1,282 @@
+"""A module as something to run: floats in and out, or codes, at any level.
+
+At hardware level samples stream through the registers, one a cycle, and come back aligned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+import numpy as np
+from xdsl.dialects import func, hw
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
+from xdsl.ir import Attribute, SSAValue
+
+from kan_dialect.attributes import IntType, is_quantized, quantized_type, tensor_shape
+from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.hardware_semantics import simulate_hardware
+from kan_dialect.interface import Interface, Port
+from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.semantics import code_values, evaluate_function, find_function
+from kan_dialect.table_ops import QuantizeOp, bounds_of, dequantize, quantize
+from kan_dialect.wires import ENCODING, latency_of
+
+Level: TypeAlias = Literal["spline", "table", "wire", "hardware"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """The one function or hardware module of a module."""
+
+    op: func.FuncOp | hw.HWModuleOp
+    level: Level
+
+    @staticmethod
+    def of(module: ModuleOp, name: str | None = None) -> Model:
+        """The model in a module.
+
+        Raises
+        ------
+        KanError : there is none, or more than one and no name that says which.
+        """
+        circuits = [
+            op
+            for op in module.ops
+            if isinstance(op, hw.HWModuleOp) and name in (None, op.sym_name.data)
+        ]
+        if len(circuits) == 1:
+            return Model(circuits[0], "hardware")
+        function = find_function(module, name)
+        return Model(function, _level(function))
+
+    @property
+    def name(self) -> str:
+        """The function's or module's name, which the RTL's top module has."""
+        return self.op.sym_name.data
+
+    @property
+    def has_codes(self) -> bool:
+        return self.level != "spline"
+
+    def interface(self) -> Interface:
+        """Ports and latency.
+
+        Raises
+        ------
+        KanError : the model is not quantised yet.
+        """
+        match self.op:
+            case hw.HWModuleOp():
+                inputs, outputs = _hardware_ports(self.op)
+                latency = _latency(self.op)
+            case _ if self.level == "wire":
+                kinds, op = self.op.function_type, self.op
+                inputs = _ports("x", kinds.inputs.data, op.arg_attrs)
+                outputs = _ports("y", kinds.outputs.data, op.res_attrs)
+                latency = latency_of(self.op)
+            case _:
+                sources, results = code_values(self.op)
+                inputs, outputs = _table_ports("x", sources), _table_ports("y", results)
+                latency = 0
+        return Interface(self.name, inputs, outputs, latency, combinational=latency == 0)
+
+    def run_codes(self, codes: IntArray) -> IntArray:
+        """Output codes (samples, outputs) of input codes (samples, inputs).
+
+        Raises
+        ------
+        KanError : the model has no codes, or the input has another shape or range.
+        """
+        interface = self.interface()
+        _check_codes(codes, interface)
+        match self.op:
+            case hw.HWModuleOp():
+                return _stream(self.op, codes, interface)
+            case _ if self.level == "wire":
+                columns = [codes[:, i] for i in range(codes.shape[1])]
+                return np.stack(evaluate_function(self.op, columns), axis=1)
+            case _:
+                sources, _ = code_values(self.op)
+                widths = np.cumsum([tensor_shape(source)[0] for source in sources])[:-1]
+                parts = np.split(codes, widths, axis=1)
+                return np.concatenate(evaluate_function(self.op, parts, codes=True), axis=1)
+
+    def run(self, x: FloatArray) -> FloatArray:
+        """Real outputs (samples, outputs) of real inputs (samples, inputs), float64."""
+        if self.level in ("wire", "hardware"):
+            interface = self.interface()
+            return decode(interface.outputs, self.run_codes(encode(interface.inputs, x)))
+        assert isinstance(self.op, func.FuncOp)
+        widths = [tensor_shape(argument)[0] for argument in self.op.args]
+        if x.ndim != 2 or x.shape[1] != sum(widths):
+            raise KanError(
+                f"@{self.name} takes samples of {sum(widths)} features, got an array of shape "
+                f"{x.shape}"
+            )
+        parts = np.split(x, np.cumsum(widths)[:-1], axis=1)
+        return np.concatenate(evaluate_function(self.op, parts), axis=1)
+
+
+def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
+    """Codes (samples, ports) of real values of the same shape.
+
+    Raises
+    ------
+    KanError : another number of columns than ports, or a value that is not a number.
+    """
+    if x.ndim != 2 or x.shape[1] != len(ports):
+        raise KanError(
+            f"expected samples of {len(ports)} features, got an array of shape {x.shape}"
+        )
+    try:
+        return quantize(
+            x,
+            np.array([port.scale for port in ports]),
+            np.array([port.zero_point for port in ports]),
+            np.array([port.low for port in ports]),
+            np.array([port.high for port in ports]),
+        )
+    except ValueError:
+        row, column = np.argwhere(np.isnan(x))[0].tolist()
+        raise KanError(f"input {column} of sample {row} is not a number") from None
+
+
+def decode(ports: Sequence[Port], codes: IntArray) -> FloatArray:
+    """Real values of codes (samples, ports)."""
+    return dequantize(
+        codes,
+        np.array([port.scale for port in ports]),
+        np.array([port.zero_point for port in ports]),
+    )
+
+
+def _level(function: func.FuncOp) -> Level:
+    types = [*function.function_type.inputs.data, *function.function_type.outputs.data]
+    if types and all(isinstance(kind, IntType) for kind in types):
+        return "wire"
+    if any(isinstance(op, QuantizeOp) for op in function.body.block.ops):
+        return "table"
+    if any(is_quantized(argument) for argument in function.args):
+        return "table"
+    return "spline"
+
+
+def _check_codes(codes: IntArray, interface: Interface) -> None:
+    count = len(interface.inputs)
+    if codes.ndim != 2 or codes.shape[1] != count or codes.dtype.kind not in "iu":
+        raise KanError(
+            f"expected integer codes of shape (samples, {count}), got {codes.dtype} of shape "
+            f"{codes.shape}"
+        )
+    for index, port in enumerate(interface.inputs):
+        column = codes[:, index]
+        outside = np.flatnonzero((column < port.low) | (column > port.high))
+        if outside.size:
+            raise KanError(
+                f"sample {int(outside[0])}: code {int(column[outside[0]])} of {port.name} is "
+                f"outside its range {port.low}..{port.high}"
+            )
+
+
+def _port(name: str, low: int, high: int, encoding: Attribute | None) -> Port:
+    if isinstance(encoding, UniformQuantizedType):
+        return Port.of_range(
+            name, low, high, float(encoding.scales[0]), int(encoding.zero_points[0])
+        )
+    return Port.of_range(name, low, high)
+
+
+def _ports(
+    letter: str,
+    kinds: Sequence[Attribute],
+    attributes: ArrayAttr[DictionaryAttr] | None,
+) -> tuple[Port, ...]:
+    ports: list[Port] = []
+    for index, kind in enumerate(kinds):
+        assert isinstance(kind, IntType)
+        encoding = None if attributes is None else attributes.data[index].data.get(ENCODING)
+        ports.append(_port(f"{letter}{index}", kind.low, kind.high, encoding))
+    return tuple(ports)
+
+
+def _table_ports(letter: str, values: Sequence[SSAValue]) -> tuple[Port, ...]:
+    ports: list[Port] = []
+    for value in values:
+        if not is_quantized(value):
+            raise KanError(
+                "the model has no codes yet",
+                remedy="quantise it first: kan-compile or kan-quantize",
+            )
+        lower, upper = bounds_of(value)
+        for index, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
+            encoding = quantized_type(value).element([index])
+            ports.append(_port(f"{letter}{len(ports)}", low, high, encoding))
+    return tuple(ports)
+
+
+def _latency(module: hw.HWModuleOp) -> int:
+    latency = module.attributes.get("kan.latency")
+    if not isinstance(latency, IntegerAttr):
+        raise KanError(f"@{module.sym_name.data} does not say its latency (kan.latency)")
+    return latency.value.data
+
+
+def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    listed = module.attributes.get("kan.ports")
+    if not isinstance(listed, ArrayAttr):
+        raise KanError(f"@{module.sym_name.data} does not say what its ports are (kan.ports)")
+    sides: dict[str, list[Port]] = {"x": [], "y": []}
+    for entry in cast("ArrayAttr[DictionaryAttr]", listed).data:
+        name = _text(entry, "name")
+        scale = _text(entry, "scale") or "1.0"
+        sides[name[:1]].append(
+            Port.of_range(
+                name,
+                _number(entry, "low"),
+                _number(entry, "high"),
+                float(scale),
+                _number(entry, "zero_point"),
+            )
+        )
+    return tuple(sides["x"]), tuple(sides["y"])
+
+
+def _text(entry: DictionaryAttr, key: str) -> str:
+    attribute = entry.data.get(key)
+    return attribute.data if isinstance(attribute, StringAttr) else ""
+
+
+def _number(entry: DictionaryAttr, key: str) -> int:
+    attribute = entry.data.get(key)
+    return attribute.value.data if isinstance(attribute, IntegerAttr) else 0
+
+
+def _stream(module: hw.HWModuleOp, codes: IntArray, interface: Interface) -> IntArray:
+    """All samples back to back through the registers, and `latency` cycles more to get the last."""
+    samples, latency = codes.shape[0], interface.latency
+    cycles = samples + latency
+    inputs: dict[str, Array] = {}
+    for index, port in enumerate(interface.inputs):
+        pattern = codes[:, index] & ((1 << port.width) - 1)
+        inputs[port.name] = np.concatenate([pattern, np.zeros(latency, dtype=np.int64)])
+    if not interface.combinational:
+        inputs["clk"] = np.zeros(cycles, dtype=np.int64)
+        inputs["rst"] = np.zeros(cycles, dtype=np.int64)
+        inputs["in_valid"] = (np.arange(cycles) < samples).astype(np.int64)
+    results = simulate_hardware(module, inputs)
+    if not interface.combinational:
+        valid: Array = results["out_valid"]
+        if valid[:latency].any() or not valid[latency:].all():
+            raise KanError(
+                f"@{module.sym_name.data}: out_valid does not come {latency} cycles later"
+            )
+    columns: list[Array] = []
+    for port in interface.outputs:
+        pattern: IntArray = results[port.name][latency:].astype(np.int64)
+        if port.signed:
+            pattern = np.where(pattern >> (port.width - 1), pattern - (1 << port.width), pattern)
+        columns.append(pattern)
+    return np.stack(columns, axis=1)

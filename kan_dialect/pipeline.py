@@ -1,0 +1,94 @@
+"""Pass pipelines from text: `kan-narrow,kan-schedule{cycles=3}`, with errors that say what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+
+from xdsl.passes import ModulePass
+from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
+from xdsl.utils.exceptions import ArgSpecParseError
+from xdsl.utils.hints import type_repr
+
+from kan_dialect.errors import KanError
+
+PassFactory = Callable[[], type[ModulePass]]
+
+
+class CompositePass(ModulePass):
+    """A pass that stands for others; drivers run those, so that each is timed, printed and checked."""
+
+    @abstractmethod
+    def expand(self) -> Sequence[ModulePass]:
+        """The passes, in order."""
+
+
+def closest(name: str, names: Sequence[str]) -> str:
+    """` (did you mean ...?)`, or nothing."""
+    match = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {match[0]}?)" if match else ""
+
+
+def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[ModulePass]:
+    """The passes that `text` names, composite ones expanded.
+
+    Raises
+    ------
+    KanError : the text does not parse, or a pass or option does not exist or has a wrong value.
+    """
+    try:
+        specs = list(parse_pipeline(text))
+    except ArgSpecParseError as error:
+        raise KanError(
+            f"cannot read the pass pipeline {text!r}: {str(error).splitlines()[-1].strip() or 'syntax error'}",
+            remedy='write passes as name{option=value option="text"}, separated by commas',
+        ) from None
+    passes: list[ModulePass] = []
+    for spec in specs:
+        instance = build_pass(available, spec)
+        passes.extend(instance.expand() if isinstance(instance, CompositePass) else [instance])
+    return passes
+
+
+def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePass:
+    """One pass from its spec.
+
+    Raises
+    ------
+    KanError : no such pass or option, or a value of the wrong type.
+    """
+    if spec.name not in available:
+        ours = sorted(name for name in available if "kan" in name)
+        raise KanError(
+            f"unknown pass {spec.name!r}{closest(spec.name, list(available))}",
+            remedy=f"passes over KANs are {', '.join(ours)}",
+        )
+    cls = available[spec.name]()
+    normal = spec.normalize_parameter_names()
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    for option in normal.parameters:
+        if option not in fields:
+            listed = ", ".join(_option_name(name) for name in fields) or "none"
+            raise KanError(
+                f"pass {spec.name} has no option {_option_name(option)!r}"
+                f"{closest(option, list(fields))}",
+                remedy=f"its options are: {listed}",
+            )
+    try:
+        return cls.from_spec(normal)
+    except KanError as error:
+        raise KanError(f"pass {spec.name}: {error}") from None
+    except ValueError as error:
+        wrong = re.search(r"Incompatible types: given (.*), expected", str(error))
+        types = ", ".join(
+            f"{_option_name(name)}: {type_repr(field.type)}" for name, field in fields.items()
+        )
+        what = f"an option cannot be {wrong[1]}" if wrong else str(error)
+        raise KanError(f"pass {spec.name}: {what}", remedy=f"its options are {types}") from None
+
+
+def _option_name(field: str) -> str:
+    return field.replace("_", "-")

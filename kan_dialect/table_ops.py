@@ -1,0 +1,422 @@
+"""Table level: tensors of integer codes (`!quant.uniform`), edges as lookup tables.
+
+The numerics are fixed: quantise `q = clamp(round_half_even(x / scale) + zero_point, lo, hi)`,
+dequantise `(q - zero_point) * scale`, sums exact; only quantise and requantise lose information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    DenseIntOrFPElementsAttr,
+    StringAttr,
+    TensorType,
+)
+from xdsl.interfaces import HasFolderInterface
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect import verifying
+from kan_dialect.attributes import (
+    QuantTensor,
+    element_bounds,
+    quantized_type,
+    tensor_shape,
+)
+from kan_dialect.constants import (
+    Array,
+    Constant,
+    DenseAttr,
+    FloatArray,
+    IntArray,
+    dense,
+    to_numpy,
+)
+from kan_dialect.operation import KanOperation, optional_name
+from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.semantics import Evaluable, Univariate
+from kan_dialect.spline_ops import ConcatOp, NodeSumOp
+from kan_dialect.verifying import require, require_shape, shape_text
+
+
+def quantize(
+    x: FloatArray, scale: FloatArray, zero_point: IntArray, lower: IntArray, upper: IntArray
+) -> IntArray:
+    """Codes of real values; infinite values saturate, NaN is refused.
+
+    Raises
+    ------
+    ValueError : a value is NaN.
+    """
+    with np.errstate(over="ignore"):
+        scaled = np.rint(x / scale) + zero_point
+    if bool(np.isnan(scaled).any()):
+        raise ValueError("a value to quantise is NaN")
+    return np.clip(scaled, lower, upper).astype(np.int64)
+
+
+def dequantize(codes: IntArray, scale: FloatArray, zero_point: IntArray) -> FloatArray:
+    """Real values that codes stand for."""
+    return (codes - zero_point) * scale
+
+
+def round_shift(values: IntArray, shift: int) -> IntArray:
+    """`values / 2^shift` rounded half to even; a negative shift multiplies, exactly."""
+    if shift <= 0:
+        return values << -shift
+    half = 1 << (shift - 1)
+    quotient = values >> shift
+    rest = values - (quotient << shift)
+    return quotient + ((rest > half) | ((rest == half) & ((quotient & 1) == 1)))
+
+
+def _quant(value: SSAValue) -> QuantTensor:
+    return cast(QuantTensor, value.type)
+
+
+def bounds_of(value: SSAValue) -> tuple[IntArray, IntArray]:
+    """Smallest and largest code of each element of a tensor of codes, as its producer says."""
+    owner = value.owner
+    bounds: DenseAttr | None = None
+    if isinstance(owner, QuantizeOp | LookupOp | RequantizeOp | NodeSumOp):
+        bounds = cast("DenseAttr | None", owner.bounds)
+    elif isinstance(owner, ConcatOp):
+        parts = [bounds_of(operand) for operand in owner.inputs]
+        return (
+            np.concatenate([lower for lower, _ in parts]),
+            np.concatenate([upper for _, upper in parts]),
+        )
+    return element_bounds(_quant(value), bounds)
+
+
+@irdl_op_definition
+class QuantizeOp(KanOperation, Evaluable):
+    """Real values to codes: `clamp(round_half_even(x / scale) + zero_point, lo, hi)`.
+
+    `bounds` (shape, 2) narrow lo and hi for each element.
+    """
+
+    name = "kan.quantize"
+
+    input = operand_def(TensorType)
+    bounds = opt_prop_def(DenseIntOrFPElementsAttr)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`bounds` custom<Constant>($bounds)^)? attr-dict "
+        "`:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        element: UniformQuantizedType,
+        *,
+        bounds: DenseAttr | None = None,
+    ) -> None:
+        value = SSAValue.get(input)
+        super().__init__(
+            operands=[value],
+            result_types=[TensorType(element, tensor_shape(value))],
+            properties={"bounds": bounds},
+        )
+
+    def verify_(self) -> None:
+        shape = verifying.float_tensor(self.input, None, "input")
+        result, element = verifying.quant_tensor(self.result, None, "result")
+        require_shape(result, shape, "result")
+        verifying.per_element_bounds(self.bounds, shape, element)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        element = quantized_type(self.result)
+        rank = operands[0].ndim - 1
+        lower, upper = bounds_of(self.result)
+        return (
+            quantize(
+                operands[0], element.scale_for(rank), element.zero_point_for(rank), lower, upper
+            ),
+        )
+
+
+@irdl_op_definition
+class DequantizeOp(KanOperation, Univariate):
+    """Codes to the real values that they stand for: `(q - zero_point) * scale`."""
+
+    name = "kan.dequantize"
+
+    input = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
+
+    def __init__(self, input: SSAValue | Operation) -> None:
+        value = SSAValue.get(input)
+        element = quantized_type(value)
+        super().__init__(
+            operands=[value],
+            result_types=[TensorType(element.expressed_type, tensor_shape(value))],
+        )
+
+    def verify_(self) -> None:
+        shape, _ = verifying.quant_tensor(self.input, None, "input")
+        require_shape(verifying.float_tensor(self.result, None, "result"), shape, "result")
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        element = quantized_type(self.input)
+        rank = operands[0].ndim - 1
+        return (dequantize(operands[0], element.scale_for(rank), element.zero_point_for(rank)),)
+
+
+@irdl_op_definition
+class LookupOp(KanOperation, Univariate):
+    """Edges as tables: result[o, i] = tables[o, i, q_i - lo], or one table an input, (in) -> (in).
+
+    `tables` is (out, in, entries) or (in, entries); there is an entry for every code of the input's
+    storage range lo..hi. Entries that an input's own bounds exclude are never read. `bounds` say
+    which codes each table gives, where that is less than the result's storage holds.
+    """
+
+    name = "kan.lookup"
+
+    input = operand_def(TensorType)
+    tables = prop_def(DenseIntOrFPElementsAttr)
+    bounds = opt_prop_def(DenseIntOrFPElementsAttr)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`as` $name^)? `tables` custom<Constant>($tables) "
+        "(`bounds` custom<Constant>($bounds)^)? attr-dict `:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        tables: DenseAttr | IntArray,
+        element: UniformQuantizedType,
+        *,
+        bounds: DenseAttr | None = None,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        tables : (out, in, entries) or (in, entries), integers.
+        element : type of the codes that the tables give.
+        """
+        if isinstance(tables, np.ndarray):
+            tables = dense(tables)
+        super().__init__(
+            operands=[input],
+            result_types=[TensorType(element, tables.get_shape()[:-1])],
+            properties={"tables": tables, "bounds": bounds, "name": optional_name(name)},
+        )
+
+    def verify_(self) -> None:
+        inputs, element = verifying.quant_tensor(self.input, 1, "input")
+        shape, result = verifying.quant_tensor(self.result, None, "result")
+        tables = verifying.constant(self.tables, "tables", floats=False)
+        require(
+            len(shape) in (1, 2) and shape[-1] == inputs[0],
+            f"result must have shape {inputs[0]} or out x {inputs[0]}, got {shape_text(shape)}",
+        )
+        low, high = element.bounds
+        entries = high - low + 1
+        require(
+            tables.shape == (*shape, entries),
+            f"tables must have shape {shape_text((*shape, entries))}: one entry for each code of "
+            f"{low}:{high}, got {shape_text(tables.shape)}",
+        )
+        verifying.per_element_bounds(self.bounds, shape, result)
+        verifying.value_name(self.given_name)
+        self._verify_entries(tables, low)
+
+    def _verify_entries(self, tables: Array, low: int) -> None:
+        """Every entry that can be read lies within its table's bounds."""
+        lower, upper = bounds_of(self.result)
+        outside = (tables < lower[..., np.newaxis]) | (tables > upper[..., np.newaxis])
+        if not bool(outside.any()):
+            return
+        outside &= self.readable()
+        if bool(outside.any()):
+            index = tuple(np.argwhere(outside)[0].tolist())
+            table = ", ".join(map(str, index[:-1]))
+            raise VerifyException(
+                f"table [{table}] gives {int(tables[index])} for code {index[-1] + low}, outside "
+                f"its bounds {int(lower[index[:-1]])}:{int(upper[index[:-1]])}"
+            )
+
+    def readable(self) -> Array:
+        """Which entries some code reads: bool, broadcastable over the tables."""
+        low, high = quantized_type(self.input).bounds
+        codes = np.arange(low, high + 1)
+        lower, upper = bounds_of(self.input)
+        return (codes >= lower[:, np.newaxis]) & (codes <= upper[:, np.newaxis])
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        tables = to_numpy(self.tables)
+        index = operands[0] - quantized_type(self.input).bounds[0]
+        columns = range(index.shape[1])
+        if tables.ndim == 2:
+            return (np.stack([tables[i][index[:, i]] for i in columns], -1).astype(np.int64),)
+        result = np.empty((index.shape[0], *tables.shape[:2]), dtype=np.int64)
+        for i in columns:
+            # One gather of whole rows an input: (entries, out) at (samples).
+            result[:, :, i] = np.ascontiguousarray(tables[:, i, :].T)[index[:, i]]
+        return (result,)
+
+
+@irdl_op_definition
+class RequantizeOp(KanOperation, Evaluable, HasFolderInterface):
+    """Codes to codes of another type: shift the zero point, rescale by a power of two, saturate.
+
+    With the input's scale times 2^k the result's: `clamp(shift(q - z_in, k) + z_out, lo, hi)`,
+    where shift divides by 2^k, rounded half to even. Other ratios belong into a table.
+    """
+
+    name = "kan.requantize"
+
+    input = operand_def(TensorType)
+    bounds = opt_prop_def(DenseIntOrFPElementsAttr)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`as` $name^)? (`bounds` custom<Constant>($bounds)^)? attr-dict "
+        "`:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        element: UniformQuantizedType,
+        *,
+        bounds: DenseAttr | None = None,
+        name: str | None = None,
+    ) -> None:
+        value = SSAValue.get(input)
+        super().__init__(
+            operands=[value],
+            result_types=[TensorType(element, tensor_shape(value))],
+            properties={"bounds": bounds, "name": optional_name(name)},
+        )
+
+    @property
+    def shifts(self) -> IntArray:
+        """The exponent k of each element: result scale / input scale = 2^k, (n), int64.
+
+        Raises
+        ------
+        VerifyException : a ratio is no power of two.
+        """
+        shape = tensor_shape(self.input)
+        ratio = np.broadcast_to(
+            quantized_type(self.result).scale_for(1) / quantized_type(self.input).scale_for(1),
+            shape,
+        )
+        exponents = np.rint(np.log2(ratio))
+        # Scales are rounded decimal numbers: a power of two up to their last digit.
+        if not bool(np.isclose(ratio, np.exp2(exponents), rtol=1e-12, atol=0.0).all()):
+            raise VerifyException(
+                "the ratio of the scales must be a power of two; fold any other into the next "
+                "layer's tables or use kan.lookup"
+            )
+        return exponents.astype(np.int64)
+
+    def verify_(self) -> None:
+        shape, _ = verifying.quant_tensor(self.input, 1, "input")
+        result, element = verifying.quant_tensor(self.result, 1, "result")
+        require_shape(result, shape, "result")
+        verifying.per_element_bounds(self.bounds, shape, element)
+        verifying.value_name(self.given_name)
+        shifts = self.shifts
+        require(bool((np.abs(shifts) <= 31).all()), "scales differ by more than 2^31")
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        return (self.input,) if self.input.type == self.result.type and not self.bounds else None
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        before = quantized_type(self.input)
+        after = quantized_type(self.result)
+        lower, upper = bounds_of(self.result)
+        centred = operands[0] - before.zero_point_for(1)
+        shifted = np.empty_like(centred)
+        for column, shift in enumerate(self.shifts.tolist()):
+            shifted[:, column] = round_shift(centred[:, column], shift)
+        return (np.clip(shifted + after.zero_point_for(1), lower, upper),)
+
+
+def verify_integer_sum(op: NodeSumOp) -> None:
+    """The rules of `kan.node_sum` on codes: scales agree, and no sum leaves its bounds."""
+    shape, edges = verifying.quant_tensor(op.edges, 2, "edges")
+    result, sums = verifying.quant_tensor(op.result, 1, "result")
+    require(edges.axis in (None, 0), "edges must be quantised per tensor or per node (dimension 0)")
+    require(
+        not edges.zero_points.any() and not sums.zero_points.any(),
+        "edges and sums must have zero point 0",
+    )
+    require(
+        bool(
+            np.array_equal(
+                np.broadcast_to(edges.scale_for(1), result),
+                np.broadcast_to(sums.scale_for(1), result),
+            )
+        ),
+        "edges and their sum must have the same scale",
+    )
+    verifying.per_element_bounds(op.bounds, result, sums)
+    lower, upper = bounds_of(op.edges)
+    mask, bias = op.mask_array, op.bias_array
+    low = np.where(mask, lower, 0).sum(axis=1) + bias
+    high = np.where(mask, upper, 0).sum(axis=1) + bias
+    declared_low, declared_high = bounds_of(op.result)
+    bad = np.flatnonzero((low < declared_low) | (high > declared_high))
+    if bad.size:
+        node = int(bad[0])
+        raise VerifyException(
+            f"node {node} sums {int(mask[node].sum())} of {shape[1]} edges to "
+            f"{int(low[node])}:{int(high[node])}, outside its bounds "
+            f"{int(declared_low[node])}:{int(declared_high[node])}"
+        )
+
+
+def verify_quantized_concat(op: ConcatOp) -> None:
+    """Codes keep their scale and zero point when they are put side by side."""
+    _, result = verifying.quant_tensor(op.result, 1, "result")
+    total = tensor_shape(op.result)
+    scales = np.broadcast_to(result.scale_for(1), total)
+    points = np.broadcast_to(result.zero_point_for(1), total)
+    start = 0
+    for index, value in enumerate(op.inputs):
+        (count,), element = verifying.quant_tensor(value, 1, f"input {index}")
+        part = slice(start, start + count)
+        same = np.array_equal(np.broadcast_to(element.scale_for(1), (count,)), scales[part])
+        same &= np.array_equal(np.broadcast_to(element.zero_point_for(1), (count,)), points[part])
+        require(bool(same), f"input {index} differs from the result in scale or zero point")
+        require(
+            result.bounds[0] <= element.bounds[0] and element.bounds[1] <= result.bounds[1],
+            f"input {index} has codes that the result's storage does not hold",
+        )
+        start += count
+
+
+TABLE_OPS: list[type[Operation]] = [QuantizeOp, DequantizeOp, LookupOp, RequantizeOp]

@@ -1,0 +1,121 @@
+"""Chains of univariate ops between two quantisers, evaluated at every code of their input.
+
+The chain's source is a tensor of codes; since each element of the result depends on one input only,
+one run over all codes, the same for every input at once, gives every table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+
+from kan_dialect.attributes import quantized_type
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.semantics import evaluate_values, is_univariate
+from kan_dialect.table_ops import DequantizeOp, QuantizeOp, bounds_of
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Univariate ops, in order, from the codes `source` to a value."""
+
+    source: SSAValue
+    """tensor<in x !quant.uniform>"""
+    value: SSAValue
+    """The real value that the chain computes: (in) or (out, in)."""
+    ops: tuple[Operation, ...]
+
+
+def find_chain(value: SSAValue) -> Chain | None:
+    """The chain behind a real value; None where something on the way is not univariate.
+
+    Raises
+    ------
+    KanError : the value depends on two different tensors of codes.
+    """
+    sources: list[SSAValue] = []
+    seen: set[Operation] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        owner = current.owner
+        if isinstance(owner, Block):
+            return None
+        if owner in seen:
+            continue
+        seen.add(owner)
+        if isinstance(owner, DequantizeOp):
+            if owner.input not in sources:
+                sources.append(owner.input)
+            continue
+        if not is_univariate(owner):
+            return None
+        pending.extend(owner.operands)
+    if len(sources) > 1:
+        raise KanError(
+            "an edge function depends on two different tensors of codes",
+            remedy="put them side by side with kan.concat, or sum the layers' edges first",
+        )
+    if not sources:
+        return None
+    block = value.owner.parent if isinstance(value.owner, Operation) else None
+    assert block is not None
+    return Chain(sources[0], value, tuple(op for op in block.ops if op in seen))
+
+
+def has_real_edges(module: ModuleOp) -> bool:
+    """Whether some edge functions are still computed in floats, between quantisers."""
+    return any(
+        isinstance(op, QuantizeOp) and find_chain(op.input) is not None for op in module.walk()
+    )
+
+
+def evaluate_chain(chain: Chain) -> FloatArray:
+    """The chain's value for every code of its source.
+
+    Codes that an input's bounds exclude are taken for the nearest that they allow.
+
+    Returns
+    -------
+    (entries, in) or (entries, out, in), float64; entry `code - lo`.
+    """
+    low, high = quantized_type(chain.source).bounds
+    lower, upper = bounds_of(chain.source)
+    codes = np.arange(low, high + 1, dtype=np.int64)[:, np.newaxis]
+    allowed = np.clip(codes, lower, upper)
+    (values,) = evaluate_values([chain.value], {chain.source: allowed}, ops=chain.ops)
+    return values
+
+
+def require_no_nan(values: FloatArray, chain: Chain, layer: str) -> None:
+    """Refuse a chain that is not a number somewhere.
+
+    Raises
+    ------
+    KanError : names the edge, the code and the input that it stands for.
+    """
+    bad = np.argwhere(np.isnan(values))
+    if not bad.size:
+        return
+    entry, *edge = bad[0].tolist()
+    element = quantized_type(chain.source)
+    code = int(np.clip(entry + element.bounds[0], *(b[edge[-1]] for b in bounds_of(chain.source))))
+    one = element.element([edge[-1]])
+    x = (code - int(one.zero_points[0])) * float(one.scales[0])
+    raise KanError(
+        f"{layer}: edge [{', '.join(map(str, edge))}] is not a number for code {code} (x = {x:g})",
+        remedy="its function is not defined there; calibrate with data that stays inside its domain",
+    )
+
+
+def code_table(
+    values: FloatArray, scale: FloatArray, zero_point: IntArray, lower: IntArray, upper: IntArray
+) -> IntArray:
+    """Values of all codes, (entries, ...), as a table of codes with the entries last, (..., entries)."""
+    with np.errstate(over="ignore"):
+        codes = np.clip(np.rint(values / scale) + zero_point, lower, upper)
+    return np.moveaxis(codes.astype(np.int64), 0, -1)

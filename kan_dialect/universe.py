@@ -1,0 +1,52 @@
+"""What `xdsl-opt` and `kan-opt` find of ours under the entry point group `xdsl.universe`.
+
+Each entry imports its module only when asked for, so that listing passes stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from xdsl.ir import Dialect
+from xdsl.passes import ModulePass
+from xdsl.universe import Universe
+from xdsl.utils.target import Target
+
+
+def _dialect(module: str, name: str) -> Callable[[], Dialect]:
+    return lambda: getattr(import_module(module), name)
+
+
+def _pass(module: str, name: str) -> Callable[[], type[ModulePass]]:
+    return lambda: getattr(import_module(module), name)
+
+
+def _target(module: str, name: str) -> Callable[[], type[Target]]:
+    return lambda: getattr(import_module(module), name)
+
+
+_PASSES = {
+    "kan-balance-sums": ("kan_dialect.passes.balance_sums", "BalanceSumsPass"),
+    "kan-calibrate": ("kan_dialect.passes.calibrate", "CalibratePass"),
+    "kan-compile": ("kan_dialect.lowering.compile", "CompilePass"),
+    "kan-expand-wires": ("kan_dialect.passes.expand_wires", "ExpandWiresPass"),
+    "kan-fold-affine": ("kan_dialect.passes.fold_affine", "FoldAffinePass"),
+    "kan-fold-tables": ("kan_dialect.passes.fold_tables", "FoldTablesPass"),
+    "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
+    "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
+    "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
+    "lower-kan-to-hw": ("kan_dialect.lowering.kan_to_hw", "LowerKanToHwPass"),
+}
+
+UNIVERSE = Universe(
+    all_dialects={
+        "kan": _dialect("kan_dialect.dialect", "Kan"),
+        "quant": _dialect("kan_dialect.quant", "Quant"),
+    },
+    all_passes={name: _pass(module, cls) for name, (module, cls) in _PASSES.items()},
+    all_targets={
+        "circt": _target("kan_dialect.lowering.circt_target", "CirctTarget"),
+        "systemverilog": _target("kan_dialect.lowering.systemverilog", "SystemVerilogTarget"),
+    },
+)

@@ -1,0 +1,408 @@
+"""Wire level: one integer value per edge and node, of a type that says its exact range.
+
+Verifiers prove every result's range from the operands' ranges, so a sum that overflows does not
+verify. A register is `kan.delay`: the identity in value, cycles in time. `kan.mark` says which
+value holds a node of the model, so that proofs and debugging find it after every rewrite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    I64,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    StringAttr,
+    i64,
+)
+from xdsl.interfaces import HasFolderInterface
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import (
+    VarConstraint,
+    base,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import ConstantLike, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect import verifying
+from kan_dialect.attributes import IntType, range_of
+from kan_dialect.constants import (
+    Array,
+    Constant,
+    DenseAttr,
+    IntArray,
+    dense,
+    to_integers,
+    to_numpy,
+)
+from kan_dialect.operation import KanOperation, optional_name
+from kan_dialect.semantics import Evaluable
+from kan_dialect.table_ops import round_shift
+from kan_dialect.verifying import require, shape_text
+
+MAX_TABLE_BITS = 20
+"""A table over more input bits than this is refused: it would never fit."""
+
+
+def _hold(result: SSAValue, low: int, high: int, what: str) -> None:
+    declared = range_of(result)
+    require(
+        declared.contains(low, high),
+        f"{what} can be {low}:{high}, which !kan.int<{declared.low}:{declared.high}> does not hold",
+    )
+
+
+@irdl_op_definition
+class ConstantOp(KanOperation, Evaluable, HasFolderInterface):
+    """An integer that is always the same."""
+
+    name = "kan.constant"
+
+    value = prop_def(IntegerAttr[I64])
+    result = result_def(IntType)
+
+    traits = traits_def(Pure(), ConstantLike())
+    assembly_format = "$value attr-dict `:` type($result)"
+
+    def __init__(self, value: int) -> None:
+        super().__init__(
+            result_types=[IntType(value, value)], properties={"value": IntegerAttr(value, i64)}
+        )
+
+    def verify_(self) -> None:
+        value = self.value.value.data
+        require(
+            (range_of(self.result).low, range_of(self.result).high) == (value, value),
+            f"the type of constant {value} must be !kan.int<{value}:{value}>",
+        )
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        return (self.value,)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return (np.array([self.value.value.data], dtype=np.int64),)
+
+
+@irdl_op_definition
+class TableOp(KanOperation, Evaluable):
+    """A lookup table: result = entries[x - lo], or of several inputs, entries[x - lo_x, y - lo_y].
+
+    `entries` has one dimension an input, with one entry for every value of its range. Where `care`
+    (of the same shape, 0 and 1) is 0, the entry does not matter: no input reaches it, or nothing
+    depends on it. Evaluation gives the entry as it stands.
+    """
+
+    name = "kan.table"
+
+    inputs = var_operand_def(IntType)
+    entries = prop_def(DenseIntOrFPElementsAttr)
+    care = opt_prop_def(DenseIntOrFPElementsAttr)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$inputs (`as` $name^)? `entries` custom<Constant>($entries) "
+        "(`care` custom<Constant>($care)^)? attr-dict `:` type($inputs) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        inputs: Sequence[SSAValue | Operation],
+        entries: DenseAttr | IntArray,
+        *,
+        care: DenseAttr | Array | None = None,
+        result_type: IntType | None = None,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        entries : one dimension an input, integers.
+        care : of the same shape, 0 and 1 (or bool); None where every entry matters.
+        result_type : the range; what the entries that matter span, where not given.
+        """
+        if isinstance(care, np.ndarray):
+            care = None if bool(care.all()) else dense(care.astype(np.int8))
+        array = entries if isinstance(entries, np.ndarray) else to_integers(entries)
+        if result_type is None:
+            kept = array if care is None else array[to_numpy(care) == 1]
+            # Where nothing matters, one value is as good as any other.
+            kept = kept if kept.size else array.ravel()[:1]
+            result_type = IntType(int(kept.min()), int(kept.max()))
+        super().__init__(
+            operands=[inputs],
+            result_types=[result_type],
+            properties={
+                "entries": dense(entries) if isinstance(entries, np.ndarray) else entries,
+                "care": care,
+                "name": optional_name(name),
+            },
+        )
+
+    @property
+    def entries_array(self) -> IntArray:
+        """The entries, one dimension an input, int64."""
+        return to_integers(self.entries)
+
+    @property
+    def care_array(self) -> Array:
+        """Which entries matter, bool."""
+        if self.care is None:
+            return np.ones(self.entries.get_shape(), dtype=np.bool_)
+        return to_numpy(self.care) == 1
+
+    def verify_(self) -> None:
+        require(len(self.inputs) >= 1, "a table needs at least one input")
+        entries = verifying.constant(self.entries, "entries", floats=False)
+        sizes = tuple(range_of(value).size for value in self.inputs)
+        require(
+            sum(range_of(value).bits for value in self.inputs) <= MAX_TABLE_BITS,
+            f"a table over more than {MAX_TABLE_BITS} input bits is not supported",
+        )
+        require(
+            entries.shape == sizes,
+            f"entries must have shape {shape_text(sizes)}: one for each value of the inputs, got "
+            f"{shape_text(entries.shape)}",
+        )
+        kept = entries.ravel()
+        if self.care is not None:
+            care = verifying.constant(self.care, "care", floats=False)
+            verifying.require_shape(care.shape, sizes, "care")
+            require(bool(np.isin(care, (0, 1)).all()), "care must hold only 0 and 1")
+            kept = entries[care == 1]
+        if kept.size:
+            _hold(self.result, int(kept.min()), int(kept.max()), "the table")
+        verifying.value_name(self.given_name)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        index = tuple(
+            operand - range_of(value).low
+            for operand, value in zip(operands, self.inputs, strict=True)
+        )
+        return (to_numpy(self.entries)[index].astype(np.int64),)
+
+
+@irdl_op_definition
+class SumOp(KanOperation, Evaluable):
+    """The exact sum of one or more integers."""
+
+    name = "kan.sum"
+
+    inputs = var_operand_def(IntType)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$inputs (`as` $name^)? attr-dict `:` type($inputs) `->` type($result)"
+
+    def __init__(
+        self,
+        inputs: Sequence[SSAValue | Operation],
+        *,
+        result_type: IntType | None = None,
+        name: str | None = None,
+    ) -> None:
+        """`result_type` is the range; the sum of the inputs' ranges where not given."""
+        values = [SSAValue.get(value) for value in inputs]
+        if result_type is None:
+            result_type = IntType(*sum_range(values))
+        super().__init__(
+            operands=[values],
+            result_types=[result_type],
+            properties={"name": optional_name(name)},
+        )
+
+    def verify_(self) -> None:
+        require(len(self.inputs) >= 1, "a sum needs at least one input")
+        _hold(self.result, *sum_range(self.inputs), "the sum")
+        verifying.value_name(self.given_name)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        total = operands[0]
+        for operand in operands[1:]:
+            total = total + operand
+        return (total,)
+
+
+def sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
+    """Smallest and largest sum of values of these ranges."""
+    ranges = [range_of(value) for value in values]
+    return sum(r.low for r in ranges), sum(r.high for r in ranges)
+
+
+@irdl_op_definition
+class ClampOp(KanOperation, Evaluable, HasFolderInterface):
+    """Saturation: the input, but at least lo and at most hi of the result's range."""
+
+    name = "kan.clamp"
+
+    input = operand_def(IntType)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$input (`as` $name^)? attr-dict `:` type($input) `->` type($result)"
+
+    def __init__(
+        self, input: SSAValue | Operation, low: int, high: int, *, name: str | None = None
+    ) -> None:
+        super().__init__(
+            operands=[input],
+            result_types=[IntType(low, high)],
+            properties={"name": optional_name(name)},
+        )
+
+    def verify_(self) -> None:
+        verifying.value_name(self.given_name)
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        return (self.input,) if self.input.type == self.result.type else None
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        target = range_of(self.result)
+        return (np.clip(operands[0], target.low, target.high),)
+
+
+@irdl_op_definition
+class ShiftOp(KanOperation, Evaluable):
+    """Division by 2^amount, rounded half to even; a negative amount multiplies."""
+
+    name = "kan.shift"
+
+    input = operand_def(IntType)
+    amount = prop_def(IntegerAttr[I64])
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$input `by` $amount (`as` $name^)? attr-dict `:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self, input: SSAValue | Operation, amount: int, *, name: str | None = None
+    ) -> None:
+        value = SSAValue.get(input)
+        super().__init__(
+            operands=[value],
+            result_types=[IntType(*shift_range(range_of(value), amount))],
+            properties={"amount": IntegerAttr(amount, i64), "name": optional_name(name)},
+        )
+
+    def verify_(self) -> None:
+        amount = self.amount.value.data
+        require(-31 <= amount <= 31, f"shift amount must lie in -31..31, got {amount}")
+        _hold(self.result, *shift_range(range_of(self.input), amount), "the shifted value")
+        verifying.value_name(self.given_name)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return (round_shift(operands[0], self.amount.value.data),)
+
+
+def shift_range(value: IntType, amount: int) -> tuple[int, int]:
+    """Smallest and largest result of a shift: it is monotone."""
+    if amount <= 0:
+        # In Python's integers: the product may leave int64.
+        return value.low << -amount, value.high << -amount
+    low, high = round_shift(np.array([value.low, value.high], dtype=np.int64), amount).tolist()
+    return low, high
+
+
+@irdl_op_definition
+class DelayOp(KanOperation, Evaluable, HasFolderInterface):
+    """Registers: the same value, `cycles` clock cycles later."""
+
+    name = "kan.delay"
+
+    T: ClassVar = VarConstraint("T", base(IntType))
+
+    input = operand_def(T)
+    cycles = prop_def(IntegerAttr[I64])
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(T)
+
+    traits = traits_def(Pure())
+    assembly_format = "$input `by` $cycles (`as` $name^)? attr-dict `:` type($result)"
+
+    def __init__(
+        self, input: SSAValue | Operation, cycles: int, *, name: str | None = None
+    ) -> None:
+        value = SSAValue.get(input)
+        super().__init__(
+            operands=[value],
+            result_types=[value.type],
+            properties={"cycles": IntegerAttr(cycles, i64), "name": optional_name(name)},
+        )
+
+    def verify_(self) -> None:
+        cycles = self.cycles.value.data
+        require(0 <= cycles <= 10_000, f"cycles must lie in 0..10000, got {cycles}")
+        verifying.value_name(self.given_name)
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        return (self.input,) if self.cycles.value.data == 0 else None
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return (operands[0],)
+
+
+@irdl_op_definition
+class MarkOp(KanOperation, Evaluable):
+    """Says that `value` holds the node `node` of the model: node code = value + offset.
+
+    `cycle` is the clock cycle, counted from the inputs, in which it does. Passes that re-code or
+    move a node's value keep its mark true.
+    """
+
+    name = "kan.mark"
+
+    value = operand_def(IntType)
+    node = prop_def(StringAttr)
+    offset = prop_def(IntegerAttr[I64])
+    cycle = prop_def(IntegerAttr[I64])
+
+    assembly_format = "$value `as` $node `offset` $offset `cycle` $cycle attr-dict `:` type($value)"
+
+    def __init__(
+        self, value: SSAValue | Operation, node: str, *, offset: int = 0, cycle: int = 0
+    ) -> None:
+        super().__init__(
+            operands=[value],
+            properties={
+                "node": StringAttr(node),
+                "offset": IntegerAttr(offset, i64),
+                "cycle": IntegerAttr(cycle, i64),
+            },
+        )
+
+    def verify_(self) -> None:
+        verifying.value_name(self.node.data)
+        require(self.cycle.value.data >= 0, "cycle must not be negative")
+        if not isinstance(self.value.type, IntType):
+            raise VerifyException(f"value must be a !kan.int, got {self.value.type}")
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return ()
+
+
+WIRE_OPS: list[type[Operation]] = [
+    ConstantOp,
+    TableOp,
+    SumOp,
+    ClampOp,
+    ShiftOp,
+    DelayOp,
+    MarkOp,
+]

@@ -1,0 +1,89 @@
+"""What passes over wire-level functions share: finding them, and when each value is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.ir import SSAValue
+
+from kan_dialect.attributes import IntType
+from kan_dialect.errors import KanError
+from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp
+
+ENCODING = "kan.encoding"
+"""Argument and result attribute: the `!quant.uniform` type of the port's codes."""
+LATENCY = "kan.latency"
+"""Function attribute: clock cycles from the arguments to the results."""
+
+
+def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
+    """Functions whose arguments and results are all `!kan.int`."""
+    for op in list(module.ops):
+        if not isinstance(op, func.FuncOp) or op.is_declaration:
+            continue
+        types = [*op.function_type.inputs.data, *op.function_type.outputs.data]
+        if types and all(isinstance(port, IntType) for port in types):
+            yield op
+
+
+def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
+    """The clock cycle, counted from the arguments, in which each value is there.
+
+    None for values that are always there: constants and what depends on nothing else.
+
+    Raises
+    ------
+    KanError : an op reads values of different cycles, or a mark says another cycle.
+    """
+    cycles: dict[SSAValue, int | None] = dict.fromkeys(function.args, 0)
+    for op in function.body.block.ops:
+        if isinstance(op, ConstantOp):
+            cycles[op.result] = None
+            continue
+        if isinstance(op, func.ReturnOp):
+            continue
+        arrivals = {cycles[operand] for operand in op.operands} - {None}
+        if len(arrivals) > 1:
+            what = op.properties.get("name", op.name)
+            raise KanError(
+                f"@{function.sym_name.data}: {what} reads values of cycles "
+                f"{', '.join(map(str, sorted(c for c in arrivals if c is not None)))} at once",
+                remedy="run kan-schedule",
+            )
+        cycle = next(iter(arrivals), None)
+        if isinstance(op, MarkOp) and cycle is not None and op.cycle.value.data != cycle:
+            raise KanError(
+                f"@{function.sym_name.data}: the mark of {op.node} says cycle "
+                f"{op.cycle.value.data}, the value is there in cycle {cycle}"
+            )
+        if isinstance(op, DelayOp) and cycle is not None:
+            cycle += op.cycles.value.data
+        for result in op.results:
+            cycles[result] = cycle
+    return cycles
+
+
+def latency_of(function: func.FuncOp) -> int:
+    """Clock cycles from the arguments to the results.
+
+    Results that are all constant are there in any cycle: the attribute `kan.latency` decides.
+
+    Raises
+    ------
+    KanError : the results do not come in the same cycle.
+    """
+    cycles = cycles_of(function)
+    terminator = function.get_return_op()
+    assert terminator is not None
+    arrivals = {cycles[operand] for operand in terminator.operands} - {None}
+    if len(arrivals) > 1:
+        listed = ", ".join(str(cycles[operand]) for operand in terminator.operands)
+        raise KanError(
+            f"@{function.sym_name.data}: the results come in different cycles ({listed})",
+            remedy="run kan-schedule",
+        )
+    declared = function.attributes.get(LATENCY)
+    constant = declared.value.data if isinstance(declared, IntegerAttr) else 0
+    return next((cycle for cycle in arrivals if cycle is not None), constant)

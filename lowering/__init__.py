@@ -1,0 +1,1 @@
+"""From KANs to hardware, and from hardware to text."""

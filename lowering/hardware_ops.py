@@ -1,0 +1,47 @@
+"""What a module may hold once it is hardware: its ops, and attributes that describe it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.ir import Attribute, Operation
+
+from kan_dialect.errors import KanError
+
+HARDWARE_DIALECTS = frozenset({"hw", "comb", "seq"})
+
+LATENCY = "kan.latency"
+"""Attribute of a hardware module: clock cycles from inputs to outputs."""
+PORTS = "kan.ports"
+"""Attribute of a hardware module: of each data port name, low, high, scale and zero point."""
+
+NOT_LOWERED = "run kan-compile, or lower-kan-to-hw on a scheduled module, first"
+
+
+def hardware_modules(module: ModuleOp) -> list[hw.HWModuleOp]:
+    """The hardware modules of a module that holds nothing but hardware ops.
+
+    Raises
+    ------
+    KanError : another op is in there, or no hardware module.
+    """
+    for op in module.walk():
+        if op is not module and dialect_of(op) not in HARDWARE_DIALECTS:
+            raise KanError(f"'{op.name}' is not a hardware op", remedy=NOT_LOWERED)
+    modules = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
+    if not modules:
+        raise KanError("there is no 'hw.module'", remedy=NOT_LOWERED)
+    return modules
+
+
+def dialect_of(op: Operation) -> str:
+    return op.name.partition(".")[0]
+
+
+def listed(attribute: Attribute | None) -> tuple[Attribute, ...]:
+    """The elements of an array attribute; none if it is something else, or not there."""
+    if not isinstance(attribute, ArrayAttr):
+        return ()
+    return cast(ArrayAttr[Attribute], attribute).data

@@ -1,0 +1,387 @@
+"""`lower-kan-to-hw`: wire-level functions become `hw.module`s of `hw`, `comb` and `seq` ops.
+
+A value of `!kan.int<lo:hi>` becomes a signless integer of its type's width, two's complement where
+lo < 0. A table becomes a constant array that the input's bits index directly; a sum an adder of its
+result's width (modular, which is exact since the result fits); a clamp two comparisons; a delay
+registers without reset. `clk`, `rst` and the valid bits come in where there are registers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import comb, func, hw, seq
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    IntegerAttr,
+    IntegerType,
+    ModuleOp,
+    StringAttr,
+    i1,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.rewriter import Rewriter
+
+from kan_dialect.attributes import IntType, range_of
+from kan_dialect.constants import Array, IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.wire_ops import (
+    ClampOp,
+    ConstantOp,
+    DelayOp,
+    MarkOp,
+    ShiftOp,
+    SumOp,
+    TableOp,
+)
+from kan_dialect.wires import ENCODING, cycles_of, latency_of, wire_functions
+
+NAME_HINT = "sv.namehint"
+"""Op attribute that CIRCT's Verilog export and ours take a wire's name from."""
+TABLE_SUFFIX = "_table"
+"""What an array's name has beyond that of the value read from it."""
+MAX_CONSTANT_BITS = 8192
+"""Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
+
+
+@dataclass(frozen=True)
+class LowerKanToHwPass(KanPass):
+    """Lowers wire-level functions to hardware."""
+
+    name = "lower-kan-to-hw"
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(wire_functions(module))
+        for function in functions:
+            Rewriter.replace_op(function, Lowering(function).run())
+        return bool(functions)
+
+
+def bit_patterns(kind: IntType) -> IntArray:
+    """The value that each bit pattern of a type's width stands for, 0 .. 2^bits - 1, int64."""
+    patterns = np.arange(1 << kind.bits, dtype=np.int64)
+    if kind.is_signed:
+        patterns[patterns >= 1 << (kind.bits - 1)] -= 1 << kind.bits
+    return patterns
+
+
+def by_bit_pattern(op: TableOp) -> IntArray:
+    """The table's entries for every combination of bit patterns of its inputs, flat, first input first.
+
+    Patterns outside an input's range never come; they repeat the nearest entry.
+    """
+    entries = np.where(op.care_array, op.entries_array, _filling(op))
+    for axis, value in enumerate(op.inputs):
+        kind = range_of(value)
+        index = np.clip(bit_patterns(kind), kind.low, kind.high) - kind.low
+        entries = entries.take(index, axis=axis)
+    return entries.ravel()
+
+
+def _filling(op: TableOp) -> int:
+    kept = op.entries_array[op.care_array]
+    return int(kept.ravel()[0]) if kept.size else range_of(op.result).low
+
+
+def pack(entries: IntArray, bits: int) -> list[tuple[int, int]]:
+    """Entries of `bits` bits as one long number, entry 0 lowest, in pieces (value, bits), highest first."""
+    planes = (entries[:, np.newaxis] >> np.arange(bits)) & 1
+    raw = np.packbits(planes.ravel().astype(np.uint8), bitorder="little").tobytes()
+    total = len(entries) * bits
+    step = MAX_CONSTANT_BITS // 8
+    pieces = [
+        (int.from_bytes(raw[start : start + step], "little"), min(8 * step, total - 8 * start))
+        for start in range(0, len(raw), step)
+    ]
+    return pieces[::-1]
+
+
+@dataclass
+class Lowering:
+    """Builds the hardware module of one function."""
+
+    function: func.FuncOp
+    block: Block = field(default_factory=Block)
+    wires: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    constants: dict[tuple[int, int], SSAValue] = field(
+        default_factory=dict[tuple[int, int], SSAValue]
+    )
+    nodes: list[DictionaryAttr] = field(default_factory=list[DictionaryAttr])
+    ports: list[hw.ModulePort] = field(default_factory=list[hw.ModulePort])
+    clock: SSAValue | None = None
+    cycles: dict[SSAValue, int | None] = field(default_factory=dict[SSAValue, int | None])
+
+    def run(self) -> hw.HWModuleOp:
+        latency = latency_of(self.function)
+        self.cycles = cycles_of(self.function)
+        reset = valid = None
+        if latency:
+            self.clock = self.input("clk", seq.clock)
+            reset = self.input("rst", i1)
+            valid = self.input("in_valid", i1)
+        for index, argument in enumerate(self.function.args):
+            self.wires[argument] = self.input(f"x{index}", IntegerType(range_of(argument).bits))
+        outputs: list[SSAValue] = []
+        if reset is not None and valid is not None:
+            outputs.append(self.valid_chain(valid, reset, latency))
+            self.output("out_valid", i1)
+        for op in self.function.body.block.ops:
+            if isinstance(op, func.ReturnOp):
+                outputs.extend(self.wires[value] for value in op.operands)
+            else:
+                self.visit(op)
+        for index, kind in enumerate(self.function.function_type.outputs.data):
+            assert isinstance(kind, IntType)
+            self.output(f"y{index}", IntegerType(kind.bits))
+        self.block.add_op(hw.OutputOp(outputs))
+        return self.module(latency)
+
+    def module(self, latency: int) -> hw.HWModuleOp:
+        module = hw.HWModuleOp(
+            self.function.sym_name,
+            hw.ModuleType(ArrayAttr(self.ports)),
+            Region(self.block),
+        )
+        module.attributes["kan.latency"] = IntegerAttr(latency, i64)
+        module.attributes["kan.ports"] = ArrayAttr(self.data_ports())
+        module.attributes["kan.nodes"] = ArrayAttr(self.nodes)
+        return module
+
+    def data_ports(self) -> list[DictionaryAttr]:
+        """Of each data port its range and, where known, what its codes stand for.
+
+        The scale is text: MLIR's float literals do not hold every double in decimal.
+        """
+        kinds = self.function.function_type
+        sides = [
+            ("x", kinds.inputs.data, self.function.arg_attrs),
+            ("y", kinds.outputs.data, self.function.res_attrs),
+        ]
+        ports: list[DictionaryAttr] = []
+        for letter, types, attributes in sides:
+            for index, kind in enumerate(types):
+                assert isinstance(kind, IntType)
+                port: dict[str, Attribute] = {
+                    "name": StringAttr(f"{letter}{index}"),
+                    "low": IntegerAttr(kind.low, i64),
+                    "high": IntegerAttr(kind.high, i64),
+                }
+                encoding = attributes.data[index].data.get(ENCODING) if attributes else None
+                if isinstance(encoding, UniformQuantizedType):
+                    port["scale"] = StringAttr(repr(float(encoding.scales[0])))
+                    port["zero_point"] = IntegerAttr(int(encoding.zero_points[0]), i64)
+                ports.append(DictionaryAttr(port))
+        return ports
+
+    # Building blocks.
+
+    def input(self, name: str, kind: Attribute) -> SSAValue:
+        self.ports.append(_port(name, kind, hw.Direction.INPUT))
+        argument = self.block.insert_arg(kind, len(self.block.args))
+        argument.name_hint = name
+        return argument
+
+    def output(self, name: str, kind: Attribute) -> None:
+        self.ports.append(_port(name, kind, hw.Direction.OUTPUT))
+
+    def add(self, op: Operation, name: str | None = None) -> SSAValue:
+        if name is not None:
+            op.attributes[NAME_HINT] = StringAttr(name)
+        self.block.add_op(op)
+        return op.results[0]
+
+    def constant(self, value: int, bits: int) -> SSAValue:
+        """The number's two's complement in `bits` bits."""
+        key = (value & ((1 << bits) - 1), bits)
+        if key not in self.constants:
+            self.constants[key] = self.add(hw.ConstantOp(key[0], IntegerType(bits)))
+        return self.constants[key]
+
+    def resize(self, value: SSAValue, bits: int) -> SSAValue:
+        """A wire-level value as a number of `bits` bits: extended by its sign, or cut off."""
+        return self.resized(
+            self.wires[value], range_of(value).bits, bits, range_of(value).is_signed
+        )
+
+    def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
+        """A wire of `bits` bits as one of `target` bits."""
+        missing = target - bits
+        if missing == 0:
+            return wire
+        if missing < 0:
+            return self.add(comb.ExtractOp(wire, IntegerAttr(0, i32), IntegerType(target)))
+        if signed:
+            upper = self.add(comb.ExtractOp(wire, IntegerAttr(bits - 1, i32), IntegerType(1)))
+            if missing > 1:
+                upper = self.add(comb.ReplicateOp(upper, IntegerType(missing)))
+        else:
+            upper = self.constant(0, missing)
+        return self.add(comb.ConcatOp([upper, wire], IntegerType(target)))
+
+    def valid_chain(self, valid: SSAValue, reset: SSAValue, latency: int) -> SSAValue:
+        zero = self.constant(0, 1)
+        assert self.clock is not None
+        for stage in range(1, latency + 1):
+            register = seq.CompRegOp(valid, self.clock, (reset, zero))
+            valid = self.add(register, f"valid_s{stage}")
+        return valid
+
+    # One rule for each op.
+
+    def visit(self, op: Operation) -> None:
+        match op:
+            case ConstantOp():
+                self.wires[op.result] = self.constant(op.value.value.data, range_of(op.result).bits)
+            case TableOp():
+                self.wires[op.result] = self.table(op)
+            case SumOp():
+                self.wires[op.result] = self.sum(op)
+            case ClampOp():
+                self.wires[op.result] = self.clamp(op)
+            case ShiftOp():
+                self.wires[op.result] = self.shift(op)
+            case DelayOp():
+                self.wires[op.result] = self.delay(op)
+            case MarkOp():
+                self.mark(op)
+            case _:
+                raise KanError(
+                    f"@{self.function.sym_name.data}: '{op.name}' has no lowering to hardware"
+                )
+
+    def table(self, op: TableOp) -> SSAValue:
+        bits = range_of(op.result).bits
+        entries = by_bit_pattern(op)
+        array = self.array(entries, bits, op.given_name)
+        wires = [self.wires[value] for value in op.inputs]
+        index = (
+            wires[0]
+            if len(wires) == 1
+            else self.add(
+                comb.ConcatOp(wires, IntegerType(sum(range_of(value).bits for value in op.inputs)))
+            )
+        )
+        return self.add(hw.ArrayGetOp(array, index))
+
+    def array(self, entries: Array, bits: int, name: str | None) -> SSAValue:
+        """The constant array of the entries.
+
+        The array carries the name of what is read from it: `hw.array_get` has no place for one in
+        xDSL's syntax.
+        """
+        pieces = [self.constant(value, width) for value, width in pack(entries, bits)]
+        whole = pieces[0]
+        if len(pieces) > 1:
+            whole = self.add(comb.ConcatOp(pieces, IntegerType(len(entries) * bits)))
+        array_type = hw.ArrayType(IntegerType(bits), len(entries))
+        return self.add(
+            hw.BitcastOp(whole, array_type), None if name is None else f"{name}{TABLE_SUFFIX}"
+        )
+
+    def sum(self, op: SumOp) -> SSAValue:
+        bits = range_of(op.result).bits
+        terms = [self.resize(value, bits) for value in op.inputs]
+        if len(terms) == 1:
+            return terms[0]
+        return self.add(comb.AddOp(terms), op.given_name)
+
+    def clamp(self, op: ClampOp) -> SSAValue:
+        source, target = range_of(op.input), range_of(op.result)
+        # What is left of the source within the target's ends, or one of them.
+        if source.low >= target.high:
+            return self.constant(target.high, target.bits)
+        if source.high <= target.low:
+            return self.constant(target.low, target.bits)
+        wire = self.wires[op.input]
+        result = self.resize(op.input, target.bits)
+        checks = [
+            ("lt", target.low, source.low < target.low),
+            ("gt", target.high, source.high > target.high),
+        ]
+        sign = "s" if source.is_signed else "u"
+        for comparison, bound, needed in checks:
+            if needed:
+                beyond = comb.ICmpOp(wire, self.constant(bound, source.bits), f"{sign}{comparison}")
+                saturated = self.constant(bound, target.bits)
+                result = self.add(comb.MuxOp(self.add(beyond), saturated, result))
+        if op.given_name is not None and isinstance(result.owner, comb.MuxOp):
+            result.owner.attributes[NAME_HINT] = StringAttr(op.given_name)
+        return result
+
+    def shift(self, op: ShiftOp) -> SSAValue:
+        """Rounding half to even: add half less one, and the last bit that stays; then cut off."""
+        amount = op.amount.value.data
+        target = range_of(op.result)
+        if target.bits + amount <= 0:
+            # Zero, times a power of two that is beyond the result.
+            return self.constant(0, target.bits)
+        if amount <= 0:
+            shifted = self.resize(op.input, target.bits + amount)
+            if amount == 0:
+                return shifted
+            low = self.constant(0, -amount)
+            return self.add(comb.ConcatOp([shifted, low], IntegerType(target.bits)), op.given_name)
+        source = range_of(op.input)
+        # Wide enough that adding cannot overflow, and that the quotient's bits are there.
+        bits = max(source.bits, amount) + 1
+        wide = self.resize(op.input, bits)
+        odd = self.add(comb.ExtractOp(wide, IntegerAttr(amount, i32), IntegerType(1)))
+        odd = self.add(comb.ConcatOp([self.constant(0, bits - 1), odd], IntegerType(bits)))
+        half = self.constant((1 << (amount - 1)) - 1, bits)
+        rounded = self.add(comb.AddOp([wide, half, odd]))
+        kept = bits - amount
+        quotient = self.add(
+            comb.ExtractOp(rounded, IntegerAttr(amount, i32), IntegerType(kept)), op.given_name
+        )
+        return self.resized(quotient, kept, target.bits, source.is_signed)
+
+    def delay(self, op: DelayOp) -> SSAValue:
+        wire = self.wires[op.input]
+        if self.cycles[op.result] is None or self.clock is None:
+            return wire
+        cycles = op.cycles.value.data
+        for cycle in range(1, cycles + 1):
+            name = op.given_name
+            if name is not None and cycle < cycles:
+                name = f"{name}_{cycle}"
+            wire = self.add(seq.CompRegOp(wire, self.clock), name)
+        return wire
+
+    def mark(self, op: MarkOp) -> None:
+        """Nodes are listed on the module: name, signal, cycle, and how its code is read."""
+        wire = self.wires[op.value]
+        kind = range_of(op.value)
+        self.nodes.append(
+            DictionaryAttr(
+                {
+                    "name": op.node,
+                    "signal": StringAttr(signal_name(wire)),
+                    "cycle": IntegerAttr(op.cycle.value.data, i64),
+                    "offset": IntegerAttr(op.offset.value.data, i64),
+                    "low": IntegerAttr(kind.low, i64),
+                    "high": IntegerAttr(kind.high, i64),
+                }
+            )
+        )
+
+
+def signal_name(wire: SSAValue) -> str:
+    """The name that a wire will have in SystemVerilog; empty where it has none of its own."""
+    owner = wire.owner
+    if isinstance(owner, Block):
+        return wire.name_hint or ""
+    if isinstance(owner, hw.ArrayGetOp) and isinstance(owner.input.owner, hw.BitcastOp):
+        return signal_name(owner.input).removesuffix(TABLE_SUFFIX)
+    hint = owner.attributes.get(NAME_HINT)
+    return hint.data if isinstance(hint, StringAttr) else ""
+
+
+def _port(name: str, kind: Attribute, direction: hw.Direction) -> hw.ModulePort:
+    return hw.ModulePort(StringAttr(name), kind, hw.DirectionAttr(direction))  # pyright: ignore[reportArgumentType] (types of ports are types)

@@ -1,0 +1,247 @@
+"""What the SystemVerilog emitter wants to know about a hardware module before it writes.
+
+Which values are constants, which are sign extensions, what is used and how often, what needs a
+name, which values are meant as signed numbers, and in which stage of the pipeline each op is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects import comb, hw, seq
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from kan_dialect.constants import Array
+from kan_dialect.hardware_semantics import bit_width, in_dataflow_order
+from kan_dialect.lowering.hardware_ops import PORTS, dialect_of, listed
+from kan_dialect.lowering.systemverilog.names import name_hint
+from kan_dialect.semantics import evaluate_op
+
+_WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)
+_SIGN_KEEPING = (comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp)
+
+
+@dataclass
+class Analysis:
+    """The facts about one module; `ops` are those worth writing, operands before users."""
+
+    ops: list[Operation] = field(default_factory=list[Operation])
+    constants: dict[SSAValue, Array] = field(default_factory=dict[SSAValue, Array])
+    """Values that are known, arrays among them: (1,) or (1, size)."""
+    extended: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    """Sign extensions, and what they extend."""
+    uses: Counter[SSAValue] = field(default_factory=Counter[SSAValue])
+    user: dict[SSAValue, Operation] = field(default_factory=dict[SSAValue, Operation])
+    """One of the ops that use a value."""
+    named: set[SSAValue] = field(default_factory=set[SSAValue])
+    """Values that must be signals of their own, for the language or for their readers."""
+    signed: set[SSAValue] = field(default_factory=set[SSAValue])
+    """Values that something reads as two's complement."""
+    stage: dict[Operation, int] | None = None
+    """The number of registers before each op; None if registers feed back."""
+
+    def operands(self, op: Operation) -> list[SSAValue]:
+        """What the text of an op is made of: its operands, but for what is folded into the text."""
+        source = self.extended.get(op.results[0]) if op.results else None
+        if source is not None:
+            return [source]
+        return [operand for operand in op.operands if operand not in self.constants]
+
+
+def analyse(module: hw.HWModuleOp) -> Analysis:
+    """The facts about a module.
+
+    Raises
+    ------
+    KanError : it holds a combinational loop.
+    """
+    facts = Analysis()
+    ops = in_dataflow_order(module.body.block.ops, through_registers=False)
+    for op in ops:
+        _find_constant(op, facts.constants)
+        if isinstance(op, comb.ConcatOp) and op.result not in facts.constants:
+            source = _sign_extension(op)
+            if source is not None and source not in facts.constants:
+                facts.extended[op.result] = source
+    live = _live(ops, facts)
+    facts.ops = [op for op in ops if op in live]
+    for op in facts.ops:
+        _find_uses(op, facts)
+    facts.signed.update(_signed_outputs(module))
+    for op in reversed(facts.ops):
+        _find_signed(op, facts)
+    facts.stage = _stages(facts)
+    return facts
+
+
+def _find_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
+    """Folds an op whose operands are known, and others that give the same for every operand.
+
+    Linters warn of both where they are written out.
+    """
+    if isinstance(op, hw.ConstantOp) or (
+        (dialect_of(op) == "comb" or isinstance(op, _WIRING))
+        and all(operand in constants for operand in op.operands)
+    ):
+        results = evaluate_op(op, [constants[operand] for operand in op.operands])
+        constants.update(zip(op.results, results, strict=True))
+        return
+    decided = None
+    match op:
+        case comb.ICmpOp():
+            decided = _decided(op, constants)
+        case comb.ShlOp() | comb.ShrUOp():
+            amount = constants.get(op.rhs)
+            if amount is not None and int(amount[0]) >= bit_width(op.result.type):
+                decided = amount * 0
+        case _:
+            pass
+    if decided is not None:
+        constants[op.results[0]] = decided
+
+
+def _decided(op: comb.ICmpOp, constants: dict[SSAValue, Array]) -> Array | None:
+    """The result of comparing with an end of the range, where it is always the same.
+
+    `x < lowest`, say, equals `lowest < lowest`: so the known operand is compared with itself.
+    """
+    predicate = comb.ICMP_COMPARISON_OPERATIONS[op.predicate.value.data]
+    if predicate in ("eq", "ne"):
+        return None
+    lhs, rhs = constants.get(op.lhs), constants.get(op.rhs)
+    known = rhs if lhs is None else lhs
+    if known is None or (lhs is not None and rhs is not None):
+        return None
+    width = bit_width(op.lhs.type)
+    if predicate[0] == "s":
+        lowest, highest = 1 << (width - 1), (1 << (width - 1)) - 1
+    else:
+        lowest, highest = 0, (1 << width) - 1
+    # Nothing is below the lowest value: `x < lowest` and `x >= lowest` are decided.
+    below = (predicate[1:] in ("lt", "ge")) == (lhs is None)
+    end = lowest if below else highest
+    return evaluate_op(op, [known, known])[0] if int(known[0]) == end else None
+
+
+def _sign_extension(op: comb.ConcatOp) -> SSAValue | None:
+    """What the op extends by copies of its highest bit, if that is what it does."""
+    if len(op.inputs) != 2:
+        return None
+    copies, source = op.inputs
+    bit = copies.owner
+    if isinstance(bit, comb.ReplicateOp):
+        bit = bit.input.owner
+    if (
+        isinstance(bit, comb.ExtractOp)
+        and bit.input == source
+        and bit_width(bit.result.type) == 1
+        and bit.low_bit.value.data == bit_width(source.type) - 1
+    ):
+        return source
+    return None
+
+
+def _live(ops: Sequence[Operation], facts: Analysis) -> set[Operation]:
+    """The ops that an output or a name of the IR depends on, constants and folded ones apart."""
+
+    def is_root(op: Operation) -> bool:
+        return isinstance(op, hw.OutputOp) or name_hint(op.results[0]) is not None
+
+    pending = [op for op in ops if is_root(op)]
+    live: set[Operation] = set()
+    while pending:
+        op = pending.pop()
+        if op in live or (op.results and op.results[0] in facts.constants):
+            continue
+        live.add(op)
+        pending.extend(
+            owner for operand in facts.operands(op) if isinstance(owner := operand.owner, Operation)
+        )
+    return live
+
+
+def is_written_anywhere(op: Operation, facts: Analysis) -> bool:
+    """Whether the op is so short that repeating it reads better than a name: slices, extensions."""
+    return isinstance(op, comb.ExtractOp) or (
+        isinstance(op, comb.ConcatOp) and len(facts.operands(op)) == 1
+    )
+
+
+def _takes_parts(op: Operation, facts: Analysis) -> bool:
+    """Whether the text shows parts of the operands, which only names have."""
+    match op:
+        case comb.ExtractOp() | hw.ArrayGetOp():
+            return True
+        case hw.BitcastOp():
+            return op.input.type != op.result.type
+        case comb.ConcatOp():
+            return op.result in facts.extended
+        case _:
+            return False
+
+
+def _is_short(value: SSAValue, facts: Analysis) -> bool:
+    return isinstance(value.owner, Operation) and is_written_anywhere(value.owner, facts)
+
+
+def _find_uses(op: Operation, facts: Analysis) -> None:
+    operands = facts.operands(op)
+    facts.uses.update(operands)
+    facts.user.update((operand, op) for operand in operands)
+    if _takes_parts(op, facts):
+        facts.named.update(operands)
+    elif is_written_anywhere(op, facts):
+        facts.named.update(value for value in operands if not _is_short(value, facts))
+    if isinstance(op, seq.CompRegOp):
+        facts.named.update(op.operands[1:])  # clock and reset
+    for result in op.results:
+        is_array = isinstance(result.type, hw.ArrayType)
+        is_lookup = isinstance(op, hw.ArrayGetOp) and op.input in facts.constants
+        is_signal = is_array or is_lookup or isinstance(op, seq.CompRegOp)
+        if is_signal or name_hint(result) is not None:
+            facts.named.add(result)
+
+
+def _signed_outputs(module: hw.HWModuleOp) -> Iterator[SSAValue]:
+    """The outputs whose codes may be negative, by what the module says of its ports."""
+    signed: set[Attribute] = set()
+    for entry in listed(module.attributes.get(PORTS)):
+        if isinstance(entry, DictionaryAttr):
+            name, low = entry.data.get("name"), entry.data.get("low")
+            if name is not None and isinstance(low, IntegerAttr) and low.value.data < 0:
+                signed.add(name)
+    outputs = [port for port in module.module_type.ports if port.dir.data is hw.Direction.OUTPUT]
+    terminator = module.body.block.last_op
+    assert terminator is not None
+    for port, value in zip(outputs, terminator.operands, strict=True):
+        if port.port_name in signed:
+            yield value
+
+
+def _find_signed(op: Operation, facts: Analysis) -> None:
+    match op:
+        case comb.ICmpOp():
+            is_signed = comb.ICMP_COMPARISON_OPERATIONS[op.predicate.value.data][0] == "s"
+        case comb.ConcatOp():
+            is_signed = op.result in facts.extended
+        case _:
+            is_signed = isinstance(op, _SIGN_KEEPING) and op.results[0] in facts.signed
+    if is_signed:
+        facts.signed.update(facts.operands(op))
+
+
+def _stages(facts: Analysis) -> dict[Operation, int] | None:
+    stage: dict[Operation, int] = {}
+    for op in facts.ops:
+        inputs = [
+            owner for operand in facts.operands(op) if isinstance(owner := operand.owner, Operation)
+        ]
+        if any(owner not in stage for owner in inputs):
+            return None
+        stage[op] = max(
+            (stage[owner] + isinstance(owner, seq.CompRegOp) for owner in inputs), default=0
+        )
+    return stage

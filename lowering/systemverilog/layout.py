@@ -1,0 +1,77 @@
+"""Lines: statements broken where readers would break them, blocks, declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import IntegerType
+from xdsl.ir import Attribute
+
+from kan_dialect.hardware_semantics import bit_width
+
+LINE_LENGTH = 100
+
+
+def declared(name: str, value_type: Attribute) -> str:
+    """`logic` and a name, with the ranges of its type: `logic [3:0][5:0] a`."""
+    match value_type:
+        case hw.ArrayType():
+            width = bit_width(value_type.element_type)
+            ranges = f" [{len(value_type) - 1}:0]" + (f"[{width - 1}:0]" if width > 1 else "")
+        case IntegerType() if value_type.width.data > 1:
+            ranges = f" [{value_type.width.data - 1}:0]"
+        case _:
+            ranges = ""
+    return f"logic{ranges} {name}"
+
+
+def block(statements: list[str], indent: str) -> Iterator[str]:
+    """Statements, between `begin` and `end` if they are more than one."""
+    if len(statements) == 1:
+        yield from broken(f"{indent}{statements[0]}")
+        return
+    yield f"{indent[:-2]}begin"
+    for statement in statements:
+        yield from broken(f"{indent}{statement}")
+    yield f"{indent[:-2]}end"
+
+
+def broken(line: str) -> Iterator[str]:
+    """A statement over as many lines as it takes, broken at blanks, if may be outside brackets."""
+    if len(line) <= LINE_LENGTH:
+        yield line
+        return
+    body = line.lstrip()
+    indent = " " * (len(line) - len(body))
+    deeper = f"{indent}    "
+    current = ""
+    for part in _parts(body, LINE_LENGTH - len(deeper)):
+        extended = f"{current} {part}" if current else f"{indent}{part}"
+        if current and len(extended) > LINE_LENGTH:
+            yield current
+            extended = f"{deeper}{part}"
+        current = extended
+    yield current
+
+
+def _parts(text: str, longest: int) -> Iterator[str]:
+    """The text at its blanks, but what is in brackets stays together if it is not too long."""
+    held: list[str] = []
+    depth = 0
+    for word in text.split(" "):
+        held.append(word)
+        depth += _depth(word)
+        if depth == 0:
+            yield from _unless_too_long(held, longest)
+            held = []
+    yield from held
+
+
+def _depth(word: str) -> int:
+    return sum(word.count(opening) for opening in "([{") - sum(word.count(c) for c in ")]}")
+
+
+def _unless_too_long(words: list[str], longest: int) -> Iterable[str]:
+    joined = " ".join(words)
+    return [joined] if len(joined) <= longest else words

@@ -1,0 +1,228 @@
+"""One hardware module as text: ports, and the pipeline stage by stage.
+
+A stage shows its wires and tables, then the registers at its end. Tables are `case` statements: of
+the forms that all tools read, Yosys maps this one several times faster than the rest. Attributes
+keep tables out of block RAM: `rom_style` is Vivado's; `romstyle`, which Yosys heeds only at the
+statement, and Icarus reads there only within a block, is for Yosys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xdsl.dialects import comb, hw, seq
+from xdsl.ir import Operation, SSAValue
+
+from kan_dialect.constants import Array
+from kan_dialect.hardware_semantics import bit_width
+from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
+from kan_dialect.lowering.systemverilog.expressions import Expression, literal
+from kan_dialect.lowering.systemverilog.header import module_header
+from kan_dialect.lowering.systemverilog.layout import block, broken, declared
+from kan_dialect.lowering.systemverilog.names import Names, name_hint
+from kan_dialect.lowering.systemverilog.operations import Expressions
+from kan_dialect.lowering.systemverilog.subset import check_subset
+
+LONGEST_INLINED = 80
+"""Expressions of more characters become wires of their own."""
+
+
+def write_module(module: hw.HWModuleOp, name: str) -> str:
+    """The text of a module, called `name`.
+
+    Raises
+    ------
+    KanError : something in the module is outside the subset that is printed.
+    """
+    check_subset(module)
+    return _ModuleWriter(module, name, analyse(module)).text()
+
+
+@dataclass
+class _Stage:
+    """What is computed between two ranks of registers, and the registers at its end."""
+
+    lines: list[str] = field(default_factory=list[str])
+    declarations: list[str] = field(default_factory=list[str])
+    registers: dict[tuple[SSAValue, SSAValue | None], list[seq.CompRegOp]] = field(
+        default_factory=dict[tuple[SSAValue, SSAValue | None], list[seq.CompRegOp]]
+    )
+
+
+@dataclass
+class _ModuleWriter:
+    """Writes the text of one module."""
+
+    module: hw.HWModuleOp
+    name: str
+    facts: Analysis
+    names: Names = field(default_factory=Names)
+    stages: dict[int, _Stage] = field(default_factory=dict[int, _Stage])
+
+    def __post_init__(self) -> None:
+        self.expressions = Expressions(self.facts)
+
+    def text(self) -> str:
+        ports = list(self._ports())
+        self._name_values()
+        outputs: list[str] = []
+        for op in self.facts.ops:
+            stage = self.stages.setdefault(
+                self.facts.stage[op] if self.facts.stage else 0, _Stage()
+            )
+            match op:
+                case hw.OutputOp():
+                    outputs = list(self._outputs(op))
+                case seq.CompRegOp():
+                    stage.registers.setdefault((op.clk, op.reset), []).append(op)
+                    stage.declarations.append(f"  {declared(self._name(op.data), op.data.type)};")
+                case hw.ArrayGetOp() if op.input in self.facts.constants:
+                    stage.lines.extend(self._table(op))
+                case _:
+                    self._compute(op, stage)
+        lines = [*self._stages(), *outputs]
+        return "".join(
+            [
+                module_header(self.module, self.name),
+                f"module {self.name} (\n",
+                ",\n".join(ports),
+                "\n);\n",
+                *(f"{line}\n" for line in lines),
+                "endmodule\n",
+            ]
+        )
+
+    # Names
+
+    def _ports(self) -> Iterator[str]:
+        arguments = iter(self.module.body.block.args)
+        self.output_names: list[str] = []
+        for port in self.module.module_type.ports:
+            name = self.names.take(port.port_name.data)
+            if port.dir.data is hw.Direction.OUTPUT:
+                self.output_names.append(name)
+                yield f"  output wire {declared(name, port.type)}"
+            else:
+                self.expressions.known[next(arguments)] = Expression(name)
+                yield f"  input  wire {declared(name, port.type)}"
+
+    def _name_values(self) -> None:
+        """Names of the IR first, in its order, so that generated ones do not take theirs."""
+        for op in self.facts.ops:
+            for result in op.results:
+                hint = name_hint(result)
+                if hint is not None:
+                    self.expressions.known[result] = Expression(self.names.take(hint))
+        for op in self.facts.ops:
+            for result in op.results:
+                if result not in self.expressions.known and self._needs_name(op, result):
+                    self._generate_name(op, result)
+
+    def _needs_name(self, op: Operation, result: SSAValue) -> bool:
+        repeated = self.facts.uses[result] > 1 and not is_written_anywhere(op, self.facts)
+        return repeated or result in self.facts.named
+
+    def _generate_name(self, op: Operation, result: SSAValue) -> str:
+        name = self.names.numbered(_GENERATED.get(type(op), op.name.partition(".")[2]))
+        self.expressions.known[result] = Expression(name)
+        return name
+
+    def _name(self, value: SSAValue) -> str:
+        return self.expressions.known[value].text
+
+    # Statements
+
+    def _compute(self, op: Operation, stage: _Stage) -> None:
+        """A wire for the result of an op, or its expression where it is used."""
+        result = op.results[0]
+        expression = self.expressions.of_op(op)
+        if result not in self.expressions.known:
+            if len(expression.text) <= LONGEST_INLINED or self._fills_a_statement(result):
+                self.expressions.known[result] = expression
+                return
+            self._generate_name(op, result)
+        name = self._name(result)
+        line = f"  wire {declared(name, result.type)} = {expression.text};"
+        stage.lines.extend(broken(line))
+
+    def _fills_a_statement(self, value: SSAValue) -> bool:
+        """Whether the value is all that a register loads or an output shows."""
+        return isinstance(self.facts.user[value], seq.CompRegOp | hw.OutputOp)
+
+    def _table(self, op: hw.ArrayGetOp) -> Iterator[str]:
+        """A lookup: codes that give the same entry share a line, in the order of their first."""
+        name, width = self._name(op.result), bit_width(op.result.type)
+        entries: Array = self.facts.constants[op.input][0]
+        codes: dict[int, list[str]] = {}
+        for code, entry in enumerate(entries.tolist()):
+            codes.setdefault(entry, []).append(str(code))
+        signed = op.result in self.facts.signed
+        yield f'  (* rom_style = "distributed" *) {declared(name, op.result.type)};'
+        yield "  always_comb begin"
+        yield f'    (* romstyle = "logic" *) case ({self._name(op.index)})'
+        for entry, labels in codes.items():
+            value = literal(entry, width, negative=signed).text
+            yield from broken(f"      {', '.join(labels)}: {name} = {value};")
+        yield f"      default: {name} = 'x;"
+        yield "    endcase"
+        yield "  end"
+
+    def _outputs(self, op: hw.OutputOp) -> Iterator[str]:
+        for name, value in zip(self.output_names, op.inputs, strict=True):
+            yield from broken(f"  assign {name} = {self._operand(value)};")
+
+    def _stages(self) -> Iterator[str]:
+        for number, stage in sorted(self.stages.items()):
+            yield ""
+            if len(self.stages) > 1:
+                yield f"  // Stage {number}"
+            if (
+                self.facts.stage is None
+            ):  # registers feed back: they are read before they are written
+                yield from stage.declarations
+                yield from stage.lines
+            else:
+                yield from stage.lines
+                yield from stage.declarations
+            for (clock, reset), registers in stage.registers.items():
+                yield from self._registers(clock, reset, registers)
+
+    def _registers(
+        self, clock: SSAValue, reset: SSAValue | None, registers: list[seq.CompRegOp]
+    ) -> Iterator[str]:
+        """All registers of a stage that share clock and reset."""
+        loads = [f"{self._name(op.data)} <= {self._operand(op.input)};" for op in registers]
+        yield f"  always_ff @(posedge {self._name(clock)})"
+        if reset is None:
+            yield from block(loads, "    ")
+            return
+        resets = [
+            f"{self._name(op.data)} <= {self._operand(op.reset_value)};"
+            for op in registers
+            if op.reset_value is not None
+        ]
+        yield f"    if ({self._operand(reset)})"
+        yield from block(resets, "      ")
+        yield "    else"
+        yield from block(loads, "      ")
+
+    def _operand(self, value: SSAValue) -> str:
+        return self.expressions.of(value, negative=value in self.facts.signed).text
+
+
+_GENERATED: dict[type[Operation], str] = {
+    comb.AddOp: "sum",
+    comb.SubOp: "difference",
+    comb.MulOp: "product",
+    comb.ICmpOp: "test",
+    comb.MuxOp: "choice",
+    comb.ExtractOp: "bits",
+    comb.ConcatOp: "bits",
+    comb.ReplicateOp: "bits",
+    hw.BitcastOp: "bits",
+    hw.ArrayCreateOp: "array",
+    hw.ArrayGetOp: "entry",
+    seq.CompRegOp: "register",
+}
+"""What values without a name are called, with a number; else they are called like their op."""

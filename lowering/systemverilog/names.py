@@ -1,0 +1,103 @@
+"""Names of wires: where the IR keeps them, and how they become legal and unique SystemVerilog."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Operation, SSAValue
+
+NAME_HINT = "sv.namehint"
+"""Op attribute that holds the name of the op's result; CIRCT's Verilog export reads it, too."""
+TABLE_SUFFIX = "_table"
+"""What an array's name has beyond that of the value read from it."""
+
+# IEEE 1800-2017, annex B, and the words of C++ that Verilator's models cannot have as names.
+_RESERVED_WORDS = """
+    accept_on alias always always_comb always_ff always_latch and assert assign assume
+    automatic before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex
+    casez cell chandle checker class clocking cmos config const constraint context continue
+    cover covergroup coverpoint cross deassign default defparam design disable dist do edge
+    else end endcase endchecker endclass endclocking endconfig endfunction endgenerate
+    endgroup endinterface endmodule endpackage endprimitive endprogram endproperty
+    endsequence endspecify endtable endtask enum event eventually expect export extends
+    extern final first_match for force foreach forever fork forkjoin function generate
+    genvar global highz0 highz1 if iff ifnone ignore_bins illegal_bins implements implies
+    import incdir include initial inout input inside instance int integer interconnect
+    interface intersect join join_any join_none large let liblist library local localparam
+    logic longint macromodule matches medium modport module nand negedge nettype new
+    nexttime nmos nor noshowcancelled not notif0 notif1 null or output package packed
+    parameter pmos posedge primitive priority program property protected pull0 pull1
+    pulldown pullup pulsestyle_ondetect pulsestyle_onevent pure rand randc randcase
+    randsequence rcmos real realtime ref reg reject_on release repeat restrict return rnmos
+    rpmos rtran rtranif0 rtranif1 s_always s_eventually s_nexttime s_until s_until_with
+    scalared sequence shortint shortreal showcancelled signed small soft solve specify
+    specparam static string strong strong0 strong1 struct super supply0 supply1
+    sync_accept_on sync_reject_on table tagged task this throughout time timeprecision
+    timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union
+    unique unique0 unsigned until until_with untyped use uwire var vectored virtual void
+    wait wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
+
+    alignas alignof and_eq asm auto bitand bitor bool catch char char16_t char32_t char8_t
+    co_await co_return co_yield compl concept consteval constexpr constinit const_cast
+    decltype delete double dynamic_cast explicit false float friend goto inline long mutable
+    namespace noexcept not_eq nullptr operator or_eq private public register
+    reinterpret_cast requires short sizeof static_assert static_cast switch template
+    thread_local throw true try typeid typename using volatile wchar_t xor_eq
+"""
+_RESERVED = frozenset(_RESERVED_WORDS.split())
+
+
+def name_hint(value: SSAValue) -> str | None:
+    """The name that the IR gives to a value, if any.
+
+    xDSL's syntax has no place for attributes of `hw.array_get`, so what is read from an array falls
+    back on the array's name.
+    """
+    owner = value.owner
+    if not isinstance(owner, Operation):
+        return value.name_hint
+    hint = owner.attributes.get(NAME_HINT)
+    if isinstance(hint, StringAttr):
+        return hint.data
+    if isinstance(owner, hw.ArrayGetOp):
+        array = name_hint(owner.input)
+        return None if array is None else array.removesuffix(TABLE_SUFFIX)
+    return None
+
+
+def legal_name(name: str) -> str:
+    """A simple identifier as close to `name` as it may be."""
+    legal = re.sub(r"[^A-Za-z0-9_]", "_", name) or "_"
+    if legal[0].isdigit():
+        legal = f"_{legal}"
+    return f"{legal}_" if legal in _RESERVED else legal
+
+
+@dataclass
+class Names:
+    """The names of one scope."""
+
+    taken: set[str] = field(default_factory=set[str])
+    _next: dict[str, int] = field(default_factory=dict[str, int])
+
+    def take(self, wanted: str) -> str:
+        """A legal name like `wanted` that nothing else has."""
+        base = legal_name(wanted)
+        return base if self._claim(base) else self.numbered(base)
+
+    def numbered(self, base: str) -> str:
+        """The next free one of `base_1`, `base_2` ..."""
+        while True:
+            number = self._next.get(base, 0) + 1
+            self._next[base] = number
+            if self._claim(name := f"{base}_{number}"):
+                return name
+
+    def _claim(self, name: str) -> bool:
+        if name in self.taken:
+            return False
+        self.taken.add(name)
+        return True

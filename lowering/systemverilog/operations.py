@@ -1,0 +1,219 @@
+"""What each op of comb and hw is as a SystemVerilog expression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects import comb, hw
+from xdsl.ir import Operation, SSAValue
+
+from kan_dialect.errors import KanError
+from kan_dialect.hardware_semantics import array_length, bit_width
+from kan_dialect.lowering.systemverilog.analysis import Analysis
+from kan_dialect.lowering.systemverilog.expressions import (
+    Expression,
+    Level,
+    array,
+    as_signed,
+    as_unsigned,
+    choice,
+    concatenation,
+    infix,
+    literal,
+    part,
+    prefix,
+    replication,
+    sign_extended,
+    signed_literal,
+)
+
+_BITWISE: dict[type[Operation], tuple[str, Level]] = {
+    comb.AndOp: ("&", Level.AND),
+    comb.OrOp: ("|", Level.OR),
+    comb.XorOp: ("^", Level.XOR),
+}
+_DIVISION: dict[type[Operation], str] = {
+    comb.DivUOp: "/",
+    comb.DivSOp: "/",
+    comb.ModUOp: "%",
+    comb.ModSOp: "%",
+}
+_SHIFTS: dict[type[Operation], str] = {comb.ShlOp: "<<", comb.ShrUOp: ">>"}
+_COMPARISONS = {
+    "eq": ("==", Level.EQUALITY),
+    "ne": ("!=", Level.EQUALITY),
+    "lt": ("<", Level.ORDER),
+    "le": ("<=", Level.ORDER),
+    "gt": (">", Level.ORDER),
+    "ge": (">=", Level.ORDER),
+}
+
+
+@dataclass
+class Expressions:
+    """The expressions of a module's values: names where they have one."""
+
+    facts: Analysis
+    known: dict[SSAValue, Expression] = field(default_factory=dict[SSAValue, Expression])
+
+    def of(self, value: SSAValue, *, negative: bool = False) -> Expression:
+        """A value as an operand; `negative` says how a constant is spelt, if it is one."""
+        constant = self.facts.constants.get(value)
+        if constant is None:
+            return self.known[value]
+        if constant.ndim > 1:
+            size = bit_width(value.type) // constant.shape[1]
+            return array([literal(int(element), size) for element in constant[0]])
+        return literal(int(constant[0]), bit_width(value.type), negative=negative)
+
+    def signed(self, value: SSAValue) -> Expression:
+        """A value as an operand of an operator on signed numbers."""
+        constant = self.facts.constants.get(value)
+        if constant is None:
+            return as_signed(self.known[value])
+        return signed_literal(int(constant[0]), bit_width(value.type))
+
+    def of_op(self, op: Operation) -> Expression:
+        """What computes the result of an op.
+
+        Raises
+        ------
+        KanError : the op is outside the subset that is printed.
+        """
+        match op:
+            case comb.AddOp():
+                return self._sum(op.inputs)
+            case comb.SubOp():
+                return self._difference(op)
+            case comb.MulOp():
+                return infix("*", Level.PRODUCT, self._all(op.inputs))
+            case comb.DivUOp() | comb.DivSOp() | comb.ModUOp() | comb.ModSOp():
+                return self._division(op)
+            case comb.AndOp() | comb.OrOp() | comb.XorOp():
+                return self._bitwise(op)
+            case comb.ShlOp() | comb.ShrUOp():
+                return infix(_SHIFTS[type(op)], Level.SHIFT, self._all(op.operands))
+            case comb.ShrSOp():
+                operands = [self.signed(op.lhs), self._amount(op)]
+                return as_unsigned(infix(">>>", Level.SHIFT, operands))
+            case comb.ICmpOp():
+                return self._comparison(op)
+            case comb.MuxOp():
+                return self._choice(op)
+            case comb.ParityOp():
+                # Not as a unary operator: `a ^ ^b` needs its parentheses.
+                return Expression(prefix("^", self.of(op.input)).text, Level.XOR)
+            case comb.ExtractOp():
+                return self._slice(op)
+            case comb.ConcatOp():
+                return self._concatenation(op)
+            case comb.ReplicateOp():
+                count = bit_width(op.result.type) // bit_width(op.input.type)
+                return replication(self.of(op.input), count)
+            case hw.BitcastOp():
+                return self._cast(op)
+            case hw.ArrayCreateOp():
+                return array(self._all(list(reversed(op.inputs))))
+            case hw.ArrayGetOp():
+                return self._element(op)
+            case _:
+                raise KanError(f"'{op.name}' cannot be printed as SystemVerilog")
+
+    def _all(self, values: Sequence[SSAValue]) -> list[Expression]:
+        return [self.of(value) for value in values]
+
+    def _sum(self, values: Sequence[SSAValue]) -> Expression:
+        """The terms, and last the sum of the constants among them: subtracted if negative."""
+        width = bit_width(values[0].type)
+        constants = self.facts.constants
+        offset = sum(int(constants[value][0]) for value in values if value in constants)
+        terms = self._all([value for value in values if value not in constants])
+        return self._plus(terms, offset % (1 << width), width)
+
+    def _plus(self, terms: list[Expression], offset: int, width: int) -> Expression:
+        negative = 1 << (width - 1)
+        if offset == 0:
+            return terms[0] if len(terms) == 1 else infix("+", Level.SUM, terms)
+        if offset < negative or width == 1:
+            return infix("+", Level.SUM, [*terms, literal(offset, width)])
+        sum_of_terms = terms[0] if len(terms) == 1 else infix("+", Level.SUM, terms)
+        return infix("-", Level.SUM, [sum_of_terms, literal(2 * negative - offset, width)])
+
+    def _difference(self, op: comb.SubOp) -> Expression:
+        width = bit_width(op.result.type)
+        subtrahend = self.facts.constants.get(op.rhs)
+        if subtrahend is not None:
+            return self._plus([self.of(op.lhs)], -int(subtrahend[0]) % (1 << width), width)
+        minuend = self.facts.constants.get(op.lhs)
+        if minuend is not None and not minuend.any():
+            return prefix("-", self.of(op.rhs))
+        return infix("-", Level.SUM, self._all(op.operands))
+
+    def _division(self, op: comb.BinCombOperation) -> Expression:
+        symbol = _DIVISION[type(op)]
+        if isinstance(op, comb.DivSOp | comb.ModSOp):
+            operands = [self.signed(operand) for operand in op.operands]
+            return as_unsigned(infix(symbol, Level.PRODUCT, operands))
+        return infix(symbol, Level.PRODUCT, self._all(op.operands))
+
+    def _amount(self, op: comb.ShrSOp) -> Expression:
+        """By how much to shift: linters warn of known amounts that shift everything out."""
+        known = self.facts.constants.get(op.rhs)
+        if known is None:
+            return self.of(op.rhs)
+        width = bit_width(op.result.type)
+        return literal(min(int(known[0]), width - 1), width)
+
+    def _bitwise(self, op: comb.VariadicCombOperation) -> Expression:
+        if isinstance(op, comb.XorOp) and len(op.inputs) == 2:
+            ones = (1 << bit_width(op.result.type)) - 1
+            for inverted, mask in (op.inputs, reversed(op.inputs)):
+                constant = self.facts.constants.get(mask)
+                if constant is not None and int(constant[0]) == ones:
+                    return prefix("~", self.of(inverted))
+        if len(op.inputs) == 1:
+            return self.of(op.inputs[0])
+        symbol, level = _BITWISE[type(op)]
+        return infix(symbol, level, self._all(op.inputs))
+
+    def _comparison(self, op: comb.ICmpOp) -> Expression:
+        predicate = comb.ICMP_COMPARISON_OPERATIONS[op.predicate.value.data]
+        symbol, level = _COMPARISONS[predicate[-2:]]
+        operand = self.signed if predicate[0] == "s" else self.of
+        return infix(symbol, level, [operand(op.lhs), operand(op.rhs)])
+
+    def _choice(self, op: comb.MuxOp) -> Expression:
+        negative = op.result in self.facts.signed
+        return choice(
+            self.of(op.cond),
+            self.of(op.true_value, negative=negative),
+            self.of(op.false_value, negative=negative),
+        )
+
+    def _slice(self, op: comb.ExtractOp) -> Expression:
+        widths = bit_width(op.input.type), bit_width(op.result.type)
+        return part(self.of(op.input).text, widths[0], op.low_bit.value.data, widths[1])
+
+    def _concatenation(self, op: comb.ConcatOp) -> Expression:
+        source = self.facts.extended.get(op.result)
+        if source is not None:
+            widths = bit_width(source.type), bit_width(op.result.type)
+            return sign_extended(self.of(source).text, *widths)
+        return concatenation(self._all(op.inputs))
+
+    def _cast(self, op: hw.BitcastOp) -> Expression:
+        """The bits of an array, or an array of bits, element by element: the types differ."""
+        source, target, whole = op.input.type, op.result.type, self.of(op.input)
+        count = array_length(source) or array_length(target)
+        if source == target or count is None:
+            return whole
+        if isinstance(source, hw.ArrayType):
+            return array([Expression(f"{whole.text}[{index}]") for index in range(count)])
+        width = bit_width(source)
+        size = width // count
+        return array([part(whole.text, width, low, size) for low in range(0, width, size)])
+
+    def _element(self, op: hw.ArrayGetOp) -> Expression:
+        index = self.of(op.index).text if bit_width(op.index.type) else "0"
+        return Expression(f"{self.of(op.input).text}[{index}]")

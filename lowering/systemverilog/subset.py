@@ -1,0 +1,79 @@
+"""What of hw, comb and seq can be printed as SystemVerilog; the rest is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xdsl.dialects import hw, seq
+from xdsl.dialects.builtin import IntegerType
+from xdsl.ir import Attribute, Operation
+
+from kan_dialect.errors import KanError
+from kan_dialect.lowering.hardware_ops import dialect_of
+
+_SUPPORTED = (
+    hw.ConstantOp,
+    hw.BitcastOp,
+    hw.ArrayCreateOp,
+    hw.ArrayGetOp,
+    hw.OutputOp,
+    seq.CompRegOp,
+)
+
+
+def check_subset(module: hw.HWModuleOp) -> None:
+    """Refuse a module that cannot be printed.
+
+    Raises
+    ------
+    KanError : it has parameters, or a port or an op that is not in the subset.
+    """
+    for problem in _problems(module):
+        raise KanError(f"@{module.sym_name.data}: {problem} cannot be printed as SystemVerilog")
+
+
+def _problems(module: hw.HWModuleOp) -> Iterator[str]:
+    if module.parameters is not None and module.parameters.data:
+        yield "a module with parameters"
+    for port in module.module_type.ports:
+        port_type: Attribute = port.type
+        is_clock = isinstance(port_type, seq.ClockType) and port.dir.data is hw.Direction.INPUT
+        if not is_clock and not _is_integer(port_type):
+            yield f"port '{port.port_name.data}' of type {port_type}"
+    for op in module.body.block.ops:
+        yield from _problems_of(op)
+
+
+def _problems_of(op: Operation) -> Iterator[str]:
+    if dialect_of(op) != "comb" and not isinstance(op, _SUPPORTED):
+        yield f"'{op.name}'"
+    if isinstance(op, seq.CompRegOp) and op.power_on_value is not None:
+        yield f"'{op.name}' with a power-on value"
+    if isinstance(op, hw.BitcastOp) and _is_reshaping(op):
+        yield f"'{op.name}' between arrays of different elements"
+    for result in op.results:
+        # Constants may be the indices without bits that arrays of one element have.
+        if not _is_printable(result.type) and not isinstance(op, hw.ConstantOp):
+            yield f"'{op.name}' of type {result.type}"
+
+
+def _is_reshaping(op: hw.BitcastOp) -> bool:
+    types = op.input.type, op.result.type
+    return types[0] != types[1] and all(isinstance(kind, hw.ArrayType) for kind in types)
+
+
+def _is_printable(value_type: Attribute) -> bool:
+    """Integers of at least one bit, and arrays of them, but not arrays of arrays."""
+    match value_type:
+        case hw.ArrayType():
+            return len(value_type) > 0 and _is_integer(value_type.element_type)
+        case _:
+            return _is_integer(value_type)
+
+
+def _is_integer(value_type: Attribute) -> bool:
+    match value_type:
+        case IntegerType():
+            return value_type.width.data > 0
+        case _:
+            return False

@@ -1,0 +1,46 @@
+"""The target and the file: header, modules, and the default net type that shows typing errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.target import Target
+
+from kan_dialect.errors import KanError
+from kan_dialect.lowering.hardware_ops import hardware_modules
+from kan_dialect.lowering.systemverilog.header import file_header
+from kan_dialect.lowering.systemverilog.module import write_module
+from kan_dialect.lowering.systemverilog.names import Names
+
+
+@dataclass(frozen=True)
+class SystemVerilogTarget(Target):
+    """Prints hardware modules as SystemVerilog."""
+
+    name = "systemverilog"
+
+    def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
+        output.write(emit_systemverilog(module))
+
+
+def emit_systemverilog(module: ModuleOp) -> str:
+    """The hardware modules of `module` as one SystemVerilog file.
+
+    The same module gives the same bytes.
+
+    Raises
+    ------
+    KanError : the module holds something that is no hardware yet, or hardware that this target
+        does not print.
+    """
+    modules = hardware_modules(module)
+    for op in module.ops:
+        if op not in modules:
+            raise KanError(f"'{op.name}' cannot be printed as SystemVerilog")
+    names = Names()
+    texts = [write_module(op, names.take(op.sym_name.data)) for op in modules]
+    body = "\n".join(texts)
+    return f"{file_header(module)}`default_nettype none\n\n{body}\n`default_nettype wire\n"

@@ -1,0 +1,1 @@
+"""Passes over KANs, kan to kan, one a file."""

@@ -1,0 +1,111 @@
+"""`kan-calibrate`: runs data through the model and records ranges and histograms in the IR.
+
+A `kan.observe` behind every argument, node sum and result says what was seen there; `kan-quantize`
+chooses scales from that, without the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from kan_dialect.attributes import tensor_shape
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.cuts import cuts, spline_functions
+from kan_dialect.data import load_dataset
+from kan_dialect.errors import KanError
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.semantics import evaluate_inside
+from kan_dialect.spline_ops import ObserveOp
+
+
+def histograms(values: FloatArray, bins: int) -> tuple[FloatArray, IntArray]:
+    """Ranges (n, 2) and histograms (n, bins) of the columns of `values` (samples, n)."""
+    low, high = values.min(axis=0), values.max(axis=0)
+    width = np.where(high > low, high - low, 1.0)
+    cells = np.minimum(((values - low) / width * bins).astype(np.int64), bins - 1)
+    columns = values.shape[1]
+    flat: IntArray = (cells + np.arange(columns, dtype=np.int64) * bins).ravel()
+    counts = np.bincount(flat, minlength=columns * bins).reshape(columns, bins)
+    return np.stack([low, high], axis=1), counts
+
+
+def split_features(function: func.FuncOp, x: FloatArray, source: str) -> list[FloatArray]:
+    """Samples (samples, features) as one array for each argument, in order.
+
+    Raises
+    ------
+    KanError : the data has another number of features than the function takes.
+    """
+    widths = [tensor_shape(argument)[0] for argument in function.args]
+    if sum(widths) != x.shape[1]:
+        raise KanError(
+            f"{source} has {x.shape[1]} features a sample, @{function.sym_name.data} takes "
+            f"{sum(widths)}"
+        )
+    return np.split(x, np.cumsum(widths)[:-1], axis=1)
+
+
+@dataclass(frozen=True)
+class CalibratePass(KanPass):
+    """Records what the data in an `.npz` file looks like at every cut."""
+
+    name = "kan-calibrate"
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
+
+    data: str = field()
+    """`.npz` file with `x` or `x_train`; a test set in it is not looked at."""
+    bins: int = 1024
+    """Cells of the histograms."""
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        if not 2 <= self.bins <= 1 << 16:
+            raise KanError(f"kan-calibrate: bins must lie in 2..65536, got {self.bins}")
+        functions = list(spline_functions(module))
+        if functions:
+            x = load_dataset(self.data).x
+            for function in functions:
+                observe(function, split_features(function, x, self.data), self.bins)
+        return bool(functions)
+
+
+def observe(function: func.FuncOp, inputs: list[FloatArray], bins: int) -> None:
+    """Put a `kan.observe` behind every cut, in place of any that stand there."""
+    for op in list(function.body.block.ops):
+        if isinstance(op, ObserveOp):
+            Rewriter.replace_op(op, (), [op.input])
+    values = cuts(function)
+    for value, seen in zip(values, evaluate_inside(function, inputs, values), strict=True):
+        if not np.isfinite(seen).all():
+            raise KanError(
+                f"@{function.sym_name.data} computes a value that is not finite on the calibration "
+                f"data ({_describe(value)})"
+            )
+        _insert(function, value, *histograms(seen, bins))
+
+
+def _describe(value: SSAValue) -> str:
+    if isinstance(value, BlockArgument):
+        return f"argument {value.index}"
+    owner = value.owner
+    assert isinstance(owner, Operation)
+    return f"result of '{owner.name}'"
+
+
+def _insert(function: func.FuncOp, value: SSAValue, seen: FloatArray, counts: IntArray) -> None:
+    op = ObserveOp(value, seen, counts)
+    owner = value.owner
+    place = (
+        InsertPoint.after(owner)
+        if isinstance(owner, Operation)
+        else InsertPoint.at_start(function.body.block)
+    )
+    value.replace_uses_with_if(op.result, lambda use: use.operation is not op)
+    Rewriter.insert_op(op, place)

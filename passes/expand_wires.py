@@ -1,0 +1,251 @@
+"""`kan-expand-wires`: from tensors of codes to one integer value per input, edge and node.
+
+Arguments become `x0`, `x1`, ... and results `y0`, `y1`, ..., with their scale and zero point in the
+attribute `kan.encoding`; an affine in front of the codes is the host's, and stands in `kan.affine`
+(gain, offset). Edges are named `layer0_edge3_5` (node 3, input 5), sums `layer0_sum3` and
+nodes `layer0_node3`, and every node gets its `kan.mark`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, ModuleOp, f64
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.rewriter import Rewriter
+
+from kan_dialect.attributes import (
+    IntType,
+    is_quantized,
+    quantized_type,
+    range_of,
+    tensor_shape,
+)
+from kan_dialect.constants import to_numpy
+from kan_dialect.errors import KanError
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.semantics import AFFINE, code_values, host_affine, reads_argument
+from kan_dialect.spline_ops import AffineOp, ConcatOp, NodeSumOp
+from kan_dialect.table_ops import (
+    DequantizeOp,
+    LookupOp,
+    QuantizeOp,
+    RequantizeOp,
+    bounds_of,
+)
+from kan_dialect.wire_ops import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.wires import ENCODING
+
+
+@dataclass(frozen=True)
+class ExpandWiresPass(KanPass):
+    """One op per edge and node."""
+
+    name = "kan-expand-wires"
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        expanded = False
+        for op in list(module.ops):
+            if isinstance(op, func.FuncOp) and _at_table_level(op):
+                Rewriter.replace_op(op, _Expansion(op).run())
+                expanded = True
+        return expanded
+
+
+def _at_table_level(function: func.FuncOp) -> bool:
+    return not function.is_declaration and (
+        any(isinstance(op, QuantizeOp) for op in function.body.block.ops)
+        or any(is_quantized(argument) for argument in function.args)
+    )
+
+
+@dataclass
+class _Expansion:
+    """Builds the wire-level function beside the table-level one."""
+
+    function: func.FuncOp
+    block: Block = field(default_factory=Block)
+    wires: dict[SSAValue, list[SSAValue]] = field(default_factory=dict[SSAValue, list[SSAValue]])
+    edges: dict[SSAValue, LookupOp] = field(default_factory=dict[SSAValue, LookupOp])
+    layers: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
+    """Names of the layers whose sums have not been requantised yet."""
+    count: int = 0
+    """Layers so far."""
+
+    def add(self, op: Operation) -> SSAValue:
+        self.block.add_op(op)
+        return op.results[0]
+
+    def run(self) -> func.FuncOp:
+        sources, _ = code_values(self.function)
+        encodings = [encoding for source in sources for encoding in self.argument(source)]
+        affines = [affine for source in sources for affine in _affines(source)]
+        results: Sequence[SSAValue] = ()
+        for op in self.function.body.block.ops:
+            match op:
+                case QuantizeOp() if op.result in self.wires:
+                    pass
+                case LookupOp():
+                    self.lookup(op)
+                case NodeSumOp():
+                    self.node_sum(op)
+                case RequantizeOp():
+                    self.requantize(op)
+                case ConcatOp():
+                    self.wires[op.result] = [w for part in op.inputs for w in self.wires[part]]
+                case DequantizeOp():
+                    pass
+                case AffineOp() if reads_argument(op.input):
+                    pass
+                case func.ReturnOp():
+                    results = op.operands
+                case _:
+                    raise KanError(
+                        f"@{self.function.sym_name.data}: '{op.name}' is not at table level",
+                        remedy="run kan-quantize and kan-fold-tables first",
+                    )
+        return self.finish(encodings, affines, results)
+
+    def argument(self, codes: SSAValue) -> list[Attribute]:
+        """One block argument for each element of an argument's codes; their encodings."""
+        element = quantized_type(codes)
+        lower, upper = bounds_of(codes)
+        start = len(self.block.args)
+        self.wires[codes] = [
+            self.block.insert_arg(IntType(low, high), start + index)
+            for index, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True))
+        ]
+        for index, wire in enumerate(self.wires[codes]):
+            wire.name_hint = f"x{start + index}"
+        return [element.element([index]) for index in range(len(lower))]
+
+    def new_layer(self) -> str:
+        self.count += 1
+        return f"layer{self.count - 1}"
+
+    def lookup(self, op: LookupOp) -> None:
+        """Tables of nodes are made where a sum asks for them: pruned edges never are."""
+        if len(tensor_shape(op.result)) == 2:
+            self.edges[op.result] = op
+            return
+        layer = self.new_layer()
+        self.wires[op.result] = [
+            self.table(op, (index,), wire, f"{layer}_table{index}")
+            for index, wire in enumerate(self.wires[op.input])
+        ]
+
+    def table(self, op: LookupOp, index: tuple[int, ...], wire: SSAValue, name: str) -> SSAValue:
+        """The table at `index`, cut to the codes that its input can have."""
+        low, _ = quantized_type(op.input).bounds
+        codes = range_of(wire)
+        entries = to_numpy(op.tables)[index][codes.low - low : codes.high - low + 1].astype(
+            np.int64
+        )
+        return self.add(TableOp([wire], entries, name=name))
+
+    def node_sum(self, op: NodeSumOp) -> None:
+        lookup = self.edges.get(op.edges)
+        if lookup is None:
+            raise KanError(
+                f"@{self.function.sym_name.data}: edges of '{op.name}' are no tables",
+                remedy="run kan-fold-tables first",
+            )
+        inputs = self.wires[lookup.input]
+        mask, bias = op.mask_array, op.bias_array
+        layer = self.layers[op.result] = self.new_layer()
+        sums: list[SSAValue] = []
+        for node in range(mask.shape[0]):
+            terms = [
+                self.table(lookup, (node, int(i)), inputs[i], f"{layer}_edge{node}_{i}")
+                for i in np.flatnonzero(mask[node])
+            ]
+            if int(bias[node]) or not terms:
+                terms.append(self.add(ConstantOp(int(bias[node]))))
+            sums.append(
+                terms[0] if len(terms) == 1 else self.add(SumOp(terms, name=f"{layer}_sum{node}"))
+            )
+        self.wires[op.result] = sums
+        if not any(isinstance(use.operation, RequantizeOp) for use in op.result.uses):
+            self.mark(sums, layer)
+
+    def mark(self, values: Sequence[SSAValue], layer: str) -> None:
+        for node, value in enumerate(values):
+            self.block.add_op(MarkOp(value, f"{layer}_node{node}"))
+
+    def requantize(self, op: RequantizeOp) -> None:
+        before, after = quantized_type(op.input), quantized_type(op.result)
+        count = len(self.wires[op.input])
+        zero_in = np.broadcast_to(before.zero_point_for(1), (count,)).tolist()
+        zero_out = np.broadcast_to(after.zero_point_for(1), (count,)).tolist()
+        lower, upper = bounds_of(op.result)
+        layer = self.layers.pop(op.input, None) or self.new_layer()
+        codes: list[SSAValue] = []
+        for node, wire in enumerate(self.wires[op.input]):
+            name = f"{layer}_node{node}"
+            shift = int(op.shifts[node])
+            if shift:
+                wire = self.offset(wire, -zero_in[node])
+                wire = self.add(ShiftOp(wire, shift, name=f"{name}_scaled"))
+                wire = self.offset(wire, zero_out[node])
+            else:
+                wire = self.offset(wire, zero_out[node] - zero_in[node])
+            codes.append(self.add(ClampOp(wire, int(lower[node]), int(upper[node]), name=name)))
+        self.wires[op.result] = codes
+        self.mark(codes, layer)
+
+    def offset(self, wire: SSAValue, amount: int) -> SSAValue:
+        if amount == 0:
+            return wire
+        return self.add(SumOp([wire, self.add(ConstantOp(amount))]))
+
+    def finish(
+        self,
+        encodings: list[Attribute],
+        affines: list[Attribute | None],
+        results: Sequence[SSAValue],
+    ) -> func.FuncOp:
+        outputs: list[SSAValue] = []
+        output_encodings: list[Attribute] = []
+        for result in results:
+            codes = result.owner.input if isinstance(result.owner, DequantizeOp) else result
+            element = quantized_type(codes)
+            outputs.extend(self.wires[codes])
+            output_encodings.extend(
+                element.element([index]) for index in range(len(self.wires[codes]))
+            )
+        self.block.add_op(func.ReturnOp(*outputs))
+        expanded = func.FuncOp(
+            self.function.sym_name.data,
+            ([a.type for a in self.block.args], [value.type for value in outputs]),
+            Region(self.block),
+            arg_attrs=_port_attributes(encodings, affines),
+            res_attrs=_port_attributes(output_encodings, [None] * len(outputs)),
+        )
+        expanded.attributes.update(self.function.attributes)
+        return expanded
+
+
+def _affines(codes: SSAValue) -> Sequence[Attribute | None]:
+    """Gain and offset of each element of an argument; None of all where the host has no affine."""
+    affine = host_affine(codes)
+    if affine is None:
+        return [None] * tensor_shape(codes)[0]
+    return [
+        ArrayAttr([FloatAttr(gain, f64), FloatAttr(offset, f64)])
+        for gain, offset in zip(*(part.tolist() for part in affine), strict=True)
+    ]
+
+
+def _port_attributes(
+    encodings: Sequence[Attribute], affines: Sequence[Attribute | None]
+) -> ArrayAttr[DictionaryAttr]:
+    return ArrayAttr(
+        DictionaryAttr(
+            {ENCODING: encoding} if affine is None else {ENCODING: encoding, AFFINE: affine}
+        )
+        for encoding, affine in zip(encodings, affines, strict=True)
+    )

@@ -1,0 +1,121 @@
+"""`kan-fold-tables`: what stands between codes and codes becomes lookup tables.
+
+Every chain of univariate ops from a `kan.dequantize` to a `kan.quantize` is evaluated in float64 at
+every code and rounded half to even, once. Tables then say exactly which codes they give, so edges
+and sums get the narrowest storage that holds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import Operation
+from xdsl.rewriter import Rewriter
+from xdsl.transforms.dead_code_elimination import dce
+
+from kan_dialect.attributes import bounds_constant, quantized_type, tensor_shape
+from kan_dialect.errors import KanError
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.quant import UniformQuantizedType, storage_for
+from kan_dialect.semantics import reads_argument
+from kan_dialect.spline_ops import NodeSumOp
+from kan_dialect.table_ops import LookupOp, QuantizeOp, bounds_of
+from kan_dialect.univariate import code_table, evaluate_chain, find_chain, require_no_nan
+
+
+@dataclass(frozen=True)
+class FoldTablesPass(KanPass):
+    """Folds edge functions into tables."""
+
+    name = "kan-fold-tables"
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        folded = False
+        for op in list(module.walk()):
+            if isinstance(op, QuantizeOp) and not reads_argument(op.input):
+                fold(op)
+                folded = True
+        if folded:
+            dce(module)
+        return folded
+
+
+def fold(op: QuantizeOp) -> None:
+    """Replace a quantiser, and the chain that it ends, by a table lookup.
+
+    Raises
+    ------
+    KanError : the chain mixes inputs, or is not a number for some code.
+    """
+    chain = find_chain(op.input)
+    if chain is None:
+        raise KanError(
+            f"'{op.name}' does not end a chain of functions of one input each",
+            remedy="run kan-quantize on the whole model",
+        )
+    element = quantized_type(op.result)
+    rank = len(tensor_shape(op.result))
+    values = evaluate_chain(chain)
+    consumer = _only_sum(op)
+    layer = (consumer.given_name if consumer is not None else None) or "a table"
+    if consumer is not None:
+        values[:, ~consumer.mask_array] = 0.0
+    require_no_nan(values, chain, layer)
+    lower, upper = bounds_of(op.result)
+    tables = code_table(values, element.scale_for(rank), element.zero_point_for(rank), lower, upper)
+    _replace(op, chain.source, tables, element, consumer)  # pyright: ignore[reportArgumentType]
+
+
+def _only_sum(op: QuantizeOp) -> NodeSumOp | None:
+    """The node sum that alone reads the codes, if so."""
+    use = op.result.get_unique_use()
+    return use.operation if use is not None and isinstance(use.operation, NodeSumOp) else None
+
+
+def _replace(
+    op: QuantizeOp,
+    source: Operation,
+    tables: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    element: UniformQuantizedType,
+    consumer: NodeSumOp | None,
+) -> None:
+    name = None if consumer is None else consumer.given_name
+    if consumer is None:
+        lookup = LookupOp(source, tables, element, name=name)
+        Rewriter.replace_op(op, lookup)
+        return
+    lower, upper = tables.min(axis=-1), tables.max(axis=-1)
+    edge_type = _narrowest(element, int(lower.min()), int(upper.max()))
+    bounds = bounds_constant(TensorType(edge_type, lower.shape), lower, upper)
+    lookup = LookupOp(source, tables, edge_type, bounds=bounds, name=name)
+    mask, bias = consumer.mask_array, consumer.bias_array
+    low = np.where(mask, lower, 0).sum(axis=1) + bias
+    high = np.where(mask, upper, 0).sum(axis=1) + bias
+    sum_type = _narrowest(quantized_type(consumer.result), int(low.min()), int(high.max()))
+    result_type = TensorType(sum_type, low.shape)
+    sums = NodeSumOp(
+        lookup,
+        mask=consumer.mask,
+        bias=consumer.bias,
+        bounds=bounds_constant(result_type, low, high),
+        result_type=result_type,
+        name=name,
+    )
+    Rewriter.replace_op(consumer, [lookup, sums])
+    Rewriter.erase_op(op)
+
+
+def _narrowest(element: UniformQuantizedType, low: int, high: int) -> UniformQuantizedType:
+    """The same codes in the fewest whole bits that hold low..high."""
+    bits, signed = storage_for(low, high)
+    return UniformQuantizedType(
+        bits,
+        signed,
+        element.scales,
+        element.zero_points,
+        axis=element.axis,
+        expressed=element.expressed_type,
+    )

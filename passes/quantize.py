@@ -1,0 +1,329 @@
+"""`kan-quantize`: chooses scales and bit widths from what calibration saw, inserts quantisers.
+
+At every cut (argument, node sum, result) stands a tensor of codes afterwards; between cuts the
+edge functions remain, fed with dequantised codes and rounded to the scale of their node:
+
+    codes -> dequantize -> edge functions -> quantize -> integer node_sum -> requantize -> codes
+
+`kan-fold-tables` then makes tables of what stands between codes and codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from kan_dialect.attributes import (
+    bounds_constant,
+    float_type,
+    is_float_tensor,
+    quantized_type,
+    tensor_shape,
+)
+from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.cuts import cuts, observer, readers, spline_functions
+from kan_dialect.errors import KanError
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
+from kan_dialect.scales import (
+    SCALE_METHODS,
+    Observed,
+    choose_ranges,
+    scales_and_zero_points,
+)
+from kan_dialect.spline_ops import BSplineOp, ConcatOp, NodeSumOp
+from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp
+from kan_dialect.univariate import code_table, evaluate_chain, find_chain, require_no_nan
+
+MAX_BITS = 16
+"""Widest codes at a cut: a table has an entry for each."""
+EDGE_LIMIT = 1 << 20
+"""Edge values saturate here, in steps of their node: more than any sum of a layer needs."""
+
+
+@dataclass(frozen=True)
+class QuantizePass(KanPass):
+    """Chooses scales and inserts quantisers."""
+
+    name = "kan-quantize"
+    preserves: ClassVar[str] = "accuracy within the chosen bits"
+
+    bits: tuple[int, ...] | int = 8
+    """Bits of the codes: one number for all cuts, or one for each: input, every layer in order."""
+    scale: str = "mse"
+    """`minmax`, `percentile` or `mse` (least mean squared error over the histogram)."""
+    percentile: float = 99.9
+    """For `percentile`: the share of samples, in percent, that must not saturate."""
+    per_tensor: bool = False
+    """One scale for all inputs and one for all nodes of a layer, instead of one each."""
+    guard_bits: int = 0
+    """Edges are rounded to this many bits more than their node keeps."""
+
+    def __post_init__(self) -> None:
+        for width in self.widths:
+            if not 1 <= width <= MAX_BITS:
+                raise KanError(
+                    f"bits must lie in 1..{MAX_BITS}, got {width}",
+                    remedy="a table has 2^bits entries",
+                )
+        if self.scale not in SCALE_METHODS:
+            raise KanError(
+                f"unknown scale method {self.scale!r}", remedy=f"use {', '.join(SCALE_METHODS)}"
+            )
+        if not 50.0 < self.percentile <= 100.0:
+            raise KanError(f"percentile must lie in 50..100, got {self.percentile}")
+        if not 0 <= self.guard_bits <= 8:
+            raise KanError(f"guard-bits must lie in 0..8, got {self.guard_bits}")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return self.bits if isinstance(self.bits, tuple) else (self.bits,)
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(spline_functions(module))
+        for function in functions:
+            _Quantizer(self, function).run()
+        return bool(functions)
+
+
+class _Quantizer:
+    """Quantises one function, cut by cut, in order: a layer's codes are known before the next's."""
+
+    def __init__(self, options: QuantizePass, function: func.FuncOp) -> None:
+        self.options = options
+        self.function = function
+        self.block = function.body.block
+        self.cuts = cuts(function)
+
+    def run(self) -> None:
+        widths = self._widths()
+        terminator = self.function.get_return_op()
+        for index, (value, bits) in enumerate(zip(self.cuts, widths, strict=True)):
+            owner = value.owner
+            only_result = all(reader is terminator for reader in readers(value))
+            if isinstance(value, BlockArgument):
+                self._quantize_argument(value, bits)
+            elif isinstance(owner, NodeSumOp):
+                self._quantize_nodes(owner, bits, index, only_result)
+            elif isinstance(owner, Operation):
+                self._quantize_value(value, owner, bits, only_result)
+            self._concatenate_codes()
+
+    def _widths(self) -> list[int]:
+        """Bits of each cut: arguments share the first number."""
+        widths = list(self.options.widths)
+        arguments = len(self.function.args)
+        layers = len(self.cuts) - arguments
+        if len(widths) == 1:
+            return widths * len(self.cuts)
+        if len(widths) != 1 + layers:
+            raise KanError(
+                f"kan-quantize: {len(widths)} numbers of bits for @{self.function.sym_name.data}",
+                remedy=f"give one for all, or {1 + layers}: the input and each of {layers} layers",
+            )
+        return [widths[0]] * arguments + widths[1:]
+
+    def _quantize_argument(self, value: BlockArgument, bits: int) -> None:
+        if not readers(value):
+            raise KanError(
+                f"@{self.function.sym_name.data}: argument {value.index} is never read",
+                remedy="remove it from the model",
+            )
+        seen = _observation(value) or self._range_of_grids(value)
+        element = self._unsigned(value, seen, bits, per_tensor=self.options.per_tensor)
+        quantize = QuantizeOp(value, element)
+        dequantize = DequantizeOp(quantize)
+        _replace(value, [quantize, dequantize], InsertPoint.at_start(self.block))
+
+    def _range_of_grids(self, value: BlockArgument) -> Observed:
+        """Without calibration: the domain of the B-splines that read the argument."""
+        grids: list[FloatArray] = []
+        for op in readers(value):
+            if isinstance(op, BSplineOp):
+                knots = np.atleast_2d(op.knot_vector)
+                degree = op.degree.value.data
+                ends = knots[:, [degree, knots.shape[1] - 1 - degree]]
+                grids.append(np.broadcast_to(ends, (op.inputs, 2)))
+        if not grids:
+            raise KanError(
+                f"@{self.function.sym_name.data}: nothing is known of the range of argument "
+                f"{value.index}",
+                remedy='calibrate with data first: kan-calibrate{data="FILE.npz"}, '
+                "or --calibration FILE.npz",
+            )
+        low = np.min([grid[:, 0] for grid in grids], axis=0)
+        high = np.max([grid[:, 1] for grid in grids], axis=0)
+        return _uniform(np.stack([low, high], axis=1))
+
+    def _quantize_nodes(self, op: NodeSumOp, bits: int, index: int, only_result: bool) -> None:
+        layer = op.given_name or f"cut {index}"
+        chain = find_chain(op.edges)
+        if chain is None:
+            raise KanError(
+                f"{layer}: the edges are not functions of one input each",
+                remedy="an op between the layers mixes inputs, or one of another dialect does not "
+                "implement Univariate",
+            )
+        values = evaluate_chain(chain)
+        if values.ndim != 3:
+            raise KanError(f"{layer}: edges must have shape out x in")
+        values[:, ~op.mask_array] = 0.0
+        require_no_nan(values, chain, layer)
+        observation = _observation(op.result) or _worst_case(values, op)
+        # Results are compared with each other, so they share a scale.
+        per_tensor = only_result or self.options.per_tensor
+        element = self._unsigned(op.result, observation, bits, per_tensor=per_tensor)
+        guard = 0 if only_result else self.options.guard_bits
+        fine = element.scales / (1 << guard)
+        column = fine if element.axis is None else fine[:, np.newaxis]
+        limit = np.full(values.shape[1:], EDGE_LIMIT, dtype=np.int64)
+        tables = code_table(values, column, np.int64(0), -limit, limit)  # pyright: ignore[reportArgumentType] (a scalar broadcasts)
+        lower, upper = tables.min(axis=-1), tables.max(axis=-1)
+        bias = np.rint(to_floats(op.bias) / fine) if op.bias else np.zeros(len(lower))
+        edge_type = _signed(lower, upper, fine, element, layer)
+        shape = tensor_shape(op.edges)
+        edges = QuantizeOp(
+            op.edges,
+            edge_type,
+            bounds=bounds_constant(TensorType(edge_type, shape), lower, upper),
+        )
+        total_low = lower.sum(axis=1) + bias.astype(np.int64)
+        total_high = upper.sum(axis=1) + bias.astype(np.int64)
+        sum_type = _signed(total_low, total_high, fine, element, layer)
+        sums = NodeSumOp(
+            edges,
+            mask=op.mask,
+            bias=bias.astype(np.int64),
+            bounds=bounds_constant(TensorType(sum_type, shape[:1]), total_low, total_high),
+            result_type=TensorType(sum_type, shape[:1]),
+            name=op.given_name,
+        )
+        ops: list[Operation] = [edges, sums]
+        if not only_result:
+            ops.append(RequantizeOp(sums, element, name=op.given_name))
+        ops.append(DequantizeOp(ops[-1]))
+        _replace(op.result, ops, InsertPoint.before(op))
+        Rewriter.erase_op(op)
+
+    def _quantize_value(
+        self, value: SSAValue, owner: Operation, bits: int, only_result: bool
+    ) -> None:
+        """What is returned or concatenated and is no node sum."""
+        what = f"the result of '{owner.name}'"
+        chain = find_chain(value)
+        if chain is None:
+            raise KanError(f"{what} is not a function of one node each")
+        values = evaluate_chain(chain)
+        require_no_nan(values, chain, what)
+        finite = np.where(np.isfinite(values), values, np.nan)
+        seen = _observation(value) or _uniform(
+            np.stack([np.nanmin(finite, axis=0), np.nanmax(finite, axis=0)], axis=-1)
+        )
+        per_tensor = only_result or self.options.per_tensor
+        quantize = QuantizeOp(value, self._unsigned(value, seen, bits, per_tensor=per_tensor))
+        dequantize = DequantizeOp(quantize)
+        _replace(value, [quantize, dequantize], InsertPoint.after(owner))
+
+    def _concatenate_codes(self) -> None:
+        """Codes are put side by side in place of the real values that they stand for."""
+        for op in list(self.block.ops):
+            if not isinstance(op, ConcatOp) or not is_float_tensor(op.result):
+                continue
+            codes = [v.owner.input for v in op.inputs if isinstance(v.owner, DequantizeOp)]
+            if len(codes) == len(op.inputs):
+                joined = ConcatOp(codes, _concatenated(codes))
+                Rewriter.replace_op(op, [joined, DequantizeOp(joined)])
+
+    def _unsigned(
+        self, value: SSAValue, seen: Observed, bits: int, *, per_tensor: bool
+    ) -> UniformQuantizedType:
+        """The type of `bits` unsigned bits that fits what was seen, per element or for all."""
+        options = self.options
+        if per_tensor:
+            seen = seen.merged()
+        ranges = choose_ranges(seen, bits, options.scale, options.percentile)
+        scales, zero_points = scales_and_zero_points(ranges, bits)
+        return UniformQuantizedType(
+            bits,
+            False,
+            scales,
+            zero_points,
+            axis=None if per_tensor else 0,
+            expressed=float_type(value),
+        )
+
+
+def _replace(value: SSAValue, ops: list[Operation], place: InsertPoint) -> None:
+    """Put `ops` in, and their last result in place of the value; its observers go."""
+    Rewriter.insert_op(ops, place)
+    while (op := observer(value)) is not None:
+        Rewriter.replace_op(op, (), [value])
+    value.replace_uses_with_if(ops[-1].results[0], lambda use: use.operation not in ops)
+
+
+def _concatenated(parts: list[SSAValue]) -> TensorType[UniformQuantizedType]:
+    """The type of tensors of codes side by side, each element with its scale and zero point."""
+    elements = [quantized_type(part) for part in parts]
+    sizes = [tensor_shape(part) for part in parts]
+    scales = np.concatenate(
+        [np.broadcast_to(e.scale_for(1), size) for e, size in zip(elements, sizes, strict=True)]
+    )
+    points = np.concatenate(
+        [
+            np.broadcast_to(e.zero_point_for(1), size)
+            for e, size in zip(elements, sizes, strict=True)
+        ]
+    )
+    bits, signed = storage_for(
+        min(element.bounds[0] for element in elements),
+        max(element.bounds[1] for element in elements),
+    )
+    joined = UniformQuantizedType(
+        bits, signed, scales, points, axis=0, expressed=elements[0].expressed_type
+    )
+    return TensorType(joined, scales.shape)
+
+
+def _observation(value: SSAValue) -> Observed | None:
+    op = observer(value)
+    return None if op is None else Observed(to_floats(op.seen), to_integers(op.histogram))
+
+
+def _uniform(ranges: FloatArray) -> Observed:
+    """As if values had been seen evenly all over the ranges."""
+    return Observed(ranges, np.ones((len(ranges), 256), dtype=np.int64))
+
+
+def _worst_case(values: FloatArray, op: NodeSumOp) -> Observed:
+    """Without calibration: everything that the node sums could be."""
+    finite = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    low = finite.min(axis=0).sum(axis=-1) + op.bias_array
+    high = finite.max(axis=0).sum(axis=-1) + op.bias_array
+    return _uniform(np.stack([low, high], axis=1))
+
+
+def _signed(
+    lower: IntArray,
+    upper: IntArray,
+    scales: FloatArray,
+    nodes: UniformQuantizedType,
+    layer: str,
+) -> UniformQuantizedType:
+    """A type for edges or sums: zero point 0, and storage for all of lower..upper."""
+    low, high = int(lower.min()), int(upper.max())
+    bits, signed = storage_for(min(low, 0), max(high, 0))
+    if bits > MAX_STORAGE_BITS:
+        raise KanError(
+            f"{layer}: its sums need {bits} bits, more than {MAX_STORAGE_BITS}",
+            remedy="use fewer bits, or calibrate: the edges exceed what their node can hold by far",
+        )
+    return UniformQuantizedType(
+        bits, signed, scales, 0, axis=nodes.axis, expressed=nodes.expressed_type
+    )

