@@ -113,8 +113,9 @@ def main() -> None:
 
 def _line(figures: dict[str, float | int | str]) -> str:
     stages = " ".join(
-        f"{name} {value:.3f}" for name, value in figures.items() if isinstance(value, float)
-        and name not in ("total", "samples_per_second")
+        f"{name} {value:.3f}"
+        for name, value in figures.items()
+        if isinstance(value, float) and name not in ("total", "samples_per_second")
     )
     return (
         f"{figures['network']} at {figures['bits']} bits, {figures['edges']} edges: "

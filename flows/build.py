@@ -15,8 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from kan_dialect.flows.host import write_host
-from kan_dialect.lowering.systemverilog import emit_systemverilog
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
@@ -27,6 +25,7 @@ from kan_dialect.attributes import range_of
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.data import Dataset, accuracy
 from kan_dialect.errors import KanError
+from kan_dialect.flows.host import write_host
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
@@ -34,6 +33,7 @@ from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import look_for
 from kan_dialect.fpga import Estimate, estimate
 from kan_dialect.interface import Interface
+from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model, encode
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges

@@ -206,11 +206,10 @@ def _hint(plan: Plan, recording: Recording, latency: int) -> str:
 def _check_known(
     interface: Interface, plan: Plan, recording: Recording, cycles: NDArray[np.intp]
 ) -> None:
-    unknown = np.argwhere(~recording.known[cycles])
-    if unknown.size:
-        row, output = unknown[0]
-        vector = plan.due[cycles[row]]
+    rows, columns = np.nonzero(~recording.known[cycles])
+    if rows.size:
+        vector = int(plan.due[cycles[rows[0]]])
         raise KanError(
-            f"{interface.name}: {interface.outputs[output].name} is X at vector {vector} "
+            f"{interface.name}: {interface.outputs[int(columns[0])].name} is X at vector {vector} "
             f"({show_codes(plan.codes[vector].tolist(), interface.inputs)})"
         )

@@ -7,7 +7,6 @@ Verilator's run-time library is compiled only once for all designs of a process.
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -209,7 +208,7 @@ def _include_directory(makefile: str) -> Path:
 def _units(directory: Path, names: Sequence[str], kind: str) -> list[Path]:
     """Write files that include the named C++ files, so many that all cores have work."""
     sizes = {name: (directory / f"{name}.cpp").stat().st_size for name in names}
-    count = min(1 + sum(sizes.values()) // _UNIT_BYTES, os.cpu_count() or 1)
+    count = min(1 + sum(sizes.values()) // _UNIT_BYTES, len(names))
     units: list[list[str]] = [[] for _ in range(count)]
     for name in sorted(names, key=sizes.__getitem__, reverse=True):
         min(units, key=lambda unit: sum(sizes[other] for other in unit)).append(name)

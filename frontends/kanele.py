@@ -6,7 +6,6 @@ stand beside a `config.json`, and give the same integers.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
@@ -19,6 +18,7 @@ from kan_dialect.frontends.kanele_config import Config, read_config
 from kan_dialect.frontends.kanele_network import build_network, input_type
 from kan_dialect.frontends.kanele_state import InputQuantizer, Parameters, read_parameters
 from kan_dialect.frontends.kanele_tables import read_tables
+from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.torch_files import has_torch
 from kan_dialect.quant import default_bounds
 from kan_dialect.spline_ops import AffineOp
@@ -31,9 +31,7 @@ _FIXED_STEMS = ("checkpoint", "truth_tables")
 def function_name(path: Path) -> str:
     """The function's name: the file's, or its folder's where every model's file has that name."""
     path = path.absolute()
-    stem = path.parent.name if path.stem in _FIXED_STEMS else path.stem
-    name = re.sub(r"\W", "_", stem, flags=re.ASCII)
-    return name if re.match(r"[A-Za-z]", name) else f"kan_{name}"
+    return identifier(path.parent.name if path.stem in _FIXED_STEMS else path.stem)
 
 
 def load_checkpoint(path: Path) -> ModuleOp:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -54,7 +55,7 @@ class Architecture:
         ------
         KanError : names the layer.
         """
-        for layer, (inputs, outputs) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
+        for layer, (inputs, outputs) in enumerate(pairwise(self.widths)):
             numbers = max(per_edge, 1 << self.bits[layer])
             if inputs * outputs * numbers * 8 > MAX_BYTES:
                 raise KanError(

@@ -1,7 +1,4 @@
-"""The state dict of a KANELÉ checkpoint, as the parameters of its layers.
-
-Every key must be understood: one that is not could mean that the network computes something else.
-"""
+"""The state dict of a KANELÉ checkpoint, as the parameters of its layers."""
 
 from __future__ import annotations
 
@@ -15,7 +12,8 @@ import numpy as np
 from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.kanele_config import Architecture, SplineSettings
-from kan_dialect.frontends.torch_files import read_torch_file, tensor_array
+from kan_dialect.frontends.state_dict import StateDict
+from kan_dialect.frontends.torch_files import read_torch_file
 
 BATCH_NORM_EPS = 1e-5
 """PyTorch's default, which KANELÉ keeps."""
@@ -67,109 +65,55 @@ def read_parameters(path: Path, shape: Architecture, splines: SplineSettings) ->
     KanError : no checkpoint, a key missing, unknown or of another shape than the configuration's.
     """
     shape.check_memory(splines.knots)
-    state = _State(path, _state_dict(path))
+    state = StateDict(path.name, _state_dict(path), "KANELÉ", shape.path.name)
     parameters = Parameters(
         _input(state, shape),
         tuple(_layer(state, index, shape, splines) for index in range(shape.layers)),
     )
-    state.require_all_read(shape.layers)
+    state.require_all_read()
     return parameters
 
 
-def _state_dict(path: Path) -> Mapping[str, object]:
+def _state_dict(path: Path) -> Mapping[object, object]:
     content = read_torch_file(path)
     if isinstance(content, dict):
         content = cast("dict[object, object]", content)
         for key in _STATE_KEYS:
             if isinstance(content.get(key), dict):
-                return cast("dict[str, object]", content[key])
+                return cast("dict[object, object]", content[key])
         if any(isinstance(key, str) and key.startswith("layers.") for key in content):
-            return cast("dict[str, object]", content)
+            return content
     raise KanError(
         f"{path.name} holds no `model_state_dict`",
         remedy="a KANELÉ checkpoint is a dict with the network's state dict under that key",
     )
 
 
-class _State:
-    """The tensors of a state dict; remembers which were read."""
-
-    def __init__(self, path: Path, entries: Mapping[str, object]) -> None:
-        self.path = path
-        self.entries = entries
-        self.read: set[str] = set()
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.entries
-
-    def array(self, key: str, shape: tuple[int, ...]) -> FloatArray:
-        """The tensor under a key, which must be of that shape and finite."""
-        if key not in self.entries:
-            raise KanError(
-                f"{self.path.name}: the state dict has no key `{key}`",
-                remedy="is it a KANELÉ checkpoint of the network that config.json describes?",
-            )
-        self.read.add(key)
-        array = tensor_array(self.entries[key], f"{self.path.name}: `{key}`")
-        if array is None:
-            raise KanError(f"{self.path.name}: `{key}` is no tensor")
-        if array.shape != shape and not (shape == () and array.shape == (1,)):
-            raise KanError(
-                f"{self.path.name}: `{key}` has shape {array.shape}, config.json asks for {shape}",
-                remedy="the two must belong to the same model",
-            )
-        floats = array.astype(np.float64)
-        bad = np.argwhere(~np.isfinite(floats))
-        if bad.size:
-            raise KanError(
-                f"{self.path.name}: `{key}`{bad[0].tolist()} is {floats[tuple(bad[0])]}",
-                remedy="parameters must be finite: the training diverged",
-            )
-        return floats.reshape(shape)
-
-    def optional(self, key: str, shape: tuple[int, ...], default: float) -> FloatArray:
-        return self.array(key, shape) if key in self else np.full(shape, default)
-
-    def ignore(self, key: str) -> None:
-        self.read.add(key)
-
-    def scale(self, prefix: str, bits: int) -> float:
-        """The step of the signed integer quantiser under a prefix: its range over 2^(bits - 1)."""
-        keys = [
-            key
-            for key in self.entries
-            if key.startswith(prefix) and key.endswith("scaling_impl.value")
-        ]
-        if len(keys) != 1:
-            raise KanError(
-                f"{self.path.name}: {len(keys)} keys `{prefix}...scaling_impl.value`, not one",
-                remedy="each quantiser has one scale",
-            )
-        value = float(self.array(keys[0], ()))
-        if value <= 0.0:
-            raise KanError(
-                f"{self.path.name}: `{keys[0]}` is {value}", remedy="a scale must be positive"
-            )
-        return value / (1 << (bits - 1))
-
-    def require_all_read(self, layers: int) -> None:
-        unknown = [key for key in self.entries if key not in self.read]
-        if unknown:
-            raise KanError(
-                f"{self.path.name}: key `{unknown[0]}` of the state dict is not understood in a "
-                f"network of {layers} layer(s)",
-                remedy="only what KANELÉ's own layers compute is read; does config.json belong to "
-                "this checkpoint?",
-            )
+def _scale(state: StateDict, prefix: str, bits: int) -> float:
+    """The step of the signed integer quantiser under a prefix: its range over 2^(bits - 1)."""
+    keys = [
+        key
+        for key in state.entries
+        if key.startswith(prefix) and key.endswith("scaling_impl.value")
+    ]
+    if len(keys) != 1:
+        raise KanError(
+            f"{state.file}: {len(keys)} keys `{prefix}...scaling_impl.value`, not one",
+            remedy="each quantiser has one scale",
+        )
+    value = float(state.array(keys[0], ()))
+    if value <= 0.0:
+        raise KanError(f"{state.file}: `{keys[0]}` is {value}", remedy="a scale must be positive")
+    return value / (1 << (bits - 1))
 
 
-def _input(state: _State, shape: Architecture) -> InputQuantizer:
+def _input(state: StateDict, shape: Architecture) -> InputQuantizer:
     count = (shape.widths[0],)
     gain, offset = np.ones(count), np.zeros(count)
     if any(key.startswith(f"{_BATCH_NORM}.") for key in state.entries):
         variance = state.array(f"{_BATCH_NORM}.running_var", count)
         if (variance < 0.0).any():
-            raise KanError(f"{state.path.name}: `{_BATCH_NORM}.running_var` is negative")
+            raise KanError(f"{state.file}: `{_BATCH_NORM}.running_var` is negative")
         gain = state.optional(f"{_BATCH_NORM}.weight", count, 1.0) / np.sqrt(
             variance + BATCH_NORM_EPS
         )
@@ -178,22 +122,20 @@ def _input(state: _State, shape: Architecture) -> InputQuantizer:
         state.ignore(f"{_BATCH_NORM}.num_batches_tracked")
     if _BIAS in state:
         offset = offset + state.array(_BIAS, ())
-    return InputQuantizer(gain, offset, state.scale("input_layer.", shape.bits[0]))
+    return InputQuantizer(gain, offset, _scale(state, "input_layer.", shape.bits[0]))
 
 
-def _layer(state: _State, index: int, shape: Architecture, splines: SplineSettings) -> Layer:
+def _layer(state: StateDict, index: int, shape: Architecture, splines: SplineSettings) -> Layer:
     inputs, outputs = shape.widths[index], shape.widths[index + 1]
     edges = (outputs, inputs)
     prefix = f"layers.{index}."
     weights = state.array(f"{prefix}spline_weight", (*edges, splines.functions))
     scaler = state.optional(f"{prefix}spline_scaler", edges, 1.0)
-    knots = state.array(f"{prefix}grid", (inputs, splines.knots))
-    if (np.diff(knots, axis=1) < 0.0).any():
-        raise KanError(f"{state.path.name}: `{prefix}grid` is not in ascending order")
+    knots = state.knots(f"{prefix}grid", (inputs, splines.knots))
     mask = state.optional(f"{prefix}spline_selector", edges, 1.0)
     if not np.isin(mask, (0.0, 1.0)).all():
         raise KanError(
-            f"{state.path.name}: `{prefix}spline_selector` holds other numbers than 0 and 1",
+            f"{state.file}: `{prefix}spline_selector` holds other numbers than 0 and 1",
             remedy="finish pruning before saving: an edge exists or does not",
         )
     return Layer(
@@ -201,5 +143,5 @@ def _layer(state: _State, index: int, shape: Architecture, splines: SplineSettin
         coefficients=weights * scaler[..., np.newaxis],
         knots=knots,
         mask=mask,
-        scale=state.scale(f"{prefix}output_quantizer.", shape.bits[index + 1]),
+        scale=_scale(state, f"{prefix}output_quantizer.", shape.bits[index + 1]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -26,7 +27,7 @@ def read_tables(path: Path, shape: Architecture) -> list[tuple[IntArray, Array]]
     """
     shape.check_memory(1)
     edges = read_json(path, "the truth tables")
-    expected = sum(a * b for a, b in zip(shape.widths, shape.widths[1:], strict=False))
+    expected = sum(a * b for a, b in pairwise(shape.widths))
     layers = [_layer(path, edges, shape, index) for index in range(shape.layers)]
     if len(edges) != expected:
         raise KanError(

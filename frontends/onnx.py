@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.frontends.frontend import Frontend
 
@@ -25,12 +26,18 @@ def load_onnx(path: Path) -> ModuleOp:
     """
     # The libraries take their time to load; finding frontends should not.
     from kan_dialect.frontends.onnx_check import check_raised
+    from kan_dialect.frontends.onnx_file import first_line
     from kan_dialect.frontends.onnx_graph import read_graph
     from kan_dialect.frontends.onnx_layers import raise_layers
 
     graph = read_graph(path)
     raised = raise_layers(graph)
-    raised.module.verify()
+    try:
+        raised.module.verify()
+    except VerifyException as error:
+        raise graph.error(
+            f"the imported network is not legal: {first_line(error)}", "train the model again"
+        ) from None
     check_raised(graph, raised)
     return raised.module
 

@@ -196,9 +196,15 @@ def _degree(knots: FloatArray, count: int) -> int | None:
     return degree if 0 <= degree <= MAX_DEGREE else None
 
 
-def _thresholds(region: Region, waist: Tensor) -> list[list[FloatArray]]:
-    """For each element of the waist, what each comparison compares it with, ascending."""
-    found: list[list[FloatArray]] = [[] for _ in range(waist.size)]
+def _thresholds(region: Region, waist: Tensor) -> tuple[IntArray, FloatArray]:
+    """What comparisons compare the elements of the waist with.
+
+    Returns
+    -------
+    columns and thresholds, sorted by both; each threshold as often as in the comparison that has
+    it most often for the column.
+    """
+    found: list[tuple[IntArray, FloatArray, IntArray]] = []
     for tensor in region.above(waist):
         if tensor.node is None or tensor.node.op_type not in COMPARISONS:
             continue
@@ -211,50 +217,48 @@ def _thresholds(region: Region, waist: Tensor) -> list[list[FloatArray]]:
             continue
         columns, scale, offset = (each[tensor.elements_of(operands[0])] for each in affine)
         limits = np.broadcast_to(constants[0].astype(np.float64), tensor.shape).ravel()
-        with np.errstate(all="ignore"):
-            values = (limits - offset) / scale
-        if not bool(np.isfinite(values).all()):
-            continue
-        order = np.lexsort((values, columns))
-        columns, values = columns[order], values[order]
-        ends = np.searchsorted(columns, np.arange(waist.size + 1))
-        for column in range(waist.size):
-            if ends[column] < ends[column + 1]:
-                found[column].append(values[ends[column] : ends[column + 1]])
-    return found
+        values = (limits - offset) / scale
+        if bool(np.isfinite(values).all()):
+            found.append(_runs(columns, values, np.ones_like(columns), np.add))
+    if not found:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    columns, values, counts = (np.concatenate(each) for each in zip(*found, strict=True))
+    columns, values, counts = _runs(columns, values, counts, np.maximum)
+    return np.repeat(columns, counts), np.repeat(values, counts)
+
+
+def _runs(
+    columns: IntArray, values: FloatArray, counts: IntArray, combine: np.ufunc
+) -> tuple[IntArray, FloatArray, IntArray]:
+    """Equal pairs of column and value as one, sorted, their counts combined."""
+    order = np.lexsort((values, columns))
+    columns, values, counts = columns[order], values[order], counts[order]
+    new = np.ones(columns.size, dtype=np.bool_)
+    new[1:] = (np.diff(columns) != 0) | (np.diff(values) != 0)
+    return columns[new], values[new], combine.reduceat(counts, np.flatnonzero(new))
 
 
 def _knot_vectors(
-    thresholds: list[list[FloatArray]], columns: IntArray, size: int
+    thresholds: tuple[IntArray, FloatArray], columns: IntArray, size: int
 ) -> list[FloatArray]:
     """Knots (columns, K) that the thresholds may be of: as compared, and clamped at the ends."""
+    owners, values = thresholds
     used = np.unique(columns)
-    merged = {column: _merge(thresholds[column]) for column in map(int, used)}
-    lengths = {each.size for each in merged.values()}
-    if len(lengths) != 1 or min(lengths) < 2:
+    lengths = np.bincount(owners, minlength=size)[used]
+    if lengths.min() < 2 or lengths.min() != lengths.max():
         return []
-    filler = merged[int(used[0])]
-    knots = np.stack([merged.get(column, filler) for column in range(size)])
+    # Inputs without functions borrow the knots of the first that has some.
+    knots = np.tile(values[owners == used[0]], (size, 1))
+    knots[used] = values[np.isin(owners, used)].reshape(used.size, -1)
     candidates = [knots]
     # Comparisons that leave out empty cells show each end once: there may be `degree` more of it.
-    functions_count = int(np.bincount(columns).max())
-    repeats = functions_count - knots.shape[1] + 1
+    repeats = int(np.bincount(columns).max()) - knots.shape[1] + 1
     if repeats >= 1:
         first, last = knots[:, :1], knots[:, -1:]
         candidates.append(
             np.concatenate([np.repeat(first, repeats, 1), knots, np.repeat(last, repeats, 1)], 1)
         )
     return candidates
-
-
-def _merge(lists: list[FloatArray]) -> FloatArray:
-    """All thresholds, each as often as in the comparison that has it most often."""
-    counts: dict[float, int] = {}
-    for values in lists:
-        unique, repeats = np.unique(values, return_counts=True)
-        for value, repeat in zip(unique.tolist(), repeats.tolist(), strict=True):
-            counts[value] = max(counts.get(value, 0), repeat)
-    return np.array([value for value in sorted(counts) for _ in range(counts[value])])
 
 
 def _knot_points(knots: FloatArray) -> FloatArray:

@@ -33,6 +33,9 @@ TOLERANCE = 1e-4
 HALF_TOLERANCE = 2e-2
 """The same for models in float16, whose runtime rounds after every op."""
 
+CHUNK_ELEMENTS = 1 << 23
+"""Samples are run in chunks of which no value holds more elements than this."""
+
 _ROUNDING = 2e-6
 """Of the largest output: what float32 itself loses."""
 
@@ -53,18 +56,19 @@ class Reference:
 
     Attributes
     ----------
-    batch : the number of samples that the file fixes, if it does; axis : where they lie.
+    chunk : how many samples to run at once, where the file leaves it open.
     """
 
     runner: Runner
     graph: Graph
     dtype: np.dtype[np.generic]
+    chunk: int
 
     def values(self, x: FloatArray, names: Sequence[str]) -> list[FloatArray]:
         """The values `names` for inputs x (samples, in): (samples, elements) each."""
         shape = self.graph.input_shape
         axis = shape.index(None) if None in shape else 0
-        batch = shape[axis] or max(len(x), 1)
+        batch = shape[axis] or min(len(x), self.chunk)
         extents = [extent or 1 for index, extent in enumerate(shape) if index != axis]
         parts: list[list[FloatArray]] = []
         for start in range(0, len(x), batch):
@@ -92,14 +96,15 @@ def check_raised(graph: Graph, raised: Raised) -> None:
     """
     inside, outside = sample_inputs(raised.function)
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
-    reference = open_reference(graph)
+    chunk = max(1, CHUNK_ELEMENTS // raised.widest)
+    reference = open_reference(graph, chunk)
     for points in (inside, outside):
         if _difference(raised, reference, points) <= tolerance:
             continue
-        exact = open_exact_reference(graph)
+        exact = open_exact_reference(graph, chunk)
         difference = _difference(raised, exact, points)
         if not difference <= TOLERANCE:
-            place = _first_difference(graph, raised, points, tolerance)
+            place = _first_difference(graph, raised, points, tolerance, chunk)
             raise graph.error(
                 f"the imported network differs from the model by {difference:.1e} of the "
                 f"outputs' range, more than {TOLERANCE:.0e}{place}",
@@ -200,7 +205,7 @@ def _knots_read_from(argument: SSAValue) -> FloatArray | None:
 # Runtimes
 
 
-def open_reference(graph: Graph, further: Sequence[str] = ()) -> Reference:
+def open_reference(graph: Graph, chunk: int, further: Sequence[str] = ()) -> Reference:
     """ONNX Runtime on the file; its reference implementation, where it has no kernel."""
     model = _with_outputs(graph, further)
     options = _ORT.SessionOptions()
@@ -211,21 +216,23 @@ def open_reference(graph: Graph, further: Sequence[str] = ()) -> Reference:
         session: Runner = _ORT.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        return Reference(_Guarded(session, graph), graph, graph.input_dtype)
+        return Reference(_Guarded(session, graph), graph, graph.input_dtype, chunk)
     except Exception:  # The runtime raises what it likes; ours says why it cannot run either.
-        return _reference_evaluator(graph, model, graph.input_dtype)
+        return _reference_evaluator(graph, model, graph.input_dtype, chunk)
 
 
-def open_exact_reference(graph: Graph) -> Reference:
+def open_exact_reference(graph: Graph, chunk: int) -> Reference:
     """The model in float64."""
-    return _reference_evaluator(graph, widened(graph.model), np.dtype(np.float64))
+    return _reference_evaluator(graph, widened(graph.model), np.dtype(np.float64), chunk)
 
 
 def _reference_evaluator(
-    graph: Graph, model: onnx.ModelProto, dtype: np.dtype[np.generic]
+    graph: Graph, model: onnx.ModelProto, dtype: np.dtype[np.generic], chunk: int
 ) -> Reference:
     try:
-        return Reference(_Guarded(cast(Runner, ReferenceEvaluator(model)), graph), graph, dtype)
+        return Reference(
+            _Guarded(cast(Runner, ReferenceEvaluator(model)), graph), graph, dtype, chunk
+        )
     except Exception as error:
         raise graph.error(
             f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
@@ -288,14 +295,15 @@ def widened(model: onnx.ModelProto) -> onnx.ModelProto:
     return wide
 
 
-def _first_difference(graph: Graph, raised: Raised, x: FloatArray, tolerance: float) -> str:
+def _first_difference(
+    graph: Graph, raised: Raised, x: FloatArray, tolerance: float, chunk: int
+) -> str:
     """Where the networks part, as the end of a sentence."""
     known = {name for node in graph.nodes for name in node.outputs}
     layers = [each for each in raised.layers if each[1] in known and each[1] != graph.output]
     try:
-        found = open_reference(graph, [value for _, value, _ in layers]).values(
-            x, [value for _, value, _ in layers]
-        )
+        names = [value for _, value, _ in layers]
+        found = open_reference(graph, chunk, names).values(x, names)
     except KanError:
         return ""
     block = raised.function.body.block

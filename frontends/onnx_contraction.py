@@ -50,7 +50,7 @@ class Contraction:
     def variables(self, budget: Budget, node: Node) -> tuple[IntArray, bool]:
         """Which variable each element of the result depends on, and whether one mixes several."""
         space = self.space()
-        budget.charge(16 * prod(space), node.label)
+        budget.charge(40 * prod(space), node.label)
         spread = np.broadcast_to(self.data_view(self.data.variables), space)
         highest = spread.max(axis=self.summed)
         unset = np.iinfo(np.int64).max
@@ -98,6 +98,11 @@ def matrix_product(node: Node, arguments: Sequence[Tensor | Array]) -> Contracti
     if constant.ndim == 0 or len(data.shape) == 1:
         raise node.refuse("a matrix product with a scalar, or over the batch")
     data_first = data is first
+    extents = data.shape[-1 if data_first else -2], constant.shape[-1]
+    if data_first:
+        extents = data.shape[-1], constant.shape[max(-2, -constant.ndim)]
+    if extents[0] != extents[1]:
+        raise node.refuse(f"a product over {extents[0]} and {extents[1]} values")
     weights = constant.astype(np.float64)
     if constant.ndim == 1:
         weights = weights[:, np.newaxis] if data_first else weights[np.newaxis, :]

@@ -45,6 +45,9 @@ Value = Tensor | Array
 DYNAMIC_BATCH = 7
 """The extent that stands for a batch left open: a prime, so that reshapes do not hide it."""
 
+MAX_INPUTS = 1 << 16
+"""Networks of more inputs are refused."""
+
 _REDUCTIONS = {"ReduceSum": False, "ReduceMean": True}
 
 
@@ -84,7 +87,14 @@ class Dataflow:
         output = self._values[self.graph.output]
         if not isinstance(output, Tensor):
             raise self.graph.error("the output does not depend on the input")
+        # The check runs whole batches, of which a few values are held at a time.
+        self.graph.budget.charge(64 * self.batch * self.widest, f"a batch of {self.batch} samples")
         return output
+
+    @property
+    def widest(self) -> int:
+        """The most elements that a value has for one sample."""
+        return max(tensor.size for tensor in self.tensors)
 
     def source_of(self, variable: int) -> Source:
         """The source that a variable is an element of."""
@@ -94,8 +104,11 @@ class Dataflow:
     def need(self, variables: IntArray) -> None:
         """The sources of `variables` must become nodes."""
         firsts = np.array([source.first for source in self.sources])
-        used = np.unique(variables[variables != CONSTANT])
-        for index in np.unique(np.searchsorted(firsts, used, side="right") - 1):
+        used = variables[variables != CONSTANT]
+        present = np.bincount(
+            np.searchsorted(firsts, used, side="right") - 1, minlength=len(self.sources)
+        )
+        for index in np.flatnonzero(present):
             self.sources[index].needed = True
 
     def make_source(self, tensor: Tensor, *, needed: bool = False) -> None:
@@ -112,6 +125,11 @@ class Dataflow:
         axis = shape.index(None) if None in shape else 0
         batch = shape[axis] or DYNAMIC_BATCH
         extents = [1 if index == axis else extent or 1 for index, extent in enumerate(shape)]
+        if prod(extents) > MAX_INPUTS:
+            raise self.graph.error(
+                f"input '{self.graph.input}' of {prod(extents)} features is wider than {MAX_INPUTS}",
+                "select features or reduce their number before the network",
+            )
         self.graph.budget.charge(16 * prod(extents), f"input '{self.graph.input}'")
         tensor = Tensor(
             order=0,
@@ -368,7 +386,7 @@ class Dataflow:
         them stay layers, with their weights as they are.
         """
         variables, mixed = contraction.variables(self.graph.budget, node)
-        spread = np.unique(variables[variables != CONSTANT])
+        used = variables[variables != CONSTANT]
         tensor = self._add_tensor(
             node,
             Kind.CONTRACTION,
@@ -378,7 +396,7 @@ class Dataflow:
             variables,
             linear=contraction.linear,
         )
-        if mixed or spread.size == 1:
+        if mixed or (used.size and used.min() == used.max()):
             if weighted:
                 self.need(contraction.data.variables)
             self.make_source(tensor)

@@ -17,7 +17,7 @@ from onnx import inliner
 from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
 
-MAX_BYTES = 1 << 30
+MAX_BYTES = 1 << 29
 """Models that hold more than this are refused."""
 
 OPSETS = range(13, 22)

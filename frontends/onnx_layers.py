@@ -35,11 +35,13 @@ class Raised:
     Attributes
     ----------
     layers : the name of each layer, the graph's value that holds its nodes, and theirs in the IR.
+    widest : the most elements that a value of the graph has for one sample.
     """
 
     module: ModuleOp
     function: func.FuncOp
     layers: Sequence[tuple[str, str, SSAValue]]
+    widest: int
 
 
 def function_name(path: Path) -> str:
@@ -74,7 +76,7 @@ def _raise(graph: Graph) -> Raised:
     )
     module = ModuleOp([function])
     region_dce(function.body)
-    return Raised(module, function, raising.layers)
+    return Raised(module, function, raising.layers, dataflow.widest)
 
 
 class _Raising:

@@ -6,6 +6,7 @@ lists, numbers, and tensors behind `tensor_array`.
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -62,7 +63,8 @@ def read_torch_file(path: Path) -> object:
     torch = require_torch(f"reading {path.name}")
     _check_size(path)
     try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
+        with torch.serialization.safe_globals(_numpy_scalars()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # What PyTorch has to say of a file, errors say better.
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # Garbage makes the unpickler raise anything.
         raise _refusal(path, error) from None
@@ -108,7 +110,7 @@ def _check_size(path: Path) -> None:
 
 
 def _refusal(path: Path, error: Exception) -> KanError:
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and error.filename is not None:
         return KanError(f"cannot read {path}: {error.strerror}")
     _, marker, rest = str(error).partition("GLOBAL ")
     if marker:

@@ -1,4 +1,4 @@
-"""Types of the dialect's own: the exact range of an integer, and how tensors of codes are bounded."""
+"""Types of the dialect's own: an integer's exact range; and how tensors of codes are bounded."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ class IntType(ParametrizedAttribute, TypeAttribute):
             raise VerifyException(f"!kan.int<{self.low}:{self.high}> is an empty range")
         if self.bits > MAX_RANGE_BITS:
             raise VerifyException(
-                f"!kan.int<{self.low}:{self.high}> needs {self.bits} bits, more than {MAX_RANGE_BITS}"
+                f"!kan.int<{self.low}:{self.high}> needs {self.bits} bits, more than "
+                f"{MAX_RANGE_BITS}"
             )
 
     @classmethod
@@ -147,7 +148,7 @@ def element_bounds(value_type: QuantTensor, bounds: DenseAttr | None) -> tuple[I
 
 
 def bounds_constant(value_type: QuantTensor, lower: IntArray, upper: IntArray) -> DenseAttr | None:
-    """The `bounds` that say lower..upper for each element; None where the storage says so already."""
+    """The `bounds` that say lower..upper for each element; None where the storage says so."""
     low, high = value_type.get_element_type().bounds
     if bool((lower == low).all() and (upper == high).all()):
         return None

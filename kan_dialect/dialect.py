@@ -6,7 +6,8 @@ from xdsl.ir import Dialect
 
 from kan_dialect.attributes import IntType
 from kan_dialect.spline_ops import SPLINE_OPS
+from kan_dialect.symbolic_ops import SYMBOLIC_OPS
 from kan_dialect.table_ops import TABLE_OPS
 from kan_dialect.wire_ops import WIRE_OPS
 
-Kan = Dialect("kan", [*SPLINE_OPS, *TABLE_OPS, *WIRE_OPS], [IntType])
+Kan = Dialect("kan", [*SPLINE_OPS, *SYMBOLIC_OPS, *TABLE_OPS, *WIRE_OPS], [IntType])

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: one message that names the place, what is wrong and the remedy."""
+"""Errors that are the user's to mend: one message with the place, what is wrong and the remedy."""
 
 from __future__ import annotations
 

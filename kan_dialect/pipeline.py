@@ -1,4 +1,4 @@
-"""Pass pipelines from text: `kan-narrow,kan-schedule{cycles=3}`, with errors that say what to do."""
+"""Pass pipelines from text, `kan-narrow,kan-schedule{cycles=3}`; errors say what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PassFactory = Callable[[], type[ModulePass]]
 
 
 class CompositePass(ModulePass):
-    """A pass that stands for others; drivers run those, so that each is timed, printed and checked."""
+    """A pass that stands for others; drivers run those: each is timed, printed and checked."""
 
     @abstractmethod
     def expand(self) -> Sequence[ModulePass]:
@@ -42,8 +42,9 @@ def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[Modu
     try:
         specs = list(parse_pipeline(text))
     except ArgSpecParseError as error:
+        reason = str(error).splitlines()[-1].strip() or "syntax error"
         raise KanError(
-            f"cannot read the pass pipeline {text!r}: {str(error).splitlines()[-1].strip() or 'syntax error'}",
+            f"cannot read the pass pipeline {text!r}: {reason}",
             remedy='write passes as name{option=value option="text"}, separated by commas',
         ) from None
     passes: list[ModulePass] = []

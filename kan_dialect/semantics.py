@@ -12,7 +12,7 @@ float tensors, int64 for quantised tensors, `!kan.int` values and signless integ
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -109,15 +109,28 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
 def evaluate_values(
     wanted: Sequence[SSAValue], known: dict[SSAValue, Array], *, ops: Iterable[Operation]
 ) -> list[Array]:
-    """The values `wanted` after running `ops`, which are in order, from the values `known`."""
+    """The values `wanted` after running those of `ops`, which are in order, that they need."""
     values = dict(known)
+    needed = _needed(wanted, known)
     for op in ops:
-        if op.results and all(result in values for result in op.results):
+        if op not in needed:
             continue
         results = evaluate_op(op, [values[operand] for operand in op.operands])
         values.update(zip(op.results, results, strict=True))
     samples = next(iter(known.values())).shape[0] if known else 1
     return [_broadcast_samples(values[value], samples) for value in wanted]
+
+
+def _needed(wanted: Sequence[SSAValue], known: Mapping[SSAValue, Array]) -> set[Operation]:
+    """The ops between the values `known` and the values `wanted`."""
+    needed: set[Operation] = set()
+    pending = [value for value in wanted if value not in known]
+    while pending:
+        owner = pending.pop().owner
+        if isinstance(owner, Operation) and owner not in needed:
+            needed.add(owner)
+            pending.extend(operand for operand in owner.operands if operand not in known)
+    return needed
 
 
 def _broadcast_samples(array: Array, samples: int) -> Array:

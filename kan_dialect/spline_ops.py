@@ -1,4 +1,4 @@
-"""Spline level: real-valued tensors of one sample, edge functions (out, in), nodes that sum them."""
+"""Spline level: real-valued tensors of one sample, edges (out, in), nodes that sum them."""
 
 from __future__ import annotations
 
@@ -270,7 +270,9 @@ def _verify_function(name: str) -> None:
 
 @irdl_op_definition
 class RadialOp(EdgeOp):
-    """Edges from radial basis functions: phi[o, i](x) = sum_c coefficients[o, i, c] * R((x_i - center_c) / width_c).
+    """Edges from radial basis functions.
+
+    phi[o, i](x) = sum_c coefficients[o, i, c] * R((x_i - center_c) / width_c)
 
     `centers` and `widths` are (in, C), or (C) for all inputs. FastKAN (Li, arXiv 2405.06721) is
     `gaussian` on equidistant centers.
@@ -517,7 +519,8 @@ class NodeSumOp(KanOperation, Evaluable):
     traits = traits_def(Pure())
     custom_directives = (Constant,)
     assembly_format = (
-        "$edges (`as` $name^)? (`mask` custom<Constant>($mask)^)? (`bias` custom<Constant>($bias)^)? "
+        "$edges (`as` $name^)? (`mask` custom<Constant>($mask)^)? "
+        "(`bias` custom<Constant>($bias)^)? "
         "(`bounds` custom<Constant>($bounds)^)? attr-dict `:` type($edges) `->` type($result)"
     )
 

@@ -30,12 +30,12 @@ class Chain:
     ops: tuple[Operation, ...]
 
 
-def find_chain(value: SSAValue) -> Chain | None:
+def find_chain(value: SSAValue, layer: str = "an edge function") -> Chain | None:
     """The chain behind a real value; None where something on the way is not univariate.
 
     Raises
     ------
-    KanError : the value depends on two different tensors of codes.
+    KanError : the value depends on two different tensors of codes; the message names `layer`.
     """
     sources: list[SSAValue] = []
     seen: set[Operation] = set()
@@ -57,7 +57,7 @@ def find_chain(value: SSAValue) -> Chain | None:
         pending.extend(owner.operands)
     if len(sources) > 1:
         raise KanError(
-            "an edge function depends on two different tensors of codes",
+            f"{layer} depends on two different tensors of codes",
             remedy="put them side by side with kan.concat, or sum the layers' edges first",
         )
     if not sources:
@@ -108,14 +108,14 @@ def require_no_nan(values: FloatArray, chain: Chain, layer: str) -> None:
     x = (code - int(one.zero_points[0])) * float(one.scales[0])
     raise KanError(
         f"{layer}: edge [{', '.join(map(str, edge))}] is not a number for code {code} (x = {x:g})",
-        remedy="its function is not defined there; calibrate with data that stays inside its domain",
+        remedy="its function is not defined there; calibrate with data inside its domain",
     )
 
 
 def code_table(
     values: FloatArray, scale: FloatArray, zero_point: IntArray, lower: IntArray, upper: IntArray
 ) -> IntArray:
-    """Values of all codes, (entries, ...), as a table of codes with the entries last, (..., entries)."""
+    """Values of all codes, (entries, ...), as a table of codes, entries last: (..., entries)."""
     with np.errstate(over="ignore"):
         codes = np.clip(np.rint(values / scale) + zero_point, lower, upper)
     return np.moveaxis(codes.astype(np.int64), 0, -1)

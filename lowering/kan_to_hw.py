@@ -306,13 +306,15 @@ class Lowering:
             ("gt", target.high, source.high > target.high),
         ]
         sign = "s" if source.is_signed else "u"
+        last: comb.MuxOp | None = None
         for comparison, bound, needed in checks:
             if needed:
                 beyond = comb.ICmpOp(wire, self.constant(bound, source.bits), f"{sign}{comparison}")
                 saturated = self.constant(bound, target.bits)
-                result = self.add(comb.MuxOp(self.add(beyond), saturated, result))
-        if op.given_name is not None and isinstance(result.owner, comb.MuxOp):
-            result.owner.attributes[NAME_HINT] = StringAttr(op.given_name)
+                last = comb.MuxOp(self.add(beyond), saturated, result)
+                result = self.add(last)
+        if op.given_name is not None and last is not None:
+            last.attributes[NAME_HINT] = StringAttr(op.given_name)
         return result
 
     def shift(self, op: ShiftOp) -> SSAValue:

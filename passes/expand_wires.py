@@ -112,6 +112,7 @@ class _Expansion:
 
     def argument(self, codes: SSAValue) -> list[Attribute]:
         """One block argument for each element of an argument's codes; their encodings."""
+        self.require_vector(codes, "an argument")
         element = quantized_type(codes)
         lower, upper = bounds_of(codes)
         start = len(self.block.args)
@@ -122,6 +123,13 @@ class _Expansion:
         for index, wire in enumerate(self.wires[codes]):
             wire.name_hint = f"x{start + index}"
         return [element.element([index]) for index in range(len(lower))]
+
+    def require_vector(self, codes: SSAValue, what: str) -> None:
+        if not is_quantized(codes) or len(tensor_shape(codes)) != 1:
+            raise KanError(
+                f"@{self.function.sym_name.data}: {what} of type {codes.type} is no vector of codes",
+                remedy="arguments and results must be tensor<n x !quant.uniform>",
+            )
 
     def new_layer(self) -> str:
         self.count += 1
@@ -148,12 +156,7 @@ class _Expansion:
         return self.add(TableOp([wire], entries, name=name))
 
     def node_sum(self, op: NodeSumOp) -> None:
-        lookup = self.edges.get(op.edges)
-        if lookup is None:
-            raise KanError(
-                f"@{self.function.sym_name.data}: edges of '{op.name}' are no tables",
-                remedy="run kan-fold-tables first",
-            )
+        lookup = self.edges[op.edges]
         inputs = self.wires[lookup.input]
         mask, bias = op.mask_array, op.bias_array
         layer = self.layers[op.result] = self.new_layer()
@@ -212,6 +215,7 @@ class _Expansion:
         output_encodings: list[Attribute] = []
         for result in results:
             codes = result.owner.input if isinstance(result.owner, DequantizeOp) else result
+            self.require_vector(codes, "a result")
             element = quantized_type(codes)
             outputs.extend(self.wires[codes])
             output_encodings.extend(

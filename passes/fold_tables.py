@@ -21,9 +21,18 @@ from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.quant import UniformQuantizedType, storage_for
 from kan_dialect.semantics import reads_argument
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.table_ops import LookupOp, QuantizeOp, bounds_of
+from kan_dialect.spline_ops import ConcatOp, NodeSumOp
+from kan_dialect.table_ops import (
+    DequantizeOp,
+    LookupOp,
+    QuantizeOp,
+    RequantizeOp,
+    bounds_of,
+)
 from kan_dialect.univariate import code_table, evaluate_chain, find_chain, require_no_nan
+
+_ANY_STORAGE = (DequantizeOp, RequantizeOp, ConcatOp)
+"""Ops that read codes whatever their storage."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +59,17 @@ def fold(op: QuantizeOp) -> None:
     ------
     KanError : the chain mixes inputs, or is not a number for some code.
     """
-    chain = find_chain(op.input)
+    consumer = _only_sum(op)
+    layer = (consumer.given_name if consumer is not None else None) or "a table"
+    chain = find_chain(op.input, layer)
     if chain is None:
         raise KanError(
-            f"'{op.name}' does not end a chain of functions of one input each",
+            f"{layer}: '{op.name}' does not end a chain of functions of one input each",
             remedy="run kan-quantize on the whole model",
         )
     element = quantized_type(op.result)
     rank = len(tensor_shape(op.result))
     values = evaluate_chain(chain)
-    consumer = _only_sum(op)
-    layer = (consumer.given_name if consumer is not None else None) or "a table"
     if consumer is not None:
         values[:, ~consumer.mask_array] = 0.0
     require_no_nan(values, chain, layer)
@@ -94,7 +103,9 @@ def _replace(
     mask, bias = consumer.mask_array, consumer.bias_array
     low = np.where(mask, lower, 0).sum(axis=1) + bias
     high = np.where(mask, upper, 0).sum(axis=1) + bias
-    sum_type = _narrowest(quantized_type(consumer.result), int(low.min()), int(high.max()))
+    sum_type = quantized_type(consumer.result)
+    if all(isinstance(use.operation, _ANY_STORAGE) for use in consumer.result.uses):
+        sum_type = _narrowest(sum_type, int(low.min()), int(high.max()))
     result_type = TensorType(sum_type, low.shape)
     sums = NodeSumOp(
         lookup,

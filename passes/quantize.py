@@ -164,7 +164,7 @@ class _Quantizer:
 
     def _quantize_nodes(self, op: NodeSumOp, bits: int, index: int, only_result: bool) -> None:
         layer = op.given_name or f"cut {index}"
-        chain = find_chain(op.edges)
+        chain = find_chain(op.edges, layer)
         if chain is None:
             raise KanError(
                 f"{layer}: the edges are not functions of one input each",
@@ -217,7 +217,7 @@ class _Quantizer:
     ) -> None:
         """What is returned or concatenated and is no node sum."""
         what = f"the result of '{owner.name}'"
-        chain = find_chain(value)
+        chain = find_chain(value, what)
         if chain is None:
             raise KanError(f"{what} is not a function of one node each")
         values = evaluate_chain(chain)

@@ -8,6 +8,7 @@ traceback.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -18,8 +19,7 @@ from typing import IO, ClassVar, NoReturn, cast
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.printer import Printer
-from xdsl.utils.arg_spec import ArgSpec, parse_spec
-from xdsl.utils.exceptions import ArgSpecParseError
+from xdsl.utils.arg_spec import parse_spec
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
@@ -60,6 +60,13 @@ class KanOptMain(xDSLOptMain):
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         def refuse(message: str) -> NoReturn:
+            target = re.search(r"--target: invalid choice: '([^']*)'", message)
+            if target is not None:
+                names = sorted(self.available_targets)
+                raise KanError(
+                    f"unknown target {target[1]!r}{closest(target[1], names)}",
+                    remedy=f"targets are {', '.join(names)}",
+                )
             raise KanError(message, remedy="kan-opt --help lists the options")
 
         # xDSL makes the parser itself, so its way of reporting is changed after the fact.
@@ -96,7 +103,6 @@ class KanOptMain(xDSLOptMain):
         return self.output
 
     def setup_pipeline(self) -> None:
-        self._check_target()
         started = time.perf_counter()
 
         def after(
@@ -117,21 +123,6 @@ class KanOptMain(xDSLOptMain):
         passes = build_pipeline(self.available_passes, self.args.passes)
         self.pipeline = PassPipeline(tuple(passes), after)
 
-    def _check_target(self) -> None:
-        spec = self._target_spec()
-        if spec.name not in self.available_targets:
-            names = sorted(self.available_targets)
-            raise KanError(
-                f"unknown target {spec.name!r}{closest(spec.name, names)}",
-                remedy=f"targets are {', '.join(names)}",
-            )
-
-    def _target_spec(self) -> ArgSpec:
-        try:
-            return parse_spec(self.args.target)
-        except ArgSpecParseError:
-            raise KanError(f"cannot read the target {self.args.target!r}") from None
-
     def _printer(self, stream: IO[str]) -> Printer:
         limit = cast("int | None", self.args.elide_large_constants)
         if limit is None:
@@ -139,7 +130,8 @@ class KanOptMain(xDSLOptMain):
         return ElidingPrinter(stream=stream, elide_above=limit)
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
-        if self.args.elide_large_constants is not None and self._target_spec().name == "mlir":
+        elide = self.args.elide_large_constants is not None
+        if elide and parse_spec(self.args.target).name == "mlir":
             text = StringIO()
             self._printer(text).print_op(prog)
             return text.getvalue() + "\n"

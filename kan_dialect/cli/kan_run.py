@@ -24,8 +24,8 @@ from kan_dialect.model import Model
 def _parser() -> argparse.ArgumentParser:
     parser = ArgumentParser(
         prog="kan-run",
-        description="Evaluate a model of any level: IR at spline, table, wire or hardware level, or "
-        "a model file that a frontend reads.",
+        description="Evaluate a model of any level: IR at spline, table, wire or hardware level, "
+        "or a model file that a frontend reads.",
     )
     parser.add_argument("model", type=Path, help="IR (.mlir) or a model file")
     parser.add_argument(
@@ -120,7 +120,7 @@ def _print_score(outputs: Array, labels: Array) -> None:
 def _print_differences(
     options: argparse.Namespace, outputs: Array, other: Model, others: Array
 ) -> int:
-    """Exit code 1 where codes differ; floats differ by what quantisation costs, and are only told."""
+    """Exit code 1 where codes differ; floats differ by what quantisation costs: only told."""
     if outputs.shape != others.shape:
         raise KanError(f"the models give {outputs.shape[1]} and {others.shape[1]} outputs")
     difference = np.abs(outputs - others)

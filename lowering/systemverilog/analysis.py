@@ -29,6 +29,8 @@ class Analysis:
     """The facts about one module; `ops` are those worth writing, operands before users."""
 
     ops: list[Operation] = field(default_factory=list[Operation])
+    hints: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
+    """The names that the IR gives."""
     constants: dict[SSAValue, Array] = field(default_factory=dict[SSAValue, Array])
     """Values that are known, arrays among them: (1,) or (1, size)."""
     extended: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
@@ -61,6 +63,7 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     facts = Analysis()
     ops = in_dataflow_order(module.body.block.ops, through_registers=False)
     for op in ops:
+        facts.hints.update((r, hint) for r in op.results if (hint := name_hint(r)) is not None)
         _find_constant(op, facts.constants)
         if isinstance(op, comb.ConcatOp) and op.result not in facts.constants:
             source = _sign_extension(op)
@@ -148,7 +151,7 @@ def _live(ops: Sequence[Operation], facts: Analysis) -> set[Operation]:
     """The ops that an output or a name of the IR depends on, constants and folded ones apart."""
 
     def is_root(op: Operation) -> bool:
-        return isinstance(op, hw.OutputOp) or name_hint(op.results[0]) is not None
+        return isinstance(op, hw.OutputOp) or op.results[0] in facts.hints
 
     pending = [op for op in ops if is_root(op)]
     live: set[Operation] = set()
@@ -201,7 +204,7 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
         is_array = isinstance(result.type, hw.ArrayType)
         is_lookup = isinstance(op, hw.ArrayGetOp) and op.input in facts.constants
         is_signal = is_array or is_lookup or isinstance(op, seq.CompRegOp)
-        if is_signal or name_hint(result) is not None:
+        if is_signal or result in facts.hints:
             facts.named.add(result)
 
 

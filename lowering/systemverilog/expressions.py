@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -38,6 +39,7 @@ class Expression(NamedTuple):
         return self.text if self.level <= loosest else f"({self.text})"
 
 
+@lru_cache(maxsize=1 << 14)  # tables repeat few entries often
 def literal(pattern: int, width: int, *, negative: bool = False) -> Expression:
     """A sized constant; `negative` spells patterns with the highest bit set as negated ones."""
     if width == 1:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerType
@@ -38,7 +39,7 @@ def block(statements: list[str], indent: str) -> Iterator[str]:
 
 
 def broken(line: str) -> Iterator[str]:
-    """A statement over as many lines as it takes, broken at blanks, if may be outside brackets."""
+    """A statement over as many lines as it takes, broken at blanks, best not in brackets."""
     if len(line) <= LINE_LENGTH:
         yield line
         return
@@ -56,6 +57,15 @@ def broken(line: str) -> Iterator[str]:
 
 
 def _parts(text: str, longest: int) -> Iterator[str]:
+    """The alternatives of a choice, each on a line of its own; what is too long, at its blanks."""
+    for alternative in re.split(r"(?<= :) ", text):
+        if len(alternative) <= longest:
+            yield alternative
+        else:
+            yield from _words(alternative, longest)
+
+
+def _words(text: str, longest: int) -> Iterator[str]:
     """The text at its blanks, but what is in brackets stays together if it is not too long."""
     held: list[str] = []
     depth = 0
@@ -63,15 +73,11 @@ def _parts(text: str, longest: int) -> Iterator[str]:
         held.append(word)
         depth += _depth(word)
         if depth == 0:
-            yield from _unless_too_long(held, longest)
+            joined = " ".join(held)
+            yield from [joined] if len(joined) <= longest else held
             held = []
     yield from held
 
 
 def _depth(word: str) -> int:
     return sum(word.count(opening) for opening in "([{") - sum(word.count(c) for c in ")]}")
-
-
-def _unless_too_long(words: list[str], longest: int) -> Iterable[str]:
-    joined = " ".join(words)
-    return [joined] if len(joined) <= longest else words

