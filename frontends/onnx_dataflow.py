@@ -127,7 +127,7 @@ class Dataflow:
         extents = [1 if index == axis else extent or 1 for index, extent in enumerate(shape)]
         if prod(extents) > MAX_INPUTS:
             raise self.graph.error(
-                f"input '{self.graph.input}' of {prod(extents)} features is wider than {MAX_INPUTS}",
+                f"input '{self.graph.input}' has {prod(extents)} features, more than {MAX_INPUTS}",
                 "select features or reduce their number before the network",
             )
         self.graph.budget.charge(16 * prod(extents), f"input '{self.graph.input}'")

@@ -392,9 +392,19 @@ def _pruned_model(
 
 def _check_validity(path: Path, model: onnx.ModelProto) -> None:
     """What the operators' schemas demand of inputs and attributes."""
+    # An output needs no shape to be understood, but the checker wants one.
+    shapeless = [
+        each.type.tensor_type
+        for each in model.graph.output
+        if not each.type.tensor_type.HasField("shape")
+    ]
+    for tensor_type in shapeless:
+        tensor_type.shape.SetInParent()
     try:
         _CHECKER.check_model(model)
     except Exception as error:  # The C++ library raises what it likes.
         raise KanError(
             f"{path.name}: not valid ONNX: {first_line(error)}", remedy=_EXPORT_AGAIN
         ) from None
+    for tensor_type in shapeless:
+        tensor_type.ClearField("shape")

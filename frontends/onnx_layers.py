@@ -6,10 +6,8 @@ bases of its inputs (`onnx_bases`); the weights that lead there are the coeffici
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from xdsl.dialects import func
@@ -17,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.transforms.dead_code_elimination import region_dce
 
+from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.onnx_bases import HALF_FACTOR, Atom, identity_of, recognise
 from kan_dialect.frontends.onnx_dataflow import Dataflow
 from kan_dialect.frontends.onnx_edges import LayerWriter
@@ -44,12 +43,6 @@ class Raised:
     widest: int
 
 
-def function_name(path: Path) -> str:
-    """The file's stem as an identifier."""
-    name = re.sub(r"[^A-Za-z0-9_]", "_", path.stem)
-    return name if name[:1].isalpha() or name[:1] == "_" else f"_{name}"
-
-
 def raise_layers(graph: Graph) -> Raised:
     """The graph as a module of one function.
 
@@ -70,7 +63,7 @@ def _raise(graph: Graph) -> Raised:
     result = raising.raise_output(output)
     block.add_op(func.ReturnOp(result))
     function = func.FuncOp(
-        function_name(graph.path),
+        identifier(graph.path.stem),
         ([block.args[0].type], [result.type]),
         Region(block),
     )

@@ -82,7 +82,7 @@ class Region:
         for start in range(0, len(points), chunk):
             values = {waist: _from_samples(points[start : start + chunk], waist)}
             for tensor in above:
-                values[tensor] = tensor.run([values[operand] for operand in tensor.operands])
+                values[tensor] = _run(tensor, [values[operand] for operand in tensor.operands])
             parts.append(_to_samples(values[self.top], self.top))
         return np.concatenate(parts)
 
@@ -130,6 +130,15 @@ def with_neighbours(columns: IntArray, shape: tuple[int, ...]) -> IntArray:
         if bool(alike.all()) and bool((highest != CONSTANT).all()):
             return np.broadcast_to(highest, shape).ravel()
     return columns
+
+
+def _run(tensor: Tensor, values: list[Array]) -> Array:
+    try:
+        return tensor.run(values)
+    except (ValueError, IndexError, TypeError) as error:
+        # NumPy says what is wrong with an op that the file types wrongly: a difference of truths.
+        assert tensor.node is not None
+        raise tensor.node.refuse(f"its operands do not fit it: {error}") from None
 
 
 def _is_root(tensor: Tensor) -> bool:

@@ -55,7 +55,7 @@ class KanPass(ModulePass):
 
 @dataclass(frozen=True)
 class ResumedPass(ModulePass):
-    """A pass that runs unless the module's trace names it: so `kan-compile` resumes at any stage."""
+    """A pass that runs unless the module's trace names it: so `kan-compile` resumes anywhere."""
 
     inner: KanPass
 

@@ -10,7 +10,7 @@ from xdsl.utils.exceptions import VerifyException
 
 
 class KanOperation(IRDLOperation, ABC):
-    """An op whose verification errors name it, as MLIR's do, and that may name a wire in the RTL."""
+    """An op whose verification errors name it, as MLIR's do; it may name a wire in the RTL."""
 
     @property
     def given_name(self) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
@@ -78,18 +77,29 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
                 f"{closest(option, list(fields))}",
                 remedy=f"its options are: {listed}",
             )
+    for option, values in normal.parameters.items():
+        if fields[option].type in ("float", float):
+            # A float may be spelt as an integer.
+            normal.parameters[option] = tuple(
+                float(value) if type(value) is int else value for value in values
+            )
     try:
         return cls.from_spec(normal)
     except KanError as error:
         raise KanError(f"pass {spec.name}: {error}") from None
     except ValueError as error:
-        wrong = re.search(r"Incompatible types: given (.*), expected", str(error))
-        types = ", ".join(
-            f"{_option_name(name)}: {type_repr(field.type)}" for name, field in fields.items()
-        )
-        what = f"an option cannot be {wrong[1]}" if wrong else str(error)
+        what = str(error)
+        for option, values in normal.parameters.items():
+            if f"given {values}" in what:
+                given = ", ".join(str(value) for value in values)
+                what = f"option {_option_name(option)} cannot be {given}"
+        types = ", ".join(f"{_option_name(name)}: {_type_name(f)}" for name, f in fields.items())
         raise KanError(f"pass {spec.name}: {what}", remedy=f"its options are {types}") from None
 
 
 def _option_name(field: str) -> str:
     return field.replace("_", "-")
+
+
+def _type_name(field: dataclasses.Field[object]) -> str:
+    return field.type if isinstance(field.type, str) else type_repr(field.type)

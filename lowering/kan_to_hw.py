@@ -73,7 +73,7 @@ def bit_patterns(kind: IntType) -> IntArray:
 
 
 def by_bit_pattern(op: TableOp) -> IntArray:
-    """The table's entries for every combination of bit patterns of its inputs, flat, first input first.
+    """The entries for every combination of bit patterns of the inputs: flat, first input first.
 
     Patterns outside an input's range never come; they repeat the nearest entry.
     """
@@ -91,7 +91,7 @@ def _filling(op: TableOp) -> int:
 
 
 def pack(entries: IntArray, bits: int) -> list[tuple[int, int]]:
-    """Entries of `bits` bits as one long number, entry 0 lowest, in pieces (value, bits), highest first."""
+    """Entries as one long number, entry 0 lowest, in pieces (value, bits), highest first."""
     planes = (entries[:, np.newaxis] >> np.arange(bits)) & 1
     raw = np.packbits(planes.ravel().astype(np.uint8), bitorder="little").tobytes()
     total = len(entries) * bits

@@ -127,7 +127,8 @@ class _Expansion:
     def require_vector(self, codes: SSAValue, what: str) -> None:
         if not is_quantized(codes) or len(tensor_shape(codes)) != 1:
             raise KanError(
-                f"@{self.function.sym_name.data}: {what} of type {codes.type} is no vector of codes",
+                f"@{self.function.sym_name.data}: {what} of type {codes.type} is no vector of "
+                "codes",
                 remedy="arguments and results must be tensor<n x !quant.uniform>",
             )
 

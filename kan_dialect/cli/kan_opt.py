@@ -20,10 +20,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.printer import Printer
 from xdsl.utils.arg_spec import parse_spec
+from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
-from kan_dialect.cli.loading import extension_of, read_bytes, require_file
+from kan_dialect.cli.loading import extension_of, read_bytes, require_file, require_text
 from kan_dialect.cli.messages import run_tool
 from kan_dialect.constants import ElidingPrinter
 from kan_dialect.errors import KanError
@@ -56,7 +57,11 @@ class KanOptMain(xDSLOptMain):
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
         self.output: _WholeFile | None = None
-        super().__init__("Optimises and compiles Kolmogorov-Arnold networks", args)
+        try:
+            super().__init__("Optimises and compiles Kolmogorov-Arnold networks", args)
+        except ArgSpecParseError:
+            # Passes are read by `build_pipeline`; what is left is the target.
+            raise KanError("cannot read the target", remedy="write it as name{option=value}") from None
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         def refuse(message: str) -> NoReturn:
@@ -83,11 +88,11 @@ class KanOptMain(xDSLOptMain):
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         if self.args.input_file is None or self.args.input_file == "-":
-            return sys.stdin.buffer, "mlir"
+            return BytesIO(require_text(sys.stdin.buffer.read(), "the input")), "mlir"
         path = Path(self.args.input_file)
         extension = self.args.frontend or extension_of(path)
         if extension == "mlir":
-            return BytesIO(read_bytes(path)), extension
+            return BytesIO(require_text(read_bytes(path), str(path))), extension
         require_file(path)
         # A frontend opens the file by itself: it may need what lies beside it.
         frontend = frontend_for(path)

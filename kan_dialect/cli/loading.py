@@ -41,6 +41,22 @@ def read_bytes(path: Path) -> bytes:
         raise KanError(f"cannot read {path}: {error.strerror}") from None
 
 
+def require_text(data: bytes, name: str) -> bytes:
+    """The data, if it is text.
+
+    Raises
+    ------
+    KanError : it is none.
+    """
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        raise KanError(
+            f"{name} is no text", remedy="IR in MLIR's textual form was expected"
+        ) from None
+    return data
+
+
 def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
     """IR from its textual form.
 
@@ -48,13 +64,7 @@ def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
     ------
     KanError : the data is no text. ParseError : it is no IR.
     """
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise KanError(
-            f"{name} is no text", remedy="IR in MLIR's textual form was expected"
-        ) from None
-    return Parser(context, text, name).parse_module()
+    return Parser(context, require_text(data, name).decode(), name).parse_module()
 
 
 def load_model(context: Context, path: Path) -> ModuleOp:

@@ -2,8 +2,9 @@
 
 A stage shows its wires and tables, then the registers at its end. Tables are `case` statements: of
 the forms that all tools read, Yosys maps this one several times faster than the rest. Attributes
-keep tables out of block RAM: `rom_style` is Vivado's; `romstyle`, which Yosys heeds only at the
-statement, and Icarus reads there only within a block, is for Yosys.
+keep them out of block RAM: those of the module are for Vivado and Quartus, that of the statement is
+for Yosys. (On the signals, as is often seen, `rom_style` would stop Yosys, which then wants
+distributed memory. Icarus reads attributes of statements only within a block.)
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from kan_dialect.lowering.systemverilog.subset import check_subset
 
 LONGEST_INLINED = 80
 """Expressions of more characters become wires of their own."""
+
+
+_TABLES_ARE_LOGIC = '(* rom_style = "distributed", romstyle = "logic" *)'
+_LOGIC_NOT_MEMORY = '(* romstyle = "logic" *)'
 
 
 def write_module(module: hw.HWModuleOp, name: str) -> str:
@@ -77,7 +82,7 @@ class _ModuleWriter:
                 case seq.CompRegOp():
                     stage.registers.setdefault((op.clk, op.reset), []).append(op)
                     stage.declarations.append(f"  {declared(self._name(op.data), op.data.type)};")
-                case hw.ArrayGetOp() if op.input in self.facts.constants:
+                case hw.ArrayGetOp() if self._is_table(op):
                     stage.lines.extend(self._table(op))
                 case _:
                     self._compute(op, stage)
@@ -85,6 +90,7 @@ class _ModuleWriter:
         return "".join(
             [
                 module_header(self.module, self.name),
+                f"{_TABLES_ARE_LOGIC}\n" if self._has_tables() else "",
                 f"module {self.name} (\n",
                 ",\n".join(ports),
                 "\n);\n",
@@ -92,6 +98,12 @@ class _ModuleWriter:
                 "endmodule\n",
             ]
         )
+
+    def _is_table(self, op: Operation) -> bool:
+        return isinstance(op, hw.ArrayGetOp) and op.input in self.facts.constants
+
+    def _has_tables(self) -> bool:
+        return any(self._is_table(op) for op in self.facts.ops)
 
     # Names
 
@@ -158,9 +170,9 @@ class _ModuleWriter:
         for code, entry in enumerate(entries.tolist()):
             codes.setdefault(entry, []).append(str(code))
         signed = op.result in self.facts.signed
-        yield f'  (* rom_style = "distributed" *) {declared(name, op.result.type)};'
+        yield f"  {declared(name, op.result.type)};"
         yield "  always_comb begin"
-        yield f'    (* romstyle = "logic" *) case ({self._name(op.index)})'
+        yield f"    {_LOGIC_NOT_MEMORY} case ({self._name(op.index)})"
         for entry, labels in codes.items():
             value = literal(entry, width, negative=signed).text
             yield from broken(f"      {', '.join(labels)}: {name} = {value};")
@@ -184,6 +196,8 @@ class _ModuleWriter:
                 yield from stage.lines
             else:
                 yield from stage.lines
+                if stage.lines and stage.declarations:
+                    yield ""
                 yield from stage.declarations
             for (clock, reset), registers in stage.registers.items():
                 yield from self._registers(clock, reset, registers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def published(folder: Path, name: str) -> ModuleOp:
     widths, bits = config["layers"], config["layers_bitwidth"]
     input_type = UniformQuantizedType(bits[0], False, 1.0, 1 << (bits[0] - 1))
     network = TableNetwork(name, input_type, widths[0])
-    for layer, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+    for layer, (inputs, outputs) in enumerate(pairwise(widths)):
         entries = np.zeros((outputs, inputs, 1 << bits[layer]), dtype=np.int64)
         mask = np.zeros((outputs, inputs), dtype=bool)
         for o in range(outputs):

@@ -104,19 +104,26 @@ def run_tool(name: str, *arguments: str | Path) -> str:
     return done.stdout + done.stderr
 
 
-def registered_table(entries: int, width: int) -> str:
-    """A table between registers, which is what tools make block RAM of."""
+def registered_tables(entries: int, width: int) -> str:
+    """Two tables in a row between registers, which is what tools make block RAM of."""
     index = (entries - 1).bit_length()
-    value = random.Random(0).getrandbits(entries * width)
+    bits = entries * width
+    value = random.Random(0).getrandbits(bits)
     return f"""
     hw.module @rom(in %clk : !seq.clock, in %x : i{index}, out y : i{width}) {{
       %x_s1 = seq.compreg %x, %clk {{sv.namehint = "x_s1"}} : i{index}
-      %t = hw.constant {value:#x} : i{entries * width}
-      %a = hw.bitcast %t {{sv.namehint = "e_table"}}
-        : (i{entries * width}) -> !hw.array<{entries}xi{width}>
+      %t = hw.constant {value:#x} : i{bits}
+      %a = hw.bitcast %t {{sv.namehint = "e_table"}} : (i{bits}) -> !hw.array<{entries}xi{width}>
       %e = hw.array_get %a[%x_s1] : !hw.array<{entries}xi{width}>, i{index}
       %e_s2 = seq.compreg %e, %clk {{sv.namehint = "e_s2"}} : i{width}
-      hw.output %e_s2 : i{width}
+      %i = comb.extract %e_s2 from 0 : (i{width}) -> i3
+      %u = hw.constant 0xFA5301 : i24
+      %b = hw.bitcast %u {{sv.namehint = "f_table"}} : (i24) -> !hw.array<8xi3>
+      %f = hw.array_get %b[%i] : !hw.array<8xi3>, i3
+      %g = comb.extract %e_s2 from 3 : (i{width}) -> i{width - 3}
+      %h = comb.concat %f, %g : i3, i{width - 3}
+      %h_s3 = seq.compreg %h, %clk {{sv.namehint = "h_s3"}} : i{width}
+      hw.output %h_s3 : i{width}
     }}
     """
 
@@ -149,14 +156,19 @@ def test_icarus_and_yosys_read_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("flow", "entries"), [("synth_ice40", 256), ("synth_ecp5", 512)])
 def test_tables_stay_logic(flow: str, entries: int, tmp_path: Path) -> None:
     """Registers around a table would make it block RAM, but for the attribute."""
-    text = emit_systemverilog(parse(registered_table(entries, 8)))
-    assert '(* romstyle = "logic" *)' in text
+    text = emit_systemverilog(parse(registered_tables(entries, 8)))
     rams = "t:SB_RAM40_4K t:DP16KD %u"
     script = f"{flow} -run begin:map_ffram; select -assert-count {{}} {rams}"
     path = written(tmp_path, text)
     run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; {script.format(0)}")
-    path = written(tmp_path, text.replace('(* romstyle = "logic" *) ', ""))
+    path = written(tmp_path, text.replace('(* romstyle = "logic" *) case', "case"))
     run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; {script.format(1)}")
+
+
+@pytest.mark.parametrize("flow", ["xilinx -family xcup -abc9 -noiopad", "ecp5", "ice40", "gowin"])
+def test_yosys_synthesises_small_tables(flow: str, tmp_path: Path) -> None:
+    path = written(tmp_path, emit_systemverilog(parse(registered_tables(16, 4))))
+    run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; synth_{flow} -top rom")
 
 
 # Text

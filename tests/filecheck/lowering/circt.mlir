@@ -11,14 +11,14 @@ hw.module @top(in %clk : !seq.clock, in %x0 : i3, out y0 : i6) attributes {kan.l
   %bias = hw.constant {sv.namehint = "bias"} 5 : i6
   // CHECK-NEXT:     [[BITS:%.*]] = hw.constant 0xFFFFFFFFFFFFFFFFFFFFFFFE : i96
   // CHECK-NEXT:     [[LOW:%.*]] = comb.extract [[BITS]] from 0 :  (i96) -> i48
-  // CHECK-NEXT:     %edge_table = hw.bitcast [[LOW]] {sv.namehint = "edge_table"} : (i48) -> !hw.array<8xi6>
+  // CHECK-NEXT:     %e_table = hw.bitcast [[LOW]] {sv.namehint = "e_table"} : (i48) -> !hw.array<8xi6>
   %bits = hw.constant -2 : i96
   %low = comb.extract %bits from 0 : (i96) -> i48
-  %table = hw.bitcast %low {sv.namehint = "edge_table"} : (i48) -> !hw.array<8xi6>
-  // CHECK-NEXT:     %edge = hw.array_get %edge_table[%x0] {sv.namehint = "edge"} : !hw.array<8xi6>, i3
-  %edge = hw.array_get %table[%x0] : !hw.array<8xi6>, i3
-  // CHECK-NEXT:     [[SUM:%.*]] = comb.add %edge, %bias : i6
-  %sum = comb.add %edge, %bias : i6
+  %table = hw.bitcast %low {sv.namehint = "e_table"} : (i48) -> !hw.array<8xi6>
+  // CHECK-NEXT:     %e = hw.array_get %e_table[%x0] {sv.namehint = "e"} : !hw.array<8xi6>, i3
+  %e = hw.array_get %table[%x0] : !hw.array<8xi6>, i3
+  // CHECK-NEXT:     [[SUM:%.*]] = comb.add %e, %bias : i6
+  %sum = comb.add %e, %bias : i6
   // CHECK-NEXT:     %sum_s1 = seq.compreg [[SUM]], %clk {sv.namehint = "sum_s1"} : i6
   %register = seq.compreg %sum, %clk {sv.namehint = "sum_s1"} : i6
   // CHECK-NEXT:     hw.output %sum_s1 : i6

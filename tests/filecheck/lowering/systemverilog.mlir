@@ -19,6 +19,7 @@ builtin.module attributes {kan.pipeline = ["kan-narrow", "kan-schedule{levels=1}
 // CHECK-NEXT://   x0: codes 0 .. 7, value = (code - 3) * 0.05
 // CHECK-NEXT://   x1: codes 0 .. 4, value = code * 0.5
 // CHECK-NEXT://   y0: codes -8 .. 7, value = (code + 1) * 0.025
+// CHECK-NEXT:(* rom_style = "distributed", romstyle = "logic" *)
 // CHECK-NEXT:module wine (
 // CHECK-NEXT:  input  wire logic clk,
 // CHECK-NEXT:  input  wire logic rst,
@@ -30,7 +31,7 @@ builtin.module attributes {kan.pipeline = ["kan-narrow", "kan-schedule{levels=1}
 // CHECK-NEXT:);
 // CHECK-EMPTY:
 // CHECK-NEXT:  // Stage 0
-// CHECK-NEXT:  (* rom_style = "distributed" *) logic [2:0] layer0_edge0_0;
+// CHECK-NEXT:  logic [2:0] layer0_edge0_0;
 // CHECK-NEXT:  always_comb begin
 // CHECK-NEXT:    (* romstyle = "logic" *) case (x0)
 // CHECK-NEXT:      0, 4: layer0_edge0_0 = -3'd2;
@@ -41,7 +42,7 @@ builtin.module attributes {kan.pipeline = ["kan-narrow", "kan-schedule{levels=1}
 // CHECK-NEXT:      default: layer0_edge0_0 = 'x;
 // CHECK-NEXT:    endcase
 // CHECK-NEXT:  end
-// CHECK-NEXT:  (* rom_style = "distributed" *) logic [3:0] layer0_edge0_1;
+// CHECK-NEXT:  logic [3:0] layer0_edge0_1;
 // CHECK-NEXT:  always_comb begin
 // CHECK-NEXT:    (* romstyle = "logic" *) case (x1)
 // CHECK-NEXT:      0: layer0_edge0_1 = 4'd13;
@@ -52,6 +53,7 @@ builtin.module attributes {kan.pipeline = ["kan-narrow", "kan-schedule{levels=1}
 // CHECK-NEXT:      default: layer0_edge0_1 = 'x;
 // CHECK-NEXT:    endcase
 // CHECK-NEXT:  end
+// CHECK-EMPTY:
 // CHECK-NEXT:  logic valid_s1;
 // CHECK-NEXT:  logic [5:0] layer0_sum0;
 // CHECK-NEXT:  always_ff @(posedge clk)

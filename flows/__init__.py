@@ -1,0 +1,1 @@
+"""What happens to the RTL: simulation, testbench, host codecs, build and report."""

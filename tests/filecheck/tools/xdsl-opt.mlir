@@ -1,0 +1,16 @@
+// The dialects, passes and targets are published to every driver built on xDSL's, unmodified.
+
+// RUN: env COLUMNS=9999 xdsl-opt --help | filecheck %s --check-prefix HELP
+// HELP: Available targets are: {{.*}}circt,systemverilog
+// HELP: Available passes are: {{.*}}kan-balance-sums,kan-calibrate,kan-compile,
+
+// RUN: xdsl-opt %s -p kan-narrow,kan-schedule | filecheck %s
+// CHECK: kan.pipeline = ["kan-narrow", "kan-schedule"]
+// CHECK: func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3>
+// CHECK-NEXT: kan.delay %x by 1
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:7> {
+  %c = kan.clamp %x : !kan.int<0:3> -> !kan.int<0:7>
+  func.return %c : !kan.int<0:7>
+}
+
+func.func private @types(tensor<2x!quant.uniform<u2:f32, 0.5:1>>)

@@ -1,0 +1,188 @@
+"""The testbench that users run on their own: by the commands in its header, in both simulators."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kan_dialect.constants import IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.flows.testbench import write_testbench
+from kan_dialect.interface import Interface, Port
+
+INPUTS = (Port.of_range("x0", 0, 50), Port.of_range("x1", -8, 7))
+OUTPUTS = (Port.of_range("y0", -64, 63), Port.of_range("y1", 0, 63))
+
+RTL = {
+    True: """\
+module blend (
+  input  logic [5:0] x0,
+  input  logic signed [3:0] x1,
+  output logic signed [6:0] y0,
+  output logic [5:0] y1
+);
+  assign y0 = 7'sd4 * x1 - 7'sd3;
+  assign y1 = 6'd63 - x0;
+endmodule
+""",
+    False: """\
+module blend (
+  input  logic clk,
+  input  logic rst,
+  input  logic in_valid,
+  input  logic [5:0] x0,
+  input  logic signed [3:0] x1,
+  output logic out_valid,
+  output logic signed [6:0] y0,
+  output logic [5:0] y1
+);
+  logic [5:0] a;
+  logic signed [3:0] b;
+  logic [1:0] valid;
+  always_ff @(posedge clk) begin
+    a <= x0;
+    b <= x1;
+    y0 <= 7'sd4 * b - 7'sd3;
+    y1 <= 6'd63 - a;
+    valid <= rst ? '0 : {valid[0], in_valid};
+  end
+  assign out_valid = valid[1];
+endmodule
+""",
+}
+
+MISMATCH = """\
+FAIL: vector 5
+  x0 = 7
+  x1 = -3
+  y0 = -15, should be -14
+"""
+
+
+def blend(codes: IntArray) -> IntArray:
+    return np.stack([4 * codes[:, 1] - 3, 63 - codes[:, 0]], axis=1)
+
+
+def interface(combinational: bool) -> Interface:
+    return Interface("blend", INPUTS, OUTPUTS, 0 if combinational else 2, combinational)
+
+
+def codes() -> IntArray:
+    made = np.random.default_rng(0).integers([0, -8], [50, 7], (200, 2), endpoint=True)
+    made[5] = 7, -3
+    return made
+
+
+def wrong(expected: IntArray) -> IntArray:
+    """Outputs as expected but for one bit of vector 5, and more later."""
+    changed = expected.copy()
+    changed[5:, 0] ^= 1
+    return changed
+
+
+def build_folder(folder: Path, combinational: bool, rtl: str | None = None) -> Path:
+    """A folder as `kan-flow build` leaves it; gives its `sim`."""
+    (folder / "rtl").mkdir(parents=True)
+    (folder / "rtl" / "blend.sv").write_text(rtl or RTL[combinational])
+    write_testbench(folder / "sim", interface(combinational), codes(), blend(codes()))
+    return folder / "sim"
+
+
+def commands(sim: Path, simulator: str) -> tuple[str, str]:
+    """From the header: what compiles, and what runs."""
+    tools = {"icarus": ("iverilog", "vvp"), "verilator": ("verilator", "make", "g++")}[simulator]
+    if missing := [tool for tool in tools if shutil.which(tool) is None]:
+        pytest.skip(f"{missing[0]} is not installed")
+    text = (sim / "blend_tb.sv").read_text()
+    match = re.search(rf"^//   \$ ({tools[0]} .*) && (.*)$", text, re.MULTILINE)
+    assert match is not None
+    return match[1], match[2]
+
+
+def shell(command: str, sim: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, shell=True, cwd=sim, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("simulator", ["icarus", "verilator"])
+@pytest.mark.parametrize("combinational", [False, True])
+def test_it_passes_and_fails_rightly(tmp_path: Path, simulator: str, combinational: bool) -> None:
+    sim = build_folder(tmp_path, combinational)
+    compile_command, run_command = commands(sim, simulator)
+    compiled = shell(compile_command, sim)
+    assert compiled.returncode == 0, compiled.stderr
+    # Without warnings, too.
+    assert "%" not in compiled.stderr and "warning" not in compiled.stderr.lower()
+    passed = shell(run_command, sim)
+    assert passed.returncode == 0
+    assert "PASS: 200 vectors\n" in passed.stdout
+    assert "FAIL" not in passed.stdout
+
+    write_testbench(sim, interface(combinational), codes(), wrong(blend(codes())))
+    failed = shell(run_command, sim)
+    assert failed.returncode != 0
+    assert failed.stdout.startswith(MISMATCH)
+    assert "PASS" not in failed.stdout and failed.stdout.count("FAIL") == 1
+
+    (sim / "blend_outputs.hex").unlink()
+    without = shell(run_command, sim)
+    assert without.returncode != 0
+    assert "PASS" not in without.stdout
+
+
+@pytest.mark.parametrize(
+    ("right", "bug", "cycle"),
+    [
+        ("out_valid = valid[1]", "out_valid = valid[0]", 1),
+        ("{valid[0], in_valid}", "2'd0", 2),
+    ],
+)
+def test_a_wrong_latency_fails(tmp_path: Path, right: str, bug: str, cycle: int) -> None:
+    sim = build_folder(tmp_path, False, RTL[False].replace(right, bug))
+    failed = shell(" && ".join(commands(sim, "icarus")), sim)
+    assert failed.returncode != 0
+    assert failed.stdout.startswith(
+        f"FAIL: out_valid is {int(cycle == 1)} in cycle {cycle} after reset"
+    )
+
+
+def test_unknown_outputs_fail(tmp_path: Path) -> None:
+    rtl = RTL[True].replace("6'd63 - x0", "x0 == 7 ? 'x : 6'd63 - x0")
+    sim = build_folder(tmp_path, True, rtl)
+    failed = shell(" && ".join(commands(sim, "icarus")), sim)
+    assert failed.returncode != 0
+    assert "  y1 = x, should be 56\n" in failed.stdout
+
+
+def test_waves_are_written_on_request(tmp_path: Path) -> None:
+    sim = build_folder(tmp_path, False)
+    assert shell(" && ".join(commands(sim, "icarus")) + " +vcd", sim).returncode == 0
+    assert (sim / "blend_tb.vcd").stat().st_size > 0
+
+
+def test_the_same_input_gives_the_same_bytes_without_paths(tmp_path: Path) -> None:
+    first, second = build_folder(tmp_path / "a", False), build_folder(tmp_path / "b", False)
+    names = sorted(path.name for path in first.iterdir())
+    assert names == ["blend_inputs.hex", "blend_outputs.hex", "blend_tb.sv"]
+    for name in names:
+        written = (first / name).read_bytes()
+        assert written == (second / name).read_bytes()
+        assert str(tmp_path).encode() not in written
+    assert (first / "blend_inputs.hex").read_text().splitlines()[5] == "07_d"
+
+
+def test_bad_vectors_are_refused(tmp_path: Path) -> None:
+    good, outputs = codes(), blend(codes())
+    with pytest.raises(KanError, match="vector 0: code 51 of x0"):
+        write_testbench(tmp_path, interface(True), good[:1] * 0 + [51, 0], outputs[:1])
+    with pytest.raises(KanError, match="vector 0: code 64 of y1"):
+        write_testbench(tmp_path, interface(True), good[:1], outputs[:1] * 0 + [0, 64])
+    with pytest.raises(KanError, match="3 vectors with 2 expected outputs"):
+        write_testbench(tmp_path, interface(True), good[:3], outputs[:2])
+    with pytest.raises(KanError, match="0 vectors"):
+        write_testbench(tmp_path, interface(True), good[:0], outputs[:0])
+    assert list(tmp_path.iterdir()) == []

