@@ -26,9 +26,11 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import SSAValue
 
 from kan_dialect.cli.loading import make_context
+from kan_dialect.cuts import spline_functions
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
+from kan_dialect.passes.calibrate import observe
 from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
 from kan_dialect.univariate import has_real_edges
 
@@ -65,8 +67,13 @@ def measure(name: str, bits: int) -> dict[str, float | int | str]:
         "bits": bits,
         "edges": sum(a * b for a, b in pairwise(widths)),
     }
+    (function,) = spline_functions(module)
+    x = np.random.default_rng(2).normal(size=(500, widths[0]))
     started = time.perf_counter()
-    for stage in CompilePass(bits=bits).passes():
+    observe(function, [x], 256)
+    result["calibrate"] = time.perf_counter() - started
+    # Edges are resolved finer than nodes: else most tables of a wide layer would be constant.
+    for stage in CompilePass(bits=bits, guard_bits=4).passes():
         begun = time.perf_counter()
         stage.apply(context, module)
         done = time.perf_counter()

@@ -301,6 +301,8 @@ def _first_difference(
     """Where the networks part, as the end of a sentence."""
     known = {name for node in graph.nodes for name in node.outputs}
     layers = [each for each in raised.layers if each[1] in known and each[1] != graph.output]
+    if not layers:
+        return ""
     try:
         names = [value for _, value, _ in layers]
         found = open_reference(graph, chunk, names).values(x, names)
@@ -308,7 +310,8 @@ def _first_difference(
         return ""
     block = raised.function.body.block
     body = [op for op in block.ops if not isinstance(op, func.ReturnOp)]
-    nodes = evaluate_values([each for _, _, each in layers], {block.args[0]: x}, ops=body)
+    with np.errstate(all="ignore"):
+        nodes = evaluate_values([each for _, _, each in layers], {block.args[0]: x}, ops=body)
     for (name, value, _), actual, expected in zip(layers, nodes, found, strict=True):
         if not relative_difference(actual, expected) <= tolerance:
             return f", first in {name}, whose nodes are '{value}'"

@@ -50,7 +50,7 @@ class Contraction:
     def variables(self, budget: Budget, node: Node) -> tuple[IntArray, bool]:
         """Which variable each element of the result depends on, and whether one mixes several."""
         space = self.space()
-        budget.charge(40 * prod(space), node.label)
+        budget.check(40 * prod(space), node.label)
         spread = np.broadcast_to(self.data_view(self.data.variables), space)
         highest = spread.max(axis=self.summed)
         unset = np.iinfo(np.int64).max

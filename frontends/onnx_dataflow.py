@@ -87,8 +87,10 @@ class Dataflow:
         output = self._values[self.graph.output]
         if not isinstance(output, Tensor):
             raise self.graph.error("the output does not depend on the input")
-        # The check runs whole batches, of which a few values are held at a time.
-        self.graph.budget.charge(64 * self.batch * self.widest, f"a batch of {self.batch} samples")
+        # The check runs whole batches, where their size is fixed, and holds a few values at a time.
+        if None not in self.graph.input_shape:
+            size = 64 * self.batch * self.widest
+            self.graph.budget.check(size, f"a batch of {self.batch} samples")
         return output
 
     @property
@@ -317,13 +319,17 @@ class Dataflow:
             a = self._transposed(node, a)
         if node.integer("transB", 0):
             b = self._transposed(node, b)
+        alpha = node.number("alpha", 1.0)
         product: Value
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-            product = np.asarray(np.matmul(a, b))
+            product = self._times(node, np.asarray(np.matmul(a, b)), alpha)
         else:
+            if isinstance(a, Tensor):  # The factor goes into the weights.
+                b = self._times(node, b, alpha)
+            else:
+                a = self._times(node, a, alpha)
             inner = _inner(node, "MatMul", "product")
             product = self._contraction(inner, self._matrix_product(inner, [a, b]))
-        product = self._times(node, product, node.number("alpha", 1.0))
         if len(operands) < 3 or operands[2] is None:
             assert isinstance(product, Tensor)
             return product
@@ -525,7 +531,7 @@ class Dataflow:
         """The variable of each element of a result: that of the first argument that has one."""
         shape = np.broadcast_shapes(*(argument.shape for argument in arguments))
         if not mixing:
-            self.graph.budget.charge(8 * prod(shape), node.label)
+            self.graph.budget.check(24 * prod(shape), node.label)
         variables = np.full(shape, CONSTANT, dtype=np.int64)
         for argument in arguments:
             if isinstance(argument, Tensor):

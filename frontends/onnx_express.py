@@ -16,6 +16,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from kan_dialect.constants import Array, DenseAttr, FloatArray, IntArray, to_floats
 from kan_dialect.frontends.onnx_bases import recognise_function
 from kan_dialect.frontends.onnx_graph import Node
+from kan_dialect.frontends.onnx_kernels import COMPARISONS
 from kan_dialect.frontends.onnx_values import Kind, LinearForm, Tensor
 from kan_dialect.spline_ops import AffineOp, MapOp
 
@@ -137,6 +138,11 @@ class Expressions:
 
     def _function(self, tensor: Tensor, elements: IntArray, depth: int) -> SSAValue:
         node = _node(tensor)
+        if node.op_type in COMPARISONS:
+            raise node.refuse(
+                "the function that is pieced together here is not recognised as B-splines",
+                "write the basis as the Cox-de Boor recursion over the knots of each input",
+            )
         operands: list[SSAValue] = []
         constants: list[FloatArray] = []
         for argument in tensor.arguments:

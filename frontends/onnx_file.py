@@ -58,8 +58,12 @@ class Budget:
         ------
         KanError : there are not so many left.
         """
+        self.check(size, what)
         self._left -= size
-        if self._left < 0:
+
+    def check(self, size: int, what: str) -> None:
+        """As `charge`, for memory that is given back at once."""
+        if size > self._left:
             raise KanError(
                 f"{self._path.name}: {what} needs {size} bytes, too much for reading one model",
                 remedy="split or narrow the model",

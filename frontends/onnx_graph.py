@@ -161,6 +161,7 @@ def read_graph(path: Path) -> Graph:
         )
     initializers = {tensor.name: tensor for tensor in source.initializer}
     graph_input = _only_input(path, source, initializers)
+    shape, dtype = _input_shape(path, graph_input), _input_dtype(path, graph_input)
     if len(source.output) != 1:
         names = ", ".join(f"'{value.name}'" for value in source.output) or "none"
         raise KanError(
@@ -188,8 +189,8 @@ def read_graph(path: Path) -> Graph:
         nodes=nodes,
         constants=constants,
         input=graph_input.name,
-        input_shape=_input_shape(path, graph_input),
-        input_dtype=_input_dtype(path, graph_input),
+        input_shape=shape,
+        input_dtype=dtype,
         output=output,
         budget=budget,
     )

@@ -7,6 +7,7 @@ bases of its inputs (`onnx_bases`); the weights that lead there are the coeffici
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from kan_dialect.frontends.onnx_bases import HALF_FACTOR, Atom, identity_of, rec
 from kan_dialect.frontends.onnx_dataflow import Dataflow
 from kan_dialect.frontends.onnx_edges import LayerWriter
 from kan_dialect.frontends.onnx_express import Expressions
-from kan_dialect.frontends.onnx_graph import Graph
+from kan_dialect.frontends.onnx_graph import Graph, Unrecognised
 from kan_dialect.frontends.onnx_groups import LayerEdges
 from kan_dialect.frontends.onnx_linear import Terms, expand
 from kan_dialect.frontends.onnx_values import CONSTANT, Kind, Source, Tensor
@@ -92,10 +93,14 @@ class _Raising:
         for source in self._dataflow.sources[1:]:
             if source.needed:
                 self._values[source] = self._raise_layer(source.tensor)
-        if head is None:
-            return self._raise_layer(output)
-        elements = np.arange(output.size, dtype=np.int64)
-        return Expressions(self._block, self._values[head], self._slack).value(output, elements)
+        if head is not None:
+            elements = np.arange(output.size, dtype=np.int64)
+            # What is no chain of maps is a layer with one edge for each node; the ops left behind
+            # are dead.
+            with suppress(Unrecognised):
+                head_value = self._values[head]
+                return Expressions(self._block, head_value, self._slack).value(output, elements)
+        return self._raise_layer(output)
 
     def _head_of(self, output: Tensor) -> Source | None:
         """The source of which the output is a function, element by element, in order."""

@@ -50,6 +50,12 @@ class Site:
             raise self.node.refuse("an operand that should list integers does not")
         return tuple(int(value) for value in array.reshape(-1))
 
+    @property
+    def text(self) -> str:
+        """The shape as messages show it."""
+        extents = ["batch" if i == self.batch_axis else str(e) for i, e in enumerate(self.shape)]
+        return f"[{', '.join(extents)}]"
+
     def axis(self, axis: int, rank: int | None = None) -> int:
         """An axis counted from the front."""
         rank = self.rank if rank is None else rank
@@ -82,7 +88,7 @@ def _identity(site: Site) -> Move:
 def _reshaped(site: Site, target: Sequence[int]) -> Move:
     if prod(target) != prod(site.shape):
         raise site.node.refuse(
-            f"cannot reshape {list(site.shape)} to {list(target)}",
+            f"cannot reshape {site.text} to {list(target)}",
             "export the model so that it takes any batch size (x.shape[0], not a number)",
         )
     if site.batch_axis is None:
@@ -138,7 +144,7 @@ def _squeeze(site: Site) -> Move:
     if site.batch_axis in axes:
         raise site.mixes_batch()
     if any(site.shape[axis] != 1 for axis in axes):
-        raise site.node.refuse(f"cannot squeeze {sorted(axes)} of {list(site.shape)}")
+        raise site.node.refuse(f"cannot squeeze {sorted(axes)} of {site.text}")
     dropped = tuple(sorted(axes))
     batch = site.batch_axis
     after = None if batch is None else batch - sum(axis < batch for axis in dropped)

@@ -119,7 +119,7 @@ def _numbered(
         if isinstance(operand, Tensor):
             shape = list(operand.shape)
             shape[operand.batch_axis] = batch
-            budget.charge(64 * prod(shape), node.label)
+            budget.check(64 * prod(shape), node.label)
             rows = np.expand_dims(np.arange(batch), _other_axes(operand))
             labels.append(rows * width + operand.labels + start)
             values.append(np.zeros(shape))

@@ -139,7 +139,7 @@ def is_well_formed(attribute: DenseAttr) -> bool:
 
 
 def float_literal(value: float, dtype: np.dtype[Any] | None = None) -> str:
-    """The shortest MLIR float literal (with a point, as the grammar wants) that reads back exactly."""
+    """The shortest MLIR float literal (with a point, as it must have) that reads back exactly."""
     scalar = np.float32(value) if dtype is not None and dtype.itemsize == 4 else np.float64(value)
     magnitude = abs(float(value))
     if magnitude != 0 and not 1e-4 <= magnitude < 1e6:

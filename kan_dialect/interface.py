@@ -18,6 +18,13 @@ from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.quant import storage_for
 
+LATENCY = "kan.latency"
+"""Attribute of a scheduled function or a hardware module: clock cycles from inputs to outputs."""
+PORTS = "kan.ports"
+"""Attribute of a hardware module: of each data port name, low, high, scale and zero point."""
+NODES = "kan.nodes"
+"""Attribute of a hardware module: of each node of the model its signal, cycle and code."""
+
 
 @dataclass(frozen=True)
 class Port:
@@ -125,7 +132,7 @@ def check_codes(codes: IntArray, ports: Sequence[Port]) -> None:
         )
     outside = (codes < lows(ports)) | (codes > highs(ports))
     if outside.any():
-        vector, index = np.argwhere(outside)[0]
+        vector, index = (int(position) for position in np.argwhere(outside)[0])
         port = ports[index]
         raise KanError(
             f"vector {vector}: code {codes[vector, index]} of {port.name} is outside its range "

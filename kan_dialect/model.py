@@ -18,7 +18,7 @@ from kan_dialect.attributes import IntType, is_quantized, quantized_type, tensor
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.hardware_semantics import simulate_hardware
-from kan_dialect.interface import Interface, Port
+from kan_dialect.interface import LATENCY, PORTS, Interface, Port
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import code_values, evaluate_function, find_function
 from kan_dialect.table_ops import QuantizeOp, bounds_of, dequantize, quantize
@@ -218,14 +218,14 @@ def _table_ports(letter: str, values: Sequence[SSAValue]) -> tuple[Port, ...]:
 
 
 def _latency(module: hw.HWModuleOp) -> int:
-    latency = module.attributes.get("kan.latency")
+    latency = module.attributes.get(LATENCY)
     if not isinstance(latency, IntegerAttr):
         raise KanError(f"@{module.sym_name.data} does not say its latency (kan.latency)")
     return latency.value.data
 
 
 def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-    listed = module.attributes.get("kan.ports")
+    listed = module.attributes.get(PORTS)
     if not isinstance(listed, ArrayAttr):
         raise KanError(f"@{module.sym_name.data} does not say what its ports are (kan.ports)")
     sides: dict[str, list[Port]] = {"x": [], "y": []}
@@ -265,7 +265,7 @@ def _stream(module: hw.HWModuleOp, codes: IntArray, interface: Interface) -> Int
     if not interface.combinational:
         inputs["clk"] = np.zeros(cycles, dtype=np.int64)
         inputs["rst"] = np.zeros(cycles, dtype=np.int64)
-        inputs["in_valid"] = (np.arange(cycles) < samples).astype(np.int64)
+        inputs["in_valid"] = np.repeat(np.array([1, 0], dtype=np.int64), [samples, latency])
     results = simulate_hardware(module, inputs)
     if not interface.combinational:
         valid: Array = results["out_valid"]

@@ -84,14 +84,14 @@ def _best_range(observed: Observed, element: int, bits: int) -> FloatArray:
     if high <= low or not kept.any():
         return observed.seen[element]
     cut_low, cut_high = np.meshgrid(_SHRINKS, _SHRINKS, indexing="ij")
-    lows = (low + (high - low) * cut_low.ravel())[:, np.newaxis]
-    highs = (high - (high - low) * cut_high.ravel())[:, np.newaxis]
-    step = (highs - lows) / ((1 << bits) - 1)
-    inside = np.clip(values, lows, highs)
-    rounded = np.rint((inside - lows) / step) * step + lows
-    error = ((rounded - values) ** 2 * weights).sum(axis=1)
-    best = int(error.argmin())
-    return np.array([lows[best, 0], highs[best, 0]])
+    width = high - low
+    ranges = np.stack([low + width * cut_low.ravel(), high - width * cut_high.ravel()], axis=1)
+    # As the codes will be: with a zero point that is an integer, which moves the range's ends.
+    scales, zero_points = scales_and_zero_points(ranges, bits)
+    scale, zero_point = scales[:, np.newaxis], zero_points[:, np.newaxis]
+    codes = np.clip(np.rint(values / scale) + zero_point, 0, (1 << bits) - 1)
+    error = (((codes - zero_point) * scale - values) ** 2 * weights).sum(axis=1)
+    return ranges[int(error.argmin())]
 
 
 def scales_and_zero_points(ranges: FloatArray, bits: int) -> tuple[FloatArray, IntArray]:

@@ -51,7 +51,8 @@ def bspline_basis(
     -------
     (samples, in, K - 1 - degree)
     """
-    points = x[..., np.newaxis]
+    # Infinity times 0 is no number: any point outside the knots is as good.
+    points = np.where(np.isinf(x), np.nextafter(knots[..., 0], -np.inf), x)[..., np.newaxis]
     left, right = knots[..., :-1], knots[..., 1:]
     basis = ((points >= left) & (points < right)).astype(np.float64)
     if closed:

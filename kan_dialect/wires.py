@@ -10,12 +10,11 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.attributes import IntType
 from kan_dialect.errors import KanError
+from kan_dialect.interface import LATENCY
 from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp
 
 ENCODING = "kan.encoding"
 """Argument and result attribute: the `!quant.uniform` type of the port's codes."""
-LATENCY = "kan.latency"
-"""Function attribute: clock cycles from the arguments to the results."""
 
 
 def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:

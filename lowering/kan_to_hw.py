@@ -30,7 +30,9 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.interface import LATENCY, NODES, PORTS
 from kan_dialect.kan_pass import KanPass
+from kan_dialect.lowering.hardware_ops import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.wire_ops import (
     ClampOp,
@@ -43,10 +45,6 @@ from kan_dialect.wire_ops import (
 )
 from kan_dialect.wires import ENCODING, cycles_of, latency_of, wire_functions
 
-NAME_HINT = "sv.namehint"
-"""Op attribute that CIRCT's Verilog export and ours take a wire's name from."""
-TABLE_SUFFIX = "_table"
-"""What an array's name has beyond that of the value read from it."""
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
 
@@ -149,9 +147,9 @@ class Lowering:
             hw.ModuleType(ArrayAttr(self.ports)),
             Region(self.block),
         )
-        module.attributes["kan.latency"] = IntegerAttr(latency, i64)
-        module.attributes["kan.ports"] = ArrayAttr(self.data_ports())
-        module.attributes["kan.nodes"] = ArrayAttr(self.nodes)
+        module.attributes[LATENCY] = IntegerAttr(latency, i64)
+        module.attributes[PORTS] = ArrayAttr(self.data_ports())
+        module.attributes[NODES] = ArrayAttr(self.nodes)
         return module
 
     def data_ports(self) -> list[DictionaryAttr]:
@@ -364,7 +362,7 @@ class Lowering:
             DictionaryAttr(
                 {
                     "name": op.node,
-                    "signal": StringAttr(signal_name(wire)),
+                    "signal": StringAttr(name_hint(wire) or ""),
                     "cycle": IntegerAttr(op.cycle.value.data, i64),
                     "offset": IntegerAttr(op.offset.value.data, i64),
                     "low": IntegerAttr(kind.low, i64),
@@ -372,17 +370,6 @@ class Lowering:
                 }
             )
         )
-
-
-def signal_name(wire: SSAValue) -> str:
-    """The name that a wire will have in SystemVerilog; empty where it has none of its own."""
-    owner = wire.owner
-    if isinstance(owner, Block):
-        return wire.name_hint or ""
-    if isinstance(owner, hw.ArrayGetOp) and isinstance(owner.input.owner, hw.BitcastOp):
-        return signal_name(owner.input).removesuffix(TABLE_SUFFIX)
-    hint = owner.attributes.get(NAME_HINT)
-    return hint.data if isinstance(hint, StringAttr) else ""
 
 
 def _port(name: str, kind: Attribute, direction: hw.Direction) -> hw.ModulePort:

@@ -17,10 +17,11 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.errors import KanError
 from kan_dialect.fpga import XCUP
+from kan_dialect.interface import LATENCY
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.operation import KanOperation
 from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp
-from kan_dialect.wires import LATENCY, wire_functions
+from kan_dialect.wires import wire_functions
 
 
 @dataclass(frozen=True)

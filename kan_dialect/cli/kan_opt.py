@@ -61,7 +61,9 @@ class KanOptMain(xDSLOptMain):
             super().__init__("Optimises and compiles Kolmogorov-Arnold networks", args)
         except ArgSpecParseError:
             # Passes are read by `build_pipeline`; what is left is the target.
-            raise KanError("cannot read the target", remedy="write it as name{option=value}") from None
+            raise KanError(
+                "cannot read the target", remedy="write it as name{option=value}"
+            ) from None
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         def refuse(message: str) -> NoReturn:

@@ -11,8 +11,9 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 
+from kan_dialect.interface import LATENCY, PORTS
 from kan_dialect.kan_pass import PIPELINE_ATTRIBUTE
-from kan_dialect.lowering.hardware_ops import LATENCY, PORTS, listed
+from kan_dialect.lowering.hardware_ops import listed
 
 
 def file_header(module: ModuleOp) -> str:

@@ -5,15 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from xdsl.dialects import hw
-from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import Operation, SSAValue
-
-NAME_HINT = "sv.namehint"
-"""Op attribute that holds the name of the op's result; CIRCT's Verilog export reads it, too."""
-TABLE_SUFFIX = "_table"
-"""What an array's name has beyond that of the value read from it."""
-
 # IEEE 1800-2017, annex B, and the words of C++ that Verilator's models cannot have as names.
 _RESERVED_WORDS = """
     accept_on alias always always_comb always_ff always_latch and assert assign assume
@@ -48,24 +39,6 @@ _RESERVED_WORDS = """
     thread_local throw true try typeid typename using volatile wchar_t xor_eq
 """
 _RESERVED = frozenset(_RESERVED_WORDS.split())
-
-
-def name_hint(value: SSAValue) -> str | None:
-    """The name that the IR gives to a value, if any.
-
-    xDSL's syntax has no place for attributes of `hw.array_get`, so what is read from an array falls
-    back on the array's name.
-    """
-    owner = value.owner
-    if not isinstance(owner, Operation):
-        return value.name_hint
-    hint = owner.attributes.get(NAME_HINT)
-    if isinstance(hint, StringAttr):
-        return hint.data
-    if isinstance(owner, hw.ArrayGetOp):
-        array = name_hint(owner.input)
-        return None if array is None else array.removesuffix(TABLE_SUFFIX)
-    return None
 
 
 def legal_name(name: str) -> str:

@@ -256,7 +256,7 @@ def test_kan_opt_keeps_an_output_file_on_errors(
         ([EXAMPLE, "-t", "verilog"], "unknown target 'verilog' (did you mean systemverilog?)"),
         ([EXAMPLE, "-p", "kan-quantise"], "unknown pass 'kan-quantise'"),
         ([EXAMPLE, "-p", "kan-quantize{bit=3}"], "has no option 'bit'"),
-        ([EXAMPLE, "-p", 'kan-quantize{bits="x"}'], "an option cannot be"),
+        ([EXAMPLE, "-p", 'kan-quantize{bits="x"}'], "option bits cannot be"),
         ([EXAMPLE, "-p", "kan-quantize{bits=40}"], "bits must lie in 1..16"),
         ([EXAMPLE, "-p", "kan-quantize{"], "cannot read the pass pipeline"),
         ([EXAMPLE, "-t", "systemverilog"], "kan-compile"),

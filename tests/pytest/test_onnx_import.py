@@ -199,12 +199,13 @@ def test_all_exporters_and_opsets_give_the_same_network(paths: list[Path]) -> No
 class Net:
     """A graph under construction: ops by their names, constants as arrays."""
 
+    dtype: type[np.floating[Any]] = np.float32
     nodes: list[onnx.NodeProto] = field(default_factory=list[onnx.NodeProto])
     tensors: list[onnx.TensorProto] = field(default_factory=list[onnx.TensorProto])
 
     def constant(self, values: Array | Sequence[Any] | float) -> str:
         array = np.asarray(values)
-        array = array.astype(np.float32) if array.dtype == np.float64 else array
+        array = array.astype(self.dtype) if array.dtype.kind == "f" else array
         self.tensors.append(numpy_helper.from_array(array, f"c{len(self.tensors)}"))
         return self.tensors[-1].name
 
@@ -223,7 +224,7 @@ class Net:
         opset: int = 17,
     ) -> func.FuncOp:
         features = (inputs,) if isinstance(inputs, int) else inputs
-        kind = onnx.TensorProto.FLOAT
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(self.dtype))
         graph = helper.make_graph(
             self.nodes,
             "g",
@@ -396,6 +397,27 @@ def spline_layer(net: Net, x: str, inputs: int, outputs: int, seed: int = 0) -> 
     return contract(net, basis(net, x, layer.knots, 3), layer.coefficients, "matmul")
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_other_widths_of_floats(dtype: type[np.floating[Any]]) -> None:
+    net, layer = Net(dtype=dtype), uniform_layer(3, 2)
+    x = net("Unsqueeze", "x", np.array([-1]))
+    left, right = layer.knots[:-1], layer.knots[1:]
+    inside = net("And", net("GreaterOrEqual", x, left), net("Less", x, right))
+    like = net("CastLike", inside, "x")
+    below = net("Div", net("Sub", x, layer.knots[:-2]), np.float32(0.75))
+    above = net("Div", net("Sub", layer.knots[2:], x), np.float32(0.75))
+    hats = net(
+        "Add",
+        net("Mul", below, net("Slice", like, np.array([0]), np.array([7]), np.array([2]))),
+        net("Mul", above, net("Slice", like, np.array([1]), np.array([8]), np.array([2]))),
+    )
+    coefficients = np.linspace(-1, 1, 42).reshape(2, 3, 7).astype(dtype)
+    function = net.load(contract(net, hats, coefficients, "einsum"), 3)
+    (spline,) = ops_of(function, BSplineOp)
+    assert spline.degree.value.data == 1
+    assert np.array_equal(to_floats(spline.coefficients), coefficients.astype(np.float64))
+
+
 def test_knots_that_repeat_at_the_ends() -> None:
     """An open uniform grid: terms over empty cells are left out by a Where."""
     knots = np.array([-1, -1, -1, 0, 1, 1, 1], dtype=np.float32)
@@ -458,7 +480,7 @@ def test_last_knot_that_belongs_to_the_last_cell() -> None:
         (lambda n, x: n("Exp", x), ["base exp"]),
         (lambda n, x: n("Abs", x), ["base abs"]),
         (
-            lambda n, x: n("Cos", n("Mul", x, np.array([1, 2, 3, 4]))),
+            lambda n, x: n("Cos", n("Mul", x, np.array([1.0, 2.0, 3.0, 4.0]))),
             ["affine", "base cos"],
         ),
         (lambda n, x: n("LeakyRelu", x, alpha=0.1), None),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_dialect.constants import IntArray
@@ -328,6 +328,7 @@ def ideal_pipeline(interface: Interface, given_plan: Plan) -> Recording:
     return Recording(valid, np.ones_like(valid), words, np.ones(words.shape, dtype=np.bool_))
 
 
+@settings(deadline=None)
 @given(
     latency=st.integers(0, 6),
     vectors=st.integers(0, 40),
@@ -348,6 +349,7 @@ def test_a_plan_asks_for_each_vector_once(
     np.testing.assert_array_equal(collect(interface, made, ideal_pipeline(interface, made)), codes)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 64), st.integers(0, 1 << 64)), min_size=1))
 def test_hexadecimal_text_reads_back(ports: list[tuple[int, int]]) -> None:
     widths = [width for width, _ in ports]
@@ -367,6 +369,7 @@ def test_unknown_digits_are_told_and_lines_checked() -> None:
         from_hex(b"1234\n123\n12\n", [4, 8])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 64), st.booleans(), st.data())
 def test_codes_survive_ports(width: int, signed: bool, data: st.DataObject) -> None:
     if not signed:

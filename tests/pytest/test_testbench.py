@@ -60,7 +60,7 @@ MISMATCH = """\
 FAIL: vector 5
   x0 = 7
   x1 = -3
-  y0 = -15, should be -14
+  y0 = -15, should be -16
 """
 
 

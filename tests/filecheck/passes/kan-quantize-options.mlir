@@ -14,8 +14,9 @@ func.func @layer(%x: tensor<2xf32>) -> tensor<1xf32> {
   // 3 of 4 samples, without as many at either end: 0.75..2.25 of the first input.
   // PERCENTILE: kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32:0, {0.5:-2,
 
-  // The least squared error: 2.4 of the 3.0 that the first input spans, 4.8 of the second's 6.0.
-  // MSE: kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32:0, {0.8000000000000002,1.5999999999999999:1}>>
+  // The least squared error: codes for 0.6..2.4 of the first input's 0..3, and for -1.3..2.6 of the
+  // second's -2..4.
+  // MSE: kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32:0, {0.6000000000000001:-1,1.3:1}>>
   %ox = kan.observe %x range dense<[[0.0, 3.0], [-2.0, 4.0]]> : tensor<2x2xf32> histogram dense<[[1, 4, 4, 1], [50, 48, 0, 2]]> : tensor<2x4xi8> : tensor<2xf32>
   %e = kan.base "identity" %ox weights dense<[[1.0, 0.5]]> : tensor<1x2xf32> : tensor<2xf32> -> tensor<1x2xf32>
 

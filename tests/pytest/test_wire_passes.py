@@ -1,0 +1,417 @@
+"""Passes over random wire-level functions, down to hardware: all inputs there are, bit for bit.
+
+The functions are built op by op with what each value is for every input, so that types may be wider
+than they must be, and entries that no input reaches may be anything.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xdsl.context import Context
+from xdsl.dialects import func, hw
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.parser import Parser
+from xdsl.passes import ModulePass
+from xdsl.transforms.canonicalize import CanonicalizePass
+from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
+
+from kan_dialect.attributes import IntType, range_of
+from kan_dialect.cli.loading import make_context
+from kan_dialect.constants import Array, IntArray, dense
+from kan_dialect.hardware_semantics import simulate_hardware
+from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
+from kan_dialect.model import Model
+from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.semantics import evaluate_inside, find_function
+from kan_dialect.wire_ops import (
+    ClampOp,
+    ConstantOp,
+    DelayOp,
+    MarkOp,
+    ShiftOp,
+    SumOp,
+    TableOp,
+    shift_range,
+    sum_range,
+)
+from kan_dialect.wires import cycles_of, latency_of
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=120)
+
+LIMIT = 1 << 20
+"""No value gets larger than this."""
+NO_CYCLE = -1
+"""The cycle of what depends on constants only."""
+
+
+@dataclass
+class Building:
+    """A function that grows; of each value what it is for every input, and in which cycle."""
+
+    draw: st.DrawFn
+    block: Block
+    samples: dict[SSAValue, IntArray]
+    cycles: dict[SSAValue, int]
+    names: itertools.count[int] = field(default_factory=itertools.count)
+
+    def name(self) -> str | None:
+        return f"v{next(self.names)}" if self.draw(st.booleans()) else None
+
+    def widened(self, low: int, high: int) -> IntType:
+        """A type that holds low..high, at times more."""
+        extra = st.sampled_from([0, 0, 0, 1, 5])
+        return IntType(low - self.draw(extra), high + self.draw(extra))
+
+    def operands(self, count: int) -> list[SSAValue]:
+        """Values of one cycle, or that are always there, with repetition."""
+        cycle = self.cycles[self.draw(st.sampled_from(list(self.cycles)))]
+        pool = [value for value, c in self.cycles.items() if c in (cycle, NO_CYCLE)]
+        return [self.draw(st.sampled_from(pool)) for _ in range(count)]
+
+    def add(self, op: Operation, values: IntArray) -> SSAValue:
+        self.block.add_op(op)
+        cycle = max((self.cycles[operand] for operand in op.operands), default=NO_CYCLE)
+        if isinstance(op, DelayOp) and cycle != NO_CYCLE:
+            cycle += op.cycles.value.data
+        self.samples[op.results[0]], self.cycles[op.results[0]] = values, cycle
+        return op.results[0]
+
+    def constant(self) -> None:
+        value = self.draw(st.integers(-9, 9))
+        self.add(ConstantOp(value), np.full(len(next(iter(self.samples.values()))), value))
+
+    def table(self) -> None:
+        inputs = self.operands(self.draw(st.integers(1, 3)))
+        while np.prod([range_of(value).size for value in inputs]) > 512:
+            inputs.pop()
+        if not inputs:
+            return
+        shape = [range_of(value).size for value in inputs]
+        index = tuple(self.samples[value] - range_of(value).low for value in inputs)
+        rng = np.random.default_rng(self.draw(st.integers(0, 1 << 30)))
+        low = self.draw(st.sampled_from([-200, -3, 0, 5]))
+        entries = rng.integers(low, low + self.draw(st.sampled_from([1, 2, 9, 400])), size=shape)
+        care, reached = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        reached[index] = True
+        if self.draw(st.booleans()):
+            # Some of what is never read does not matter, and is out of range.
+            care = reached | (rng.random(shape) < 0.5)
+            entries[~care] = rng.integers(-1000, 1000, size=int((~care).sum()))
+        kept = entries[care]
+        result_type = self.widened(int(kept.min()), int(kept.max()))
+        self.add(
+            TableOp(inputs, entries, care=care, result_type=result_type, name=self.name()),
+            entries[index],
+        )
+
+    def sum(self) -> None:
+        inputs = self.operands(self.draw(st.integers(1, 5)))
+        result_type = self.widened(*sum_range(inputs))
+        if max(-result_type.low, result_type.high) < LIMIT:
+            total = np.sum([self.samples[value] for value in inputs], axis=0)
+            self.add(SumOp(inputs, result_type=result_type, name=self.name()), total)
+
+    def clamp(self) -> None:
+        (value,) = self.operands(1)
+        near = st.integers(range_of(value).low - 3, range_of(value).high + 3)
+        low, high = sorted((self.draw(near), self.draw(near)))
+        op = ClampOp(value, low, high, name=self.name())
+        self.add(op, np.clip(self.samples[value], low, high))
+
+    def shift(self) -> None:
+        (value,) = self.operands(1)
+        amount = self.draw(st.integers(-4, 5))
+        low, high = shift_range(range_of(value), amount)
+        if max(-low, high) < LIMIT:
+            op = ShiftOp(value, amount, name=self.name())
+            op.result.type = self.widened(low, high)
+            self.add(op, np.rint(self.samples[value] / 2.0**amount).astype(np.int64))
+
+    def delay(self) -> None:
+        (value,) = self.operands(1)
+        op = DelayOp(value, self.draw(st.integers(0, 3)), name=self.name())
+        self.add(op, self.samples[value])
+
+    def mark(self) -> None:
+        (value,) = self.operands(1)
+        offset = self.draw(st.integers(-5, 5))
+        node, cycle = f"node{next(self.names)}", max(self.cycles[value], 0)
+        self.block.add_op(MarkOp(value, node, offset=offset, cycle=cycle))
+
+    def results(self) -> list[SSAValue]:
+        """One to four values, repeated or not, brought to one cycle."""
+        chosen = st.lists(st.sampled_from(list(self.cycles)), min_size=1, max_size=4)
+        values = self.draw(chosen)
+        last = max(self.cycles[value] for value in values)
+        return [
+            self.add(DelayOp(value, last - self.cycles[value]), self.samples[value])
+            if NO_CYCLE < self.cycles[value] < last
+            else value
+            for value in values
+        ]
+
+
+@st.composite
+def wire_modules(draw: st.DrawFn) -> ModuleOp:
+    sizes = draw(st.lists(st.sampled_from([1, 2, 3, 4, 8, 11]), min_size=1, max_size=3))
+    lows = [draw(st.integers(-12, 12)) for _ in sizes]
+    types = [IntType(low, low + size - 1) for low, size in zip(lows, sizes, strict=True)]
+    block = Block(arg_types=types)
+    columns = all_inputs(types).T
+    arguments = list(block.args)
+    building = Building(
+        draw, block, dict(zip(arguments, columns, strict=True)), dict.fromkeys(arguments, 0)
+    )
+    kinds = ["constant", "table", "table", "sum", "sum", "clamp", "shift", "delay", "mark"]
+    for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=14)):
+        getattr(building, kind)()
+    results = building.results()
+    block.add_op(func.ReturnOp(*results))
+    module = ModuleOp(
+        [func.FuncOp("net", (types, [value.type for value in results]), Region(block))]
+    )
+    module.verify()
+    return module
+
+
+def all_inputs(types: list[IntType]) -> IntArray:
+    """Every combination of input codes: (samples, inputs)."""
+    ranges = [np.arange(kind.low, kind.high + 1) for kind in types]
+    return np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, len(types))
+
+
+def inputs_of(module: ModuleOp) -> IntArray:
+    return all_inputs([range_of(argument) for argument in find_function(module).args])
+
+
+def outputs_and_nodes(module: ModuleOp) -> tuple[IntArray, dict[str, IntArray]]:
+    """Results and marked nodes for all inputs; every value is checked against its type."""
+    function = find_function(module)
+    ops = list(function.body.block.ops)
+    values = [value for op in ops for value in op.results]
+    marks = [op for op in ops if isinstance(op, MarkOp)]
+    terminator = function.get_return_op()
+    assert terminator is not None
+    wanted = [*values, *(mark.value for mark in marks), *terminator.operands]
+    columns: list[Array] = evaluate_inside(function, list(inputs_of(module).T), wanted)
+    for value, seen in zip(wanted, columns, strict=True):
+        kind = range_of(value)
+        assert kind.low <= seen.min() and seen.max() <= kind.high, f"{value} leaves its range"
+    nodes = {
+        mark.node.data: seen + mark.offset.value.data
+        for mark, seen in zip(marks, columns[len(values) :], strict=False)
+    }
+    return np.stack(columns[len(values) + len(marks) :], axis=1), nodes
+
+
+def names_of(module: ModuleOp) -> list[str]:
+    names = [op.properties.get("name") for op in module.walk() if op.name.startswith("kan.")]
+    return [name.data for name in names if isinstance(name, StringAttr)]
+
+
+def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
+    """A module after the passes, verified after each."""
+    result = module.clone()
+    for one in passes:
+        one.apply(Context(), result)
+        result.verify()
+    return result
+
+
+schedules = st.one_of(
+    st.builds(SchedulePass, levels=st.integers(1, 4)),
+    st.builds(SchedulePass, cycles=st.integers(0, 9)),
+    st.just(SchedulePass(combinational=True)),
+)
+passes = st.one_of(
+    st.just(NarrowPass()),
+    st.just(BalanceSumsPass()),
+    schedules,
+    st.sampled_from([CanonicalizePass(), CommonSubexpressionElimination()]),
+)
+
+
+@deterministic
+@given(wire_modules(), st.lists(passes, min_size=1, max_size=5))
+def test_passes_in_any_order_keep_every_output_and_every_node(
+    module: ModuleOp, pipeline: list[ModulePass]
+) -> None:
+    expected, nodes = outputs_and_nodes(module)
+    result = run(module, *pipeline)
+    outputs, marked = outputs_and_nodes(result)
+    np.testing.assert_array_equal(outputs, expected)
+    assert marked.keys() == nodes.keys()
+    for node, values in nodes.items():
+        np.testing.assert_array_equal(marked[node], values)
+    # Marks say the cycle in which their value is there, and all results come in one.
+    cycles_of(find_function(result))
+    latency_of(find_function(result))
+
+
+@deterministic
+@given(wire_modules(), st.lists(passes, max_size=3), schedules)
+def test_hardware_computes_what_the_function_does(
+    module: ModuleOp, pipeline: list[ModulePass], schedule: SchedulePass
+) -> None:
+    expected, nodes = outputs_and_nodes(module)
+    scheduled = run(module, *pipeline, schedule)
+    latency = latency_of(find_function(scheduled))
+    model = Model.of(run(scheduled, LowerKanToHwPass()))
+    assert model.interface().latency == latency
+    np.testing.assert_array_equal(model.run_codes(inputs_of(module)), expected)
+    assert isinstance(model.op, hw.HWModuleOp)
+    check_signals(model.op, inputs_of(module), nodes)
+
+
+@deterministic
+@given(wire_modules())
+def test_a_module_with_its_own_registers_lowers_as_it_is(module: ModuleOp) -> None:
+    expected, nodes = outputs_and_nodes(module)
+    model = Model.of(run(module, LowerKanToHwPass()))
+    np.testing.assert_array_equal(model.run_codes(inputs_of(module)), expected)
+    assert isinstance(model.op, hw.HWModuleOp)
+    check_signals(model.op, inputs_of(module), nodes)
+
+
+def check_signals(module: hw.HWModuleOp, codes: IntArray, nodes: dict[str, IntArray]) -> None:
+    """The signals that `kan.nodes` lists hold the nodes' codes, in the cycles that it says."""
+    listed = module.attributes["kan.nodes"]
+    assert isinstance(listed, ArrayAttr)
+    entries = [entry for entry in listed.data if isinstance(entry, DictionaryAttr)]
+    named = [entry for entry in entries if text(entry, "signal")]
+    probed = module.clone()
+    output = probed.body.block.last_op
+    assert output is not None
+    signals = [find_signal(probed, text(entry, "signal")) for entry in named]
+    output.operands = [*output.operands, *signals]
+    kinds = [
+        hw.ModulePort(StringAttr(f"probe{i}"), signal.type, hw.DirectionAttr(hw.Direction.OUTPUT))
+        for i, signal in enumerate(signals)
+    ]
+    ports = ArrayAttr([*module.module_type.ports.data, *kinds])
+    probed.properties["module_type"] = hw.ModuleType(ports)
+    seen = simulate_hardware(probed, stimuli(module, codes))
+    for i, entry in enumerate(named):
+        low, high = number(entry, "low"), number(entry, "high")
+        bits, cycle = IntType(low, high).bits, number(entry, "cycle")
+        values = seen[f"probe{i}"].astype(np.int64)[cycle : cycle + len(codes)]
+        if low < 0:
+            values = np.where(values >= 1 << (bits - 1), values - (1 << bits), values)
+        expected = nodes[text(entry, "name")]
+        np.testing.assert_array_equal(values + number(entry, "offset"), expected)
+
+
+def stimuli(module: hw.HWModuleOp, codes: IntArray) -> dict[str, Array]:
+    """A sample a cycle, and the last one again until all are through."""
+    latency = module.attributes["kan.latency"]
+    assert isinstance(latency, IntegerAttr)
+    rest = latency.value.data
+    held = np.concatenate([codes, np.repeat(codes[-1:], rest, axis=0)])
+    inputs: dict[str, Array] = {f"x{i}": held[:, i] for i in range(codes.shape[1])}
+    if rest:
+        inputs |= {"rst": np.zeros(len(held)), "in_valid": np.ones(len(held))}
+    return inputs
+
+
+def find_signal(module: hw.HWModuleOp, signal: str) -> SSAValue:
+    for argument in module.body.block.args:
+        if argument.name_hint == signal:
+            return argument
+    for op in module.body.block.ops:
+        hint = op.attributes.get(NAME_HINT)
+        if hint == StringAttr(signal):
+            return op.results[0]
+        if hint == StringAttr(signal + TABLE_SUFFIX):
+            (use,) = op.results[0].uses
+            return use.operation.results[0]
+    raise AssertionError(f"there is no signal {signal}")
+
+
+def text(entry: DictionaryAttr, key: str) -> str:
+    attribute = entry.data[key]
+    assert isinstance(attribute, StringAttr)
+    return attribute.data
+
+
+def number(entry: DictionaryAttr, key: str) -> int:
+    attribute = entry.data[key]
+    assert isinstance(attribute, IntegerAttr)
+    return attribute.value.data
+
+
+@deterministic
+@given(wire_modules())
+def test_a_narrowed_module_is_narrow(module: ModuleOp) -> None:
+    once = run(module, NarrowPass())
+    twice = run(once, NarrowPass())
+    np.testing.assert_array_equal(outputs_and_nodes(once)[0], outputs_and_nodes(twice)[0])
+    for before, after in zip(types_of(once), types_of(twice), strict=True):
+        assert (before.low, before.high) == (after.low, after.high)
+
+
+def types_of(module: ModuleOp) -> list[IntType]:
+    results = find_function(module).function_type.outputs.data
+    return [kind for kind in results if isinstance(kind, IntType)]
+
+
+@deterministic
+@given(wire_modules(), st.lists(passes, min_size=1, max_size=4))
+def test_names_stay_unique_and_are_not_made_up(
+    module: ModuleOp, pipeline: list[ModulePass]
+) -> None:
+    """New names say what they are: `_partN` of a sum, `_sN` for a register of stage N."""
+    given_names = set(names_of(module))
+    names = names_of(run(module, *pipeline))
+    assert len(set(names)) == len(names)
+    for name in names:
+        stem = name.split("_")[0]
+        assert stem in given_names or stem.startswith("x"), name
+
+
+@deterministic
+@given(wire_modules(), schedules)
+def test_a_schedule_is_as_deep_as_it_was_asked_to_be(
+    module: ModuleOp, schedule: SchedulePass
+) -> None:
+    scheduled = find_function(run(module, schedule))
+    latency = latency_of(scheduled)
+    if schedule.combinational or schedule.cycles == 0:
+        assert latency == 0
+        assert not any(isinstance(op, DelayOp) for op in scheduled.body.block.ops)
+    elif schedule.cycles is not None:
+        assert latency == schedule.cycles
+    else:
+        assert latency >= 1
+
+
+@deterministic
+@given(wire_modules())
+def test_sums_are_balanced_to_adders_of_two(module: ModuleOp) -> None:
+    balanced = run(module, BalanceSumsPass())
+    assert all(len(op.inputs) <= 2 for op in balanced.walk() if isinstance(op, SumOp))
+
+
+@deterministic
+@given(wire_modules())
+def test_modules_print_and_parse_exactly(module: ModuleOp) -> None:
+    text = str(module)
+    assert str(Parser(make_context(), text).parse_module()) == text
+
+
+def test_entries_that_do_not_matter_are_all_that_may_change() -> None:
+    """Don't-cares of a table that is read are free; a table without any entry that matters too."""
+    block = Block(arg_types=[IntType(0, 1)])
+    table = TableOp([block.args[0]], np.array([7, 9]), care=np.zeros(2, dtype=bool))
+    block.add_ops([table, func.ReturnOp(table)])
+    types = [IntType(0, 1)], [table.result.type]
+    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    run(module, NarrowPass(), SchedulePass(), LowerKanToHwPass())
+    assert dense(np.zeros(2)) == dense(np.zeros(2))
