@@ -29,7 +29,7 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo
-	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --output out/wine
+	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --bits 6 --output out/wine
 
 test: lint filecheck pytest
 

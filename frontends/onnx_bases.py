@@ -118,7 +118,7 @@ def recognise(top: Tensor, slack: float) -> Atom | None:
     slack : by how much tolerances are wider than for float32.
     """
     region = region_of(top, slack)
-    for waist in region.waists():
+    for waist in [] if region is None else region.waists():
         columns = with_neighbours(columns_of(top, waist), top.shape)
         if bool((columns == CONSTANT).any()):
             continue
@@ -132,7 +132,7 @@ def recognise(top: Tensor, slack: float) -> Atom | None:
 def recognise_function(top: Tensor, slack: float) -> tuple[str, Tensor] | None:
     """The function of the dialect that `top` applies to the elements of a waist, if it does."""
     region = region_of(top, slack)
-    for waist in region.waists():
+    for waist in [] if region is None else region.waists():
         columns = columns_of(top, waist)
         if not bool((columns == CONSTANT).any()):
             atom = _recognise_fixed(region, waist, columns)

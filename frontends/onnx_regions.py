@@ -17,6 +17,9 @@ from kan_dialect.frontends.onnx_values import CONSTANT, Kind, Tensor
 CHUNK_ELEMENTS = 1 << 17
 """Samples are evaluated in chunks of which no tensor holds more elements than this."""
 
+MAX_TENSORS = 1000
+"""Functions that take more ops than this are not looked into."""
+
 
 @dataclass(frozen=True, eq=False)
 class Region:
@@ -87,11 +90,13 @@ class Region:
         return np.concatenate(parts)
 
 
-def region_of(top: Tensor, slack: float) -> Region:
-    """The region below `top`."""
+def region_of(top: Tensor, slack: float) -> Region | None:
+    """The region below `top`; None where it is larger than any basis is written."""
     seen = {top}
     stack = [top]
     while stack:
+        if len(seen) > MAX_TENSORS:
+            return None
         tensor = stack.pop()
         if tensor is not top and _is_root(tensor):
             continue

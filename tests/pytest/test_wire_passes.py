@@ -18,12 +18,13 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, Module
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 from xdsl.transforms.canonicalize import CanonicalizePass
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import Array, IntArray, dense
+from kan_dialect.constants import Array, IntArray
 from kan_dialect.hardware_semantics import simulate_hardware
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
 from kan_dialect.model import Model
@@ -90,7 +91,7 @@ class Building:
 
     def table(self) -> None:
         inputs = self.operands(self.draw(st.integers(1, 3)))
-        while np.prod([range_of(value).size for value in inputs]) > 512:
+        while sum(range_of(value).bits for value in inputs) > 10:
             inputs.pop()
         if not inputs:
             return
@@ -132,7 +133,7 @@ class Building:
         low, high = shift_range(range_of(value), amount)
         if max(-low, high) < LIMIT:
             op = ShiftOp(value, amount, name=self.name())
-            op.result.type = self.widened(low, high)
+            Rewriter.replace_value_with_new_type(op.result, self.widened(low, high))
             self.add(op, np.rint(self.samples[value] / 2.0**amount).astype(np.int64))
 
     def delay(self) -> None:
@@ -406,12 +407,11 @@ def test_modules_print_and_parse_exactly(module: ModuleOp) -> None:
     assert str(Parser(make_context(), text).parse_module()) == text
 
 
-def test_entries_that_do_not_matter_are_all_that_may_change() -> None:
-    """Don't-cares of a table that is read are free; a table without any entry that matters too."""
+def test_a_table_of_which_no_entry_matters_may_be_anything() -> None:
     block = Block(arg_types=[IntType(0, 1)])
     table = TableOp([block.args[0]], np.array([7, 9]), care=np.zeros(2, dtype=bool))
     block.add_ops([table, func.ReturnOp(table)])
     types = [IntType(0, 1)], [table.result.type]
     module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    run(module, SchedulePass(), LowerKanToHwPass())
     run(module, NarrowPass(), SchedulePass(), LowerKanToHwPass())
-    assert dense(np.zeros(2)) == dense(np.zeros(2))
