@@ -17,7 +17,7 @@ from kan_dialect import functions, splines
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.frontends.onnx_kernels import COMPARISONS
 from kan_dialect.frontends.onnx_linear import affine_in
-from kan_dialect.frontends.onnx_regions import Region, columns_of, region_of, with_neighbours
+from kan_dialect.frontends.onnx_regions import Probe, Region, columns_of, region_of, with_neighbours
 from kan_dialect.frontends.onnx_values import CONSTANT, Kind, Tensor
 from kan_dialect.spline_ops import MAX_DEGREE
 
@@ -110,15 +110,10 @@ def identity_of(waist: Tensor) -> Atom:
     )
 
 
-def recognise(top: Tensor, slack: float) -> Atom | None:
-    """The basis functions that the elements of `top` are, if they are known ones.
-
-    Parameters
-    ----------
-    slack : by how much tolerances are wider than for float32.
-    """
-    region = region_of(top, slack)
-    for waist in [] if region is None else region.waists():
+def recognise(top: Tensor, probe: Probe) -> Atom | None:
+    """The basis functions that the elements of `top` are, if they are known ones."""
+    region = region_of(top, probe)
+    for waist in region.waists():
         columns = with_neighbours(columns_of(top, waist), top.shape)
         if bool((columns == CONSTANT).any()):
             continue
@@ -129,10 +124,10 @@ def recognise(top: Tensor, slack: float) -> Atom | None:
     return None
 
 
-def recognise_function(top: Tensor, slack: float) -> tuple[str, Tensor] | None:
+def recognise_function(top: Tensor, probe: Probe) -> tuple[str, Tensor] | None:
     """The function of the dialect that `top` applies to the elements of a waist, if it does."""
-    region = region_of(top, slack)
-    for waist in [] if region is None else region.waists():
+    region = region_of(top, probe)
+    for waist in region.waists():
         columns = columns_of(top, waist)
         if not bool((columns == CONSTANT).any()):
             atom = _recognise_fixed(region, waist, columns)
@@ -156,7 +151,7 @@ def _recognise_fixed(region: Region, waist: Tensor, columns: IntArray) -> Atom |
     if not bool(np.isfinite(actual).any()):
         return None
     best: tuple[float, str] | None = None
-    tolerance = TOLERANCE * region.slack
+    tolerance = TOLERANCE * region.probe.slack
     for name in functions.FUNCTIONS:
         if name == "identity" and region.top.kind is not Kind.FUNCTION:
             continue  # A product with 1; what it multiplies is looked at next.
@@ -184,7 +179,7 @@ def _recognise_spline(region: Region, waist: Tensor, columns: IntArray) -> Atom 
         actual = region.evaluate(waist, points)
         for closed in (False, True):
             basis = splines.bspline_basis(points, knots, degree, closed=closed)
-            chosen = _match(actual, basis, columns, ranks, SPLINE_TOLERANCE * region.slack)
+            chosen = _match(actual, basis, columns, ranks, SPLINE_TOLERANCE * region.probe.slack)
             if chosen is not None:
                 return _one_to_one(waist, SplineBasis(degree, knots, closed), columns, chosen)
     return None
@@ -212,7 +207,7 @@ def _thresholds(region: Region, waist: Tensor) -> tuple[IntArray, FloatArray]:
         constants = [each for each in tensor.arguments if not isinstance(each, Tensor)]
         if len(operands) != 1 or len(constants) != 1:
             continue
-        affine = affine_in(operands[0], waist)
+        affine = _affine_in(region, operands[0], waist)
         if affine is None:
             continue
         columns, scale, offset = affine
@@ -230,6 +225,14 @@ def _thresholds(region: Region, waist: Tensor) -> tuple[IntArray, FloatArray]:
         np.maximum,
     )
     return np.repeat(columns, counts), np.repeat(values, counts)
+
+
+def _affine_in(
+    region: Region, tensor: Tensor, waist: Tensor
+) -> tuple[IntArray, FloatArray, FloatArray] | None:
+    """`affine_in`, counted as work on the region."""
+    region.probe.spend(len(region.tensors), region.top)
+    return affine_in(tensor, waist)
 
 
 def _runs(
@@ -337,7 +340,7 @@ def _recognise_radial(region: Region, waist: Tensor, columns: IntArray) -> Atom 
             gains = inverse(actual) / distances**2
         gain = gains[:, 0]
         if not bool((gain > 0).all()) or not np.allclose(
-            gains[:, 0], gains[:, 1], rtol=TOLERANCE * region.slack
+            gains[:, 0], gains[:, 1], rtol=TOLERANCE * region.probe.slack
         ):
             continue
         exact = np.where(np.abs(gain - 1.0) < 1e-12, 1.0, gain)
@@ -353,7 +356,7 @@ def _shifted(region: Region, waist: Tensor) -> tuple[FloatArray, FloatArray] | N
     It holds (x - center) / width, of the top's shape up to broadcasting.
     """
     found = [
-        (tensor, affine_in(tensor, waist))
+        (tensor, _affine_in(region, tensor, waist))
         for tensor in region.above(waist)
         if tensor.kind is Kind.AFFINE and tensor.size == region.top.size
     ]
@@ -394,7 +397,7 @@ def _confirm_radial(
     points = centers[:, np.newaxis] + shares * widths[:, np.newaxis]
     actual = _evaluate_elements(region, waist, columns, points)
     squared = ((points - centers[:, np.newaxis]) / widths[:, np.newaxis]) ** 2
-    return _agree(actual, _RADIAL[kind][1](squared), TOLERANCE * region.slack)
+    return _agree(actual, _RADIAL[kind][1](squared), TOLERANCE * region.probe.slack)
 
 
 def _radial_atom(
@@ -452,10 +455,12 @@ def _confirm_polynomials(region: Region, waist: Tensor, factors: FloatArray) -> 
         inside = abs(float(points[0])) <= 1.0
         actual = region.evaluate(waist, np.repeat(points[:, np.newaxis], waist.size, axis=1))
         expected = splines.chebyshev_basis(points[:, np.newaxis], degree)[:, 0, :] @ factors
-        if inside and not _agree(actual, expected, TOLERANCE * region.slack):
+        if inside and not _agree(actual, expected, TOLERANCE * region.probe.slack):
             return False
         defined = np.isfinite(actual)
-        if not inside and not _agree(actual[defined], expected[defined], TOLERANCE * region.slack):
+        if not inside and not _agree(
+            actual[defined], expected[defined], TOLERANCE * region.probe.slack
+        ):
             return False
     return True
 

@@ -17,6 +17,7 @@ from kan_dialect.constants import Array, DenseAttr, FloatArray, IntArray, to_flo
 from kan_dialect.frontends.onnx_bases import recognise_function
 from kan_dialect.frontends.onnx_graph import Node
 from kan_dialect.frontends.onnx_kernels import COMPARISONS
+from kan_dialect.frontends.onnx_regions import Probe
 from kan_dialect.frontends.onnx_values import Kind, LinearForm, Tensor
 from kan_dialect.spline_ops import AffineOp, MapOp
 
@@ -40,13 +41,12 @@ class Expressions:
     ----------
     block : where ops are added.
     inputs : the layer's inputs, tensor<in>; every source stands for them.
-    slack : as of `recognise`.
     """
 
-    def __init__(self, block: Block, inputs: SSAValue, slack: float) -> None:
+    def __init__(self, block: Block, inputs: SSAValue, probe: Probe) -> None:
         self.block = block
         self.inputs = inputs
-        self.slack = slack
+        self._probe = probe
         self._known: dict[tuple[Tensor, bytes], SSAValue] = {}
 
     def value(self, tensor: Tensor, elements: IntArray, depth: int = 0) -> SSAValue:
@@ -100,7 +100,7 @@ class Expressions:
             raise _node(tensor).refuse(
                 "it adds up functions of one input within a function", _REMEDY
             )
-        recognised = recognise_function(tensor, self.slack)
+        recognised = recognise_function(tensor, self._probe)
         if recognised is not None:
             name, waist = recognised
             chosen = _matching(waist, tensor.variables.ravel()[elements])

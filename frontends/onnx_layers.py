@@ -24,6 +24,7 @@ from kan_dialect.frontends.onnx_express import Expressions
 from kan_dialect.frontends.onnx_graph import Graph, Unrecognised
 from kan_dialect.frontends.onnx_groups import LayerEdges
 from kan_dialect.frontends.onnx_linear import Terms, expand
+from kan_dialect.frontends.onnx_regions import Probe
 from kan_dialect.frontends.onnx_values import CONSTANT, Kind, Source, Tensor
 from kan_dialect.spline_ops import ConcatOp
 
@@ -82,7 +83,7 @@ class _Raising:
         self._values: dict[Source, SSAValue] = {dataflow.sources[0]: block.args[0]}
         self._atoms: dict[Tensor, Atom | None] = {}
         half = dataflow.graph.input_dtype == np.float16
-        self._slack = HALF_FACTOR if half else 1.0
+        self._probe = Probe(HALF_FACTOR if half else 1.0)
         self.layers: list[tuple[str, str, SSAValue]] = []
 
     def raise_output(self, output: Tensor) -> SSAValue:
@@ -99,7 +100,7 @@ class _Raising:
             # are dead.
             with suppress(Unrecognised):
                 head_value = self._values[head]
-                return Expressions(self._block, head_value, self._slack).value(output, elements)
+                return Expressions(self._block, head_value, self._probe).value(output, elements)
         return self._raise_layer(output)
 
     def _head_of(self, output: Tensor) -> Source | None:
@@ -140,7 +141,7 @@ class _Raising:
         layer = LayerEdges(tensor.size, np.concatenate(variables), budget)
         for atom, terms in atoms:
             layer.add(atom, terms)
-        expressions = Expressions(self._block, self._inputs(sources), self._slack)
+        expressions = Expressions(self._block, self._inputs(sources), self._probe)
         assert tensor.node is not None
         writer = LayerWriter(name, tensor.node, layer, expressions)
         for group in layer.merged_groups():
@@ -173,7 +174,7 @@ class _Raising:
         if not all(self._dataflow.source_of(int(each)).needed for each in variables[:1]):
             return False
         if tensor not in self._atoms:
-            self._atoms[tensor] = recognise(tensor, self._slack)
+            self._atoms[tensor] = recognise(tensor, self._probe)
         atom = self._atoms[tensor]
         if atom is None and contracted and tensor.kind is Kind.AFFINE and _is_scaling(tensor):
             # Inputs scaled before a matrix product: its weights stay as they are.

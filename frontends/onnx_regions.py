@@ -17,8 +17,40 @@ from kan_dialect.frontends.onnx_values import CONSTANT, Kind, Tensor
 CHUNK_ELEMENTS = 1 << 17
 """Samples are evaluated in chunks of which no tensor holds more elements than this."""
 
-MAX_TENSORS = 1000
-"""Functions that take more ops than this are not looked into."""
+MAX_WAISTS = 16
+"""How many waists of a tensor are looked at, from the nearest on."""
+
+MAX_EVALUATIONS = 2_000_000
+"""Evaluations of ops that looking at one model may take; B-spline layers take thousands."""
+
+
+@dataclass(eq=False)
+class Probe:
+    """How functions are looked at.
+
+    Attributes
+    ----------
+    slack : by how much what the file computes may be coarser than float32.
+    left : evaluations of ops that may still be made.
+    """
+
+    slack: float = 1.0
+    left: int = MAX_EVALUATIONS
+
+    def spend(self, count: int, top: Tensor) -> None:
+        """Count evaluations for looking at `top`.
+
+        Raises
+        ------
+        Unrecognised : too many have been made.
+        """
+        self.left -= count
+        if self.left < 0:
+            assert top.node is not None
+            raise top.node.refuse(
+                "the functions of the edges are too long to be recognised",
+                "export the layers with plain arithmetic, comparisons and matrix products",
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +60,11 @@ class Region:
     Attributes
     ----------
     tensors : in order, `top` last.
-    slack : by how much what it computes may be coarser than float32.
     """
 
     top: Tensor
     tensors: list[Tensor]
-    slack: float
+    probe: Probe
 
     def waists(self) -> list[Tensor]:
         """The waists below `top`, the nearest first."""
@@ -51,7 +82,7 @@ class Region:
             if reach <= index and self._fits(tensor):
                 found.append(tensor)
             reach = max(reach, farthest[index])
-        return found[::-1]
+        return found[: -MAX_WAISTS - 1 : -1]
 
     def _fits(self, tensor: Tensor) -> bool:
         if tensor.kind is Kind.MOVE and len(tensor.arguments) == 1:
@@ -79,6 +110,7 @@ class Region:
         (samples, elements of the top)
         """
         above = self.above(waist)
+        self.probe.spend(len(above), self.top)
         largest = max(tensor.size for tensor in (waist, *above))
         chunk = max(1, CHUNK_ELEMENTS // largest)
         parts: list[FloatArray] = []
@@ -90,13 +122,11 @@ class Region:
         return np.concatenate(parts)
 
 
-def region_of(top: Tensor, slack: float) -> Region | None:
-    """The region below `top`; None where it is larger than any basis is written."""
+def region_of(top: Tensor, probe: Probe) -> Region:
+    """The region below `top`."""
     seen = {top}
     stack = [top]
     while stack:
-        if len(seen) > MAX_TENSORS:
-            return None
         tensor = stack.pop()
         if tensor is not top and _is_root(tensor):
             continue
@@ -104,7 +134,8 @@ def region_of(top: Tensor, slack: float) -> Region | None:
             if operand not in seen:
                 seen.add(operand)
                 stack.append(operand)
-    return Region(top, sorted(seen, key=lambda tensor: tensor.order), slack)
+    probe.spend(len(seen), top)
+    return Region(top, sorted(seen, key=lambda tensor: tensor.order), probe)
 
 
 def columns_of(tensor: Tensor, waist: Tensor) -> IntArray:

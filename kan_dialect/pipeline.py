@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
@@ -38,6 +39,7 @@ def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[Modu
     ------
     KanError : the text does not parse, or a pass or option does not exist or has a wrong value.
     """
+    text = _on_one_line(text)
     try:
         specs = list(parse_pipeline(text))
     except ArgSpecParseError as error:
@@ -51,6 +53,13 @@ def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[Modu
         instance = build_pass(available, spec)
         passes.extend(instance.expand() if isinstance(instance, CompositePass) else [instance])
     return passes
+
+
+def _on_one_line(text: str) -> str:
+    """A pipeline that was broken over lines: no white space around commas outside quotes."""
+    parts = text.strip().split('"')
+    parts[::2] = [re.sub(r"\s*,\s*", ",", part) for part in parts[::2]]
+    return '"'.join(parts)
 
 
 def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePass:
