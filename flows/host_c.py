@@ -10,7 +10,8 @@ from kan_dialect.interface import Interface, Port
 _HEADER = """\
 // Codes for the ports of @name@: from floating point, and back.
 //
-// A code q stands for (q - zero_point) * scale; encoding rounds half to even and saturates.
+// A code q stands for (q - zero_point) * scale; encoding rounds half to even and saturates. Inputs
+// are multiplied by their gain and moved by their offset before.
 // @name@_codec.py does the same in Python, bit for bit.
 //
 // C99 or C++17, no library needed. Results rest on IEEE 754 divisions and multiplications that
@@ -42,6 +43,7 @@ struct @name@_port {
     double scale;
     int64_t zero_point, lowest, highest;
     int width;  // bits, two's complement where `lowest` is negative
+    double gain, offset;
 };
 
 static const struct @name@_port @name@_inputs[@NAME@_INPUTS] = {
@@ -52,11 +54,18 @@ static const struct @name@_port @name@_outputs[@NAME@_OUTPUTS] = {
 @output_rows@
 };
 
-// The code of one value, which is not NaN.
-static inline @name@_code @name@_quantise(double x, const struct @name@_port *port)
+// What the codes of a port stand for.
+static inline double @name@_real(double x, const struct @name@_port *port)
+{
+    volatile double product = x * port->gain;  // volatile: never fused with the addition
+    return product + port->offset;
+}
+
+// The code of one real value, which is not NaN.
+static inline @name@_code @name@_quantise(double real, const struct @name@_port *port)
 {
     const double bound = 4503599627370496.0;  // 2^52: beyond it, every code saturates
-    double value = x / port->scale;
+    double value = real / port->scale;
     if (value > bound) value = bound;
     if (value < -bound) value = -bound;
     const double magnitude = value < 0 ? -value : value;
@@ -75,8 +84,9 @@ static inline int @name@_encode(const double x[@NAME@_INPUTS], @name@_code codes
 {
     int nans = 0;
     for (int i = 0; i < @NAME@_INPUTS; ++i) {
-        const int is_nan = x[i] != x[i];
-        codes[i] = @name@_quantise(is_nan ? 0.0 : x[i], &@name@_inputs[i]);
+        const double real = @name@_real(x[i], &@name@_inputs[i]);
+        const int is_nan = real != real;
+        codes[i] = @name@_quantise(is_nan ? 0.0 : real, &@name@_inputs[i]);
         nans += is_nan;
     }
     return nans;
@@ -86,8 +96,9 @@ static inline int @name@_encode_f(const float x[@NAME@_INPUTS], @name@_code code
 {
     int nans = 0;
     for (int i = 0; i < @NAME@_INPUTS; ++i) {
-        const int is_nan = x[i] != x[i];
-        codes[i] = @name@_quantise(is_nan ? 0.0 : (double)x[i], &@name@_inputs[i]);
+        const double real = @name@_real((double)x[i], &@name@_inputs[i]);
+        const int is_nan = real != real;
+        codes[i] = @name@_quantise(is_nan ? 0.0 : real, &@name@_inputs[i]);
         nans += is_nan;
     }
     return nans;
@@ -171,7 +182,8 @@ def c_codec(interface: Interface) -> str:
 def _rows(ports: Sequence[Port]) -> str:
     """Initialisers; scales in hexadecimal, for those are exact, with the decimal beside them."""
     return "\n".join(
-        f"    {{{port.scale.hex()}, {port.zero_point}, {port.low}, {port.high}, {port.width}}},"
+        f"    {{{port.scale.hex()}, {port.zero_point}, {port.low}, {port.high}, {port.width}, "
+        f"{port.gain.hex()}, {port.offset.hex()}}},"
         f"  // {port.name}, scale {port.scale!r}"
         for port in ports
     )

@@ -12,7 +12,8 @@ _MODULE = '''\
     x     (samples, {inputs}) float  -- encode --> codes (samples, {inputs}) int64
     codes (samples, {outputs}) int64  -- decode --> y     (samples, {outputs}) float64
 
-A code q stands for (q - zero_point) * scale; encoding rounds half to even and saturates.
+A code q stands for (q - zero_point) * scale; encoding rounds half to even and saturates. Inputs
+are multiplied by their gain and moved by their offset before.
 `pack_inputs` and `unpack_outputs` turn codes into bytes and back, for a bus that carries all ports
 side by side: bit 0 of the first port is bit 0 of the first byte, and no bit is left out.
 
@@ -22,7 +23,7 @@ side by side: bit 0 of the first port is bit 0 of the first byte, and no bit is 
 import numpy as np
 
 # Each port: scale, zero point, lowest code, highest code, width in bits (two's complement where
-# the lowest code is negative).
+# the lowest code is negative), gain, offset.
 INPUTS = [
 {input_rows}
 ]
@@ -32,7 +33,9 @@ OUTPUTS = [
 
 
 def encode(x):
-    """Input codes: clamp(round_half_even(x / scale) + zero_point, lowest, highest), in float64.
+    """Input codes, in float64.
+
+    clamp(round_half_even((x * gain + offset) / scale) + zero_point, lowest, highest)
 
     Parameters
     ----------
@@ -47,12 +50,13 @@ def encode(x):
     ValueError : wrong shape, or a value is NaN, for which there is no code.
     """
     x = _checked(np.asarray(x, dtype=np.float64), INPUTS)
-    if np.isnan(x).any():
-        where = tuple(np.argwhere(np.isnan(x))[0].tolist())
+    scale, zero_point, lowest, highest, _, gain, offset = _columns(INPUTS)
+    with np.errstate(over="ignore", invalid="ignore"):
+        real = x * gain + offset
+        codes = np.rint(real / scale) + zero_point
+    if np.isnan(real).any():
+        where = tuple(np.argwhere(np.isnan(real))[0].tolist())
         raise ValueError(f"x{{list(where)}} is NaN")
-    scale, zero_point, lowest, highest, _ = _columns(INPUTS)
-    with np.errstate(over="ignore"):
-        codes = np.rint(x / scale) + zero_point
     return np.clip(codes, lowest, highest).astype(np.int64)
 
 
@@ -89,7 +93,7 @@ def unpack_outputs(data):
     bits = np.unpackbits(np.asarray(data, dtype=np.uint8), axis=-1, bitorder="little")
     codes = []
     start = 0
-    for _, _, lowest, _, width in OUTPUTS:
+    for _, _, lowest, _, width, *_ in OUTPUTS:
         weights = np.left_shift(1, np.arange(width))
         if lowest < 0:
             weights[-1] = -weights[-1]
@@ -99,7 +103,7 @@ def unpack_outputs(data):
 
 
 def _columns(ports):
-    """Scales, zero points, lowest codes, highest codes and widths, each (ports), float64."""
+    """The columns of INPUTS or OUTPUTS, each (ports), float64."""
     return np.array(ports, dtype=np.float64).T
 
 
@@ -130,7 +134,7 @@ def packed_bytes(ports: Sequence[Port]) -> int:
 
 def _rows(ports: Sequence[Port]) -> str:
     return "\n".join(
-        f"    ({port.scale!r}, {port.zero_point}, {port.low}, {port.high}, {port.width}),"
-        f"  # {port.name}"
+        f"    ({port.scale!r}, {port.zero_point}, {port.low}, {port.high}, {port.width}, "
+        f"{port.gain!r}, {port.offset!r}),  # {port.name}"
         for port in ports
     )

@@ -184,6 +184,9 @@ def run_all(
 
 _POLLING_SECONDS = 0.005
 
+_GRACE_SECONDS = 1.0
+"""For a tool to remove its temporary files when it is ended."""
+
 
 class _Run:
     """One run of a tool, which prints into a temporary file."""
@@ -233,11 +236,20 @@ class _Run:
         return KanError(f"{self._tool.name} {what}", remedy=f"the command was: {command}")
 
     def close(self) -> None:
+        """End the tool where it still runs, with all that it started: kindly, then by force."""
         if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self._signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE_SECONDS)
+            self._signal(signal.SIGKILL)
             self._process.wait()
         self._printed.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        # Its group may be gone already.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
 
 def _status(returncode: int) -> str:

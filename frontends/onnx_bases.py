@@ -458,9 +458,8 @@ def _confirm_polynomials(region: Region, waist: Tensor, factors: FloatArray) -> 
         if inside and not _agree(actual, expected, TOLERANCE * region.probe.slack):
             return False
         defined = np.isfinite(actual)
-        if not inside and not _agree(
-            actual[defined], expected[defined], TOLERANCE * region.probe.slack
-        ):
+        tolerance = TOLERANCE * region.probe.slack
+        if not inside and not _agree(actual[defined], expected[defined], tolerance):
             return False
     return True
 

@@ -51,7 +51,7 @@ def expand(tensor: Tensor, stop: Stop) -> Expansion:
     while pending:
         # The latest first: all that reads a tensor has then been expanded.
         current = max(pending, key=lambda each: each.order)
-        terms = _concatenate(pending.pop(current))
+        terms = _concatenate(pending.pop(current), current.size)
         if stop(current, current in contracted) or current.linear is None:
             result.terms[current] = terms
             continue
@@ -97,14 +97,15 @@ def ranges_of(keys: IntArray, wanted: IntArray) -> tuple[IntArray, IntArray]:
     return places, counts
 
 
-def _concatenate(parts: list[Terms]) -> Terms:
+def _concatenate(parts: list[Terms], size: int) -> Terms:
+    """All terms of a tensor of `size` elements, those of one row and element as one."""
     if len(parts) == 1:
         return parts[0]
-    return Terms(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.elements for part in parts]),
-        np.concatenate([part.weights for part in parts]),
-    )
+    keys = np.concatenate([part.rows * size + part.elements for part in parts])
+    unique, places = np.unique(keys, return_inverse=True)
+    weights = np.zeros(unique.size)
+    np.add.at(weights, places, np.concatenate([part.weights for part in parts]))
+    return Terms(unique // size, unique % size, weights)
 
 
 def _add_offset(bias: FloatArray, form: LinearForm, terms: Terms) -> None:

@@ -14,13 +14,13 @@ import numpy as np
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.frontends.onnx_values import CONSTANT, Kind, Tensor
 
-CHUNK_ELEMENTS = 1 << 17
-"""Samples are evaluated in chunks of which no tensor holds more elements than this."""
+CHUNK_ELEMENTS = 1 << 22
+"""Samples are evaluated in chunks of which all tensors together hold no more elements than this."""
 
 MAX_WAISTS = 16
 """How many waists of a tensor are looked at, from the nearest on."""
 
-MAX_EVALUATIONS = 2_000_000
+MAX_EVALUATIONS = 500_000
 """Evaluations of ops that looking at one model may take; B-spline layers take thousands."""
 
 
@@ -111,8 +111,7 @@ class Region:
         """
         above = self.above(waist)
         self.probe.spend(len(above), self.top)
-        largest = max(tensor.size for tensor in (waist, *above))
-        chunk = max(1, CHUNK_ELEMENTS // largest)
+        chunk = max(1, CHUNK_ELEMENTS // sum(tensor.size for tensor in (waist, *above)))
         parts: list[FloatArray] = []
         for start in range(0, len(points), chunk):
             values = {waist: _from_samples(points[start : start + chunk], waist)}

@@ -30,7 +30,8 @@ NODES = "kan.nodes"
 class Port:
     """A data port. Its codes are two's complement where `low` < 0, else unsigned.
 
-    A code `q` stands for the number `(q - zero_point) * scale`.
+    A code `q` stands for the number `(q - zero_point) * scale`; at an input, that is `x * gain +
+    offset`, which the host computes first.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Port:
 
     scale: float = 1.0
     zero_point: int = 0
+    gain: float = 1.0
+    offset: float = 0.0
 
     def __post_init__(self) -> None:
         if self.low > self.high:
@@ -58,13 +61,23 @@ class Port:
             raise KanError(f"port {self.name}: illegal scale {self.scale}")
         if abs(self.zero_point) >= 1 << 51:
             raise KanError(f"port {self.name}: illegal zero point {self.zero_point}")
+        if not (math.isfinite(self.gain) and math.isfinite(self.offset)):
+            raise KanError(f"port {self.name}: illegal gain {self.gain} or offset {self.offset}")
 
     @classmethod
     def of_range(
-        cls, name: str, low: int, high: int, scale: float = 1.0, zero_point: int = 0
+        cls,
+        name: str,
+        low: int,
+        high: int,
+        scale: float = 1.0,
+        zero_point: int = 0,
+        gain: float = 1.0,
+        offset: float = 0.0,
     ) -> Port:
         """A port of the narrowest width that holds every code of low..high."""
-        return cls(name, storage_for(low, high)[0], low, high, scale, zero_point)
+        width = storage_for(low, high)[0]
+        return cls(name, width, low, high, scale, zero_point, gain, offset)
 
     @property
     def signed(self) -> bool:

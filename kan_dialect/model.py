@@ -11,7 +11,13 @@ from typing import Literal, TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects import func, hw
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+)
 from xdsl.ir import Attribute, SSAValue
 
 from kan_dialect.attributes import IntType, is_quantized, quantized_type, tensor_shape
@@ -20,9 +26,14 @@ from kan_dialect.errors import KanError
 from kan_dialect.hardware_semantics import simulate_hardware
 from kan_dialect.interface import LATENCY, PORTS, Interface, Port
 from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.semantics import code_values, evaluate_function, find_function
+from kan_dialect.semantics import (
+    code_values,
+    evaluate_function,
+    find_function,
+    host_affine,
+)
 from kan_dialect.table_ops import QuantizeOp, bounds_of, dequantize, quantize
-from kan_dialect.wires import ENCODING, latency_of
+from kan_dialect.wires import ENCODING, gain_and_offset, latency_of
 
 Level: TypeAlias = Literal["spline", "table", "wire", "hardware"]
 
@@ -131,16 +142,19 @@ def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
         raise KanError(
             f"expected samples of {len(ports)} features, got an array of shape {x.shape}"
         )
+    with np.errstate(invalid="ignore"):
+        gain = np.array([port.gain for port in ports])
+        real = x * gain + np.array([port.offset for port in ports])
     try:
         return quantize(
-            x,
+            real,
             np.array([port.scale for port in ports]),
             np.array([port.zero_point for port in ports]),
             np.array([port.low for port in ports]),
             np.array([port.high for port in ports]),
         )
     except ValueError:
-        row, column = np.argwhere(np.isnan(x))[0].tolist()
+        row, column = np.argwhere(np.isnan(real))[0].tolist()
         raise KanError(f"input {column} of sample {row} is not a number") from None
 
 
@@ -181,11 +195,16 @@ def _check_codes(codes: IntArray, interface: Interface) -> None:
             )
 
 
-def _port(name: str, low: int, high: int, encoding: Attribute | None) -> Port:
+def _port(
+    name: str,
+    low: int,
+    high: int,
+    encoding: Attribute | None,
+    affine: tuple[float, float] = (1.0, 0.0),
+) -> Port:
     if isinstance(encoding, UniformQuantizedType):
-        return Port.of_range(
-            name, low, high, float(encoding.scales[0]), int(encoding.zero_points[0])
-        )
+        scale, zero_point = float(encoding.scales[0]), int(encoding.zero_points[0])
+        return Port.of_range(name, low, high, scale, zero_point, *affine)
     return Port.of_range(name, low, high)
 
 
@@ -197,8 +216,10 @@ def _ports(
     ports: list[Port] = []
     for index, kind in enumerate(kinds):
         assert isinstance(kind, IntType)
-        encoding = None if attributes is None else attributes.data[index].data.get(ENCODING)
-        ports.append(_port(f"{letter}{index}", kind.low, kind.high, encoding))
+        entry = None if attributes is None else attributes.data[index]
+        encoding = None if entry is None else entry.data.get(ENCODING)
+        affine = (entry and gain_and_offset(entry)) or (1.0, 0.0)
+        ports.append(_port(f"{letter}{index}", kind.low, kind.high, encoding, affine))
     return tuple(ports)
 
 
@@ -211,9 +232,11 @@ def _table_ports(letter: str, values: Sequence[SSAValue]) -> tuple[Port, ...]:
                 remedy="quantise it first: kan-compile or kan-quantize",
             )
         lower, upper = bounds_of(value)
+        gain, offset = host_affine(value) or (np.ones(len(lower)), np.zeros(len(lower)))
         for index, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
             encoding = quantized_type(value).element([index])
-            ports.append(_port(f"{letter}{len(ports)}", low, high, encoding))
+            affine = float(gain[index]), float(offset[index])
+            ports.append(_port(f"{letter}{len(ports)}", low, high, encoding, affine))
     return tuple(ports)
 
 
@@ -239,6 +262,8 @@ def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port
                 _number(entry, "high"),
                 float(scale),
                 _number(entry, "zero_point"),
+                float(_text(entry, "gain") or "1.0"),
+                float(_text(entry, "offset") or "0.0"),
             )
         )
     return tuple(sides["x"]), tuple(sides["y"])

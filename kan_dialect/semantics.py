@@ -36,9 +36,6 @@ from kan_dialect.errors import KanError
 CHUNK_ELEMENTS = 1 << 22
 """Evaluation is split over samples so that no value holds more elements than this."""
 
-AFFINE = "kan.affine"
-"""Argument attribute at wire level: gain and offset of the host's affine (`host_affine`)."""
-
 Semantics: TypeAlias = Callable[[Any, Sequence[Array]], Sequence[Array]]
 
 

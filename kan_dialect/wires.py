@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, IntegerAttr, ModuleOp
 from xdsl.ir import SSAValue
 
 from kan_dialect.attributes import IntType
@@ -15,6 +16,17 @@ from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp
 
 ENCODING = "kan.encoding"
 """Argument and result attribute: the `!quant.uniform` type of the port's codes."""
+AFFINE = "kan.affine"
+"""Argument attribute: gain and offset of the host's affine (`semantics.host_affine`)."""
+
+
+def gain_and_offset(port: DictionaryAttr) -> tuple[float, float] | None:
+    """The host's affine by an argument's attributes; None where it has none."""
+    pair = port.data.get(AFFINE)
+    if not isinstance(pair, ArrayAttr):
+        return None
+    gain, offset = cast("ArrayAttr[FloatAttr]", pair).data
+    return gain.value.data, offset.value.data
 
 
 def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:

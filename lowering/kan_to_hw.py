@@ -43,7 +43,13 @@ from kan_dialect.wire_ops import (
     SumOp,
     TableOp,
 )
-from kan_dialect.wires import ENCODING, cycles_of, latency_of, wire_functions
+from kan_dialect.wires import (
+    ENCODING,
+    cycles_of,
+    gain_and_offset,
+    latency_of,
+    wire_functions,
+)
 
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
@@ -155,7 +161,7 @@ class Lowering:
     def data_ports(self) -> list[DictionaryAttr]:
         """Of each data port its range and, where known, what its codes stand for.
 
-        The scale is text: MLIR's float literals do not hold every double in decimal.
+        Scale, gain and offset are text: MLIR's float literals do not hold every double in decimal.
         """
         kinds = self.function.function_type
         sides = [
@@ -171,10 +177,13 @@ class Lowering:
                     "low": IntegerAttr(kind.low, i64),
                     "high": IntegerAttr(kind.high, i64),
                 }
-                encoding = attributes.data[index].data.get(ENCODING) if attributes else None
+                entry = attributes.data[index] if attributes else DictionaryAttr({})
+                encoding, affine = entry.data.get(ENCODING), gain_and_offset(entry)
                 if isinstance(encoding, UniformQuantizedType):
                     port["scale"] = StringAttr(repr(float(encoding.scales[0])))
                     port["zero_point"] = IntegerAttr(int(encoding.zero_points[0]), i64)
+                if affine is not None:
+                    port["gain"], port["offset"] = (StringAttr(repr(part)) for part in affine)
                 ports.append(DictionaryAttr(port))
         return ports
 

@@ -28,7 +28,7 @@ from kan_dialect.attributes import (
 from kan_dialect.constants import to_numpy
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
-from kan_dialect.semantics import AFFINE, code_values, host_affine, reads_argument
+from kan_dialect.semantics import code_values, host_affine, reads_argument
 from kan_dialect.spline_ops import AffineOp, ConcatOp, NodeSumOp
 from kan_dialect.table_ops import (
     DequantizeOp,
@@ -38,7 +38,7 @@ from kan_dialect.table_ops import (
     bounds_of,
 )
 from kan_dialect.wire_ops import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
-from kan_dialect.wires import ENCODING
+from kan_dialect.wires import AFFINE, ENCODING
 
 
 @dataclass(frozen=True)

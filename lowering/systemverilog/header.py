@@ -63,6 +63,9 @@ def _ports(module: hw.HWModuleOp) -> Iterator[str]:
         if scale:
             code = _difference("code", zero_point)
             line += f", value = {code} * {scale}"
+            gain, offset = (_text(entry.data.get(key)) for key in ("gain", "offset"))
+            if gain:
+                line += f" = {name} * {gain} + {offset}".replace("+ -", "- ")
         yield line
 
 

@@ -6,8 +6,10 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -21,10 +23,13 @@ from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import to_integers
 from kan_dialect.data import accuracy
 from kan_dialect.errors import KanError
+from kan_dialect.flows.host_c import c_codec
+from kan_dialect.flows.host_python import python_codec
 from kan_dialect.frontends.frontend import frontend_for
 from kan_dialect.frontends.kanele import CHECKPOINT_FRONTEND, TABLES_FRONTEND, function_name
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model import Model, encode
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.semantics import host_affine
 from kan_dialect.spline_ops import NodeSumOp
@@ -128,6 +133,54 @@ def test_the_affine_of_the_input_is_the_hosts(shared_data: Path, torch: Any) -> 
     assert affine is not None
     (codes,) = quantize.evaluate([data["x_test"] * affine[0] + affine[1]])
     np.testing.assert_array_equal(codes, data["test_codes"])
+
+
+@pytest.mark.parametrize("name", list(CORRECT))
+def test_wire_and_hardware_level_take_floats(name: str, shared_data: Path, torch: Any) -> None:
+    folder = shared_data / "kanele" / name
+    data = np.load(folder / "dataset.npz")
+    x = data["x_test"].astype(np.float64)
+    module = CHECKPOINT_FRONTEND.load(folder / "checkpoint.pt")
+    expected = Model.of(module).run(x)
+
+    def check(stage: str, model: Model) -> None:
+        np.testing.assert_array_equal(encode(model.interface().inputs, x), data["test_codes"])
+        np.testing.assert_array_equal(model.run(x), expected, err_msg=stage)
+
+    lowered(module, check)
+    assert "= x0 * " in emit_systemverilog(module)
+
+
+def test_host_codecs_compute_the_affine(shared_data: Path, tmp_path: Path, torch: Any) -> None:
+    folder = shared_data / "kanele" / "wine"
+    data = np.load(folder / "dataset.npz")
+    interface = lowered(
+        CHECKPOINT_FRONTEND.load(folder / "checkpoint.pt"), lambda stage, model: None
+    ).interface()
+    scope: dict[str, Any] = {}
+    exec(python_codec(interface), scope)
+    np.testing.assert_array_equal(scope["encode"](data["x_test"]), data["test_codes"])
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    (tmp_path / "codec.h").write_text(c_codec(interface))
+    (tmp_path / "main.c").write_text(
+        """#include <stdio.h>
+        #include "codec.h"
+        int main(void) {
+            double x[WINE_INPUTS];
+            wine_code codes[WINE_INPUTS];
+            while (fread(x, sizeof x, 1, stdin) == 1) {
+                wine_encode(x, codes);
+                for (int i = 0; i < WINE_INPUTS; ++i) printf("%d ", (int)codes[i]);
+            }
+        }"""
+    )
+    run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True)
+    run([compiler, "-O3", "-march=native", "-o", "main", "main.c"])
+    printed = run(["./main"], input=data["x_test"].astype("<f8").tobytes()).stdout
+    codes = np.array(printed.split(), dtype=np.int64)
+    np.testing.assert_array_equal(codes, data["test_codes"].ravel())
 
 
 def test_the_module_reads_back_as_it_prints(shared_data: Path, torch: Any) -> None:

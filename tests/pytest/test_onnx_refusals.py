@@ -264,6 +264,22 @@ def test_cycles(tmp_path: Path) -> None:
     assert "the graph is cyclic" in message and "needs its own result" in message
 
 
+def test_sums_of_sums_do_not_explode(tmp_path: Path) -> None:
+    """Each value is the difference of the two before it: 200 of them have 2 ** 139 paths."""
+    steps = [node("Sub", f"v{i + 1}", f"v{i}", output=f"v{i + 2}") for i in range(200)]
+    model = network(
+        node("Relu", "x", output="v0"),
+        node("Tanh", "x", output="v1"),
+        *steps,
+        node("MatMul", "v201", "w"),
+    )
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    # They repeat after 6: v201 = v3 = -v0.
+    text = str(load_onnx(path))
+    assert '"relu"' in text and '"tanh"' not in text
+
+
 def test_nodes_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     model = network(node("MatMul", "a", "w"), node("Relu", "x", output="a"))

