@@ -98,10 +98,12 @@ def plan(
     rng = np.random.default_rng(seed)
     latency = interface.latency
     sent, control = _timeline(len(codes), latency, bubbles, resets, rng)
-    shape = (len(sent), len(interface.inputs))
-    words = rng.integers(0, 1 << 64, shape, dtype=np.uint64)
-    words &= masks([port.width for port in interface.inputs])
-    words[sent >= 0] = to_words(codes[sent[sent >= 0]], interface.inputs)
+    inputs = interface.inputs
+    idle = sent < 0
+    words = np.empty((len(sent), len(inputs)), dtype=np.uint64)
+    garbage = rng.integers(0, 1 << 64, (np.count_nonzero(idle), len(inputs)), dtype=np.uint64)
+    words[idle] = garbage & masks([port.width for port in inputs])
+    words[~idle] = to_words(codes, inputs)[sent[~idle]]
     due = np.full(len(sent), _NONE_DUE)
     due[latency:] = sent[: len(sent) - latency]
     # Reset loses what is inside the pipeline. In the cycle of a reset itself nobody listens.

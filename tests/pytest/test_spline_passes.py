@@ -1,0 +1,403 @@
+"""Passes over random networks of splines: folding, quantisation, tables, and all the way down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.random import Generator
+from xdsl.builder import ImplicitBuilder
+from xdsl.context import Context
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import Float64Type, ModuleOp, TensorType, f32, f64
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.parser import Parser
+from xdsl.passes import ModulePass
+
+from kan_dialect.attributes import tensor_shape
+from kan_dialect.cli.loading import make_context
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.model import Model
+from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.calibrate import observe
+from kan_dialect.passes.expand_wires import ExpandWiresPass
+from kan_dialect.passes.fold_affine import FoldAffinePass
+from kan_dialect.passes.fold_tables import FoldTablesPass
+from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.semantics import find_function
+from kan_dialect.spline_ops import (
+    AffineOp,
+    BaseOp,
+    BSplineOp,
+    ChebyshevOp,
+    ConcatOp,
+    MapOp,
+    NodeSumOp,
+    RadialOp,
+)
+from kan_dialect.symbolic_ops import SymbolicOp
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=40)
+
+TO_HARDWARE = (ExpandWiresPass(), NarrowPass(), BalanceSumsPass(), SchedulePass())
+
+
+def edges_of(kind: str, x: SSAValue, outputs: int, rng: Generator) -> SSAValue:
+    """Random edges (out, in) of one kind."""
+    (inputs,) = tensor_shape(x)
+    size = (outputs, inputs)
+    spread = 1 / np.sqrt(inputs)
+    match kind:
+        case "grid":
+            coefficients = rng.normal(size=(*size, 8)) * spread
+            op = BSplineOp(x, 3, np.linspace(-1, 1, 6), coefficients, extend=True, closed=True)
+        case "knots":
+            knots = np.sort(rng.uniform(-2, 2, size=(inputs, 9)), axis=1)
+            op = BSplineOp(x, 2, knots, rng.normal(size=(*size, 6)).astype(np.float32) * spread)
+        case "radial":
+            coefficients = rng.normal(size=(*size, 5)) * spread
+            op = RadialOp("gaussian", x, np.linspace(-2, 2, 5), np.full(5, 0.8), coefficients)
+        case "chebyshev":
+            op = ChebyshevOp(MapOp("tanh", x), rng.normal(size=(*size, 4)) * spread)
+        case "symbolic":
+            affine = rng.normal(size=(*size, 4)) * spread
+            op = SymbolicOp(["sin", "gaussian"], x, rng.integers(0, 2, size=size), affine)
+        case _:
+            op = BaseOp(kind, x, rng.normal(size=size) * spread)
+    return op.results[0]
+
+
+def layer(x: SSAValue, outputs: int, rng: Generator, kinds: Sequence[str]) -> SSAValue:
+    """A layer whose edges are sums of the kinds, some pruned."""
+    edges = edges_of(kinds[0], x, outputs, rng)
+    for kind in kinds[1:]:
+        edges = arith.AddfOp(edges, edges_of(kind, x, outputs, rng)).result
+    mask = rng.random(tensor_shape(edges)) < 0.8
+    bias = rng.normal(size=outputs) * 0.3 if rng.random() < 0.5 else None
+    return NodeSumOp(edges, mask=mask, bias=bias).result
+
+
+def build(
+    widths: Sequence[int],
+    body: Callable[..., Sequence[SSAValue]],
+    element: TensorType[Float64Type] | None = None,
+) -> ModuleOp:
+    """A module with the function `@net` of arguments of these widths."""
+    kind = f32 if element is None else f64
+    block = Block(arg_types=[TensorType(kind, (width,)) for width in widths])
+    with ImplicitBuilder(block):
+        results = body(*block.args)
+        func.ReturnOp(*results)
+    types = [argument.type for argument in block.args], [value.type for value in results]
+    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    module.verify()
+    return module
+
+
+EDGES = ["grid", "knots", "radial", "chebyshev", "symbolic", "silu", "identity", "abs"]
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[str, list[int]]:
+    """The text of a module, and the widths of its arguments."""
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    widths = draw(st.lists(st.integers(1, 4), min_size=1, max_size=2))
+    kinds = st.lists(st.sampled_from(EDGES), min_size=1, max_size=3)
+
+    def affine(x: SSAValue) -> SSAValue:
+        (size,) = tensor_shape(x)
+        scale = rng.normal(size=size) if draw(st.booleans()) else rng.normal(size=1)
+        return AffineOp(x, scale, rng.normal(size=size) * 0.3).result
+
+    def body(*arguments: SSAValue) -> Sequence[SSAValue]:
+        x = arguments[0] if len(arguments) == 1 else ConcatOp(arguments).result
+        for _ in range(draw(st.integers(1, 3))):
+            skipped = x
+            if draw(st.booleans()):
+                x = affine(x) if draw(st.booleans()) else MapOp("tanh", x).result
+            x = layer(x, draw(st.integers(1, 4)), rng, draw(kinds))
+            for _ in range(draw(st.integers(0, 2))):
+                x = affine(x)
+            if draw(st.integers(0, 3)) == 0:
+                x = ConcatOp([x, skipped]).result
+        if draw(st.booleans()):
+            x = MapOp("sigmoid", x).result
+        return [x]
+
+    return str(build(widths, body)), widths
+
+
+def parse(text: str) -> ModuleOp:
+    return Parser(make_context(), text).parse_module()
+
+
+def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
+    """A module after the passes, verified after each."""
+    result = module.clone()
+    for one in passes:
+        one.apply(Context(), result)
+        result.verify()
+    return result
+
+
+def samples(widths: Sequence[int], count: int = 200) -> FloatArray:
+    return np.random.default_rng(0).normal(size=(count, sum(widths))) * 0.6
+
+
+def calibrated(module: ModuleOp, x: FloatArray, widths: Sequence[int]) -> ModuleOp:
+    result = module.clone()
+    observe(find_function(result), np.split(x, np.cumsum(widths)[:-1], axis=1), 256)
+    result.verify()
+    return result
+
+
+def random_codes(module: ModuleOp, count: int = 200) -> IntArray:
+    """Codes in the ranges of the inputs, the ends among them."""
+    ports = Model.of(module).interface().inputs
+    low, high = np.array([[port.low, port.high] for port in ports]).T
+    codes = np.random.default_rng(1).integers(low, high + 1, size=(count, len(ports)))
+    codes[0], codes[1] = low, high
+    return codes
+
+
+@deterministic
+@given(networks())
+def test_folding_affines_keeps_the_function(network: tuple[str, list[int]]) -> None:
+    text, widths = network
+    module = parse(text)
+    x = samples(widths)
+    expected = Model.of(module).run(x)
+    folded = run(module, FoldAffinePass())
+    actual = Model.of(folded).run(x)
+    np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+@deterministic
+@given(networks())
+def test_observing_keeps_the_function(network: tuple[str, list[int]]) -> None:
+    text, widths = network
+    module = parse(text)
+    x = samples(widths)
+    observed = calibrated(module, x, widths)
+    np.testing.assert_array_equal(Model.of(observed).run(x), Model.of(module).run(x))
+    # Observed again, it is as if it had been observed once.
+    assert str(calibrated(observed, x, widths)) == str(observed)
+
+
+options = st.builds(
+    QuantizePass,
+    bits=st.integers(1, 7),
+    scale=st.sampled_from(["minmax", "percentile", "mse"]),
+    per_tensor=st.booleans(),
+    guard_bits=st.integers(0, 3),
+)
+
+
+@deterministic
+@given(networks(), options)
+def test_tables_give_the_codes_that_the_functions_gave(
+    network: tuple[str, list[int]], quantize: QuantizePass
+) -> None:
+    text, widths = network
+    module = run(parse(text), FoldAffinePass())
+    quantized = run(calibrated(module, samples(widths), widths), quantize)
+    codes = random_codes(quantized)
+    expected = Model.of(quantized).run_codes(codes)
+    result = quantized
+    for one in (FoldTablesPass(), *TO_HARDWARE, LowerKanToHwPass()):
+        result = run(result, one)
+        np.testing.assert_array_equal(Model.of(result).run_codes(codes), expected, one.name)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("per_tensor", [False, True])
+def test_the_error_shrinks_with_the_bits(seed: int, per_tensor: bool) -> None:
+    rng = np.random.default_rng(seed)
+
+    def body(x: SSAValue) -> Sequence[SSAValue]:
+        nodes = layer(x, 3, rng, ["grid", "silu"])
+        return [layer(nodes, 2, rng, ["radial", "identity"])]
+
+    module = build([4], body)
+    x = samples([4], 500)
+    expected = Model.of(module).run(x)
+    observed = calibrated(module, x, [4])
+    errors: list[float] = []
+    for bits in (3, 5, 7, 9, 11):
+        quantize = QuantizePass(bits=bits, scale="minmax", per_tensor=per_tensor)
+        actual = Model.of(run(observed, quantize)).run(x)
+        errors.append(float(np.sqrt(np.mean((actual - expected) ** 2))))
+    for fewer, more in zip(errors, errors[1:], strict=False):
+        assert more < 0.5 * fewer
+    assert errors[-1] < 0.005 * np.ptp(expected)
+
+
+# Shapes of networks that need care.
+
+Body = Callable[..., Sequence[SSAValue]]
+
+
+def two_results(x: SSAValue, y: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    return [layer(x, 3, rng, ["grid"]), layer(y, 2, rng, ["grid"])]
+
+
+def permuted_results(x: SSAValue, y: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    return two_results(x, y, rng)[::-1]
+
+
+def repeated_result(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    nodes = layer(x, 3, rng, ["grid"])
+    return [nodes, nodes]
+
+
+def nodes_returned_and_read(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    nodes = layer(x, 3, rng, ["grid"])
+    return [nodes, layer(nodes, 2, rng, ["silu"])]
+
+
+def head(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    return [MapOp("sigmoid", layer(x, 3, rng, ["grid"])).result]
+
+
+def head_and_nodes(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    nodes = layer(x, 3, rng, ["grid"])
+    return [MapOp("abs", nodes).result, nodes]
+
+
+def concat_of_arguments(x: SSAValue, y: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    return [layer(ConcatOp([y, x]).result, 2, rng, ["grid"])]
+
+
+def concat_of_layers(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    sides = [layer(x, 3, rng, ["grid"]), layer(x, 2, rng, ["silu"])]
+    return [layer(ConcatOp(sides).result, 2, rng, ["grid"])]
+
+
+def skip_connection(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    nodes = layer(x, 3, rng, ["grid"])
+    return [layer(ConcatOp([MapOp("tanh", nodes).result, x]).result, 2, rng, ["grid"])]
+
+
+def nested_concat(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    nodes = layer(x, 2, rng, ["grid"])
+    inner = ConcatOp([nodes, x]).result
+    return [layer(ConcatOp([inner, nodes]).result, 2, rng, ["grid"])]
+
+
+def concat_returned(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    return [ConcatOp([layer(x, 3, rng, ["grid"]), x]).result]
+
+
+def two_layers_of_one_argument(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    return [layer(x, 1, rng, ["grid"]), layer(x, 2, rng, ["radial"])]
+
+
+def argument_returned(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    return [x, layer(x, 1, rng, ["grid"])]
+
+
+def doubled_value(x: SSAValue, rng: Generator) -> Sequence[SSAValue]:
+    nodes = layer(x, 3, rng, ["grid"])
+    return [layer(arith.AddfOp(nodes, nodes).result, 2, rng, ["silu"])]
+
+
+SHAPES: list[tuple[Body, list[int]]] = [
+    (two_results, [2, 3]),
+    (permuted_results, [2, 3]),
+    (repeated_result, [2]),
+    (nodes_returned_and_read, [2]),
+    (head, [2]),
+    (head_and_nodes, [2]),
+    (concat_of_arguments, [2, 3]),
+    (concat_of_layers, [2]),
+    (skip_connection, [2]),
+    (nested_concat, [2]),
+    (concat_returned, [2]),
+    (two_layers_of_one_argument, [3]),
+    (argument_returned, [2]),
+    (doubled_value, [2]),
+]
+
+
+@pytest.mark.parametrize(("body", "widths"), SHAPES, ids=[body.__name__ for body, _ in SHAPES])
+@pytest.mark.parametrize("per_tensor", [False, True])
+def test_networks_of_any_shape(body: Body, widths: list[int], per_tensor: bool) -> None:
+    rng = np.random.default_rng(0)
+    module = build(widths, lambda *arguments: body(*arguments, rng))
+    x = samples(widths)
+    expected = Model.of(module).run(x)
+    observed = calibrated(run(module, FoldAffinePass()), x, widths)
+    result = run(observed, QuantizePass(bits=10, per_tensor=per_tensor))
+    codes = random_codes(result)
+    code_results = Model.of(result).run_codes(codes)
+    for one in (FoldTablesPass(), *TO_HARDWARE, LowerKanToHwPass()):
+        result = run(result, one)
+        np.testing.assert_array_equal(Model.of(result).run_codes(codes), code_results, one.name)
+    assert np.abs(Model.of(result).run(x) - expected).max() < 0.1
+
+
+def test_networks_of_double_precision_keep_their_type() -> None:
+    rng = np.random.default_rng(0)
+    double = TensorType(f64, (1,))
+
+    def body(x: SSAValue) -> Sequence[SSAValue]:
+        nodes = layer(AffineOp(x, np.ones(2) * 2, np.ones(2)).result, 3, rng, ["grid", "silu"])
+        return [MapOp("tanh", nodes).result]
+
+    module = build([2], body, double)
+    observed = calibrated(run(module, FoldAffinePass()), samples([2]), [2])
+    quantized = run(observed, QuantizePass())
+    codes = random_codes(quantized)
+    hardware = run(quantized, FoldTablesPass(), *TO_HARDWARE, LowerKanToHwPass())
+    np.testing.assert_array_equal(
+        Model.of(hardware).run_codes(codes), Model.of(quantized).run_codes(codes)
+    )
+
+
+# The default pipeline.
+
+
+def network_and_data(tmp_path: str) -> tuple[ModuleOp, str]:
+    rng = np.random.default_rng(0)
+
+    def body(x: SSAValue, y: SSAValue) -> Sequence[SSAValue]:
+        both = ConcatOp([x, y]).result
+        nodes = layer(both, 3, rng, ["grid", "silu"])
+        moved = AffineOp(nodes, np.array([0.5, 2.0, -1.0]), np.array([0.1, 0.2, 0.3])).result
+        return [layer(moved, 2, rng, ["grid"])]
+
+    path = f"{tmp_path}/data.npz"
+    np.savez(path, x=samples([2, 1]))
+    return build([2, 1], body), path
+
+
+@pytest.mark.parametrize("stage", range(10))
+def test_the_pipeline_resumes_at_every_stage(stage: int, tmp_path: str) -> None:
+    """From the text after any of its passes, the default pipeline gives the same text."""
+    module, data = network_and_data(tmp_path)
+    compile_pass = CompilePass(data=data, bits=4, levels=1)
+    stages = compile_pass.passes()
+    assert len(stages) == 9
+    whole = str(run(module, *stages))
+    assert str(run(module, compile_pass)) == whole
+    assert str(run(parse(str(run(module, *stages[:stage]))), compile_pass)) == whole
+
+
+def test_the_result_does_not_depend_on_how_it_is_pipelined(tmp_path: str) -> None:
+    module, data = network_and_data(tmp_path)
+    results: list[IntArray] = []
+    latencies: list[int] = []
+    for options in ({"levels": 1}, {"levels": 3}, {"cycles": 4}, {"combinational": True}):
+        model = Model.of(run(module, CompilePass(data=data, bits=4, **options)))  # pyright: ignore
+        results.append(model.run_codes(random_codes(ModuleOp([model.op.clone()]))))
+        latencies.append(model.interface().latency)
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+    assert latencies[0] > latencies[1] > latencies[3] == 0 and latencies[2] == 4
