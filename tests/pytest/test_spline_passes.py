@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.random import Generator
 from xdsl.builder import ImplicitBuilder
 from xdsl.context import Context
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import Float64Type, ModuleOp, TensorType, f32, f64
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, f32, f64
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
@@ -20,7 +21,6 @@ from xdsl.passes import ModulePass
 from kan_dialect.attributes import tensor_shape
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import FloatArray, IntArray
-from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model import Model
 from kan_dialect.passes.balance_sums import BalanceSumsPass
@@ -85,13 +85,10 @@ def layer(x: SSAValue, outputs: int, rng: Generator, kinds: Sequence[str]) -> SS
 
 
 def build(
-    widths: Sequence[int],
-    body: Callable[..., Sequence[SSAValue]],
-    element: TensorType[Float64Type] | None = None,
+    widths: Sequence[int], body: Callable[..., Sequence[SSAValue]], element: AnyFloat = f32
 ) -> ModuleOp:
     """A module with the function `@net` of arguments of these widths."""
-    kind = f32 if element is None else f64
-    block = Block(arg_types=[TensorType(kind, (width,)) for width in widths])
+    block = Block(arg_types=[TensorType(element, (width,)) for width in widths])
     with ImplicitBuilder(block):
         results = body(*block.args)
         func.ReturnOp(*results)
@@ -234,7 +231,7 @@ def test_the_error_shrinks_with_the_bits(seed: int, per_tensor: bool) -> None:
         quantize = QuantizePass(bits=bits, scale="minmax", per_tensor=per_tensor)
         actual = Model.of(run(observed, quantize)).run(x)
         errors.append(float(np.sqrt(np.mean((actual - expected) ** 2))))
-    for fewer, more in zip(errors, errors[1:], strict=False):
+    for fewer, more in itertools.pairwise(errors):
         assert more < 0.5 * fewer
     assert errors[-1] < 0.005 * np.ptp(expected)
 
@@ -345,13 +342,12 @@ def test_networks_of_any_shape(body: Body, widths: list[int], per_tensor: bool) 
 
 def test_networks_of_double_precision_keep_their_type() -> None:
     rng = np.random.default_rng(0)
-    double = TensorType(f64, (1,))
 
     def body(x: SSAValue) -> Sequence[SSAValue]:
         nodes = layer(AffineOp(x, np.ones(2) * 2, np.ones(2)).result, 3, rng, ["grid", "silu"])
         return [MapOp("tanh", nodes).result]
 
-    module = build([2], body, double)
+    module = build([2], body, f64)
     observed = calibrated(run(module, FoldAffinePass()), samples([2]), [2])
     quantized = run(observed, QuantizePass())
     codes = random_codes(quantized)
@@ -359,45 +355,3 @@ def test_networks_of_double_precision_keep_their_type() -> None:
     np.testing.assert_array_equal(
         Model.of(hardware).run_codes(codes), Model.of(quantized).run_codes(codes)
     )
-
-
-# The default pipeline.
-
-
-def network_and_data(tmp_path: str) -> tuple[ModuleOp, str]:
-    rng = np.random.default_rng(0)
-
-    def body(x: SSAValue, y: SSAValue) -> Sequence[SSAValue]:
-        both = ConcatOp([x, y]).result
-        nodes = layer(both, 3, rng, ["grid", "silu"])
-        moved = AffineOp(nodes, np.array([0.5, 2.0, -1.0]), np.array([0.1, 0.2, 0.3])).result
-        return [layer(moved, 2, rng, ["grid"])]
-
-    path = f"{tmp_path}/data.npz"
-    np.savez(path, x=samples([2, 1]))
-    return build([2, 1], body), path
-
-
-@pytest.mark.parametrize("stage", range(10))
-def test_the_pipeline_resumes_at_every_stage(stage: int, tmp_path: str) -> None:
-    """From the text after any of its passes, the default pipeline gives the same text."""
-    module, data = network_and_data(tmp_path)
-    compile_pass = CompilePass(data=data, bits=4, levels=1)
-    stages = compile_pass.passes()
-    assert len(stages) == 9
-    whole = str(run(module, *stages))
-    assert str(run(module, compile_pass)) == whole
-    assert str(run(parse(str(run(module, *stages[:stage]))), compile_pass)) == whole
-
-
-def test_the_result_does_not_depend_on_how_it_is_pipelined(tmp_path: str) -> None:
-    module, data = network_and_data(tmp_path)
-    results: list[IntArray] = []
-    latencies: list[int] = []
-    for options in ({"levels": 1}, {"levels": 3}, {"cycles": 4}, {"combinational": True}):
-        model = Model.of(run(module, CompilePass(data=data, bits=4, **options)))  # pyright: ignore
-        results.append(model.run_codes(random_codes(ModuleOp([model.op.clone()]))))
-        latencies.append(model.interface().latency)
-    for result in results[1:]:
-        np.testing.assert_array_equal(result, results[0])
-    assert latencies[0] > latencies[1] > latencies[3] == 0 and latencies[2] == 4

@@ -418,3 +418,16 @@ def test_a_table_of_which_no_entry_matters_may_be_anything() -> None:
     module = ModuleOp([func.FuncOp("net", types, Region(block))])
     run(module, SchedulePass(), LowerKanToHwPass())
     run(module, NarrowPass(), SchedulePass(), LowerKanToHwPass())
+
+
+def test_a_long_table_is_put_together_in_order() -> None:
+    """More bits than one constant of hardware holds."""
+    entries = np.random.default_rng(0).integers(-13, 14, size=4096)
+    block = Block(arg_types=[IntType(0, 4095)])
+    table = TableOp([block.args[0]], entries)
+    block.add_ops([table, func.ReturnOp(table)])
+    types = [IntType(0, 4095)], [table.result.type]
+    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    codes = np.arange(4096)[:, np.newaxis]
+    hardware = Model.of(run(module, LowerKanToHwPass()))
+    np.testing.assert_array_equal(hardware.run_codes(codes)[:, 0], entries)

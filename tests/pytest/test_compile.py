@@ -1,0 +1,119 @@
+"""`kan-compile`: the passes spelt out, from any stage; and what its schedule does not change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+from xdsl.passes import ModulePass
+
+from kan_dialect.cli.loading import make_context
+from kan_dialect.constants import IntArray
+from kan_dialect.kan_pass import recorded_pipeline
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.model import Model
+from kan_dialect.pipeline import build_pipeline
+from kan_dialect.universe import UNIVERSE
+
+NETWORK = """
+func.func @net(%x: tensor<2xf32>, %y: tensor<1xf32>) -> tensor<2xf32> {
+  %c = kan.concat %x, %y : tensor<2xf32>, tensor<1xf32> -> tensor<3xf32>
+  %e0 = kan.bspline %c as "layer0" degree 1 extend knots dense<[-1.0, 0.0, 1.0]> : tensor<3xf32>
+    coefficients dense<[[[0.5, -1.0, 0.25], [1.0, 0.5, -0.5], [0.25, 0.0, 1.0]],
+                        [[-0.5, 1.0, 0.0], [0.0, 0.25, 0.5], [1.0, -1.0, 1.0]]]> : tensor<2x3x3xf32>
+    : tensor<3xf32> -> tensor<2x3xf32>
+  %n0 = kan.node_sum %e0 as "layer0" mask dense<[[1, 1, 1], [1, 0, 1]]> : tensor<2x3xi8>
+    : tensor<2x3xf32> -> tensor<2xf32>
+  %a = kan.affine %n0 scale dense<[0.5, -2.0]> : tensor<2xf32> bias dense<[0.25, 0.0]>
+    : tensor<2xf32> : tensor<2xf32>
+  %e1 = kan.base "silu" %a as "layer1" weights dense<[[1.0, -1.0], [0.5, 2.0]]> : tensor<2x2xf32>
+    : tensor<2xf32> -> tensor<2x2xf32>
+  %n1 = kan.node_sum %e1 as "layer1" : tensor<2x2xf32> -> tensor<2xf32>
+  func.return %n1 : tensor<2xf32>
+}
+"""
+
+STAGES = 9
+"""Passes of the pipeline with calibration data."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Calibration samples, `.npz`."""
+    path = tmp_path_factory.mktemp("data") / "data.npz"
+    np.savez(path, x=np.random.default_rng(0).normal(size=(100, 3)) * 0.5)
+    return str(path)
+
+
+def parse(text: str) -> ModuleOp:
+    return Parser(make_context(), text).parse_module()
+
+
+def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
+    """The module after the passes, verified after each."""
+    for one in passes:
+        one.apply(Context(), module)
+        module.verify()
+    return module
+
+
+def codes_for(model: Model) -> IntArray:
+    ports = model.interface().inputs
+    low, high = np.array([[port.low, port.high] for port in ports]).T
+    return np.random.default_rng(1).integers(low, high + 1, size=(300, len(ports)))
+
+
+@pytest.mark.parametrize("stage", range(STAGES + 1))
+def test_the_pipeline_resumes_at_every_stage(stage: int, data: str) -> None:
+    """From the text after any of its passes, the default pipeline gives the same text."""
+    compiler = CompilePass(data=data, bits=4, levels=1)
+    stages = compiler.passes()
+    assert len(stages) == STAGES
+    whole = str(run(parse(NETWORK), *stages))
+    text = str(run(parse(NETWORK), *stages[:stage]))
+    assert str(run(parse(text), compiler)) == whole
+
+
+def test_what_is_recorded_spells_the_pipeline(data: str) -> None:
+    """The module attribute is what `-p` takes; only paths are left out of it."""
+    compiled = run(parse(NETWORK), CompilePass(data=data, bits=(3, 4, 5), scale="minmax", cycles=6))
+    spelt = [
+        f'kan-calibrate{{data="{data}"}}' if spec == "kan-calibrate" else spec
+        for spec in recorded_pipeline(compiled)
+    ]
+    passes = build_pipeline(UNIVERSE.all_passes, ",".join(spelt))
+    assert len(passes) == STAGES
+    assert str(run(parse(NETWORK), *passes)) == str(compiled)
+
+
+def test_without_data_nothing_is_calibrated() -> None:
+    assert "kan-calibrate" not in [one.name for one in CompilePass().passes()]
+    assert len(CompilePass().passes()) == STAGES - 1
+
+
+@pytest.mark.parametrize("per_tensor", [False, True])
+def test_the_results_do_not_depend_on_the_schedule(data: str, per_tensor: bool) -> None:
+    common = {"data": data, "bits": 4, "per_tensor": per_tensor}
+    schedules = [{"levels": 1}, {"levels": 3}, {"cycles": 4}, {"cycles": 12}, {"cycles": 0}]
+    models = [
+        Model.of(run(parse(NETWORK), CompilePass(**common, **schedule)))  # pyright: ignore
+        for schedule in [*schedules, {"combinational": True}]
+    ]
+    codes = codes_for(models[0])
+    results = [model.run_codes(codes) for model in models]
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+    latencies = [model.interface().latency for model in models]
+    assert latencies[0] > latencies[1] > 0 and latencies[2:] == [4, 12, 0, 0]
+
+
+def test_the_same_input_gives_the_same_bytes(data: str, tmp_path: Path) -> None:
+    """Whatever the data file is called, and however often it is compiled."""
+    other = tmp_path / "other name.npz"
+    other.write_bytes(Path(data).read_bytes())
+    texts = {str(run(parse(NETWORK), CompilePass(data=path))) for path in (data, str(other), data)}
+    assert len(texts) == 1
