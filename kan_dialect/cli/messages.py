@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
@@ -30,6 +32,11 @@ class ArgumentParser(argparse.ArgumentParser):
         raise KanError(message, remedy=f"{self.prog} --help lists the options")
 
 
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    """On SIGTERM, leave by way of every `finally`, as on Ctrl-C."""
+    sys.exit(143)
+
+
 def run_tool(name: str, body: Callable[[], int | None]) -> int:
     """Run `body`; what goes wrong becomes one message on standard error.
 
@@ -37,6 +44,8 @@ def run_tool(name: str, body: Callable[[], int | None]) -> int:
     -------
     The exit code: `body`'s, 1 for an error, 130 for Ctrl-C.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         code = body()
         sys.stdout.flush()
