@@ -61,6 +61,18 @@ func.func @sum_of_sums(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> (!kan.int<3:7>, 
   func.return %s, %b : !kan.int<3:7>, !kan.int<0:2>
 }
 
+// A sum that two sums read is computed once.
+// CHECK-LABEL: @shared_sum
+func.func @shared_sum(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> (!kan.int<0:3>, !kan.int<0:3>) {
+  // CHECK-NEXT: [[A:%.*]] = kan.sum %x, %y
+  // CHECK-NEXT: kan.sum [[A]], %x
+  // CHECK-NEXT: kan.sum [[A]], %y
+  %a = kan.sum %x, %y : !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:2>
+  %s = kan.sum %a, %x : !kan.int<0:2>, !kan.int<0:1> -> !kan.int<0:3>
+  %t = kan.sum %a, %y : !kan.int<0:2>, !kan.int<0:1> -> !kan.int<0:3>
+  func.return %s, %t : !kan.int<0:3>, !kan.int<0:3>
+}
+
 // A clamp that cannot saturate goes; one that always does is a constant; one that can at one end
 // keeps the other.
 // CHECK-LABEL: @clamps
