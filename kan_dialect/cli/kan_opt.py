@@ -29,7 +29,7 @@ from kan_dialect.cli.messages import run_tool
 from kan_dialect.constants import ElidingPrinter
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_atomically
-from kan_dialect.frontends.frontend import frontend_for
+from kan_dialect.frontends.frontend import find_frontends, frontend_for
 from kan_dialect.pipeline import build_pipeline, closest
 
 
@@ -48,6 +48,25 @@ class _WholeFile(StringIO):
 
     def commit(self) -> None:
         write_atomically(self.path, self.text)
+
+
+class _ListFrontends(argparse.Action):
+    """Prints the installed frontends: extensions, name, what they read."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        print(".mlir  mlir: IR of any level, in MLIR's textual form")
+        for frontend in {f.name: f for f in find_frontends().values()}.values():
+            print(f"{', '.join(frontend.extensions)}  {frontend.name}: {frontend.description}")
+        parser.exit()
 
 
 class KanOptMain(xDSLOptMain):
@@ -80,6 +99,9 @@ class KanOptMain(xDSLOptMain):
         arg_parser.prog = "kan-opt"
         arg_parser.error = refuse
         super().register_all_arguments(arg_parser)
+        arg_parser.add_argument(
+            "--list-frontends", action=_ListFrontends, help="what model files are read, and exit"
+        )
         arg_parser.add_argument(
             "--elide-large-constants",
             type=int,

@@ -269,6 +269,13 @@ def test_kan_opt_keeps_an_output_file_on_errors(
     assert "there is no folder" in one_error(capfd)
 
 
+def test_kan_opt_lists_frontends(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(kan_opt, "--list-frontends") == 0
+    listed = capfd.readouterr().out
+    for extension in (".mlir", ".onnx", ".pt", ".json", "_config.yml"):
+        assert extension in listed
+
+
 def test_kan_run_errors(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "narrow.npy", np.zeros((3, 12)))
     np.save(tmp_path / "codes.npy", np.full((3, 13), 300))
