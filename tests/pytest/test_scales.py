@@ -58,6 +58,14 @@ def test_what_was_seen_and_does_not_saturate_is_off_by_half_a_step(method: str, 
     assert (error <= scale / 2 * (1 + 1e-9))[inside].all()
 
 
+def test_zero_points_are_the_nearest_integers() -> None:
+    ranges = np.array([[-1.0, 1.0], [-0.7, 2.0], [3.3, 4.0], [-9.9, -5.0]])
+    for bits in (1, 2, 5, 8):
+        scale, zero_point = scales_and_zero_points(ranges, bits)
+        np.testing.assert_allclose(scale * ((1 << bits) - 1), ranges[:, 1] - ranges[:, 0])
+        assert (np.abs(zero_point * scale + ranges[:, 0]) <= scale / 2 * (1 + 1e-9)).all()
+
+
 @pytest.mark.parametrize("percentile", [60.0, 90.0, 99.0, 100.0])
 def test_percentile_cuts_off_as_much_as_it_says_and_no_more(percentile: float) -> None:
     rng = np.random.default_rng(0)

@@ -118,7 +118,9 @@ def networks(draw: st.DrawFn) -> tuple[str, list[int]]:
         for _ in range(draw(st.integers(1, 3))):
             skipped = x
             if draw(st.booleans()):
-                x = affine(x) if draw(st.booleans()) else MapOp("tanh", x).result
+                x = MapOp("tanh", x).result
+            for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+                x = affine(x)
             x = layer(x, draw(st.integers(1, 4)), rng, draw(kinds))
             for _ in range(draw(st.integers(0, 2))):
                 x = affine(x)

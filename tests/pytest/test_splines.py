@@ -111,6 +111,11 @@ def test_closed_the_last_knot_has_the_limit_from_the_left(degree: int, kind: str
     )
 
 
+def test_closed_an_empty_cell_at_the_end_is_not_the_last() -> None:
+    basis = bspline_basis(np.array([[1.0]]), np.array([0.0, 1.0, 1.0]), 0, closed=True)
+    assert basis[0, 0].tolist() == [1.0, 0.0]
+
+
 def test_a_grid_is_extended_at_its_mean_spacing() -> None:
     grid = np.array([[0.0, 1.0, 4.0], [-1.0, 0.0, 1.0]])
     expected = [[-4.0, -2.0, 0.0, 1.0, 4.0, 6.0, 8.0], [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]]
