@@ -97,8 +97,11 @@ def _best_range(observed: Observed, element: int, bits: int) -> FloatArray:
 def scales_and_zero_points(ranges: FloatArray, bits: int) -> tuple[FloatArray, IntArray]:
     """Scales (n) and zero points (n) that map `ranges` (n, 2) onto codes 0 .. 2^bits - 1."""
     low, high = ranges[:, 0], ranges[:, 1]
+    # A range so narrow that float32 hardly resolves it would have a zero point beyond any integer.
+    narrowest = np.maximum(np.maximum(np.abs(low), np.abs(high)) * 2.0**-30, 1e-35)
     # A constant needs a scale too: any that does not vanish beside the constant.
-    width = np.where(high > low, high - low, np.maximum(np.abs(low), 1.0))
+    constant = np.maximum(np.abs(low), 1.0)
+    width = np.where(high > low, np.maximum(high - low, narrowest), constant)
     scale = width / ((1 << bits) - 1)
     zero_point = np.rint(-low / scale)
     return scale, zero_point.astype(np.int64)

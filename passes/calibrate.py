@@ -1,7 +1,7 @@
 """`kan-calibrate`: runs data through the model and records ranges and histograms in the IR.
 
-A `kan.observe` behind every argument, node sum and result says what was seen there; `kan-quantize`
-chooses scales from that, without the data.
+A `kan.observe` behind every argument, node sum and result, and in front of every `kan.concat`, says
+what was seen there; `kan-quantize` chooses scales from that, without the data.
 """
 
 from __future__ import annotations

@@ -60,8 +60,6 @@ class MergeAffines(RewritePattern):
         scale, bias = _parameters(op)
         inner_scale, inner_bias = _parameters(inner)
         rewriter.replace(op, AffineOp(inner.input, scale * inner_scale, inner_bias * scale + bias))
-        if not inner.result.first_use:
-            rewriter.erase(inner)
 
 
 class AffineIntoNodeSum(RewritePattern):

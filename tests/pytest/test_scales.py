@@ -66,6 +66,19 @@ def test_zero_points_are_the_nearest_integers() -> None:
         assert (np.abs(zero_point * scale + ranges[:, 0]) <= scale / 2 * (1 + 1e-9)).all()
 
 
+@pytest.mark.parametrize("bits", [1, 8, 16])
+@pytest.mark.parametrize(
+    ("low", "size"), [(1e6, 1e-9), (-1.7e9, 1e-6), (0.0, 5e-324), (1e30, 1e15)]
+)
+def test_ranges_too_narrow_for_their_place_are_widened(low: float, size: float, bits: int) -> None:
+    """Zero points stay exact, in float64 and in the codes of a port."""
+    ranges = np.array([[low, low + size]])
+    scale, zero_point = scales_and_zero_points(ranges, bits)
+    assert scale[0] > 0 and abs(int(zero_point[0])) < 1 << 51
+    # The integer zero point may put an end just beyond the codes.
+    assert (np.abs(rounded(ranges.T, ranges, bits)[:, 0] - ranges[0]) <= scale * (1 + 1e-6)).all()
+
+
 @pytest.mark.parametrize("percentile", [60.0, 90.0, 99.0, 100.0])
 def test_percentile_cuts_off_as_much_as_it_says_and_no_more(percentile: float) -> None:
     rng = np.random.default_rng(0)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import Block, Region
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
@@ -27,6 +30,7 @@ from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.quant import UniformQuantizedType, default_bounds, storage_for
 from kan_dialect.semantics import evaluate_inside, find_function
+from kan_dialect.table_ops import RequantizeOp
 from kan_dialect.wire_ops import MarkOp, TableOp
 from kan_dialect.wires import latency_of
 
@@ -216,6 +220,28 @@ def test_every_level_prints_and_parses_exactly(network: Network) -> None:
         assert str(parsed) == text
         check(parsed, network)
         module = run(module, one)
+
+
+RESCALINGS = [(0.5, 1), (1.0, -3), (0.25, 0), (4.0, 2), (0.0625, -7)]
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), RESCALINGS)
+def test_codes_are_rescaled_around_their_zero_points(scale: float, zero_point: int) -> None:
+    """The same at every level, for every code."""
+    before = UniformQuantizedType(6, True, 0.5, 5)
+    after = UniformQuantizedType(5, True, scale, zero_point)
+    block = Block(arg_types=[TensorType(before, (1,))])
+    rescaled = RequantizeOp(block.args[0], after)
+    block.add_ops([rescaled, func.ReturnOp(rescaled)])
+    types = [block.args[0].type], [rescaled.result.type]
+    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    codes = np.arange(-32, 32)[:, np.newaxis]
+    exact = [round(Fraction(q - 5) * Fraction(0.5) / Fraction(scale)) for q in range(-32, 32)]
+    expected = np.clip(np.array(exact) + zero_point, -16, 15)
+    for passes in ((), (NarrowPass(), SchedulePass()), (LowerKanToHwPass(),)):
+        expand = (ExpandWiresPass(),) if passes else ()
+        result = Model.of(run(module, *expand, *passes)).run_codes(codes)
+        np.testing.assert_array_equal(result[:, 0], expected)
 
 
 def test_pruned_edges_never_become_tables() -> None:

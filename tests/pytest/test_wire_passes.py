@@ -10,6 +10,7 @@ import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
@@ -408,6 +409,26 @@ def test_sums_are_balanced_to_adders_of_two(text: str) -> None:
 @given(wire_modules())
 def test_modules_print_and_parse_exactly(text: str) -> None:
     assert str(parse(text)) == text
+
+
+RANGES = [(0, 0), (-1, -1), (-1, 0), (0, 1), (5, 5), (-8, 7), (0, 15), (-3, 9), (6, 21), (-20, -3)]
+
+
+@pytest.mark.parametrize(("low", "high"), RANGES)
+def test_every_shift_and_clamp_of_small_ranges(low: int, high: int) -> None:
+    block = Block(arg_types=[IntType(low, high)])
+    (x,) = block.args
+    ops: list[Operation] = [ShiftOp(x, amount) for amount in range(-6, 9)]
+    ends = range(low - 3, high + 4)
+    ops += [ClampOp(x, a, b) for a in ends for b in ends if a <= b]
+    results = [op.results[0] for op in ops]
+    block.add_ops([*ops, func.ReturnOp(*results)])
+    types = [x.type], [value.type for value in results]
+    module = ModuleOp([func.FuncOp("net", types, Region(block))])
+    expected, _ = outputs_and_nodes(module)
+    for passes in ((), (NarrowPass(),)):
+        hardware = Model.of(run(module, *passes, LowerKanToHwPass()))
+        np.testing.assert_array_equal(hardware.run_codes(inputs_of(module)), expected)
 
 
 def test_a_table_of_which_no_entry_matters_may_be_anything() -> None:

@@ -46,8 +46,15 @@ func.func @edges(%x: tensor<2xf64>) -> tensor<1x2xf64> {
   // GENERIC: "kan.chebyshev"(%x) <{name = "layer0", coefficients =
   %chebyshev = kan.chebyshev %x as "layer0" coefficients dense<[[[1.0, 2.0, 0.5], [3.0, 4.0, -0.5]]]> : tensor<1x2x3xf32> : tensor<2xf64> -> tensor<1x2xf64>
 
+  // CHECK: kan.symbolic ["sin", "exp"] %x as "layer0" choice dense<{{\[\[}}0, 1]]> : tensor<1x2xi8>
+  // CHECK-SAME: affine dense<{{\[\[\[}}1.0, 0.0, 2.0, 0.5], [0.5, 1.0, 1.0, 0.0]]]> : tensor<1x2x4xf32> : tensor<2xf64> -> tensor<1x2xf64>
+  // GENERIC: "kan.symbolic"(%x) <{functions = ["sin", "exp"], name = "layer0", choice = {{.*}}, affine =
+  %symbolic = kan.symbolic ["sin", "exp"] %x as "layer0" choice dense<[[0, 1]]> : tensor<1x2xi8>
+    affine dense<[[[1.0, 0.0, 2.0, 0.5], [0.5, 1.0, 1.0, 0.0]]]> : tensor<1x2x4xf32> : tensor<2xf64> -> tensor<1x2xf64>
+
   %two = arith.addf %base, %radial : tensor<1x2xf64>
-  %all = arith.addf %two, %chebyshev : tensor<1x2xf64>
+  %three = arith.addf %two, %chebyshev : tensor<1x2xf64>
+  %all = arith.addf %three, %symbolic : tensor<1x2xf64>
   func.return %all : tensor<1x2xf64>
 }
 

@@ -58,6 +58,19 @@ func.func @requantize(%x: tensor<1xf32>) -> tensor<1xf32> {
   func.return %y : tensor<1xf32>
 }
 
+// Codes with a zero point are rescaled around it.
+// CHECK-LABEL: func.func @rescale
+func.func @rescale(%x: tensor<1x!codes>) -> tensor<1x!quant.uniform<i4:f32, 0.25:-2>> {
+  // CHECK-NEXT: [[Z:%.*]] = kan.constant -1
+  // CHECK-NEXT: [[C:%.*]] = kan.sum %x0, [[Z]]
+  // CHECK-NEXT: [[S:%.*]] = kan.shift [[C]] by -1 as "layer0_node0_scaled" : !kan.int<-1:2> -> !kan.int<-2:4>
+  // CHECK-NEXT: [[P:%.*]] = kan.constant -2
+  // CHECK-NEXT: [[M:%.*]] = kan.sum [[S]], [[P]]
+  // CHECK-NEXT: kan.clamp [[M]] as "layer0_node0" : !kan.int<-4:2> -> !kan.int<-8:7>
+  %r = kan.requantize %x : tensor<1x!codes> -> tensor<1x!quant.uniform<i4:f32, 0.25:-2>>
+  func.return %r : tensor<1x!quant.uniform<i4:f32, 0.25:-2>>
+}
+
 // Ports follow the arguments and results, whatever the order of the ops; a result may come twice.
 // CHECK-LABEL: func.func @ports
 // CHECK-SAME: (%x0: !kan.int<0:3> {kan.encoding = !quant.uniform<u2:f32, 0.5:1>}, %x1: !kan.int<-8:7> {{.*}}, %x2: !kan.int<-8:7>

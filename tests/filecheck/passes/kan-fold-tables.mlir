@@ -70,6 +70,19 @@ func.func @pruned(%x: tensor<2xf32>) -> tensor<1x!quant.uniform<i8:f32, 0.5>> {
   func.return %n : tensor<1x!quant.uniform<i8:f32, 0.5>>
 }
 
+// Also where the quantiser's bounds exclude 0.
+// CHECK-LABEL: @pruned_bounds
+func.func @pruned_bounds(%x: tensor<2xf32>) -> tensor<1xf32> {
+  // CHECK: kan.node_sum {{%.*}} mask {{.*}} bounds dense<{{\[\[}}-1, 2]]>
+  %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!codes>
+  %d = kan.dequantize %q : tensor<2x!codes> -> tensor<2xf32>
+  %e = kan.base "identity" %d weights dense<1.0> : tensor<1x2xf32> : tensor<2xf32> -> tensor<1x2xf32>
+  %r = kan.quantize %e bounds dense<[[[5, 6], [-8, 7]]]> : tensor<1x2x2xi8> : tensor<1x2xf32> -> tensor<1x2x!quant.uniform<i4:f32, 0.5>>
+  %n = kan.node_sum %r mask dense<[[0, 1]]> : tensor<1x2xi8> : tensor<1x2x!quant.uniform<i4:f32, 0.5>> -> tensor<1x!quant.uniform<i8:f32, 0.5>>
+  %y = kan.dequantize %n : tensor<1x!quant.uniform<i8:f32, 0.5>> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
 // A function of nodes becomes a table for each node.
 // CHECK-LABEL: @head
 func.func @head(%x: tensor<2xf32>) -> tensor<2xf32> {

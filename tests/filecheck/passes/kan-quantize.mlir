@@ -16,11 +16,11 @@ func.func @layers(%x: tensor<2xf32>) -> tensor<1xf32> {
   // CHECK-NEXT: [[F:%.*]] = kan.quantize [[E]] bounds dense<{{\[\[\[}}0, 3], [-1, 0]], {{\[\[}}-2, 0], [-1, 0]]]> : tensor<2x2x2xi8>
   // CHECK-SAME: tensor<2x2xf32> -> tensor<2x2x!quant.uniform<i3:f32:0, {1.0,2.0}>>
   // So are the biases, and the sums have the bounds that follow.
-  // CHECK-NEXT: [[S:%.*]] = kan.node_sum [[F]] as "layer0" bias dense<[2, 0]> : tensor<2xi8> bounds dense<{{\[\[}}1, 5], [-3, 0]]> : tensor<2x2xi8>
+  // CHECK-NEXT: [[S:%.*]] = kan.node_sum [[F]] as "layer0" bias dense<[3, 0]> : tensor<2xi8> bounds dense<{{\[\[}}2, 6], [-3, 0]]> : tensor<2x2xi8>
   // CHECK-SAME: -> tensor<2x!quant.uniform<i4:f32:0, {1.0,2.0}>>
   // CHECK-NEXT: [[R:%.*]] = kan.requantize [[S]] as "layer0" : {{.*}} -> tensor<2x!quant.uniform<u2:f32:0, {1.0,2.0:2}>>
   // CHECK-NEXT: [[N:%.*]] = kan.dequantize [[R]]
-  %n0 = kan.node_sum %e0 as "layer0" bias dense<[2.25, 0.5]> : tensor<2xf32> : tensor<2x2xf32> -> tensor<2xf32>
+  %n0 = kan.node_sum %e0 as "layer0" bias dense<[2.75, 0.5]> : tensor<2xf32> : tensor<2x2xf32> -> tensor<2xf32>
   %on = kan.observe %n0 range dense<[[0.0, 3.0], [-4.0, 2.0]]> : tensor<2x2xf32> histogram dense<1> : tensor<2x4xi8> : tensor<2xf32>
   // CHECK-NEXT: kan.base "identity" [[N]]
   %e1 = kan.base "identity" %on weights dense<1.0> : tensor<1x2xf32> : tensor<2xf32> -> tensor<1x2xf32>

@@ -60,6 +60,18 @@ func.func @wide(%x: !kan.int<0:127>) -> !kan.int<0:32> {
   func.return %h : !kan.int<0:32>
 }
 
+// An op that is deeper than a stage may be has a stage of its own, and does not wait for it.
+// CHECK-LABEL: @deep
+// CHECK-SAME: attributes {kan.latency = 2 : i64}
+func.func @deep(%x: !kan.int<0:1023>) -> !kan.int<0:3> {
+  // CHECK-NEXT: [[T:%.*]] = kan.table %x
+  // CHECK-NEXT: [[D:%.*]] = kan.delay [[T]]
+  // CHECK-NEXT: kan.clamp [[D]]
+  %t = kan.table %x entries dense<1> : tensor<1024xi8> : !kan.int<0:1023> -> !kan.int<0:7>
+  %c = kan.clamp %t : !kan.int<0:7> -> !kan.int<0:3>
+  func.return %c : !kan.int<0:3>
+}
+
 // Every register exists once, however many ops read it.
 // CHECK-LABEL: @shared
 func.func @shared(%x: !kan.int<0:1>) -> (!kan.int<0:2>, !kan.int<0:2>) {
