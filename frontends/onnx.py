@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.frontends.frontend import Frontend
 
@@ -26,18 +25,16 @@ def load_onnx(path: Path) -> ModuleOp:
     """
     # The libraries take their time to load; finding frontends should not.
     from kan_dialect.frontends.onnx_check import check_raised
-    from kan_dialect.frontends.onnx_file import first_line
-    from kan_dialect.frontends.onnx_graph import read_graph
+    from kan_dialect.frontends.onnx_graph import Unrecognised, read_graph
     from kan_dialect.frontends.onnx_layers import raise_layers
+    from kan_dialect.frontends.onnx_search import search_layers
 
     graph = read_graph(path)
-    raised = raise_layers(graph)
     try:
-        raised.module.verify()
-    except VerifyException as error:
-        raise graph.error(
-            f"the imported network is not legal: {first_line(error)}", "train the model again"
-        ) from None
+        raised = raise_layers(graph)
+    except Unrecognised as error:
+        # Not known by its form; what it computes may be a network all the same.
+        raised = search_layers(graph, None, error)
     check_raised(graph, raised)
     return raised.module
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import cast
 
 import numpy as np
 import onnx
-import onnxruntime  # pyright: ignore[reportMissingTypeStubs] (it has none)
-from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
+from onnx import helper
 from xdsl.dialects import func
 from xdsl.ir import SSAValue
+from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.attributes import tensor_shape
 from kan_dialect.constants import Array, DenseAttr, FloatArray, to_floats
@@ -24,6 +23,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.frontends.onnx_file import first_line
 from kan_dialect.frontends.onnx_graph import Graph
 from kan_dialect.frontends.onnx_layers import Raised
+from kan_dialect.onnx_model import Runner, open_runner, widened
 from kan_dialect.semantics import evaluate_function, evaluate_values
 from kan_dialect.spline_ops import AffineOp, BSplineOp, RadialOp
 
@@ -40,14 +40,6 @@ _ROUNDING = 2e-6
 """Of the largest output: what float32 itself loses."""
 
 _SEED = 2024
-
-_ORT: Any = onnxruntime  # It has no types.
-
-
-class Runner(Protocol):
-    """Runs a model: values named `outputs` for a feed."""
-
-    def run(self, outputs: Sequence[str], feed: dict[str, Array]) -> Sequence[Array]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +80,18 @@ def _rows(result: Array, batch: int, count: int) -> FloatArray:
 
 
 def check_raised(graph: Graph, raised: Raised) -> None:
-    """Compare the raised function with the file's.
+    """Verify the raised module, and compare its function with the file's.
 
     Raises
     ------
-    KanError : they differ, or the file cannot be run.
+    KanError : they differ, or the module is not legal, or the file cannot be run.
     """
+    try:
+        raised.module.verify()
+    except VerifyException as error:
+        raise graph.error(
+            f"the imported network is not legal: {first_line(error)}", "train the model again"
+        ) from None
     inside, outside = sample_inputs(raised.function)
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // raised.widest)
@@ -207,33 +205,20 @@ def _knots_read_from(argument: SSAValue) -> FloatArray | None:
 
 def open_reference(graph: Graph, chunk: int, further: Sequence[str] = ()) -> Reference:
     """ONNX Runtime on the file; its reference implementation, where it has no kernel."""
-    model = _with_outputs(graph, further)
-    options = _ORT.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = _ORT.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        session: Runner = _ORT.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        return Reference(_Guarded(session, graph), graph, graph.input_dtype, chunk)
-    except Exception:  # The runtime raises what it likes; ours says why it cannot run either.
-        return _reference_evaluator(graph, model, graph.input_dtype, chunk)
+    return _open(graph, _with_outputs(graph, further), graph.input_dtype, chunk)
 
 
 def open_exact_reference(graph: Graph, chunk: int) -> Reference:
     """The model in float64."""
-    return _reference_evaluator(graph, widened(graph.model), np.dtype(np.float64), chunk)
+    return _open(graph, widened(graph.model), np.dtype(np.float64), chunk)
 
 
-def _reference_evaluator(
+def _open(
     graph: Graph, model: onnx.ModelProto, dtype: np.dtype[np.generic], chunk: int
 ) -> Reference:
     try:
-        return Reference(
-            _Guarded(cast(Runner, ReferenceEvaluator(model)), graph), graph, dtype, chunk
-        )
-    except Exception as error:
+        return Reference(_Guarded(open_runner(model), graph), graph, dtype, chunk)
+    except Exception as error:  # The runtimes raise what they like.
         raise graph.error(
             f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
         ) from None
@@ -266,33 +251,6 @@ def _with_outputs(graph: Graph, names: Sequence[str]) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, element_type, None) for name in names
     )
     return model
-
-
-def widened(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with float64 wherever it has float32 or float16."""
-    wide = onnx.ModelProto()
-    wide.CopyFrom(model)
-    narrow = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
-    for value in (*wide.graph.input, *wide.graph.output):
-        if value.type.tensor_type.elem_type in narrow:
-            value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
-    tensors = list(wide.graph.initializer)
-    for node in wide.graph.node:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.TENSOR:
-                tensors.append(attribute.t)
-            elif attribute.name == "to" and attribute.i in narrow:
-                attribute.i = onnx.TensorProto.DOUBLE
-            elif node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
-                floats = np.array(
-                    attribute.f if attribute.name == "value_float" else attribute.floats
-                )
-                attribute.CopyFrom(helper.make_attribute("value", numpy_helper.from_array(floats)))
-    for tensor in tensors:
-        if tensor.data_type in narrow:
-            array = numpy_helper.to_array(tensor).astype(np.float64)
-            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
-    return wide
 
 
 def _first_difference(

@@ -149,7 +149,16 @@ def read_graph(path: Path) -> Graph:
     ------
     KanError : the file is no valid model, or not of one float input and one output.
     """
-    model = read_model(path)
+    return graph_of(read_model(path), path)
+
+
+def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
+    """The graph of a model, checked; `path` is the file that it came from.
+
+    Raises
+    ------
+    KanError : as `read_graph`.
+    """
     budget = Budget(path)
     source = model.graph
     if len(source.node) > MAX_NODES:

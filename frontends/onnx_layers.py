@@ -45,23 +45,27 @@ class Raised:
     widest: int
 
 
-def raise_layers(graph: Graph) -> Raised:
+def raise_layers(graph: Graph, *, first: int = 0) -> Raised:
     """The graph as a module of one function.
+
+    Parameters
+    ----------
+    first : the number of its first layer.
 
     Raises
     ------
     Unrecognised : at the op where recognition stopped.
     """
     with np.errstate(all="ignore"):  # Functions are tried on points where they may overflow.
-        return _raise(graph)
+        return _raise(graph, first)
 
 
-def _raise(graph: Graph) -> Raised:
+def _raise(graph: Graph, first: int) -> Raised:
     dataflow = Dataflow(graph)
     output = dataflow.run()
     block = Block(arg_types=[TensorType(f32, [dataflow.input.size])])
     block.args[0].name_hint = "x"
-    raising = _Raising(dataflow, block)
+    raising = _Raising(dataflow, block, first)
     result = raising.raise_output(output)
     block.add_op(func.ReturnOp(result))
     function = func.FuncOp(
@@ -77,8 +81,9 @@ def _raise(graph: Graph) -> Raised:
 class _Raising:
     """Raises layer after layer into `block`."""
 
-    def __init__(self, dataflow: Dataflow, block: Block) -> None:
+    def __init__(self, dataflow: Dataflow, block: Block, first: int) -> None:
         self._dataflow = dataflow
+        self._first = first
         self._block = block
         self._values: dict[Source, SSAValue] = {dataflow.sources[0]: block.args[0]}
         self._atoms: dict[Tensor, Atom | None] = {}
@@ -124,7 +129,7 @@ class _Raising:
 
     def _raise_layer(self, tensor: Tensor) -> SSAValue:
         """The nodes of a layer: the elements of `tensor`."""
-        name = f"layer{len(self.layers)}"
+        name = f"layer{self._first + len(self.layers)}"
         expansion = expand(tensor, lambda each, contracted: self._is_atom(each, contracted, tensor))
         written: list[tuple[Tensor, Terms]] = []
         atoms: list[tuple[Atom, Terms]] = []

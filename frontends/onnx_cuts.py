@@ -1,0 +1,280 @@
+"""Finds the layers of a graph whose form is not known: cuts between which it adds up functions.
+
+From the input onwards, the farthest cut comes next that is a sum of functions of one value each of
+the cut before; of the cuts at that place, the narrowest. A cut is one value, or several where
+connections skip layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_dialect.constants import FloatArray
+from kan_dialect.frontends.onnx_additivity import (
+    Exchanges,
+    PartialRun,
+    grouped,
+    make_exchanges,
+    points_near,
+    residuals,
+)
+from kan_dialect.frontends.onnx_graph import Node, Unrecognised
+from kan_dialect.frontends.onnx_refusals import PRODUCT, PRODUCT_REMEDY, REFUSALS
+from kan_dialect.frontends.onnx_static import StaticGraph, Step, needed_steps
+
+MAX_VALUES = 16
+"""Cuts of more values than this are not looked at."""
+
+_TRIALS = 64
+"""Trials of each of the larger groups of points."""
+
+_FIRST_TRIALS = 16
+"""Trials that sort out most values before the rest is spent on the others."""
+
+_BASE_ROWS = 192
+"""Inputs on which activations at the cuts are computed."""
+
+_SCALES = (0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
+"""Without samples, inputs are tried at these magnitudes."""
+
+_SEED = 2026
+_MAX_DEPENDENCES = 1 << 25
+
+
+@dataclass(frozen=True, eq=False)
+class FoundLayer:
+    """A value that is a sum of functions of the elements of others.
+
+    Attributes
+    ----------
+    sources, target : names of values.
+    activations : (rows, elements of the sources), where the sources lie; all finite.
+    """
+
+    sources: tuple[str, ...]
+    target: str
+    activations: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """Values that are enough to compute the output, once the step at `position` is done."""
+
+    values: tuple[str, ...]
+    position: int
+    width: int
+
+
+def treats_samples_alike(static: StaticGraph) -> bool:
+    """Whether the outputs of a sample are its own: whatever its place and its neighbours are."""
+    x = np.random.default_rng(_SEED).uniform(
+        0.0, 1.0, (_BASE_ROWS, static.width(static.source.input))
+    )
+    run = PartialRun(static, [static.source.input], [static.source.output])
+    outputs, shifted = run(x), np.roll(run(np.roll(x, 1, axis=0)), -1, axis=0)
+    return np.allclose(outputs, shifted, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+def find_layers(static: StaticGraph, samples: FloatArray | None) -> list[FoundLayer]:
+    """The layers, in order; the last one's target is the output.
+
+    Parameters
+    ----------
+    samples : (samples, in), real inputs; without, inputs are tried at several magnitudes.
+
+    Raises
+    ------
+    Unrecognised : at the first op that mixes what it reads other than by adding.
+    Exception : a runtime cannot run the graph.
+    """
+    return _Search(static, samples).run()
+
+
+class _Search:
+    def __init__(self, static: StaticGraph, samples: FloatArray | None) -> None:
+        self._static = static
+        self._rng = np.random.default_rng(_SEED)
+        self._input = static.source.input
+        self._output = static.source.output
+        self._base = self._base_inputs(samples)
+        self._given = samples is not None
+        self._known: dict[str, FloatArray] = {self._input: self._base}
+
+    def run(self) -> list[FoundLayer]:
+        layers: list[FoundLayer] = []
+        current = (self._input,)
+        while current != (self._output,):
+            following = self._next_cut(current)
+            for value in following.values:
+                if value not in current:
+                    sources = self._sources_of(current, value)
+                    layers.append(FoundLayer(sources, value, self._finite(sources)))
+            current = following.values
+        return layers
+
+    # Points
+
+    def _base_inputs(self, samples: FloatArray | None) -> FloatArray:
+        width = self._static.width(self._input)
+        if samples is not None:
+            chosen = self._rng.choice(len(samples), min(len(samples), _BASE_ROWS), replace=False)
+            return samples[np.sort(chosen)]
+        size = (_BASE_ROWS // 3, width)
+        boxes = ((-1.0, 1.0), (-3.0, 3.0), (0.0, 1.0))
+        return np.concatenate([self._rng.uniform(low, high, size) for low, high in boxes])
+
+    def _exchanges(self, cut: Sequence[str]) -> list[Exchanges]:
+        """Trials at a cut; those that come first sort out most."""
+        if cut == (self._input,) and not self._given:
+            width = self._static.width(self._input)
+            groups = [
+                self._rng.uniform(-scale, scale, (2 * _TRIALS, width)) for scale in (1.0, 3.0)
+            ]
+            groups += [self._rng.uniform(0.0, 1.0, (_TRIALS, width))]
+            groups += [self._rng.uniform(-scale, scale, (_TRIALS, width)) for scale in _SCALES]
+            signs = self._rng.choice([-1.0, 1.0], (_TRIALS, width))
+            groups += [signs, 3.0 * signs]
+            mixed = self._rng.choice(_SCALES, (_TRIALS, width))
+            groups += [mixed * self._rng.uniform(-1.0, 1.0, (_TRIALS, width))]
+        else:
+            groups = points_near(self._finite(cut), _TRIALS, self._rng)
+        return [make_exchanges(group, self._rng) for group in groups]
+
+    def _activations(self, names: Sequence[str]) -> FloatArray:
+        """What the values hold for the base inputs, side by side: (rows, elements)."""
+        missing = [name for name in names if name not in self._known]
+        for group in grouped(missing, self._static, len(self._base)):
+            run = PartialRun(self._static, [self._input], group)
+            values = np.split(run(self._base), run.columns[1:-1], axis=1)
+            self._known.update(zip(group, values, strict=True))
+        return np.concatenate([self._known[name] for name in names], axis=1)
+
+    def _finite(self, cut: Sequence[str]) -> FloatArray:
+        values = self._activations(cut)
+        rows = np.isfinite(values).all(axis=1)
+        if not bool(rows.any()):
+            raise self._static.source.error(
+                f"{_listed(cut)} is not finite for any of the inputs that were tried",
+                "say where its inputs lie, with --samples data.npz",
+            )
+        return values[rows]
+
+    # Cuts
+
+    def _next_cut(self, current: tuple[str, ...]) -> _Cut:
+        steps = needed_steps(self._static, current, [self._output])
+        cuts = self._cuts(current, steps)
+        exchanges = self._exchanges(current)
+        values = [name for step in steps for name in step.proto.output if self._is_cut(name)]
+        members = {value for cut in cuts for value in cut.values} - set(current)
+        tried = [name for name in values if name in members]
+        first = [group.first(_FIRST_TRIALS) for group in exchanges[:3]]
+        shares = dict.fromkeys(current, 0.0) | self._residuals(current, tried, first)
+        cuts = [cut for cut in cuts if all(shares[value] == 0.0 for value in cut.values)]
+        sure = set(current)
+
+        def is_additive(cut: _Cut) -> bool:
+            left = [value for value in cut.values if value not in sure and shares[value] == 0.0]
+            found = self._residuals(current, left, exchanges)
+            shares.update(found)
+            sure.update(value for value, share in found.items() if share == 0.0)
+            return all(value in sure for value in cut.values)
+
+        farthest = next((cut for cut in reversed(cuts) if is_additive(cut)), None)
+        if farthest is None:
+            everything = [name for name in values if name not in shares]
+            shares.update(self._residuals(current, everything, first))
+            raise self._refusal(current, steps, shares)
+        narrower = [
+            cut for cut in cuts if cut.position < farthest.position and cut.width < farthest.width
+        ]
+        for cut in sorted(narrower, key=lambda cut: (cut.width, -cut.position)):
+            if self._is_place_of(cut, farthest) and is_additive(cut):
+                return cut
+        return farthest
+
+    def _cuts(self, current: tuple[str, ...], steps: Sequence[Step]) -> list[_Cut]:
+        """After each step, the values that are still read: those that may be cuts, in order."""
+        last_read = {self._output: len(steps)}
+        for position, step in enumerate(steps):
+            for name in step.reads:
+                last_read[name] = max(last_read.get(name, -1), position)
+        live = {name for name in current if last_read.get(name, -1) >= 0}
+        cuts: list[_Cut] = []
+        for position, step in enumerate(steps):
+            made = {name for name in step.proto.output if last_read.get(name, -1) > position}
+            gone = {name for name in step.reads if last_read[name] <= position}
+            live = (live | made) - gone
+            if len(live) <= MAX_VALUES and all(map(self._is_cut, live)):
+                values = tuple(sorted(live, key=list(last_read).index))
+                width = sum(self._static.width(value) for value in values)
+                cuts.append(_Cut(values, position, width))
+        return [cut for cut in cuts if set(cut.values) != set(current)]
+
+    def _is_cut(self, name: str) -> bool:
+        return name in self._static.shapes and self._static.is_cut(name)
+
+    def _sources_of(self, current: tuple[str, ...], value: str) -> tuple[str, ...]:
+        """The values of a cut that a value depends on; all, where it is constant."""
+        steps = needed_steps(self._static, current, [value])
+        read = {name for step in steps for name in step.reads}
+        return tuple(name for name in current if name in read) or current
+
+    def _residuals(
+        self, cut: Sequence[str], values: Sequence[str], exchanges: Sequence[Exchanges]
+    ) -> dict[str, float]:
+        found: dict[str, float] = {}
+        rows = max(len(group.rows) for group in exchanges)
+        for group in grouped(values, self._static, rows):
+            run = PartialRun(self._static, cut, group)
+            shares = residuals(run, exchanges, enough=0.0)
+            found.update(zip(group, shares.tolist(), strict=True))
+        return found
+
+    def _is_place_of(self, cut: _Cut, other: _Cut) -> bool:
+        """Whether each element of the other cut depends on one element of this one."""
+        if cut.width * other.width > _MAX_DEPENDENCES:
+            return False
+        run = PartialRun(self._static, cut.values, other.values)
+        values = self._finite(cut.values)
+        for _ in range(2):
+            base = values[self._rng.integers(len(values))]
+            other_row = values[self._rng.integers(len(values))]
+            changed = other_row + (other_row == base)
+            rows = np.repeat(base[np.newaxis], cut.width + 1, axis=0)
+            rows[np.arange(cut.width), np.arange(cut.width)] = changed
+            found = run(rows)
+            depends = found[:-1] != found[-1]
+            depends &= ~(np.isnan(found[:-1]) & np.isnan(found[-1]))
+            if bool((depends.sum(axis=0) > 1).any()):
+                return False
+        return True
+
+    # Refusals
+
+    def _refusal(
+        self, cut: Sequence[str], steps: Sequence[Step], shares: dict[str, float]
+    ) -> Unrecognised:
+        for step in steps:
+            share = max((shares.get(name, 0.0) for name in step.proto.output), default=0.0)
+            if share > 0.0:
+                return refusal(step.node, cut, share)
+        return refusal(steps[0].node, cut, np.inf)
+
+
+def refusal(node: Node, cut: Sequence[str], share: float) -> Unrecognised:
+    """The error that a node mixes the values of a cut."""
+    reason, remedy = REFUSALS.get(node.op_type, (PRODUCT, PRODUCT_REMEDY))
+    evidence = (
+        "it is hardly ever finite"
+        if share == np.inf
+        else f"it misses a sum of functions of one value each by {share:.1e} of its range"
+    )
+    return node.refuse(f"{reason} (as a function of {_listed(cut)}, {evidence})", remedy)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)

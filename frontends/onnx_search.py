@@ -1,0 +1,151 @@
+"""Imports a graph whose form is not known, layer by layer, as they were found (`onnx_cuts`).
+
+A layer that is recognised comes out with its grid and coefficients; any other one as a `kan.onnx`
+that carries the part of the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType, f32
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.transforms.dead_code_elimination import region_dce
+
+from kan_dialect.constants import FloatArray
+from kan_dialect.errors import KanError
+from kan_dialect.frontends.naming import identifier
+from kan_dialect.frontends.onnx_check import check_raised
+from kan_dialect.frontends.onnx_cuts import FoundLayer, find_layers, treats_samples_alike
+from kan_dialect.frontends.onnx_express import exact
+from kan_dialect.frontends.onnx_graph import Graph, Unrecognised, graph_of
+from kan_dialect.frontends.onnx_layers import Raised, raise_layers
+from kan_dialect.frontends.onnx_static import StaticGraph, cut_out, make_static
+from kan_dialect.onnx_model import run_graph
+from kan_dialect.onnx_ops import OnnxOp
+from kan_dialect.spline_ops import ConcatOp, NodeSumOp
+
+
+def search_layers(graph: Graph, samples: FloatArray | None, stopped: KanError) -> Raised:
+    """The graph as a module of one function, found without knowing its form.
+
+    Parameters
+    ----------
+    samples : (samples, in), real inputs, where there are some.
+    stopped : why the graph was not recognised.
+
+    Raises
+    ------
+    KanError : the graph is no Kolmogorov-Arnold network; `stopped`, if it cannot even be run.
+    """
+    try:
+        static = make_static(graph)
+    except KanError:
+        raise stopped from None
+    try:
+        alike = treats_samples_alike(static)
+        layers = find_layers(static, samples) if alike else []
+    except Unrecognised as error:
+        raise _clearer(error, stopped) from None
+    except KanError:
+        raise
+    except Exception:  # Runtimes raise what they like; then recognition had the last word.
+        raise stopped from None
+    if not alike:
+        raise stopped from None
+    return _Assembly(static).build(layers)
+
+
+def _clearer(found: Unrecognised, stopped: KanError) -> KanError:
+    """Of two refusals, the one that says more: evidence, unless the op was known by name."""
+    if isinstance(stopped, Unrecognised) and stopped.node.outputs == found.node.outputs:
+        evidence = found.reason[found.reason.rfind(" (") :] if found.reason.endswith(")") else ""
+        return stopped.node.refuse(f"{stopped.reason}{evidence}", stopped.remedy)
+    return found
+
+
+class _Assembly:
+    """Writes layer after layer into one function."""
+
+    def __init__(self, static: StaticGraph) -> None:
+        self._static = static
+        width = static.width(static.source.input)
+        self._block = Block(arg_types=[TensorType(f32, [width])])
+        self._block.args[0].name_hint = "x"
+        self._values: dict[str, SSAValue] = {static.source.input: self._block.args[0]}
+        self._layers: list[tuple[str, str, SSAValue]] = []
+
+    def build(self, layers: Sequence[FoundLayer]) -> Raised:
+        for layer in layers:
+            self._values[layer.target] = self._add(layer)
+        graph = self._static.source
+        result = self._values[graph.output]
+        self._block.add_op(func.ReturnOp(result))
+        function = func.FuncOp(
+            identifier(graph.path.stem),
+            ([self._block.args[0].type], [result.type]),
+            Region(self._block),
+        )
+        region_dce(function.body)
+        widest = max(self._static.width(name) for name in self._static.shapes)
+        return Raised(ModuleOp([function]), function, self._layers, widest)
+
+    def _add(self, layer: FoundLayer) -> SSAValue:
+        values = [self._values[name] for name in layer.sources]
+        inputs = values[0]
+        if len(values) > 1:
+            concat = ConcatOp(values)
+            self._block.add_op(concat)
+            inputs = concat.result
+        part = cut_out(self._static, layer.sources, [layer.target])
+        data = part.SerializeToString(deterministic=True)
+        recognised = self._recognise(part)
+        if recognised is not None:
+            return self._inline(recognised, inputs)
+        rest = _middle(layer.activations)
+        (at_rest,) = run_graph(data, rest[np.newaxis])
+        if not np.isfinite(at_rest).all():
+            raise self._static.source.error(
+                f"'{layer.target}' is not finite for the inputs that were tried",
+                "say where its inputs lie, with --samples data.npz",
+            )
+        name = f"layer{len(self._layers)}"
+        edges = OnnxOp(inputs, data, exact(rest), at_rest.size, name=name)
+        nodes = NodeSumOp(edges, bias=exact(at_rest), name=name)
+        self._block.add_ops([edges, nodes])
+        self._layers.append((name, layer.target, nodes.result))
+        return nodes.result
+
+    def _recognise(self, part: object) -> Raised | None:
+        """The part with its grids and coefficients, if they are recognised."""
+        try:
+            graph = graph_of(part, self._static.source.path)  # pyright: ignore[reportArgumentType] (a model)
+            raised = raise_layers(graph, first=len(self._layers))
+            check_raised(graph, raised)
+        except Exception:  # What is not recognised stays what it is.
+            return None
+        return raised
+
+    def _inline(self, raised: Raised, inputs: SSAValue) -> SSAValue:
+        """The recognised function's ops, on `inputs`."""
+        body = raised.function.body.block
+        terminator = raised.function.get_return_op()
+        assert terminator is not None
+        body.args[0].replace_all_uses_with(inputs)
+        (result,) = terminator.operands
+        for op in list(body.ops):
+            if op is not terminator:
+                op.detach()
+                self._block.add_op(op)
+        self._layers.extend(raised.layers)
+        return result
+
+
+def _middle(activations: FloatArray) -> FloatArray:
+    """The row (in) of `activations` (rows, in) nearest to their median: a point that occurs."""
+    middle = np.median(activations, axis=0)
+    spread = np.maximum(np.ptp(activations, axis=0), 1e-30)
+    distance = np.abs((activations - middle) / spread).max(axis=1)
+    return activations[int(np.argmin(distance))]
