@@ -34,7 +34,7 @@ def load_onnx(path: Path) -> ModuleOp:
         raised = raise_layers(graph)
     except Unrecognised as error:
         # Not known by its form; what it computes may be a network all the same.
-        raised = search_layers(graph, None, error)
+        return search_layers(graph, None, error).module
     check_raised(graph, raised)
     return raised.module
 

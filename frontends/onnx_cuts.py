@@ -28,8 +28,8 @@ from kan_dialect.frontends.onnx_static import StaticGraph, Step, needed_steps
 MAX_VALUES = 16
 """Cuts of more values than this are not looked at."""
 
-_TRIALS = 64
-"""Trials of each of the larger groups of points."""
+TRIALS = 128
+"""Trials of each of the larger groups of points, at first."""
 
 _FIRST_TRIALS = 16
 """Trials that sort out most values before the rest is spent on the others."""
@@ -37,8 +37,14 @@ _FIRST_TRIALS = 16
 _BASE_ROWS = 192
 """Inputs on which activations at the cuts are computed."""
 
+_BOXES = ((-1.0, 1.0), (-3.0, 3.0), (0.0, 1.0), (1.0, 10.0))
+"""Without samples, all inputs are tried in each of these: functions may have domains."""
+
 _SCALES = (0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
-"""Without samples, inputs are tried at these magnitudes."""
+"""Without samples, inputs are tried at these magnitudes, too, and at a mixture of them."""
+
+_ARRANGEMENTS = ("Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+"""Operators that put all elements of what they read in another place."""
 
 _SEED = 2026
 _MAX_DEPENDENCES = 1 << 25
@@ -51,7 +57,8 @@ class FoundLayer:
     Attributes
     ----------
     sources, target : names of values.
-    activations : (rows, elements of the sources), where the sources lie; all finite.
+    activations : (rows, elements of the sources), where the sources lie; sources and target are
+        finite there.
     """
 
     sources: tuple[str, ...]
@@ -61,11 +68,15 @@ class FoundLayer:
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """Values that are enough to compute the output, once the step at `position` is done."""
+    """Values that are enough to compute the output, once the step at `position` is done.
+
+    `width` counts their elements, `fresh` those of values that were not in the cut before.
+    """
 
     values: tuple[str, ...]
     position: int
     width: int
+    fresh: int
 
 
 def treats_samples_alike(static: StaticGraph) -> bool:
@@ -78,24 +89,28 @@ def treats_samples_alike(static: StaticGraph) -> bool:
     return np.allclose(outputs, shifted, rtol=1e-9, atol=1e-12, equal_nan=True)
 
 
-def find_layers(static: StaticGraph, samples: FloatArray | None) -> list[FoundLayer]:
+def find_layers(
+    static: StaticGraph, samples: FloatArray | None, trials: int = TRIALS
+) -> list[FoundLayer]:
     """The layers, in order; the last one's target is the output.
 
     Parameters
     ----------
     samples : (samples, in), real inputs; without, inputs are tried at several magnitudes.
+    trials : exchanges in each of the larger groups of points.
 
     Raises
     ------
     Unrecognised : at the first op that mixes what it reads other than by adding.
     Exception : a runtime cannot run the graph.
     """
-    return _Search(static, samples).run()
+    return _Search(static, samples, trials).run()
 
 
 class _Search:
-    def __init__(self, static: StaticGraph, samples: FloatArray | None) -> None:
+    def __init__(self, static: StaticGraph, samples: FloatArray | None, trials: int) -> None:
         self._static = static
+        self._trials = trials
         self._rng = np.random.default_rng(_SEED)
         self._input = static.source.input
         self._output = static.source.output
@@ -111,7 +126,7 @@ class _Search:
             for value in following.values:
                 if value not in current:
                     sources = self._sources_of(current, value)
-                    layers.append(FoundLayer(sources, value, self._finite(sources)))
+                    layers.append(FoundLayer(sources, value, self._finite(sources, [value])))
             current = following.values
         return layers
 
@@ -122,25 +137,23 @@ class _Search:
         if samples is not None:
             chosen = self._rng.choice(len(samples), min(len(samples), _BASE_ROWS), replace=False)
             return samples[np.sort(chosen)]
-        size = (_BASE_ROWS // 3, width)
-        boxes = ((-1.0, 1.0), (-3.0, 3.0), (0.0, 1.0))
-        return np.concatenate([self._rng.uniform(low, high, size) for low, high in boxes])
+        size = (_BASE_ROWS // len(_BOXES), width)
+        return np.concatenate([self._rng.uniform(low, high, size) for low, high in _BOXES])
 
     def _exchanges(self, cut: Sequence[str]) -> list[Exchanges]:
         """Trials at a cut; those that come first sort out most."""
         if cut == (self._input,) and not self._given:
             width = self._static.width(self._input)
             groups = [
-                self._rng.uniform(-scale, scale, (2 * _TRIALS, width)) for scale in (1.0, 3.0)
+                self._rng.uniform(low, high, (2 * self._trials, width)) for low, high in _BOXES
             ]
-            groups += [self._rng.uniform(0.0, 1.0, (_TRIALS, width))]
-            groups += [self._rng.uniform(-scale, scale, (_TRIALS, width)) for scale in _SCALES]
-            signs = self._rng.choice([-1.0, 1.0], (_TRIALS, width))
+            groups += [self._rng.uniform(-scale, scale, (self._trials, width)) for scale in _SCALES]
+            signs = self._rng.choice([-1.0, 1.0], (self._trials, width))
             groups += [signs, 3.0 * signs]
-            mixed = self._rng.choice(_SCALES, (_TRIALS, width))
-            groups += [mixed * self._rng.uniform(-1.0, 1.0, (_TRIALS, width))]
+            mixed = self._rng.choice(_SCALES, (self._trials, width))
+            groups += [mixed * self._rng.uniform(-1.0, 1.0, (self._trials, width))]
         else:
-            groups = points_near(self._finite(cut), _TRIALS, self._rng)
+            groups = points_near(self._finite(cut), self._trials, self._rng)
         return [make_exchanges(group, self._rng) for group in groups]
 
     def _activations(self, names: Sequence[str]) -> FloatArray:
@@ -152,15 +165,16 @@ class _Search:
             self._known.update(zip(group, values, strict=True))
         return np.concatenate([self._known[name] for name in names], axis=1)
 
-    def _finite(self, cut: Sequence[str]) -> FloatArray:
-        values = self._activations(cut)
+    def _finite(self, cut: Sequence[str], further: Sequence[str] = ()) -> FloatArray:
+        """The activations at a cut where they and `further` values are finite."""
+        values = self._activations([*cut, *further])
         rows = np.isfinite(values).all(axis=1)
         if not bool(rows.any()):
             raise self._static.source.error(
-                f"{_listed(cut)} is not finite for any of the inputs that were tried",
-                "say where its inputs lie, with --samples data.npz",
+                f"{_listed([*further, *cut])} are not finite for any of the inputs that were tried",
+                "say where the inputs lie, with --samples DATA.npz",
             )
-        return values[rows]
+        return values[rows][:, : sum(self._static.width(name) for name in cut)]
 
     # Cuts
 
@@ -171,7 +185,7 @@ class _Search:
         values = [name for step in steps for name in step.proto.output if self._is_cut(name)]
         members = {value for cut in cuts for value in cut.values} - set(current)
         tried = [name for name in values if name in members]
-        first = [group.first(_FIRST_TRIALS) for group in exchanges[:3]]
+        first = [group.first(_FIRST_TRIALS) for group in exchanges[: len(_BOXES)]]
         shares = dict.fromkeys(current, 0.0) | self._residuals(current, tried, first)
         cuts = [cut for cut in cuts if all(shares[value] == 0.0 for value in cut.values)]
         sure = set(current)
@@ -189,9 +203,9 @@ class _Search:
             shares.update(self._residuals(current, everything, first))
             raise self._refusal(current, steps, shares)
         narrower = [
-            cut for cut in cuts if cut.position < farthest.position and cut.width < farthest.width
+            cut for cut in cuts if cut.position < farthest.position and cut.fresh < farthest.fresh
         ]
-        for cut in sorted(narrower, key=lambda cut: (cut.width, -cut.position)):
+        for cut in sorted(narrower, key=lambda cut: (cut.fresh, -cut.position)):
             if self._is_place_of(cut, farthest) and is_additive(cut):
                 return cut
         return farthest
@@ -203,16 +217,34 @@ class _Search:
             for name in step.reads:
                 last_read[name] = max(last_read.get(name, -1), position)
         live = {name for name in current if last_read.get(name, -1) >= 0}
+        origins = {name: (name,) for name in current}
         cuts: list[_Cut] = []
         for position, step in enumerate(steps):
             made = {name for name in step.proto.output if last_read.get(name, -1) > position}
             gone = {name for name in step.reads if last_read[name] <= position}
             live = (live | made) - gone
-            if len(live) <= MAX_VALUES and all(map(self._is_cut, live)):
-                values = tuple(sorted(live, key=list(last_read).index))
-                width = sum(self._static.width(value) for value in values)
-                cuts.append(_Cut(values, position, width))
+            origins |= {name: self._origin(step, name, origins) for name in step.proto.output}
+            values = tuple(dict.fromkeys(each for name in sorted(live) for each in origins[name]))
+            if len(values) <= MAX_VALUES and all(map(self._is_cut, values)):
+                widths = {value: self._static.width(value) for value in values}
+                fresh = sum(widths[value] for value in values if value not in current)
+                cuts.append(_Cut(values, position, sum(widths.values()), fresh))
         return [cut for cut in cuts if set(cut.values) != set(current)]
+
+    def _origin(
+        self, step: Step, name: str, origins: dict[str, tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        """The values that a result holds, in another arrangement; itself, if it is none of those.
+
+        So what is put side by side for the next layer stays what it was.
+        """
+        reads = [each for each in step.reads if each in origins]
+        arranges = step.node.op_type in _ARRANGEMENTS and name != self._output
+        if not arranges or not all(map(self._is_cut, [name, *reads])):
+            return (name,)
+        if self._static.width(name) != sum(self._static.width(each) for each in reads):
+            return (name,)
+        return tuple(dict.fromkeys(origin for each in reads for origin in origins[each]))
 
     def _is_cut(self, name: str) -> bool:
         return name in self._static.shapes and self._static.is_cut(name)
@@ -260,20 +292,27 @@ class _Search:
     ) -> Unrecognised:
         for step in steps:
             share = max((shares.get(name, 0.0) for name in step.proto.output), default=0.0)
+            if share == np.inf:
+                return self._undefined(step.node, cut)
             if share > 0.0:
-                return refusal(step.node, cut, share)
-        return refusal(steps[0].node, cut, np.inf)
+                evidence = (
+                    f"misses a sum of functions of one value each by {share:.1e} of its range"
+                )
+                return _refusal(step.node, cut, evidence)
+        return _refusal(steps[-1].node, cut, "is no float for each sample")
+
+    def _undefined(self, node: Node, cut: Sequence[str]) -> Unrecognised:
+        tried = "the samples" if self._given else "the inputs that were tried"
+        return node.refuse(
+            f"its result is hardly ever finite for {tried}, as a function of {_listed(cut)}",
+            "say where the inputs lie, with --samples DATA.npz",
+        )
 
 
-def refusal(node: Node, cut: Sequence[str], share: float) -> Unrecognised:
+def _refusal(node: Node, cut: Sequence[str], evidence: str) -> Unrecognised:
     """The error that a node mixes the values of a cut."""
     reason, remedy = REFUSALS.get(node.op_type, (PRODUCT, PRODUCT_REMEDY))
-    evidence = (
-        "it is hardly ever finite"
-        if share == np.inf
-        else f"it misses a sum of functions of one value each by {share:.1e} of its range"
-    )
-    return node.refuse(f"{reason} (as a function of {_listed(cut)}, {evidence})", remedy)
+    return node.refuse(f"{reason} (as a function of {_listed(cut)}, it {evidence})", remedy)
 
 
 def _listed(names: Sequence[str]) -> str:

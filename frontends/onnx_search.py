@@ -18,7 +18,7 @@ from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.onnx_check import check_raised
-from kan_dialect.frontends.onnx_cuts import FoundLayer, find_layers, treats_samples_alike
+from kan_dialect.frontends.onnx_cuts import TRIALS, FoundLayer, find_layers, treats_samples_alike
 from kan_dialect.frontends.onnx_express import exact
 from kan_dialect.frontends.onnx_graph import Graph, Unrecognised, graph_of
 from kan_dialect.frontends.onnx_layers import Raised, raise_layers
@@ -29,7 +29,7 @@ from kan_dialect.spline_ops import ConcatOp, NodeSumOp
 
 
 def search_layers(graph: Graph, samples: FloatArray | None, stopped: KanError) -> Raised:
-    """The graph as a module of one function, found without knowing its form.
+    """The graph as a module of one function, found without knowing its form, and checked.
 
     Parameters
     ----------
@@ -45,24 +45,34 @@ def search_layers(graph: Graph, samples: FloatArray | None, stopped: KanError) -
     except KanError:
         raise stopped from None
     try:
-        alike = treats_samples_alike(static)
-        layers = find_layers(static, samples) if alike else []
+        if not treats_samples_alike(static):
+            raise stopped
+        raised = _search(static, samples, TRIALS)
+        try:
+            check_raised(graph, raised)
+        except KanError:
+            # An interaction that few points show was missed, most likely.
+            raised = _search(static, samples, 8 * TRIALS)
+            check_raised(graph, raised)
     except Unrecognised as error:
         raise _clearer(error, stopped) from None
     except KanError:
         raise
     except Exception:  # Runtimes raise what they like; then recognition had the last word.
         raise stopped from None
-    if not alike:
-        raise stopped from None
-    return _Assembly(static).build(layers)
+    return raised
+
+
+def _search(static: StaticGraph, samples: FloatArray | None, trials: int) -> Raised:
+    return _Assembly(static).build(find_layers(static, samples, trials))
 
 
 def _clearer(found: Unrecognised, stopped: KanError) -> KanError:
-    """Of two refusals, the one that says more: evidence, unless the op was known by name."""
+    """The refusal of one op by both: why it is refused by name, and the evidence."""
     if isinstance(stopped, Unrecognised) and stopped.node.outputs == found.node.outputs:
-        evidence = found.reason[found.reason.rfind(" (") :] if found.reason.endswith(")") else ""
-        return stopped.node.refuse(f"{stopped.reason}{evidence}", stopped.remedy)
+        start = found.reason.find(" (as a function of ")
+        if start >= 0:
+            return stopped.node.refuse(stopped.reason + found.reason[start:], stopped.remedy)
     return found
 
 
@@ -106,11 +116,6 @@ class _Assembly:
             return self._inline(recognised, inputs)
         rest = _middle(layer.activations)
         (at_rest,) = run_graph(data, rest[np.newaxis])
-        if not np.isfinite(at_rest).all():
-            raise self._static.source.error(
-                f"'{layer.target}' is not finite for the inputs that were tried",
-                "say where its inputs lie, with --samples data.npz",
-            )
         name = f"layer{len(self._layers)}"
         edges = OnnxOp(inputs, data, exact(rest), at_rest.size, name=name)
         nodes = NodeSumOp(edges, bias=exact(at_rest), name=name)
