@@ -202,6 +202,8 @@ class _Search:
             everything = [name for name in values if name not in shares]
             shares.update(self._residuals(current, everything, first))
             raise self._refusal(current, steps, shares)
+        if farthest.values == (self._output,):
+            return farthest  # Anything before it would be a layer more.
         narrower = [
             cut for cut in cuts if cut.position < farthest.position and cut.fresh < farthest.fresh
         ]

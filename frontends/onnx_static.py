@@ -280,7 +280,7 @@ def cut_out(static: StaticGraph, sources: Sequence[str], targets: Sequence[str])
     steps = needed_steps(static, sources, targets)
     read = {name for step in steps for name in step.reads}
     tensors = [
-        numpy_helper.from_array(np.ascontiguousarray(static.constants[name]), name)
+        numpy_helper.from_array(np.array(static.constants[name], order="C"), name)
         for name in sorted(read & set(static.constants))
     ]
     kinds = {static.kinds[name] for name in sources}
