@@ -18,7 +18,7 @@ func.func @f(%x: tensor<2xf32>) -> tensor<3x2xf32> {
 
 func.func @f(%x: tensor<2xf32>) -> tensor<1x2xf32> {
   // CHECK: 'kan.onnx' op: model must hold the bytes of a graph, as tensor<n x i8>
-  %e = kan.onnx %x rest dense<0.0> : tensor<2xf64> model dense<8> : tensor<114xi8> : tensor<2xf32> -> tensor<1x2xf32>
+  %e = kan.onnx %x rest dense<0.0> : tensor<2xf64> model dense<8> : tensor<3xi16> : tensor<2xf32> -> tensor<1x2xf32>
   func.return %e : tensor<1x2xf32>
 }
 
