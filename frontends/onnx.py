@@ -11,10 +11,10 @@ from pathlib import Path
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.frontends.frontend import Frontend
+from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions
 
 
-def load_onnx(path: Path) -> ModuleOp:
+def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     """The network in an ONNX file, as a module of one function at the spline level.
 
     The function is called after the file. It maps one sample, tensor<in x f32>, to
@@ -22,16 +22,24 @@ def load_onnx(path: Path) -> ModuleOp:
 
     Raises
     ------
-    KanError : the file is no valid ONNX, or holds what is no Kolmogorov-Arnold network.
+    KanError : the file is no valid ONNX, or holds what is no Kolmogorov-Arnold network; or the
+        options do not fit it.
     """
     # The libraries take their time to load; finding frontends should not.
     from kan_dialect.frontends.onnx_check import check_raised
     from kan_dialect.frontends.onnx_file import first_line
     from kan_dialect.frontends.onnx_graph import read_graph
-    from kan_dialect.frontends.onnx_layers import raise_layers
+    from kan_dialect.frontends.onnx_head import check_classes, require_no_head, strip_head
+    from kan_dialect.frontends.onnx_readings import recognise
 
-    graph = read_graph(path)
-    raised = raise_layers(graph)
+    whole = read_graph(path)
+    options.check_samples(path.name, whole.inputs)
+    if options.strip_head:
+        graph = strip_head(whole)
+    else:
+        require_no_head(whole)
+        graph = whole
+    graph, raised = recognise(graph)
     try:
         raised.module.verify()
     except VerifyException as error:
@@ -39,6 +47,8 @@ def load_onnx(path: Path) -> ModuleOp:
             f"the imported network is not legal: {first_line(error)}", "train the model again"
         ) from None
     check_raised(graph, raised)
+    if options.strip_head:
+        check_classes(whole, graph, raised)
     return raised.module
 
 
@@ -47,4 +57,5 @@ FRONTEND = Frontend(
     extensions=(".onnx",),
     description="trained networks as PyTorch and other frameworks export them",
     load=load_onnx,
+    load_with=load_onnx,
 )
