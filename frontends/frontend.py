@@ -12,11 +12,69 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
 
 ENTRY_POINT_GROUP = "kan_dialect.frontends"
+
+
+@dataclass(frozen=True, eq=False)
+class ImportOptions:
+    """What a user may say of how a model is to be read.
+
+    Attributes
+    ----------
+    strip_head : import the network up to a softmax or the like that follows its last layer.
+    samples : (samples, in), float64, real inputs of the network; they only choose where its
+        functions are probed.
+    """
+
+    strip_head: bool = False
+    samples: FloatArray | None = None
+
+    def check_samples(self, where: str, inputs: int) -> None:
+        """Refuse samples that are none of a network of `inputs` inputs.
+
+        Raises
+        ------
+        KanError : they have another number of columns, or are not finite.
+        """
+        samples = self.samples
+        if samples is None:
+            return
+        if samples.ndim != 2 or samples.shape[1] != inputs or not len(samples):
+            raise KanError(
+                f"{where}: the samples have shape {samples.shape}, the network has {inputs} "
+                f"input{'s' if inputs > 1 else ''}",
+                remedy=f"give samples of shape (samples, {inputs}), a column for each input",
+            )
+        if not bool(np.isfinite(samples).all()):
+            raise KanError(
+                f"{where}: the samples are not finite", remedy="leave out samples that are not"
+            )
+
+    def require_none(self, where: str, reader: str) -> None:
+        """Refuse options where the reader of a model takes none.
+
+        Raises
+        ------
+        KanError : there are some.
+        """
+        if self.strip_head:
+            raise KanError(
+                f"{where}: {reader} strips no head", remedy="leave --strip-head (strip_head) out"
+            )
+        if self.samples is not None:
+            raise KanError(
+                f"{where}: {reader} has no use for samples", remedy="leave --samples (samples) out"
+            )
+
+
+NO_OPTIONS = ImportOptions()
+"""Everything as it is by default."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +87,14 @@ class Frontend:
     extensions : how the names of its files end, with the dot: `.onnx`, `_config.yml`.
     description : one line.
     load : reads a file into `builtin.module { func.func @... }`; raises KanError where it cannot.
+    load_with : the same with options, where the frontend takes them.
     """
 
     name: str
     extensions: tuple[str, ...]
     description: str
     load: Callable[[Path], ModuleOp]
+    load_with: Callable[[Path, ImportOptions], ModuleOp] | None = None
 
 
 def find_frontends() -> dict[str, Frontend]:
@@ -62,6 +122,20 @@ def frontend_for(path: Path) -> Frontend:
             remedy=f"known extensions are {', '.join(sorted(frontends)) or 'none'}",
         )
     return frontends[max(fitting, key=len)]
+
+
+def import_file(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
+    """The model in a file, as the frontend of its extension reads it.
+
+    Raises
+    ------
+    KanError : there is no such frontend, it takes no such options, or it refuses the file.
+    """
+    frontend = frontend_for(path)
+    if frontend.load_with is not None:
+        return frontend.load_with(path, options)
+    options.require_none(path.name, f"the frontend {frontend.name}")
+    return frontend.load(path)
 
 
 def _load(entry: EntryPoint) -> Frontend | None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.frontends.frontend import Frontend
+from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions
 
 
-def load_onnx(path: Path) -> ModuleOp:
+def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     """The network in an ONNX file, as a module of one function at the spline level.
 
     The function is called after the file. It maps one sample, tensor<in x f32>, to
@@ -21,21 +21,31 @@ def load_onnx(path: Path) -> ModuleOp:
 
     Raises
     ------
-    KanError : the file is no valid ONNX, or holds what is no Kolmogorov-Arnold network.
+    KanError : the file is no valid ONNX, or holds what is no Kolmogorov-Arnold network; or the
+        options do not fit it.
     """
     # The libraries take their time to load; finding frontends should not.
     from kan_dialect.frontends.onnx_check import check_raised
     from kan_dialect.frontends.onnx_graph import Unrecognised, read_graph
-    from kan_dialect.frontends.onnx_layers import raise_layers
+    from kan_dialect.frontends.onnx_head import check_classes, require_no_head, strip_head
+    from kan_dialect.frontends.onnx_readings import recognise
     from kan_dialect.frontends.onnx_search import search_layers
 
-    graph = read_graph(path)
+    whole = read_graph(path)
+    options.check_samples(path.name, whole.inputs)
+    if options.strip_head:
+        graph = strip_head(whole)
+    else:
+        require_no_head(whole)
+        graph = whole
     try:
-        raised = raise_layers(graph)
+        graph, raised = recognise(graph)
+        check_raised(graph, raised)
     except Unrecognised as error:
         # Not known by its form; what it computes may be a network all the same.
-        return search_layers(graph, None, error).module
-    check_raised(graph, raised)
+        graph, raised = search_layers(graph, options.samples, error)
+    if options.strip_head:
+        check_classes(whole, graph, raised)
     return raised.module
 
 
@@ -44,4 +54,5 @@ FRONTEND = Frontend(
     extensions=(".onnx",),
     description="trained networks as PyTorch and other frameworks export them",
     load=load_onnx,
+    load_with=load_onnx,
 )

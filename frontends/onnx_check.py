@@ -78,6 +78,7 @@ class Reference:
 
 
 def _rows(result: Array, batch: int, count: int) -> FloatArray:
+    result = np.atleast_1d(result)  # One number, of a model for one sample.
     axis = next((index for index, extent in enumerate(result.shape) if extent == batch), 0)
     moved = np.moveaxis(result.astype(np.float64), axis, 0)
     return moved.reshape(batch, -1)[:count]

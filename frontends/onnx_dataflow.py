@@ -20,8 +20,6 @@ from kan_dialect.frontends.onnx_graph import Graph, Node
 from kan_dialect.frontends.onnx_kernels import ELEMENTWISE, apply_kernel
 from kan_dialect.frontends.onnx_moves import MOVES, Site, concatenation, split_moves
 from kan_dialect.frontends.onnx_refusals import (
-    AT_THE_END,
-    IN_BETWEEN,
     NORMALISED_PRODUCT,
     PRODUCT,
     PRODUCT_REMEDY,
@@ -183,8 +181,6 @@ class Dataflow:
         if node.op_type in ELEMENTWISE:
             return self._function(node, _given(node, operands))
         reason, remedy = REFUSALS.get(node.op_type, UNKNOWN)
-        if remedy == AT_THE_END and self.graph.output not in node.outputs:
-            remedy = IN_BETWEEN
         raise node.refuse(reason, remedy)
 
     # Moves

@@ -17,12 +17,16 @@ from kan_dialect.constants import Array, DenseAttr, FloatArray, IntArray, to_flo
 from kan_dialect.frontends.onnx_bases import recognise_function
 from kan_dialect.frontends.onnx_graph import Node
 from kan_dialect.frontends.onnx_kernels import COMPARISONS
-from kan_dialect.frontends.onnx_regions import Probe
+from kan_dialect.frontends.onnx_linear import affine_in
+from kan_dialect.frontends.onnx_regions import Probe, region_of
 from kan_dialect.frontends.onnx_values import Kind, LinearForm, Tensor
 from kan_dialect.spline_ops import AffineOp, MapOp
 
 MAX_DEPTH = 60
 """Ops in a row, other than scalings, that one edge may have."""
+
+_GAP = 1e-6
+"""How far apart, as a share of their value, two pieces may be where they meet."""
 
 _REMEDY = "replace the function by one that the dialect has: silu, gelu, relu, tanh, sin, exp, ..."
 
@@ -143,6 +147,9 @@ class Expressions:
                 "the function that is pieced together here is not recognised as B-splines",
                 "write the basis as the Cox-de Boor recursion over the knots of each input",
             )
+        pieced = self._pieced(tensor, elements, depth) if node.op_type == "Where" else None
+        if pieced is not None:
+            return pieced
         operands: list[SSAValue] = []
         constants: list[FloatArray] = []
         for argument in tensor.arguments:
@@ -157,6 +164,52 @@ class Expressions:
         if result is None:
             raise node.refuse("the function of an edge has no counterpart in the dialect", _REMEDY)
         return result
+
+    def _pieced(self, tensor: Tensor, elements: IntArray, depth: int) -> SSAValue | None:
+        """One function above a threshold t and another one below: PyTorch's Softplus, for one.
+
+        upper(max(x, t)) + lower(min(x, t)) - upper(t), which is both where they meet at t; None
+        where they do not, or the condition is of another kind.
+        """
+        condition, first, second = tensor.arguments
+        roots = [each for each in region_of(tensor, self._probe).tensors if _is_root(each)]
+        if not isinstance(condition, Tensor) or len(roots) != 1:
+            return None
+        (root,) = roots
+        chosen = tensor.elements_of(condition)[elements]
+        split = _threshold(condition, root, chosen)
+        if split is None:
+            return None
+        limits, first_is_upper = split
+        upper, lower = (first, second) if first_is_upper else (second, first)
+        points = np.zeros((1, root.size))
+        assert root.source is not None
+        points[0, tensor.variables.ravel()[elements] - root.source.first] = limits
+        meeting, other = (
+            self._at(points, root, tensor, piece)[elements] for piece in (upper, lower)
+        )
+        gap = _GAP * self._probe.slack * np.maximum(1.0, np.abs(meeting))
+        if not bool((np.abs(meeting - other) <= gap).all()):
+            return None
+        terms: list[SSAValue] = []
+        for piece, clamp in ((upper, _at_least), (lower, _at_most)):
+            if isinstance(piece, Tensor):
+                # For each piece, the layer's inputs are those at which it holds.
+                clamped = Expressions(self.block, clamp(self, self.inputs, limits), self._probe)
+                terms.append(clamped.value(piece, tensor.elements_of(piece)[elements], depth))
+        if len(terms) < 2:
+            return terms[0] if terms else None
+        total = self.plus(*terms)
+        return self.affine(total, np.ones(elements.size), -meeting)
+
+    def _at(
+        self, points: FloatArray, root: Tensor, tensor: Tensor, piece: Tensor | Array
+    ) -> FloatArray:
+        """The values that the elements of `tensor` have on one of its pieces, at one point."""
+        if not isinstance(piece, Tensor):
+            return np.broadcast_to(piece.astype(np.float64), tensor.shape).ravel()
+        values = region_of(piece, self._probe).evaluate(root, points)
+        return values[0, tensor.elements_of(piece)]
 
 
 Builder: TypeAlias = Callable[
@@ -315,6 +368,40 @@ def _node(tensor: Tensor) -> Node:
 def _linear(tensor: Tensor) -> LinearForm:
     assert tensor.linear is not None
     return tensor.linear()
+
+
+def _is_root(tensor: Tensor) -> bool:
+    return tensor.source is not None and tensor.source.needed
+
+
+def _threshold(
+    condition: Tensor, root: Tensor, elements: IntArray
+) -> tuple[FloatArray, bool] | None:
+    """Where elements of a comparison change, as values of the root's.
+
+    Returns
+    -------
+    the thresholds, and whether the condition holds above them; None where it is of another kind.
+    """
+    node = _node(condition)
+    if node.op_type not in COMPARISONS or node.op_type == "Equal" or len(condition.operands) != 1:
+        return None
+    left, right = condition.arguments
+    operand, constant = (left, right) if isinstance(left, Tensor) else (right, left)
+    if not isinstance(operand, Tensor) or isinstance(constant, Tensor):
+        return None
+    affine = affine_in(operand, root)
+    if affine is None:
+        return None
+    _, scale, offset = affine
+    read = condition.elements_of(operand)[elements]
+    limits = np.broadcast_to(constant.astype(np.float64), condition.shape).ravel()[elements]
+    rising = scale[read] > 0
+    thresholds = (limits - offset[read]) / scale[read]
+    if rising.min() != rising.max() or not bool(np.isfinite(thresholds).all()):
+        return None
+    above = node.op_type.startswith("Greater")
+    return thresholds, (above == bool(rising[0])) == (operand is left)
 
 
 def _matching(waist: Tensor, variables: IntArray) -> IntArray:

@@ -6,7 +6,8 @@ Structure only: what operators mean is the business of `onnx_kernels` and `onnx_
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,15 +16,8 @@ import onnx
 
 from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.onnx_file import (
-    MAX_NODES,
-    Budget,
-    dtype_of,
-    element_type_name,
-    first_line,
-    read_model,
-    read_tensor,
-)
+from kan_dialect.frontends.onnx_file import MAX_NODES, Budget, first_line, read_model, read_tensor
+from kan_dialect.frontends.onnx_inputs import float_inputs, input_dtype, input_shape, join_inputs
 
 AttributeValue: TypeAlias = (
     int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Array
@@ -124,6 +118,7 @@ class Graph:
     nodes : in an order in which they can run.
     constants : the initializers, by name.
     input_shape : None where an extent is left open.
+    vector : the value that is the input without a batch, in a file for one sample.
     """
 
     path: Path
@@ -136,6 +131,39 @@ class Graph:
     input_dtype: np.dtype[np.generic]
     output: str
     budget: Budget
+    vector: str | None = None
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers one sample has."""
+        shape = self.input_shape
+        axis = shape.index(None) if None in shape else 0
+        return prod(extent or 1 for index, extent in enumerate(shape) if index != axis)
+
+    def up_to(self, value: str) -> Graph:
+        """The graph that gives one of its values, not the input, as its output."""
+        needed = {value}
+        nodes: list[Node] = []
+        for node in reversed(self.nodes):
+            if not needed.isdisjoint(node.outputs):
+                nodes.append(node)
+                needed.update(node.inputs)
+        kept = {node.outputs[0] for node in nodes}
+        source = self.model.graph
+        model = _pruned_model(
+            self.model,
+            [node for node in source.node if node.output[0] in kept],
+            [tensor for tensor in source.initializer if tensor.name in needed],
+        )
+        model.graph.ClearField("output")
+        model.graph.output.append(onnx.ValueInfoProto(name=value))  # Runtimes infer its type.
+        return replace(
+            self,
+            model=model,
+            nodes=nodes[::-1],
+            constants={name: each for name, each in self.constants.items() if name in needed},
+            output=value,
+        )
 
     def error(self, reason: str, remedy: str | None = None) -> KanError:
         """An error about the model as a whole."""
@@ -161,6 +189,7 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
     """
     budget = Budget(path)
     source = model.graph
+    vector = join_inputs(path, source)
     if len(source.node) > MAX_NODES:
         raise KanError(f"{path.name}: {len(source.node)} nodes are more than {MAX_NODES}")
     if source.sparse_initializer:
@@ -169,8 +198,8 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
             remedy="export the model with dense weights",
         )
     initializers = {tensor.name: tensor for tensor in source.initializer}
-    graph_input = _only_input(path, source, initializers)
-    shape, dtype = _input_shape(path, graph_input), _input_dtype(path, graph_input)
+    (graph_input,) = float_inputs(path, source)
+    shape, dtype = input_shape(path, graph_input), input_dtype(path, graph_input)
     if len(source.output) != 1:
         names = ", ".join(f"'{value.name}'" for value in source.output) or "none"
         raise KanError(
@@ -202,55 +231,8 @@ def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
         input_dtype=dtype,
         output=output,
         budget=budget,
+        vector=vector,
     )
-
-
-def _only_input(
-    path: Path, graph: onnx.GraphProto, initializers: dict[str, onnx.TensorProto]
-) -> onnx.ValueInfoProto:
-    inputs = [value for value in graph.input if value.name not in initializers]
-    if len(inputs) != 1:
-        names = ", ".join(f"'{value.name}'" for value in inputs) or "none"
-        raise KanError(
-            f"{path.name}: exactly one input is needed, the model has {len(inputs)}: {names}",
-            remedy="concatenate the inputs to one (batch, features) before the export",
-        )
-    return inputs[0]
-
-
-def _input_dtype(path: Path, value: onnx.ValueInfoProto) -> np.dtype[np.generic]:
-    element_type = value.type.tensor_type.elem_type
-    dtype = dtype_of(element_type)
-    if dtype is None or dtype.kind != "f":
-        raise KanError(
-            f"{path.name}: input '{value.name}' holds {element_type_name(element_type)}, but "
-            f"only float16, float32 and float64 inputs are supported",
-            remedy="export the model in float32",
-        )
-    return dtype
-
-
-def _input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
-    """The input's extents, None for the batch where that is open."""
-    where = f"{path.name}: input '{value.name}'"
-    remedy = "export the model with an example input of shape (batch, features)"
-    if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
-        raise KanError(f"{where} has no shape", remedy=remedy)
-    extents = value.type.tensor_type.shape.dim
-    shape = tuple(each.dim_value if each.HasField("dim_value") else None for each in extents)
-    shown = ", ".join("?" if extent is None else str(extent) for extent in shape)
-    if len(shape) < 2:
-        raise KanError(f"{where} of shape ({shown}) has no batch dimension", remedy=remedy)
-    if any(extent is not None and extent <= 0 for extent in shape):
-        raise KanError(
-            f"{where} of shape ({shown}) has an extent that is not positive", remedy=remedy
-        )
-    if sum(extent is None for extent in shape) > 1:
-        raise KanError(
-            f"{where} of shape ({shown}) leaves the number of features open",
-            remedy="export it with only the batch dimension dynamic",
-        )
-    return shape
 
 
 def _live_nodes(

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-AT_THE_END = (
-    "export the model without it: the classes stay the same, for it keeps the largest output "
-    "the largest"
-)
-"""The remedy for an op that follows the last layer."""
-
 _NO_NORM = (
     "train the model without it; a batch normalisation, which treats each input alone, is supported"
 )
 _FLOAT = "export the model in float32, before quantising it; kan-quantize chooses the widths here"
 IN_BETWEEN = "replace it by a layer whose edges are functions of one input each"
-"""The remedy for the same op within the network."""
+"""The remedy for an op that mixes the values of a layer."""
 
 REFUSALS: dict[str, tuple[str, str]] = {
-    "ArgMax": ("it gives an index instead of the outputs", AT_THE_END),
-    "ArgMin": ("it gives an index instead of the outputs", AT_THE_END),
-    "Softmax": ("each output depends on all others", AT_THE_END),
-    "LogSoftmax": ("each output depends on all others", AT_THE_END),
-    "Hardmax": ("each output depends on all others", AT_THE_END),
-    "TopK": ("it gives the largest outputs in their order", AT_THE_END),
+    "ArgMax": ("it gives an index instead of the values", IN_BETWEEN),
+    "ArgMin": ("it gives an index instead of the values", IN_BETWEEN),
+    "Softmax": ("each output depends on all others", IN_BETWEEN),
+    "LogSoftmax": ("each output depends on all others", IN_BETWEEN),
+    "Hardmax": ("each output depends on all others", IN_BETWEEN),
+    "TopK": ("it gives the largest values in their order", IN_BETWEEN),
     "LayerNormalization": (
         "it mixes the inputs of a layer by their mean and variance: this is no KAN layer",
         _NO_NORM,

@@ -7,6 +7,7 @@ that carries the part of the graph.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from xdsl.dialects import func
@@ -22,13 +23,16 @@ from kan_dialect.frontends.onnx_cuts import TRIALS, FoundLayer, find_layers, tre
 from kan_dialect.frontends.onnx_express import exact
 from kan_dialect.frontends.onnx_graph import Graph, Unrecognised, graph_of
 from kan_dialect.frontends.onnx_layers import Raised, raise_layers
+from kan_dialect.frontends.onnx_readings import fixed_batches
 from kan_dialect.frontends.onnx_static import StaticGraph, cut_out, make_static
 from kan_dialect.onnx_model import run_graph
 from kan_dialect.onnx_ops import OnnxOp
 from kan_dialect.spline_ops import ConcatOp, NodeSumOp
 
 
-def search_layers(graph: Graph, samples: FloatArray | None, stopped: KanError) -> Raised:
+def search_layers(
+    graph: Graph, samples: FloatArray | None, stopped: KanError
+) -> tuple[Graph, Raised]:
     """The graph as a module of one function, found without knowing its form, and checked.
 
     Parameters
@@ -36,31 +40,40 @@ def search_layers(graph: Graph, samples: FloatArray | None, stopped: KanError) -
     samples : (samples, in), real inputs, where there are some.
     stopped : why the graph was not recognised.
 
+    Returns
+    -------
+    The graph for a batch with which it runs, and the module.
+
     Raises
     ------
     KanError : the graph is no Kolmogorov-Arnold network; `stopped`, if it cannot even be run.
     """
-    try:
-        static = make_static(graph)
-    except KanError:
-        raise stopped from None
+    static = _first_static(graph, stopped)
     try:
         if not treats_samples_alike(static):
             raise stopped
         raised = _search(static, samples, TRIALS)
         try:
-            check_raised(graph, raised)
+            check_raised(static.source, raised)
         except KanError:
             # An interaction that few points show was missed, most likely.
             raised = _search(static, samples, 8 * TRIALS)
-            check_raised(graph, raised)
+            check_raised(static.source, raised)
     except Unrecognised as error:
         raise _clearer(error, stopped) from None
     except KanError:
         raise
     except Exception:  # Runtimes raise what they like; then recognition had the last word.
         raise stopped from None
-    return raised
+    return static.source, raised
+
+
+def _first_static(graph: Graph, stopped: KanError) -> StaticGraph:
+    """The graph for any batch; else for one that the file may have been traced with."""
+    for reading in (graph, *(fixed_batches(graph) if None in graph.input_shape else ())):
+        with suppress(KanError):
+            return make_static(reading)
+    raise stopped
 
 
 def _search(static: StaticGraph, samples: FloatArray | None, trials: int) -> Raised:

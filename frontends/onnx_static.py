@@ -102,8 +102,10 @@ def make_static(graph: Graph) -> StaticGraph:
         batch = max(1, min(_OPEN_BATCH, _BATCH_ELEMENTS // max(widest, 1)))
         chosen = _measure(graph, axis, batch)
     except KanError:
+        if own is None:
+            raise
         # The batch of the example is baked into the file.
-        chosen = _measure(graph, axis, own or 1)
+        chosen = _measure(graph, axis, own)
         return _with_axes(chosen, [chosen])
     return _with_axes(chosen, small)
 

@@ -12,14 +12,17 @@ import tempfile
 import warnings
 from collections.abc import Generator
 from importlib import import_module as python_module
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, cast
 
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.naming import identifier
-from kan_dialect.frontends.onnx import FRONTEND
+from kan_dialect.frontends.onnx import load_onnx
 from kan_dialect.frontends.pykan import build_pykan
 from kan_dialect.frontends.pykan_config import parse_config
 from kan_dialect.frontends.torch_files import require_torch
@@ -31,38 +34,54 @@ _PYKAN_KEYS = ("width", "grid", "k", "base_fun_name", "symbolic_enabled")
 _PYKAN_PARTS = ("act_fun", "symbolic_fun", "subnode_scale", "node_scale")
 
 
-def import_module(model: object, example_input: object, *, name: str = "kan") -> ModuleOp:
+def import_module(
+    model: object,
+    example_input: object,
+    *,
+    name: str = "kan",
+    strip_head: bool = False,
+    samples: FloatArray | None = None,
+) -> ModuleOp:
     """A network at spline level, from a PyTorch module; the module is left as it was.
 
     Parameters
     ----------
     model : `torch.nn.Module`, taken as it computes in evaluation mode.
-    example_input : `torch.Tensor` (batch, in), float32; only its shape matters.
+    example_input : `torch.Tensor` (batch, in), float32; only its shape matters. A tuple of them for
+        a module of several inputs, which are side by side in the network.
     name : of the function, and so of the RTL's top module.
+    strip_head : import the network up to a softmax or the like that follows its last layer.
+    samples : (samples, in), float64, real inputs; they only choose where functions are probed.
 
     Raises
     ------
     KanError : PyTorch is missing, or the module cannot be exported, or is no Kolmogorov-Arnold
-        network.
+        network; or the options do not fit it.
     """
     torch = require_torch("importing a module")
     if not isinstance(model, torch.nn.Module):
         raise KanError(f"{type(model).__name__} is no torch.nn.Module")
-    if not isinstance(example_input, torch.Tensor):
-        raise KanError(f"the example input is no tensor but {type(example_input).__name__}")
-    sample: Any = example_input
-    if sample.dim() != 2 or sample.numel() == 0:
-        raise KanError(
-            f"the example input has shape {tuple(sample.shape)}", remedy="give it as (batch, in)"
-        )
+    examples: tuple[Any, ...] = (example_input,)
+    if isinstance(example_input, tuple) and example_input:
+        examples = cast("tuple[Any, ...]", example_input)
+    for example in examples:
+        if not isinstance(example, torch.Tensor):
+            raise KanError(f"the example input is no tensor but {type(example).__name__}")
+        if example.dim() != 2 or example.numel() == 0:
+            raise KanError(
+                f"the example input has shape {tuple(example.shape)}",
+                remedy="give it as (batch, in)",
+            )
     name = identifier(name)
+    options = ImportOptions(strip_head, samples)
     if all(hasattr(model, part) for part in _PYKAN_PARTS):
+        options.require_none(name, "reading a pykan network")
         return _from_pykan(model, name)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.onnx"
         # Of a single sample the exporter would make a network for single samples.
-        _export(model, torch.cat([sample, sample]), path)
-        return FRONTEND.load(path)
+        _export(model, tuple(torch.cat([each, each]) for each in examples), path)
+        return load_onnx(path, options)
 
 
 def _from_pykan(model: object, name: str) -> ModuleOp:
@@ -82,7 +101,7 @@ def _from_pykan(model: object, name: str) -> ModuleOp:
     return build_pykan(name, config, name, cast("dict[object, object]", state))
 
 
-def _export(model: object, example_input: object, path: Path) -> None:
+def _export(model: object, examples: tuple[object, ...], path: Path) -> None:
     """Write the module as ONNX, for any number of samples."""
     torch = require_torch("exporting a module")
     network: Any = model
@@ -99,13 +118,13 @@ def _export(model: object, example_input: object, path: Path) -> None:
         with _quietly():
             torch.onnx.export(
                 network,
-                (example_input,),
+                examples,
                 path,
-                input_names=["x"],
+                input_names=["x"] if len(examples) == 1 else None,
                 output_names=["y"],
                 opset_version=OPSET,
                 dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim.AUTO},),
+                dynamic_shapes=_open_batches(torch, network, len(examples)),
                 external_data=False,
                 verbose=False,
             )
@@ -113,11 +132,23 @@ def _export(model: object, example_input: object, path: Path) -> None:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise KanError(
             f"PyTorch cannot export {type(model).__name__} to ONNX: {first}",
-            remedy="the module must map one tensor (batch, in) to one (batch, out)",
+            remedy="the module must map tensors (batch, in) to one (batch, out)",
         ) from None
     finally:
         for part, training in modes:
             part.training = training
+
+
+def _open_batches(torch: Any, network: Any, count: int) -> tuple[object, ...]:
+    """The first axis of each input, as the exporter wants it: `*args` are one parameter of many."""
+    batches = [{0: torch.export.Dim.AUTO} for _ in range(count)]
+    shapes: list[object] = []
+    for parameter in signature(network.forward).parameters.values():
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            return (*shapes, tuple(batches[len(shapes) :]))
+        if len(shapes) < count:
+            shapes.append(batches[len(shapes)])
+    return tuple(shapes)
 
 
 @contextlib.contextmanager

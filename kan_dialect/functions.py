@@ -19,8 +19,9 @@ Function: TypeAlias = Callable[[FloatArray], FloatArray]
 
 
 def _sigmoid(x: FloatArray) -> FloatArray:
-    # tanh saturates where exp would overflow.
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
+    # The exponential of what is never positive does not overflow, and keeps the digits of the tail.
+    decay = np.exp(-np.abs(x))
+    return np.where(x < 0.0, decay, 1.0) / (1.0 + decay)
 
 
 def _erf(x: FloatArray) -> FloatArray:

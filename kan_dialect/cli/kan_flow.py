@@ -15,7 +15,13 @@ from xdsl.passes import ModulePass
 from xdsl.universe import Universe
 
 from kan_dialect import __version__
-from kan_dialect.cli.loading import load_model, make_context, parse_text
+from kan_dialect.cli.loading import (
+    add_strip_head,
+    load_model,
+    make_context,
+    parse_text,
+    takes_options,
+)
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.constants import IntArray
 from kan_dialect.data import Dataset, load_dataset
@@ -24,6 +30,7 @@ from kan_dialect.flows.build import BuildOptions, build
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
+from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model, encode
 from kan_dialect.pipeline import build_pipeline
@@ -54,6 +61,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         metavar="DATA.npz",
         help="samples: x or x_train to calibrate with; y, x_test, y_test to report accuracy",
     )
+    add_strip_head(parser)
     parser.add_argument(
         "--bits",
         default="8",
@@ -139,8 +147,10 @@ def _build(options: argparse.Namespace) -> int:
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
     simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
+    samples = None if dataset is None or not takes_options(options.model) else dataset.x
+    reading = ImportOptions(strip_head=options.strip_head, samples=samples)
     with Console(stderr=True).status("loading the model") as status:
-        module = load_model(context, options.model)
+        module = load_model(context, options.model, reading)
         report = build(
             context,
             module,

@@ -24,12 +24,20 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
-from kan_dialect.cli.loading import extension_of, read_bytes, require_file, require_text
+from kan_dialect.cli.loading import (
+    IR_READER,
+    add_import_options,
+    extension_of,
+    import_options,
+    read_bytes,
+    require_file,
+    require_text,
+)
 from kan_dialect.cli.messages import run_tool
 from kan_dialect.constants import ElidingPrinter
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_atomically
-from kan_dialect.frontends.frontend import find_frontends, frontend_for
+from kan_dialect.frontends.frontend import find_frontends, import_file
 from kan_dialect.pipeline import build_pipeline, closest
 
 
@@ -102,6 +110,7 @@ class KanOptMain(xDSLOptMain):
         arg_parser.add_argument(
             "--list-frontends", action=_ListFrontends, help="what model files are read, and exit"
         )
+        add_import_options(arg_parser)
         arg_parser.add_argument(
             "--elide-large-constants",
             type=int,
@@ -111,16 +120,18 @@ class KanOptMain(xDSLOptMain):
         )
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
+        options = import_options(self.args)
         if self.args.input_file is None or self.args.input_file == "-":
+            options.require_none("standard input", IR_READER)
             return BytesIO(require_text(sys.stdin.buffer.read(), "the input")), "mlir"
         path = Path(self.args.input_file)
         extension = self.args.frontend or extension_of(path)
         if extension == "mlir":
+            options.require_none(path.name, IR_READER)
             return BytesIO(require_text(read_bytes(path), str(path))), extension
         require_file(path)
         # A frontend opens the file by itself: it may need what lies beside it.
-        frontend = frontend_for(path)
-        self.available_frontends[extension] = lambda _: frontend.load(path)
+        self.available_frontends[extension] = lambda _: import_file(path, options)
         return BytesIO(), extension
 
     def prepare_output(self) -> IO[str]:

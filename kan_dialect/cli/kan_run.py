@@ -12,12 +12,19 @@ from typing import NoReturn
 import numpy as np
 
 from kan_dialect import __version__
-from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.cli.loading import (
+    add_import_options,
+    import_options,
+    load_model,
+    make_context,
+    takes_options,
+)
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.constants import Array
 from kan_dialect.data import accuracy, load_array, load_dataset, mean_squared_error
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_array
+from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.model import Model
 
 
@@ -41,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--codes", action="store_true", help="inputs and outputs are integer codes, not numbers"
     )
+    add_import_options(parser)
     parser.add_argument("--function", metavar="NAME", help="which function, if there are several")
     parser.add_argument("--version", action="version", version=f"kan-run {__version__}")
     return parser
@@ -83,8 +91,13 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.outputs is not None:
         check_writable(options.outputs)
     context = make_context()
-    model = Model.of(load_model(context, options.model), options.function)
-    if options.inputs is None and options.against is None:
+    reading = import_options(options)
+    against: Path | None = options.against
+    # A model and its IR are compared with the options that made the one out of the other.
+    swapped = against is not None and takes_options(against) and not takes_options(options.model)
+    module = load_model(context, options.model, NO_OPTIONS if swapped else reading)
+    model = Model.of(module, options.function)
+    if options.inputs is None and against is None:
         print(f"{model.name}: {model.level} level")
         return 0
     x, labels = _inputs(options, model)
@@ -99,8 +112,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         _print_score(outputs, labels)
     if options.outputs is not None:
         write_array(options.outputs, outputs)
-    if options.against is not None:
-        other = Model.of(load_model(context, options.against))
+    if against is not None:
+        other = Model.of(
+            load_model(context, against, reading if takes_options(against) else NO_OPTIONS)
+        )
         return _print_differences(options, outputs, other, _evaluate(other, x, codes=options.codes))
     return 0
 

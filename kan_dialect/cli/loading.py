@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from xdsl.context import Context
@@ -9,8 +10,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.universe import Universe
 
+from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.frontend import frontend_for
+from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, frontend_for, import_file
 
 
 def make_context() -> Context:
@@ -67,18 +69,68 @@ def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
     return Parser(context, require_text(data, name).decode(), name).parse_module()
 
 
-def load_model(context: Context, path: Path) -> ModuleOp:
+def add_strip_head(parser: argparse.ArgumentParser) -> None:
+    """The option that leaves a softmax or the like out."""
+    parser.add_argument(
+        "--strip-head",
+        action="store_true",
+        help="import a model up to the softmax, argmax, sigmoid, ... that follows its last layer",
+    )
+
+
+def add_import_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the commands that read models."""
+    add_strip_head(parser)
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        metavar="DATA.npz",
+        help="real inputs (x or x_train): where functions are probed, if the model's form is "
+        "unknown",
+    )
+
+
+def import_options(arguments: argparse.Namespace) -> ImportOptions:
+    """What `add_import_options` was given.
+
+    Raises
+    ------
+    KanError : the data file cannot be read.
+    """
+    path: Path | None = arguments.samples
+    samples = None if path is None else load_dataset(path).x
+    return ImportOptions(strip_head=arguments.strip_head, samples=samples)
+
+
+def takes_options(path: Path) -> bool:
+    """Whether the file is of a kind whose import can be told how.
+
+    Raises
+    ------
+    KanError : there is no such file, or no frontend for it.
+    """
+    require_file(path)
+    return extension_of(path) != "mlir" and frontend_for(path).load_with is not None
+
+
+IR_READER = "reading IR"
+"""Who reads .mlir, for messages."""
+
+
+def load_model(context: Context, path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     """The module in a file, verified.
 
     Raises
     ------
-    KanError : no such file, no frontend for its extension, or the frontend refuses it.
+    KanError : no such file, no frontend for its extension, it takes no such options, or the
+        frontend refuses it.
     """
     if extension_of(path) == "mlir":
+        options.require_none(path.name, IR_READER)
         module = parse_text(context, read_bytes(path), str(path))
     else:
         require_file(path)
-        module = frontend_for(path).load(path)
+        module = import_file(path, options)
     module.verify()
     return module
 

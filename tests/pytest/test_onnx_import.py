@@ -498,6 +498,44 @@ def test_last_knot_that_belongs_to_the_last_cell() -> None:
         (lambda n, x: n("Mul", n("Sin", x), n("Exp", n("Neg", n("Abs", x)))), None),
         (lambda n, x: n("Pow", x, np.float32(5)), None),
         (lambda n, x: n("Min", x, np.float32(1)), None),
+        (lambda n, x: n("Log", n("Sigmoid", x)), ["map sigmoid", "base log"]),
+        # As PyTorch's exporters write softplus(x, beta=2, threshold=15), softshrink, elu by hand.
+        (
+            lambda n, x: n(
+                "Where",
+                n("Greater", n("Mul", x, np.float32(2)), np.float32(15)),
+                x,
+                n("Div", n("Softplus", n("Mul", x, np.float32(2))), np.float32(2)),
+            ),
+            None,
+        ),
+        (
+            lambda n, x: n(
+                "Add",
+                n(
+                    "Where",
+                    n("Greater", x, np.float32(0.5)),
+                    n("Sub", x, np.float32(0.5)),
+                    np.float32(0),
+                ),
+                n(
+                    "Where",
+                    n("Less", x, np.float32(-0.5)),
+                    n("Add", x, np.float32(0.5)),
+                    np.float32(0),
+                ),
+            ),
+            None,
+        ),
+        (
+            lambda n, x: n(
+                "Where",
+                n("LessOrEqual", np.float32(0), n("Neg", x)),
+                n("Sub", n("Exp", x), np.float32(1)),
+                x,
+            ),
+            None,
+        ),
     ],
 )
 def test_dense_layers_with_an_activation(activation: Any, written: list[str] | None) -> None:

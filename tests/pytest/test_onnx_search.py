@@ -130,7 +130,7 @@ def test_a_known_layer_between_unknown_ones_keeps_its_form(tmp_path: Path) -> No
 @pytest.mark.parametrize("case", ["depth3_script17", "plain_script13", "fixed_batch_dynamo18"])
 def test_known_layers_found_by_search_keep_their_splines(case: str) -> None:
     graph = read_graph(FIXTURES / f"{case}.onnx")
-    raised = search_layers(graph, None, KanError("not recognised"))
+    _, raised = search_layers(graph, None, KanError("not recognised"))
     assert count(raised.module, OnnxOp) == [0] and count(raised.module, BSplineOp)[0] >= 2
 
 
@@ -142,7 +142,7 @@ def test_every_fixture_as_opaque_layers(path: Path, monkeypatch: pytest.MonkeyPa
         return None
 
     monkeypatch.setattr(onnx_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
-    raised = search_layers(read_graph(path), None, KanError("not recognised"))
+    _, raised = search_layers(read_graph(path), None, KanError("not recognised"))
     data = np.load(path.with_suffix(".npz"))
     actual = Model.of(raised.module).run(data["x"].astype(np.float64))
     expected = data["y"].astype(np.float64)
@@ -331,7 +331,7 @@ def test_samples_say_where_functions_are_defined(tmp_path: Path) -> None:
     nodes = [node("Sub", ["x", "far"], "s"), node("Acos", ["s"], "a"), *FIRST[1:], *LAST]
     path = save(tmp_path, nodes, far=np.float32(50.0))
     samples = RNG.uniform(49.2, 50.8, (80, 3))
-    raised = search_layers(read_graph(path), samples, KanError("not recognised"))
+    _, raised = search_layers(read_graph(path), samples, KanError("not recognised"))
     assert_same(raised.module, path, RNG.uniform(49.2, 50.8, (50, 3)))
 
 
@@ -560,7 +560,7 @@ def test_random_networks(widths: list[int], seed: int, functions: list[str]) -> 
         path = Path(folder) / "net.onnx"
         path.write_bytes(model.SerializeToString())
         graph_read = read_graph(path)
-        raised = search_layers(graph_read, None, KanError("not recognised"))
+        _, raised = search_layers(graph_read, None, KanError("not recognised"))
         x = rng.uniform(-3, 3, (40, widths[0])).astype(np.float32)
         expected = outputs(path, x)
     actual = Model.of(raised.module).run(x.astype(np.float64))

@@ -207,3 +207,13 @@ def test_ops_evaluate_their_basis_in_double_precision() -> None:
     np.testing.assert_allclose(radial.edges(x)[:, 0], np.exp(-(x**2)))
     base = BaseOp("reciprocal", value, np.array([[0.0, 2.0]]))
     assert base.edges(np.zeros((1, 2))).tolist() == [[[0.0, np.inf]]]
+
+
+def test_sigmoid_keeps_the_digits_of_its_tails() -> None:
+    """The logarithm of a sigmoid is x far below 0, not minus infinity."""
+    x = np.array([-800.0, -700.0, -40.0, -1.0, 0.0, 1.0, 40.0, 800.0])
+    with np.errstate(all="raise", under="ignore"):
+        y = functions.FUNCTIONS["sigmoid"](x)
+    np.testing.assert_allclose(y[2:], 1 / (1 + np.exp(-x[2:])), rtol=1e-15)
+    np.testing.assert_allclose(np.log(y[1:3]), x[1:3], rtol=1e-15)
+    assert y[0] == 0.0 and y[-1] == 1.0

@@ -66,6 +66,72 @@ def test_a_module_in_memory(batch: int, capfd: pytest.CaptureFixture[str]) -> No
     np.testing.assert_allclose(imported.run(x.double().numpy()), outputs, atol=1e-4)
 
 
+class TwoInputs(torch.nn.Module):  # type: ignore[misc]
+    """Two tensors, joined the other way round, or any number of them."""
+
+    def __init__(self, *, named: bool) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.layer = Layer(5, 2)
+        if named:
+            self.forward = self.of_two  # type: ignore[method-assign]
+
+    def forward(self, *parts: Any) -> Any:
+        return self.layer(torch.cat(parts[::-1], 1))
+
+    def of_two(self, first: Any, second: Any) -> Any:
+        return self.layer(torch.cat([second, first], 1))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_module_of_several_inputs(named: bool) -> None:
+    model = TwoInputs(named=named).eval()
+    imported = Model.of(import_module(model, (torch.zeros(2, 3), torch.zeros(2, 2))))
+    first, second = torch.rand(50, 3) * 2 - 1, torch.rand(50, 2) * 2 - 1
+    expected = model(first, second).detach().numpy()
+    together = torch.cat([first, second], 1).double().numpy()
+    np.testing.assert_allclose(imported.run(together), expected, atol=1e-4)
+
+
+def test_a_classifier_without_its_softmax() -> None:
+    torch.manual_seed(5)
+    logits = Layer(3, 4).eval()
+    model = torch.nn.Sequential(logits, torch.nn.Softmax(dim=1))
+    with pytest.raises(KanError, match=r"strip_head=True"):
+        import_module(model, torch.zeros(2, 3))
+    x = torch.rand(50, 3) * 2 - 1
+    samples = x.double().numpy()
+    imported = Model.of(import_module(model, x, strip_head=True, samples=samples))
+    np.testing.assert_allclose(imported.run(samples), logits(x).detach().numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        lambda x: torch.nn.functional.softplus(x),
+        lambda x: torch.nn.functional.softplus(x, beta=2.0, threshold=15.0),
+        lambda x: torch.nn.functional.logsigmoid(x),
+        lambda x: torch.nn.functional.mish(x),
+        lambda x: torch.nn.functional.celu(x, 0.7),
+        lambda x: torch.where(x > 0, x, torch.exp(x) - 1),
+    ],
+)
+def test_activations_that_the_exporter_takes_apart(activation: Any) -> None:
+    class Perceptron(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.last(activation(self.first(x)))
+
+    torch.manual_seed(6)
+    model = Perceptron()
+    x = torch.randn(100, 3) * 5
+    outputs = Model.of(import_module(model, x)).run(x.double().numpy())
+    np.testing.assert_allclose(outputs, model(x).detach().numpy(), atol=1e-4)
+
+
 class FakePykan(torch.nn.Module):  # type: ignore[misc]
     """The attributes and the state dict of pykan's MultKAN, 2-1."""
 
@@ -103,6 +169,10 @@ def test_a_pykan_network_by_its_attributes() -> None:
     module = import_module(model, x.float())
     expected = (edges * 2 + 0.5).detach().numpy()
     np.testing.assert_allclose(Model.of(module).run(x.numpy())[:, 0], expected, rtol=1e-6)
+    with pytest.raises(KanError, match=r"reading a pykan network strips no head"):
+        import_module(model, x.float(), strip_head=True)
+    with pytest.raises(KanError, match=r"reading a pykan network has no use for samples"):
+        import_module(model, x.float(), samples=x.numpy())
     model.input_id = torch.tensor([0, 2])
     with pytest.raises(KanError, match=r"left the inputs \[0, 2\]"):
         import_module(model, x.float())
@@ -134,6 +204,10 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
         import_module([], x)
     with pytest.raises(KanError, match="the example input is no tensor but list"):
         import_module(Layer(3, 2), [0.0])
+    with pytest.raises(KanError, match="the example input is no tensor but tuple"):
+        import_module(Layer(3, 2), ())
+    with pytest.raises(KanError, match="the example input is no tensor but int"):
+        import_module(Layer(3, 2), (x, 2))
     with pytest.raises(KanError, match=r"has shape \(3,\)"):
         import_module(Layer(3, 2), torch.zeros(3))
     with pytest.raises(KanError):

@@ -1,0 +1,228 @@
+"""What follows the last layer: named where it is refused, left out on request, classes kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from kan_dialect.data import classes
+from kan_dialect.errors import KanError
+from kan_dialect.frontends import onnx_head
+from kan_dialect.frontends.frontend import ImportOptions
+from kan_dialect.frontends.onnx import load_onnx
+from kan_dialect.model import Model
+
+Array = NDArray[Any]
+
+STRIP = ImportOptions(strip_head=True)
+WEIGHTS = np.array([[1, -2, 0.5], [0.3, 1, -1], [2, 0, 1], [-1, 1.5, 0.2]], dtype=np.float32)
+
+
+class Net:
+    """A dense layer (batch, 4) -> (batch, outputs) called `h`, and the ops of a head."""
+
+    def __init__(self, outputs: int = 3) -> None:
+        self.nodes = [helper.make_node("MatMul", ["x", "w"], ["h"], name="dense")]
+        self.tensors = [numpy_helper.from_array(WEIGHTS[:, :outputs].copy(), "w")]
+
+    def __call__(self, op: str, *operands: str | Array, **attributes: Any) -> str:
+        names: list[str] = []
+        for each in operands:
+            if not isinstance(each, str):
+                self.tensors.append(numpy_helper.from_array(each, f"c{len(self.tensors)}"))
+                each = self.tensors[-1].name
+            names.append(each)
+        results = [f"v{len(self.nodes)}"] + ["indices"] * (op == "TopK")
+        name = f"n{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, names, results, name=name, **attributes))
+        return results[-1]
+
+    def save(self, folder: Path, output: str) -> Path:
+        graph = helper.make_graph(
+            self.nodes,
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
+            [onnx.ValueInfoProto(name=output)],
+            self.tensors,
+        )
+        kinds = onnx.TypeProto()
+        index = any(each.op_type in ("ArgMax", "ArgMin", "TopK") for each in self.nodes)
+        kinds.tensor_type.elem_type = TensorProto.INT64 if index else TensorProto.FLOAT
+        graph.output[0].type.CopyFrom(kinds)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+        model.ir_version = 9
+        path = folder / "net.onnx"
+        onnx.save(model, path)
+        return path
+
+
+Head = Callable[[Net], str]
+LAST = np.array([-1])
+
+
+def written_out(net: Net) -> str:
+    rise = net("Exp", "h")
+    return net("Div", rise, net("ReduceSum", rise, LAST))
+
+
+def shifted(net: Net) -> str:
+    rise = net("Exp", net("Sub", "h", net("ReduceMax", "h", axes=[1])))
+    total = net("Unsqueeze", net("ReduceSum", rise, LAST, keepdims=0), np.array([1]))
+    return net("Mul", rise, net("Reciprocal", total))
+
+
+def log_sum(net: Net) -> str:
+    largest = net("ReduceMax", "h", axes=[1])
+    rise = net("Exp", net("Sub", "h", largest))
+    total = net("Add", net("Log", net("ReduceSum", rise, LAST)), largest)
+    return net("Sub", "h", total)
+
+
+def sequence(net: Net) -> str:
+    spread = net("Unsqueeze", "h", np.array([1]))
+    return net("Reshape", net("Softmax", spread, axis=-1), np.array([-1, 3]))
+
+
+HEADS: dict[str, tuple[Head, str]] = {
+    "softmax": (lambda n: n("Softmax", "h", axis=1), "(Softmax): each output depends"),
+    "log softmax": (lambda n: n("LogSoftmax", "h"), "(LogSoftmax): each output depends"),
+    "log of softmax": (lambda n: n("Log", n("Softmax", "h")), "(Softmax): each output depends"),
+    "hardmax": (lambda n: n("Hardmax", "h"), "(Hardmax): each output depends"),
+    "argmax": (lambda n: n("ArgMax", "h", axis=1, keepdims=0), "(ArgMax): it gives an index"),
+    "argmax of softmax": (
+        lambda n: n("ArgMax", n("Softmax", "h"), axis=-1),
+        "(ArgMax): it gives an index",
+    ),
+    "top 1": (
+        lambda n: n("Squeeze", n("TopK", "h", np.array([1])), np.array([1])),
+        "(TopK): it gives an index",
+    ),
+    "moved": (sequence, "(Softmax): each output depends"),
+    "transposed": (
+        lambda n: n("Transpose", n("Softmax", n("Transpose", "h"), axis=0)),
+        "(Softmax): each output depends",
+    ),
+    "written out": (written_out, "(Div): this is a softmax, written out"),
+    "shifted": (shifted, "(Mul): this is a softmax, written out"),
+    "log written out": (lambda n: n("Log", written_out(n)), "(Div): this is a softmax"),
+    "minus log of sum": (log_sum, "(Sub): this is a softmax, written out"),
+    "minus log sum exp": (
+        lambda n: n("Sub", "h", n("ReduceLogSumExp", "h", axes=[1])),
+        "(Sub): this is a softmax, written out",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_heads_are_named_and_left_out_on_request(name: str, tmp_path: Path) -> None:
+    head, words = HEADS[name]
+    net = Net()
+    path = net.save(tmp_path, head(net))
+    with pytest.raises(KanError) as caught:
+        load_onnx(path)
+    message = str(caught.value)
+    assert words in message and "pass --strip-head (in Python: strip_head=True)" in message
+    x = np.random.default_rng(0).normal(size=(50, 4))
+    np.testing.assert_allclose(Model.of(load_onnx(path, STRIP)).run(x), x @ WEIGHTS, atol=1e-5)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_sigmoid_is_a_function_of_each_node_and_a_head_on_request(
+    outputs: int, tmp_path: Path
+) -> None:
+    net = Net(outputs)
+    path = net.save(tmp_path, net("Sigmoid", "h"))
+    x = np.random.default_rng(0).normal(size=(50, 4))
+    logits = x @ WEIGHTS[:, :outputs]
+    np.testing.assert_allclose(
+        Model.of(load_onnx(path)).run(x), 1 / (1 + np.exp(-logits)), atol=1e-6
+    )
+    stripped = Model.of(load_onnx(path, STRIP)).run(x)
+    np.testing.assert_allclose(stripped, logits, atol=1e-5)
+    if outputs == 1:
+        np.testing.assert_array_equal(classes(stripped), logits[:, 0] > 0)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda n: n("ArgMin", "h", axis=1),
+        lambda n: n("TopK", "h", np.array([1]), largest=0),
+    ],
+)
+@pytest.mark.parametrize("options", [ImportOptions(), STRIP])
+def test_the_smallest_output_is_no_class_of_ours(
+    head: Head, options: ImportOptions, tmp_path: Path
+) -> None:
+    net = Net()
+    path = net.save(tmp_path, head(net))
+    with pytest.raises(KanError, match=r"index of the smallest output.*take the smallest output"):
+        load_onnx(path, options)
+
+
+def min_max(net: Net) -> str:
+    low, high = net("ReduceMin", "h", axes=[1]), net("ReduceMax", "h", axes=[1])
+    return net("Div", net("Sub", "h", low), net("Sub", high, low))
+
+
+@pytest.mark.parametrize(
+    ("head", "ends"),
+    [
+        (lambda n: n("Identity", "h"), r"node 'n1' \(Identity\)"),
+        (lambda n: n("Relu", "h"), r"node 'n1' \(Relu\)"),
+        (min_max, r"node 'n5' \(Div\)"),
+        (lambda n: n("Mul", n("Softmax", "h"), n("Exp", "h")), r"node 'n3' \(Mul\)"),
+        (lambda n: n("TopK", "h", np.array([2])), r"node 'n1' \(TopK\)"),
+    ],
+)
+def test_no_head_to_strip(head: Head, ends: str, tmp_path: Path) -> None:
+    net = Net()
+    path = net.save(tmp_path, head(net))
+    with pytest.raises(KanError, match=f"no head to strip: the model ends in {ends}; leave"):
+        load_onnx(path, STRIP)
+
+
+def test_min_max_is_no_head(tmp_path: Path) -> None:
+    net = Net()
+    with pytest.raises(KanError, match=r"node 'n1' \(ReduceMin\): it mixes values") as caught:
+        load_onnx(net.save(tmp_path, min_max(net)))
+    assert "strip" not in str(caught.value)
+
+
+def test_a_head_alone(tmp_path: Path) -> None:
+    net = Net()
+    path = net.save(tmp_path, net("Softmax", "x"))
+    with pytest.raises(KanError, match="there is no network before it"):
+        load_onnx(path, STRIP)
+
+
+def test_a_head_that_compares_some_outputs_only(tmp_path: Path) -> None:
+    """Softmax over pairs of outputs: the largest of all is not the largest of its pair's."""
+    net = Net()
+    four = net("Concat", "h", net("Neg", "h"), axis=1)
+    pairs = net("Softmax", net("Reshape", four, np.array([-1, 3, 2])), axis=2)
+    path = net.save(tmp_path, net("Reshape", pairs, np.array([-1, 6])))
+    with pytest.raises(KanError, match=r"\(Softmax\): the network up to it has other classes"):
+        load_onnx(path, STRIP)
+
+
+def test_classes_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head whose logits were mistaken is not let through."""
+    net = Net()
+    path = net.save(tmp_path, net("ArgMax", net("Neg", "h"), axis=1))
+    search = onnx_head.find_head
+
+    def mistaken(graph: Any) -> Any:
+        head = search(graph)
+        return None if head is None else onnx_head.Head(head.node, "h")
+
+    monkeypatch.setattr(onnx_head, "find_head", mistaken)
+    with pytest.raises(KanError, match="has other classes than the model"):
+        load_onnx(path, STRIP)
