@@ -69,10 +69,12 @@ class Zoo:
             np.savez(path, x=X)
         return str(path)
 
-    def compile(self, name: str, after: Callable[[str, ModuleOp], None] | None = None) -> ModuleOp:
+    def compile(
+        self, name: str, bits: int, after: Callable[[str, ModuleOp], None] | None = None
+    ) -> ModuleOp:
         """The network at hardware level; `after` sees the module after each pass."""
         module, context = self.load(name, "script"), make_context()
-        for stage in CompilePass(data=self.calibration, bits=10, guard_bits=2).expand():
+        for stage in CompilePass(data=self.calibration, bits=bits, guard_bits=2).expand():
             stage.apply(context, module)
             module.verify()
             if after is not None:
@@ -112,7 +114,7 @@ def test_variants_in_hardware(zoo: Zoo, name: str) -> None:
         codes.append(model.run_codes(inputs))
         np.testing.assert_array_equal(codes[-1], codes[0], err_msg=stage)
 
-    circuit = Model.of(zoo.compile(name, compare))
+    circuit = Model.of(zoo.compile(name, 10, compare))
     assert circuit.level == "hardware" and len(codes) > 3
     assert len(np.unique(codes[0])) > 50
     expected = outputs_of(zoo.network(name), X)
@@ -124,7 +126,7 @@ def test_variants_in_hardware(zoo: Zoo, name: str) -> None:
 def test_variants_in_a_simulator(zoo: Zoo, name: str, tmp_path: Path) -> None:
     if find_simulator("verilator") is None:
         pytest.skip("Verilator is not installed")
-    module = zoo.compile(name)
+    module = zoo.compile(name, 6)
     model, rtl = Model.of(module), tmp_path / f"{name}.sv"
     rtl.write_text(emit_systemverilog(module))
     codes = stimuli(model.interface(), random=1000)
