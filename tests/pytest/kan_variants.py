@@ -530,6 +530,36 @@ class MinMaxScaled(Module):
         return self.layers(2 * (x - self.least) / (self.largest - self.least) - 1)
 
 
+class Standardised(Module):
+    """Raw measurements, standardised by the mean and deviation of the training data, then layers.
+
+    The means and deviations are those of five features of the wine data (Aeberhard and Forina,
+    UCI, 1991): the inputs lie between 0.1 and 2000, and none near 0 alone.
+    """
+
+    mean = (746.9, 99.74, 13.0, 19.49, 0.362)
+    deviation = (314.9, 14.28, 0.812, 3.34, 0.124)
+
+    def __init__(self, layer: Callable[[int, int], Any]) -> None:
+        super().__init__()
+        self.shift, self.scale = constant(self.mean), constant(self.deviation)
+        self.layers = sequence(layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers((x - self.shift) / self.scale)
+
+
+STANDARDISED: dict[str, Callable[[int, int], Any]] = {
+    "gaussian_radial": GaussianRadial,
+    "mexican_hat": MexicanHat,
+    "linear_by_gather": LinearByGather,
+    "spline_matrix": SplineMatrix,
+    "relu_squares": ReluSquares,
+    "edge_networks": EdgeNetworks,
+}
+"""Name -> layers of a `Standardised` network."""
+
+
 VARIANTS: dict[str, Callable[[], Any]] = {
     "gaussian_radial": lambda: three_layers(GaussianRadial),
     "mexican_hat": lambda: sequence(MexicanHat),
@@ -636,6 +666,33 @@ class WeaklyMixed(Module):
         hidden = self.first(x)
         hidden = torch.cat([hidden[:, :1] + 1e-4 * x[:, :1] * x[:, 1:2], hidden[:, 1:]], dim=1)
         return self.second(hidden)
+
+
+class FarMixed(Module):
+    """Inputs up to `reach`; what x₁ adds to a hidden node depends on whether x₀ > reach / 2."""
+
+    def __init__(self, reach: float) -> None:
+        super().__init__()
+        self.reach = reach
+        self.first, self.second = LinearByGather(INPUTS, HIDDEN), LinearByGather(HIDDEN, OUTPUTS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x / self.reach
+        extra = torch.where(x[:, :1] > 0.5, torch.sin(3 * x[:, 1:2]), torch.zeros_like(x[:, :1]))
+        return self.second(self.first(x) + extra)
+
+
+class FarNode(Module):
+    """A KAN with inputs up to `reach`: one of its nodes is 0 unless x₀ + x₁ > reach / 2."""
+
+    def __init__(self, reach: float) -> None:
+        super().__init__()
+        self.reach = reach
+        self.first, self.second = LinearByGather(INPUTS, HIDDEN), LinearByGather(HIDDEN, OUTPUTS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x / self.reach
+        return self.second(self.first(x) + torch.relu(x[:, :1] + x[:, 1:2] - 0.5))
 
 
 NO_KANS: dict[str, tuple[Callable[[], Any], str]] = {

@@ -21,8 +21,18 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
 from kan_exports import EXPORTERS, Exporter, export, outputs_of, samples
-from kan_variants import INPUTS, NO_KANS, VARIANTS, make
+from kan_variants import (
+    INPUTS,
+    NO_KANS,
+    STANDARDISED,
+    VARIANTS,
+    FarMixed,
+    FarNode,
+    Standardised,
+    make,
+)
 
+torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxscript", reason="PyTorch's exporters need onnxscript")
 
 IMPORT_TOLERANCE = 1e-5
@@ -99,6 +109,19 @@ def test_variants_compute_what_pytorch_computes(zoo: Zoo, name: str, exporter: E
     np.testing.assert_allclose(model.run(X), expected, rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("layer", STANDARDISED)
+def test_networks_on_raw_measurements(layer: str, tmp_path: Path) -> None:
+    """Inputs far from 0 and of different magnitudes, which the network itself scales."""
+    torch.manual_seed(5)
+    network = Standardised(STANDARDISED[layer]).eval()
+    x = (X * Standardised.deviation + Standardised.mean).astype(np.float32).astype(np.float64)
+    expected = outputs_of(network, x)
+    assert expected.std(axis=0).min() > 0.05
+    path = export(network, INPUTS, tmp_path / "raw.onnx", "script")
+    tolerance = IMPORT_TOLERANCE * np.ptp(expected)
+    np.testing.assert_allclose(Model.of(load_onnx(path)).run(x), expected, rtol=0, atol=tolerance)
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_in_hardware(zoo: Zoo, name: str) -> None:
     """All levels with codes give the same ones, and those are near what PyTorch computes."""
@@ -141,3 +164,27 @@ def test_what_is_no_kan_is_refused(zoo: Zoo, name: str, exporter: Exporter) -> N
     with pytest.raises(KanError, match=f"^{path.name}: .*({NO_KANS[name][1]})") as caught:
         load_onnx(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reach", [1.0, 20.0, 500.0, 3000.0])
+def test_what_mixes_far_from_zero_is_refused(reach: float, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    path = export(FarMixed(reach).eval(), INPUTS, tmp_path / "far.onnx", "script")
+    with pytest.raises(KanError, match=r"^far\.onnx: "):
+        load_onnx(path)
+
+
+@pytest.mark.parametrize("reach", [1.0, 20.0, 500.0, 3000.0])
+def test_nodes_that_react_far_from_zero_are_not_lost(reach: float, tmp_path: Path) -> None:
+    """Such a network may be refused where its inputs cannot be known; wrong it must not be."""
+    torch.manual_seed(3)
+    network = FarNode(reach).eval()
+    path = export(network, INPUTS, tmp_path / "far.onnx", "script")
+    try:
+        model = Model.of(load_onnx(path))
+    except KanError:
+        assert reach > 1.0
+        return
+    x = samples(INPUTS, reach=reach)
+    expected = outputs_of(network, x)
+    np.testing.assert_allclose(model.run(x), expected, rtol=0, atol=1e-5 * np.ptp(expected))
