@@ -184,7 +184,7 @@ def test_bad_options(
 def test_bad_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "data.npz"
     cases = [
-        ({"x": np.zeros((5, 12))}, "takes 13"),
+        ({"x": np.zeros((5, 12))}, "the network has 13 inputs"),
         ({"z": np.zeros((5, 13))}, "no array `x` or `x_train`"),
         ({"x": np.zeros(13)}, "must have shape (samples, features)"),
         ({"x": np.full((5, 13), np.nan)}, "is nan"),
