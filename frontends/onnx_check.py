@@ -84,8 +84,12 @@ def _rows(result: Array, batch: int, count: int) -> FloatArray:
     return moved.reshape(batch, -1)[:count]
 
 
-def check_raised(graph: Graph, raised: Raised) -> None:
+def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = ()) -> None:
     """Verify the raised module, and compare its function with the file's.
+
+    Parameters
+    ----------
+    further : inputs (samples, in) to compare them on, beyond those around the function's grids.
 
     Raises
     ------
@@ -97,11 +101,12 @@ def check_raised(graph: Graph, raised: Raised) -> None:
         raise graph.error(
             f"the imported network is not legal: {first_line(error)}", "train the model again"
         ) from None
-    inside, outside = map(_few_enough(raised.function), sample_inputs(raised.function))
+    few = _few_enough(raised.function)
+    groups = [few(points) for points in (*sample_inputs(raised.function), *map(_single, further))]
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // raised.widest)
     reference = open_reference(graph, chunk)
-    for points in (inside, outside):
+    for points in groups:
         if _difference(raised, reference, points) <= tolerance:
             continue
         exact = open_exact_reference(graph, chunk)
@@ -168,10 +173,12 @@ def sample_inputs(function: func.FuncOp) -> tuple[FloatArray, FloatArray]:
         rng.uniform(-3.0, 3.0, (48, low.size)) * half + center,
         rng.uniform(-40.0, 40.0, (8, low.size)) * half + center,
     ]
-    as_single = [
-        np.concatenate(part).astype(np.float32).astype(np.float64) for part in (inside, outside)
-    ]
-    return as_single[0], as_single[1]
+    return _single(np.concatenate(inside)), _single(np.concatenate(outside))
+
+
+def _single(x: FloatArray) -> FloatArray:
+    """The nearest float32 values."""
+    return x.astype(np.float32).astype(np.float64)
 
 
 def input_range(value: SSAValue) -> tuple[FloatArray, FloatArray]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_dialect.constants import FloatArray
+from kan_dialect.errors import KanError
 from kan_dialect.frontends.onnx_additivity import (
     Exchanges,
     PartialRun,
@@ -31,17 +32,20 @@ MAX_VALUES = 16
 TRIALS = 128
 """Trials of each of the larger groups of points, at first."""
 
-_FIRST_TRIALS = 16
+_FIRST_TRIALS = 4
 """Trials that sort out most values before the rest is spent on the others."""
 
-_BASE_ROWS = 192
-"""Inputs on which activations at the cuts are computed."""
+_SAMPLES = 192
+"""Real samples of which activations at the cuts are computed."""
 
 _BOXES = ((-1.0, 1.0), (-3.0, 3.0), (0.0, 1.0), (1.0, 10.0))
 """Without samples, all inputs are tried in each of these: functions may have domains."""
 
-_SCALES = (0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
+_SCALES = (0.1, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
 """Without samples, inputs are tried at these magnitudes, too, and at a mixture of them."""
+
+_BOX_ROWS = 48
+"""Inputs in each box and at each magnitude, of which activations are computed."""
 
 _ARRANGEMENTS = ("Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 """Operators that put all elements of what they read in another place."""
@@ -79,14 +83,41 @@ class _Cut:
     fresh: int
 
 
-def treats_samples_alike(static: StaticGraph) -> bool:
-    """Whether the outputs of a sample are its own: whatever its place and its neighbours are."""
-    x = np.random.default_rng(_SEED).uniform(
-        0.0, 1.0, (_BASE_ROWS, static.width(static.source.input))
-    )
-    run = PartialRun(static, [static.source.input], [static.source.output])
-    outputs, shifted = run(x), np.roll(run(np.roll(x, 1, axis=0)), -1, axis=0)
-    return np.allclose(outputs, shifted, rtol=1e-9, atol=1e-12, equal_nan=True)
+def typical_inputs(
+    width: int, samples: FloatArray | None, rng: np.random.Generator
+) -> list[FloatArray]:
+    """Groups of inputs (rows, in): of the samples, or of boxes and magnitudes, without them."""
+    if samples is not None:
+        chosen = rng.choice(len(samples), min(len(samples), _SAMPLES), replace=False)
+        return [samples[np.sort(chosen)]]
+    size = (_BOX_ROWS, width)
+    boxes = (*_BOXES, *((-scale, scale) for scale in _SCALES))
+    groups = [rng.uniform(low, high, size) for low, high in boxes]
+    return [*groups, rng.choice((1.0, *_SCALES), size) * rng.uniform(-1.0, 1.0, size)]
+
+
+def first_unlike(static: StaticGraph) -> Step | None:
+    """The first step whose result for a sample depends on its place or on other samples."""
+    rng = np.random.default_rng(_SEED)
+    # Near 0: far away, a function may make much of the last bits of a sum.
+    size = (_BOX_ROWS, static.width(static.source.input))
+    x = np.concatenate([rng.uniform(low, high, size) for low, high in _BOXES])
+    steps = [step for step in static.steps if any(map(static.is_cut, step.proto.output))]
+    places = {name: step for step in steps for name in step.proto.output if static.is_cut(name)}
+    for group in grouped(list(places), static, len(x)):
+        run = PartialRun(static, [static.source.input], group)
+        values, shifted = run(x), np.roll(run(np.roll(x, 1, axis=0)), -1, axis=0)
+        for index, name in enumerate(group):
+            columns = slice(run.columns[index], run.columns[index + 1])
+            if not _equal(values[:, columns], shifted[:, columns]):
+                return places[name]
+    return None
+
+
+def _equal(values: FloatArray, others: FloatArray) -> bool:
+    finite = np.abs(values[np.isfinite(values)])
+    scale = float(finite.max(initial=0.0))
+    return np.allclose(values, others, rtol=1e-6, atol=1e-9 * scale + 1e-12, equal_nan=True)
 
 
 def find_layers(
@@ -114,8 +145,10 @@ class _Search:
         self._rng = np.random.default_rng(_SEED)
         self._input = static.source.input
         self._output = static.source.output
-        self._base = self._base_inputs(samples)
         self._given = samples is not None
+        groups = typical_inputs(static.width(self._input), samples, self._rng)
+        self._base = np.concatenate(groups)
+        self._group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         self._known: dict[str, FloatArray] = {self._input: self._base}
 
     def run(self) -> list[FoundLayer]:
@@ -132,29 +165,18 @@ class _Search:
 
     # Points
 
-    def _base_inputs(self, samples: FloatArray | None) -> FloatArray:
-        width = self._static.width(self._input)
-        if samples is not None:
-            chosen = self._rng.choice(len(samples), min(len(samples), _BASE_ROWS), replace=False)
-            return samples[np.sort(chosen)]
-        size = (_BASE_ROWS // len(_BOXES), width)
-        return np.concatenate([self._rng.uniform(low, high, size) for low, high in _BOXES])
-
     def _exchanges(self, cut: Sequence[str]) -> list[Exchanges]:
-        """Trials at a cut; those that come first sort out most."""
-        if cut == (self._input,) and not self._given:
-            width = self._static.width(self._input)
-            groups = [
-                self._rng.uniform(low, high, (2 * self._trials, width)) for low, high in _BOXES
-            ]
-            groups += [self._rng.uniform(-scale, scale, (self._trials, width)) for scale in _SCALES]
-            signs = self._rng.choice([-1.0, 1.0], (self._trials, width))
-            groups += [signs, 3.0 * signs]
-            mixed = self._rng.choice(_SCALES, (self._trials, width))
-            groups += [mixed * self._rng.uniform(-1.0, 1.0, (self._trials, width))]
-        else:
-            groups = points_near(self._finite(cut), self._trials, self._rng)
-        return [make_exchanges(group, self._rng) for group in groups]
+        """Trials at a cut, near the activations of each group of inputs."""
+        values = self._activations(cut)
+        groups = [values[self._group == index] for index in range(self._group[-1] + 1)]
+        finite = [group[np.isfinite(group).all(axis=1)] for group in groups]
+        trials = self._trials if len(groups) == 1 else self._trials // 2
+        points = [
+            each for group in finite if len(group) for each in points_near(group, trials, self._rng)
+        ]
+        if not points:
+            raise self._nowhere_finite(cut)
+        return [make_exchanges(each, self._rng) for each in points]
 
     def _activations(self, names: Sequence[str]) -> FloatArray:
         """What the values hold for the base inputs, side by side: (rows, elements)."""
@@ -170,11 +192,14 @@ class _Search:
         values = self._activations([*cut, *further])
         rows = np.isfinite(values).all(axis=1)
         if not bool(rows.any()):
-            raise self._static.source.error(
-                f"{_listed([*further, *cut])} are not finite for any of the inputs that were tried",
-                "say where the inputs lie, with --samples DATA.npz",
-            )
+            raise self._nowhere_finite([*further, *cut])
         return values[rows][:, : sum(self._static.width(name) for name in cut)]
+
+    def _nowhere_finite(self, values: Sequence[str]) -> KanError:
+        return self._static.source.error(
+            f"{_listed(values)} are not finite for any of the inputs that were tried",
+            "say where the inputs lie, with --samples DATA.npz",
+        )
 
     # Cuts
 
@@ -185,7 +210,7 @@ class _Search:
         values = [name for step in steps for name in step.proto.output if self._is_cut(name)]
         members = {value for cut in cuts for value in cut.values} - set(current)
         tried = [name for name in values if name in members]
-        first = [group.first(_FIRST_TRIALS) for group in exchanges[: len(_BOXES)]]
+        first = [group.first(_FIRST_TRIALS) for group in exchanges]
         shares = dict.fromkeys(current, 0.0) | self._residuals(current, tried, first)
         cuts = [cut for cut in cuts if all(shares[value] == 0.0 for value in cut.values)]
         sure = set(current)

@@ -186,6 +186,9 @@ class _Measuring:
             return
         except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
             raise node.refuse(f"its operands do not fit it: {error}") from None
+        for result in results:
+            if result.dtype.kind == "f" and not np.isfinite(result).all() and result.size > 1:
+                raise node.refuse("its result, a constant, is not finite", "train the model again")
         self.constants.update(zip(proto.output, results, strict=False))
 
     def _add_step(self, proto: onnx.NodeProto, node: Node) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import count as count_from
 from math import prod
 from typing import Any, Protocol, cast
 
@@ -87,7 +88,33 @@ def widened(model: onnx.ModelProto) -> onnx.ModelProto:
         if tensor.data_type in _NARROW:
             array = numpy_helper.to_array(tensor).astype(np.float64)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    _write_out_sigmoids(wide.graph)
     return wide
+
+
+def _write_out_sigmoids(graph: onnx.GraphProto) -> None:
+    """1 / (1 + exp(-x)): ONNX Runtime's own kernel is constant from about 18 on."""
+    nodes = list(graph.node)
+    if not any(node.op_type == "Sigmoid" for node in nodes):
+        return
+    taken = {name for node in nodes for name in (*node.input, *node.output)}
+    free = (f"sigmoid_{count}" for count in count_from(0) if f"sigmoid_{count}" not in taken)
+    one = next(free)
+    graph.initializer.append(numpy_helper.from_array(np.array(1.0), one))
+    graph.ClearField("node")
+    for node in nodes:
+        if node.op_type != "Sigmoid":
+            graph.node.append(node)
+            continue
+        negative, rising, total = next(free), next(free), next(free)
+        graph.node.extend(
+            [
+                helper.make_node("Neg", node.input, [negative]),
+                helper.make_node("Exp", [negative], [rising]),
+                helper.make_node("Add", [rising, one], [total]),
+                helper.make_node("Reciprocal", [total], node.output),
+            ]
+        )
 
 
 # Graphs within IR
