@@ -30,9 +30,9 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.hardware_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.interface import LATENCY, NODES, PORTS
 from kan_dialect.kan_pass import KanPass
-from kan_dialect.lowering.hardware_ops import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.wire_ops import (
     ClampOp,
