@@ -209,8 +209,8 @@ class PassCheck:
     def _write(self, folder: Path, sample: Sample | None) -> str:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / "before.mlir", f"{self.before}\n")
-            write_atomically(folder / "after.mlir", f"{self.after}\n")
+            write_atomically(folder / "before.mlir", str(self.before) + "\n")
+            write_atomically(folder / "after.mlir", str(self.after) + "\n")
             if sample is None:
                 (folder / "sample.npz").unlink(missing_ok=True)
                 return f"before.mlir and after.mlir are in {folder}"

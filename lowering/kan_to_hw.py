@@ -81,17 +81,12 @@ def by_bit_pattern(op: TableOp) -> IntArray:
 
     Patterns outside an input's range never come; they repeat the nearest entry.
     """
-    entries = np.where(op.care_array, op.entries_array, _filling(op))
+    entries = op.filled
     for axis, value in enumerate(op.inputs):
         kind = range_of(value)
         index = np.clip(bit_patterns(kind), kind.low, kind.high) - kind.low
         entries = entries.take(index, axis=axis)
     return entries.ravel()
-
-
-def _filling(op: TableOp) -> int:
-    kept = op.entries_array[op.care_array]
-    return int(kept.ravel()[0]) if kept.size else range_of(op.result).low
 
 
 def pack(entries: IntArray, bits: int) -> list[tuple[int, int]]:
