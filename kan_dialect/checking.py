@@ -22,6 +22,7 @@ from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, ModuleOp, TensorType
 from xdsl.ir import Attribute, IRNode, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.traits import IsTerminator
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.attributes import IntType, range_of, tensor_shape
@@ -34,7 +35,9 @@ from kan_dialect.interface import LATENCY, PORTS, Port
 from kan_dialect.kan_pass import EXACT, ResumedPass, claim_of
 from kan_dialect.model import Model, decode, encode
 from kan_dialect.nodes import hardware_nodes, wire_nodes
+from kan_dialect.pipeline import CompositePass
 from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.semantics import evaluate_op
 from kan_dialect.wire_ops import TableOp
 from kan_dialect.wires import latency_of
 
@@ -255,6 +258,26 @@ def data_of(passes: Sequence[ModulePass]) -> FloatArray | None:
     return None
 
 
+def run_passes(
+    ctx: Context, module: ModuleOp, passes: Sequence[ModulePass], checker: Checker | None = None
+) -> list[PassCheck]:
+    """Run passes over `module`, in place, each verified and checked.
+
+    Raises
+    ------
+    KanError : a pass refuses the module, leaves IR that does not verify, or does not keep what it
+        claims.
+    """
+    checker = Checker(data_of(passes)) if checker is None else checker
+    checks: list[PassCheck] = []
+    for stage in passes:
+        inner = stage.expand() if isinstance(stage, CompositePass) else [stage]
+        for one in inner:
+            checks.append(checker.apply(ctx, one, module))
+            checks[-1].require_passed()
+    return checks
+
+
 def verify_after(stage: ModulePass, module: ModuleOp) -> None:
     """Verify what a pass left.
 
@@ -268,6 +291,19 @@ def verify_after(stage: ModulePass, module: ModuleOp) -> None:
         raise KanError(f"{stage.name} leaves IR that does not verify: {error}") from None
 
 
+@dataclass(frozen=True)
+class _Codes:
+    """Codes of outputs (samples, outputs) and nodes (samples), and which of them are defined.
+
+    What depends on a table's entry that does not matter is not, and may become anything.
+    """
+
+    outputs: IntArray
+    nodes: dict[str, IntArray]
+    outputs_defined: Array
+    nodes_defined: dict[str, Array]
+
+
 class _Snapshot:
     """A function as it is at some time, evaluated on each set of samples once."""
 
@@ -276,7 +312,7 @@ class _Snapshot:
         model = Model.of(module, op.sym_name.data)
         self.level = model.level
         self.model = Model(_without_dont_cares(op, rng), model.level)
-        self._nodes: tuple[CodeSamples, tuple[IntArray, dict[str, IntArray]]] | None = None
+        self._codes: tuple[CodeSamples, _Codes] | None = None
         self._reals: tuple[FloatArray, FloatArray] | None = None
 
     def ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]] | None:
@@ -290,11 +326,24 @@ class _Snapshot:
                 raise
             return None
 
-    def nodes(self, samples: CodeSamples) -> tuple[IntArray, dict[str, IntArray]]:
+    def codes(self, samples: CodeSamples) -> _Codes:
         """Output codes and codes of nodes."""
-        if self._nodes is None or self._nodes[0] is not samples:
-            self._nodes = samples, self.model.run_nodes(samples.codes)
-        return self._nodes[1]
+        if self._codes is None or self._codes[0] is not samples:
+            self._codes = samples, self._evaluate(samples.codes)
+        return self._codes[1]
+
+    def _evaluate(self, codes: IntArray) -> _Codes:
+        outputs, nodes = self.model.run_nodes(codes)
+        if self.model.op is self.op or not isinstance(self.op, func.FuncOp):
+            everywhere = np.ones(len(codes), dtype=np.bool_)
+            nodes_defined = dict.fromkeys(nodes, everywhere)
+            return _Codes(outputs, nodes, np.ones(outputs.shape, dtype=np.bool_), nodes_defined)
+        undefined = _undefined_values(self.op, codes)
+        terminator = self.op.get_return_op()
+        assert terminator is not None
+        columns = [~undefined[value] for value in terminator.operands]
+        nodes_defined = {mark.node.data: ~undefined[mark.value] for mark in wire_nodes(self.op)}
+        return _Codes(outputs, nodes, np.stack(columns, axis=1), nodes_defined)
 
     def reals(self, x: FloatArray) -> FloatArray:
         """Outputs as numbers."""
@@ -445,37 +494,44 @@ class Checker:
         name = old.model.name
         try:
             samples = self._code_samples(old, ports[0])
-            expected, nodes = old.nodes(samples)
+            one = old.codes(samples)
         except FAILURES as error:
             return FunctionCheck(name, note=f"not checked: {error}")
-        got, found = new.nodes(samples)
+        other = new.codes(samples)
         count = len(samples.codes)
-        wrong: dict[str, tuple[IntArray, IntArray]] = {}
-        for node, values in nodes.items():
-            if node in found and not np.array_equal(values, found[node]):
-                wrong[f"node {node}"] = values, found[node]
+        wrong: dict[str, tuple[IntArray, IntArray, Array]] = {}
+
+        def compare(where: str, expected: IntArray, got: IntArray, defined: Array) -> None:
+            apart = (expected != got) & defined
+            if apart.any():
+                wrong[where] = expected, got, apart
+
+        for node, values in one.nodes.items():
+            if node in other.nodes:
+                compare(f"node {node}", values, other.nodes[node], one.nodes_defined[node])
         nodes_wrong = len(wrong)
-        for index in range(expected.shape[1]):
-            if not np.array_equal(expected[:, index], got[:, index]):
-                wrong[f"output y{index}"] = expected[:, index], got[:, index]
-        compared = len(nodes.keys() & found.keys())
+        for index, defined in enumerate(one.outputs_defined.T):
+            compare(f"output y{index}", one.outputs[:, index], other.outputs[:, index], defined)
+        compared = len(one.nodes.keys() & other.nodes.keys())
         if old.level == new.level == "table" and len(wrong) == nodes_wrong:
             # Tensors carry no marks: a pass may compute the same outputs by way of other nodes.
             compared -= nodes_wrong
             wrong = {}
         if wrong:
-            where, (one, other) = next(iter(wrong.items()))
-            index = int(np.flatnonzero(one != other)[0])
+            where, (expected, got, apart) = next(iter(wrong.items()))
+            index = int(np.flatnonzero(apart)[0])
             codes = samples.codes[index]
             reals = _numbers(ports[0], samples.codes[index : index + 1])
             sample = Sample(
-                index, None if reals is None else reals[0], codes, expected[index], got[index]
+                index,
+                None if reals is None else reals[0],
+                codes,
+                one.outputs[index],
+                other.outputs[index],
             )
-            some = np.zeros(count, dtype=np.bool_)
-            for a, b in wrong.values():
-                some |= a != b
+            some = np.any([apart for _, _, apart in wrong.values()], axis=0)
             what = (
-                f"{where} is {other[index]} where {one[index]} was expected, sample {index} of "
+                f"{where} is {got[index]} where {expected[index]} was expected, sample {index} of "
                 f"{count}: {sample.inputs()}; {nodes_wrong} of {compared} nodes and "
                 f"{len(wrong) - nodes_wrong} of {len(outputs)} outputs differ, on "
                 f"{int(some.sum())} samples"
@@ -485,7 +541,7 @@ class Checker:
         if lost:
             what = f"the mark of node {lost[0]} is gone ({len(lost)} of {len(old.node_names())})"
             return FunctionCheck(name, difference=Difference(what))
-        for port, column in zip(outputs, got.T, strict=True):
+        for port, column in zip(outputs, other.outputs.T, strict=True):
             if column.min() < port.low or column.max() > port.high:
                 what = f"output {port.name} leaves its range {port.low}:{port.high}"
                 return FunctionCheck(name, difference=Difference(what))
@@ -645,6 +701,26 @@ def _is_vector(kind: Attribute) -> bool:
     return numbers and len(tensor.get_shape()) == 1 and tensor.get_shape()[0] > 0
 
 
+def _undefined_values(function: func.FuncOp, codes: IntArray) -> dict[SSAValue, Array]:
+    """Of each value of a wire-level function, for which samples an entry decides it that does not
+    matter: (samples), bool."""
+    values: dict[SSAValue, Array] = dict(zip(function.args, codes.T, strict=True))
+    undefined: dict[SSAValue, Array] = dict.fromkeys(
+        function.args, np.zeros(len(codes), dtype=np.bool_)
+    )
+    for op in function.body.block.ops:
+        if op.has_trait(IsTerminator):
+            continue
+        some = np.any([undefined[v] for v in op.operands] or [undefined[function.args[0]]], axis=0)
+        results = evaluate_op(op, [values[operand] for operand in op.operands])
+        if isinstance(op, TableOp):
+            index = tuple(values[value] - range_of(value).low for value in op.inputs)
+            some |= ~op.care_array[index]
+        for result, value in zip(op.results, results, strict=True):
+            values[result], undefined[result] = value, some
+    return undefined
+
+
 def _without_dont_cares(op: Network, rng: np.random.Generator) -> Network:
     """The function with random entries, of the table's range, wherever an entry does not matter.
 
@@ -656,7 +732,10 @@ def _without_dont_cares(op: Network, rng: np.random.Generator) -> Network:
     for table in clone.body.block.ops:
         if isinstance(table, TableOp) and table.care is not None:
             kind = range_of(table.result)
-            noise = rng.integers(kind.low, kind.high, table.entries.get_shape(), endpoint=True)
-            table.entries = dense(np.where(table.care_array, table.entries_array, noise))
+            entries = table.entries_array
+            noise = rng.integers(kind.low, kind.high, entries.shape, endpoint=True)
+            # Not what stands there, which may well be right.
+            noise = np.where(noise == entries, kind.low + (noise - kind.low + 1) % kind.size, noise)
+            table.entries = dense(np.where(table.care_array, entries, noise))
             table.care = None
     return clone

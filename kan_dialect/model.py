@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
@@ -92,7 +93,8 @@ class Model:
                 )
             case _:
                 sources, results = code_values(self.op)
-                return _table_ports("x", sources), _table_ports("y", results)
+                affines = [host_affine(source) for source in sources]
+                return _table_ports("x", sources, affines), _table_ports("y", results)
 
     def latency(self) -> int:
         """Clock cycles from the inputs to the outputs.
@@ -296,16 +298,21 @@ def _ports(
     return tuple(ports)
 
 
-def _table_ports(letter: str, values: Sequence[SSAValue]) -> tuple[Port, ...]:
+def _table_ports(
+    letter: str,
+    values: Sequence[SSAValue],
+    affines: Sequence[tuple[FloatArray, FloatArray] | None] = (),
+) -> tuple[Port, ...]:
+    """Ports of tensors of codes; `affines` are those of inputs that the host computes first."""
     ports: list[Port] = []
-    for value in values:
+    for value, affine_of in zip_longest(values, affines):
         if not is_quantized(value):
             raise KanError(
                 "the model has no codes yet",
                 remedy="quantise it first: kan-compile or kan-quantize",
             )
         lower, upper = bounds_of(value)
-        gain, offset = host_affine(value) or (np.ones(len(lower)), np.zeros(len(lower)))
+        gain, offset = affine_of or (np.ones(len(lower)), np.zeros(len(lower)))
         for index, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
             encoding = quantized_type(value).element([index])
             affine = float(gain[index]), float(offset[index])

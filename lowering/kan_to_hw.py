@@ -362,12 +362,14 @@ class Lowering:
         """Nodes are listed on the module: name, signal, cycle, and how its code is read."""
         wire = self.wires[op.value]
         kind = range_of(op.value)
+        # A design of latency 0 has no clock, and so none of the function's registers.
+        cycle = 0 if self.clock is None else op.cycle.value.data
         self.nodes.append(
             DictionaryAttr(
                 {
                     "name": op.node,
                     "signal": StringAttr(name_hint(wire) or ""),
-                    "cycle": IntegerAttr(op.cycle.value.data, i64),
+                    "cycle": IntegerAttr(cycle, i64),
                     "offset": IntegerAttr(op.offset.value.data, i64),
                     "low": IntegerAttr(kind.low, i64),
                     "high": IntegerAttr(kind.high, i64),
