@@ -152,13 +152,13 @@ class KanOptMain(xDSLOptMain):
     def setup_pipeline(self) -> None:
         started = time.perf_counter()
         passes = build_pipeline(self.available_passes, self.args.passes)
-        checker = self._checker(passes)
+        checker: Checker | None = None
         before: ModuleOp | None = None
 
         def after(
             previous: ModulePass | None, module: ModuleOp, following: ModulePass | None
         ) -> None:
-            nonlocal started, before
+            nonlocal started, before, checker
             if self.args.time_passes and previous is not None:
                 seconds = time.perf_counter() - started
                 print(f"Pass {previous.name} took {seconds:.6f} seconds", file=sys.stderr)
@@ -167,6 +167,8 @@ class KanOptMain(xDSLOptMain):
                     module.verify()
                 else:
                     verify_after(previous, module)
+            if previous is None:
+                checker = self._checker(passes)
             if checker is not None:
                 if previous is not None and before is not None:
                     check = checker.check(previous, before, module)

@@ -23,8 +23,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.builder import TableNetwork
-from kan_dialect.check_samples import code_samples, real_samples
 from kan_dialect.checking import Checker, PassCheck
+from kan_dialect.checking.samples import code_samples, real_samples
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import dense, to_floats, to_integers
 from kan_dialect.errors import KanError
@@ -43,7 +43,7 @@ from kan_dialect.passes import (
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.spline_ops import BSplineOp, NodeSumOp
+from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
 from kan_dialect.table_ops import LookupOp
 from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import wire_functions
@@ -522,6 +522,40 @@ def test_a_pass_that_trades_tells_what() -> None:
     changed = before.run(samples).argmax(axis=1) != after.run(samples).argmax(axis=1)
     assert found["classes_changed"] == pytest.approx(changed.mean())
     assert "on 40 calibration samples" in check.summary()
+
+
+def test_a_pass_that_trades_must_leave_numbers() -> None:
+    class Ruin(TradingPass):
+        def apply(self, ctx: Context, op: ModuleOp) -> None:
+            for inner in op.walk():
+                if isinstance(inner, BaseOp):
+                    inner.function = StringAttr("log")
+
+    (check,) = run_checked(NETWORK, [Ruin()], Checker())
+    with pytest.raises(KanError, match=r"output y0 is nan where .* was, sample"):
+        check.require_passed()
+
+
+@pytest.mark.parametrize(("factor", "passes"), [(1 + 1e-12, True), (1 + 1e-7, False)])
+def test_floats_may_round_and_no_more(factor: float, passes: bool) -> None:
+    """Outputs that grow without bound at one end hide nothing at the other."""
+
+    class Scale(HalveWeights):
+        def apply(self, ctx: Context, op: ModuleOp) -> None:
+            for inner in op.walk():
+                if isinstance(inner, BaseOp):
+                    inner.weights = dense(to_floats(inner.weights) * [1.0, factor])
+
+    text = """
+    func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {
+      %e = kan.base "exp" %x weights dense<[[1.0, 0.0], [0.0, 1.0]]> : tensor<2x2xf32>
+        : tensor<2xf32> -> tensor<2x2xf32>
+      %n = kan.node_sum %e : tensor<2x2xf32> -> tensor<2xf32>
+      func.return %n : tensor<2xf32>
+    }"""
+    far = np.array([[300.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    (check,) = run_checked(text, [Scale()], Checker(far))
+    assert (check.failed is None) is passes, check.summary()
 
 
 def test_an_op_without_meaning_is_named() -> None:
