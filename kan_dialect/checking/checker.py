@@ -32,8 +32,8 @@ from kan_dialect.model import decode, encode
 from kan_dialect.pipeline import CompositePass
 
 TOLERANCE = 1e-9
-"""Of floats: differences up to this share of an output, or of its median over the samples where that
-is larger, are rounding."""
+"""Of floats: differences up to this share of an output, or of its median over the samples
+where that is more, are rounding."""
 
 FAILURES = (KanError, IndexError, ValueError, KeyError, AssertionError)
 """How evaluation ends on IR that means nothing."""
