@@ -22,6 +22,7 @@ from xdsl.passes import ModulePass
 
 from kan_dialect import __version__
 from kan_dialect.attributes import range_of
+from kan_dialect.checking import Checker, PassCheck, verify_after
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.data import Dataset, accuracy
 from kan_dialect.errors import KanError
@@ -62,6 +63,10 @@ class BuildOptions:
     seed: int = 0
     work_dir: Path | None = None
     """Where the simulator builds; a temporary folder where not given."""
+    check_passes: bool = True
+    """Compare the module before and after each pass."""
+    check_dir: Path | None = None
+    """Where the IR around a pass that fails its check goes; nowhere where not given."""
 
 
 @dataclass
@@ -73,7 +78,7 @@ class _Stages:
     edges: tuple[int, int] | None = None
     table_bits: int = 0
     estimate: Estimate | None = None
-    trace: list[tuple[str, ModuleOp]] = field(default_factory=list[tuple[str, ModuleOp]])
+    checks: list[PassCheck] = field(default_factory=list[PassCheck])
 
 
 def build(
@@ -87,11 +92,12 @@ def build(
 
     Raises
     ------
-    KanError : a pass refuses the model, the pipeline does not reach hardware, the folder cannot be
-        written, or the RTL differs from the integer model (with the first vector that does).
+    KanError : a pass refuses the model or does not keep what it claims, the pipeline does not reach
+        hardware, the folder cannot be written, or the RTL differs from the integer model (with the
+        first vector that does).
     """
     with _replacing(folder) as target:
-        stages = _compile(context, module, target / "ir", options.passes, progress)
+        stages = _compile(context, module, target / "ir", options, progress)
         circuit = Model.of(module)
         if circuit.level != "hardware":
             raise KanError(
@@ -105,6 +111,7 @@ def build(
         rtl.parent.mkdir()
         rtl.write_text(emit_systemverilog(module))
         report = _report(stages, interface, circuit)
+        report.checks = [check.as_dict() for check in stages.checks]
         if options.dataset is not None:
             progress("evaluating accuracy")
             _score(report, stages.imported, integer, options.dataset)
@@ -125,18 +132,26 @@ def _compile(
     context: Context,
     module: ModuleOp,
     folder: Path,
-    passes: Sequence[ModulePass],
+    options: BuildOptions,
     progress: Progress,
 ) -> _Stages:
-    """Run the passes; write the IR after each, keep what later figures need."""
+    """Run the passes; check each, write the IR after it, keep what later figures need."""
     folder.mkdir()
     stages = _Stages(Model.of(module.clone()))
     _look(module, stages)
     (folder / "00-import.mlir").write_text(str(module) + "\n")
-    for index, stage in enumerate(passes, start=1):
+    checker = None
+    if options.check_passes:
+        checker = Checker(None if options.dataset is None else options.dataset.x, seed=options.seed)
+    for index, stage in enumerate(options.passes, start=1):
         progress(f"running {stage.name}")
-        stage.apply(context, module)
-        module.verify()
+        if checker is None:
+            stage.apply(context, module)
+            verify_after(stage, module)
+        else:
+            check = checker.apply(context, stage, module)
+            check.require_passed(options.check_dir)
+            stages.checks.append(check)
         (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
         _look(module, stages)
     return stages

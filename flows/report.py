@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.kan_pass import EXACT
+
 
 @dataclass
 class Report:
@@ -33,6 +35,10 @@ class Report:
     max_abs_error: float | None = None
     """Largest difference between an output of the integer and of the float model."""
     mean_abs_error: float | None = None
+    checks: list[dict[str, str | int | float | bool]] = field(
+        default_factory=list[dict[str, str | int | float | bool]]
+    )
+    """Of each pass: `pass`, `claim`, `samples`, `nodes`, `exhaustive`, and what it traded."""
     simulation: dict[str, str | int] | None = None
     """`simulator`, `vectors`, `mismatches`"""
     synthesis: dict[str, str | int] | None = None
@@ -60,6 +66,7 @@ class Report:
             "edges": {"total": self.edges_total, "kept": self.edges_kept},
             "table_bits": self.table_bits,
             "estimate": self.estimate,
+            "checks": self.checks or None,
             "simulation": self.simulation,
             "synthesis": self.synthesis,
             "pnr": self.pnr,
@@ -116,6 +123,16 @@ def _rows(report: Report) -> list[tuple[str, str]]:
             f"{estimate['levels']} levels of logic",
         )
     )
+    if report.checks:
+        exact = [check for check in report.checks if check["claim"] == EXACT]
+        samples = max(int(check.get("samples", 0)) for check in report.checks)
+        rows.append(
+            (
+                "passes",
+                f"[green]{len(report.checks)} checked[/green] on up to {samples} samples, "
+                f"{len(exact)} exact",
+            )
+        )
     if report.simulation is None:
         rows.append(("simulation", "[yellow]not run[/yellow]"))
     else:

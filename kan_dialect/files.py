@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -70,4 +71,16 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     """
     stream = BytesIO()
     np.save(stream, array, allow_pickle=False)
+    write_atomically(path, stream.getvalue())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by name as `.npz`, atomically.
+
+    Raises
+    ------
+    KanError : the file cannot be written.
+    """
+    stream = BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
     write_atomically(path, stream.getvalue())

@@ -10,6 +10,7 @@ array), it is 0 here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -315,7 +316,12 @@ def in_dataflow_order(
     return ordered
 
 
-def simulate_hardware(module: hw.HWModuleOp, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def simulate_hardware(
+    module: hw.HWModuleOp,
+    inputs: Mapping[str, Array],
+    *,
+    probes: Mapping[str, SSAValue] = MappingProxyType({}),
+) -> dict[str, Array]:
     """The outputs of a feed-forward pipeline in every clock cycle.
 
     An output holds what the port shows during a cycle: inputs of the same cycle where the path is
@@ -325,10 +331,11 @@ def simulate_hardware(module: hw.HWModuleOp, inputs: Mapping[str, Array]) -> dic
     ----------
     inputs : by the name of each data port, patterns of shape (cycles,); negative codes are taken
         in two's complement. Clocks are left out.
+    probes : values inside the module to be shown as well, under names that no output port has.
 
     Returns
     -------
-    by the name of each output port, patterns of shape (cycles,).
+    by the name of each output port and probe, patterns of shape (cycles,).
 
     Raises
     ------
@@ -342,6 +349,7 @@ def simulate_hardware(module: hw.HWModuleOp, inputs: Mapping[str, Array]) -> dic
     assert isinstance(output, hw.OutputOp)
     _check_clocks(body)
 
+    kept = frozenset(probes.values())
     last_use = {operand: op for op in (*body, output) for operand in op.operands}
     for op in body:
         operands = [known[operand] for operand in op.operands if operand in known]
@@ -350,13 +358,14 @@ def simulate_hardware(module: hw.HWModuleOp, inputs: Mapping[str, Array]) -> dic
         else:
             known.update(zip(op.results, evaluate_op(op, operands), strict=True))
         for operand in op.operands:
-            if last_use[operand] is op:
+            if last_use[operand] is op and operand not in kept:
                 known.pop(operand, None)  # a long run of a large module would not fit in memory
 
     names = [port.port_name.data for port in module.module_type.ports if _is_output(port)]
+    shown = {**dict(zip(names, output.inputs, strict=True)), **probes}
     return {
         name: np.broadcast_to(known[value], (cycles, *known[value].shape[1:]))
-        for name, value in zip(names, output.inputs, strict=True)
+        for name, value in shown.items()
     }
 
 

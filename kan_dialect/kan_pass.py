@@ -15,7 +15,11 @@ PIPELINE_ATTRIBUTE = "kan.pipeline"
 """Module attribute: the passes that shaped the module, in order, as `-p` would spell them."""
 
 EXACT = "exact"
-"""`preserves` of a pass after which every output is bit for bit the same."""
+"""`preserves` of a pass after which every output is the same.
+
+Bit for bit where there are codes; where there are floats only, up to the rounding of float64, see
+`kan_dialect.checking`.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,14 @@ class ResumedPass(ModulePass):
         done = [text.split("{")[0] for text in recorded_pipeline(op)]
         if self.inner.name not in done:
             self.inner.apply(ctx, op)
+
+
+def claim_of(stage: ModulePass) -> str:
+    """What a pass says that it preserves; exact where it says nothing, as passes of others do."""
+    if isinstance(stage, ResumedPass):
+        stage = stage.inner
+    claim: object = getattr(stage, "preserves", EXACT)
+    return claim if isinstance(claim, str) else EXACT
 
 
 def recorded_pipeline(module: ModuleOp) -> list[str]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
-from xdsl.dialects import func, hw
+from xdsl.dialects import func, hw, seq
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DictionaryAttr,
@@ -23,12 +24,14 @@ from xdsl.ir import Attribute, SSAValue
 from kan_dialect.attributes import IntType, is_quantized, quantized_type, tensor_shape
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.hardware_semantics import simulate_hardware
+from kan_dialect.hardware_semantics import bit_width, simulate_hardware
 from kan_dialect.interface import LATENCY, PORTS, Interface, Port
+from kan_dialect.nodes import HardwareNode, hardware_nodes, table_nodes, wire_nodes
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import (
     code_values,
     evaluate_function,
+    evaluate_inside,
     find_function,
     host_affine,
 )
@@ -72,8 +75,8 @@ class Model:
     def has_codes(self) -> bool:
         return self.level != "spline"
 
-    def interface(self) -> Interface:
-        """Ports and latency.
+    def ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+        """Inputs and outputs.
 
         Raises
         ------
@@ -81,17 +84,42 @@ class Model:
         """
         match self.op:
             case hw.HWModuleOp():
-                inputs, outputs = _hardware_ports(self.op)
-                latency = _latency(self.op)
+                return _hardware_ports(self.op)
             case _ if self.level == "wire":
                 kinds, op = self.op.function_type, self.op
-                inputs = _ports("x", kinds.inputs.data, op.arg_attrs)
-                outputs = _ports("y", kinds.outputs.data, op.res_attrs)
-                latency = latency_of(self.op)
+                return (
+                    _ports("x", kinds.inputs.data, op.arg_attrs),
+                    _ports("y", kinds.outputs.data, op.res_attrs),
+                )
             case _:
                 sources, results = code_values(self.op)
-                inputs, outputs = _table_ports("x", sources), _table_ports("y", results)
-                latency = 0
+                affines = [host_affine(source) for source in sources]
+                return _table_ports("x", sources, affines), _table_ports("y", results)
+
+    def latency(self) -> int:
+        """Clock cycles from the inputs to the outputs.
+
+        Raises
+        ------
+        KanError : the results do not come in one cycle.
+        """
+        match self.op:
+            case hw.HWModuleOp():
+                return _latency(self.op)
+            case _ if self.level == "wire":
+                return latency_of(self.op)
+            case _:
+                return 0
+
+    def interface(self) -> Interface:
+        """Ports and latency.
+
+        Raises
+        ------
+        KanError : the model is not quantised yet, or its results do not come in one cycle.
+        """
+        inputs, outputs = self.ports()
+        latency = self.latency()
         return Interface(self.name, inputs, outputs, latency, combinational=latency == 0)
 
     def run_codes(self, codes: IntArray) -> IntArray:
@@ -101,19 +129,50 @@ class Model:
         ------
         KanError : the model has no codes, or the input has another shape or range.
         """
-        interface = self.interface()
-        _check_codes(codes, interface)
+        _check_codes(codes, self.ports()[0])
         match self.op:
             case hw.HWModuleOp():
-                return _stream(self.op, codes, interface)
+                return _stream(self.op, codes, self.interface(), [])[0]
             case _ if self.level == "wire":
-                columns = [codes[:, i] for i in range(codes.shape[1])]
-                return np.stack(evaluate_function(self.op, columns), axis=1)
+                return np.stack(evaluate_function(self.op, _columns(codes)), axis=1)
             case _:
                 sources, _ = code_values(self.op)
-                widths = np.cumsum([tensor_shape(source)[0] for source in sources])[:-1]
-                parts = np.split(codes, widths, axis=1)
+                parts = _split(codes, sources)
                 return np.concatenate(evaluate_function(self.op, parts, codes=True), axis=1)
+
+    def run_nodes(self, codes: IntArray) -> tuple[IntArray, dict[str, IntArray]]:
+        """As `run_codes`, and the codes (samples) of every node of the model that can be found.
+
+        Raises
+        ------
+        KanError : as `run_codes`.
+        """
+        _check_codes(codes, self.ports()[0])
+        match self.op:
+            case hw.HWModuleOp():
+                return _stream(self.op, codes, self.interface(), hardware_nodes(self.op))
+            case _ if self.level == "wire":
+                marks = wire_nodes(self.op)
+                results = _returned(self.op)
+                wanted = [*results, *(mark.value for mark in marks)]
+                values = evaluate_inside(self.op, _columns(codes), wanted)
+                nodes = {
+                    mark.node.data: value + mark.offset.value.data
+                    for mark, value in zip(marks, values[len(results) :], strict=True)
+                }
+                return np.stack(values[: len(results)], axis=1), nodes
+            case _:
+                sources, results = code_values(self.op)
+                layers = table_nodes(self.op)
+                values = evaluate_inside(
+                    self.op, _split(codes, sources), [*results, *layers.values()], sources=sources
+                )
+                nodes = {
+                    f"{layer}_node{node}": tensor[:, node]
+                    for layer, tensor in zip(layers, values[len(results) :], strict=True)
+                    for node in range(tensor.shape[1])
+                }
+                return np.concatenate(values[: len(results)], axis=1), nodes
 
     def run(self, x: FloatArray) -> FloatArray:
         """Real outputs (samples, outputs) of real inputs (samples, inputs), float64."""
@@ -178,14 +237,30 @@ def _level(function: func.FuncOp) -> Level:
     return "spline"
 
 
-def _check_codes(codes: IntArray, interface: Interface) -> None:
-    count = len(interface.inputs)
+def _columns(codes: IntArray) -> list[Array]:
+    return [codes[:, index] for index in range(codes.shape[1])]
+
+
+def _split(codes: IntArray, sources: Sequence[SSAValue]) -> list[Array]:
+    """Samples (samples, inputs) as one array for each tensor of codes."""
+    ends = np.cumsum([tensor_shape(source)[0] for source in sources])[:-1]
+    return list(np.split(codes, ends, axis=1))
+
+
+def _returned(function: func.FuncOp) -> Sequence[SSAValue]:
+    terminator = function.get_return_op()
+    assert terminator is not None
+    return terminator.operands
+
+
+def _check_codes(codes: IntArray, inputs: Sequence[Port]) -> None:
+    count = len(inputs)
     if codes.ndim != 2 or codes.shape[1] != count or codes.dtype.kind not in "iu":
         raise KanError(
             f"expected integer codes of shape (samples, {count}), got {codes.dtype} of shape "
             f"{codes.shape}"
         )
-    for index, port in enumerate(interface.inputs):
+    for index, port in enumerate(inputs):
         column = codes[:, index]
         outside = np.flatnonzero((column < port.low) | (column > port.high))
         if outside.size:
@@ -223,16 +298,21 @@ def _ports(
     return tuple(ports)
 
 
-def _table_ports(letter: str, values: Sequence[SSAValue]) -> tuple[Port, ...]:
+def _table_ports(
+    letter: str,
+    values: Sequence[SSAValue],
+    affines: Sequence[tuple[FloatArray, FloatArray] | None] = (),
+) -> tuple[Port, ...]:
+    """Ports of tensors of codes; `affines` are those of inputs that the host computes first."""
     ports: list[Port] = []
-    for value in values:
+    for value, affine_of in zip_longest(values, affines):
         if not is_quantized(value):
             raise KanError(
                 "the model has no codes yet",
                 remedy="quantise it first: kan-compile or kan-quantize",
             )
         lower, upper = bounds_of(value)
-        gain, offset = host_affine(value) or (np.ones(len(lower)), np.zeros(len(lower)))
+        gain, offset = affine_of or (np.ones(len(lower)), np.zeros(len(lower)))
         for index, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
             encoding = quantized_type(value).element([index])
             affine = float(gain[index]), float(offset[index])
@@ -252,20 +332,29 @@ def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port
     if not isinstance(listed, ArrayAttr):
         raise KanError(f"@{module.sym_name.data} does not say what its ports are (kan.ports)")
     sides: dict[str, list[Port]] = {"x": [], "y": []}
+    widths = {
+        port.port_name.data: bit_width(port.type)
+        for port in module.module_type.ports
+        if not isinstance(port.type, seq.ClockType)
+    }
     for entry in cast("ArrayAttr[DictionaryAttr]", listed).data:
         name = _text(entry, "name")
         scale = _text(entry, "scale") or "1.0"
-        sides[name[:1]].append(
-            Port.of_range(
-                name,
-                _number(entry, "low"),
-                _number(entry, "high"),
-                float(scale),
-                _number(entry, "zero_point"),
-                float(_text(entry, "gain") or "1.0"),
-                float(_text(entry, "offset") or "0.0"),
-            )
+        port = Port.of_range(
+            name,
+            _number(entry, "low"),
+            _number(entry, "high"),
+            float(scale),
+            _number(entry, "zero_point"),
+            float(_text(entry, "gain") or "1.0"),
+            float(_text(entry, "offset") or "0.0"),
         )
+        if widths.get(name) != port.width:
+            raise KanError(
+                f"@{module.sym_name.data}: codes {port.low}..{port.high} of port {name} need "
+                f"{port.width} bits, the port has {widths.get(name, 'none')}"
+            )
+        sides[name[:1]].append(port)
     return tuple(sides["x"]), tuple(sides["y"])
 
 
@@ -279,29 +368,49 @@ def _number(entry: DictionaryAttr, key: str) -> int:
     return attribute.value.data if isinstance(attribute, IntegerAttr) else 0
 
 
-def _stream(module: hw.HWModuleOp, codes: IntArray, interface: Interface) -> IntArray:
-    """All samples back to back through the registers, and `latency` cycles more to get the last."""
+def _stream(
+    module: hw.HWModuleOp, codes: IntArray, interface: Interface, nodes: Sequence[HardwareNode]
+) -> tuple[IntArray, dict[str, IntArray]]:
+    """All samples back to back through the registers, and cycles more until the last is there.
+
+    Returns
+    -------
+    The outputs (samples, outputs), and the codes (samples) of those `nodes` that have a signal.
+    """
     samples, latency = codes.shape[0], interface.latency
-    cycles = samples + latency
+    probes = {f"node {node.name}": node for node in nodes if node.signal is not None}
+    more = max([latency, *(node.cycle for node in probes.values())])
+    cycles = samples + more
     inputs: dict[str, Array] = {}
     for index, port in enumerate(interface.inputs):
         pattern = codes[:, index] & ((1 << port.width) - 1)
-        inputs[port.name] = np.concatenate([pattern, np.zeros(latency, dtype=np.int64)])
+        inputs[port.name] = np.concatenate([pattern, np.zeros(more, dtype=np.int64)])
     if not interface.combinational:
         inputs["clk"] = np.zeros(cycles, dtype=np.int64)
         inputs["rst"] = np.zeros(cycles, dtype=np.int64)
-        inputs["in_valid"] = np.repeat(np.array([1, 0], dtype=np.int64), [samples, latency])
-    results = simulate_hardware(module, inputs)
+        inputs["in_valid"] = np.repeat(np.array([1, 0], dtype=np.int64), [samples, more])
+    signals = {name: node.signal for name, node in probes.items() if node.signal is not None}
+    results = simulate_hardware(module, inputs, probes=signals)
     if not interface.combinational:
         valid: Array = results["out_valid"]
-        if valid[:latency].any() or not valid[latency:].all():
+        due = valid[latency : latency + samples]
+        if valid[:latency].any() or not due.all() or valid[latency + samples :].any():
             raise KanError(
                 f"@{module.sym_name.data}: out_valid does not come {latency} cycles later"
             )
     columns: list[Array] = []
     for port in interface.outputs:
-        pattern: IntArray = results[port.name][latency:].astype(np.int64)
-        if port.signed:
-            pattern = np.where(pattern >> (port.width - 1), pattern - (1 << port.width), pattern)
-        columns.append(pattern)
-    return np.stack(columns, axis=1)
+        pattern: IntArray = results[port.name][latency : latency + samples].astype(np.int64)
+        columns.append(_read(pattern, port.width, signed=port.signed))
+    found: dict[str, IntArray] = {}
+    for name, node in probes.items():
+        pattern = results[name][node.cycle : node.cycle + samples].astype(np.int64)
+        found[node.name] = _read(pattern, node.kind.bits, signed=node.kind.is_signed) + node.offset
+    return np.stack(columns, axis=1), found
+
+
+def _read(pattern: IntArray, width: int, *, signed: bool) -> IntArray:
+    """The numbers that bit patterns stand for."""
+    if not signed:
+        return pattern
+    return np.where(pattern >> (width - 1), pattern - (1 << width), pattern)

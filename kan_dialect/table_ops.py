@@ -30,6 +30,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect import verifying
 from kan_dialect.attributes import (
+    MAX_RANGE_BITS,
     QuantTensor,
     element_bounds,
     quantized_type,
@@ -45,7 +46,7 @@ from kan_dialect.constants import (
     to_numpy,
 )
 from kan_dialect.operation import KanOperation, optional_name
-from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.quant import UniformQuantizedType, storage_for
 from kan_dialect.semantics import Evaluable, Univariate
 from kan_dialect.spline_ops import ConcatOp, NodeSumOp
 from kan_dialect.verifying import require, require_shape, shape_text
@@ -350,6 +351,26 @@ class RequantizeOp(KanOperation, Evaluable, HasFolderInterface):
         verifying.value_name(self.given_name)
         shifts = self.shifts
         require(bool((np.abs(shifts) <= 31).all()), "scales differ by more than 2^31")
+        self._verify_range(shifts)
+
+    def _verify_range(self, shifts: IntArray) -> None:
+        """What is computed before it saturates stays within int64, in which it is evaluated."""
+        before, after = quantized_type(self.input), quantized_type(self.result)
+        points = (
+            np.broadcast_to(element.zero_point_for(1), shifts.shape).tolist()
+            for element in (before, after)
+        )
+        for index, (zero_in, zero_out, shift) in enumerate(
+            zip(*points, shifts.tolist(), strict=True)
+        ):
+            # In Python's integers: the product may leave int64.
+            for code in before.bounds:
+                wide = (code - zero_in) << max(-shift, 0)
+                require(
+                    max(storage_for(v, v)[0] for v in (wide, zero_out)) <= MAX_RANGE_BITS,
+                    f"element {index}, rescaled by 2^{-shift}, needs more than {MAX_RANGE_BITS} "
+                    "bits",
+                )
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
         return (self.input,) if self.input.type == self.result.type and not self.bounds else None
@@ -386,6 +407,8 @@ def verify_integer_sum(op: NodeSumOp) -> None:
     verifying.per_element_bounds(op.bounds, result, sums)
     lower, upper = bounds_of(op.edges)
     mask, bias = op.mask_array, op.bias_array
+    # Larger ones could wrap around in what follows, and seem to be within the bounds.
+    require(bool(((bias >= -(1 << 50)) & (bias < 1 << 50)).all()), "a bias needs over 51 bits")
     low = np.where(mask, lower, 0).sum(axis=1) + bias
     high = np.where(mask, upper, 0).sum(axis=1) + bias
     declared_low, declared_high = bounds_of(op.result)

@@ -35,7 +35,7 @@ from xdsl.traits import ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect import verifying
-from kan_dialect.attributes import IntType, range_of
+from kan_dialect.attributes import MAX_RANGE_BITS, IntType, range_of
 from kan_dialect.constants import (
     Array,
     Constant,
@@ -46,6 +46,7 @@ from kan_dialect.constants import (
     to_numpy,
 )
 from kan_dialect.operation import KanOperation, optional_name
+from kan_dialect.quant import storage_for
 from kan_dialect.semantics import Evaluable
 from kan_dialect.table_ops import round_shift
 from kan_dialect.verifying import require, shape_text
@@ -99,7 +100,8 @@ class TableOp(KanOperation, Evaluable):
 
     `entries` has one dimension an input, with one entry for every value of its range. Where `care`
     (of the same shape, 0 and 1) is 0, the entry does not matter: no input reaches it, or nothing
-    depends on it. Evaluation gives the entry as it stands.
+    depends on it. It is then `filled` with an entry that does matter, as in hardware, so that the
+    result never leaves its range.
     """
 
     name = "kan.table"
@@ -163,6 +165,16 @@ class TableOp(KanOperation, Evaluable):
             return np.ones(self.entries.get_shape(), dtype=np.bool_)
         return to_numpy(self.care) == 1
 
+    @property
+    def filled(self) -> IntArray:
+        """The entries, where they do not matter the first one that does, int64."""
+        entries = self.entries_array
+        if self.care is None:
+            return entries
+        care = self.care_array
+        kept = entries[care]
+        return np.where(care, entries, kept[0] if kept.size else range_of(self.result).low)
+
     def verify_(self) -> None:
         require(len(self.inputs) >= 1, "a table needs at least one input")
         entries = verifying.constant(self.entries, "entries", floats=False)
@@ -191,7 +203,8 @@ class TableOp(KanOperation, Evaluable):
             operand - range_of(value).low
             for operand, value in zip(operands, self.inputs, strict=True)
         )
-        return (to_numpy(self.entries)[index].astype(np.int64),)
+        entries = to_numpy(self.entries) if self.care is None else self.filled
+        return (entries[index].astype(np.int64),)
 
 
 @irdl_op_definition
@@ -392,6 +405,12 @@ class MarkOp(KanOperation, Evaluable):
         require(self.cycle.value.data >= 0, "cycle must not be negative")
         if not isinstance(self.value.type, IntType):
             raise VerifyException(f"value must be a !kan.int, got {self.value.type}")
+        kind, offset = self.value.type, self.offset.value.data
+        require(
+            storage_for(kind.low + offset, kind.high + offset)[0] <= MAX_RANGE_BITS,
+            f"codes {kind.low + offset}:{kind.high + offset} of the node need more than "
+            f"{MAX_RANGE_BITS} bits",
+        )
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return ()

@@ -19,8 +19,9 @@ from xdsl.printer import Printer
 from xdsl.utils.target import Target
 
 from kan_dialect.errors import KanError
+from kan_dialect.hardware_names import NAME_HINT, name_hint
 from kan_dialect.hardware_semantics import bit_width
-from kan_dialect.lowering.hardware_ops import NAME_HINT, hardware_modules, name_hint
+from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog.names import Names
 
 DECIMAL_BITS = 64

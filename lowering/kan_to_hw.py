@@ -30,9 +30,9 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.hardware_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.interface import LATENCY, NODES, PORTS
 from kan_dialect.kan_pass import KanPass
-from kan_dialect.lowering.hardware_ops import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.wire_ops import (
     ClampOp,
@@ -81,17 +81,12 @@ def by_bit_pattern(op: TableOp) -> IntArray:
 
     Patterns outside an input's range never come; they repeat the nearest entry.
     """
-    entries = np.where(op.care_array, op.entries_array, _filling(op))
+    entries = op.filled
     for axis, value in enumerate(op.inputs):
         kind = range_of(value)
         index = np.clip(bit_patterns(kind), kind.low, kind.high) - kind.low
         entries = entries.take(index, axis=axis)
     return entries.ravel()
-
-
-def _filling(op: TableOp) -> int:
-    kept = op.entries_array[op.care_array]
-    return int(kept.ravel()[0]) if kept.size else range_of(op.result).low
 
 
 def pack(entries: IntArray, bits: int) -> list[tuple[int, int]]:
@@ -367,12 +362,14 @@ class Lowering:
         """Nodes are listed on the module: name, signal, cycle, and how its code is read."""
         wire = self.wires[op.value]
         kind = range_of(op.value)
+        # A design of latency 0 has no clock, and so none of the function's registers.
+        cycle = 0 if self.clock is None else op.cycle.value.data
         self.nodes.append(
             DictionaryAttr(
                 {
                     "name": op.node,
                     "signal": StringAttr(name_hint(wire) or ""),
-                    "cycle": IntegerAttr(op.cycle.value.data, i64),
+                    "cycle": IntegerAttr(cycle, i64),
                     "offset": IntegerAttr(op.offset.value.data, i64),
                     "low": IntegerAttr(kind.low, i64),
                     "high": IntegerAttr(kind.high, i64),

@@ -28,6 +28,7 @@ from kan_dialect.attributes import (
 from kan_dialect.constants import to_numpy
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
+from kan_dialect.nodes import is_requantized, layer_names
 from kan_dialect.semantics import code_values, host_affine, reads_argument
 from kan_dialect.spline_ops import AffineOp, ConcatOp, NodeSumOp
 from kan_dialect.table_ops import (
@@ -71,10 +72,10 @@ class _Expansion:
     block: Block = field(default_factory=Block)
     wires: dict[SSAValue, list[SSAValue]] = field(default_factory=dict[SSAValue, list[SSAValue]])
     edges: dict[SSAValue, LookupOp] = field(default_factory=dict[SSAValue, LookupOp])
-    layers: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
-    """Names of the layers whose sums have not been requantised yet."""
-    count: int = 0
-    """Layers so far."""
+    layers: dict[SSAValue, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layers = layer_names(self.function)
 
     def add(self, op: Operation) -> SSAValue:
         self.block.add_op(op)
@@ -132,16 +133,12 @@ class _Expansion:
                 remedy="arguments and results must be tensor<n x !quant.uniform>",
             )
 
-    def new_layer(self) -> str:
-        self.count += 1
-        return f"layer{self.count - 1}"
-
     def lookup(self, op: LookupOp) -> None:
         """Tables of nodes are made where a sum asks for them: pruned edges never are."""
         if len(tensor_shape(op.result)) == 2:
             self.edges[op.result] = op
             return
-        layer = self.new_layer()
+        layer = self.layers[op.result]
         self.wires[op.result] = [
             self.table(op, (index,), wire, f"{layer}_table{index}")
             for index, wire in enumerate(self.wires[op.input])
@@ -160,7 +157,7 @@ class _Expansion:
         lookup = self.edges[op.edges]
         inputs = self.wires[lookup.input]
         mask, bias = op.mask_array, op.bias_array
-        layer = self.layers[op.result] = self.new_layer()
+        layer = self.layers[op.result]
         sums: list[SSAValue] = []
         for node in range(mask.shape[0]):
             terms = [
@@ -173,7 +170,7 @@ class _Expansion:
                 terms[0] if len(terms) == 1 else self.add(SumOp(terms, name=f"{layer}_sum{node}"))
             )
         self.wires[op.result] = sums
-        if not any(isinstance(use.operation, RequantizeOp) for use in op.result.uses):
+        if not is_requantized(op):
             self.mark(sums, layer)
 
     def mark(self, values: Sequence[SSAValue], layer: str) -> None:
@@ -186,7 +183,7 @@ class _Expansion:
         zero_in = np.broadcast_to(before.zero_point_for(1), (count,)).tolist()
         zero_out = np.broadcast_to(after.zero_point_for(1), (count,)).tolist()
         lower, upper = bounds_of(op.result)
-        layer = self.layers.pop(op.input, None) or self.new_layer()
+        layer = self.layers[op.result]
         codes: list[SSAValue] = []
         for node, wire in enumerate(self.wires[op.input]):
             name = f"{layer}_node{node}"

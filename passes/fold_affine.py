@@ -8,7 +8,6 @@ maps each input by itself, so that it folds into tables; an affine in front of a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
@@ -109,7 +108,6 @@ class FoldAffinePass(KanPass):
     """Folds affines into edge functions and node biases."""
 
     name = "kan-fold-affine"
-    preserves: ClassVar[str] = "exact up to rounding of float64"
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         if not any(is_float_tensor(result) for op in module.walk() for result in op.results):

@@ -88,6 +88,16 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--passes", metavar="PIPELINE", help="this pipeline instead of the default one"
     )
+    parser.add_argument(
+        "--no-check-passes", action="store_true", help="do not compare the IR around each pass"
+    )
+    parser.add_argument(
+        "--check-passes-dir",
+        type=Path,
+        default=Path("check-passes-failure"),
+        metavar="DIR",
+        help="where the IR around a pass that fails its check goes (default: %(default)s)",
+    )
     _add_simulator(parser, with_none=True)
 
 
@@ -155,7 +165,15 @@ def _build(options: argparse.Namespace) -> int:
             context,
             module,
             options.output,
-            BuildOptions(passes, dataset, simulator, options.vectors, options.seed),
+            BuildOptions(
+                passes,
+                dataset,
+                simulator,
+                options.vectors,
+                options.seed,
+                check_passes=not options.no_check_passes,
+                check_dir=options.check_passes_dir,
+            ),
             lambda what: status.update(what),
         )
     print_report(report, console, str(options.output))

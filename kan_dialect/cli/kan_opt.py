@@ -24,6 +24,7 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
+from kan_dialect.checking import Checker, data_of, verify_after
 from kan_dialect.cli.loading import (
     IR_READER,
     add_import_options,
@@ -35,6 +36,7 @@ from kan_dialect.cli.loading import (
 )
 from kan_dialect.cli.messages import run_tool
 from kan_dialect.constants import ElidingPrinter
+from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_atomically
 from kan_dialect.frontends.frontend import find_frontends, import_file
@@ -84,6 +86,9 @@ class KanOptMain(xDSLOptMain):
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
         self.output: _WholeFile | None = None
+        arguments = sys.argv[1:] if args is None else args
+        # Its value is optional and follows `=` only: a word behind it is the input.
+        args = ["--check-passes=" if word == "--check-passes" else word for word in arguments]
         try:
             super().__init__("Optimises and compiles Kolmogorov-Arnold networks", args)
         except ArgSpecParseError:
@@ -118,6 +123,19 @@ class KanOptMain(xDSLOptMain):
             help="for reading: constants of more than N elements are printed as "
             "dense_resource<__elided__>",
         )
+        arg_parser.add_argument(
+            "--check-passes",
+            metavar="[DATA.npz]",
+            help="evaluate the module before and after each pass and compare, on samples of the "
+            "file (after `=`) or of the passes' data, random ones and ends of ranges",
+        )
+        arg_parser.add_argument(
+            "--check-passes-dir",
+            type=Path,
+            default=Path("check-passes-failure"),
+            metavar="DIR",
+            help="where the IR around a pass that fails its check goes (default: %(default)s)",
+        )
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         options = import_options(self.args)
@@ -144,24 +162,43 @@ class KanOptMain(xDSLOptMain):
 
     def setup_pipeline(self) -> None:
         started = time.perf_counter()
+        passes = build_pipeline(self.available_passes, self.args.passes)
+        checker: Checker | None = None
+        before: ModuleOp | None = None
 
         def after(
             previous: ModulePass | None, module: ModuleOp, following: ModulePass | None
         ) -> None:
-            nonlocal started
+            nonlocal started, before, checker
             if self.args.time_passes and previous is not None:
                 seconds = time.perf_counter() - started
                 print(f"Pass {previous.name} took {seconds:.6f} seconds", file=sys.stderr)
             if not self.args.disable_verify:
-                module.verify()
+                if previous is None:
+                    module.verify()
+                else:
+                    verify_after(previous, module)
+            if previous is None:
+                checker = self._checker(passes)
+            if checker is not None:
+                if previous is not None and before is not None:
+                    check = checker.check(previous, before, module)
+                    check.require_passed(self.args.check_passes_dir)
+                    print(check.summary(), file=sys.stderr)
+                before = module.clone()
             if previous is not None and following is not None and self.args.print_between_passes:
                 print(f"IR after {previous.name}:")
                 self._printer(sys.stdout).print_op(module)
                 print("\n\n")
             started = time.perf_counter()
 
-        passes = build_pipeline(self.available_passes, self.args.passes)
         self.pipeline = PassPipeline(tuple(passes), after)
+
+    def _checker(self, passes: Sequence[ModulePass]) -> Checker | None:
+        path = cast("str | None", self.args.check_passes)
+        if path is None:
+            return None
+        return Checker(load_dataset(path).x if path else data_of(passes))
 
     def _printer(self, stream: IO[str]) -> Printer:
         limit = cast("int | None", self.args.elide_large_constants)

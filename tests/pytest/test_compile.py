@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
+from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import IntArray
 from kan_dialect.kan_pass import recorded_pipeline
@@ -54,10 +55,8 @@ def parse(text: str) -> ModuleOp:
 
 
 def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
-    """The module after the passes, verified after each."""
-    for one in passes:
-        one.apply(Context(), module)
-        module.verify()
+    """The module after the passes, verified and checked after each."""
+    run_passes(Context(), module, passes, Checker(count=100))
     return module
 
 

@@ -19,6 +19,7 @@ from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
 from kan_dialect.attributes import tensor_shape
+from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
@@ -138,11 +139,9 @@ def parse(text: str) -> ModuleOp:
 
 
 def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
-    """A module after the passes, verified after each."""
+    """A module after the passes, verified and checked after each."""
     result = module.clone()
-    for one in passes:
-        one.apply(Context(), result)
-        result.verify()
+    run_passes(Context(), result, passes, Checker(count=100))
     return result
 
 

@@ -18,6 +18,7 @@ from xdsl.passes import ModulePass
 
 from kan_dialect.attributes import range_of
 from kan_dialect.builder import TableNetwork
+from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
@@ -132,11 +133,9 @@ def networks(draw: st.DrawFn) -> Network:
 
 
 def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
-    """A module after the passes, verified after each."""
+    """A module after the passes, verified and checked after each."""
     result = module.clone()
-    for one in passes:
-        one.apply(Context(), result)
-        result.verify()
+    run_passes(Context(), result, passes, Checker(count=100))
     return result
 
 

@@ -24,6 +24,7 @@ from xdsl.transforms.canonicalize import CanonicalizePass
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 
 from kan_dialect.attributes import IntType, range_of
+from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import Array, IntArray
 from kan_dialect.hardware_semantics import simulate_hardware
@@ -225,11 +226,9 @@ def names_of(module: ModuleOp) -> list[str]:
 
 
 def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
-    """A module after the passes, verified after each."""
+    """A module after the passes, verified and checked after each."""
     result = module.clone()
-    for one in passes:
-        one.apply(Context(), result)
-        result.verify()
+    run_passes(Context(), result, passes, Checker(count=100))
     return result
 
 
@@ -288,8 +287,7 @@ def test_a_module_with_its_own_registers_lowers_as_it_is(text: str) -> None:
     model = Model.of(run(module, LowerKanToHwPass()))
     np.testing.assert_array_equal(model.run_codes(inputs_of(module)), expected)
     assert isinstance(model.op, hw.HWModuleOp)
-    if model.interface().latency:
-        check_signals(model.op, inputs_of(module), nodes)
+    check_signals(model.op, inputs_of(module), nodes)
 
 
 def check_signals(module: hw.HWModuleOp, codes: IntArray, nodes: dict[str, IntArray]) -> None:

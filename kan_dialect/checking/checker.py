@@ -1,0 +1,390 @@
+"""Whether a pass kept the function: the module before and after it, evaluated and compared.
+
+A pass that claims to be exact must give the same outputs. Where both sides have codes: the same
+codes, bit for bit, and the same code at every node of the model that is marked. Where a side has
+floats only: within 1e-9 of the outputs' size, since float64 rounds where terms are regrouped. A
+pass that trades accuracy is asked what it traded. Samples are chosen in `samples.py`.
+
+A comparison on samples can show that a pass is wrong; that it is right only where the samples are
+all inputs that there are. Ranges are proved by the verifiers (`wire_ops.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect.checking.results import Difference, FunctionCheck, PassCheck, Sample, Trade
+from kan_dialect.checking.samples import CodeSamples, code_samples, real_samples, sample_count
+from kan_dialect.checking.snapshot import Network, Snapshot, equivalent, inputs_of, networks
+from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.data import classes, load_dataset
+from kan_dialect.errors import KanError
+from kan_dialect.interface import Port
+from kan_dialect.kan_pass import EXACT, ResumedPass, claim_of
+from kan_dialect.model import decode, encode
+from kan_dialect.pipeline import CompositePass
+
+TOLERANCE = 1e-9
+"""Of floats: differences up to this share of an output, or of its median over the samples
+where that is more, are rounding."""
+
+FAILURES = (KanError, IndexError, ValueError, KeyError, AssertionError)
+"""How evaluation ends on IR that means nothing."""
+
+
+def data_of(passes: Sequence[ModulePass]) -> FloatArray | None:
+    """The samples of the first pass that is given data, such as kan-calibrate; None without."""
+    for stage in passes:
+        inner = stage.inner if isinstance(stage, ResumedPass) else stage
+        path: object = getattr(inner, "data", None)
+        if isinstance(path, str):
+            try:
+                return load_dataset(path).x
+            except KanError:
+                # The pass itself will say so.
+                return None
+    return None
+
+
+def run_passes(
+    ctx: Context, module: ModuleOp, passes: Sequence[ModulePass], checker: Checker | None = None
+) -> list[PassCheck]:
+    """Run passes over `module`, in place, each verified and checked.
+
+    Raises
+    ------
+    KanError : a pass refuses the module, leaves IR that does not verify, or does not keep what it
+        claims.
+    """
+    checker = Checker(data_of(passes)) if checker is None else checker
+    checks: list[PassCheck] = []
+    for stage in passes:
+        inner = stage.expand() if isinstance(stage, CompositePass) else [stage]
+        for one in inner:
+            checks.append(checker.apply(ctx, one, module))
+            checks[-1].require_passed()
+    return checks
+
+
+def verify_after(stage: ModulePass, module: ModuleOp) -> None:
+    """Verify what a pass left.
+
+    Raises
+    ------
+    KanError : it does not verify; names the pass.
+    """
+    try:
+        module.verify()
+    except VerifyException as error:
+        raise KanError(f"{stage.name} leaves IR that does not verify: {error}") from None
+
+
+class Checker:
+    """Checks passes one after another; what one leaves is evaluated once, for the next as well."""
+
+    def __init__(
+        self, samples: FloatArray | None = None, *, seed: int = 0, count: int | None = None
+    ) -> None:
+        """
+        Parameters
+        ----------
+        samples : real inputs, (samples, inputs), such as calibration data.
+        seed : of what is random.
+        count : of random samples; by the size of the function where not given.
+        """
+        self._given = samples
+        self._seed = seed
+        self._count = count
+        self._known: dict[str, Snapshot] = {}
+        self._codes: dict[str, tuple[tuple[Port, ...], CodeSamples]] = {}
+        self._reals: dict[str, FloatArray] = {}
+
+    def apply(self, ctx: Context, stage: ModulePass, module: ModuleOp) -> PassCheck:
+        """Run a pass on `module`, in place, verify what it leaves, and check it.
+
+        Raises
+        ------
+        KanError : what the pass raises, or what it leaves does not verify.
+        """
+        before = module.clone()
+        stage.apply(ctx, module)
+        verify_after(stage, module)
+        return self.check(stage, before, module)
+
+    def check(self, stage: ModulePass, before: ModuleOp, after: ModuleOp) -> PassCheck:
+        """Compare the module before a pass with the one after it.
+
+        Raises
+        ------
+        KanError : the samples given fit none of the functions.
+        """
+        claim = claim_of(stage)
+        self._require_fitting(networks(before))
+        kept = after.clone()
+        left = networks(kept)
+        found: list[FunctionCheck] = []
+        known: dict[str, Snapshot] = {}
+        for name, op in networks(before).items():
+            try:
+                old = self._snapshot(op, before)
+            except FAILURES as error:
+                found.append(FunctionCheck(name, note=f"not checked: {error}"))
+                continue
+            if name not in left:
+                gone = Difference("it is not there any more, or has other kinds of arguments")
+                found.append(FunctionCheck(name, difference=gone))
+                continue
+            if equivalent(op, left[name]):
+                found.append(FunctionCheck(name, note="changed nothing"))
+                known[name] = old
+                continue
+            try:
+                new = known[name] = Snapshot(left[name], kept, self._rng())
+                found.append(self._compare(claim, old, new))
+            except FAILURES as error:
+                difference = Difference(f"it cannot be evaluated any more: {error}")
+                found.append(FunctionCheck(name, difference=difference))
+        self._known = known
+        return PassCheck(stage.name, claim, tuple(found), before, kept)
+
+    def _require_fitting(self, found: Mapping[str, Network]) -> None:
+        if self._given is None or not found:
+            return
+        counts = {name: inputs_of(op) for name, op in found.items()}
+        if self._given.shape[1] not in counts.values():
+            takes = ", ".join(f"@{name} takes {count}" for name, count in counts.items())
+            raise KanError(
+                f"the samples to check passes with have {self._given.shape[1]} features, {takes}"
+            )
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self._seed)
+
+    def _snapshot(self, op: Network, module: ModuleOp) -> Snapshot:
+        """The function as it was left by the pass before, or anew."""
+        known = self._known.get(op.sym_name.data)
+        if known is not None and equivalent(known.op, op):
+            return known
+        return Snapshot(op, module, self._rng())
+
+    # One function.
+
+    def _compare(self, claim: str, old: Snapshot, new: Snapshot) -> FunctionCheck:
+        name = old.model.name
+        problem = new.schedule_problem()
+        if problem is not None and old.schedule_problem() is None:
+            return FunctionCheck(name, difference=Difference(problem))
+        before, after = old.ports(), new.ports()
+        if claim != EXACT:
+            return self._traded(old, new)
+        if before is None or after is None:
+            return self._compare_reals(old, new)
+        changed = _changed_ports(before[0], after[0], inputs=True) or _changed_ports(
+            before[1], after[1], inputs=False
+        )
+        if changed is not None:
+            return FunctionCheck(name, difference=Difference(changed))
+        if old.level == "wire" and new.level == "hardware":
+            latencies = old.model.latency(), new.model.latency()
+            if latencies[0] != latencies[1]:
+                what = f"its latency was {latencies[0]} cycles, and is {latencies[1]}"
+                return FunctionCheck(name, difference=Difference(what))
+        return self._compare_codes(old, new, before, after[1])
+
+    def _compare_codes(
+        self,
+        old: Snapshot,
+        new: Snapshot,
+        ports: tuple[tuple[Port, ...], tuple[Port, ...]],
+        outputs: Sequence[Port],
+    ) -> FunctionCheck:
+        name = old.model.name
+        try:
+            samples = self._code_samples(old, ports[0])
+            one = old.codes(samples)
+        except FAILURES as error:
+            return FunctionCheck(name, note=f"not checked: {error}")
+        other = new.codes(samples)
+        count = len(samples.codes)
+        wrong: dict[str, tuple[IntArray, IntArray, Array]] = {}
+
+        def compare(where: str, expected: IntArray, got: IntArray, defined: Array) -> None:
+            apart = (expected != got) & defined
+            if apart.any():
+                wrong[where] = expected, got, apart
+
+        for node, values in one.nodes.items():
+            if node in other.nodes:
+                compare(f"node {node}", values, other.nodes[node], one.nodes_defined[node])
+        nodes_wrong = len(wrong)
+        for index, defined in enumerate(one.outputs_defined.T):
+            compare(f"output y{index}", one.outputs[:, index], other.outputs[:, index], defined)
+        compared = len(one.nodes.keys() & other.nodes.keys())
+        if old.level == new.level == "table" and len(wrong) == nodes_wrong:
+            # Tensors carry no marks: a pass may compute the same outputs by way of other nodes.
+            compared -= nodes_wrong
+            wrong = {}
+        if wrong:
+            where, (expected, got, apart) = next(iter(wrong.items()))
+            index = int(np.flatnonzero(apart)[0])
+            codes = samples.codes[index]
+            reals = _numbers(ports[0], samples.codes[index : index + 1])
+            sample = Sample(
+                index,
+                None if reals is None else reals[0],
+                codes,
+                one.outputs[index],
+                other.outputs[index],
+            )
+            some = np.any([apart for _, _, apart in wrong.values()], axis=0)
+            what = (
+                f"{where} is {got[index]} where {expected[index]} was expected, sample {index} of "
+                f"{count}: {sample.inputs()}; {nodes_wrong} of {compared} nodes and "
+                f"{len(wrong) - nodes_wrong} of {len(outputs)} outputs differ, on "
+                f"{int(some.sum())} samples"
+            )
+            return FunctionCheck(name, difference=Difference(what, sample))
+        lost = sorted(old.node_names() - new.node_names())
+        if lost:
+            what = f"the mark of node {lost[0]} is gone ({len(lost)} of {len(old.node_names())})"
+            return FunctionCheck(name, difference=Difference(what))
+        for port, column in zip(outputs, other.outputs.T, strict=True):
+            if column.min() < port.low or column.max() > port.high:
+                what = f"output {port.name} leaves its range {port.low}:{port.high}"
+                return FunctionCheck(name, difference=Difference(what))
+        return FunctionCheck(name, count, compared, samples.exhaustive)
+
+    def _compare_reals(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
+        name = old.model.name
+        try:
+            x = self._real_samples(old)
+            expected = old.reals(x)
+        except FAILURES as error:
+            return FunctionCheck(name, note=f"not checked: {error}")
+        got = new.reals(x)
+        if expected.shape != got.shape:
+            what = f"it had {expected.shape[1]} outputs, and has {got.shape[1]}"
+            return FunctionCheck(name, difference=Difference(what))
+        # Outside its domain a function may be infinite or nothing: there is nothing to keep.
+        defined = np.isfinite(expected)
+        size = np.abs(np.where(defined, expected, 0.0))
+        # Where terms cancel, what is left says little of the rounding: the median sample does.
+        size = np.maximum(size, np.median(size, axis=0))
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(np.where(defined, got - expected, 0.0)) / np.where(size > 0, size, 1.0)
+        apart = np.where(np.isnan(apart), np.inf, apart)
+        if apart.max(initial=0.0) <= TOLERANCE:
+            return FunctionCheck(name, len(x), rounding=float(apart.max(initial=0.0)))
+        index, output = (int(i) for i in np.argwhere(apart > TOLERANCE)[0])
+        sample = Sample(index, x[index], None, expected[index], got[index])
+        what = (
+            f"output y{output} is {got[index, output]:.9g} where {expected[index, output]:.9g} was "
+            f"expected, sample {index} of {len(x)}: {sample.inputs()}; on "
+            f"{int((apart > TOLERANCE).any(axis=1).sum())} samples outputs differ by more than "
+            f"{TOLERANCE:g} of their size"
+        )
+        return FunctionCheck(name, difference=Difference(what, sample))
+
+    def _traded(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
+        name = old.model.name
+        try:
+            x = self._real_samples(old)
+            expected = old.reals(x)
+        except FAILURES as error:
+            return FunctionCheck(name, note=f"not checked: {error}")
+        got = new.reals(x)
+        if expected.shape != got.shape:
+            what = f"it had {expected.shape[1]} outputs, and has {got.shape[1]}"
+            return FunctionCheck(name, difference=Difference(what))
+        given = self._fitting(x.shape[1])
+        on = "random" if given is None else "calibration"
+        count = len(x) if given is None else len(given)
+        expected, got = expected[:count], got[:count]
+        whole = np.isfinite(expected).all(axis=1)
+        expected, got = expected[whole], got[whole]
+        if not len(expected):
+            return FunctionCheck(name, note="not compared: no sample has finite outputs")
+        lost = np.argwhere(~np.isfinite(got))
+        if lost.size:
+            row, output = lost[0].tolist()
+            index = int(np.flatnonzero(whole)[row])
+            sample = Sample(index, x[index], None, expected[row], got[row])
+            what = (
+                f"output y{output} is {got[row, output]} where {expected[row, output]:.9g} was, "
+                f"sample {index} of {count}: {sample.inputs()}"
+            )
+            return FunctionCheck(name, difference=Difference(what, sample))
+        apart = np.abs(got - expected)
+        changed = float((classes(got) != classes(expected)).mean())
+        trade = Trade(float(apart.max()), float(apart.mean()), changed, on)
+        return FunctionCheck(name, len(expected), trade=trade)
+
+    # Samples: chosen once for a function, for as long as its inputs mean the same.
+
+    def _fitting(self, inputs: int) -> FloatArray | None:
+        """The given samples, if they are of so many inputs."""
+        return self._given if self._given is not None and self._given.shape[1] == inputs else None
+
+    def _code_samples(self, snapshot: Snapshot, ports: tuple[Port, ...]) -> CodeSamples:
+        name = snapshot.model.name
+        chosen = self._codes.get(name)
+        if chosen is None or chosen[0] != ports:
+            given = self._fitting(len(ports))
+            codes = None if given is None else np.unique(encode(ports, given), axis=0)
+            count = self._count or sample_count(snapshot.op)
+            chosen = ports, code_samples(snapshot.model, codes, self._rng(), count)
+            self._codes[name] = chosen
+        return chosen[1]
+
+    def _real_samples(self, snapshot: Snapshot) -> FloatArray:
+        """Given samples first."""
+        name, ports = snapshot.model.name, snapshot.ports()
+        if name not in self._reals:
+            count = self._count or sample_count(snapshot.op)
+            if isinstance(snapshot.op, func.FuncOp) and snapshot.level in ("spline", "table"):
+                given = self._fitting(inputs_of(snapshot.op))
+                self._reals[name] = real_samples(snapshot.op, given, self._rng(), count)
+            elif ports is not None:
+                x = _numbers(ports[0], self._code_samples(snapshot, ports[0]).codes)
+                if x is None:
+                    raise KanError("an input does not depend on the number that it stands for")
+                given = self._fitting(len(ports[0]))
+                self._reals[name] = x if given is None else np.concatenate([given, x])
+        return self._reals[name]
+
+
+def _numbers(ports: Sequence[Port], codes: IntArray) -> FloatArray | None:
+    """Real inputs that have these codes; None where a gain is 0."""
+    gains = np.array([port.gain for port in ports])
+    if not gains.all():
+        return None
+    return (decode(ports, codes) - np.array([port.offset for port in ports])) / gains
+
+
+def _changed_ports(before: Sequence[Port], after: Sequence[Port], *, inputs: bool) -> str | None:
+    """What of the ports' number or meaning has changed, in words."""
+    kind = "inputs" if inputs else "outputs"
+    if len(before) != len(after):
+        return f"it had {len(before)} {kind}, and has {len(after)}"
+    for old, new in zip(before, after, strict=True):
+        meanings: Mapping[str, tuple[float, float]] = {
+            "scale": (old.scale, new.scale),
+            "zero point": (old.zero_point, new.zero_point),
+            "gain": (old.gain, new.gain),
+            "offset": (old.offset, new.offset),
+        }
+        for what, (one, other) in meanings.items():
+            if one != other:
+                return f"the {what} of {old.name} was {one}, and is {other}"
+        if inputs and not (new.low <= old.low and old.high <= new.high):
+            return (
+                f"input {old.name} took codes {old.low}:{old.high}, and takes {new.low}:{new.high}"
+            )
+    return None

@@ -1,0 +1,194 @@
+"""What the check of a pass found, in words and figures; and what is kept of a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.files import write_arrays, write_atomically
+from kan_dialect.kan_pass import EXACT
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample on which a pass changed the function."""
+
+    index: int
+    reals: FloatArray | None
+    """The inputs as numbers, (inputs)."""
+    codes: IntArray | None
+    """The inputs as codes, (inputs), where there are codes."""
+    expected: Array
+    """What the module before the pass gives: outputs, (outputs)."""
+    got: Array
+    """What the module after the pass gives."""
+
+    def inputs(self) -> str:
+        """`x0 = 3 (0.25), ...`: codes and numbers."""
+        codes, reals = self.codes, self.reals
+        count = len(codes if codes is not None else [] if reals is None else reals)
+        shown: list[str] = []
+        for i in range(min(count, SHOWN_INPUTS)):
+            number = "" if reals is None else f"{reals[i]:.9g}"
+            code = "" if codes is None else f"{codes[i]}"
+            shown.append(f"x{i} = " + (f"{code} ({number})" if code and number else code or number))
+        return ", ".join(shown) + (", ..." if count > SHOWN_INPUTS else "")
+
+
+SHOWN_INPUTS = 16
+"""Of wider samples, only so many inputs are shown in a message."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first thing that a pass broke."""
+
+    what: str
+    """Place and values, in a sentence."""
+    sample: Sample | None = None
+
+
+@dataclass(frozen=True)
+class Trade:
+    """What a pass gave up, in outputs as numbers."""
+
+    largest: float
+    """Largest absolute difference of an output."""
+    mean: float
+    classes_changed: float
+    """Share of samples whose class changed."""
+    on: str
+    """Which samples: `calibration` or `random`."""
+
+
+@dataclass(frozen=True)
+class FunctionCheck:
+    """What the comparison of one function found."""
+
+    function: str
+    samples: int = 0
+    nodes: int = 0
+    """Marked nodes that were compared, too."""
+    exhaustive: bool = False
+    """The samples are all inputs that there are."""
+    rounding: float | None = None
+    """Of floats: largest difference, relative to their size."""
+    trade: Trade | None = None
+    difference: Difference | None = None
+    note: str | None = None
+    """Why there was nothing to compare."""
+
+    def summary(self) -> str:
+        """The result in a few words."""
+        if self.difference is not None:
+            return self.difference.what
+        if self.note is not None:
+            return self.note
+        samples = f"all {self.samples} inputs" if self.exhaustive else f"{self.samples} samples"
+        if self.trade is not None:
+            trade = self.trade
+            return (
+                f"outputs differ by {trade.largest:.4g} at most, {trade.mean:.4g} on average, "
+                f"{trade.classes_changed:.2%} of classes, on {self.samples} {trade.on} samples"
+            )
+        if self.rounding:
+            return f"exact but for rounding ({self.rounding:.1g} of the outputs) on {samples}"
+        nodes = f", {self.nodes} nodes" if self.nodes else ""
+        return f"exact on {samples}{nodes}"
+
+
+@dataclass(frozen=True)
+class PassCheck:
+    """What the check of one pass found."""
+
+    name: str
+    claim: str
+    """`exact`, or what the pass says that it trades."""
+    functions: tuple[FunctionCheck, ...]
+    before: ModuleOp = field(repr=False)
+    after: ModuleOp = field(repr=False)
+    """As it was after the pass, until the next one changes it."""
+
+    @property
+    def failed(self) -> FunctionCheck | None:
+        """The first function that the pass broke."""
+        return next((found for found in self.functions if found.difference is not None), None)
+
+    def summary(self) -> str:
+        """One line: `kan-narrow: exact on 4321 samples, 17 nodes`."""
+        if not self.functions:
+            return f"{self.name}: not checked, no function of a KAN"
+        several = len(self.functions) > 1
+        parts = [
+            f"@{found.function} {found.summary()}" if several else found.summary()
+            for found in self.functions
+        ]
+        return f"{self.name}: {'; '.join(parts)}"
+
+    def as_dict(self) -> dict[str, str | int | float | bool]:
+        """What `report.json` holds of it; of the first function that was compared."""
+        entry: dict[str, str | int | float | bool] = {"pass": self.name, "claim": self.claim}
+        found = next((one for one in self.functions if one.note is None), None)
+        if found is None:
+            entry["note"] = self.functions[0].note or "" if self.functions else "nothing to check"
+            return entry
+        entry |= {"samples": found.samples, "exhaustive": found.exhaustive, "nodes": found.nodes}
+        if found.trade is not None:
+            entry |= {
+                "max_abs_difference": found.trade.largest,
+                "mean_abs_difference": found.trade.mean,
+                "classes_changed": found.trade.classes_changed,
+            }
+        return entry
+
+    def require_passed(self, folder: Path | None = None) -> None:
+        """Nothing, if the pass kept what it claims.
+
+        Parameters
+        ----------
+        folder : where `before.mlir`, `after.mlir` and `sample.npz` are written if it did not.
+
+        Raises
+        ------
+        KanError : it did not; says what differs first, where, and on which sample.
+        """
+        found = self.failed
+        if found is None or found.difference is None:
+            return
+        remedy = "a pass that trades accuracy says so in `preserves`" if self._of_others() else None
+        kept = ""
+        if folder is not None:
+            kept = f"; {self._write(folder, found.difference.sample)}"
+        raise KanError(
+            f"{self.name} does not keep the function @{found.function}: "
+            f"{found.difference.what}{kept}",
+            remedy=remedy,
+        )
+
+    def _of_others(self) -> bool:
+        return self.claim == EXACT and not self.name.startswith(("kan-", "lower-kan-"))
+
+    def _write(self, folder: Path, sample: Sample | None) -> str:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / "before.mlir", str(self.before) + "\n")
+            write_atomically(folder / "after.mlir", str(self.after) + "\n")
+            if sample is None:
+                (folder / "sample.npz").unlink(missing_ok=True)
+                return f"before.mlir and after.mlir are in {folder}"
+            arrays: dict[str, Array] = {"expected": sample.expected, "got": sample.got}
+            if sample.reals is not None:
+                arrays["x"] = sample.reals[np.newaxis]
+            if sample.codes is not None:
+                arrays["codes"] = sample.codes[np.newaxis]
+            write_arrays(folder / "sample.npz", arrays)
+        except OSError as error:
+            return f"{folder} cannot be written: {error.strerror}"
+        except KanError as error:
+            return str(error)
+        return f"before.mlir, after.mlir and sample.npz are in {folder}"

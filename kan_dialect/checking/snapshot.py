@@ -1,0 +1,198 @@
+"""A function as it is at some time: which ones can be evaluated, and what they give for samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+import numpy as np
+from xdsl.dialects import func, hw
+from xdsl.dialects.builtin import AnyFloat, IntegerAttr, ModuleOp, TensorType
+from xdsl.ir import Attribute, IRNode, SSAValue
+from xdsl.traits import IsTerminator
+
+from kan_dialect.attributes import IntType, range_of, tensor_shape
+from kan_dialect.checking.samples import CodeSamples
+from kan_dialect.constants import Array, FloatArray, IntArray, dense
+from kan_dialect.errors import KanError
+from kan_dialect.interface import LATENCY, PORTS, Port
+from kan_dialect.model import Model
+from kan_dialect.nodes import hardware_nodes, wire_nodes
+from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.semantics import evaluate_op
+from kan_dialect.wire_ops import TableOp
+from kan_dialect.wires import latency_of
+
+Network: TypeAlias = func.FuncOp | hw.HWModuleOp
+
+
+def networks(module: ModuleOp) -> dict[str, Network]:
+    """The functions of KANs in a module, by name: what can be evaluated on samples."""
+    found: dict[str, Network] = {}
+    for op in module.ops:
+        match op:
+            case hw.HWModuleOp() if PORTS in op.attributes:
+                found[op.sym_name.data] = op
+            case func.FuncOp() if not op.is_declaration and _is_public(op) and _has_samples(op):
+                found[op.sym_name.data] = op
+            case _:
+                pass
+    return found
+
+
+def _is_public(op: func.FuncOp) -> bool:
+    return op.sym_visibility is None or op.sym_visibility.data == "public"
+
+
+def _has_samples(op: func.FuncOp) -> bool:
+    """Whether samples can go in and come out: vectors of floats or codes, or wires."""
+    inputs, outputs = op.function_type.inputs.data, op.function_type.outputs.data
+    types = [*inputs, *outputs]
+    if not inputs or not outputs:
+        return False
+    return all(isinstance(kind, IntType) for kind in types) or all(map(_is_vector, types))
+
+
+def _is_vector(kind: Attribute) -> bool:
+    if not isinstance(kind, TensorType):
+        return False
+    tensor = cast("TensorType[Attribute]", kind)
+    numbers = isinstance(tensor.get_element_type(), AnyFloat | UniformQuantizedType)
+    return numbers and len(tensor.get_shape()) == 1 and tensor.get_shape()[0] > 0
+
+
+def inputs_of(op: Network) -> int:
+    """Features of a sample."""
+    if isinstance(op, hw.HWModuleOp):
+        return len(Model(op, "hardware").ports()[0])
+    return sum(
+        tensor_shape(argument)[0] if isinstance(argument.type, TensorType) else 1
+        for argument in op.args
+    )
+
+
+def equivalent(one: Network, other: Network) -> bool:
+    context: dict[IRNode | SSAValue, IRNode | SSAValue] = {}
+    if one.parent is not None and other.parent is not None:
+        context[one.parent] = other.parent
+    return one.is_structurally_equivalent(other, context)
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes of outputs (samples, outputs) and nodes (samples), and which of them are defined.
+
+    What depends on a table's entry that does not matter is not, and may become anything.
+    """
+
+    outputs: IntArray
+    nodes: dict[str, IntArray]
+    outputs_defined: Array
+    nodes_defined: dict[str, Array]
+
+
+class Snapshot:
+    """A function as it is at some time, evaluated on each set of samples once."""
+
+    def __init__(self, op: Network, module: ModuleOp, rng: np.random.Generator) -> None:
+        self.op = op
+        model = Model.of(module, op.sym_name.data)
+        self.level = model.level
+        self.model = Model(_without_dont_cares(op, rng), model.level)
+        self._codes: tuple[CodeSamples, Codes] | None = None
+        self._reals: tuple[FloatArray, FloatArray] | None = None
+
+    def ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]] | None:
+        """Inputs and outputs; None where the function has no codes."""
+        if self.level == "spline":
+            return None
+        try:
+            return self.model.ports()
+        except KanError:
+            if self.level != "table":
+                raise
+            return None
+
+    def codes(self, samples: CodeSamples) -> Codes:
+        """Output codes and codes of nodes."""
+        if self._codes is None or self._codes[0] is not samples:
+            self._codes = samples, self._evaluate(samples.codes)
+        return self._codes[1]
+
+    def _evaluate(self, codes: IntArray) -> Codes:
+        outputs, nodes = self.model.run_nodes(codes)
+        if self.model.op is self.op or not isinstance(self.op, func.FuncOp):
+            everywhere = np.ones(len(codes), dtype=np.bool_)
+            nodes_defined = dict.fromkeys(nodes, everywhere)
+            return Codes(outputs, nodes, np.ones(outputs.shape, dtype=np.bool_), nodes_defined)
+        undefined = _undefined_values(self.op, codes)
+        terminator = self.op.get_return_op()
+        assert terminator is not None
+        columns = [~undefined[value] for value in terminator.operands]
+        nodes_defined = {mark.node.data: ~undefined[mark.value] for mark in wire_nodes(self.op)}
+        return Codes(outputs, nodes, np.stack(columns, axis=1), nodes_defined)
+
+    def reals(self, x: FloatArray) -> FloatArray:
+        """Outputs as numbers."""
+        if self._reals is None or self._reals[0] is not x:
+            with np.errstate(all="ignore"):
+                self._reals = x, self.model.run(x)
+        return self._reals[1]
+
+    def node_names(self) -> set[str]:
+        """Nodes that are marked, whether they can be found or not."""
+        if isinstance(self.op, hw.HWModuleOp):
+            return {node.name for node in hardware_nodes(self.op)}
+        return {mark.node.data for mark in wire_nodes(self.op)}
+
+    def schedule_problem(self) -> str | None:
+        """What is wrong with the cycles of a wire-level function."""
+        if self.level != "wire" or not isinstance(self.op, func.FuncOp):
+            return None
+        try:
+            latency = latency_of(self.op)
+        except KanError as error:
+            return str(error)
+        declared = self.op.attributes.get(LATENCY)
+        if isinstance(declared, IntegerAttr) and declared.value.data != latency:
+            return f"the function says a latency of {declared.value.data} cycles, it has {latency}"
+        return None
+
+
+def _undefined_values(function: func.FuncOp, codes: IntArray) -> dict[SSAValue, Array]:
+    """Of each wire-level value, for which samples an entry decides it that does not matter."""
+    values: dict[SSAValue, Array] = dict(zip(function.args, codes.T, strict=True))
+    undefined: dict[SSAValue, Array] = dict.fromkeys(
+        function.args, np.zeros(len(codes), dtype=np.bool_)
+    )
+    for op in function.body.block.ops:
+        if op.has_trait(IsTerminator):
+            continue
+        some = np.any([undefined[v] for v in op.operands] or [undefined[function.args[0]]], axis=0)
+        results = evaluate_op(op, [values[operand] for operand in op.operands])
+        if isinstance(op, TableOp):
+            index = tuple(values[value] - range_of(value).low for value in op.inputs)
+            some |= ~op.care_array[index]
+        for result, value in zip(op.results, results, strict=True):
+            values[result], undefined[result] = value, some
+    return undefined
+
+
+def _without_dont_cares(op: Network, rng: np.random.Generator) -> Network:
+    """The function with random entries, of the table's range, wherever an entry does not matter.
+
+    A don't-care that does matter so shows at the pass that wrote it, not where it is filled in.
+    """
+    if not any(isinstance(inner, TableOp) and inner.care for inner in op.body.block.ops):
+        return op
+    clone = op.clone()
+    for table in clone.body.block.ops:
+        if isinstance(table, TableOp) and table.care is not None:
+            kind = range_of(table.result)
+            entries = table.entries_array
+            noise = rng.integers(kind.low, kind.high, entries.shape, endpoint=True)
+            # Not what stands there, which may well be right.
+            noise = np.where(noise == entries, kind.low + (noise - kind.low + 1) % kind.size, noise)
+            table.entries = dense(np.where(table.care_array, entries, noise))
+            table.care = None
+    return clone
