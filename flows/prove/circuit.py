@@ -22,7 +22,9 @@ from kan_dialect.flows.prove.forms import (
     add,
     apply,
     bounds,
+    combined,
     constant,
+    mapped,
     scale,
     subtract,
     tamed,
@@ -190,7 +192,7 @@ class Circuit:
         if piece.low == 0:
             return form
         low = piece.low
-        return apply(lambda v: v >> low, [within(form, width, 0)])
+        return mapped(lambda v: v >> low, within(form, width, 0))
 
     def _exact(self, bits: Sequence[Bit], cycle: int, signed: bool) -> Form:
         """The word as a number."""
@@ -214,7 +216,9 @@ class Circuit:
         source, cycle = key
         if not isinstance(source, Cell):
             return self.leaf(source, cycle), self._width(source)
-        width = len(next(source.connections[port] for port in RESULTS if port in source.connections))
+        width = len(
+            next(source.connections[port] for port in RESULTS if port in source.connections)
+        )
         try:
             form = self._cell(source, cycle, width)
         except Unknown:
@@ -250,19 +254,18 @@ class Circuit:
             case "not":
                 return subtract(constant(-1), self._operand(cell, "A", cycle, width, signed))
             case "and" | "or" | "xor" | "xnor":
-                function = _BITWISE[kind]
                 operands = [
                     within(self._operand(cell, p, cycle, width, signed), width, 0) for p in "AB"
                 ]
-                return apply(function, operands)
+                return combined(_BITWISE[kind], *operands)
             case "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "eqx" | "nex":
                 operands = [self._exact(ports[p], cycle, signed) for p in "AB"]
-                return apply(_COMPARISONS[kind], operands)
+                return combined(_COMPARISONS[kind], *operands)
             case "logic_and" | "logic_or":
                 operands = [self._exact(ports[p], cycle, False) for p in "AB"]
-                return apply(_BITWISE_OF_TRUTH[kind], operands)
+                return combined(_BITWISE_OF_TRUTH[kind], *operands)
             case "logic_not":
-                return apply(lambda v: v == 0, [self._exact(ports["A"], cycle, False)])
+                return mapped(lambda v: v == 0, self._exact(ports["A"], cycle, False))
             case "reduce_or" | "reduce_bool" | "reduce_and" | "reduce_xor" | "reduce_xnor":
                 return _reduce(kind, self._exact(ports["A"], cycle, False), len(ports["A"]))
             case "shl" | "sshl" | "shr" | "sshr":
@@ -290,10 +293,10 @@ class Circuit:
             _, high = bounds(amount)
             if high + max(len(bits), width) > MAX_WIDTH:
                 raise KanError(f"{cell.place}: a shift by up to {high} bits is too wide")
-            return apply(lambda v, s: (v << s) & mask, [value, amount])
+            return combined(lambda v, s: (v << s) & mask, value, amount)
         if cell.kind == "shr":
             value = within(value, max(len(bits), width), 0)
-        return apply(lambda v, s: v >> np.minimum(s, 63), [value, amount])
+        return combined(lambda v, s: v >> np.minimum(s, 63), value, amount)
 
     def _choice(self, cycle: int, selects: Sequence[Bit], words: Sequence[Sequence[Bit]]) -> Form:
         """The word of the select that is 1, the first where none is; two at once are undefined."""
@@ -305,10 +308,10 @@ class Circuit:
                 forms.append(None)
         defined = [form for form in forms if form is not None]
 
-        def choose(*columns: Array) -> IntArray:
+        def choose(columns: Sequence[IntArray]) -> IntArray:
             chosen = np.zeros(columns[0].shape, dtype=np.int64)
             hot = columns[: len(selects)]
-            count = sum(hot)
+            count = np.sum(hot, axis=0)
             values = iter(columns[len(selects) :])
             for index, form in enumerate(forms):
                 here = count == 0 if index == 0 else hot[index - 1] != 0
@@ -336,7 +339,7 @@ class Circuit:
                 raise UndefinedAt(int(np.flatnonzero(bad)[0]))
             return values[address]
 
-        return apply(look_up, [self._exact(cell.connections["ADDR"], cycle, False)])
+        return mapped(look_up, self._exact(cell.connections["ADDR"], cycle, False))
 
 
 def check_clock(netlist: Netlist, register: Cell) -> None:
@@ -356,17 +359,17 @@ MAX_OPEN = 1_000_000
 _UNREAD = frozenset({"CLK", "EN", "ARST", "SRST"})
 """Ports that are checked, not evaluated."""
 
-_BITWISE: dict[str, Callable[..., Array]] = {
+_BITWISE: dict[str, Callable[[IntArray, IntArray], Array]] = {
     "and": lambda a, b: a & b,
     "or": lambda a, b: a | b,
     "xor": lambda a, b: a ^ b,
     "xnor": lambda a, b: ~(a ^ b),
 }
-_BITWISE_OF_TRUTH: dict[str, Callable[..., Array]] = {
+_BITWISE_OF_TRUTH: dict[str, Callable[[IntArray, IntArray], Array]] = {
     "logic_and": lambda a, b: (a != 0) & (b != 0),
     "logic_or": lambda a, b: (a != 0) | (b != 0),
 }
-_COMPARISONS: dict[str, Callable[..., Array]] = {
+_COMPARISONS: dict[str, Callable[[IntArray, IntArray], Array]] = {
     "eq": lambda a, b: a == b,
     "eqx": lambda a, b: a == b,
     "ne": lambda a, b: a != b,
@@ -380,15 +383,15 @@ _COMPARISONS: dict[str, Callable[..., Array]] = {
 
 def _reduce(kind: str, word: Form, width: int) -> Form:
     if kind in ("reduce_or", "reduce_bool"):
-        return apply(lambda v: v != 0, [word])
+        return mapped(lambda v: v != 0, word)
     if kind == "reduce_and":
-        return apply(lambda v: v == (1 << width) - 1, [word])
+        return mapped(lambda v: v == (1 << width) - 1, word)
     odd = int(kind == "reduce_xnor")
 
-    def parity(v: IntArray) -> IntArray:
-        return sum(((v >> bit) & 1 for bit in range(width)), np.full(v.shape, odd)) & 1
+    def parity(v: IntArray) -> Array:
+        return (odd + np.sum([(v >> bit) & 1 for bit in range(width)], axis=0)) & 1
 
-    return apply(parity, [word])
+    return mapped(parity, word)
 
 
 def _product(left: Form, right: Form) -> Form:
@@ -396,7 +399,7 @@ def _product(left: Form, right: Form) -> Form:
         low, high = bounds(factor)
         if low == high:
             return scale(form, low)
-    return apply(lambda a, b: a * b, [left, right])
+    return combined(lambda a, b: a * b, left, right)
 
 
 def _without_extension(bits: Sequence[Bit]) -> int:

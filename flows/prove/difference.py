@@ -125,7 +125,9 @@ def _of_pairs(left: Image, right: Image) -> Assignment | None:
         return None
     row, column = found[0].tolist()
     assignment: Assignment = {}
-    for group, pairs, before in zip(reversed(groups), reversed(steps), reversed(stages[:-1]), strict=True):
+    stages.pop()
+    for group, pairs in zip(reversed(groups), reversed(steps), strict=True):
+        before = stages.pop()
         a, b = next(
             (a, b)
             for a, b in pairs.tolist()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, SupportsInt, TypeAlias
 
 import numpy as np
 
@@ -235,7 +235,7 @@ def add(left: Form, right: Form) -> Form:
         case Table() | Total(), Table() | Total():
             return _plus(as_total(left), as_total(right))
         case _:
-            return apply(lambda a, b: a + b, [left, right])
+            return combined(lambda a, b: a + b, left, right)
 
 
 def scale(form: Form, factor: int) -> Form:
@@ -261,7 +261,7 @@ def within(form: Form, width: int, low: int) -> Form:
     linear = tamed(form, width, low)
     if linear is not None:
         return linear
-    return apply(lambda v: (v - low) % (1 << width) + low, [form])
+    return mapped(lambda v: (v - low) % (1 << width) + low, form)
 
 
 def tamed(form: Form, width: int, low: int) -> Form | None:
@@ -283,8 +283,8 @@ def _total_within(form: Total, modulus: int, low: int) -> Form | None:
     parts = [_least_spread(part, modulus) for part in form.components]
     spreads = [int(part.values.max() - part.values.min()) for part in parts]
     widest = int(np.argmax(spreads))
-    rest_low = form.constant + sum(int(p.values.min()) for p in parts) - int(
-        parts[widest].values.min()
+    rest_low = (
+        form.constant + sum(int(p.values.min()) for p in parts) - int(parts[widest].values.min())
     )
     rest_high = rest_low + sum(spreads) - spreads[widest]
     first, last = low - rest_low, low + modulus - 1 - rest_high
@@ -308,7 +308,7 @@ def _least_spread(part: Table, modulus: int) -> Table:
 
 # Everything else.
 
-Function: TypeAlias = Callable[..., Array]
+Function: TypeAlias = Callable[[Sequence[IntArray]], Array]
 """Of arrays of values, one for each form, element by element; may raise `UndefinedAt`."""
 
 
@@ -318,6 +318,16 @@ class UndefinedAt(Exception):
     def __init__(self, index: int) -> None:
         super().__init__(index)
         self.index = index
+
+
+def mapped(function: Callable[[IntArray], Array], form: Form) -> Form:
+    """`apply` to one form."""
+    return apply(lambda columns: function(columns[0]), [form])
+
+
+def combined(function: Callable[[IntArray, IntArray], Array], left: Form, right: Form) -> Form:
+    """`apply` to two forms."""
+    return apply(lambda columns: function(columns[0], columns[1]), [left, right])
 
 
 def apply(function: Function, forms: Sequence[Form]) -> Form:
@@ -330,9 +340,9 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
     """
     sums = [form for form in forms if isinstance(form, Total | Image)]
     bases = [_base(form) for form in sums]
-    if bases and all(base.key == bases[0].key for base in bases):
-        if all(isinstance(f, Total | Image) or not f.over for f in forms):
-            return _apply_to_sum(function, forms, bases[0])
+    tables = [form for form in forms if isinstance(form, Table) and form.over]
+    if bases and not tables and all(base.key == bases[0].key for base in bases):
+        return _apply_to_sum(function, forms, bases[0])
     over = _union(map(variables, forms))
     if prod(v.size for v in over) > MAX_POINTS:
         hints = [hint for form in sums for hint in extremes(form)]
@@ -340,7 +350,7 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
     shape = tuple(v.size for v in over)
     columns = [np.broadcast_to(_listed(form, over), shape).ravel() for form in forms]
     try:
-        values = np.asarray(function(*columns), dtype=np.int64)
+        values = np.asarray(function(columns), dtype=np.int64)
     except UndefinedAt as error:
         raise Undefined(_assignment(over, np.unravel_index(error.index, shape))) from None
     return _shrunk(Table(over, values.reshape(shape)))
@@ -358,7 +368,7 @@ def _apply_to_sum(function: Function, forms: Sequence[Form], base: Total) -> For
             case Image():
                 columns.append(form.values[reached])
     try:
-        computed = np.asarray(function(*columns), dtype=np.int64)
+        computed = np.asarray(function(columns), dtype=np.int64)
     except UndefinedAt as error:
         raise Undefined(base.assignment(int(reached[error.index]) + base.low)) from None
     if bool((computed == computed[0]).all()):
@@ -497,8 +507,8 @@ def _union(overs: Iterable[Over]) -> Over:
     return tuple(sorted({v for over in overs for v in over}))
 
 
-def _assignment(over: Over, point: Sequence[int] | Array | tuple[Array, ...]) -> Assignment:
-    return {v: v.low + int(cast(int, i)) for v, i in zip(over, point, strict=True)}
+def _assignment(over: Over, point: Iterable[SupportsInt]) -> Assignment:
+    return {v: v.low + int(index) for v, index in zip(over, point, strict=True)}
 
 
 def _any_of(sets: Iterable[int]) -> int:

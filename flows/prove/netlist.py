@@ -7,6 +7,7 @@ cells are word-level operators, registers and tables, as they are written in the
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -57,9 +58,7 @@ class Netlist:
     names: dict[str, list[Bit]]
     """Bits of every named signal, lowest first."""
 
-    drivers: dict[Bit, tuple[Source, int]] = field(
-        default_factory=dict[Bit, tuple[Source, int]]
-    )
+    drivers: dict[Bit, tuple[Source, int]] = field(default_factory=dict[Bit, tuple[Source, int]])
     """Of each net, what drives it, and which bit of it that is."""
 
     tables: dict[str, list[int | None]] = field(default_factory=dict[str, list[int | None]])
@@ -85,9 +84,10 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
     with tempfile.TemporaryDirectory(prefix="kan-proof-") as directory:
         # The wheel's Yosys sees little more than the folder that it runs in.
         folder = Path(directory)
-        shutil.copyfile(rtl, folder / "design.sv")
+        name = rtl.name if re.fullmatch(r"\w[\w.]*\.sv", rtl.name, re.ASCII) else "design.sv"
+        shutil.copyfile(rtl, folder / name)
         commands = [
-            "read_verilog -sv design.sv",
+            f"read_verilog -sv {name}",
             f"hierarchy -check -top {top}",
             "proc -noopt",
             "write_json design.json",
@@ -115,6 +115,8 @@ def _netlist(module: dict[str, Any]) -> Netlist:
             raise KanError(f"table {memory} does not start at address 0")
         netlist.tables[memory] = [None] * entry["size"]
     for cell in cells:
+        if cell.kind.startswith("memwr"):
+            raise KanError(f"{cell.place}: a memory that is written to cannot be proven")
         if cell.kind.startswith("meminit"):
             _fill(netlist, cell)
             continue
@@ -133,7 +135,10 @@ def _cell(name: str, entry: dict[str, Any]) -> Cell:
     }
     place = str(entry["attributes"].get("src", name)).split("|")[-1]
     memory = written.get("MEMID", "").removeprefix("\\")
-    kind = str(entry["type"]).removeprefix("$")
+    kind = str(entry["type"])
+    if not kind.startswith("$"):
+        raise KanError(f"{place}: an instance of {kind}; only a design of one module can be proven")
+    kind = kind.removeprefix("$")
     return Cell(name, kind, place, parameters, entry["connections"], memory)
 
 

@@ -69,9 +69,7 @@ class Plan:
     """Free nodes, each with its rank."""
 
     reference: Reference = field(default_factory=Reference)
-    hidden: dict[str, tuple[Variable, int]] = field(
-        default_factory=dict[str, tuple[Variable, int]]
-    )
+    hidden: dict[str, tuple[Variable, int]] = field(default_factory=dict[str, tuple[Variable, int]])
     """Of each node that is free for others, its variable and offset."""
 
     missing: list[str] = field(default_factory=list[str])

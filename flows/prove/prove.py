@@ -112,7 +112,7 @@ def prove(
     *,
     timeout: float | None = None,
     jobs: int = 1,
-    progress: Progress = lambda *_: None,
+    progress: Progress | None = None,
 ) -> Proof:
     """Prove the design in `rtl` equal to `integer`, with the marks of `circuit`.
 
@@ -131,7 +131,8 @@ def prove(
     count = len(obligations.obligations)
     for number, outcome in enumerate(_prove_all(proof, jobs), start=1):
         proof.outcomes.append(outcome)
-        progress(outcome, number, count)
+        if progress is not None:
+            progress(outcome, number, count)
     if not interface.combinational:
         proof.valid_problem = check_valid(netlist, interface.latency)
     proof.seconds = time.monotonic() - start

@@ -18,7 +18,16 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.attributes import quantized_type, range_of, tensor_shape
 from kan_dialect.constants import IntArray, to_numpy
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.forms import Form, Variable, add, apply, bounds, constant, variable
+from kan_dialect.flows.prove.forms import (
+    Form,
+    Variable,
+    add,
+    apply,
+    bounds,
+    constant,
+    mapped,
+    variable,
+)
 from kan_dialect.interface import Port
 from kan_dialect.model import Model
 from kan_dialect.semantics import code_values
@@ -57,7 +66,7 @@ def reference(model: Model, inputs: Sequence[Port], rename: Rename) -> Reference
     TooHard : a node's function leaves the forms.
     """
     assert isinstance(model.op, func.FuncOp)
-    codes = [variable(Variable(port.name, 0, port.low, port.high)) for port in inputs]
+    codes: list[Form] = [variable(Variable(port.name, 0, port.low, port.high)) for port in inputs]
     if model.level == "wire":
         return _WireReference(rename).run(model.op, codes)
     return _TableReference(rename).run(model.op, codes)
@@ -183,12 +192,7 @@ class _WireReference(_Builder):
             case ConstantOp():
                 return constant(op.value.value.data)
             case TableOp():
-                entries = op.entries_array
-                lows = [range_of(value).low for value in op.inputs]
-                return apply(
-                    lambda *codes: entries[tuple(c - low for c, low in zip(codes, lows, strict=True))],
-                    inputs,
-                )
+                return _many_input_table(op, inputs)
             case SumOp():
                 total: Form = constant(0)
                 for term in inputs:
@@ -204,15 +208,25 @@ class _WireReference(_Builder):
                 raise KanError(f"'{op.name}' has no meaning in a proof")
 
 
+def _many_input_table(op: TableOp, inputs: Sequence[Form]) -> Form:
+    entries = op.entries_array
+    firsts = [range_of(value).low for value in op.inputs]
+
+    def look_up_all(codes: Sequence[IntArray]) -> IntArray:
+        return entries[tuple(c - first for c, first in zip(codes, firsts, strict=True))]
+
+    return apply(look_up_all, inputs)
+
+
 def look_up(code: Form, table: IntArray, first: int) -> Form:
     """The table's entry for the code; the first entry is that of code `first`."""
     entries = table.astype(np.int64)
-    return apply(lambda codes: entries[codes - first], [code])
+    return mapped(lambda codes: entries[codes - first], code)
 
 
 def divide(code: Form, exponent: int) -> Form:
     """Divided by 2^exponent, rounded half to even."""
-    return code if exponent == 0 else apply(lambda codes: round_shift(codes, exponent), [code])
+    return code if exponent == 0 else mapped(lambda codes: round_shift(codes, exponent), code)
 
 
 def clamp(code: Form, low: int, high: int) -> Form:
@@ -220,4 +234,4 @@ def clamp(code: Form, low: int, high: int) -> Form:
     smallest, largest = bounds(code)
     if low <= smallest and largest <= high:
         return code
-    return apply(lambda codes: np.clip(codes, low, high), [code])
+    return mapped(lambda codes: np.clip(codes, low, high), code)

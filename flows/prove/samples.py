@@ -17,7 +17,6 @@ from kan_dialect.flows.prove.circuit import Circuit, Cut
 from kan_dialect.flows.prove.forms import Assignment, Form, Table, Variable, listed
 from kan_dialect.flows.prove.netlist import Bit, InputPort, Netlist
 
-
 Ranges: TypeAlias = dict[str, tuple[int, int]]
 """Smallest and largest code of each data input."""
 
@@ -30,13 +29,13 @@ class Samples:
     given: Sequence[Assignment]
     rng: np.random.Generator
     columns: dict[Variable, IntArray] = field(default_factory=dict[Variable, IntArray])
-    in_range: Ranges = field(default_factory=dict[str, tuple[int, int]])
-    """Names of which no sample, ever, leaves the range."""
+    ranges: Ranges = field(default_factory=dict[str, tuple[int, int]])
+    """Names of which no sample, at any time, leaves the range."""
 
     def column(self, of: Variable) -> IntArray:
         """(count), int64."""
-        if of.name in self.in_range:
-            of = Variable(of.name, of.sample, *self.in_range[of.name])
+        if of.name in self.ranges:
+            of = Variable(of.name, of.sample, *self.ranges[of.name])
         if of not in self.columns:
             values = self.rng.integers(of.low, of.high, self.count, endpoint=True)
             # A tenth at the ends of the range, where sums overflow.
@@ -58,7 +57,9 @@ class Samples:
         return {of: int(values[row]) for of, values in self.columns.items()}
 
 
-def leaf_variable(netlist: Netlist, source: InputPort | Cut, cycle: int, ranges: Ranges) -> Variable:
+def leaf_variable(
+    netlist: Netlist, source: InputPort | Cut, cycle: int, ranges: Ranges
+) -> Variable:
     """The variable that an input or a cut is in a cycle.
 
     Of the sample that the proof is about, it has the range that is known; of others it may be any

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from kan_dialect.errors import KanError
 from kan_dialect.files import write_atomically
-from kan_dialect.flows.prove.forms import Assignment
+from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
 from kan_dialect.flows.simulation import SimulatorName, simulate
@@ -29,9 +29,11 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     console.print(table)
     failed = [outcome for outcome in proof.outcomes if not outcome.proven]
     for outcome in failed:
-        console.print(f"{outcome.name}: {_problem(proof, outcome)}", style="red", markup=False)
+        text = f"{outcome.name}: {_problem(proof, outcome)}"
+        console.print(text, style="red", markup=False, soft_wrap=True)
     if proof.valid_problem is not None:
-        console.print(f"out_valid: {proof.valid_problem}", style="red", markup=False)
+        text = f"out_valid: {proof.valid_problem}"
+        console.print(text, style="red", markup=False, soft_wrap=True)
     explained = next((outcome for outcome in failed if outcome.assignment is not None), None)
     if explained is not None:
         for line in _explanation(proof, explained, rtl):
@@ -102,11 +104,16 @@ def _problem(proof: Proof, outcome: Outcome) -> str:
 
 def _assigned(assignment: Assignment) -> str:
     """`x0 = 3, layer0_node1 = -2 one cycle earlier`; those at their lowest code go last."""
-    ordered = sorted(assignment, key=lambda v: (assignment[v] == v.low, v))
+    ordered = sorted(assignment, key=lambda v: (v.sample == 0, assignment[v] == v.low, _natural(v)))
     shown = [f"{v.name} = {assignment[v]}{_when(v.sample)}" for v in ordered]
     if len(shown) > _SHOWN:
         shown[_SHOWN:] = [f"and {len(shown) - _SHOWN} more"]
     return ", ".join(shown) or "any input"
+
+
+def _natural(of: Variable) -> tuple[int, str]:
+    """x2 before x10."""
+    return len(of.name), of.name
 
 
 _SHOWN = 16
@@ -122,6 +129,9 @@ def _when(sample: int) -> str:
 
 def _explanation(proof: Proof, outcome: Outcome, rtl: Path) -> Iterator[str]:
     witness = find_witness(proof, outcome)
+    if witness is None and any(v.name in ("rst", "in_valid") for v in outcome.assignment or ()):
+        yield "Data must depend on neither rst nor in_valid: these only make out_valid."
+        return
     if witness is None:
         yield (
             f"No input codes were found that lead there: the codes of {outcome.name}'s inputs may "

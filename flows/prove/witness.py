@@ -79,7 +79,9 @@ class _Search:
     def run(self) -> Witness | None:
         rng = np.random.default_rng(0)
         given = list(self.candidates(rng))
-        samples = Samples(STREAMS, given, rng, in_range=self.proof.ranges)
+        # A stream without gaps and resets.
+        control = {"rst": (0, 0), "in_valid": (1, 1)}
+        samples = Samples(STREAMS, given, rng, ranges=self.proof.ranges | control)
         node = (self.obligation.bits, self.obligation.cycle, self.obligation.signed)
         expected_node, expected_outputs = self.expected(samples)
         words = [*self.outputs(), node]
@@ -88,7 +90,9 @@ class _Search:
             got = evaluate_on(samples, self.proof.netlist, self.proof.ranges, [], words)
         except Undefined as error:
             row = next(iter(error.assignment.values()))
-            return self.witness(samples, row, self.obligation.name, int(expected_node[row]), None, True)
+            return self.witness(
+                samples, row, self.obligation.name, int(expected_node[row]), None, True
+            )
         for name, column, values in zip(names, got, expected_outputs.T, strict=False):
             rows = np.flatnonzero(column != values)
             if rows.size:
