@@ -233,7 +233,8 @@ def _prove(options: argparse.Namespace) -> int:
         if not integer.has_codes or has_real_edges(against):
             raise KanError(f"{options.against} has no codes yet", remedy="quantise it first")
     rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the RTL", total=None)
 
         def tell(outcome: Outcome, number: int, count: int) -> None:
