@@ -101,6 +101,12 @@ def plan(integer: Model, circuit: Model, netlist: Netlist, interface: Interface)
     ------
     KanError : the RTL's ports are not the interface's, or the model cannot be read.
     """
+    if integer.level == "hardware":
+        raise KanError(
+            f"@{integer.name} is hardware already: there are no tables to prove it against",
+            remedy="build from an earlier stage, or name a model with --against",
+        )
+    _check_models(integer.interface(), interface)
     _check_ports(netlist, interface)
     return _Planner(netlist, interface, marks_of(circuit)).run(integer)
 
@@ -174,6 +180,22 @@ class _Planner:
 
     def _is_inside(self, bit: Bit) -> bool:
         return bit in self.netlist.drivers and isinstance(self.netlist.drivers[bit][0], Cell)
+
+
+def _check_models(meant: Interface, built: Interface) -> None:
+    """Refuse a reference of other inputs or outputs than the hardware's."""
+    for side, expected, found in (
+        ("inputs", meant.inputs, built.inputs),
+        ("outputs", meant.outputs, built.outputs),
+    ):
+        if len(expected) != len(found):
+            raise KanError(f"the model has {len(expected)} {side}, the hardware {len(found)}")
+    for port, other in zip(meant.inputs, built.inputs, strict=True):
+        if (port.low, port.high) != (other.low, other.high):
+            raise KanError(
+                f"codes of {port.name} are {port.low} .. {port.high} in the model, and "
+                f"{other.low} .. {other.high} in the hardware"
+            )
 
 
 def _check_ports(netlist: Netlist, interface: Interface) -> None:

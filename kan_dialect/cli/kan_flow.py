@@ -226,6 +226,8 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _prove(options: argparse.Namespace) -> int:
     folder: Path = options.folder
+    if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
+        raise KanError("--jobs must be at least 1, and --timeout above 0")
     integer, circuit = _built_models(folder)
     if options.against is not None:
         against = load_model(make_context(), options.against)

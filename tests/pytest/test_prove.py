@@ -356,6 +356,59 @@ def test_wire_level_is_a_reference_too(tmp_path: Path) -> None:
     assert proof.proven and proof.nodes == len(proof.plan.reference.nodes) > 0
 
 
+SKIP = """
+func.func @skip(%x: tensor<2xf32>) -> tensor<3xf32> {
+  %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 1.0>>
+  %t = kan.lookup %q tables dense<[[[0, 9, 3, 14], [3, 2, 11, 0]]]> : tensor<1x2x4xi8>
+    : tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<1x2x!quant.uniform<u4:f32, 0.25>>
+  %n = kan.node_sum %t : tensor<1x2x!quant.uniform<u4:f32, 0.25>>
+    -> tensor<1x!quant.uniform<u5:f32, 0.25>>
+  %c = kan.requantize %n : tensor<1x!quant.uniform<u5:f32, 0.25>>
+    -> tensor<1x!quant.uniform<u2:f32, 1.0>>
+  %p = kan.lookup %c tables dense<[[1, 0, 3, 2]]> : tensor<1x4xi8>
+    : tensor<1x!quant.uniform<u2:f32, 1.0>> -> tensor<1x!quant.uniform<u2:f32, 1.0>>
+  %k = kan.concat %q, %p : tensor<2x!quant.uniform<u2:f32, 1.0>>,
+    tensor<1x!quant.uniform<u2:f32, 1.0>> -> tensor<3x!quant.uniform<u2:f32, 1.0>>
+  %u = kan.lookup %k tables dense<[[[0, 1, 2, 3], [3, -2, 1, 0], [-7, 0, 5, 1]]]> : tensor<1x3x4xi8>
+    : tensor<3x!quant.uniform<u2:f32, 1.0>> -> tensor<1x3x!quant.uniform<i4:f32, 1.0>>
+  %m = kan.node_sum %u bias dense<[5]> : tensor<1xi64> : tensor<1x3x!quant.uniform<i4:f32, 1.0>>
+    -> tensor<1x!quant.uniform<i6:f32, 1.0>>
+  %r = kan.requantize %m : tensor<1x!quant.uniform<i6:f32, 1.0>>
+    -> tensor<1x!quant.uniform<u2:f32, 1.0>>
+  %o = kan.concat %r, %q : tensor<1x!quant.uniform<u2:f32, 1.0>>,
+    tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<3x!quant.uniform<u2:f32, 1.0>>
+  %y = kan.dequantize %o : tensor<3x!quant.uniform<u2:f32, 1.0>> -> tensor<3xf32>
+  func.return %y : tensor<3xf32>
+}
+"""
+TWICE = """
+func.func @twice(%x: !kan.int<0:9>, %z: !kan.int<-4:3>) -> (!kan.int<0:3>, !kan.int<-20:20>) {
+  %s = kan.sum %x, %z as "sum" : !kan.int<0:9>, !kan.int<-4:3> -> !kan.int<-4:12>
+  %c = kan.clamp %s as "node" : !kan.int<-4:12> -> !kan.int<0:7>
+  kan.mark %c as "node_a" offset 0 cycle 0 : !kan.int<0:7>
+  kan.mark %c as "node_b" offset -3 cycle 0 : !kan.int<0:7>
+  %k = kan.constant 5 : !kan.int<5:5>
+  kan.mark %k as "node_c" offset 0 cycle 0 : !kan.int<5:5>
+  %t = kan.table %c, %z as "both" entries dense<1> : tensor<8x8xi8> : !kan.int<0:7>, !kan.int<-4:3>
+    -> !kan.int<1:1>
+  %h = kan.shift %c by 1 as "half" : !kan.int<0:7> -> !kan.int<0:4>
+  %d = kan.clamp %h as "small" : !kan.int<0:4> -> !kan.int<0:3>
+  %e = kan.sum %c, %t, %k as "all" : !kan.int<0:7>, !kan.int<1:1>, !kan.int<5:5> -> !kan.int<-20:20>
+  func.return %d, %e : !kan.int<0:3>, !kan.int<-20:20>
+}
+"""
+
+
+@needs_yosys
+@pytest.mark.parametrize("text", [SKIP, TWICE], ids=["skip", "twice"])
+def test_skips_shared_signals_and_constants(text: str, tmp_path: Path) -> None:
+    """Inputs read by a later layer, outputs that are inputs, two nodes in one signal, shifts."""
+    for options in ({}, {"levels": 1}, {"combinational": True}):
+        module = parse_text(make_context(), text.encode(), "text")
+        proof = check(compiled(module, *CompilePass(**options).expand()), tmp_path)
+        assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
 # Seeded bugs.
 
 
@@ -569,6 +622,12 @@ def test_guard_bits_and_a_command_line(tmp_path: Path, capfd: pytest.CaptureFixt
     assert run("prove", folder, "--against", folder / "ir" / "05-kan-expand-wires.mlir") == 0
     assert run("prove", folder, "--against", EXAMPLE) == 1
     assert "no codes" in capfd.readouterr().err
+    other = tmp_path / "other.mlir"
+    other.write_text(str(network(0)))
+    assert run("prove", folder, "--against", other) == 1
+    assert "inputs, the hardware 13" in capfd.readouterr().err
+    assert run("prove", folder, "--jobs", 0) == 1
+    assert "--jobs must be at least 1" in capfd.readouterr().err
 
 
 @needs_yosys
