@@ -27,6 +27,7 @@ from kan_dialect.flows.prove.forms import Form, Table, Total, Variable
 from kan_dialect.flows.prove.netlist import read_design
 from kan_dialect.flows.prove.prove import Proof, prove
 from kan_dialect.flows.prove.witness import find_witness
+from kan_dialect.flows.simulation import simulate
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
@@ -649,3 +650,50 @@ def test_errors_are_one_message(
     error = capfd.readouterr().err
     assert "'yosys' is not installed; get it with: pip install 'kan-dialect[eda]'" in error
     assert error.count("\n") == 1
+
+
+def random_mutation(text: str, rng: np.random.Generator) -> str:
+    """A digit, an operator or a name in the body is replaced by another."""
+    body = text.index("// Stage") if "// Stage" in text else text.index(");\n")
+    tokens = list(re.finditer(r"(?<=['d\[ ])\d+(?=[];:,) ])|[-+<>?](?=[ (])|\blayer\w+", text))
+    tokens = [token for token in tokens if token.start() > body]
+    token = tokens[int(rng.integers(len(tokens)))]
+    alike = [
+        other[0] for other in tokens if other[0] != token[0] and kind(other[0]) == kind(token[0])
+    ]
+    if not alike:
+        return text
+    return text[: token.start()] + str(rng.choice(alike)) + text[token.end() :]
+
+
+def kind(token: str) -> str:
+    return "digit" if token.isdigit() else token[:1] if token.isidentifier() else "operator"
+
+
+@needs_yosys
+@needs_icarus
+@pytest.mark.parametrize("seed", range(8))
+def test_no_mutant_is_proven_that_differs_for_some_codes(seed: int, tmp_path: Path) -> None:
+    """All input codes in Icarus decide; a mutant that is proven must be right for each."""
+    rng = np.random.default_rng(seed)
+    tables = TableNetwork("net", UniformQuantizedType(3, bool(seed % 2), 1.0), 3)
+    tables.add_layer(rng.integers(-9, 9, (2, 3, 8)), saturate=(-8, 7))
+    tables.add_layer(rng.integers(-9, 9, (2, 2, 16)), saturate=(-8, 7))
+    options = PIPELINES[seed % len(PIPELINES)]
+    stages = CompilePass(**options).expand()  # pyright: ignore[reportArgumentType]
+    made = compiled(tables.module(), *stages)
+    interface = made[1].interface()
+    ranges = [np.arange(port.low, port.high + 1) for port in interface.inputs]
+    codes = rng.permutation(np.stack(np.meshgrid(*ranges), -1).reshape(-1, 3))
+    text = random_mutation(made[2], rng)
+    rtl = tmp_path / "design.sv"
+    rtl.write_text(text)
+    try:
+        proof = prove(rtl, made[0], made[1])
+    except KanError:
+        return  # Refused: it is no design of this kind any more.
+    if proof.proven:
+        outputs = simulate(rtl, interface, codes, simulator="icarus")
+        np.testing.assert_array_equal(outputs, made[0].run_codes(codes))
+    else:
+        assert text != made[2]
