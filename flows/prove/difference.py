@@ -38,22 +38,26 @@ MAX_STEPS = 10_000_000_000
 _SAMPLES = 4096
 
 
-def difference(got: Form, expected: Form) -> Assignment | None:
+def difference(got: Form, expected: Form, *, listing: int = MAX_POINTS // 16) -> Assignment | None:
     """Where the two differ; None where they are the same function.
+
+    Parameters
+    ----------
+    listing : of functions of at most so many points, all points are simply compared.
 
     Raises
     ------
     TooHard : it could not be decided.
     """
     over = tuple(sorted({*variables(got), *variables(expected)}))
+    if prod(v.size for v in over) <= listing:
+        return _first(over, listed(got, over) != listed(expected, over))
     found = _difference(got, expected, over)
     # Where only some variables are said, the difference is with the others at their lowest.
     return None if found is None else {v: v.low for v in over} | found
 
 
 def _difference(got: Form, expected: Form, over: Over) -> Assignment | None:
-    if prod(v.size for v in over) <= MAX_POINTS // 16:
-        return _first(over, listed(got, over) != listed(expected, over))
     if not isinstance(got, Image) and not isinstance(expected, Image):
         return _of_totals(subtract(got, expected))
     left, right = as_image(got), as_image(expected)
@@ -61,12 +65,13 @@ def _difference(got: Form, expected: Form, over: Over) -> Assignment | None:
         sums = np.flatnonzero((left.values != right.values) & left.of.reached)
         return left.of.assignment(int(sums[0]) + left.of.low) if sums.size else None
     sampled = _by_samples(left, right, over)
-    return sampled if sampled is not None else _of_pairs(left, right)
+    return sampled if sampled is not None else difference_by_pairs(left, right)
 
 
 def _first(over: Over, differs: Array) -> Assignment | None:
     points = np.argwhere(differs)
-    if not points.size:
+    # A point of no variables has no coordinates: count points, not numbers.
+    if not len(points):
         return None
     return {v: v.low + int(i) for v, i in zip(over, points[0], strict=True)}
 
@@ -102,8 +107,11 @@ class _Pairs:
     second: IntArray
 
 
-def _of_pairs(left: Image, right: Image) -> Assignment | None:
-    """By dynamic programming over groups of variables that vary independently."""
+def difference_by_pairs(left: Image, right: Image) -> Assignment | None:
+    """`difference` of two functions of sums: which pairs of sums come together, group by group.
+
+    A group is of variables that meet in a part of either sum; groups vary independently.
+    """
     groups = list(_groups(left.of, right.of))
     shape = (
         1 + sum(int(group.first.max()) for group in groups),

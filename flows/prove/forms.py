@@ -233,7 +233,8 @@ def add(left: Form, right: Form) -> Form:
         case Table(), Table() if left.over == right.over or not left.over or not right.over:
             return Table(left.over or right.over, left.values + right.values)
         case Table() | Total(), Table() | Total():
-            return _plus(as_total(left), as_total(right))
+            total = _plus(as_total(left), as_total(right))
+            return total if total.parts else constant(total.constant)
         case _:
             return combined(lambda a, b: a + b, left, right)
 

@@ -22,8 +22,8 @@ from kan_dialect.interface import show_codes
 def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     """The verdict: by layer where all is proven, else every problem, the first explained."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("", "proven", "assumed", "seconds"):
-        table.add_column(heading, justify="left" if heading in ("", "assumed") else "right")
+    for heading in ("", "proven", "free", "seconds"):
+        table.add_column(heading, justify="left" if heading in ("", "free") else "right")
     for row in _rows(proof):
         table.add_row(*row)
     console.print(table)
@@ -38,10 +38,14 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     if explained is not None:
         for line in _explanation(proof, explained, rtl):
             console.print(line, markup=False, soft_wrap=True)
-    verdict = "equal to the integer model for all codes" if proof.proven else "NOT proven"
+    name = proof.circuit.name
+    if not proof.proven:
+        console.print(f"{name}: NOT proven ({proof.engine})", markup=False, soft_wrap=True)
+        return
     console.print(
-        f"{proof.circuit.name}: {verdict} "
-        f"({proof.nodes} nodes, {proof.outputs} outputs, {_cycles(proof.interface.latency)}, "
+        f"{name}: equal to the integer model for all codes "
+        f"({_count(proof.nodes, 'node')}, {_count(proof.outputs, 'output')}, "
+        f"{_cycles(proof.interface.latency)}, "
         f"{proof.seconds:.1f} s; {proof.engine})",
         markup=False,
         soft_wrap=True,
@@ -76,17 +80,21 @@ def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
     for layer, outcomes in groups.items():
         proven = sum(done for done, _ in outcomes)
         what = "outputs" if layer == "outputs" else "nodes"
-        assumed = f"{below[layer]} nodes" if below[layer] else "inputs only"
+        free = _count(below[layer], "node") if below[layer] else "inputs"
         seconds = sum(spent for _, spent in outcomes)
         label = layer if layer == what else f"{layer} {what}"
-        yield label, f"{proven} of {len(outcomes)}", assumed, f"{seconds:.2f}"
+        yield label, f"{proven} of {len(outcomes)}", free, f"{seconds:.2f}"
     if not proof.interface.combinational:
         done = "no" if proof.valid_problem else "yes"
         yield f"out_valid after {_cycles(proof.interface.latency)}, reset", done, "", ""
 
 
 def _cycles(count: int) -> str:
-    return "combinational" if count == 0 else f"{count} cycle{'s' * (count > 1)}"
+    return "combinational" if count == 0 else _count(count, "cycle")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _problem(proof: Proof, outcome: Outcome) -> str:
@@ -123,7 +131,7 @@ _SHOWN = 16
 def _when(sample: int) -> str:
     if sample == 0:
         return ""
-    cycles = f"{abs(sample)} cycle{'s' * (abs(sample) > 1)}"
+    cycles = _count(abs(sample), "cycle")
     return f" of the sample {cycles} {'later' if sample > 0 else 'earlier'}"
 
 

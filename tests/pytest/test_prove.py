@@ -22,7 +22,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows import tools
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove.circuit import Circuit
-from kan_dialect.flows.prove.difference import difference
+from kan_dialect.flows.prove.difference import difference, difference_by_pairs
 from kan_dialect.flows.prove.forms import Form, Table, Total, Variable
 from kan_dialect.flows.prove.netlist import read_design
 from kan_dialect.flows.prove.prove import Proof, prove
@@ -114,14 +114,16 @@ def test_differences_are_found_exactly_where_there_are_any(seed: int, steps: int
     rng = np.random.default_rng(seed)
     left = random_form(rng, steps)
     changed = forms.mapped(lambda v: v + (v == forms.bounds(left)[1]), left)
-    # A chance of 1 in 2 that it is the same function, made in another way.
-    other = rng.choice(3)
-    right = [random_form(rng, steps), changed, forms.mapped(lambda v: v, left)][other]
-    found = difference(left, right)
+    term = random_form(rng, 1)
+    same_again = forms.subtract(forms.add(left, term), term)
+    right = [random_form(rng, steps), changed, same_again][rng.choice(3)]
     same = bool((everywhere(left) == everywhere(right)).all())
-    assert (found is None) == same
-    if found is not None:
-        assert at(left, found) != at(right, found)
+    # By comparing all points, and without.
+    for listing in (1000, 0):
+        found = difference(left, right, listing=listing)
+        assert (found is None) == same
+        if found is not None:
+            assert at(left, found) != at(right, found)
 
 
 @given(st.integers(0, 2**32))
@@ -167,6 +169,27 @@ def test_different_sums_with_the_same_clamped_values() -> None:
     assert found is not None and found[inputs[0]] == 5
     assert sum(found[v] == 5 for v in inputs) >= 5
     assert difference(node(1, 7), node(2, 7)) is None
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_pairs_of_sums(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    left, right = (forms.as_image(random_form(rng, 2)) for _ in range(2))
+    if rng.random() < 0.5:
+        right = forms.Image(left.of, np.where(rng.random(len(left.values)) < 0.02, 7, left.values))
+    found = difference_by_pairs(left, right)
+    assert (found is None) == bool((everywhere(left) == everywhere(right)).all())
+    if found is not None:
+        assert at(left, found) != at(right, found)
+
+
+def test_constants_differ_too() -> None:
+    assert difference(forms.constant(3), forms.constant(3)) is None
+    assert difference(forms.constant(3), forms.constant(4)) == {}
+    total = Total(3, {})
+    assert difference(total, forms.constant(4)) == {}
+    assert difference(forms.add(forms.variable(A), forms.constant(1)), forms.variable(A)) == {A: -3}
 
 
 def test_undefined_values_are_met_only_where_they_can_come() -> None:
@@ -408,6 +431,17 @@ def test_skips_shared_signals_and_constants(text: str, tmp_path: Path) -> None:
         module = parse_text(make_context(), text.encode(), "text")
         proof = check(compiled(module, *CompilePass(**options).expand()), tmp_path)
         assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
+@needs_yosys
+def test_a_constant_output_that_is_wrong_is_found(tmp_path: Path) -> None:
+    tables = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 1)
+    tables.add_layer(np.full((1, 1, 4), 5))
+    made = compiled(tables.module(), *CompilePass().expand())
+    assert check(made, tmp_path).proven
+    wrong = first(r"assign y0 = (\d)'d5", r"assign y0 = \1'd4")
+    proof = check(mutated(made, wrong), tmp_path)
+    assert [o.got for o in proof.outcomes if not o.proven] == [4]
 
 
 # Seeded bugs.
