@@ -1,4 +1,4 @@
-"""`kan-flow`: what happens around the RTL. `build`, the main job, and `simulate`."""
+"""`kan-flow`: what happens around the RTL. `build`, the main job, `simulate` and `prove`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NoReturn, cast
 
 import numpy as np
 from rich.console import Console
+from rich.progress import Progress
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.universe import Universe
@@ -27,6 +28,8 @@ from kan_dialect.constants import IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions, build
+from kan_dialect.flows.prove.prove import Outcome, prove
+from kan_dialect.flows.prove.show import merge_proof, print_proof
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
@@ -45,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(
         commands.add_parser("simulate", help="simulate the RTL of a build on vectors of yours")
     )
+    _add_prove(commands.add_parser("prove", help="prove the RTL of a build, for all input codes"))
     return parser
 
 
@@ -124,6 +128,25 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resets", type=int, default=0, metavar="N", help="resets in mid-stream")
     _add_simulator(parser, with_none=False)
+
+
+def _add_prove(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Prove rtl/NAME.sv of a build equal to the integer model of the build, node by node, for "
+        "all input codes and every cycle. Needs Yosys."
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="what kan-flow build wrote")
+    parser.add_argument(
+        "--rtl", type=Path, metavar="FILE", help="this SystemVerilog instead of the build's"
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="MODEL", help="this model of codes instead of the build's"
+    )
+    parser.add_argument("--timeout", type=float, metavar="S", help="give up after so many seconds")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes to prove with (default: 1)"
+    )
+    parser.add_argument("--report", action="store_true", help="note the proof in DIR/report.json")
 
 
 def _numbers(text: str) -> tuple[int, ...] | int:
@@ -229,9 +252,44 @@ def _simulate(options: argparse.Namespace) -> int:
     return 0 if verdict.passed else 1
 
 
+def _prove(options: argparse.Namespace) -> int:
+    folder: Path = options.folder
+    if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
+        raise KanError("--jobs must be at least 1, and --timeout above 0")
+    integer, circuit = _built_models(folder)
+    if options.against is not None:
+        against = load_model(make_context(), options.against)
+        integer = Model.of(against)
+        if not integer.has_codes or has_real_edges(against):
+            raise KanError(f"{options.against} has no codes yet", remedy="quantise it first")
+    rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the RTL", total=None)
+
+        def tell(outcome: Outcome, number: int, count: int) -> None:
+            progress.update(task, description=outcome.name, completed=number, total=count)
+
+        proof = prove(
+            rtl,
+            integer,
+            circuit,
+            timeout=options.timeout,
+            jobs=options.jobs,
+            progress=tell,
+        )
+    print_proof(proof, rtl, Console(highlight=False))
+    if options.report:
+        merge_proof(folder / "report.json", proof.summary() if proof.proven else None)
+    return 0 if proof.proven else 1
+
+
+_COMMANDS = {"build": _build, "simulate": _simulate, "prove": _prove}
+
+
 def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
-    return _build(options) if options.command == "build" else _simulate(options)
+    return _COMMANDS[options.command](options)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -1,0 +1,156 @@
+"""Whether two forms are the same function, and if not, where they differ: exactly, not by samples.
+
+Sums are compared in normal form. Functions of the same sum are compared at every sum that can come;
+functions of different sums at every pair of sums that can come together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from kan_dialect.constants import Array, IntArray
+from kan_dialect.flows.prove.forms import (
+    MAX_POINTS,
+    Assignment,
+    Form,
+    Image,
+    Over,
+    TooHard,
+    Total,
+    as_image,
+    as_total,
+    connected,
+    evaluate,
+    listed,
+    subtract,
+    variables,
+)
+
+MAX_PAIRS = 20_000_000
+"""Pairs of sums that are looked at; each takes a byte for each group of variables."""
+MAX_STEPS = 10_000_000_000
+"""Bytes that are touched in all to find out which pairs come."""
+
+_SAMPLES = 4096
+
+
+def difference(got: Form, expected: Form, *, listing: int = MAX_POINTS // 16) -> Assignment | None:
+    """Where the two differ; None where they are the same function.
+
+    Parameters
+    ----------
+    listing : of functions of at most so many points, all points are simply compared.
+
+    Raises
+    ------
+    TooHard : it could not be decided.
+    """
+    over = tuple(sorted({*variables(got), *variables(expected)}))
+    if prod(v.size for v in over) <= listing:
+        return _first(over, listed(got, over) != listed(expected, over))
+    found = _difference(got, expected, over)
+    # Where only some variables are said, the difference is with the others at their lowest.
+    return None if found is None else {v: v.low for v in over} | found
+
+
+def _difference(got: Form, expected: Form, over: Over) -> Assignment | None:
+    if not isinstance(got, Image) and not isinstance(expected, Image):
+        return _of_totals(subtract(got, expected))
+    left, right = as_image(got), as_image(expected)
+    if left.of.key == right.of.key:
+        sums = np.flatnonzero((left.values != right.values) & left.of.reached)
+        return left.of.assignment(int(sums[0]) + left.of.low) if sums.size else None
+    sampled = _by_samples(left, right, over)
+    return sampled if sampled is not None else difference_by_pairs(left, right)
+
+
+def _first(over: Over, differs: Array) -> Assignment | None:
+    points = np.argwhere(differs)
+    # A point of no variables has no coordinates: count points, not numbers.
+    if not len(points):
+        return None
+    return {v: v.low + int(i) for v, i in zip(over, points[0], strict=True)}
+
+
+def _of_totals(rest: Form) -> Assignment | None:
+    """Where a sum is not 0: in normal form, its smallest part decides."""
+    if isinstance(rest, Image):
+        raise TooHard("a sum that is no sum")
+    total = as_total(rest)
+    if total.constant:
+        return {}
+    if not total.parts:
+        return None
+    over = min(total.parts, key=len)
+    return _first(over, total.parts[over] != 0)
+
+
+def _by_samples(left: Image, right: Image, over: Over) -> Assignment | None:
+    rng = np.random.default_rng(0)
+    values = {v: rng.integers(v.low, v.high, _SAMPLES, endpoint=True) for v in over}
+    found = np.flatnonzero(evaluate(left, values) != evaluate(right, values))
+    if not found.size:
+        return None
+    return {v: int(column[found[0]]) for v, column in values.items()}
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """What a group of variables adds to both sums: offsets from the least, and where."""
+
+    over: Over
+    first: IntArray
+    second: IntArray
+
+
+def difference_by_pairs(left: Image, right: Image) -> Assignment | None:
+    """`difference` of two functions of sums: which pairs of sums come together, group by group.
+
+    A group is of variables that meet in a part of either sum; groups vary independently.
+    """
+    groups = list(_groups(left.of, right.of))
+    shape = (
+        1 + sum(int(group.first.max()) for group in groups),
+        1 + sum(int(group.second.max()) for group in groups),
+    )
+    steps = [np.unique(np.stack([g.first.ravel(), g.second.ravel()], 1), axis=0) for g in groups]
+    if prod(shape) > MAX_PAIRS or prod(shape) * sum(map(len, steps)) > MAX_STEPS:
+        raise TooHard("two functions of different sums, which can come in too many pairs")
+    stages = [np.zeros(shape, dtype=np.bool_)]
+    stages[0][0, 0] = True
+    for pairs in steps:
+        stages.append(np.zeros(shape, dtype=np.bool_))
+        for a, b in pairs.tolist():
+            stages[-1][a:, b:] |= stages[-2][: shape[0] - a, : shape[1] - b]
+    # Row a is the left sum from its lowest on; column b the right sum likewise.
+    differs = left.values[:, np.newaxis] != right.values[np.newaxis, :]
+    found = np.argwhere(stages[-1] & differs)
+    if not found.size:
+        return None
+    row, column = found[0].tolist()
+    assignment: Assignment = {}
+    stages.pop()
+    for group, pairs in zip(reversed(groups), reversed(steps), strict=True):
+        before = stages.pop()
+        a, b = next(
+            (a, b)
+            for a, b in pairs.tolist()
+            if a <= row and b <= column and before[row - a, column - b]
+        )
+        here = _first(group.over, (group.first == a) & (group.second == b))
+        assignment |= here or {}
+        row, column = row - a, column - b
+    return assignment
+
+
+def _groups(left: Total, right: Total) -> Iterator[_Pairs]:
+    for over, overs in connected(dict.fromkeys([*left.parts, *right.parts])):
+        columns = [
+            listed(Total(0, {o: total.parts[o] for o in overs if o in total.parts}), over)
+            for total in (left, right)
+        ]
+        yield _Pairs(over, *(column - column.min() for column in columns))

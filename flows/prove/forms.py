@@ -1,0 +1,519 @@
+"""Integer functions of a few variables each, added up: exact, compared and bounded without samples.
+
+What a node of a KAN computes is a sum of tables, each of one input, and then a function of that
+sum (a shift, a clamp). Three forms hold that, each with every value that it can have listed:
+
+- `Table`: a function of few variables, with its value at every point.
+- `Total`: a constant plus tables of different variables, in a normal form in which two are the
+  same function exactly where they are equal.
+- `Image`: a function of a total, with its value for every sum that can come.
+
+Adding keeps totals totals, however the adders are grouped; everything else is computed value by
+value (`apply`). What leaves the three forms is refused (`TooHard`), never approximated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import NamedTuple, SupportsInt, TypeAlias
+
+import numpy as np
+
+from kan_dialect.constants import Array, IntArray
+
+MAX_POINTS = 1 << 20
+"""No table is listed over more points, and no image over more sums."""
+
+
+class Variable(NamedTuple):
+    """What is free in a proof: the code of a port or a node, of one sample."""
+
+    name: str
+    sample: int
+    """0: the sample that the proof is about; 1: the one a clock cycle later."""
+
+    low: int
+    high: int
+
+    @property
+    def size(self) -> int:
+        return self.high - self.low + 1
+
+
+Over: TypeAlias = tuple[Variable, ...]
+"""Variables, sorted: the axes of an array."""
+
+Assignment: TypeAlias = dict[Variable, int]
+"""A value of each variable that matters."""
+
+
+class TooHard(Exception):
+    """An operation leaves the three forms. `hints` are assignments worth trying."""
+
+    def __init__(self, what: str, hints: Sequence[Assignment] = ()) -> None:
+        super().__init__(what)
+        self.hints = list(hints)
+
+
+class Undefined(Exception):
+    """A function has no value at some point that can come."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        super().__init__("undefined")
+        self.assignment = assignment
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A function of few variables: `values`, int64, has an axis for each."""
+
+    over: Over
+    values: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Total:
+    """A constant plus functions of few variables.
+
+    Normal form: each part is 0 wherever one of its variables has its lowest value, and no part is
+    0 everywhere. Every sum of functions has exactly one such form.
+    """
+
+    constant: int
+    parts: dict[Over, IntArray]
+
+    @cached_property
+    def key(self) -> tuple[tuple[Over, bytes], ...]:
+        """Equal for equal parts; the constant apart."""
+        return tuple((over, self.parts[over].tobytes()) for over in sorted(self.parts))
+
+    @cached_property
+    def components(self) -> list[Table]:
+        """The parts, those that share a variable added up: they vary independently of each other.
+
+        Raises
+        ------
+        TooHard : a component has too many points.
+        """
+        return [
+            Table(over, _added(over, [(o, self.parts[o]) for o in overs]))
+            for over, overs in connected(self.parts)
+        ]
+
+    @cached_property
+    def low(self) -> int:
+        return self.constant + sum(int(part.values.min()) for part in self.components)
+
+    @cached_property
+    def high(self) -> int:
+        return self.constant + sum(int(part.values.max()) for part in self.components)
+
+    @cached_property
+    def reached(self) -> Array:
+        """Which sums low..high some assignment gives, bool."""
+        if self.high - self.low >= MAX_POINTS:
+            raise TooHard(f"a sum can have {self.high - self.low + 1} values")
+        bits = 1
+        for part in self.components:
+            least = int(part.values.min())
+            offsets = np.unique(part.values) - least
+            bits = _any_of(bits << offset for offset in offsets.tolist())
+        count = self.high - self.low + 1
+        raw = np.frombuffer(bits.to_bytes((count + 7) // 8, "little"), dtype=np.uint8)
+        return np.unpackbits(raw, bitorder="little")[:count].astype(np.bool_)
+
+    def assignment(self, total: int, rng: np.random.Generator | None = None) -> Assignment:
+        """Values of the variables that add up to `total`, which is reached; random ones on wish."""
+        stages = [1]
+        for part in self.components:
+            offsets = np.unique(part.values) - int(part.values.min())
+            stages.append(_any_of(stages[-1] << offset for offset in offsets.tolist()))
+        rest = total - self.low
+        found: Assignment = {}
+        for part, before in zip(reversed(self.components), reversed(stages[:-1]), strict=True):
+            offsets = part.values - int(part.values.min())
+            possible = [
+                offset
+                for offset in np.unique(offsets).tolist()
+                if offset <= rest and before >> (rest - offset) & 1
+            ]
+            offset = possible[0] if rng is None else int(rng.choice(possible))
+            points = np.argwhere(offsets == offset)
+            point = points[0] if rng is None else points[int(rng.integers(len(points)))]
+            found |= _assignment(part.over, point)
+            rest -= offset
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A function of a total of constant 0: `values[t - of.low]` where the total is t."""
+
+    of: Total
+    values: IntArray
+
+
+Form: TypeAlias = Table | Total | Image
+
+
+def constant(value: int) -> Table:
+    return Table((), np.array(value, dtype=np.int64))
+
+
+def variable(of: Variable) -> Table:
+    """The variable itself."""
+    return Table((of,), np.arange(of.low, of.high + 1, dtype=np.int64))
+
+
+def variables(form: Form) -> Over:
+    """What the form is listed over."""
+    match form:
+        case Table():
+            return form.over
+        case Total():
+            return _union(form.parts)
+        case Image():
+            return variables(form.of)
+
+
+def bounds(form: Form) -> tuple[int, int]:
+    """Smallest and largest value, both of which come."""
+    match form:
+        case Table():
+            return int(form.values.min()), int(form.values.max())
+        case Total():
+            return form.low, form.high
+        case Image():
+            values = form.values[form.of.reached]
+            return int(values.min()), int(values.max())
+
+
+def extremes(form: Form) -> list[Assignment]:
+    """Assignments that give the smallest and the largest sum behind the form."""
+    match form:
+        case Table():
+            return [
+                _assignment(form.over, np.unravel_index(int(index), form.values.shape))
+                for index in (form.values.argmin(), form.values.argmax())
+            ]
+        case Total():
+            return [form.assignment(form.low), form.assignment(form.high)]
+        case Image():
+            return extremes(form.of)
+
+
+def preimage(form: Form, value: int, rng: np.random.Generator) -> Assignment | None:
+    """Some assignment that gives the form this value; None where none does."""
+    match form:
+        case Table():
+            points = np.argwhere(form.values == value)
+            return _assignment(form.over, rng.choice(points)) if len(points) else None
+        case Total() | Image():
+            image = as_image(form)
+            sums = np.flatnonzero((image.values == value) & image.of.reached)
+            if not sums.size:
+                return None
+            return image.of.assignment(int(rng.choice(sums)) + image.of.low, rng)
+
+
+# Sums.
+
+
+def add(left: Form, right: Form) -> Form:
+    """The sum.
+
+    Raises
+    ------
+    TooHard : an image and something else of many variables.
+    """
+    match left, right:
+        case Table(), Table() if left.over == right.over or not left.over or not right.over:
+            return Table(left.over or right.over, left.values + right.values)
+        case Table() | Total(), Table() | Total():
+            total = _plus(as_total(left), as_total(right))
+            return total if total.parts else constant(total.constant)
+        case _:
+            return combined(lambda a, b: a + b, left, right)
+
+
+def scale(form: Form, factor: int) -> Form:
+    """The form, times a constant."""
+    match form:
+        case Table():
+            return Table(form.over, form.values * factor)
+        case Total():
+            if factor == 0:
+                return constant(0)
+            parts = {over: part * factor for over, part in form.parts.items()}
+            return Total(form.constant * factor, parts)
+        case Image():
+            return Image(form.of, form.values * factor)
+
+
+def subtract(left: Form, right: Form) -> Form:
+    return add(left, scale(right, -1))
+
+
+def within(form: Form, width: int, low: int) -> Form:
+    """The form modulo 2^width, as numbers of low .. low + 2^width - 1."""
+    linear = tamed(form, width, low)
+    if linear is not None:
+        return linear
+    return mapped(lambda v: (v - low) % (1 << width) + low, form)
+
+
+def tamed(form: Form, width: int, low: int) -> Form | None:
+    """As `within`, by adding multiples of 2^width to parts of a sum; None where that cannot do.
+
+    Each part is first taken modulo 2^width in the way that spreads it least. At most one part of a
+    sum that fits spreads over half of all numbers or more, and for that one the others leave a
+    single choice: what fits is found.
+    """
+    modulus = 1 << width
+    smallest, largest = bounds(form)
+    shift = (smallest - low) // modulus * modulus
+    if largest - shift < low + modulus:
+        return add(form, constant(-shift)) if shift else form
+    return _total_within(form, modulus, low) if isinstance(form, Total) else None
+
+
+def _total_within(form: Total, modulus: int, low: int) -> Form | None:
+    parts = [_least_spread(part, modulus) for part in form.components]
+    spreads = [int(part.values.max() - part.values.min()) for part in parts]
+    widest = int(np.argmax(spreads))
+    rest_low = (
+        form.constant + sum(int(p.values.min()) for p in parts) - int(parts[widest].values.min())
+    )
+    rest_high = rest_low + sum(spreads) - spreads[widest]
+    first, last = low - rest_low, low + modulus - 1 - rest_high
+    values = (parts[widest].values - first) % modulus + first
+    if int(values.max()) > last:
+        return None
+    parts[widest] = Table(parts[widest].over, values)
+    total = Total(form.constant, {})
+    for part in parts:
+        total = _plus(total, as_total(part))
+    return total
+
+
+def _least_spread(part: Table, modulus: int) -> Table:
+    """The part modulo `modulus`, starting after the largest gap between residues."""
+    residues = np.unique(part.values % modulus)
+    gaps = np.diff(residues, append=residues[0] + modulus)
+    start = int(residues[(int(np.argmax(gaps)) + 1) % len(residues)])
+    return Table(part.over, (part.values - start) % modulus + start)
+
+
+# Everything else.
+
+Function: TypeAlias = Callable[[Sequence[IntArray]], Array]
+"""Of arrays of values, one for each form, element by element; may raise `UndefinedAt`."""
+
+
+class UndefinedAt(Exception):
+    """Raised by a function that has no value for element `index` of its arguments."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+def mapped(function: Callable[[IntArray], Array], form: Form) -> Form:
+    """`apply` to one form."""
+    return apply(lambda columns: function(columns[0]), [form])
+
+
+def combined(function: Callable[[IntArray, IntArray], Array], left: Form, right: Form) -> Form:
+    """`apply` to two forms."""
+    return apply(lambda columns: function(columns[0], columns[1]), [left, right])
+
+
+def apply(function: Function, forms: Sequence[Form]) -> Form:
+    """The function of the forms' values, wherever the variables are.
+
+    Raises
+    ------
+    TooHard : the forms depend on too many variables, and not by way of one sum.
+    Undefined : the function has no value somewhere.
+    """
+    sums = [form for form in forms if isinstance(form, Total | Image)]
+    bases = [_base(form) for form in sums]
+    tables = [form for form in forms if isinstance(form, Table) and form.over]
+    if bases and not tables and all(base.key == bases[0].key for base in bases):
+        return _apply_to_sum(function, forms, bases[0])
+    over = _union(map(variables, forms))
+    if prod(v.size for v in over) > MAX_POINTS:
+        hints = [hint for form in sums for hint in extremes(form)]
+        raise TooHard(f"an operation on different sums of {len(over)} variables", hints)
+    shape = tuple(v.size for v in over)
+    columns = [np.broadcast_to(_listed(form, over), shape).ravel() for form in forms]
+    try:
+        values = np.asarray(function(columns), dtype=np.int64)
+    except UndefinedAt as error:
+        raise Undefined(_assignment(over, np.unravel_index(error.index, shape))) from None
+    return _shrunk(Table(over, values.reshape(shape)))
+
+
+def _apply_to_sum(function: Function, forms: Sequence[Form], base: Total) -> Form:
+    reached = np.flatnonzero(base.reached)
+    columns: list[Array] = []
+    for form in forms:
+        match form:
+            case Table():
+                columns.append(np.broadcast_to(form.values, reached.shape))
+            case Total():
+                columns.append(reached + base.low + form.constant)
+            case Image():
+                columns.append(form.values[reached])
+    try:
+        computed = np.asarray(function(columns), dtype=np.int64)
+    except UndefinedAt as error:
+        raise Undefined(base.assignment(int(reached[error.index]) + base.low)) from None
+    if bool((computed == computed[0]).all()):
+        return constant(int(computed[0]))
+    values = np.zeros(len(base.reached), dtype=np.int64)
+    values[reached] = computed
+    return Image(base, values)
+
+
+def evaluate(form: Form, values: Mapping[Variable, IntArray]) -> IntArray:
+    """The form for samples of its variables: arrays of one shape."""
+    match form:
+        case Table():
+            if not form.over:
+                return np.asarray(form.values)
+            return form.values[tuple(values[v] - v.low for v in form.over)]
+        case Total():
+            return np.asarray(
+                form.constant
+                + sum(evaluate(Table(over, part), values) for over, part in form.parts.items())
+            )
+        case Image():
+            return form.values[evaluate(form.of, values) - form.of.low]
+
+
+# Insides.
+
+
+def as_image(form: Form) -> Image:
+    """The form as a function of a sum."""
+    match form:
+        case Image():
+            return form
+        case _:
+            total = as_total(form)
+            base = _base(total)
+            return Image(base, np.arange(base.low, base.high + 1) + total.constant)
+
+
+def _base(form: Form) -> Total:
+    if isinstance(form, Image):
+        return form.of
+    total = as_total(form)
+    if total.constant == 0:
+        return total
+    return Total(0, total.parts)
+
+
+def as_total(form: Table | Total) -> Total:
+    """In normal form: a function of several variables is split into what each adds to the rest."""
+    if isinstance(form, Total):
+        return form
+    split: list[tuple[Over, IntArray]] = [((), form.values)]
+    for axis in form.over:
+        # This variable's axis is the first; those that a part keeps move to the end.
+        split = [
+            half
+            for over, values in split
+            for half in (
+                (over, values[0]),
+                ((*over, axis), np.moveaxis(values - values[:1], 0, -1)),
+            )
+        ]
+    parts = {over: np.array(values, order="C") for over, values in split if bool(values.any())}
+    start = parts.pop((), None)
+    return Total(0 if start is None else int(start), parts)
+
+
+def _plus(left: Total, right: Total) -> Total:
+    parts = dict(left.parts)
+    for over, part in right.parts.items():
+        if over in parts:
+            part = parts[over] + part
+        if bool(part.any()):
+            parts[over] = part
+        else:
+            parts.pop(over, None)
+    return Total(left.constant + right.constant, parts)
+
+
+def _listed(form: Form, over: Over) -> IntArray:
+    """The values over more variables, broadcastable."""
+    match form:
+        case Table():
+            shape = [v.size if v in form.over else 1 for v in over]
+            return form.values.reshape(shape)
+        case Total():
+            return np.asarray(
+                form.constant + sum(_listed(Table(o, part), over) for o, part in form.parts.items())
+            )
+        case Image():
+            return form.values[_listed(form.of, over) - form.of.low]
+
+
+def listed(form: Form, over: Over) -> IntArray:
+    """The form's value at every point of `over`, which holds all of its variables."""
+    return np.broadcast_to(_listed(form, over), tuple(v.size for v in over))
+
+
+def _added(over: Over, parts: Iterable[tuple[Over, IntArray]]) -> IntArray:
+    shape = tuple(v.size for v in over)
+    if prod(shape) > MAX_POINTS:
+        raise TooHard(f"tables of {len(over)} variables that meet in one sum")
+    values = np.zeros(shape, dtype=np.int64)
+    for part_over, part in parts:
+        values += _listed(Table(part_over, part), over)
+    return values
+
+
+def _shrunk(table: Table) -> Table:
+    """Without the variables that it does not depend on."""
+    over, values = list(table.over), table.values
+    for axis in reversed(range(len(over))):
+        if bool((values == values.take([0], axis=axis)).all()):
+            values = values.take(0, axis=axis)
+            del over[axis]
+    return Table(tuple(over), np.array(values, order="C"))
+
+
+def connected(parts: Iterable[Over]) -> list[tuple[Over, list[Over]]]:
+    """Groups of parts that share variables, with all the variables of each."""
+    parts = list(parts)
+    if len({v for over in parts for v in over}) == sum(map(len, parts)):
+        return [(over, [over]) for over in parts]
+    groups: list[tuple[set[Variable], list[Over]]] = []
+    for over in parts:
+        touching = [group for group in groups if not group[0].isdisjoint(over)]
+        merged = set(over).union(*(group[0] for group in touching))
+        overs = [o for group in touching for o in group[1]]
+        groups = [group for group in groups if group not in touching]
+        groups.append((merged, [*overs, over]))
+    return [(tuple(sorted(group)), overs) for group, overs in groups]
+
+
+def _union(overs: Iterable[Over]) -> Over:
+    return tuple(sorted({v for over in overs for v in over}))
+
+
+def _assignment(over: Over, point: Iterable[SupportsInt]) -> Assignment:
+    return {v: v.low + int(index) for v, index in zip(over, point, strict=True)}
+
+
+def _any_of(sets: Iterable[int]) -> int:
+    whole = 0
+    for one in sets:
+        whole |= one
+    return whole

@@ -1,0 +1,177 @@
+"""The text of a design as Yosys reads it: cells, their connections, and the names of signals.
+
+Yosys parses and elaborates (`read_verilog -sv`, `hierarchy`, `proc`), and nothing is optimised: the
+cells are word-level operators, registers and tables, as they are written in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.tools import Tool, run
+
+Bit: TypeAlias = int | str
+"""A bit of a connection: the number of a net, or the constant `0`, `1` or `x`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """An operator, a register or a table."""
+
+    name: str
+    kind: str
+    """Yosys's name for it, without the dollar sign: `add`, `dff`."""
+
+    place: str
+    """File and line."""
+
+    parameters: dict[str, int]
+    connections: dict[str, list[Bit]]
+    memory: str = ""
+    """Of a read port, which table it reads."""
+
+
+@dataclass(frozen=True, eq=False)
+class InputPort:
+    """An input of the design."""
+
+    name: str
+
+
+Source: TypeAlias = Cell | InputPort
+
+
+@dataclass
+class Netlist:
+    """A module after elaboration."""
+
+    inputs: dict[str, list[Bit]]
+    outputs: dict[str, list[Bit]]
+    names: dict[str, list[Bit]]
+    """Bits of every named signal, lowest first."""
+
+    drivers: dict[Bit, tuple[Source, int]] = field(default_factory=dict[Bit, tuple[Source, int]])
+    """Of each net, what drives it, and which bit of it that is."""
+
+    tables: dict[str, list[int | None]] = field(default_factory=dict[str, list[int | None]])
+    """Of each table, its entries as bit patterns, from address 0 on; None where undefined."""
+
+    signed: set[Source] = field(default_factory=set[Source])
+    """What something reads as a signed number."""
+
+
+RESULTS = ("Y", "Q", "DATA")
+"""Names of the cells' output ports."""
+
+
+def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) -> Netlist:
+    """The module `top` of a SystemVerilog file.
+
+    Raises
+    ------
+    KanError : the file is missing, Yosys refuses it or it holds no such module.
+    """
+    if not rtl.is_file():
+        raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
+    with tempfile.TemporaryDirectory(prefix="kan-proof-") as directory:
+        # The wheel's Yosys sees little more than the folder that it runs in.
+        folder = Path(directory)
+        name = rtl.name if re.fullmatch(r"\w[\w.]*\.sv", rtl.name, re.ASCII) else "design.sv"
+        shutil.copyfile(rtl, folder / name)
+        commands = [
+            f"read_verilog -sv {name}",
+            f"hierarchy -check -top {top}",
+            "proc -noopt",
+            "write_json design.json",
+        ]
+        run(yosys, ["-q", "-p", "; ".join(commands)], cwd=folder, timeout=timeout)
+        written = json.loads((folder / "design.json").read_text())
+    modules = cast("dict[str, dict[str, Any]]", written["modules"])
+    if top not in modules:
+        raise KanError(f"{rtl} holds no module {top}")
+    return _netlist(modules[top])
+
+
+def _netlist(module: dict[str, Any]) -> Netlist:
+    ports = cast("dict[str, dict[str, Any]]", module["ports"])
+    netlist = Netlist(
+        {name: port["bits"] for name, port in ports.items() if port["direction"] == "input"},
+        {name: port["bits"] for name, port in ports.items() if port["direction"] == "output"},
+        {name: net["bits"] for name, net in module["netnames"].items()},
+    )
+    for name, bits in netlist.inputs.items():
+        _drive(netlist, InputPort(name), bits)
+    cells = [_cell(name, entry) for name, entry in module["cells"].items()]
+    for memory, entry in cast("dict[str, dict[str, Any]]", module.get("memories", {})).items():
+        if entry["start_offset"]:
+            raise KanError(f"table {memory} does not start at address 0")
+        netlist.tables[memory] = [None] * entry["size"]
+    for cell in cells:
+        if cell.kind.startswith("memwr"):
+            raise KanError(f"{cell.place}: a memory that is written to cannot be proven")
+        if cell.kind.startswith("meminit"):
+            _fill(netlist, cell)
+            continue
+        for port in RESULTS:
+            _drive(netlist, cell, cell.connections.get(port, []))
+    for cell in cells:
+        _note_signed(netlist, cell)
+    return netlist
+
+
+def _cell(name: str, entry: dict[str, Any]) -> Cell:
+    written = cast("dict[str, str]", entry["parameters"])
+    # Of `$pmux` and the like, only numbers; initial values may hold x, and stay out.
+    parameters = {
+        key: int(value, 2) for key, value in written.items() if value and set(value) <= {"0", "1"}
+    }
+    place = str(entry["attributes"].get("src", name)).split("|")[-1]
+    memory = written.get("MEMID", "").removeprefix("\\")
+    kind = str(entry["type"])
+    if not kind.startswith("$"):
+        raise KanError(f"{place}: an instance of {kind}; only a design of one module can be proven")
+    kind = kind.removeprefix("$")
+    return Cell(name, kind, place, parameters, entry["connections"], memory)
+
+
+def _drive(netlist: Netlist, source: Source, bits: Sequence[Bit]) -> None:
+    for index, bit in enumerate(bits):
+        if bit in netlist.drivers:
+            raise KanError(f"a signal is driven twice, by {source.name} too")
+        netlist.drivers[bit] = source, index
+
+
+def _fill(netlist: Netlist, cell: Cell) -> None:
+    """Entries of a table: data of `WORDS` words from an address on."""
+    entries = netlist.tables[cell.memory]
+    width = cell.parameters["WIDTH"]
+    first = number(cell.connections["ADDR"])
+    enabled = number(cell.connections["EN"]) if "EN" in cell.connections else (1 << width) - 1
+    if first is None or enabled != (1 << width) - 1:
+        raise KanError(f"{cell.place}: a table that is filled in part cannot be proven")
+    data = cell.connections["DATA"]
+    for index in range(cell.parameters["WORDS"]):
+        entries[first + index] = number(data[index * width : (index + 1) * width])
+
+
+def _note_signed(netlist: Netlist, cell: Cell) -> None:
+    """A hint only: which sources are read as two's complement, by an operator or an extension."""
+    for port, bits in cell.connections.items():
+        signed = cell.parameters.get(f"{port}_SIGNED") or (len(bits) > 1 and bits[-1] == bits[-2])
+        if signed and port not in RESULTS and bits[-1] in netlist.drivers:
+            netlist.signed.add(netlist.drivers[bits[-1]][0])
+
+
+def number(bits: Sequence[Bit]) -> int | None:
+    """The unsigned number of constant bits; None where one is x or no constant."""
+    if not all(bit in ("0", "1") for bit in bits):
+        return None
+    return sum(1 << index for index, bit in enumerate(bits) if bit == "1")

@@ -1,0 +1,226 @@
+"""What there is to prove of a design: each node and each output, and what may be assumed for it.
+
+The induction: nodes have ranks, 1 where they depend on inputs alone, else one more than the highest
+rank that they depend on. A node of rank n is proven with all nodes of lower ranks free: variables
+that may have any code which the reference can give to that node. That is enough, since those nodes
+are proven to hold just the reference's codes. Marks in the IR say in which signal, cycle and code;
+they are hints, for a mark that is wrong has no proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.circuit import Cut
+from kan_dialect.flows.prove.forms import (
+    Form,
+    Variable,
+    add,
+    bounds,
+    constant,
+    variable,
+    variables,
+)
+from kan_dialect.flows.prove.netlist import Bit, Cell, Netlist
+from kan_dialect.flows.prove.reference import Reference, reference
+from kan_dialect.interface import NODES, Interface
+from kan_dialect.lowering.hardware_ops import listed
+from kan_dialect.model import Model
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where the hardware holds a node: node code = signal + offset, in this cycle."""
+
+    node: str
+    signal: str
+    cycle: int
+    offset: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, eq=False)
+class Obligation:
+    """A signal that must be a form, for all values of the form's variables."""
+
+    name: str
+    """The node's, or the output port's."""
+
+    bits: list[Bit]
+    cycle: int
+    signed: bool
+    expected: Form
+    rank: int
+    is_output: bool = False
+
+
+@dataclass
+class Plan:
+    """All that is to be proven, in an order in which each may rely on those before."""
+
+    obligations: list[Obligation] = field(default_factory=list[Obligation])
+    cuts: list[tuple[int, Cut]] = field(default_factory=list[tuple[int, Cut]])
+    """Free nodes, each with its rank."""
+
+    reference: Reference = field(default_factory=Reference)
+    hidden: dict[str, tuple[Variable, int]] = field(default_factory=dict[str, tuple[Variable, int]])
+    """Of each node that is free for others, its variable and offset."""
+
+    missing: list[str] = field(default_factory=list[str])
+    """Nodes that no signal of the design is said to hold: they are proven with their readers."""
+
+    def cuts_below(self, rank: int) -> list[Cut]:
+        return [cut for of, cut in self.cuts if of < rank]
+
+
+def marks_of(circuit: Model) -> dict[str, Mark]:
+    """The marks of a hardware module, by node."""
+    assert isinstance(circuit.op, hw.HWModuleOp)
+    marks: dict[str, Mark] = {}
+    for entry in listed(circuit.op.attributes.get(NODES)):
+        if isinstance(entry, DictionaryAttr):
+            mark = Mark(
+                _text(entry, "name"),
+                _text(entry, "signal"),
+                *(_number(entry, key) for key in ("cycle", "offset", "low", "high")),
+            )
+            marks[mark.node] = mark
+    return marks
+
+
+def plan(integer: Model, circuit: Model, netlist: Netlist, interface: Interface) -> Plan:
+    """What to prove.
+
+    Raises
+    ------
+    KanError : the RTL's ports are not the interface's, or the model cannot be read.
+    """
+    if integer.level == "hardware":
+        raise KanError(
+            f"@{integer.name} is hardware already: there are no tables to prove it against",
+            remedy="build from an earlier stage, or name a model with --against",
+        )
+    _check_models(integer.interface(), interface)
+    _check_ports(netlist, interface)
+    return _Planner(netlist, interface, marks_of(circuit)).run(integer)
+
+
+@dataclass
+class _Planner:
+    netlist: Netlist
+    interface: Interface
+    marks: dict[str, Mark]
+    plan: Plan = field(default_factory=Plan)
+    ranks: dict[Variable, int] = field(default_factory=dict[Variable, int])
+    of_signal: dict[str, tuple[Variable, int]] = field(
+        default_factory=dict[str, tuple[Variable, int]]
+    )
+    """Of each signal that is cut, the variable and the cycle."""
+
+    def run(self, integer: Model) -> Plan:
+        found = self.plan.reference = reference(integer, self.interface.inputs, self.node)
+        last = 1 + max((rank for rank, _ in self.plan.cuts), default=0)
+        for port, expected in zip(self.interface.outputs, found.outputs, strict=True):
+            low, high = bounds(expected)
+            if low < port.low or high > port.high:
+                raise KanError(
+                    f"{port.name} can be {low} .. {high}, and the interface says "
+                    f"{port.low} .. {port.high}"
+                )
+            self.plan.obligations.append(
+                Obligation(
+                    port.name,
+                    self.netlist.outputs[port.name],
+                    self.interface.latency,
+                    port.signed,
+                    expected,
+                    last,
+                    is_output=True,
+                )
+            )
+        return self.plan
+
+    def node(self, name: str, code: Form) -> Form:
+        """Plan the proof of a node; what stands for its code in the nodes that read it."""
+        mark = self.marks.get(name)
+        if mark is None or mark.signal not in self.netlist.names:
+            low, high = bounds(code)
+            if low < high:
+                self.plan.missing.append(name)
+            return code
+        rank = 1 + max((self.ranks.get(v, 0) for v in variables(code)), default=0)
+        expected = add(code, constant(-mark.offset))
+        bits = self.netlist.names[mark.signal]
+        self.plan.obligations.append(
+            Obligation(name, bits, mark.cycle, mark.low < 0, expected, rank)
+        )
+        low, high = bounds(expected)
+        free = low < high and all(self._is_inside(bit) for bit in bits)
+        if not free or not variables(code):
+            return code
+        if mark.signal in self.of_signal:
+            # Two nodes in one signal: proven each, they are one variable.
+            of, cycle = self.of_signal[mark.signal]
+            if cycle != mark.cycle or (of.low, of.high) != (low, high):
+                return code
+        else:
+            of = Variable(mark.signal, 0, low, high)
+            self.of_signal[mark.signal] = of, mark.cycle
+            self.ranks[of] = rank
+            cut = Cut(mark.signal, mark.cycle, low, high, len(bits))
+            self.plan.cuts.append((rank, cut))
+        self.plan.hidden[name] = of, mark.offset
+        return add(variable(of), constant(mark.offset))
+
+    def _is_inside(self, bit: Bit) -> bool:
+        return bit in self.netlist.drivers and isinstance(self.netlist.drivers[bit][0], Cell)
+
+
+def _check_models(meant: Interface, built: Interface) -> None:
+    """Refuse a reference of other inputs or outputs than the hardware's."""
+    for side, expected, found in (
+        ("inputs", meant.inputs, built.inputs),
+        ("outputs", meant.outputs, built.outputs),
+    ):
+        if len(expected) != len(found):
+            raise KanError(f"the model has {len(expected)} {side}, the hardware {len(found)}")
+    for port, other in zip(meant.inputs, built.inputs, strict=True):
+        if (port.low, port.high) != (other.low, other.high):
+            raise KanError(
+                f"codes of {port.name} are {port.low} .. {port.high} in the model, and "
+                f"{other.low} .. {other.high} in the hardware"
+            )
+
+
+def _check_ports(netlist: Netlist, interface: Interface) -> None:
+    inputs = {port.name: port.width for port in interface.inputs}
+    outputs = {port.name: port.width for port in interface.outputs}
+    if not interface.combinational:
+        inputs |= dict.fromkeys(("clk", "rst", "in_valid"), 1)
+        outputs["out_valid"] = 1
+    for side, expected, found in (
+        ("inputs", inputs, netlist.inputs),
+        ("outputs", outputs, netlist.outputs),
+    ):
+        widths = {name: len(bits) for name, bits in found.items()}
+        wrong = [n for n in {**expected, **widths} if expected.get(n) != widths.get(n)]
+        if wrong:
+            name = wrong[0]
+            raise KanError(
+                f"the {side} of the RTL are not those of the model: {name} has "
+                f"{widths.get(name, 0)} bits, not {expected.get(name, 0)}"
+            )
+
+
+def _text(entry: DictionaryAttr, key: str) -> str:
+    return cast(StringAttr, entry.data[key]).data
+
+
+def _number(entry: DictionaryAttr, key: str) -> int:
+    return cast("IntegerAttr", entry.data[key]).value.data

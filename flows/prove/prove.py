@@ -1,0 +1,236 @@
+"""Proves a design equal to the integer model: reads, plans, proves, and explains what fails."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from kan_dialect.flows.prove.circuit import Circuit, Cut
+from kan_dialect.flows.prove.difference import difference
+from kan_dialect.flows.prove.forms import (
+    Assignment,
+    Form,
+    TooHard,
+    Undefined,
+    evaluate,
+    variable,
+    variables,
+)
+from kan_dialect.flows.prove.netlist import InputPort, Netlist, read_design
+from kan_dialect.flows.prove.obligations import Obligation, Plan, plan
+from kan_dialect.flows.prove.samples import Ranges, Samples, evaluate_on, leaf_variable
+from kan_dialect.flows.prove.valid import check_valid
+from kan_dialect.flows.tools import find
+from kan_dialect.interface import Interface
+from kan_dialect.model import Model
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one obligation."""
+
+    name: str
+    seconds: float
+    problem: str | None = None
+    """Why it is not proven."""
+
+    assignment: Assignment | None = None
+    """Where the design differs from the reference."""
+
+    expected: int | None = None
+    got: int | None = None
+    """The signal's codes there; None where it is undefined (x)."""
+
+    form: Form | None = None
+    """What the signal is, where that is known."""
+
+    @property
+    def proven(self) -> bool:
+        return self.problem is None
+
+
+@dataclass
+class Proof:
+    """A design, its reference, and what is proven of the one by the other."""
+
+    circuit: Model
+    integer: Model
+    interface: Interface
+    netlist: Netlist
+    plan: Plan
+    engine: str
+    deadline: float | None = None
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    valid_problem: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def proven(self) -> bool:
+        return self.valid_problem is None and all(outcome.proven for outcome in self.outcomes)
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes are proven."""
+        return sum(o.proven for o, of in self._pairs() if not of.is_output)
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs are proven."""
+        return sum(o.proven for o, of in self._pairs() if of.is_output)
+
+    def _pairs(self) -> Iterator[tuple[Outcome, Obligation]]:
+        return zip(self.outcomes, self.plan.obligations, strict=False)
+
+    @property
+    def ranges(self) -> Ranges:
+        return {port.name: (port.low, port.high) for port in self.interface.inputs}
+
+    def summary(self) -> dict[str, str | int | float]:
+        """What `report.json` holds under `proof`."""
+        return {
+            "engine": self.engine,
+            "nodes": self.nodes,
+            "outputs": self.outputs,
+            "cycles_proven": self.interface.latency,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+Progress = Callable[[Outcome, int, int], None]
+"""Told of each outcome, the how manieth it is, and of how many."""
+
+
+def prove(
+    rtl: Path,
+    integer: Model,
+    circuit: Model,
+    *,
+    timeout: float | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Proof:
+    """Prove the design in `rtl` equal to `integer`, with the marks of `circuit`.
+
+    Raises
+    ------
+    KanError : Yosys is missing or refuses the file, ports differ, or no time is left.
+    """
+    start = time.monotonic()
+    deadline = None if timeout is None else start + timeout
+    yosys = find("yosys")
+    interface = circuit.interface()
+    netlist = read_design(rtl, circuit.name, yosys, timeout)
+    obligations = plan(integer, circuit, netlist, interface)
+    engine = f"exact tables and sums, read by yosys {yosys.version}"
+    proof = Proof(circuit, integer, interface, netlist, obligations, engine, deadline)
+    count = len(obligations.obligations)
+    for number, outcome in enumerate(_prove_all(proof, jobs), start=1):
+        proof.outcomes.append(outcome)
+        if progress is not None:
+            progress(outcome, number, count)
+    if not interface.combinational:
+        proof.valid_problem = check_valid(netlist, interface.latency)
+    proof.seconds = time.monotonic() - start
+    return proof
+
+
+def _prove_all(proof: Proof, jobs: int) -> Iterator[Outcome]:
+    """The obligations in order; each rank shares a circuit, and so what its nodes share."""
+    obligations = proof.plan.obligations
+    if jobs > 1 and "fork" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("fork")
+        with context.Pool(jobs, _take, (proof,)) as pool:
+            yield from pool.imap(_prove_one, range(len(obligations)), chunksize=1)
+        return
+    _take(proof)
+    yield from map(_prove_one, range(len(obligations)))
+
+
+class _Worker:
+    """What a process works on: inherited when it is forked, since forms are not small."""
+
+    proof: Proof
+    circuits: dict[int, Circuit]
+
+
+def _take(proof: Proof) -> None:
+    _Worker.proof, _Worker.circuits = proof, {}
+
+
+def _prove_one(index: int) -> Outcome:
+    proof, circuits = _Worker.proof, _Worker.circuits
+    obligation = proof.plan.obligations[index]
+    if obligation.rank not in circuits:
+        circuits[obligation.rank] = _circuit(proof, obligation.rank)
+    return _outcome(proof, obligation, circuits[obligation.rank])
+
+
+def _circuit(proof: Proof, rank: int) -> Circuit:
+    """The design with all nodes below a rank free."""
+    netlist, ranges = proof.netlist, proof.ranges
+
+    def leaf(source: InputPort | Cut, cycle: int) -> Form:
+        return variable(leaf_variable(netlist, source, cycle, ranges))
+
+    circuit = Circuit(netlist, leaf, deadline=proof.deadline)
+    for cut in proof.plan.cuts_below(rank):
+        circuit.cut(netlist.names[cut.name], cut)
+    return circuit
+
+
+def _outcome(proof: Proof, obligation: Obligation, circuit: Circuit) -> Outcome:
+    start = time.monotonic()
+
+    def failed(
+        problem: str,
+        assignment: Assignment | None = None,
+        expected: int | None = None,
+        got: int | None = None,
+        form: Form | None = None,
+    ) -> Outcome:
+        spent = time.monotonic() - start
+        return Outcome(obligation.name, spent, problem, assignment, expected, got, form)
+
+    try:
+        got = circuit.value(obligation.bits, obligation.cycle, obligation.signed)
+        assignment = difference(got, obligation.expected)
+    except Undefined as error:
+        return failed("undefined", error.assignment)
+    except TooHard as error:
+        return _by_samples(proof, obligation, error, failed)
+    if assignment is None:
+        return Outcome(obligation.name, time.monotonic() - start)
+    values = {of: np.array([code]) for of, code in assignment.items()}
+    expected, found = (int(evaluate(f, values).ravel()[0]) for f in (obligation.expected, got))
+    return failed("differs", assignment, expected, found, got)
+
+
+SAMPLES = 20_000
+"""Of a node that the forms cannot decide, so many assignments are tried."""
+
+
+def _by_samples(
+    proof: Proof, obligation: Obligation, error: TooHard, failed: Callable[..., Outcome]
+) -> Outcome:
+    """Where the forms cannot decide, a difference may still be found."""
+    samples = Samples(SAMPLES, error.hints, np.random.default_rng(0))
+    cuts = proof.plan.cuts_below(obligation.rank)
+    word = (obligation.bits, obligation.cycle, obligation.signed)
+    try:
+        (got,) = evaluate_on(samples, proof.netlist, proof.ranges, cuts, [word])
+    except Undefined as undefined:
+        row = next(iter(undefined.assignment.values()))
+        return failed("undefined", samples.assignment(row))
+    for of in variables(obligation.expected):
+        samples.column(of)
+    expected = np.broadcast_to(evaluate(obligation.expected, samples.columns), got.shape)
+    rows = np.flatnonzero(got != expected)
+    if not rows.size:
+        return failed(f"undecided: {error}; no difference in {SAMPLES} assignments")
+    row = int(rows[0])
+    return failed("differs", samples.assignment(row), int(expected[row]), int(got[row]))

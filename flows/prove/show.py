@@ -1,0 +1,179 @@
+"""What `kan-flow prove` says: a table of what is proven, or the difference and how to see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kan_dialect.errors import KanError
+from kan_dialect.files import write_atomically
+from kan_dialect.flows.prove.forms import Assignment, Variable
+from kan_dialect.flows.prove.prove import Outcome, Proof
+from kan_dialect.flows.prove.witness import Witness, find_witness
+from kan_dialect.flows.simulation import SimulatorName, simulate
+from kan_dialect.flows.tools import find_simulator
+from kan_dialect.interface import show_codes
+
+
+def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
+    """The verdict: by layer where all is proven, else every problem, the first explained."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("", "proven", "free", "seconds"):
+        table.add_column(heading, justify="left" if heading in ("", "free") else "right")
+    for row in _rows(proof):
+        table.add_row(*row)
+    console.print(table)
+    failed = [outcome for outcome in proof.outcomes if not outcome.proven]
+    for outcome in failed:
+        text = f"{outcome.name}: {_problem(proof, outcome)}"
+        console.print(text, style="red", markup=False, soft_wrap=True)
+    if proof.valid_problem is not None:
+        text = f"out_valid: {proof.valid_problem}"
+        console.print(text, style="red", markup=False, soft_wrap=True)
+    explained = next((outcome for outcome in failed if outcome.assignment is not None), None)
+    if explained is not None:
+        for line in _explanation(proof, explained, rtl):
+            console.print(line, markup=False, soft_wrap=True)
+    name = proof.circuit.name
+    if not proof.proven:
+        console.print(f"{name}: NOT proven ({proof.engine})", markup=False, soft_wrap=True)
+        return
+    console.print(
+        f"{name}: equal to the integer model for all codes "
+        f"({_count(proof.nodes, 'node')}, {_count(proof.outputs, 'output')}, "
+        f"{_cycles(proof.interface.latency)}, "
+        f"{proof.seconds:.1f} s; {proof.engine})",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def merge_proof(path: Path, summary: dict[str, str | int | float] | None) -> None:
+    """Note a proof in a build's report; None takes out one that does not hold any more.
+
+    Raises
+    ------
+    KanError : there is no such report, or it cannot be written.
+    """
+    try:
+        report = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise KanError(f"cannot read {path}: {error}", remedy="run kan-flow build again") from None
+    report.pop("proof", None)
+    if summary is not None:
+        report["proof"] = summary
+    write_atomically(path, json.dumps(report, indent=2) + "\n")
+
+
+def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
+    """One row for each layer, for the outputs and for out_valid."""
+    groups: dict[str, list[tuple[bool, float]]] = {}
+    below: dict[str, int] = {}
+    for outcome, of in zip(proof.outcomes, proof.plan.obligations, strict=False):
+        layer = "outputs" if of.is_output else of.name.rpartition("_")[0] or of.name
+        groups.setdefault(layer, []).append((outcome.proven, outcome.seconds))
+        below[layer] = len(proof.plan.cuts_below(of.rank))
+    for layer, outcomes in groups.items():
+        proven = sum(done for done, _ in outcomes)
+        what = "outputs" if layer == "outputs" else "nodes"
+        free = _count(below[layer], "node") if below[layer] else "inputs"
+        seconds = sum(spent for _, spent in outcomes)
+        label = layer if layer == what else f"{layer} {what}"
+        yield label, f"{proven} of {len(outcomes)}", free, f"{seconds:.2f}"
+    if not proof.interface.combinational:
+        done = "no" if proof.valid_problem else "yes"
+        yield f"out_valid after {_cycles(proof.interface.latency)}, reset", done, "", ""
+
+
+def _cycles(count: int) -> str:
+    return "combinational" if count == 0 else _count(count, "cycle")
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _problem(proof: Proof, outcome: Outcome) -> str:
+    if outcome.assignment is None:
+        return str(outcome.problem)
+    where = _assigned(outcome.assignment)
+    if outcome.problem == "undefined":
+        return f"the RTL reads an undefined (x) value at {where}"
+    of = next(o for o in proof.plan.obligations if o.name == outcome.name)
+    return (
+        f"in cycle {of.cycle} the RTL's signal is {outcome.got}, and must be {outcome.expected}, "
+        f"at {where}"
+    )
+
+
+def _assigned(assignment: Assignment) -> str:
+    """`x0 = 3, layer0_node1 = -2 one cycle earlier`; those at their lowest code go last."""
+    ordered = sorted(assignment, key=lambda v: (v.sample == 0, assignment[v] == v.low, _natural(v)))
+    shown = [f"{v.name} = {assignment[v]}{_when(v.sample)}" for v in ordered]
+    if len(shown) > _SHOWN:
+        shown[_SHOWN:] = [f"and {len(shown) - _SHOWN} more"]
+    return ", ".join(shown) or "any input"
+
+
+def _natural(of: Variable) -> tuple[int, str]:
+    """x2 before x10."""
+    return len(of.name), of.name
+
+
+_SHOWN = 16
+"""Of more variables, only so many are shown."""
+
+
+def _when(sample: int) -> str:
+    if sample == 0:
+        return ""
+    cycles = _count(abs(sample), "cycle")
+    return f" of the sample {cycles} {'later' if sample > 0 else 'earlier'}"
+
+
+def _explanation(proof: Proof, outcome: Outcome, rtl: Path) -> Iterator[str]:
+    witness = find_witness(proof, outcome)
+    if witness is None and any(v.name in ("rst", "in_valid") for v in outcome.assignment or ()):
+        yield "Data must depend on neither rst nor in_valid: these only make out_valid."
+        return
+    if witness is None:
+        yield (
+            f"No input codes were found that lead there: the codes of {outcome.name}'s inputs may "
+            "never come together. The nodes are not equal all the same."
+        )
+        return
+    got = "undefined (x)" if witness.got is None else str(witness.got)
+    yield f"Input codes that show it{_earlier(witness)}:"
+    for index, codes in enumerate(witness.stream.tolist()):
+        mark = "  <-" if len(witness.stream) > 1 and index == witness.index else ""
+        yield f"  {show_codes(codes, proof.interface.inputs)}{mark}"
+    yield f"  {witness.where} must be {witness.expected}, and is {got}."
+    if not witness.at_output:
+        yield "  The outputs are right for these codes; no others were found that show it there."
+        return
+    yield f"  integer model: {_model(proof, witness)}"
+    name = next((n for n in ("icarus", "verilator") if find_simulator(n)), None)
+    if name is not None:
+        simulator: SimulatorName = "icarus" if name == "icarus" else "verilator"
+        yield f"  {simulator}: {_simulated(proof, witness, rtl, simulator)}"
+
+
+def _earlier(witness: Witness) -> str:
+    return ", one sample a clock cycle" if len(witness.stream) > 1 else ""
+
+
+def _model(proof: Proof, witness: Witness) -> str:
+    outputs = proof.integer.run_codes(witness.stream)[witness.index]
+    return show_codes(outputs.tolist(), proof.interface.outputs)
+
+
+def _simulated(proof: Proof, witness: Witness, rtl: Path, simulator: SimulatorName) -> str:
+    try:
+        outputs = simulate(rtl, proof.interface, witness.stream, simulator=simulator)
+    except KanError as error:
+        return str(error)
+    return show_codes(outputs[witness.index].tolist(), proof.interface.outputs)

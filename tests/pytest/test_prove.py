@@ -1,0 +1,733 @@
+"""`kan-flow prove`: right designs are proven, wrong ones found, and its own reasoning checked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.builder import TableNetwork
+from kan_dialect.cli import kan_flow
+from kan_dialect.cli.loading import make_context, parse_text
+from kan_dialect.errors import KanError
+from kan_dialect.flows import tools
+from kan_dialect.flows.prove import forms
+from kan_dialect.flows.prove.circuit import Circuit
+from kan_dialect.flows.prove.difference import difference, difference_by_pairs
+from kan_dialect.flows.prove.forms import Form, Table, Total, Variable
+from kan_dialect.flows.prove.netlist import read_design
+from kan_dialect.flows.prove.prove import Proof, prove
+from kan_dialect.flows.prove.witness import find_witness
+from kan_dialect.flows.simulation import simulate
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model import Model
+from kan_dialect.pipeline import build_pipeline
+from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.universe import UNIVERSE
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
+needs_yosys = pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+needs_icarus = pytest.mark.skipif(
+    tools.find_simulator("icarus") is None, reason="Icarus Verilog is not installed"
+)
+
+
+def run(*arguments: object) -> int:
+    """Exit code of `kan-flow`, run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([str(argument) for argument in arguments])
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+# What it reasons with.
+
+A, B, C = Variable("a", 0, -3, 4), Variable("b", 0, 0, 6), Variable("c", 1, 2, 6)
+ALL = (A, B, C)
+
+
+def random_form(rng: np.random.Generator, steps: int) -> Form:
+    """Tables of one and of two variables, added up, scaled, saturated, looked up, taken modulo."""
+    form: Form = forms.constant(int(rng.integers(-9, 9)))
+    for _ in range(steps):
+        over = tuple(sorted(ALL[i] for i in rng.choice(3, rng.integers(1, 3), replace=False)))
+        values = rng.integers(-20, 20, [v.size for v in over])
+        term: Form = Table(over, values)
+        if rng.random() < 0.3:
+            term = forms.variable(over[0])
+        form = forms.add(form, forms.scale(term, int(rng.integers(-2, 3))))
+        match rng.integers(0, 6):
+            case 0:
+                form = forms.mapped(lambda v: np.clip(v, -15, 11), form)
+            case 1:
+                form = forms.within(form, int(rng.integers(3, 8)), int(rng.integers(-40, 10)))
+            case 2:
+                form = forms.combined(lambda a, b: a * (b > 3), form, term)
+            case _:
+                pass
+    return form
+
+
+def everywhere(form: Form) -> np.ndarray:
+    return np.array(forms.listed(form, ALL))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 5))
+@settings(max_examples=150, deadline=None)
+def test_forms_are_what_their_values_say(seed: int, steps: int) -> None:
+    rng = np.random.default_rng(seed)
+    left, right = random_form(rng, steps), random_form(rng, steps)
+    values = everywhere(left), everywhere(right)
+    np.testing.assert_array_equal(everywhere(forms.add(left, right)), values[0] + values[1])
+    np.testing.assert_array_equal(everywhere(forms.scale(left, -3)), -3 * values[0])
+    wrapped = (values[0] + 5) % 16 - 5
+    np.testing.assert_array_equal(everywhere(forms.within(left, 4, -5)), wrapped)
+    assert forms.bounds(left) == (values[0].min(), values[0].max())
+    for extreme, value in zip(forms.extremes(left), forms.bounds(left), strict=True):
+        if not isinstance(left, forms.Image):
+            assert at(left, extreme) == value
+    wanted = int(rng.choice(values[0].ravel()))
+    assignment = forms.preimage(left, wanted, rng)
+    assert assignment is not None and at(left, assignment) == wanted
+    assert forms.preimage(left, int(values[0].max()) + 1, rng) is None
+
+
+def at(form: Form, assignment: forms.Assignment) -> int:
+    values = {v: np.array([assignment.get(v, v.low)]) for v in ALL}
+    return int(np.ravel(forms.evaluate(form, values))[0])
+
+
+@given(st.integers(0, 2**32), st.integers(1, 4))
+@settings(max_examples=150, deadline=None)
+def test_differences_are_found_exactly_where_there_are_any(seed: int, steps: int) -> None:
+    rng = np.random.default_rng(seed)
+    left = random_form(rng, steps)
+    changed = forms.mapped(lambda v: v + (v == forms.bounds(left)[1]), left)
+    term = random_form(rng, 1)
+    same_again = forms.subtract(forms.add(left, term), term)
+    right = [random_form(rng, steps), changed, same_again][rng.choice(3)]
+    same = bool((everywhere(left) == everywhere(right)).all())
+    # By comparing all points, and without.
+    for listing in (1000, 0):
+        found = difference(left, right, listing=listing)
+        assert (found is None) == same
+        if found is not None:
+            assert at(left, found) != at(right, found)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_wide_sums_are_decided_without_listing_all_points(seed: int) -> None:
+    """16 inputs of 6 bits: 2^96 points. One entry that is wrong, seen past a clamp."""
+    rng = np.random.default_rng(seed)
+    inputs = [Variable(f"x{i}", 0, 0, 63) for i in range(16)]
+    tables = [rng.integers(-20, 20, 64) for _ in inputs]
+
+    def node(order: Sequence[int], wrong: int | None) -> Form:
+        total: Form = forms.constant(3)
+        for i in order:
+            values = tables[i].copy()
+            if i == wrong:
+                values[17] += 1
+            total = forms.add(total, Table((inputs[i],), values))
+        return forms.mapped(lambda v: np.clip(v, -32, 31), total)
+
+    order = rng.permutation(16).tolist()
+    assert difference(node(order, None), node(range(16), None)) is None
+    found = difference(node(order, 5), node(range(16), None))
+    assert found is not None and found[inputs[5]] == 17
+    # Where the sum is past the clamp in any case, the entry does not matter.
+    tables[5] += 10_000
+    assert difference(node(order, 5), node(range(16), None)) is None
+
+
+def test_different_sums_with_the_same_clamped_values() -> None:
+    """Decided by all pairs of sums that come together, past what samples show."""
+    inputs = [Variable(f"x{i}", 0, 0, 63) for i in range(6)]
+
+    def node(entry: int, high: int) -> Form:
+        total: Form = forms.constant(0)
+        for v in inputs:
+            values = np.zeros(64, dtype=np.int64)
+            values[5] = 1 if v is not inputs[0] else entry
+            total = forms.add(total, Table((v,), values))
+        return forms.mapped(lambda v: np.maximum(v, high), total)
+
+    # Only with all six inputs at 5 does the sum pass 5; 1 in 2^36.
+    found = difference(node(1, 5), node(2, 5))
+    assert found is not None and found[inputs[0]] == 5
+    assert sum(found[v] == 5 for v in inputs) >= 5
+    assert difference(node(1, 7), node(2, 7)) is None
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_pairs_of_sums(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    left, right = (forms.as_image(random_form(rng, 2)) for _ in range(2))
+    if rng.random() < 0.5:
+        right = forms.Image(left.of, np.where(rng.random(len(left.values)) < 0.02, 7, left.values))
+    found = difference_by_pairs(left, right)
+    assert (found is None) == bool((everywhere(left) == everywhere(right)).all())
+    if found is not None:
+        assert at(left, found) != at(right, found)
+
+
+def test_constants_differ_too() -> None:
+    assert difference(forms.constant(3), forms.constant(3)) is None
+    assert difference(forms.constant(3), forms.constant(4)) == {}
+    total = Total(3, {})
+    assert difference(total, forms.constant(4)) == {}
+    assert difference(forms.add(forms.variable(A), forms.constant(1)), forms.variable(A)) == {A: -3}
+
+
+def test_undefined_values_are_met_only_where_they_can_come() -> None:
+    def look_up(address: np.ndarray) -> np.ndarray:
+        if bool((address > 6).any()):
+            raise forms.UndefinedAt(int(np.flatnonzero(address > 6)[0]))
+        return address
+
+    assert forms.bounds(forms.mapped(look_up, forms.variable(B))) == (0, 6)
+    with pytest.raises(forms.Undefined) as undefined:
+        forms.mapped(look_up, forms.add(forms.variable(B), forms.constant(1)))
+    assert undefined.value.assignment == {B: 6}
+
+
+def test_normal_form_of_several_variables() -> None:
+    rng = np.random.default_rng(0)
+    table = Table(ALL, rng.integers(-9, 9, [v.size for v in ALL]))
+    total = forms.as_total(table)
+    np.testing.assert_array_equal(everywhere(total), table.values)
+    assert sorted(map(len, total.parts)) == [1, 1, 1, 2, 2, 2, 3]
+    separate = forms.add(forms.variable(A), forms.variable(B))
+    joint = Table((A, B), np.add.outer(np.arange(-3, 5), np.arange(7)))
+    assert isinstance(separate, Total) and forms.as_total(joint).key == separate.key
+
+
+OPERATORS = """
+module ops (input wire [3:0] a, input wire signed [2:0] b, input wire c,
+    output wire [5:0] y0, y1, y2, y3, y4, y5, y6, y7, y8, y9, y10, y11, y12, y13, y14, y15,
+    output wire [5:0] y16, y17, y18, y19, y20, y21, y22, y23, y24, y25, y26, y27, y28, y29);
+  wire signed [3:0] s = a;
+  assign y0 = a + b;             assign y1 = s + b;        assign y2 = a - {b, c};
+  assign y3 = s * b;             assign y4 = s * 3'sd3;    assign y5 = -b;
+  assign y6 = ~a;                assign y7 = a & {1'b1, b}; assign y8 = s | b;
+  assign y9 = a ^ {3{c}};        assign y10 = a ~^ b;      assign y11 = {s < b, a < 4'd9};
+  assign y12 = {s <= b, a <= b}; assign y13 = {s > -3'sd2, a >= 4'd7};
+  assign y14 = {s == b, a != b};
+  assign y15 = {&a, |a, ^a, ~^a, !a, ~|a};
+  assign y16 = {a && c, a || c}; assign y17 = a << 2;      assign y18 = s >>> 1;
+  assign y19 = a >> b[1:0];      assign y20 = a << b[1:0]; assign y21 = c ? a : {3'd1, c};
+  assign y22 = {{3{b[2]}}, b};   assign y23 = {b[1:0], a}; assign y24 = a[2:1];
+  assign y25 = $signed(b[1:0]);  assign y26 = {a + b} > 5; assign y27 = s >= b ? s : b;
+  logic [5:0] table_of_two; assign y28 = table_of_two;
+  always_comb case ({c, b})
+    0, 7: table_of_two = 6'd33; 1: table_of_two = 6'd1; 2: table_of_two = -6'd7;
+    default: table_of_two = 6'd12;
+  endcase
+  logic [5:0] few; assign y29 = few;
+  always_comb case (a) 3: few = 6'd5; 9: few = {a, 2'd1}; default: few = 6'd40; endcase
+endmodule
+"""
+
+BENCH = """
+module bench;
+  reg [3:0] a; reg signed [2:0] b; reg c; integer i; wire [6*30-1:0] y;
+  ops dut (.a(a), .b(b), .c(c), PORTS);
+  initial for (i = 0; i < 256; i = i + 1) begin
+    {c, b, a} = i; #1; $display("%b", y);
+  end
+endmodule
+"""
+
+
+@needs_yosys
+@needs_icarus
+def test_every_operator_means_what_icarus_says(tmp_path: Path) -> None:
+    (tmp_path / "ops.sv").write_text(OPERATORS)
+    ports = ", ".join(f".y{i}(y[{6 * i} +: 6])" for i in range(30))
+    (tmp_path / "bench.sv").write_text(BENCH.replace("PORTS", ports))
+    command = ["iverilog", "-g2012", "-o", "sim", "ops.sv", "bench.sv"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    printed = subprocess.run(
+        ["vvp", "sim"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
+    words = [int(line, 2) for line in printed.split()]
+    netlist = read_design(tmp_path / "ops.sv", "ops", tools.find("yosys"))
+    over = (
+        Variable("a", 0, 0, 15),
+        Variable("b", 0, -4, 3),
+        Variable("c", 0, 0, 1),
+    )
+    circuit = Circuit(
+        netlist, lambda source, _: forms.variable(next(v for v in over if v.name == source.name))
+    )
+    index = np.arange(256)
+    patterns = {over[0]: index & 15, over[1]: ((index >> 4 & 7) ^ 4) - 4, over[2]: index >> 7}
+    for number in range(30):
+        form = circuit.value(netlist.outputs[f"y{number}"], 0, signed=False)
+        got = np.broadcast_to(forms.evaluate(form, patterns), 256)
+        expected = [word >> 6 * number & 63 for word in words]
+        np.testing.assert_array_equal(got, expected, err_msg=f"y{number}")
+
+
+# Whole networks.
+
+
+def network(seed: int, layers: int = 2) -> ModuleOp:
+    """A random network: pruned edges, codes of any sign, some nodes not saturated."""
+    rng = np.random.default_rng(seed)
+    bits, signed = int(rng.integers(2, 6)), bool(rng.integers(2))
+    width = int(rng.integers(2, 6))
+    tables = TableNetwork("net", UniformQuantizedType(bits, signed, 0.5), width)
+    entries = 1 << bits
+    for layer in range(layers):
+        outputs = int(rng.integers(1, 5))
+        values = rng.integers(-13, 12, (outputs, width, entries))
+        mask = rng.random((outputs, width)) < 0.8
+        low = int(rng.integers(-12, 1))
+        saturate = (low, low + int(rng.integers(1, 30)))
+        last = layer == layers - 1
+        tables.add_layer(values, mask=mask, saturate=None if last and seed % 2 else saturate)
+        width = outputs
+        entries = _storage(saturate)
+    return tables.module()
+
+
+def _storage(bounds: tuple[int, int]) -> int:
+    return bounds[1] - bounds[0] + 1
+
+
+Made = tuple[Model, Model, str]
+
+
+def compiled(module: ModuleOp, *passes: object) -> Made:
+    """Reference, hardware and SystemVerilog."""
+    integer = Model.of(module.clone())
+    context = make_context()
+    for stage in passes:
+        stage.apply(context, module)  # type: ignore[attr-defined]
+    return integer, Model.of(module), emit_systemverilog(module)
+
+
+def check(made: Made, folder: Path, **options: int) -> Proof:
+    integer, circuit, text = made
+    rtl = folder / "design.sv"
+    rtl.write_text(text)
+    return prove(rtl, integer, circuit, **options)
+
+
+PIPELINES: list[dict[str, int | bool]] = [
+    {},
+    {"combinational": True},
+    {"levels": 1},
+    {"levels": 5},
+    {"cycles": 1},
+    {"cycles": 23},
+]
+
+
+@needs_yosys
+@pytest.mark.parametrize("seed", range(18))
+def test_random_networks_are_proven(seed: int, tmp_path: Path) -> None:
+    options = PIPELINES[seed % len(PIPELINES)]
+    stages = CompilePass(**options).expand()  # pyright: ignore[reportArgumentType]
+    made = compiled(network(seed, 1 + seed % 3), *stages)
+    proof = check(made, tmp_path, jobs=1 + (seed == 0))
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+    assert not proof.plan.missing
+    assert proof.outputs == len(made[1].interface().outputs)
+
+
+@needs_yosys
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        "kan-expand-wires,kan-schedule{combinational=true},lower-kan-to-hw",
+        "kan-expand-wires,kan-schedule,lower-kan-to-hw",
+        "kan-expand-wires,kan-balance-sums,kan-schedule{levels=1},lower-kan-to-hw",
+        "kan-expand-wires,kan-narrow,kan-schedule{levels=3},lower-kan-to-hw",
+        "kan-expand-wires,kan-narrow,kan-narrow,kan-balance-sums,kan-schedule,lower-kan-to-hw",
+    ],
+)
+def test_any_pipeline_is_proven(pipeline: str, tmp_path: Path) -> None:
+    for seed in (3, 8):
+        stages = build_pipeline(UNIVERSE.all_passes, pipeline)
+        proof = check(compiled(network(seed), *stages), tmp_path)
+        assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
+@needs_yosys
+def test_wire_level_is_a_reference_too(tmp_path: Path) -> None:
+    context, module = make_context(), network(4)
+    stages = CompilePass().expand()
+    wire = next(i for i, stage in enumerate(stages) if stage.name == "kan-expand-wires")
+    for stage in stages[: wire + 1]:
+        stage.apply(context, module)
+    assert Model.of(module).level == "wire"
+    proof = check(compiled(module, *stages[wire + 1 :]), tmp_path)
+    assert proof.proven and proof.nodes == len(proof.plan.reference.nodes) > 0
+
+
+SKIP = """
+func.func @skip(%x: tensor<2xf32>) -> tensor<3xf32> {
+  %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 1.0>>
+  %t = kan.lookup %q tables dense<[[[0, 9, 3, 14], [3, 2, 11, 0]]]> : tensor<1x2x4xi8>
+    : tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<1x2x!quant.uniform<u4:f32, 0.25>>
+  %n = kan.node_sum %t : tensor<1x2x!quant.uniform<u4:f32, 0.25>>
+    -> tensor<1x!quant.uniform<u5:f32, 0.25>>
+  %c = kan.requantize %n : tensor<1x!quant.uniform<u5:f32, 0.25>>
+    -> tensor<1x!quant.uniform<u2:f32, 1.0>>
+  %p = kan.lookup %c tables dense<[[1, 0, 3, 2]]> : tensor<1x4xi8>
+    : tensor<1x!quant.uniform<u2:f32, 1.0>> -> tensor<1x!quant.uniform<u2:f32, 1.0>>
+  %k = kan.concat %q, %p : tensor<2x!quant.uniform<u2:f32, 1.0>>,
+    tensor<1x!quant.uniform<u2:f32, 1.0>> -> tensor<3x!quant.uniform<u2:f32, 1.0>>
+  %u = kan.lookup %k tables dense<[[[0, 1, 2, 3], [3, -2, 1, 0], [-7, 0, 5, 1]]]> : tensor<1x3x4xi8>
+    : tensor<3x!quant.uniform<u2:f32, 1.0>> -> tensor<1x3x!quant.uniform<i4:f32, 1.0>>
+  %m = kan.node_sum %u bias dense<[5]> : tensor<1xi64> : tensor<1x3x!quant.uniform<i4:f32, 1.0>>
+    -> tensor<1x!quant.uniform<i6:f32, 1.0>>
+  %r = kan.requantize %m : tensor<1x!quant.uniform<i6:f32, 1.0>>
+    -> tensor<1x!quant.uniform<u2:f32, 1.0>>
+  %o = kan.concat %r, %q : tensor<1x!quant.uniform<u2:f32, 1.0>>,
+    tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<3x!quant.uniform<u2:f32, 1.0>>
+  %y = kan.dequantize %o : tensor<3x!quant.uniform<u2:f32, 1.0>> -> tensor<3xf32>
+  func.return %y : tensor<3xf32>
+}
+"""
+TWICE = """
+func.func @twice(%x: !kan.int<0:9>, %z: !kan.int<-4:3>) -> (!kan.int<0:3>, !kan.int<-20:20>) {
+  %s = kan.sum %x, %z as "sum" : !kan.int<0:9>, !kan.int<-4:3> -> !kan.int<-4:12>
+  %c = kan.clamp %s as "node" : !kan.int<-4:12> -> !kan.int<0:7>
+  kan.mark %c as "node_a" offset 0 cycle 0 : !kan.int<0:7>
+  kan.mark %c as "node_b" offset -3 cycle 0 : !kan.int<0:7>
+  %k = kan.constant 5 : !kan.int<5:5>
+  kan.mark %k as "node_c" offset 0 cycle 0 : !kan.int<5:5>
+  %t = kan.table %c, %z as "both" entries dense<1> : tensor<8x8xi8> : !kan.int<0:7>, !kan.int<-4:3>
+    -> !kan.int<1:1>
+  %h = kan.shift %c by 1 as "half" : !kan.int<0:7> -> !kan.int<0:4>
+  %d = kan.clamp %h as "small" : !kan.int<0:4> -> !kan.int<0:3>
+  %e = kan.sum %c, %t, %k as "all" : !kan.int<0:7>, !kan.int<1:1>, !kan.int<5:5> -> !kan.int<-20:20>
+  func.return %d, %e : !kan.int<0:3>, !kan.int<-20:20>
+}
+"""
+
+
+@needs_yosys
+@pytest.mark.parametrize("text", [SKIP, TWICE], ids=["skip", "twice"])
+def test_skips_shared_signals_and_constants(text: str, tmp_path: Path) -> None:
+    """Inputs read by a later layer, outputs that are inputs, two nodes in one signal, shifts."""
+    for options in ({}, {"levels": 1}, {"combinational": True}):
+        module = parse_text(make_context(), text.encode(), "text")
+        proof = check(compiled(module, *CompilePass(**options).expand()), tmp_path)
+        assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
+@needs_yosys
+def test_a_constant_output_that_is_wrong_is_found(tmp_path: Path) -> None:
+    tables = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 1)
+    tables.add_layer(np.full((1, 1, 4), 5))
+    made = compiled(tables.module(), *CompilePass().expand())
+    assert check(made, tmp_path).proven
+    wrong = first(r"assign y0 = (\d)'d5", r"assign y0 = \1'd4")
+    proof = check(mutated(made, wrong), tmp_path)
+    assert [o.got for o in proof.outcomes if not o.proven] == [4]
+
+
+# Seeded bugs.
+
+
+def first(pattern: str, replacement: str | Callable[[re.Match[str]], str]) -> Callable[[str], str]:
+    return lambda text: re.sub(pattern, replacement, text, count=1, flags=re.MULTILINE)
+
+
+def _flip(match: re.Match[str]) -> str:
+    return f"{match[1]}{int(match[2]) ^ 1};"
+
+
+def _narrower(match: re.Match[str]) -> str:
+    return f"logic [{int(match[1]) - 1}:0] {match[2]}"
+
+
+BUGS: dict[str, tuple[Callable[[str], str], str]] = {
+    "one bit of a table": (
+        first(r"^(\s+9: layer0_edge\w+ = -?\d+'d)(\d+);", _flip),
+        "layer0_node",
+    ),
+    "one bit of a table in the last layer": (
+        first(r"^(\s+9: layer1_edge\w+ = -?\d+'d)(\d+);", _flip),
+        "layer1_node",
+    ),
+    "an adder too narrow": (
+        first(r"logic \[(\d+):0\] (layer0_sum\d+_part\d+ =)", _narrower),
+        "layer0_node",
+    ),
+    "a register missing": (
+        first(r"(= \{\d'[bd]0, layer0_edge0_\d)_s1\}", r"\1}"),
+        "layer0_node0",
+    ),
+    "a register too many": (
+        lambda text: re.sub(
+            r"^  logic (.*) layer0_sum0_part0_s2;",
+            r"  logic \1 layer0_sum0_part0_s2, late;"
+            r"  always_ff @(posedge clk) late <= layer0_sum0_part0;",
+            text,
+            flags=re.MULTILINE,
+        ).replace("layer0_sum0_part0_s2 <= layer0_sum0_part0;", "layer0_sum0_part0_s2 <= late;"),
+        "layer0_node0",
+    ),
+    "another node": (
+        first(r"case \(layer0_node0(\w*)\)", r"case (layer0_node1\1)"),
+        "layer1_node0",
+    ),
+    "another input": (first(r"case \(x0\)", "case (x1)"), "layer0_node"),
+    "no sign extension": (first(r"\{(\w+)\[\d+\], \1\}", r"{1'b0, \1}"), "node"),
+    "a difference for a sum": (first(r"(layer0_sum1\w* = [^;]*?) \+ ", r"\1 - "), "layer0_node1"),
+    "a clamp that gives another end": (
+        first(r"\? (\d+)'d(\d+) :", lambda m: f"? {m[1]}'d{int(m[2]) - 1} :"),
+        "layer0_node",
+    ),
+    "an unsigned comparison": (
+        first(r"\$signed\((\w+)\) < -(\d+)'sd", r"\1 < \2'd"),
+        "layer0_node",
+    ),
+    "an entry missing": (first(r"^\s+9: layer0_edge\w+ = .*\n", ""), "layer0_node"),
+    "data that reset clears": (
+        first(r"(layer0_sum0\w*_s2) <= (\w+);", r"\1 <= rst ? '0 : \2;"),
+        "layer0_node0",
+    ),
+    "outputs swapped": (
+        lambda text: text.replace("y0 = layer1_node0", "y0 = layer1_node1"),
+        "y0",
+    ),
+}
+BENIGN: dict[str, Callable[[str], str]] = {
+    "terms in another order": first(r"= (\{[^}]*\}) \+ (\{[^}]*\});", r"= \2 + \1;"),
+    "a comparison with the end itself": first(
+        r"> (\d+)'sd(\d+)\)", lambda m: f">= {m[1]}'sd{m[2]})"
+    ),
+    "a name that nobody marks": lambda text: text.replace("layer0_edge0_0", "renamed"),
+}
+VALID_BUGS: dict[str, tuple[Callable[[str], str], str]] = {
+    "no reset": (first(r"valid_s2 <= 1'b0;", "valid_s2 <= valid_s1;"), "rst does not clear"),
+    "set by reset": (first(r"valid_s2 <= 1'b0;", "valid_s2 <= 1'b1;"), "in reset"),
+    "too early": (first(r"valid_s2 <= valid_s1", "valid_s2 <= in_valid"), "cycles after in_valid"),
+    "inverted": (first(r"valid_s2 <= valid_s1", "valid_s2 <= ~valid_s1"), "loads 0 after a 1"),
+    "stuck": (first(r"valid_s2 <= valid_s1", "valid_s2 <= 1'b1"), "does not load one valid bit"),
+}
+
+
+@pytest.fixture(scope="module")
+def victim() -> Made:
+    """Two layers that saturate, in several stages, with sign extensions."""
+    rng = np.random.default_rng(4)
+    tables = TableNetwork("net", UniformQuantizedType(4, False, 1.0), 7)
+    tables.add_layer(rng.integers(-20, 20, (3, 7, 16)), saturate=(-32, 31))
+    tables.add_layer(rng.integers(-40, 40, (2, 3, 64)), saturate=(-64, 63))
+    made = compiled(tables.module(), *CompilePass(levels=1).expand())
+    assert made[1].interface().latency >= 6
+    return made
+
+
+def mutated(made: Made, mutation: Callable[[str], str]) -> Made:
+    text = mutation(made[2])
+    assert text != made[2], "the mutation did not apply"
+    return made[0], made[1], text
+
+
+@needs_yosys
+@pytest.mark.parametrize("bug", BUGS)
+def test_bugs_are_found_and_shown(bug: str, victim: Made, tmp_path: Path) -> None:
+    mutation, where = BUGS[bug]
+    proof = check(mutated(victim, mutation), tmp_path)
+    assert not proof.proven and proof.valid_problem is None
+    failed = [outcome for outcome in proof.outcomes if not outcome.proven]
+    assert where in failed[0].name
+    assert failed[0].assignment is not None
+    witness = find_witness(proof, failed[0])
+    if bug == "data that reset clears":
+        # Nothing is wrong with a stream that no reset hits.
+        assert witness is None
+        return
+    assert witness is not None and witness.got != witness.expected
+    model = proof.integer.run_codes(witness.stream)[witness.index]
+    if witness.got is not None and witness.at_output:
+        port = int(witness.where[1:])
+        assert model[port] == witness.expected
+
+
+@needs_yosys
+@pytest.mark.parametrize("change", BENIGN)
+def test_harmless_changes_are_proven(change: str, victim: Made, tmp_path: Path) -> None:
+    assert check(mutated(victim, BENIGN[change]), tmp_path).proven
+
+
+@needs_yosys
+@pytest.mark.parametrize("bug", VALID_BUGS)
+def test_bugs_of_the_valid_chain_are_found(bug: str, victim: Made, tmp_path: Path) -> None:
+    mutation, words = VALID_BUGS[bug]
+    proof = check(mutated(victim, mutation), tmp_path)
+    assert proof.valid_problem is not None and words in proof.valid_problem
+    assert all(outcome.proven for outcome in proof.outcomes)
+
+
+@needs_yosys
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (first(r"posedge clk\)\n  begin", "negedge clk)\n  begin"), "rising edge"),
+        (first(r"logic \[3:0\] x1", "logic [2:0] x1"), "x1 has 3 bits, not 4"),
+        (first(r"input  wire logic \[3:0\] x6,\n", ""), "x6"),
+        (first(r"^endmodule", "endmodul"), "yosys failed"),
+        (first(r"module net ", "module other "), "net"),
+        (first(r"posedge clk\)\n  begin", "posedge rst)\n  begin"), "rising edge"),
+    ],
+)
+def test_what_cannot_be_proven_is_refused(
+    change: Callable[[str], str], words: str, victim: Made, tmp_path: Path
+) -> None:
+    with pytest.raises(KanError, match=re.escape(words)):
+        check(mutated(victim, change), tmp_path)
+
+
+@needs_yosys
+def test_feedback_and_written_memories_are_refused(victim: Made, tmp_path: Path) -> None:
+    feedback = first(r"(layer0_sum0_part0_s2) <= (\w+);", r"\1 <= \2 + \1;")
+    with pytest.raises(KanError, match="feed back"):
+        check(mutated(victim, feedback), tmp_path)
+    loop = first(r"(layer0_sum0_part0) = ", r"\1 = layer0_sum0_part0 + ")
+    with pytest.raises(KanError, match="depends on itself"):
+        check(mutated(victim, loop), tmp_path)
+    instance = first(r"^endmodule", "endmodule\nmodule inner; endmodule")
+    assert check(mutated(victim, instance), tmp_path).proven
+
+
+@needs_yosys
+def test_a_mark_that_is_wrong_has_no_proof(victim: Made, tmp_path: Path) -> None:
+    integer, circuit, text = victim
+    printed = str(circuit.op.parent_op())
+    for old, new in (("offset = 0", "offset = 1"), ("cycle = 4", "cycle = 3")):
+        assert old in printed
+        changed = parse_text(make_context(), printed.replace(old, new, 1).encode(), "changed")
+        assert not check((integer, Model.of(changed), text), tmp_path).proven
+
+
+@needs_yosys
+@pytest.mark.parametrize("name", ["jsc_openml", "wine", "drybean", "moons"])
+def test_published_networks_are_proven(name: str, shared_data: Path, tmp_path: Path) -> None:
+    tables = shared_data / "kanele" / name / "truth_tables.json"
+    for option in ("--levels=2", "--combinational"):
+        folder = tmp_path / option
+        assert run("build", tables, "-o", folder, "--simulator", "none", option) == 0
+        assert run("prove", folder, "--report") == 0
+        report = json.loads((folder / "report.json").read_text())
+        proof = report["proof"]
+        assert proof["outputs"] == report["outputs"]
+        assert proof["cycles_proven"] == report["latency_cycles"]
+        assert proof["nodes"] >= report["outputs"] and "yosys" in proof["engine"]
+
+
+@needs_yosys
+def test_guard_bits_and_a_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "wine"
+    arguments = ["--calibration", DATA, "--bits", 6, "--guard-bits", 2, "--simulator", "none"]
+    assert run("build", EXAMPLE, "-o", folder, *arguments) == 0
+    assert run("prove", folder, "--report") == 0
+    printed = capfd.readouterr().out
+    assert "equal to the integer model for all codes" in printed and "layer0 nodes" in printed
+    assert json.loads((folder / "report.json").read_text())["proof"]["nodes"] == 7
+
+    wrong = tmp_path / "wrong.sv"
+    text = (folder / "rtl" / "wine.sv").read_text()
+    wrong.write_text(first(r"^(\s+9: layer0_edge\w+ = -?\d+'d)(\d+);", _flip)(text))
+    assert run("prove", folder, "--rtl", wrong, "--report") == 1
+    printed = capfd.readouterr().out
+    assert "NOT proven" in printed and "Input codes that show it" in printed
+    assert "proof" not in json.loads((folder / "report.json").read_text())
+    assert run("prove", folder, "--against", folder / "ir" / "05-kan-expand-wires.mlir") == 0
+    assert run("prove", folder, "--against", EXAMPLE) == 1
+    assert "no codes" in capfd.readouterr().err
+    other = tmp_path / "other.mlir"
+    other.write_text(str(network(0)))
+    assert run("prove", folder, "--against", other) == 1
+    assert "inputs, the hardware 13" in capfd.readouterr().err
+    assert run("prove", folder, "--jobs", 0) == 1
+    assert "--jobs must be at least 1" in capfd.readouterr().err
+
+
+@needs_yosys
+def test_errors_are_one_message(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "net"
+    arguments = ["--calibration", DATA, "--bits", 4, "--simulator", "none"]
+    assert run("build", EXAMPLE, "-o", folder, *arguments) == 0
+    capfd.readouterr()
+    assert run("prove", tmp_path / "none") == 1
+    assert "run kan-flow build first" in capfd.readouterr().err
+    assert run("prove", folder, "--rtl", tmp_path / "none.sv") == 1
+    assert "there is no" in capfd.readouterr().err
+    assert run("prove", folder, "--timeout", "0.0001") == 1
+    assert "within 0.0001 s" in capfd.readouterr().err
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    assert run("prove", folder) == 1
+    error = capfd.readouterr().err
+    assert "'yosys' is not installed; get it with: pip install 'kan-dialect[eda]'" in error
+    assert error.count("\n") == 1
+
+
+def random_mutation(text: str, rng: np.random.Generator) -> str:
+    """A digit, an operator or a name in the body is replaced by another."""
+    body = text.index("// Stage") if "// Stage" in text else text.index(");\n")
+    tokens = list(re.finditer(r"(?<=['d\[ ])\d+(?=[];:,) ])|[-+<>?](?=[ (])|\blayer\w+", text))
+    tokens = [token for token in tokens if token.start() > body]
+    token = tokens[int(rng.integers(len(tokens)))]
+    alike = [
+        other[0] for other in tokens if other[0] != token[0] and kind(other[0]) == kind(token[0])
+    ]
+    if not alike:
+        return text
+    return text[: token.start()] + str(rng.choice(alike)) + text[token.end() :]
+
+
+def kind(token: str) -> str:
+    return "digit" if token.isdigit() else token[:1] if token.isidentifier() else "operator"
+
+
+@needs_yosys
+@needs_icarus
+@pytest.mark.parametrize("seed", range(8))
+def test_no_mutant_is_proven_that_differs_for_some_codes(seed: int, tmp_path: Path) -> None:
+    """All input codes in Icarus decide; a mutant that is proven must be right for each."""
+    rng = np.random.default_rng(seed)
+    tables = TableNetwork("net", UniformQuantizedType(3, bool(seed % 2), 1.0), 3)
+    tables.add_layer(rng.integers(-9, 9, (2, 3, 8)), saturate=(-8, 7))
+    tables.add_layer(rng.integers(-9, 9, (2, 2, 16)), saturate=(-8, 7))
+    options = PIPELINES[seed % len(PIPELINES)]
+    stages = CompilePass(**options).expand()  # pyright: ignore[reportArgumentType]
+    made = compiled(tables.module(), *stages)
+    interface = made[1].interface()
+    ranges = [np.arange(port.low, port.high + 1) for port in interface.inputs]
+    codes = rng.permutation(np.stack(np.meshgrid(*ranges), -1).reshape(-1, 3))
+    text = random_mutation(made[2], rng)
+    rtl = tmp_path / "design.sv"
+    rtl.write_text(text)
+    try:
+        proof = prove(rtl, made[0], made[1])
+    except KanError:
+        return  # Refused: it is no design of this kind any more.
+    if proof.proven:
+        outputs = simulate(rtl, interface, codes, simulator="icarus")
+        np.testing.assert_array_equal(outputs, made[0].run_codes(codes))
+    else:
+        assert text != made[2]
