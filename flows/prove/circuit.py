@@ -18,6 +18,7 @@ from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.forms import (
     Form,
+    Undefined,
     UndefinedAt,
     add,
     apply,
@@ -94,7 +95,10 @@ class Circuit:
         KanError : a cell that is not known here, registers that feed back, or no time left.
         """
         self._prepare([(bits, cycle)])
-        return self._exact(bits, cycle, signed)
+        try:
+            return self._exact(bits, cycle, signed)
+        except Unknown:
+            raise Undefined({}) from None
 
     # Walking back.
 

@@ -442,6 +442,8 @@ def test_a_constant_output_that_is_wrong_is_found(tmp_path: Path) -> None:
     wrong = first(r"assign y0 = (\d)'d5", r"assign y0 = \1'd4")
     proof = check(mutated(made, wrong), tmp_path)
     assert [o.got for o in proof.outcomes if not o.proven] == [4]
+    proof = check(mutated(made, first(r"assign y0 = .*;", "assign y0 = 'x;")), tmp_path)
+    assert [o.problem for o in proof.outcomes if not o.proven] == ["undefined"]
 
 
 # Seeded bugs.
