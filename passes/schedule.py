@@ -1,8 +1,10 @@
 """`kan-schedule`: pipeline registers, so that every path has the same number of cycles.
 
 Ops are taken as early as they can be: an op joins the current stage while the stage has no more
-than `levels` levels of logic, else its operands are registered. A value that is needed in a later
-stage than its own is delayed until then, and each register exists once. Results are registered.
+than `levels` levels of logic, else its operands are registered. Tables wait until what reads them
+is taken: they make many bits of few, so it is their input that should be registered. A value that
+is needed in a later stage than its own is delayed until then, and each register exists once.
+Results are registered.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
+from kan_dialect.attributes import range_of
 from kan_dialect.errors import KanError
 from kan_dialect.fpga import XCUP
 from kan_dialect.interface import LATENCY
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.operation import KanOperation
-from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp
+from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp, TableOp
 from kan_dialect.wires import wire_functions
 
 
@@ -83,25 +86,86 @@ def remove_registers(function: func.FuncOp) -> None:
 
 
 def assign_stages(function: func.FuncOp, levels: int) -> Stages:
-    """As-soon-as-possible stages of at most `levels` levels each (one op may have more)."""
-    stages = Stages(dict.fromkeys(function.args, 0))
-    arrival: dict[SSAValue, int] = dict.fromkeys(function.args, 0)
-    for op in function.body.block.ops:
-        if isinstance(op, ConstantOp | MarkOp | func.ReturnOp):
-            continue
-        operands = [operand for operand in op.operands if operand in stages.of]
-        stage = max((stages.of[operand] for operand in operands), default=0)
-        start = max((arrival[v] for v in operands if stages.of[v] == stage), default=0)
-        cost = XCUP.levels(op)
-        if start and start + cost > levels:
-            stage, start = stage + 1, 0
+    """Stages of at most `levels` levels each (one op may have more), as early as they can be."""
+    return _Assignment(function, levels).run()
+
+
+class _Assignment:
+    """Takes one op after the other; `arrival` is a value's level within its stage."""
+
+    def __init__(self, function: func.FuncOp, levels: int) -> None:
+        self._function = function
+        self._levels = levels
+        self._stages = Stages(dict.fromkeys(function.args, 0))
+        self._arrival: dict[SSAValue, int] = dict.fromkeys(function.args, 0)
+
+    def run(self) -> Stages:
+        for op in self._function.body.block.ops:
+            match op:
+                case ConstantOp() | MarkOp() | TableOp():
+                    continue
+                case func.ReturnOp():
+                    self._take_tables(op, None)
+                case _:
+                    stage, start = self._earliest(op)
+                    self._take_tables(op, (stage, start))
+                    stage, start = self._earliest(op)
+                    self._take(op, stage, start)
+        for op in self._function.body.block.ops:
+            if isinstance(op, TableOp) and op.result not in self._stages.of:
+                self._take(op, *self._earliest(op))  # Nothing but marks reads it.
+        terminator = self._function.get_return_op()
+        assert terminator is not None
+        of = self._stages.of
+        self._stages.result_stage = max((of.get(v, 0) for v in terminator.operands), default=0)
+        return self._stages
+
+    def _take(self, op: Operation, stage: int, start: int) -> None:
         for result in op.results:
-            stages.of[result] = stage
-            arrival[result] = start + cost
-    terminator = function.get_return_op()
-    assert terminator is not None
-    stages.result_stage = max((stages.of.get(v, 0) for v in terminator.operands), default=0)
-    return stages
+            self._stages.of[result] = stage
+            self._arrival[result] = start + XCUP.levels(op)
+
+    def _earliest(self, op: Operation) -> tuple[int, int]:
+        """The first stage in which the op fits, and the level at which it starts there.
+
+        Tables that wait count as if they were taken as early as they can be.
+        """
+        places = [place for value in op.operands if (place := self._place(value)) is not None]
+        stage = max((at for at, _ in places), default=0)
+        start = max((arrival for at, arrival in places if at == stage), default=0)
+        if start and start + XCUP.levels(op) > self._levels:
+            return stage + 1, 0
+        return stage, start
+
+    def _place(self, value: SSAValue) -> tuple[int, int] | None:
+        """Stage and level of a value; None of a constant."""
+        if value in self._stages.of:
+            return self._stages.of[value], self._arrival[value]
+        if not isinstance(value.owner, TableOp):
+            return None
+        stage, start = self._earliest(value.owner)
+        return stage, start + XCUP.levels(value.owner)
+
+    def _take_tables(self, reader: Operation, place: tuple[int, int] | None) -> None:
+        """Take the tables that the op reads: in its own stage where they fit in front of it."""
+        for value in reader.operands:
+            table = value.owner
+            if not isinstance(table, TableOp) or value in self._stages.of:
+                continue
+            self._take_tables(table, None)
+            stage, start = self._earliest(table)
+            if place is not None and stage < place[0] and _expands(table):
+                end = max(place[1], XCUP.levels(table))
+                if end + XCUP.levels(reader) <= self._levels:
+                    stage, start = place[0], 0
+            self._take(table, stage, start)
+
+
+def _expands(table: TableOp) -> bool:
+    """Whether tables of the same inputs give more bits than they read."""
+    read = sum(range_of(value).bits for value in table.inputs)
+    tables = {use.operation for use in table.inputs[0].uses if isinstance(use.operation, TableOp)}
+    return read < sum(range_of(each.result).bits for each in tables)
 
 
 def insert_registers(function: func.FuncOp, stages: Stages, latency: int) -> None:
