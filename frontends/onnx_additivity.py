@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kan_dialect.constants import FloatArray
 from kan_dialect.frontends.onnx_static import StaticGraph, cut_out
-from kan_dialect.onnx_model import INPUT, OUTPUT, open_runner, widened
+from kan_dialect.onnx_model import open_runner, run_rows, widened
 
 TOLERANCE = 1e-9
 """How far a sum may be missed, as a share of the range of the values."""
@@ -46,14 +46,7 @@ class PartialRun:
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """The targets side by side, (rows, elements), for sources side by side, (rows, in)."""
-        parts: list[FloatArray] = []
-        for start in range(0, len(x), self._batch):
-            rows = x[start : start + self._batch]
-            feed = np.concatenate([rows, np.repeat(rows[-1:], self._batch - len(rows), axis=0)])
-            with np.errstate(all="ignore"):
-                (y,) = self._runner.run([OUTPUT], {INPUT: feed})
-            parts.append(np.asarray(y, dtype=np.float64)[: len(rows)])
-        return np.concatenate(parts)
+        return run_rows(self._runner, x, self._batch)
 
 
 @dataclass(frozen=True, eq=False)

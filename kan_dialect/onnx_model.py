@@ -18,6 +18,7 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs] (it has none)
 from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.errors import KanError
@@ -29,6 +30,9 @@ INPUT, OUTPUT = "x", "y"
 
 MAX_ELEMENTS = 1 << 26
 """Most elements that a value within a graph may have, for a whole batch."""
+
+_HOPELESS = 8
+"""Rows that fail one after the other before a graph is given up."""
 
 _ORT: Any = onnxruntime  # It has no types.
 _CHECKER: Any = onnx.checker  # Its types are incomplete.
@@ -62,7 +66,30 @@ def open_runner(model: onnx.ModelProto) -> Runner:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception:  # The runtime raises what it likes; ours says why it cannot run either.
-        return cast(Runner, ReferenceEvaluator(model))
+        return cast(Runner, ReferenceEvaluator(model, new_ops=[BatchNormalization]))
+
+
+class BatchNormalization(OpRun):
+    """In inference: the reference implementation of operators before version 14 trains."""
+
+    op_domain = ""
+    op_schema = onnx.defs.get_schema("BatchNormalization", 15)
+
+    def _run(
+        self,
+        x: Array,
+        scale: Array,
+        bias: Array,
+        mean: Array,
+        variance: Array,
+        epsilon: float | None = None,
+        momentum: float | None = None,
+        training_mode: int | None = None,
+    ) -> tuple[Array]:
+        shape = (-1, *(1 for _ in x.shape[2:]))
+        gain = scale / np.sqrt(variance + (1e-5 if epsilon is None else epsilon))
+        result = (x - mean.reshape(shape)) * gain.reshape(shape) + bias.reshape(shape)
+        return (result.astype(x.dtype),)
 
 
 def widened(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -190,6 +217,47 @@ def _check_sizes(model: onnx.ModelProto) -> None:
                 )
 
 
+def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
+    """y (rows, out) for x (rows, in), a batch at a time, filled up with the last row.
+
+    A row at which the graph cannot be run is not a number: what is no number itself may end as an
+    index, for example.
+
+    Raises
+    ------
+    Exception : of the runtime's choice; it cannot run any row.
+    """
+    parts: list[Array | None] = []
+    failure: Exception | None = None
+    for start in range(0, len(x), batch):
+        pending = [x[start : start + batch]]
+        while pending:
+            rows = pending.pop()
+            feed = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
+            try:
+                with np.errstate(all="ignore"):
+                    (y,) = runner.run([OUTPUT], {INPUT: feed})
+                parts.append(np.asarray(y, dtype=np.float64)[: len(rows)])
+            except Exception as error:  # Runtimes raise what they like.
+                failure = error
+                if len(rows) > 1:
+                    middle = len(rows) // 2
+                    pending += [rows[middle:], rows[:middle]]
+                else:
+                    parts.append(None)
+            if failure is not None and len(parts) >= _HOPELESS and not any(
+                part is not None for part in parts
+            ):
+                raise failure
+    width = next((part.shape[1] for part in parts if part is not None), None)
+    if width is None:
+        if failure is not None:
+            raise failure
+        return np.empty((0, 0))
+    blank = np.full((1, width), np.nan)
+    return np.concatenate([blank if part is None else part for part in parts])
+
+
 @lru_cache(maxsize=64)
 def _runner_of(data: bytes) -> Runner:
     return open_runner(widened(onnx.ModelProto.FromString(data)))
@@ -203,16 +271,8 @@ def run_graph(data: bytes, x: FloatArray) -> FloatArray:
     KanError : the graph cannot be run.
     """
     batch, inputs, outputs = graph_shape(data)
-    results = np.empty((len(x), outputs))
     try:
-        runner = _runner_of(data)
-        for start in range(0, len(x), batch):
-            rows = x[start : start + batch]
-            # The last batch is filled up with its last row.
-            feed = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
-            with np.errstate(all="ignore"):
-                (y,) = runner.run([OUTPUT], {INPUT: feed.reshape(batch, inputs)})
-            results[start : start + batch] = y[: len(rows)]
+        results = run_rows(_runner_of(data), x.reshape(len(x), inputs), batch)
     except Exception as error:  # Either runtime raises what it likes.
         raise KanError(f"the subgraph cannot be evaluated: {first_line(error)}") from None
-    return results
+    return results.reshape(len(x), outputs)
