@@ -31,11 +31,11 @@ _LEAST_FINITE = 0.25
 
 
 class PartialRun:
-    """Runs the part of a graph between values, in float64.
+    """Runs the part of a graph between values, in float64; not a number where it cannot be run.
 
     Raises
     ------
-    Exception : of the runtimes' choice, where they cannot load or run it.
+    Exception : of the runtimes' choice, where they cannot load it.
     """
 
     def __init__(self, static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> None:
@@ -46,7 +46,10 @@ class PartialRun:
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """The targets side by side, (rows, elements), for sources side by side, (rows, in)."""
-        return run_rows(self._runner, x, self._batch)
+        try:
+            return run_rows(self._runner, x, self._batch)
+        except Exception:  # It may run elsewhere.
+            return np.full((len(x), self.columns[-1]), np.nan)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,8 @@ from kan_dialect.frontends.onnx_additivity import (
 from kan_dialect.frontends.onnx_graph import Node, Unrecognised
 from kan_dialect.frontends.onnx_places import find_places
 from kan_dialect.frontends.onnx_refusals import PRODUCT, PRODUCT_REMEDY, REFUSALS
-from kan_dialect.frontends.onnx_static import StaticGraph, Step, needed_steps
+from kan_dialect.frontends.onnx_static import StaticGraph, Step, cut_out, needed_steps
+from kan_dialect.onnx_model import open_runner, run_rows, widened
 
 MAX_VALUES = 16
 """Cuts of more values than this are not looked at."""
@@ -56,6 +57,9 @@ _FEW_ELEMENTS = 1 << 9
 
 _ARRANGEMENTS = ("Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 """Operators that put all elements of what they read in another place."""
+
+_EVERY = 96
+"""One input in so many shows whether a graph can be run at all."""
 
 _SEED = 2026
 _MAX_DEPENDENCES = 1 << 25
@@ -108,12 +112,18 @@ def typical_inputs(
     return [*groups, mixed, places.draw(_SAMPLES, groups[0], rng)]
 
 
-def first_unlike(static: StaticGraph) -> Step | None:
-    """The first step whose result for a sample depends on its place or on other samples."""
-    rng = np.random.default_rng(_SEED)
-    # Near 0: far away, a function may make much of the last bits of a sum.
-    size = (_BOX_ROWS, static.width(static.source.input))
-    x = np.concatenate([rng.uniform(low, high, size) for low, high in _BOXES])
+def first_unlike(static: StaticGraph, samples: FloatArray | None) -> Step | None:
+    """The first step whose result for a sample depends on its place or on other samples.
+
+    Raises
+    ------
+    Exception : of the runtimes' choice, which cannot run the graph for any of the inputs.
+    """
+    groups = typical_inputs(static, samples, np.random.default_rng(_SEED))
+    # Far away, a function may make much of the last bits of a sum.
+    x = np.concatenate([*groups[: len(_BOXES)], groups[-1]])
+    whole = cut_out(static, [static.source.input], [static.source.output])
+    run_rows(open_runner(widened(whole)), x[::-_EVERY], static.batch)
     steps = [step for step in static.steps if any(map(static.is_cut, step.proto.output))]
     places = {name: step for step in steps for name in step.proto.output if static.is_cut(name)}
     for group in grouped(list(places), static, len(x)):

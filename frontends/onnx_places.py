@@ -1,4 +1,4 @@
-"""Where the inputs of a part of a graph have their natural locations and scales, read off the graph.
+"""Where the inputs of a part of a graph have their natural locations and scales, off the graph.
 
 Whatever the first ops make of one input by scaling and shifting it is about 1 in size where the
 network was trained: so (x - 8000) / 20 and a comparison of x with 8000 both lead to 8000.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ _ROUNDS = 4
 
 _CURVED = 1e-6
 """A function whose slope changes by more than this share is no scaling."""
+
+_MAX_ELEMENTS = 1 << 20
+"""Larger values, for a whole batch, are not looked at."""
 
 _SEED = 7
 
@@ -70,25 +74,21 @@ def find_places(static: StaticGraph, cut: Sequence[str], near: FloatArray) -> Pl
     Parameters
     ----------
     near : (rows, elements), where they may lie.
-
-    Raises
-    ------
-    Exception : of the runtimes' choice, where they cannot run the part.
     """
     whole = _with_bounds(static, needed_steps(static, cut, [static.source.output]))
     names = [
         name
         for step in needed_steps(whole, cut, [name for name in whole.shapes if name not in cut])
         for name in step.proto.output
-        if whole.kinds.get(name) in FLOATS and _is_divisible(whole, name)
+        if whole.kinds.get(name) in FLOATS and _is_read(whole, name)
     ]
     search = _Search(whole, cut, names, near)
     return search.run()
 
 
-def _is_divisible(static: StaticGraph, name: str) -> bool:
-    size = int(np.prod(static.shapes[name]))
-    return size > 0 and size % static.batch == 0
+def _is_read(static: StaticGraph, name: str) -> bool:
+    size = prod(static.shapes[name])
+    return 0 < size <= _MAX_ELEMENTS and size % static.batch == 0
 
 
 def _with_bounds(static: StaticGraph, steps: Sequence[Step]) -> StaticGraph:
@@ -113,9 +113,7 @@ def _with_bounds(static: StaticGraph, steps: Sequence[Step]) -> StaticGraph:
             further.append(Step(proto, step.node))
             shapes[name], kinds[name] = static.shapes[result], static.kinds[values[0]]
             axes[name] = static.batch_axes.get(result)
-    return replace(
-        static, steps=[*steps, *further], shapes=shapes, kinds=kinds, batch_axes=axes
-    )
+    return replace(static, steps=[*steps, *further], shapes=shapes, kinds=kinds, batch_axes=axes)
 
 
 class _Search:
@@ -130,8 +128,27 @@ class _Search:
         self._near = near
         self._rng = np.random.default_rng(_SEED)
         rows = max(static.batch, 3 + 2 * bits)
-        groups = grouped(names, static, rows)
-        self._runs = [PartialRun(static, cut, group) for group in groups]
+        self._runs = [
+            run
+            for group in grouped(names, static, rows)
+            for run in self._runnable(static, cut, group)
+        ]
+
+    def _runnable(
+        self, static: StaticGraph, cut: Sequence[str], names: Sequence[str]
+    ) -> list[PartialRun]:
+        """Runs of the names, without those that cannot be run where the values lie."""
+        try:
+            run = PartialRun(static, cut, names)
+            known = run(np.stack([np.full(self._inputs, 0.5), np.median(self._near, axis=0)]))
+        except Exception:  # Of the runtimes' choice.
+            return []
+        if bool(np.isnan(known).all()):
+            # Some of the values cannot be computed there.
+            half = len(names) // 2
+            parts = (names[:half], names[half:]) if half else ()
+            return [run for part in parts for run in self._runnable(static, cut, part)]
+        return [run]
 
     def run(self) -> Places:
         middle = np.median(self._near, axis=0)
@@ -159,7 +176,7 @@ class _Search:
         return Places(self._inputs, index.astype(np.int64), location, width)
 
     def _around(self, base: FloatArray, step: FloatArray) -> FloatArray:
-        """Places by the functions' slopes at a point (in): input, location and width, (3, places)."""
+        """Places by the slopes at a point (in): input, location and width, (3, places)."""
         moved = [np.zeros_like(step), step, 2 * step]
         coded = [step * code for code in self._codes] + [step * ~code for code in self._codes]
         x = base + np.stack([*moved, *coded])
@@ -179,6 +196,8 @@ class _Search:
                 slope = rise / step[index]
                 location, width = base[index] - at / slope, 1 / np.abs(slope)
                 good = alone & straight & certain & np.isfinite(location) & np.isfinite(width)
-            good &= (width > 1e-30) & (width < 1e30)
-            found.append(np.stack([index[good].astype(np.float64), location[good], width[good]]))
+                good &= (width > 1e-30) & (width < 1e30)
+                found.append(
+                    np.stack([index[good].astype(np.float64), location[good], width[good]])
+                )
         return np.concatenate(found, axis=1)

@@ -58,7 +58,7 @@ def search_layers(
     """
     static = _first_static(graph, stopped)
     try:
-        unlike = first_unlike(static)
+        unlike = first_unlike(static, samples)
         if unlike is not None:
             raise _mixed_samples(static, unlike, stopped)
         raised = _search(static, samples, TRIALS)
@@ -127,7 +127,7 @@ def _clearer(found: Unrecognised, stopped: KanError) -> KanError:
 
 
 def natural_inputs(graph: Graph) -> list[FloatArray]:
-    """Inputs (rows, in), at all magnitudes and at the places that the graph shows, likeliest last."""
+    """Inputs (rows, in) at all magnitudes and, last, at the places that the graph shows."""
     with suppress(Exception):  # Of the runtimes' choice; there are other inputs.
         return typical_inputs(make_static(graph), None, np.random.default_rng(_SEED))
     return []

@@ -6,7 +6,7 @@ package where not. Nothing in a graph is executed other than the standard operat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import count as count_from
 from math import prod
@@ -31,8 +31,8 @@ INPUT, OUTPUT = "x", "y"
 MAX_ELEMENTS = 1 << 26
 """Most elements that a value within a graph may have, for a whole batch."""
 
-_HOPELESS = 8
-"""Rows that fail one after the other before a graph is given up."""
+_FAILURES = 64
+"""So often a runtime may fail before rows are no longer tried one by one."""
 
 _ORT: Any = onnxruntime  # It has no types.
 _CHECKER: Any = onnx.checker  # Its types are incomplete.
@@ -217,45 +217,52 @@ def _check_sizes(model: onnx.ModelProto) -> None:
                 )
 
 
-def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
-    """y (rows, out) for x (rows, in), a batch at a time, filled up with the last row.
+def in_batches(
+    run: Callable[[FloatArray], Sequence[FloatArray]], x: FloatArray, batch: int
+) -> list[FloatArray]:
+    """What `run` gives for rows, (rows, elements) each, a batch of them at a time.
 
     A row at which the graph cannot be run is not a number: what is no number itself may end as an
-    index, for example.
+    index, for example. Where many cannot be run, their neighbours are none either.
 
     Raises
     ------
     Exception : of the runtime's choice; it cannot run any row.
     """
-    parts: list[Array | None] = []
-    failure: Exception | None = None
-    for start in range(0, len(x), batch):
-        pending = [x[start : start + batch]]
-        while pending:
-            rows = pending.pop()
-            feed = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
-            try:
-                with np.errstate(all="ignore"):
-                    (y,) = runner.run([OUTPUT], {INPUT: feed})
-                parts.append(np.asarray(y, dtype=np.float64)[: len(rows)])
-            except Exception as error:  # Runtimes raise what they like.
-                failure = error
-                if len(rows) > 1:
-                    middle = len(rows) // 2
-                    pending += [rows[middle:], rows[:middle]]
-                else:
-                    parts.append(None)
-            if failure is not None and len(parts) >= _HOPELESS and not any(
-                part is not None for part in parts
-            ):
-                raise failure
-    width = next((part.shape[1] for part in parts if part is not None), None)
-    if width is None:
-        if failure is not None:
-            raise failure
-        return np.empty((0, 0))
-    blank = np.full((1, width), np.nan)
-    return np.concatenate([blank if part is None else part for part in parts])
+    parts: list[Sequence[FloatArray] | None] = []
+    shape: list[int] | None = None
+    failures = 0
+    pending = [x[start : start + batch] for start in range(0, len(x), batch)][::-1]
+    while pending:
+        rows = pending.pop()
+        try:
+            with np.errstate(all="ignore"):
+                parts.append(run(rows))
+            shape = [each.shape[1] for each in parts[-1] or ()]
+        except Exception:  # Runtimes raise what they like.
+            failures += 1
+            if len(rows) > 1 and failures <= _FAILURES:
+                pending += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
+                continue
+            parts.extend([None] * len(rows))
+            if shape is None and not pending:
+                raise
+    blanks = [np.full((1, width), np.nan) for width in shape or ()]
+    filled = [blanks if part is None else part for part in parts]
+    return [np.concatenate(column) for column in zip(*filled, strict=True)]
+
+
+def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
+    """y (rows, out) of a graph for a fixed batch, for x (rows, in), as `in_batches`."""
+
+    def run(rows: FloatArray) -> list[FloatArray]:
+        # The last batch is filled up with its last row.
+        feed = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
+        (y,) = runner.run([OUTPUT], {INPUT: feed})
+        return [np.asarray(y, dtype=np.float64)[: len(rows)]]
+
+    (y,) = in_batches(run, x, batch)
+    return y
 
 
 @lru_cache(maxsize=64)

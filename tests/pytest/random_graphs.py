@@ -50,7 +50,9 @@ class Writer:
 
     def split(self, x: str, widths: Sequence[int]) -> list[str]:
         names = [f"v{len(self.nodes)}_{index}" for index in range(len(widths))]
-        node = helper.make_node("Split", [x, self.ints(*widths)], names, f"v{len(self.nodes)}", axis=1)
+        node = helper.make_node(
+            "Split", [x, self.ints(*widths)], names, f"v{len(self.nodes)}", axis=1
+        )
         self.nodes.append(node)
         return names
 
@@ -82,10 +84,23 @@ class Writer:
     def function(self, x: str) -> str:
         choices: list[Callable[[str], str]] = [
             *(self._unary(kind) for kind in ("Atan", "Sin", "Tanh", "Softsign", "Erf", "Sigmoid")),
-            *(self._unary(kind) for kind in ("Relu", "Softplus", "Elu", "Abs", "Cos", "HardSwish")),
-            self._step, self._steps, self._clip, self._bump, self._narrow, self._log, self._sqrt,
-            self._acos, self._reciprocal, self._pieces, self._modulo, self._cube, self._silu,
-            self._table, self._identity, self._double_bump,
+            *(self._unary(kind) for kind in ("Relu", "Softplus", "Elu", "Abs", "Cos", "Neg")),
+            self._step,
+            self._steps,
+            self._clip,
+            self._bump,
+            self._narrow,
+            self._log,
+            self._sqrt,
+            self._acos,
+            self._reciprocal,
+            self._pieces,
+            self._modulo,
+            self._cube,
+            self._silu,
+            self._table,
+            self._identity,
+            self._double_bump,
         ]
         return choices[self.rng.integers(len(choices))](x)
 
@@ -159,8 +174,17 @@ class Writer:
 
     def layer(self, x: str, n: int, m: int) -> str:
         ways: list[Callable[[str, int, int], str]] = [
-            self._plain, self._plain, self._two_branches, self._basis, self._einsum, self._by_column,
-            self._merged, self._from_the_left, self._one_hot, self._scattered, self._running,
+            self._plain,
+            self._plain,
+            self._two_branches,
+            self._basis,
+            self._einsum,
+            self._by_column,
+            self._merged,
+            self._from_the_left,
+            self._one_hot,
+            self._scattered,
+            self._running,
             self._in_any_order,
         ]
         if n >= 2:
@@ -289,7 +313,9 @@ class Network:
 
     def points(self, rng: np.random.Generator, rows: int) -> FloatArray:
         size = (rows, len(self.location))
-        spread = np.where(rng.random((rows, 1)) < 0.5, rng.uniform(-1, 1, size) * 1.5, rng.normal(size=size))
+        spread = np.where(
+            rng.random((rows, 1)) < 0.5, rng.uniform(-1, 1, size) * 1.5, rng.normal(size=size)
+        )
         return self.location + self.scale * np.clip(spread, -3.0, 3.0)
 
 
@@ -413,7 +439,9 @@ def _bumps(writer: Writer, x: str, n: int) -> tuple[str, Sequence[str]]:
 def _norm(writer: Writer, x: str, n: int) -> tuple[str, Sequence[str]]:
     squared = writer.op("Mul", x, x)
     axes = writer.ints(1)
-    norm = writer.op("Sqrt", writer.op("Add", writer.op("ReduceSum", squared, axes), writer.const(0.1)))
+    norm = writer.op(
+        "Sqrt", writer.op("Add", writer.op("ReduceSum", squared, axes), writer.const(0.1))
+    )
     divided = writer.op("Div", x, norm)
     return divided, [divided]
 
@@ -536,8 +564,16 @@ def make_network(seed: int, regime: str, mixing: str | None = None) -> Network:
     graph = helper.make_graph(
         [*writer.nodes, helper.make_node("Identity", [value], ["y"], "out")],
         "g",
-        [helper.make_tensor_value_info("x", helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)],
-        [helper.make_tensor_value_info("y", helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), None)],
+        [
+            helper.make_tensor_value_info(
+                "x", helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape
+            )
+        ],
+        [
+            helper.make_tensor_value_info(
+                "y", helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), None
+            )
+        ],
         writer.tensors,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", writer.opset)])

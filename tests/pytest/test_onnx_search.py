@@ -138,7 +138,7 @@ def test_known_layers_found_by_search_keep_their_splines(case: str) -> None:
 def test_every_fixture_as_opaque_layers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is recognised here, so that every form goes through the search."""
 
-    def unknown(assembly: object, part: object) -> Raised | None:
+    def unknown(assembly: object, part: object, activations: object) -> Raised | None:
         return None
 
     monkeypatch.setattr(onnx_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
