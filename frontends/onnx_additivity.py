@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kan_dialect.constants import FloatArray
 from kan_dialect.frontends.onnx_static import StaticGraph, cut_out
-from kan_dialect.onnx_model import open_runner, run_rows, widened
+from kan_dialect.onnx_model import fails_by_rows, open_runner, run_rows, widened
 
 TOLERANCE = 1e-9
 """How far a sum may be missed, as a share of the range of the values."""
@@ -31,11 +31,11 @@ _LEAST_FINITE = 0.25
 
 
 class PartialRun:
-    """Runs the part of a graph between values, in float64; not a number where it cannot be run.
+    """Runs the part of a graph between values, in float64; not a number where indices are wrong.
 
     Raises
     ------
-    Exception : of the runtimes' choice, where they cannot load it.
+    Exception : of the runtimes' choice, where they cannot load or run it.
     """
 
     def __init__(self, static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> None:
@@ -48,8 +48,10 @@ class PartialRun:
         """The targets side by side, (rows, elements), for sources side by side, (rows, in)."""
         try:
             return run_rows(self._runner, x, self._batch)
-        except Exception:  # It may run elsewhere.
-            return np.full((len(x), self.columns[-1]), np.nan)
+        except Exception as error:
+            if not fails_by_rows(error):
+                raise
+            return np.full((len(x), self.columns[-1]), np.nan)  # It may run elsewhere.
 
 
 @dataclass(frozen=True, eq=False)

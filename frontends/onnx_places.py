@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import helper
 
 from kan_dialect.constants import FloatArray, IntArray
@@ -122,9 +121,9 @@ class _Search:
     ) -> None:
         self._inputs = near.shape[1]
         bits = int(self._inputs - 1).bit_length()
-        self._codes: NDArray[np.bool_] = (
-            (np.arange(self._inputs) >> np.arange(bits)[:, np.newaxis]) & 1
-        ).astype(np.bool_)
+        numbers: IntArray = np.arange(self._inputs, dtype=np.int64)
+        self._codes = np.array([(numbers & (1 << bit)) != 0 for bit in range(bits)], dtype=np.bool_)
+        self._codes = self._codes.reshape(bits, self._inputs)
         self._near = near
         self._rng = np.random.default_rng(_SEED)
         rows = max(static.batch, 3 + 2 * bits)
@@ -170,7 +169,8 @@ class _Search:
         """What was found, (3, places) each: in order, each once."""
         every = np.unique(np.concatenate(found, axis=1), axis=1)
         # The same place again, but for rounding.
-        coarse = np.stack([every[0], np.round(every[1] / every[2], 3), np.log2(every[2]).round(3)])
+        scale: FloatArray = np.log2(every[2])
+        coarse = np.stack([every[0], np.round(every[1] / every[2], 3), np.round(scale, 3)])
         _, first = np.unique(coarse, axis=1, return_index=True)
         index, location, width = every[:, np.sort(first)]
         return Places(self._inputs, index.astype(np.int64), location, width)

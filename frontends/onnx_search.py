@@ -35,6 +35,9 @@ from kan_dialect.onnx_model import run_graph
 from kan_dialect.onnx_ops import OnnxOp
 from kan_dialect.spline_ops import ConcatOp, NodeSumOp
 
+_MAX_WIDTH = 1 << 22
+"""Graphs with a value of more elements than this for one sample are not searched."""
+
 _SEED = 11
 
 
@@ -57,6 +60,8 @@ def search_layers(
     KanError : the graph is no Kolmogorov-Arnold network; `stopped`, if it cannot even be run.
     """
     static = _first_static(graph, stopped)
+    if max(map(static.width, static.shapes)) > _MAX_WIDTH:
+        raise stopped
     try:
         unlike = first_unlike(static, samples)
         if unlike is not None:
@@ -129,7 +134,9 @@ def _clearer(found: Unrecognised, stopped: KanError) -> KanError:
 def natural_inputs(graph: Graph) -> list[FloatArray]:
     """Inputs (rows, in) at all magnitudes and, last, at the places that the graph shows."""
     with suppress(Exception):  # Of the runtimes' choice; there are other inputs.
-        return typical_inputs(make_static(graph), None, np.random.default_rng(_SEED))
+        static = make_static(graph)
+        if max(map(static.width, static.shapes)) <= _MAX_WIDTH:
+            return typical_inputs(static, None, np.random.default_rng(_SEED))
     return []
 
 

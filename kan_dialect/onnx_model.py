@@ -222,12 +222,12 @@ def in_batches(
 ) -> list[FloatArray]:
     """What `run` gives for rows, (rows, elements) each, a batch of them at a time.
 
-    A row at which the graph cannot be run is not a number: what is no number itself may end as an
-    index, for example. Where many cannot be run, their neighbours are none either.
+    A row at which the graph cannot be run is not a number: what is none itself may end as an index.
+    Where many cannot be run, their neighbours are none either.
 
     Raises
     ------
-    Exception : of the runtime's choice; it cannot run any row.
+    Exception : of the runtime's choice; it cannot run the graph, or cannot run it for any row.
     """
     parts: list[Sequence[FloatArray] | None] = []
     shape: list[int] | None = None
@@ -239,7 +239,9 @@ def in_batches(
             with np.errstate(all="ignore"):
                 parts.append(run(rows))
             shape = [each.shape[1] for each in parts[-1] or ()]
-        except Exception:  # Runtimes raise what they like.
+        except Exception as error:  # Runtimes raise what they like.
+            if not fails_by_rows(error):
+                raise
             failures += 1
             if len(rows) > 1 and failures <= _FAILURES:
                 pending += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
@@ -250,6 +252,11 @@ def in_batches(
     blanks = [np.full((1, width), np.nan) for width in shape or ()]
     filled = [blanks if part is None else part for part in parts]
     return [np.concatenate(column) for column in zip(*filled, strict=True)]
+
+
+def fails_by_rows(error: Exception) -> bool:
+    """Whether a runtime failed because of what it computed: an index that is out of bounds."""
+    return isinstance(error, IndexError) or ("out of" in str(error) and "bounds" in str(error))
 
 
 def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
