@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions
 
 
@@ -26,10 +27,10 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     """
     # The libraries take their time to load; finding frontends should not.
     from kan_dialect.frontends.onnx_check import check_raised
-    from kan_dialect.frontends.onnx_graph import Unrecognised, read_graph
+    from kan_dialect.frontends.onnx_graph import read_graph
     from kan_dialect.frontends.onnx_head import check_classes, require_no_head, strip_head
     from kan_dialect.frontends.onnx_readings import recognise
-    from kan_dialect.frontends.onnx_search import search_layers
+    from kan_dialect.frontends.onnx_search import natural_inputs, search_layers
 
     whole = read_graph(path)
     options.check_samples(path.name, whole.inputs)
@@ -40,9 +41,9 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
         graph = whole
     try:
         graph, raised = recognise(graph)
-        check_raised(graph, raised)
-    except Unrecognised as error:
-        # Not known by its form; what it computes may be a network all the same.
+        check_raised(graph, raised, natural_inputs(graph))
+    except KanError as error:
+        # Not known by its form, or mistaken; what it computes may be a network all the same.
         graph, raised = search_layers(graph, options.samples, error)
     if options.strip_head:
         check_classes(whole, graph, raised)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kan_dialect.constants import FloatArray
 from kan_dialect.frontends.onnx_static import StaticGraph, cut_out
-from kan_dialect.onnx_model import INPUT, OUTPUT, open_runner, widened
+from kan_dialect.onnx_model import fails_by_rows, open_runner, run_rows, widened
 
 TOLERANCE = 1e-9
 """How far a sum may be missed, as a share of the range of the values."""
@@ -31,7 +31,7 @@ _LEAST_FINITE = 0.25
 
 
 class PartialRun:
-    """Runs the part of a graph between values, in float64.
+    """Runs the part of a graph between values, in float64; not a number where indices are wrong.
 
     Raises
     ------
@@ -46,14 +46,12 @@ class PartialRun:
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """The targets side by side, (rows, elements), for sources side by side, (rows, in)."""
-        parts: list[FloatArray] = []
-        for start in range(0, len(x), self._batch):
-            rows = x[start : start + self._batch]
-            feed = np.concatenate([rows, np.repeat(rows[-1:], self._batch - len(rows), axis=0)])
-            with np.errstate(all="ignore"):
-                (y,) = self._runner.run([OUTPUT], {INPUT: feed})
-            parts.append(np.asarray(y, dtype=np.float64)[: len(rows)])
-        return np.concatenate(parts)
+        try:
+            return run_rows(self._runner, x, self._batch)
+        except Exception as error:
+            if not fails_by_rows(error):
+                raise
+            return np.full((len(x), self.columns[-1]), np.nan)  # It may run elsewhere.
 
 
 @dataclass(frozen=True, eq=False)

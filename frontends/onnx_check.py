@@ -23,7 +23,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.frontends.onnx_file import first_line
 from kan_dialect.frontends.onnx_graph import Graph
 from kan_dialect.frontends.onnx_layers import Raised
-from kan_dialect.onnx_model import Runner, open_runner, widened
+from kan_dialect.onnx_model import Runner, in_batches, open_runner, widened
 from kan_dialect.onnx_ops import OnnxOp
 from kan_dialect.semantics import evaluate_function, evaluate_values
 from kan_dialect.spline_ops import AffineOp, BSplineOp, RadialOp
@@ -42,6 +42,12 @@ MAX_PROBES = 1 << 15
 
 _ROUNDING = 2e-6
 """Of the largest output: what float32 itself loses."""
+
+_TELLING = 4
+"""So many inputs of each group are shown where networks differ."""
+
+_LEAST_SHARE = 1e-6
+"""A range of outputs that is a smaller share of the likeliest one is nothing but rounding."""
 
 _SEED = 2024
 
@@ -66,15 +72,15 @@ class Reference:
         axis = shape.index(None) if None in shape else 0
         batch = shape[axis] or min(len(x), self.chunk)
         extents = [extent or 1 for index, extent in enumerate(shape) if index != axis]
-        parts: list[list[FloatArray]] = []
-        for start in range(0, len(x), batch):
-            rows = x[start : start + batch]
+
+        def run(rows: FloatArray) -> list[FloatArray]:
             # A fixed batch is filled up with the last sample.
             padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
             data = np.moveaxis(padded.reshape(batch, *extents), 0, axis).astype(self.dtype)
             results = self.runner.run(list(names), {self.graph.input: data})
-            parts.append([_rows(result, batch, len(rows)) for result in results])
-        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+            return [_rows(result, batch, len(rows)) for result in results]
+
+        return in_batches(run, x, batch)
 
 
 def _rows(result: Array, batch: int, count: int) -> FloatArray:
@@ -89,7 +95,8 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
 
     Parameters
     ----------
-    further : inputs (samples, in) to compare them on, beyond those around the function's grids.
+    further : inputs (samples, in) to compare them on, beyond those around the function's grids:
+        the likeliest last.
 
     Raises
     ------
@@ -106,11 +113,12 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // raised.widest)
     reference = open_reference(graph, chunk)
+    least = _LEAST_SHARE * _range(reference, groups[-1] if further else groups[0])
     for points in groups:
-        if _difference(raised, reference, points) <= tolerance:
+        if _difference(raised, reference, points, least) <= tolerance:
             continue
         exact = open_exact_reference(graph, chunk)
-        difference = _difference(raised, exact, points)
+        difference = _difference(raised, exact, points, least)
         if not difference <= TOLERANCE:
             place = _first_difference(graph, raised, points, tolerance, chunk)
             raise graph.error(
@@ -121,6 +129,25 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
             )
 
 
+def differing_inputs(
+    graph: Graph, raised: Raised, groups: Sequence[FloatArray]
+) -> FloatArray | None:
+    """Some inputs (rows, in) of those at which a raised network differs most from the model."""
+    few = _few_enough(raised.function)
+    every = [few(points) for points in (*sample_inputs(raised.function), *map(_single, groups))]
+    exact = open_exact_reference(graph, max(1, CHUNK_ELEMENTS // raised.widest))
+    found: list[FloatArray] = []
+    for points in every:
+        (expected,) = exact.values(points, [graph.output])
+        with np.errstate(all="ignore"):
+            (actual,) = evaluate_function(raised.function, [points])
+            missed = np.nan_to_num(np.abs(actual - expected), nan=0.0).max(axis=1)
+        worst = np.argsort(-missed, kind="stable")[:_TELLING]
+        found.append(points[worst[missed[worst] > 0.5 * missed[worst[0]]]])
+    chosen = np.concatenate(found)
+    return chosen if len(chosen) else None
+
+
 def _few_enough(function: func.FuncOp) -> Callable[[FloatArray], FloatArray]:
     """Takes every n-th sample, where each costs an evaluation of a subgraph for every input."""
     opaque = [op.inputs for op in function.walk() if isinstance(op, OnnxOp)]
@@ -128,23 +155,37 @@ def _few_enough(function: func.FuncOp) -> Callable[[FloatArray], FloatArray]:
     return lambda x: x[:: -(-len(x) // limit)]
 
 
-def _difference(raised: Raised, reference: Reference, x: FloatArray) -> float:
+def _range(reference: Reference, x: FloatArray) -> float:
+    """The range of the outputs, where they are finite."""
+    (expected,) = reference.values(x, [reference.graph.output])
+    finite = expected[np.isfinite(expected)]
+    return float(np.ptp(finite)) if finite.size else 0.0
+
+
+def _difference(raised: Raised, reference: Reference, x: FloatArray, least: float) -> float:
     """The largest difference of outputs, as a share of their range."""
     (expected,) = reference.values(x, [reference.graph.output])
     with np.errstate(all="ignore"):
         (actual,) = evaluate_function(raised.function, [x])
-    return relative_difference(actual, expected)
+    return relative_difference(actual, expected, least)
 
 
-def relative_difference(actual: FloatArray, expected: FloatArray) -> float:
-    """The largest difference as a share of the range of what is expected, where that is finite."""
+def relative_difference(actual: FloatArray, expected: FloatArray, least: float = 1e-30) -> float:
+    """The largest difference as a share of the range of what is expected, where that is finite.
+
+    Parameters
+    ----------
+    least : a smaller range counts as this: where functions vanish, only rounding is left.
+    """
     if actual.shape != expected.shape:
         return float("inf")
     finite = np.isfinite(expected)
     if not bool(finite.any()):
-        return 0.0 if not bool(np.isfinite(actual).any()) else float("inf")
+        return 0.0  # A model that is nowhere defined says nothing.
     wanted = expected[finite]
-    scale = max(float(np.ptp(wanted)), float(np.abs(wanted).max()) * _ROUNDING / TOLERANCE, 1e-30)
+    scale = max(
+        float(np.ptp(wanted)), float(np.abs(wanted).max()) * _ROUNDING / TOLERANCE, least, 1e-30
+    )
     difference = np.abs(actual[finite] - wanted) / scale
     return float(np.nan_to_num(difference, nan=np.inf).max())
 

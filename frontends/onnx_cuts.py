@@ -23,8 +23,10 @@ from kan_dialect.frontends.onnx_additivity import (
     residuals,
 )
 from kan_dialect.frontends.onnx_graph import Node, Unrecognised
+from kan_dialect.frontends.onnx_places import find_places
 from kan_dialect.frontends.onnx_refusals import PRODUCT, PRODUCT_REMEDY, REFUSALS
-from kan_dialect.frontends.onnx_static import StaticGraph, Step, needed_steps
+from kan_dialect.frontends.onnx_static import StaticGraph, Step, cut_out, needed_steps
+from kan_dialect.onnx_model import open_runner, run_rows, widened
 
 MAX_VALUES = 16
 """Cuts of more values than this are not looked at."""
@@ -47,8 +49,17 @@ _SCALES = (0.1, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
 _BOX_ROWS = 48
 """Inputs in each box and at each magnitude, of which activations are computed."""
 
+_PLACE_TRIALS = 8
+"""So many times more trials are spent where functions of a few values change, which is anywhere."""
+
+_FEW_ELEMENTS = 1 << 9
+"""Of the widest value: beyond, more trials would take their time."""
+
 _ARRANGEMENTS = ("Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 """Operators that put all elements of what they read in another place."""
+
+_EVERY = 96
+"""One input in so many shows whether a graph can be run at all."""
 
 _SEED = 2026
 _MAX_DEPENDENCES = 1 << 25
@@ -84,24 +95,35 @@ class _Cut:
 
 
 def typical_inputs(
-    width: int, samples: FloatArray | None, rng: np.random.Generator
+    static: StaticGraph, samples: FloatArray | None, rng: np.random.Generator
 ) -> list[FloatArray]:
-    """Groups of inputs (rows, in): of the samples, or of boxes and magnitudes, without them."""
+    """Groups of inputs (rows, in), the likeliest last.
+
+    Of the samples; without them, of boxes and magnitudes, and of the places that the graph shows.
+    """
     if samples is not None:
         chosen = rng.choice(len(samples), min(len(samples), _SAMPLES), replace=False)
         return [samples[np.sort(chosen)]]
-    size = (_BOX_ROWS, width)
+    size = (_BOX_ROWS, static.width(static.source.input))
     boxes = (*_BOXES, *((-scale, scale) for scale in _SCALES))
     groups = [rng.uniform(low, high, size) for low, high in boxes]
-    return [*groups, rng.choice((1.0, *_SCALES), size) * rng.uniform(-1.0, 1.0, size)]
+    mixed = rng.choice((1.0, *_SCALES), size) * rng.uniform(-1.0, 1.0, size)
+    places = find_places(static, [static.source.input], groups[0])
+    return [*groups, mixed, places.draw(_SAMPLES, groups[0], rng)]
 
 
-def first_unlike(static: StaticGraph) -> Step | None:
-    """The first step whose result for a sample depends on its place or on other samples."""
-    rng = np.random.default_rng(_SEED)
-    # Near 0: far away, a function may make much of the last bits of a sum.
-    size = (_BOX_ROWS, static.width(static.source.input))
-    x = np.concatenate([rng.uniform(low, high, size) for low, high in _BOXES])
+def first_unlike(static: StaticGraph, samples: FloatArray | None) -> Step | None:
+    """The first step whose result for a sample depends on its place or on other samples.
+
+    Raises
+    ------
+    Exception : of the runtimes' choice, which cannot run the graph for any of the inputs.
+    """
+    groups = typical_inputs(static, samples, np.random.default_rng(_SEED))
+    # Far away, a function may make much of the last bits of a sum.
+    x = np.concatenate([*groups[: len(_BOXES)], groups[-1]])
+    whole = cut_out(static, [static.source.input], [static.source.output])
+    run_rows(open_runner(widened(whole)), x[::-_EVERY], static.batch)
     steps = [step for step in static.steps if any(map(static.is_cut, step.proto.output))]
     places = {name: step for step in steps for name in step.proto.output if static.is_cut(name)}
     for group in grouped(list(places), static, len(x)):
@@ -121,7 +143,10 @@ def _equal(values: FloatArray, others: FloatArray) -> bool:
 
 
 def find_layers(
-    static: StaticGraph, samples: FloatArray | None, trials: int = TRIALS
+    static: StaticGraph,
+    samples: FloatArray | None,
+    trials: int = TRIALS,
+    telling: FloatArray | None = None,
 ) -> list[FoundLayer]:
     """The layers, in order; the last one's target is the output.
 
@@ -129,24 +154,34 @@ def find_layers(
     ----------
     samples : (samples, in), real inputs; without, inputs are tried at several magnitudes.
     trials : exchanges in each of the larger groups of points.
+    telling : (rows, in), inputs at which an interaction is known to show.
 
     Raises
     ------
     Unrecognised : at the first op that mixes what it reads other than by adding.
     Exception : a runtime cannot run the graph.
     """
-    return _Search(static, samples, trials).run()
+    return _Search(static, samples, trials, telling).run()
 
 
 class _Search:
-    def __init__(self, static: StaticGraph, samples: FloatArray | None, trials: int) -> None:
+    def __init__(
+        self,
+        static: StaticGraph,
+        samples: FloatArray | None,
+        trials: int,
+        telling: FloatArray | None,
+    ) -> None:
         self._static = static
         self._trials = trials
         self._rng = np.random.default_rng(_SEED)
         self._input = static.source.input
         self._output = static.source.output
         self._given = samples is not None
-        groups = typical_inputs(static.width(self._input), samples, self._rng)
+        groups = typical_inputs(static, samples, self._rng)
+        self._telling = 0 if telling is None else len(telling)
+        if telling is not None:
+            groups = [telling, *groups]
         self._base = np.concatenate(groups)
         self._group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         self._known: dict[str, FloatArray] = {self._input: self._base}
@@ -170,13 +205,34 @@ class _Search:
         values = self._activations(cut)
         groups = [values[self._group == index] for index in range(self._group[-1] + 1)]
         finite = [group[np.isfinite(group).all(axis=1)] for group in groups]
-        trials = self._trials if len(groups) == 1 else self._trials // 2
+        trials = self._trials if self._given else self._trials // 2
         points = [
             each for group in finite if len(group) for each in points_near(group, trials, self._rng)
         ]
         if not points:
             raise self._nowhere_finite(cut)
+        points.append(self._points_at_places(cut, np.concatenate(finite)))
+        if self._telling:
+            points.append(self._telling_points(values))
         return [make_exchanges(each, self._rng) for each in points]
+
+    def _telling_points(self, values: FloatArray) -> FloatArray:
+        """Points (2 * trials, elements): the telling ones as they are, against likely others."""
+        likely = values[self._group == self._group[-1]]
+        p = np.repeat(values[: self._telling], -(-self._trials // self._telling), axis=0)
+        return np.concatenate([p, likely[self._rng.integers(len(likely), size=len(p))]])
+
+    def _points_at_places(self, cut: Sequence[str], values: FloatArray) -> FloatArray:
+        """Points (2 * trials, elements) where functions change that read values of the cut."""
+        places = find_places(self._static, cut, values)
+        low, high = values.min(axis=0), values.max(axis=0)
+        half = (high - low) / 2
+        few = max(map(self._static.width, self._static.shapes)) <= _FEW_ELEMENTS
+        rows = 2 * self._trials * (_PLACE_TRIALS if few else 1)
+        if self._given or tuple(cut) != (self._input,):
+            # Farther away, nobody knows, and nothing matters.
+            places = places.within(low - half, high + half)
+        return places.draw(rows, values, self._rng)
 
     def _activations(self, names: Sequence[str]) -> FloatArray:
         """What the values hold for the base inputs, side by side: (rows, elements)."""
@@ -193,6 +249,8 @@ class _Search:
         rows = np.isfinite(values).all(axis=1)
         if not bool(rows.any()):
             raise self._nowhere_finite([*further, *cut])
+        likely = rows & (self._group == self._group[-1])
+        rows = likely if bool(likely.any()) else rows
         return values[rows][:, : sum(self._static.width(name) for name in cut)]
 
     def _nowhere_finite(self, values: Sequence[str]) -> KanError:

@@ -18,7 +18,7 @@ from xdsl.transforms.dead_code_elimination import region_dce
 from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.naming import identifier
-from kan_dialect.frontends.onnx_check import check_raised
+from kan_dialect.frontends.onnx_check import check_raised, differing_inputs
 from kan_dialect.frontends.onnx_cuts import (
     TRIALS,
     FoundLayer,
@@ -34,6 +34,9 @@ from kan_dialect.frontends.onnx_static import StaticGraph, Step, cut_out, make_s
 from kan_dialect.onnx_model import run_graph
 from kan_dialect.onnx_ops import OnnxOp
 from kan_dialect.spline_ops import ConcatOp, NodeSumOp
+
+_MAX_WIDTH = 1 << 22
+"""Graphs with a value of more elements than this for one sample are not searched."""
 
 _SEED = 11
 
@@ -57,8 +60,10 @@ def search_layers(
     KanError : the graph is no Kolmogorov-Arnold network; `stopped`, if it cannot even be run.
     """
     static = _first_static(graph, stopped)
+    if max(map(static.width, static.shapes)) > _MAX_WIDTH:
+        raise stopped
     try:
-        unlike = first_unlike(static)
+        unlike = first_unlike(static, samples)
         if unlike is not None:
             raise _mixed_samples(static, unlike, stopped)
         raised = _search(static, samples, TRIALS)
@@ -66,7 +71,8 @@ def search_layers(
             _check(static, raised, samples)
         except KanError:
             # An interaction that few points show was missed, most likely.
-            raised = _search(static, samples, 8 * TRIALS)
+            telling = differing_inputs(static.source, raised, _points(static, samples))
+            raised = _search(static, samples, 8 * TRIALS, telling)
             _check(static, raised, samples)
     except Unrecognised as error:
         raise _clearer(error, stopped) from None
@@ -85,15 +91,23 @@ def _first_static(graph: Graph, stopped: KanError) -> StaticGraph:
     raise stopped
 
 
-def _search(static: StaticGraph, samples: FloatArray | None, trials: int) -> Raised:
-    return _Assembly(static).build(find_layers(static, samples, trials))
+def _search(
+    static: StaticGraph,
+    samples: FloatArray | None,
+    trials: int,
+    telling: FloatArray | None = None,
+) -> Raised:
+    return _Assembly(static).build(find_layers(static, samples, trials, telling))
 
 
 def _check(static: StaticGraph, raised: Raised, samples: FloatArray | None) -> None:
     """Compare with the file where the inputs lie, and at all magnitudes where nobody knows."""
-    rng = np.random.default_rng(_SEED)
-    points = typical_inputs(static.width(static.source.input), samples, rng)
-    check_raised(static.source, raised, points)
+    check_raised(static.source, raised, _points(static, samples))
+
+
+def _points(static: StaticGraph, samples: FloatArray | None) -> list[FloatArray]:
+    """Inputs to compare networks on, other ones than those of the search."""
+    return typical_inputs(static, samples, np.random.default_rng(_SEED))
 
 
 def _mixed_samples(static: StaticGraph, step: Step, stopped: KanError) -> KanError:
@@ -115,6 +129,15 @@ def _clearer(found: Unrecognised, stopped: KanError) -> KanError:
         if start >= 0:
             return stopped.node.refuse(stopped.reason + found.reason[start:], stopped.remedy)
     return found
+
+
+def natural_inputs(graph: Graph) -> list[FloatArray]:
+    """Inputs (rows, in) at all magnitudes and, last, at the places that the graph shows."""
+    with suppress(Exception):  # Of the runtimes' choice; there are other inputs.
+        static = make_static(graph)
+        if max(map(static.width, static.shapes)) <= _MAX_WIDTH:
+            return typical_inputs(static, None, np.random.default_rng(_SEED))
+    return []
 
 
 class _Assembly:
@@ -152,7 +175,7 @@ class _Assembly:
             inputs = concat.result
         part = cut_out(self._static, layer.sources, [layer.target])
         data = part.SerializeToString(deterministic=True)
-        recognised = self._recognise(part)
+        recognised = self._recognise(part, layer.activations)
         if recognised is not None:
             return self._inline(recognised, inputs)
         rest = _middle(layer.activations)
@@ -164,12 +187,12 @@ class _Assembly:
         self._layers.append((name, layer.target, nodes.result))
         return nodes.result
 
-    def _recognise(self, part: object) -> Raised | None:
+    def _recognise(self, part: object, activations: FloatArray) -> Raised | None:
         """The part with its grids and coefficients, if they are recognised."""
         try:
             graph = graph_of(part, self._static.source.path)  # pyright: ignore[reportArgumentType] (a model)
             raised = raise_layers(graph, first=len(self._layers))
-            check_raised(graph, raised)
+            check_raised(graph, raised, [*natural_inputs(graph), activations])
         except Exception:  # What is not recognised stays what it is.
             return None
         return raised

@@ -6,7 +6,7 @@ package where not. Nothing in a graph is executed other than the standard operat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import count as count_from
 from math import prod
@@ -18,6 +18,7 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs] (it has none)
 from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.errors import KanError
@@ -29,6 +30,9 @@ INPUT, OUTPUT = "x", "y"
 
 MAX_ELEMENTS = 1 << 26
 """Most elements that a value within a graph may have, for a whole batch."""
+
+_FAILURES = 64
+"""So often a runtime may fail before rows are no longer tried one by one."""
 
 _ORT: Any = onnxruntime  # It has no types.
 _CHECKER: Any = onnx.checker  # Its types are incomplete.
@@ -62,7 +66,30 @@ def open_runner(model: onnx.ModelProto) -> Runner:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception:  # The runtime raises what it likes; ours says why it cannot run either.
-        return cast(Runner, ReferenceEvaluator(model))
+        return cast(Runner, ReferenceEvaluator(model, new_ops=[BatchNormalization]))
+
+
+class BatchNormalization(OpRun):
+    """In inference: the reference implementation of operators before version 14 trains."""
+
+    op_domain = ""
+    op_schema = onnx.defs.get_schema("BatchNormalization", 15)
+
+    def _run(
+        self,
+        x: Array,
+        scale: Array,
+        bias: Array,
+        mean: Array,
+        variance: Array,
+        epsilon: float | None = None,
+        momentum: float | None = None,
+        training_mode: int | None = None,
+    ) -> tuple[Array]:
+        shape = (-1, *(1 for _ in x.shape[2:]))
+        gain = scale / np.sqrt(variance + (1e-5 if epsilon is None else epsilon))
+        result = (x - mean.reshape(shape)) * gain.reshape(shape) + bias.reshape(shape)
+        return (result.astype(x.dtype),)
 
 
 def widened(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -190,6 +217,61 @@ def _check_sizes(model: onnx.ModelProto) -> None:
                 )
 
 
+def in_batches(
+    run: Callable[[FloatArray], Sequence[FloatArray]], x: FloatArray, batch: int
+) -> list[FloatArray]:
+    """What `run` gives for rows, (rows, elements) each, a batch of them at a time.
+
+    A row at which the graph cannot be run is not a number: what is none itself may end as an index.
+    Where many cannot be run, their neighbours are none either.
+
+    Raises
+    ------
+    Exception : of the runtime's choice; it cannot run the graph, or cannot run it for any row.
+    """
+    parts: list[Sequence[FloatArray] | None] = []
+    shape: list[int] | None = None
+    failures = 0
+    pending = [x[start : start + batch] for start in range(0, len(x), batch)][::-1]
+    while pending:
+        rows = pending.pop()
+        try:
+            with np.errstate(all="ignore"):
+                parts.append(run(rows))
+            shape = [each.shape[1] for each in parts[-1] or ()]
+        except Exception as error:  # Runtimes raise what they like.
+            if not fails_by_rows(error):
+                raise
+            failures += 1
+            if len(rows) > 1 and failures <= _FAILURES:
+                pending += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
+                continue
+            parts.extend([None] * len(rows))
+            if shape is None and not pending:
+                raise
+    blanks = [np.full((1, width), np.nan) for width in shape or ()]
+    filled = [blanks if part is None else part for part in parts]
+    return [np.concatenate(column) for column in zip(*filled, strict=True)]
+
+
+def fails_by_rows(error: Exception) -> bool:
+    """Whether a runtime failed because of what it computed: an index that is out of bounds."""
+    return isinstance(error, IndexError) or ("out of" in str(error) and "bounds" in str(error))
+
+
+def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
+    """y (rows, out) of a graph for a fixed batch, for x (rows, in), as `in_batches`."""
+
+    def run(rows: FloatArray) -> list[FloatArray]:
+        # The last batch is filled up with its last row.
+        feed = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
+        (y,) = runner.run([OUTPUT], {INPUT: feed})
+        return [np.asarray(y, dtype=np.float64)[: len(rows)]]
+
+    (y,) = in_batches(run, x, batch)
+    return y
+
+
 @lru_cache(maxsize=64)
 def _runner_of(data: bytes) -> Runner:
     return open_runner(widened(onnx.ModelProto.FromString(data)))
@@ -203,16 +285,8 @@ def run_graph(data: bytes, x: FloatArray) -> FloatArray:
     KanError : the graph cannot be run.
     """
     batch, inputs, outputs = graph_shape(data)
-    results = np.empty((len(x), outputs))
     try:
-        runner = _runner_of(data)
-        for start in range(0, len(x), batch):
-            rows = x[start : start + batch]
-            # The last batch is filled up with its last row.
-            feed = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
-            with np.errstate(all="ignore"):
-                (y,) = runner.run([OUTPUT], {INPUT: feed.reshape(batch, inputs)})
-            results[start : start + batch] = y[: len(rows)]
+        results = run_rows(_runner_of(data), x.reshape(len(x), inputs), batch)
     except Exception as error:  # Either runtime raises what it likes.
         raise KanError(f"the subgraph cannot be evaluated: {first_line(error)}") from None
-    return results
+    return results.reshape(len(x), outputs)

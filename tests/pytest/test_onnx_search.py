@@ -138,7 +138,7 @@ def test_known_layers_found_by_search_keep_their_splines(case: str) -> None:
 def test_every_fixture_as_opaque_layers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is recognised here, so that every form goes through the search."""
 
-    def unknown(assembly: object, part: object) -> Raised | None:
+    def unknown(assembly: object, part: object, activations: object) -> Raised | None:
         return None
 
     monkeypatch.setattr(onnx_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
@@ -321,10 +321,22 @@ def test_an_index_is_no_output(tmp_path: Path) -> None:
 
 
 def test_functions_that_are_nowhere_defined(tmp_path: Path) -> None:
-    nodes = [node("Sub", ["x", "far"], "s"), node("Acos", ["s"], "a"), *FIRST[1:], *LAST]
+    nodes = [
+        node("Mul", ["x", "x"], "q"),
+        node("Add", ["q", "far"], "s"),
+        node("Acos", ["s"], "a"),
+        *FIRST[1:],
+        *LAST,
+    ]
     path = save(tmp_path, nodes, far=np.float32(50.0))
     message = refusal(path)
     assert "finite" in message and "--samples" in message
+
+
+def test_the_graph_says_where_functions_are_defined(tmp_path: Path) -> None:
+    nodes = [node("Sub", ["x", "far"], "s"), node("Acos", ["s"], "a"), *FIRST[1:], *LAST]
+    path = save(tmp_path, nodes, far=np.float32(50.0))
+    assert_same(load_onnx(path), path, RNG.uniform(49.2, 50.8, (50, 3)))
 
 
 def test_samples_say_where_functions_are_defined(tmp_path: Path) -> None:
