@@ -149,9 +149,15 @@ def differing_inputs(
 
 
 def _few_enough(function: func.FuncOp) -> Callable[[FloatArray], FloatArray]:
-    """Takes every n-th sample, where each costs an evaluation of a subgraph for every input."""
+    """Takes every n-th sample, where each costs an evaluation of a subgraph for every input.
+
+    Likewise where outputs are so many that those of all samples would fill the memory.
+    """
     opaque = [op.inputs for op in function.walk() if isinstance(op, OnnxOp)]
-    limit = max(16, MAX_PROBES // max(opaque, default=1))
+    terminator = function.get_return_op()
+    assert terminator is not None
+    room = CHUNK_ELEMENTS // tensor_shape(terminator.operands[0])[0]
+    limit = max(16, min(MAX_PROBES // max(opaque, default=1), room))
     return lambda x: x[:: -(-len(x) // limit)]
 
 

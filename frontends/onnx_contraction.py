@@ -170,7 +170,7 @@ def einsum_terms(node: Node, ranks: Sequence[int]) -> tuple[list[str], str]:
     return terms, output
 
 
-def einsum(node: Node, arguments: Sequence[Tensor | Array]) -> Contraction:
+def einsum(node: Node, arguments: Sequence[Tensor | Array], budget: Budget) -> Contraction:
     """Einsum of one tensor and any number of constants."""
     ranks = [len(argument.shape) for argument in arguments]
     terms, output = einsum_terms(node, ranks)
@@ -190,7 +190,9 @@ def einsum(node: Node, arguments: Sequence[Tensor | Array]) -> Contraction:
         if batch in term:
             argument = one_sample(argument, term.index(batch) - len(term), node)
         constants.append(argument)
-        weights = weights * _spread(argument.astype(np.float64), term, space)
+        factor = _spread(argument.astype(np.float64), term, space)
+        budget.check(8 * prod(np.broadcast_shapes(weights.shape, factor.shape)), node.label)
+        weights = weights * factor
     spread_shape = _spread(data.labels, terms[position], space).shape
     extents = np.broadcast_shapes(spread_shape, weights.shape)
 

@@ -16,7 +16,7 @@ import numpy as np
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.frontends import onnx_contraction, onnx_fold
 from kan_dialect.frontends.onnx_contraction import Contraction, one_sample
-from kan_dialect.frontends.onnx_graph import Graph, Node
+from kan_dialect.frontends.onnx_graph import MAX_WIDTH, Graph, Node
 from kan_dialect.frontends.onnx_kernels import ELEMENTWISE, apply_kernel
 from kan_dialect.frontends.onnx_moves import MOVES, Site, concatenation, split_moves
 from kan_dialect.frontends.onnx_refusals import (
@@ -42,9 +42,6 @@ Value = Tensor | Array
 
 DYNAMIC_BATCH = 7
 """The extent that stands for a batch left open: a prime, so that reshapes do not hide it."""
-
-MAX_INPUTS = 1 << 16
-"""Networks of more inputs are refused."""
 
 _REDUCTIONS = {"ReduceSum": False, "ReduceMean": True}
 
@@ -85,6 +82,8 @@ class Dataflow:
         output = self._values[self.graph.output]
         if not isinstance(output, Tensor):
             raise self.graph.error("the output does not depend on the input")
+        if output.size > MAX_WIDTH:
+            raise self.graph.too_wide("output", self.graph.output, output.size)
         # The check runs whole batches, where their size is fixed, and holds a few values at a time.
         if None not in self.graph.input_shape:
             size = 64 * self.batch * self.widest
@@ -125,11 +124,8 @@ class Dataflow:
         axis = shape.index(None) if None in shape else 0
         batch = shape[axis] or DYNAMIC_BATCH
         extents = [1 if index == axis else extent or 1 for index, extent in enumerate(shape)]
-        if prod(extents) > MAX_INPUTS:
-            raise self.graph.error(
-                f"input '{self.graph.input}' has {prod(extents)} features, more than {MAX_INPUTS}",
-                "select features or reduce their number before the network",
-            )
+        if prod(extents) > MAX_WIDTH:
+            raise self.graph.too_wide("input", self.graph.input, prod(extents))
         self.graph.budget.charge(16 * prod(extents), f"input '{self.graph.input}'")
         tensor = Tensor(
             order=0,
@@ -352,7 +348,7 @@ class Dataflow:
         arguments = _given(node, operands)
         if sum(isinstance(each, Tensor) for each in arguments) > 1:
             raise node.refuse(PRODUCT, PRODUCT_REMEDY)
-        return self._contraction(node, onnx_contraction.einsum(node, arguments))
+        return self._contraction(node, onnx_contraction.einsum(node, arguments, self.graph.budget))
 
     def _matrix_product(self, node: Node, arguments: Sequence[Value]) -> Contraction:
         if all(isinstance(each, Tensor) for each in arguments):

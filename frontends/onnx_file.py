@@ -16,15 +16,16 @@ from onnx import inliner
 
 from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
+from kan_dialect.onnx_model import OPSETS
 
 MAX_BYTES = 1 << 29
 """Models that hold more than this are refused."""
 
-OPSETS = range(13, 22)
-"""Versions of the standard operators that are understood."""
-
 MAX_NODES = 20_000
 """Graphs of more operators than this are refused."""
+
+_MAX_OFFSET = (1 << 63) - 1
+"""No file is larger."""
 
 _EXPORT_AGAIN = "export the model again"
 
@@ -238,7 +239,8 @@ def _embed(proto: onnx.TensorProto, path: Path, where: str, size: int) -> None:
     entries = {entry.key: entry.value for entry in proto.external_data}
     location = entries.get("location", "")
     folder = path.resolve().parent
-    target = (folder / location).resolve()
+    # A path with a null byte cannot even be resolved.
+    target = (folder / location.partition("\0")[0]).resolve()
     if not location or "\0" in location or not target.is_relative_to(folder):
         raise KanError(
             f"{where}: its data lies outside the model's folder, at {location!r}",
@@ -249,7 +251,7 @@ def _embed(proto: onnx.TensorProto, path: Path, where: str, size: int) -> None:
         length = int(entries.get("length", str(size)))
     except ValueError:
         offset = length = -1
-    if offset < 0 or length != size:
+    if not 0 <= offset <= _MAX_OFFSET or length != size:
         raise KanError(
             f"{where} needs {size} bytes of external data, but offset and length say "
             f"{entries.get('offset', '0')} and {entries.get('length', 'nothing')}",

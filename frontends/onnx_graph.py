@@ -23,6 +23,9 @@ AttributeValue: TypeAlias = (
     int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Array
 )
 
+MAX_WIDTH = 1 << 16
+"""Networks of more inputs or outputs are refused."""
+
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _CHECKER: Any = onnx.checker  # Its types are incomplete.
 _EXPORT_AGAIN = "export the model again"
@@ -163,6 +166,15 @@ class Graph:
             nodes=nodes[::-1],
             constants={name: each for name, each in self.constants.items() if name in needed},
             output=value,
+        )
+
+    def too_wide(self, end: str, name: str, width: int) -> KanError:
+        """The error that an end of the network has too many elements for one sample."""
+        return self.error(
+            f"{end} '{name}' has {width} features, more than {MAX_WIDTH}",
+            "select features or reduce their number before the network"
+            if end == "input"
+            else "split the model by its outputs",
         )
 
     def error(self, reason: str, remedy: str | None = None) -> KanError:

@@ -58,7 +58,8 @@ class LayerEdges:
         group = self.groups.get(key)
         if group is None:
             shape = (self.outputs, self.inputs, atom.basis.count)
-            self.budget.charge(8 * prod(shape), f"a layer of {shape[0]} x {shape[1]} edges")
+            # The coefficients, and those that are made of them on the way into the IR.
+            self.budget.charge(32 * prod(shape), f"a layer of {shape[0]} x {shape[1]} edges")
             group = Group(atom.waist, atom.basis, np.zeros(shape))
             self.groups[key] = group
         # Each term meets all functions that its element consists of.

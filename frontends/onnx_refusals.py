@@ -9,6 +9,12 @@ _FLOAT = "export the model in float32, before quantising it; kan-quantize choose
 IN_BETWEEN = "replace it by a layer whose edges are functions of one input each"
 """The remedy for an op that mixes the values of a layer."""
 
+RANDOM = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike"}
+    | {"RandomUniform", "RandomUniformLike"}
+)
+"""Operators that give another result each time; constants of theirs are none."""
+
 REFUSALS: dict[str, tuple[str, str]] = {
     "ArgMax": ("it gives an index instead of the values", IN_BETWEEN),
     "ArgMin": ("it gives an index instead of the values", IN_BETWEEN),
@@ -52,11 +58,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "DynamicQuantizeLinear": ("the model is quantised already", _FLOAT),
     "QLinearMatMul": ("the model is quantised already", _FLOAT),
     "MatMulInteger": ("the model is quantised already", _FLOAT),
-    "RandomNormal": ("its result is random", "export the model in evaluation mode"),
-    "RandomNormalLike": ("its result is random", "export the model in evaluation mode"),
-    "RandomUniform": ("its result is random", "export the model in evaluation mode"),
-    "RandomUniformLike": ("its result is random", "export the model in evaluation mode"),
-    "Bernoulli": ("its result is random", "export the model in evaluation mode"),
+    **{op: ("its result is random", "export the model in evaluation mode") for op in RANDOM},
 }
 """Operator -> reason and remedy."""
 

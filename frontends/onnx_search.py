@@ -27,7 +27,7 @@ from kan_dialect.frontends.onnx_cuts import (
     typical_inputs,
 )
 from kan_dialect.frontends.onnx_express import exact
-from kan_dialect.frontends.onnx_graph import Graph, Unrecognised, graph_of
+from kan_dialect.frontends.onnx_graph import MAX_WIDTH, Graph, Unrecognised, graph_of
 from kan_dialect.frontends.onnx_layers import Raised, raise_layers
 from kan_dialect.frontends.onnx_readings import fixed_batches
 from kan_dialect.frontends.onnx_static import StaticGraph, Step, cut_out, make_static
@@ -60,6 +60,9 @@ def search_layers(
     KanError : the graph is no Kolmogorov-Arnold network; `stopped`, if it cannot even be run.
     """
     static = _first_static(graph, stopped)
+    width = static.width(graph.output)
+    if width > MAX_WIDTH:
+        raise static.source.too_wide("output", graph.output, width)
     if max(map(static.width, static.shapes)) > _MAX_WIDTH:
         raise stopped
     try:

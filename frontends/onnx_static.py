@@ -19,8 +19,9 @@ from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
 from kan_dialect.frontends import onnx_fold
 from kan_dialect.frontends.onnx_file import Budget
-from kan_dialect.frontends.onnx_graph import Graph, Node, Unrecognised
+from kan_dialect.frontends.onnx_graph import MAX_WIDTH, Graph, Node, Unrecognised
 from kan_dialect.frontends.onnx_kernels import COMPARISONS, ELEMENTWISE
+from kan_dialect.frontends.onnx_refusals import RANDOM, REFUSALS
 from kan_dialect.onnx_model import INPUT, MAX_ELEMENTS, OUTPUT, first_line
 
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
@@ -75,9 +76,9 @@ class StaticGraph:
         return prod(self.shapes[name]) // self.batch
 
     def is_cut(self, name: str) -> bool:
-        """Whether the value holds floats, and each of its rows belongs to one sample."""
+        """Whether the value holds floats, not too many, and each row belongs to one sample."""
         known = self.batch == 1 or self.batch_axes.get(name) is not None
-        return known and self.kinds[name] in FLOATS and self.width(name) > 0
+        return known and self.kinds[name] in FLOATS and 0 < self.width(name) <= MAX_WIDTH
 
     def rows(self, name: str, array: Array) -> Array:
         """The value as (batch, elements)."""
@@ -164,6 +165,8 @@ class _Measuring:
     def run(self) -> None:
         protos: Sequence[onnx.NodeProto] = self._graph.model.graph.node
         for proto, node in zip(protos, self._graph.nodes, strict=True):
+            if node.op_type in RANDOM:
+                raise node.refuse(*REFUSALS[node.op_type])
             names = [name for name in proto.input if name]
             if node.op_type in ("Shape", "Size") and names[0] in self.shapes:
                 shape = self.shapes[names[0]]
@@ -344,15 +347,17 @@ class _Ends:
         self._static = static
         self._tensors = tensors
         self._taken = {*static.constants, *static.shapes}
+        self._counts: dict[str, int] = {}
         self.input, self.output = self.free("input"), self.free("output")
 
     def free(self, name: str) -> str:
         """A name that is not taken."""
-        candidate, count = f"part_{name}", 0
+        candidate, count = f"part_{name}", self._counts.get(name, 0)
         while candidate in self._taken:
             count += 1
             candidate = f"part_{name}{count}"
         self._taken.add(candidate)
+        self._counts[name] = count
         return candidate
 
     def scatter(self, sources: Sequence[str], kind: int) -> list[onnx.NodeProto]:

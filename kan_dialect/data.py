@@ -6,7 +6,6 @@ An `.npz` with `x` or `x_train` (samples, features), and where given `y` or `y_t
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,9 @@ import numpy as np
 
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.errors import KanError
+
+MAX_BYTES = 1 << 29
+"""Data files of more than this, unpacked, are refused."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,15 @@ def load_dataset(path: str | Path) -> Dataset:
     if not path.exists():
         raise KanError(f"there is no data file {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise KanError(
-                    f"{path} holds a single array", remedy="save an .npz with an array `x`"
-                )
+        archive: Any = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise KanError(f"{path} holds a single array", remedy="save an .npz with an array `x`")
+        with archive:
+            _check_size(path, archive)
             arrays = {name: cast(Array, archive[name]) for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except KanError:
+        raise
+    except Exception as error:  # Damaged headers make NumPy raise anything.
         raise KanError(f"cannot read {path} as .npz data: {_first_line(error)}") from None
     x = _samples(path, arrays, ("x_train", "x"))
     if x is None:
@@ -60,6 +64,16 @@ def load_dataset(path: str | Path) -> Dataset:
         raise KanError(f"{path}: `x_test` has {x_test.shape[1]} features, `x` has {x.shape[1]}")
     y_test = None if x_test is None else _labels(path, arrays, ("y_test",), len(x_test))
     return Dataset(x, _labels(path, arrays, ("y_train", "y"), len(x)), x_test, y_test)
+
+
+def _check_size(path: Path, archive: np.lib.npyio.NpzFile) -> None:
+    """A few bytes may unpack to gigabytes, and say so."""
+    size = sum(entry.file_size for entry in cast(Any, archive).zip.infolist())
+    if size > MAX_BYTES:
+        raise KanError(
+            f"{path} holds {size} bytes of data, more than {MAX_BYTES}",
+            remedy="give fewer samples: a few thousand are enough to calibrate with",
+        )
 
 
 def _first_line(error: Exception) -> str:
@@ -77,7 +91,7 @@ def _samples(path: Path, arrays: Mapping[str, Array], names: tuple[str, ...]) ->
             raise KanError(
                 f"{path}: `{name}` must have shape (samples, features), got {array.shape}"
             )
-        values = array.astype(np.float64)
+        values = array.astype(np.float64, copy=False)
         bad = np.argwhere(~np.isfinite(values))
         if bad.size:
             row, column = bad[0].tolist()
@@ -143,7 +157,7 @@ def load_array(path: Path, what: str) -> Array:
         raise KanError(f"there is no {what} file {path}")
     try:
         loaded: Any = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # Damaged headers make NumPy raise anything.
         raise KanError(f"cannot read {path} as .npy: {_first_line(error)}") from None
     if not isinstance(loaded, np.ndarray):
         raise KanError(f"{path} is an archive", remedy=f"give the {what} as a single .npy array")

@@ -25,10 +25,13 @@ from kan_dialect.errors import KanError
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 
+OPSETS = range(13, 22)
+"""Versions of the standard operators that are understood."""
+
 INPUT, OUTPUT = "x", "y"
 """What input and output of the graphs that IR holds are called."""
 
-MAX_ELEMENTS = 1 << 26
+MAX_ELEMENTS = 1 << 24
 """Most elements that a value within a graph may have, for a whole batch."""
 
 _FAILURES = 64
@@ -182,6 +185,9 @@ def graph_shape(data: bytes) -> tuple[int, int, int]:
 
 def _check_plain(model: onnx.ModelProto) -> None:
     """Standard operators only; nothing outside the bytes, and no control flow."""
+    for entry in model.opset_import:
+        if entry.domain in STANDARD_DOMAINS and entry.version not in OPSETS:
+            raise KanError(f"the subgraph is of operator set {entry.version}")
     if model.functions:
         raise KanError("the subgraph has functions of its own")
     for node in model.graph.node:

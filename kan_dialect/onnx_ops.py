@@ -84,6 +84,7 @@ class OnnxOp(EdgeOp):
 
         rest = verifying.constant(self.rest, "rest")
         require_shape(rest.shape, (inputs,), "rest")
+        require(bool(np.isfinite(rest).all()), "rest must be finite")
         graph = verifying.constant(self.model, "model", floats=False)
         require(
             graph.dtype == np.int8 and graph.ndim == 1 and graph.size == len(self.graph),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from xdsl.context import Context
@@ -43,19 +44,33 @@ def read_bytes(path: Path) -> bytes:
         raise KanError(f"cannot read {path}: {error.strerror}") from None
 
 
+_STRINGS = re.compile(
+    r'(?:[^"/]++|//[^\n]*+|/|"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+")*+'
+)
+"""IR up to the first string that is none; possessive, so that it takes linear time."""
+
+
 def require_text(data: bytes, name: str) -> bytes:
     """The data, if it is text.
 
     Raises
     ------
-    KanError : it is none.
+    KanError : it is none, or a string in it does not end.
     """
     try:
-        data.decode()
+        text = data.decode()
     except UnicodeDecodeError:
         raise KanError(
             f"{name} is no text", remedy="IR in MLIR's textual form was expected"
         ) from None
+    # xDSL's own pattern for strings takes for ever to find that a long one does not end.
+    end = _STRINGS.match(text).end()  # pyright: ignore[reportOptionalMemberAccess] (it may be empty)
+    if end < len(text):
+        line = text.count("\n", 0, end) + 1
+        raise KanError(
+            f"{name}:{line}: a string does not end, or has an escape that MLIR does not know",
+            remedy="is the file complete?",
+        )
     return data
 
 

@@ -1,0 +1,126 @@
+"""Malformed files end kan-opt with one message, soon and in little memory, and run nothing.
+
+The command runs in forks of one warm child process, so that each has its own peak memory and may
+crash alone; a few cases go through the command as users start it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+import malformed_child
+from malformed_files import (
+    CASES,
+    END,
+    HIDDEN,
+    MARKER,
+    checkpoint,
+    model_of,
+    pykan_files,
+    save,
+    state_dict,
+)
+
+GROWTH = 1 << 30
+"""Most bytes that a case may take beyond what a good file does."""
+
+SECONDS = 20.0
+
+COMMAND = ["onnx huge Expand", "onnx cycle", "pt with a foreign object", "tables cut off"]
+COMMAND += ["pykan config that is empty", "samples that claim terabytes", "mlir of noise"]
+"""Cases that the command is started for."""
+
+
+class Child:
+    """A process that runs kan-opt on files, and what it takes for a good one."""
+
+    def __init__(self, folder: Path) -> None:
+        script = malformed_child.__file__
+        good = good_files(folder)
+        self._process = subprocess.Popen(
+            [sys.executable, script, *map(str, good)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+        )
+        results = [self.run(path) for path in good]
+        assert [result["code"] for result in results] == [0] * len(good)
+        self.peak = max(result["peak"] for result in results)
+
+    def run(self, path: Path, *options: str) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        arguments = [str(path), *options, "-o", "/dev/null"]
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+def good_files(folder: Path) -> list[Path]:
+    """What the cases are made of, unharmed: the refusals are for what is wrong with each."""
+    content = {"model_state_dict": state_dict()}
+    onnx = save(folder, model_of([*HIDDEN, *END]))
+    return [onnx, checkpoint(folder, content), pykan_files(folder)]
+
+
+@pytest.fixture(scope="module")
+def child(tmp_path_factory: pytest.TempPathFactory) -> Generator[Child]:
+    child = Child(tmp_path_factory.mktemp("good"))
+    yield child
+    child.close()
+
+
+def write(name: str, folder: Path) -> tuple[Path, list[str]]:
+    """The file of a case, and the options of kan-opt."""
+    case = CASES[name]
+    path = case.make(folder)
+    return path, [str(folder / each) if each.endswith(".npz") else each for each in case.options]
+
+
+def check_message(name: str, message: str, folder: Path) -> None:
+    if not re.search(r"\.mlir:\d+:\d+\n", message):  # The parser shows the place in the text.
+        assert re.fullmatch(r"kan-opt: error: [^\n]+\n", message), message
+    assert "internal error" not in message and "Traceback" not in message, message
+    assert len(message) < 2000
+    assert re.search(CASES[name].words, message), message
+    assert not list(folder.rglob(MARKER))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_malformed_files(name: str, child: Child, tmp_path: Path) -> None:
+    path, options = write(name, tmp_path)
+    result = child.run(path, *options)
+    assert result["code"] == 1, result
+    check_message(name, result["stderr"], tmp_path)
+    assert result["peak"] - child.peak < GROWTH
+    assert result["seconds"] < SECONDS
+
+
+@pytest.mark.parametrize("name", COMMAND)
+def test_the_command_itself(name: str, tmp_path: Path) -> None:
+    path, options = write(name, tmp_path)
+    output = tmp_path / "out.mlir"
+    output.write_text("kept")
+    ended = subprocess.run(
+        [sys.executable, "-m", "kan_dialect.cli.kan_opt", str(path), *options, "-o", str(output)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    check_message(name, ended.stderr, tmp_path)
+    assert output.read_text() == "kept"
