@@ -69,7 +69,7 @@ def _difference(got: Form, expected: Form, over: Over) -> Assignment | None:
 
 
 def _in_steps(image: Image) -> Image:
-    """The same function, of a sum without a common factor: what was shifted left is seen through."""
+    """The same function, of a sum without a common factor: left shifts are seen through."""
     parts = image.of.parts
     step = int(
         np.gcd.reduce([int(np.gcd.reduce(part, axis=None)) for part in parts.values()] or [1])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from xdsl.context import Context
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.universe import Universe
@@ -48,15 +50,23 @@ def require_text(data: bytes, name: str) -> bytes:
 
     Raises
     ------
-    KanError : it is none.
+    KanError : it is none, or a string in it does not end on its line.
     """
     try:
-        data.decode()
+        text = data.decode()
     except UnicodeDecodeError:
         raise KanError(
             f"{name} is no text", remedy="IR in MLIR's textual form was expected"
         ) from None
+    for number, line in enumerate(text.split("\n"), start=1):
+        # xDSL's lexer takes a time exponential in the length of a string that does not end.
+        if '"' in line and _CLOSED.fullmatch(line) is None:
+            raise KanError(f"{name}:{number}: a string is not closed")
     return data
+
+
+_CLOSED = re.compile(r'(?:[^"/]|/(?!/)|"(?:[^"\\]|\\.)*+")*+(?://.*)?', re.DOTALL)
+"""A line in which every string ends, up to a comment. Possessive: linear in its length."""
 
 
 def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
@@ -66,7 +76,25 @@ def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
     ------
     KanError : the data is no text. ParseError : it is no IR.
     """
-    return Parser(context, require_text(data, name).decode(), name).parse_module()
+    return parse_module(Parser(context, require_text(data, name).decode(), name))
+
+
+def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
+    """The module that a parser reads.
+
+    Raises
+    ------
+    ParseError : it is none; also where xDSL's parser itself stumbles, as over an integer that is
+        out of its type's range.
+    """
+    try:
+        return parser.parse_module(allow_implicit)
+    except _STUMBLES as error:
+        parser.raise_error(str(error) or "invalid")
+
+
+_STUMBLES = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AssertionError)
+"""What xDSL's parser ends in on text that means nothing, beside its own errors."""
 
 
 def add_strip_head(parser: argparse.ArgumentParser) -> None:
@@ -132,7 +160,29 @@ def load_model(context: Context, path: Path, options: ImportOptions = NO_OPTIONS
         require_file(path)
         module = import_file(path, options)
     module.verify()
+    require_order(module)
     return module
+
+
+def require_order(module: ModuleOp) -> None:
+    """Refuse functions that use values before they are defined, which xDSL's verifier lets pass.
+
+    Raises
+    ------
+    KanError : names the op.
+    """
+    for function in module.walk():
+        if not isinstance(function, func.FuncOp):
+            continue
+        for block in function.body.blocks:
+            later = {result for op in block.ops for result in op.results}
+            for op in block.ops:
+                if not later.isdisjoint(op.operands):
+                    raise KanError(
+                        f"@{function.sym_name.data}: '{op.name}' uses a value before it is defined",
+                        remedy="put the op behind those that it reads",
+                    )
+                later.difference_update(op.results)
 
 
 def require_file(path: Path) -> None:

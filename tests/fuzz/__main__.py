@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.campaign import Campaign
+from fuzz.commands import quicken
 from fuzz.kinds import KINDS, corpus
 
 
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kinds = {name: kind for name, kind in KINDS.items() if name in (options.only or KINDS)}
     if "files" in kinds:
         corpus()
+        quicken()
         for module in ("onnxruntime", "torch"):
             # Loaded once, before processes are forked.
             try:

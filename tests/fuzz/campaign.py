@@ -6,6 +6,7 @@ each kind are done, so a campaign goes on where it was stopped.
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import re
@@ -62,6 +63,8 @@ class Kind:
     """Cases of a chunk."""
     limit: float
     """Seconds for a chunk."""
+    weight: int = 1
+    """Of the time that it gets."""
 
 
 @dataclass
@@ -105,7 +108,7 @@ class Campaign:
         while True:
             now = time.monotonic()
             while now - started < seconds and len(running) < jobs:
-                kind = min(self.kinds, key=lambda name: spent[name])
+                kind = min(self.kinds, key=lambda name: spent[name] / self.kinds[name].weight)
                 running.append(self._start(kind))
                 spent[kind] += 1
             if not running:
@@ -195,6 +198,8 @@ class Campaign:
 
 def _work(work: Work, seed: int, cases: range, connection: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    # A process does not live long: seldom collected garbage costs less than looking for it.
+    gc.set_threshold(200_000, 20, 100)
     try:
         chunk = work(seed, cases, connection.send)
     except Exception:

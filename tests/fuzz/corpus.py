@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.universe import Universe
+
 from fuzz.floats import FloatDrawing
 from fuzz.mutate import Mutator
 from fuzz.networks import Drawing
 from fuzz.pipelines import float_pipeline, integer_pipeline
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.universe import Universe
-
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.model import Model
@@ -113,8 +113,9 @@ class Corpus:
             case 7:
                 return ("kan-run", name, "--inputs", "x.npy", "--codes", "--against", name)
             case _:
-                return ("kan-flow", "build", name, "-o", "built", "--simulator", "none",
-                        "--vectors", "20", "--bits", str(mutator.pick(["3", "8", "2,3"])))  # fmt: skip
+                bits = str(mutator.pick(["3", "8", "2,3"]))
+                quiet = ("--simulator", "none", "--vectors", "20")
+                return ("kan-flow", "build", name, "-o", "built", *quiet, "--bits", bits)
 
     def _onnx(self, mutator: Mutator) -> Case:
         data = bytes(mutator.pick(self.onnx))

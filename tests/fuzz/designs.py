@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,10 @@ from kan_dialect.interface import Interface
 from kan_dialect.lowering.circt_target import CirctTarget
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
-from kan_dialect.pipeline import build_pipeline
+from kan_dialect.pipeline import PassFactory, build_pipeline
 from kan_dialect.univariate import has_real_edges
 
-VECTORS = 150
+VECTORS = 80
 """Samples that a design is compared on, beyond those of the check of every pass."""
 CIRCT_PASSES = "builtin.module(canonicalize,cse,lower-seq-to-sv)"
 
@@ -66,11 +67,8 @@ def compile_design(module: ModuleOp, pipeline: Sequence[str], seed: int) -> Desi
     ------
     Mismatch : they differ. KanError : a pass refuses the module, or fails its check.
     """
-    context = make_context()
-    text = str(module)
-    if str(parse_text(context, text.encode(), "printed")) != text:
-        raise Mismatch("the module does not read back as it prints")
-    passes = build_pipeline(Universe.get_multiverse().all_passes, ",".join(pipeline))
+    context = Context()
+    passes = build_pipeline(_passes(), ",".join(pipeline))
     checker = Checker(seed=seed, count=64)
     integer = tables = _integer(module)
     for stage in passes:
@@ -89,6 +87,27 @@ def compile_design(module: ModuleOp, pipeline: Sequence[str], seed: int) -> Desi
     if not verdict.passed:
         raise Mismatch(f"hardware level in NumPy: {verdict.describe(interface)}")
     return Design(module, integer, tables, circuit, interface, codes, expected)
+
+
+def require_same_text(module: ModuleOp) -> None:
+    """Read a module back, and print it twice.
+
+    Raises
+    ------
+    Mismatch : it is another one, or other bytes.
+    """
+    text = str(module)
+    if str(parse_text(make_context(), text.encode(), "printed")) != text:
+        raise Mismatch("the module does not read back as it prints")
+    if Model.of(module).level == "hardware" and emit_systemverilog(module) != emit_systemverilog(
+        module
+    ):
+        raise Mismatch("the same module gives other bytes")
+
+
+@cache
+def _passes() -> Mapping[str, PassFactory]:
+    return Universe.get_multiverse().all_passes
 
 
 def _integer(module: ModuleOp) -> Model | None:
@@ -134,7 +153,7 @@ def circt_export(text: str) -> str:
     """
     import circt  # pyright: ignore[reportMissingTypeStubs]
     from circt.ir import Context as CirctContext  # pyright: ignore
-    from circt.ir import Module, MLIRError  # pyright: ignore
+    from circt.ir import MLIRError, Module  # pyright: ignore
     from circt.passmanager import PassManager  # pyright: ignore
 
     exported = io.StringIO()

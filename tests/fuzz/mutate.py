@@ -26,6 +26,10 @@ TYPES = (
     "!quant.uniform<u6:f32, 0.05:32>", "!quant.uniform<i32:f32, 1.0>", "!seq.clock",
     "!hw.array<8xi3>", "!quant.uniform<u1:f32:0, {0.1,0.2}>", "complex<f32>", "vector<2xf32>",
 )  # fmt: skip
+UNEXPECTED: tuple[Any, ...] = (
+    None, True, 0, -1, 1 << 70, 1e308, float("nan"), float("inf"), "", "x", [], {}, [[]], [0],
+    {"a": 1}, "0", 3.5, [1, 2, 3], "nn.SiLU", 40, 1 << 31, [None],
+)  # fmt: skip
 _NUMBER = re.compile(r"-?\b\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 _TYPE = re.compile(r"!?\b(?:tensor<[^<>]*(?:<[^<>]*>)?[^<>]*>|kan\.int<[^>]*>|[iuf]\d+)|!\w+\.\w+")
 _ATTRIBUTE = re.compile(r"\b[\w.]+ = [^,{}\[\]<>]+(?:, )?")
@@ -181,10 +185,7 @@ class Mutator:
 
     def value(self) -> Any:
         """Something that was not expected."""
-        return self.pick(
-            [None, True, 0, -1, 1 << 70, 1e308, float("nan"), float("inf"), "", "x", [], {}, [[]]]
-            + [[0], {"a": 1}, "0", 3.5, [1, 2, 3], "nn.SiLU", 40, 1 << 31, [None]]
-        )
+        return self.pick(UNEXPECTED)
 
     def tree(self, tree: Any) -> Any:
         """One change somewhere in lists and mappings."""

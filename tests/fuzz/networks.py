@@ -357,7 +357,7 @@ class Drawing:
 
     def small(self, high: int) -> int:
         """From 1 to high, mostly near 1."""
-        return 1 + int(high * self.rng.random() ** 3 * 0.999)
+        return 1 + int(high * self.rng.random() ** 4 * 0.999)
 
     def network(self, name: str) -> Network:
         rng = self.rng
@@ -366,8 +366,8 @@ class Drawing:
             inputs.append(self.codes(self.small(6), self.whole(1, 5)))
         values = list(inputs)
         layers: list[Layer] = []
-        budget = int(2 ** rng.uniform(5, np.log2(MAX_ENTRIES)))
-        for _ in range(self.small(4)):
+        budget = int(2 ** (4 + 12 * rng.random() ** 3))
+        for _ in range(int(rng.choice([1, 1, 2, 2, 3, 4]))):
             usable = [
                 i
                 for i, codes in enumerate(values)
