@@ -6,7 +6,9 @@ An `.npz` with `x` or `x_train` (samples, features), and where given `y` or `y_t
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,13 @@ import numpy as np
 
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.errors import KanError
+
+_UNREADABLE = (
+    *(ValueError, OSError, EOFError, KeyError, IndexError, MemoryError, SyntaxError),
+    # A zip file of a later version; one that is encrypted, or whose parts do not decompress.
+    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""How NumPy ends on files that are none of its own."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ def load_dataset(path: str | Path) -> Dataset:
                     f"{path} holds a single array", remedy="save an .npz with an array `x`"
                 )
             arrays = {name: cast(Array, archive[name]) for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except _UNREADABLE as error:
         raise KanError(f"cannot read {path} as .npz data: {_first_line(error)}") from None
     x = _samples(path, arrays, ("x_train", "x"))
     if x is None:
@@ -143,7 +152,7 @@ def load_array(path: Path, what: str) -> Array:
         raise KanError(f"there is no {what} file {path}")
     try:
         loaded: Any = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except _UNREADABLE as error:
         raise KanError(f"cannot read {path} as .npy: {_first_line(error)}") from None
     if not isinstance(loaded, np.ndarray):
         raise KanError(f"{path} is an archive", remedy=f"give the {what} as a single .npy array")

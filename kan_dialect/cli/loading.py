@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
 from xdsl.parser import Parser
 from xdsl.universe import Universe
 
+from kan_dialect.constants import DenseAttr, has_supported_type, is_well_formed
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, frontend_for, import_file
@@ -84,13 +86,25 @@ def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
 
     Raises
     ------
+    KanError : a constant has another number of elements than its type says.
     ParseError : it is none; also where xDSL's parser itself stumbles, as over an integer that is
         out of its type's range.
     """
     try:
-        return parser.parse_module(allow_implicit)
+        module = parser.parse_module(allow_implicit)
     except _STUMBLES as error:
         parser.raise_error(str(error) or "invalid")
+    for op in module.walk():
+        for attribute in (*op.properties.values(), *op.attributes.values()):
+            if isinstance(attribute, DenseIntOrFPElementsAttr):
+                constant = cast(DenseAttr, attribute)
+                if has_supported_type(constant) and not is_well_formed(constant):
+                    # Refused before verifiers see it: xDSL cannot print it in their messages.
+                    raise KanError(
+                        f"'{op.name}': a constant holds a wrong number of elements for "
+                        f"{constant.type}"
+                    )
+    return module
 
 
 _STUMBLES = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AssertionError)

@@ -42,7 +42,13 @@ CIRCT_EVERY = 3
 """Of so many networks one goes through CIRCT, and is read back from its text."""
 PROCESS_EVERY = 100
 """Of so many broken files one goes through a process of its own."""
-REFUSALS = ("is not a number for code", "its sums need", "cannot be proven")
+REFUSALS = (
+    "is not a number for code",
+    "its sums need",
+    "cannot be proven",
+    # Where a function is steep beyond measure, as sin(exp(x)), regrouped terms differ in float64.
+    "kan-fold-affine does not keep",
+)
 """What a network of floats, and a proof, may be refused for."""
 
 AnyNetwork = Network | FloatNetwork

@@ -316,11 +316,11 @@ class Mutator:
             case 0 if array.size and array.dtype.kind == "f":
                 array.ravel()[self.below(array.size)] = self.pick([np.nan, np.inf, -np.inf, 1e38])
             case 1:
-                return array[:0]
+                return array.ravel()[:0]
             case 2:
                 return array.reshape(-1)
             case 3:
-                return array[..., np.newaxis]
+                return array.reshape((*array.shape, 1))
             case 4:
                 return array.astype(self.pick(["i1", "u8", "f2", "f8", "c8", "?", "U3"]))
             case 5 if array.ndim:
