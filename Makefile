@@ -5,12 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help demo test lint filecheck pytest dist benchmark clean
+SECONDS ?= 300
+SEED ?=
+
+.PHONY: help demo test lint filecheck pytest fuzz dist benchmark clean
 
 help:
 	@echo "make demo       build the example network to verified RTL, print the report"
 	@echo "make test       set up everything and run all checks and tests"
 	@echo "make benchmark  measure the compiler's speed (minutes)"
+	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
 	@echo "make dist       build wheel and sdist"
 	@echo "make clean      remove what was built"
 
@@ -45,6 +49,9 @@ filecheck: $(VENV)/.dev
 
 pytest: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+fuzz: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS)
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python benchmarks/compile_speed.py

@@ -65,7 +65,7 @@ class Report:
             "mean_abs_error": self.mean_abs_error,
             "edges": {"total": self.edges_total, "kept": self.edges_kept},
             "table_bits": self.table_bits,
-            "estimate": self.estimate,
+            "estimate": self.estimate or None,
             "checks": self.checks or None,
             "simulation": self.simulation,
             "synthesis": self.synthesis,
@@ -116,13 +116,14 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         )
     )
     estimate = report.estimate
-    rows.append(
-        (
-            f"estimate ({estimate['target']})",
-            f"{estimate['luts']} LUTs, {estimate['registers']} registers, "
-            f"{estimate['levels']} levels of logic",
+    if estimate:
+        rows.append(
+            (
+                f"estimate ({estimate['target']})",
+                f"{estimate['luts']} LUTs, {estimate['registers']} registers, "
+                f"{estimate['levels']} levels of logic",
+            )
         )
-    )
     if report.checks:
         exact = [check for check in report.checks if check["claim"] == EXACT]
         samples = max(int(check.get("samples", 0)) for check in report.checks)

@@ -311,6 +311,11 @@ def _table_ports(
                 "the model has no codes yet",
                 remedy="quantise it first: kan-compile or kan-quantize",
             )
+        if len(tensor_shape(value)) != 1:
+            raise KanError(
+                f"{value.type} is no vector of codes",
+                remedy="arguments and results must be tensor<n x !quant.uniform>",
+            )
         lower, upper = bounds_of(value)
         gain, offset = affine_of or (np.ones(len(lower)), np.zeros(len(lower)))
         for index, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):

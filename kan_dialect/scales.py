@@ -90,7 +90,8 @@ def _best_range(observed: Observed, element: int, bits: int) -> FloatArray:
     scales, zero_points = scales_and_zero_points(ranges, bits)
     scale, zero_point = scales[:, np.newaxis], zero_points[:, np.newaxis]
     codes = np.clip(np.rint(values / scale) + zero_point, 0, (1 << bits) - 1)
-    error = (((codes - zero_point) * scale - values) ** 2 * weights).sum(axis=1)
+    with np.errstate(over="ignore"):
+        error = (((codes - zero_point) * scale - values) ** 2 * weights).sum(axis=1)
     return ranges[int(error.argmin())]
 
 

@@ -25,7 +25,7 @@ from xdsl.irdl import (
     result_def,
     traits_def,
 )
-from xdsl.traits import Pure
+from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect import verifying
@@ -47,7 +47,7 @@ from kan_dialect.constants import (
 )
 from kan_dialect.operation import KanOperation, optional_name
 from kan_dialect.quant import UniformQuantizedType, storage_for
-from kan_dialect.semantics import Evaluable, Univariate
+from kan_dialect.semantics import Evaluable, Univariate, reads_argument
 from kan_dialect.spline_ops import ConcatOp, NodeSumOp
 from kan_dialect.verifying import require, require_shape, shape_text
 
@@ -102,6 +102,20 @@ def bounds_of(value: SSAValue) -> tuple[IntArray, IntArray]:
     return element_bounds(_quant(value), bounds)
 
 
+class _KeepsPorts(MemoryEffect):
+    """A quantiser of an argument says what the port's codes mean, also where nobody reads them.
+
+    So it must not be erased: to xDSL it writes. Quantisers of what is inside do nothing else than
+    compute.
+    """
+
+    @classmethod
+    def get_effects(cls, op: Operation) -> frozenset[EffectInstance]:
+        if reads_argument(op.operands[0]):
+            return frozenset({EffectInstance(MemoryEffectKind.WRITE)})
+        return frozenset()
+
+
 @irdl_op_definition
 class QuantizeOp(KanOperation, Evaluable):
     """Real values to codes: `clamp(round_half_even(x / scale) + zero_point, lo, hi)`.
@@ -115,7 +129,7 @@ class QuantizeOp(KanOperation, Evaluable):
     bounds = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(TensorType)
 
-    traits = traits_def(Pure())
+    traits = traits_def(_KeepsPorts())
     custom_directives = (Constant,)
     assembly_format = (
         "$input (`bounds` custom<Constant>($bounds)^)? attr-dict "
@@ -146,10 +160,13 @@ class QuantizeOp(KanOperation, Evaluable):
         element = quantized_type(self.result)
         rank = operands[0].ndim - 1
         lower, upper = bounds_of(self.result)
+        real = operands[0]
+        use = self.result.get_unique_use()
+        if use is not None and isinstance(use.operation, NodeSumOp):
+            # An edge that was pruned may be undefined; nobody reads it.
+            real = np.where(use.operation.mask_array, real, 0.0)
         return (
-            quantize(
-                operands[0], element.scale_for(rank), element.zero_point_for(rank), lower, upper
-            ),
+            quantize(real, element.scale_for(rank), element.zero_point_for(rank), lower, upper),
         )
 
 

@@ -60,12 +60,24 @@ def difference(got: Form, expected: Form, *, listing: int = MAX_POINTS // 16) ->
 def _difference(got: Form, expected: Form, over: Over) -> Assignment | None:
     if not isinstance(got, Image) and not isinstance(expected, Image):
         return _of_totals(subtract(got, expected))
-    left, right = as_image(got), as_image(expected)
+    left, right = _in_steps(as_image(got)), _in_steps(as_image(expected))
     if left.of.key == right.of.key:
         sums = np.flatnonzero((left.values != right.values) & left.of.reached)
         return left.of.assignment(int(sums[0]) + left.of.low) if sums.size else None
     sampled = _by_samples(left, right, over)
     return sampled if sampled is not None else difference_by_pairs(left, right)
+
+
+def _in_steps(image: Image) -> Image:
+    """The same function, of a sum without a common factor: left shifts are seen through."""
+    parts = image.of.parts
+    step = int(
+        np.gcd.reduce([int(np.gcd.reduce(part, axis=None)) for part in parts.values()] or [1])
+    )
+    if step <= 1:
+        return image
+    of = Total(0, {over: part // step for over, part in parts.items()})
+    return Image(of, image.values[::step])
 
 
 def _first(over: Over, differs: Array) -> Assignment | None:

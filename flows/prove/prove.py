@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.circuit import Circuit, Cut
 from kan_dialect.flows.prove.difference import difference
 from kan_dialect.flows.prove.forms import (
@@ -118,14 +119,20 @@ def prove(
 
     Raises
     ------
-    KanError : Yosys is missing or refuses the file, ports differ, or no time is left.
+    KanError : Yosys is missing or refuses the file, ports differ, a sum of the model has too many
+        values, or no time is left.
     """
     start = time.monotonic()
     deadline = None if timeout is None else start + timeout
     yosys = find("yosys")
     interface = circuit.interface()
     netlist = read_design(rtl, circuit.name, yosys, timeout)
-    obligations = plan(integer, circuit, netlist, interface)
+    try:
+        obligations = plan(integer, circuit, netlist, interface)
+    except TooHard as error:
+        raise KanError(
+            f"@{integer.name} cannot be proven: {error}", remedy="simulate it, or use fewer bits"
+        ) from None
     engine = f"exact tables and sums, read by yosys {yosys.version}"
     proof = Proof(circuit, integer, interface, netlist, obligations, engine, deadline)
     count = len(obligations.obligations)

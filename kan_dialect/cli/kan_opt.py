@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, ClassVar, NoReturn, cast
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.printer import Printer
 from xdsl.utils.arg_spec import parse_spec
@@ -30,8 +31,10 @@ from kan_dialect.cli.loading import (
     add_import_options,
     extension_of,
     import_options,
+    parse_module,
     read_bytes,
     require_file,
+    require_order,
     require_text,
 )
 from kan_dialect.cli.messages import run_tool
@@ -137,6 +140,15 @@ class KanOptMain(xDSLOptMain):
             help="where the IR around a pass that fails its check goes (default: %(default)s)",
         )
 
+    def register_all_frontends(self) -> None:
+        super().register_all_frontends()
+
+        def parse(stream: IO[bytes]) -> ModuleOp:
+            parser = Parser(self.ctx, stream.read().decode(), self.get_input_name())
+            return parse_module(parser, allow_implicit=not self.args.no_implicit_module)
+
+        self.available_frontends["mlir"] = parse
+
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         options = import_options(self.args)
         if self.args.input_file is None or self.args.input_file == "-":
@@ -176,6 +188,7 @@ class KanOptMain(xDSLOptMain):
             if not self.args.disable_verify:
                 if previous is None:
                     module.verify()
+                    require_order(module)
                 else:
                     verify_after(previous, module)
             if previous is None:
@@ -212,7 +225,15 @@ class KanOptMain(xDSLOptMain):
             text = StringIO()
             self._printer(text).print_op(prog)
             return text.getvalue() + "\n"
-        return super().output_resulting_program(prog)
+        try:
+            return super().output_resulting_program(prog)
+        except ValueError as error:
+            if "Provided arguments" not in str(error):
+                raise
+            raise KanError(
+                f"target {parse_spec(self.args.target).name} has no such option",
+                remedy="name the target alone",
+            ) from None
 
     def run(self) -> None:
         super().run()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
+from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects import func
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
 from xdsl.parser import Parser
 from xdsl.universe import Universe
 
+from kan_dialect.constants import DenseAttr, has_supported_type, is_well_formed
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, frontend_for, import_file
@@ -81,7 +84,37 @@ def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
     ------
     KanError : the data is no text. ParseError : it is no IR.
     """
-    return Parser(context, require_text(data, name).decode(), name).parse_module()
+    return parse_module(Parser(context, require_text(data, name).decode(), name))
+
+
+def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
+    """The module that a parser reads.
+
+    Raises
+    ------
+    KanError : a constant has another number of elements than its type says.
+    ParseError : it is none; also where xDSL's parser itself stumbles, as over an integer that is
+        out of its type's range.
+    """
+    try:
+        module = parser.parse_module(allow_implicit)
+    except _STUMBLES as error:
+        parser.raise_error(str(error) or "invalid")
+    for op in module.walk():
+        for attribute in (*op.properties.values(), *op.attributes.values()):
+            if isinstance(attribute, DenseIntOrFPElementsAttr):
+                constant = cast(DenseAttr, attribute)
+                if has_supported_type(constant) and not is_well_formed(constant):
+                    # Refused before verifiers see it: xDSL cannot print it in their messages.
+                    raise KanError(
+                        f"'{op.name}': a constant holds a wrong number of elements for "
+                        f"{constant.type}"
+                    )
+    return module
+
+
+_STUMBLES = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AssertionError)
+"""What xDSL's parser ends in on text that means nothing, beside its own errors."""
 
 
 def add_strip_head(parser: argparse.ArgumentParser) -> None:
@@ -147,7 +180,29 @@ def load_model(context: Context, path: Path, options: ImportOptions = NO_OPTIONS
         require_file(path)
         module = import_file(path, options)
     module.verify()
+    require_order(module)
     return module
+
+
+def require_order(module: ModuleOp) -> None:
+    """Refuse functions that use values before they are defined, which xDSL's verifier lets pass.
+
+    Raises
+    ------
+    KanError : names the op.
+    """
+    for function in module.walk():
+        if not isinstance(function, func.FuncOp):
+            continue
+        for block in function.body.blocks:
+            later = {result for op in block.ops for result in op.results}
+            for op in block.ops:
+                if not later.isdisjoint(op.operands):
+                    raise KanError(
+                        f"@{function.sym_name.data}: '{op.name}' uses a value before it is defined",
+                        remedy="put the op behind those that it reads",
+                    )
+                later.difference_update(op.results)
 
 
 def require_file(path: Path) -> None:

@@ -1,0 +1,290 @@
+"""From a module to hardware by a pipeline, with everything compared on the way."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.universe import Universe
+
+from kan_dialect.checking import Checker, run_passes
+from kan_dialect.cli.loading import make_context, parse_text
+from kan_dialect.constants import IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.prove import prove
+from kan_dialect.flows.simulation import SimulatorName, compare, simulate
+from kan_dialect.flows.stimuli import stimuli
+from kan_dialect.interface import Interface
+from kan_dialect.lowering.circt_target import CirctTarget
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model import Model
+from kan_dialect.pipeline import PassFactory, build_pipeline
+from kan_dialect.univariate import has_real_edges
+
+VECTORS = 80
+"""Samples that a design is compared on, beyond those of the check of every pass."""
+CIRCT_PASSES = "builtin.module(canonicalize,cse,lower-seq-to-sv)"
+
+
+class Mismatch(Exception):
+    """Two that should be the same are not."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A network in hardware, with what it should compute."""
+
+    module: ModuleOp
+    integer: Model
+    """The first stage that has codes only."""
+    tables: Model
+    """The last stage at table level: passes of xDSL may merge layers, whose numbers then change."""
+    circuit: Model
+    interface: Interface
+    codes: IntArray
+    """Input codes (vectors, inputs)."""
+    expected: IntArray
+    """Output codes (vectors, outputs) of the integer model."""
+
+    @property
+    def text(self) -> str:
+        """SystemVerilog of ours."""
+        return emit_systemverilog(self.module)
+
+
+def compile_design(module: ModuleOp, pipeline: Sequence[str], seed: int) -> Design:
+    """Run the passes, each checked; compare the hardware level with the integer model.
+
+    Raises
+    ------
+    Mismatch : they differ. KanError : a pass refuses the module, or fails its check.
+    """
+    context = Context()
+    passes = build_pipeline(_passes(), ",".join(pipeline))
+    checker = Checker(seed=seed, count=64)
+    integer = tables = _integer(module)
+    for stage in passes:
+        run_passes(context, module, [stage], checker)
+        if Model.of(module).level == "table":
+            tables = _integer(module)
+            integer = integer or tables
+    circuit = Model.of(module)
+    if circuit.level != "hardware" or integer is None or tables is None:
+        raise Mismatch(f"the pipeline ends at {circuit.level} level")
+    interface = circuit.interface()
+    rng = np.random.default_rng(seed)
+    codes = rng.permutation(stimuli(interface, random=VECTORS, seed=seed))[:VECTORS]
+    expected = integer.run_codes(codes)
+    verdict = compare(expected, circuit.run_codes(codes), codes)
+    if not verdict.passed:
+        raise Mismatch(f"hardware level in NumPy: {verdict.describe(interface)}")
+    return Design(module, integer, tables, circuit, interface, codes, expected)
+
+
+def require_same_text(module: ModuleOp) -> None:
+    """Read a module back, and print it twice.
+
+    Raises
+    ------
+    Mismatch : it is another one, or other bytes.
+    """
+    text = str(module)
+    if str(parse_text(make_context(), text.encode(), "printed")) != text:
+        raise Mismatch("the module does not read back as it prints")
+    if Model.of(module).level == "hardware" and emit_systemverilog(module) != emit_systemverilog(
+        module
+    ):
+        raise Mismatch("the same module gives other bytes")
+
+
+@cache
+def _passes() -> Mapping[str, PassFactory]:
+    return Universe.get_multiverse().all_passes
+
+
+def _integer(module: ModuleOp) -> Model | None:
+    """The integer model, where the module is one."""
+    model = Model.of(module)
+    return Model.of(module.clone()) if model.has_codes and not has_real_edges(module) else None
+
+
+def require_proof(design: Design) -> None:
+    """Prove the emitted text equal to the integer model.
+
+    Raises
+    ------
+    Mismatch : it is not proven. KanError : Yosys refuses the text.
+    """
+    with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as folder:
+        rtl = Path(folder) / f"{design.interface.name}.sv"
+        rtl.write_text(design.text)
+        proof = prove(rtl, design.tables, design.circuit, timeout=60)
+    if not proof.proven:
+        problems = [f"{o.name}: {o.problem}" for o in proof.outcomes if not o.proven]
+        raise Mismatch(f"not proven: {'; '.join([*problems, proof.valid_problem or ''])}")
+
+
+def circt_text(module: ModuleOp, suffix: str = "") -> str:
+    """The module as CIRCT reads it, with `suffix` behind the names of its hardware modules."""
+    if suffix:
+        module = module.clone()
+        for op in module.ops:
+            if isinstance(op, hw.HWModuleOp):
+                op.sym_name = StringAttr(f"{op.sym_name.data}{suffix}")
+    output = io.StringIO()
+    CirctTarget().emit(Context(), module, output)
+    return output.getvalue()
+
+
+def circt_export(text: str) -> str:
+    """CIRCT's SystemVerilog of a module in its syntax: parsed, verified, canonicalised.
+
+    Raises
+    ------
+    Mismatch : CIRCT refuses it. ImportError : it is not installed.
+    """
+    import circt  # pyright: ignore[reportMissingTypeStubs]
+    from circt.ir import Context as CirctContext  # pyright: ignore
+    from circt.ir import MLIRError, Module  # pyright: ignore
+    from circt.passmanager import PassManager  # pyright: ignore
+
+    exported = io.StringIO()
+    with CirctContext() as context:  # pyright: ignore
+        circt.register_dialects(context)  # pyright: ignore
+        try:
+            parsed = Module.parse(text)  # pyright: ignore
+            parsed.operation.verify()  # pyright: ignore
+            PassManager.parse(CIRCT_PASSES).run(parsed.operation)  # pyright: ignore
+            circt.export_verilog(parsed, exported)  # pyright: ignore
+        except MLIRError as error:  # pyright: ignore
+            raise Mismatch(f"CIRCT refuses the module: {error}") from None
+    return exported.getvalue()
+
+
+@dataclass(frozen=True)
+class Member:
+    """A design in a batch: one text of it, under a module name of its own."""
+
+    design: Design
+    module_name: str
+    text: str
+    origin: str
+    """Whose text it is, for messages: `ours`, `CIRCT's`."""
+
+
+def simulate_batch(members: Sequence[Member], simulator: SimulatorName, seed: int) -> list[str]:
+    """Simulate many designs in one build, streams with gaps and resets; what is wrong, if anything.
+
+    Raises
+    ------
+    KanError : the simulator fails, or `out_valid` of a design comes at a wrong time.
+    """
+    interface = _batch_interface(members)
+    vectors = max(len(member.design.codes) for member in members)
+
+    def stacked(parts: list[IntArray]) -> IntArray:
+        return np.concatenate([np.resize(part, (vectors, part.shape[1])) for part in parts], axis=1)
+
+    codes = stacked([member.design.codes for member in members])
+    expected = stacked([member.design.expected for member in members])
+    with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as folder:
+        rtl = Path(folder) / f"{interface.name}.sv"
+        rtl.write_text("\n".join([*(member.text for member in members), _wrapper(members)]))
+        got = simulate(rtl, interface, codes, simulator=simulator, bubbles=0.2, resets=2, seed=seed)
+    if not got[:, -1].all():
+        return ["out_valid of the designs does not agree"]
+    problems: list[str] = []
+    start = 0
+    for member in members:
+        end = start + member.design.expected.shape[1]
+        inputs = np.resize(member.design.codes, (vectors, member.design.codes.shape[1]))
+        verdict = compare(expected[:, start:end], got[:, start:end], inputs)
+        if not verdict.passed:
+            told = verdict.describe(member.design.interface)
+            problems.append(f"{member.module_name} ({member.origin}) in {simulator}: {told}")
+        start = end
+    return problems
+
+
+def _latency(members: Sequence[Member]) -> int:
+    return max(1, *(member.design.interface.latency for member in members))
+
+
+def _batch_interface(members: Sequence[Member]) -> Interface:
+    """All ports side by side; a last output says whether all valid bits agree."""
+    inputs = [port for member in members for port in member.design.interface.inputs]
+    outputs = [port for member in members for port in member.design.interface.outputs]
+    agree = replace(outputs[0], width=1, low=0, high=1)
+    return Interface(
+        "fuzz_batch",
+        tuple(replace(port, name=f"x{i}") for i, port in enumerate(inputs)),
+        tuple(replace(port, name=f"y{i}") for i, port in enumerate([*outputs, agree])),
+        _latency(members),
+    )
+
+
+def _wrapper(members: Sequence[Member]) -> str:
+    """The top module: every design, its outputs delayed to the cycle of the slowest."""
+    interface = _batch_interface(members)
+    total = interface.latency
+    ports = ["input wire clk, rst, in_valid", "output wire out_valid"]
+    ports += [f"input wire [{port.width - 1}:0] {port.name}" for port in interface.inputs]
+    ports += [f"output wire [{port.width - 1}:0] {port.name}" for port in interface.outputs]
+    lines = [f"module {interface.name} (", ",\n".join(f"  {port}" for port in ports), ");"]
+    first_input = first_output = 0
+    for number, member in enumerate(members):
+        own = member.design.interface
+        pins: list[str] = []
+        valid = "in_valid"
+        if not own.combinational:
+            valid = f"valid_{number}"
+            lines.append(f"  wire {valid};")
+            pins += [".clk(clk)", ".rst(rst)", ".in_valid(in_valid)", f".out_valid({valid})"]
+        for port in own.inputs:
+            pins.append(f".{port.name}(x{first_input})")
+            first_input += 1
+        delay = total - own.latency
+        lines += _delayed(valid, f"ready_{number}", 1, delay, reset=True)
+        for port in own.outputs:
+            pins.append(f".{port.name}(out_{first_output})")
+            lines.append(f"  wire [{port.width - 1}:0] out_{first_output};")
+            lines += _delayed(
+                f"out_{first_output}", f"late_{first_output}", port.width, delay, reset=False
+            )
+            lines.append(f"  assign y{first_output} = late_{first_output};")
+            first_output += 1
+        lines.append(f"  {member.module_name} dut_{number} ({', '.join(pins)});")
+    ready = ", ".join(f"ready_{number}" for number in range(len(members)))
+    lines += [
+        f"  wire [{len(members) - 1}:0] ready = {{{ready}}};",
+        "  assign out_valid = |ready;",
+        f"  assign y{first_output} = &ready;",
+        "endmodule",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _delayed(source: str, name: str, width: int, cycles: int, *, reset: bool) -> list[str]:
+    """A signal some cycles later."""
+    lines: list[str] = []
+    for cycle in range(cycles):
+        register = f"{name}_d{cycle}"
+        lines.append(f"  reg [{width - 1}:0] {register};")
+        value = f"rst ? 1'b0 : {source}" if reset else source
+        lines.append(f"  always @(posedge clk) {register} <= {value};")
+        source = register
+    lines.append(f"  wire [{width - 1}:0] {name} = {source};")
+    return lines
+
+
+FAILURES = (KanError, Mismatch)
+"""How a wrong design shows; anything else is a crash, and as wrong."""

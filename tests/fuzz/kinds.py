@@ -1,0 +1,269 @@
+"""The kinds of cases: networks of integers, networks of floats, broken files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from fuzz.campaign import Chunk, Failure, Kind
+from fuzz.commands import place_outputs, problem, run_inside, run_process
+from fuzz.corpus import Case, Corpus
+from fuzz.designs import (
+    Design,
+    Member,
+    circt_export,
+    circt_text,
+    compile_design,
+    require_proof,
+    require_same_text,
+    simulate_batch,
+)
+from fuzz.floats import FloatDrawing, FloatNetwork
+from fuzz.networks import Drawing, Network
+from fuzz.pipelines import NEEDED, float_pipeline, integer_pipeline
+from fuzz.shrink import shrunk, smaller_bytes
+from kan_dialect.errors import KanError
+from kan_dialect.flows.tools import find_simulator, look_for
+
+NETWORKS = 50
+"""Of a chunk."""
+SIMULATED_EVERY = 9
+"""Of so many chunks of networks one goes through Verilator and CIRCT's export."""
+PROVEN_EVERY = 8
+"""Of so many networks one is proven."""
+CIRCT_EVERY = 3
+"""Of so many networks one goes through CIRCT, and is read back from its text."""
+PROCESS_EVERY = 100
+"""Of so many broken files one goes through a process of its own."""
+REFUSALS = (
+    "is not a number for code",
+    "its sums need",
+    "cannot be proven",
+    # Where a function is steep beyond measure, as sin(exp(x)), regrouped terms differ in float64.
+    "kan-fold-affine does not keep",
+)
+"""What a network of floats, and a proof, may be refused for."""
+
+AnyNetwork = Network | FloatNetwork
+
+
+def _has_circt() -> bool:
+    try:
+        import circt  # noqa: F401  # pyright: ignore
+    except ImportError:
+        return False
+    return True
+
+
+def network_case(kind: str, seed: int, index: int) -> tuple[AnyNetwork, list[str]]:
+    """The network and the pipeline of a case."""
+    rng = np.random.default_rng([seed, index, kind == "floats"])
+    if kind == "floats":
+        return FloatDrawing(rng).network(f"net{index}"), float_pipeline(rng)
+    return Drawing(rng).network(f"net{index}"), integer_pipeline(rng)
+
+
+def check_network(
+    network: AnyNetwork, pipeline: Sequence[str], index: int, *, prove: bool, circt: bool
+) -> Design:
+    """Everything that is done with one network.
+
+    Raises
+    ------
+    Exception : something is wrong.
+    """
+    module = network.module()
+    if index % CIRCT_EVERY == 0:
+        require_same_text(module)
+    design = compile_design(module, pipeline, index)
+    if index % CIRCT_EVERY == 0:
+        require_same_text(design.module)
+        if circt:
+            circt_export(circt_text(design.module))
+    if prove:
+        require_proof(design)
+    return design
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _signature(message: str) -> str:
+    return re.sub(r"\d+", "N", message)[:40]
+
+
+def networks(kind: str, seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
+    """A chunk of networks."""
+    chunk = Chunk()
+    circt = _has_circt()
+    can_prove = look_for("yosys") is not None
+    designs: list[Design] = []
+    for index in cases:
+        tell(index)
+        prove = can_prove and index % PROVEN_EVERY == 0
+        network, pipeline = network_case(kind, seed, index)
+        try:
+            design = check_network(network, pipeline, index, prove=prove, circt=circt)
+        except Exception as error:
+            message = _told(error)
+            if any(refusal in message for refusal in REFUSALS):
+                chunk.counts[f"{kind} refused"] += 1
+                continue
+            chunk.failures.append(
+                _network_failure(kind, index, network, pipeline, message, prove=prove, circt=circt)
+            )
+            continue
+        designs.append(design)
+        chunk.counts[f"{kind} evaluated"] += 1
+        chunk.counts["networks through CIRCT"] += circt and index % CIRCT_EVERY == 0
+        chunk.counts["networks proven"] += prove
+    number = cases.start // len(cases)
+    if designs and number % SIMULATED_EVERY == 0:
+        _simulate(kind, cases.start, designs, chunk, seed, circt=circt)
+    return chunk
+
+
+def _simulate(
+    kind: str, index: int, designs: Sequence[Design], chunk: Chunk, seed: int, *, circt: bool
+) -> None:
+    """All designs of a chunk in one build: our text and CIRCT's; in Icarus ours alone."""
+    ours = [Member(design, design.interface.name, design.text, "ours") for design in designs]
+    theirs = [
+        Member(
+            design,
+            f"{design.interface.name}_circt",
+            circt_export(circt_text(design.module, "_circt")),
+            "CIRCT's",
+        )
+        for design in (designs if circt else ())
+    ]
+    runs = [("verilator", [*ours, *theirs]), ("icarus", ours)]
+    for simulator, members in runs:
+        if find_simulator(simulator) is None:
+            continue
+        try:
+            problems = simulate_batch(members, simulator, seed + index)  # pyright: ignore[reportArgumentType]
+        except KanError as error:
+            problems = [f"{simulator}: {error}"]
+        for message in problems:
+            files = {f"{member.module_name}.sv": member.text.encode() for member in members}
+            named = {name: text for name, text in files.items() if name[:-3] in message.split()}
+            chunk.failures.append(Failure(kind, index, message, named or files))
+        chunk.counts[f"networks in {simulator}"] += len(ours)
+        if simulator == "verilator":
+            chunk.counts["CIRCT exports in verilator"] += len(theirs)
+
+
+def _network_failure(
+    kind: str,
+    index: int,
+    network: AnyNetwork,
+    pipeline: list[str],
+    message: str,
+    *,
+    prove: bool,
+    circt: bool,
+) -> Failure:
+    """The failure with the smallest network and pipeline that were found."""
+    Pair = tuple[AnyNetwork, list[str]]
+
+    def smaller(pair: Pair) -> Iterable[Pair]:
+        network, pipeline = pair
+        for gone, stage in enumerate(pipeline):
+            if not stage.startswith(NEEDED):
+                yield network, [*pipeline[:gone], *pipeline[gone + 1 :]]
+        for other in network.smaller():
+            yield other, pipeline
+
+    def fails(pair: Pair) -> bool:
+        try:
+            check_network(*pair, index, prove=prove, circt=circt)
+        except Exception as error:
+            return _signature(_told(error)) == _signature(message)
+        return False
+
+    network, pipeline = shrunk((network, pipeline), smaller, fails)
+    files: dict[str, bytes] = {}
+    try:
+        check_network(network, pipeline, index, prove=prove, circt=circt)
+    except Exception as error:
+        message = _told(error)
+    try:
+        files["network.mlir"] = f"{network.module()!s}\n".encode()
+    except Exception as error:
+        files["network.txt"] = f"{network}\n{error}\n".encode()
+    command = f"kan-opt network.mlir --check-passes -p {shlex.quote(','.join(pipeline))}"
+    if "proven" in message:
+        command = (
+            f"kan-flow build network.mlir -o built -p {shlex.quote(','.join(pipeline))} "
+            "--simulator none && kan-flow prove built"
+        )
+    files["reproduce.sh"] = f"{command}\n".encode()
+    return Failure(kind, index, message, files)
+
+
+@cache
+def corpus() -> Corpus:
+    """The files to be broken; made once, before processes are forked."""
+    return Corpus()
+
+
+def run_case(case: Case, *, process: bool = False) -> str | None:
+    """What is wrong with how the command of a case ends."""
+    with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
+        folder = Path(name)
+        for file, data in case.files.items():
+            (folder / file).write_bytes(data)
+        before = place_outputs(folder)
+        ended = (run_process if process else run_inside)(case.command, folder)
+        return problem(case.command, ended, folder, before)
+
+
+def files(seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
+    """A chunk of broken files."""
+    chunk = Chunk()
+    for index in cases:
+        tell(index)
+        case = corpus().case(np.random.default_rng([seed, index, 2]))
+        process = index % PROCESS_EVERY == 0
+        found = run_case(case, process=process)
+        chunk.counts["broken files"] += 1
+        chunk.counts["broken files in processes"] += process
+        chunk.counts[f"broken {Path(case.main).suffix} files"] += 1
+        if found is not None:
+            chunk.failures.append(_file_failure(index, case, found, process=process))
+    return chunk
+
+
+def _file_failure(index: int, case: Case, message: str, *, process: bool) -> Failure:
+    def with_main(data: bytes) -> Case:
+        return replace(case, files={**case.files, case.main: data})
+
+    def fails(data: bytes) -> bool:
+        found = run_case(with_main(data), process=process)
+        return found is not None and _signature(found) == _signature(message)
+
+    data = case.files[case.main]
+    if "no end" not in message:
+        data = shrunk(data, smaller_bytes, fails)
+    found = {
+        **case.files,
+        case.main: data,
+        "reproduce.sh": f"{shlex.join(case.command)}\n".encode(),
+    }
+    return Failure("files", index, message, found)
+
+
+KINDS = {
+    "networks": Kind(partial(networks, "networks"), NETWORKS, 900, 4),
+    "floats": Kind(partial(networks, "floats"), 25, 900, 1),
+    "files": Kind(files, 200, 900, 3),
+}

@@ -1,0 +1,62 @@
+"""Random pass pipelines, of what is legal at each level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+ANY_LEVEL = ("canonicalize", "cse", "dce")
+TABLE_LEVEL = (*ANY_LEVEL, "kan-fold-tables", "kan-fold-affine")
+WIRE_LEVEL = (*ANY_LEVEL, "kan-narrow", "kan-narrow", "kan-balance-sums", "kan-balance-sums")
+EXPAND, LOWER = "kan-expand-wires", "lower-kan-to-hw"
+NEEDED = ("kan-fold-affine", "kan-quantize", "kan-fold-tables", EXPAND, LOWER)
+"""Never taken out of a pipeline when it is made smaller."""
+
+
+def integer_pipeline(rng: np.random.Generator) -> list[str]:
+    """From table level to hardware."""
+    table = [str(rng.choice(TABLE_LEVEL)) for _ in range(rng.integers(0, 3))]
+    return [*table, EXPAND, *_wire_level(rng), LOWER, *_hardware_level(rng)]
+
+
+def float_pipeline(rng: np.random.Generator) -> list[str]:
+    """From spline level to hardware."""
+    bits = str(rng.integers(1, 8, endpoint=True))
+    options = [f"bits={bits}"]
+    if rng.random() < 0.5:
+        options.append(f'scale="{rng.choice(["minmax", "percentile", "mse"])}"')
+    if rng.random() < 0.3:
+        options.append("per-tensor=true")
+    if rng.random() < 0.3:
+        options.append(f"guard-bits={rng.integers(0, 4)}")
+    spline = [str(rng.choice(ANY_LEVEL))] if rng.random() < 0.2 else []
+    fold = ["kan-fold-affine"] if rng.random() < 0.8 else []
+    table = [str(rng.choice(ANY_LEVEL))] if rng.random() < 0.2 else []
+    quantize = f"kan-quantize{{{' '.join(options)}}}"
+    return [*spline, *fold, quantize, "kan-fold-tables", *table, *integer_pipeline(rng)]
+
+
+def _wire_level(rng: np.random.Generator) -> Sequence[str]:
+    if rng.random() < 0.3:
+        return ["kan-narrow", "kan-balance-sums", _schedule(rng)]
+    passes: list[str] = []
+    for _ in range(rng.integers(0, 6)):
+        passes.append(_schedule(rng) if rng.random() < 0.3 else str(rng.choice(WIRE_LEVEL)))
+    return passes
+
+
+def _schedule(rng: np.random.Generator) -> str:
+    match rng.integers(0, 4):
+        case 0:
+            return "kan-schedule"
+        case 1:
+            return "kan-schedule{combinational=true}"
+        case 2:
+            return f"kan-schedule{{cycles={rng.integers(0, 9)}}}"
+        case _:
+            return f"kan-schedule{{levels={rng.integers(1, 5)}}}"
+
+
+def _hardware_level(rng: np.random.Generator) -> list[str]:
+    return [str(rng.choice(ANY_LEVEL))] if rng.random() < 0.2 else []

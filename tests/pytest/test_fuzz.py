@@ -1,0 +1,182 @@
+"""A short, always equal slice of the fuzzing, and what fuzzing once found and stays mended."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fuzz.campaign import Campaign, Kind
+from fuzz.commands import Ended, place_outputs, problem, run_inside
+from fuzz.designs import compile_design, require_proof
+from fuzz.kinds import files, networks
+from fuzz.networks import Drawing
+from fuzz.shrink import shrunk, smaller_bytes
+from kan_dialect.checking import Checker, run_passes
+from kan_dialect.cli.loading import make_context, parse_text
+from kan_dialect.flows import tools
+from kan_dialect.model import Model
+from kan_dialect.pipeline import build_pipeline
+from kan_dialect.universe import UNIVERSE
+
+
+@pytest.mark.parametrize("kind", ["networks", "floats"])
+def test_random_networks(kind: str) -> None:
+    """All checks; the first chunk goes through Verilator, CIRCT and Icarus too, where they are."""
+    chunk = networks(kind, 1, range(0, 16 if kind == "networks" else 8), lambda _: None)
+    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
+    assert chunk.counts[f"{kind} evaluated"] > 5
+
+
+def test_broken_files() -> None:
+    pytest.importorskip("torch")
+    chunk = files(1, range(1, 80), lambda _: None)
+    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
+
+
+def ended(tmp_path: Path, text: str, *command: str) -> Ended:
+    """How a command on `in.mlir` ends, which nothing is wrong with."""
+    (tmp_path / "in.mlir").write_text(text)
+    before = place_outputs(tmp_path)
+    found = run_inside(command, tmp_path)
+    assert problem(command, found, tmp_path, before) is None
+    return found
+
+
+WIRES = """
+func.func @net(%x: !kan.int<0:1>) -> !kan.int<0:1> {
+  %b = kan.delay %a by 1 : !kan.int<0:1>
+  %a = kan.table %x entries dense<[1, 0]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  func.return %b : !kan.int<0:1>
+}
+"""
+RANK_2 = """
+!codes = !quant.uniform<u2:f32, 0.5:1>
+func.func @f(%x: tensor<1xf32>) -> tensor<1x1x!codes> {
+  %q = kan.quantize %x : tensor<1xf32> -> tensor<1x!codes>
+  %t = kan.lookup %q tables dense<1> : tensor<1x1x4xi8> : tensor<1x!codes> -> tensor<1x1x!codes>
+  func.return %t : tensor<1x1x!codes>
+}
+"""
+BASE = """
+func.func @f(%x: tensor<1xf32>) -> tensor<1x1xf32> {{
+  %e = kan.base "tanh" %x weights dense<{}> : tensor<1x1xf32> : tensor<1xf32> -> tensor<1x1xf32>
+  func.return %e : tensor<1x1xf32>
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "message"),
+    [
+        (WIRES, ["kan-run", "in.mlir"], "'kan.delay' uses a value before it is defined"),
+        (WIRES, ["kan-opt", "in.mlir"], "'kan.delay' uses a value before it is defined"),
+        ('"' + "a" * 60 + "\n", ["kan-opt", "in.mlir"], "in.mlir:1: a string does not end"),
+        (RANK_2, ["kan-flow", "build", "in.mlir", "-o", "built"], "is no vector of codes"),
+        (BASE.format('"0x00"'), ["kan-opt", "in.mlir"], "a wrong number of elements"),
+        (
+            WIRES.replace("[1, 0]", "[1, 999]"),
+            ["kan-opt", "in.mlir"],
+            "out of range for type i8",
+        ),
+        ("", ["kan-opt", "in.mlir", "-t", "circt{x=1}"], "target circt has no such option"),
+    ],
+)
+def test_messages(text: str, command: list[str], message: str, tmp_path: Path) -> None:
+    found = ended(tmp_path, text, *command)
+    assert found.code == 1
+    assert message in found.err
+
+
+def test_data_of_a_later_zip_version(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((3, 1)))
+    data = bytearray((tmp_path / "d.npz").read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 173
+    (tmp_path / "d.npz").write_bytes(bytes(data))
+    found = ended(tmp_path, "", "kan-opt", "in.mlir", "--check-passes=d.npz")
+    assert "zip file version 17.3" in found.err
+
+
+def run(text: str, pipeline: str) -> Model:
+    module = parse_text(make_context(), text.encode(), "test")
+    run_passes(make_context(), module, build_pipeline(UNIVERSE.all_passes, pipeline), Checker())
+    return Model.of(module)
+
+
+UNREAD = """
+func.func @net(%x: tensor<1xf32>, %y: tensor<2xf32>) -> tensor<1xf32> {
+  %p = kan.quantize %x : tensor<1xf32> -> tensor<1x!quant.uniform<u1:f32, 1.0>>
+  %q = kan.quantize %y : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32, 1.0>>
+  %r = kan.dequantize %p : tensor<1x!quant.uniform<u1:f32, 1.0>> -> tensor<1xf32>
+  func.return %r : tensor<1xf32>
+}
+"""
+
+
+@pytest.mark.parametrize("stage", ["kan-fold-affine", "kan-fold-tables"])
+def test_inputs_that_nobody_reads_keep_their_codes(stage: str) -> None:
+    """Dead code elimination took the quantiser, and with it what the port's codes are."""
+    assert len(run(UNREAD, f"{stage},kan-expand-wires").ports()[0]) == 3
+
+
+PRUNED = """
+func.func @net(%x: tensor<1xf64>) -> tensor<1xf64> {
+  %o = kan.observe %x range dense<[[-3.0, 2.0]]> : tensor<1x2xf64>
+    histogram dense<[[1, 2]]> : tensor<1x2xi8> : tensor<1xf64>
+  %e = kan.symbolic ["arctanh"] %o choice dense<0> : tensor<1x1xi8>
+    affine dense<[[[1.0, 0.0, 1.0, 0.0]]]> : tensor<1x1x4xf64> : tensor<1xf64> -> tensor<1x1xf64>
+  %n = kan.node_sum %e mask dense<0> : tensor<1x1xi8> : tensor<1x1xf64> -> tensor<1xf64>
+  func.return %n : tensor<1xf64>
+}
+"""
+
+
+def test_edges_that_were_pruned_may_be_undefined() -> None:
+    quantized = run(PRUNED, "kan-quantize{bits=2}")
+    np.testing.assert_array_equal(quantized.run(np.array([[-3.0], [0.5]])), 0.0)
+
+
+@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+def test_sums_that_are_shifted_left_are_proven() -> None:
+    """Many sums, scaled by 8 and saturated: the proof took them for functions of other sums."""
+    rng = np.random.default_rng([6, 3])
+    edges = rng.integers(-1, 2, (1, 14, 32)) * rng.integers(1, 4096, (1, 14, 1))
+    text = f"""
+    !in = !quant.uniform<u5:f32, 1.0>
+    !sum = !quant.uniform<i24:f32, 8.0>
+    !node = !quant.uniform<i4:f32, 1.0:-3>
+    func.func @net(%x: tensor<14x!in>) -> tensor<1x!node> {{
+      %e = kan.lookup %x tables dense<{edges.tolist()}> : tensor<1x14x32xi32>
+        : tensor<14x!in> -> tensor<1x14x!quant.uniform<i16:f32, 8.0>>
+      %s = kan.node_sum %e : tensor<1x14x!quant.uniform<i16:f32, 8.0>> -> tensor<1x!sum>
+      %n = kan.requantize %s : tensor<1x!sum> -> tensor<1x!node>
+      func.return %n : tensor<1x!node>
+    }}
+    """
+    module = parse_text(make_context(), text.encode(), "test")
+    require_proof(
+        compile_design(
+            module, ["kan-expand-wires", "kan-narrow", "kan-balance-sums", "lower-kan-to-hw"], 0
+        )
+    )
+
+
+# The machinery.
+
+
+def test_a_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    kinds = {"networks": Kind(partial(networks, "networks"), 2, 60)}
+    for expected in (2, 4):
+        campaign = Campaign(kinds, tmp_path, 5)
+        campaign.run(1e-3, 1, lambda _: None)
+        assert campaign.counts["networks evaluated"] == campaign.next["networks"] == expected
+
+
+def test_failures_are_made_small() -> None:
+    data = b"".join(b"line %d\n" % i for i in range(50))
+    assert shrunk(data, smaller_bytes, lambda text: b"line 37" in text) == b"line 37\n"
+    network = Drawing(np.random.default_rng(2)).network("net")
+    smallest = shrunk(network, lambda n: n.smaller(), lambda n: bool(n.module()))
+    assert str(smallest.module()).count("\n") <= 8
