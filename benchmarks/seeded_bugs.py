@@ -1,0 +1,388 @@
+"""Puts bugs into the compiler, one at a time, and tells which of its checks find them.
+
+    python benchmarks/seeded_bugs.py                     everything (a quarter of an hour)
+    python benchmarks/seeded_bugs.py --only narrow       seeds whose module or name holds a word
+    python benchmarks/seeded_bugs.py --networks odd,negative,wires
+
+Each seed (`seeds.py`) is compiled into a process of its own, and there each check is asked for
+itself, with the others off: (a) the verifiers after each pass, (b) the comparison of the IR before
+and after each pass, (c) the simulation in Verilator on the vectors of `kan-flow build`, (d) the
+proof. A check finds a bug if it objects on one of the networks. Ends with exit code 1 if a bug is
+found by none, or if something objects to a change that is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import numpy as np
+from seeds import SEEDS, Seed
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
+CHECKS = ("verifier", "check-passes", "simulation", "proof")
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the spoilt compiler compiles."""
+
+    name: str
+    path: Path
+    options: dict[str, int] = field(default_factory=dict[str, int])
+    data: Path | None = None
+
+
+def networks(folder: Path) -> dict[str, Network]:
+    """The networks, small ones first; data of those that come without any goes into `folder`."""
+    texts = Path(__file__).with_name("seeded_networks")
+    small = {"bits": 4, "guard_bits": 2, "levels": 1}
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    np.savez(folder / "odd.npz", x=x)
+    found = [
+        Network("wires", texts / "wires.mlir", small),
+        Network("negative", texts / "negative.mlir", small),
+        Network("odd", texts / "odd.mlir", small, folder / "odd.npz"),
+        Network(
+            "wine",
+            ROOT / "examples" / "wine.onnx",
+            {"bits": 6, "guard_bits": 2},
+            ROOT / "examples" / "wine.npz",
+        ),
+    ]
+    tables = SHARED / "kanele" / "jsc_openml" / "truth_tables.json"
+    if tables.exists():
+        found.append(Network("jsc", tables))
+    return {network.name: network for network in found}
+
+
+# The compiler with a bug.
+
+
+def spoilt_source(seed: Seed) -> str:
+    """The source of the seed's module with the bug.
+
+    Raises
+    ------
+    ValueError : what the seed replaces does not stand there exactly once.
+    """
+    path = ROOT / "kan_dialect" / f"{seed.module.replace('.', '/')}.py"
+    source = path.read_text()
+    if source.count(seed.old) != 1:
+        raise ValueError(f"{seed.module}: {source.count(seed.old)} times {seed.old!r}")
+    return source.replace(seed.old, seed.new)
+
+
+def plant(seed: Seed) -> None:
+    """Let the seed's module be imported with the bug, once, in this process."""
+    name = f"kan_dialect.{seed.module}"
+    assert name not in sys.modules, f"{name} is imported already"
+    original: Callable[[SourceFileLoader, str], CodeType | None] = SourceFileLoader.get_code
+
+    def get_code(self: SourceFileLoader, fullname: str) -> CodeType | None:
+        if fullname == name:
+            return compile(spoilt_source(seed), self.get_filename(fullname), "exec")
+        return original(self, fullname)
+
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+
+
+@dataclass
+class Verdict:
+    """Which checks objected to a seed, and the first thing that each said."""
+
+    seed: Seed
+    found: dict[str, str] = field(default_factory=dict[str, str])
+    changed: bool = False
+    """Some network comes out otherwise: IR or text."""
+
+    seconds: float = 0.0
+
+
+class _Compiled:
+    """A network through the whole pipeline, with no check on."""
+
+    def __init__(self, network: Network) -> None:
+        from kan_dialect.lowering.compile import CompilePass
+        from kan_dialect.lowering.systemverilog import emit_systemverilog
+        from kan_dialect.model import Model, encode
+        from kan_dialect.univariate import has_real_edges
+
+        self.integer: Model | None = None
+        self.stages: list[str] = []
+        module, context, self.samples = load(network)
+        data = None if network.data is None else str(network.data)
+        for stage in CompilePass(data=data, **network.options).expand():  # type: ignore[arg-type]
+            self._look(module, Model, has_real_edges)
+            stage.apply(context, module)
+            self.stages.append(str(module))
+        self.circuit = Model.of(module)
+        self.interface = self.circuit.interface()
+        self.text = emit_systemverilog(module)
+        assert self.integer is not None
+        codes = None
+        if self.samples is not None:
+            codes = encode(self.integer.interface().inputs, self.samples)
+        from kan_dialect.flows.stimuli import stimuli
+
+        self.codes = stimuli(self.integer.interface(), codes)
+        self.expected = self.integer.run_codes(self.codes)
+
+    def _look(self, module: object, model: type, has_real_edges: Callable[..., bool]) -> None:
+        if self.integer is None:
+            found = model.of(module)
+            if found.has_codes and not has_real_edges(module):
+                self.integer = model.of(module.clone())  # type: ignore[attr-defined]
+
+
+def load(network: Network) -> tuple:  # type: ignore[type-arg]
+    """Module, context, and samples where there are any."""
+    from kan_dialect.cli.loading import load_model, make_context
+    from kan_dialect.data import load_dataset
+    from kan_dialect.frontends.frontend import ImportOptions
+
+    context = make_context()
+    dataset = None if network.data is None else load_dataset(network.data)
+    samples = dataset.x if dataset and network.path.suffix == ".onnx" else None
+    module = load_model(context, network.path, ImportOptions(samples=samples))
+    if dataset is not None and dataset.x_test is not None:
+        return module, context, np.concatenate([dataset.x, dataset.x_test])
+    return module, context, None if dataset is None else dataset.x
+
+
+# The checks. Each says what it objects to, or nothing.
+
+
+def _verifier(network: Network) -> str | None:
+    """Verifiers after each pass; a pass or an emitter that refuses what it gets counts, too."""
+    from kan_dialect.checking import verify_after
+    from kan_dialect.lowering.compile import CompilePass
+    from kan_dialect.lowering.systemverilog import emit_systemverilog
+
+    module, context, _ = load(network)
+    data = None if network.data is None else str(network.data)
+    for stage in CompilePass(data=data, **network.options).expand():  # type: ignore[arg-type]
+        stage.apply(context, module)
+        verify_after(stage, module)
+    emit_systemverilog(module)
+    return None
+
+
+def _check_passes(network: Network) -> str | None:
+    from kan_dialect.checking import Checker
+    from kan_dialect.data import load_dataset
+    from kan_dialect.lowering.compile import CompilePass
+
+    module, context, _ = load(network)
+    data = None if network.data is None else str(network.data)
+    checker = Checker(None if network.data is None else load_dataset(network.data).x)
+    for stage in CompilePass(data=data, **network.options).expand():  # type: ignore[arg-type]
+        before = module.clone()
+        try:
+            stage.apply(context, module)
+        except Exception:
+            return None  # Not found by the comparison: there is nothing to compare.
+        checker.check(stage, before, module).require_passed()
+    return None
+
+
+def _simulation(made: _Compiled) -> str | None:
+    from kan_dialect.flows.simulation import compare, simulate
+
+    with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
+        rtl = Path(folder) / "design.sv"
+        rtl.write_text(made.text)
+        verdict = compare(made.expected, simulate(rtl, made.interface, made.codes), made.codes)
+    return None if verdict.passed else verdict.describe(made.interface)
+
+
+def _proof(made: _Compiled) -> str | None:
+    from kan_dialect.flows.prove.prove import prove
+
+    assert made.integer is not None
+    with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
+        rtl = Path(folder) / "design.sv"
+        rtl.write_text(made.text)
+        proof = prove(rtl, made.integer, made.circuit)
+    if proof.valid_problem is not None:
+        return proof.valid_problem
+    return next((f"{o.name}: {o.problem}" for o in proof.outcomes if not o.proven), None)
+
+
+def _objection(check: Callable[[], str | None]) -> str | None:
+    """What the check says, or what it raises."""
+    try:
+        return check()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True)
+class Good:
+    """What comes of a network in the right compiler."""
+
+    stages: list[str]
+    text: str
+    expected: list[list[int]]
+
+
+def judge(seed: Seed, chosen: Sequence[Network], good: dict[str, Good]) -> Verdict:
+    """Ask each check until it objects, network by network."""
+    began = time.perf_counter()
+    plant(seed)
+    verdict = Verdict(seed)
+    for network in chosen:
+        right = good[network.name]
+        try:
+            made = _Compiled(network)
+        except Exception as error:
+            # Simulation and proof never come about.
+            verdict.changed = True
+            verdict.found.setdefault("verifier", f"{type(error).__name__}: {error}")
+            made = None
+        if made is not None and (made.stages, made.text) == (right.stages, right.text):
+            continue
+        verdict.changed = True
+        asked: dict[str, Callable[[], str | None]] = {
+            "verifier": lambda n=network: _verifier(n),
+            "check-passes": lambda n=network: _check_passes(n),
+        }
+        if made is not None:
+            asked["proof"] = lambda m=made: _proof(m)
+            asked["simulation"] = lambda m=made: _simulation(m)
+        for name, check in asked.items():
+            if name not in verdict.found and (said := _objection(check)) is not None:
+                verdict.found[name] = f"{network.name}: {said.splitlines()[0]}"
+    verdict.seconds = time.perf_counter() - began
+    return verdict
+
+
+def _in_child(task: Callable[..., object], arguments: tuple[object, ...]) -> object:
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(task, arguments)
+
+
+def _compile_well(network: Network) -> Good:
+    made = _Compiled(network)
+    for check in (_simulation, _proof):
+        objection = check(made)
+        assert objection is None, f"{network.name} without a bug: {objection}"
+    return Good(made.stages, made.text, made.expected.tolist())
+
+
+def _judge(arguments: tuple[Seed, Sequence[Network], dict[str, Good]]) -> Verdict:
+    return judge(*arguments)
+
+
+def _preload() -> None:
+    """What takes long to import, and is never spoilt, is there when processes are forked.
+
+    Verilator's run-time library is compiled once, too.
+    """
+    for name in ("xdsl.dialects.builtin", "xdsl.dialects.hw", "onnx", "kan_dialect.errors"):
+        importlib.import_module(name)
+    verilator: ModuleType = importlib.import_module("kan_dialect.flows.verilator")
+    interface: ModuleType = importlib.import_module("kan_dialect.interface")
+    port = interface.Port.of_range
+    through = interface.Interface(
+        "through", (port("x0", 0, 1),), (port("y0", 0, 1),), 0, combinational=True
+    )
+    with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
+        rtl = Path(folder) / "design.sv"
+        rtl.write_text("module through(input wire x0, output wire y0); assign y0 = x0; endmodule\n")
+        verilator.VerilatorModel(rtl, through, Path(folder))
+
+
+# The tables.
+
+
+def _place(seed: Seed) -> str:
+    """Where a bug is, in the words of the documentation."""
+    module = seed.module.removeprefix("lowering.").removeprefix("passes.")
+    if module.startswith("systemverilog"):
+        return "SystemVerilog text"
+    names = {"univariate": "kan-fold-tables", "scales": "kan-quantize"}
+    names["kan_to_hw"] = "lower-kan-to-hw"
+    return names.get(module, f"kan-{module.replace('_', '-')}")
+
+
+def table(verdicts: Sequence[Verdict]) -> str:
+    """How many bugs each check finds, by where they are: a table in Markdown."""
+    rows: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if not verdict.seed.equivalent:
+            rows.setdefault(_place(verdict.seed), []).append(verdict)
+    lines = ["| bugs in | seeded | verifiers | check of passes | simulation | proof | together |"]
+    lines.append("| --- " * 7 + "|")
+    rows["all"] = [verdict for row in rows.values() for verdict in row]
+    for place, row in rows.items():
+        counts = [sum(check in verdict.found for verdict in row) for check in CHECKS]
+        counts.append(sum(bool(verdict.found) for verdict in row))
+        if place == "all":
+            shares = [f"{count} ({count / max(len(row), 1):.0%})" for count in counts]
+        else:
+            shares = [str(count) for count in counts]
+        lines.append(f"| {place} | {len(row)} | {' | '.join(shares)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", action="append", metavar="WORD", help="seeds that hold the word")
+    parser.add_argument("--networks", metavar="NAME,...", help="these only")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
+    options = parser.parse_args()
+    words: list[str] = options.only or [""]
+    seeds = [s for s in SEEDS if any(word in f"{s.module}: {s.name}" for word in words)]
+    for seed in seeds:
+        compile(spoilt_source(seed), seed.module, "exec")
+    with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
+        available = networks(Path(folder))
+        names: list[str] = (options.networks or ",".join(available)).split(",")
+        chosen = [available[name] for name in names]
+        _preload()
+        good = {n.name: _in_child(_compile_well, (n,)) for n in chosen}
+        context = multiprocessing.get_context("fork")
+        verdicts: list[Verdict] = []
+        with context.Pool(options.jobs, maxtasksperchild=1) as pool:
+            tasks = [(seed, chosen, good) for seed in seeds]
+            for verdict in pool.imap(_judge, tasks, chunksize=1):
+                verdicts.append(verdict)
+                found = ", ".join(c for c in CHECKS if c in verdict.found) or "nothing"
+                note = "" if verdict.changed else " (no network comes out otherwise)"
+                seed = verdict.seed
+                print(f"{seed.module}: {seed.name}: {found}{note}", flush=True)
+    print()
+    print(table(verdicts))
+    bad = 0
+    for verdict in verdicts:
+        seed = verdict.seed
+        if seed.equivalent:
+            print(f"\nno bug: {seed.module}: {seed.name}: {seed.equivalent}", end="")
+            if verdict.found:
+                bad += 1
+                print(f"; but {verdict.found}", end="")
+        elif not verdict.found:
+            bad += 1
+            print(f"\nNOT FOUND: {seed.module}: {seed.name}", end="")
+    print()
+    if options.json is not None:
+        options.json.write_text(json.dumps([asdict(v) for v in verdicts], indent=1))
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
