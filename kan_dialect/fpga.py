@@ -1,8 +1,13 @@
-"""Target devices: what wire-level ops cost in lookup tables and registers, and levels of logic."""
+"""Target devices: what wire-level ops cost in lookup tables and registers, and how long they take.
+
+Figures come before any tool has run, from the contents of tables and the ranges of values. They are
+calibrated against Yosys and nextpnr (`benchmarks/calibrate_cost.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +16,39 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.attributes import range_of
 from kan_dialect.constants import IntArray
-from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.table_cost import Mapper, planes
+from kan_dialect.wire_ops import ClampOp, ConstantOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
 
 
 @dataclass(frozen=True)
+class Timing:
+    """Typical delays in ns, with what routing adds to each."""
+
+    register: float
+    """Clock to output of a register, and setup at the next: once a stage."""
+    lut: float
+    """A lookup table and the way to it."""
+    carry: float
+    """Onto a carry chain and off it, and the way to it."""
+    carry_bit: float
+    """Along the chain, a bit."""
+
+
+@dataclass(frozen=True)
 class Fpga:
-    """A family of devices: lookup tables of `lut_inputs` inputs, and adders on carry chains."""
+    """A family of devices: lookup tables, and adders on carry chains."""
 
     name: str
     lut_inputs: int
+    timing: Timing
+    wide_inputs: int = 0
+    """Inputs of the largest function that lookup tables make with the multiplexers beside them."""
+    shares_luts: bool = False
+    """Two small lookup tables share one, as Yosys's estimate of Xilinx logic cells has it."""
+    adder_inputs: int = 2
+    """Inputs of the lookup table that a bit of an adder takes."""
+    carry_chains: bool = True
 
     def levels(self, op: Operation) -> int:
         """Levels of logic between the op's operands and its result.
@@ -42,32 +70,66 @@ class Fpga:
             case _:
                 return 0
 
-    def luts(self, op: Operation) -> int:
-        """Lookup tables of one op, other ops not considered."""
+    def delay(self, op: Operation) -> float:
+        """How long the op takes, typically, in ns, the way to it included."""
         match op:
             case TableOp():
-                return self._table_luts(op)
+                mapper = self._mapper()
+                return self._table(op, mapper) * self.timing.lut
             case SumOp():
-                return range_of(op.result).bits * (len(op.inputs) - 1)
+                levels = max(1, (len(op.inputs) - 1).bit_length())
+                return levels * self._adder_delay(range_of(op.result).bits)
             case ClampOp():
-                source, target = range_of(op.input), range_of(op.result)
-                ends = (source.low < target.low) + (source.high > target.high)
-                # A comparison with a constant looks at the bits above the result's and a few more.
-                return 0 if not ends else target.bits + ends * ((source.bits + 4) // 5)
+                return 0.0 if range_of(op.input) == range_of(op.result) else 2 * self.timing.lut
             case ShiftOp() if op.amount.value.data > 0:
-                return range_of(op.result).bits + 1
+                return self.timing.lut + self._adder_delay(range_of(op.input).bits)
             case _:
-                return 0
+                return 0.0
 
-    def _table_luts(self, op: TableOp) -> int:
-        """Distinct bits that are not constant, each of as many lookup tables as its inputs need."""
-        bits = sum(range_of(value).bits for value in op.inputs)
-        planes = _bit_planes(op.entries_array, range_of(op.result).bits)
-        each = 1 << max(0, bits - self.lut_inputs)
-        if bits < self.lut_inputs:
-            # Two outputs of the same few inputs share one lookup table.
-            return (planes * each + 1) // 2
-        return planes * each
+    def _adder_delay(self, bits: int) -> float:
+        if not self.carry_chains:
+            return self.timing.lut * (1 + bits.bit_length())
+        return self.timing.carry + bits * self.timing.carry_bit
+
+    def luts(self, op: Operation) -> int:
+        """Lookup tables of one op, other ops not considered."""
+        return self.pack(self.count([op]))
+
+    def count(self, ops: Iterable[Operation]) -> Counter[int]:
+        """Lookup tables of ops by how many inputs they use.
+
+        Tables that read the same values share what they have in common.
+        """
+        counted: Counter[int] = Counter()
+        mappers: dict[tuple[SSAValue, ...], Mapper] = {}
+        for op in ops:
+            match op:
+                case TableOp():
+                    mapper = mappers.setdefault(tuple(op.inputs), self._mapper())
+                    self._table(op, mapper)
+                case SumOp():
+                    counted += self._sum(op)
+                case ClampOp():
+                    counted += self._clamp(op)
+                case ShiftOp() if op.amount.value.data > 0:
+                    counted[self.adder_inputs] += range_of(op.result).bits + 1
+                case _:
+                    pass
+        for mapper in mappers.values():
+            counted += mapper.luts
+        return counted
+
+    def pack(self, luts: Counter[int]) -> int:
+        """How many lookup tables of the device hold these."""
+        if not self.shares_luts:
+            return luts.total()
+        tiny, pairs = luts[1], luts[2]
+        large = sum(count for size, count in luts.items() if size > 2)
+        # Tables of one input sit beside those of up to five; tables of two, of up to four.
+        free = luts[3] + luts[4]
+        pairs -= min(pairs, free)
+        tiny -= min(tiny, luts[5])
+        return large + (pairs + tiny + 1) // 2
 
     def registers(self, op: Operation) -> int:
         """Flip-flops of one op."""
@@ -75,17 +137,66 @@ class Fpga:
             return range_of(op.result).bits * op.cycles.value.data
         return 0
 
+    def _mapper(self) -> Mapper:
+        return Mapper(self.lut_inputs, self.wide_inputs)
 
-def _bit_planes(entries: IntArray, bits: int) -> int:
-    """How many different, not constant output bits a table has; complements count once."""
-    planes = ((entries.reshape(-1, 1) >> np.arange(bits)) & 1).astype(np.uint8).T
-    planes = planes ^ planes[:, :1]
-    kinds = {plane.tobytes() for plane in planes if plane.any()}
-    return len(kinds)
+    def _table(self, op: TableOp, mapper: Mapper) -> int:
+        """Add a table to those that read the same values; its levels of lookup tables."""
+        bits = sum(range_of(value).bits for value in op.inputs)
+        found = planes(_by_bit_pattern(op), range_of(op.result).bits)
+        return max(mapper.add(plane, bits) for plane in found)
+
+    def _sum(self, op: SumOp) -> Counter[int]:
+        terms = [value for value in op.inputs if not isinstance(value.owner, ConstantOp)]
+        adders = len(op.inputs) - 1
+        bits = range_of(op.result).bits
+        del terms
+        return Counter({self.adder_inputs: bits * adders})
+
+    def _clamp(self, op: ClampOp) -> Counter[int]:
+        source, target = range_of(op.input), range_of(op.result)
+        ends = (source.low < target.low) + (source.high > target.high)
+        # A comparison with a constant looks at the bits above the result's and a few more.
+        if not ends:
+            return Counter()
+        return Counter({3: target.bits, 5: ends * ((source.bits + 4) // 5)})
 
 
-XCUP = Fpga("xcup", 6)
+def _by_bit_pattern(op: TableOp) -> IntArray:
+    """The entries for every bit pattern of the inputs; those that never come repeat the nearest."""
+    entries = op.filled
+    for axis, value in enumerate(op.inputs):
+        kind = range_of(value)
+        codes = np.arange(1 << kind.bits)
+        if kind.is_signed:
+            codes = np.where(codes >> (kind.bits - 1), codes - (1 << kind.bits), codes)
+        entries = entries.take(np.clip(codes, kind.low, kind.high) - kind.low, axis=axis)
+    return entries.ravel()
+
+
+XCUP = Fpga(
+    "xcup",
+    6,
+    Timing(register=0.15, lut=0.35, carry=0.45, carry_bit=0.015),
+    wide_inputs=8,
+    shares_luts=True,
+)
 """AMD UltraScale+ (and 7-series): 6-input lookup tables."""
+
+ECP5 = Fpga("ecp5", 4, Timing(register=0.6, lut=1.0, carry=1.9, carry_bit=0.035), wide_inputs=7)
+"""Lattice ECP5."""
+
+ICE40 = Fpga("ice40", 4, Timing(register=0.6, lut=1.0, carry=1.3, carry_bit=0.13))
+"""Lattice iCE40 HX."""
+
+
+def generic(inputs: int) -> Fpga:
+    """Lookup tables of so many inputs and nothing else, with the timing of none."""
+    return Fpga(f"lut{inputs}", inputs, Timing(0.0, 1.0, 0.0, 0.0), carry_chains=False)
+
+
+DEVICES = {device.name: device for device in (XCUP, ECP5, ICE40, *map(generic, range(3, 9)))}
+"""Devices by name: xcup, ecp5, ice40, lut3 .. lut8."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +208,8 @@ class Estimate:
     registers: int
     levels: int
     """Most levels of logic between two registers, or from input to output."""
+    delay_ns: float = 0.0
+    """The longest way between two registers, or from input to output, typically."""
 
 
 def estimate(function: func.FuncOp, target: Fpga = XCUP) -> Estimate:
@@ -107,21 +220,23 @@ def estimate(function: func.FuncOp, target: Fpga = XCUP) -> Estimate:
     KanError : the function's paths have different numbers of cycles.
     """
     ops = list(function.body.block.ops)
-    registers = sum(target.registers(op) for op in ops) + latency_of(function)
-    return Estimate(
-        target.name, sum(target.luts(op) for op in ops), registers, _levels(ops, target)
-    )
+    latency = latency_of(function)
+    registers = sum(target.registers(op) for op in ops) + latency
+    levels = _longest(ops, target.levels)
+    delay = _longest(ops, target.delay) + (target.timing.register if latency else 0.0)
+    return Estimate(target.name, target.pack(target.count(ops)), registers, int(levels), delay)
 
 
-def _levels(ops: Iterable[Operation], target: Fpga) -> int:
-    depth: dict[SSAValue, int] = {}
-    deepest = 0
+def _longest(ops: Sequence[Operation], cost: Callable[[Operation], float]) -> float:
+    """The costliest path between two registers, or from input to output."""
+    depth: dict[SSAValue, float] = {}
+    deepest = 0.0
     for op in ops:
         if isinstance(op, MarkOp) or not op.results:
             continue
-        start = max((depth.get(operand, 0) for operand in op.operands), default=0)
-        level = 0 if isinstance(op, DelayOp) else start + target.levels(op)
+        start = max((depth.get(operand, 0.0) for operand in op.operands), default=0.0)
+        reached = 0.0 if isinstance(op, DelayOp) else start + cost(op)
         for result in op.results:
-            depth[result] = level
-        deepest = max(deepest, level)
+            depth[result] = reached
+        deepest = max(deepest, reached)
     return deepest

@@ -1,4 +1,4 @@
-"""`kan-flow`: what happens around the RTL. `build`, the main job, `simulate` and `prove`."""
+"""`kan-flow`: what happens around the RTL. `build`, the main job, then `simulate`, `prove`, ..."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from kan_dialect.cli.loading import (
     parse_text,
     takes_options,
 )
+from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.constants import IntArray
 from kan_dialect.data import Dataset, load_dataset
@@ -49,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("simulate", help="simulate the RTL of a build on vectors of yours")
     )
     _add_prove(commands.add_parser("prove", help="prove the RTL of a build, for all input codes"))
+    add_synth(commands.add_parser("synth", help="what the RTL of a build takes, by Yosys"))
+    add_pnr(commands.add_parser("pnr", help="how fast the RTL of a build is, by nextpnr"))
     return parser
 
 
@@ -284,7 +287,7 @@ def _prove(options: argparse.Namespace) -> int:
     return 0 if proof.proven else 1
 
 
-_COMMANDS = {"build": _build, "simulate": _simulate, "prove": _prove}
+_COMMANDS = {"build": _build, "simulate": _simulate, "prove": _prove, "synth": synth, "pnr": pnr}
 
 
 def _main(arguments: Sequence[str] | None) -> int:

@@ -1,0 +1,125 @@
+"""A mapped design with registers at its ports, so that place and route times every path.
+
+Out of context, nextpnr has no arrival time for a path that starts at a port, and its clock
+frequency leaves such paths out. A design whose first stage starts at the ports looks faster than it
+is. Here every input goes through a register first (and, of a combinational design, every output
+through one last). The logic is the same cells; only registers are added, into the netlist.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias, cast
+
+from kan_dialect.errors import KanError
+
+Bit: TypeAlias = int | str
+Module: TypeAlias = dict[str, Any]
+
+CLOCK = "clk"
+"""The clock's port, by our own convention for emitted designs."""
+
+_REGISTERS: dict[str, tuple[str, str, str, str, dict[str, str]]] = {
+    # Cell, its ports for clock, data and output, parameters.
+    "ecp5": (
+        "TRELLIS_FF",
+        "CLK",
+        "DI",
+        "Q",
+        # A blank behind text that would else be read as a number of bits.
+        {"CEMUX": "1 ", "CLKMUX": "CLK", "GSR": "DISABLED", "LSRMUX": "LSR", "REGSET": "RESET"},
+    ),
+    "ice40": ("SB_DFF", "C", "D", "Q", {}),
+}
+
+
+def register_ports(netlist: dict[str, Any], top: str, target: str) -> dict[str, Any]:
+    """A copy of a netlist, in Yosys's JSON form, with registers behind its inputs.
+
+    Where it has no clock, one is added, and registers before its outputs too.
+
+    Raises
+    ------
+    KanError : the netlist holds no module `top`, or `target` has no place and route.
+    """
+    if target not in _REGISTERS:
+        raise KanError(f"there is no place and route for {target}")
+    whole = copy.deepcopy(netlist)
+    try:
+        module = cast("Module", whole["modules"][top])
+    except KeyError:
+        raise KanError(f"the netlist holds no module {top}") from None
+    ports = cast("dict[str, dict[str, Any]]", module["ports"])
+    nets = _fresh_nets(module)
+    combinational = CLOCK not in ports
+    if combinational:
+        ports[CLOCK] = {"direction": "input", "bits": [next(nets)]}
+        module["netnames"][CLOCK] = {"hide_name": 0, "bits": ports[CLOCK]["bits"], "attributes": {}}
+    clock = ports[CLOCK]["bits"][0]
+    for name, port in ports.items():
+        if name == CLOCK:
+            continue
+        outside = [next(nets) for _ in port["bits"]]
+        if port["direction"] == "input":
+            _add_registers(module, target, name, clock, outside, port["bits"])
+        elif combinational:
+            _add_registers(module, target, name, clock, port["bits"], outside)
+        else:
+            continue
+        port["bits"] = outside
+        # The port's name now is that of what is outside.
+        module["netnames"].pop(name, None)
+        module["netnames"][name] = {"hide_name": 0, "bits": outside, "attributes": {}}
+    return whole
+
+
+def is_clocked(netlist: dict[str, Any], top: str) -> bool:
+    """Whether the design has a clock."""
+    return CLOCK in netlist["modules"][top]["ports"]
+
+
+def _add_registers(
+    module: Module,
+    target: str,
+    port: str,
+    clock: Bit,
+    sources: Sequence[Bit],
+    results: Sequence[Bit],
+) -> None:
+    kind, clock_pin, data_pin, result_pin, parameters = _REGISTERS[target]
+    for index, (source, result) in enumerate(zip(sources, results, strict=True)):
+        module["cells"][f"timed_{port}_{index}"] = {
+            "hide_name": 0,
+            "type": kind,
+            "parameters": dict(parameters),
+            "attributes": {},
+            "port_directions": {clock_pin: "input", data_pin: "input", result_pin: "output"},
+            "connections": {clock_pin: [clock], data_pin: [source], result_pin: [result]},
+        }
+        module["netnames"][f"timed_{port}_{index}"] = {
+            "hide_name": 0,
+            "bits": [result],
+            "attributes": {},
+        }
+
+
+def _fresh_nets(module: Module) -> Iterator[int]:
+    """Numbers that no net has."""
+    used = [
+        bit
+        for holder in (*module["ports"].values(), *module["netnames"].values())
+        for bit in holder["bits"]
+        if isinstance(bit, int)
+    ]
+    used += [
+        bit
+        for cell in module["cells"].values()
+        for bits in cell["connections"].values()
+        for bit in bits
+        if isinstance(bit, int)
+    ]
+    number = max(used, default=1)
+    while True:
+        number += 1
+        yield number

@@ -1,0 +1,217 @@
+"""`kan-flow synth` and `kan-flow pnr`: what a design takes, and how fast it is, by open tools."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.place_and_route import DEVICES, PlaceAndRoute, place_and_route
+from kan_dialect.flows.report import merge_into_report, read_report
+from kan_dialect.flows.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.flows.tools import find
+
+
+def add_synth(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow synth`."""
+    parser.description = (
+        "Synthesise the RTL of a build with Yosys: lookup tables, registers, carry chains. The "
+        "figures go into report.json, beside the estimate."
+    )
+    _add_design(parser)
+    parser.add_argument(
+        "--target", default="xcup", metavar="T", help="xcup (default), ecp5, ice40, or lut3 .. lut8"
+    )
+
+
+def add_pnr(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow pnr`."""
+    parser.description = (
+        "Synthesise the RTL of a build, place and route it with nextpnr, and report clock "
+        "frequency and latency in ns. The figures go into report.json."
+    )
+    _add_design(parser)
+    parser.add_argument("--target", choices=list(DEVICES), default="ecp5")
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="runs of nextpnr (default: 3)"
+    )
+    parser.add_argument(
+        "--freq", type=float, default=500.0, metavar="MHZ", help="to strive for (default: 500)"
+    )
+
+
+def _add_design(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "design", type=Path, metavar="DIR", help="what kan-flow build wrote, or a .sv file"
+    )
+    parser.add_argument(
+        "--timeout", type=float, metavar="S", help="give up after so many seconds a tool"
+    )
+
+
+@dataclass(frozen=True)
+class _Design:
+    """What is to be measured."""
+
+    rtl: Path
+    report: Path | None
+    """Of the build that it belongs to; None for a file on its own."""
+
+    known: Mapping[str, Any]
+    """What stands in the report."""
+
+    top: str | None = None
+
+    @property
+    def cycles(self) -> int | None:
+        cycles = self.known.get("latency_cycles")
+        return cycles if isinstance(cycles, int) else None
+
+
+def _design(options: argparse.Namespace) -> _Design:
+    if options.timeout is not None and not options.timeout > 0:
+        raise KanError("--timeout must be above 0")
+    path: Path = options.design
+    if not path.is_dir():
+        if not path.is_file():
+            raise KanError(f"there is no {path}", remedy="run kan-flow build first")
+        return _Design(path, None, {})
+    report = path / "report.json"
+    known = read_report(report)
+    rtl = path / "rtl" / f"{known.get('name')}.sv"
+    if not rtl.is_file():
+        raise KanError(f"there is no {rtl}", remedy="run kan-flow build again")
+    return _Design(rtl, report, known, str(known["name"]))
+
+
+def _synthesize(design: _Design, options: argparse.Namespace, *, netlist: bool) -> Synthesis:
+    target = find_target(options.target)
+    yosys = find("yosys")
+    with Console(stderr=True).status(f"synthesising for {target.name} in {yosys.path.name}"):
+        return synthesize(
+            design.rtl,
+            target,
+            top=design.top,
+            yosys=yosys,
+            timeout=options.timeout,
+            with_netlist=netlist,
+        )
+
+
+def synth(options: argparse.Namespace) -> int:
+    """Run `kan-flow synth`."""
+    design = _design(options)
+    synthesis = _synthesize(design, options, netlist=False)
+    _note(design, "synthesis", synthesis.summary(), {"yosys": synthesis.version})
+    console = Console(highlight=False)
+    console.print(_synthesis_table(design, synthesis))
+    _say_where(design, console)
+    return 0
+
+
+def pnr(options: argparse.Namespace) -> int:
+    """Run `kan-flow pnr`."""
+    if not 1 <= options.seeds <= 100:
+        raise KanError(f"--seeds must lie in 1..100, got {options.seeds}")
+    if not 0 < options.freq <= 10_000:
+        raise KanError(f"--freq must lie above 0 and at most at 10000, got {options.freq:g}")
+    design = _design(options)
+    nextpnr = find(DEVICES[options.target].tool)
+    synthesis = _synthesize(design, options, netlist=True)
+    what = f"placing and routing with {options.seeds} seeds in {nextpnr.path.name}"
+    with Console(stderr=True).status(what) as status:
+        result = place_and_route(
+            synthesis,
+            design.cycles,
+            seeds=options.seeds,
+            frequency=options.freq,
+            timeout=options.timeout,
+            nextpnr=nextpnr,
+            progress=lambda done, of: status.update(f"{what}: {done} of {of} runs"),
+        )
+    versions = {"yosys": synthesis.version, nextpnr.name: result.version}
+    summary = result.summary()
+    _note(design, "pnr", summary, versions)
+    console = Console(highlight=False)
+    console.print(_pnr_table(result, summary))
+    _say_where(design, console)
+    return 0
+
+
+def _note(design: _Design, key: str, summary: dict[str, Any], tools: dict[str, str]) -> None:
+    if design.report is not None:
+        merge_into_report(design.report, key, summary, tools)
+
+
+def _say_where(design: _Design, console: Console) -> None:
+    if design.report is not None:
+        console.print(f"\nnoted in {design.report}", markup=False, soft_wrap=True)
+
+
+def _grid() -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    return table
+
+
+def _synthesis_table(design: _Design, synthesis: Synthesis) -> Table:
+    cells, target = synthesis.cells, synthesis.target
+    table = _grid()
+    table.add_row("design", synthesis.top)
+    table.add_row("synthesis", f"{target.name} (yosys {synthesis.version})")
+    sizes = ", ".join(f"{count} of {size}" for size, count in cells.luts_by_inputs.items())
+    table.add_row("LUTs", f"{cells.luts}" + (f"; by inputs: {sizes}" if sizes else ""))
+    table.add_row("registers", str(cells.registers))
+    if cells.carries:
+        table.add_row("carry cells", str(cells.carries))
+    if cells.muxes:
+        table.add_row("wide muxes", str(cells.muxes))
+    estimate: Mapping[str, Any] = design.known.get("estimate", {})
+    if estimate.get("target") == target.name:
+        table.add_row("estimate was", _compared(estimate, cells.luts, cells.registers))
+    return table
+
+
+def _compared(estimate: Mapping[str, Any], luts: int, registers: int) -> str:
+    """The estimate, and how far off it was."""
+    off = (int(estimate["luts"]) - luts) / max(luts, 1)
+    return (
+        f"{estimate['luts']} LUTs ({off:+.0%}), {estimate['registers']} registers "
+        f"({int(estimate['registers']) - registers:+d})"
+    )
+
+
+def _pnr_table(result: PlaceAndRoute, summary: dict[str, Any]) -> Table:
+    table = _grid()
+    table.add_row("place and route", f"{summary['device']} ({summary['tool']})")
+    table.add_row("LUTs", f"{summary['luts']}")
+    if "registers" in summary:
+        table.add_row("registers", str(summary["registers"]))
+    seeds = f"median of {summary['seeds']} seeds"
+    if result.combinational:
+        if "path_ns" in summary:
+            table.add_row("combinational", f"{summary['path_ns']} ns ({seeds})")
+    else:
+        for suffix, label in (("", "register to register"), ("_with_inputs", "with the inputs")):
+            if f"fmax{suffix}_mhz" not in summary:
+                continue
+            latency = summary.get(f"latency{suffix}_ns")
+            table.add_row(
+                label,
+                f"{summary[f'fmax{suffix}_mhz']} MHz ({seeds}, best "
+                f"{summary[f'fmax{suffix}_best_mhz']})"
+                + ("" if latency is None else f", latency {latency} ns"),
+            )
+        for key, label in (("input_ns", "input to register"), ("output_ns", "register to output")):
+            if key in summary:
+                table.add_row(label, f"{summary[key]} ns, pads included")
+    if "area_delay" in summary:
+        table.add_row("area × delay", f"{summary['area_delay']} LUT·ns")
+    return table

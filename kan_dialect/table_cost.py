@@ -1,0 +1,125 @@
+"""What the bits of lookup tables take on a device: from their contents, without any tool.
+
+A table's result bits are planes: Boolean functions of its input bits. A plane that is constant, or
+an input bit, or like another plane (or its complement) takes nothing. One that depends on no more
+inputs than a lookup table has takes one, of that size. Others are taken apart as synthesis does
+that starts from a multiplexer tree: cofactors by the upper input bits, equal ones built once, and
+what chooses among them. Planes are Python integers: bit x is the value for input code x.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from kan_dialect.constants import IntArray
+
+
+def planes(patterns: IntArray, bits: int) -> list[int]:
+    """The bits of a table's entries, lowest first.
+
+    Parameters
+    ----------
+    patterns : an entry for every code of the input, int64, in number a power of two.
+    """
+    values = ((patterns.reshape(-1, 1) >> np.arange(bits)) & 1).astype(np.uint8)
+    return [
+        int.from_bytes(np.packbits(plane, bitorder="little").tobytes(), "little")
+        for plane in values.T
+    ]
+
+
+@cache
+def _whole(inputs: int) -> int:
+    return (1 << (1 << inputs)) - 1
+
+
+@cache
+def _low_half(inputs: int, variable: int) -> int:
+    """The codes in which one input bit is 0."""
+    step = 1 << variable
+    return _whole(inputs) // ((1 << (2 * step)) - 1) * ((1 << step) - 1)
+
+
+def support(plane: int, inputs: int) -> int:
+    """How many of its input bits a plane depends on."""
+    return sum(
+        bool((plane ^ (plane >> (1 << variable))) & _low_half(inputs, variable))
+        for variable in range(inputs)
+    )
+
+
+@dataclass
+class Mapper:
+    """Counts lookup tables of the planes of tables that read the same inputs."""
+
+    lut_inputs: int
+    wide_inputs: int
+    """The largest function that lookup tables and the multiplexers beside them make."""
+
+    luts: Counter[int] = field(default_factory=Counter[int])
+    """Lookup tables so far, by how many inputs they use."""
+
+    made: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """Functions that exist, with their number of inputs."""
+
+    def add(self, plane: int, inputs: int) -> int:
+        """Count what is missing for a plane; gives its levels of lookup tables."""
+        plane, inputs = _reduced(plane, inputs)
+        used = support(plane, inputs)
+        if used <= 1:
+            return 0
+        known = (plane, inputs) in self.made
+        self.made.add((plane, inputs))
+        if used <= self.lut_inputs:
+            self.luts[used] += not known
+            return 1
+        if known:
+            return 1 + (used - self.lut_inputs + 1) // 2
+        return self._decompose(plane, inputs, used)
+
+    def _decompose(self, plane: int, inputs: int, used: int) -> int:
+        wide = 1 << (used - self.lut_inputs) if used <= self.wide_inputs else None
+        best: tuple[int, int, list[int], int] | None = None
+        for low in range(min(self.lut_inputs, inputs - 1), 1, -1):
+            parts, top = self._split(plane, inputs, low)
+            if top <= self.lut_inputs:
+                missing = sum((part, low) not in self.made for part in parts)
+                if best is None or missing < best[0]:
+                    best = missing, low, parts, top
+        if best is not None and (wide is None or best[0] + 1 < wide):
+            _, low, parts, top = best
+            self.luts[top] += 1
+            return 1 + max((self.add(part, low) for part in parts), default=0)
+        half = 1 << (inputs - 1)
+        below, above = plane & ((1 << half) - 1), plane >> half
+        levels = max(self.add(below, inputs - 1), self.add(above, inputs - 1))
+        if wide is not None:
+            return levels
+        self.luts[3] += 1
+        return levels + 1
+
+    def _split(self, plane: int, inputs: int, low: int) -> tuple[list[int], int]:
+        """The different functions of the lower bits, and how many inputs chooses among them."""
+        mask, rest = _whole(low), plane
+        parts: set[int] = set()
+        wires: set[int] = set()
+        for _ in range(1 << (inputs - low)):
+            part = rest & mask
+            rest >>= 1 << low
+            part ^= mask if part & 1 else 0
+            if part:
+                (wires if support(part, low) == 1 else parts).add(part)
+        return sorted(parts), len(parts) + len(wires) + inputs - low
+
+
+def _reduced(plane: int, inputs: int) -> tuple[int, int]:
+    """Up to complement, and without upper inputs that it does not depend on."""
+    plane ^= _whole(inputs) if plane & 1 else 0
+    while inputs and plane >> (1 << (inputs - 1)) == plane & _whole(inputs - 1):
+        inputs -= 1
+        plane &= _whole(inputs)
+    return plane, inputs
