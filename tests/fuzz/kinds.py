@@ -46,6 +46,7 @@ REFUSALS = (
     "is not a number for code",
     "its sums need",
     "cannot be proven",
+    "out of expressed type range",
     # Where a function is steep beyond measure, as sin(exp(x)), regrouped terms differ in float64.
     "kan-fold-affine does not keep",
 )
