@@ -425,7 +425,11 @@ KAN_TO_HW = _of(
         "bits = max(source.bits, amount) + 1",
         "bits = max(source.bits, amount + 1)",
     ),
-    ("multiplied by one power of two less", "low = self.constant(0, -amount)", "low = self.constant(1, -amount)"),
+    (
+        "multiplied by one power of two less",
+        "low = self.constant(0, -amount)",
+        "low = self.constant(1, -amount)",
+    ),
     (
         "a delay is one register short",
         "for cycle in range(1, cycles + 1):",
@@ -490,16 +494,20 @@ EMIT_MODULE = _of(
     ),
     (
         "registers of a stage load what the first does",
-        "<= {self._operand(op.input)};\" for op in registers]",
-        "<= {self._operand(registers[0].input)};\" for op in registers]",
+        '<= {self._operand(op.input)};" for op in registers]',
+        '<= {self._operand(registers[0].input)};" for op in registers]',
     ),
     (
         "the last register of a stage is missing",
-        "<= {self._operand(op.input)};\" for op in registers]",
-        "<= {self._operand(op.input)};\" for op in registers][: max(1, len(registers) - 1)]",
+        '<= {self._operand(op.input)};" for op in registers]',
+        '<= {self._operand(op.input)};" for op in registers][: max(1, len(registers) - 1)]',
     ),
     ("ports in the wrong order", '",\\n".join(ports)', '",\\n".join(reversed(ports))'),
-    ("out_valid behind y", '",\\n".join(ports)', '",\\n".join([*ports[:-2], ports[-1], ports[-2]])'),
+    (
+        "out_valid behind y",
+        '",\\n".join(ports)',
+        '",\\n".join([*ports[:-2], ports[-1], ports[-2]])',
+    ),
     (
         "inputs named one late",
         "self.expressions.known[next(arguments)] = Expression(name)",
@@ -528,8 +536,8 @@ EMIT_EXPRESSIONS = _of(
     ),
     (
         "slices one bit too high",
-        "f\"{name}[{low}]\" if size == 1 else f\"{name}[{low + size - 1}:{low}]\"",
-        "f\"{name}[{low}]\" if size == 1 else f\"{name}[{low + size - 1 + (low > 0)}:{low + (low > 0)}]\"",
+        'f"{name}[{low}]" if size == 1 else f"{name}[{low + size - 1}:{low}]"',
+        'f"{name}[{low}]" if size == 1 else f"{name}[{low + size - 1 + (low > 0)}:{low + (low > 0)}]"',
     ),
     (
         "slices one bit short",
@@ -543,28 +551,32 @@ EMIT_EXPRESSIONS = _of(
     ),
     (
         "negative ends of comparisons one off",
-        "f\"-{width}'sd{2 * sign - pattern}\"",
-        "f\"-{width}'sd{2 * sign - pattern - 1}\"",
+        'f"-{width}\'sd{2 * sign - pattern}"',
+        'f"-{width}\'sd{2 * sign - pattern - 1}"',
     ),
     (
         "the lowest number as a negated one",
         "    if pattern == sign:  # its magnitude is no positive number of this width\n"
-        "        return Expression(f\"{width}'sh{pattern:X}\")\n",
+        '        return Expression(f"{width}\'sh{pattern:X}")\n',
         "",
         "the negation of the lowest number is itself, modulo 2^width",
     ),
     (
         "comparisons of signed numbers as unsigned",
         'Expression(f"$signed({operand.text})")',
-        "Expression(f\"({operand.text})\")",
+        'Expression(f"({operand.text})")',
     ),
     ("one copy of the sign too few", "{{{count}{{", "{{{max(count - 1, 1)}{{"),
-    ("concatenated backwards", 'for operand in operands) + "}"', 'for operand in reversed(operands)) + "}"'),
-    ("constants one bit wider", "f\"{width}'d{magnitude}\"", "f\"{width + 1}'d{magnitude}\""),
+    (
+        "concatenated backwards",
+        'for operand in operands) + "}"',
+        'for operand in reversed(operands)) + "}"',
+    ),
+    ("constants one bit wider", 'f"{width}\'d{magnitude}"', 'f"{width + 1}\'d{magnitude}"'),
     (
         "constants cut to 3 bits",
-        "f\"{width}'d{magnitude}\"",
-        "f\"{width}'d{magnitude & 7}\"",
+        'f"{width}\'d{magnitude}"',
+        'f"{width}\'d{magnitude & 7}"',
     ),
 )
 
@@ -591,7 +603,11 @@ EMIT_OPERATIONS = _of(
         "if offset <= negative or width == 1:",
         "2^(width - 1) and its negative are the same, modulo 2^width",
     ),
-    ("sums become differences", 'else infix("+", Level.SUM, terms)\n        if offset <', 'else infix("-", Level.SUM, terms)\n        if offset <'),
+    (
+        "sums become differences",
+        'else infix("+", Level.SUM, terms)\n        if offset <',
+        'else infix("-", Level.SUM, terms)\n        if offset <',
+    ),
     (
         "choices turned round",
         "            self.of(op.true_value, negative=negative),\n"
@@ -630,7 +646,11 @@ EMIT_LAYOUT = _of(
         'ranges = f" [{value_type.width.data - 1}:0]"',
         'ranges = f" [{value_type.width.data}:0]"',
     ),
-    ("bits numbered backwards", 'ranges = f" [{value_type.width.data - 1}:0]"', 'ranges = f" [0:{value_type.width.data - 1}]"'),
+    (
+        "bits numbered backwards",
+        'ranges = f" [{value_type.width.data - 1}:0]"',
+        'ranges = f" [0:{value_type.width.data - 1}]"',
+    ),
 ) + _of(
     "lowering.systemverilog.analysis",
     (

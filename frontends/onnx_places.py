@@ -170,7 +170,8 @@ class _Search:
         every = np.unique(np.concatenate(found, axis=1), axis=1)
         # The same place again, but for rounding.
         scale: FloatArray = np.log2(every[2])
-        coarse = np.stack([every[0], np.round(every[1] / every[2], 3), np.round(scale, 3)])
+        relative: FloatArray = every[1] / every[2]
+        coarse = np.stack([every[0], relative.round(3), scale.round(3)])
         _, first = np.unique(coarse, axis=1, return_index=True)
         index, location, width = every[:, np.sort(first)]
         return Places(self._inputs, index.astype(np.int64), location, width)

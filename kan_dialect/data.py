@@ -48,7 +48,7 @@ def load_dataset(path: str | Path) -> Dataset:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise KanError(f"{path} holds a single array", remedy="save an .npz with an array `x`")
         with archive:
-            _check_size(path, archive)
+            _check_size(path, cast(Any, archive))
             arrays = {name: cast(Array, archive[name]) for name in archive.files}
     except KanError:
         raise

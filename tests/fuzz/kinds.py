@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -46,12 +47,14 @@ REFUSALS = (
     "is not a number for code",
     "its sums need",
     "cannot be proven",
+    "out of expressed type range",
     # Where a function is steep beyond measure, as sin(exp(x)), regrouped terms differ in float64.
     "kan-fold-affine does not keep",
 )
 """What a network of floats, and a proof, may be refused for."""
 
-AnyNetwork = Network | FloatNetwork
+AnyNetwork: TypeAlias = Network | FloatNetwork
+Pair: TypeAlias = tuple[AnyNetwork, list[str]]
 
 
 def _has_circt() -> bool:
@@ -173,7 +176,6 @@ def _network_failure(
     circt: bool,
 ) -> Failure:
     """The failure with the smallest network and pipeline that were found."""
-    Pair = tuple[AnyNetwork, list[str]]
 
     def smaller(pair: Pair) -> Iterable[Pair]:
         network, pipeline = pair
@@ -185,7 +187,7 @@ def _network_failure(
 
     def fails(pair: Pair) -> bool:
         try:
-            check_network(*pair, index, prove=prove, circt=circt)
+            check_network(pair[0], pair[1], index, prove=prove, circt=circt)
         except Exception as error:
             return _signature(_told(error)) == _signature(message)
         return False

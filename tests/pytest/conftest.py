@@ -3,9 +3,40 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+from fuzz.designs import circt_export, circt_text
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+
+CIRCT_MODULES = 20
+"""Of the modules that a test lowers, the first so many are put through CIRCT."""
+CIRCT_OPS = 2000
+"""Larger modules are not put through CIRCT: it takes seconds."""
+
+
+@pytest.fixture(autouse=True)
+def circt_conformance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CIRCT parses, verifies, canonicalises and exports the modules that a test lowers."""
+    if find_spec("circt") is None:
+        return
+    lower = LowerKanToHwPass.run
+    left = CIRCT_MODULES
+
+    def checked(self: LowerKanToHwPass, ctx: Context, module: ModuleOp) -> bool:
+        nonlocal left
+        lowered = lower(self, ctx, module)
+        if lowered and left and sum(1 for _ in module.walk()) <= CIRCT_OPS:
+            left -= 1
+            # What is no hardware yet, or of another package, this target refuses by itself.
+            circt_export(circt_text(module))
+        return lowered
+
+    monkeypatch.setattr(LowerKanToHwPass, "run", checked)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from xdsl.context import Context
@@ -14,6 +15,7 @@ from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.parser import Parser
 
+from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.circt_target import CirctTarget
 
@@ -106,3 +108,13 @@ def test_a_power_on_value_is_refused() -> None:
     """
     with pytest.raises(KanError, match=r"'seq\.compreg' with a power-on value"):
         printed(parse(text))
+
+
+LIT_TESTS = Path(__file__).parent.parent / "filecheck" / "lowering"
+
+
+@pytest.mark.parametrize("file", ["circt", "systemverilog", "systemverilog-expressions"])
+def test_circt_takes_the_hardware_of_the_lit_tests(file: str) -> None:
+    text = (LIT_TESTS / f"{file}.mlir").read_bytes()
+    module = parse_text(make_context(), text, file)
+    exported(printed(module), "canonicalize,cse,lower-seq-to-sv")

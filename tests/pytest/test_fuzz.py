@@ -1,4 +1,4 @@
-"""A short, always equal slice of the fuzzing, and what fuzzing once found and stays mended."""
+"""A short, always equal slice of the fuzzing, and what fuzzing found: it must stay mended."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from kan_dialect.universe import UNIVERSE
 @pytest.mark.parametrize("kind", ["networks", "floats"])
 def test_random_networks(kind: str) -> None:
     """All checks; the first chunk goes through Verilator, CIRCT and Icarus too, where they are."""
-    chunk = networks(kind, 1, range(0, 16 if kind == "networks" else 8), lambda _: None)
+    chunk = networks(kind, 1, range(0, 12 if kind == "networks" else 6), lambda _: None)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
-    assert chunk.counts[f"{kind} evaluated"] > 5
+    assert chunk.counts[f"{kind} evaluated"] > 3
 
 
 def test_broken_files() -> None:
     pytest.importorskip("torch")
-    chunk = files(1, range(1, 80), lambda _: None)
+    chunk = files(1, range(1, 50), lambda _: None)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
 
 
@@ -75,13 +75,17 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1x1xf32> {{
         (WIRES, ["kan-opt", "in.mlir"], "'kan.delay' uses a value before it is defined"),
         ('"' + "a" * 60 + "\n", ["kan-opt", "in.mlir"], "in.mlir:1: a string does not end"),
         (RANK_2, ["kan-flow", "build", "in.mlir", "-o", "built"], "is no vector of codes"),
-        (BASE.format('"0x00"'), ["kan-opt", "in.mlir"], "a wrong number of elements"),
+        (BASE.format('"0x0000000000"'), ["kan-opt", "in.mlir"], "a wrong number of elements"),
         (
             WIRES.replace("[1, 0]", "[1, 999]"),
             ["kan-opt", "in.mlir"],
             "out of range for type i8",
         ),
-        ("", ["kan-opt", "in.mlir", "-t", "circt{x=1}"], "target circt has no such option"),
+        (
+            "builtin.module {}",
+            ["kan-opt", "in.mlir", "-t", "circt{x=1}"],
+            "target circt has no such option",
+        ),
     ],
 )
 def test_messages(text: str, command: list[str], message: str, tmp_path: Path) -> None:
@@ -95,7 +99,7 @@ def test_data_of_a_later_zip_version(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "d.npz").read_bytes())
     data[data.index(b"PK\x01\x02") + 6] = 173
     (tmp_path / "d.npz").write_bytes(bytes(data))
-    found = ended(tmp_path, "", "kan-opt", "in.mlir", "--check-passes=d.npz")
+    found = ended(tmp_path, BASE.format(1.0), "kan-opt", "in.mlir", "--check-passes=d.npz")
     assert "zip file version 17.3" in found.err
 
 
