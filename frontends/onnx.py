@@ -10,7 +10,6 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions
 
 
@@ -26,8 +25,8 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
         options do not fit it.
     """
     # The libraries take their time to load; finding frontends should not.
-    from kan_dialect.frontends.onnx_check import check_raised
-    from kan_dialect.frontends.onnx_graph import read_graph
+    from kan_dialect.frontends.onnx_check import Differs, check_raised
+    from kan_dialect.frontends.onnx_graph import Unrecognised, read_graph
     from kan_dialect.frontends.onnx_head import check_classes, require_no_head, strip_head
     from kan_dialect.frontends.onnx_readings import recognise
     from kan_dialect.frontends.onnx_search import natural_inputs, search_layers
@@ -42,7 +41,7 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     try:
         graph, raised = recognise(graph)
         check_raised(graph, raised, natural_inputs(graph))
-    except KanError as error:
+    except (Unrecognised, Differs) as error:
         # Not known by its form, or mistaken; what it computes may be a network all the same.
         graph, raised = search_layers(graph, options.samples, error)
     if options.strip_head:

@@ -52,6 +52,10 @@ _LEAST_SHARE = 1e-6
 _SEED = 2024
 
 
+class Differs(KanError):
+    """A raised network computes something else than the file."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """The original model, on any number of samples.
@@ -100,7 +104,8 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
 
     Raises
     ------
-    KanError : they differ, or the module is not legal, or the file cannot be run.
+    Differs : they compute something else.
+    KanError : the module is not legal, or the file cannot be run.
     """
     try:
         raised.module.verify()
@@ -121,11 +126,11 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
         difference = _difference(raised, exact, points, least)
         if not difference <= TOLERANCE:
             place = _first_difference(graph, raised, points, tolerance, chunk)
-            raise graph.error(
-                f"the imported network differs from the model by {difference:.1e} of the "
+            raise Differs(
+                f"{graph.path.name}: the imported network differs from the model by {difference:.1e} of the "
                 f"outputs' range, more than {TOLERANCE:.0e}{place}",
-                "export the model in float32 for one dynamic batch; if it is so already, please "
-                "report this file",
+                remedy="export the model in float32 for one dynamic batch; if it is so already, "
+                "please report this file",
             )
 
 

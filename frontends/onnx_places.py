@@ -169,9 +169,8 @@ class _Search:
         """What was found, (3, places) each: in order, each once."""
         every = np.unique(np.concatenate(found, axis=1), axis=1)
         # The same place again, but for rounding.
-        scale: FloatArray = np.log2(every[2])
-        relative: FloatArray = every[1] / every[2]
-        coarse = np.stack([every[0], relative.round(3), scale.round(3)])
+        share: FloatArray = every[1] / every[2]
+        coarse: FloatArray = np.array([every[0], share, np.log2(every[2])]).round(3)
         _, first = np.unique(coarse, axis=1, return_index=True)
         index, location, width = every[:, np.sort(first)]
         return Places(self._inputs, index.astype(np.int64), location, width)

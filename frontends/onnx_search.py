@@ -18,7 +18,7 @@ from xdsl.transforms.dead_code_elimination import region_dce
 from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.naming import identifier
-from kan_dialect.frontends.onnx_check import check_raised, differing_inputs
+from kan_dialect.frontends.onnx_check import Differs, check_raised, differing_inputs
 from kan_dialect.frontends.onnx_cuts import (
     TRIALS,
     FoundLayer,
@@ -37,6 +37,9 @@ from kan_dialect.spline_ops import ConcatOp, NodeSumOp
 
 _MAX_WIDTH = 1 << 22
 """Graphs with a value of more elements than this for one sample are not searched."""
+
+_MAX_INPUTS = 1 << 15
+"""Nor are graphs of more inputs."""
 
 _SEED = 11
 
@@ -63,7 +66,7 @@ def search_layers(
     width = static.width(graph.output)
     if width > MAX_WIDTH:
         raise static.source.too_wide("output", graph.output, width)
-    if max(map(static.width, static.shapes)) > _MAX_WIDTH:
+    if not _is_small(static):
         raise stopped
     try:
         unlike = first_unlike(static, samples)
@@ -72,7 +75,7 @@ def search_layers(
         raised = _search(static, samples, TRIALS)
         try:
             _check(static, raised, samples)
-        except KanError:
+        except Differs:
             # An interaction that few points show was missed, most likely.
             telling = differing_inputs(static.source, raised, _points(static, samples))
             raised = _search(static, samples, 8 * TRIALS, telling)
@@ -134,11 +137,16 @@ def _clearer(found: Unrecognised, stopped: KanError) -> KanError:
     return found
 
 
+def _is_small(static: StaticGraph) -> bool:
+    widest = max(map(static.width, static.shapes))
+    return widest <= _MAX_WIDTH and static.width(static.source.input) <= _MAX_INPUTS
+
+
 def natural_inputs(graph: Graph) -> list[FloatArray]:
     """Inputs (rows, in) at all magnitudes and, last, at the places that the graph shows."""
     with suppress(Exception):  # Of the runtimes' choice; there are other inputs.
         static = make_static(graph)
-        if max(map(static.width, static.shapes)) <= _MAX_WIDTH:
+        if _is_small(static):
             return typical_inputs(static, None, np.random.default_rng(_SEED))
     return []
 
