@@ -61,6 +61,9 @@ _ARRANGEMENTS = ("Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpo
 _EVERY = 96
 """One input in so many shows whether a graph can be run at all."""
 
+_MAX_STEPS = 60_000
+"""Operators behind a cut, over all cuts: each layer is sought in all that is left of the graph."""
+
 _SEED = 2026
 _MAX_DEPENDENCES = 1 << 25
 
@@ -189,7 +192,14 @@ class _Search:
     def run(self) -> list[FoundLayer]:
         layers: list[FoundLayer] = []
         current = (self._input,)
+        left = _MAX_STEPS
         while current != (self._output,):
+            left -= len(needed_steps(self._static, current, [self._output]))
+            if left < 0:
+                raise self._static.source.error(
+                    f"its layers were not all found: {len(layers)} took too long",
+                    "export the model in parts",
+                )
             following = self._next_cut(current)
             for value in following.values:
                 if value not in current:

@@ -41,6 +41,12 @@ _MAX_WIDTH = 1 << 22
 _MAX_INPUTS = 1 << 15
 """Nor are graphs of more inputs."""
 
+MAX_STEPS = 8000
+"""Graphs of more operators are not searched."""
+
+MAX_RUNS = 32_000
+"""Nor are those of which 64 samples take more operators, batch after batch."""
+
 _SEED = 11
 
 
@@ -68,6 +74,9 @@ def search_layers(
         raise static.source.too_wide("output", graph.output, width)
     if not _is_small(static):
         raise stopped
+    steps = len(static.steps)
+    if steps > MAX_STEPS or steps * -(-64 // static.batch) > MAX_RUNS:
+        raise _too_deep(static, stopped)
     try:
         unlike = first_unlike(static, samples)
         if unlike is not None:
@@ -95,6 +104,17 @@ def _first_static(graph: Graph, stopped: KanError) -> StaticGraph:
         with suppress(KanError):
             return make_static(reading)
     raise stopped
+
+
+def _too_deep(static: StaticGraph, stopped: KanError) -> KanError:
+    """The error that a search would take minutes; with why the graph was not recognised."""
+    reason = (
+        f"its {len(static.steps)} operators, run for {static.batch} samples at once, are too many "
+        f"to find out what the layers are"
+    )
+    if isinstance(stopped, Unrecognised):
+        return stopped.node.refuse(f"{stopped.reason}; {reason}", stopped.remedy)
+    return static.source.error(reason)
 
 
 def _search(

@@ -66,9 +66,9 @@ def load_dataset(path: str | Path) -> Dataset:
     return Dataset(x, _labels(path, arrays, ("y_train", "y"), len(x)), x_test, y_test)
 
 
-def _check_size(path: Path, archive: np.lib.npyio.NpzFile) -> None:
+def _check_size(path: Path, archive: Any) -> None:
     """A few bytes may unpack to gigabytes, and say so."""
-    size = sum(entry.file_size for entry in cast(Any, archive).zip.infolist())
+    size = sum(entry.file_size for entry in archive.zip.infolist())
     if size > MAX_BYTES:
         raise KanError(
             f"{path} holds {size} bytes of data, more than {MAX_BYTES}",
