@@ -3,6 +3,7 @@
 A seed names a module, a text that stands in its source exactly once, and what stands there instead.
 """
 
+# ruff: noqa: E501 (the texts are lines of source)
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -129,8 +130,8 @@ FOLD_TABLES = _of(
     ("biases are lost", "        bias=consumer.bias,\n", ""),
     (
         "the bounds of a sum leave its bias out",
-        "low = np.where(mask, lower, 0).sum(axis=1) + bias",
-        "low = np.where(mask, lower, 0).sum(axis=1)",
+        "high = np.where(mask, upper, 0).sum(axis=1) + bias",
+        "high = np.where(mask, upper, 0).sum(axis=1)",
     ),
     (
         "storage of sums for the smallest node",
@@ -425,7 +426,11 @@ KAN_TO_HW = _of(
         "bits = max(source.bits, amount) + 1",
         "bits = max(source.bits, amount + 1)",
     ),
-    ("multiplied by one power of two less", "low = self.constant(0, -amount)", "low = self.constant(1, -amount)"),
+    (
+        "multiplied by one power of two less",
+        "low = self.constant(0, -amount)",
+        "low = self.constant(1, -amount)",
+    ),
     (
         "a delay is one register short",
         "for cycle in range(1, cycles + 1):",
@@ -490,16 +495,20 @@ EMIT_MODULE = _of(
     ),
     (
         "registers of a stage load what the first does",
-        "<= {self._operand(op.input)};\" for op in registers]",
-        "<= {self._operand(registers[0].input)};\" for op in registers]",
+        '<= {self._operand(op.input)};" for op in registers]',
+        '<= {self._operand(registers[0].input)};" for op in registers]',
     ),
     (
         "the last register of a stage is missing",
-        "<= {self._operand(op.input)};\" for op in registers]",
-        "<= {self._operand(op.input)};\" for op in registers][: max(1, len(registers) - 1)]",
+        '<= {self._operand(op.input)};" for op in registers]',
+        '<= {self._operand(op.input)};" for op in registers][: max(1, len(registers) - 1)]',
     ),
     ("ports in the wrong order", '",\\n".join(ports)', '",\\n".join(reversed(ports))'),
-    ("out_valid behind y", '",\\n".join(ports)', '",\\n".join([*ports[:-2], ports[-1], ports[-2]])'),
+    (
+        "out_valid behind y",
+        '",\\n".join(ports)',
+        '",\\n".join([*ports[:-2], ports[-1], ports[-2]])',
+    ),
     (
         "inputs named one late",
         "self.expressions.known[next(arguments)] = Expression(name)",
@@ -528,8 +537,8 @@ EMIT_EXPRESSIONS = _of(
     ),
     (
         "slices one bit too high",
-        "f\"{name}[{low}]\" if size == 1 else f\"{name}[{low + size - 1}:{low}]\"",
-        "f\"{name}[{low}]\" if size == 1 else f\"{name}[{low + size - 1 + (low > 0)}:{low + (low > 0)}]\"",
+        'f"{name}[{low}]" if size == 1 else f"{name}[{low + size - 1}:{low}]"',
+        'f"{name}[{low}]" if size == 1 else f"{name}[{low + size - 1 + (low > 0)}:{low + (low > 0)}]"',
     ),
     (
         "slices one bit short",
@@ -543,28 +552,32 @@ EMIT_EXPRESSIONS = _of(
     ),
     (
         "negative ends of comparisons one off",
-        "f\"-{width}'sd{2 * sign - pattern}\"",
-        "f\"-{width}'sd{2 * sign - pattern - 1}\"",
+        'f"-{width}\'sd{2 * sign - pattern}"',
+        'f"-{width}\'sd{2 * sign - pattern - 1}"',
     ),
     (
         "the lowest number as a negated one",
         "    if pattern == sign:  # its magnitude is no positive number of this width\n"
-        "        return Expression(f\"{width}'sh{pattern:X}\")\n",
+        '        return Expression(f"{width}\'sh{pattern:X}")\n',
         "",
         "the negation of the lowest number is itself, modulo 2^width",
     ),
     (
         "comparisons of signed numbers as unsigned",
         'Expression(f"$signed({operand.text})")',
-        "Expression(f\"({operand.text})\")",
+        'Expression(f"({operand.text})")',
     ),
     ("one copy of the sign too few", "{{{count}{{", "{{{max(count - 1, 1)}{{"),
-    ("concatenated backwards", 'for operand in operands) + "}"', 'for operand in reversed(operands)) + "}"'),
-    ("constants one bit wider", "f\"{width}'d{magnitude}\"", "f\"{width + 1}'d{magnitude}\""),
+    (
+        "concatenated backwards",
+        'for operand in operands) + "}"',
+        'for operand in reversed(operands)) + "}"',
+    ),
+    ("constants one bit wider", 'f"{width}\'d{magnitude}"', 'f"{width + 1}\'d{magnitude}"'),
     (
         "constants cut to 3 bits",
-        "f\"{width}'d{magnitude}\"",
-        "f\"{width}'d{magnitude & 7}\"",
+        'f"{width}\'d{magnitude}"',
+        'f"{width}\'d{magnitude & 7}"',
     ),
 )
 
@@ -591,7 +604,11 @@ EMIT_OPERATIONS = _of(
         "if offset <= negative or width == 1:",
         "2^(width - 1) and its negative are the same, modulo 2^width",
     ),
-    ("sums become differences", 'else infix("+", Level.SUM, terms)\n        if offset <', 'else infix("-", Level.SUM, terms)\n        if offset <'),
+    (
+        "sums become differences",
+        'else infix("+", Level.SUM, terms)\n        if offset <',
+        'else infix("-", Level.SUM, terms)\n        if offset <',
+    ),
     (
         "choices turned round",
         "            self.of(op.true_value, negative=negative),\n"
@@ -630,7 +647,11 @@ EMIT_LAYOUT = _of(
         'ranges = f" [{value_type.width.data - 1}:0]"',
         'ranges = f" [{value_type.width.data}:0]"',
     ),
-    ("bits numbered backwards", 'ranges = f" [{value_type.width.data - 1}:0]"', 'ranges = f" [0:{value_type.width.data - 1}]"'),
+    (
+        "bits numbered backwards",
+        'ranges = f" [{value_type.width.data - 1}:0]"',
+        'ranges = f" [0:{value_type.width.data - 1}]"',
+    ),
 ) + _of(
     "lowering.systemverilog.analysis",
     (

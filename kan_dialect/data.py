@@ -16,6 +16,7 @@ import numpy as np
 
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.errors import KanError
+from kan_dialect.limits import MAX_DATA_BYTES
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ def load_dataset(path: str | Path) -> Dataset:
                 raise KanError(
                     f"{path} holds a single array", remedy="save an .npz with an array `x`"
                 )
+            _require_fitting(path, cast("np.lib.npyio.NpzFile[Any]", archive))
             arrays = {name: cast(Array, archive[name]) for name in archive.files}
+    except MemoryError:
+        raise KanError(f"{path} holds arrays that do not fit into memory") from None
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise KanError(f"cannot read {path} as .npz data: {_first_line(error)}") from None
     x = _samples(path, arrays, ("x_train", "x"))
@@ -60,6 +64,18 @@ def load_dataset(path: str | Path) -> Dataset:
         raise KanError(f"{path}: `x_test` has {x_test.shape[1]} features, `x` has {x.shape[1]}")
     y_test = None if x_test is None else _labels(path, arrays, ("y_test",), len(x_test))
     return Dataset(x, _labels(path, arrays, ("y_train", "y"), len(x)), x_test, y_test)
+
+
+def _require_fitting(path: Path, archive: np.lib.npyio.NpzFile[Any]) -> None:
+    """Refuse what a small file would unpack to: what its directory says of it can be trusted, for
+    reading ends there."""
+    assert archive.zip is not None
+    total = sum(entry.file_size for entry in archive.zip.infolist())
+    if total > MAX_DATA_BYTES:
+        raise KanError(
+            f"{path} holds arrays of {total} bytes, more than {MAX_DATA_BYTES}",
+            remedy="take fewer samples",
+        )
 
 
 def _first_line(error: Exception) -> str:
@@ -143,6 +159,8 @@ def load_array(path: Path, what: str) -> Array:
         raise KanError(f"there is no {what} file {path}")
     try:
         loaded: Any = np.load(path, allow_pickle=False)
+    except MemoryError:
+        raise KanError(f"{path} holds an array that does not fit into memory") from None
     except (ValueError, OSError, EOFError) as error:
         raise KanError(f"cannot read {path} as .npy: {_first_line(error)}") from None
     if not isinstance(loaded, np.ndarray):

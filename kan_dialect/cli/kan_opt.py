@@ -41,6 +41,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_atomically
 from kan_dialect.frontends.frontend import find_frontends, import_file
 from kan_dialect.pipeline import build_pipeline, closest
+from kan_dialect.verifying import require_order
 
 
 class _WholeFile(StringIO):
@@ -176,6 +177,7 @@ class KanOptMain(xDSLOptMain):
             if not self.args.disable_verify:
                 if previous is None:
                     module.verify()
+                    require_order(module)
                 else:
                     verify_after(previous, module)
             if previous is None:

@@ -13,6 +13,8 @@ from xdsl.universe import Universe
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, frontend_for, import_file
+from kan_dialect.limits import require_tensors
+from kan_dialect.verifying import require_order
 
 
 def make_context() -> Context:
@@ -44,12 +46,13 @@ def read_bytes(path: Path) -> bytes:
 
 
 def require_text(data: bytes, name: str) -> bytes:
-    """The data, if it is text.
+    """The data, if it is text of tensors that can be had.
 
     Raises
     ------
-    KanError : it is none.
+    KanError : it is none, or names a huge tensor.
     """
+    require_tensors(data, name)
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -132,6 +135,7 @@ def load_model(context: Context, path: Path, options: ImportOptions = NO_OPTIONS
         require_file(path)
         module = import_file(path, options)
     module.verify()
+    require_order(module)
     return module
 
 
