@@ -554,6 +554,7 @@ EMIT_EXPRESSIONS = _of(
         "negative ends of comparisons one off",
         'f"-{width}\'sd{2 * sign - pattern}"',
         'f"-{width}\'sd{2 * sign - pattern - 1}"',
+        "only clamps compare with them: at the end itself both choices are the end",
     ),
     (
         "the lowest number as a negated one",
