@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+# Percent of lines that tests must reach.
+COVERAGE ?= 93
 
-.PHONY: help demo test lint filecheck pytest dist benchmark clean
+.PHONY: help demo test lint filecheck pytest coverage dist benchmark clean
 
 help:
 	@echo "make demo       build the example network to verified RTL, print the report"
@@ -33,7 +35,7 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.demo
 	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --bits 6 --output out/wine
 
-test: lint filecheck pytest
+test: lint filecheck pytest coverage
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -41,10 +43,16 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 
 filecheck: $(VENV)/.dev
-	$(BIN)/lit -q -j $(JOBS) tests/filecheck
+	@rm -rf build/coverage
+	$(BIN)/coverage run $(BIN)/lit -q -j $(JOBS) tests/filecheck
 
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile
+
+# Of both, and of all processes that they started.
+coverage: filecheck pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under $(COVERAGE)
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python benchmarks/compile_speed.py
