@@ -4,11 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+# Percent of lines that tests must reach.
+COVERAGE ?= 93
 
 SECONDS ?= 300
 SEED ?=
 
-.PHONY: help demo test lint filecheck pytest fuzz dist benchmark clean
+.PHONY: help demo test lint filecheck pytest coverage fuzz dist benchmark clean
 
 help:
 	@echo "make demo       build the example network to verified RTL, print the report"
@@ -37,7 +39,7 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.demo
 	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --bits 6 --output out/wine
 
-test: lint filecheck pytest
+test: lint filecheck pytest coverage
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -45,10 +47,16 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 
 filecheck: $(VENV)/.dev
-	$(BIN)/lit -q -j $(JOBS) tests/filecheck
+	@rm -rf build/coverage
+	$(BIN)/coverage run $(BIN)/lit -q -j $(JOBS) tests/filecheck
 
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile
+
+# Of both, and of all processes that they started.
+coverage: filecheck pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under $(COVERAGE)
 
 fuzz: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS)

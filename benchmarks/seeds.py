@@ -3,6 +3,7 @@
 A seed names a module, a text that stands in its source exactly once, and what stands there instead.
 """
 
+# ruff: noqa: E501 (the texts are lines of source)
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -129,8 +130,8 @@ FOLD_TABLES = _of(
     ("biases are lost", "        bias=consumer.bias,\n", ""),
     (
         "the bounds of a sum leave its bias out",
-        "low = np.where(mask, lower, 0).sum(axis=1) + bias",
-        "low = np.where(mask, lower, 0).sum(axis=1)",
+        "high = np.where(mask, upper, 0).sum(axis=1) + bias",
+        "high = np.where(mask, upper, 0).sum(axis=1)",
     ),
     (
         "storage of sums for the smallest node",
@@ -553,6 +554,7 @@ EMIT_EXPRESSIONS = _of(
         "negative ends of comparisons one off",
         'f"-{width}\'sd{2 * sign - pattern}"',
         'f"-{width}\'sd{2 * sign - pattern - 1}"',
+        "only clamps compare with them: at the end itself both choices are the end",
     ),
     (
         "the lowest number as a negated one",

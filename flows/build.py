@@ -1,15 +1,12 @@
 """From a model to verified RTL: what `kan-flow build` does.
 
-Everything is made in a folder beside the one asked for and moved into it at the end, so that a
+Everything is made in a temporary folder and moved into the one asked for at the end, so that a
 build that fails leaves what was there.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +23,7 @@ from kan_dialect.checking import Checker, PassCheck, verify_after
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.data import Dataset, accuracy
 from kan_dialect.errors import KanError
+from kan_dialect.files import replacing_folder
 from kan_dialect.flows.host import write_host
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
@@ -34,7 +32,9 @@ from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.fpga import Estimate, estimate
 from kan_dialect.interface import Interface
+from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model import Model, encode
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges
@@ -44,8 +44,8 @@ from kan_dialect.wires import wire_functions
 Progress = Callable[[str], None]
 """Told what is being done, a few words each."""
 
-PARTS = ("rtl", "ir", "sim", "host")
-"""Folders that a build writes, beside `report.json`."""
+PARTS = ("rtl", "ir", "sim", "host", "report.json")
+"""What a build writes; the report last."""
 
 
 @dataclass
@@ -92,11 +92,14 @@ def build(
 
     Raises
     ------
-    KanError : a pass refuses the model or does not keep what it claims, the pipeline does not reach
+    KanError : the model's name is none for a module, a pass refuses the model or does not keep
+        what it claims, the pipeline does not reach
         hardware, the folder cannot be written, or the RTL differs from the integer model (with the
         first vector that does).
     """
-    with _replacing(folder) as target:
+    _require_name(Model.of(module).name)
+    _require_vectors(options.vectors)
+    with replacing_folder(folder, PARTS) as target:
         stages = _compile(context, module, target / "ir", options, progress)
         circuit = Model.of(module)
         if circuit.level != "hardware":
@@ -126,6 +129,19 @@ def build(
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
         (target / "report.json").write_text(report.as_json())
     return report
+
+
+def _require_name(name: str) -> None:
+    if legal_name(name) != name:
+        raise KanError(
+            f"'{name}' is no name for a module of SystemVerilog, or a word of the language",
+            remedy="give the model's graph or function another name",
+        )
+
+
+def _require_vectors(count: int) -> None:
+    if not 0 <= count <= MAX_VECTORS:
+        raise KanError(f"the number of random vectors must lie in 0..{MAX_VECTORS}, got {count}")
 
 
 def _compile(
@@ -285,41 +301,3 @@ def _verify(
             f"the RTL differs from the integer model: {verdict.describe(interface)}",
             remedy="this is a bug in the emitter or in a pass; please report it",
         )
-
-
-@contextmanager
-def _replacing(folder: Path) -> Generator[Path]:
-    """A new folder beside `folder`, whose parts replace those of `folder` when all went well.
-
-    Raises
-    ------
-    KanError : `folder` is a file, or cannot be made or written.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise KanError(f"cannot write into {folder}: it is a file")
-    parent = folder.resolve().parent
-    made: list[Path] = []
-    temporary: Path | None = None
-    try:
-        missing = parent
-        while not missing.exists():
-            made.append(missing)
-            missing = missing.parent
-        parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=parent))
-        yield temporary
-        folder.mkdir(exist_ok=True)
-        for part in (*PARTS, "report.json"):
-            old, new = folder / part, temporary / part
-            if old.is_dir():
-                shutil.rmtree(old)
-            new.replace(old)
-        made.clear()
-    except OSError as error:
-        raise KanError(f"cannot write into {folder}: {error.strerror}") from None
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-        for empty in made:
-            if empty.is_dir() and not any(empty.iterdir()):
-                empty.rmdir()

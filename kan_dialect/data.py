@@ -15,9 +15,7 @@ import numpy as np
 
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.errors import KanError
-
-MAX_BYTES = 1 << 29
-"""Data files of more than this, unpacked, are refused."""
+from kan_dialect.limits import MAX_DATA_BYTES
 
 
 @dataclass(frozen=True)
@@ -69,9 +67,9 @@ def load_dataset(path: str | Path) -> Dataset:
 def _check_size(path: Path, archive: Any) -> None:
     """A few bytes may unpack to gigabytes, and say so."""
     size = sum(entry.file_size for entry in archive.zip.infolist())
-    if size > MAX_BYTES:
+    if size > MAX_DATA_BYTES:
         raise KanError(
-            f"{path} holds {size} bytes of data, more than {MAX_BYTES}",
+            f"{path} holds {size} bytes of data, more than {MAX_DATA_BYTES}",
             remedy="give fewer samples: a few thousand are enough to calibrate with",
         )
 

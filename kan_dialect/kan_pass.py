@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, cast
 
 from xdsl.context import Context
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
@@ -39,6 +40,13 @@ class KanPass(ModulePass):
     @abstractmethod
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         """Rewrite the module; whether there was something of the pass's level in it."""
+
+    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        """Of a pass that trades accuracy: what it gave up beyond what it may, in words.
+
+        The check of every pass asks, with a function as it was and as the pass left it.
+        """
+        return None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.run(ctx, op):
@@ -79,6 +87,13 @@ def claim_of(stage: ModulePass) -> str:
         stage = stage.inner
     claim: object = getattr(stage, "preserves", EXACT)
     return claim if isinstance(claim, str) else EXACT
+
+
+def promise_broken(stage: ModulePass, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    """What a pass gave up beyond what it may; None of passes that promise nothing."""
+    if isinstance(stage, ResumedPass):
+        stage = stage.inner
+    return stage.broken_promise(before, after) if isinstance(stage, KanPass) else None
 
 
 def recorded_pipeline(module: ModuleOp) -> list[str]:

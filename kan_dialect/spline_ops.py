@@ -44,6 +44,7 @@ from kan_dialect.constants import (
     to_floats,
     to_integers,
 )
+from kan_dialect.limits import MAX_LAYER_EDGES
 from kan_dialect.operation import KanOperation, optional_name
 from kan_dialect.semantics import Evaluable, Univariate
 from kan_dialect.verifying import require, require_shape
@@ -580,6 +581,10 @@ class NodeSumOp(KanOperation, Evaluable):
         shape, element = verifying.tensor(self.edges, 2, "edges")
         result, result_element = verifying.tensor(self.result, 1, "result")
         require_shape(result, shape[:1], "result")
+        require(
+            shape[0] * shape[1] <= MAX_LAYER_EDGES,
+            f"{shape[0]} x {shape[1]} edges are more than {MAX_LAYER_EDGES} in one layer",
+        )
         if self.mask is not None:
             mask = verifying.constant(self.mask, "mask", floats=False)
             require_shape(mask.shape, shape, "mask")

@@ -6,15 +6,17 @@ one run over all codes, the same for every input at once, gives every table.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from kan_dialect.attributes import quantized_type
+from kan_dialect.attributes import quantized_type, tensor_shape
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.limits import require_evaluable
 from kan_dialect.semantics import evaluate_values, is_univariate
 from kan_dialect.table_ops import DequantizeOp, QuantizeOp, bounds_of
 
@@ -28,6 +30,8 @@ class Chain:
     value: SSAValue
     """The real value that the chain computes: (in) or (out, in)."""
     ops: tuple[Operation, ...]
+    name: str = "an edge function"
+    """For messages."""
 
 
 def find_chain(value: SSAValue, layer: str = "an edge function") -> Chain | None:
@@ -64,7 +68,7 @@ def find_chain(value: SSAValue, layer: str = "an edge function") -> Chain | None
         return None
     block = value.owner.parent if isinstance(value.owner, Operation) else None
     assert block is not None
-    return Chain(sources[0], value, tuple(op for op in block.ops if op in seen))
+    return Chain(sources[0], value, tuple(op for op in block.ops if op in seen), layer)
 
 
 def has_real_edges(module: ModuleOp) -> bool:
@@ -82,9 +86,15 @@ def evaluate_chain(chain: Chain) -> FloatArray:
     Returns
     -------
     (entries, in) or (entries, out, in), float64; entry `code - lo`.
+
+    Raises
+    ------
+    KanError : there are too many entries to compute.
     """
     low, high = quantized_type(chain.source).bounds
     lower, upper = bounds_of(chain.source)
+    shape = tensor_shape(chain.value)
+    require_evaluable(high - low + 1, math.prod(shape), chain.name)
     codes = np.arange(low, high + 1, dtype=np.int64)[:, np.newaxis]
     allowed = np.clip(codes, lower, upper)
     (values,) = evaluate_values([chain.value], {chain.source: allowed}, ops=chain.ops)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import AnyFloat, TensorType
+from xdsl.dialects import func
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
 from xdsl.ir import Attribute, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
@@ -127,6 +128,29 @@ def per_element_bounds(
         bool((lower >= low).all() and (upper <= high).all()),
         f"bounds leave the storage's range {low}:{high}",
     )
+
+
+def require_order(module: ModuleOp) -> None:
+    """Values come before their users in every function, so that nothing depends on itself.
+
+    Raises
+    ------
+    VerifyException : one does not; names the op that reads it.
+    """
+    for function in module.ops:
+        if not isinstance(function, func.FuncOp):
+            continue
+        for block in function.body.blocks:
+            known: set[SSAValue] = set(block.args)
+            for op in block.ops:
+                for operand in op.operands:
+                    owner = operand.owner
+                    require(
+                        operand in known or owner.parent is not block,
+                        f"@{function.sym_name.data}: '{op.name}' reads a value that is computed "
+                        "after it, or from its own result",
+                    )
+                known.update(op.results)
 
 
 def value_name(name: str | None) -> None:

@@ -27,6 +27,7 @@ from kan_dialect.attributes import (
     quantized_type,
     tensor_shape,
 )
+from kan_dialect.checking.quantized import quantization_problem
 from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.cuts import cuts, observer, readers, spline_functions
 from kan_dialect.errors import KanError
@@ -86,6 +87,11 @@ class QuantizePass(KanPass):
     def widths(self) -> tuple[int, ...]:
         return self.bits if isinstance(self.bits, tuple) else (self.bits,)
 
+    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        widths = _Quantizer(self, before).widths()
+        saturating = 1.0 - self.percentile / 100.0 if self.scale == "percentile" else None
+        return quantization_problem(before, after, widths, saturating)
+
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))
         for function in functions:
@@ -103,7 +109,7 @@ class _Quantizer:
         self.cuts = cuts(function)
 
     def run(self) -> None:
-        widths = self._widths()
+        widths = self.widths()
         terminator = self.function.get_return_op()
         for index, (value, bits) in enumerate(zip(self.cuts, widths, strict=True)):
             owner = value.owner
@@ -116,7 +122,7 @@ class _Quantizer:
                 self._quantize_value(value, owner, bits, only_result)
             self._concatenate_codes()
 
-    def _widths(self) -> list[int]:
+    def widths(self) -> list[int]:
         """Bits of each cut: arguments share the first number."""
         widths = list(self.options.widths)
         arguments = len(self.function.args)

@@ -1,6 +1,8 @@
 // Spline level: affines of every kind, an edge that is pruned, biases, an input that skips a layer.
 func.func @odd(%x: tensor<3xf32>) -> tensor<2xf32> {
-  %s = kan.affine %x scale dense<[1.5, -0.75, 2.0]> : tensor<3xf32>
+  %p = kan.affine %x scale dense<[0.8, 1.25, -1.0]> : tensor<3xf32>
+    bias dense<[0.1, 0.2, -0.3]> : tensor<3xf32> : tensor<3xf32>
+  %s = kan.affine %p scale dense<[1.5, -0.75, 2.0]> : tensor<3xf32>
     bias dense<[0.25, -0.5, 0.0]> : tensor<3xf32> : tensor<3xf32>
   %e0 = kan.bspline %s as "layer0" degree 1 extend knots dense<[-1.0, 0.0, 1.0]> : tensor<3xf32>
     coefficients dense<[[[0.5, -1.0, 0.25], [1.0, 0.5, -0.5], [0.25, 0.0, 1.0]],

@@ -58,6 +58,9 @@ class Netlist:
     names: dict[str, list[Bit]]
     """Bits of every named signal, lowest first."""
 
+    ports: list[str]
+    """Names of all ports, in the order of the file."""
+
     drivers: dict[Bit, tuple[Source, int]] = field(default_factory=dict[Bit, tuple[Source, int]])
     """Of each net, what drives it, and which bit of it that is."""
 
@@ -106,6 +109,7 @@ def _netlist(module: dict[str, Any]) -> Netlist:
         {name: port["bits"] for name, port in ports.items() if port["direction"] == "input"},
         {name: port["bits"] for name, port in ports.items() if port["direction"] == "output"},
         {name: net["bits"] for name, net in module["netnames"].items()},
+        list(ports),
     )
     for name, bits in netlist.inputs.items():
         _drive(netlist, InputPort(name), bits)

@@ -202,8 +202,8 @@ def _check_ports(netlist: Netlist, interface: Interface) -> None:
     inputs = {port.name: port.width for port in interface.inputs}
     outputs = {port.name: port.width for port in interface.outputs}
     if not interface.combinational:
-        inputs |= dict.fromkeys(("clk", "rst", "in_valid"), 1)
-        outputs["out_valid"] = 1
+        inputs = dict.fromkeys(("clk", "rst", "in_valid"), 1) | inputs
+        outputs = {"out_valid": 1} | outputs
     for side, expected, found in (
         ("inputs", inputs, netlist.inputs),
         ("outputs", outputs, netlist.outputs),
@@ -216,6 +216,10 @@ def _check_ports(netlist: Netlist, interface: Interface) -> None:
                 f"the {side} of the RTL are not those of the model: {name} has "
                 f"{widths.get(name, 0)} bits, not {expected.get(name, 0)}"
             )
+    ordered = [*inputs, *outputs]
+    for found, expected in zip(netlist.ports, ordered, strict=True):
+        if found != expected:
+            raise KanError(f"port {found} of the RTL stands where {expected} should")
 
 
 def _text(entry: DictionaryAttr, key: str) -> str:

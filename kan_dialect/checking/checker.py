@@ -27,9 +27,10 @@ from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.data import classes, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.interface import Port
-from kan_dialect.kan_pass import EXACT, ResumedPass, claim_of
+from kan_dialect.kan_pass import EXACT, ResumedPass, claim_of, promise_broken
 from kan_dialect.model import decode, encode
 from kan_dialect.pipeline import CompositePass
+from kan_dialect.verifying import require_order
 
 TOLERANCE = 1e-9
 """Of floats: differences up to this share of an output, or of its median over the samples
@@ -82,6 +83,7 @@ def verify_after(stage: ModulePass, module: ModuleOp) -> None:
     """
     try:
         module.verify()
+        require_order(module)
     except VerifyException as error:
         raise KanError(f"{stage.name} leaves IR that does not verify: {error}") from None
 
@@ -147,7 +149,7 @@ class Checker:
                 continue
             try:
                 new = known[name] = Snapshot(left[name], kept, self._rng())
-                found.append(self._compare(claim, old, new))
+                found.append(self._compare(stage, claim, old, new))
             except FAILURES as error:
                 difference = Difference(f"it cannot be evaluated any more: {error}")
                 found.append(FunctionCheck(name, difference=difference))
@@ -176,14 +178,17 @@ class Checker:
 
     # One function.
 
-    def _compare(self, claim: str, old: Snapshot, new: Snapshot) -> FunctionCheck:
+    def _compare(
+        self, stage: ModulePass, claim: str, old: Snapshot, new: Snapshot
+    ) -> FunctionCheck:
         name = old.model.name
         problem = new.schedule_problem()
         if problem is not None and old.schedule_problem() is None:
             return FunctionCheck(name, difference=Difference(problem))
         before, after = old.ports(), new.ports()
         if claim != EXACT:
-            return self._traded(old, new)
+            broken = _promise_broken(stage, old, new)
+            return broken or self._traded(old, new)
         if before is None or after is None:
             return self._compare_reals(old, new)
         changed = _changed_ports(before[0], after[0], inputs=True) or _changed_ports(
@@ -358,6 +363,15 @@ class Checker:
                 given = self._fitting(len(ports[0]))
                 self._reals[name] = x if given is None else np.concatenate([given, x])
         return self._reals[name]
+
+
+def _promise_broken(stage: ModulePass, old: Snapshot, new: Snapshot) -> FunctionCheck | None:
+    if not isinstance(old.op, func.FuncOp) or not isinstance(new.op, func.FuncOp):
+        return None
+    problem = promise_broken(stage, old.op, new.op)
+    return (
+        None if problem is None else FunctionCheck(old.model.name, difference=Difference(problem))
+    )
 
 
 def _numbers(ports: Sequence[Port], codes: IntArray) -> FloatArray | None:

@@ -34,7 +34,6 @@ from kan_dialect.cli.loading import (
     parse_module,
     read_bytes,
     require_file,
-    require_order,
     require_text,
 )
 from kan_dialect.cli.messages import run_tool
@@ -44,6 +43,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_atomically
 from kan_dialect.frontends.frontend import find_frontends, import_file
 from kan_dialect.pipeline import build_pipeline, closest
+from kan_dialect.verifying import require_order
 
 
 class _WholeFile(StringIO):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects import func
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
 from xdsl.parser import Parser
 from xdsl.universe import Universe
@@ -17,6 +16,8 @@ from kan_dialect.constants import DenseAttr, has_supported_type, is_well_formed
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, frontend_for, import_file
+from kan_dialect.limits import require_tensors
+from kan_dialect.verifying import require_order
 
 
 def make_context() -> Context:
@@ -54,12 +55,13 @@ _STRINGS = re.compile(
 
 
 def require_text(data: bytes, name: str) -> bytes:
-    """The data, if it is text.
+    """The data, if it is text of tensors that can be had.
 
     Raises
     ------
-    KanError : it is none, or a string in it does not end.
+    KanError : it is none, a string in it does not end, or it names a huge tensor.
     """
+    require_tensors(data, name)
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -182,27 +184,6 @@ def load_model(context: Context, path: Path, options: ImportOptions = NO_OPTIONS
     module.verify()
     require_order(module)
     return module
-
-
-def require_order(module: ModuleOp) -> None:
-    """Refuse functions that use values before they are defined, which xDSL's verifier lets pass.
-
-    Raises
-    ------
-    KanError : names the op.
-    """
-    for function in module.walk():
-        if not isinstance(function, func.FuncOp):
-            continue
-        for block in function.body.blocks:
-            later = {result for op in block.ops for result in op.results}
-            for op in block.ops:
-                if not later.isdisjoint(op.operands):
-                    raise KanError(
-                        f"@{function.sym_name.data}: '{op.name}' uses a value before it is defined",
-                        remedy="put the op behind those that it reads",
-                    )
-                later.difference_update(op.results)
 
 
 def require_file(path: Path) -> None:

@@ -32,9 +32,9 @@ class ArgumentParser(argparse.ArgumentParser):
         raise KanError(message, remedy=f"{self.prog} --help lists the options")
 
 
-def _terminate(_number: int, _frame: object) -> NoReturn:
-    """On SIGTERM, leave by way of every `finally`, as on Ctrl-C."""
-    sys.exit(143)
+def _terminate(number: int, _frame: object) -> NoReturn:
+    """On SIGTERM, or where the terminal goes, leave by way of every `finally`, as on Ctrl-C."""
+    sys.exit(128 + number)
 
 
 def run_tool(name: str, body: Callable[[], int | None]) -> int:
@@ -46,6 +46,8 @@ def run_tool(name: str, body: Callable[[], int | None]) -> int:
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(signal.SIGHUP, _terminate)
     try:
         code = body()
         sys.stdout.flush()
@@ -63,6 +65,11 @@ def run_tool(name: str, body: Callable[[], int | None]) -> int:
         if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()
         print(f"{name}: error: {_message(error)}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # What could not be written must not be tried again when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -76,6 +83,11 @@ def _message(error: BaseException) -> str:
             return str(error)
         case OSError() if error.filename is not None:
             return f"{error.filename}: {error.strerror}"
+        case OSError():
+            # Of a stream without a name: standard output, most likely.
+            return f"cannot write the output: {error.strerror or error}"
+        case ValueError() if "integer string conversion" in str(error):
+            return "a number in the input has thousands of digits"
         case RecursionError():
             return "the input is nested too deeply"
         case MemoryError():

@@ -71,8 +71,8 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1x1xf32> {{
 @pytest.mark.parametrize(
     ("text", "command", "message"),
     [
-        (WIRES, ["kan-run", "in.mlir"], "'kan.delay' uses a value before it is defined"),
-        (WIRES, ["kan-opt", "in.mlir"], "'kan.delay' uses a value before it is defined"),
+        (WIRES, ["kan-run", "in.mlir"], "'kan.delay' reads a value that is computed after it"),
+        (WIRES, ["kan-opt", "in.mlir"], "'kan.delay' reads a value that is computed after it"),
         ('"' + "a" * 60 + "\n", ["kan-opt", "in.mlir"], "in.mlir:1: a string does not end"),
         (RANK_2, ["kan-flow", "build", "in.mlir", "-o", "built"], "is no vector of codes"),
         (BASE.format('"0x0000000000"'), ["kan-opt", "in.mlir"], "a wrong number of elements"),

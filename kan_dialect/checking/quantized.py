@@ -1,0 +1,123 @@
+"""What quantisation promises whatever it costs: codes as fine as their bits allow, biases rounded.
+
+Judged by what calibration recorded in the IR, not by the search that chose the scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.ir import BlockArgument, SSAValue
+
+from kan_dialect.attributes import quantized_type
+from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.cuts import cuts, observer
+from kan_dialect.semantics import code_values
+from kan_dialect.spline_ops import NodeSumOp
+from kan_dialect.table_ops import RequantizeOp
+
+_SLACK = 1.0 + 1e-6
+
+
+def quantization_problem(
+    before: func.FuncOp, after: func.FuncOp, widths: Sequence[int], saturating: float | None
+) -> str | None:
+    """What of a quantised function is worse than it must be.
+
+    Parameters
+    ----------
+    before, after : the calibrated function of floats, and the one of codes.
+    widths : bits of each cut of `before`, in order.
+    saturating : the share of samples that may saturate; None: as long as the mean squared error
+        is not more than codes over all that was seen would have.
+
+    Returns
+    -------
+    The first problem in words, or None.
+    """
+    values = cuts(before)
+    arguments = [v for v in values if isinstance(v, BlockArgument)]
+    sums = [v for v in values if isinstance(v.owner, NodeSumOp)]
+    sources, _ = code_values(after)
+    quantized = [op for op in after.body.block.ops if isinstance(op, NodeSumOp)]
+    if len(sources) != len(arguments) or len(quantized) != len(sums):
+        return f"{len(sums)} layers became {len(quantized)}"
+    codes: dict[SSAValue, SSAValue] = dict(zip(arguments, sources, strict=True))
+    for value, op in zip(sums, quantized, strict=True):
+        assert isinstance(value.owner, NodeSumOp)
+        name = op.given_name or "a layer"
+        problem = _bias_problem(value.owner, op)
+        if problem is not None:
+            return f"{name}: {problem}"
+        codes[value] = next(
+            (u.operation.result for u in op.result.uses if isinstance(u.operation, RequantizeOp)),
+            op.result,
+        )
+    for value, bits in zip(values, widths, strict=True):
+        seen = observer(value)
+        if value not in codes or seen is None:
+            continue
+        problem = _range_problem(
+            codes[value], to_floats(seen.seen), to_integers(seen.histogram), bits, saturating
+        )
+        if problem is not None:
+            owner = value.owner
+            where = owner.given_name if isinstance(owner, NodeSumOp) else None
+            return f"{where or 'a layer' if isinstance(owner, NodeSumOp) else 'input'} {problem}"
+    return None
+
+
+def _bias_problem(before: NodeSumOp, after: NodeSumOp) -> str | None:
+    scale = quantized_type(after.result).scale_for(1)
+    lost = np.abs(after.bias_array * scale - before.bias_array)
+    wrong = np.flatnonzero(lost > scale * 0.5 * _SLACK)
+    if not wrong.size:
+        return None
+    node = int(wrong[0])
+    return (
+        f"the bias {before.bias_array[node]:.6g} of node {node} became "
+        f"{float((after.bias_array * scale)[node]):.6g}"
+    )
+
+
+def _range_problem(
+    codes: SSAValue, seen: FloatArray, histogram: IntArray, bits: int, saturating: float | None
+) -> str | None:
+    """What is wrong with the scale or zero point of one of the elements."""
+    element = quantized_type(codes)
+    count = len(seen)
+    scale = np.broadcast_to(element.scale_for(1), (count,))[:, np.newaxis]
+    point = np.broadcast_to(element.zero_point_for(1), (count,))[:, np.newaxis]
+    low, high = seen[:, :1], seen[:, 1:]
+    if element.axis is None:
+        low, high = (np.full((count, 1), end) for end in (low.min(), high.max()))
+    width = high - low
+    # Of what hardly varies, the scale is set by other means.
+    varies = (width > 2.0**-29 * np.maximum(np.abs(low), np.abs(high)))[:, 0]
+    step = width / ((1 << bits) - 1)
+    coarse = np.flatnonzero(varies & (scale > step * _SLACK)[:, 0])
+    if coarse.size:
+        n = int(coarse[0])
+        return (
+            f"{n}: steps of {scale[n, 0]:.6g}, where {bits} bits over all that was seen have "
+            f"{step[n, 0]:.6g}"
+        )
+    bins = histogram.shape[1]
+    cell = (seen[:, 1:] - seen[:, :1]) / bins
+    values: FloatArray = seen[:, :1] + cell * (np.arange(bins, dtype=np.float64) + 0.5)
+    bounds = element.bounds
+    nearest = np.clip(np.rint(values / scale) + point, *bounds)
+    error = np.abs((nearest - point) * scale - values)
+    share = histogram / np.maximum(histogram.sum(axis=1, keepdims=True), 1)
+    if saturating is None:
+        # No code over all that was seen is off by more than a step, its zero point being rounded.
+        lost = (error**2 * share).sum(axis=1)
+        wrong = np.flatnonzero(varies & (lost > (step[:, 0] * _SLACK) ** 2))
+        what = "a mean squared error that exceeds what codes over all that was seen have"
+    else:
+        beyond = (share * (error > scale / 2 + cell)).sum(axis=1)
+        wrong = np.flatnonzero(varies & (beyond > saturating + 2.0 / bins))
+        what = f"saturates more than {saturating:.2%} of the samples"
+    return f"{int(wrong[0])}: {what}" if wrong.size else None

@@ -1,0 +1,391 @@
+"""Limits, interruptions and writers that meet: one message, and nothing that is half done."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.errors import KanError
+from kan_dialect.files import replacing_folder, write_atomically
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
+TINY = """
+func.func @{name}(%x: !kan.int<0:3>) -> !kan.int<0:9> {{
+  %t = kan.table %x as "t" entries dense<[1, 2, {entry}, 4]> : tensor<4xi8>
+    : !kan.int<0:3> -> !kan.int<0:9>
+  func.return %t : !kan.int<0:9>
+}}
+"""
+
+
+def error_of(capfd: pytest.CaptureFixture[str], tool: object, *arguments: object) -> str:
+    """The one message of a command that must fail, run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        tool.main([str(argument) for argument in arguments])  # type: ignore[attr-defined]
+    error = capfd.readouterr().err
+    assert ended.value.code == 1 and error.count("error: ") == 1, error
+    assert "internal error" not in error and "Traceback" not in error
+    return error
+
+
+def started(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
+    """`kan-flow` or `kan-opt` in a process of its own."""
+    tool, *rest = map(str, arguments)
+    command = [sys.executable, "-m", f"kan_dialect.cli.{tool}", *rest]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, **options)  # type: ignore[call-overload,no-any-return]
+
+
+QUANT = "!quant.uniform<u24:f32, 1.0>"
+HUGE = {
+    "a number of thousands of digits": (
+        f"func.func @f(%x: !kan.int<0:{'9' * 5000}>) -> ()",
+        "thousands of digits",
+    ),
+    "an integer of 70 bits": (
+        f"func.func @f(%x: !kan.int<0:{1 << 70}>) -> ()",
+        "more than 62",
+    ),
+    "a sum that overflows": (
+        "func.func @f(%x: !kan.int<0:4611686018427387903>) -> !kan.int<0:4611686018427387903> {\n"
+        "  %s = kan.sum %x, %x : !kan.int<0:4611686018427387903>, !kan.int<0:4611686018427387903>"
+        " -> !kan.int<0:4611686018427387903>\n"
+        "  func.return %s : !kan.int<0:4611686018427387903>\n}",
+        "does not hold",
+    ),
+    "a table of 30 input bits": (
+        "func.func @f(%x: !kan.int<0:999999999>) -> !kan.int<0:3> {\n"
+        "  %t = kan.table %x entries dense<1> : tensor<1000000000xi8> : !kan.int<0:999999999>"
+        " -> !kan.int<0:3>\n  func.return %t : !kan.int<0:3>\n}",
+        "a tensor of shape 1000000000, of more than 67108864 elements",
+    ),
+    "a table of many inputs": (
+        "func.func @f(%x: !kan.int<0:1>) -> !kan.int<0:3> {\n"
+        f"  %t = kan.table {', '.join(['%x'] * 30)} entries dense<1> : tensor<{'2x' * 30}i8>"
+        f" : {', '.join(['!kan.int<0:1>'] * 30)} -> !kan.int<0:3>\n"
+        "  func.return %t : !kan.int<0:3>\n}",
+        "of more than 67108864 elements",
+    ),
+    "10 million edges": (
+        "func.func @f(%e: tensor<3200x3200xf32>) -> tensor<3200xf32> {\n"
+        "  %n = kan.node_sum %e : tensor<3200x3200xf32> -> tensor<3200xf32>\n"
+        "  func.return %n : tensor<3200xf32>\n}",
+        "3200 x 3200 edges are more than 524288",
+    ),
+    "values that depend on themselves": (
+        "func.func @f(%x: !kan.int<0:3>) -> !kan.int<0:3> {\n"
+        "  %a = kan.sum %b, %x : !kan.int<0:0>, !kan.int<0:3> -> !kan.int<0:3>\n"
+        "  %b = kan.clamp %a : !kan.int<0:3> -> !kan.int<0:0>\n"
+        "  func.return %a : !kan.int<0:3>\n}",
+        "'kan.sum' reads a value that is computed after it",
+    ),
+    "modules in modules": ("builtin.module {\n" * 5000 + "}\n" * 5000, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize("what", HUGE)
+def test_what_is_too_large_is_refused(
+    what: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text, words = HUGE[what]
+    source, output = tmp_path / "huge.mlir", tmp_path / "out.mlir"
+    source.write_text(text)
+    assert words in error_of(capfd, kan_opt, source, "-o", output)
+    assert not output.exists()
+    assert words in error_of(capfd, kan_flow, "build", source, "-o", tmp_path / "out")
+
+
+def test_tables_of_24_bits_are_refused_before_they_are_computed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "wide.mlir"
+    source.write_text(f"""
+func.func @f(%x: tensor<9xf32>) -> tensor<1xf32> {{
+  %q = kan.quantize %x : tensor<9xf32> -> tensor<9x{QUANT}>
+  %d = kan.dequantize %q : tensor<9x{QUANT}> -> tensor<9xf32>
+  %e = kan.base "silu" %d as "wide" weights dense<1.0> : tensor<1x9xf32>
+    : tensor<9xf32> -> tensor<1x9xf32>
+  %c = kan.quantize %e : tensor<1x9xf32> -> tensor<1x9x!quant.uniform<i8:f32, 1.0>>
+  %n = kan.node_sum %c : tensor<1x9x!quant.uniform<i8:f32, 1.0>>
+    -> tensor<1x!quant.uniform<i12:f32, 1.0>>
+  %y = kan.dequantize %n : tensor<1x!quant.uniform<i12:f32, 1.0>> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}}""")
+    error = error_of(capfd, kan_opt, source, "-p", "kan-fold-tables")
+    assert "9 tables of 16777216 entries are more than" in error
+
+
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()
+
+
+def test_data_files_that_unpack_to_too_much(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lie = tmp_path / "lie.npz"
+    with zipfile.ZipFile(lie, "w") as archive:
+        archive.writestr("x.npy", npy_header((1 << 60, 13)) + bytes(64))
+    for tool in ([kan_run, EXAMPLE, "--inputs"], [kan_flow, "build", EXAMPLE, "--calibration"]):
+        error = error_of(capfd, *tool, lie, *(["-o", tmp_path / "o"] if "build" in tool else []))
+        assert str(lie) in error
+    (tmp_path / "lie.npy").write_bytes(npy_header((1 << 40, 13)))
+    assert "lie.npy" in error_of(capfd, kan_run, EXAMPLE, "--inputs", tmp_path / "lie.npy")
+    monkeypatch.setattr("kan_dialect.data.MAX_DATA_BYTES", 1000)
+    assert "more than 1000" in error_of(capfd, kan_run, EXAMPLE, "--inputs", DATA)
+
+
+@pytest.mark.parametrize("count", [-1, 10**12])
+def test_numbers_of_vectors(count: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "-o", tmp_path / "o", "--vectors", count]
+    assert "random vectors must lie in 0..10000000" in error_of(capfd, kan_flow, *arguments)
+
+
+def test_a_name_that_is_a_word_of_the_language(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "m.mlir"
+    source.write_text(TINY.format(name="signed", entry=3))
+    error = error_of(capfd, kan_flow, "build", source, "-o", tmp_path / "out")
+    assert "'signed' is no name for a module" in error
+    assert not (tmp_path / "out").exists()
+
+
+# Output
+
+
+def test_links_are_followed_and_permissions_kept(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    write_atomically(link, "new")
+    assert link.is_symlink() and target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    source = tmp_path / "m.mlir"
+    source.write_text(TINY.format(name="tiny", entry=3))
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "mine").write_text("mine")
+    (tmp_path / "link").symlink_to("real")
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(["build", str(source), "-o", str(tmp_path / "link"), "--simulator", "none"])
+    assert ended.value.code == 0
+    names = {path.name for path in (tmp_path / "real").iterdir()}
+    assert names == {"rtl", "ir", "sim", "host", "report.json", "mine"}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_full_disk_leaves_what_was_there(there: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    if there:
+        folder.mkdir()
+        (folder / "report.json").write_text("mine")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+
+    build = started(
+        "kan_flow", "build", EXAMPLE, "--calibration", DATA, "-o", folder, "--bits", 2,
+        "--simulator", "none", preexec_fn=limit,
+    )  # fmt: skip
+    error = build.communicate()[1].decode()
+    assert build.returncode == 1
+    assert "cannot write into" in error and "File too large" in error
+    assert [path.name for path in tmp_path.iterdir()] == (["out"] if there else [])
+    assert not there or [path.name for path in folder.iterdir()] == ["report.json"]
+    output = tmp_path / "out.mlir"
+    output.write_text("mine")
+    opt = started("kan_opt", EXAMPLE, "-o", output, preexec_fn=limit)
+    assert "File too large" in opt.communicate()[1].decode() and opt.returncode == 1
+    assert output.read_text() == "mine" and len(list(tmp_path.iterdir())) == 1 + there
+
+
+def test_standard_output_that_is_full(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "kan_dialect.cli.kan_opt", str(EXAMPLE)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "kan-opt: error: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "-o", tmp_path / "locked"]
+    assert "Permission denied" in error_of(capfd, kan_flow, *arguments)
+
+
+def test_a_part_that_cannot_be_moved_undoes_the_others(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with replacing_folder(folder, "abc") as new:
+        for part in "abc":
+            (new / part).write_text("old")
+    with pytest.raises(KanError, match="cannot write into"):  # noqa: SIM117 (who raises is shown)
+        with replacing_folder(folder, ("a", "b", "missing")) as new:
+            (new / "a").write_text("new")
+            (new / "b").write_text("new")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys("abc", "old")
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    script = (
+        "import os, sys, signal; from pathlib import Path\n"
+        "from kan_dialect.files import replacing_folder\n"
+        "with replacing_folder(Path(sys.argv[1]), ['a']) as new: os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with replacing_folder(tmp_path / "out", ["a"]) as first:
+        (first / "a").write_text("1")
+        # One that is at work is left alone.
+        with replacing_folder(tmp_path / "out", ["a"]) as second:
+            (second / "a").write_text("2")
+        assert first.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "a").read_text() == "1"
+
+
+def test_builds_into_one_folder_do_not_mix(tmp_path: Path) -> None:
+    """Two networks at once, each whole afterwards: many times, with the longest part left out."""
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from kan_dialect.files import replacing_folder\n"
+        "parts = ['rtl', 'ir', 'sim', 'host', 'report.json']\n"
+        "for _ in range(150):\n"
+        "    with replacing_folder(Path(sys.argv[1]), parts) as new:\n"
+        "        for part in parts[:-1]:\n"
+        "            (new / part).mkdir(); (new / part / sys.argv[2]).write_text(sys.argv[2])\n"
+        "        (new / parts[-1]).write_text(sys.argv[2])\n"
+    )
+    folder = tmp_path / "out"
+    command = [sys.executable, "-c", script, str(folder)]
+    writers = [subprocess.Popen([*command, name]) for name in ("one", "two", "three")]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    name = (folder / "report.json").read_text()
+    assert {path.name for path in folder.glob("*/*")} == {name}
+    assert len(list(folder.glob("*/*"))) == 4 and len(list(tmp_path.iterdir())) == 1
+    assert len(list(folder.iterdir())) == 5
+
+
+def test_two_builds_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    for entry, name in enumerate(("one", "two")):
+        (tmp_path / f"{name}.mlir").write_text(TINY.format(name=name, entry=entry))
+    for _ in range(3):
+        builds = [
+            started("kan_flow", "build", tmp_path / f"{name}.mlir", "-o", folder, "--simulator",
+                    "none", "--vectors", 10)
+            for name in ("one", "two")
+        ]  # fmt: skip
+        for build in builds:
+            assert build.wait() == 0, build.communicate()[1]
+        name = json.loads((folder / "report.json").read_text())["name"]
+        assert [path.name for path in (folder / "rtl").iterdir()] == [f"{name}.sv"]
+        assert all(f"@{name}" in path.read_text() for path in (folder / "ir").iterdir())
+        assert {path.name.split("_")[0] for path in (folder / "host").glob("*_codec.py")} == {name}
+        assert len(list(folder.iterdir())) == 5
+
+
+# Interruptions
+
+
+def interrupted(
+    arguments: list[object], number: signal.Signals, ready: Callable[[], bool], folder: Path
+) -> int:
+    """Exit code of a tool that gets a signal once something is ready; its temporary files, too."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    process = started(*arguments, env=environment)
+    deadline = time.monotonic() + 120
+    while not ready() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_build_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    temporary, outputs = tmp_path / "tmp", tmp_path / "outputs"
+    temporary.mkdir()
+    outputs.mkdir()
+    # Into the simulation, if there is a simulator; else into what comes before.
+    code = interrupted(
+        ["kan_flow", "build", EXAMPLE, "--calibration", DATA, "-o", outputs / "out"],
+        number,
+        lambda: any(temporary.glob("kan-*")) or any(outputs.glob(".out*/host")),
+        temporary,
+    )
+    assert code == (130 if number is signal.SIGINT else 128 + number)
+    assert not list(outputs.iterdir()) and not list(temporary.iterdir())
+
+
+def test_an_interrupted_kan_opt_keeps_the_output(tmp_path: Path) -> None:
+    output = tmp_path / "out.mlir"
+    output.write_text("mine")
+    began = time.monotonic()
+    pipeline = f'kan-compile{{data="{DATA}"}}'
+    code = interrupted(
+        ["kan_opt", EXAMPLE, "-p", pipeline, "--check-passes", "-o", output],
+        signal.SIGINT,
+        lambda: time.monotonic() > began + 1.5,
+        tmp_path,
+    )
+    assert code in (130, -signal.SIGINT)
+    assert output.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mlir"]
+
+
+def test_an_interrupted_proof_leaves_nothing(tmp_path: Path) -> None:
+    if not any(Path(place, "yosys").exists() for place in os.get_exec_path()):
+        pytest.skip("Yosys is not installed")
+    folder, temporary = tmp_path / "out", tmp_path / "tmp"
+    temporary.mkdir()
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "-o", folder, "--simulator", "none"]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([str(argument) for argument in arguments])
+    assert ended.value.code == 0
+    report = (folder / "report.json").read_bytes()
+    code = interrupted(
+        ["kan_flow", "prove", folder, "--report"],
+        signal.SIGTERM,
+        lambda: any(temporary.glob("kan-proof-*")),
+        temporary,
+    )
+    assert code == 143 and not list(temporary.iterdir())
+    assert (folder / "report.json").read_bytes() == report
+
+
+def test_nothing_connects_anywhere(tmp_path: Path) -> None:
+    """Import, compilation and proof, with sockets that cannot be had."""
+    script = (
+        "import socket, sys\n"
+        "def refuse(*_, **__): raise AssertionError('a socket')\n"
+        "socket.socket.__init__ = socket.create_connection = refuse\n"
+        "from kan_dialect.cli import kan_flow\n"
+        "kan_flow.main(sys.argv[1:])\n"
+    )
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "-o", tmp_path / "o", "--bits", "3",
+                 "--simulator", "none"]  # fmt: skip
+    subprocess.run([sys.executable, "-c", script, *map(str, arguments)], check=True)
