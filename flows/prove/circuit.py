@@ -25,6 +25,7 @@ from kan_dialect.flows.prove.forms import (
     bounds,
     combined,
     constant,
+    divided,
     mapped,
     scale,
     subtract,
@@ -196,6 +197,9 @@ class Circuit:
         if piece.low == 0:
             return form
         low = piece.low
+        quotient = divided(form, 1 << low)
+        if quotient is not None:
+            return quotient
         return mapped(lambda v: v >> low, within(form, width, 0))
 
     def _exact(self, bits: Sequence[Bit], cycle: int, signed: bool) -> Form:
@@ -281,6 +285,8 @@ class Circuit:
                 return self._choice(cycle, ports["S"], [ports["A"], *words])
             case "memrd" | "memrd_v2":
                 return self._lookup(cell, cycle)
+            case "shiftx":
+                return self._part(cell, cycle, width)
             case _:
                 raise KanError(
                     f"{cell.place}: the proof does not know Yosys's cell ${cell.kind}",
@@ -332,18 +338,32 @@ class Circuit:
     def _lookup(self, cell: Cell, cycle: int) -> Form:
         if cell.parameters.get("CLK_ENABLE"):
             raise KanError(f"{cell.place}: a table with a clock of its own")
-        entries = self.netlist.tables[cell.memory]
-        defined = np.array([entry is not None for entry in entries])
-        values = np.array([entry or 0 for entry in entries], dtype=np.int64)
+        address = self._exact(cell.connections["ADDR"], cycle, False)
+        return _entry(self.netlist.tables[cell.memory], address)
 
-        def look_up(address: IntArray) -> IntArray:
-            bad = address >= len(values)
-            bad |= ~defined[np.where(bad, 0, address)]
-            if bool(bad.any()):
-                raise UndefinedAt(int(np.flatnonzero(bad)[0]))
-            return values[address]
+    def _part(self, cell: Cell, cycle: int, width: int) -> Form:
+        """`width` bits of a constant from the bit on that `B` says; undefined beyond its ends."""
+        bits = cell.connections["A"]
+        if not all(isinstance(bit, str) for bit in bits):
+            raise KanError(f"{cell.place}: bits are picked out of a signal, not of a constant")
+        entries = [number(bits[low : low + width]) for low in range(len(bits) - width + 1)]
+        offset = self._exact(cell.connections["B"], cycle, bool(cell.parameters.get("B_SIGNED")))
+        return _entry(entries, offset)
 
-        return mapped(look_up, self._exact(cell.connections["ADDR"], cycle, False))
+
+def _entry(entries: Sequence[int | None], address: Form) -> Form:
+    """The entry at an address, from 0 on."""
+    defined = np.array([entry is not None for entry in entries])
+    values = np.array([entry or 0 for entry in entries], dtype=np.int64)
+
+    def look_up(index: IntArray) -> IntArray:
+        bad = (index < 0) | (index >= len(values))
+        bad |= ~defined[np.where(bad, 0, index)]
+        if bool(bad.any()):
+            raise UndefinedAt(int(np.flatnonzero(bad)[0]))
+        return values[index]
+
+    return mapped(look_up, address)
 
 
 def check_clock(netlist: Netlist, register: Cell) -> None:

@@ -253,6 +253,22 @@ def scale(form: Form, factor: int) -> Form:
             return Image(form.of, form.values * factor)
 
 
+def divided(form: Form, divisor: int) -> Form | None:
+    """The form by a constant of which all that it is made of are multiples; else None."""
+    match form:
+        case Table():
+            whole = not bool((form.values % divisor).any())
+            return Table(form.over, form.values // divisor) if whole else None
+        case Total():
+            whole = form.constant % divisor == 0 and not any(
+                bool((part % divisor).any()) for part in form.parts.values()
+            )
+            parts = {over: part // divisor for over, part in form.parts.items()} if whole else {}
+            return Total(form.constant // divisor, parts) if whole else None
+        case Image():
+            return None
+
+
 def subtract(left: Form, right: Form) -> Form:
     return add(left, scale(right, -1))
 

@@ -43,6 +43,8 @@ class Analysis:
     """Values that must be signals of their own, for the language or for their readers."""
     signed: set[SSAValue] = field(default_factory=set[SSAValue])
     """Values that something reads as two's complement."""
+    inner_sums: set[SSAValue] = field(default_factory=set[SSAValue])
+    """Sums that other sums of the same stage add up."""
     stage: dict[Operation, int] | None = None
     """The number of registers before each op; None if registers feed back."""
 
@@ -74,6 +76,7 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     facts.ops = [op for op in ops if op in live]
     for op in facts.ops:
         _find_uses(op, facts)
+    facts.inner_sums.update(_inner_sums(facts.ops))
     facts.signed.update(_signed_outputs(module))
     for op in reversed(facts.ops):
         _find_signed(op, facts)
@@ -207,6 +210,17 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
         is_signal = is_array or is_lookup or isinstance(op, seq.CompRegOp)
         if is_signal or result in facts.hints:
             facts.named.add(result)
+
+
+def _inner_sums(ops: Sequence[Operation]) -> Iterator[SSAValue]:
+    """Sums of two terms that are terms themselves, be it extended."""
+    terms = [term for op in ops if isinstance(op, comb.AddOp) for term in op.inputs]
+    for term in terms:
+        source = term.owner
+        if isinstance(source, comb.ConcatOp):
+            source = source.inputs[-1].owner
+        if isinstance(source, comb.AddOp) and len(source.inputs) == 2:
+            yield source.result
 
 
 def _signed_outputs(module: hw.HWModuleOp) -> Iterator[SSAValue]:

@@ -1,4 +1,4 @@
-"""Lines: statements broken where readers would break them, blocks, declarations."""
+"""Lines: statements and comments broken where readers would break them, blocks, declarations."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ def block(statements: list[str], indent: str) -> Iterator[str]:
     for statement in statements:
         yield from broken(f"{indent}{statement}")
     yield f"{indent[:-2]}end"
+
+
+def comment(text: str, indent: str) -> Iterator[str]:
+    """Text whose parts end in commas, over as many lines as it takes."""
+    line = f"{indent}//"
+    for part in re.split(r"(?<=,) ", text):
+        if len(line) + 1 + len(part) > LINE_LENGTH:
+            yield line
+            line = f"{indent}//    "
+        line = f"{line} {part}"
+    yield line
 
 
 def broken(line: str) -> Iterator[str]:

@@ -1,10 +1,8 @@
 """One hardware module as text: ports, and the pipeline stage by stage.
 
-A stage shows its wires and tables, then the registers at its end. Tables are `case` statements: of
-the forms that all tools read, Yosys maps this one several times faster than the rest. Attributes
-keep them out of block RAM: those of the module are for Vivado and Quartus, that of the statement is
-for Yosys. (On the signals, as is often seen, `rom_style` would stop Yosys, which then wants
-distributed memory. Icarus reads attributes of statements only within a block.)
+A stage shows its wires and tables, then the registers at its end. Tables are constant vectors, one
+for each bit, and sums of sums calls of a function: docs/hardware.md says why. Attributes of the
+module keep Vivado and Quartus from making memories of tables.
 """
 
 from __future__ import annotations
@@ -13,24 +11,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xdsl.dialects import comb, hw, seq
+from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.constants import Array
 from kan_dialect.hardware_semantics import bit_width
 from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
-from kan_dialect.lowering.systemverilog.expressions import Expression, literal
+from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import block, broken, declared
 from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
+from kan_dialect.lowering.systemverilog.tables import description, planes, vector
 
 LONGEST_INLINED = 80
 """Expressions of more characters become wires of their own."""
 
 
 _TABLES_ARE_LOGIC = '(* rom_style = "distributed", romstyle = "logic" *)'
-_LOGIC_NOT_MEMORY = '(* romstyle = "logic" *)'
 
 
 def write_module(module: hw.HWModuleOp, name: str) -> str:
@@ -71,6 +70,7 @@ class _ModuleWriter:
     def text(self) -> str:
         ports = list(self._ports())
         self._name_values()
+        self._name_adders()
         outputs: list[str] = []
         for op in self.facts.ops:
             stage = self.stages.setdefault(
@@ -86,7 +86,7 @@ class _ModuleWriter:
                     stage.lines.extend(self._table(op))
                 case _:
                     self._compute(op, stage)
-        lines = [*self._stages(), *outputs]
+        lines = [*self._adders(), *self._stages(), *outputs]
         return "".join(
             [
                 module_header(self.module, self.name),
@@ -163,22 +163,45 @@ class _ModuleWriter:
         return isinstance(self.facts.user[value], seq.CompRegOp | hw.OutputOp)
 
     def _table(self, op: hw.ArrayGetOp) -> Iterator[str]:
-        """A lookup: codes that give the same entry share a line, in the order of their first."""
+        """A lookup: a vector for each bit that depends on the code, and the word of all bits."""
         name, width = self._name(op.result), bit_width(op.result.type)
+        index = self._name(op.index)
         entries: Array = self.facts.constants[op.input][0]
-        codes: dict[int, list[str]] = {}
-        for code, entry in enumerate(entries.tolist()):
-            codes.setdefault(entry, []).append(str(code))
-        signed = op.result in self.facts.signed
-        yield f"  {declared(name, op.result.type)};"
-        yield "  always_comb begin"
-        yield f"    {_LOGIC_NOT_MEMORY} case ({self._name(op.index)})"
-        for entry, labels in codes.items():
-            value = literal(entry, width, negative=signed).text
-            yield from broken(f"      {', '.join(labels)}: {name} = {value};")
-        yield f"      default: {name} = 'x;"
-        yield "    endcase"
-        yield "  end"
+        size = len(entries)
+        codes: list[int] = entries.tolist()
+        if op.result in self.facts.signed:
+            codes = [code - (code >> (width - 1) << width) for code in codes]
+        yield from description(name, index, codes)
+        bits = {0: "1'b0", (1 << size) - 1: "1'b1"}
+        word: list[str] = []
+        for place, plane in enumerate(planes(entries, width)):
+            if plane not in bits:
+                constant = self.names.take(f"{name}_bit{place}")
+                yield from vector(constant, plane, size)
+                bits[plane] = f"{constant}[{index}]"
+            word.append(bits[plane])
+        value = concatenation([Expression(bit) for bit in reversed(word)]).text
+        yield from broken(f"  wire {declared(name, op.result.type)} = {value};")
+
+    def _name_adders(self) -> None:
+        widths = {bit_width(value.type) for value in self.facts.inner_sums}
+        for width in sorted(widths):
+            self.expressions.adders[width] = self.names.take(f"add{width}")
+
+    def _adders(self) -> Iterator[str]:
+        """The functions that add two numbers which are sums, or whose sum is added to another."""
+        if not self.expressions.adders:
+            return
+        left, right, twice = (self.names.take(name) for name in ("left", "right", "twice"))
+        yield ""
+        yield from _WHY_ADDERS
+        for width, name in self.expressions.adders.items():
+            word, wider = (declared("", IntegerType(bits)).rstrip() for bits in (width, width + 1))
+            yield f"  function automatic {word} {name}(input {word} {left}, input {word} {right});"
+            yield f"    {wider} {twice};"
+            yield f"    {twice} = {{{left}, 1'b0}} + {{{right}, 1'b0}};"
+            yield f"    {name} = {twice}[{width}:1];"
+            yield "  endfunction"
 
     def _outputs(self, op: hw.OutputOp) -> Iterator[str]:
         for name, value in zip(self.output_names, op.inputs, strict=True):
@@ -224,6 +247,11 @@ class _ModuleWriter:
     def _operand(self, value: SSAValue) -> str:
         return self.expressions.of(value, negative=value in self.facts.signed).text
 
+
+_WHY_ADDERS = """\
+  // The first of two adders in a row. The zero below the lowest bit changes no sum; it keeps Yosys
+  // from merging both adders into one of more operands, which takes twice the LUTs.\
+""".splitlines()
 
 _GENERATED: dict[type[Operation], str] = {
     comb.AddOp: "sum",

@@ -56,6 +56,8 @@ class Expressions:
 
     facts: Analysis
     known: dict[SSAValue, Expression] = field(default_factory=dict[SSAValue, Expression])
+    adders: dict[int, str] = field(default_factory=dict[int, str])
+    """Functions that add, by width."""
 
     def of(self, value: SSAValue, *, negative: bool = False) -> Expression:
         """A value as an operand; `negative` says how a constant is spelt, if it is one."""
@@ -83,7 +85,7 @@ class Expressions:
         """
         match op:
             case comb.AddOp():
-                return self._sum(op.inputs)
+                return self._sum(op)
             case comb.SubOp():
                 return self._difference(op)
             case comb.MulOp():
@@ -123,12 +125,14 @@ class Expressions:
     def _all(self, values: Sequence[SSAValue]) -> list[Expression]:
         return [self.of(value) for value in values]
 
-    def _sum(self, values: Sequence[SSAValue]) -> Expression:
+    def _sum(self, op: comb.AddOp) -> Expression:
         """The terms, and last the sum of the constants among them: subtracted if negative."""
-        width = bit_width(values[0].type)
+        values, width = op.inputs, bit_width(op.result.type)
         constants = self.facts.constants
         offset = sum(int(constants[value][0]) for value in values if value in constants)
         terms = self._all([value for value in values if value not in constants])
+        if len(terms) == 2 and op.result in self.facts.inner_sums:
+            return Expression(f"{self.adders[width]}({terms[0].text}, {terms[1].text})")
         return self._plus(terms, offset % (1 << width), width)
 
     def _plus(self, terms: list[Expression], offset: int, width: int) -> Expression:

@@ -218,7 +218,8 @@ def test_normal_form_of_several_variables() -> None:
 OPERATORS = """
 module ops (input wire [3:0] a, input wire signed [2:0] b, input wire c,
     output wire [5:0] y0, y1, y2, y3, y4, y5, y6, y7, y8, y9, y10, y11, y12, y13, y14, y15,
-    output wire [5:0] y16, y17, y18, y19, y20, y21, y22, y23, y24, y25, y26, y27, y28, y29);
+    output wire [5:0] y16, y17, y18, y19, y20, y21, y22, y23, y24, y25, y26, y27, y28, y29,
+    output wire [5:0] y30, y31);
   wire signed [3:0] s = a;
   assign y0 = a + b;             assign y1 = s + b;        assign y2 = a - {b, c};
   assign y3 = s * b;             assign y4 = s * 3'sd3;    assign y5 = -b;
@@ -236,6 +237,9 @@ module ops (input wire [3:0] a, input wire signed [2:0] b, input wire c,
     0, 7: table_of_two = 6'd33; 1: table_of_two = 6'd1; 2: table_of_two = -6'd7;
     default: table_of_two = 6'd12;
   endcase
+  localparam logic [15:0] plane = 16'hC5A3; localparam logic [19:0] words = 20'h5B2E7;
+  assign y30 = {plane[a], words[a +: 4], 1'b0};
+  wire [5:0] twice = {1'b0, a, 1'b0} + {2'd0, b, 1'b0}; assign y31 = {1'b0, twice[5:1]};
   logic [5:0] few; assign y29 = few;
   always_comb case (a) 3: few = 6'd5; 9: few = {a, 2'd1}; default: few = 6'd40; endcase
 endmodule
@@ -243,7 +247,7 @@ endmodule
 
 BENCH = """
 module bench;
-  reg [3:0] a; reg signed [2:0] b; reg c; integer i; wire [6*30-1:0] y;
+  reg [3:0] a; reg signed [2:0] b; reg c; integer i; wire [6*32-1:0] y;
   ops dut (.a(a), .b(b), .c(c), PORTS);
   initial for (i = 0; i < 256; i = i + 1) begin
     {c, b, a} = i; #1; $display("%b", y);
@@ -256,7 +260,7 @@ endmodule
 @needs_icarus
 def test_every_operator_means_what_icarus_says(tmp_path: Path) -> None:
     (tmp_path / "ops.sv").write_text(OPERATORS)
-    ports = ", ".join(f".y{i}(y[{6 * i} +: 6])" for i in range(30))
+    ports = ", ".join(f".y{i}(y[{6 * i} +: 6])" for i in range(32))
     (tmp_path / "bench.sv").write_text(BENCH.replace("PORTS", ports))
     command = ["iverilog", "-g2012", "-o", "sim", "ops.sv", "bench.sv"]
     subprocess.run(command, cwd=tmp_path, check=True)
@@ -275,7 +279,7 @@ def test_every_operator_means_what_icarus_says(tmp_path: Path) -> None:
     )
     index = np.arange(256)
     patterns = {over[0]: index & 15, over[1]: ((index >> 4 & 7) ^ 4) - 4, over[2]: index >> 7}
-    for number in range(30):
+    for number in range(32):
         form = circuit.value(netlist.outputs[f"y{number}"], 0, signed=False)
         got = np.broadcast_to(forms.evaluate(form, patterns), 256)
         expected = [word >> 6 * number & 63 for word in words]
@@ -454,7 +458,8 @@ def first(pattern: str, replacement: str | Callable[[re.Match[str]], str]) -> Ca
 
 
 def _flip(match: re.Match[str]) -> str:
-    return f"{match[1]}{int(match[2]) ^ 1};"
+    """The entry of code 9, in one of its bits."""
+    return f"{match[1]}{int(match[2], 16) ^ 1 << 9:0{len(match[2])}X};"
 
 
 def _narrower(match: re.Match[str]) -> str:
@@ -463,11 +468,11 @@ def _narrower(match: re.Match[str]) -> str:
 
 BUGS: dict[str, tuple[Callable[[str], str], str]] = {
     "one bit of a table": (
-        first(r"^(\s+9: layer0_edge\w+ = -?\d+'d)(\d+);", _flip),
+        first(r"(layer0_edge\w+_bit\d = \d+'h)(\w+);", _flip),
         "layer0_node",
     ),
     "one bit of a table in the last layer": (
-        first(r"^(\s+9: layer1_edge\w+ = -?\d+'d)(\d+);", _flip),
+        first(r"(layer1_edge\w+_bit\d = \d+'h)(\w+);", _flip),
         "layer1_node",
     ),
     "an adder too narrow": (
@@ -489,10 +494,10 @@ BUGS: dict[str, tuple[Callable[[str], str], str]] = {
         "layer0_node0",
     ),
     "another node": (
-        first(r"case \(layer0_node0(\w*)\)", r"case (layer0_node1\1)"),
+        first(r"(_bit\d)\[layer0_node0(\w*)\]", r"\1[layer0_node1\2]"),
         "layer1_node0",
     ),
-    "another input": (first(r"case \(x0\)", "case (x1)"), "layer0_node"),
+    "another input": (first(r"(_bit\d)\[x0\]", r"\1[x1]"), "layer0_node"),
     "no sign extension": (first(r"\{(\w+)\[\d+\], \1\}", r"{1'b0, \1}"), "node"),
     "a difference for a sum": (first(r"(layer0_sum1\w* = [^;]*?) \+ ", r"\1 - "), "layer0_node1"),
     "a clamp that gives another end": (
@@ -503,7 +508,10 @@ BUGS: dict[str, tuple[Callable[[str], str], str]] = {
         first(r"\$signed\((\w+)\) < -(\d+)'sd", r"\1 < \2'd"),
         "layer0_node",
     ),
-    "an entry missing": (first(r"^\s+9: layer0_edge\w+ = .*\n", ""), "layer0_node"),
+    "entries missing": (
+        first(r"\[15:0\] (layer0_edge\w+_bit\d) = 16'h\w(\w+);", r"[11:0] \1 = 12'h\2;"),
+        "layer0_node",
+    ),
     "data that reset clears": (
         first(r"(layer0_sum0\w*_s2) <= (\w+);", r"\1 <= rst ? '0 : \2;"),
         "layer0_node0",
@@ -566,6 +574,14 @@ def test_bugs_are_found_and_shown(bug: str, victim: Made, tmp_path: Path) -> Non
     if witness.got is not None and witness.at_output:
         port = int(witness.where[1:])
         assert model[port] == witness.expected
+
+
+@needs_yosys
+def test_a_bug_of_the_function_that_adds_is_found(tmp_path: Path) -> None:
+    made = compiled(network(4), *CompilePass(combinational=True).expand())
+    assert check(made, tmp_path).proven
+    carry = first(r"\{left, 1'b0\} \+ \{right, 1'b0\}", "{left, 1'b1} + {right, 1'b1}")
+    assert not check(mutated(made, carry), tmp_path).proven
 
 
 @needs_yosys
@@ -651,7 +667,7 @@ def test_guard_bits_and_a_command_line(tmp_path: Path, capfd: pytest.CaptureFixt
 
     wrong = tmp_path / "wrong.sv"
     text = (folder / "rtl" / "wine.sv").read_text()
-    wrong.write_text(first(r"^(\s+9: layer0_edge\w+ = -?\d+'d)(\d+);", _flip)(text))
+    wrong.write_text(first(r"(layer0_edge\w+_bit\d = \d+'h)(\w+);", _flip)(text))
     assert run("prove", folder, "--rtl", wrong, "--report") == 1
     printed = capfd.readouterr().out
     assert "NOT proven" in printed and "Input codes that show it" in printed
@@ -689,21 +705,27 @@ def test_errors_are_one_message(
 
 
 def random_mutation(text: str, rng: np.random.Generator) -> str:
-    """A digit, an operator or a name in the body is replaced by another."""
+    """A number, an operator or a name in the body is replaced by another."""
     body = text.index("// Stage") if "// Stage" in text else text.index(");\n")
-    tokens = list(re.finditer(r"(?<=['d\[ ])\d+(?=[];:,) ])|[-+<>?](?=[ (])|\blayer\w+", text))
-    tokens = [token for token in tokens if token.start() > body]
-    token = tokens[int(rng.integers(len(tokens)))]
-    alike = [
-        other[0] for other in tokens if other[0] != token[0] and kind(other[0]) == kind(token[0])
+    lines = r"(?m:^ *//.*$)|"
+    words = r"(?<=['d\[ ])\d+(?=[];:,) ])|(?<='h)[0-9A-F]+|[-+<>?](?=[ (])|\blayer\w+"
+    tokens = [
+        token
+        for token in re.finditer(lines + words, text)
+        if token.start() > body and "//" not in token[0]
     ]
+    token = tokens[int(rng.integers(len(tokens)))]
+    alike = [other[0] for other in tokens if other[0] != token[0] and kind(other) == kind(token)]
     if not alike:
         return text
     return text[: token.start()] + str(rng.choice(alike)) + text[token.end() :]
 
 
-def kind(token: str) -> str:
-    return "digit" if token.isdigit() else token[:1] if token.isidentifier() else "operator"
+def kind(token: re.Match[str]) -> str:
+    if token.string[token.start() - 1] == "h":
+        return "bits"
+    word = token[0]
+    return "digit" if word.isdigit() else word[:1] if word.isidentifier() else "operator"
 
 
 @needs_yosys

@@ -155,14 +155,49 @@ def test_icarus_and_yosys_read_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("flow", "entries"), [("synth_ice40", 256), ("synth_ecp5", 512)])
 def test_tables_stay_logic(flow: str, entries: int, tmp_path: Path) -> None:
-    """Registers around a table would make it block RAM, but for the attribute."""
-    text = emit_systemverilog(parse(registered_tables(entries, 8)))
-    rams = "t:SB_RAM40_4K t:DP16KD %u"
-    script = f"{flow} -run begin:map_ffram; select -assert-count {{}} {rams}"
-    path = written(tmp_path, text)
-    run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; {script.format(0)}")
-    path = written(tmp_path, text.replace('(* romstyle = "logic" *) case', "case"))
-    run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; {script.format(1)}")
+    """Registers around a table that is a `case` make it block RAM."""
+    path = written(tmp_path, emit_systemverilog(parse(registered_tables(entries, 8))))
+    no_rams = "select -assert-count 0 t:SB_RAM40_4K t:DP16KD %u"
+    run_tool(
+        "yosys", "-q", "-p", f"read_verilog -sv {path}; {flow} -run begin:map_ffram; {no_rams}"
+    )
+
+
+def test_registers_stay_before_tables(tmp_path: Path) -> None:
+    """6 bits of address, 8 of the word and its sign: as many registers as are written."""
+    path = written(tmp_path, emit_systemverilog(parse(registered_tables(64, 8))))
+    count = "select -assert-count 22 t:FD*"
+    xilinx = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf"
+    run_tool("yosys", "-q", "-p", f"read_verilog -sv {path}; {xilinx}; {count}")
+
+
+def test_sums_of_sums_stay_carry_chains(tmp_path: Path) -> None:
+    """Eight operands: 7 adders of 8 to 10 bits, a LUT each; compressors would take 100."""
+    body = ["%z = hw.constant 0 : i3"]
+    body += [f"%w{i} = comb.concat %z, %x{i} : i3, i8" for i in range(8)]
+    body += [f"%s{i} = comb.add %w{2 * i}, %w{2 * i + 1} : i11" for i in range(4)]
+    body += ["%t0 = comb.add %s0, %s1 : i11", "%t1 = comb.add %s2, %s3 : i11"]
+    body += ["%y = comb.add %t0, %t1 : i11", "hw.output %y : i11"]
+    ports = ", ".join([*(f"in %x{i} : i8" for i in range(8)), "out y : i11"])
+    text = emit_systemverilog(in_module("\n".join(body), ports))
+    assert text.count("endfunction") == 1
+    xilinx = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf"
+    count = "select -assert-none t:LUT3 t:LUT4 t:LUT5 t:LUT6"
+    run_tool("yosys", "-q", "-p", f"read_verilog -sv {written(tmp_path, text)}; {xilinx}; {count}")
+
+
+def test_long_tables_fit_into_lines(tmp_path: Path) -> None:
+    text = emit_systemverilog(parse(registered_tables(4096, 8)))
+    assert max(map(len, text.splitlines())) <= 100
+    assert len(text.splitlines()) < 250
+    run_tool(
+        "verilator",
+        "--lint-only",
+        "-Wall",
+        "-Wno-UNUSED",
+        "-Wno-DECLFILENAME",
+        written(tmp_path, text),
+    )
 
 
 @pytest.mark.parametrize("flow", ["xilinx -family xcup -abc9 -noiopad", "ecp5", "ice40", "gowin"])

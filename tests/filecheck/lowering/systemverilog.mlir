@@ -31,28 +31,18 @@ builtin.module attributes {kan.pipeline = ["kan-narrow", "kan-schedule{levels=1}
 // CHECK-NEXT:);
 // CHECK-EMPTY:
 // CHECK-NEXT:  // Stage 0
-// CHECK-NEXT:  logic [2:0] layer0_edge0_0;
-// CHECK-NEXT:  always_comb begin
-// CHECK-NEXT:    (* romstyle = "logic" *) case (x0)
-// CHECK-NEXT:      0, 4: layer0_edge0_0 = -3'd2;
-// CHECK-NEXT:      1: layer0_edge0_0 = 3'd1;
-// CHECK-NEXT:      2, 7: layer0_edge0_0 = -3'd3;
-// CHECK-NEXT:      3, 5: layer0_edge0_0 = 3'd0;
-// CHECK-NEXT:      6: layer0_edge0_0 = -3'd1;
-// CHECK-NEXT:      default: layer0_edge0_0 = 'x;
-// CHECK-NEXT:    endcase
-// CHECK-NEXT:  end
-// CHECK-NEXT:  logic [3:0] layer0_edge0_1;
-// CHECK-NEXT:  always_comb begin
-// CHECK-NEXT:    (* romstyle = "logic" *) case (x1)
-// CHECK-NEXT:      0: layer0_edge0_1 = 4'd13;
-// CHECK-NEXT:      1: layer0_edge0_1 = 4'd12;
-// CHECK-NEXT:      2: layer0_edge0_1 = 4'd11;
-// CHECK-NEXT:      3: layer0_edge0_1 = 4'd10;
-// CHECK-NEXT:      4: layer0_edge0_1 = 4'd15;
-// CHECK-NEXT:      default: layer0_edge0_1 = 'x;
-// CHECK-NEXT:    endcase
-// CHECK-NEXT:  end
+// CHECK-NEXT:  // layer0_edge0_0[x0]: 0: -2, 1: 1, 2: -3, 3: 0, 4: -2, 5: 0, 6: -1, 7: -3
+// CHECK-NEXT:  localparam logic [7:0] layer0_edge0_0_bit0 = 8'hC6;
+// CHECK-NEXT:  localparam logic [7:0] layer0_edge0_0_bit1 = 8'h51;
+// CHECK-NEXT:  localparam logic [7:0] layer0_edge0_0_bit2 = 8'hD5;
+// CHECK-NEXT:  wire logic [2:0] layer0_edge0_0 =
+// CHECK-NEXT:      {layer0_edge0_0_bit2[x0], layer0_edge0_0_bit1[x0], layer0_edge0_0_bit0[x0]};
+// CHECK-NEXT:  // layer0_edge0_1[x1]: 0: 13, 1: 12, 2: 11, 3: 10, 4: 15
+// CHECK-NEXT:  localparam logic [4:0] layer0_edge0_1_bit0 = 5'h15;
+// CHECK-NEXT:  localparam logic [4:0] layer0_edge0_1_bit1 = 5'h1C;
+// CHECK-NEXT:  localparam logic [4:0] layer0_edge0_1_bit2 = 5'h13;
+// CHECK-NEXT:  wire logic [3:0] layer0_edge0_1 =
+// CHECK-NEXT:      {1'b1, layer0_edge0_1_bit2[x1], layer0_edge0_1_bit1[x1], layer0_edge0_1_bit0[x1]};
 // CHECK-EMPTY:
 // CHECK-NEXT:  logic valid_s1;
 // CHECK-NEXT:  logic [5:0] layer0_sum0;

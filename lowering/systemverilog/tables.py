@@ -1,0 +1,59 @@
+"""Tables as text: a constant vector for each bit of the entries, indexed by the code.
+
+Yosys sees small functions of bits in them, where a `case` would be a memory: its address register
+would move behind the table, and be as wide as all its entries (docs/hardware.md has figures). A
+comment says what the bits spell: the entry of each code, neighbours that are equal taken together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from kan_dialect.constants import Array
+from kan_dialect.lowering.systemverilog.layout import broken, comment
+
+LISTED_ENTRIES = 256
+"""Of longer tables, a comment says the range only."""
+
+BITS_OF_A_LITERAL = 256
+"""Longer vectors are concatenated, so that they fit into lines."""
+
+
+def planes(entries: Array, width: int) -> list[int]:
+    """Each bit of the entries, lowest first, as one number: that of code 0 is its bit 0."""
+    places = np.arange(width, dtype=np.uint64)[:, np.newaxis]
+    bits = (entries.astype(np.uint64) >> places) & np.uint64(1)
+    packed = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
+    return [int.from_bytes(plane.tobytes(), "little") for plane in packed]
+
+
+def vector(name: str, plane: int, size: int) -> Iterator[str]:
+    """The constant that holds one bit of all entries."""
+    starts = range(0, size, BITS_OF_A_LITERAL)
+    pieces: list[str] = []
+    for start in reversed(starts):
+        bits = min(BITS_OF_A_LITERAL, size - start)
+        piece = (plane >> start) & ((1 << bits) - 1)
+        pieces.append(f"{bits}'h{piece:0{-(-bits // 4)}X}")
+    text = pieces[0] if len(pieces) == 1 else "{" + ", ".join(pieces) + "}"
+    return broken(f"  localparam logic [{size - 1}:0] {name} = {text};")
+
+
+def description(name: str, index: str, entries: Sequence[int]) -> Iterator[str]:
+    """The table in words: `// layer0_edge0_1[x1]: 0 .. 36: 5, 37 .. 63: 4`."""
+    if len(entries) > LISTED_ENTRIES:
+        text = f"{len(entries)} entries, {min(entries)} .. {max(entries)}"
+    else:
+        text = ", ".join(_runs(entries))
+    return comment(f"{name}[{index}]: {text}", "  ")
+
+
+def _runs(entries: Sequence[int]) -> Iterator[str]:
+    start = 0
+    for end in range(1, len(entries) + 1):
+        if end == len(entries) or entries[end] != entries[start]:
+            codes = f"{start}" if end == start + 1 else f"{start} .. {end - 1}"
+            yield f"{codes}: {entries[start]}"
+            start = end
