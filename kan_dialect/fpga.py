@@ -14,10 +14,10 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.attributes import range_of
+from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import IntArray
 from kan_dialect.table_cost import Mapper, planes
-from kan_dialect.wire_ops import ClampOp, ConstantOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
 
 
@@ -143,23 +143,50 @@ class Fpga:
     def _table(self, op: TableOp, mapper: Mapper) -> int:
         """Add a table to those that read the same values; its levels of lookup tables."""
         bits = sum(range_of(value).bits for value in op.inputs)
-        found = planes(_by_bit_pattern(op), range_of(op.result).bits)
+        patterns = _by_bit_pattern(op)
+        clamp = op.inputs[0].owner
+        if isinstance(clamp, ClampOp) and self._merges(clamp):
+            bits = range_of(clamp.input).bits
+            target = range_of(clamp.result)
+            codes = np.clip(_codes(range_of(clamp.input)), target.low, target.high)
+            patterns = patterns[codes & ((1 << target.bits) - 1)]
+        found = planes(patterns, range_of(op.result).bits)
         return max(mapper.add(plane, bits) for plane in found)
 
     def _sum(self, op: SumOp) -> Counter[int]:
-        terms = [value for value in op.inputs if not isinstance(value.owner, ConstantOp)]
+        """A lookup table a bit, on a carry chain; the bits below the higher operand's are wires."""
         adders = len(op.inputs) - 1
-        bits = range_of(op.result).bits
-        del terms
-        return Counter({self.adder_inputs: bits * adders})
+        return (
+            Counter({self.adder_inputs: range_of(op.result).bits * adders}) if adders else Counter()
+        )
 
     def _clamp(self, op: ClampOp) -> Counter[int]:
+        """Where the ends are powers of two, the upper bits decide; else there are comparisons."""
         source, target = range_of(op.input), range_of(op.result)
-        ends = (source.low < target.low) + (source.high > target.high)
-        # A comparison with a constant looks at the bits above the result's and a few more.
-        if not ends:
+        low, high = source.low < target.low, source.high > target.high
+        if (not low and not high) or self._merges(op):
             return Counter()
-        return Counter({3: target.bits, 5: ends * ((source.bits + 4) // 5)})
+        span = 1 << (target.bits - target.is_signed)
+        aligned = (not low or target.low in (0, -span)) and (not high or target.high == span - 1)
+        if not aligned:
+            # Each end: a comparison with a constant over all bits; then the choice.
+            each = -(-(source.bits - 1) // (self.lut_inputs - 1))
+            return Counter({4: target.bits, self.lut_inputs: each * (low + high)})
+        upper = source.bits - target.bits + target.is_signed
+        chosen = target.bits - target.is_signed
+        if upper < self.lut_inputs:
+            return Counter({upper + 1: chosen})
+        return Counter({self.lut_inputs: -(-(upper - 1) // (self.lut_inputs - 1)), 3: chosen})
+
+    def _merges(self, op: ClampOp) -> bool:
+        """Whether synthesis takes a clamp into the tables that read it: they have few inputs."""
+        users = [use.operation for use in op.result.uses]
+        readers = [user for user in users if not isinstance(user, MarkOp)]
+        return (
+            range_of(op.input).bits <= self.lut_inputs
+            and bool(readers)
+            and all(isinstance(reader, TableOp) and len(reader.inputs) == 1 for reader in readers)
+        )
 
 
 def _by_bit_pattern(op: TableOp) -> IntArray:
@@ -167,11 +194,14 @@ def _by_bit_pattern(op: TableOp) -> IntArray:
     entries = op.filled
     for axis, value in enumerate(op.inputs):
         kind = range_of(value)
-        codes = np.arange(1 << kind.bits)
-        if kind.is_signed:
-            codes = np.where(codes >> (kind.bits - 1), codes - (1 << kind.bits), codes)
-        entries = entries.take(np.clip(codes, kind.low, kind.high) - kind.low, axis=axis)
+        entries = entries.take(np.clip(_codes(kind), kind.low, kind.high) - kind.low, axis=axis)
     return entries.ravel()
+
+
+def _codes(kind: IntType) -> IntArray:
+    """The code that each bit pattern stands for."""
+    patterns = np.arange(1 << kind.bits, dtype=np.int64)
+    return patterns - ((patterns >> (kind.bits - 1)) << kind.bits) * kind.is_signed
 
 
 XCUP = Fpga(
