@@ -48,6 +48,9 @@ class Fpga:
     """Two small lookup tables share one, as Yosys's estimate of Xilinx logic cells has it."""
     adder_inputs: int = 2
     """Inputs of the lookup table that a bit of an adder takes."""
+    full_adders: bool = True
+    """Carry chains take whole bits: every bit of a sum takes a lookup table, and comparisons with
+    powers of two take a chain as well. Else only bits where both operands have some, and none."""
     carry_chains: bool = True
 
     def levels(self, op: Operation) -> int:
@@ -154,11 +157,26 @@ class Fpga:
         return max(mapper.add(plane, bits) for plane in found)
 
     def _sum(self, op: SumOp) -> Counter[int]:
-        """A lookup table a bit, on a carry chain; the bits below the higher operand's are wires."""
-        adders = len(op.inputs) - 1
-        return (
-            Counter({self.adder_inputs: range_of(op.result).bits * adders}) if adders else Counter()
-        )
+        """Adders, one after the other: a lookup table a bit."""
+        counted: Counter[int] = Counter()
+        total = range_of(op.inputs[0])
+        for value in op.inputs[1:]:
+            term = range_of(value)
+            whole = IntType(total.low + term.low, total.high + term.high)
+            counted[self.adder_inputs] += self._adder_bits(total, term, whole)
+            total = whole
+        return counted
+
+    def _adder_bits(self, first: IntType, second: IntType, whole: IntType) -> int:
+        if not self.carry_chains:
+            # Sum and carry of a bit each take one, but for what a larger table takes in.
+            return whole.bits * 3 // 2
+        if self.full_adders:
+            return whole.bits
+        # Above an operand that has no sign, the other one's bits go straight to the carry chain;
+        # where both have one, the upper bits of the sum are alike but for the carry.
+        unsigned = [term.bits for term in (first, second) if not term.is_signed]
+        return min(unsigned) if unsigned else max(first.bits, second.bits)
 
     def _clamp(self, op: ClampOp) -> Counter[int]:
         """Where the ends are powers of two, the upper bits decide; else there are comparisons."""
@@ -172,6 +190,8 @@ class Fpga:
             # Each end: a comparison with a constant over all bits; then the choice.
             each = -(-(source.bits - 1) // (self.lut_inputs - 1))
             return Counter({4: target.bits, self.lut_inputs: each * (low + high)})
+        if self.full_adders and self.carry_chains:
+            return Counter({self.lut_inputs: source.bits + target.bits})
         upper = source.bits - target.bits + target.is_signed
         chosen = target.bits - target.is_signed
         if upper < self.lut_inputs:
@@ -210,6 +230,7 @@ XCUP = Fpga(
     Timing(register=0.15, lut=0.35, carry=0.45, carry_bit=0.015),
     wide_inputs=8,
     shares_luts=True,
+    full_adders=False,
 )
 """AMD UltraScale+ (and 7-series): 6-input lookup tables."""
 
