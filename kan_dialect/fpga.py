@@ -232,12 +232,12 @@ XCUP = Fpga(
     shares_luts=True,
     full_adders=False,
 )
-"""AMD UltraScale+ (and 7-series): 6-input lookup tables."""
+"""AMD UltraScale+ (and 7-series). Delays are rough: no open tool times these devices."""
 
-ECP5 = Fpga("ecp5", 4, Timing(register=0.6, lut=1.0, carry=1.9, carry_bit=0.035), wide_inputs=7)
+ECP5 = Fpga("ecp5", 4, Timing(register=0.8, lut=1.3, carry=2.5, carry_bit=0.05), wide_inputs=7)
 """Lattice ECP5."""
 
-ICE40 = Fpga("ice40", 4, Timing(register=0.6, lut=1.0, carry=1.3, carry_bit=0.13))
+ICE40 = Fpga("ice40", 4, Timing(register=0.8, lut=1.3, carry=1.7, carry_bit=0.17))
 """Lattice iCE40 HX."""
 
 

@@ -254,6 +254,19 @@ def test_synth_notes_its_figures_beside_the_estimate(
     assert "estimate was" in printed and "10 LUTs" in printed
 
 
+@needs("yosys")
+def test_a_build_can_be_synthesised_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = Path(__file__).parent.parent.parent / "examples" / "wine.onnx"
+    folder = tmp_path / "wine"
+    options = ["--bits", 2, "--simulator", "none", "--no-check-passes", "--synth"]
+    assert run("build", example, "-o", folder, *options) == 0
+    report = json.loads((folder / "report.json").read_text())
+    assert report["synthesis"]["luts"] > 0
+    assert "estimate was" in capsys.readouterr().out
+
+
 @needs("yosys", "nextpnr-ecp5")
 def test_pnr_notes_its_figures(build: Path) -> None:
     assert run("pnr", build, "--seeds", 2) == 0
