@@ -258,10 +258,11 @@ def test_synth_notes_its_figures_beside_the_estimate(
 def test_a_build_can_be_synthesised_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    example = Path(__file__).parent.parent.parent / "examples" / "wine.onnx"
+    examples = Path(__file__).parent.parent.parent / "examples"
     folder = tmp_path / "wine"
-    options = ["--bits", 2, "--simulator", "none", "--no-check-passes", "--synth"]
-    assert run("build", example, "-o", folder, *options) == 0
+    options = ["--calibration", examples / "wine.npz", "--bits", 2, "--no-check-passes"]
+    arguments = [examples / "wine.onnx", "-o", folder, *options, "--simulator", "none", "--synth"]
+    assert run("build", *arguments) == 0
     report = json.loads((folder / "report.json").read_text())
     assert report["synthesis"]["luts"] > 0
     assert "estimate was" in capsys.readouterr().out
