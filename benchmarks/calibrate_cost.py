@@ -179,9 +179,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How far the cost model is from Yosys.")
     parser.add_argument("--targets", default="xcup,ecp5,ice40,lut6")
     parser.add_argument("--cases", type=int, default=100, help="of each kind (default: 100)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="0: the cases that the model was made with (default)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, a case a line")
     options = parser.parse_args()
-    cases = list(make_cases(options.cases))
+    cases = list(make_cases(options.cases, options.seed))
     texts = [(index, prepare(case, index)) for index, case in enumerate(cases)]
     lines: list[dict[str, object]] = []
     console = Console()

@@ -14,10 +14,10 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.attributes import range_of
+from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import IntArray
 from kan_dialect.table_cost import Mapper, planes
-from kan_dialect.wire_ops import ClampOp, ConstantOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
 
 
@@ -48,6 +48,9 @@ class Fpga:
     """Two small lookup tables share one, as Yosys's estimate of Xilinx logic cells has it."""
     adder_inputs: int = 2
     """Inputs of the lookup table that a bit of an adder takes."""
+    full_adders: bool = True
+    """Carry chains take whole bits: every bit of a sum takes a lookup table, and comparisons with
+    powers of two take a chain as well. Else only bits where both operands have some, and none."""
     carry_chains: bool = True
 
     def levels(self, op: Operation) -> int:
@@ -143,23 +146,67 @@ class Fpga:
     def _table(self, op: TableOp, mapper: Mapper) -> int:
         """Add a table to those that read the same values; its levels of lookup tables."""
         bits = sum(range_of(value).bits for value in op.inputs)
-        found = planes(_by_bit_pattern(op), range_of(op.result).bits)
+        patterns = _by_bit_pattern(op)
+        clamp = op.inputs[0].owner
+        if isinstance(clamp, ClampOp) and self._merges(clamp):
+            bits = range_of(clamp.input).bits
+            target = range_of(clamp.result)
+            codes = np.clip(_codes(range_of(clamp.input)), target.low, target.high)
+            patterns = patterns[codes & ((1 << target.bits) - 1)]
+        found = planes(patterns, range_of(op.result).bits)
         return max(mapper.add(plane, bits) for plane in found)
 
     def _sum(self, op: SumOp) -> Counter[int]:
-        terms = [value for value in op.inputs if not isinstance(value.owner, ConstantOp)]
-        adders = len(op.inputs) - 1
-        bits = range_of(op.result).bits
-        del terms
-        return Counter({self.adder_inputs: bits * adders})
+        """Adders, one after the other: a lookup table a bit."""
+        counted: Counter[int] = Counter()
+        total = range_of(op.inputs[0])
+        for value in op.inputs[1:]:
+            term = range_of(value)
+            whole = IntType(total.low + term.low, total.high + term.high)
+            counted[self.adder_inputs] += self._adder_bits(total, term, whole)
+            total = whole
+        return counted
+
+    def _adder_bits(self, first: IntType, second: IntType, whole: IntType) -> int:
+        if not self.carry_chains:
+            # Sum and carry of a bit each take one, but for what a larger table takes in.
+            return whole.bits * 3 // 2
+        if self.full_adders:
+            return whole.bits
+        # Above an operand that has no sign, the other one's bits go straight to the carry chain;
+        # where both have one, the upper bits of the sum are alike but for the carry.
+        unsigned = [term.bits for term in (first, second) if not term.is_signed]
+        return min(unsigned) if unsigned else max(first.bits, second.bits)
 
     def _clamp(self, op: ClampOp) -> Counter[int]:
+        """Where the ends are powers of two, the upper bits decide; else there are comparisons."""
         source, target = range_of(op.input), range_of(op.result)
-        ends = (source.low < target.low) + (source.high > target.high)
-        # A comparison with a constant looks at the bits above the result's and a few more.
-        if not ends:
+        low, high = source.low < target.low, source.high > target.high
+        if (not low and not high) or self._merges(op):
             return Counter()
-        return Counter({3: target.bits, 5: ends * ((source.bits + 4) // 5)})
+        span = 1 << (target.bits - target.is_signed)
+        aligned = (not low or target.low in (0, -span)) and (not high or target.high == span - 1)
+        if not aligned:
+            # Each end: a comparison with a constant over all bits; then the choice.
+            each = -(-(source.bits - 1) // (self.lut_inputs - 1))
+            return Counter({4: target.bits, self.lut_inputs: each * (low + high)})
+        if self.full_adders and self.carry_chains:
+            return Counter({self.lut_inputs: source.bits + target.bits})
+        upper = source.bits - target.bits + target.is_signed
+        chosen = target.bits - target.is_signed
+        if upper < self.lut_inputs:
+            return Counter({upper + 1: chosen})
+        return Counter({self.lut_inputs: -(-(upper - 1) // (self.lut_inputs - 1)), 3: chosen})
+
+    def _merges(self, op: ClampOp) -> bool:
+        """Whether synthesis takes a clamp into the tables that read it: they have few inputs."""
+        users = [use.operation for use in op.result.uses]
+        readers = [user for user in users if not isinstance(user, MarkOp)]
+        return (
+            range_of(op.input).bits <= self.lut_inputs
+            and bool(readers)
+            and all(isinstance(reader, TableOp) and len(reader.inputs) == 1 for reader in readers)
+        )
 
 
 def _by_bit_pattern(op: TableOp) -> IntArray:
@@ -167,11 +214,14 @@ def _by_bit_pattern(op: TableOp) -> IntArray:
     entries = op.filled
     for axis, value in enumerate(op.inputs):
         kind = range_of(value)
-        codes = np.arange(1 << kind.bits)
-        if kind.is_signed:
-            codes = np.where(codes >> (kind.bits - 1), codes - (1 << kind.bits), codes)
-        entries = entries.take(np.clip(codes, kind.low, kind.high) - kind.low, axis=axis)
+        entries = entries.take(np.clip(_codes(kind), kind.low, kind.high) - kind.low, axis=axis)
     return entries.ravel()
+
+
+def _codes(kind: IntType) -> IntArray:
+    """The code that each bit pattern stands for."""
+    patterns = np.arange(1 << kind.bits, dtype=np.int64)
+    return patterns - ((patterns >> (kind.bits - 1)) << kind.bits) * kind.is_signed
 
 
 XCUP = Fpga(
@@ -180,13 +230,14 @@ XCUP = Fpga(
     Timing(register=0.15, lut=0.35, carry=0.45, carry_bit=0.015),
     wide_inputs=8,
     shares_luts=True,
+    full_adders=False,
 )
-"""AMD UltraScale+ (and 7-series): 6-input lookup tables."""
+"""AMD UltraScale+ (and 7-series). Delays are rough: no open tool times these devices."""
 
-ECP5 = Fpga("ecp5", 4, Timing(register=0.6, lut=1.0, carry=1.9, carry_bit=0.035), wide_inputs=7)
+ECP5 = Fpga("ecp5", 4, Timing(register=0.8, lut=1.3, carry=2.5, carry_bit=0.05), wide_inputs=7)
 """Lattice ECP5."""
 
-ICE40 = Fpga("ice40", 4, Timing(register=0.6, lut=1.0, carry=1.3, carry_bit=0.13))
+ICE40 = Fpga("ice40", 4, Timing(register=0.8, lut=1.3, carry=1.7, carry_bit=0.17))
 """Lattice iCE40 HX."""
 
 

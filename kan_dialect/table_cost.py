@@ -2,9 +2,11 @@
 
 A table's result bits are planes: Boolean functions of its input bits. A plane that is constant, or
 an input bit, or like another plane (or its complement) takes nothing. One that depends on no more
-inputs than a lookup table has takes one, of that size. Others are taken apart as synthesis does
-that starts from a multiplexer tree: cofactors by the upper input bits, equal ones built once, and
-what chooses among them. Planes are Python integers: bit x is the value for input code x.
+inputs than a lookup table has takes one, of that size. A few more inputs take wide multiplexers,
+where the device has them. Others are taken apart as synthesis does that starts from a multiplexer
+tree: cofactors by the upper input bits, equal ones built once, and what chooses among them.
+
+Planes are Python integers: bit x is the value for input code x.
 """
 
 from __future__ import annotations
@@ -82,7 +84,10 @@ class Mapper:
         return self._decompose(plane, inputs, used)
 
     def _decompose(self, plane: int, inputs: int, used: int) -> int:
-        wide = 1 << (used - self.lut_inputs) if used <= self.wide_inputs else None
+        if used <= self.wide_inputs:
+            # Synthesis prefers the fast multiplexers, also where shared parts would be smaller.
+            self.luts[self.lut_inputs] += 1 << (used - self.lut_inputs)
+            return 1
         best: tuple[int, int, list[int], int] | None = None
         for low in range(min(self.lut_inputs, inputs - 1), 1, -1):
             parts, top = self._split(plane, inputs, low)
@@ -90,15 +95,13 @@ class Mapper:
                 missing = sum((part, low) not in self.made for part in parts)
                 if best is None or missing < best[0]:
                     best = missing, low, parts, top
-        if best is not None and (wide is None or best[0] + 1 < wide):
+        if best is not None:
             _, low, parts, top = best
             self.luts[top] += 1
             return 1 + max((self.add(part, low) for part in parts), default=0)
         half = 1 << (inputs - 1)
         below, above = plane & ((1 << half) - 1), plane >> half
         levels = max(self.add(below, inputs - 1), self.add(above, inputs - 1))
-        if wide is not None:
-            return levels
         self.luts[3] += 1
         return levels + 1
 

@@ -23,7 +23,7 @@ from kan_dialect.cli.loading import (
     parse_text,
     takes_options,
 )
-from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth
+from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_build
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.constants import IntArray
 from kan_dialect.data import Dataset, load_dataset
@@ -34,6 +34,7 @@ from kan_dialect.flows.prove.show import merge_proof, print_proof
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
+from kan_dialect.flows.tools import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model, encode
@@ -104,6 +105,11 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         default=Path("check-passes-failure"),
         metavar="DIR",
         help="where the IR around a pass that fails its check goes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--synth",
+        action="store_true",
+        help="synthesise too, and show the estimate beside what Yosys counts",
     )
     _add_simulator(parser, with_none=True)
 
@@ -179,6 +185,8 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
 
 def _build(options: argparse.Namespace) -> int:
     console = Console(highlight=False)
+    if options.synth:
+        find("yosys")
     passes = _pipeline(options)
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
@@ -203,7 +211,7 @@ def _build(options: argparse.Namespace) -> int:
             lambda what: status.update(what),
         )
     print_report(report, console, str(options.output))
-    return 0
+    return synth_after_build(options.output) if options.synth else 0
 
 
 def _built_models(folder: Path) -> tuple[Model, Model]:

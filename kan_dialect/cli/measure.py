@@ -115,6 +115,11 @@ def synth(options: argparse.Namespace) -> int:
     return 0
 
 
+def synth_after_build(folder: Path) -> int:
+    """What `kan-flow build --synth` does at its end."""
+    return synth(argparse.Namespace(design=folder, target="xcup", timeout=None))
+
+
 def pnr(options: argparse.Namespace) -> int:
     """Run `kan-flow pnr`."""
     if not 1 <= options.seeds <= 100:

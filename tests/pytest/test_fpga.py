@@ -1,0 +1,113 @@
+"""Cost and delay of devices: from contents of tables and ranges of values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from xdsl.dialects import func
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from kan_dialect.attributes import IntType
+from kan_dialect.constants import IntArray
+from kan_dialect.fpga import DEVICES, ECP5, ICE40, XCUP, estimate
+from kan_dialect.table_cost import Mapper, planes, support
+from kan_dialect.wire_ops import ClampOp, DelayOp, SumOp, TableOp
+
+
+def argument(low: int, high: int) -> SSAValue:
+    return Block(arg_types=[IntType(low, high)]).args[0]
+
+
+def table(entries: Sequence[int] | IntArray) -> TableOp:
+    return TableOp([argument(0, len(entries) - 1)], np.array(entries, dtype=np.int64))
+
+
+def test_support_is_exact() -> None:
+    x = np.arange(64)
+    (parity,) = planes((x ^ (x >> 3) ^ (x >> 5)) & 1, 1)
+    assert support(parity, 6) == 3
+    assert support(0, 6) == support((1 << 64) - 1, 6) == 0
+
+
+def test_planes_that_are_constant_wires_or_alike_take_nothing() -> None:
+    x = np.arange(64)
+    assert XCUP.luts(table(x)) == 0
+    assert XCUP.luts(table(63 - x)) == 0
+    odd = np.array([bin(code).count("1") & 1 for code in x])
+    # One plane, its complement beside it, and a constant.
+    assert XCUP.luts(table(odd)) == XCUP.luts(table(odd + 2 * (1 - odd) + 4)) == 1
+
+
+def test_tables_that_share_an_input_share_planes() -> None:
+    odd = np.array([bin(code).count("1") & 1 for code in range(64)])
+    x = argument(0, 63)
+    pair = [TableOp([x], odd), TableOp([x], 1 - odd)]
+    assert XCUP.count(pair).total() == 1
+    apart = [table(odd), table(odd)]
+    assert XCUP.count(apart).total() == 2
+
+
+@pytest.mark.parametrize(("bits", "most"), [(6, 1), (7, 2), (8, 4)])
+def test_random_planes_take_wide_multiplexers(bits: int, most: int) -> None:
+    plane = np.random.default_rng(bits).integers(0, 2, 1 << bits)
+    assert XCUP.luts(table(plane)) == most
+
+
+def test_a_threshold_is_cheap_without_wide_multiplexers() -> None:
+    """Of 8 bits, two lookup tables; synthesis prefers four with multiplexers where these exist."""
+    threshold = table((np.arange(256) >= 77).astype(np.int64))
+    assert DEVICES["lut6"].luts(threshold) == 2
+    assert XCUP.luts(threshold) == 4
+
+
+def test_small_tables_share_one_on_xilinx() -> None:
+    assert XCUP.pack(Counter({2: 10})) == 5
+    # As Yosys's `stat -tech xilinx` says of LUT1, LUT2, LUT3, LUT4 and LUT5 cells.
+    assert XCUP.pack(Counter({4: 5, 2: 8, 3: 5})) == 10
+    assert XCUP.pack(Counter({5: 5, 2: 5})) == 8
+    assert XCUP.pack(Counter({3: 11})) == 11
+    assert ECP5.pack(Counter({2: 10, 4: 3})) == 13
+
+
+def test_a_clamp_before_a_table_is_part_of_it() -> None:
+    x = argument(-32, 31)
+    clamp = ClampOp(x, -16, 15)
+    odd = np.array([bin(code).count("1") & 1 for code in range(32)])
+    reader = TableOp([clamp], odd)
+    assert XCUP.count([clamp, reader]) == {6: 1}
+    assert ICE40.count([clamp, reader]).total() > 2
+
+
+def test_every_device_has_levels_and_delays() -> None:
+    ops: list[Operation] = [
+        table(np.arange(256) ** 2 % 251),
+        SumOp([argument(0, 63), argument(-8, 7)]),
+        ClampOp(argument(-100, 100), -64, 63),
+    ]
+    for device in DEVICES.values():
+        for op in ops:
+            assert device.levels(op) >= 1 and device.delay(op) > 0 and device.luts(op) > 0
+
+
+def test_registers_count_and_end_paths() -> None:
+    block = Block(arg_types=[IntType(0, 7), IntType(0, 7)])
+    first = SumOp(block.args)
+    later = DelayOp(first, 2)
+    second = TableOp([later], np.arange(15) ** 2 % 13)
+    last = DelayOp(second, 1)
+    block.add_ops([first, later, second, last, func.ReturnOp(last)])
+    types = ([IntType(0, 7)] * 2, [last.result.type])
+    found = estimate(func.FuncOp("f", types, Region(block)))
+    assert found.levels == 1
+    assert found.registers == 2 * 4 + 4 + 3
+    assert 0.3 < found.delay_ns < 1.5
+
+
+def test_planes_exist_once() -> None:
+    mapper = Mapper(4, 4)
+    plane = 0x6996
+    assert mapper.add(plane, 4) == mapper.add(plane ^ 0xFFFF, 4) == 1
+    assert mapper.luts.total() == 1
