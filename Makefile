@@ -7,12 +7,13 @@ JOBS ?= 2
 # Percent of lines that tests must reach.
 COVERAGE ?= 93
 
-.PHONY: help demo test lint filecheck pytest coverage dist benchmark clean
+.PHONY: help demo test lint filecheck pytest coverage dist benchmark seeded-bugs clean
 
 help:
 	@echo "make demo       build the example network to verified RTL, print the report"
 	@echo "make test       set up everything and run all checks and tests"
 	@echo "make benchmark  measure the compiler's speed (minutes)"
+	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
 	@echo "make dist       build wheel and sdist"
 	@echo "make clean      remove what was built"
 
@@ -56,6 +57,10 @@ coverage: filecheck pytest
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python benchmarks/compile_speed.py
+	$(BIN)/python benchmarks/simulation_speed.py
+
+seeded-bugs: $(VENV)/.dev
+	$(BIN)/python benchmarks/seeded_bugs.py
 
 dist: $(VENV)/.dev
 	$(BIN)/python -m build
