@@ -10,13 +10,14 @@ COVERAGE ?= 93
 SECONDS ?= 300
 SEED ?=
 
-.PHONY: help demo test lint filecheck pytest coverage fuzz dist benchmark clean
+.PHONY: help demo test lint filecheck pytest coverage fuzz dist benchmark seeded-bugs clean
 
 help:
 	@echo "make demo       build the example network to verified RTL, print the report"
 	@echo "make test       set up everything and run all checks and tests"
 	@echo "make benchmark  measure the compiler's speed (minutes)"
 	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
+	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
 	@echo "make dist       build wheel and sdist"
 	@echo "make clean      remove what was built"
 
@@ -63,6 +64,10 @@ fuzz: $(VENV)/.dev
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python benchmarks/compile_speed.py
+	$(BIN)/python benchmarks/simulation_speed.py
+
+seeded-bugs: $(VENV)/.dev
+	$(BIN)/python benchmarks/seeded_bugs.py
 
 dist: $(VENV)/.dev
 	$(BIN)/python -m build

@@ -671,6 +671,7 @@ EMIT_LAYOUT = _of(
         "comparisons with an end of the range decided wrongly",
         "end = lowest if below else highest",
         "end = highest if below else lowest",
+        "no op that the lowering makes is one: a test of the emitter has it",
     ),
 )
 

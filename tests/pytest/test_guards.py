@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -375,6 +376,32 @@ def test_an_interrupted_proof_leaves_nothing(tmp_path: Path) -> None:
     )
     assert code == 143 and not list(temporary.iterdir())
     assert (folder / "report.json").read_bytes() == report
+
+
+class Evil:
+    """Says so where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.mark}",)
+
+
+def test_nothing_in_a_file_is_executed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    mark = tmp_path / "executed"
+    for name in ("model_config.yml", "model.pt", "model.json", "model.onnx"):
+        source = tmp_path / name
+        if name.endswith("yml"):
+            source.write_text(f"!!python/object/apply:os.system ['touch {mark}']\n")
+        else:
+            source.write_bytes(pickle.dumps(Evil(mark)))
+        error_of(capfd, kan_opt, source)
+    np.savez(tmp_path / "data.npz", x=np.array([[Evil(mark)]], dtype=object))
+    error_of(capfd, kan_run, EXAMPLE, "--inputs", tmp_path / "data.npz")
+    np.save(tmp_path / "data.npy", np.array([[Evil(mark)]], dtype=object))
+    error_of(capfd, kan_run, EXAMPLE, "--inputs", tmp_path / "data.npy")
+    assert not mark.exists()
 
 
 def test_nothing_connects_anywhere(tmp_path: Path) -> None:
