@@ -7,7 +7,7 @@ interaction that shows nowhere among them is not found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,7 @@ class PartialRun:
     """
 
     def __init__(self, static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> None:
-        self._batch = static.batch
+        self.batch = static.batch
         widths = [static.width(name) for name in targets]
         self.columns = np.cumsum([0, *widths])
         self._runner = open_runner(widened(cut_out(static, sources, targets)))
@@ -47,7 +47,7 @@ class PartialRun:
     def __call__(self, x: FloatArray) -> FloatArray:
         """The targets side by side, (rows, elements), for sources side by side, (rows, in)."""
         try:
-            return run_rows(self._runner, x, self._batch)
+            return run_rows(self._runner, x, self.batch)
         except Exception as error:
             if not fails_by_rows(error):
                 raise
@@ -120,8 +120,7 @@ def residuals(
     targets = len(run.columns) - 1
     worst = np.zeros(targets)
     seen = np.zeros(targets, dtype=np.bool_)
-    for group in groups:
-        values = run(group.rows)
+    for values in _run_together(run, groups):
         for index in range(targets):
             columns = slice(run.columns[index], run.columns[index + 1])
             share, finite = _residual(values[:, columns])
@@ -131,6 +130,18 @@ def residuals(
             break
     worst[~seen & (worst == 0.0)] = np.inf
     return worst
+
+
+def _run_together(run: PartialRun, groups: Sequence[Exchanges]) -> Iterator[FloatArray]:
+    """The values of each group; groups that fill a batch together only are run together."""
+    first = 0
+    while first < len(groups):
+        rows = [groups[first].rows]
+        while first + len(rows) < len(groups) and sum(map(len, rows)) < run.batch:
+            rows.append(groups[first + len(rows)].rows)
+        ends = np.cumsum([len(each) for each in rows])[:-1]
+        yield from np.split(run(np.concatenate(rows)), ends)
+        first += len(rows)
 
 
 def _residual(values: FloatArray) -> tuple[float, bool]:

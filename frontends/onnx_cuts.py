@@ -62,7 +62,7 @@ _EVERY = 96
 """One input in so many shows whether a graph can be run at all."""
 
 _MAX_STEPS = 60_000
-"""Operators behind a cut, over all cuts: each layer is sought in all that is left of the graph."""
+"""Operators that are run to try cuts, each counted once for all points of a try."""
 
 _SEED = 2026
 _MAX_DEPENDENCES = 1 << 25
@@ -177,6 +177,7 @@ class _Search:
     ) -> None:
         self._static = static
         self._trials = trials
+        self._left = _MAX_STEPS
         self._rng = np.random.default_rng(_SEED)
         self._input = static.source.input
         self._output = static.source.output
@@ -192,14 +193,7 @@ class _Search:
     def run(self) -> list[FoundLayer]:
         layers: list[FoundLayer] = []
         current = (self._input,)
-        left = _MAX_STEPS
         while current != (self._output,):
-            left -= len(needed_steps(self._static, current, [self._output]))
-            if left < 0:
-                raise self._static.source.error(
-                    f"its layers were not all found: {len(layers)} took too long",
-                    "export the model in parts",
-                )
             following = self._next_cut(current)
             for value in following.values:
                 if value not in current:
@@ -356,6 +350,13 @@ class _Search:
         found: dict[str, float] = {}
         rows = max(len(group.rows) for group in exchanges)
         for group in grouped(values, self._static, rows):
+            self._left -= len(needed_steps(self._static, cut, group))
+            if self._left < 0:
+                raise self._static.source.error(
+                    f"too many of its values may be the nodes of a layer: no end behind "
+                    f"{_listed(cut)}",
+                    "export the model in parts",
+                )
             run = PartialRun(self._static, cut, group)
             shares = residuals(run, exchanges, enough=0.0)
             found.update(zip(group, shares.tolist(), strict=True))

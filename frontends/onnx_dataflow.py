@@ -384,6 +384,8 @@ class Dataflow:
         them stay layers, with their weights as they are.
         """
         variables, mixed = contraction.variables(self.graph.budget, node)
+        # They are kept, in float64, however often the file reads the same ones.
+        self.graph.budget.charge(contraction.weights.nbytes, node.label)
         used = variables[variables != CONSTANT]
         tensor = self._add_tensor(
             node,

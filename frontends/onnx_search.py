@@ -41,8 +41,11 @@ _MAX_WIDTH = 1 << 22
 _MAX_INPUTS = 1 << 15
 """Nor are graphs of more inputs."""
 
-MAX_STEPS = 8000
+MAX_STEPS = 3000
 """Graphs of more operators are not searched."""
+
+MAX_PRODUCTS = 1 << 24
+"""Nor are those with more multiplications in matrix products and the like, for one sample."""
 
 MAX_RUNS = 32_000
 """Nor are those of which 64 samples take more operators, batch after batch."""
@@ -76,7 +79,12 @@ def search_layers(
         raise stopped
     steps = len(static.steps)
     if steps > MAX_STEPS or steps * -(-64 // static.batch) > MAX_RUNS:
-        raise _too_deep(static, stopped)
+        raise _too_long(
+            static, stopped, f"{steps} operators, run for {static.batch} samples at once,"
+        )
+    products = static.products()
+    if products > MAX_PRODUCTS:
+        raise _too_long(static, stopped, f"{products} multiplications for each sample")
     try:
         unlike = first_unlike(static, samples)
         if unlike is not None:
@@ -106,12 +114,9 @@ def _first_static(graph: Graph, stopped: KanError) -> StaticGraph:
     raise stopped
 
 
-def _too_deep(static: StaticGraph, stopped: KanError) -> KanError:
+def _too_long(static: StaticGraph, stopped: KanError, what: str) -> KanError:
     """The error that a search would take minutes; with why the graph was not recognised."""
-    reason = (
-        f"its {len(static.steps)} operators, run for {static.batch} samples at once, are too many "
-        f"to find out what the layers are"
-    )
+    reason = f"the graph's {what} are too many to find out what its layers are"
     if isinstance(stopped, Unrecognised):
         return stopped.node.refuse(f"{stopped.reason}; {reason}", stopped.remedy)
     return static.source.error(reason)

@@ -18,6 +18,7 @@ from onnx import helper, numpy_helper, shape_inference
 from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
 from kan_dialect.frontends import onnx_fold
+from kan_dialect.frontends.onnx_contraction import einsum_terms
 from kan_dialect.frontends.onnx_file import Budget
 from kan_dialect.frontends.onnx_graph import MAX_WIDTH, Graph, Node, Unrecognised
 from kan_dialect.frontends.onnx_kernels import COMPARISONS, ELEMENTWISE
@@ -74,6 +75,35 @@ class StaticGraph:
     def width(self, name: str) -> int:
         """Elements of a value for one sample."""
         return prod(self.shapes[name]) // self.batch
+
+    def products(self) -> int:
+        """Multiplications in matrix products, convolutions and sums of products, for one sample."""
+        return sum(map(self._products, self.steps)) // self.batch
+
+    def _products(self, step: Step) -> int:
+        shapes = [
+            self.shapes[name] if name in self.shapes else self.constants[name].shape
+            for name in step.reads
+        ]
+        results = prod(self.shapes[step.proto.output[0]])
+        match step.node.op_type:
+            case "MatMul":
+                return results * shapes[0][-1]
+            case "Gemm":
+                return results * shapes[0][0 if step.node.integer("transA", 0) else 1]
+            case "Conv" | "ConvTranspose":
+                return results * prod(shapes[1][1:])
+            case "Einsum":
+                terms, _ = einsum_terms(step.node, [len(shape) for shape in shapes])
+                return prod(
+                    {
+                        label: extent
+                        for term, shape in zip(terms, shapes, strict=True)
+                        for label, extent in zip(term, shape, strict=True)
+                    }.values()
+                )
+            case _:
+                return 0
 
     def is_cut(self, name: str) -> bool:
         """Whether the value holds floats, not too many, and each row belongs to one sample."""

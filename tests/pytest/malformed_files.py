@@ -77,7 +77,7 @@ def model_of(
     shape: Sequence[object] = ("b", 3),
     opset: int = 17,
     output: int = TensorProto.FLOAT,
-    **tensors: Array,
+    **tensors: Any,
 ) -> onnx.ModelProto:
     """A model from `x` to `y`; `w` (3, 4) and `v` (4, 2) are there."""
     held = {"w": W, "v": V} | tensors
@@ -109,7 +109,7 @@ def graph_case(
     nodes: Sequence[onnx.NodeProto],
     words: str = "",
     shape: Sequence[object] = ("b", 3),
-    **tensors: Array,
+    **tensors: Any,
 ) -> None:
     """A graph, twice: as it is, and behind a layer that is not known by its form."""
 
@@ -438,7 +438,7 @@ def _too_many_nodes(folder: Path) -> Path:
 def _many_layers(folder: Path) -> Path:
     nodes: list[onnx.NodeProto] = []
     value = "x"
-    for index in range(3000):
+    for index in range(1000):
         nodes += [
             node("Atan", [value], f"a{index}"),
             node("MatMul", [f"a{index}", "square"], f"h{index}"),
@@ -464,7 +464,7 @@ def _many_live_values(folder: Path) -> Path:
 def _many_skips(folder: Path) -> Path:
     """Each value is added to all before it."""
     nodes = [node("Atan", ["x"], "v0")]
-    for index in range(140):
+    for index in range(60):
         nodes += [
             node("Sum", [f"v{i}" for i in range(index + 1)], f"t{index}"),
             node("Atan", [f"t{index}"], f"f{index}"),
@@ -472,22 +472,22 @@ def _many_skips(folder: Path) -> Path:
         ]
     square = np.random.default_rng(2).normal(size=(3, 3)).astype(np.float32) / 4
     return save(
-        folder, model_of([*nodes, node("ReduceMax", ["v140"], "y", axes=[1])], square=square)
+        folder, model_of([*nodes, node("ReduceMax", ["v60"], "y", axes=[1])], square=square)
     )
 
 
 @case("", "onnx differences of differences")
 def _fibonacci(folder: Path) -> Path:
     nodes = [node("Atan", ["x"], "f0"), node("Cos", ["x"], "f1")]
-    nodes += [node("Sub", [f"f{i + 1}", f"f{i}"], f"f{i + 2}") for i in range(3000)]
-    return save(folder, model_of([*nodes, node("ReduceMax", ["f3001"], "y", axes=[1])]))
+    nodes += [node("Sub", [f"f{i + 1}", f"f{i}"], f"f{i + 2}") for i in range(1000)]
+    return save(folder, model_of([*nodes, node("ReduceMax", ["f1001"], "y", axes=[1])]))
 
 
 @case("", "onnx products of products")
 def _squares(folder: Path) -> Path:
     nodes = [*HIDDEN, node("Mul", ["h", "h"], "q0")]
-    nodes += [node("Mul", [f"q{i}", f"q{i}"], f"q{i + 1}") for i in range(3000)]
-    return save(folder, model_of([*nodes, node("ReduceMax", ["q3000"], "y", axes=[1])]))
+    nodes += [node("Mul", [f"q{i}", f"q{i}"], f"q{i + 1}") for i in range(800)]
+    return save(folder, model_of([*nodes, node("ReduceMax", ["q800"], "y", axes=[1])]))
 
 
 @case("", "onnx polynomial of sums")
@@ -515,7 +515,7 @@ def _einsum(folder: Path) -> Path:
         node("Reshape", ["s", "to"], "r"),
         node("Mul", ["r", "a"], "y"),
     ]
-    tensors = {"c": np.ones((9,), np.float32), "to": integers(-1, 1)}
+    tensors: dict[str, Any] = {"c": np.ones((9,), np.float32), "to": integers(-1, 1)}
     return save(folder, model_of(nodes, **tensors))
 
 
@@ -527,7 +527,7 @@ def _einsum_time(folder: Path) -> Path:
         node("Einsum", ["a", "c", "d", "e"], "y", equation="bi,ij,jk,kl->bl"),
     ]
     n = 3000
-    tensors = {
+    tensors: dict[str, Any] = {
         "c": np.ones((3, n), np.float32),
         "d": np.ones((n, n), np.float32),
         "e": np.ones((n, 2), np.float32),
@@ -548,13 +548,8 @@ def _matmul_time(folder: Path) -> Path:
             node("Atan", [f"m{index}"], f"f{index}"),
             node("MatMul", [f"f{index}", "square"], f"m{index + 1}"),
         ]
-    first = np.ones((3, n), np.float32)
-    return save(
-        folder,
-        model_of(
-            [*nodes, node("ReduceMax", ["m400"], "y", axes=[1])], square=square, **{"in": first}
-        ),
-    )
+    tensors: dict[str, Any] = {"square": square, "in": np.ones((3, n), np.float32)}
+    return save(folder, model_of([*nodes, node("ReduceMax", ["m400"], "y", axes=[1])], **tensors))
 
 
 @case("", "onnx Conv that takes long, opaque")
@@ -1106,7 +1101,7 @@ def pykan_files(
 
 
 def _pykan_case(
-    words: str, name: str, config: dict[str, Any] | bytes | None = None, **state: Any
+    words: str, name: str, config: dict[str, Any] | bytes | None = None, /, **state: Any
 ) -> None:
     def make(folder: Path) -> Path:
         import torch
@@ -1303,7 +1298,7 @@ def subgraph(
     nodes: Sequence[onnx.NodeProto] | None = None,
     batch: int = 2,
     outputs: int = 2,
-    **tensors: Array,
+    **tensors: Any,
 ) -> onnx.ModelProto:
     model = model_of([*HIDDEN, *END] if nodes is None else nodes, (batch, 3), **tensors)
     model.graph.output[0].CopyFrom(
@@ -1316,7 +1311,7 @@ def _ir_case(words: str, name: str, make_model: Callable[[], onnx.ModelProto | b
     CASES[f"mlir {name}"] = Case(lambda folder: ir(folder, make_model()), words)
 
 
-def _ir_graph(words: str, name: str, nodes: Sequence[onnx.NodeProto], **tensors: Array) -> None:
+def _ir_graph(words: str, name: str, nodes: Sequence[onnx.NodeProto], **tensors: Any) -> None:
     _ir_case(words, name, lambda: subgraph(nodes, **tensors))
 
 
