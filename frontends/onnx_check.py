@@ -127,8 +127,8 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
         if not difference <= TOLERANCE:
             place = _first_difference(graph, raised, points, tolerance, chunk)
             raise Differs(
-                f"{graph.path.name}: the imported network differs from the model by {difference:.1e} of the "
-                f"outputs' range, more than {TOLERANCE:.0e}{place}",
+                f"{graph.path.name}: the imported network differs from the model by "
+                f"{difference:.1e} of the outputs' range, more than {TOLERANCE:.0e}{place}",
                 remedy="export the model in float32 for one dynamic batch; if it is so already, "
                 "please report this file",
             )
