@@ -41,6 +41,9 @@ _MAX_WIDTH = 1 << 22
 _MAX_INPUTS = 1 << 15
 """Nor are graphs of more inputs."""
 
+_CHECKED = 2048
+"""Inputs where they are likely that networks are compared on."""
+
 _SEED = 11
 
 
@@ -109,8 +112,13 @@ def _check(static: StaticGraph, raised: Raised, samples: FloatArray | None) -> N
 
 
 def _points(static: StaticGraph, samples: FloatArray | None) -> list[FloatArray]:
-    """Inputs to compare networks on, other ones than those of the search."""
-    return typical_inputs(static, samples, np.random.default_rng(_SEED))
+    """Inputs to compare networks on: others than those of the search, and more where they lie."""
+    rng = np.random.default_rng(_SEED)
+    *others, likely = typical_inputs(static, samples, rng, rows=_CHECKED)
+    if samples is not None:
+        drawn = rng.integers(0, len(samples), (_CHECKED, samples.shape[1]))
+        others.append(np.take_along_axis(samples, drawn, axis=0))
+    return [*others, likely]
 
 
 def _mixed_samples(static: StaticGraph, step: Step, stopped: KanError) -> KanError:
