@@ -98,21 +98,24 @@ class _Cut:
 
 
 def typical_inputs(
-    static: StaticGraph, samples: FloatArray | None, rng: np.random.Generator
+    static: StaticGraph,
+    samples: FloatArray | None,
+    rng: np.random.Generator,
+    rows: int = _SAMPLES,
 ) -> list[FloatArray]:
-    """Groups of inputs (rows, in), the likeliest last.
+    """Groups of inputs (rows, in), the likeliest last; as many `rows` of those.
 
     Of the samples; without them, of boxes and magnitudes, and of the places that the graph shows.
     """
     if samples is not None:
-        chosen = rng.choice(len(samples), min(len(samples), _SAMPLES), replace=False)
+        chosen = rng.choice(len(samples), min(len(samples), rows), replace=False)
         return [samples[np.sort(chosen)]]
     size = (_BOX_ROWS, static.width(static.source.input))
     boxes = (*_BOXES, *((-scale, scale) for scale in _SCALES))
     groups = [rng.uniform(low, high, size) for low, high in boxes]
     mixed = rng.choice((1.0, *_SCALES), size) * rng.uniform(-1.0, 1.0, size)
     places = find_places(static, [static.source.input], groups[0])
-    return [*groups, mixed, places.draw(_SAMPLES, groups[0], rng)]
+    return [*groups, mixed, places.draw(rows, groups[0], rng)]
 
 
 def first_unlike(static: StaticGraph, samples: FloatArray | None) -> Step | None:

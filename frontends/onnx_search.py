@@ -50,6 +50,9 @@ MAX_PRODUCTS = 1 << 24
 MAX_RUNS = 32_000
 """Nor are those of which 64 samples take more operators, batch after batch."""
 
+_CHECKED = 2048
+"""Inputs where they are likely that networks are compared on."""
+
 _SEED = 11
 
 
@@ -137,8 +140,13 @@ def _check(static: StaticGraph, raised: Raised, samples: FloatArray | None) -> N
 
 
 def _points(static: StaticGraph, samples: FloatArray | None) -> list[FloatArray]:
-    """Inputs to compare networks on, other ones than those of the search."""
-    return typical_inputs(static, samples, np.random.default_rng(_SEED))
+    """Inputs to compare networks on: others than those of the search, and more where they lie."""
+    rng = np.random.default_rng(_SEED)
+    *others, likely = typical_inputs(static, samples, rng, rows=_CHECKED)
+    if samples is not None:
+        drawn = rng.integers(0, len(samples), (_CHECKED, samples.shape[1]))
+        others.append(np.take_along_axis(samples, drawn, axis=0))
+    return [*others, likely]
 
 
 def _mixed_samples(static: StaticGraph, step: Step, stopped: KanError) -> KanError:
