@@ -23,8 +23,9 @@ BITS_OF_A_LITERAL = 256
 
 def planes(entries: Array, width: int) -> list[int]:
     """Each bit of the entries, lowest first, as one number: that of code 0 is its bit 0."""
-    places = np.arange(width, dtype=np.uint64)[:, np.newaxis]
-    bits = (entries.astype(np.uint64) >> places) & np.uint64(1)
+    kind = object if width > 64 else np.uint64  # wider entries are Python's integers
+    places = np.arange(width).astype(kind)[:, np.newaxis]
+    bits = (entries.astype(kind) >> places) & np.ones(1, dtype=kind)
     packed = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
     return [int.from_bytes(plane.tobytes(), "little") for plane in packed]
 
