@@ -90,6 +90,9 @@ class Mapper:
             return 1
         best: tuple[int, int, list[int], int] | None = None
         for low in range(min(self.lut_inputs, inputs - 1), 1, -1):
+            if inputs - low >= self.lut_inputs:
+                # What chooses would have too many inputs already.
+                break
             parts, top = self._split(plane, inputs, low)
             if top <= self.lut_inputs:
                 missing = sum((part, low) not in self.made for part in parts)

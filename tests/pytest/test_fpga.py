@@ -106,6 +106,13 @@ def test_registers_count_and_end_paths() -> None:
     assert 0.3 < found.delay_ns < 1.5
 
 
+def test_large_tables_are_counted_in_good_time() -> None:
+    """The largest table there may be; work must not grow with the square of its size."""
+    random = np.random.default_rng(0).integers(0, 2, 1 << 20)
+    assert ICE40.luts(table(random)) > 1 << 16
+    assert ICE40.luts(table(np.arange(1 << 20) >> 19)) == 0
+
+
 def test_planes_exist_once() -> None:
     mapper = Mapper(4, 4)
     plane = 0x6996
