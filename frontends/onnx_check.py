@@ -118,6 +118,11 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // raised.widest)
     reference = open_reference(graph, chunk)
+    if not any(_is_defined(reference, points) for points in groups):
+        raise graph.error(
+            "the outputs are not finite for any of the inputs that were tried",
+            "say where the inputs lie, with --samples DATA.npz",
+        )
     least = _LEAST_SHARE * _range(reference, groups[-1] if further else groups[0])
     for points in groups:
         if _difference(raised, reference, points, least) <= tolerance:
@@ -164,6 +169,12 @@ def _few_enough(function: func.FuncOp) -> Callable[[FloatArray], FloatArray]:
     room = CHUNK_ELEMENTS // tensor_shape(terminator.operands[0])[0]
     limit = max(16, min(MAX_PROBES // max(opaque, default=1), room))
     return lambda x: x[:: -(-len(x) // limit)]
+
+
+def _is_defined(reference: Reference, x: FloatArray) -> bool:
+    """Whether an output is finite for some input, so that there is something to compare."""
+    (expected,) = reference.values(x, [reference.graph.output])
+    return bool(np.isfinite(expected).any())
 
 
 def _range(reference: Reference, x: FloatArray) -> float:
