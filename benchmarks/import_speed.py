@@ -158,7 +158,7 @@ def measure(network: str, route: str) -> dict[str, float | int | str]:
     widths = [int(width) for width in network.split("-")]
     if route == "search":
 
-        def unknown(assembly: object, part: object) -> None:
+        def unknown(assembly: object, part: object, activations: object) -> None:
             return None
 
         cast(Any, onnx_search)._Assembly._recognise = unknown

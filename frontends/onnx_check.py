@@ -37,7 +37,7 @@ HALF_TOLERANCE = 2e-2
 CHUNK_ELEMENTS = 1 << 23
 """Samples are run in chunks of which no value holds more elements than this."""
 
-MAX_PROBES = 1 << 15
+MAX_PROBES = 1 << 13
 """Evaluations of a layer that carries its subgraph, for one comparison."""
 
 _ROUNDING = 2e-6

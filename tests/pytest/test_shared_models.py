@@ -74,7 +74,7 @@ def run(*arguments: object) -> int:
 def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
     """The network as layers that were found by exchange and are not recognised either."""
 
-    def unknown(assembly: object, part: object) -> Raised | None:
+    def unknown(assembly: object, part: object, activations: object) -> Raised | None:
         return None
 
     monkeypatch.setattr(onnx_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
