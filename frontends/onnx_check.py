@@ -56,6 +56,10 @@ class Differs(KanError):
     """A raised network computes something else than the file."""
 
 
+class CannotRun(KanError):
+    """A runtime fails on the model, or on the inputs that it is given."""
+
+
 @dataclass(frozen=True, eq=False)
 class Reference:
     """The original model, on any number of samples.
@@ -318,8 +322,9 @@ class _Guarded:
             with np.errstate(all="ignore"):
                 return self.runner.run(outputs, feed)
         except Exception as error:
-            raise self.graph.error(
-                f"ONNX Runtime cannot run the model: {first_line(error)}", "export the model again"
+            raise CannotRun(
+                f"{self.graph.path.name}: ONNX Runtime cannot run the model: {first_line(error)}",
+                remedy="export the model again",
             ) from None
 
 

@@ -18,7 +18,7 @@ from xdsl.transforms.dead_code_elimination import region_dce
 from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.naming import identifier
-from kan_dialect.frontends.onnx_check import Differs, check_raised, differing_inputs
+from kan_dialect.frontends.onnx_check import CannotRun, Differs, check_raised, differing_inputs
 from kan_dialect.frontends.onnx_cuts import (
     TRIALS,
     FoundLayer,
@@ -102,6 +102,8 @@ def search_layers(
             _check(static, raised, samples)
     except Unrecognised as error:
         raise _clearer(error, stopped) from None
+    except CannotRun:
+        raise stopped from None
     except KanError:
         raise
     except Exception:  # Runtimes raise what they like; then recognition had the last word.
