@@ -320,8 +320,8 @@ SCHEDULE = _of(
     ),
     (
         "a stage is as early as its earliest operand",
-        "stage = max((stages.of[operand] for operand in operands), default=0)",
-        "stage = min((stages.of[operand] for operand in operands), default=0)",
+        "stage = max((at for at, _ in places), default=0)",
+        "stage = min((at for at, _ in places), default=0)",
     ),
     (
         "delays of several cycles share one register",
@@ -469,20 +469,273 @@ EMIT_MODULE = _of(
     ("reset active low", "if ({self._operand(reset)})", "if (!{self._operand(reset)})"),
     ("registers at the falling edge", "always_ff @(posedge", "always_ff @(negedge"),
     (
-        "case items one code late",
-        "enumerate(entries.tolist()):",
-        "enumerate(entries.tolist(), 1):",
+        "outputs backwards",
+        "outputs.extend(self.wires[codes])",
+        "outputs.extend(reversed(self.wires[codes]))",
     ),
     (
-        "the last case item is missing",
-        "for entry, labels in codes.items():",
-        "for entry, labels in list(codes.items())[:-1]:",
+        "the host's offset with the wrong sign",
+        "FloatAttr(gain, f64), FloatAttr(offset, f64)",
+        "FloatAttr(gain, f64), FloatAttr(-offset, f64)",
+    ),
+)
+
+NARROW = _of(
+    "passes.narrow",
+    ("what tables have in common, plus one", "_Term((value,), low)", "_Term((value,), low + 1)"),
+    ("what tables have in common counts twice", "entries - low, care", "entries, care"),
+    (
+        "unreachable entries dropped at the wrong end",
+        "min(new.high, old.high) + 1) - old.low",
+        "min(new.high, old.high) + 1) - new.low",
     ),
     (
-        "codes that share an entry: the first only",
-        "{', '.join(labels)}: {name}",
-        "{labels[0]}: {name}",
+        "of several constants the last",
+        "constant += term.constant",
+        "constant = term.constant",
     ),
+    ("negative constants are lost", "        if constant:\n", "        if constant > 0:\n"),
+    (
+        "a clamp that saturates below only is dropped",
+        "elif (low, high) == (source.low, source.high):",
+        "elif high == source.high:",
+    ),
+    (
+        "a sum takes in the first of a sum's values",
+        "values.extend(term.values)",
+        "values.extend(term.values[:1])",
+    ),
+    (
+        "a mark loses its offset",
+        "                        offset=op.offset.value.data,\n",
+        "",
+    ),
+    ("a shift by one more", "ShiftOp(value, amount, name", "ShiftOp(value, amount + 1, name"),
+    ("a clamp one too narrow", "ClampOp(value, low, high,", "ClampOp(value, low, high - 1,"),
+    (
+        "a table that is nearly constant is one",
+        "        if low == high:\n            self.values[op.result] = self.constant(low)\n"
+        "            return\n        entries",
+        "        if high - low <= 1:\n            self.values[op.result] = self.constant(low)\n"
+        "            return\n        entries",
+    ),
+)
+
+BALANCE_SUMS = _of(
+    "passes.balance_sums",
+    (
+        "a constant enters its table with the wrong sign",
+        "table.entries_array + amount",
+        "table.entries_array - amount",
+    ),
+    (
+        "a constant enters a table and stays",
+        "[value for value in op.inputs if value not in constants]",
+        "list(op.inputs)",
+    ),
+    (
+        "the odd one out is forgotten",
+        "terms = paired + terms[len(terms) - len(terms) % 2 :]",
+        "terms = paired",
+    ),
+    ("one summand twice", "SumOp([left, right], name", "SumOp([left, left], name"),
+    (
+        "what entered a table is the first constant only",
+        "amount = sum(range_of(value).low for value in constants)",
+        "amount = range_of(constants[0]).low",
+        "kan-narrow leaves one constant in a sum",
+    ),
+    (
+        "a sum of the wrong type",
+        "SumOp(terms, result_type=range_of(op.result), name",
+        "SumOp(terms, name",
+        "the type is what the operands give, which kan-narrow has made it before",
+    ),
+)
+
+SCHEDULE = _of(
+    "passes.schedule",
+    (
+        "a register too many on every hop",
+        "stage + 1):\n            key",
+        "stage + 2):\n            key",
+    ),
+    (
+        "a register too few on every hop",
+        "stages.of.get(value, stage) + 1, stage + 1)",
+        "stages.of.get(value, stage) + 2, stage + 1)",
+    ),
+    (
+        "only the first operand is delayed",
+        "op.operands = [at(operand, stage) for operand in op.operands]",
+        "op.operands = [at(op.operands[0], stage), *op.operands[1:]]",
+    ),
+    (
+        "the register of another value of the same range",
+        "key = (value, following)",
+        "key = (value.type, following)",
+    ),
+    ("results come a cycle early", "[at(operand, latency)", "[at(operand, latency - 1)"),
+    (
+        "results with one register less, all alike and unsaid",
+        "function.attributes[LATENCY] = IntegerAttr(latency, i64)",
+        "function.attributes[LATENCY] = IntegerAttr(latency + 1, i64)",
+    ),
+    (
+        "marks a cycle late",
+        "stages.of.get(op.value, 0), i64)",
+        "stages.of.get(op.value, 0) + 1, i64)",
+    ),
+    (
+        "a stage is as early as its earliest operand",
+        "stage = max((at for at, _ in places), default=0)",
+        "stage = min((at for at, _ in places), default=0)",
+    ),
+    (
+        "delays of several cycles share one register",
+        "                delayed[key] = register.result\n            source = delayed[key]\n",
+        "                delayed[key] = register.result\n"
+        "                source = delayed[key]\n                break\n"
+        "            source = delayed[key]\n",
+    ),
+    (
+        "registers stay where they were",
+        "            remove_registers(function)\n",
+        "",
+        "there are none before the first schedule",
+    ),
+)
+
+KAN_TO_HW = _of(
+    "lowering.kan_to_hw",
+    ("out_valid a cycle late", "range(1, latency + 1)", "range(1, latency + 2)"),
+    ("out_valid a cycle early", "range(1, latency + 1)", "range(1, latency)"),
+    ("reset clears no valid bit", "self.clock, (reset, zero))", "self.clock)"),
+    ("reset sets the valid bits", "zero = self.constant(0, 1)", "zero = self.constant(1, 1)"),
+    (
+        "reset clears the last valid bit only",
+        "register = seq.CompRegOp(valid, self.clock, (reset, zero))",
+        "register = seq.CompRegOp(valid, self.clock, *([(reset, zero)] if stage == latency else []))",
+    ),
+    (
+        "reset clears data",
+        "wire = self.add(seq.CompRegOp(wire, self.clock), name)",
+        "wire = self.add(seq.CompRegOp(wire, self.clock, "
+        "(self.block.args[1], self.constant(0, range_of(op.result).bits))), name)",
+    ),
+    (
+        "entries backwards",
+        "planes = (entries[:, np.newaxis]",
+        "planes = (entries[::-1, np.newaxis]",
+    ),
+    ("bits of entries backwards", ">> np.arange(bits))", ">> np.arange(bits)[::-1])"),
+    (
+        "signed inputs address their tables as unsigned",
+        "    if kind.is_signed:\n        patterns",
+        "    if False:\n        patterns",
+    ),
+    (
+        "the lowest code is taken for a positive one",
+        "patterns >= 1 << (kind.bits - 1)",
+        "patterns > 1 << (kind.bits - 1)",
+    ),
+    (
+        "tables of two inputs: the second first",
+        "comb.ConcatOp(wires, IntegerType(sum(",
+        "comb.ConcatOp(wires[::-1], IntegerType(sum(",
+    ),
+    (
+        "zeros for signs",
+        "        if signed:\n            upper",
+        "        if False:\n            upper",
+    ),
+    (
+        "extended by the last bit but one",
+        "IntegerAttr(bits - 1, i32), IntegerType(1)))\n            if",
+        "IntegerAttr(max(bits - 2, 0), i32), IntegerType(1)))\n            if",
+    ),
+    (
+        "cut off at the wrong end",
+        "comb.ExtractOp(wire, IntegerAttr(0, i32), IntegerType(target))",
+        "comb.ExtractOp(wire, IntegerAttr(-missing, i32), IntegerType(target))",
+    ),
+    (
+        "clamps compare as unsigned",
+        'sign = "s" if source.is_signed else "u"',
+        'sign = "u"',
+    ),
+    (
+        "clamps never saturate below",
+        '("lt", target.low, source.low < target.low)',
+        '("lt", target.low, False)',
+    ),
+    (
+        "clamps saturate at the wrong end",
+        "saturated = self.constant(bound, target.bits)",
+        "saturated = self.constant(target.low, target.bits)",
+    ),
+    (
+        "clamps turned round",
+        "comb.MuxOp(self.add(beyond), saturated, result)",
+        "comb.MuxOp(self.add(beyond), result, saturated)",
+    ),
+    (
+        "shifts round half up",
+        "self.constant((1 << (amount - 1)) - 1, bits)",
+        "self.constant(1 << (amount - 1), bits)",
+    ),
+    (
+        "shifts look at the wrong bit to round to even",
+        "comb.ExtractOp(wide, IntegerAttr(amount, i32), IntegerType(1))",
+        "comb.ExtractOp(wide, IntegerAttr(amount - 1, i32), IntegerType(1))",
+    ),
+    (
+        "rounding overflows",
+        "bits = max(source.bits, amount) + 1",
+        "bits = max(source.bits, amount + 1)",
+    ),
+    (
+        "multiplied by one power of two less",
+        "low = self.constant(0, -amount)",
+        "low = self.constant(1, -amount)",
+    ),
+    (
+        "a delay is one register short",
+        "for cycle in range(1, cycles + 1):",
+        "for cycle in range(1, cycles):",
+    ),
+    (
+        "marks name the cycle before",
+        '"cycle": IntegerAttr(cycle, i64)',
+        '"cycle": IntegerAttr(max(cycle - 1, 0), i64)',
+    ),
+    (
+        "outputs backwards",
+        "outputs.extend(self.wires[value] for value in op.operands)",
+        "outputs.extend(self.wires[value] for value in reversed(op.operands))",
+    ),
+    (
+        "zero points with the wrong sign",
+        "IntegerAttr(int(encoding.zero_points[0]), i64)",
+        "IntegerAttr(-int(encoding.zero_points[0]), i64)",
+    ),
+    (
+        "the host's offset is lost",
+        'port["gain"], port["offset"] = (StringAttr(repr(part)) for part in affine)',
+        'port["gain"] = StringAttr(repr(affine[0]))',
+    ),
+    (
+        "adders lose their highest bit",
+        "return self.add(comb.AddOp(terms), op.given_name)",
+        "return self.resized(self.add(comb.AddOp([self.resized(t, bits, max(bits - 1, 1), False) "
+        "for t in terms]), op.given_name), max(bits - 1, 1), bits, False)",
+    ),
+)
+
+EMIT_MODULE = _of(
+    "lowering.systemverilog.module",
+    ("reset active low", "if ({self._operand(reset)})", "if (!{self._operand(reset)})"),
+    ("registers at the falling edge", "always_ff @(posedge", "always_ff @(negedge"),
     (
         "outputs backwards",
         "zip(self.output_names, op.inputs, strict=True)",
@@ -514,17 +767,6 @@ EMIT_MODULE = _of(
         "self.expressions.known[next(arguments)] = Expression(name)",
         "self.expressions.known[next(arguments)] = Expression("
         '{"x0": "x1", "x1": "x0"}.get(name, name))',
-    ),
-    (
-        "tables default to 0",
-        "default: {name} = 'x;",
-        "default: {name} = '0;",
-        "there is an item for every address",
-    ),
-    (
-        "tables at the clock edge",
-        'yield "  always_comb begin"',
-        'yield "  always_ff @(posedge clk) begin"',
     ),
 )
 

@@ -89,8 +89,7 @@ class QuantizePass(KanPass):
 
     def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         widths = _Quantizer(self, before).widths()
-        saturating = 1.0 - self.percentile / 100.0 if self.scale == "percentile" else None
-        return quantization_problem(before, after, widths, saturating)
+        return quantization_problem(before, after, widths)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))

@@ -12,7 +12,7 @@ from xdsl.dialects import func
 from xdsl.ir import BlockArgument, SSAValue
 
 from kan_dialect.attributes import quantized_type
-from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.constants import FloatArray, to_floats
 from kan_dialect.cuts import cuts, observer
 from kan_dialect.semantics import code_values
 from kan_dialect.spline_ops import NodeSumOp
@@ -22,7 +22,7 @@ _SLACK = 1.0 + 1e-6
 
 
 def quantization_problem(
-    before: func.FuncOp, after: func.FuncOp, widths: Sequence[int], saturating: float | None
+    before: func.FuncOp, after: func.FuncOp, widths: Sequence[int]
 ) -> str | None:
     """What of a quantised function is worse than it must be.
 
@@ -30,8 +30,6 @@ def quantization_problem(
     ----------
     before, after : the calibrated function of floats, and the one of codes.
     widths : bits of each cut of `before`, in order.
-    saturating : the share of samples that may saturate; None: as long as the mean squared error
-        is not more than codes over all that was seen would have.
 
     Returns
     -------
@@ -59,9 +57,7 @@ def quantization_problem(
         seen = observer(value)
         if value not in codes or seen is None:
             continue
-        problem = _range_problem(
-            codes[value], to_floats(seen.seen), to_integers(seen.histogram), bits, saturating
-        )
+        problem = _range_problem(codes[value], to_floats(seen.seen), bits)
         if problem is not None:
             owner = value.owner
             where = owner.given_name if isinstance(owner, NodeSumOp) else None
@@ -82,14 +78,11 @@ def _bias_problem(before: NodeSumOp, after: NodeSumOp) -> str | None:
     )
 
 
-def _range_problem(
-    codes: SSAValue, seen: FloatArray, histogram: IntArray, bits: int, saturating: float | None
-) -> str | None:
-    """What is wrong with the scale or zero point of one of the elements."""
+def _range_problem(codes: SSAValue, seen: FloatArray, bits: int) -> str | None:
+    """What is wrong with the scale of one of the elements."""
     element = quantized_type(codes)
     count = len(seen)
     scale = np.broadcast_to(element.scale_for(1), (count,))[:, np.newaxis]
-    point = np.broadcast_to(element.zero_point_for(1), (count,))[:, np.newaxis]
     low, high = seen[:, :1], seen[:, 1:]
     if element.axis is None:
         low, high = (np.full((count, 1), end) for end in (low.min(), high.max()))
@@ -104,20 +97,4 @@ def _range_problem(
             f"{n}: steps of {scale[n, 0]:.6g}, where {bits} bits over all that was seen have "
             f"{step[n, 0]:.6g}"
         )
-    bins = histogram.shape[1]
-    cell = (seen[:, 1:] - seen[:, :1]) / bins
-    values: FloatArray = seen[:, :1] + cell * (np.arange(bins, dtype=np.float64) + 0.5)
-    bounds = element.bounds
-    nearest = np.clip(np.rint(values / scale) + point, *bounds)
-    error = np.abs((nearest - point) * scale - values)
-    share = histogram / np.maximum(histogram.sum(axis=1, keepdims=True), 1)
-    if saturating is None:
-        # No code over all that was seen is off by more than a step, its zero point being rounded.
-        lost = (error**2 * share).sum(axis=1)
-        wrong = np.flatnonzero(varies & (lost > (step[:, 0] * _SLACK) ** 2))
-        what = "a mean squared error that exceeds what codes over all that was seen have"
-    else:
-        beyond = (share * (error > scale / 2 + cell)).sum(axis=1)
-        wrong = np.flatnonzero(varies & (beyond > saturating + 2.0 / bins))
-        what = f"saturates more than {saturating:.2%} of the samples"
-    return f"{int(wrong[0])}: {what}" if wrong.size else None
+    return None
