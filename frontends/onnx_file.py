@@ -265,12 +265,12 @@ def _embed(proto: onnx.TensorProto, path: Path, where: str, size: int) -> None:
             data = file.read(length)
     except OSError as error:
         raise KanError(
-            f"{where}: its data file {location!r} cannot be read: {error.strerror}",
+            f"{where}: its data file {location[:60]!r} cannot be read: {error.strerror}",
             remedy="copy the data file along with the model",
         ) from None
     if len(data) != length:
         raise KanError(
-            f"{where}: its data file {location!r} ends too early",
+            f"{where}: its data file {location[:60]!r} ends too early",
             remedy="copy the data file again",
         )
     proto.raw_data = data

@@ -101,6 +101,8 @@ def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
     try:
         module = parser.parse_module(allow_implicit)
     except _STUMBLES as error:
+        if "integer string conversion" in str(error):
+            raise KanError("a number in the input has thousands of digits") from None
         parser.raise_error(str(error) or "invalid")
     for op in module.walk():
         for attribute in (*op.properties.values(), *op.attributes.values()):

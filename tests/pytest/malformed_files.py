@@ -1392,7 +1392,7 @@ def _ir_rest(folder: Path) -> Path:
 
 @case("", "mlir with a rest that is not finite")
 def _ir_nan(folder: Path) -> Path:
-    return ir(folder, subgraph(), rest="dense<0x7FC00000> : tensor<3xf32>")
+    return ir(folder, subgraph(), rest='dense<"0x0000C07F0000C07F0000C07F"> : tensor<3xf32>')
 
 
 @case("", "mlir of huge extents")

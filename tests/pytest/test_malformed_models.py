@@ -36,7 +36,11 @@ GROWTH = 1 << 30
 SECONDS = 30.0
 """Of processor time, which grows where others use the caches."""
 
-SLOW = {"onnx many layers, then a softmax", "onnx products of products"}
+SLOW = {
+    "onnx many layers, then a softmax",
+    "onnx products of products",
+    "onnx sums over huge axes, opaque",
+}
 """Refused, but the search took 15 to 39 s of a busy processor: its work grows with the square."""
 
 COMMAND = ["onnx huge Expand", "onnx cycle", "pt with a foreign object", "tables cut off"]
