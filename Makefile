@@ -15,6 +15,7 @@ SEED ?=
 help:
 	@echo "make demo       build the example network to verified RTL, print the report"
 	@echo "make test       set up everything and run all checks and tests"
+	@echo "make coverage   the same tests, and which lines they reach (slower)"
 	@echo "make benchmark  measure the compiler's speed (minutes)"
 	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
 	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
@@ -40,7 +41,7 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.demo
 	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --bits 6 --output out/wine
 
-test: lint filecheck pytest coverage
+test: lint filecheck pytest
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -48,14 +49,16 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright
 
 filecheck: $(VENV)/.dev
-	@rm -rf build/coverage
-	$(BIN)/coverage run $(BIN)/lit -q -j $(JOBS) tests/filecheck
+	$(BIN)/lit -q -j $(JOBS) tests/filecheck
 
 pytest: $(VENV)/.dev
-	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-# Of both, and of all processes that they started.
-coverage: filecheck pytest
+# Of both kinds of tests, and of all processes that they start.
+coverage: $(VENV)/.dev
+	@rm -rf build/coverage
+	$(BIN)/coverage run $(BIN)/lit -q -j $(JOBS) tests/filecheck
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under $(COVERAGE)
 
