@@ -28,7 +28,6 @@ from kan_dialect.attributes import range_of
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.constants import IntArray
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.kan_to_hw import by_bit_pattern
 from kan_dialect.wire_ops import TableOp
 
 TABLES_OF_A_WIDTH = 16
@@ -290,7 +289,7 @@ def tables_of(files: tuple[str, ...]) -> dict[int, list[tuple[IntArray, int, int
             start = 1 + max((source for _, _, source in tables), default=-1)
             own = sources.setdefault(bits, {})
             source = own.setdefault(op.inputs[0], start if not own else max(own.values()) + 1)
-            tables.append((by_bit_pattern(op) & ((1 << width) - 1), width, source))
+            tables.append((op.by_bit_pattern & ((1 << width) - 1), width, source))
     rng = np.random.default_rng(SEED)
     sample: dict[int, list[tuple[IntArray, int, int]]] = {}
     for bits, tables in sorted(found.items()):

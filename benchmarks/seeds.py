@@ -362,16 +362,6 @@ KAN_TO_HW = _of(
     ),
     ("bits of entries backwards", ">> np.arange(bits))", ">> np.arange(bits)[::-1])"),
     (
-        "signed inputs address their tables as unsigned",
-        "    if kind.is_signed:\n        patterns",
-        "    if False:\n        patterns",
-    ),
-    (
-        "the lowest code is taken for a positive one",
-        "patterns >= 1 << (kind.bits - 1)",
-        "patterns > 1 << (kind.bits - 1)",
-    ),
-    (
         "tables of two inputs: the second first",
         "comb.ConcatOp(wires, IntegerType(sum(",
         "comb.ConcatOp(wires[::-1], IntegerType(sum(",
@@ -461,6 +451,20 @@ KAN_TO_HW = _of(
         "return self.add(comb.AddOp(terms), op.given_name)",
         "return self.resized(self.add(comb.AddOp([self.resized(t, bits, max(bits - 1, 1), False) "
         "for t in terms]), op.given_name), max(bits - 1, 1), bits, False)",
+    ),
+)
+
+BIT_PATTERNS = _of(
+    "attributes",
+    (
+        "signed inputs address their tables as unsigned",
+        "        if self.is_signed:\n            patterns",
+        "        if False:\n            patterns",
+    ),
+    (
+        "the lowest code is taken for a positive one",
+        "patterns >= 1 << (self.bits - 1)",
+        "patterns > 1 << (self.bits - 1)",
     ),
 )
 
@@ -659,6 +663,7 @@ SEEDS = [
     *BALANCE_SUMS,
     *SCHEDULE,
     *KAN_TO_HW,
+    *BIT_PATTERNS,
     *EMIT_MODULE,
     *EMIT_EXPRESSIONS,
     *EMIT_OPERATIONS,

@@ -90,6 +90,11 @@ class Reference:
 
         return in_batches(run, x, batch)
 
+    def outputs(self, x: FloatArray) -> FloatArray:
+        """The model's outputs: (samples, out)."""
+        (found,) = self.values(x, [self.graph.output])
+        return found
+
 
 def _rows(result: Array, batch: int, count: int) -> FloatArray:
     result = np.atleast_1d(result)  # One number, of a model for one sample.
@@ -122,17 +127,19 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // raised.widest)
     reference = open_reference(graph, chunk)
-    if not any(_is_defined(reference, points) for points in groups):
+    expected = [reference.outputs(points) for points in groups]
+    if not any(bool(np.isfinite(each).any()) for each in expected):
         raise graph.error(
             "the outputs are not finite for any of the inputs that were tried",
             "say where the inputs lie, with --samples DATA.npz",
         )
-    least = _LEAST_SHARE * _range(reference, groups[-1] if further else groups[0])
-    for points in groups:
-        if _difference(raised, reference, points, least) <= tolerance:
+    least = _LEAST_SHARE * _range(expected[-1] if further else expected[0])
+    for points, wanted in zip(groups, expected, strict=True):
+        actual = _outputs(raised, points)
+        if relative_difference(actual, wanted, least) <= tolerance:
             continue
-        exact = open_exact_reference(graph, chunk)
-        difference = _difference(raised, exact, points, least)
+        exact = open_exact_reference(graph, chunk).outputs(points)
+        difference = relative_difference(actual, exact, least)
         if not difference <= TOLERANCE:
             place = _first_difference(graph, raised, points, tolerance, chunk)
             raise Differs(
@@ -152,10 +159,9 @@ def differing_inputs(
     exact = open_exact_reference(graph, max(1, CHUNK_ELEMENTS // raised.widest))
     found: list[FloatArray] = []
     for points in every:
-        (expected,) = exact.values(points, [graph.output])
         with np.errstate(all="ignore"):
-            (actual,) = evaluate_function(raised.function, [points])
-            missed = np.nan_to_num(np.abs(actual - expected), nan=0.0).max(axis=1)
+            apart = np.abs(_outputs(raised, points) - exact.outputs(points))
+        missed = np.nan_to_num(apart, nan=0.0).max(axis=1)
         worst = np.argsort(-missed, kind="stable")[:_TELLING]
         found.append(points[worst[missed[worst] > 0.5 * missed[worst[0]]]])
     chosen = np.concatenate(found)
@@ -175,25 +181,17 @@ def _few_enough(function: func.FuncOp) -> Callable[[FloatArray], FloatArray]:
     return lambda x: x[:: -(-len(x) // limit)]
 
 
-def _is_defined(reference: Reference, x: FloatArray) -> bool:
-    """Whether an output is finite for some input, so that there is something to compare."""
-    (expected,) = reference.values(x, [reference.graph.output])
-    return bool(np.isfinite(expected).any())
-
-
-def _range(reference: Reference, x: FloatArray) -> float:
-    """The range of the outputs, where they are finite."""
-    (expected,) = reference.values(x, [reference.graph.output])
-    finite = expected[np.isfinite(expected)]
+def _range(outputs: FloatArray) -> float:
+    """The range of outputs, where they are finite."""
+    finite = outputs[np.isfinite(outputs)]
     return float(np.ptp(finite)) if finite.size else 0.0
 
 
-def _difference(raised: Raised, reference: Reference, x: FloatArray, least: float) -> float:
-    """The largest difference of outputs, as a share of their range."""
-    (expected,) = reference.values(x, [reference.graph.output])
+def _outputs(raised: Raised, x: FloatArray) -> FloatArray:
+    """What the imported network computes: (samples, out)."""
     with np.errstate(all="ignore"):
         (actual,) = evaluate_function(raised.function, [x])
-    return relative_difference(actual, expected, least)
+    return actual
 
 
 def relative_difference(actual: FloatArray, expected: FloatArray, least: float = 1e-30) -> float:

@@ -63,6 +63,14 @@ class IntType(ParametrizedAttribute, TypeAttribute):
         """Width in hardware."""
         return storage_for(self.low, self.high)[0]
 
+    @property
+    def bit_patterns(self) -> IntArray:
+        """The value that each bit pattern of the width stands for, 0 .. 2^bits - 1, int64."""
+        patterns = np.arange(1 << self.bits, dtype=np.int64)
+        if self.is_signed:
+            patterns[patterns >= 1 << (self.bits - 1)] -= 1 << self.bits
+        return patterns
+
     def contains(self, low: int, high: int) -> bool:
         return self.low <= low and high <= self.high
 

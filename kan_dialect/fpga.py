@@ -15,7 +15,6 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.attributes import IntType, range_of
-from kan_dialect.constants import IntArray
 from kan_dialect.table_cost import Mapper, planes
 from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
@@ -146,12 +145,12 @@ class Fpga:
     def _table(self, op: TableOp, mapper: Mapper) -> int:
         """Add a table to those that read the same values; its levels of lookup tables."""
         bits = sum(range_of(value).bits for value in op.inputs)
-        patterns = _by_bit_pattern(op)
+        patterns = op.by_bit_pattern
         clamp = op.inputs[0].owner
         if isinstance(clamp, ClampOp) and self._merges(clamp):
             bits = range_of(clamp.input).bits
             target = range_of(clamp.result)
-            codes = np.clip(_codes(range_of(clamp.input)), target.low, target.high)
+            codes = np.clip(range_of(clamp.input).bit_patterns, target.low, target.high)
             patterns = patterns[codes & ((1 << target.bits) - 1)]
         found = planes(patterns, range_of(op.result).bits)
         return max(mapper.add(plane, bits) for plane in found)
@@ -207,21 +206,6 @@ class Fpga:
             and bool(readers)
             and all(isinstance(reader, TableOp) and len(reader.inputs) == 1 for reader in readers)
         )
-
-
-def _by_bit_pattern(op: TableOp) -> IntArray:
-    """The entries for every bit pattern of the inputs; those that never come repeat the nearest."""
-    entries = op.filled
-    for axis, value in enumerate(op.inputs):
-        kind = range_of(value)
-        entries = entries.take(np.clip(_codes(kind), kind.low, kind.high) - kind.low, axis=axis)
-    return entries.ravel()
-
-
-def _codes(kind: IntType) -> IntArray:
-    """The code that each bit pattern stands for."""
-    patterns = np.arange(1 << kind.bits, dtype=np.int64)
-    return patterns - ((patterns >> (kind.bits - 1)) << kind.bits) * kind.is_signed
 
 
 XCUP = Fpga(

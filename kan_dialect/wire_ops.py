@@ -175,6 +175,19 @@ class TableOp(KanOperation, Evaluable):
         kept = entries[care]
         return np.where(care, entries, kept[0] if kept.size else range_of(self.result).low)
 
+    @property
+    def by_bit_pattern(self) -> IntArray:
+        """The entries for every combination of bit patterns of the inputs: flat, first input first.
+
+        Patterns outside an input's range never come; they repeat the nearest entry.
+        """
+        entries = self.filled
+        for axis, value in enumerate(self.inputs):
+            kind = range_of(value)
+            index = np.clip(kind.bit_patterns, kind.low, kind.high) - kind.low
+            entries = entries.take(index, axis=axis)
+        return entries.ravel()
+
     def verify_(self) -> None:
         require(len(self.inputs) >= 1, "a table needs at least one input")
         entries = verifying.constant(self.entries, "entries", floats=False)

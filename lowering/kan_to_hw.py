@@ -68,27 +68,6 @@ class LowerKanToHwPass(KanPass):
         return bool(functions)
 
 
-def bit_patterns(kind: IntType) -> IntArray:
-    """The value that each bit pattern of a type's width stands for, 0 .. 2^bits - 1, int64."""
-    patterns = np.arange(1 << kind.bits, dtype=np.int64)
-    if kind.is_signed:
-        patterns[patterns >= 1 << (kind.bits - 1)] -= 1 << kind.bits
-    return patterns
-
-
-def by_bit_pattern(op: TableOp) -> IntArray:
-    """The entries for every combination of bit patterns of the inputs: flat, first input first.
-
-    Patterns outside an input's range never come; they repeat the nearest entry.
-    """
-    entries = op.filled
-    for axis, value in enumerate(op.inputs):
-        kind = range_of(value)
-        index = np.clip(bit_patterns(kind), kind.low, kind.high) - kind.low
-        entries = entries.take(index, axis=axis)
-    return entries.ravel()
-
-
 def pack(entries: IntArray, bits: int) -> list[tuple[int, int]]:
     """Entries as one long number, entry 0 lowest, in pieces (value, bits), highest first."""
     planes = (entries[:, np.newaxis] >> np.arange(bits)) & 1
@@ -260,7 +239,7 @@ class Lowering:
 
     def table(self, op: TableOp) -> SSAValue:
         bits = range_of(op.result).bits
-        entries = by_bit_pattern(op)
+        entries = op.by_bit_pattern
         array = self.array(entries, bits, op.given_name)
         wires = [self.wires[value] for value in op.inputs]
         index = (

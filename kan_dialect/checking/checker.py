@@ -266,7 +266,10 @@ class Checker:
                 return FunctionCheck(name, difference=Difference(what))
         return FunctionCheck(name, count, compared, samples.exhaustive)
 
-    def _compare_reals(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
+    def _real_outputs(
+        self, old: Snapshot, new: Snapshot
+    ) -> tuple[FloatArray, FloatArray, FloatArray] | FunctionCheck:
+        """Samples (samples, in) and both functions' outputs; a verdict, if they cannot be had."""
         name = old.model.name
         try:
             x = self._real_samples(old)
@@ -277,6 +280,14 @@ class Checker:
         if expected.shape != got.shape:
             what = f"it had {expected.shape[1]} outputs, and has {got.shape[1]}"
             return FunctionCheck(name, difference=Difference(what))
+        return x, expected, got
+
+    def _compare_reals(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
+        name = old.model.name
+        outputs = self._real_outputs(old, new)
+        if isinstance(outputs, FunctionCheck):
+            return outputs
+        x, expected, got = outputs
         # Outside its domain a function may be infinite or nothing: there is nothing to keep.
         defined = np.isfinite(expected)
         size = np.abs(np.where(defined, expected, 0.0))
@@ -299,15 +310,10 @@ class Checker:
 
     def _traded(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
         name = old.model.name
-        try:
-            x = self._real_samples(old)
-            expected = old.reals(x)
-        except FAILURES as error:
-            return FunctionCheck(name, note=f"not checked: {error}")
-        got = new.reals(x)
-        if expected.shape != got.shape:
-            what = f"it had {expected.shape[1]} outputs, and has {got.shape[1]}"
-            return FunctionCheck(name, difference=Difference(what))
+        outputs = self._real_outputs(old, new)
+        if isinstance(outputs, FunctionCheck):
+            return outputs
+        x, expected, got = outputs
         given = self._fitting(x.shape[1])
         on = "random" if given is None else "calibration"
         count = len(x) if given is None else len(given)

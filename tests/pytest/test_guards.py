@@ -231,13 +231,6 @@ def test_standard_output_that_is_full(tmp_path: Path) -> None:
     assert done.stderr == "kan-opt: error: cannot write the output: No space left on device\n"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "locked").mkdir(mode=0o555)
-    arguments = ["build", EXAMPLE, "--calibration", DATA, "-o", tmp_path / "locked"]
-    assert "Permission denied" in error_of(capfd, kan_flow, *arguments)
-
-
 def test_a_part_that_cannot_be_moved_undoes_the_others(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with replacing_folder(folder, "abc") as new:
