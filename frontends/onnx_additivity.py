@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
 
 from kan_dialect.constants import FloatArray
-from kan_dialect.frontends.onnx_static import StaticGraph, cut_out
+from kan_dialect.frontends.onnx_static import StaticGraph, cut_out, needed_steps
 from kan_dialect.onnx_model import fails_by_rows, open_runner, run_rows, widened
 
 TOLERANCE = 1e-9
 """How far a sum may be missed, as a share of the range of the values."""
 
 _NOISE = 64 * np.finfo(np.float64).eps
-"""Of the largest value: what float64 itself loses."""
+"""Of the largest value, times the root of the number of inputs: what float64 itself loses."""
 
 _CHUNK_ELEMENTS = 1 << 22
 """So many values are looked at at once."""
@@ -43,9 +44,18 @@ class PartialRun:
         widths = [static.width(name) for name in targets]
         self.columns = np.cumsum([0, *widths])
         self._runner = open_runner(widened(cut_out(static, sources, targets)))
+        self._effort = static.effort
+        slow = isinstance(self._runner, ReferenceEvaluator)
+        self._each = static.effort_of(needed_steps(static, sources, targets), slow=slow)
 
     def __call__(self, x: FloatArray) -> FloatArray:
-        """The targets side by side, (rows, elements), for sources side by side, (rows, in)."""
+        """The targets side by side, (rows, elements), for sources side by side, (rows, in).
+
+        Raises
+        ------
+        KanError : this is more work than looking for layers may take.
+        """
+        self._effort.spend(self._each * -(-len(x) // self.batch))
         try:
             return run_rows(self._runner, x, self.batch)
         except Exception as error:
@@ -119,11 +129,12 @@ def residuals(
     """
     targets = len(run.columns) - 1
     worst = np.zeros(targets)
+    noise = _NOISE * float(np.sqrt(groups[0].p.shape[1]))
     seen = np.zeros(targets, dtype=np.bool_)
     for values in _run_together(run, groups):
         for index in range(targets):
             columns = slice(run.columns[index], run.columns[index + 1])
-            share, finite = _residual(values[:, columns])
+            share, finite = _residual(values[:, columns], noise)
             worst[index] = max(worst[index], share)
             seen[index] |= finite
         if bool((worst > enough).all()):
@@ -144,12 +155,12 @@ def _run_together(run: PartialRun, groups: Sequence[Exchanges]) -> Iterator[Floa
         first += len(rows)
 
 
-def _residual(values: FloatArray) -> tuple[float, bool]:
+def _residual(values: FloatArray, noise: float) -> tuple[float, bool]:
     """The residual of one group, and whether it says anything; values: (4 * trials, elements)."""
     parts = values.reshape(4, -1, values.shape[1])
     with np.errstate(all="ignore"):
         missed = np.abs(parts[0] + parts[1] - parts[2] - parts[3])
-        beyond = missed > _NOISE * np.abs(parts).max(axis=0)
+        beyond = missed > noise * np.abs(parts).max(axis=0)
     finite = np.isfinite(missed)
     enough = bool(finite.mean() >= _LEAST_FINITE) and bool(finite.any(axis=0).all())
     doubtful = (beyond & finite).any(axis=0)

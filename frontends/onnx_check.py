@@ -6,7 +6,7 @@ decides (a discontinuity, a steep function), a copy of the model in float64 has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -38,7 +38,8 @@ CHUNK_ELEMENTS = 1 << 23
 """Samples are run in chunks of which no value holds more elements than this."""
 
 MAX_PROBES = 1 << 13
-"""Evaluations of a layer that carries its subgraph, for one comparison."""
+"""Evaluations of a layer that carries its subgraph, for one comparison; where inputs are hardly
+likely, a quarter of them."""
 
 _ROUNDING = 2e-6
 """Of the largest output: what float32 itself loses."""
@@ -122,8 +123,7 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
         raise graph.error(
             f"the imported network is not legal: {first_line(error)}", "train the model again"
         ) from None
-    few = _few_enough(raised.function)
-    groups = [few(points) for points in (*sample_inputs(raised.function), *map(_single, further))]
+    groups = _few_enough(raised.function, [*sample_inputs(raised.function), *further])
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // raised.widest)
     reference = open_reference(graph, chunk)
@@ -154,8 +154,7 @@ def differing_inputs(
     graph: Graph, raised: Raised, groups: Sequence[FloatArray]
 ) -> FloatArray | None:
     """Some inputs (rows, in) of those at which a raised network differs most from the model."""
-    few = _few_enough(raised.function)
-    every = [few(points) for points in (*sample_inputs(raised.function), *map(_single, groups))]
+    every = _few_enough(raised.function, [*sample_inputs(raised.function), *groups])
     exact = open_exact_reference(graph, max(1, CHUNK_ELEMENTS // raised.widest))
     found: list[FloatArray] = []
     for points in every:
@@ -168,17 +167,19 @@ def differing_inputs(
     return chosen if len(chosen) else None
 
 
-def _few_enough(function: func.FuncOp) -> Callable[[FloatArray], FloatArray]:
-    """Takes every n-th sample, where each costs an evaluation of a subgraph for every input.
+def _few_enough(function: func.FuncOp, groups: Sequence[FloatArray]) -> list[FloatArray]:
+    """Every n-th sample, in float32, where each costs an evaluation of a subgraph for every input.
 
-    Likewise where outputs are so many that those of all samples would fill the memory.
+    Likewise where outputs are so many that those of all samples would fill the memory. Of the
+    last, likeliest, group more are kept.
     """
     opaque = [op.inputs for op in function.walk() if isinstance(op, OnnxOp)]
     terminator = function.get_return_op()
     assert terminator is not None
     room = CHUNK_ELEMENTS // tensor_shape(terminator.operands[0])[0]
-    limit = max(16, min(MAX_PROBES // max(opaque, default=1), room))
-    return lambda x: x[:: -(-len(x) // limit)]
+    probes = MAX_PROBES // max(opaque, default=1)
+    limits = [max(16, min(probes // 4, room))] * (len(groups) - 1) + [max(16, min(probes, room))]
+    return [_single(x[:: -(-len(x) // limit)]) for x, limit in zip(groups, limits, strict=True)]
 
 
 def _range(outputs: FloatArray) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -61,9 +62,6 @@ _ARRANGEMENTS = ("Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpo
 
 _EVERY = 96
 """One input in so many shows whether a graph can be run at all."""
-
-_MAX_STEPS = 60_000
-"""Operators that are run to try cuts, each counted once for all points of a try."""
 
 _SEED = 2026
 _MAX_DEPENDENCES = 1 << 25
@@ -140,14 +138,25 @@ def first_unlike(static: StaticGraph, samples: FloatArray | None) -> Step | None
     run_rows(open_runner(widened(whole)), x[::-_EVERY], static.batch)
     steps = [step for step in static.steps if any(map(static.is_cut, step.proto.output))]
     places = {name: step for step in steps for name in step.proto.output if static.is_cut(name)}
+    # The output alone tells whether there is such a step at all.
+    if not _unlike(static, [static.source.output], x):
+        return None
     for group in grouped(list(places), static, len(x)):
-        run = PartialRun(static, [static.source.input], group)
-        values, shifted = run(x), np.roll(run(np.roll(x, 1, axis=0)), -1, axis=0)
-        for index, name in enumerate(group):
-            columns = slice(run.columns[index], run.columns[index + 1])
-            if not _equal(values[:, columns], shifted[:, columns]):
-                return places[name]
-    return None
+        for name in _unlike(static, group, x):
+            return places[name]
+    return static.steps[-1]
+
+
+def _unlike(static: StaticGraph, names: Sequence[str], x: FloatArray) -> list[str]:
+    """Those values whose rows change where the rows of x do not, but come in another order."""
+    run = PartialRun(static, [static.source.input], names)
+    values, shifted = run(x), np.roll(run(np.roll(x, 1, axis=0)), -1, axis=0)
+    places = [slice(*ends) for ends in pairwise(run.columns)]
+    return [
+        name
+        for name, columns in zip(names, places, strict=True)
+        if not _equal(values[:, columns], shifted[:, columns])
+    ]
 
 
 def _equal(values: FloatArray, others: FloatArray) -> bool:
@@ -188,7 +197,6 @@ class _Search:
     ) -> None:
         self._static = static
         self._trials = trials
-        self._left = _MAX_STEPS
         self._rng = np.random.default_rng(_SEED)
         self._input = static.source.input
         self._output = static.source.output
@@ -361,13 +369,6 @@ class _Search:
         found: dict[str, float] = {}
         rows = max(len(group.rows) for group in exchanges)
         for group in grouped(values, self._static, rows):
-            self._left -= len(needed_steps(self._static, cut, group))
-            if self._left < 0:
-                raise self._static.source.error(
-                    f"too many of its values may be the nodes of a layer: no end behind "
-                    f"{_listed(cut)}",
-                    "export the model in parts",
-                )
             run = PartialRun(self._static, cut, group)
             shares = residuals(run, exchanges, enough=0.0)
             found.update(zip(group, shares.tolist(), strict=True))

@@ -47,9 +47,6 @@ MAX_STEPS = 3000
 MAX_PRODUCTS = 1 << 24
 """Nor are those with more multiplications in matrix products and the like, for one sample."""
 
-MAX_RUNS = 32_000
-"""Nor are those of which 64 samples take more operators, batch after batch."""
-
 _CHECKED = 2048
 """Inputs where they are likely that networks are compared on."""
 
@@ -81,10 +78,8 @@ def search_layers(
     if not _is_small(static):
         raise stopped
     steps = len(static.steps)
-    if steps > MAX_STEPS or steps * -(-64 // static.batch) > MAX_RUNS:
-        raise _too_long(
-            static, stopped, f"{steps} operators, run for {static.batch} samples at once,"
-        )
+    if steps > MAX_STEPS:
+        raise _too_long(static, stopped, f"{steps} operators")
     products = static.products()
     if products > MAX_PRODUCTS:
         raise _too_long(static, stopped, f"{products} multiplications for each sample")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -29,11 +30,20 @@ FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOA
 
 BOOL = onnx.TensorProto.BOOL
 
+MAX_EFFORT = 1 << 32
+"""Elements of results that may be computed to find the layers of one model: some twenty seconds."""
+
+STEP_EFFORT, SLOW_STEP_EFFORT = 1 << 11, 1 << 15
+"""Elements that an op counts for, however small its result is: in ONNX Runtime, and in Python."""
+
 _OPEN_BATCH = 64
 """Samples at once, where the file leaves their number open and values are not too wide."""
 
 _BATCH_ELEMENTS = 1 << 20
 """A value should not have more elements than this for a whole batch."""
+
+_ALL_ELEMENTS = 1 << 25
+"""Nor all values together: the reference implementation keeps them to the end."""
 
 _REMEDY = "export the model with fixed extents, but for the batch"
 
@@ -49,6 +59,28 @@ class Step:
     def reads(self) -> list[str]:
         """What it reads as data: shapes are none."""
         return [name for name in self.proto.input if name]
+
+
+class Effort:
+    """Work that looking for the layers of one model may take; it counts what is run for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.left = MAX_EFFORT
+
+    def spend(self, amount: int) -> None:
+        """Count work, before it is done.
+
+        Raises
+        ------
+        KanError : there is not so much left.
+        """
+        self.left -= amount
+        if self.left < 0:
+            raise KanError(
+                f"{self._path.name}: to find out what its layers are takes too long",
+                remedy="export the model in parts, or with layers of a form that is known",
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +103,12 @@ class StaticGraph:
     shapes: dict[str, tuple[int, ...]]
     kinds: dict[str, int]
     batch_axes: dict[str, int | None]
+    effort: Effort
+
+    def effort_of(self, steps: Sequence[Step], *, slow: bool) -> int:
+        """What running steps for one batch takes: elements of results, and so many for an op."""
+        sizes = [prod(self.shapes[name]) for step in steps for name in step.proto.output if name]
+        return sum(sizes) + (SLOW_STEP_EFFORT if slow else STEP_EFFORT) * len(steps)
 
     def width(self, name: str) -> int:
         """Elements of a value for one sample."""
@@ -129,8 +167,9 @@ def make_static(graph: Graph) -> StaticGraph:
     own = declared[axis]
     try:
         small = [_measure(graph, axis, batch) for batch in (3, 5)]
-        widest = max(small[0].width(name) for name in small[0].shapes)
-        batch = max(1, min(_OPEN_BATCH, _BATCH_ELEMENTS // max(widest, 1)))
+        widths = [small[0].width(name) for name in small[0].shapes]
+        fitting = (_BATCH_ELEMENTS // max(widths), _ALL_ELEMENTS // sum(widths))
+        batch = max(1, min(_OPEN_BATCH, *fitting))
         chosen = _measure(graph, axis, batch)
     except KanError:
         if own is None:
@@ -160,6 +199,7 @@ def _with_axes(static: StaticGraph, measured: Sequence[StaticGraph]) -> StaticGr
         static.shapes,
         static.kinds,
         axes,
+        static.effort,
     )
 
 
@@ -175,6 +215,7 @@ def _measure(graph: Graph, axis: int, batch: int) -> StaticGraph:
         measuring.shapes,
         measuring.kinds,
         {},
+        Effort(graph.path),
     )
 
 

@@ -36,13 +36,6 @@ GROWTH = 1 << 30
 SECONDS = 30.0
 """Of processor time, which grows where others use the caches."""
 
-SLOW = {
-    "onnx many layers, then a softmax",
-    "onnx products of products",
-    "onnx sums over huge axes, opaque",
-}
-"""Refused, but the search took 15 to 39 s of a busy processor: its work grows with the square."""
-
 COMMAND = ["onnx huge Expand", "onnx cycle", "pt with a foreign object", "tables cut off"]
 COMMAND += ["pykan config that is empty", "samples that claim terabytes", "mlir of noise"]
 """Cases that the command is started for."""
@@ -106,15 +99,7 @@ def check_message(name: str, message: str, folder: Path) -> None:
     assert not list(folder.rglob(MARKER))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason="the search is slow", strict=False))
-        if name in SLOW
-        else name
-        for name in CASES
-    ],
-)
+@pytest.mark.parametrize("name", list(CASES))
 def test_malformed_files(name: str, child: Child, tmp_path: Path) -> None:
     path, options = write(name, tmp_path)
     result = child.run(path, *options)
