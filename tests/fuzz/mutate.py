@@ -291,7 +291,10 @@ class Mutator:
                         self.pick([0, -1, 1, 2, 1000, 1 << 40])
                     )
             case _:
-                array = np.array(numpy_helper.to_array(tensor))
+                try:
+                    array = np.array(numpy_helper.to_array(tensor))
+                except (ValueError, TypeError, KeyError):
+                    return  # broken by a change before
                 if array.size and array.dtype.kind == "f":
                     flat = array.ravel()
                     flat[self.below(flat.size)] = float(

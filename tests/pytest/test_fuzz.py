@@ -19,6 +19,7 @@ from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.flows import tools
 from kan_dialect.model import Model
 from kan_dialect.pipeline import build_pipeline
+from kan_dialect.scales import Observed, choose_ranges
 from kan_dialect.universe import UNIVERSE
 
 
@@ -165,6 +166,73 @@ def test_sums_that_are_shifted_left_are_proven() -> None:
             module, ["kan-expand-wires", "kan-narrow", "kan-balance-sums", "lower-kan-to-hw"], 0
         )
     )
+
+
+DEAD = """
+func.func @net(%x: tensor<1xf32>) -> tensor<1xf32> {
+  %e = kan.base "tanh" %x weights dense<1.0> : tensor<1x1xf32> : tensor<1xf32> -> tensor<1x1xf32>
+  %dead = kan.node_sum %e : tensor<1x1xf32> -> tensor<1xf32>
+  %f = kan.base "silu" %x weights dense<1.0> : tensor<1x1xf32> : tensor<1xf32> -> tensor<1x1xf32>
+  %n = kan.node_sum %f : tensor<1x1xf32> -> tensor<1xf32>
+  func.return %n : tensor<1xf32>
+}
+"""
+
+
+def test_layers_that_nobody_reads_stay_where_there_is_no_affine() -> None:
+    """They were erased, and the layer behind them got the number of another."""
+    module = parse_text(make_context(), DEAD.encode(), "test")
+    before = [str(op) for op in module.walk() if op.results]
+    for stage in build_pipeline(UNIVERSE.all_passes, "kan-fold-affine"):
+        stage.apply(make_context(), module)
+    assert [str(op) for op in module.walk() if op.results] == before
+
+
+WIDE = """
+!edge = !quant.uniform<i24:f32, 1.0>
+!sum = !quant.uniform<i32:f32, 1.0>
+!node = !quant.uniform<i4:f32, 1.0>
+func.func @net(%x: tensor<2x!quant.uniform<u2:f32, 1.0>>) -> tensor<1x!node> {
+  %e = kan.lookup %x tables dense<[[[0, 1, 2, 3], [0, 1, 1000000, 2000000]]]> : tensor<1x2x4xi32>
+    : tensor<2x!quant.uniform<u2:f32, 1.0>> -> tensor<1x2x!edge>
+  %s = kan.node_sum %e : tensor<1x2x!edge> -> tensor<1x!sum>
+  %n = kan.requantize %s : tensor<1x!sum> -> tensor<1x!node>
+  func.return %n : tensor<1x!node>
+}
+"""
+
+
+@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+def test_a_sum_of_too_many_values_is_no_proof_and_no_crash(tmp_path: Path) -> None:
+    quiet = ["-o", "wide", "--simulator", "none", "--vectors", "20"]
+    assert ended(tmp_path, WIDE, "kan-flow", "build", "in.mlir", *quiet).code == 0
+    found = ended(tmp_path, WIDE, "kan-flow", "prove", "wide")
+    assert found.code == 1
+    assert "@net cannot be proven: a sum can have 2000004 values" in found.err
+
+
+HARDWARE = """
+hw.module @net(in %x0: i1, out y0: i1) attributes {
+  kan.latency = 0 : i64,
+  kan.ports = [{name = "x0", low = 0 : i64, high = 1 : i64},
+               {name = "y0", low = 0 : i64, high = 1 : i64}]} {
+  hw.output %x0 : i1
+}
+"""
+
+
+def test_a_build_without_an_estimate_is_reported(tmp_path: Path) -> None:
+    """Hardware has no wires to count: the report looked for the figures of none."""
+    quiet = ["-o", "wires", "--simulator", "none", "-p", "canonicalize"]
+    found = ended(tmp_path, HARDWARE, "kan-flow", "build", "in.mlir", *quiet)
+    assert found.code == 0 and "latency" in found.out and "estimate" not in found.out
+    assert "estimate" not in (tmp_path / "wires" / "report.json").read_text()
+
+
+def test_the_search_for_a_scale_stays_silent_where_squares_overflow() -> None:
+    observed = Observed(np.array([[-1e200, 1e200]]), np.array([[1, 2, 1, 5]]))
+    with np.errstate(over="raise"):
+        assert np.isfinite(choose_ranges(observed, 3, "mse", 99.9)).all()
 
 
 # The machinery.
