@@ -135,9 +135,13 @@ def require_order(module: ModuleOp) -> None:
 
     Raises
     ------
-    VerifyException : one does not; names the op that reads it.
+    VerifyException : one does not, or is read outside its function; names the op that reads it.
     """
     for function in module.ops:
+        require(
+            all(operand.owner.parent is function.parent for operand in function.operands),
+            f"'{function.name}' stands outside every function, and reads a value of one",
+        )
         if not isinstance(function, func.FuncOp):
             continue
         for block in function.body.blocks:

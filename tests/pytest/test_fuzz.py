@@ -53,6 +53,13 @@ func.func @net(%x: !kan.int<0:1>) -> !kan.int<0:1> {
   func.return %b : !kan.int<0:1>
 }
 """
+OUTSIDE = """
+kan.mark %a as "n" offset 0 cycle 0 : !kan.int<0:0>
+func.func @net(%x: !kan.int<0:1>) -> !kan.int<0:0> {
+  %a = kan.constant 0 : !kan.int<0:0>
+  func.return %a : !kan.int<0:0>
+}
+"""
 RANK_2 = """
 !codes = !quant.uniform<u2:f32, 0.5:1>
 func.func @f(%x: tensor<1xf32>) -> tensor<1x1x!codes> {
@@ -74,6 +81,7 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1x1xf32> {{
     [
         (WIRES, ["kan-run", "in.mlir"], "'kan.delay' reads a value that is computed after it"),
         (WIRES, ["kan-opt", "in.mlir"], "'kan.delay' reads a value that is computed after it"),
+        (OUTSIDE, ["kan-opt", "in.mlir", "-p", "lower-kan-to-hw"], "outside every function"),
         ('"' + "a" * 60 + "\n", ["kan-opt", "in.mlir"], "in.mlir:1: a string does not end"),
         (RANK_2, ["kan-flow", "build", "in.mlir", "-o", "built"], "is no vector of codes"),
         (BASE.format('"0x0000000000"'), ["kan-opt", "in.mlir"], "a wrong number of elements"),
