@@ -97,7 +97,7 @@ def build(
         hardware, the folder cannot be written, or the RTL differs from the integer model (with the
         first vector that does).
     """
-    _require_name(Model.of(module).name)
+    require_name(Model.of(module).name)
     _require_vectors(options.vectors)
     with replacing_folder(folder, PARTS) as target:
         stages = _compile(context, module, target / "ir", options, progress)
@@ -131,7 +131,13 @@ def build(
     return report
 
 
-def _require_name(name: str) -> None:
+def require_name(name: str) -> None:
+    """Refuse a name that cannot be a module's, or that a tool's script would take for more.
+
+    Raises
+    ------
+    KanError : it is no identifier, or a word of the language.
+    """
     if legal_name(name) != name:
         raise KanError(
             f"'{name}' is no name for a module of SystemVerilog, or a word of the language",

@@ -13,6 +13,7 @@ from rich.table import Table
 from kan_dialect.errors import KanError
 from kan_dialect.files import write_atomically
 from kan_dialect.kan_pass import EXACT
+from kan_dialect.lowering.systemverilog.names import legal_name
 
 
 @dataclass
@@ -86,16 +87,23 @@ def read_report(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    KanError : there is no such file, or it holds something else.
+    KanError : there is no such file, or it holds something else: a report has a module's name, and
+        objects for `tools` and `estimate`, if anything.
     """
     remedy = "run kan-flow build first"
     try:
         report: object = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise KanError(f"cannot read {path}: {error}", remedy=remedy) from None
-    if not isinstance(report, dict) or "name" not in report:
-        raise KanError(f"{path} is no report of a build", remedy=remedy)
-    return cast("dict[str, Any]", report)
+    if isinstance(report, dict):
+        read = cast("dict[str, Any]", report)
+        name = read.get("name")
+        if isinstance(name, str) and legal_name(name) == name:
+            for section in ("tools", "estimate"):
+                if not isinstance(read.get(section, {}), dict):
+                    raise KanError(f"{path}: '{section}' is no object", remedy=remedy)
+            return read
+    raise KanError(f"{path} is no report of a build", remedy=remedy)
 
 
 def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict[str, str]) -> None:

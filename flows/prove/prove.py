@@ -231,7 +231,7 @@ def _by_samples(
     try:
         (got,) = evaluate_on(samples, proof.netlist, proof.ranges, cuts, [word])
     except Undefined as undefined:
-        row = next(iter(undefined.assignment.values()))
+        row = next(iter(undefined.assignment.values()), 0)
         return failed("undefined", samples.assignment(row))
     for of in variables(obligation.expected):
         samples.column(of)

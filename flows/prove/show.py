@@ -14,6 +14,7 @@ from kan_dialect.files import write_atomically
 from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
+from kan_dialect.flows.report import read_report
 from kan_dialect.flows.simulation import SimulatorName, simulate
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.interface import show_codes
@@ -59,10 +60,7 @@ def merge_proof(path: Path, summary: dict[str, str | int | float] | None) -> Non
     ------
     KanError : there is no such report, or it cannot be written.
     """
-    try:
-        report = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise KanError(f"cannot read {path}: {error}", remedy="run kan-flow build again") from None
+    report = read_report(path)
     report.pop("proof", None)
     if summary is not None:
         report["proof"] = summary

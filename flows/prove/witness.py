@@ -89,7 +89,8 @@ class _Search:
         try:
             got = evaluate_on(samples, self.proof.netlist, self.proof.ranges, [], words)
         except Undefined as error:
-            row = next(iter(error.assignment.values()))
+            # Undefined for all, where it depends on nothing.
+            row = next(iter(error.assignment.values()), 0)
             return self.witness(
                 samples, row, self.obligation.name, int(expected_node[row]), None, True
             )

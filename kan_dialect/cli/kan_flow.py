@@ -11,7 +11,6 @@ from typing import NoReturn, cast
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.universe import Universe
 
@@ -20,7 +19,6 @@ from kan_dialect.cli.loading import (
     add_strip_head,
     load_model,
     make_context,
-    parse_text,
     takes_options,
 )
 from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_build
@@ -28,7 +26,7 @@ from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.constants import IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
-from kan_dialect.flows.build import BuildOptions, build
+from kan_dialect.flows.build import BuildOptions, build, require_name
 from kan_dialect.flows.prove.prove import Outcome, prove
 from kan_dialect.flows.prove.show import merge_proof, print_proof
 from kan_dialect.flows.report import print_report
@@ -214,20 +212,23 @@ def _build(options: argparse.Namespace) -> int:
     return synth_after_build(options.output) if options.synth else 0
 
 
-def _built_models(folder: Path) -> tuple[Model, Model]:
-    """The integer model of a build (its first stage of codes only) and its hardware."""
+def built_models(folder: Path) -> tuple[Model, Model]:
+    """The integer model of a build (its first stage of codes only) and its hardware.
+
+    Raises
+    ------
+    KanError : it is no folder of a build, or its stages are not what a build writes.
+    """
     context = make_context()
     paths = sorted((folder / "ir").glob("*.mlir"))
     if not paths:
         raise KanError(f"{folder} is no folder of a build", remedy="run kan-flow build first")
-
-    def stage(path: Path) -> ModuleOp:
-        return parse_text(context, path.read_bytes(), str(path))
-
     for path in paths:
-        module = stage(path)
+        module = load_model(context, path)
         if Model.of(module).has_codes and not has_real_edges(module):
-            return Model.of(module), Model.of(stage(paths[-1]))
+            circuit = Model.of(load_model(context, paths[-1]))
+            require_name(circuit.name)
+            return Model.of(module), circuit
     raise KanError(f"{folder} holds no integer model", remedy="run kan-flow build again")
 
 
@@ -237,7 +238,7 @@ def _samples(options: argparse.Namespace) -> Dataset | None:
 
 def _simulate(options: argparse.Namespace) -> int:
     folder: Path = options.folder
-    integer, circuit = _built_models(folder)
+    integer, circuit = built_models(folder)
     interface = circuit.interface()
     rtl = folder / "rtl" / f"{circuit.name}.sv"
     if not rtl.is_file():
@@ -267,7 +268,7 @@ def _prove(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
         raise KanError("--jobs must be at least 1, and --timeout above 0")
-    integer, circuit = _built_models(folder)
+    integer, circuit = built_models(folder)
     if options.against is not None:
         against = load_model(make_context(), options.against)
         integer = Model.of(against)

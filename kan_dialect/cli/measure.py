@@ -179,18 +179,16 @@ def _synthesis_table(design: _Design, synthesis: Synthesis) -> Table:
     if cells.muxes:
         table.add_row("wide muxes", str(cells.muxes))
     estimate: Mapping[str, Any] = design.known.get("estimate", {})
-    if estimate.get("target") == target.name:
-        table.add_row("estimate was", _compared(estimate, cells.luts, cells.registers))
+    luts, registers = estimate.get("luts"), estimate.get("registers")
+    if (
+        estimate.get("target") == target.name
+        and isinstance(luts, int)
+        and isinstance(registers, int)
+    ):
+        off = (luts - cells.luts) / max(cells.luts, 1)
+        told = f"{luts} LUTs ({off:+.0%}), {registers} registers ({registers - cells.registers:+d})"
+        table.add_row("estimate was", told)
     return table
-
-
-def _compared(estimate: Mapping[str, Any], luts: int, registers: int) -> str:
-    """The estimate, and how far off it was."""
-    off = (int(estimate["luts"]) - luts) / max(luts, 1)
-    return (
-        f"{estimate['luts']} LUTs ({off:+.0%}), {estimate['registers']} registers "
-        f"({int(estimate['registers']) - registers:+d})"
-    )
 
 
 def _pnr_table(result: PlaceAndRoute, summary: dict[str, Any]) -> Table:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fuzz.campaign import Campaign
 from fuzz.commands import quicken
-from fuzz.kinds import KINDS, corpus
+from fuzz.kinds import KINDS, corpus, folders
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,9 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Many small arrays: threads cost more than they give, here and in what is forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     kinds = {name: kind for name, kind in KINDS.items() if name in (options.only or KINDS)}
+    if "folders" in kinds:
+        folders()
+    if "files" in kinds or "folders" in kinds:
+        quicken()
     if "files" in kinds:
         corpus()
-        quicken()
         for module in ("onnxruntime", "torch"):
             # Loaded once, before processes are forked.
             try:

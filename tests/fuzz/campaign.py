@@ -173,6 +173,7 @@ class Campaign:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "message.txt").write_text(f"{failure.message}\n", errors="replace")
         for file, data in failure.files.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(data)
         tell(f"{folder}: {failure.message.splitlines()[0][:300]}")
 

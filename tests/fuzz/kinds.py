@@ -1,4 +1,4 @@
-"""The kinds of cases: networks of integers, networks of floats, broken files."""
+"""The kinds of cases: networks of integers, networks of floats, broken files and folders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from fuzz.campaign import Chunk, Failure, Kind
-from fuzz.commands import place_outputs, problem, run_inside, run_process
+from fuzz.commands import Ended, place_outputs, problem, run_inside, run_process
 from fuzz.corpus import Case, Corpus
 from fuzz.designs import (
     Design,
@@ -27,6 +27,7 @@ from fuzz.designs import (
     simulate_batch,
 )
 from fuzz.floats import FloatDrawing, FloatNetwork
+from fuzz.folders import Folders, outcome, proven_wrongly
 from fuzz.networks import Drawing, Network
 from fuzz.pipelines import NEEDED, float_pipeline, integer_pipeline
 from fuzz.shrink import shrunk, smaller_bytes
@@ -218,54 +219,67 @@ def corpus() -> Corpus:
     return Corpus()
 
 
-def run_case(case: Case, *, process: bool = False) -> str | None:
-    """What is wrong with how the command of a case ends."""
+def run_case(case: Case, *, process: bool = False) -> tuple[Ended, str | None]:
+    """How the command of a case ends, and what is wrong with that."""
     with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
         folder = Path(name)
         for file, data in case.files.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(data)
         before = place_outputs(folder)
         ended = (run_process if process else run_inside)(case.command, folder)
-        return problem(case.command, ended, folder, before)
+        found = problem(case.command, ended, folder, before)
+        return ended, found or proven_wrongly(case.command, ended, folder)
 
 
-def files(seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
-    """A chunk of broken files."""
+@cache
+def folders() -> Folders:
+    """The folders to be broken; made once, before processes are forked."""
+    return Folders()
+
+
+def files(kind: str, seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
+    """A chunk of broken files, or of broken folders of a build."""
     chunk = Chunk()
+    source, stream = (corpus(), 2) if kind == "files" else (folders(), 3)
     for index in cases:
         tell(index)
-        case = corpus().case(np.random.default_rng([seed, index, 2]))
+        case = source.case(np.random.default_rng([seed, index, stream]))
         process = index % PROCESS_EVERY == 0
-        found = run_case(case, process=process)
-        chunk.counts["broken files"] += 1
-        chunk.counts["broken files in processes"] += process
-        chunk.counts[f"broken {Path(case.main).suffix} files"] += 1
+        ended, found = run_case(case, process=process)
+        chunk.counts[f"broken {kind}"] += 1
+        chunk.counts[f"broken {kind} in processes"] += process
+        if kind == "files":
+            chunk.counts[f"broken {Path(case.main).suffix} files"] += 1
+        else:
+            chunk.counts[outcome(case.command, ended)] += 1
         if found is not None:
-            chunk.failures.append(_file_failure(index, case, found, process=process))
+            chunk.failures.append(_file_failure(kind, index, case, found, process=process))
     return chunk
 
 
-def _file_failure(index: int, case: Case, message: str, *, process: bool) -> Failure:
+def _file_failure(kind: str, index: int, case: Case, message: str, *, process: bool) -> Failure:
     def with_main(data: bytes) -> Case:
         return replace(case, files={**case.files, case.main: data})
 
     def fails(data: bytes) -> bool:
-        found = run_case(with_main(data), process=process)
+        _, found = run_case(with_main(data), process=process)
         return found is not None and _signature(found) == _signature(message)
 
-    data = case.files[case.main]
-    if "no end" not in message:
+    data = case.files.get(case.main, b"")
+    if case.main in case.files and "no end" not in message:
         data = shrunk(data, smaller_bytes, fails)
     found = {
         **case.files,
         case.main: data,
         "reproduce.sh": f"{shlex.join(case.command)}\n".encode(),
     }
-    return Failure("files", index, message, found)
+    return Failure(kind, index, message, found)
 
 
 KINDS = {
     "networks": Kind(partial(networks, "networks"), NETWORKS, 900, 4),
     "floats": Kind(partial(networks, "floats"), 25, 900, 1),
-    "files": Kind(files, 200, 900, 3),
+    "files": Kind(partial(files, "files"), 200, 900, 3),
+    "folders": Kind(partial(files, "folders"), 100, 900, 2),
 }

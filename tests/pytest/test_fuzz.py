@@ -33,7 +33,13 @@ def test_random_networks(kind: str) -> None:
 
 def test_broken_files() -> None:
     pytest.importorskip("torch")
-    chunk = files(1, range(1, 50), lambda _: None)
+    chunk = files("files", 1, range(1, 50), lambda _: None)
+    assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
+
+
+@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+def test_broken_folders() -> None:
+    chunk = files("folders", 1, range(1, 40), lambda _: None)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
 
 
