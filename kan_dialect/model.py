@@ -186,8 +186,19 @@ class Model:
                 f"@{self.name} takes samples of {sum(widths)} features, got an array of shape "
                 f"{x.shape}"
             )
-        parts = np.split(x, np.cumsum(widths)[:-1], axis=1)
-        return np.concatenate(evaluate_function(self.op, parts), axis=1)
+        columns = np.split(x, np.cumsum(widths)[:-1], axis=1)
+        # Arguments and results that are codes stand for numbers, too.
+        parts = [
+            _codes_of(argument, part) if is_quantized(argument) else part
+            for argument, part in zip(self.op.args, columns, strict=True)
+        ]
+        outputs = [
+            _numbers_of(result, output) if is_quantized(result) else output
+            for result, output in zip(
+                _returned(self.op), evaluate_function(self.op, parts), strict=True
+            )
+        ]
+        return np.concatenate(outputs, axis=1)
 
 
 def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
@@ -215,6 +226,20 @@ def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
     except ValueError:
         row, column = np.argwhere(np.isnan(real))[0].tolist()
         raise KanError(f"input {column} of sample {row} is not a number") from None
+
+
+def _codes_of(value: SSAValue, x: FloatArray) -> IntArray:
+    element = quantized_type(value)
+    try:
+        return quantize(x, element.scale_for(1), element.zero_point_for(1), *bounds_of(value))
+    except ValueError:
+        row, column = np.argwhere(np.isnan(x))[0].tolist()
+        raise KanError(f"input {column} of sample {row} is not a number") from None
+
+
+def _numbers_of(value: SSAValue, codes: IntArray) -> FloatArray:
+    element = quantized_type(value)
+    return dequantize(codes, element.scale_for(1), element.zero_point_for(1))
 
 
 def decode(ports: Sequence[Port], codes: IntArray) -> FloatArray:

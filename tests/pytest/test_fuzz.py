@@ -216,6 +216,14 @@ func.func @net(%x: tensor<2x!quant.uniform<u2:f32, 1.0>>) -> tensor<1x!node> {
 """
 
 
+def test_numbers_go_through_functions_of_codes() -> None:
+    """They were taken for codes, which address tables."""
+    text = WIDE.replace("1000000", "2").replace("2000000", "3")
+    module = parse_text(make_context(), text.encode(), "test")
+    outputs = Model.of(module).run(np.array([[2.0, 1.4], [0.6, 9.0]]))
+    np.testing.assert_array_equal(outputs, [[3.0], [4.0]])
+
+
 @pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
 def test_a_sum_of_too_many_values_is_no_proof_and_no_crash(tmp_path: Path) -> None:
     quiet = ["-o", "wide", "--simulator", "none", "--vectors", "20"]
