@@ -21,8 +21,10 @@ from kan_dialect.flows.prove.forms import (
     Over,
     TooHard,
     Total,
+    apply_to_sums,
     as_image,
     as_total,
+    common_factor,
     connected,
     evaluate,
     listed,
@@ -65,15 +67,24 @@ def _difference(got: Form, expected: Form, over: Over) -> Assignment | None:
         sums = np.flatnonzero((left.values != right.values) & left.of.reached)
         return left.of.assignment(int(sums[0]) + left.of.low) if sums.size else None
     sampled = _by_samples(left, right, over)
-    return sampled if sampled is not None else difference_by_pairs(left, right)
+    if sampled is not None:
+        return sampled
+    try:
+        return difference_by_pairs(left, right)
+    except TooHard:
+        apart = apply_to_sums(lambda columns: columns[0] != columns[1], [left, right])
+        if apart is None:
+            raise
+    if isinstance(apart, Image):
+        sums = np.flatnonzero((apart.values != 0) & apart.of.reached)
+        return apart.of.assignment(int(sums[0]) + apart.of.low) if sums.size else None
+    return {} if evaluate(apart, {}).any() else None
 
 
 def _in_steps(image: Image) -> Image:
     """The same function, of a sum without a common factor: left shifts are seen through."""
     parts = image.of.parts
-    step = int(
-        np.gcd.reduce([int(np.gcd.reduce(part, axis=None)) for part in parts.values()] or [1])
-    )
+    step = common_factor(image.of)
     if step <= 1:
         return image
     of = Total(0, {over: part // step for over, part in parts.items()})

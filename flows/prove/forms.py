@@ -362,6 +362,9 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
         return _apply_to_sum(function, forms, bases[0])
     over = _union(map(variables, forms))
     if prod(v.size for v in over) > MAX_POINTS:
+        together = None if tables else apply_to_sums(function, forms)
+        if together is not None:
+            return together
         hints = [hint for form in sums for hint in extremes(form)]
         raise TooHard(f"an operation on different sums of {len(over)} variables", hints)
     shape = tuple(v.size for v in over)
@@ -393,6 +396,80 @@ def _apply_to_sum(function: Function, forms: Sequence[Form], base: Total) -> For
     values = np.zeros(len(base.reached), dtype=np.int64)
     values[reached] = computed
     return Image(base, values)
+
+
+def apply_to_sums(function: Function, forms: Sequence[Form]) -> Form | None:
+    """The function of sums that differ by few values, as sums of the same terms modulo 2^n do.
+
+    The first sum and the differences, each without a common factor, are the digits of one sum: its
+    values are what can come together. What comes of it depends on one of them, or on all; None
+    where they are too many.
+    """
+    found = (_base(form) for form in forms if isinstance(form, Total | Image))
+    distinct = {base.key: base for base in found}
+    steps = {key: common_factor(base) for key, base in distinct.items()}
+    key, base = next(iter(distinct.items()))
+    first = _divided(base, steps[key])
+    joint, offset, count = first, first.low, first.high - first.low + 1
+    digits: dict[_Key, tuple[int, int, Total]] = {}
+    for base in distinct.values():
+        apart = _plus(_divided(base, steps[base.key]), _times(first, -1))
+        step = common_factor(apart)
+        digit = _divided(apart, step)
+        size = digit.high - digit.low + 1
+        if count * size > MAX_POINTS:
+            return None
+        digits[base.key] = count, step, digit
+        joint = _plus(joint, _times(digit, count))
+        offset += count * digit.low
+        count *= size
+    reached = np.flatnonzero(joint.reached)
+    places = reached + joint.low - offset
+    least = places % (first.high - first.low + 1) + first.low
+    sums: dict[_Key, IntArray] = {}
+    for key, (weight, step, digit) in digits.items():
+        size = digit.high - digit.low + 1
+        sums[key] = steps[key] * (least + step * (places // weight % size + digit.low))
+    columns: list[Array] = []
+    for form in forms:
+        match form:
+            case Table():
+                columns.append(np.broadcast_to(form.values, reached.shape))
+            case Total():
+                columns.append(sums[_base(form).key] + form.constant)
+            case Image():
+                columns.append(form.values[sums[form.of.key] - form.of.low])
+    try:
+        computed = np.asarray(function(columns), dtype=np.int64)
+    except UndefinedAt as error:
+        raise Undefined(joint.assignment(int(reached[error.index]) + joint.low)) from None
+    if bool((computed == computed[0]).all()):
+        return constant(int(computed[0]))
+    for base in distinct.values():
+        values = np.zeros(base.high - base.low + 1, dtype=np.int64)
+        values[sums[base.key] - base.low] = computed
+        if np.array_equal(values[sums[base.key] - base.low], computed):
+            return Image(base, values)
+    values = np.zeros(len(joint.reached), dtype=np.int64)
+    values[reached] = computed
+    return Image(joint, values)
+
+
+_Key: TypeAlias = tuple[tuple[Over, bytes], ...]
+
+
+def common_factor(total: Total) -> int:
+    """Of all values of the parts; 1 where there are none."""
+    factors = [int(np.gcd.reduce(part, axis=None)) for part in total.parts.values()]
+    return int(np.gcd.reduce(factors or [1]))
+
+
+def _divided(total: Total, by: int) -> Total:
+    return Total(0, {over: part // by for over, part in total.parts.items()})
+
+
+def _times(total: Total, by: int) -> Total:
+    return Total(0, {over: part * by for over, part in total.parts.items()})
 
 
 def evaluate(form: Form, values: Mapping[Variable, IntArray]) -> IntArray:

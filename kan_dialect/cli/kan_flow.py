@@ -227,6 +227,8 @@ def built_models(folder: Path) -> tuple[Model, Model]:
         module = load_model(context, path)
         if Model.of(module).has_codes and not has_real_edges(module):
             circuit = Model.of(load_model(context, paths[-1]))
+            if circuit.level != "hardware":
+                raise KanError(f"{paths[-1]} is no hardware", remedy="run kan-flow build again")
             require_name(circuit.name)
             return Model.of(module), circuit
     raise KanError(f"{folder} holds no integer model", remedy="run kan-flow build again")

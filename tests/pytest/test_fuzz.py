@@ -257,6 +257,29 @@ def test_the_search_for_a_scale_stays_silent_where_squares_overflow() -> None:
         assert np.isfinite(choose_ranges(observed, 3, "mse", 99.9)).all()
 
 
+@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+def test_a_sum_that_fits_in_two_ways_is_proven() -> None:
+    """Its large steps are 2^n apart: its slices were taken for functions of another sum."""
+    rng = np.random.default_rng(1568)
+    edges = np.where(rng.random((1, 5, 22)) < 0.5, -2, rng.integers(-9, 30, (1, 5, 1)))
+    edges[0, 0] = [-1593] * 3 + [1236] + [1394] * 18
+    text = f"""
+    !in = !quant.uniform<i5<-9:12>:f32, 1.0>
+    !sum = !quant.uniform<i12:f32, 1.0>
+    !node = !quant.uniform<u1:f32, 8.0:-3>
+    func.func @net(%x: tensor<5x!in>) -> tensor<1x!node> {{
+      %e = kan.lookup %x tables dense<{edges.tolist()}> : tensor<1x5x22xi16>
+        bounds dense<{np.stack([edges.min(-1), edges.max(-1)], -1).tolist()}> : tensor<1x5x2xi16>
+        : tensor<5x!in> -> tensor<1x5x!sum>
+      %s = kan.node_sum %e : tensor<1x5x!sum> -> tensor<1x!sum>
+      %n = kan.requantize %s : tensor<1x!sum> -> tensor<1x!node>
+      func.return %n : tensor<1x!node>
+    }}
+    """
+    module = parse_text(make_context(), text.encode(), "test")
+    require_proof(compile_design(module, ["kan-expand-wires", "lower-kan-to-hw"], 0))
+
+
 # The machinery.
 
 

@@ -184,6 +184,22 @@ def test_pairs_of_sums(seed: int) -> None:
         assert at(left, found) != at(right, found)
 
 
+@given(st.integers(0, 2**32))
+@settings(max_examples=150, deadline=None)
+def test_functions_of_sums_that_differ_by_few_values(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    left, right = random_form(rng, 2), random_form(rng, 2)
+    if rng.random() < 0.5:
+        # The same sum modulo 2^n in another way, shifted left.
+        apart = forms.scale(Table((ALL[0],), rng.integers(0, 2, ALL[0].size)), 64)
+        right = forms.scale(forms.add(left, apart), 2)
+    left, right = (forms.as_image(form) for form in (left, right))
+    found = forms.apply_to_sums(lambda columns: columns[0] * 3 - columns[1], [left, right])
+    if found is not None:
+        values = 3 * everywhere(left) - everywhere(right)
+        np.testing.assert_array_equal(everywhere(found), values)
+
+
 def test_constants_differ_too() -> None:
     assert difference(forms.constant(3), forms.constant(3)) is None
     assert difference(forms.constant(3), forms.constant(4)) == {}
