@@ -315,6 +315,7 @@ def _place(seed: Seed) -> str:
         return "SystemVerilog text"
     names = {"univariate": "kan-fold-tables", "scales": "kan-quantize"}
     names["kan_to_hw"] = "lower-kan-to-hw"
+    names["attributes"] = "codes as bits"
     return names.get(module, f"kan-{module.replace('_', '-')}")
 
 

@@ -614,6 +614,83 @@ EMIT_OPERATIONS = _of(
     ("less for greater", '"lt": ("<", Level.ORDER)', '"lt": (">", Level.ORDER)'),
 )
 
+EMIT_TABLES = _of(
+    "lowering.systemverilog.tables",
+    ("vectors start at their highest bit", 'axis=1, bitorder="little")', 'axis=1, bitorder="big")'),
+    ("vectors of the next higher bit", ">> places) &", ">> (places + 1)) &"),
+    (
+        "pieces of long vectors in the wrong order",
+        "for start in reversed(starts):",
+        "for start in starts:",
+    ),
+    ("pieces of long vectors overlap", "(plane >> start)", "(plane >> max(start - 1, 0))"),
+    ("vectors lose their last entry", "logic [{size - 1}:0] {name}", "logic [{size - 2}:0] {name}"),
+    (
+        "tables of 256 entries and more are described in words",
+        "if len(entries) > LISTED_ENTRIES:",
+        "if len(entries) > 2 * LISTED_ENTRIES:",
+        "comments are not read",
+    ),
+) + _of(
+    "lowering.systemverilog.module",
+    ("bits of an entry backwards", "for bit in reversed(word)", "for bit in word"),
+    (
+        "vectors that are 1 for the last code only are 1 for all",
+        '(1 << size) - 1: "1\'b1"}',
+        '1 << (size - 1): "1\'b1"}',
+    ),
+    (
+        "vectors of the lowest bit are 0",
+        "enumerate(planes(entries, width))",
+        "enumerate([0, *planes(entries, width)[1:]])",
+    ),
+    (
+        "one of the vectors for all",
+        'bits[plane] = f"{constant}[{index}]"',
+        'bits[plane] = next((b for b in word if "[" in b), f"{constant}[{index}]")',
+    ),
+)
+
+EMIT_ADDERS = (
+    _of(
+        "lowering.systemverilog.module",
+        ("add functions return one bit too low", "{twice}[{width}:1]", "{twice}[{width - 1}:0]"),
+        ("add functions halve what is on the left", "{{{left}, 1'b0}}", "{{1'b0, {left}}}"),
+        ("add functions add the left one twice", "{{{right}, 1'b0}}", "{{{left}, 1'b0}}"),
+        (
+            "add functions have no bit for the zero below",
+            "for bits in (width, width + 1))",
+            "for bits in (width, width))",
+        ),
+        (
+            "add functions carry from below",
+            "{{{left}, 1'b0}} + {{{right}, 1'b0}}",
+            "{{{left}, 1'b1}} + {{{right}, 1'b1}}",
+        ),
+    )
+    + _of(
+        "lowering.systemverilog.operations",
+        (
+            "the narrowest add function for all",
+            "self.adders[width]",
+            "self.adders[min(self.adders)]",
+        ),
+        (
+            "add functions of one term",
+            "({terms[0].text}, {terms[1].text})",
+            "({terms[0].text}, {terms[0].text})",
+        ),
+    )
+    + _of(
+        "lowering.systemverilog.analysis",
+        (
+            "sums with a constant go through add functions",
+            "isinstance(source, comb.AddOp) and len(source.inputs) == 2",
+            "isinstance(source, comb.AddOp)",
+        ),
+    )
+)
+
 EMIT_LAYOUT = _of(
     "lowering.systemverilog.layout",
     (
@@ -667,5 +744,7 @@ SEEDS = [
     *EMIT_MODULE,
     *EMIT_EXPRESSIONS,
     *EMIT_OPERATIONS,
+    *EMIT_TABLES,
+    *EMIT_ADDERS,
     *EMIT_LAYOUT,
 ]

@@ -1,7 +1,7 @@
 // Wire level: a table of two inputs, ranges that end at a sign bit, shifts both ways, clamps at one
-// end, two nodes in one signal, an output that is an input.
-func.func @wires(%x: !kan.int<0:12>, %z: !kan.int<-4:3>)
-    -> (!kan.int<0:3>, !kan.int<-20:40>, !kan.int<-4:3>, !kan.int<-40:60>) {
+// end, two nodes in one signal, an output that is an input, a table longer than a literal.
+func.func @wires(%x: !kan.int<0:12>, %z: !kan.int<-4:3>, %w: !kan.int<0:299>)
+    -> (!kan.int<0:3>, !kan.int<-20:40>, !kan.int<-4:3>, !kan.int<-40:60>, !kan.int<-16:15>) {
   %s = kan.sum %x, %z as "sum" : !kan.int<0:12>, !kan.int<-4:3> -> !kan.int<-4:15>
   %c = kan.clamp %s as "node" : !kan.int<-4:15> -> !kan.int<0:7>
   kan.mark %c as "node_a" offset 0 cycle 0 : !kan.int<0:7>
@@ -23,5 +23,7 @@ func.func @wires(%x: !kan.int<0:12>, %z: !kan.int<-4:3>)
   %f = kan.sum %g, %e, %m as "far"
     : !kan.int<-32:24>, !kan.int<-20:40>, !kan.int<-7:-7> -> !kan.int<-59:57>
   %l = kan.clamp %f as "last" : !kan.int<-59:57> -> !kan.int<-40:60>
-  func.return %d, %e, %z, %l : !kan.int<0:3>, !kan.int<-20:40>, !kan.int<-4:3>, !kan.int<-40:60>
+  %v = kan.table %w as "long" entries dense<"0xF0F7FE050CF3FA01090EF7FC050AF3F802050CF7FE0108F3FBFC050EF7F8010AFFF8F10A03FCF50E0601F8F30A05FCF70D0A03F8F10E07FCF4F30A01F8F70E050E0900FBF20D04FFF7F00902FBF40D06FCFBF20900FFF60D0502FBF00906FFF4FDFAF30801FEF70C0403FAF10807FEF50F0801FAF30C05FEF6F10803FAF50C070C0B02F9F00F06FDF5F20B00F9F60F04FEF9F00B02FDF40F0700F9F20B04FDF6F3F4FD060FF0F9020A0DF4FF0609F0FB01060FF4FD020BF0F8FF060DF4FB02090A0D04FFF60900FBF3F40D06FFF00902F8FFF60D04FBF2090106FFF40D02FBF001060FF4FD020BF0F8FF060DF4FB0209F3F4FD060FF0F9020A0DF4FF0609F0FB080F06FDF40B02F9F1F60F04FDF20B00FAFDF40F06F9F00B0304FDF60F00F9F2F7F0F9020BF4FD060E09F0FB"> : tensor<300xi8> : !kan.int<0:299> -> !kan.int<-16:15>
+  func.return %d, %e, %z, %l, %v
+    : !kan.int<0:3>, !kan.int<-20:40>, !kan.int<-4:3>, !kan.int<-40:60>, !kan.int<-16:15>
 }
