@@ -19,6 +19,7 @@ from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.cycles import Plan, Recording, collect, plan
 from kan_dialect.flows.icarus import IcarusModel
+from kan_dialect.flows.port_order import check_port_order
 from kan_dialect.flows.verilator import VerilatorModel
 from kan_dialect.interface import Interface, show_codes
 
@@ -89,10 +90,11 @@ def open_simulation(
     Raises
     ------
     KanError : a tool is missing or fails on the design, or the design's ports are not those of
-        the interface.
+        the interface, in its order.
     """
     if not rtl.is_file():
         raise KanError(f"there is no file '{rtl}' to simulate")
+    check_port_order(rtl.read_text(errors="replace"), interface)
     if work_dir is not None:
         work_dir.mkdir(parents=True, exist_ok=True)
     folder = (

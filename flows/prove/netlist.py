@@ -80,7 +80,8 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
 
     Raises
     ------
-    KanError : the file is missing, Yosys refuses it or it holds no such module.
+    KanError : the file is missing, Yosys refuses it or it holds no such module; a variable has an
+        initial value.
     """
     if not rtl.is_file():
         raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
@@ -92,15 +93,41 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
         commands = [
             f"read_verilog -sv {name}",
             f"hierarchy -check -top {top}",
+            "select p:*",
+            "write_rtlil -selected processes.il",
+            "select -clear",
             "proc -noopt",
             "write_json design.json",
         ]
         run(yosys, ["-q", "-p", "; ".join(commands)], cwd=folder, timeout=timeout)
+        text = (folder / name).read_text(errors="replace")
+        _refuse_initial_values((folder / "processes.il").read_text(errors="replace"), text)
         written = json.loads((folder / "design.json").read_text())
     modules = cast("dict[str, dict[str, Any]]", written["modules"])
     if top not in modules:
         raise KanError(f"{rtl} holds no module {top}")
     return _netlist(modules[top])
+
+
+_PLACE = re.compile(r'attribute \\src "[^"]*?:(\d+)\.(\d+)-')
+
+
+def _refuse_initial_values(processes: str, text: str) -> None:
+    """Refuse `logic a = b;`, which Yosys takes for a wire: it is set once, before time begins."""
+    lines = text.splitlines()
+    latest, place = (0, 0), (0, 0)
+    for entry in map(str.strip, processes.splitlines()):
+        if match := _PLACE.match(entry):
+            latest = int(match[1]), int(match[2])
+        elif entry.startswith("process "):
+            place = latest
+        elif entry == "sync always" and place[0]:  # calls of functions have line 0
+            line, column = place
+            if not "".join(lines[line - 1 : line])[column - 1 :].startswith("always"):
+                raise KanError(
+                    f"line {line} of the RTL gives a variable an initial value, and no other",
+                    remedy="declare a wire",
+                )
 
 
 def _netlist(module: dict[str, Any]) -> Netlist:

@@ -16,6 +16,7 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.port_order import names_in_order
 from kan_dialect.flows.prove.circuit import Cut
 from kan_dialect.flows.prove.forms import (
     Form,
@@ -216,8 +217,7 @@ def _check_ports(netlist: Netlist, interface: Interface) -> None:
                 f"the {side} of the RTL are not those of the model: {name} has "
                 f"{widths.get(name, 0)} bits, not {expected.get(name, 0)}"
             )
-    ordered = [*inputs, *outputs]
-    for found, expected in zip(netlist.ports, ordered, strict=True):
+    for found, expected in zip(netlist.ports, names_in_order(interface), strict=True):
         if found != expected:
             raise KanError(f"port {found} of the RTL stands where {expected} should")
 

@@ -235,8 +235,9 @@ def _wrapper(members: Sequence[Member]) -> str:
     """The top module: every design, its outputs delayed to the cycle of the slowest."""
     interface = _batch_interface(members)
     total = interface.latency
-    ports = ["input wire clk, rst, in_valid", "output wire out_valid"]
+    ports = ["input wire clk, rst, in_valid"]
     ports += [f"input wire [{port.width - 1}:0] {port.name}" for port in interface.inputs]
+    ports += ["output wire out_valid"]
     ports += [f"output wire [{port.width - 1}:0] {port.name}" for port in interface.outputs]
     lines = [f"module {interface.name} (", ",\n".join(f"  {port}" for port in ports), ");"]
     first_input = first_output = 0

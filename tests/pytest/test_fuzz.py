@@ -233,6 +233,35 @@ def test_a_sum_of_too_many_values_is_no_proof_and_no_crash(tmp_path: Path) -> No
     assert "@net cannot be proven: a sum can have 2000004 values" in found.err
 
 
+@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+@pytest.mark.parametrize(
+    ("file", "old", "new", "command", "message"),
+    [
+        ("report.json", '"tools": {', '"tools": 3, "others": {', ["synth"], "'tools' is no object"),
+        ("report.json", '"name": "net"', '"name": "a; !ls"', ["synth"], "is no report of a build"),
+        ("report.json", '"luts": ', '"luts": [], "l": ', ["synth"], ""),
+        ("ir/08-lower-kan-to-hw.mlir", "hw.module @net", 'hw.module @"a; !ls"', ["prove"],
+         "is no name for a module"),
+        ("ir/08-lower-kan-to-hw.mlir", "hw.module", "nothing", ["prove"], "nothing"),
+        ("ir/00-import.mlir", "tensor<2x!quant.uniform<u2", "tensor<2x!quant.uniform<u3",
+         ["simulate"], "'kan.lookup' op"),
+        ("rtl/net.sv", "y0 = ", "y0 = 1'bx + ", ["prove"], "x"),
+    ],
+)  # fmt: skip
+def test_broken_folders_are_refused(
+    file: str, old: str, new: str, command: list[str], message: str, tmp_path: Path
+) -> None:
+    text = WIDE.replace("1000000", "2").replace("2000000", "3")
+    quiet = ["-o", "made", "--simulator", "none", "--vectors", "20"]
+    assert ended(tmp_path, text, "kan-flow", "build", "in.mlir", *quiet).code == 0
+    path = tmp_path / "made" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    found = ended(tmp_path, text, "kan-flow", *command, "made")
+    assert found.code == (1 if message else 0)
+    assert message in found.err + found.out
+
+
 HARDWARE = """
 hw.module @net(in %x0: i1, out y0: i1) attributes {
   kan.latency = 0 : i64,

@@ -233,6 +233,12 @@ def test_words_of_any_width_pass_through(folder: Path, simulator: SimulatorName)
             "port x2 should have 1 bits, but has 2",
             id="width",
         ),
+        pytest.param(
+            "signed [8:0] y0,\n  output logic [5:0] y1",
+            "[5:0] y1,\n  output logic signed [8:0] y0",
+            "port y1 of the RTL stands where y0 should",
+            id="order",
+        ),
         pytest.param("x2", "x9", "iverilog failed .*x2.* is not a port", id="name"),
         pytest.param(
             "y0 <= e;", "y0 <= e", r"iverilog failed .*mixer.sv:22: syntax error", id="syntax"
