@@ -38,6 +38,8 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.constants import FloatArray, IntArray, float_literal
 
 MAX_STORAGE_BITS = 32
+MAX_ZERO_POINT = 1 << 62
+"""Zero points may be far outside the bounds; codes less a zero point are 64-bit integers."""
 """Upstream's limit for the storage of a quantised type."""
 
 _LARGEST: dict[type[Attribute], float] = {
@@ -226,6 +228,9 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
             )
         if self.axis is not None and self.axis < 0:
             raise VerifyException(f"illegal quantized dimension: {self.axis}")
+        for point in self.zero_point_attrs.data:
+            if abs(point.data) > MAX_ZERO_POINT:
+                raise VerifyException(f"zero point {point.data} has more than 62 bits")
         for attribute in self.scale_attrs.data:
             scale = attribute.value.data
             if not (math.isfinite(scale) and scale > 0):

@@ -88,6 +88,11 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1x1xf32> {{
         (WIRES, ["kan-run", "in.mlir"], "'kan.delay' reads a value that is computed after it"),
         (WIRES, ["kan-opt", "in.mlir"], "'kan.delay' reads a value that is computed after it"),
         (OUTSIDE, ["kan-opt", "in.mlir", "-p", "lower-kan-to-hw"], "outside every function"),
+        (
+            RANK_2.replace(":1>", ":9223372036854775808>"),
+            ["kan-opt", "in.mlir"],
+            "zero point 9223372036854775808 has more than 62 bits",
+        ),
         ('"' + "a" * 60 + "\n", ["kan-opt", "in.mlir"], "in.mlir:1: a string does not end"),
         (RANK_2, ["kan-flow", "build", "in.mlir", "-o", "built"], "is no vector of codes"),
         (BASE.format('"0x0000000000"'), ["kan-opt", "in.mlir"], "a wrong number of elements"),
