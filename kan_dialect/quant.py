@@ -38,9 +38,9 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.constants import FloatArray, IntArray, float_literal
 
 MAX_STORAGE_BITS = 32
+"""Upstream's limit for the storage of a quantised type."""
 MAX_ZERO_POINT = 1 << 62
 """Zero points may be far outside the bounds; codes less a zero point are 64-bit integers."""
-"""Upstream's limit for the storage of a quantised type."""
 
 _LARGEST: dict[type[Attribute], float] = {
     Float16Type: 65504.0,
