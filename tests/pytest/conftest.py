@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from coverage import Coverage
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
@@ -17,6 +21,38 @@ CIRCT_MODULES = 20
 """Of the modules that a test lowers, the first so many are put through CIRCT."""
 CIRCT_OPS = 2000
 """Larger modules are not put through CIRCT: it takes seconds."""
+
+
+COUNTED_SECONDS = 1.0
+"""Of processor time for which a test's lines are counted, before Python 3.12."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Where lines are counted, only for the first second of a test: it takes as long again.
+
+    What tests do later is what they did before, on other numbers. From Python 3.12 on lines are
+    counted almost for nothing.
+    """
+    counter = Coverage.current()
+    if counter is None or sys.version_info >= (3, 12):
+        return (yield)
+    stopped = False
+
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal stopped
+        counter.stop()
+        stopped = True
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, COUNTED_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+        if stopped:
+            counter.start()
 
 
 @pytest.fixture(autouse=True)
