@@ -651,44 +651,33 @@ EMIT_TABLES = _of(
     ),
 )
 
-EMIT_ADDERS = (
-    _of(
-        "lowering.systemverilog.module",
-        ("add functions return one bit too low", "{twice}[{width}:1]", "{twice}[{width - 1}:0]"),
-        ("add functions halve what is on the left", "{{{left}, 1'b0}}", "{{1'b0, {left}}}"),
-        ("add functions add the left one twice", "{{{right}, 1'b0}}", "{{{left}, 1'b0}}"),
-        (
-            "add functions have no bit for the zero below",
-            "for bits in (width, width + 1))",
-            "for bits in (width, width))",
-        ),
-        (
-            "add functions carry from below",
-            "{{{left}, 1'b0}} + {{{right}, 1'b0}}",
-            "{{{left}, 1'b1}} + {{{right}, 1'b1}}",
-        ),
-    )
-    + _of(
-        "lowering.systemverilog.operations",
-        (
-            "the narrowest add function for all",
-            "self.adders[width]",
-            "self.adders[min(self.adders)]",
-        ),
-        (
-            "add functions of one term",
-            "({terms[0].text}, {terms[1].text})",
-            "({terms[0].text}, {terms[0].text})",
-        ),
-    )
-    + _of(
-        "lowering.systemverilog.analysis",
-        (
-            "sums with a constant go through add functions",
-            "isinstance(source, comb.AddOp) and len(source.inputs) == 2",
-            "isinstance(source, comb.AddOp)",
-        ),
-    )
+EMIT_ADDERS = _of(
+    "lowering.systemverilog.module",
+    ("add functions return one bit too low", "{twice}[{width}:1]", "{twice}[{width - 1}:0]"),
+    ("add functions halve what is on the left", "{{{left}, 1'b0}}", "{{1'b0, {left}}}"),
+    ("add functions add the left one twice", "{{{right}, 1'b0}}", "{{{left}, 1'b0}}"),
+    (
+        "add functions have no bit for the zero below",
+        "for bits in (width, width + 1))",
+        "for bits in (width, width))",
+    ),
+    (
+        "add functions carry from below",
+        "{{{left}, 1'b0}} + {{{right}, 1'b0}}",
+        "{{{left}, 1'b1}} + {{{right}, 1'b1}}",
+    ),
+) + _of(
+    "lowering.systemverilog.operations",
+    (
+        "the narrowest add function for all",
+        "self.adders[width]",
+        "self.adders[min(self.adders)]",
+    ),
+    (
+        "add functions of one term",
+        "({terms[0].text}, {terms[1].text})",
+        "({terms[0].text}, {terms[0].text})",
+    ),
 )
 
 EMIT_LAYOUT = _of(
