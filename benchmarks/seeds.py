@@ -266,11 +266,15 @@ BALANCE_SUMS = _of(
         "list(op.inputs)",
     ),
     (
-        "the odd one out is forgotten",
-        "terms = paired + terms[len(terms) - len(terms) % 2 :]",
-        "terms = paired",
+        "one summand more is forgotten with every pair",
+        "if i not in pair] + [adder.result]",
+        "if i not in (*pair, max(pair) + 1)] + [adder.result]",
     ),
-    ("one summand twice", "SumOp([left, right], name", "SumOp([left, left], name"),
+    (
+        "one summand twice",
+        "SumOp([self._values[left], self._values[right]], name",
+        "SumOp([self._values[left], self._values[left]], name",
+    ),
     (
         "what entered a table is the first constant only",
         "amount = sum(range_of(value).low for value in constants)",
@@ -279,9 +283,34 @@ BALANCE_SUMS = _of(
     ),
     (
         "a sum of the wrong type",
-        "SumOp(terms, result_type=range_of(op.result), name",
-        "SumOp(terms, name",
+        "result_type=range_of(op.result), name=op.given_name\n        )\n\n    def _best",
+        "name=op.given_name\n        )\n\n    def _best",
         "the type is what the operands give, which kan-narrow has made it before",
+    ),
+)
+
+SPLIT_TABLES = _of(
+    "passes.split_tables",
+    (
+        "the constant of a split is left out",
+        "constant += split.constant",
+        "constant += 0",
+    ),
+    ("parts look at one bit less", "self._bits(part.skipped)]", "self._bits(part.skipped + 1)]"),
+    (
+        "entries of the whole table by code, as if codes were patterns",
+        "np.arange(kind.low, kind.high + 1) & ((1 << kind.bits) - 1)",
+        "np.arange(kind.low, kind.high + 1) - kind.low",
+    ),
+    (
+        "gates turned round",
+        "open_at = np.arange(2)[:, np.newaxis] !=",
+        "open_at = np.arange(2)[:, np.newaxis] ==",
+    ),
+    (
+        "gates look at the next bit",
+        "inputs = [self._bits(part.skipped, 1)]",
+        "inputs = [self._bits(part.skipped + 1, 1)]",
     ),
 )
 
@@ -448,9 +477,9 @@ KAN_TO_HW = _of(
     ),
     (
         "adders lose their highest bit",
-        "return self.add(comb.AddOp(terms), op.given_name)",
+        "return self.add(comb.AddOp(terms), name)",
         "return self.resized(self.add(comb.AddOp([self.resized(t, bits, max(bits - 1, 1), False) "
-        "for t in terms]), op.given_name), max(bits - 1, 1), bits, False)",
+        "for t in terms]), name), max(bits - 1, 1), bits, False)",
     ),
 )
 
@@ -654,12 +683,14 @@ EMIT_TABLES = _of(
 EMIT_ADDERS = _of(
     "lowering.systemverilog.module",
     ("add functions return one bit too low", "{twice}[{width}:1]", "{twice}[{width - 1}:0]"),
-    ("add functions halve what is on the left", "{{{left}, 1'b0}}", "{{1'b0, {left}}}"),
+    ("add functions halve what is on the left", "{{{left}, 1'b0}} +", "{{1'b0, {left}}} +"),
+    ("absorbing functions halve what is on the left", "{{{left}, 1'b0}} -", "{{1'b0, {left}}} -"),
+    ("absorbing functions forget the bit below", "{{~{right}, 1'b1}}", "{{~{right}, 1'b0}}"),
     ("add functions add the left one twice", "{{{right}, 1'b0}}", "{{{left}, 1'b0}}"),
     (
         "add functions have no bit for the zero below",
-        "for bits in (width, width + 1))",
-        "for bits in (width, width))",
+        "for b in (width, width + 1))",
+        "for b in (width, width))",
     ),
     (
         "add functions carry from below",
@@ -727,6 +758,7 @@ SEEDS = [
     *EXPAND_WIRES,
     *NARROW,
     *BALANCE_SUMS,
+    *SPLIT_TABLES,
     *SCHEDULE,
     *KAN_TO_HW,
     *BIT_PATTERNS,

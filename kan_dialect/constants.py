@@ -44,6 +44,7 @@ from xdsl.printer import Printer
 Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
+BoolArray: TypeAlias = NDArray[np.bool_]
 DenseAttr: TypeAlias = DenseIntOrFPElementsAttr[Any]
 
 _INTEGER_DTYPES: dict[int, type[np.signedinteger[Any]]] = {

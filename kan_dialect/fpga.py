@@ -15,7 +15,9 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.attributes import IntType, range_of
-from kan_dialect.table_cost import Mapper, planes
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.table_cost import Mapper, planes, support
 from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
 
@@ -51,6 +53,14 @@ class Fpga:
     """Carry chains take whole bits: every bit of a sum takes a lookup table, and comparisons with
     powers of two take a chain as well. Else only bits where both operands have some, and none."""
     carry_chains: bool = True
+
+    @property
+    def absorbs(self) -> bool:
+        """Whether the LUT of an adder's bit has room for a small table's bit.
+
+        It has if the adder takes one of its operands past the LUT.
+        """
+        return self.shares_luts and not self.full_adders
 
     def levels(self, op: Operation) -> int:
         """Levels of logic between the op's operands and its result.
@@ -104,11 +114,21 @@ class Fpga:
         """
         counted: Counter[int] = Counter()
         mappers: dict[tuple[SSAValue, ...], Mapper] = {}
-        for op in ops:
+        every = list(ops)
+        absorbed = {term.owner: op for op in every if (term := self._absorbed_term(op)) is not None}
+        taken = set(absorbed.values())
+        for op in every:
             match op:
+                case TableOp() if op in absorbed:
+                    inputs = sum(range_of(value).bits for value in op.inputs)
+                    found = planes(op.by_bit_pattern, range_of(op.result).bits)
+                    used = (support(plane, inputs) for plane in found)
+                    counted.update(number + 1 for number in used if number)
                 case TableOp():
                     mapper = mappers.setdefault(tuple(op.inputs), self._mapper())
                     self._table(op, mapper)
+                case SumOp() if op in taken:
+                    pass
                 case SumOp():
                     counted += self._sum(op)
                 case ClampOp():
@@ -133,6 +153,49 @@ class Fpga:
         tiny -= min(tiny, luts[5])
         return large + (pairs + tiny + 1) // 2
 
+    def bit_costs(self, inputs: int) -> FloatArray:
+        """LUTs of a table's bit that depends on 0 .. `inputs` inputs."""
+        used = np.arange(inputs + 1)
+        wide = np.exp2(used - self.lut_inputs)
+        if self.wide_inputs:
+            # Not every function of so many inputs ends up on the multiplexers between LUTs.
+            wide *= 1.5
+        return np.where(used < 2, 0.0, np.where(used <= self.lut_inputs, 1.0, wide))
+
+    def summand_costs(self, inputs: int) -> FloatArray:
+        """LUTs of a table's bit that depends on 0 .. `inputs` inputs, and of adding it to a sum.
+
+        Where a bit of an adder takes a LUT of 2 inputs, in the count of this device half a LUT,
+        there is room for a small table's bit in it.
+        """
+        used = np.arange(inputs + 1)
+        adder = 0.5 if self.absorbs else 1.0 if self.carry_chains else 1.5
+        costs = self.bit_costs(inputs) + adder
+        if self.absorbs:
+            costs = np.where(used <= 3, 0.5, np.where(used < self.lut_inputs, 1.0, costs))
+        return np.where(used == 0, 0.0, costs)
+
+    def summand_cost(self, entries: IntArray, bits: int) -> float:
+        """LUTs of a table that is added to a sum of so many bits, adding included.
+
+        Parameters
+        ----------
+        entries : by bit pattern of the inputs, int64.
+        """
+        inputs = (len(entries) - 1).bit_length()
+        costs = self.summand_costs(inputs)
+        found = planes(entries, bits if int(entries.min()) < 0 else int(entries.max()).bit_length())
+        return float(sum(costs[support(plane, inputs)] for plane in found[:bits]))
+
+    def is_absorbed(self, value: SSAValue) -> bool:
+        """Whether the LUTs of an adder have room for the table that the value is."""
+        table = value.owner
+        if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
+            return False
+        inputs = sum(range_of(each).bits for each in table.inputs)
+        found = planes(table.by_bit_pattern, range_of(value).bits)
+        return all(support(plane, inputs) < self.lut_inputs for plane in found)
+
     def registers(self, op: Operation) -> int:
         """Flip-flops of one op."""
         if isinstance(op, DelayOp):
@@ -141,6 +204,12 @@ class Fpga:
 
     def _mapper(self) -> Mapper:
         return Mapper(self.lut_inputs, self.wide_inputs)
+
+    def _absorbed_term(self, op: Operation) -> SSAValue | None:
+        """The table that fits into the LUTs of the adder of two numbers that the op is."""
+        if not isinstance(op, SumOp) or len(op.inputs) != 2:
+            return None
+        return next((value for value in op.inputs if self.is_absorbed(value)), None)
 
     def _table(self, op: TableOp, mapper: Mapper) -> int:
         """Add a table to those that read the same values; its levels of lookup tables."""
@@ -232,6 +301,18 @@ def generic(inputs: int) -> Fpga:
 
 DEVICES = {device.name: device for device in (XCUP, ECP5, ICE40, *map(generic, range(3, 9)))}
 """Devices by name: xcup, ecp5, ice40, lut3 .. lut8."""
+
+
+def device(name: str) -> Fpga:
+    """The device of a name.
+
+    Raises
+    ------
+    KanError : there is none.
+    """
+    if name not in DEVICES:
+        raise KanError(f"there is no target {name!r}", remedy=f"take one of {', '.join(DEVICES)}")
+    return DEVICES[name]
 
 
 @dataclass(frozen=True)

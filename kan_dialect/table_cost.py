@@ -40,7 +40,7 @@ def _whole(inputs: int) -> int:
 
 
 @cache
-def _low_half(inputs: int, variable: int) -> int:
+def low_half(inputs: int, variable: int) -> int:
     """The codes in which one input bit is 0."""
     step = 1 << variable
     return _whole(inputs) // ((1 << (2 * step)) - 1) * ((1 << step) - 1)
@@ -49,9 +49,25 @@ def _low_half(inputs: int, variable: int) -> int:
 def support(plane: int, inputs: int) -> int:
     """How many of its input bits a plane depends on."""
     return sum(
-        bool((plane ^ (plane >> (1 << variable))) & _low_half(inputs, variable))
+        bool((plane ^ (plane >> (1 << variable))) & low_half(inputs, variable))
         for variable in range(inputs)
     )
+
+
+def supports(entries: IntArray, bits: int) -> IntArray:
+    """How many input bits the planes of many tables depend on: (tables, planes).
+
+    Parameters
+    ----------
+    entries : (tables, entries by bit pattern), int64.
+    """
+    tables, size = entries.shape
+    found = np.zeros((tables, bits), dtype=np.int64)
+    for variable in range((size - 1).bit_length()):
+        halves = entries.reshape(tables, -1, 2, 1 << variable)
+        differ = np.bitwise_or.reduce(halves[:, :, 0] ^ halves[:, :, 1], axis=(1, 2))
+        found += (differ[:, np.newaxis] >> np.arange(bits)) & 1
+    return found
 
 
 @dataclass

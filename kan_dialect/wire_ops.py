@@ -221,6 +221,46 @@ class TableOp(KanOperation, Evaluable):
 
 
 @irdl_op_definition
+class BitsOp(KanOperation, Evaluable):
+    """Some bits of a value, as an unsigned number: floor(input / 2^low) mod 2^width.
+
+    The input is taken in two's complement where it may be negative; the width is that of the
+    result's range 0:2^width - 1.
+    """
+
+    name = "kan.bits"
+
+    input = operand_def(IntType)
+    low = prop_def(IntegerAttr[I64])
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$input `from` $low attr-dict `:` type($input) `->` type($result)"
+
+    def __init__(self, input: SSAValue | Operation, low: int, width: int) -> None:
+        """The `width` bits from bit `low` on."""
+        super().__init__(
+            operands=[input],
+            result_types=[IntType(0, (1 << width) - 1)],
+            properties={"low": IntegerAttr(low, i64)},
+        )
+
+    def verify_(self) -> None:
+        low, kind, result = self.low.value.data, range_of(self.input), range_of(self.result)
+        require(
+            (result.low, result.high) == (0, (1 << result.bits) - 1),
+            f"the bits' type must be !kan.int<0:{(1 << result.bits) - 1}>, or of another width",
+        )
+        require(
+            low >= 0 and low + result.bits <= kind.bits,
+            f"bits {low} to {low + result.bits - 1} of a value of {kind.bits} bits",
+        )
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return ((operands[0] >> self.low.value.data) & range_of(self.result).high,)
+
+
+@irdl_op_definition
 class SumOp(KanOperation, Evaluable):
     """The exact sum of one or more integers."""
 
@@ -252,7 +292,10 @@ class SumOp(KanOperation, Evaluable):
 
     def verify_(self) -> None:
         require(len(self.inputs) >= 1, "a sum needs at least one input")
-        _hold(self.result, *sum_range(self.inputs), "the sum")
+        low, high = sum_range(self.inputs)
+        if not range_of(self.result).contains(low, high):
+            low, high = joint_sum_range(self.inputs)
+        _hold(self.result, low, high, "the sum")
         verifying.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
@@ -266,6 +309,73 @@ def sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
     """Smallest and largest sum of values of these ranges."""
     ranges = [range_of(value) for value in values]
     return sum(r.low for r in ranges), sum(r.high for r in ranges)
+
+
+def joint_sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
+    """Smallest and largest sum of values, where tables that read the same values go together.
+
+    Looks through sums and registers, down to tables: what tables of the same inputs add up to is
+    known for each input.
+    """
+    low = high = 0
+    tables: dict[SSAValue, IntArray] = {}
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        op = value.owner
+        if isinstance(op, SumOp):
+            pending.extend(op.inputs)
+        elif isinstance(op, DelayOp):
+            pending.append(op.input)
+        elif isinstance(op, TableOp) and (found := as_function(value)) is not None:
+            tables[found[0]] = tables.get(found[0], 0) + found[1]
+        else:
+            kind = range_of(value)
+            low, high = low + kind.low, high + kind.high
+    for entries in tables.values():
+        low, high = low + int(entries.min()), high + int(entries.max())
+    return low, high
+
+
+def as_function(value: SSAValue) -> tuple[SSAValue, IntArray] | None:
+    """A value as a function of one other, by way of tables and bits.
+
+    The other value, and the value for each of its range, int64; None where there are several, or
+    where it has more values than a table may have entries.
+    """
+    op = value.owner
+    if isinstance(op, DelayOp):
+        return as_function(op.input)
+    if not isinstance(op, TableOp | BitsOp):
+        kind = range_of(value)
+        few = kind.bits <= MAX_TABLE_BITS
+        return (value, np.arange(kind.low, kind.high + 1)) if few else None
+    found = [as_function(operand) for operand in op.operands]
+    known = [each for each in found if each is not None]
+    if len(known) < len(found) or len({root for root, _ in known}) > 1:
+        return None
+    return known[0][0], op.evaluate([entries for _, entries in known])[0]
+
+
+def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
+    """How many of the lowest bits of a value are known to be 0: of tables, and sums of tables.
+
+    `known` is what has been found before, and grows.
+    """
+    if value in known:
+        return known[value]
+    match value.owner:
+        case TableOp():
+            every = int(np.bitwise_or.reduce(value.owner.filled, axis=None))
+            found = (every & -every).bit_length() - 1 if every else 0
+        case DelayOp():
+            found = low_zeros(value.owner.input, known)
+        case SumOp():
+            found = min(low_zeros(each, known) for each in value.owner.inputs)
+        case _:
+            found = 0
+    known[value] = found
+    return found
 
 
 @irdl_op_definition
@@ -432,6 +542,7 @@ class MarkOp(KanOperation, Evaluable):
 WIRE_OPS: list[type[Operation]] = [
     ConstantOp,
     TableOp,
+    BitsOp,
     SumOp,
     ClampOp,
     ShiftOp,

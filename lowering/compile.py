@@ -14,6 +14,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from kan_dialect.fpga import XCUP
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
@@ -21,9 +22,11 @@ from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
+from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.pipeline import CompositePass
 
 
@@ -46,7 +49,14 @@ class CompilePass(CompositePass):
     """See `kan-quantize`."""
     guard_bits: int = 0
     """See `kan-quantize`."""
-    levels: int = 2
+    target: str = XCUP.name
+    """The device whose costs decide, see `kan-merge-tables`, `kan-split-tables` and
+    `kan-balance-sums`."""
+    parts: int = 3
+    """See `kan-split-tables`."""
+    further_levels: int = 1
+    """See `kan-balance-sums`."""
+    levels: int = 4
     """See `kan-schedule`."""
     cycles: int | None = None
     """See `kan-schedule`."""
@@ -69,7 +79,9 @@ class CompilePass(CompositePass):
             FoldTablesPass(),
             ExpandWiresPass(),
             NarrowPass(),
-            BalanceSumsPass(),
+            MergeTablesPass(target=self.target),
+            SplitTablesPass(target=self.target, parts=self.parts),
+            BalanceSumsPass(target=self.target, further_levels=self.further_levels),
             SchedulePass(levels=self.levels, cycles=self.cycles, combinational=self.combinational),
             LowerKanToHwPass(),
         ]

@@ -8,6 +8,7 @@ registers without reset. `clk`, `rst` and the valid bits come in where there are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +36,7 @@ from kan_dialect.interface import LATENCY, NODES, PORTS
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.wire_ops import (
+    BitsOp,
     ClampOp,
     ConstantOp,
     DelayOp,
@@ -42,6 +44,7 @@ from kan_dialect.wire_ops import (
     ShiftOp,
     SumOp,
     TableOp,
+    low_zeros,
 )
 from kan_dialect.wires import (
     ENCODING,
@@ -50,6 +53,9 @@ from kan_dialect.wires import (
     latency_of,
     wire_functions,
 )
+
+MAX_PASSED_BITS = 18
+"""In sums of more bits, all bits go through the adder: proofs list the sums that can come."""
 
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
@@ -95,6 +101,10 @@ class Lowering:
     ports: list[hw.ModulePort] = field(default_factory=list[hw.ModulePort])
     clock: SSAValue | None = None
     cycles: dict[SSAValue, int | None] = field(default_factory=dict[SSAValue, int | None])
+    zeros: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
+    """How many of the lowest bits of values are left out of their wires: they are always 0."""
+    known_zeros: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
+    """How many of the lowest bits of values are always 0."""
 
     def run(self) -> hw.HWModuleOp:
         latency = latency_of(self.function)
@@ -185,11 +195,35 @@ class Lowering:
             self.constants[key] = self.add(hw.ConstantOp(key[0], IntegerType(bits)))
         return self.constants[key]
 
-    def resize(self, value: SSAValue, bits: int) -> SSAValue:
-        """A wire-level value as a number of `bits` bits: extended by its sign, or cut off."""
-        return self.resized(
-            self.wires[value], range_of(value).bits, bits, range_of(value).is_signed
-        )
+    def zeros_of(self, value: SSAValue) -> int:
+        """How many of a value's lowest bits have no wires, as they are always 0."""
+        if value in self.zeros:
+            return self.zeros[value]
+        if isinstance(value.owner, DelayOp):
+            self.zeros[value] = self.zeros_of(value.owner.input)
+        else:
+            known = min(low_zeros(value, self.known_zeros), range_of(value).bits - 1)
+            self.zeros[value] = known if _only_sums_read(value) else 0
+        return self.zeros[value]
+
+    def name_by(self, name: str | None, zeros: int) -> str | None:
+        """The name of a value's wires, which says by what the value is divided."""
+        return f"{name}_by{1 << zeros}" if name is not None and zeros else name
+
+    def resize(self, value: SSAValue, bits: int, without: int = 0) -> SSAValue:
+        """A wire-level value as a number of `bits` bits: extended by its sign, or cut off.
+
+        `without` so many of the lowest bits.
+        """
+        zeros = self.zeros_of(value) - without
+        wire = self.wires[value]
+        own = range_of(value).bits - without
+        if zeros < 0:
+            wire, zeros = self.part(wire, -zeros, own), 0
+        if zeros:
+            below = self.constant(0, zeros)
+            wire = self.add(comb.ConcatOp([wire, below], IntegerType(own)))
+        return self.resized(wire, own, bits, range_of(value).is_signed)
 
     def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
         """A wire of `bits` bits as one of `target` bits."""
@@ -217,11 +251,17 @@ class Lowering:
     # One rule for each op.
 
     def visit(self, op: Operation) -> None:
+        for result in op.results:
+            low_zeros(result, self.known_zeros)  # in order, so that no chain is followed twice
         match op:
             case ConstantOp():
                 self.wires[op.result] = self.constant(op.value.value.data, range_of(op.result).bits)
             case TableOp():
                 self.wires[op.result] = self.table(op)
+            case BitsOp():
+                kind = IntegerType(range_of(op.result).bits)
+                low = IntegerAttr(op.low.value.data, i32)
+                self.wires[op.result] = self.add(comb.ExtractOp(self.wires[op.input], low, kind))
             case SumOp():
                 self.wires[op.result] = self.sum(op)
             case ClampOp():
@@ -238,9 +278,10 @@ class Lowering:
                 )
 
     def table(self, op: TableOp) -> SSAValue:
-        bits = range_of(op.result).bits
-        entries = op.by_bit_pattern
-        array = self.array(entries, bits, op.given_name)
+        zeros = self.zeros_of(op.result)
+        bits = range_of(op.result).bits - zeros
+        entries = op.by_bit_pattern >> zeros
+        array = self.array(entries, bits, self.name_by(op.given_name, zeros))
         wires = [self.wires[value] for value in op.inputs]
         index = (
             wires[0]
@@ -267,11 +308,34 @@ class Lowering:
         )
 
     def sum(self, op: SumOp) -> SSAValue:
-        bits = range_of(op.result).bits
-        terms = [self.resize(value, bits) for value in op.inputs]
+        zeros = self.zeros_of(op.result)
+        bits = range_of(op.result).bits - zeros
+        name = self.name_by(op.given_name, zeros)
+        through = self.passed_through(op)
+        if through is not None:
+            value, count = through
+            low = self.resize(value, count - zeros, zeros)
+            upper = [self.resize(each, bits + zeros - count, count) for each in op.inputs]
+            whole = self.add(comb.AddOp(upper))
+            return self.add(comb.ConcatOp([whole, low], IntegerType(bits)), name)
+        terms = [self.resize(value, bits, zeros) for value in op.inputs]
         if len(terms) == 1:
             return terms[0]
-        return self.add(comb.AddOp(terms), op.given_name)
+        return self.add(comb.AddOp(terms), name)
+
+    def passed_through(self, op: SumOp) -> tuple[SSAValue, int] | None:
+        """Of a sum of two values of which one ends in more zeros: the other, and how many.
+
+        So many of its lowest bits are those of the sum.
+        """
+        if len(op.inputs) != 2 or range_of(op.result).bits > MAX_PASSED_BITS:
+            return None
+        zeros = [low_zeros(value, self.known_zeros) for value in op.inputs]
+        count = max(zeros)
+        bits = [range_of(value).bits for value in (*op.inputs, op.result)]
+        if min(zeros) == count or count >= min(bits):
+            return None
+        return op.inputs[zeros.index(min(zeros))], count
 
     def clamp(self, op: ClampOp) -> SSAValue:
         source, target = range_of(op.input), range_of(op.result)
@@ -281,12 +345,14 @@ class Lowering:
         if source.high <= target.low:
             return self.constant(target.low, target.bits)
         wire = self.wires[op.input]
-        result = self.resize(op.input, target.bits)
         checks = [
             ("lt", target.low, source.low < target.low),
             ("gt", target.high, source.high > target.high),
         ]
         sign = "s" if source.is_signed else "u"
+        if all(needed for *_, needed in checks) and _is_whole(target):
+            return self.masked_clamp(op, checks)
+        result = self.resize(op.input, target.bits)
         last: comb.MuxOp | None = None
         for comparison, bound, needed in checks:
             if needed:
@@ -297,6 +363,47 @@ class Lowering:
         if op.given_name is not None and last is not None:
             last.attributes[NAME_HINT] = StringAttr(op.given_name)
         return result
+
+    def part(self, wire: SSAValue, low: int, width: int) -> SSAValue:
+        return self.add(comb.ExtractOp(wire, IntegerAttr(low, i32), IntegerType(width)))
+
+    def inverted(self, wire: SSAValue, width: int) -> SSAValue:
+        return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]))
+
+    def masked_clamp(self, op: ClampOp, checks: Sequence[tuple[str, int, bool]]) -> SSAValue:
+        """A clamp to all that the result's bits hold: below the sign, ones above it, zeros below.
+
+        It takes fewer LUTs than choices: two tests for all bits, and one LUT of few inputs a bit.
+        """
+        source, target = range_of(op.input), range_of(op.result)
+        wire = self.wires[op.input]
+        width = target.bits - target.is_signed
+        above = source.bits - source.is_signed - width
+        body = self.part(wire, 0, width)
+        upper = self.part(wire, width, above) if above else None
+        negative = self.part(wire, source.bits - 1, 1) if source.is_signed else None
+        for comparison, _, needed in reversed(checks):
+            if not needed:
+                continue
+            is_low = comparison == "lt"
+            beyond = (
+                negative if is_low else None if negative is None else self.inverted(negative, 1)
+            )
+            if upper is not None and not (is_low and not target.is_signed):
+                filled = self.constant((1 << above) - 1 if is_low else 0, above)
+                differs = self.add(comb.ICmpOp(upper, filled, "ne"))
+                beyond = differs if beyond is None else self.add(comb.AndOp([beyond, differs]))
+            assert beyond is not None, "a value beyond an end has a bit that says so"
+            mask = beyond if width == 1 else self.add(comb.ReplicateOp(beyond, IntegerType(width)))
+            if is_low:
+                body = self.add(comb.AndOp([body, self.inverted(mask, width)]))
+            else:
+                body = self.add(comb.OrOp([body, mask]))
+        if target.is_signed and negative is not None:
+            body = self.add(comb.ConcatOp([negative, body], IntegerType(target.bits)))
+        if op.given_name is not None and isinstance(body.owner, Operation):
+            body.owner.attributes[NAME_HINT] = StringAttr(op.given_name)
+        return body
 
     def shift(self, op: ShiftOp) -> SSAValue:
         """Rounding half to even: add half less one, and the last bit that stays; then cut off."""
@@ -331,7 +438,7 @@ class Lowering:
             return wire
         cycles = op.cycles.value.data
         for cycle in range(1, cycles + 1):
-            name = op.given_name
+            name = self.name_by(op.given_name, self.zeros_of(op.result))
             if name is not None and cycle < cycles:
                 name = f"{name}_{cycle}"
             wire = self.add(seq.CompRegOp(wire, self.clock), name)
@@ -355,6 +462,24 @@ class Lowering:
                 }
             )
         )
+
+
+def _is_whole(kind: IntType) -> bool:
+    """Whether the range is all that its bits hold, and more than a sign."""
+    span = 1 << (kind.bits - kind.is_signed)
+    return kind.high > 0 and (kind.low, kind.high) == (-span if kind.is_signed else 0, span - 1)
+
+
+def _only_sums_read(value: SSAValue) -> bool:
+    """Whether sums alone read a value, be it by way of registers."""
+    pending = [value]
+    while pending:
+        for use in pending.pop().uses:
+            if isinstance(use.operation, DelayOp):
+                pending.append(use.operation.result)
+            elif not isinstance(use.operation, SumOp):
+                return False
+    return True
 
 
 def _port(name: str, kind: Attribute, direction: hw.Direction) -> hw.ModulePort:

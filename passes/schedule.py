@@ -5,10 +5,14 @@ than `levels` levels of logic, else its operands are registered. Tables wait unt
 is taken: they make many bits of few, so it is their input that should be registered. A value that
 is needed in a later stage than its own is delayed until then, and each register exists once.
 Results are registered.
+
+Between two layers nothing but the codes of nodes is there, fewer bits than anywhere else. So the
+stages of a layer start after those of the layers before, where that takes no more cycles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -23,8 +27,11 @@ from kan_dialect.fpga import XCUP
 from kan_dialect.interface import LATENCY
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.operation import KanOperation
-from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp, TableOp
+from kan_dialect.wire_ops import BitsOp, ConstantOp, DelayOp, MarkOp, TableOp
 from kan_dialect.wires import wire_functions
+
+MOST_UNEVEN = 1.5
+"""For a number of cycles, stages may have so many times the levels if layers do not share them."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class SchedulePass(KanPass):
 
     name = "kan-schedule"
 
-    levels: int = 2
+    levels: int = 4
     """Largest number of levels of logic between two registers."""
     cycles: int | None = None
     """Exactly this many cycles, in stages of as few levels as that allows; 0: all combinational."""
@@ -61,11 +68,26 @@ class SchedulePass(KanPass):
     def stages(self, function: func.FuncOp) -> Stages:
         """Stages of at most `levels` levels, or as few levels as fit into `cycles`."""
         if self.cycles is None:
-            return assign_stages(function, self.levels)
-        levels = 1
-        while (stages := assign_stages(function, levels)).result_stage + 1 > self.cycles:
-            levels += 1
+            anywhere = assign_stages(function, self.levels)
+            at_nodes = assign_stages(function, self.levels, at_nodes=True)
+            return at_nodes if at_nodes.result_stage <= anywhere.result_stage else anywhere
+        levels, stages = _fitting(function, self.cycles, at_nodes=False)
+        layers = max(layers_of(function).values(), default=0) + 1
+        if layers <= self.cycles:
+            more, at_nodes = _fitting(function, self.cycles, at_nodes=True)
+            if more <= levels * MOST_UNEVEN:
+                return at_nodes
         return stages
+
+
+def _fitting(function: func.FuncOp, cycles: int, *, at_nodes: bool) -> tuple[int, Stages]:
+    """The fewest levels with which there are at most so many stages, and the stages."""
+    levels = 1
+    while True:
+        stages = assign_stages(function, levels, at_nodes=at_nodes)
+        if stages.result_stage + 1 <= cycles:
+            return levels, stages
+        levels += 1
 
 
 @dataclass
@@ -85,37 +107,68 @@ def remove_registers(function: func.FuncOp) -> None:
             op.cycle = IntegerAttr(0, i64)
 
 
-def assign_stages(function: func.FuncOp, levels: int) -> Stages:
-    """Stages of at most `levels` levels each (one op may have more), as early as they can be."""
-    return _Assignment(function, levels).run()
+def layers_of(function: func.FuncOp) -> dict[Operation, int]:
+    """How many nodes there are, one after the other, before each op that computes something."""
+    layers: dict[Operation, int] = {}
+    after: dict[SSAValue, int] = {}
+    for op in function.body.block.ops:
+        if isinstance(op, ConstantOp | MarkOp | func.ReturnOp):
+            continue
+        layers[op] = max((after.get(value, 0) for value in op.operands), default=0)
+        after.update((result, layers[op] + _is_node(result)) for result in op.results)
+    return layers
+
+
+def _is_node(value: SSAValue) -> bool:
+    return any(isinstance(use.operation, MarkOp) for use in value.uses)
+
+
+def assign_stages(function: func.FuncOp, levels: int, *, at_nodes: bool = False) -> Stages:
+    """Stages of at most `levels` levels each (one op may have more), as early as they can be.
+
+    `at_nodes`: each layer in stages of its own.
+    """
+    layers = layers_of(function) if at_nodes else {}
+    return _Assignment(function, levels, layers).run()
 
 
 class _Assignment:
     """Takes one op after the other; `arrival` is a value's level within its stage."""
 
-    def __init__(self, function: func.FuncOp, levels: int) -> None:
+    def __init__(self, function: func.FuncOp, levels: int, layers: Mapping[Operation, int]) -> None:
         self._function = function
         self._levels = levels
+        self._layers = layers
+        self._first = 0
+        """The stage in which the ops of this layer may start."""
+        self._bits_of_tables: dict[SSAValue, int] = {}
+        """How many bits all tables of a value give."""
         self._stages = Stages(dict.fromkeys(function.args, 0))
         self._arrival: dict[SSAValue, int] = dict.fromkeys(function.args, 0)
 
     def run(self) -> Stages:
-        for op in self._function.body.block.ops:
+        ops = sorted(self._function.body.block.ops, key=lambda op: self._layers.get(op, 0))
+        layer = 0
+        for op in ops:
+            if self._layers.get(op, 0) > layer:
+                layer = self._layers[op]
+                self._first = max(self._stages.of.values(), default=-1) + 1
             match op:
-                case ConstantOp() | MarkOp() | TableOp():
+                case ConstantOp() | MarkOp() | TableOp() | BitsOp():
                     continue
                 case func.ReturnOp():
-                    self._take_tables(op, None)
+                    continue
                 case _:
                     stage, start = self._earliest(op)
                     self._take_tables(op, (stage, start))
                     stage, start = self._earliest(op)
                     self._take(op, stage, start)
         for op in self._function.body.block.ops:
-            if isinstance(op, TableOp) and op.result not in self._stages.of:
+            if isinstance(op, TableOp | BitsOp) and op.result not in self._stages.of:
                 self._take(op, *self._earliest(op))  # Nothing but marks reads it.
         terminator = self._function.get_return_op()
         assert terminator is not None
+        self._take_tables(terminator, None)
         of = self._stages.of
         self._stages.result_stage = max((of.get(v, 0) for v in terminator.operands), default=0)
         return self._stages
@@ -133,6 +186,8 @@ class _Assignment:
         places = [place for value in op.operands if (place := self._place(value)) is not None]
         stage = max((at for at, _ in places), default=0)
         start = max((arrival for at, arrival in places if at == stage), default=0)
+        if stage < self._first:
+            return self._first, 0
         if start and start + XCUP.levels(op) > self._levels:
             return stage + 1, 0
         return stage, start
@@ -141,7 +196,7 @@ class _Assignment:
         """Stage and level of a value; None of a constant."""
         if value in self._stages.of:
             return self._stages.of[value], self._arrival[value]
-        if not isinstance(value.owner, TableOp):
+        if not isinstance(value.owner, TableOp | BitsOp):
             return None
         stage, start = self._earliest(value.owner)
         return stage, start + XCUP.levels(value.owner)
@@ -150,22 +205,37 @@ class _Assignment:
         """Take the tables that the op reads: in its own stage where they fit in front of it."""
         for value in reader.operands:
             table = value.owner
-            if not isinstance(table, TableOp) or value in self._stages.of:
+            if not isinstance(table, TableOp | BitsOp) or value in self._stages.of:
                 continue
             self._take_tables(table, None)
             stage, start = self._earliest(table)
-            if place is not None and stage < place[0] and _expands(table):
+            if place is not None and stage < place[0] and self._expands(table):
                 end = max(place[1], XCUP.levels(table))
                 if end + XCUP.levels(reader) <= self._levels:
                     stage, start = place[0], 0
             self._take(table, stage, start)
 
+    def _expands(self, table: TableOp | BitsOp) -> bool:
+        """Whether tables of the same inputs give more bits than they read."""
+        roots = {_root(value) for value in table.operands}
+        for root in roots - self._bits_of_tables.keys():
+            tables = dict.fromkeys(_tables_of(root))
+            self._bits_of_tables[root] = sum(range_of(each.result).bits for each in tables)
+        read = sum(range_of(root).bits for root in roots)
+        return read < sum(self._bits_of_tables[root] for root in roots)
 
-def _expands(table: TableOp) -> bool:
-    """Whether tables of the same inputs give more bits than they read."""
-    read = sum(range_of(value).bits for value in table.inputs)
-    tables = {use.operation for use in table.inputs[0].uses if isinstance(use.operation, TableOp)}
-    return read < sum(range_of(each.result).bits for each in tables)
+
+def _root(value: SSAValue) -> SSAValue:
+    return value.owner.input if isinstance(value.owner, BitsOp) else value
+
+
+def _tables_of(value: SSAValue) -> Iterator[TableOp]:
+    """The tables that read a value or bits of it."""
+    for use in value.uses:
+        if isinstance(use.operation, BitsOp):
+            yield from _tables_of(use.operation.result)
+        elif isinstance(use.operation, TableOp):
+            yield use.operation
 
 
 def insert_registers(function: func.FuncOp, stages: Stages, latency: int) -> None:

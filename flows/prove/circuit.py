@@ -27,7 +27,9 @@ from kan_dialect.flows.prove.forms import (
     constant,
     divided,
     mapped,
+    plain,
     scale,
+    shifted,
     subtract,
     tamed,
     within,
@@ -186,21 +188,23 @@ class Circuit:
                 form = within(form, piece.width, 0)
             whole = add(whole, scale(form, 1 << offset))
             offset += piece.width
-        return whole
+        # The upper bits of a sum beside the lower ones are the sum again.
+        return plain(whole, 1 << len(bits))
 
     def _piece(self, piece: _Piece, cycle: int) -> Form:
         if piece.source is None:
             if piece.value is None:
                 raise Unknown
             return constant(piece.value)
-        form, width = self._known[piece.source, cycle]
+        form, _ = self._known[piece.source, cycle]
         if piece.low == 0:
             return form
         low = piece.low
         quotient = divided(form, 1 << low)
         if quotient is not None:
             return quotient
-        return mapped(lambda v: v >> low, within(form, width, 0))
+        # Right modulo 2^(width - low), whatever multiple of 2^width the form is off by.
+        return shifted(form, low)
 
     def _exact(self, bits: Sequence[Bit], cycle: int, signed: bool) -> Form:
         """The word as a number."""

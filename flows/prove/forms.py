@@ -150,10 +150,15 @@ class Total:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A function of a total of constant 0: `values[t - of.low]` where the total is t."""
+    """A function of a total of constant 0: `values[t - of.low]` where the total is t.
+
+    `quotient` says that it is factor * floor((t + offset) / 2^exponent) plus a constant, for all t
+    that come: factor, exponent, offset.
+    """
 
     of: Total
     values: IntArray
+    quotient: tuple[int, int, int] | None = None
 
 
 Form: TypeAlias = Table | Total | Image
@@ -236,7 +241,122 @@ def add(left: Form, right: Form) -> Form:
             total = _plus(as_total(left), as_total(right))
             return total if total.parts else constant(total.constant)
         case _:
-            return combined(lambda a, b: a + b, left, right)
+            found = _add_to_quotient(left, right) or _add_remainder(left, right)
+            return found or combined(lambda a, b: a + b, left, right)
+
+
+def _add_to_quotient(left: Form, right: Form) -> Form | None:
+    """A sum's upper bits plus another sum: the upper bits of both sums together.
+
+    floor(a / 2^k) + b = floor((a + 2^k b) / 2^k).
+    """
+    for image, other in ((left, right), (right, left)):
+        if not isinstance(image, Image) or isinstance(other, Image):
+            continue
+        image = _primitive(image)
+        rest = as_total(other)
+        if not rest.parts:
+            return Image(image.of, image.values + rest.constant, image.quotient)
+        quotient = image.quotient or _found_quotient(image)
+        if quotient is None:
+            continue
+        factor, exponent, offset = quotient
+        if any(bool((part % factor).any()) for part in rest.parts.values()):
+            continue
+        start = int(image.values[image.of.reached][0]) + rest.constant
+        first = int(np.flatnonzero(image.of.reached)[0]) + image.of.low
+        start -= factor * ((first + offset) >> exponent)
+        whole = _plus(image.of, _times(_divided(rest, factor), 1 << exponent))
+        sums = np.arange(whole.low, whole.high + 1)
+        if len(sums) > MAX_POINTS:
+            continue
+        values = factor * ((sums + offset) >> exponent) + start
+        return Image(whole, values, quotient)
+    return None
+
+
+def _add_remainder(left: Form, right: Form) -> Form | None:
+    """Two functions of sums, one of which is the same function of the other's sum.
+
+    It is where its values repeat after 2^k, and the sums differ by multiples of that.
+    """
+    for image, other in ((left, right), (right, left)):
+        if not isinstance(image, Image) or not isinstance(other, Image | Total):
+            continue
+        image = _primitive(image)
+        if isinstance(other, Image):
+            other = _primitive(other)
+        whole = _base(other)
+        apart = _plus(whole, _times(image.of, -1))
+        period = common_factor(apart) if apart.parts else 0
+        if period == 0 or whole.high - whole.low >= MAX_POINTS:
+            continue
+        repeated = _periodic(image, period)
+        if repeated is None:
+            continue
+        sums = np.arange(whole.low, whole.high + 1)
+        moved = Image(whole, repeated[(sums - image.of.low) % period])
+        return _apply_to_sum(lambda c: c[0] + c[1], [moved, other], whole)
+    return None
+
+
+def _primitive(image: Image) -> Image:
+    """The same function of a sum without a power of two that divides all its parts."""
+    factor = common_factor(image.of)
+    factor &= -factor
+    if factor == 1:
+        return image
+    quotient, places = image.quotient, factor.bit_length() - 1
+    if quotient is not None:
+        scale, exponent, offset = quotient
+        kept = exponent >= places
+        quotient = (scale, exponent - places, offset >> places) if kept else None
+    return Image(_divided(image.of, factor), image.values[::factor], quotient)
+
+
+def _found_quotient(image: Image) -> tuple[int, int, int] | None:
+    """Factor, exponent and offset of an image that is a quotient, by its values.
+
+    Sums that never come leave a choice: any is right for this image, and maybe none for others.
+    """
+    sums = np.flatnonzero(image.of.reached) + image.of.low
+    values = image.values[sums - image.of.low]
+    steps = np.diff(values)
+    factor = int(np.gcd.reduce(steps)) if len(steps) else 0
+    if factor == 0:
+        return None
+    jumps = sums[1:][steps > 0]
+    for exponent in range(1, int(sums[-1] - sums[0]).bit_length() + 1):
+        for jump in jumps[:4].tolist():
+            offset = -jump % (1 << exponent)
+            quotients = (sums + offset) >> exponent
+            if bool((values - values[0] == factor * (quotients - quotients[0])).all()):
+                return factor, exponent, offset
+    return None
+
+
+def _periodic(image: Image, period: int) -> IntArray | None:
+    """The values of an image, by the sum less the lowest modulo a period; None if not so."""
+    reached = np.flatnonzero(image.of.reached)
+    places = reached % period
+    repeated = np.zeros(period, dtype=np.int64)
+    repeated[places] = image.values[reached]
+    return repeated if np.array_equal(repeated[places], image.values[reached]) else None
+
+
+def plain(form: Form, modulus: int) -> Form:
+    """As a total, modulo the modulus: an image that is its sum times 2^n plus a constant."""
+    if not isinstance(form, Image):
+        return form
+    reached = np.flatnonzero(form.of.reached)
+    factor = 1
+    while factor < modulus:
+        constants = (form.values[reached] - factor * (reached + form.of.low)) % modulus
+        if bool((constants == constants[0]).all()):
+            parts = {over: part * factor for over, part in form.of.parts.items()}
+            return Total(factor * form.of.constant + int(constants[0]), parts)
+        factor *= 2
+    return form
 
 
 def scale(form: Form, factor: int) -> Form:
@@ -250,19 +370,56 @@ def scale(form: Form, factor: int) -> Form:
             parts = {over: part * factor for over, part in form.parts.items()}
             return Total(form.constant * factor, parts)
         case Image():
-            return Image(form.of, form.values * factor)
+            quotient = form.quotient
+            if quotient is not None:
+                quotient = (quotient[0] * factor, *quotient[1:]) if factor else None
+            return Image(form.of, form.values * factor, quotient)
+
+
+def shifted(form: Form, exponent: int) -> Form:
+    """The form by 2^exponent, rounded down."""
+    match form:
+        case Total():
+            image = mapped(lambda v: v >> exponent, form)
+            if isinstance(image, Image):
+                return Image(image.of, image.values, (1, exponent, form.constant))
+            return image
+        case Image():
+            image = mapped(lambda v: v >> exponent, form)
+            if isinstance(image, Image) and form.quotient is not None:
+                return Image(image.of, image.values, _quotient_by(form, exponent))
+            return image
+        case _:
+            return mapped(lambda v: v >> exponent, form)
+
+
+def _quotient_by(image: Image, exponent: int) -> tuple[int, int, int] | None:
+    """Of an image that is a quotient, by 2^exponent."""
+    assert image.quotient is not None
+    factor, inner, offset = image.quotient
+    if factor % (1 << exponent) == 0:
+        return factor >> exponent, inner, offset
+    if factor <= 0 or factor & (factor - 1):
+        return None
+    # (2^j q + s) / 2^k is (q + floor(s / 2^j)) / 2^(k - j), rounded down.
+    first = int(np.flatnonzero(image.of.reached)[0])
+    start = int(image.values[first]) - factor * ((first + image.of.low + offset) >> inner)
+    places = factor.bit_length() - 1
+    return 1, inner + exponent - places, offset + ((start >> places) << inner)
 
 
 def divided(form: Form, divisor: int) -> Form | None:
-    """The form by a constant of which all that it is made of are multiples; else None."""
+    """The form by a constant, rounded down, if that divides all differences between its values.
+
+    Else None.
+    """
     match form:
         case Table():
-            whole = not bool((form.values % divisor).any())
+            first = form.values.ravel()[:1]
+            whole = not bool(((form.values - first) % divisor).any())
             return Table(form.over, form.values // divisor) if whole else None
         case Total():
-            whole = form.constant % divisor == 0 and not any(
-                bool((part % divisor).any()) for part in form.parts.values()
-            )
+            whole = not any(bool((part % divisor).any()) for part in form.parts.values())
             parts = {over: part // divisor for over, part in form.parts.items()} if whole else {}
             return Total(form.constant // divisor, parts) if whole else None
         case Image():
@@ -289,6 +446,7 @@ def tamed(form: Form, width: int, low: int) -> Form | None:
     single choice: what fits is found.
     """
     modulus = 1 << width
+    form = plain(form, modulus)
     smallest, largest = bounds(form)
     shift = (smallest - low) // modulus * modulus
     if largest - shift < low + modulus:

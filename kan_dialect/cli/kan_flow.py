@@ -87,7 +87,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--guard-bits", type=int, default=0, metavar="N", help="more precise edges (default: 0)"
     )
     parser.add_argument(
-        "--levels", type=int, default=2, metavar="N", help="levels of logic a stage (default: 2)"
+        "--levels", type=int, default=4, metavar="N", help="levels of logic a stage (default: 4)"
     )
     parser.add_argument("--cycles", type=int, metavar="N", help="exactly so many cycles of latency")
     parser.add_argument("--combinational", action="store_true", help="no registers at all")

@@ -19,9 +19,14 @@ from kan_dialect.hardware_names import name_hint
 from kan_dialect.hardware_semantics import bit_width, in_dataflow_order
 from kan_dialect.interface import PORTS
 from kan_dialect.lowering.hardware_ops import dialect_of, listed
+from kan_dialect.lowering.systemverilog.tables import planes
 from kan_dialect.semantics import evaluate_op
+from kan_dialect.table_cost import support
 
 _WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)
+ABSORBED_INPUTS = 5
+"""Inputs of a table's bit that shares a LUT of 6 inputs with the bit of the sum it is added to."""
+
 _SIGN_KEEPING = (comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp)
 
 
@@ -45,6 +50,8 @@ class Analysis:
     """Values that something reads as two's complement."""
     inner_sums: set[SSAValue] = field(default_factory=set[SSAValue])
     """Sums that other sums of the same stage add up."""
+    absorbed: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    """Sums of two terms, and that term of each which is a table that fits into the adder's LUTs."""
     stage: dict[Operation, int] | None = None
     """The number of registers before each op; None if registers feed back."""
 
@@ -77,6 +84,7 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     for op in facts.ops:
         _find_uses(op, facts)
     facts.inner_sums.update(_inner_sums(facts.ops))
+    facts.absorbed.update(_absorbed(facts))
     facts.signed.update(_signed_outputs(module))
     for op in reversed(facts.ops):
         _find_signed(op, facts)
@@ -198,7 +206,10 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
     operands = facts.operands(op)
     facts.uses.update(operands)
     facts.user.update((operand, op) for operand in operands)
-    if _takes_parts(op, facts):
+    if isinstance(op, hw.ArrayGetOp):
+        # Bits of a signal are an index as they are.
+        facts.named.update(v for v in operands if not isinstance(v.owner, comb.ExtractOp))
+    elif _takes_parts(op, facts):
         facts.named.update(operands)
     elif is_written_anywhere(op, facts):
         facts.named.update(value for value in operands if not _is_short(value, facts))
@@ -216,11 +227,57 @@ def _inner_sums(ops: Sequence[Operation]) -> Iterator[SSAValue]:
     """Sums of two terms that are terms themselves, be it extended."""
     terms = [term for op in ops if isinstance(op, comb.AddOp) for term in op.inputs]
     for term in terms:
-        source = term.owner
-        if isinstance(source, comb.ConcatOp):
-            source = source.inputs[-1].owner
-        if isinstance(source, comb.AddOp) and len(source.inputs) == 2:
-            yield source.result
+        yield from _sums_in(term)
+
+
+def _sums_in(value: SSAValue) -> Iterator[SSAValue]:
+    source = value.owner
+    if isinstance(source, comb.ConcatOp | comb.ExtractOp):
+        for operand in source.operands:
+            yield from _sums_in(operand)
+    elif isinstance(source, comb.AddOp) and len(source.inputs) == 2:
+        yield source.result
+
+
+def _absorbed(facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
+    """Sums of two terms with a term that is a small table which no other sum reads."""
+    for op in facts.ops:
+        if not isinstance(op, comb.AddOp) or len(op.inputs) != 2:
+            continue
+        if any(term in facts.constants for term in op.inputs):
+            continue
+        for term in op.inputs:
+            source = _source(term)
+            table = source.owner
+            if (
+                isinstance(table, hw.ArrayGetOp)
+                and table.input in facts.constants
+                and set(_adders(source)) == {op}
+                and _is_small(facts.constants[table.input][0], bit_width(table.result.type))
+            ):
+                yield op.result, term
+
+
+def _source(value: SSAValue) -> SSAValue:
+    """The value of which this one is a part, or an extension."""
+    while isinstance(value.owner, comb.ConcatOp | comb.ExtractOp):
+        value = value.owner.operands[-1]
+    return value
+
+
+def _adders(value: SSAValue) -> Iterator[Operation]:
+    """What reads a value or its parts."""
+    for use in value.uses:
+        if isinstance(use.operation, comb.ConcatOp | comb.ExtractOp):
+            yield from _adders(use.operation.results[0])
+        else:
+            yield use.operation
+
+
+def _is_small(entries: Array, width: int) -> bool:
+    """Whether every bit of a table depends on so few inputs that an adder's LUT has room for it."""
+    inputs = (len(entries) - 1).bit_length()
+    return all(support(plane, inputs) <= ABSORBED_INPUTS for plane in planes(entries, width))
 
 
 def _signed_outputs(module: hw.HWModuleOp) -> Iterator[SSAValue]:

@@ -165,7 +165,7 @@ class _ModuleWriter:
     def _table(self, op: hw.ArrayGetOp) -> Iterator[str]:
         """A lookup: a vector for each bit that depends on the code, and the word of all bits."""
         name, width = self._name(op.result), bit_width(op.result.type)
-        index = self._name(op.index)
+        index = self._operand(op.index)
         entries: Array = self.facts.constants[op.input][0]
         size = len(entries)
         codes: list[int] = entries.tolist()
@@ -184,24 +184,32 @@ class _ModuleWriter:
         yield from broken(f"  wire {declared(name, op.result.type)} = {value};")
 
     def _name_adders(self) -> None:
-        widths = {bit_width(value.type) for value in self.facts.inner_sums}
-        for width in sorted(widths):
+        absorbing = self.facts.absorbed.keys()
+        for width in sorted({bit_width(v.type) for v in self.facts.inner_sums - absorbing}):
             self.expressions.adders[width] = self.names.take(f"add{width}")
+        for width in sorted({bit_width(value.type) for value in absorbing}):
+            self.expressions.absorbers[width] = self.names.take(f"absorb{width}")
 
     def _adders(self) -> Iterator[str]:
         """The functions that add two numbers which are sums, or whose sum is added to another."""
-        if not self.expressions.adders:
+        if not (self.expressions.adders or self.expressions.absorbers):
             return
         left, right, twice = (self.names.take(name) for name in ("left", "right", "twice"))
-        yield ""
-        yield from _WHY_ADDERS
-        for width, name in self.expressions.adders.items():
-            word, wider = (declared("", IntegerType(bits)).rstrip() for bits in (width, width + 1))
-            yield f"  function automatic {word} {name}(input {word} {left}, input {word} {right});"
-            yield f"    {wider} {twice};"
-            yield f"    {twice} = {{{left}, 1'b0}} + {{{right}, 1'b0}};"
-            yield f"    {name} = {twice}[{width}:1];"
-            yield "  endfunction"
+        for reason, functions, sum in (
+            (_WHY_ADDERS, self.expressions.adders, f"{{{left}, 1'b0}} + {{{right}, 1'b0}}"),
+            (_WHY_ABSORBERS, self.expressions.absorbers, f"{{{left}, 1'b0}} - {{~{right}, 1'b1}}"),
+        ):
+            if functions:
+                yield ""
+                yield from reason
+            for width, name in functions.items():
+                word, wider = (declared("", IntegerType(b)).rstrip() for b in (width, width + 1))
+                inputs = f"input {word} {left}, input {word} {right}"
+                yield f"  function automatic {word} {name}({inputs});"
+                yield f"    {wider} {twice};"
+                yield f"    {twice} = {sum};"
+                yield f"    {name} = {twice}[{width}:1];"
+                yield "  endfunction"
 
     def _outputs(self, op: hw.OutputOp) -> Iterator[str]:
         for name, value in zip(self.output_names, op.inputs, strict=True):
@@ -251,6 +259,12 @@ class _ModuleWriter:
 _WHY_ADDERS = """\
   // The first of two adders in a row. The zero below the lowest bit changes no sum; it keeps Yosys
   // from merging both adders into one of more operands, which takes twice the LUTs.\
+""".splitlines()
+
+_WHY_ABSORBERS = """\
+  // Adds a table of few inputs: a + b, as a - ~b - 1. Synthesis keeps the order of operands in a
+  // difference, so that the carry chain takes the left one as it is, and each bit of the right one
+  // fits into the LUT that adds it.\
 """.splitlines()
 
 _GENERATED: dict[type[Operation], str] = {

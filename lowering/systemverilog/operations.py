@@ -58,6 +58,8 @@ class Expressions:
     known: dict[SSAValue, Expression] = field(default_factory=dict[SSAValue, Expression])
     adders: dict[int, str] = field(default_factory=dict[int, str])
     """Functions that add, by width."""
+    absorbers: dict[int, str] = field(default_factory=dict[int, str])
+    """Functions that add a table's entry, by width."""
 
     def of(self, value: SSAValue, *, negative: bool = False) -> Expression:
         """A value as an operand; `negative` says how a constant is spelt, if it is one."""
@@ -131,6 +133,11 @@ class Expressions:
         constants = self.facts.constants
         offset = sum(int(constants[value][0]) for value in values if value in constants)
         terms = self._all([value for value in values if value not in constants])
+        entry = self.facts.absorbed.get(op.result)
+        if entry is not None:
+            other = op.inputs[1] if op.inputs[0] == entry else op.inputs[0]
+            operands = ", ".join(self.of(value).text for value in (other, entry))
+            return Expression(f"{self.absorbers[width]}({operands})")
         if len(terms) == 2 and op.result in self.facts.inner_sums:
             return Expression(f"{self.adders[width]}({terms[0].text}, {terms[1].text})")
         return self._plus(terms, offset % (1 << width), width)

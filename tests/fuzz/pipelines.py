@@ -8,7 +8,11 @@ import numpy as np
 
 ANY_LEVEL = ("canonicalize", "cse", "dce")
 TABLE_LEVEL = (*ANY_LEVEL, "kan-fold-tables", "kan-fold-affine")
-WIRE_LEVEL = (*ANY_LEVEL, "kan-narrow", "kan-narrow", "kan-balance-sums", "kan-balance-sums")
+WIRE_LEVEL = (
+    *ANY_LEVEL,
+    *("kan-narrow", "kan-narrow", "kan-balance-sums", "kan-balance-sums{target=ecp5}"),
+    *("kan-split-tables", "kan-split-tables{parts=2 target=lut4}", "kan-merge-tables"),
+)
 EXPAND, LOWER = "kan-expand-wires", "lower-kan-to-hw"
 NEEDED = ("kan-fold-affine", "kan-quantize", "kan-fold-tables", EXPAND, LOWER)
 """Never taken out of a pipeline when it is made smaller."""
@@ -39,7 +43,13 @@ def float_pipeline(rng: np.random.Generator) -> list[str]:
 
 def _wire_level(rng: np.random.Generator) -> Sequence[str]:
     if rng.random() < 0.3:
-        return ["kan-narrow", "kan-balance-sums", _schedule(rng)]
+        return [
+            "kan-narrow",
+            "kan-merge-tables",
+            "kan-split-tables",
+            "kan-balance-sums",
+            _schedule(rng),
+        ]
     passes: list[str] = []
     for _ in range(rng.integers(0, 6)):
         passes.append(_schedule(rng) if rng.random() < 0.3 else str(rng.choice(WIRE_LEVEL)))

@@ -38,7 +38,7 @@ func.func @net(%x: tensor<2xf32>, %y: tensor<1xf32>) -> tensor<2xf32> {
 }
 """
 
-STAGES = 9
+STAGES = 11
 """Passes of the pipeline with calibration data."""
 
 

@@ -29,6 +29,7 @@ from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.quant import UniformQuantizedType, default_bounds, storage_for
 from kan_dialect.semantics import evaluate_inside, find_function
 from kan_dialect.table_ops import RequantizeOp
@@ -168,7 +169,7 @@ def check(module: ModuleOp, network: Network) -> None:
         np.testing.assert_array_equal(marked[name], codes)
 
 
-orders = st.permutations([NarrowPass(), BalanceSumsPass(), SchedulePass()])
+orders = st.permutations([NarrowPass(), SplitTablesPass(), BalanceSumsPass(), SchedulePass()])
 schedules = st.one_of(
     st.builds(SchedulePass, levels=st.integers(1, 5)),
     st.builds(SchedulePass, cycles=st.integers(0, 12)),

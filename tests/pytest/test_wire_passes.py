@@ -31,8 +31,10 @@ from kan_dialect.hardware_semantics import simulate_hardware
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
 from kan_dialect.model import Model
 from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.semantics import evaluate_inside, find_function
 from kan_dialect.wire_ops import (
     ClampOp,
@@ -239,7 +241,11 @@ schedules = st.one_of(
 )
 passes = st.one_of(
     st.just(NarrowPass()),
-    st.just(BalanceSumsPass()),
+    st.builds(
+        BalanceSumsPass, target=st.sampled_from(["xcup", "ecp5"]), further_levels=st.integers(0, 2)
+    ),
+    st.builds(SplitTablesPass, target=st.sampled_from(["xcup", "lut4"]), parts=st.integers(1, 3)),
+    st.builds(MergeTablesPass, target=st.sampled_from(["xcup", "ice40"])),
     schedules,
     st.sampled_from([CanonicalizePass(), CommonSubexpressionElimination()]),
 )

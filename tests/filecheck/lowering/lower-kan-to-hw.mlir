@@ -77,18 +77,25 @@ func.func @sum(%x: !kan.int<0:3>, %y: !kan.int<-4:3>, %z: !kan.int<9:10>) -> (!k
   func.return %s, %u, %one : !kan.int<-4:6>, !kan.int<0:1>, !kan.int<0:3>
 }
 
-// A clamp compares with the ends that its input can exceed.
+// A clamp compares with the ends that its input can exceed. To all that its bits hold, the upper
+// bits of the input say whether it is beyond, and the others become ones or zeros.
 // CHECK-LABEL: hw.module @clamp
 func.func @clamp(%x: !kan.int<-8:7>, %y: !kan.int<0:15>) -> (!kan.int<-2:1>, !kan.int<0:15>, !kan.int<3:20>, !kan.int<-4:-1>) {
-  // CHECK-NEXT: [[L:%.*]] = comb.extract %x0 from 0 : (i4) -> i2
-  // CHECK-NEXT: [[LO4:%.*]] = hw.constant -2 : i4
-  // CHECK-NEXT: [[LO2:%.*]] = hw.constant -2 : i2
-  // CHECK-NEXT: [[LT:%.*]] = comb.icmp slt %x0, [[LO4]] : i4
-  // CHECK-NEXT: [[M:%.*]] = comb.mux [[LT]], [[LO2]], [[L]] : i2
-  // CHECK-NEXT: [[HI4:%.*]] = hw.constant 1 : i4
-  // CHECK-NEXT: [[HI2:%.*]] = hw.constant 1 : i2
-  // CHECK-NEXT: [[GT:%.*]] = comb.icmp sgt %x0, [[HI4]] : i4
-  // CHECK-NEXT: [[A:%.*]] = comb.mux [[GT]], [[HI2]], [[M]] {sv.namehint = "a"} : i2
+  // CHECK-NEXT: [[BODY:%.*]] = comb.extract %x0 from 0 : (i4) -> i1
+  // CHECK-NEXT: [[UPPER:%.*]] = comb.extract %x0 from 1 : (i4) -> i2
+  // CHECK-NEXT: [[NEGATIVE:%.*]] = comb.extract %x0 from 3 : (i4) -> i1
+  // CHECK-NEXT: [[TRUE:%.*]] = hw.constant true
+  // CHECK-NEXT: [[POSITIVE:%.*]] = comb.xor [[NEGATIVE]], [[TRUE]] : i1
+  // CHECK-NEXT: [[ZEROS:%.*]] = hw.constant 0 : i2
+  // CHECK-NEXT: [[SOME:%.*]] = comb.icmp ne [[UPPER]], [[ZEROS]] : i2
+  // CHECK-NEXT: [[ABOVE:%.*]] = comb.and [[POSITIVE]], [[SOME]] : i1
+  // CHECK-NEXT: [[ONES:%.*]] = comb.or [[BODY]], [[ABOVE]] : i1
+  // CHECK-NEXT: [[FULL:%.*]] = hw.constant -1 : i2
+  // CHECK-NEXT: [[NOT_ALL:%.*]] = comb.icmp ne [[UPPER]], [[FULL]] : i2
+  // CHECK-NEXT: [[BELOW:%.*]] = comb.and [[NEGATIVE]], [[NOT_ALL]] : i1
+  // CHECK-NEXT: [[KEPT:%.*]] = comb.xor [[BELOW]], [[TRUE]] : i1
+  // CHECK-NEXT: [[MASKED:%.*]] = comb.and [[ONES]], [[KEPT]] : i1
+  // CHECK-NEXT: [[A:%.*]] = comb.concat [[NEGATIVE]], [[MASKED]] {sv.namehint = "a"} : i1, i1
   %a = kan.clamp %x as "a" : !kan.int<-8:7> -> !kan.int<-2:1>
   // CHECK-NEXT: [[Z:%.*]] = hw.constant 0 : i4
   // CHECK-NEXT: [[NEG:%.*]] = comb.icmp slt %x0, [[Z]] : i4

@@ -1,23 +1,27 @@
-// RUN: kan-opt %s -p kan-balance-sums | filecheck %s
+// RUN: kan-opt %s -p 'kan-balance-sums{further_levels=0}' | filecheck %s
+// RUN: kan-opt %s -p kan-balance-sums | filecheck %s --check-prefix DEEPER
+// RUN: kan-opt %s -p 'kan-balance-sums{target=ecp5}' | filecheck %s --check-prefix ECP5
+// RUN: not kan-opt %s -p 'kan-balance-sums{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
+// TARGET: there is no target 'abacus'; take one of xcup, ecp5, ice40, lut3
 
 // Adders of two, in as few levels as there can be.
 // CHECK-LABEL: @tree
 func.func @tree(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %d: !kan.int<0:1>, %e: !kan.int<0:1>) -> !kan.int<0:5> {
   // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b as "s_part0" : {{.*}} -> !kan.int<0:2>
-  // CHECK-NEXT: [[CD:%.*]] = kan.sum %c, %d as "s_part1" : {{.*}} -> !kan.int<0:2>
-  // CHECK-NEXT: [[P:%.*]] = kan.sum %e, [[AB]] as "s_part2" : {{.*}} -> !kan.int<0:3>
-  // CHECK-NEXT: [[S:%.*]] = kan.sum [[P]], [[CD]] as "s" : {{.*}} -> !kan.int<0:5>
+  // CHECK-NEXT: [[ABC:%.*]] = kan.sum %c, [[AB]] as "s_part1" : {{.*}} -> !kan.int<0:3>
+  // CHECK-NEXT: [[DE:%.*]] = kan.sum %d, %e as "s_part2" : {{.*}} -> !kan.int<0:2>
+  // CHECK-NEXT: [[S:%.*]] = kan.sum [[ABC]], [[DE]] as "s" : {{.*}} -> !kan.int<0:5>
   // CHECK-NEXT: func.return [[S]]
   %s = kan.sum %a, %b, %c, %d, %e as "s" : !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:5>
   func.return %s : !kan.int<0:5>
 }
 
-// Narrow values meet first.
+// An adder takes LUTs for the bits that both numbers have: narrow ones join the others early.
 // CHECK-LABEL: @narrow_first
 func.func @narrow_first(%a: !kan.int<0:255>, %b: !kan.int<0:1>, %c: !kan.int<0:15>, %d: !kan.int<-1:0>) -> !kan.int<-1:271> {
-  // CHECK-NEXT: [[BD:%.*]] = kan.sum %b, %d : {{.*}} -> !kan.int<-1:1>
-  // CHECK-NEXT: [[CA:%.*]] = kan.sum %c, %a : {{.*}} -> !kan.int<0:270>
-  // CHECK-NEXT: kan.sum [[BD]], [[CA]] : {{.*}} -> !kan.int<-1:271>
+  // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b : {{.*}} -> !kan.int<0:256>
+  // CHECK-NEXT: [[CD:%.*]] = kan.sum %c, %d : {{.*}} -> !kan.int<-1:15>
+  // CHECK-NEXT: kan.sum [[AB]], [[CD]] : {{.*}} -> !kan.int<-1:271>
   %s = kan.sum %a, %b, %c, %d : !kan.int<0:255>, !kan.int<0:1>, !kan.int<0:15>, !kan.int<-1:0> -> !kan.int<-1:271>
   func.return %s : !kan.int<-1:271>
 }
@@ -65,9 +69,9 @@ func.func @shared(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:11> {
   // CHECK-NEXT: kan.mark [[T]]
   // CHECK-NEXT: [[U:%.*]] = kan.table %y entries dense<[0, 1]>
   // CHECK-NEXT: [[C:%.*]] = kan.constant 5
-  // CHECK-NEXT: [[UU:%.*]] = kan.sum [[U]], [[U]]
-  // CHECK-NEXT: [[TC:%.*]] = kan.sum [[T]], [[C]]
-  // CHECK-NEXT: kan.sum [[UU]], [[TC]]
+  // CHECK-NEXT: [[TU:%.*]] = kan.sum [[T]], [[U]]
+  // CHECK-NEXT: [[TUU:%.*]] = kan.sum [[U]], [[TU]]
+  // CHECK-NEXT: kan.sum [[TUU]], [[C]]
   %t = kan.table %x entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
   kan.mark %t as "node" offset 0 cycle 0 : !kan.int<0:4>
   %u = kan.table %y entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
@@ -84,4 +88,26 @@ func.func @type(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<0:7> {
   %s = kan.sum %x, %x, %y as "s" : !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:7>
   %t = kan.table %s entries dense<[0, 1, 2, 3, 4, 5, 6, 7]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:7>
   func.return %t : !kan.int<0:7>
+}
+
+// Tables of few inputs are each added to another number, in the LUTs of the adder; with a level more
+// than needed, both to the same one, whose sum the last number then joins. On ECP5, whose adders
+// have no room for tables, narrow numbers meet first.
+// CHECK-LABEL: @absorbed
+// DEEPER-LABEL: @absorbed
+// ECP5-LABEL: @absorbed
+func.func @absorbed(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %a: !kan.int<0:255>, %b: !kan.int<0:255>) -> !kan.int<0:540> {
+  // DEEPER: [[T:%.*]] = kan.table %x as "t"
+  // DEEPER-NEXT: [[U:%.*]] = kan.table %y as "u"
+  // CHECK: kan.sum [[T:%.*]], %a as "s_part0"
+  // CHECK-NEXT: kan.sum [[U:%.*]], %b as "s_part1"
+  // DEEPER-NEXT: [[P:%.*]] = kan.sum [[T]], %a as "s_part0"
+  // DEEPER-NEXT: [[Q:%.*]] = kan.sum [[U]], [[P]] as "s_part1"
+  // DEEPER-NEXT: kan.sum %b, [[Q]] as "s"
+  // ECP5: kan.sum [[T:%.*]], [[U:%.*]] as "s_part0"
+  // ECP5-NEXT: kan.sum %a, %b as "s_part1"
+  %t = kan.table %x as "t" entries dense<[0, 15, 1, 2, 3, 9, 5, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:15>
+  %u = kan.table %y as "u" entries dense<[0, 15, 1, 2, 3, 9, 5, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:15>
+  %s = kan.sum %t, %u, %a, %b as "s" : !kan.int<0:15>, !kan.int<0:15>, !kan.int<0:255>, !kan.int<0:255> -> !kan.int<0:540>
+  func.return %s : !kan.int<0:540>
 }

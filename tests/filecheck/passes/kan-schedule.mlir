@@ -1,6 +1,8 @@
-// RUN: kan-opt %s -p kan-schedule | filecheck %s
+// RUN: kan-opt %s -p 'kan-schedule{levels=2}' | filecheck %s
+// RUN: kan-opt %s -p kan-schedule | filecheck %s --check-prefix DEFAULT
 // RUN: kan-opt %s -p 'kan-schedule{levels=1}' | filecheck %s --check-prefix LEVELS
 // RUN: kan-opt %s -p 'kan-schedule{cycles=5}' | filecheck %s --check-prefix CYCLES
+// RUN: kan-opt %s -p 'kan-schedule{cycles=2}' | filecheck %s --check-prefix NODES
 // RUN: kan-opt %s -p 'kan-schedule{combinational=true}' | filecheck %s --check-prefix COMB
 // RUN: kan-opt %s -p 'kan-schedule{levels=1},kan-schedule{cycles=0}' | filecheck %s --check-prefix COMB
 
@@ -9,6 +11,9 @@
 // marks say in which cycle their node is there, and results leave from registers.
 // CHECK-LABEL: @stages
 // CHECK-SAME: attributes {kan.latency = 2 : i64}
+// By default, four levels are a stage.
+// DEFAULT-LABEL: @stages
+// DEFAULT-SAME: attributes {kan.latency = 1 : i64}
 // LEVELS-LABEL: @stages
 // LEVELS-SAME: attributes {kan.latency = 3 : i64}
 // CYCLES-LABEL: @stages
@@ -113,4 +118,22 @@ func.func @again(%x: !kan.int<0:1>) -> !kan.int<0:1> attributes {kan.latency = 7
   %d = kan.delay %x by 7 as "d" : !kan.int<0:1>
   kan.mark %d as "node" offset 0 cycle 7 : !kan.int<0:1>
   func.return %d : !kan.int<0:1>
+}
+
+// A layer has stages of its own where that takes no more cycles: only the node is registered, which
+// has fewer bits than what is summed. Without a mark there is no node, and registers come as early as
+// levels allow.
+// NODES-LABEL: @layers
+// NODES: [[N:%.*]] = kan.clamp
+// NODES-NEXT: [[R:%.*]] = kan.delay [[N]] by 1
+// NODES-NEXT: kan.mark [[N]] as "node" offset 0 cycle 0
+// NODES-NEXT: kan.table [[R]]
+// NODES-NOT: kan.delay {{.*}} !kan.int<0:7>
+func.func @layers(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %z: !kan.int<0:7>) -> !kan.int<0:31> {
+  %p = kan.sum %x, %y as "p" : !kan.int<0:7>, !kan.int<0:7> -> !kan.int<0:14>
+  %s = kan.sum %p, %z as "s" : !kan.int<0:14>, !kan.int<0:7> -> !kan.int<0:21>
+  %n = kan.clamp %s as "n" : !kan.int<0:21> -> !kan.int<0:3>
+  kan.mark %n as "node" offset 0 cycle 0 : !kan.int<0:3>
+  %t = kan.table %n as "t" entries dense<[5, 0, 9, 31]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:31>
+  func.return %t : !kan.int<0:31>
 }

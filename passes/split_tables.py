@@ -1,0 +1,165 @@
+"""`kan-split-tables`: a table becomes a few smaller ones and additions, where that is cheaper.
+
+A summand whose entries differ little between neighbouring codes is a part that looks at the upper
+input bits only, plus one of few bits (`kan_dialect.table_split`). Both join the sum that read the
+table. What a bit costs, adding included, is the target's to say: on devices with 6-input LUTs, bits
+of at most 5 inputs fit into the adder's own LUTs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.transforms.dead_code_elimination import dce
+
+from kan_dialect.attributes import range_of
+from kan_dialect.constants import IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.fpga import XCUP, device
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.table_split import GatedPart, Part, Split, Splitter
+from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp
+from kan_dialect.wires import wire_functions
+
+MAX_INPUT_BITS = 10
+"""Tables over more input bits are left as they are: the search would take long."""
+
+MAX_RESULT_BITS = 48
+"""So are tables of more result bits: sums of their parts could leave the widest range there is."""
+
+
+@dataclass(frozen=True)
+class SplitTablesPass(KanPass):
+    """Takes tables apart into sums of cheaper ones."""
+
+    name = "kan-split-tables"
+
+    target: str = XCUP.name
+    """The device whose costs decide."""
+    parts: int = 3
+    """The most tables that one becomes; 1: only its offset is chosen."""
+
+    def __post_init__(self) -> None:
+        device(self.target)
+        if self.parts < 1:
+            raise KanError(f"parts must be at least 1, got {self.parts}")
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(wire_functions(module))
+        target = device(self.target)
+        splitter = Splitter(
+            target.bit_costs(MAX_INPUT_BITS), target.summand_costs(MAX_INPUT_BITS), self.parts
+        )
+        for function in functions:
+            sums = [op for op in function.body.block.ops if isinstance(op, SumOp)]
+            sums = [op for op in sums if len(op.inputs) > 1]
+            owners = dict.fromkeys(value.owner for op in sums for value in op.inputs)
+            tables = [op for op in owners if isinstance(op, TableOp) and _may_split(op)]
+            found = splitter.split_all([op.by_bit_pattern for op in tables])
+            splits = dict(zip(tables, found, strict=True))
+            for op in sums:
+                _split_summands(op, splits)
+        if functions:
+            dce(module)
+        return bool(functions)
+
+
+def _split_summands(op: SumOp, splits: Mapping[TableOp, Split]) -> None:
+    """The same sum of other tables."""
+    place = InsertPoint.before(op)
+    summands: list[SSAValue] = []
+    constant = 0
+    for value in op.inputs:
+        owner = value.owner
+        if isinstance(owner, ConstantOp):
+            constant += range_of(value).low
+        elif isinstance(owner, TableOp) and owner in splits:
+            split = splits[owner]
+            constant += split.constant
+            parts = _Parts(owner)
+            if len(split.parts) == 1:
+                summands.append(parts.whole(split.parts[0]))
+            else:
+                summands.extend(parts.add(part, index) for index, part in enumerate(split.parts))
+            Rewriter.insert_op(parts.ops, place)
+        else:
+            summands.append(value)
+    if constant:
+        added = ConstantOp(constant)
+        Rewriter.insert_op(added, place)
+        summands.append(added.result)
+    whole = SumOp(summands, result_type=range_of(op.result), name=op.given_name)
+    Rewriter.replace_op(op, whole)
+
+
+def _may_split(table: TableOp) -> bool:
+    """Whether it has one input, and no other reader."""
+    return (
+        len(table.inputs) == 1
+        and range_of(table.inputs[0]).bits <= MAX_INPUT_BITS
+        and range_of(table.result).bits <= MAX_RESULT_BITS
+        and table.result.has_one_use()
+    )
+
+
+class _Parts:
+    """The ops of the parts of a table."""
+
+    def __init__(self, table: TableOp) -> None:
+        self.ops: list[BitsOp | TableOp] = []
+        self._care = table.care
+        self._input = table.inputs[0]
+        self._name = table.given_name
+        self._slices: dict[tuple[int, int], SSAValue] = {}
+
+    def whole(self, part: Part | GatedPart) -> SSAValue:
+        """The value of a part that is the only one: the table, but for an offset."""
+        self.ops.append(
+            TableOp([self._input], self._by_code(part), care=self._care, name=self._name)
+        )
+        return self.ops[-1].result
+
+    def add(self, part: Part | GatedPart, index: int) -> SSAValue:
+        """The value of a part."""
+        name = f"part{index}"
+        if isinstance(part, Part):
+            if part.skipped == 0:
+                return self._table([self._input], self._by_code(part), name)
+            return self._table([self._bits(part.skipped)], part.entries, name)
+        upper = self._bits(part.skipped + 1)
+        inputs = [self._bits(part.skipped, 1)]
+        amount = self._table([upper], part.amounts, f"{name}_amount")
+        if part.sides.all() or not part.sides.any():
+            # The same neighbour is the greater one everywhere.
+            open_at = np.arange(2) != int(part.sides[0])
+        else:
+            inputs.append(self._table([upper], part.sides.astype(np.int64), f"{name}_side"))
+            open_at = np.arange(2)[:, np.newaxis] != np.arange(2)
+        amounts = np.arange(range_of(amount).low, range_of(amount).high + 1)
+        entries = np.where(open_at[..., np.newaxis], amounts, 0)
+        return self._table([*inputs, amount], entries, name)
+
+    def _table(self, inputs: Sequence[SSAValue], entries: IntArray, suffix: str) -> SSAValue:
+        name = None if self._name is None else f"{self._name}_{suffix}"
+        self.ops.append(TableOp(inputs, entries, name=name))
+        return self.ops[-1].result
+
+    def _by_code(self, part: Part | GatedPart) -> IntArray:
+        """A part's values for the codes of the input's range."""
+        kind = range_of(self._input)
+        return part.values(kind.bits)[np.arange(kind.low, kind.high + 1) & ((1 << kind.bits) - 1)]
+
+    def _bits(self, low: int, width: int | None = None) -> SSAValue:
+        """Some bits of the input, from `low` on."""
+        bits = range_of(self._input).bits
+        width = bits - low if width is None else width
+        if (low, width) not in self._slices:
+            self.ops.append(BitsOp(self._input, low, width))
+            self._slices[low, width] = self.ops[-1].result
+        return self._slices[low, width]

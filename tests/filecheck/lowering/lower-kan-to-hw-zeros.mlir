@@ -1,0 +1,30 @@
+// RUN: kan-opt %s -p lower-kan-to-hw | filecheck %s
+
+// Bits that are always 0 have no wires: the table's entries are divided by 4, as the name says. The
+// lowest bits of what it is added to are those of the sum.
+// CHECK-LABEL: hw.module @zeros
+// CHECK: [[A:%.*]] = hw.bitcast {{%.*}} {sv.namehint = "t_by4_table"} : (i4) -> !hw.array<2xi2>
+// CHECK: [[T:%.*]] = hw.array_get [[A]]
+// CHECK: [[LOW:%.*]] = comb.extract %x1 from 0 : (i6) -> i2
+// CHECK: [[Y:%.*]] = comb.extract %x1 from 2 : (i6) -> i4
+// CHECK: [[SUM:%.*]] = comb.add {{%.*}}, {{%.*}} : i5
+// CHECK: comb.concat [[SUM]], [[LOW]] {sv.namehint = "s"} : i5, i2
+func.func @zeros(%x: !kan.int<0:1>, %y: !kan.int<0:63>) -> !kan.int<0:75> {
+  %t = kan.table %x as "t" entries dense<[4, 12]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<4:12>
+  %s = kan.sum %t, %y as "s" : !kan.int<4:12>, !kan.int<0:63> -> !kan.int<0:75>
+  func.return %s : !kan.int<0:75>
+}
+
+// Of two such tables the sum has as few; where something else reads a value, it has all its bits.
+// CHECK-LABEL: hw.module @both
+// CHECK: [[S:%.*]] = comb.add {{%.*}}, {{%.*}} {sv.namehint = "s_by4"} : i3
+// CHECK: [[W:%.*]] = comb.concat {{%.*}}, [[S]] : i2, i3
+// CHECK: comb.add [[W]], {{%.*}} : i5
+// CHECK: hw.output {{%.*}}, [[T:%.*]] : i7, i4
+func.func @both(%x: !kan.int<0:1>, %y: !kan.int<0:1>, %z: !kan.int<0:63>) -> (!kan.int<0:87>, !kan.int<4:12>) {
+  %t = kan.table %x as "t" entries dense<[4, 12]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<4:12>
+  %u = kan.table %y as "u" entries dense<[12, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<4:12>
+  %s = kan.sum %t, %u as "s" : !kan.int<4:12>, !kan.int<4:12> -> !kan.int<8:24>
+  %w = kan.sum %s, %z as "w" : !kan.int<8:24>, !kan.int<0:63> -> !kan.int<0:87>
+  func.return %w, %t : !kan.int<0:87>, !kan.int<4:12>
+}

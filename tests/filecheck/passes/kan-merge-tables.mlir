@@ -1,0 +1,90 @@
+// RUN: kan-opt %s -p kan-merge-tables | filecheck %s
+// RUN: kan-opt %s -p kan-merge-tables,kan-merge-tables | filecheck %s
+// RUN: kan-opt %s -p 'kan-merge-tables{target=lut6}' | filecheck %s --check-prefix LUT6
+// RUN: not kan-opt %s -p 'kan-merge-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
+// TARGET: there is no target 'abacus'
+
+// Tables of one bit each become one, three inputs at a time on this device: there, a bit of as many
+// inputs fits into half a LUT with the adder. The ones of about the same height go together; inputs
+// come in the order of the sum, and the name is that of the first. What else is in the sum stays.
+// CHECK-LABEL: @bits
+// CHECK-NEXT: [[B:%.*]] = kan.table %b as "tb"
+// CHECK-NEXT: [[T:%.*]] = kan.table %a, %c, %d as "ta_merged" entries dense<{{\[\[\[}}1, 2], [7, 8]], {{\[\[}}10, 11], [16, 17]]]> : tensor<2x2x2xi8> : {{.*}} -> !kan.int<1:17>
+// CHECK-NEXT: kan.sum [[T]], %y, [[B]] as "s" : !kan.int<1:17>, !kan.int<0:63>, !kan.int<2:7> -> !kan.int<0:99>
+func.func @bits(%a: !kan.int<0:1>, %b: !kan.int<-1:0>, %c: !kan.int<0:1>, %d: !kan.int<0:1>, %y: !kan.int<0:63>) -> !kan.int<0:99> {
+  %ta = kan.table %a as "ta" entries dense<[0, 9]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:9>
+  %tb = kan.table %b as "tb" entries dense<[7, 2]> : tensor<2xi8> : !kan.int<-1:0> -> !kan.int<2:7>
+  %tc = kan.table %c as "tc" entries dense<[1, 7]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<1:7>
+  %td = kan.table %d as "td" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %s = kan.sum %ta, %y, %tb, %tc, %td as "s" : !kan.int<0:9>, !kan.int<0:63>, !kan.int<2:7>, !kan.int<1:7>, !kan.int<0:1> -> !kan.int<0:99>
+  func.return %s : !kan.int<0:99>
+}
+
+// Tables of the same input become one, however wide it is, and also one that is added twice. An
+// entry matters where it does for all of them.
+// CHECK-LABEL: @same
+// CHECK-NEXT: [[W:%.*]] = kan.table %w as "k_merged" {{.*}} : !kan.int<0:1023> -> !kan.int<9:9>
+// CHECK-NEXT: [[Y:%.*]] = kan.table %y entries dense<[3, 4, 7, 10]> : tensor<4xi8> care dense<[1, 1, 0, 1]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<3:10>
+// CHECK-NEXT: kan.sum [[W]], [[Y]] as "s" : !kan.int<9:9>, !kan.int<3:10> -> !kan.int<-9:2000>
+func.func @same(%x: !kan.int<-64:63>, %y: !kan.int<0:3>, %w: !kan.int<0:1023>) -> !kan.int<-9:2000> {
+  %t = kan.table %y entries dense<[0, 1, 2, 5]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:5>
+  %u = kan.table %y as "u" entries dense<[3, 2, 8, 0]> : tensor<4xi8> care dense<[1, 1, 0, 1]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  %v = kan.table %w as "v" entries dense<4> : tensor<1024xi8> : !kan.int<0:1023> -> !kan.int<4:4>
+  %k = kan.table %w as "k" entries dense<5> : tensor<1024xi8> : !kan.int<0:1023> -> !kan.int<5:5>
+  %s = kan.sum %k, %t, %u, %v, %t as "s" : !kan.int<5:5>, !kan.int<0:5>, !kan.int<0:3>, !kan.int<4:4>, !kan.int<0:5> -> !kan.int<-9:2000>
+  func.return %s : !kan.int<-9:2000>
+}
+
+// A table that is all of a sum has its name and its type.
+// CHECK-LABEL: @whole
+// CHECK-NEXT: [[S:%.*]] = kan.table %b, %a as "s" entries dense<{{\[\[}}0, 9], [1, 10], [4, 13], [7, 16]]> : tensor<4x2xi8> : !kan.int<0:3>, !kan.int<0:1> -> !kan.int<-5:99>
+// CHECK-NEXT: kan.mark [[S]] as "node"
+func.func @whole(%a: !kan.int<0:1>, %b: !kan.int<0:3>) -> !kan.int<-5:99> {
+  %t = kan.table %a as "t" entries dense<[0, 9]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:9>
+  %u = kan.table %b as "u" entries dense<[0, 1, 4, 7]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:7>
+  %s = kan.sum %u, %t as "s" : !kan.int<0:7>, !kan.int<0:9> -> !kan.int<-5:99>
+  kan.mark %s as "node" offset 0 cycle 0 : !kan.int<-5:99>
+  func.return %s : !kan.int<-5:99>
+}
+
+// Tables that something else reads stay, be it a mark, and so do those of many bits.
+// CHECK-LABEL: @kept
+// CHECK: kan.sum %t, %u, %v, %w as "s"
+// CHECK-NEXT: return %s, %t
+func.func @kept(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %y: !kan.int<0:63>) -> (!kan.int<0:99>, !kan.int<0:9>) {
+  %t = kan.table %a as "t" entries dense<[0, 9]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:9>
+  %u = kan.table %b as "u" entries dense<[2, 7]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<2:7>
+  kan.mark %u as "node" offset 0 cycle 0 : !kan.int<2:7>
+  %v = kan.table %c as "v" entries dense<[1, 7]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<1:7>
+  %w = kan.table %y as "w" entries dense<3> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<3:3>
+  %s = kan.sum %t, %u, %v, %w as "s" : !kan.int<0:9>, !kan.int<2:7>, !kan.int<1:7>, !kan.int<3:3> -> !kan.int<0:99>
+  func.return %s, %t : !kan.int<0:99>, !kan.int<0:9>
+}
+
+// Two tables of three inputs a bit are cheaper than one of six where such a bit with its adder takes
+// more than a LUT.
+// CHECK-LABEL: @dearer
+// CHECK: kan.sum %t, %u, %y as "s"
+// LUT6-LABEL: @dearer
+// LUT6-NEXT: [[T:%.*]] = kan.table %a, %b as "t_merged" {{.*}} : !kan.int<0:7>, !kan.int<0:7> -> !kan.int<1:18>
+// LUT6-NEXT: kan.sum [[T]], %y as "s"
+func.func @dearer(%a: !kan.int<0:7>, %b: !kan.int<0:7>, %y: !kan.int<0:63>) -> !kan.int<0:99> {
+  %t = kan.table %a as "t" entries dense<[0, 9, 3, 1, 2, 8, 4, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:9>
+  %u = kan.table %b as "u" entries dense<[2, 7, 1, 3, 5, 6, 1, 9]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<1:9>
+  %s = kan.sum %t, %u, %y as "s" : !kan.int<0:9>, !kan.int<1:9>, !kan.int<0:63> -> !kan.int<0:99>
+  func.return %s : !kan.int<0:99>
+}
+
+// The range of @joint's result holds for what the tables of %x add up to, all in all: those stay.
+// CHECK-LABEL: @joint
+// CHECK: kan.sum %u, %v as "s"
+// CHECK-NEXT: kan.sum %s, %t as "r"
+func.func @joint(%x: !kan.int<0:3>, %a: !kan.int<0:1>) -> !kan.int<0:4> {
+  %b = kan.bits %x from 1 : !kan.int<0:3> -> !kan.int<0:1>
+  %t = kan.table %x as "t" entries dense<[0, 1, -1, 0]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<-1:1>
+  %u = kan.table %b as "u" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %v = kan.table %a as "v" entries dense<[1, 3]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<1:3>
+  %s = kan.sum %u, %v as "s" : !kan.int<0:1>, !kan.int<1:3> -> !kan.int<1:4>
+  %r = kan.sum %s, %t as "r" : !kan.int<1:4>, !kan.int<-1:1> -> !kan.int<0:4>
+  func.return %r : !kan.int<0:4>
+}

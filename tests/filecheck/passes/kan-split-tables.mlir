@@ -1,0 +1,62 @@
+// RUN: kan-opt %s -p kan-split-tables | filecheck %s
+// RUN: kan-opt %s -p 'kan-split-tables{parts=1}' | filecheck %s --check-prefix ONE
+// RUN: not kan-opt %s -p 'kan-split-tables{parts=0}' 2>&1 | filecheck %s --check-prefix PARTS
+// PARTS: parts must be at least 1, got 0
+// RUN: not kan-opt %s -p 'kan-split-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
+// TARGET: there is no target 'abacus'
+
+// A table whose neighbours differ little is a table of the upper bits, and one of few bits.
+// CHECK-LABEL: @smooth
+// CHECK-NEXT: [[UPPER:%.*]] = kan.bits %x from 1 : !kan.int<0:63> -> !kan.int<0:31>
+// CHECK-NEXT: [[HIGH:%.*]] = kan.table [[UPPER]] as "t_part0" {{.*}} : !kan.int<0:31> -> !kan.int
+// CHECK-NEXT: [[LOW:%.*]] = kan.table %x as "t_part1" {{.*}} : !kan.int<0:63> -> !kan.int<0:1>
+// CHECK: kan.sum [[HIGH]], [[LOW]], %y{{.*}} as "s" : {{.*}} -> !kan.int<0:23>
+// ONE-LABEL: @smooth
+// ONE-NEXT: [[T:%.*]] = kan.table %x as "t"
+// ONE: kan.sum [[T]], %y{{.*}} as "s"
+func.func @smooth(%x: !kan.int<0:63>, %y: !kan.int<0:1>) -> !kan.int<0:23> {
+  %t = kan.table %x as "t" entries dense<[7, 8, 9, 10, 11, 12, 13, 14, 14, 15, 16, 16, 17, 18, 18, 19, 19, 20, 20, 20, 21, 21, 21, 21, 22, 22, 22, 22, 22, 22, 22, 21, 21, 21, 21, 20, 20, 20, 19, 19, 18, 18, 17, 17, 16, 15, 15, 14, 13, 13, 12, 11, 10, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<0:22>
+  %s = kan.sum %t, %y as "s" : !kan.int<0:22>, !kan.int<0:1> -> !kan.int<0:23>
+  func.return %s : !kan.int<0:23>
+}
+
+// Of more inputs than a LUT has, what neighbours differ by is a table of the upper bits too, and the
+// last bit lets it through, for the neighbour that the side says.
+// CHECK-LABEL: @gated
+// CHECK: [[UPPER:%.*]] = kan.bits %x from 1 : !kan.int<-64:63> -> !kan.int<0:63>
+// CHECK-NEXT: [[MIDDLE:%.*]] = kan.table [[UPPER]] as "t_part1" {{.*}} : !kan.int<0:63> -> !kan.int<0:30>
+// CHECK-NEXT: [[LAST:%.*]] = kan.bits %x from 0 : !kan.int<-64:63> -> !kan.int<0:1>
+// CHECK-NEXT: [[AMOUNT:%.*]] = kan.table [[UPPER]] as "t_part2_amount" {{.*}} : !kan.int<0:63> -> !kan.int<0:3>
+// CHECK-NEXT: [[SIDE:%.*]] = kan.table [[UPPER]] as "t_part2_side" {{.*}} : !kan.int<0:63> -> !kan.int<0:1>
+// CHECK-NEXT: [[GATED:%.*]] = kan.table [[LAST]], [[SIDE]], [[AMOUNT]] as "t_part2" entries dense<"0x00000000000102030001020300000000"> : tensor<2x2x4xi8>
+// CHECK: kan.sum {{%.*}}, [[MIDDLE]], [[GATED]], %y, {{%.*}} as "s" : {{.*}} -> !kan.int<0:64>
+func.func @gated(%x: !kan.int<-64:63>, %y: !kan.int<0:1>) -> !kan.int<0:64> {
+  %t = kan.table %x as "t" entries dense<[0, 1, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 19, 20, 22, 23, 24, 26, 27, 28, 29, 31, 32, 33, 34, 35, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 51, 52, 53, 54, 54, 55, 56, 56, 57, 57, 58, 58, 59, 59, 60, 60, 61, 61, 62, 62, 63, 62, 60, 61, 59, 60, 58, 57, 57, 55, 56, 54, 55, 53, 52, 52, 50, 51, 48, 48, 46, 47, 44, 44, 42, 43, 40, 40, 38, 39, 36, 36, 34, 35, 32, 32, 30, 31, 28, 28, 26, 27, 24, 24, 22, 23, 20, 20, 18, 19, 16, 16, 14, 15, 12, 12, 10, 11, 8, 8, 6, 7, 4, 4, 2]> : tensor<128xi8> : !kan.int<-64:63> -> !kan.int<0:63>
+  %s = kan.sum %t, %y as "s" : !kan.int<0:63>, !kan.int<0:1> -> !kan.int<0:64>
+  func.return %s : !kan.int<0:64>
+}
+
+// A table without neighbours that are alike stays.
+// CHECK-LABEL: @rough
+// CHECK-NEXT: [[T:%.*]] = kan.table %x as "t"
+// CHECK-NEXT: kan.sum [[T]], %y as "s"
+func.func @rough(%x: !kan.int<0:7>, %y: !kan.int<0:1>) -> !kan.int<0:8> {
+  %t = kan.table %x as "t" entries dense<[0, 7, 1, 6, 2, 5, 3, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:7>
+  %s = kan.sum %t, %y as "s" : !kan.int<0:7>, !kan.int<0:1> -> !kan.int<0:8>
+  func.return %s : !kan.int<0:8>
+}
+
+// So does one that something else reads, one of several inputs, and one that no sum reads.
+// CHECK-LABEL: @kept
+// CHECK-NEXT: [[T:%.*]] = kan.table %x as "t"
+// CHECK-NEXT: [[U:%.*]] = kan.table %y, %z as "u"
+// CHECK-NEXT: [[V:%.*]] = kan.table %x as "v"
+// CHECK-NEXT: [[S:%.*]] = kan.sum [[T]], [[U]] as "s"
+// CHECK-NEXT: return [[S]], [[T]], [[V]]
+func.func @kept(%x: !kan.int<0:15>, %y: !kan.int<0:1>, %z: !kan.int<0:1>) -> (!kan.int<0:10>, !kan.int<0:7>, !kan.int<0:7>) {
+  %t = kan.table %x as "t" entries dense<[0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 7]> : tensor<16xi8> : !kan.int<0:15> -> !kan.int<0:7>
+  %u = kan.table %y, %z as "u" entries dense<[[0, 1], [2, 3]]> : tensor<2x2xi8> : !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:3>
+  %v = kan.table %x as "v" entries dense<[0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 7]> : tensor<16xi8> : !kan.int<0:15> -> !kan.int<0:7>
+  %s = kan.sum %t, %u as "s" : !kan.int<0:7>, !kan.int<0:3> -> !kan.int<0:10>
+  func.return %s, %t, %v : !kan.int<0:10>, !kan.int<0:7>, !kan.int<0:7>
+}

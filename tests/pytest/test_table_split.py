@@ -1,0 +1,167 @@
+"""Tables as sums of parts: the sum is the table, and costs what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.fpga import DEVICES, XCUP, Fpga
+from kan_dialect.table_split import FURTHER_PART, GatedPart, Part, Split, Splitter
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=150)
+
+INPUTS = 8
+KINDS = ("smooth", "steps", "ramp", "rough", "few", "constant", "extreme", "peak")
+devices = st.sampled_from(list(DEVICES.values()))
+
+
+def smooth(inputs: int, height: float, rng: np.random.Generator) -> IntArray:
+    """A rounded sum of waves."""
+    places = np.linspace(0, 1, 1 << inputs)
+    waves = [rng.normal() * np.sin(places * rng.uniform(0, 8) + rng.uniform(0, 6)) for _ in "abc"]
+    return np.rint(np.sum(waves, axis=0) * height).astype(np.int64)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> IntArray:
+    inputs = draw(st.integers(1, INPUTS))
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    height = draw(st.sampled_from([1, 3, 20, 127, 5000]))
+    patterns = np.arange(1 << inputs)
+    match draw(st.sampled_from(KINDS)):
+        case "smooth":
+            return smooth(inputs, height, rng)
+        case "steps":
+            return np.repeat(smooth(inputs - 1, height, rng), 2) + rng.integers(0, 2)
+        case "ramp":
+            return patterns * rng.integers(-9, 10) // rng.integers(1, 9) + rng.integers(-99, 99)
+        case "rough":
+            return rng.integers(-height, height, len(patterns), endpoint=True)
+        case "few":
+            return rng.choice(np.array([-height, 0, 1, height]), len(patterns))
+        case "constant":
+            return np.full(len(patterns), rng.integers(-height, height, endpoint=True))
+        case "peak":
+            return np.where(patterns == rng.integers(len(patterns)), height, -height)
+        case _:
+            limit = 1 << draw(st.sampled_from([13, 16, 31, 32, 40, 60]))
+            ends = rng.integers(-limit, limit, len(patterns))
+            ends[: draw(st.integers(1, 2))] = draw(st.sampled_from([-limit, limit]))
+            return ends
+
+
+def cost_of(entries: IntArray, costs: FloatArray) -> float:
+    """Of bits, by how many inputs each depends on."""
+    assert entries.min() >= 0
+    patterns = np.arange(len(entries))
+    inputs = len(entries).bit_length() - 1
+    total = 0.0
+    for place in range(int(entries.max()).bit_length()):
+        bit = (entries >> place) & 1
+        used = sum(bool((bit != bit[patterns ^ (1 << each)]).any()) for each in range(inputs))
+        total += float(costs[used])
+    return total
+
+
+def cost_of_part(part: Part | GatedPart, own: FloatArray, summand: FloatArray) -> float:
+    if isinstance(part, Part):
+        return cost_of(part.entries, summand)
+    gates = int(part.amounts.max()).bit_length() * float(summand[min(3, len(summand) - 1)])
+    return gates + cost_of(part.amounts, own) + cost_of(part.sides.astype(np.int64), own)
+
+
+def check(found: Split, entries: IntArray, max_parts: int) -> None:
+    """All that must hold of what was found for a table."""
+    inputs = len(entries).bit_length() - 1
+    values = [part.values(inputs) for part in found.parts]
+    assert 1 <= len(values) <= max_parts
+    for part, each in zip(found.parts, values, strict=True):
+        assert each.shape == entries.shape
+        assert each.min() >= 0
+        kept = part.entries if isinstance(part, Part) else part.amounts
+        assert kept.dtype == np.int64
+        gate = isinstance(part, GatedPart)
+        assert len(kept) << (part.skipped + gate) == len(entries)
+    assert np.array_equal(np.sum(values, axis=0) + found.constant, entries)
+
+
+def costs_on(target: Fpga) -> tuple[FloatArray, FloatArray]:
+    return target.bit_costs(INPUTS), target.summand_costs(INPUTS)
+
+
+@deterministic
+@given(tables(), devices, st.integers(1, 4))
+def test_parts_add_up_and_cost_what_is_said(
+    entries: IntArray, target: Fpga, max_parts: int
+) -> None:
+    own, summand = costs_on(target)
+    before = entries.copy()
+    found = Splitter(own, summand, max_parts).split(entries)
+    assert np.array_equal(entries, before)
+    check(found, entries, max_parts)
+    whole = sum(cost_of_part(part, own, summand) for part in found.parts)
+    assert found.cost == pytest.approx(whole + FURTHER_PART * (len(found.parts) - 1))
+
+
+@deterministic
+@given(tables(), devices, st.integers(1, 4))
+def test_never_costs_more_than_the_table_shifted(
+    entries: IntArray, target: Fpga, max_parts: int
+) -> None:
+    own, summand = costs_on(target)
+    found = Splitter(own, summand, max_parts).split(entries)
+    assert found.cost <= Splitter(own, summand, 1).split(entries).cost
+    lowered = entries - entries.min()
+    high = int(lowered.max())
+    slack = (1 << high.bit_length()) - high
+    # All offsets are tried if they are few.
+    offsets = range(slack) if slack <= 32 else [0]
+    assert found.cost <= min(cost_of(lowered + offset, summand) for offset in offsets)
+
+
+@deterministic
+@given(st.lists(tables(), max_size=6), devices, st.integers(1, 4), st.integers(-(1 << 40), 1 << 40))
+def test_together_as_one_by_one(
+    some: list[IntArray], target: Fpga, max_parts: int, offset: int
+) -> None:
+    """Nor does it matter what was split before; an offset of the table is one of the constant."""
+    own, summand = costs_on(target)
+    splitter = Splitter(own, summand, max_parts)
+    together = splitter.split_all([*some, *(entries + offset for entries in some)])
+    for index, entries in enumerate(some):
+        alone = Splitter(own, summand, max_parts).split(entries)
+        for found, moved in ((together[index], 0), (together[len(some) + index], offset)):
+            check(found, entries + moved, max_parts)
+            assert (found.cost, found.constant) == (alone.cost, alone.constant + moved)
+
+
+@pytest.mark.parametrize("inputs", [7, 8])
+def test_a_smooth_table_is_split(inputs: int) -> None:
+    places = np.linspace(-1, 1, 1 << inputs)
+    entries = np.rint(60 * places + 6 * np.sin(3 * places)).astype(np.int64)
+    own, summand = costs_on(XCUP)
+    found = Splitter(own, summand, 3).split(entries)
+    check(found, entries, 3)
+    assert len(found.parts) > 1
+    assert found.cost < 0.9 * Splitter(own, summand, 1).split(entries).cost
+
+
+@pytest.mark.parametrize("inputs", [4, 6, 8])
+def test_a_rough_table_is_not_split(inputs: int) -> None:
+    entries = np.random.default_rng(0).integers(-128, 128, 1 << inputs)
+    own, summand = costs_on(XCUP)
+    found = Splitter(own, summand, 3).split(entries)
+    check(found, entries, 3)
+    assert len(found.parts) == 1
+
+
+def test_more_parts_are_no_worse() -> None:
+    own, summand = costs_on(XCUP)
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        entries = smooth(7, 40, rng)
+        costs = [Splitter(own, summand, parts).split(entries).cost for parts in range(1, 4)]
+        assert costs == sorted(costs, reverse=True)
