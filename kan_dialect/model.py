@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     ModuleOp,
     StringAttr,
+    TensorType,
 )
 from xdsl.ir import Attribute, SSAValue
 
@@ -180,6 +181,12 @@ class Model:
             interface = self.interface()
             return decode(interface.outputs, self.run_codes(encode(interface.inputs, x)))
         assert isinstance(self.op, func.FuncOp)
+        for argument in self.op.args:
+            if not isinstance(argument.type, TensorType):
+                raise KanError(
+                    f"@{self.name}: argument {argument.index} is of type {argument.type}",
+                    remedy="arguments must all be tensors, or all !kan.int",
+                )
         widths = [tensor_shape(argument)[0] for argument in self.op.args]
         if x.ndim != 2 or x.shape[1] != sum(widths):
             raise KanError(

@@ -90,7 +90,7 @@ def _split_summands(op: SumOp, splits: Mapping[TableOp, Split]) -> None:
             Rewriter.insert_op(parts.ops, place)
         else:
             summands.append(value)
-    if constant:
+    if constant or not summands:
         added = ConstantOp(constant)
         Rewriter.insert_op(added, place)
         summands.append(added.result)

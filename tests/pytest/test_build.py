@@ -306,6 +306,11 @@ def test_kan_run_errors(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
     np.save(tmp_path / "narrow.npy", np.zeros((3, 12)))
     np.save(tmp_path / "codes.npy", np.full((3, 13), 300))
     np.save(tmp_path / "floats.npy", np.zeros((3, 13)))
+    mixed = tmp_path / "mixed.mlir"
+    mixed.write_text(
+        "func.func @net(%x: !kan.int<0:1>, %y: f64) -> !kan.int<0:1> {\n"
+        "  func.return %x : !kan.int<0:1>\n}\n"
+    )
     cases: list[tuple[list[object], str]] = [
         ([EXAMPLE, "--inputs", tmp_path / "narrow.npy"], "takes samples of 13 features"),
         ([EXAMPLE, "--inputs", tmp_path / "codes.npy", "--codes"], "has no codes yet"),
@@ -313,6 +318,7 @@ def test_kan_run_errors(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
         ([EXAMPLE, "--against", EXAMPLE], "no samples"),
         ([EXAMPLE, "--inputs", DATA, "--function", "f"], "expected a function @f"),
         ([EXAMPLE, "--inputs", EXAMPLE], "cannot read"),
+        ([mixed, "--inputs", tmp_path / "narrow.npy"], "argument 0 is of type !kan.int<0:1>"),
     ]
     for arguments, words in cases:
         assert run(kan_run, *arguments) == 1, arguments

@@ -60,3 +60,15 @@ func.func @kept(%x: !kan.int<0:15>, %y: !kan.int<0:1>, %z: !kan.int<0:1>) -> (!k
   %s = kan.sum %t, %u as "s" : !kan.int<0:7>, !kan.int<0:3> -> !kan.int<0:10>
   func.return %s, %t, %v : !kan.int<0:10>, !kan.int<0:7>, !kan.int<0:7>
 }
+
+// Constants are added up, also where nothing else is left.
+// CHECK-LABEL: @constants
+// CHECK-NEXT: [[C:%.*]] = kan.constant 0
+// CHECK-NEXT: [[S:%.*]] = kan.sum [[C]]
+// CHECK-NEXT: return [[S]]
+func.func @constants() -> !kan.int<0:0> {
+  %a = kan.constant 3 : !kan.int<3:3>
+  %b = kan.constant -3 : !kan.int<-3:-3>
+  %s = kan.sum %a, %b : !kan.int<3:3>, !kan.int<-3:-3> -> !kan.int<0:0>
+  func.return %s : !kan.int<0:0>
+}
