@@ -285,7 +285,6 @@ BALANCE_SUMS = _of(
         "a sum of the wrong type",
         "result_type=range_of(op.result), name=op.given_name\n        )\n\n    def _best",
         "name=op.given_name\n        )\n\n    def _best",
-        "the type is what the operands give, which kan-narrow has made it before",
     ),
 )
 
