@@ -381,10 +381,10 @@ def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port
             name,
             _number(entry, "low"),
             _number(entry, "high"),
-            float(scale),
+            _real(scale, "scale"),
             _number(entry, "zero_point"),
-            float(_text(entry, "gain") or "1.0"),
-            float(_text(entry, "offset") or "0.0"),
+            _real(_text(entry, "gain") or "1.0", "gain"),
+            _real(_text(entry, "offset") or "0.0", "offset"),
         )
         if widths.get(name) != port.width:
             raise KanError(
@@ -398,6 +398,19 @@ def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port
 def _text(entry: DictionaryAttr, key: str) -> str:
     attribute = entry.data.get(key)
     return attribute.data if isinstance(attribute, StringAttr) else ""
+
+
+def _real(text: str, what: str) -> float:
+    """A number that an attribute holds as text.
+
+    Raises
+    ------
+    KanError : it is none.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise KanError(f"kan.ports: {what} {text!r} is no number") from None
 
 
 def _number(entry: DictionaryAttr, key: str) -> int:
