@@ -17,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.table_cost import Mapper, planes, support
+from kan_dialect.table_cost import Mapper, planes, supports
 from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
 
@@ -120,9 +120,7 @@ class Fpga:
         for op in every:
             match op:
                 case TableOp() if op in absorbed:
-                    inputs = sum(range_of(value).bits for value in op.inputs)
-                    found = planes(op.by_bit_pattern, range_of(op.result).bits)
-                    used = (support(plane, inputs) for plane in found)
+                    used: list[int] = _inputs_of_bits(op).tolist()
                     counted.update(number + 1 for number in used if number)
                 case TableOp():
                     mapper = mappers.setdefault(tuple(op.inputs), self._mapper())
@@ -182,19 +180,15 @@ class Fpga:
         ----------
         entries : by bit pattern of the inputs, int64.
         """
-        inputs = (len(entries) - 1).bit_length()
-        costs = self.summand_costs(inputs)
-        found = planes(entries, bits if int(entries.min()) < 0 else int(entries.max()).bit_length())
-        return float(sum(costs[support(plane, inputs)] for plane in found[:bits]))
+        costs = self.summand_costs((len(entries) - 1).bit_length())
+        return float(costs[supports(entries[np.newaxis], bits)].sum())
 
     def is_absorbed(self, value: SSAValue) -> bool:
         """Whether the LUTs of an adder have room for the table that the value is."""
         table = value.owner
         if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
             return False
-        inputs = sum(range_of(each).bits for each in table.inputs)
-        found = planes(table.by_bit_pattern, range_of(value).bits)
-        return all(support(plane, inputs) < self.lut_inputs for plane in found)
+        return bool((_inputs_of_bits(table) < self.lut_inputs).all())
 
     def registers(self, op: Operation) -> int:
         """Flip-flops of one op."""
@@ -275,6 +269,11 @@ class Fpga:
             and bool(readers)
             and all(isinstance(reader, TableOp) and len(reader.inputs) == 1 for reader in readers)
         )
+
+
+def _inputs_of_bits(table: TableOp) -> IntArray:
+    """How many input bits each of a table's bits depends on, lowest first."""
+    return supports(table.by_bit_pattern[np.newaxis], range_of(table.result).bits)[0]
 
 
 XCUP = Fpga(

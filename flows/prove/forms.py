@@ -536,15 +536,7 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
 
 def _apply_to_sum(function: Function, forms: Sequence[Form], base: Total) -> Form:
     reached = np.flatnonzero(base.reached)
-    columns: list[Array] = []
-    for form in forms:
-        match form:
-            case Table():
-                columns.append(np.broadcast_to(form.values, reached.shape))
-            case Total():
-                columns.append(reached + base.low + form.constant)
-            case Image():
-                columns.append(form.values[reached])
+    columns = _at_sums(forms, {base.key: reached + base.low})
     try:
         computed = np.asarray(function(columns), dtype=np.int64)
     except UndefinedAt as error:
@@ -588,15 +580,7 @@ def apply_to_sums(function: Function, forms: Sequence[Form]) -> Form | None:
     for key, (weight, step, digit) in digits.items():
         size = digit.high - digit.low + 1
         sums[key] = steps[key] * (least + step * (places // weight % size + digit.low))
-    columns: list[Array] = []
-    for form in forms:
-        match form:
-            case Table():
-                columns.append(np.broadcast_to(form.values, reached.shape))
-            case Total():
-                columns.append(sums[_base(form).key] + form.constant)
-            case Image():
-                columns.append(form.values[sums[form.of.key] - form.of.low])
+    columns = _at_sums(forms, sums)
     try:
         computed = np.asarray(function(columns), dtype=np.int64)
     except UndefinedAt as error:
@@ -614,6 +598,21 @@ def apply_to_sums(function: Function, forms: Sequence[Form]) -> Form | None:
 
 
 _Key: TypeAlias = tuple[tuple[Over, bytes], ...]
+
+
+def _at_sums(forms: Sequence[Form], sums: Mapping[_Key, IntArray]) -> list[Array]:
+    """Values of forms where their sums, by key, have these values; tables are constants."""
+    shape = next(iter(sums.values())).shape
+    columns: list[Array] = []
+    for form in forms:
+        match form:
+            case Table():
+                columns.append(np.broadcast_to(form.values, shape))
+            case Total():
+                columns.append(sums[_base(form).key] + form.constant)
+            case Image():
+                columns.append(form.values[sums[form.of.key] - form.of.low])
+    return columns
 
 
 def common_factor(total: Total) -> int:
