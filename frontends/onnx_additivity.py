@@ -170,9 +170,12 @@ def _residual(values: FloatArray, noise: float) -> tuple[float, bool]:
     # The middle of the finite values, and between them.
     filled = np.where(finite, parts, np.nan)
     percentile = np.percentile if bool(finite.all()) else np.nanpercentile
-    low, middle, high = percentile(filled, (10, 50, 90), axis=(0, 1))
-    spread = np.maximum(high - low, 1e-4 * (high - low).max())
-    scale = np.maximum(np.nanmax(np.abs(filled - middle), axis=0, initial=0.0), spread)
+    percentiles: FloatArray = percentile(filled, (10, 50, 90), axis=(0, 1))
+    low, middle, high = percentiles
+    widths: FloatArray = high - low
+    spread = np.maximum(widths, 1e-4 * widths.max())
+    furthest: FloatArray = np.where(finite, np.abs(filled - middle), 0.0).max(axis=0)
+    scale = np.maximum(furthest, spread)
     with np.errstate(all="ignore"):
         shares = np.where(finite & beyond[:, doubtful], missed / scale, 0.0)
     share = float(np.nan_to_num(shares, nan=0.0, posinf=np.inf).max())

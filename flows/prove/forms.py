@@ -215,7 +215,9 @@ def preimage(form: Form, value: int, rng: np.random.Generator) -> Assignment | N
     match form:
         case Table():
             points = np.argwhere(form.values == value)
-            return _assignment(form.over, rng.choice(points)) if len(points) else None
+            if not len(points):
+                return None
+            return _assignment(form.over, points[int(rng.integers(len(points)))])
         case Total() | Image():
             image = as_image(form)
             sums = np.flatnonzero((image.values == value) & image.of.reached)
