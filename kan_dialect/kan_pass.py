@@ -12,6 +12,8 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
 
+from kan_dialect.collection import collector_paused
+
 PIPELINE_ATTRIBUTE = "kan.pipeline"
 """Module attribute: the passes that shaped the module, in order, as `-p` would spell them."""
 
@@ -49,8 +51,9 @@ class KanPass(ModulePass):
         return None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if self.run(ctx, op):
-            self._record(op)
+        with collector_paused():
+            if self.run(ctx, op):
+                self._record(op)
 
     def resuming(self) -> ModulePass:
         """The same pass, except that it skips a module that has been through it before."""

@@ -14,6 +14,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from kan_dialect.collection import collector_paused
 from kan_dialect.fpga import XCUP
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
@@ -90,5 +91,6 @@ class CompilePass(CompositePass):
         return [stage.resuming() for stage in self.passes()]
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for stage in self.expand():
-            stage.apply(ctx, op)
+        with collector_paused():
+            for stage in self.expand():
+                stage.apply(ctx, op)

@@ -9,6 +9,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.target import Target
 
+from kan_dialect.collection import collector_paused
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog.header import file_header
@@ -41,6 +42,7 @@ def emit_systemverilog(module: ModuleOp) -> str:
         if op not in modules:
             raise KanError(f"'{op.name}' cannot be printed as SystemVerilog")
     names = Names()
-    texts = [write_module(op, names.take(op.sym_name.data)) for op in modules]
+    with collector_paused():
+        texts = [write_module(op, names.take(op.sym_name.data)) for op in modules]
     body = "\n".join(texts)
     return f"{file_header(module)}`default_nettype none\n\n{body}\n`default_nettype wire\n"
