@@ -8,12 +8,12 @@ of the time of large networks.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def collector_paused() -> Iterator[None]:
+def collector_paused() -> Generator[None]:
     """No automatic collection inside; what there is to collect waits until afterwards."""
     was_running = gc.isenabled()
     gc.disable()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -47,24 +48,19 @@ IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 DenseAttr: TypeAlias = DenseIntOrFPElementsAttr[Any]
 
-_INTEGER_DTYPES: dict[int, type[np.signedinteger[Any]]] = {
-    8: np.int8,
-    16: np.int16,
-    32: np.int32,
-    64: np.int64,
-}
+_INTEGER_DTYPES = {width: np.dtype(f"<i{width // 8}") for width in (8, 16, 32, 64)}
 _SHORT = 8
 """Constants of at most this many elements are printed as lists."""
 
 
 def _numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
     match element_type:
+        case IntegerType() if element_type.width.data in _INTEGER_DTYPES:
+            return _INTEGER_DTYPES[element_type.width.data]
         case Float32Type():
             return np.dtype("<f4")
         case Float64Type():
             return np.dtype("<f8")
-        case IntegerType() if element_type.width.data in _INTEGER_DTYPES:
-            return np.dtype(_INTEGER_DTYPES[element_type.width.data]).newbyteorder("<")
         case _:
             raise ValueError(f"constants of element type {element_type} are not supported")
 
@@ -89,7 +85,14 @@ def dense(
         else:
             element_type = smallest_integer_type(array)
     raw = np.ascontiguousarray(array, dtype=_numpy_dtype(element_type)).tobytes()
-    return DenseIntOrFPElementsAttr(TensorType(element_type, array.shape), BytesAttr(raw))
+    return DenseIntOrFPElementsAttr(_tensor_type(element_type, array.shape), BytesAttr(raw))
+
+
+@lru_cache(1 << 10)  # tables repeat few shapes often
+def _tensor_type(
+    element_type: AnyFloat | IntegerType, shape: tuple[int, ...]
+) -> TensorType[AnyFloat | IntegerType]:
+    return TensorType(element_type, shape)
 
 
 def smallest_integer_type(values: Array) -> IntegerType:

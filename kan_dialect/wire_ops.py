@@ -8,6 +8,7 @@ value holds a node of the model, so that proofs and debugging find it after ever
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -182,10 +183,9 @@ class TableOp(KanOperation, Evaluable):
         Patterns outside an input's range never come; they repeat the nearest entry.
         """
         entries = self.filled
-        for axis, value in enumerate(self.inputs):
+        for axis, value in enumerate(self.operands):
             kind = range_of(value)
-            index = np.clip(kind.bit_patterns, kind.low, kind.high) - kind.low
-            entries = entries.take(index, axis=axis)
+            entries = entries.take(_entry_of_patterns(kind.low, kind.high), axis=axis)
         return entries.ravel()
 
     def verify_(self) -> None:
@@ -218,6 +218,12 @@ class TableOp(KanOperation, Evaluable):
         )
         entries = to_numpy(self.entries) if self.care is None else self.filled
         return (entries[index].astype(np.int64),)
+
+
+@lru_cache(1 << 7)  # tables repeat few ranges often
+def _entry_of_patterns(low: int, high: int) -> IntArray:
+    """Which entry of a table over low..high each bit pattern reads, the nearest outside."""
+    return np.clip(IntType(low, high).bit_patterns, low, high) - low
 
 
 @irdl_op_definition

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from xdsl.dialects import func
@@ -55,7 +55,8 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
             continue
         if isinstance(op, func.ReturnOp):
             continue
-        arrivals = {cycles[operand] for operand in op.operands} - {None}
+        arrivals = {cycles[operand] for operand in op.operands}
+        arrivals.discard(None)
         if len(arrivals) > 1:
             what = op.properties.get("name", op.name)
             raise KanError(
@@ -76,8 +77,8 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
     return cycles
 
 
-def latency_of(function: func.FuncOp) -> int:
-    """Clock cycles from the arguments to the results.
+def latency_of(function: func.FuncOp, cycles: Mapping[SSAValue, int | None] | None = None) -> int:
+    """Clock cycles from the arguments to the results; `cycles_of` the function is used if given.
 
     Results that are all constant are there in any cycle: the attribute `kan.latency` decides.
 
@@ -85,7 +86,7 @@ def latency_of(function: func.FuncOp) -> int:
     ------
     KanError : the results do not come in the same cycle.
     """
-    cycles = cycles_of(function)
+    cycles = cycles_of(function) if cycles is None else cycles
     terminator = function.get_return_op()
     assert terminator is not None
     arrivals = {cycles[operand] for operand in terminator.operands} - {None}

@@ -18,11 +18,9 @@ from xdsl.dialects.builtin import (
     ArrayAttr,
     DictionaryAttr,
     IntegerAttr,
-    IntegerType,
     ModuleOp,
     StringAttr,
     i1,
-    i32,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -34,6 +32,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.hardware_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.interface import LATENCY, NODES, PORTS
 from kan_dialect.kan_pass import KanPass
+from kan_dialect.lowering import building
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.wire_ops import (
     BitsOp,
@@ -107,15 +106,17 @@ class Lowering:
     """How many of the lowest bits of values are always 0."""
 
     def run(self) -> hw.HWModuleOp:
-        latency = latency_of(self.function)
         self.cycles = cycles_of(self.function)
+        latency = latency_of(self.function, self.cycles)
         reset = valid = None
         if latency:
             self.clock = self.input("clk", seq.clock)
             reset = self.input("rst", i1)
             valid = self.input("in_valid", i1)
         for index, argument in enumerate(self.function.args):
-            self.wires[argument] = self.input(f"x{index}", IntegerType(range_of(argument).bits))
+            self.wires[argument] = self.input(
+                f"x{index}", building.integer(range_of(argument).bits)
+            )
         outputs: list[SSAValue] = []
         if reset is not None and valid is not None:
             outputs.append(self.valid_chain(valid, reset, latency))
@@ -127,7 +128,7 @@ class Lowering:
                 self.visit(op)
         for index, kind in enumerate(self.function.function_type.outputs.data):
             assert isinstance(kind, IntType)
-            self.output(f"y{index}", IntegerType(kind.bits))
+            self.output(f"y{index}", building.integer(kind.bits))
         self.block.add_op(hw.OutputOp(outputs))
         return self.module(latency)
 
@@ -192,7 +193,7 @@ class Lowering:
         """The number's two's complement in `bits` bits."""
         key = (value & ((1 << bits) - 1), bits)
         if key not in self.constants:
-            self.constants[key] = self.add(hw.ConstantOp(key[0], IntegerType(bits)))
+            self.constants[key] = self.add(building.constant(*key))
         return self.constants[key]
 
     def zeros_of(self, value: SSAValue) -> int:
@@ -222,7 +223,7 @@ class Lowering:
             wire, zeros = self.part(wire, -zeros, own), 0
         if zeros:
             below = self.constant(0, zeros)
-            wire = self.add(comb.ConcatOp([wire, below], IntegerType(own)))
+            wire = self.add(building.joined([wire, below], own))
         return self.resized(wire, own, bits, range_of(value).is_signed)
 
     def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
@@ -231,20 +232,20 @@ class Lowering:
         if missing == 0:
             return wire
         if missing < 0:
-            return self.add(comb.ExtractOp(wire, IntegerAttr(0, i32), IntegerType(target)))
+            return self.part(wire, 0, target)
         if signed:
-            upper = self.add(comb.ExtractOp(wire, IntegerAttr(bits - 1, i32), IntegerType(1)))
+            upper = self.part(wire, bits - 1, 1)
             if missing > 1:
-                upper = self.add(comb.ReplicateOp(upper, IntegerType(missing)))
+                upper = self.add(building.repeated(upper, missing))
         else:
             upper = self.constant(0, missing)
-        return self.add(comb.ConcatOp([upper, wire], IntegerType(target)))
+        return self.add(building.joined([upper, wire], target))
 
     def valid_chain(self, valid: SSAValue, reset: SSAValue, latency: int) -> SSAValue:
         zero = self.constant(0, 1)
         assert self.clock is not None
         for stage in range(1, latency + 1):
-            register = seq.CompRegOp(valid, self.clock, (reset, zero))
+            register = building.register(valid, self.clock, (reset, zero))
             valid = self.add(register, f"valid_s{stage}")
         return valid
 
@@ -259,9 +260,8 @@ class Lowering:
             case TableOp():
                 self.wires[op.result] = self.table(op)
             case BitsOp():
-                kind = IntegerType(range_of(op.result).bits)
-                low = IntegerAttr(op.low.value.data, i32)
-                self.wires[op.result] = self.add(comb.ExtractOp(self.wires[op.input], low, kind))
+                width = range_of(op.result).bits
+                self.wires[op.result] = self.part(self.wires[op.input], op.low.value.data, width)
             case SumOp():
                 self.wires[op.result] = self.sum(op)
             case ClampOp():
@@ -283,14 +283,11 @@ class Lowering:
         entries = op.by_bit_pattern >> zeros
         array = self.array(entries, bits, self.name_by(op.given_name, zeros))
         wires = [self.wires[value] for value in op.inputs]
-        index = (
-            wires[0]
-            if len(wires) == 1
-            else self.add(
-                comb.ConcatOp(wires, IntegerType(sum(range_of(value).bits for value in op.inputs)))
-            )
-        )
-        return self.add(hw.ArrayGetOp(array, index))
+        index = wires[0]
+        if len(wires) > 1:
+            width = sum(range_of(value).bits for value in op.inputs)
+            index = self.add(building.joined(wires, width))
+        return self.add(building.entry(array, index, bits))
 
     def array(self, entries: Array, bits: int, name: str | None) -> SSAValue:
         """The constant array of the entries.
@@ -301,11 +298,9 @@ class Lowering:
         pieces = [self.constant(value, width) for value, width in pack(entries, bits)]
         whole = pieces[0]
         if len(pieces) > 1:
-            whole = self.add(comb.ConcatOp(pieces, IntegerType(len(entries) * bits)))
-        array_type = hw.ArrayType(IntegerType(bits), len(entries))
-        return self.add(
-            hw.BitcastOp(whole, array_type), None if name is None else f"{name}{TABLE_SUFFIX}"
-        )
+            whole = self.add(building.joined(pieces, len(entries) * bits))
+        array = building.cast(whole, building.array_type(bits, len(entries)))
+        return self.add(array, None if name is None else f"{name}{TABLE_SUFFIX}")
 
     def sum(self, op: SumOp) -> SSAValue:
         zeros = self.zeros_of(op.result)
@@ -316,12 +311,12 @@ class Lowering:
             value, count = through
             low = self.resize(value, count - zeros, zeros)
             upper = [self.resize(each, bits + zeros - count, count) for each in op.inputs]
-            whole = self.add(comb.AddOp(upper))
-            return self.add(comb.ConcatOp([whole, low], IntegerType(bits)), name)
+            whole = self.add(building.added(upper))
+            return self.add(building.joined([whole, low], bits), name)
         terms = [self.resize(value, bits, zeros) for value in op.inputs]
         if len(terms) == 1:
             return terms[0]
-        return self.add(comb.AddOp(terms), name)
+        return self.add(building.added(terms), name)
 
     def passed_through(self, op: SumOp) -> tuple[SSAValue, int] | None:
         """Of a sum of two values of which one ends in more zeros: the other, and how many.
@@ -365,7 +360,7 @@ class Lowering:
         return result
 
     def part(self, wire: SSAValue, low: int, width: int) -> SSAValue:
-        return self.add(comb.ExtractOp(wire, IntegerAttr(low, i32), IntegerType(width)))
+        return self.add(building.bits_of(wire, low, width))
 
     def inverted(self, wire: SSAValue, width: int) -> SSAValue:
         return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]))
@@ -394,13 +389,13 @@ class Lowering:
                 differs = self.add(comb.ICmpOp(upper, filled, "ne"))
                 beyond = differs if beyond is None else self.add(comb.AndOp([beyond, differs]))
             assert beyond is not None, "a value beyond an end has a bit that says so"
-            mask = beyond if width == 1 else self.add(comb.ReplicateOp(beyond, IntegerType(width)))
+            mask = beyond if width == 1 else self.add(building.repeated(beyond, width))
             if is_low:
                 body = self.add(comb.AndOp([body, self.inverted(mask, width)]))
             else:
                 body = self.add(comb.OrOp([body, mask]))
         if target.is_signed and negative is not None:
-            body = self.add(comb.ConcatOp([negative, body], IntegerType(target.bits)))
+            body = self.add(building.joined([negative, body], target.bits))
         if op.given_name is not None and isinstance(body.owner, Operation):
             body.owner.attributes[NAME_HINT] = StringAttr(op.given_name)
         return body
@@ -417,19 +412,17 @@ class Lowering:
             if amount == 0:
                 return shifted
             low = self.constant(0, -amount)
-            return self.add(comb.ConcatOp([shifted, low], IntegerType(target.bits)), op.given_name)
+            return self.add(building.joined([shifted, low], target.bits), op.given_name)
         source = range_of(op.input)
         # Wide enough that adding cannot overflow, and that the quotient's bits are there.
         bits = max(source.bits, amount) + 1
         wide = self.resize(op.input, bits)
-        odd = self.add(comb.ExtractOp(wide, IntegerAttr(amount, i32), IntegerType(1)))
-        odd = self.add(comb.ConcatOp([self.constant(0, bits - 1), odd], IntegerType(bits)))
+        odd = self.part(wide, amount, 1)
+        odd = self.add(building.joined([self.constant(0, bits - 1), odd], bits))
         half = self.constant((1 << (amount - 1)) - 1, bits)
-        rounded = self.add(comb.AddOp([wide, half, odd]))
+        rounded = self.add(building.added([wide, half, odd]))
         kept = bits - amount
-        quotient = self.add(
-            comb.ExtractOp(rounded, IntegerAttr(amount, i32), IntegerType(kept)), op.given_name
-        )
+        quotient = self.add(building.bits_of(rounded, amount, kept), op.given_name)
         return self.resized(quotient, kept, target.bits, source.is_signed)
 
     def delay(self, op: DelayOp) -> SSAValue:
@@ -441,7 +434,7 @@ class Lowering:
             name = self.name_by(op.given_name, self.zeros_of(op.result))
             if name is not None and cycle < cycles:
                 name = f"{name}_{cycle}"
-            wire = self.add(seq.CompRegOp(wire, self.clock), name)
+            wire = self.add(building.register(wire, self.clock), name)
         return wire
 
     def mark(self, op: MarkOp) -> None:
