@@ -287,29 +287,30 @@ def in_dataflow_order(
     KanError : there is a loop.
     """
     ordered: list[Operation] = []
-    done: set[Operation] = set()
-    begun: set[Operation] = set()
+    # By identity: thousands of ops are looked up, and xDSL's own hash takes several times as long.
+    done: set[int] = set()
+    begun: set[int] = set()
     for root in ops:
         stack = [root]
         while stack:
             op = stack[-1]
-            if op in done:
+            if id(op) in done:
                 stack.pop()
                 continue
             pending = [
                 owner
                 for operand in op.operands
-                if isinstance(owner := operand.owner, Operation)
-                and owner not in done
+                if id(owner := operand.owner) not in done
+                and isinstance(owner, Operation)
                 and (through_registers or not isinstance(owner, seq.CompRegOp))
             ]
             if not pending:
-                done.add(op)
+                done.add(id(op))
                 ordered.append(op)
                 stack.pop()
                 continue
-            begun.add(op)
-            if any(owner in begun for owner in pending):
+            begun.add(id(op))
+            if any(id(owner) in begun for owner in pending):
                 kind = "feedback" if through_registers else "combinational"
                 raise KanError(f"'{op.name}' is part of a {kind} loop")
             stack.extend(reversed(pending))

@@ -64,6 +64,11 @@ def _hold(result: SSAValue, low: int, high: int, what: str) -> None:
     )
 
 
+@lru_cache(1 << 12)
+def _number(value: int) -> IntegerAttr[I64]:
+    return IntegerAttr(value, i64)
+
+
 @irdl_op_definition
 class ConstantOp(KanOperation, Evaluable, HasFolderInterface):
     """An integer that is always the same."""
@@ -77,9 +82,7 @@ class ConstantOp(KanOperation, Evaluable, HasFolderInterface):
     assembly_format = "$value attr-dict `:` type($result)"
 
     def __init__(self, value: int) -> None:
-        super().__init__(
-            result_types=[IntType(value, value)], properties={"value": IntegerAttr(value, i64)}
-        )
+        self.set_up((), [IntType(value, value)], {"value": _number(value)})
 
     def verify_(self) -> None:
         value = self.value.value.data
@@ -144,10 +147,10 @@ class TableOp(KanOperation, Evaluable):
             # Where nothing matters, one value is as good as any other.
             kept = kept if kept.size else array.ravel()[:1]
             result_type = IntType(int(kept.min()), int(kept.max()))
-        super().__init__(
-            operands=[inputs],
-            result_types=[result_type],
-            properties={
+        self.set_up(
+            inputs,
+            [result_type],
+            {
                 "entries": dense(entries) if isinstance(entries, np.ndarray) else entries,
                 "care": care,
                 "name": optional_name(name),
@@ -245,11 +248,7 @@ class BitsOp(KanOperation, Evaluable):
 
     def __init__(self, input: SSAValue | Operation, low: int, width: int) -> None:
         """The `width` bits from bit `low` on."""
-        super().__init__(
-            operands=[input],
-            result_types=[IntType(0, (1 << width) - 1)],
-            properties={"low": IntegerAttr(low, i64)},
-        )
+        self.set_up([input], [IntType(0, (1 << width) - 1)], {"low": _number(low)})
 
     def verify_(self) -> None:
         low, kind, result = self.low.value.data, range_of(self.input), range_of(self.result)
@@ -290,11 +289,7 @@ class SumOp(KanOperation, Evaluable):
         values = [SSAValue.get(value) for value in inputs]
         if result_type is None:
             result_type = IntType(*sum_range(values))
-        super().__init__(
-            operands=[values],
-            result_types=[result_type],
-            properties={"name": optional_name(name)},
-        )
+        self.set_up(values, [result_type], {"name": optional_name(name)})
 
     def verify_(self) -> None:
         require(len(self.inputs) >= 1, "a sum needs at least one input")
@@ -400,11 +395,7 @@ class ClampOp(KanOperation, Evaluable, HasFolderInterface):
     def __init__(
         self, input: SSAValue | Operation, low: int, high: int, *, name: str | None = None
     ) -> None:
-        super().__init__(
-            operands=[input],
-            result_types=[IntType(low, high)],
-            properties={"name": optional_name(name)},
-        )
+        self.set_up([input], [IntType(low, high)], {"name": optional_name(name)})
 
     def verify_(self) -> None:
         verifying.value_name(self.given_name)
@@ -437,10 +428,10 @@ class ShiftOp(KanOperation, Evaluable):
         self, input: SSAValue | Operation, amount: int, *, name: str | None = None
     ) -> None:
         value = SSAValue.get(input)
-        super().__init__(
-            operands=[value],
-            result_types=[IntType(*shift_range(range_of(value), amount))],
-            properties={"amount": IntegerAttr(amount, i64), "name": optional_name(name)},
+        self.set_up(
+            [value],
+            [IntType(*shift_range(range_of(value), amount))],
+            {"amount": _number(amount), "name": optional_name(name)},
         )
 
     def verify_(self) -> None:
@@ -482,11 +473,7 @@ class DelayOp(KanOperation, Evaluable, HasFolderInterface):
         self, input: SSAValue | Operation, cycles: int, *, name: str | None = None
     ) -> None:
         value = SSAValue.get(input)
-        super().__init__(
-            operands=[value],
-            result_types=[value.type],
-            properties={"cycles": IntegerAttr(cycles, i64), "name": optional_name(name)},
-        )
+        self.set_up([value], [value.type], {"cycles": _number(cycles), "name": optional_name(name)})
 
     def verify_(self) -> None:
         cycles = self.cycles.value.data
@@ -520,14 +507,12 @@ class MarkOp(KanOperation, Evaluable):
     def __init__(
         self, value: SSAValue | Operation, node: str, *, offset: int = 0, cycle: int = 0
     ) -> None:
-        super().__init__(
-            operands=[value],
-            properties={
-                "node": StringAttr(node),
-                "offset": IntegerAttr(offset, i64),
-                "cycle": IntegerAttr(cycle, i64),
-            },
-        )
+        properties = {
+            "node": StringAttr(node),
+            "offset": _number(offset),
+            "cycle": _number(cycle),
+        }
+        self.set_up([value], (), properties)
 
     def verify_(self) -> None:
         verifying.value_name(self.node.data)

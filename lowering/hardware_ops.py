@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import cast
 
 from xdsl.dialects import hw
@@ -32,7 +33,12 @@ def hardware_modules(module: ModuleOp) -> list[hw.HWModuleOp]:
 
 
 def dialect_of(op: Operation) -> str:
-    return op.name.partition(".")[0]
+    return _dialect_in(op.name)
+
+
+@cache
+def _dialect_in(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def listed(attribute: Attribute | None) -> tuple[Attribute, ...]:

@@ -141,6 +141,7 @@ class _Assignment:
         self._layers = layers
         self._first = 0
         """The stage in which the ops of this layer may start."""
+        self._known_levels: dict[Operation, int] = {}
         self._bits_of_tables: dict[SSAValue, int] = {}
         """How many bits all tables of a value give."""
         self._stages = Stages(dict.fromkeys(function.args, 0))
@@ -173,10 +174,15 @@ class _Assignment:
         self._stages.result_stage = max((of.get(v, 0) for v in terminator.operands), default=0)
         return self._stages
 
+    def _levels_of(self, op: Operation) -> int:
+        if op not in self._known_levels:
+            self._known_levels[op] = XCUP.levels(op)
+        return self._known_levels[op]
+
     def _take(self, op: Operation, stage: int, start: int) -> None:
         for result in op.results:
             self._stages.of[result] = stage
-            self._arrival[result] = start + XCUP.levels(op)
+            self._arrival[result] = start + self._levels_of(op)
 
     def _earliest(self, op: Operation) -> tuple[int, int]:
         """The first stage in which the op fits, and the level at which it starts there.
@@ -188,18 +194,18 @@ class _Assignment:
         start = max((arrival for at, arrival in places if at == stage), default=0)
         if stage < self._first:
             return self._first, 0
-        if start and start + XCUP.levels(op) > self._levels:
+        if start and start + self._levels_of(op) > self._levels:
             return stage + 1, 0
         return stage, start
 
     def _place(self, value: SSAValue) -> tuple[int, int] | None:
         """Stage and level of a value; None of a constant."""
-        if value in self._stages.of:
-            return self._stages.of[value], self._arrival[value]
+        if (taken := self._stages.of.get(value)) is not None:
+            return taken, self._arrival[value]
         if not isinstance(value.owner, TableOp | BitsOp):
             return None
         stage, start = self._earliest(value.owner)
-        return stage, start + XCUP.levels(value.owner)
+        return stage, start + self._levels_of(value.owner)
 
     def _take_tables(self, reader: Operation, place: tuple[int, int] | None) -> None:
         """Take the tables that the op reads: in its own stage where they fit in front of it."""
@@ -210,17 +216,18 @@ class _Assignment:
             self._take_tables(table, None)
             stage, start = self._earliest(table)
             if place is not None and stage < place[0] and self._expands(table):
-                end = max(place[1], XCUP.levels(table))
-                if end + XCUP.levels(reader) <= self._levels:
+                end = max(place[1], self._levels_of(table))
+                if end + self._levels_of(reader) <= self._levels:
                     stage, start = place[0], 0
             self._take(table, stage, start)
 
     def _expands(self, table: TableOp | BitsOp) -> bool:
         """Whether tables of the same inputs give more bits than they read."""
         roots = {_root(value) for value in table.operands}
-        for root in roots - self._bits_of_tables.keys():
-            tables = dict.fromkeys(_tables_of(root))
-            self._bits_of_tables[root] = sum(range_of(each.result).bits for each in tables)
+        for root in roots:
+            if root not in self._bits_of_tables:
+                tables = dict.fromkeys(_tables_of(root))
+                self._bits_of_tables[root] = sum(range_of(each.result).bits for each in tables)
         read = sum(range_of(root).bits for root in roots)
         return read < sum(self._bits_of_tables[root] for root in roots)
 
@@ -261,7 +268,9 @@ def insert_registers(function: func.FuncOp, stages: Stages, latency: int) -> Non
             op.cycle = IntegerAttr(stages.of.get(op.value, 0), i64)
         elif op.results and op.results[0] in stages.of:
             stage = stages.of[op.results[0]]
-            op.operands = [at(operand, stage) for operand in op.operands]
+            delayed_operands = [at(operand, stage) for operand in op.operands]
+            if any(new is not old for new, old in zip(delayed_operands, op.operands, strict=True)):
+                op.operands = delayed_operands
 
 
 def _register_name(value: SSAValue, stage: int) -> str | None:

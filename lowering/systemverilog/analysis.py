@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr
@@ -18,7 +19,7 @@ from kan_dialect.constants import Array
 from kan_dialect.hardware_names import name_hint
 from kan_dialect.hardware_semantics import bit_width, in_dataflow_order
 from kan_dialect.interface import PORTS
-from kan_dialect.lowering.hardware_ops import dialect_of, listed
+from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.lowering.systemverilog.tables import planes
 from kan_dialect.semantics import evaluate_op
 from kan_dialect.table_cost import support
@@ -54,13 +55,23 @@ class Analysis:
     """Sums of two terms, and that term of each which is a table that fits into the adder's LUTs."""
     stage: dict[Operation, int] | None = None
     """The number of registers before each op; None if registers feed back."""
+    written: dict[int, list[SSAValue]] = field(default_factory=dict[int, list[SSAValue]])
+    """What `operands` found before, by the identity of ops."""
 
     def operands(self, op: Operation) -> list[SSAValue]:
-        """What the text of an op is made of: its operands, but for what is folded into the text."""
-        source = self.extended.get(op.results[0]) if op.results else None
-        if source is not None:
-            return [source]
-        return [operand for operand in op.operands if operand not in self.constants]
+        """What the text of an op is made of: its operands, but for what is folded into the text.
+
+        Not to be asked before all constants and extensions are known.
+        """
+        found = self.written.get(id(op))
+        if found is None:
+            source = self.extended.get(op.results[0]) if op.results else None
+            if source is not None:
+                found = [source]
+            else:
+                found = [operand for operand in op.operands if operand not in self.constants]
+            self.written[id(op)] = found
+        return found
 
 
 def analyse(module: hw.HWModuleOp) -> Analysis:
@@ -98,8 +109,7 @@ def _find_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
     Linters warn of both where they are written out.
     """
     if isinstance(op, hw.ConstantOp) or (
-        (dialect_of(op) == "comb" or isinstance(op, _WIRING))
-        and all(operand in constants for operand in op.operands)
+        _is_foldable(type(op)) and all(operand in constants for operand in op.operands)
     ):
         results = evaluate_op(op, [constants[operand] for operand in op.operands])
         constants.update(zip(op.results, results, strict=True))
@@ -116,6 +126,11 @@ def _find_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
             pass
     if decided is not None:
         constants[op.results[0]] = decided
+
+
+@cache
+def _is_foldable(kind: type[Operation]) -> bool:
+    return kind.name.startswith("comb.") or issubclass(kind, _WIRING)
 
 
 def _decided(op: comb.ICmpOp, constants: dict[SSAValue, Array]) -> Array | None:

@@ -41,7 +41,7 @@ def block(statements: list[str], indent: str) -> Iterator[str]:
 def comment(text: str, indent: str) -> Iterator[str]:
     """Text whose parts end in commas, over as many lines as it takes."""
     line = f"{indent}//"
-    for part in re.split(r"(?<=,) ", text):
+    for part in text.replace(", ", ",\n").split("\n"):
         if len(line) + 1 + len(part) > LINE_LENGTH:
             yield line
             line = f"{indent}//    "
@@ -67,9 +67,12 @@ def broken(line: str) -> Iterator[str]:
     yield current
 
 
+_ALTERNATIVES = re.compile(r"(?<= :) ")
+
+
 def _parts(text: str, longest: int) -> Iterator[str]:
     """The alternatives of a choice, each on a line of its own; what is too long, at its blanks."""
-    for alternative in re.split(r"(?<= :) ", text):
+    for alternative in _ALTERNATIVES.split(text) if " : " in text else [text]:
         if len(alternative) <= longest:
             yield alternative
         else:
@@ -81,6 +84,9 @@ def _words(text: str, longest: int) -> Iterator[str]:
     held: list[str] = []
     depth = 0
     for word in text.split(" "):
+        if depth == 0 and _BRACKETS.search(word) is None:
+            yield word
+            continue
         held.append(word)
         depth += _depth(word)
         if depth == 0:
@@ -88,6 +94,9 @@ def _words(text: str, longest: int) -> Iterator[str]:
             yield from [joined] if len(joined) <= longest else held
             held = []
     yield from held
+
+
+_BRACKETS = re.compile(r"[(\[{}\])]")
 
 
 def _depth(word: str) -> int:

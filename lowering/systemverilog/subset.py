@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
-from kan_dialect.lowering.hardware_ops import dialect_of
 
 _SUPPORTED = (
     hw.ConstantOp,
@@ -45,7 +45,7 @@ def _problems(module: hw.HWModuleOp) -> Iterator[str]:
 
 
 def _problems_of(op: Operation) -> Iterator[str]:
-    if dialect_of(op) != "comb" and not isinstance(op, _SUPPORTED):
+    if not _is_supported(type(op)):
         yield f"'{op.name}'"
     if isinstance(op, seq.CompRegOp) and op.power_on_value is not None:
         yield f"'{op.name}' with a power-on value"
@@ -57,6 +57,11 @@ def _problems_of(op: Operation) -> Iterator[str]:
             yield f"'{op.name}' of type {result.type}"
 
 
+@cache
+def _is_supported(kind: type[Operation]) -> bool:
+    return kind.name.startswith("comb.") or issubclass(kind, _SUPPORTED)
+
+
 def _is_reshaping(op: hw.BitcastOp) -> bool:
     types = op.input.type, op.result.type
     return types[0] != types[1] and all(isinstance(kind, hw.ArrayType) for kind in types)
@@ -65,10 +70,12 @@ def _is_reshaping(op: hw.BitcastOp) -> bool:
 def _is_printable(value_type: Attribute) -> bool:
     """Integers of at least one bit, and arrays of them, but not arrays of arrays."""
     match value_type:
+        case IntegerType():
+            return _is_integer(value_type)
         case hw.ArrayType():
             return len(value_type) > 0 and _is_integer(value_type.element_type)
         case _:
-            return _is_integer(value_type)
+            return False
 
 
 def _is_integer(value_type: Attribute) -> bool:
