@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -95,6 +96,12 @@ class IntType(ParametrizedAttribute, TypeAttribute):
     def print_parameters(self, printer: Printer) -> None:
         with printer.in_angle_brackets():
             printer.print_string(f"{self.low}:{self.high}")
+
+
+@lru_cache(1 << 14)
+def int_type(low: int, high: int) -> IntType:
+    """The type of a range, made once: passes ask for few ranges, thousands of times each."""
+    return IntType(low, high)
 
 
 def range_of(value: SSAValue) -> IntType:

@@ -36,7 +36,7 @@ from xdsl.traits import ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect import verifying
-from kan_dialect.attributes import MAX_RANGE_BITS, IntType, range_of
+from kan_dialect.attributes import MAX_RANGE_BITS, IntType, int_type, range_of
 from kan_dialect.constants import (
     Array,
     Constant,
@@ -82,7 +82,7 @@ class ConstantOp(KanOperation, Evaluable, HasFolderInterface):
     assembly_format = "$value attr-dict `:` type($result)"
 
     def __init__(self, value: int) -> None:
-        self.set_up((), [IntType(value, value)], {"value": _number(value)})
+        self.set_up((), [int_type(value, value)], {"value": _number(value)})
 
     def verify_(self) -> None:
         value = self.value.value.data
@@ -146,7 +146,7 @@ class TableOp(KanOperation, Evaluable):
             kept = array if care is None else array[to_numpy(care) == 1]
             # Where nothing matters, one value is as good as any other.
             kept = kept if kept.size else array.ravel()[:1]
-            result_type = IntType(int(kept.min()), int(kept.max()))
+            result_type = int_type(int(kept.min()), int(kept.max()))
         self.set_up(
             inputs,
             [result_type],
@@ -226,7 +226,7 @@ class TableOp(KanOperation, Evaluable):
 @lru_cache(1 << 7)  # tables repeat few ranges often
 def _entry_of_patterns(low: int, high: int) -> IntArray:
     """Which entry of a table over low..high each bit pattern reads, the nearest outside."""
-    return np.clip(IntType(low, high).bit_patterns, low, high) - low
+    return np.clip(int_type(low, high).bit_patterns, low, high) - low
 
 
 @irdl_op_definition
@@ -248,7 +248,7 @@ class BitsOp(KanOperation, Evaluable):
 
     def __init__(self, input: SSAValue | Operation, low: int, width: int) -> None:
         """The `width` bits from bit `low` on."""
-        self.set_up([input], [IntType(0, (1 << width) - 1)], {"low": _number(low)})
+        self.set_up([input], [int_type(0, (1 << width) - 1)], {"low": _number(low)})
 
     def verify_(self) -> None:
         low, kind, result = self.low.value.data, range_of(self.input), range_of(self.result)
@@ -288,7 +288,7 @@ class SumOp(KanOperation, Evaluable):
         """`result_type` is the range; the sum of the inputs' ranges where not given."""
         values = [SSAValue.get(value) for value in inputs]
         if result_type is None:
-            result_type = IntType(*sum_range(values))
+            result_type = int_type(*sum_range(values))
         self.set_up(values, [result_type], {"name": optional_name(name)})
 
     def verify_(self) -> None:
@@ -395,7 +395,7 @@ class ClampOp(KanOperation, Evaluable, HasFolderInterface):
     def __init__(
         self, input: SSAValue | Operation, low: int, high: int, *, name: str | None = None
     ) -> None:
-        self.set_up([input], [IntType(low, high)], {"name": optional_name(name)})
+        self.set_up([input], [int_type(low, high)], {"name": optional_name(name)})
 
     def verify_(self) -> None:
         verifying.value_name(self.given_name)
@@ -430,7 +430,7 @@ class ShiftOp(KanOperation, Evaluable):
         value = SSAValue.get(input)
         self.set_up(
             [value],
-            [IntType(*shift_range(range_of(value), amount))],
+            [int_type(*shift_range(range_of(value), amount))],
             {"amount": _number(amount), "name": optional_name(name)},
         )
 

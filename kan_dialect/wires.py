@@ -8,6 +8,8 @@ from typing import cast
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, IntegerAttr, ModuleOp
 from xdsl.ir import SSAValue
+from xdsl.rewriter import Rewriter
+from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from kan_dialect.attributes import IntType
 from kan_dialect.errors import KanError
@@ -37,6 +39,17 @@ def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
         types = [*op.function_type.inputs.data, *op.function_type.outputs.data]
         if types and all(isinstance(port, IntType) for port in types):
             yield op
+
+
+def remove_dead(function: func.FuncOp) -> None:
+    """Take out the ops without effects whose results nothing reads.
+
+    xDSL's `dce` does the same for whole modules, and goes through them until nothing changes; ops
+    of one block, users after what they use, need one walk.
+    """
+    for op in reversed(list(function.body.block.ops)):
+        if all(result.first_use is None for result in op.results) and would_be_trivially_dead(op):
+            Rewriter.erase_op(op)
 
 
 def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:

@@ -19,14 +19,13 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
-from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.attributes import range_of
 from kan_dialect.constants import IntArray
 from kan_dialect.fpga import XCUP, Fpga, device
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp, low_zeros
-from kan_dialect.wires import wire_functions
+from kan_dialect.wires import remove_dead, wire_functions
 
 
 @dataclass
@@ -179,6 +178,5 @@ class BalanceSumsPass(KanPass):
         for function in functions:
             for pattern in (ConstantIntoTable(target), SumIntoTree(target, self.further_levels)):
                 PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)
-        if functions:
-            dce(module)
+            remove_dead(function)
         return bool(functions)

@@ -16,7 +16,6 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
-from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import Array
@@ -31,7 +30,7 @@ from kan_dialect.wire_ops import (
     TableOp,
     shift_range,
 )
-from kan_dialect.wires import wire_functions
+from kan_dialect.wires import remove_dead, wire_functions
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ class NarrowPass(KanPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         for function in functions:
-            Rewriter.replace_op(function, _Narrowing(function).run())
-        if functions:
-            dce(module)
+            narrowed = _Narrowing(function).run()
+            Rewriter.replace_op(function, narrowed)
+            remove_dead(narrowed)
         return bool(functions)
 
 

@@ -16,7 +16,6 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.attributes import range_of
 from kan_dialect.constants import IntArray
@@ -25,7 +24,7 @@ from kan_dialect.fpga import XCUP, device
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.table_split import GatedPart, Part, Split, Splitter
 from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp
-from kan_dialect.wires import wire_functions
+from kan_dialect.wires import remove_dead, wire_functions
 
 MAX_INPUT_BITS = 10
 """Tables over more input bits are left as they are: the search would take long."""
@@ -65,8 +64,7 @@ class SplitTablesPass(KanPass):
             splits = dict(zip(tables, found, strict=True))
             for op in sums:
                 _split_summands(op, splits)
-        if functions:
-            dce(module)
+            remove_dead(function)
         return bool(functions)
 
 
