@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import OpResult, SSAValue
 
 NAME_HINT = "sv.namehint"
 """Op attribute that holds the name of the op's result; CIRCT's Verilog export reads it, too."""
@@ -18,13 +18,13 @@ def name_hint(value: SSAValue) -> str | None:
     xDSL's syntax has no place for attributes of `hw.array_get`, so what is read from an array falls
     back on the array's name.
     """
-    owner = value.owner
-    if not isinstance(owner, Operation):
+    if not isinstance(value, OpResult):
         return value.name_hint
+    owner = value.op
     hint = owner.attributes.get(NAME_HINT)
     if isinstance(hint, StringAttr):
         return hint.data
-    if isinstance(owner, hw.ArrayGetOp):
-        array = name_hint(owner.input)
+    if type(owner) is hw.ArrayGetOp:
+        array = name_hint(owner.operands[0])
         return None if array is None else array.removesuffix(TABLE_SUFFIX)
     return None

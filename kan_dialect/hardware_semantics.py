@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import IntegerType
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
@@ -300,9 +300,9 @@ def in_dataflow_order(
             pending = [
                 owner
                 for operand in op.operands
-                if id(owner := operand.owner) not in done
-                and isinstance(owner, Operation)
-                and (through_registers or not isinstance(owner, seq.CompRegOp))
+                if isinstance(operand, OpResult)
+                and id(owner := operand.op) not in done
+                and (through_registers or type(owner) is not seq.CompRegOp)
             ]
             if not pending:
                 done.add(id(op))

@@ -88,6 +88,10 @@ class Expressions:
         match op:
             case comb.AddOp():
                 return self._sum(op)
+            case comb.ConcatOp():
+                return self._concatenation(op)
+            case comb.ExtractOp():
+                return self._slice(op)
             case comb.SubOp():
                 return self._difference(op)
             case comb.MulOp():
@@ -108,10 +112,6 @@ class Expressions:
             case comb.ParityOp():
                 # Not as a unary operator: `a ^ ^b` needs its parentheses.
                 return Expression(prefix("^", self.of(op.input)).text, Level.XOR)
-            case comb.ExtractOp():
-                return self._slice(op)
-            case comb.ConcatOp():
-                return self._concatenation(op)
             case comb.ReplicateOp():
                 count = bit_width(op.result.type) // bit_width(op.input.type)
                 return replication(self.of(op.input), count)
