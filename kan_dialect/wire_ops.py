@@ -46,11 +46,12 @@ from kan_dialect.constants import (
     to_integers,
     to_numpy,
 )
-from kan_dialect.operation import KanOperation, optional_name
+from kan_dialect.operation import optional_name
 from kan_dialect.quant import storage_for
 from kan_dialect.semantics import Evaluable
 from kan_dialect.table_ops import round_shift
 from kan_dialect.verifying import require, shape_text
+from kan_dialect.wire_operation import WireOp
 
 MAX_TABLE_BITS = 20
 """A table over more input bits than this is refused: it would never fit."""
@@ -70,7 +71,7 @@ def _number(value: int) -> IntegerAttr[I64]:
 
 
 @irdl_op_definition
-class ConstantOp(KanOperation, Evaluable, HasFolderInterface):
+class ConstantOp(WireOp, Evaluable, HasFolderInterface):
     """An integer that is always the same."""
 
     name = "kan.constant"
@@ -84,7 +85,7 @@ class ConstantOp(KanOperation, Evaluable, HasFolderInterface):
     def __init__(self, value: int) -> None:
         self.set_up((), [int_type(value, value)], {"value": _number(value)})
 
-    def verify_(self) -> None:
+    def check(self) -> None:
         value = self.value.value.data
         require(
             (range_of(self.result).low, range_of(self.result).high) == (value, value),
@@ -99,7 +100,7 @@ class ConstantOp(KanOperation, Evaluable, HasFolderInterface):
 
 
 @irdl_op_definition
-class TableOp(KanOperation, Evaluable):
+class TableOp(WireOp, Evaluable):
     """A lookup table: result = entries[x - lo], or of several inputs, entries[x - lo_x, y - lo_y].
 
     `entries` has one dimension an input, with one entry for every value of its range. Where `care`
@@ -191,7 +192,7 @@ class TableOp(KanOperation, Evaluable):
             entries = entries.take(_entry_of_patterns(kind.low, kind.high), axis=axis)
         return entries.ravel()
 
-    def verify_(self) -> None:
+    def check(self) -> None:
         require(len(self.inputs) >= 1, "a table needs at least one input")
         entries = verifying.constant(self.entries, "entries", floats=False)
         sizes = tuple(range_of(value).size for value in self.inputs)
@@ -230,7 +231,7 @@ def _entry_of_patterns(low: int, high: int) -> IntArray:
 
 
 @irdl_op_definition
-class BitsOp(KanOperation, Evaluable):
+class BitsOp(WireOp, Evaluable):
     """Some bits of a value, as an unsigned number: floor(input / 2^low) mod 2^width.
 
     The input is taken in two's complement where it may be negative; the width is that of the
@@ -250,7 +251,7 @@ class BitsOp(KanOperation, Evaluable):
         """The `width` bits from bit `low` on."""
         self.set_up([input], [int_type(0, (1 << width) - 1)], {"low": _number(low)})
 
-    def verify_(self) -> None:
+    def check(self) -> None:
         low, kind, result = self.low.value.data, range_of(self.input), range_of(self.result)
         require(
             (result.low, result.high) == (0, (1 << result.bits) - 1),
@@ -266,7 +267,7 @@ class BitsOp(KanOperation, Evaluable):
 
 
 @irdl_op_definition
-class SumOp(KanOperation, Evaluable):
+class SumOp(WireOp, Evaluable):
     """The exact sum of one or more integers."""
 
     name = "kan.sum"
@@ -291,7 +292,7 @@ class SumOp(KanOperation, Evaluable):
             result_type = int_type(*sum_range(values))
         self.set_up(values, [result_type], {"name": optional_name(name)})
 
-    def verify_(self) -> None:
+    def check(self) -> None:
         require(len(self.inputs) >= 1, "a sum needs at least one input")
         low, high = sum_range(self.inputs)
         if not range_of(self.result).contains(low, high):
@@ -380,7 +381,7 @@ def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
 
 
 @irdl_op_definition
-class ClampOp(KanOperation, Evaluable, HasFolderInterface):
+class ClampOp(WireOp, Evaluable, HasFolderInterface):
     """Saturation: the input, but at least lo and at most hi of the result's range."""
 
     name = "kan.clamp"
@@ -397,7 +398,7 @@ class ClampOp(KanOperation, Evaluable, HasFolderInterface):
     ) -> None:
         self.set_up([input], [int_type(low, high)], {"name": optional_name(name)})
 
-    def verify_(self) -> None:
+    def check(self) -> None:
         verifying.value_name(self.given_name)
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
@@ -409,7 +410,7 @@ class ClampOp(KanOperation, Evaluable, HasFolderInterface):
 
 
 @irdl_op_definition
-class ShiftOp(KanOperation, Evaluable):
+class ShiftOp(WireOp, Evaluable):
     """Division by 2^amount, rounded half to even; a negative amount multiplies."""
 
     name = "kan.shift"
@@ -434,7 +435,7 @@ class ShiftOp(KanOperation, Evaluable):
             {"amount": _number(amount), "name": optional_name(name)},
         )
 
-    def verify_(self) -> None:
+    def check(self) -> None:
         amount = self.amount.value.data
         require(-31 <= amount <= 31, f"shift amount must lie in -31..31, got {amount}")
         _hold(self.result, *shift_range(range_of(self.input), amount), "the shifted value")
@@ -454,7 +455,7 @@ def shift_range(value: IntType, amount: int) -> tuple[int, int]:
 
 
 @irdl_op_definition
-class DelayOp(KanOperation, Evaluable, HasFolderInterface):
+class DelayOp(WireOp, Evaluable, HasFolderInterface):
     """Registers: the same value, `cycles` clock cycles later."""
 
     name = "kan.delay"
@@ -475,7 +476,8 @@ class DelayOp(KanOperation, Evaluable, HasFolderInterface):
         value = SSAValue.get(input)
         self.set_up([value], [value.type], {"cycles": _number(cycles), "name": optional_name(name)})
 
-    def verify_(self) -> None:
+    def check(self) -> None:
+        require(self.input.type == self.result.type, "a register holds values of one type")
         cycles = self.cycles.value.data
         require(0 <= cycles <= 10_000, f"cycles must lie in 0..10000, got {cycles}")
         verifying.value_name(self.given_name)
@@ -488,7 +490,7 @@ class DelayOp(KanOperation, Evaluable, HasFolderInterface):
 
 
 @irdl_op_definition
-class MarkOp(KanOperation, Evaluable):
+class MarkOp(WireOp, Evaluable):
     """Says that `value` holds the node `node` of the model: node code = value + offset.
 
     `cycle` is the clock cycle, counted from the inputs, in which it does. Passes that re-code or
@@ -514,7 +516,7 @@ class MarkOp(KanOperation, Evaluable):
         }
         self.set_up([value], (), properties)
 
-    def verify_(self) -> None:
+    def check(self) -> None:
         verifying.value_name(self.node.data)
         require(self.cycle.value.data >= 0, "cycle must not be negative")
         if not isinstance(self.value.type, IntType):
