@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from xdsl.dialects import func
@@ -151,6 +152,7 @@ class Fpga:
         tiny -= min(tiny, luts[5])
         return large + (pairs + tiny + 1) // 2
 
+    @lru_cache(1 << 6)  # noqa: B019 (devices are few, and live as long as the program)
     def bit_costs(self, inputs: int) -> FloatArray:
         """LUTs of a table's bit that depends on 0 .. `inputs` inputs."""
         used = np.arange(inputs + 1)
@@ -160,6 +162,7 @@ class Fpga:
             wide *= 1.5
         return np.where(used < 2, 0.0, np.where(used <= self.lut_inputs, 1.0, wide))
 
+    @lru_cache(1 << 6)  # noqa: B019
     def summand_costs(self, inputs: int) -> FloatArray:
         """LUTs of a table's bit that depends on 0 .. `inputs` inputs, and of adding it to a sum.
 

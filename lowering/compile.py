@@ -64,9 +64,13 @@ class CompilePass(CompositePass):
     combinational: bool = False
     """See `kan-schedule`."""
 
+    fast: bool = False
+    """Leaves out the searches that take long: `kan-split-tables`."""
+
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
         calibrate = [] if self.data is None else [CalibratePass(self.data)]
+        split = [] if self.fast else [SplitTablesPass(target=self.target, parts=self.parts)]
         return [
             FoldAffinePass(),
             *calibrate,
@@ -81,7 +85,7 @@ class CompilePass(CompositePass):
             ExpandWiresPass(),
             NarrowPass(),
             MergeTablesPass(target=self.target),
-            SplitTablesPass(target=self.target, parts=self.parts),
+            *split,
             BalanceSumsPass(target=self.target, further_levels=self.further_levels),
             SchedulePass(levels=self.levels, cycles=self.cycles, combinational=self.combinational),
             LowerKanToHwPass(),

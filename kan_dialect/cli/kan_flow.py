@@ -92,6 +92,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cycles", type=int, metavar="N", help="exactly so many cycles of latency")
     parser.add_argument("--combinational", action="store_true", help="no registers at all")
     parser.add_argument(
+        "--fast", action="store_true", help="leave out what searches long: larger designs, sooner"
+    )
+    parser.add_argument(
         "-p", "--passes", metavar="PIPELINE", help="this pipeline instead of the default one"
     )
     parser.add_argument(
@@ -177,6 +180,7 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
         levels=options.levels,
         cycles=options.cycles,
         combinational=options.combinational,
+        fast=options.fast,
     )
     return list(compile_pass.expand())
 
