@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
+from kan_dialect.collection import collector_paused
 from kan_dialect.constants import IntArray
+from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import recorded_pipeline
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model
@@ -116,3 +119,31 @@ def test_the_same_input_gives_the_same_bytes(data: str, tmp_path: Path) -> None:
     other.write_bytes(Path(data).read_bytes())
     texts = {str(run(parse(NETWORK), CompilePass(data=path))) for path in (data, str(other), data)}
     assert len(texts) == 1
+
+
+def test_fast_leaves_out_the_search_and_keeps_the_results(data: str) -> None:
+    common = {"data": data, "bits": 6}
+    fast = CompilePass(**common, fast=True)  # pyright: ignore
+    searching = CompilePass(**common)  # pyright: ignore
+    left_out = {one.name for one in searching.passes()} - {one.name for one in fast.passes()}
+    assert left_out == {"kan-split-tables"}
+    models = [Model.of(run(parse(NETWORK), compiler)) for compiler in (fast, searching)]
+    codes = codes_for(models[0])
+    np.testing.assert_array_equal(models[0].run_codes(codes), models[1].run_codes(codes))
+
+
+@pytest.mark.parametrize("was_running", [True, False])
+def test_the_collector_is_as_it_was(was_running: bool) -> None:
+    """Also after a pass that fails, and inside another."""
+    try:
+        if not was_running:
+            gc.disable()
+        with pytest.raises(KanError), collector_paused():
+            assert not gc.isenabled()
+            with collector_paused():
+                pass
+            assert not gc.isenabled()
+            raise KanError("this one fails")
+        assert gc.isenabled() is was_running
+    finally:
+        gc.enable()

@@ -1,0 +1,72 @@
+"""Which summands are added next, against every pair costed anew at every step."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kan_dialect.attributes import IntType
+from kan_dialect.pairing import Pairing, Summands
+
+SUMMAND = st.tuples(
+    st.integers(-300, 300), st.integers(0, 500), st.integers(0, 3), st.booleans(), st.integers(0, 1)
+)
+
+
+def bits(low: int, high: int) -> int:
+    return max(high, ~low if low < 0 else 0).bit_length() + (low < 0)
+
+
+class Reference:
+    """The summands that are left, and the best pair of them by going through all."""
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.left: dict[int, tuple[int, int, int, bool, int]] = {}
+
+    def cost(self, one: int, other: int) -> tuple[float, bool]:
+        a, b = self.left[one], self.left[other]
+        low, high = a[0] + b[0], a[1] + b[1]
+        own = [0 if each[3] else bits(*each[:2]) - each[2] for each in (a, b)]
+        tops = [bits(low, high) if each[0] < 0 else bits(*each[:2]) for each in (a, b)]
+        added = 0 if a[3] or b[3] else max(0, min(tops) - max(a[2], b[2]))
+        cost = added + bits(low, high) - min(a[2], b[2]) - sum(own)
+        level = max(a[4], b[4])
+        weight = sum(2 ** each[4] for each in self.left.values())
+        left_over = weight - 2 ** a[4] - 2 ** b[4] + 2 ** (level + 1)
+        possible = left_over <= 2**self.depth
+        return cost + level / 64 + left_over / 2 ** (self.depth + 8), possible
+
+    def best(self) -> tuple[int, int]:
+        pairs = [(i, j) for i in self.left for j in self.left if i < j]
+        costs = {pair: self.cost(*pair) for pair in pairs}
+        return min((p for p in pairs if costs[p][1]), key=lambda p: (costs[p][0], p))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(SUMMAND, min_size=2, max_size=12), st.integers(0, 2))
+def test_the_best_pair_is_that_of_a_search_through_all(
+    summands: list[tuple[int, int, int, bool, int]], further: int
+) -> None:
+    given_ones = [(low, low + size, *rest) for low, size, *rest in summands]
+    weight = sum(2**arrival for *_, arrival in given_ones)
+    depth = (weight - 1).bit_length() + further
+    reference = Reference(depth)
+    reference.left = dict(enumerate(given_ones))
+    pairing = Pairing(
+        depth,
+        Summands.of(
+            [(low, high) for low, high, *_ in given_ones],
+            [each[2] for each in given_ones],
+            [each[4] for each in given_ones],
+            [each[3] for each in given_ones],
+        ),
+    )
+    for number in range(len(given_ones), 2 * len(given_ones) - 1):
+        left, right = pairing.best()
+        assert (left, right) == reference.best()
+        one, other = reference.left.pop(left), reference.left.pop(right)
+        low, high = one[0] + other[0], one[1] + other[1]
+        zeros, arrival = min(one[2], other[2]), max(one[4], other[4]) + 1
+        reference.left[number] = low, high, zeros, False, arrival
+        pairing.add(left, right, IntType(low, high))
