@@ -7,7 +7,8 @@ da4ml (`pip install da4ml`; https://github.com/calad0i/da4ml) is no dependency o
 is given what `kan-expand-wires` makes of the network, by its functional interface: a lookup for
 each edge, the sums, rounding, saturation; and traces, optimises, pipelines and writes Verilog. Ours
 starts from the same integers at table level. Each runs in a process of its own; reading the network
-and imports are not counted. Both evaluate the same random codes, and must agree.
+and imports are not counted. Times are of the processor, and those of the clock in brackets. Both
+evaluate the same random codes, and must agree.
 """
 
 from __future__ import annotations
@@ -176,17 +177,18 @@ def main() -> None:
             for _ in range(options.repeat):
                 for side in ("ours", "theirs"):
                     found = run(side, folder / "network.mlir", folder, options.fast)
-                    if side not in best or found["seconds"] < best[side]["seconds"]:
+                    key = "processor_seconds"
+                    if side not in best or found[key] < best[side][key]:
                         best[side] = found
             outputs = [np.load(folder / f"{side}.npy") for side in ("ours", "theirs")]
             if not np.array_equal(*outputs):
                 raise SystemExit(f"da4ml_speed.py: {name}: the outputs differ")
-        ratio = best["ours"]["seconds"] / best["theirs"]["seconds"]
+        ratio = best["ours"]["processor_seconds"] / best["theirs"]["processor_seconds"]
         if options.json:
             print(json.dumps({"network": name, "ratio": ratio, **best}))
         else:
             times = ", ".join(
-                f"{side} {found['seconds']:.3f} s ({found['processor_seconds']:.3f} s of processor)"
+                f"{side} {found['processor_seconds']:.3f} s of processor ({found['seconds']:.3f} s)"
                 for side, found in best.items()
             )
             print(f"{name}: {times}, ratio {ratio:.1f}; outputs equal on {SAMPLES} samples")
