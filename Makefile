@@ -33,7 +33,7 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 # What a developer installs: PyTorch, checkers, test tools.
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --quiet --editable '.[eda,torch,dev]'
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[eda,sweep,torch,dev]'
 	@# Without its dependencies: its PyTorch layers, which a test imports, do not need TensorFlow.
 	$(BIN)/python -m pip install --quiet --quiet --no-deps 'kanx>=0.2'
 	@touch $@ $(VENV)/.demo
