@@ -83,7 +83,7 @@ def run_on_cluster(study: Study, tasks: Sequence[Task], client: Any) -> Outcomes
     futures: list[Any] = client.map(perform, [shared] * len(tasks), list(tasks), pure=False)
     numbers = {future.key: number for number, future in enumerate(futures)}
     try:
-        for future in distributed.as_completed(futures):
+        for future in distributed.as_completed(futures, loop=client.loop):
             yield numbers[future.key], _outcome(future)
     finally:
         with suppress(OSError, TimeoutError, RuntimeError):

@@ -41,17 +41,19 @@ def costs_of(rows: Sequence[Row], objectives: Sequence[str]) -> FloatArray:
 def cheapest(
     rows: Sequence[Row], quality: str, cost: str, reference: float, loss: float
 ) -> int | None:
-    """The row of least `cost` of those hardly worse than `reference`; of several, the best.
+    """The row of least `cost` of those hardly worse than `reference`.
+
+    Of several, the best; of these, the one with the least error against the float model.
 
     Hardly worse is at most by `loss`: of accuracies that share of the samples, of errors that share
     of the reference. None where no row is.
     """
-    good, area = costs_of(rows, [quality, cost]).T
+    good, area, error = costs_of(rows, [quality, cost, "validation_error"]).T
     more = COLUMNS[quality].better > 0
     limit = loss - reference if more else reference * (1 + loss)
     # A hair's breadth for rounding.
     fits = np.flatnonzero((good <= limit + 1e-9) & ~np.isnan(area))
     if not fits.size:
         return None
-    order = np.lexsort((good[fits], area[fits]))
+    order = np.lexsort((error[fits], good[fits], area[fits]))
     return int(fits[order[0]])

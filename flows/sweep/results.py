@@ -43,7 +43,7 @@ class Store:
 
     def path(self, point: Point) -> Path:
         """Where a point's results are."""
-        passes = [stage.recorded() for stage in point.passes(self._study.layers)]
+        passes = [stage.recorded() for stage in self._study.passes(point)]
         options = dict(point.options)
         whole = [self._study.digest, *passes, spell(options.get("target"))]
         return self._points / f"{hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:20]}.json"
@@ -70,7 +70,7 @@ class Store:
         ------
         KanError : the file cannot be written.
         """
-        passes = [stage.recorded() for stage in point.passes(self._study.layers)]
+        passes = [stage.recorded() for stage in self._study.passes(point)]
         whole = {"model": self._study.name, "passes": passes, **self.read(point), **sections}
         write_atomically(self.path(point), json.dumps(whole, indent=1) + "\n")
 

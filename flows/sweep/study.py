@@ -7,6 +7,7 @@ the validation samples; the test set is evaluated for a column of its own.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,9 +21,14 @@ from kan_dialect.constants import Array, FloatArray
 from kan_dialect.cuts import cuts, spline_functions
 from kan_dialect.data import Dataset, accuracy, mean_squared_error
 from kan_dialect.errors import KanError
+from kan_dialect.flows.sweep.grid import Point
+from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model
 from kan_dialect.passes.quantize import QuantizePass
+
+CALIBRATION = "calibration.npz"
+"""What the file with the calibration samples is called, in the folder of a sweep."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,15 @@ class Study:
     test: Samples | None
     compiler: str
     """What the compiler was made of, see `compiler_digest`."""
+
+    def passes(self, point: Point, data: str = CALIBRATION) -> Sequence[KanPass]:
+        """The pipeline of a point, which calibrates with `data` where there is data.
+
+        Raises
+        ------
+        KanError : a value is none for its option.
+        """
+        return point.passes(self.layers, None if self.calibration is None else data)
 
     @cached_property
     def digest(self) -> str:

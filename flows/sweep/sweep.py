@@ -22,7 +22,7 @@ from kan_dialect.flows.sweep.schedules import (
     first_schedules,
     useful,
 )
-from kan_dialect.flows.sweep.study import Study
+from kan_dialect.flows.sweep.study import CALIBRATION, Study
 from kan_dialect.flows.sweep.tasks import Outcomes, Task, make_tasks
 from kan_dialect.flows.sweep.workbench import NO_MEASURES, Measures
 from kan_dialect.kan_pass import EXACT, claim_of
@@ -87,7 +87,7 @@ def require_data(study: Study, points: Sequence[Point]) -> bool:
     KanError : they may, and there is no data to tell it by.
     """
     trades = {
-        tuple(stage.recorded() for stage in point.passes(study.layers) if claim_of(stage) != EXACT)
+        tuple(stage.recorded() for stage in study.passes(point) if claim_of(stage) != EXACT)
         for point in points
     }
     if len(trades) > 1 and study.validation is None:
@@ -118,7 +118,7 @@ def sweep(
     work = _Work(study, Store(folder, study), runner, progress)
     if study.calibration is not None:
         # So that others can build a point just as it was measured.
-        write_arrays(folder / "calibration.npz", _build_data(study))
+        write_arrays(folder / CALIBRATION, _build_data(study))
     points = list(question.points)
     if question.schedule:
         points = work.schedules(points)
@@ -158,7 +158,7 @@ class _Work:
         self.known |= {point: self._store.read(point) for point in new}
         missing = [point for point in new if "figures" not in self.known[point]]
         self.found += len(new) - len(missing)
-        self._perform(what, make_tasks(missing, self._study.layers), len(new))
+        self._perform(what, make_tasks(self._study, missing), len(new))
 
     def schedules(self, points: Sequence[Point]) -> list[Point]:
         """All points in all their schedules, each design once."""
@@ -195,7 +195,7 @@ class _Work:
             else:
                 waiting.append(group[0])
         groups = {group[0]: group for group in alike.values()}
-        tasks = make_tasks(waiting, self._study.layers, measures)
+        tasks = make_tasks(self._study, waiting, measures)
         self._perform("measuring", tasks, len(groups), groups)
 
     def _perform(
@@ -289,9 +289,8 @@ def summary(result: Sweep, axes: Sequence[Axis]) -> str:
 
 def pipeline_of(result: Sweep, number: int) -> str:
     """What `kan-flow build -p` takes to build a row's design, with the data that it was made of."""
-    point = result.points[number]
-    data = None if result.study.calibration is None else "calibration.npz"
-    return str(point.compile_pass(result.study.layers, data).spec())
+    data = None if result.study.calibration is None else CALIBRATION
+    return str(result.points[number].compile_pass(result.study.layers, data).spec())
 
 
 def write_summary(path: Path, result: Sweep, axes: Sequence[Axis]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 from kan_dialect.errors import KanError
@@ -20,7 +20,7 @@ class Task:
 
     point: Point
     keep: frozenset[int] = frozenset()
-    """After how many passes other points are the same."""
+    """After how many passes points that come later are the same still."""
     measures: Measures | None = None
 
 
@@ -32,7 +32,7 @@ Outcomes: TypeAlias = Generator[tuple[int, Outcome]]
 
 
 def make_tasks(
-    points: Sequence[Point], layers: int, measures: Measures | None = None
+    study: Study, points: Sequence[Point], measures: Measures | None = None
 ) -> list[Task]:
     """Tasks in an order in which neighbours share most passes.
 
@@ -41,14 +41,15 @@ def make_tasks(
     KanError : an option of a point has no such value.
     """
     named = [
-        ([stage.recorded() for stage in point.passes(layers)], number)
+        ([stage.recorded() for stage in study.passes(point)], number)
         for number, point in enumerate(points)
     ]
     named.sort()
     shared = [_common(first, second) for (first, _), (second, _) in pairwise(named)]
+    # With a later point, one has in common what each has with its neighbour in between.
+    keep = [frozenset(accumulate(shared[at:], min)) - {0} for at in range(len(named))]
     return [
-        Task(points[number], frozenset([*shared[max(0, at - 1) : at + 1]]) - {0}, measures)
-        for at, (_, number) in enumerate(named)
+        Task(points[number], kept, measures) for (_, number), kept in zip(named, keep, strict=True)
     ]
 
 

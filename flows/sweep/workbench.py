@@ -25,7 +25,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files import write_arrays
 from kan_dialect.flows.place_and_route import DEVICES, place_and_route
 from kan_dialect.flows.sweep.grid import Point
-from kan_dialect.flows.sweep.study import Study, compiler_digest
+from kan_dialect.flows.sweep.study import CALIBRATION, Study, compiler_digest
 from kan_dialect.flows.synthesis import Synthesis, find_target, synthesize
 from kan_dialect.fpga import device, estimate
 from kan_dialect.kan_pass import KanPass
@@ -81,11 +81,9 @@ class Workbench:
             )
         self.study = study
         self._folder = tempfile.TemporaryDirectory(prefix="kan-sweep-")
-        self._data: str | None = None
+        self._data = str(Path(self._folder.name) / CALIBRATION)
         if study.calibration is not None:
-            path = Path(self._folder.name) / "calibration.npz"
-            write_arrays(path, {"x": study.calibration})
-            self._data = str(path)
+            write_arrays(Path(self._data), {"x": study.calibration})
         self._context = Context()
         for name, factory in Universe.get_multiverse().all_dialects.items():
             self._context.register_dialect(name, factory)
@@ -100,13 +98,13 @@ class Workbench:
 
         Parameters
         ----------
-        keep : after how many passes other points are the same.
+        keep : after how many passes later points are the same still.
 
         Raises
         ------
         KanError : a pass refuses the model.
         """
-        passes = point.passes(self.study.layers, self._data)
+        passes = self.study.passes(point, self._data)
         above = [stage for stage in passes if not isinstance(stage, LowerKanToHwPass)]
         module = self._run(above, keep)
         model = Model.of(module)
@@ -142,7 +140,7 @@ class Workbench:
         ------
         KanError : a pass refuses the model, or a tool is missing, fails or takes too long.
         """
-        passes = point.passes(self.study.layers, self._data)
+        passes = self.study.passes(point, self._data)
         module = self._run(passes, keep)
         circuit = Model.of(module)
         target = str(getattr(point.compile_pass(self.study.layers), "target"))  # noqa: B009

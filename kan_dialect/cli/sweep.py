@@ -29,7 +29,7 @@ from kan_dialect.flows.place_and_route import DEVICES
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.cluster import connected, run_on_cluster
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
-from kan_dialect.flows.sweep.grid import ACTIVATION_BITS, INPUT_BITS, Axis, grid, parse_axis
+from kan_dialect.flows.sweep.grid import ACTIVATION_BITS, INPUT_BITS, Axis, grid, parse_axis, spell
 from kan_dialect.flows.sweep.page import write_page
 from kan_dialect.flows.sweep.pictures import (
     front_picture,
@@ -160,7 +160,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     study = _study(options)
     _require_float(study, axes)
     for point in points:
-        point.passes(study.layers)
+        study.passes(point)
     missing = _missing()
     if missing:
         print(
@@ -171,7 +171,9 @@ def run_sweep(options: argparse.Namespace) -> int:
     with _runner(options.scheduler, jobs) as runner, _progress() as tell:
         result = sweep(study, question, folder, runner, tell)
     _write(folder, result, axes, schedule=options.schedule)
-    _print(result, folder, Console(highlight=False))
+    # In a file, lines may be as long as they are.
+    width = None if sys.stdout.isatty() else 200
+    _print(result, folder, Console(highlight=False, width=width))
     return 0
 
 
@@ -330,15 +332,19 @@ def _table(result: Sweep, shown: Sequence[int]) -> Table:
     rows = [result.rows[number] for number in shown]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("")
-    table.add_column("point")
+    options = dict.fromkeys(name for n in shown for name, _ in result.points[n].options)
+    for option in options:
+        table.add_column(option, justify="right")
     names = [name for name in _SHOWN if columns.has(rows, name)]
     for name in names:
-        table.add_column(_SHOWN[name], justify="right", overflow="fold")
+        table.add_column(_SHOWN[name], justify="right")
     for number, row in zip(shown, rows, strict=True):
         mark = "*" if row["front"] else ""
         style = "bold green" if number == result.choice else None
         figures = [_cell(row, name) for name in names]
-        table.add_row(mark, str(result.points[number]), *figures, style=style)
+        chosen = dict(result.points[number].options)
+        values = [spell(chosen[name]) if name in chosen else "" for name in options]
+        table.add_row(mark, *values, *figures, style=style)
     return table
 
 
