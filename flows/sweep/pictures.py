@@ -96,12 +96,19 @@ def front_picture(path: Path, result: Sweep, good: str) -> None:
             va="top",
             fontsize=8,
             color=ORANGE,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
     if np.nanmin(x) > 0 and np.nanmax(x) > 8 * np.nanmin(x):
         axes.set_xscale("log")
     axes.set_xlabel(label(area))
     axes.set_ylabel(label(good))
-    axes.set_title(f"{result.study.name}: {len(result.rows)} points", fontsize=11, loc="left")
+    title = f"{result.study.name}: {len(result.rows)} points"
+    # What is far from good would leave no room for the rest.
+    floor = np.nanmax(y) - 0.3
+    if good.endswith("accuracy") and np.nanmin(y) < floor:
+        axes.set_ylim(floor, np.nanmax(y) + 0.02)
+        title += f", {np.count_nonzero(y < floor)} of them below what is shown"
+    axes.set_title(title, fontsize=11, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="center right")
     _plain(axes)
     _save(figure, path)

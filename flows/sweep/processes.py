@@ -58,7 +58,7 @@ def run_in_processes(study: Study, tasks: Sequence[Task], jobs: int) -> Outcomes
                 yield number, outcome
     finally:
         for worker in workers:
-            worker.terminate()
+            worker.dismiss()
         for worker in workers:
             worker.close()
 
@@ -99,18 +99,20 @@ class _Worker:
             raise RuntimeError(f"{type(outcome).__name__} in a process: {outcome}") from outcome
         return outcome
 
-    def terminate(self) -> None:
-        self._process.terminate()
+    def dismiss(self) -> None:
+        """Let the process end: it does when it waits for a task, else it is told to."""
+        self.connection.close()
+        if self.task is not None:
+            self._process.terminate()
 
     def close(self) -> None:
-        """End the process, by force where it does not end by itself."""
-        self.terminate()
+        """Wait for the end of the process, and end it by force where it does not come."""
+        self.connection.close()
         self._process.join(_GRACE_SECONDS)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
         self._process.close()
-        self.connection.close()
 
 
 def _serve(study: Study, connection: Connection) -> None:
@@ -118,13 +120,17 @@ def _serve(study: Study, connection: Connection) -> None:
     # Ctrl-C reaches all processes of a terminal; the parent decides what becomes of this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
-    for task in _received(connection):
-        try:
-            outcome: Outcome | Exception = perform(study, task)
-        except Exception as error:
-            outcome = RuntimeError(f"{type(error).__name__}: {error}")
-        with suppress(BrokenPipeError):
-            connection.send(outcome)
+    try:
+        for task in _received(connection):
+            try:
+                outcome: Outcome | Exception = perform(study, task)
+            except Exception as error:
+                outcome = RuntimeError(f"{type(error).__name__}: {error}")
+            with suppress(BrokenPipeError):
+                connection.send(outcome)
+    finally:
+        # On its way out, with files to remove.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _received(connection: Connection) -> Generator[Task]:

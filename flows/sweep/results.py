@@ -94,7 +94,7 @@ def row_of(point: Point, sections: Mapping[str, Mapping[str, Any]], error: str |
     row |= {
         "pnr_tool": pnr.get("tool"),
         "pnr_luts": pnr.get("luts"),
-        "pnr_registers": pnr.get("registers", 0) if pnr else None,
+        "pnr_registers": pnr.get("registers", 0 if "path_ns" in pnr else None),
         "pnr_fmax_mhz": fmax,
         "pnr_delay_ns": round(1000 / fmax, 3) if fmax else pnr.get("path_ns"),
         "pnr_latency_ns": pnr.get("latency_with_inputs_ns", pnr.get("latency_ns")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -62,7 +62,6 @@ class Sweep:
     loss: float
     found: int
     """How many of the points former runs had compiled."""
-    notes: list[str] = field(default_factory=list[str])
 
     @property
     def front(self) -> list[int]:
@@ -126,7 +125,7 @@ def sweep(
     work.measure(points, question.measures)
     rows = [row_of(point, work.known[point], work.errors.get(point)) for point in points]
     if rows and all("error" in row for row in rows):
-        raise KanError(f"no point can be compiled. {points[0]}: {rows[0]['error']}")
+        raise KanError(f"every point failed; {points[0]}: {rows[0]['error']}")
     return _judged(study, question, points, rows, differ, work.found)
 
 
