@@ -355,7 +355,7 @@ _SHOWN = {
     "test_accuracy": "test",
     "test_mse": "test mse",
     "latency_cycles": "cycles",
-    "estimate_levels": "levels",
+    "estimate_levels": "logic levels",
     "estimate_luts": "LUTs",
     "estimate_registers": "registers",
     "estimate_delay_ns": "stage ns",
