@@ -17,7 +17,10 @@ from kan_dialect.flows.sweep.study import Study
 from kan_dialect.flows.sweep.tasks import Outcome, Outcomes, Task, perform
 
 CONNECT_SECONDS = 10.0
-"""For the scheduler to answer, and for the first worker to be there."""
+"""For the scheduler to answer."""
+
+WORKER_SECONDS = 60.0
+"""For the first worker to be there."""
 
 
 def require_distributed() -> ModuleType:
@@ -59,7 +62,7 @@ def connected(address: str) -> Generator[Any]:
         ) from None
     try:
         try:
-            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            client.wait_for_workers(1, timeout=WORKER_SECONDS)
         except TimeoutError:
             raise KanError(
                 f"the Dask scheduler at {address!r} has no workers", remedy=remedy

@@ -105,12 +105,15 @@ def row_of(point: Point, sections: Mapping[str, Mapping[str, Any]], error: str |
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:
-    """All columns: options as they come, figures in their order, the rest."""
+    """All columns: options as they come, figures in their order, then names, front and error."""
     found = dict.fromkeys(name for row in rows for name in row)
-    last = [name for name in ("front", "error") if name in found]
+    last = [name for name in _LAST if name in found]
     figures = [name for name in COLUMNS if name in found]
     options = [name for name in found if name not in figures and name not in last]
     return [*options, *figures, *last]
+
+
+_LAST = ("synthesis_tool", "pnr_tool", "design", "front", "error")
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:

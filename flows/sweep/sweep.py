@@ -61,7 +61,7 @@ class Sweep:
     """The cheapest row that is good enough."""
     loss: float
     found: int
-    """How many of the points former runs had compiled."""
+    """How many points former runs had compiled, those of the schedule that are no use too."""
 
     @property
     def front(self) -> list[int]:

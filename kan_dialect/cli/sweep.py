@@ -287,7 +287,7 @@ def _write(folder: Path, result: Sweep, axes: Sequence[Axis], *, schedule: bool)
 def _print(result: Sweep, folder: Path, console: Console) -> None:
     rows = result.rows
     shown = list(range(len(rows))) if len(rows) <= MOST_ROWS else result.front
-    known = f", {result.found} known from before" if result.found else ""
+    known = f" ({result.found} compiled by former runs)" if result.found else ""
     console.print(f"\n{result.study.name}: {len(rows)} points{known}", markup=False)
     for name, figure in result.reference.items():
         if not name.endswith("error"):
