@@ -24,6 +24,17 @@ from kan_dialect.flows.sweep.study import Study
 SECTIONS = ("figures", "synthesis", "pnr")
 """Of a point's file."""
 
+_NEEDED = {
+    "design",
+    "target",
+    "latency_cycles",
+    "estimate_luts",
+    "estimate_registers",
+    "estimate_levels",
+    "estimate_delay_ns",
+}
+"""Figures without which a file is not whole."""
+
 
 class Store:
     """The results of points in a folder."""
@@ -57,11 +68,12 @@ class Store:
         if not isinstance(found, dict):
             return {}
         known = cast("dict[str, object]", found)
-        return {
+        sections = {
             section: cast("dict[str, Any]", content)
             for section, content in known.items()
             if section in SECTIONS and isinstance(content, dict)
         }
+        return sections if sections.get("figures", {}).keys() >= _NEEDED else {}
 
     def add(self, point: Point, sections: Mapping[str, Mapping[str, Any]]) -> None:
         """Note figures of a point, beside those that are known.

@@ -52,7 +52,11 @@ class Samples:
             "mse": None if self.y is None else mean_squared_error(outputs, self.y),
             "error": None if self.outputs is None else float(np.abs(outputs - self.outputs).mean()),
         }
-        return {name: figure for name, figure in figures.items() if figure is not None}
+        return {
+            name: figure
+            for name, figure in figures.items()
+            if figure is not None and np.isfinite(figure)
+        }
 
     @property
     def reference(self) -> dict[str, float]:

@@ -211,11 +211,12 @@ class _Work:
         with closing(self._runner(self._study, tasks)) as outcomes:
             for number, outcome in outcomes:
                 point = tasks[number].point
+                alike = [point] if groups is None else groups[point]
                 if isinstance(outcome, str):
-                    self.errors[point] = outcome
+                    self.errors |= dict.fromkeys(alike, outcome)
                 else:
                     sections = {"figures": outcome} if groups is None else outcome
-                    self._share(point, [point] if groups is None else groups[point], sections)
+                    self._share(point, alike, sections)
                 done += 1
                 self._progress(what, done, count)
 

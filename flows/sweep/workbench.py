@@ -110,7 +110,7 @@ class Workbench:
         model = Model.of(module)
         if not isinstance(model.op, func.FuncOp) or model.level != "wire":
             raise KanError(f"the pipeline ends at {model.level} level before it is lowered")
-        target = str(getattr(point.compile_pass(self.study.layers), "target"))  # noqa: B009
+        target = point.compile_pass(self.study.layers).target
         found = estimate(model.op, device(target))
         cycles = model.latency()
         tables = [op for op in model.op.body.block.ops if isinstance(op, TableOp)]
@@ -143,7 +143,7 @@ class Workbench:
         passes = self.study.passes(point, self._data)
         module = self._run(passes, keep)
         circuit = Model.of(module)
-        target = str(getattr(point.compile_pass(self.study.layers), "target"))  # noqa: B009
+        target = point.compile_pass(self.study.layers).target
         found: dict[str, dict[str, Any]] = {}
         with tempfile.TemporaryDirectory(prefix="kan-sweep-rtl-") as folder:
             rtl = Path(folder) / "design.sv"
