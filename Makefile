@@ -10,7 +10,7 @@ COVERAGE ?= 95
 SECONDS ?= 300
 SEED ?=
 
-.PHONY: help demo test lint tests filecheck pytest fuzz dist benchmark seeded-bugs clean
+.PHONY: help demo test lint tests filecheck pytest fuzz dist benchmark seeded-bugs pictures clean
 
 help:
 	@echo "make demo       build the example network to verified RTL, print the report"
@@ -19,6 +19,7 @@ help:
 	@echo "make benchmark  measure the compiler's speed (minutes)"
 	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
 	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
+	@echo "make pictures   the sweeps whose pictures the documentation has (half an hour)"
 	@echo "make dist       build wheel and sdist"
 	@echo "make clean      remove what was built"
 
@@ -33,7 +34,7 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 
 # What a developer installs: PyTorch, checkers, test tools.
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --quiet --editable '.[eda,torch,dev]'
+	$(BIN)/python -m pip install --quiet --quiet --editable '.[eda,sweep,torch,dev]'
 	@# Without its dependencies: its PyTorch layers, which a test imports, do not need TensorFlow.
 	$(BIN)/python -m pip install --quiet --quiet --no-deps 'kanx>=0.2'
 	@touch $@ $(VENV)/.demo
@@ -72,6 +73,19 @@ benchmark: $(VENV)/.dev
 
 seeded-bugs: $(VENV)/.dev
 	$(BIN)/python benchmarks/seeded_bugs.py
+
+# The pictures of docs/precision.md and docs/hardware.md, and the tables that these quote.
+pictures: $(VENV)/.dev
+	@mkdir -p docs/pictures
+	for name in wine digits; do \
+	  $(BIN)/kan-flow sweep examples/$$name.onnx --calibration examples/$$name.npz --validation 0.5 \
+	    --vary input-bits=2..10 --vary activation-bits=2..10 -o out/precision/$$name && \
+	  cp out/precision/$$name/heatmap.png docs/pictures/precision_$$name.png && \
+	  cp out/precision/$$name/front.png docs/pictures/front_$$name.png || exit 1; \
+	done
+	$(BIN)/kan-flow sweep examples/wine.onnx --calibration examples/wine.npz --vary bits=6 --schedule \
+	  --pnr -o out/precision/schedule
+	cp out/precision/schedule/schedule.png docs/pictures/schedule_wine.png
 
 dist: $(VENV)/.dev
 	$(BIN)/python -m build

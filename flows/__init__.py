@@ -1,1 +1,1 @@
-"""What happens to the RTL: simulation, testbench, host codecs, build and report."""
+"""What happens to the RTL: simulation, testbench, host codecs, build, report and sweep."""

@@ -59,12 +59,16 @@ class KanPass(ModulePass):
         """The same pass, except that it skips a module that has been through it before."""
         return ResumedPass(self)
 
-    def _record(self, module: ModuleOp) -> None:
+    def recorded(self) -> str:
+        """The pass with its options, as the module's trace spells it."""
         spec = self.spec()
         for field in fields(self):
             if field.name in self.unrecorded:
                 spec.parameters.pop(field.name, None)
-        texts = [*recorded_pipeline(module), str(spec)]
+        return str(spec)
+
+    def _record(self, module: ModuleOp) -> None:
+        texts = [*recorded_pipeline(module), self.recorded()]
         module.attributes[PIPELINE_ATTRIBUTE] = ArrayAttr(StringAttr(text) for text in texts)
 
 

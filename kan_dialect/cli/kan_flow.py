@@ -23,6 +23,7 @@ from kan_dialect.cli.loading import (
 )
 from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_build
 from kan_dialect.cli.messages import ArgumentParser, run_tool
+from kan_dialect.cli.sweep import add_sweep, run_sweep
 from kan_dialect.constants import IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_prove(commands.add_parser("prove", help="prove the RTL of a build, for all input codes"))
     add_synth(commands.add_parser("synth", help="what the RTL of a build takes, by Yosys"))
     add_pnr(commands.add_parser("pnr", help="how fast the RTL of a build is, by nextpnr"))
+    add_sweep(commands.add_parser("sweep", help="many builds of a model, to choose from"))
     return parser
 
 
@@ -302,7 +304,14 @@ def _prove(options: argparse.Namespace) -> int:
     return 0 if proof.proven else 1
 
 
-_COMMANDS = {"build": _build, "simulate": _simulate, "prove": _prove, "synth": synth, "pnr": pnr}
+_COMMANDS = {
+    "build": _build,
+    "simulate": _simulate,
+    "prove": _prove,
+    "synth": synth,
+    "pnr": pnr,
+    "sweep": run_sweep,
+}
 
 
 def _main(arguments: Sequence[str] | None) -> int:

@@ -1,0 +1,1 @@
+"""Many builds of one model, to choose from: what `kan-flow sweep` does."""

@@ -1,0 +1,95 @@
+"""The columns of a sweep's table: what they are called, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Row: TypeAlias = Mapping[str, Any]
+"""Of the table: options and figures by column; what is not known is None or absent."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure of a point."""
+
+    name: str
+    label: str
+    """For people, with its unit."""
+    better: int = -1
+    """1: more is better; -1: less; 0: neither."""
+
+
+COLUMNS = {
+    column.name: column
+    for column in (
+        Column("validation_accuracy", "accuracy (validation)", 1),
+        Column("validation_mse", "mean squared error (validation)"),
+        Column("validation_error", "mean output error (validation)"),
+        Column("test_accuracy", "accuracy (test)", 1),
+        Column("test_mse", "mean squared error (test)"),
+        Column("test_error", "mean output error (test)"),
+        Column("latency_cycles", "latency in cycles"),
+        Column("table_bits", "bits of tables"),
+        Column("estimate_luts", "LUTs (estimate)"),
+        Column("estimate_registers", "registers (estimate)"),
+        Column("estimate_levels", "levels of logic (estimate)"),
+        Column("estimate_delay_ns", "delay of a stage in ns (estimate)"),
+        Column("estimate_latency_ns", "latency in ns (estimate)"),
+        Column("synthesis_luts", "LUTs (Yosys)"),
+        Column("synthesis_registers", "registers (Yosys)"),
+        Column("pnr_luts", "LUTs (nextpnr)"),
+        Column("pnr_registers", "registers (nextpnr)"),
+        Column("pnr_fmax_mhz", "clock in MHz (nextpnr)", 1),
+        Column("pnr_delay_ns", "delay of a stage in ns (nextpnr)"),
+        Column("pnr_latency_ns", "latency in ns (nextpnr)"),
+        Column("pnr_area_delay", "LUTs × ns (nextpnr)"),
+    )
+}
+"""Figures by name. The test set has columns of its own and decides nothing."""
+
+
+def label(name: str) -> str:
+    """What a column is called, for people."""
+    return COLUMNS[name].label if name in COLUMNS else name.replace("_", "-")
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def has(rows: Iterable[Row], name: str) -> bool:
+    """Whether some row has this figure."""
+    return any(row.get(name) is not None for row in rows)
+
+
+def first_of(rows: Iterable[Row], *names: str) -> str | None:
+    """The first of the columns that some row has a figure in."""
+    every = list(rows)
+    return next((name for name in names if has(every, name)), None)
+
+
+def quality(rows: Iterable[Row]) -> str | None:
+    """The column that says how good outputs are; of validation samples alone."""
+    return first_of(rows, "validation_accuracy", "validation_mse", "validation_error")
+
+
+def area(rows: Iterable[Row]) -> str:
+    """The column of lookup tables: measured where it is."""
+    return first_of(rows, "synthesis_luts", "pnr_luts") or "estimate_luts"
+
+
+def registers(rows: Iterable[Row]) -> str:
+    """The column of registers, likewise."""
+    return first_of(rows, "synthesis_registers", "pnr_registers") or "estimate_registers"
+
+
+def delay(rows: Iterable[Row]) -> str:
+    """The column of a stage's delay, likewise."""
+    return first_of(rows, "pnr_delay_ns") or "estimate_delay_ns"
+
+
+def latency(rows: Iterable[Row]) -> str:
+    """The column of the latency in ns, likewise."""
+    return first_of(rows, "pnr_latency_ns") or "estimate_latency_ns"

@@ -1,0 +1,71 @@
+"""A sweep as one interactive HTML page that needs nothing else: no network, no library.
+
+The table stands in the page as JSON; a few functions of plain JavaScript draw it as SVG, with axes
+that the reader chooses. A plotting library would add megabytes to every page.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from kan_dialect.files import write_atomically
+from kan_dialect.flows.sweep import columns
+from kan_dialect.flows.sweep.columns import COLUMNS, label
+from kan_dialect.flows.sweep.results import columns_of
+from kan_dialect.flows.sweep.sweep import Sweep
+
+
+def write_page(path: Path, result: Sweep) -> None:
+    """Write the page.
+
+    Raises
+    ------
+    KanError : the file cannot be written.
+    """
+    template = files("kan_dialect.flows.sweep").joinpath("page.html").read_text()
+    # A text that ends the script, in an error say, must not.
+    text = json.dumps(_content(result), separators=(",", ":")).replace("<", "\\u003c")
+    write_atomically(path, template.replace("@DATA@", text))
+
+
+def _content(result: Sweep) -> dict[str, Any]:
+    rows = result.rows
+    options = {option.replace("-", "_") for point in result.points for option, _ in point.options}
+    good = columns.quality(rows)
+    area = columns.area(rows)
+    y = good if good in result.objectives else columns.delay(rows)
+    x = area if good in result.objectives else "latency_cycles"
+    spread = [row[x] for row in rows if x in row]
+    return {
+        "title": f"{result.study.name}: {len(rows)} points",
+        "summary": _summary(result),
+        "columns": {
+            name: {
+                "label": label(name),
+                "better": COLUMNS[name].better if name in COLUMNS else -1,
+                "option": name in options,
+            }
+            for name in columns_of(rows)
+        },
+        "rows": [dict(row) for row in rows],
+        "choice": result.choice,
+        "x": x,
+        "y": y,
+        "colour": columns.latency(rows) if x == area else columns.registers(rows),
+        "log": bool(spread) and min(spread) > 0 and max(spread) > 8 * min(spread),
+    }
+
+
+def _summary(result: Sweep) -> list[tuple[str, str]]:
+    found = [("front over", ", ".join(label(name) for name in result.objectives))]
+    found += [
+        (f"float model, {label(name)}", f"{figure:.4g}")
+        for name, figure in result.reference.items()
+        if not name.endswith("error")
+    ]
+    if result.choice is not None:
+        found.append(("choice", str(result.points[result.choice])))
+    return found

@@ -1,0 +1,236 @@
+"""A sweep as PNG, by matplotlib: the front, heat maps over two options, the curve of schedules."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kan_dialect.constants import FloatArray
+from kan_dialect.files import write_atomically
+from kan_dialect.flows.sweep import columns
+from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number, label
+from kan_dialect.flows.sweep.sweep import Sweep
+
+BLUE, ORANGE, GREY, INK = "#1f6feb", "#d9480f", "#b6bcc4", "#24292f"
+DPI = 110
+
+
+def varied(result: Sweep) -> list[str]:
+    """The options that have more than one number as value, as columns, in the grid's order."""
+    names = dict.fromkeys(
+        option.replace("-", "_") for point in result.points for option, _ in point.options
+    )
+    found: list[str] = []
+    for name in names:
+        values = {row.get(name) for row in result.rows}
+        if len(values) > 1 and all(is_number(value) for value in values):
+            found.append(name)
+    return found
+
+
+def _figure(width: float, height: float) -> Any:
+    figure: Any = import_module("matplotlib.figure")
+    return figure.Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Any, path: Path) -> None:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
+    write_atomically(path, stream.getvalue())
+
+
+def _plain(axes: Any) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.grid(True, color="#eaeef2", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _numbers(rows: Sequence[Row], name: str) -> FloatArray:
+    """Figures of a column; NaN where there is none."""
+    values = [row.get(name) for row in rows]
+    return np.array([float(v) if v is not None and is_number(v) else np.nan for v in values])
+
+
+def front_picture(path: Path, result: Sweep, good: str) -> None:
+    """Quality over lookup tables: all points, the front, the choice, the float model.
+
+    Raises
+    ------
+    KanError : the file cannot be written.
+    """
+    area = columns.area(result.rows)
+    figure = _figure(7.2, 4.4)
+    axes = figure.subplots()
+    x, y = _numbers(result.rows, area), _numbers(result.rows, good)
+    axes.scatter(x, y, s=22, color=GREY, linewidths=0, label="points")
+    front = [n for n in result.front if np.isfinite(x[n]) and np.isfinite(y[n])]
+    front.sort(key=lambda n: (x[n], -y[n] if COLUMNS[good].better > 0 else y[n]))
+    axes.plot(x[front], y[front], "o-", color=BLUE, markersize=5, linewidth=1.4, label="front")
+    if good in result.reference and good != "validation_error":
+        axes.axhline(result.reference[good], color=INK, linewidth=0.9, linestyle="--")
+        axes.annotate(
+            "float model",
+            (1, result.reference[good]),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -4),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=8,
+            color=INK,
+        )
+    if result.choice is not None:
+        n = result.choice
+        axes.scatter(x[n], y[n], s=150, facecolors="none", edgecolors=ORANGE, linewidths=2)
+        axes.annotate(
+            str(result.points[n]).replace(" ", "\n"),
+            (x[n], y[n]),
+            xytext=(10, -12),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color=ORANGE,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        )
+    if np.nanmin(x) > 0 and np.nanmax(x) > 8 * np.nanmin(x):
+        axes.set_xscale("log")
+    axes.set_xlabel(label(area))
+    axes.set_ylabel(label(good))
+    title = f"{result.study.name}: {len(result.rows)} points"
+    # What is far from good would leave no room for the rest.
+    floor = np.nanmax(y) - 0.3
+    if good.endswith("accuracy") and np.nanmin(y) < floor:
+        axes.set_ylim(floor, np.nanmax(y) + 0.02)
+        title += f", {np.count_nonzero(y < floor)} of them below what is shown"
+    axes.set_title(title, fontsize=11, loc="left")
+    axes.legend(frameon=False, fontsize=8, loc="center right")
+    _plain(axes)
+    _save(figure, path)
+
+
+def heat_map_picture(path: Path, result: Sweep, options: Sequence[str]) -> None:
+    """Quality, lookup tables and latency over two options, side by side.
+
+    Parameters
+    ----------
+    options : columns of the two options; the first goes upwards, the second to the right.
+
+    Raises
+    ------
+    KanError : the file cannot be written.
+    """
+    rows = result.rows
+    good = columns.quality(rows)
+    names = [name for name in (good, columns.area(rows), columns.latency(rows)) if name]
+    vertical, horizontal = options
+    ys = sorted({row[vertical] for row in rows})
+    xs = sorted({row[horizontal] for row in rows})
+    figure = _figure(1.0 + 3.5 * len(names), 3.9)
+    panels = figure.subplots(1, len(names), squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
+        cells = np.full((len(ys), len(xs)), np.nan)
+        for row in rows:
+            if name in row:
+                cells[ys.index(row[vertical]), xs.index(row[horizontal])] = row[name]
+        shades = _shades(cells, name)
+        axes.imshow(shades, origin="lower", aspect="auto", cmap="YlGnBu", vmin=0, vmax=1)
+        if cells.size <= 200:
+            for (i, j), value in np.ndenumerate(cells):
+                if np.isfinite(value):
+                    axes.text(
+                        *(j, i, _short(float(value), name)),
+                        ha="center",
+                        va="center",
+                        fontsize=6.5,
+                        color="white" if shades[i, j] > 0.5 else INK,
+                    )
+        if result.choice is not None:
+            chosen = rows[result.choice]
+            at = (xs.index(chosen[horizontal]), ys.index(chosen[vertical]))
+            axes.plot(*at, "s", markersize=21, markerfacecolor="none", color=ORANGE, mew=2)
+        axes.set_xticks(range(len(xs)), [str(value) for value in xs])
+        axes.set_yticks(range(len(ys)), [str(value) for value in ys])
+        axes.set_xlabel(label(horizontal))
+        axes.set_ylabel(label(vertical))
+        axes.set_title(label(name), fontsize=10)
+    figure.suptitle(f"{result.study.name} (dark: worse)", fontsize=11)
+    _save(figure, path)
+
+
+def _shades(cells: FloatArray, name: str) -> FloatArray:
+    """How bad figures are, in 0..1: 0 the best of them, and accuracies 0.2 lower all 1."""
+    if name.endswith("accuracy"):
+        return np.clip((np.nanmax(cells) - cells) / 0.2, 0.0, 1.0)
+    if np.nanmin(cells) > 0:
+        cells = np.log(cells)
+    spread = np.nanmax(cells) - np.nanmin(cells)
+    return (cells - np.nanmin(cells)) / (spread or 1.0)
+
+
+def _short(value: float, name: str) -> str:
+    if name.endswith("accuracy"):
+        return f"{100 * value:.1f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def schedule_picture(path: Path, result: Sweep) -> None:
+    """LUTs, registers, delay of a stage and latency over cycles; points on the front are filled.
+
+    Raises
+    ------
+    KanError : the file cannot be written.
+    """
+    rows = result.rows
+    figure = _figure(9.6, 4.2)
+    left, right = figure.subplots(1, 2)
+    cycles = _numbers(rows, "latency_cycles")
+    on_front = np.array([bool(row["front"]) for row in rows])
+    pairs = (
+        (left, columns.area(rows), BLUE),
+        (left, columns.registers(rows), ORANGE),
+        (right, columns.delay(rows), BLUE),
+        (right, columns.latency(rows), ORANGE),
+    )
+    for axes, name, colour in pairs:
+        values = _numbers(rows, name)
+        for group in _networks(result):
+            first = _least(group, cycles, _numbers(rows, columns.delay(rows)))
+            axes.plot(cycles[first], values[first], "-", color=colour, linewidth=1.0, alpha=0.6)
+        rest = ~on_front
+        axes.scatter(
+            cycles[rest], values[rest], s=24, facecolors="white", edgecolors=colour, zorder=3
+        )
+        axes.scatter(
+            cycles[on_front], values[on_front], s=26, color=colour, zorder=3, label=label(name)
+        )
+    for axes in (left, right):
+        axes.set_xlabel("latency in cycles (0: combinational)")
+        axes.set_ylim(bottom=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(frameon=False, fontsize=8)
+        _plain(axes)
+    figure.suptitle(f"{result.study.name}: schedules (filled: on the front)", fontsize=11)
+    _save(figure, path)
+
+
+def _networks(result: Sweep) -> list[list[int]]:
+    """Rows by what is the same but for the schedule."""
+    groups: dict[object, list[int]] = {}
+    for number, point in enumerate(result.points):
+        groups.setdefault(point.options[:-1], []).append(number)
+    return list(groups.values())
+
+
+def _least(group: Sequence[int], cycles: FloatArray, delays: FloatArray) -> list[int]:
+    """For each number of cycles the row with the shortest stage."""
+    found: dict[float, int] = {}
+    for number in sorted(group, key=lambda n: (cycles[n], delays[n])):
+        if np.isfinite(cycles[number]):
+            found.setdefault(float(cycles[number]), number)
+    return list(found.values())

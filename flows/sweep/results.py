@@ -1,0 +1,172 @@
+"""The folder of a sweep: a file for each point, written at once, and the tables made of them.
+
+A file is called by a digest of what its figures depend on: model, data, compiler, passes. So a run
+finds what former ones did, of this grid or another, and of nothing else.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from kan_dialect.errors import KanError
+from kan_dialect.files import write_atomically
+from kan_dialect.flows.sweep.columns import COLUMNS, Row
+from kan_dialect.flows.sweep.grid import Point, spell
+from kan_dialect.flows.sweep.study import Study
+
+SECTIONS = ("figures", "synthesis", "pnr")
+"""Of a point's file."""
+
+_NEEDED = {
+    "design",
+    "target",
+    "latency_cycles",
+    "estimate_luts",
+    "estimate_registers",
+    "estimate_levels",
+    "estimate_delay_ns",
+}
+"""Figures without which a file is not whole."""
+
+
+class Store:
+    """The results of points in a folder."""
+
+    def __init__(self, folder: Path, study: Study) -> None:
+        """
+        Raises
+        ------
+        KanError : the folder cannot be made.
+        """
+        self._points = folder / "points"
+        self._study = study
+        try:
+            self._points.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise KanError(f"cannot write into {folder}: {error.strerror}") from None
+
+    def path(self, point: Point) -> Path:
+        """Where a point's results are."""
+        passes = [stage.recorded() for stage in self._study.passes(point)]
+        options = dict(point.options)
+        whole = [self._study.digest, *passes, spell(options.get("target"))]
+        return self._points / f"{hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:20]}.json"
+
+    def read(self, point: Point) -> dict[str, dict[str, Any]]:
+        """What is known of a point, by section; empty where nothing is, or not whole."""
+        try:
+            found: object = json.loads(self.path(point).read_text())
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        known = cast("dict[str, object]", found)
+        sections = {
+            section: cast("dict[str, Any]", content)
+            for section, content in known.items()
+            if section in SECTIONS and isinstance(content, dict)
+        }
+        return sections if sections.get("figures", {}).keys() >= _NEEDED else {}
+
+    def add(self, point: Point, sections: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note figures of a point, beside those that are known.
+
+        Raises
+        ------
+        KanError : the file cannot be written.
+        """
+        passes = [stage.recorded() for stage in self._study.passes(point)]
+        whole = {"model": self._study.name, "passes": passes, **self.read(point), **sections}
+        write_atomically(self.path(point), json.dumps(whole, indent=1) + "\n")
+
+
+def is_from(section: Mapping[str, Any] | None, names: Mapping[str, Any]) -> bool:
+    """Whether a section was measured with these tools and options."""
+    return section is not None and all(section.get(key) == value for key, value in names.items())
+
+
+def row_of(point: Point, sections: Mapping[str, Mapping[str, Any]], error: str | None) -> Row:
+    """A row of the table: options first, then figures, then why there are none."""
+    row: dict[str, Any] = {
+        name.replace("-", "_"): value if isinstance(value, int | float) else spell(value)
+        for name, value in point.options
+    }
+    row |= sections.get("figures", {})
+    synthesis, pnr = sections.get("synthesis", {}), sections.get("pnr", {})
+    row |= {f"synthesis_{name}": synthesis.get(name) for name in ("tool", "luts", "registers")}
+    # With the inputs, all stages count; without registers, there is the path from port to port.
+    fmax = pnr.get("fmax_with_inputs_mhz")
+    row |= {
+        "pnr_tool": pnr.get("tool"),
+        "pnr_luts": pnr.get("luts"),
+        "pnr_registers": pnr.get("registers", 0 if "path_ns" in pnr else None),
+        "pnr_fmax_mhz": fmax,
+        "pnr_delay_ns": round(1000 / fmax, 3) if fmax else pnr.get("path_ns"),
+        "pnr_latency_ns": pnr.get("latency_with_inputs_ns", pnr.get("latency_ns")),
+        "pnr_area_delay": pnr.get("area_delay"),
+    }
+    row["error"] = error
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """All columns: options as they come, figures in their order, then names, front and error."""
+    found = dict.fromkeys(name for row in rows for name in row)
+    last = [name for name in _LAST if name in found]
+    figures = [name for name in COLUMNS if name in found]
+    options = [name for name in found if name not in figures and name not in last]
+    return [*options, *figures, *last]
+
+
+_LAST = ("synthesis_tool", "pnr_tool", "design", "front", "error")
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """The table as text, what is not known left empty.
+
+    Raises
+    ------
+    KanError : the file cannot be written.
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns_of(rows), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _text(value) for name, value in row.items()})
+    write_atomically(path, stream.getvalue())
+
+
+def _text(value: object) -> object:
+    return spell(value) if isinstance(value, bool) else value
+
+
+def write_parquet(path: Path, rows: Sequence[Row]) -> None:
+    """The table as Parquet; needs pyarrow. A column of several types is text.
+
+    Raises
+    ------
+    KanError : the file cannot be written.
+    """
+    arrow: Any = import_module("pyarrow")
+    parquet: Any = import_module("pyarrow.parquet")
+    columns = {name: _column([row.get(name) for row in rows]) for name in columns_of(rows)}
+    stream = io.BytesIO()
+    parquet.write_table(arrow.table(columns), stream)
+    write_atomically(path, stream.getvalue())
+
+
+def _column(values: Iterable[object]) -> list[object]:
+    every = list(values)
+    kinds = {type(value) for value in every if value is not None}
+    if kinds == {int, float}:
+        return [None if value is None else float(cast(float, value)) for value in every]
+    if len(kinds) > 1:
+        return [None if value is None else str(_text(value)) for value in every]
+    return every

@@ -1,0 +1,66 @@
+"""All schedules of a network that `kan-schedule` has: from combinational to the most stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kan_dialect.flows.sweep.columns import Row
+from kan_dialect.flows.sweep.grid import Point
+from kan_dialect.flows.sweep.pareto import costs_of, pareto_front
+
+SCHEDULE_OPTIONS = ("levels", "cycles", "combinational")
+
+
+def first_schedules(point: Point) -> tuple[Point, Point]:
+    """The ends of the curve: combinational, and a level of logic a stage."""
+    return (point.with_options({"combinational": True}), point.with_options({"levels": 1}))
+
+
+def all_schedules(
+    point: Point, combinational: Mapping[str, Any], finest: Mapping[str, Any]
+) -> list[Point]:
+    """Every number of cycles, every number of levels a stage; several may give the same design.
+
+    Parameters
+    ----------
+    combinational, finest : figures of the ends of the curve.
+    """
+    cycles = range(1, finest["latency_cycles"] + 1)
+    levels = range(combinational["estimate_levels"], 0, -1)
+    return [
+        first_schedules(point)[0],
+        *(point.with_options({"cycles": number}) for number in cycles),
+        *(point.with_options({"levels": number}) for number in levels),
+    ]
+
+
+def useful(points: Sequence[Point], figures: Mapping[Point, Row | None]) -> list[Point]:
+    """The schedules of one network that are worth a look, each design once.
+
+    With registers, one is left out if another has no more of cycles, levels, delay, LUTs and
+    registers, and of one of them less: such as a stage that only delays. Points without figures
+    stay, for somebody to see why.
+    """
+    designs: dict[str, tuple[Point, Row]] = {}
+    failed: list[Point] = []
+    for point in points:
+        known = figures[point]
+        if known is None:
+            failed.append(point)
+        else:
+            designs.setdefault(str(known["design"]), (point, known))
+    distinct = list(designs.values())
+    registered = [(point, row) for point, row in distinct if row["latency_cycles"]]
+    front = pareto_front(costs_of([row for _, row in registered], _USE)).tolist()
+    beaten = {point for (point, _), best in zip(registered, front, strict=True) if not best}
+    return [*(point for point, _ in distinct if point not in beaten), *failed]
+
+
+_USE = (
+    "latency_cycles",
+    "estimate_levels",
+    "estimate_delay_ns",
+    "estimate_luts",
+    "estimate_registers",
+)

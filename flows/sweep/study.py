@@ -1,0 +1,189 @@
+"""What all points of a sweep have in common: the imported model, the data, the float model's score.
+
+Data is split: the larger part calibrates; what points are compared by comes from the rest of it,
+the validation samples; the test set is evaluated for a column of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+import kan_dialect
+from kan_dialect.constants import Array, FloatArray
+from kan_dialect.cuts import cuts, spline_functions
+from kan_dialect.data import Dataset, accuracy, mean_squared_error
+from kan_dialect.errors import KanError
+from kan_dialect.flows.sweep.grid import Point
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.model import Model
+from kan_dialect.passes.quantize import QuantizePass
+
+CALIBRATION = "calibration.npz"
+"""What the file with the calibration samples is called, in the folder of a sweep."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Real inputs `x` (samples, features), their labels or targets `y`, the float model's outputs.
+
+    `y` is None where there are no labels, `outputs` where the model has codes only.
+    """
+
+    x: FloatArray
+    y: Array | None
+    outputs: FloatArray | None = None
+
+    def score(self, outputs: Array) -> dict[str, float]:
+        """How good outputs (samples, outputs) are: `accuracy`, or `mse`; `error`.
+
+        `error` is the mean absolute difference from the float model's outputs.
+        """
+        figures = {
+            "accuracy": None if self.y is None else accuracy(outputs, self.y),
+            "mse": None if self.y is None else mean_squared_error(outputs, self.y),
+            "error": None if self.outputs is None else float(np.abs(outputs - self.outputs).mean()),
+        }
+        return {
+            name: figure
+            for name, figure in figures.items()
+            if figure is not None and np.isfinite(figure)
+        }
+
+    @property
+    def reference(self) -> dict[str, float]:
+        """The float model's score; empty where there is none."""
+        return {} if self.outputs is None else self.score(self.outputs)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A model with its data, as text and arrays: other processes and machines read it."""
+
+    name: str
+    """Of the model."""
+    ir: str
+    """The imported model."""
+    layers: int
+    """How many numbers of bits `kan-quantize` takes beside the inputs'."""
+    has_codes: bool
+    calibration: FloatArray | None
+    """(samples, features), or None without data."""
+    validation: Samples | None
+    """Held out of the calibration data."""
+    test: Samples | None
+    compiler: str
+    """What the compiler was made of, see `compiler_digest`."""
+
+    def passes(self, point: Point, data: str = CALIBRATION) -> Sequence[KanPass]:
+        """The pipeline of a point, which calibrates with `data` where there is data.
+
+        Raises
+        ------
+        KanError : a value is none for its option.
+        """
+        return point.passes(self.layers, None if self.calibration is None else data)
+
+    @cached_property
+    def digest(self) -> str:
+        """Another one for another model, other data, another compiler."""
+        whole = hashlib.sha256()
+        whole.update(f"{self.compiler}\n{self.ir}\n".encode())
+        arrays = [self.calibration]
+        for samples in (self.validation, self.test):
+            arrays += [None, None] if samples is None else [samples.x, samples.y]
+        for array in arrays:
+            whole.update(b"-" if array is None else f"{array.dtype.str} {array.shape}".encode())
+            whole.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+        return whole.hexdigest()
+
+
+def make_study(
+    module: ModuleOp, dataset: Dataset | None, *, share: float = 0.25, seed: int = 0
+) -> Study:
+    """What the points of a sweep over `module` have in common.
+
+    Parameters
+    ----------
+    share : of the calibration samples that is held out as validation samples.
+    seed : of their choice.
+
+    Raises
+    ------
+    KanError : the module holds no model, or one at hardware level; the data does not fit it or has
+        too few samples to be split.
+    """
+    model = Model.of(module)
+    if model.level == "hardware":
+        raise KanError(
+            f"@{model.name} is hardware already: nothing is left to choose",
+            remedy="give the model, or IR of an earlier stage",
+        )
+    calibration = validation = test = None
+    if dataset is not None:
+        calibration, held_out = _split(dataset, share, seed)
+        validation = _with_outputs(model, held_out)
+        if dataset.x_test is not None:
+            test = _with_outputs(model, Samples(dataset.x_test, dataset.y_test))
+    return Study(
+        model.name,
+        str(module),
+        _layers(module),
+        model.has_codes,
+        calibration,
+        validation,
+        test,
+        compiler_digest(),
+    )
+
+
+def _split(dataset: Dataset, share: float, seed: int) -> tuple[FloatArray, Samples]:
+    """Calibration and validation samples; both in the order of the data."""
+    count = len(dataset.x)
+    held = max(1, round(share * count))
+    if not 0 < share < 1 or held >= count:
+        raise KanError(
+            f"cannot hold {share:g} of {count} samples out for validation",
+            remedy="give more samples, or another --validation between 0 and 1",
+        )
+    chosen = np.zeros(count, dtype=bool)
+    chosen[np.random.default_rng(seed).permutation(count)[:held]] = True
+    labels = None if dataset.y is None else dataset.y[chosen]
+    return dataset.x[~chosen], Samples(dataset.x[chosen], labels)
+
+
+def _with_outputs(model: Model, samples: Samples) -> Samples:
+    outputs = model.run(samples.x)
+    return samples if model.has_codes else Samples(samples.x, samples.y, outputs)
+
+
+def _layers(module: ModuleOp) -> int:
+    """Cuts that are no arguments, once what comes before quantisation is done."""
+    module = module.clone()
+    for stage in CompilePass().passes():
+        if isinstance(stage, QuantizePass):
+            break
+        stage.resuming().apply(Context(), module)
+    functions = list(spline_functions(module))
+    return sum(len(cuts(function)) - len(function.args) for function in functions)
+
+
+@cache
+def compiler_digest() -> str:
+    """A digest of the compiler's source: results of another compiler are not taken for its own."""
+    root = Path(kan_dialect.__file__).parent
+    files = [*root.glob("*.py"), *(root / "passes").glob("*.py")]
+    files += (root / "lowering").glob("*.py")
+    whole = hashlib.sha256()
+    for path in sorted(files):
+        whole.update(f"{path.relative_to(root)}\n".encode())
+        whole.update(path.read_bytes())
+    return whole.hexdigest()

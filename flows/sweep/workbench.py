@@ -1,0 +1,183 @@
+"""Compiles points of a study and takes their figures, in one process.
+
+Pipelines of neighbouring points begin with the same passes. What these leave is kept while the
+points need it, so calibration happens once, and schedules of one network compile it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+from xdsl.universe import Universe
+
+from kan_dialect.attributes import range_of
+from kan_dialect.checking import verify_after
+from kan_dialect.errors import KanError
+from kan_dialect.files import write_arrays
+from kan_dialect.flows.place_and_route import DEVICES, place_and_route
+from kan_dialect.flows.sweep.grid import Point
+from kan_dialect.flows.sweep.study import CALIBRATION, Study, compiler_digest
+from kan_dialect.flows.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.fpga import device, estimate
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model import Model
+from kan_dialect.wire_ops import TableOp
+
+Figures: TypeAlias = dict[str, Any]
+"""By name; numbers, but for the names of designs and tools."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured with tools beyond the estimate."""
+
+    synth: bool = False
+    """Yosys, for the target of the point."""
+    pnr: str | None = None
+    """Yosys and nextpnr for this target."""
+    seeds: int = 1
+    """Of nextpnr."""
+    timeout: float | None = None
+    """Of each run of a tool, in seconds."""
+
+    def names(self, target: str) -> dict[str, dict[str, str | int]]:
+        """What says, in a point's results, that they are of these tools and options."""
+        found: dict[str, dict[str, str | int]] = {}
+        if self.synth:
+            command = find_target(target).command
+            found["synthesis"] = {"target": target, "command": command}
+        if self.pnr is not None:
+            found["pnr"] = {"device": DEVICES[self.pnr].name, "seeds": self.seeds}
+        return found
+
+
+NO_MEASURES = Measures()
+
+
+class Workbench:
+    """A study in this process. Not for several threads at once."""
+
+    def __init__(self, study: Study) -> None:
+        """
+        Raises
+        ------
+        KanError : the compiler in this process is not the one that made the study.
+        """
+        if study.compiler != compiler_digest():
+            raise KanError(
+                "a worker of the cluster has another kan-dialect",
+                remedy="install the same one everywhere",
+            )
+        self.study = study
+        self._folder = tempfile.TemporaryDirectory(prefix="kan-sweep-")
+        self._data = str(Path(self._folder.name) / CALIBRATION)
+        if study.calibration is not None:
+            write_arrays(Path(self._data), {"x": study.calibration})
+        self._context = Context()
+        for name, factory in Universe.get_multiverse().all_dialects.items():
+            self._context.register_dialect(name, factory)
+        self._imported = Parser(self._context, study.ir, study.name).parse_module()
+        self._kept: dict[tuple[str, ...], ModuleOp] = {}
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    def compile(self, point: Point, keep: frozenset[int]) -> Figures:
+        """What a point would take, by estimate, and how good it is.
+
+        Parameters
+        ----------
+        keep : after how many passes later points are the same still.
+
+        Raises
+        ------
+        KanError : a pass refuses the model.
+        """
+        passes = self.study.passes(point, self._data)
+        above = [stage for stage in passes if not isinstance(stage, LowerKanToHwPass)]
+        module = self._run(above, keep)
+        model = Model.of(module)
+        if not isinstance(model.op, func.FuncOp) or model.level != "wire":
+            raise KanError(f"the pipeline ends at {model.level} level before it is lowered")
+        target = point.compile_pass(self.study.layers).target
+        found = estimate(model.op, device(target))
+        cycles = model.latency()
+        tables = [op for op in model.op.body.block.ops if isinstance(op, TableOp)]
+        figures: Figures = {
+            "design": hashlib.sha256(str(model.op).encode()).hexdigest()[:12],
+            "target": target,
+            "latency_cycles": cycles,
+            "table_bits": sum(op.entries_array.size * range_of(op.result).bits for op in tables),
+            "estimate_luts": found.luts,
+            "estimate_registers": found.registers,
+            "estimate_levels": found.levels,
+            "estimate_delay_ns": round(found.delay_ns, 4),
+            "estimate_latency_ns": round(max(cycles, 1) * found.delay_ns, 4),
+        }
+        for where, samples in (("validation", self.study.validation), ("test", self.study.test)):
+            if samples is not None:
+                score = samples.score(model.run(samples.x))
+                figures |= {f"{where}_{name}": figure for name, figure in score.items()}
+        return figures
+
+    def measure(
+        self, point: Point, keep: frozenset[int], measures: Measures
+    ) -> dict[str, dict[str, Any]]:
+        """What tools say of a point: `synthesis` and `pnr`, as in `report.json`.
+
+        Raises
+        ------
+        KanError : a pass refuses the model, or a tool is missing, fails or takes too long.
+        """
+        passes = self.study.passes(point, self._data)
+        module = self._run(passes, keep)
+        circuit = Model.of(module)
+        target = point.compile_pass(self.study.layers).target
+        found: dict[str, dict[str, Any]] = {}
+        with tempfile.TemporaryDirectory(prefix="kan-sweep-rtl-") as folder:
+            rtl = Path(folder) / "design.sv"
+            rtl.write_text(emit_systemverilog(module))
+
+            def mapped(target: str, *, netlist: bool) -> Synthesis:
+                return synthesize(
+                    rtl,
+                    find_target(target),
+                    top=circuit.name,
+                    timeout=measures.timeout,
+                    with_netlist=netlist,
+                )
+
+            if measures.synth:
+                found["synthesis"] = mapped(target, netlist=False).summary()
+            if measures.pnr is not None:
+                found["pnr"] = place_and_route(
+                    mapped(measures.pnr, netlist=True),
+                    circuit.latency(),
+                    seeds=measures.seeds,
+                    timeout=measures.timeout,
+                ).summary()
+        return found
+
+    def _run(self, passes: Sequence[KanPass], keep: frozenset[int]) -> ModuleOp:
+        """The module after the passes; starts from what is kept, and keeps what others share."""
+        names = tuple(stage.recorded() for stage in passes)
+        self._kept = {key: kept for key, kept in self._kept.items() if names[: len(key)] == key}
+        done = max(self._kept, key=len, default=())
+        module = self._kept.get(done, self._imported).clone()
+        for index in range(len(done), len(passes)):
+            passes[index].resuming().apply(self._context, module)
+            verify_after(passes[index], module)
+            if index + 1 in keep:
+                self._kept[names[: index + 1]] = module.clone()
+        return module
