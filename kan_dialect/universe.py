@@ -33,6 +33,7 @@ _PASSES = {
     "kan-expand-wires": ("kan_dialect.passes.expand_wires", "ExpandWiresPass"),
     "kan-fold-affine": ("kan_dialect.passes.fold_affine", "FoldAffinePass"),
     "kan-fold-tables": ("kan_dialect.passes.fold_tables", "FoldTablesPass"),
+    "kan-make-trainable": ("kan_dialect.passes.make_trainable", "MakeTrainablePass"),
     "kan-merge-tables": ("kan_dialect.passes.merge_tables", "MergeTablesPass"),
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
     "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
