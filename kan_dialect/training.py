@@ -1,7 +1,7 @@
 """Training as IR: which argument of a step is what, and running many steps in order.
 
 A trainable function is one step. Attributes of its arguments and results say their roles
-(`kan.role`): one `input`, the `target` (or the `gradient` by the outputs, fed in), `train`, and a
+(`kan.role`): one `input`, the `target` (or the `error`, fed in), `train`, and a
 `state` for the coefficients of each layer, with `kan.initial` codes or values to begin from.
 Results are the `output` and the next states, in the arguments' order.
 """
@@ -33,7 +33,7 @@ from kan_dialect.semantics import evaluate_op, evaluate_values, find_function
 ROLE = "kan.role"
 INITIAL = "kan.initial"
 
-Role: TypeAlias = Literal["input", "target", "gradient", "train", "state", "output"]
+Role: TypeAlias = Literal["input", "target", "error", "train", "state", "output"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Step:
     function: func.FuncOp
     input: BlockArgument
     target: BlockArgument
-    """The target, or the gradient by the outputs."""
-    fed_gradient: bool
-    """Whether it is the gradient."""
+    """The target, or the error: the negative gradient of a loss by the outputs."""
+    fed_error: bool
+    """Whether it is the error."""
     train: BlockArgument
     states: tuple[BlockArgument, ...]
     output: SSAValue
@@ -130,10 +130,10 @@ def as_step(function: func.FuncOp) -> Step:
     assert terminator is not None and terminator.has_trait(IsTerminator)
     results = terminator.operands
     roles = [_role(function, function.res_attrs, index) for index in range(len(results))]
-    targets = [*by_role["target"], *by_role["gradient"]]
+    targets = [*by_role["target"], *by_role["error"]]
     states = tuple(by_role["state"])
     if len(by_role["input"]) != 1 or len(targets) != 1 or len(by_role["train"]) != 1:
-        raise KanError(f"@{name}: a step has one input, one target or gradient, and one train")
+        raise KanError(f"@{name}: a step has one input, one target or error, and one train")
     if roles != ["output", *["state"] * len(states)] or not states:
         raise KanError(f"@{name}: a step gives its output and then one result for each state")
     for state, following in zip(states, results[1:], strict=True):
@@ -143,7 +143,7 @@ def as_step(function: func.FuncOp) -> Step:
         function,
         by_role["input"][0],
         targets[0],
-        bool(by_role["gradient"]),
+        bool(by_role["error"]),
         by_role["train"][0],
         states,
         results[0],

@@ -93,7 +93,7 @@ def _sum_bits(left: FixedType, right: FixedType, terms: int, result: FixedType) 
 
 
 def grid_codes(grid: FloatArray, kind: FixedType) -> IntArray:
-    """The ends of grids as codes; they must be codes of the type.
+    """The ends of grids as codes; they must be codes of the type, the last at most one beyond.
 
     Raises
     ------
@@ -102,9 +102,11 @@ def grid_codes(grid: FloatArray, kind: FixedType) -> IntArray:
     scaled = np.ldexp(grid, kind.fraction)
     codes = np.rint(scaled)
     require(
-        bool((codes == scaled).all() and (codes >= kind.low).all() and (codes <= kind.high).all()),
+        bool(
+            (codes == scaled).all() and (codes >= kind.low).all() and (codes <= kind.high + 1).all()
+        ),
         f"the grid must begin and end at multiples of {kind.step} within the input's range "
-        f"{kind.low * kind.step} to {kind.high * kind.step}",
+        f"{kind.low * kind.step} to {(kind.high + 1) * kind.step}",
     )
     return codes.astype(np.int64)
 
@@ -267,9 +269,9 @@ class BasisOp(KanOperation, Evaluable):
 
     B_j belongs to coefficient `cell + j`. With `derivative`, B_j is its derivative by the local
     coordinate, so that a `scale` of 1 / cell width gives the derivative by the input; where
-    `inside` is given and 0, derivatives are 0. With a learning rate as `scale`, these are the weights of an
-    update. `scale` is one number, or one for each input. Of fixed-point numbers: a table of 2^T
-    rows, see `cardinal.basis_table`.
+    `inside` is given and 0, derivatives are 0. With a learning rate as `scale`, these are the
+    weights of an update. `scale` is one number, or one for each input. Of fixed-point numbers: a
+    table of 2^T rows, see `cardinal.basis_table`.
     """
 
     name = "kan.basis"
@@ -539,25 +541,29 @@ def _contract(subscripts: str, operands: Sequence[Array], values: Sequence[SSAVa
 
 @irdl_op_definition
 class ErrorOp(KanOperation, Evaluable):
-    """The gradient of half the squared error by the outputs: output - target, saturated."""
+    """How outputs are to change: the negative gradient of the squared error, 2 (target - output).
+
+    Of fixed-point numbers, the result has one fraction bit less than the output: its code is the
+    difference of the codes, saturated.
+    """
 
     name = "kan.error"
 
-    output = operand_def(TensorType)
     target = operand_def(TensorType)
+    output = operand_def(TensorType)
     value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
     assembly_format = (
-        "$output `,` $target (`as` $name^)? attr-dict `:` type($output) `,` type($target) `->` "
+        "$target `,` $output (`as` $name^)? attr-dict `:` type($target) `,` type($output) `->` "
         "type($result)"
     )
 
     def __init__(
         self,
-        output: SSAValue | Operation,
         target: SSAValue | Operation,
+        output: SSAValue | Operation,
         element: Attribute,
         *,
         name: str | None = None,
@@ -565,55 +571,55 @@ class ErrorOp(KanOperation, Evaluable):
         """
         Parameters
         ----------
-        output, target : tensor<out x number>, of one type.
-        element : element type of the result, with as many fraction bits.
+        target, output : tensor<out x number>, of one type.
+        element : element type of the result, with one fraction bit less.
         """
         output = SSAValue.get(output)
         super().__init__(
-            operands=[output, target],
+            operands=[target, output],
             result_types=[TensorType(element, tensor_shape(output))],
             properties={"name": optional_name(name)},
         )
 
     def verify_(self) -> None:
         shape, _ = _numbers(self.output, 1, "output")
-        require(self.output.type == self.target.type, "output and target must be of one type")
+        require(self.output.type == self.target.type, "target and output must be of one type")
         require_shape(_numbers(self.result, 1, "result")[0], shape, "result")
         verifying.value_name(self.given_name)
         if _all_fixed([self.output, self.result]):
             kind, result = fixed_type(self.output), fixed_type(self.result)
             assert kind is not None and result is not None
             require(
-                kind.fraction == result.fraction and result.is_signed,
-                f"the result must be signed, with {kind.fraction} fraction bits",
+                kind.fraction - 1 == result.fraction and result.is_signed,
+                f"the result must be signed, with {kind.fraction - 1} fraction bits",
             )
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         difference = operands[0] - operands[1]
         kind = fixed_type(self.result)
-        return (difference if kind is None else saturated(difference, kind),)
+        return (2.0 * difference if kind is None else saturated(difference, kind),)
 
 
 @irdl_op_definition
 class BackpropagateOp(KanOperation, Evaluable):
-    """Gradients by the inputs of a layer: result[i] = sum over o of gradient[o] * slopes[o, i]."""
+    """How inputs of a layer are to change: result[i] = sum over o of error[o] * slopes[o, i]."""
 
     name = "kan.backpropagate"
 
-    gradient = operand_def(TensorType)
+    error = operand_def(TensorType)
     slopes = operand_def(TensorType)
     value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
     assembly_format = (
-        "$gradient `through` $slopes (`as` $name^)? attr-dict `:` type($gradient) `,` "
+        "$error `through` $slopes (`as` $name^)? attr-dict `:` type($error) `,` "
         "type($slopes) `->` type($result)"
     )
 
     def __init__(
         self,
-        gradient: SSAValue | Operation,
+        error: SSAValue | Operation,
         slopes: SSAValue | Operation,
         element: Attribute,
         *,
@@ -622,35 +628,35 @@ class BackpropagateOp(KanOperation, Evaluable):
         """
         Parameters
         ----------
-        gradient : tensor<out x number>; slopes : tensor<out x in x number>.
+        error : tensor<out x number>; slopes : tensor<out x in x number>.
         element : element type of the result, (in).
         """
         slopes = SSAValue.get(slopes)
         super().__init__(
-            operands=[gradient, slopes],
+            operands=[error, slopes],
             result_types=[TensorType(element, tensor_shape(slopes)[1:])],
             properties={"name": optional_name(name)},
         )
 
     def verify_(self) -> None:
         slopes, _ = _numbers(self.slopes, 2, "slopes")
-        require_shape(_numbers(self.gradient, 1, "gradient")[0], slopes[:1], "gradient")
+        require_shape(_numbers(self.error, 1, "error")[0], slopes[:1], "error")
         require_shape(_numbers(self.result, 1, "result")[0], slopes[1:], "result")
         verifying.value_name(self.given_name)
-        if _all_fixed([self.gradient, self.slopes, self.result]):
-            kinds = [fixed_type(value) for value in (self.gradient, self.slopes, self.result)]
+        if _all_fixed([self.error, self.slopes, self.result]):
+            kinds = [fixed_type(value) for value in (self.error, self.slopes, self.result)]
             left, right, result = (cast(FixedType, kind) for kind in kinds)
             _require_sum(_sum_bits(left, right, slopes[0], result), "sums of products")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        return (_contract("so,soi->si", operands, (self.gradient, self.slopes, self.result)),)
+        return (_contract("so,soi->si", operands, (self.error, self.slopes, self.result)),)
 
 
 @irdl_op_definition
 class UpdateOp(KanOperation, Evaluable):
     """A step of gradient descent on the coefficients that took part, where `train` is 1.
 
-    result[o, i, cell_i + j] = coefficients[o, i, cell_i + j] - gradient[o] * weights[i, j]
+    result[o, i, cell_i + j] = coefficients[o, i, cell_i + j] + error[o] * weights[i, j]
 
     `weights` are the basis times the learning rate. Of fixed-point numbers the right side is
     computed exactly, rounded half to even and saturated. All other coefficients stay.
@@ -660,7 +666,7 @@ class UpdateOp(KanOperation, Evaluable):
 
     coefficients = operand_def(TensorType)
     cell = operand_def(TensorType)
-    gradient = operand_def(TensorType)
+    error = operand_def(TensorType)
     weights = operand_def(TensorType)
     train = operand_def(i1)
     value_name = opt_prop_def(StringAttr, prop_name="name")
@@ -668,8 +674,8 @@ class UpdateOp(KanOperation, Evaluable):
 
     traits = traits_def(Pure())
     assembly_format = (
-        "$coefficients `at` $cell `gradient` $gradient `weights` $weights `if` $train "
-        "(`as` $name^)? attr-dict `:` type($coefficients) `,` type($cell) `,` type($gradient) `,` "
+        "$coefficients `at` $cell `error` $error `weights` $weights `if` $train "
+        "(`as` $name^)? attr-dict `:` type($coefficients) `,` type($cell) `,` type($error) `,` "
         "type($weights) `->` type($result)"
     )
 
@@ -677,7 +683,7 @@ class UpdateOp(KanOperation, Evaluable):
         self,
         coefficients: SSAValue | Operation,
         cell: SSAValue | Operation,
-        gradient: SSAValue | Operation,
+        error: SSAValue | Operation,
         weights: SSAValue | Operation,
         train: SSAValue,
         *,
@@ -687,12 +693,12 @@ class UpdateOp(KanOperation, Evaluable):
         Parameters
         ----------
         coefficients : tensor<out x in x (cells + degree) x number>, as the result.
-        cell : tensor<in x !kan.int>; gradient : tensor<out x number>.
+        cell : tensor<in x !kan.int>; error : tensor<out x number>.
         weights : tensor<in x (degree + 1) x number>; train : i1.
         """
         coefficients = SSAValue.get(coefficients)
         super().__init__(
-            operands=[coefficients, cell, gradient, weights, train],
+            operands=[coefficients, cell, error, weights, train],
             result_types=[coefficients.type],
             properties={"name": optional_name(name)},
         )
@@ -703,13 +709,13 @@ class UpdateOp(KanOperation, Evaluable):
             self.result.type == self.coefficients.type,
             f"the result must be of the coefficients' type {self.coefficients.type}",
         )
-        require_shape(_numbers(self.gradient, 1, "gradient")[0], shape[:1], "gradient")
+        require_shape(_numbers(self.error, 1, "error")[0], shape[:1], "error")
         weights, _ = _numbers(self.weights, 2, "weights")
         require_shape(weights[:1], shape[1:2], "the first dimension of the weights")
         _verify_cells(self.cell, shape, weights[1] - 1)
         verifying.value_name(self.given_name)
-        if _all_fixed([self.coefficients, self.gradient, self.weights]):
-            kinds = [fixed_type(v) for v in (self.coefficients, self.gradient, self.weights)]
+        if _all_fixed([self.coefficients, self.error, self.weights]):
+            kinds = [fixed_type(v) for v in (self.coefficients, self.error, self.weights)]
             kind, left, right = (cast(FixedType, each) for each in kinds)
             product = left.fraction + right.fraction
             aligned = kind.bits + max(0, product - kind.fraction)
@@ -717,12 +723,12 @@ class UpdateOp(KanOperation, Evaluable):
             _require_sum(bits, "updated coefficients")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        coefficients, cell, gradient, weights, train = operands
+        coefficients, cell, error, weights, train = operands
         samples = max(operand.shape[0] for operand in operands)
         coefficients = np.broadcast_to(coefficients, (samples, *coefficients.shape[1:]))
         index = _active_index(cell, coefficients.shape, weights.shape[2])
         active = np.take_along_axis(coefficients, index, axis=3)
-        step = gradient[:, :, np.newaxis, np.newaxis] * weights[:, np.newaxis]
+        step = error[:, :, np.newaxis, np.newaxis] * weights[:, np.newaxis]
         moved = self._moved(active, step)
         kept = np.where(train[:, np.newaxis, np.newaxis, np.newaxis] != 0, moved, active)
         result = coefficients.copy()
@@ -731,12 +737,12 @@ class UpdateOp(KanOperation, Evaluable):
 
     def _moved(self, active: Array, step: Array) -> Array:
         kind = fixed_type(self.coefficients)
-        left, right = fixed_type(self.gradient), fixed_type(self.weights)
+        left, right = fixed_type(self.error), fixed_type(self.weights)
         if kind is None or left is None or right is None:
-            return active - step
+            return active + step
         product = left.fraction + right.fraction
         common = max(product, kind.fraction)
-        exact = (active << (common - kind.fraction)) - (step << (common - product))
+        exact = (active << (common - kind.fraction)) + (step << (common - product))
         return rounded_to(exact, common, kind)
 
 

@@ -86,8 +86,8 @@ class MakeTrainablePass(KanPass):
     local_bits: int = 6
     """Bits of the local coordinate: rows of the basis' table."""
     error: str = "squared"
-    """`squared`: half the squared error, the target is an input. `gradient`: the gradient by the
-    outputs is an input."""
+    """`squared`: of the squared error, the target is an input. `fed`: the error itself, the
+    negative gradient of any loss by the outputs, is an input."""
     initial: str = "model"
     """`model`: the model's coefficients. `zero`. `random`: normal, of deviation 1 / sqrt(in)."""
     seed: int = 0
@@ -120,8 +120,8 @@ class MakeTrainablePass(KanPass):
         rate = self.learning_rate
         check(math.isfinite(rate) and rate > 0, f"learning-rate must be above 0, got {rate}")
         check(
-            self.error in ("squared", "gradient"),
-            f"error must be squared or gradient, got {self.error!r}",
+            self.error in ("squared", "fed"),
+            f"error must be squared or fed, got {self.error!r}",
         )
         check(
             self.initial in ("model", "zero", "random"),
@@ -142,13 +142,13 @@ class MakeTrainablePass(KanPass):
 
     def _require_learning(self, name: str, layers: list[_Layer]) -> None:
         """Refuse a rate with which no error that there can be changes a coefficient."""
-        largest = 2.0 ** (self.integer_bits)
+        largest = 2.0 ** (self.integer_bits + 1)
         for layer in layers:
             top = float(basis_table(self.local_bits, layer.degree, 1.0, 30).max()) / 2**30
             if self.learning_rate * largest * top < 2.0 ** -(self.fraction_bits + 1):
                 raise KanError(
                     f"@{name}: a learning rate of {self.learning_rate:g} never changes a "
-                    f"coefficient of {self.fraction_bits} fraction bits, not even for an error of "
+                    f"coefficient of {self.fraction_bits} fraction bits, not even with an error of "
                     f"{largest:g}",
                     remedy="take a higher rate or more fraction-bits",
                 )
@@ -257,7 +257,7 @@ class _Builder:
         options = self.options
         bits, fraction = options.integer_bits + options.fraction_bits, options.fraction_bits
         self.number: Attribute = f64 if options.real else FixedType(bits, fraction)
-        self.gradient: Attribute = f64 if options.real else FixedType(bits + 1, fraction)
+        self.error: Attribute = f64 if options.real else FixedType(bits + 1, fraction - 1)
         local = options.local_bits
         self.local: Attribute = f64 if options.real else FixedType(local, local, signed=False)
 
@@ -271,11 +271,11 @@ class _Builder:
     def step(self, name: str) -> func.FuncOp:
         layers = self.layers
         inputs, outputs = layers[0].coefficients.shape[1], layers[-1].coefficients.shape[0]
-        fed = self.options.error == "gradient"
+        fed = self.options.error == "fed"
         x = self.argument(TensorType(self.number, (inputs,)))
         x.name_hint = "x"
-        target = self.argument(TensorType(self.gradient if fed else self.number, (outputs,)))
-        target.name_hint = "gradient" if fed else "target"
+        target = self.argument(TensorType(self.error if fed else self.number, (outputs,)))
+        target.name_hint = "error" if fed else "target"
         train = self.argument(i1)
         train.name_hint = "train"
         states = [
@@ -289,23 +289,21 @@ class _Builder:
             value, values = self.forward(layer, state, value)
             forward.append(values)
         output = value
-        gradient = (
+        error = (
             target
             if fed
-            else self.add(
-                ErrorOp(output, target, self.gradient, name=f"{layers[-1].name}_gradient")
-            )
+            else self.add(ErrorOp(target, output, self.error, name=f"{layers[-1].name}_error"))
         )
         following: list[SSAValue] = []
         for index in reversed(range(len(layers))):
             following.append(
-                self.update(layers[index], states[index], forward[index], gradient, train)
+                self.update(layers[index], states[index], forward[index], error, train)
             )
             if index:
-                gradient = self.backward(layers[index], forward[index], gradient)
+                error = self.backward(layers[index], forward[index], error)
         results = [output, *reversed(following)]
         self.block.add_op(func.ReturnOp(*results))
-        roles = ["input", "gradient" if fed else "target", "train"]
+        roles = ["input", "error" if fed else "target", "train"]
         attributes = [DictionaryAttr({ROLE: StringAttr(role)}) for role in roles]
         attributes += [
             DictionaryAttr({ROLE: StringAttr("state"), INITIAL: dense(start)})
@@ -345,7 +343,7 @@ class _Builder:
         layer: _Layer,
         state: SSAValue,
         values: _Forward,
-        gradient: SSAValue,
+        error: SSAValue,
         train: SSAValue,
     ) -> SSAValue:
         rate = self.options.learning_rate
@@ -357,12 +355,12 @@ class _Builder:
             name=f"{layer.name}_weights",
         )
         op = UpdateOp(
-            state, values.cell, gradient, self.add(weights), train, name=f"{layer.name}_update"
+            state, values.cell, error, self.add(weights), train, name=f"{layer.name}_update"
         )
         return self.add(op)
 
-    def backward(self, layer: _Layer, values: _Forward, gradient: SSAValue) -> SSAValue:
-        """The gradient by the layer's inputs."""
+    def backward(self, layer: _Layer, values: _Forward, error: SSAValue) -> SSAValue:
+        """How the layer's inputs are to change."""
         grid = layer.grid
         if isinstance(self.number, FixedType):
             grid = self._on_codes(layer, self.number)
@@ -385,9 +383,7 @@ class _Builder:
             per_edge=True,
             name=f"{layer.name}_slope",
         )
-        op = BackpropagateOp(
-            gradient, self.add(slopes), self.gradient, name=f"{layer.name}_input_gradient"
-        )
+        op = BackpropagateOp(error, self.add(slopes), self.error, name=f"{layer.name}_input_error")
         return self.add(op)
 
     def _on_codes(self, layer: _Layer, kind: FixedType) -> FloatArray:
