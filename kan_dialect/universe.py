@@ -40,6 +40,7 @@ _PASSES = {
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),
     "lower-kan-to-hw": ("kan_dialect.lowering.kan_to_hw", "LowerKanToHwPass"),
+    "lower-training-to-hw": ("kan_dialect.lowering.training_to_hw", "LowerTrainingToHwPass"),
 }
 
 UNIVERSE = Universe(
