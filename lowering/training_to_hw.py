@@ -111,6 +111,10 @@ class TrainingLowering:
         default_factory=dict[tuple[SSAValue, int, bool], SSAValue]
     )
     """Wires so many cycles later, cleared by reset or not."""
+    roots: dict[SSAValue, tuple[SSAValue, int]] = field(
+        default_factory=dict[SSAValue, tuple[SSAValue, int]]
+    )
+    """Of such a wire, which one it was and how many cycles ago."""
     tables: dict[tuple[bytes, SSAValue], Number] = field(
         default_factory=dict[tuple[bytes, SSAValue], Number]
     )
@@ -175,7 +179,7 @@ class TrainingLowering:
             },
             "mem_ready": mem_ready,
             "mem_read_valid": self._after(
-                self._and([self.access, self._not(self.mem_write)]), 2, clear=True
+                self._and([self.access, self._not(self.mem_write)], "mem_read"), 2, clear=True
             ),
             "mem_read_data": self._read_word(),
         }
@@ -240,15 +244,17 @@ class TrainingLowering:
 
     def _after(self, wire: SSAValue, cycles: int, *, clear: bool = False) -> SSAValue:
         """A wire so many cycles later; `clear`: reset makes it 0."""
-        for cycle in range(1, cycles + 1):
-            key = (wire, cycle, clear)
+        root, before = self.roots.get(wire, (wire, 0))
+        for cycle in range(before + 1, before + cycles + 1):
+            key = (root, cycle, clear)
             if key not in self.later:
-                before = wire if cycle == 1 else self.later[wire, cycle - 1, clear]
                 reset = (self.reset, self.build.constant(0, 1)) if clear else None
-                hint = name_hint(wire)
-                name = None if hint is None else f"{hint}_{cycle}"
-                self.later[key] = self.build.add(seq.CompRegOp(before, self.clock, reset), name)
-        return self.later[wire, cycles, clear] if cycles else wire
+                hint = name_hint(root)
+                name = None if hint is None else f"{hint}_d{cycle}"
+                self.later[key] = self.build.add(seq.CompRegOp(wire, self.clock, reset), name)
+                self.roots[self.later[key]] = root, cycle
+            wire = self.later[key]
+        return wire
 
     def _delayed(self, number: Number, cycles: int) -> Number:
         if isinstance(number.wire.owner, hw.ConstantOp):
@@ -312,7 +318,7 @@ class TrainingLowering:
             words.append(Number(wire, kind.low, kind.high))
         index = self._after(self.mem_address, 1)
         upper = self.build.part(index, rows, bits) if rows and bits else index
-        word = self.math.chosen(words, upper, bits)
+        word = self.math.named(self.math.chosen(words, upper, bits), "mem_word")
         return self._after(word.wire, 1)
 
     # One rule for each op.
@@ -417,6 +423,8 @@ class TrainingLowering:
             rows.append(
                 [self._row(quotient, remainder, bank, top) for bank, top in enumerate(tops)]
             )
+            for bank, row in enumerate(rows[-1]):
+                self.math.named(row, f"{_name(cell)}_row{len(rows) - 1}_{bank}")
         self.places[cell] = _Places(cells.cycle, remainders, rows)
         return self.places[cell]
 
@@ -651,4 +659,4 @@ def _map(function: Callable[[Number], Number], numbers: Numbers) -> Numbers:
 def _name(value: SSAValue) -> str:
     owner = value.owner
     name = owner.given_name if isinstance(owner, KanOperation) else None
-    return name or "basis"
+    return name or "layer"
