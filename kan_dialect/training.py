@@ -230,6 +230,29 @@ def run_steps(
     return Run(outputs, current)
 
 
+def infer(step: Step, inputs: Array, states: Sequence[Array] | None = None) -> Array:
+    """Outputs (samples, out) with coefficients that stay.
+
+    Parameters
+    ----------
+    inputs : (samples, in), as `Step.encode` gives them.
+    states : the coefficients; `Step.initial` where not given.
+
+    Raises
+    ------
+    KanError : a shape does not fit.
+    """
+    width = tensor_shape(step.input)[0]
+    if inputs.ndim != 2 or inputs.shape[1] != width:
+        raise KanError(
+            f"@{step.name} takes samples of {width} features, got an array of shape {inputs.shape}"
+        )
+    begin = step.initial() if states is None else states
+    known: dict[SSAValue, Array] = {step.input: inputs}
+    known.update((s, array[np.newaxis]) for s, array in zip(step.states, begin, strict=True))
+    return evaluate_values([step.output], known, ops=step.function.body.block.ops)[0]
+
+
 def _without_states(step: Step, inputs: Array) -> tuple[dict[SSAValue, Array], list[Operation]]:
     """Values that depend on the inputs alone, (steps, runs, ...), and the ops that are left."""
     steps, runs = inputs.shape[:2]

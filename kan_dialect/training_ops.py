@@ -439,6 +439,8 @@ class GatherOp(KanOperation, Evaluable):
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         coefficients, cell = operands
+        samples = max(operand.shape[0] for operand in operands)
+        coefficients = np.broadcast_to(coefficients, (samples, *coefficients.shape[1:]))
         index = _active_index(cell, coefficients.shape, tensor_shape(self.result)[2])
         return (np.take_along_axis(coefficients, index, axis=3),)
 
