@@ -79,20 +79,33 @@ class Step:
         return states
 
     def encode(self, values: FloatArray) -> Array:
-        """Real inputs or targets as the step takes them.
+        """Real inputs as the step takes them.
 
         Raises
         ------
         KanError : one is not a number.
         """
-        if np.isnan(values).any():
-            raise KanError("inputs and targets must be numbers, got NaN")
-        return values if self.number is None else to_fixed(values, self.number)
+        return _encoded(values, self.number)
+
+    def encode_targets(self, values: FloatArray) -> Array:
+        """Real targets, or errors where these are fed in, as the step takes them.
+
+        Raises
+        ------
+        KanError : one is not a number.
+        """
+        return _encoded(values, fixed_type(self.target))
 
     def decode(self, values: Array) -> FloatArray:
         """Outputs as real values."""
         kind = fixed_type(self.output)
         return values.astype(np.float64) if kind is None else to_real(values, kind)
+
+
+def _encoded(values: FloatArray, kind: FixedType | None) -> Array:
+    if np.isnan(values).any():
+        raise KanError("inputs and targets must be numbers, got NaN")
+    return values if kind is None else to_fixed(values, kind)
 
 
 def is_trainable(function: func.FuncOp) -> bool:

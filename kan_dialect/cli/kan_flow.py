@@ -23,6 +23,12 @@ from kan_dialect.cli.loading import (
 )
 from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_build
 from kan_dialect.cli.messages import ArgumentParser, run_tool
+from kan_dialect.cli.training import (
+    add_train_sim,
+    add_training_options,
+    build_trainable,
+    train_sim,
+)
 from kan_dialect.constants import IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
@@ -51,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_prove(commands.add_parser("prove", help="prove the RTL of a build, for all input codes"))
     add_synth(commands.add_parser("synth", help="what the RTL of a build takes, by Yosys"))
     add_pnr(commands.add_parser("pnr", help="how fast the RTL of a build is, by nextpnr"))
+    add_train_sim(commands.add_parser("train-sim", help="how the RTL of a trainable build learns"))
     return parser
 
 
@@ -110,6 +117,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         help="synthesise too, and show the estimate beside what Yosys counts",
     )
     _add_simulator(parser, with_none=True)
+    add_training_options(parser)
 
 
 def _add_simulator(parser: argparse.ArgumentParser, *, with_none: bool) -> None:
@@ -182,6 +190,9 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
 
 
 def _build(options: argparse.Namespace) -> int:
+    if options.trainable:
+        built = build_trainable(options)
+        return synth_after_build(options.output) if options.synth else built
     console = Console(highlight=False)
     if options.synth:
         find("yosys")
@@ -298,7 +309,14 @@ def _prove(options: argparse.Namespace) -> int:
     return 0 if proof.proven else 1
 
 
-_COMMANDS = {"build": _build, "simulate": _simulate, "prove": _prove, "synth": synth, "pnr": pnr}
+_COMMANDS = {
+    "build": _build,
+    "simulate": _simulate,
+    "prove": _prove,
+    "synth": synth,
+    "pnr": pnr,
+    "train-sim": train_sim,
+}
 
 
 def _main(arguments: Sequence[str] | None) -> int:

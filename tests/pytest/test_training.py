@@ -185,7 +185,7 @@ def test_steps_learn() -> None:
     step = trainable(random_network(rng, [1, 1], [3], [5]), learning_rate=0.15, initial="zero")
     x = rng.uniform(-1, 1, (1000, 1))
     y = np.sin(3 * x)
-    run = run_steps(step, step.encode(x), step.encode(y))
+    run = run_steps(step, step.encode(x), step.encode_targets(y))
     error = (step.decode(run.outputs) - y)[:, 0] ** 2
     assert error[:20].mean() > 0.1
     assert error[-100:].mean() < 0.002
@@ -242,7 +242,7 @@ def test_fixed_point_follows_the_real_step() -> None:
     real = trainable(module, real=True)
     x: FloatArray = rng.uniform(-1, 1, (200, 1))
     y = np.cos(2 * x)
-    got = fine.decode(run_steps(fine, fine.encode(x), fine.encode(y)).outputs)
+    got = fine.decode(run_steps(fine, fine.encode(x), fine.encode_targets(y)).outputs)
     assert np.abs(got - run_steps(real, x, y).outputs).max() < 0.02
 
 
