@@ -178,6 +178,10 @@ def _synthesis_table(design: _Design, synthesis: Synthesis) -> Table:
         table.add_row("carry cells", str(cells.carries))
     if cells.muxes:
         table.add_row("wide muxes", str(cells.muxes))
+    if cells.multipliers:
+        table.add_row("multipliers", str(cells.multipliers))
+    if cells.memories:
+        table.add_row("memory cells", str(cells.memories))
     estimate: Mapping[str, Any] = design.known.get("estimate", {})
     luts, registers = estimate.get("luts"), estimate.get("registers")
     if (
