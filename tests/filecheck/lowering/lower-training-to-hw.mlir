@@ -32,7 +32,7 @@
 // VERILOG-NEXT:  wire logic accepted = in_valid & xor_1;
 // Products are signed, so that synthesis sees how narrow their factors are.
 // VERILOG:       $unsigned($signed({{.*}}) *
-// VERILOG:       if (trained_d4 | (mem_access & mem_write & (mem_address[2] == 1'd0)))
+// VERILOG:       if (trained_d4 | (mem_access & mem_write & (mem_address[2] == 1'b0)))
 // VERILOG-NEXT:      layer0_edge0_0_bank0[
 
 // CIRCT:         %layer0_edge0_0_bank0 = seq.firmem 1, 1, old, undefined {sv.namehint = "layer0_edge0_0_bank0"} : <3 x 8>
