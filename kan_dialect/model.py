@@ -26,7 +26,7 @@ from kan_dialect.attributes import IntType, is_quantized, quantized_type, tensor
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.hardware_semantics import bit_width, simulate_hardware
-from kan_dialect.interface import LATENCY, PORTS, Interface, Port
+from kan_dialect.interface import INTERVAL, LATENCY, PORTS, Interface, Port
 from kan_dialect.nodes import HardwareNode, hardware_nodes, table_nodes, wire_nodes
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import (
@@ -372,6 +372,11 @@ def _latency(module: hw.HWModuleOp) -> int:
 
 
 def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    if INTERVAL in module.attributes:
+        raise KanError(
+            f"@{module.sym_name.data} trains itself, so it computes no fixed function",
+            remedy="kan-flow train-sim simulates it",
+        )
     listed = module.attributes.get(PORTS)
     if not isinstance(listed, ArrayAttr):
         raise KanError(f"@{module.sym_name.data} does not say what its ports are (kan.ports)")

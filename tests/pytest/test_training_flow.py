@@ -13,6 +13,7 @@ import pytest
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.flows.tools import look_for
+from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -89,6 +90,19 @@ def test_train_sim_shows_the_error(
     errors = {int(line.split()[0]): float(line.split()[1]) for line in lines[2:-1]}
     assert errors[50] > 0.1 and errors[600] < 0.01
     assert "<svg" in picture.read_text()
+
+
+@pytest.mark.parametrize("command", ["simulate", "prove"])
+def test_what_needs_a_fixed_function_says_so(
+    command: str, built: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command, built) == 1
+    assert "@tracker trains itself" in capsys.readouterr().err
+
+
+def test_the_last_stage_reads_back(built: Path) -> None:
+    module = load_model(make_context(), built / "ir" / "03-lower-training-to-hw.mlir")
+    assert emit_systemverilog(module) == (built / "rtl" / "tracker.sv").read_text()
 
 
 @needs_verilator
