@@ -43,6 +43,12 @@ class Target:
     mux: str = "$^"
     """What a multiplexer that widens lookup tables is called."""
 
+    multiplier: str = "$^"
+    """What a multiplier of its own is called."""
+
+    memory: str = "$^"
+    """What a cell of memory is called, of lookup tables or in blocks."""
+
     statistics: str = "stat -json"
 
     keep_hierarchy: str = ""
@@ -56,6 +62,8 @@ XILINX = Target(
     register=r"FD[RSCP]E(_1)?",
     carry=r"CARRY[48]",
     mux=r"MUXF[789]",
+    multiplier=r"DSP48E2",
+    memory=r"RAM[B\d]\w*|URAM\w*",
     statistics="stat -json -tech xilinx",
 )
 """AMD UltraScale+; `luts` is Yosys's estimate of logic cells, two small tables sharing one."""
@@ -68,6 +76,8 @@ ECP5 = Target(
     carry=r"CCU2C",
     carry_luts=2,
     mux=r"PFUMX|L6MUX21",
+    multiplier=r"MULT18X18D",
+    memory=r"TRELLIS_DPR16X4|DP16KD|PDPW16KD",
     keep_hierarchy="-noflatten",
 )
 """Lattice ECP5; a carry cell adds two bits in the place of two lookup tables."""
@@ -78,6 +88,8 @@ ICE40 = Target(
     lut=r"SB_LUT(4)",
     register=r"SB_DFF\w*",
     carry=r"SB_CARRY",
+    multiplier=r"SB_MAC16",
+    memory=r"SB_RAM40_4K\w*",
     keep_hierarchy="-noflatten",
 )
 """Lattice iCE40; a carry cell sits beside a lookup table."""
@@ -127,6 +139,8 @@ class Cells:
     luts_by_inputs: dict[int, int]
     carries: int
     muxes: int
+    multipliers: int = 0
+    memories: int = 0
 
 
 def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | None = None) -> Cells:
@@ -138,7 +152,7 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
     logic_cells : Yosys's own estimate of the place they take, where it has one.
     """
     by_inputs: Counter[int] = Counter()
-    registers = carries = muxes = 0
+    registers = carries = muxes = multipliers = memories = 0
     for kind, count in cells.items():
         if match := re.fullmatch(target.lut, kind):
             by_inputs[int(match[1] or 0)] += count
@@ -148,6 +162,10 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
             carries += count
         elif re.fullmatch(target.mux, kind):
             muxes += count
+        elif re.fullmatch(target.multiplier, kind):
+            multipliers += count
+        elif re.fullmatch(target.memory, kind):
+            memories += count
     luts = sum(by_inputs.values()) + target.carry_luts * carries
     return Cells(
         luts if logic_cells is None else logic_cells,
@@ -155,6 +173,8 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
         dict(sorted(by_inputs.items())),
         carries,
         muxes,
+        multipliers,
+        memories,
     )
 
 
@@ -183,6 +203,8 @@ class Synthesis:
             "luts_by_inputs": {str(size): count for size, count in cells.luts_by_inputs.items()},
             "carry_cells": cells.carries,
             "wide_muxes": cells.muxes,
+            **({"multipliers": cells.multipliers} if cells.multipliers else {}),
+            **({"memories": cells.memories} if cells.memories else {}),
         }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from shutil import copyfile
@@ -73,18 +73,13 @@ class VerilatorModel:
         self._interface = interface
         self._directory = directory
         self._program = Tool(f"the simulation of {interface.name}", directory.absolute() / "model")
-        verilator = tools.find("verilator")
-        tools.find("perl")  # which verilator is written in
-        compiler = tools.find("c++")
-        # A copy under a plain name: paths may hold anything, the tools' own files may not.
-        source = f"{interface.name}.sv"
-        copyfile(rtl, directory / source)
-        arguments = [*_VERILATOR_OPTIONS, "--top-module", interface.name, source]
-        tools.run(verilator, arguments, cwd=directory)
-        _check_ports(interface, (directory / "Vdesign.h").read_text())
-        (directory / "ports.h").write_text(_ports_header(interface))
-        copyfile(Path(__file__).with_name("verilator_driver.cpp"), directory / "driver.cpp")
-        _compile(compiler, directory)
+        build_program(
+            rtl,
+            interface.name,
+            directory,
+            Path(__file__).with_name("verilator_driver.cpp"),
+            lambda header: _checked_header(interface, header),
+        )
 
     def play(self, plan: Plan) -> Recording:
         """The design's outputs in every cycle of a plan.
@@ -108,14 +103,52 @@ class VerilatorModel:
         return Recording(valid, np.ones_like(valid), words, np.ones(words.shape, dtype=np.bool_))
 
 
-def _check_ports(interface: Interface, header: str) -> None:
-    """Compare the ports of Verilator's class with the interface."""
-    declared = {
+def build_program(
+    rtl: Path, top: str, directory: Path, driver: Path, ports: Callable[[str], str]
+) -> None:
+    """Compile a design and a driver to the program `model`.
+
+    Parameters
+    ----------
+    rtl : SystemVerilog file.
+    directory : an existing folder for all files.
+    driver : C++ that includes `ports.h`.
+    ports : given the header of Verilator's class, the text of `ports.h`.
+
+    Raises
+    ------
+    KanError : a tool is missing or fails.
+    """
+    verilator = tools.find("verilator")
+    tools.find("perl")  # which verilator is written in
+    compiler = tools.find("c++")
+    # A copy under a plain name: paths may hold anything, the tools' own files may not.
+    source = f"{top}.sv"
+    copyfile(rtl, directory / source)
+    tools.run(verilator, [*_VERILATOR_OPTIONS, "--top-module", top, source], cwd=directory)
+    (directory / "ports.h").write_text(ports((directory / "Vdesign.h").read_text()))
+    copyfile(driver, directory / "driver.cpp")
+    _compile(compiler, directory)
+
+
+def _checked_header(interface: Interface, header: str) -> str:
+    _check_ports(interface, header)
+    return _ports_header(interface)
+
+
+def declared_ports(header: str) -> dict[str, tuple[str, int]]:
+    """Direction (IN, OUT or INOUT) and width of each port of Verilator's class."""
+    return {
         name: (direction, int(left) + 1 - int(right))
         for direction, name, left, right in re.findall(
             r"VL_(IN|OUT|INOUT)\d*W?\(&?(\w+),(\d+),(\d+)", header
         )
     }
+
+
+def _check_ports(interface: Interface, header: str) -> None:
+    """Compare the ports of Verilator's class with the interface."""
+    declared = declared_ports(header)
     expected = {port.name: ("IN", port.width) for port in interface.inputs}
     expected |= {port.name: ("OUT", port.width) for port in interface.outputs}
     if not interface.combinational:

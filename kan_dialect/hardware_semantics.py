@@ -21,9 +21,13 @@ from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
+from kan_dialect.memory_ops import MemoryReadOp
 from kan_dialect.semantics import evaluate_op, semantics_of
 
 BitArray: TypeAlias = NDArray[np.uint8]
+
+REGISTERED = (seq.CompRegOp, MemoryReadOp)
+"""Ops whose results show in a cycle what their operands were in the one before."""
 
 NARROW = 63
 """Widths up to this are held in int64; its arithmetic modulo 2^64 gives the right low bits."""
@@ -302,7 +306,7 @@ def in_dataflow_order(
                 for operand in op.operands
                 if isinstance(operand, OpResult)
                 and id(owner := operand.op) not in done
-                and (through_registers or type(owner) is not seq.CompRegOp)
+                and (through_registers or not isinstance(owner, REGISTERED))
             ]
             if not pending:
                 done.add(id(op))

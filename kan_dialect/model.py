@@ -26,7 +26,7 @@ from kan_dialect.attributes import IntType, is_quantized, quantized_type, tensor
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.hardware_semantics import bit_width, simulate_hardware
-from kan_dialect.interface import LATENCY, PORTS, Interface, Port
+from kan_dialect.interface import INTERVAL, LATENCY, PORTS, Interface, Port
 from kan_dialect.nodes import HardwareNode, hardware_nodes, table_nodes, wire_nodes
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import (
@@ -37,6 +37,7 @@ from kan_dialect.semantics import (
     host_affine,
 )
 from kan_dialect.table_ops import QuantizeOp, bounds_of, dequantize, quantize
+from kan_dialect.training import as_step, infer, is_trainable
 from kan_dialect.wires import ENCODING, gain_and_offset, latency_of
 
 Level: TypeAlias = Literal["spline", "table", "wire", "hardware"]
@@ -176,11 +177,17 @@ class Model:
                 return np.concatenate(values[: len(results)], axis=1), nodes
 
     def run(self, x: FloatArray) -> FloatArray:
-        """Real outputs (samples, outputs) of real inputs (samples, inputs), float64."""
+        """Real outputs (samples, outputs) of real inputs (samples, inputs), float64.
+
+        A training step gives those of the coefficients that it begins with.
+        """
         if self.level in ("wire", "hardware"):
             interface = self.interface()
             return decode(interface.outputs, self.run_codes(encode(interface.inputs, x)))
         assert isinstance(self.op, func.FuncOp)
+        if is_trainable(self.op):
+            step = as_step(self.op)
+            return step.decode(infer(step, step.encode(x)))
         for argument in self.op.args:
             if not isinstance(argument.type, TensorType):
                 raise KanError(
@@ -365,6 +372,11 @@ def _latency(module: hw.HWModuleOp) -> int:
 
 
 def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    if INTERVAL in module.attributes:
+        raise KanError(
+            f"@{module.sym_name.data} trains itself, so it computes no fixed function",
+            remedy="kan-flow train-sim simulates it",
+        )
     listed = module.attributes.get(PORTS)
     if not isinstance(listed, ArrayAttr):
         raise KanError(f"@{module.sym_name.data} does not say what its ports are (kan.ports)")

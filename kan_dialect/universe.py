@@ -33,12 +33,14 @@ _PASSES = {
     "kan-expand-wires": ("kan_dialect.passes.expand_wires", "ExpandWiresPass"),
     "kan-fold-affine": ("kan_dialect.passes.fold_affine", "FoldAffinePass"),
     "kan-fold-tables": ("kan_dialect.passes.fold_tables", "FoldTablesPass"),
+    "kan-make-trainable": ("kan_dialect.passes.make_trainable", "MakeTrainablePass"),
     "kan-merge-tables": ("kan_dialect.passes.merge_tables", "MergeTablesPass"),
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
     "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),
     "lower-kan-to-hw": ("kan_dialect.lowering.kan_to_hw", "LowerKanToHwPass"),
+    "lower-training-to-hw": ("kan_dialect.lowering.training_to_hw", "LowerTrainingToHwPass"),
 }
 
 UNIVERSE = Universe(

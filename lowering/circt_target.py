@@ -23,6 +23,7 @@ from kan_dialect.hardware_names import NAME_HINT, name_hint
 from kan_dialect.hardware_semantics import bit_width
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog.names import Names
+from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryType, MemoryWriteOp, memory_type
 
 DECIMAL_BITS = 64
 """Longer constants are printed as hexadecimal."""
@@ -42,6 +43,12 @@ class CirctTarget(Target):
                     "'seq.compreg' with a power-on value is spelt differently from one version of "
                     "CIRCT to the next",
                     remedy="reset the register instead",
+                )
+            if isinstance(op, MemoryOp) and op.contents is not None and bool(op.contents.any()):
+                raise KanError(
+                    "what a memory holds at the beginning can only be a file in CIRCT's syntax",
+                    remedy="begin with zeros (kan-make-trainable{initial=zero}), and load the "
+                    "coefficients at the memory port",
                 )
         _CirctPrinter(stream=output).print_op(module)
         output.write("\n")
@@ -89,6 +96,28 @@ class _CirctPrinter(Printer):
                 self.print_ssa_value(op.input)
                 self.print_op_attributes(op.attributes)
                 self._print_types([op.input.type])
+            case MemoryOp():
+                self._print_start(op, "seq.firmem")
+                self.print_string("1, 1, old, undefined")
+                self.print_op_attributes(op.attributes)
+                self._print_memory(op.result)
+            case MemoryReadOp():
+                self._print_start(op, "seq.firmem.read_port")
+                self._print_word(op)
+                self.print_string(", clock ")
+                self.print_ssa_value(op.clock)
+                self.print_op_attributes(op.attributes)
+                self._print_memory(op.memory)
+            case MemoryWriteOp():
+                self.print_string("seq.firmem.write_port ")
+                self._print_word(op)
+                self.print_string(" = ")
+                self.print_ssa_value(op.data)
+                self.print_string(", clock ")
+                self.print_ssa_value(op.clock)
+                self.print_string(" enable ")
+                self.print_ssa_value(op.enable)
+                self._print_memory(op.memory)
             case _:
                 super().print_op(op)
 
@@ -105,9 +134,18 @@ class _CirctPrinter(Printer):
             plain, reserved_attr_names=reserved_attr_names, print_keyword=print_keyword
         )
 
-    def _print_start(self, op: Operation) -> None:
+    def _print_start(self, op: Operation, name: str | None = None) -> None:
         self.print_ssa_value(op.results[0])
-        self.print_string(f" = {op.name} ")
+        self.print_string(f" = {name or op.name} ")
+
+    def _print_word(self, op: MemoryReadOp | MemoryWriteOp) -> None:
+        self.print_ssa_value(op.memory)
+        with self.in_square_brackets():
+            self.print_ssa_value(op.address)
+
+    def _print_memory(self, memory: SSAValue) -> None:
+        kind: MemoryType = memory_type(memory)
+        self.print_string(f" : <{kind.words} x {kind.bits}>")
 
     def _print_constant(self, op: hw.ConstantOp) -> None:
         width = bit_width(op.result.type)

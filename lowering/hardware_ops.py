@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
+from kan_dialect.memory_ops import MEMORY_OPS
 
 HARDWARE_DIALECTS = frozenset({"hw", "comb", "seq"})
 
@@ -24,7 +25,8 @@ def hardware_modules(module: ModuleOp) -> list[hw.HWModuleOp]:
     KanError : another op is in there, or no hardware module.
     """
     for op in module.walk():
-        if op is not module and dialect_of(op) not in HARDWARE_DIALECTS:
+        is_hardware = dialect_of(op) in HARDWARE_DIALECTS or isinstance(op, tuple(MEMORY_OPS))
+        if op is not module and not is_hardware:
             raise KanError(f"'{op.name}' is not a hardware op", remedy=NOT_LOWERED)
     modules = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
     if not modules:

@@ -20,6 +20,7 @@ from kan_dialect.model import Model
 from kan_dialect.nodes import hardware_nodes, wire_nodes
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import evaluate_op
+from kan_dialect.training import as_step, is_trainable
 from kan_dialect.wire_ops import TableOp
 from kan_dialect.wires import latency_of
 
@@ -33,7 +34,9 @@ def networks(module: ModuleOp) -> dict[str, Network]:
         match op:
             case hw.HWModuleOp() if PORTS in op.attributes:
                 found[op.sym_name.data] = op
-            case func.FuncOp() if not op.is_declaration and _is_public(op) and _has_samples(op):
+            case func.FuncOp() if (
+                not op.is_declaration and _is_public(op) and (_has_samples(op) or is_trainable(op))
+            ):
                 found[op.sym_name.data] = op
             case _:
                 pass
@@ -65,6 +68,8 @@ def inputs_of(op: Network) -> int:
     """Features of a sample."""
     if isinstance(op, hw.HWModuleOp):
         return len(Model(op, "hardware").ports()[0])
+    if is_trainable(op):
+        return tensor_shape(as_step(op).input)[0]
     return sum(
         tensor_shape(argument)[0] if isinstance(argument.type, TensorType) else 1
         for argument in op.args

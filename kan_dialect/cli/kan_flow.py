@@ -24,6 +24,12 @@ from kan_dialect.cli.loading import (
 from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_build
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.cli.sweep import add_sweep, run_sweep
+from kan_dialect.cli.training import (
+    add_train_sim,
+    add_training_options,
+    build_trainable,
+    train_sim,
+)
 from kan_dialect.constants import IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
@@ -53,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add_synth(commands.add_parser("synth", help="what the RTL of a build takes, by Yosys"))
     add_pnr(commands.add_parser("pnr", help="how fast the RTL of a build is, by nextpnr"))
     add_sweep(commands.add_parser("sweep", help="many builds of a model, to choose from"))
+    add_train_sim(commands.add_parser("train-sim", help="how the RTL of a trainable build learns"))
     return parser
 
 
@@ -115,6 +122,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         help="synthesise too, and show the estimate beside what Yosys counts",
     )
     _add_simulator(parser, with_none=True)
+    add_training_options(parser)
 
 
 def _add_simulator(parser: argparse.ArgumentParser, *, with_none: bool) -> None:
@@ -188,6 +196,9 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
 
 
 def _build(options: argparse.Namespace) -> int:
+    if options.trainable:
+        built = build_trainable(options)
+        return synth_after_build(options.output) if options.synth else built
     console = Console(highlight=False)
     if options.synth:
         find("yosys")
@@ -311,6 +322,7 @@ _COMMANDS = {
     "synth": synth,
     "pnr": pnr,
     "sweep": run_sweep,
+    "train-sim": train_sim,
 }
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -71,6 +71,15 @@ class _Design:
     @property
     def cycles(self) -> int | None:
         cycles = self.known.get("latency_cycles")
+        return cycles if isinstance(cycles, int) else None
+
+    @property
+    def interval(self) -> int | None:
+        """Cycles from a training sample to the next, of hardware that trains itself."""
+        training: object = self.known.get("training")
+        if not isinstance(training, dict):
+            return None
+        cycles: object = cast("dict[str, object]", training).get("interval_cycles")
         return cycles if isinstance(cycles, int) else None
 
 
@@ -142,9 +151,15 @@ def pnr(options: argparse.Namespace) -> int:
         )
     versions = {"yosys": synthesis.version, nextpnr.name: result.version}
     summary = result.summary()
+    frequency, interval = summary.get("fmax_with_inputs_mhz"), design.interval
+    if frequency is not None and interval is not None:
+        summary["training_ns"] = round(1000 * interval / frequency, 2)
     _note(design, "pnr", summary, versions)
     console = Console(highlight=False)
-    console.print(_pnr_table(result, summary))
+    table = _pnr_table(result, summary)
+    if "training_ns" in summary:
+        table.add_row("a trained sample", f"every {summary['training_ns']} ns, with the inputs")
+    console.print(table)
     _say_where(design, console)
     return 0
 
@@ -178,6 +193,10 @@ def _synthesis_table(design: _Design, synthesis: Synthesis) -> Table:
         table.add_row("carry cells", str(cells.carries))
     if cells.muxes:
         table.add_row("wide muxes", str(cells.muxes))
+    if cells.multipliers:
+        table.add_row("multipliers", str(cells.multipliers))
+    if cells.memories:
+        table.add_row("memory cells", str(cells.memories))
     estimate: Mapping[str, Any] = design.known.get("estimate", {})
     luts, registers = estimate.get("luts"), estimate.get("registers")
     if (

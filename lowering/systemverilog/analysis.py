@@ -20,10 +20,11 @@ from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from kan_dialect.constants import Array
 from kan_dialect.hardware_names import name_hint
-from kan_dialect.hardware_semantics import bit_width, in_dataflow_order
+from kan_dialect.hardware_semantics import REGISTERED, bit_width, in_dataflow_order
 from kan_dialect.interface import PORTS
 from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.lowering.systemverilog.tables import planes
+from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp
 from kan_dialect.semantics import evaluate_op
 from kan_dialect.table_cost import support
 
@@ -56,8 +57,10 @@ class Analysis:
     """Sums that other sums of the same stage add up."""
     absorbed: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     """Sums of two terms, and that term of each which is a table that fits into the adder's LUTs."""
-    stage: dict[Operation, int] | None = None
-    """The number of registers before each op; None if registers feed back."""
+    stage: dict[Operation, int] = field(default_factory=dict[Operation, int])
+    """The number of registers before each op; within loops through registers, none are counted."""
+    loops: set[Operation] = field(default_factory=set[Operation])
+    """Ops of loops through registers."""
     written: dict[int, list[SSAValue]] = field(default_factory=dict[int, list[SSAValue]])
     """What `operands` found before, by the identity of ops."""
 
@@ -104,7 +107,7 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     facts.signed.update(_signed_outputs(module))
     for op in reversed(facts.ops):
         _find_signed(op, facts)
-    facts.stage = _stages(facts)
+    facts.stage.update(_stages(facts))
     return facts
 
 
@@ -180,7 +183,7 @@ def _live(ops: Sequence[Operation], facts: Analysis) -> set[Operation]:
     """The ops that an output or a name of the IR depends on, constants and folded ones apart."""
 
     def is_root(op: Operation) -> bool:
-        return type(op) is hw.OutputOp or any(result in facts.hints for result in op.results)
+        return not op.results or any(result in facts.hints for result in op.results)
 
     pending = [op for op in ops if is_root(op)]
     live: set[Operation] = set()
@@ -228,6 +231,10 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
         facts.named.update(value for value in operands if not _is_short(value, facts))
     if kind is seq.CompRegOp:
         facts.named.update(op.operands[1:])  # clock and reset
+    if isinstance(op, MemoryReadOp | MemoryWriteOp):
+        facts.named.update((op.memory, op.clock))
+    if isinstance(op, MemoryReadOp | MemoryOp):
+        facts.named.add(op.result)
     is_lookup = kind is hw.ArrayGetOp and op.operands[0] in facts.constants
     for result in op.results:
         is_array = type(result.type) is hw.ArrayType
@@ -320,16 +327,57 @@ def _find_signed(op: Operation, facts: Analysis) -> None:
         facts.signed.update(facts.operands(op))
 
 
-def _stages(facts: Analysis) -> dict[Operation, int] | None:
+def _stages(facts: Analysis) -> dict[Operation, int]:
+    """The stage of each op; fills in `loops`, too."""
     stage: dict[Operation, int] = {}
-    for op in facts.ops:
-        latest = 0
-        for value in facts.operands(op):
-            if not isinstance(value, OpResult):
-                continue
-            before = stage.get(value.op)
-            if before is None:
-                return None
-            latest = max(latest, before + (type(value.op) is seq.CompRegOp))
-        stage[op] = latest
+    for group in _connected(facts):
+        inside = set(group)
+        before = [
+            stage[owner] + isinstance(owner, REGISTERED)
+            for op in group
+            for owner in _owners(op, facts)
+            if owner not in inside
+        ]
+        stage.update(dict.fromkeys(group, max(before, default=0)))
+        if len(group) > 1 or group[0] in _owners(group[0], facts):
+            facts.loops.update(group)
     return stage
+
+
+def _owners(op: Operation, facts: Analysis) -> list[Operation]:
+    return [owner for value in facts.operands(op) if isinstance(owner := value.owner, Operation)]
+
+
+def _connected(facts: Analysis) -> Iterator[list[Operation]]:
+    """Ops that depend on each other in groups, operands before users.
+
+    Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1972.
+    """
+    number: dict[Operation, int] = {}
+    lowest: dict[Operation, int] = {}
+    open_ops: dict[Operation, None] = {}
+    for root in facts.ops:
+        if root in number:
+            continue
+        number[root] = lowest[root] = len(number)
+        open_ops[root] = None
+        path = [(root, iter(_owners(root, facts)))]
+        while path:
+            op, owners = path[-1]
+            following = next(owners, None)
+            if following is not None:
+                if following not in number:
+                    number[following] = lowest[following] = len(number)
+                    open_ops[following] = None
+                    path.append((following, iter(_owners(following, facts))))
+                elif following in open_ops:
+                    lowest[op] = min(lowest[op], number[following])
+                continue
+            path.pop()
+            if path:
+                lowest[path[-1][0]] = min(lowest[path[-1][0]], lowest[op])
+            if lowest[op] == number[op]:
+                group: list[Operation] = []
+                while not group or group[-1] is not op:
+                    group.append(open_ops.popitem()[0])
+                yield group

@@ -11,7 +11,7 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 
-from kan_dialect.interface import LATENCY, PORTS
+from kan_dialect.interface import ENCODINGS, INTERVAL, LATENCY, PORTS
 from kan_dialect.kan_pass import PIPELINE_ATTRIBUTE
 from kan_dialect.lowering.hardware_ops import listed
 
@@ -28,7 +28,7 @@ def file_header(module: ModuleOp) -> str:
 def module_header(module: hw.HWModuleOp, name: str) -> str:
     """What the module is, when its outputs come, and what the codes at its ports stand for."""
     lines = [name, *_timing(module)]
-    ports = [*_strings(module.attributes.get("kan.encodings")), *_ports(module)]
+    ports = [*_strings(module.attributes.get(ENCODINGS)), *_ports(module)]
     if ports:
         lines += ["", "Ports:", *(f"  {port}" for port in ports)]
     return _comment(lines)
@@ -42,6 +42,10 @@ def _timing(module: hw.HWModuleOp) -> Iterator[str]:
             yield f"Latency: {cycles} clock cycle{'s' * (cycles > 1)}, one sample per clock."
         else:
             yield "Latency: combinational."
+    interval = module.attributes.get(INTERVAL)
+    if isinstance(interval, IntegerAttr):
+        cycles = interval.value.data
+        yield f"Training: the sample behind one that trains comes {cycles} cycles later or more."
     resets = [
         register.reset
         for register in module.body.block.ops

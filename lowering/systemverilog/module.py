@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import IntegerType
@@ -17,13 +18,14 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.constants import Array
 from kan_dialect.hardware_semantics import bit_width
 from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
-from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation
+from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation, literal
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import block, broken, declared
 from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import description, planes, vector
+from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp, memory_type
 
 LONGEST_INLINED = 80
 """Expressions of more characters become wires of their own."""
@@ -43,14 +45,22 @@ def write_module(module: hw.HWModuleOp, name: str) -> str:
     return _ModuleWriter(module, name, analyse(module)).text()
 
 
+_MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
+
+DISTRIBUTED_WORDS = 256
+"""Memories up to this size are kept out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
+
+_Registered: TypeAlias = seq.CompRegOp | MemoryReadOp | MemoryWriteOp
+
+
 @dataclass
 class _Stage:
     """What is computed between two ranks of registers, and the registers at its end."""
 
     lines: list[str] = field(default_factory=list[str])
     declarations: list[str] = field(default_factory=list[str])
-    registers: dict[tuple[SSAValue, SSAValue | None], list[seq.CompRegOp]] = field(
-        default_factory=dict[tuple[SSAValue, SSAValue | None], list[seq.CompRegOp]]
+    registers: dict[tuple[SSAValue, SSAValue | None], list[_Registered]] = field(
+        default_factory=dict[tuple[SSAValue, SSAValue | None], list[_Registered]]
     )
 
 
@@ -63,6 +73,8 @@ class _ModuleWriter:
     facts: Analysis
     names: Names = field(default_factory=Names)
     stages: dict[int, _Stage] = field(default_factory=dict[int, _Stage])
+    feedback: list[str] = field(default_factory=list[str])
+    """Declarations of registers that are part of loops."""
 
     def __post_init__(self) -> None:
         self.expressions = Expressions(self.facts)
@@ -72,21 +84,27 @@ class _ModuleWriter:
         self._name_values()
         self._name_adders()
         outputs: list[str] = []
+        memories: list[str] = []
         for op in self.facts.ops:
-            stage = self.stages.setdefault(
-                self.facts.stage[op] if self.facts.stage else 0, _Stage()
-            )
+            stage = self.stages.setdefault(self.facts.stage[op], _Stage())
             match op:
                 case hw.OutputOp():
                     outputs = list(self._outputs(op))
                 case seq.CompRegOp():
                     stage.registers.setdefault((op.clk, op.reset), []).append(op)
-                    stage.declarations.append(f"  {declared(self._name(op.data), op.data.type)};")
+                    self._declare(op, op.data, stage)
+                case MemoryOp():
+                    memories.extend(self._memory(op))
+                case MemoryReadOp():
+                    stage.registers.setdefault((op.clock, None), []).append(op)
+                    self._declare(op, op.result, stage)
+                case MemoryWriteOp():
+                    stage.registers.setdefault((op.clock, None), []).append(op)
                 case hw.ArrayGetOp() if self._is_table(op):
                     stage.lines.extend(self._table(op))
                 case _:
                     self._compute(op, stage)
-        lines = [*self._adders(), *self._stages(), *outputs]
+        lines = [*self._adders(), *memories, *self._stages(), *outputs]
         return "".join(
             [
                 module_header(self.module, self.name),
@@ -98,6 +116,25 @@ class _ModuleWriter:
                 "endmodule\n",
             ]
         )
+
+    def _declare(self, op: Operation, value: SSAValue, stage: _Stage) -> None:
+        """Of a loop through registers, those are declared before all: they are read before."""
+        line = f"  {declared(self._name(value), value.type)};"
+        (self.feedback if op in self.facts.loops else stage.declarations).append(line)
+
+    def _memory(self, op: MemoryOp) -> Iterator[str]:
+        """A memory, and what it holds when the device wakes up."""
+        name, kind, words = self._name(op.result), memory_type(op.result), op.contents
+        yield ""
+        if kind.words <= DISTRIBUTED_WORDS:
+            yield f"  {_MEMORY_IS_LOGIC}"
+        yield f"  {declared(name, kind.word)} [0:{kind.words - 1}];"
+        if words is None:
+            return
+        yield "  initial begin"
+        for index, word in enumerate(words.tolist()):
+            yield f"    {name}[{index}] = {literal(word, kind.bits, negative=True).text};"
+        yield "  end"
 
     def _is_table(self, op: Operation) -> bool:
         return isinstance(op, hw.ArrayGetOp) and op.input in self.facts.constants
@@ -216,28 +253,25 @@ class _ModuleWriter:
             yield from broken(f"  assign {name} = {self._operand(value)};")
 
     def _stages(self) -> Iterator[str]:
+        if self.feedback:
+            yield ""
+            yield from self.feedback
         for number, stage in sorted(self.stages.items()):
             yield ""
             if len(self.stages) > 1:
                 yield f"  // Stage {number}"
-            if (
-                self.facts.stage is None
-            ):  # registers feed back: they are read before they are written
-                yield from stage.declarations
-                yield from stage.lines
-            else:
-                yield from stage.lines
-                if stage.lines and stage.declarations:
-                    yield ""
-                yield from stage.declarations
+            yield from stage.lines
+            if stage.lines and stage.declarations:
+                yield ""
+            yield from stage.declarations
             for (clock, reset), registers in stage.registers.items():
                 yield from self._registers(clock, reset, registers)
 
     def _registers(
-        self, clock: SSAValue, reset: SSAValue | None, registers: list[seq.CompRegOp]
+        self, clock: SSAValue, reset: SSAValue | None, registers: list[_Registered]
     ) -> Iterator[str]:
-        """All registers of a stage that share clock and reset."""
-        loads = [f"{self._name(op.data)} <= {self._operand(op.input)};" for op in registers]
+        """All registers and memories of a stage that share clock and reset."""
+        loads = [self._load(op) for op in registers]
         yield f"  always_ff @(posedge {self._name(clock)})"
         if reset is None:
             yield from block(loads, "    ")
@@ -245,12 +279,29 @@ class _ModuleWriter:
         resets = [
             f"{self._name(op.data)} <= {self._operand(op.reset_value)};"
             for op in registers
-            if op.reset_value is not None
+            if isinstance(op, seq.CompRegOp) and op.reset_value is not None
         ]
         yield f"    if ({self._operand(reset)})"
         yield from block(resets, "      ")
         yield "    else"
         yield from block(loads, "      ")
+
+    def _load(self, op: _Registered) -> str:
+        """What happens at the clock's edge."""
+        match op:
+            case seq.CompRegOp():
+                return f"{self._name(op.data)} <= {self._operand(op.input)};"
+            case MemoryReadOp():
+                return f"{self._name(op.result)} <= {self._word(op)};"
+            case _:
+                return (
+                    f"if ({self._operand(op.enable)}) {self._word(op)} <= {self._operand(op.data)};"
+                )
+
+    def _word(self, op: MemoryReadOp | MemoryWriteOp) -> str:
+        """A word of a memory; of the only one, no address is asked."""
+        address = self._operand(op.address) if memory_type(op.memory).words > 1 else "0"
+        return f"{self._name(op.memory)}[{address}]"
 
     def _operand(self, value: SSAValue) -> str:
         return self.expressions.of(value, negative=value in self.facts.signed).text

@@ -95,7 +95,7 @@ class Expressions:
             case comb.SubOp():
                 return self._difference(op)
             case comb.MulOp():
-                return infix("*", Level.PRODUCT, self._all(op.inputs))
+                return self._product(op)
             case comb.DivUOp() | comb.DivSOp() | comb.ModUOp() | comb.ModSOp():
                 return self._division(op)
             case comb.AndOp() | comb.OrOp() | comb.XorOp():
@@ -160,6 +160,13 @@ class Expressions:
         if minuend is not None and not minuend.any():
             return prefix("-", self.of(op.rhs))
         return infix("-", Level.SUM, self._all(op.operands))
+
+    def _product(self, op: comb.MulOp) -> Expression:
+        """Signed where a factor is extended by its sign: synthesis then sees how narrow it is."""
+        if any(value in self.facts.extended for value in op.inputs):
+            factors = [self.signed(value) for value in op.inputs]
+            return as_unsigned(infix("*", Level.PRODUCT, factors))
+        return infix("*", Level.PRODUCT, self._all(op.inputs))
 
     def _division(self, op: comb.BinCombOperation) -> Expression:
         symbol = _DIVISION[type(op)]

@@ -10,6 +10,8 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
+from kan_dialect.lowering.hardware_ops import dialect_of
+from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryType, MemoryWriteOp
 
 _SUPPORTED = (
     hw.ConstantOp,
@@ -18,6 +20,9 @@ _SUPPORTED = (
     hw.ArrayGetOp,
     hw.OutputOp,
     seq.CompRegOp,
+    MemoryOp,
+    MemoryReadOp,
+    MemoryWriteOp,
 )
 
 
@@ -68,12 +73,14 @@ def _is_reshaping(op: hw.BitcastOp) -> bool:
 
 
 def _is_printable(value_type: Attribute) -> bool:
-    """Integers of at least one bit, and arrays of them, but not arrays of arrays."""
+    """Integers of at least one bit, arrays of them, but not arrays of arrays, and memories."""
     match value_type:
         case IntegerType():
             return _is_integer(value_type)
         case hw.ArrayType():
             return len(value_type) > 0 and _is_integer(value_type.element_type)
+        case MemoryType():
+            return True
         case _:
             return False
 

@@ -33,17 +33,21 @@ hw.module @node(in %a : i4, out y : i4) {
   hw.output %0 : i4
 }
 
-// Registers that feed back are declared before they are read; one stage shows no number.
+// Registers that feed back are declared before all stages: they are read before they are written.
 // CHECK-LABEL: module counter (
 hw.module @counter(in %clk : !seq.clock, in %rst : i1, out y : i4) {
   // CHECK: ){{;}}
   // CHECK-EMPTY:
   // CHECK-NEXT:   logic [3:0] count;
+  // CHECK-EMPTY:
+  // CHECK-NEXT:   // Stage 0
   // CHECK-NEXT:   always_ff @(posedge clk)
   // CHECK-NEXT:     if (rst)
   // CHECK-NEXT:       count <= 4'd0;
   // CHECK-NEXT:     else
   // CHECK-NEXT:       count <= count + 4'd1;
+  // CHECK-EMPTY:
+  // CHECK-NEXT:   // Stage 1
   // CHECK-NEXT:   assign y = count;
   %one = hw.constant 1 : i4
   %zero = hw.constant 0 : i4

@@ -1,0 +1,292 @@
+"""From a network to verified RTL that trains itself: what `kan-flow build --trainable` does.
+
+The RTL is simulated over a whole run of training, against the integer model: every output, and at
+the end every coefficient.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from xdsl.context import Context
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.passes import ModulePass
+
+from kan_dialect import __version__
+from kan_dialect.attributes import tensor_shape
+from kan_dialect.checking import Checker, verify_after
+from kan_dialect.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.data import Dataset
+from kan_dialect.errors import KanError
+from kan_dialect.files import replacing_folder
+from kan_dialect.flows.build import require_name
+from kan_dialect.flows.tools import find_simulator
+from kan_dialect.flows.training_simulation import (
+    TrainingVerdict,
+    compare_training,
+    open_circuit,
+)
+from kan_dialect.flows.training_testbench import write_training_testbench
+from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.limits import MAX_VECTORS
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.model import Model
+from kan_dialect.passes.fold_affine import FoldAffinePass
+from kan_dialect.passes.make_trainable import MakeTrainablePass
+from kan_dialect.training import Step, run_steps, step_of
+from kan_dialect.training_memory import memory_map
+from kan_dialect.training_ops import LocateOp
+
+PARTS = ("rtl", "ir", "sim", "report.json")
+"""What a build writes; the report last."""
+
+TESTBENCH_SAMPLES = 10_000
+"""Of longer runs, the testbench gets the beginning."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class TrainingOptions:
+    """What a build is made of."""
+
+    make: MakeTrainablePass
+    dataset: Dataset | None = None
+    """Samples and targets, in the order in which to train."""
+    simulate: bool = True
+    samples: int = 10_000
+    """Random ones, where there is no data."""
+    seed: int = 0
+    check_passes: bool = True
+    check_dir: Path | None = None
+
+
+@dataclass
+class TrainingReport:
+    """Figures of a build; what did not run is absent from the file."""
+
+    step: Step
+    latency: int
+    interval: int
+    run: TrainingVerdict | None = None
+    simulator: str | None = None
+    checks: list[dict[str, str | int | float | bool]] = field(
+        default_factory=list[dict[str, str | int | float | bool]]
+    )
+    tools: dict[str, str] = field(default_factory=dict[str, str])
+    warnings: list[str] = field(default_factory=list[str])
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `report.json` holds."""
+        step, held = self.step, memory_map(self.step)
+        number = step.number
+        assert number is not None
+        whole: dict[str, Any] = {
+            "name": step.name,
+            "inputs": tensor_shape(step.input)[0],
+            "outputs": tensor_shape(step.output)[0],
+            "latency_cycles": self.latency,
+            "edges": {"total": held.edges, "kept": held.edges},
+            "training": {
+                "interval_cycles": self.interval,
+                "coefficients": sum(a * b * c for a, b, c in held.shapes),
+                "memories": sum(1 for _ in held.all_banks()),
+                "bits": number.bits,
+                "fraction_bits": number.fraction,
+            },
+            "checks": self.checks or None,
+        }
+        if self.run is not None:
+            whole["simulation"] = {
+                "simulator": self.simulator,
+                "vectors": self.run.samples,
+                "mismatches": self.run.wrong_outputs,
+                "trained": self.run.trained,
+                "coefficients": self.run.coefficients,
+                "coefficient_mismatches": self.run.wrong_coefficients,
+                "cycles": self.run.cycles,
+            }
+        whole["tools"] = self.tools
+        return {key: value for key, value in whole.items() if value is not None}
+
+
+def build_training(
+    context: Context,
+    module: ModuleOp,
+    folder: Path,
+    options: TrainingOptions,
+    progress: Progress = lambda _: None,
+) -> TrainingReport:
+    """Compile `module` (in place), verify the RTL over a run of training, write all into `folder`.
+
+    Raises
+    ------
+    KanError : the network cannot be trained, a pass does not keep what it claims, the data does not
+        fit, or the RTL differs from the integer model.
+    """
+    require_name(Model.of(module).name)
+    if not 1 <= options.samples <= MAX_VECTORS:
+        raise KanError(f"the number of samples must lie in 1..{MAX_VECTORS}, got {options.samples}")
+    with replacing_folder(folder, PARTS) as target:
+        step, checks = _compile(context, module, target / "ir", options, progress)
+        circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
+        report = TrainingReport(step, _number(circuit, LATENCY), _number(circuit, INTERVAL))
+        report.checks = checks
+        report.tools = {
+            "kan-dialect": __version__,
+            "xdsl": version("xdsl"),
+            "numpy": np.__version__,
+        }
+        rtl = target / "rtl" / f"{step.name}.sv"
+        rtl.parent.mkdir()
+        rtl.write_text(emit_systemverilog(module))
+        inputs, targets, train = samples_for(step, options)
+        progress("training the integer model")
+        short = slice(0, TESTBENCH_SAMPLES)
+        run = run_steps(step, inputs[short], targets[short], train[short])
+        write_training_testbench(
+            target / "sim", step, inputs[short], targets[short], train[short], run
+        )
+        _verify(report, rtl, (inputs, targets, train), options, progress)
+        (target / "report.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+    return report
+
+
+def _compile(
+    context: Context,
+    module: ModuleOp,
+    folder: Path,
+    options: TrainingOptions,
+    progress: Progress,
+) -> tuple[Step, list[dict[str, str | int | float | bool]]]:
+    """Run the passes, check each, write the IR after it; the step in between."""
+    folder.mkdir()
+    (folder / "00-import.mlir").write_text(str(module) + "\n")
+    samples = None if options.dataset is None else options.dataset.x
+    checker = Checker(samples, seed=options.seed) if options.check_passes else None
+    passes: Sequence[ModulePass] = (FoldAffinePass(), options.make, LowerTrainingToHwPass())
+    step: Step | None = None
+    checks: list[dict[str, str | int | float | bool]] = []
+    for index, stage in enumerate(passes, start=1):
+        progress(f"running {stage.name}")
+        if checker is None:
+            stage.apply(context, module)
+            verify_after(stage, module)
+        else:
+            check = checker.apply(context, stage, module)
+            check.require_passed(options.check_dir)
+            checks.append(check.as_dict())
+        (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
+        if isinstance(stage, MakeTrainablePass):
+            step = step_of(module.clone())
+    assert step is not None
+    return step, checks
+
+
+def _number(circuit: hw.HWModuleOp, key: str) -> int:
+    attribute = circuit.attributes[key]
+    assert isinstance(attribute, IntegerAttr)
+    return attribute.value.data
+
+
+def samples_for(step: Step, options: TrainingOptions) -> tuple[IntArray, IntArray, BoolArray]:
+    """Inputs, targets and which samples train: of the data, else random.
+
+    Random ones go beyond the grid, and a tenth does not train.
+    """
+    if options.dataset is not None:
+        inputs, targets = data_for(step, options.dataset)
+        return inputs, targets, np.ones(len(inputs), dtype=np.bool_)
+    rng = np.random.default_rng(options.seed)
+    first = next(op for op in step.function.body.block.ops if isinstance(op, LocateOp))
+    low, high = first.ends[:, 0], first.ends[:, 1]
+    margin = (high - low) / 8
+    x = rng.uniform(low - margin, high + margin, (options.samples, len(low)))
+    y = rng.uniform(-1, 1, (options.samples, tensor_shape(step.target)[0]))
+    train = rng.random(options.samples) < 0.9
+    return step.encode(x), step.encode_targets(y), train
+
+
+def data_for(step: Step, dataset: Dataset) -> tuple[IntArray, IntArray]:
+    """A data file's samples and targets as codes, in their order.
+
+    Raises
+    ------
+    KanError : there are no targets, or they do not fit the network.
+    """
+    inputs, outputs = tensor_shape(step.input)[0], tensor_shape(step.target)[0]
+    if dataset.y is None:
+        raise KanError("the data has no targets", remedy="give an array `y` beside `x`")
+    y: FloatArray = np.asarray(dataset.y, dtype=np.float64).reshape(len(dataset.x), -1)
+    if dataset.x.shape[1] != inputs or y.shape[1] != outputs:
+        raise KanError(
+            f"the data has {dataset.x.shape[1]} inputs and {y.shape[1]} targets a sample, "
+            f"@{step.name} {inputs} and {outputs}"
+        )
+    return step.encode(dataset.x), step.encode_targets(y)
+
+
+def _verify(
+    report: TrainingReport,
+    rtl: Path,
+    samples: tuple[IntArray, IntArray, BoolArray],
+    options: TrainingOptions,
+    progress: Progress,
+) -> None:
+    if not options.simulate:
+        report.warnings.append("the RTL was not simulated (--simulator none)")
+        return
+    tool = find_simulator("verilator")
+    if tool is None:
+        report.warnings.append("the RTL was not simulated: verilator is not installed")
+        return
+    progress(f"simulating {len(samples[0])} samples in {tool.name}")
+    with open_circuit(rtl, report.step) as circuit:
+        report.run = compare_training(circuit, report.step, *samples)
+    report.simulator = f"{tool.name} {tool.version}"
+    report.tools[tool.name] = tool.version
+    if not report.run.passed:
+        raise KanError(
+            f"the RTL differs from the integer model: {report.run.describe()}",
+            remedy="this is a bug in the lowering or the emitter; please report it",
+        )
+
+
+def print_training_report(report: TrainingReport, console: Console, folder: str) -> None:
+    """The short report."""
+    whole = report.as_dict()
+    training = whole["training"]
+    rows = [
+        ("network", f"{whole['name']}: {whole['inputs']} inputs, {whole['outputs']} outputs"),
+        (
+            "coefficients",
+            f"{training['coefficients']} of {training['bits']} bits, "
+            f"{training['fraction_bits']} behind the point, in {training['memories']} memories",
+        ),
+        ("latency", f"{report.latency} cycles, a sample every cycle"),
+        ("training", f"a sample every {report.interval} cycles"),
+    ]
+    if report.run is None:
+        rows.append(("simulation", "[yellow]not run[/yellow]"))
+    else:
+        rows.append(("simulation", f"[green]{report.run.describe()}[/green] ({report.simulator})"))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    for row in rows:
+        table.add_row(*row)
+    console.print()
+    console.print(table)
+    for warning in report.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False)
+    console.print(f"\nwritten to {folder}", markup=False, highlight=False)

@@ -1,0 +1,179 @@
+"""`kan-flow build --trainable` and `kan-flow train-sim`: networks that learn on the chip."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.data import load_dataset
+from kan_dialect.errors import KanError
+from kan_dialect.files import check_writable
+from kan_dialect.flows.train_sim import plot_training, simulate_training
+from kan_dialect.flows.training_build import (
+    TrainingOptions,
+    build_training,
+    print_training_report,
+)
+from kan_dialect.passes.make_trainable import MakeTrainablePass
+from kan_dialect.semantics import find_function
+from kan_dialect.training import Step, is_trainable, step_of
+
+_DEFAULTS = MakeTrainablePass()
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow build` that say how a network learns."""
+    group = parser.add_argument_group("networks that learn on the chip")
+    group.add_argument(
+        "--trainable",
+        action="store_true",
+        help="hardware that trains itself; --calibration gives the samples (x, y) to simulate with",
+    )
+    group.add_argument(
+        "--learning-rate",
+        type=float,
+        default=_DEFAULTS.learning_rate,
+        metavar="R",
+        help="(default: %(default)s)",
+    )
+    for name, what in (
+        ("integer-bits", "in front of the point, with the sign"),
+        ("fraction-bits", "behind the point"),
+        ("local-bits", "of the place in a cell"),
+    ):
+        group.add_argument(
+            f"--{name}",
+            type=int,
+            default=getattr(_DEFAULTS, name.replace("-", "_")),
+            metavar="N",
+            help=f"{what} (default: %(default)s)",
+        )
+    group.add_argument(
+        "--error",
+        choices=["squared", "fed"],
+        default=_DEFAULTS.error,
+        help="the target is an input, or the error itself (default: %(default)s)",
+    )
+    group.add_argument(
+        "--initial",
+        choices=["model", "zero", "random"],
+        default=_DEFAULTS.initial,
+        help="coefficients to begin with (default: %(default)s)",
+    )
+
+
+def build_trainable(options: argparse.Namespace) -> int:
+    """`kan-flow build --trainable`.
+
+    Raises
+    ------
+    KanError : see `build_training`.
+    """
+    make = MakeTrainablePass(
+        learning_rate=options.learning_rate,
+        integer_bits=options.integer_bits,
+        fraction_bits=options.fraction_bits,
+        local_bits=options.local_bits,
+        error=options.error,
+        initial=options.initial,
+        seed=options.seed,
+    )
+    if options.simulator == "icarus":
+        raise KanError(
+            "training is simulated in Verilator",
+            remedy="take --simulator verilator, or run the testbench in sim/ with Icarus",
+        )
+    dataset = None if options.calibration is None else load_dataset(options.calibration)
+    context = make_context()
+    with Console(stderr=True).status("loading the model") as status:
+        module = load_model(context, options.model)
+        report = build_training(
+            context,
+            module,
+            options.output,
+            TrainingOptions(
+                make,
+                dataset,
+                options.simulator == "verilator",
+                options.vectors,
+                options.seed,
+                not options.no_check_passes,
+                options.check_passes_dir,
+            ),
+            lambda what: status.update(what),
+        )
+    print_training_report(report, Console(highlight=False), str(options.output))
+    return 0
+
+
+def add_train_sim(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow train-sim`."""
+    parser.description = (
+        "Train the RTL of a build on samples in their order, in Verilator, compare it with the "
+        "integer model, and show its error over time."
+    )
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="what kan-flow build --trainable wrote"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="D.npz", help="samples x and targets y"
+    )
+    parser.add_argument(
+        "--window", type=int, default=50, metavar="N", help="samples to average (default: 50)"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: .png, .svg or .pdf")
+
+
+def built_step(folder: Path) -> Step:
+    """The training step of a build.
+
+    Raises
+    ------
+    KanError : it is no folder of a build of a trainable network.
+    """
+    context = make_context()
+    for path in sorted((folder / "ir").glob("*.mlir")):
+        module = load_model(context, path)
+        if any(True for op in module.ops if op.name == "func.func") and is_trainable(
+            find_function(module)
+        ):
+            return step_of(module)
+    raise KanError(
+        f"{folder} is no folder of a trainable build", remedy="run kan-flow build --trainable first"
+    )
+
+
+def train_sim(options: argparse.Namespace) -> int:
+    """`kan-flow train-sim`.
+
+    Raises
+    ------
+    KanError : see `simulate_training` and `plot_training`.
+    """
+    if options.plot is not None:
+        check_writable(options.plot)
+    dataset = load_dataset(options.data)
+    if not 1 <= options.window <= len(dataset.x):
+        raise KanError(f"--window must lie in 1..{len(dataset.x)}, got {options.window}")
+    step = built_step(options.folder)
+    course = simulate_training(options.folder / "rtl" / f"{step.name}.sv", step, dataset)
+    run = course.verdict
+    print(f"{step.name}: {run.describe()}, {run.cycles} cycles")
+    mean = course.mean_error(options.window)
+    print(f"{'samples':>8}  mean squared error over {options.window}")
+    for end in _shown(len(dataset.x), options.window):
+        print(f"{end:8}  {mean[end - options.window]:.6f}")
+    if options.plot is not None:
+        plot_training(options.plot, step, course, dataset, options.window)
+        print(f"drawn to {options.plot}")
+    return 0
+
+
+def _shown(samples: int, window: int) -> list[int]:
+    """Ends of windows to print: about twenty."""
+    apart = max(window, -(-samples // (20 * window)) * window)
+    ends = list(range(window, samples + 1, apart))
+    return ends if ends[-1] == samples else [*ends, samples]

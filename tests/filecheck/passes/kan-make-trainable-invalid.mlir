@@ -1,0 +1,59 @@
+// RUN: kan-opt %s -p 'kan-make-trainable' --verify-diagnostics --split-input-file | filecheck %s
+
+// CHECK: @f: the base function silu cannot be trained: edges must be B-splines alone; train the network without base functions (weights of 0), or start from zero
+func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
+  %e = kan.base "silu" %x weights dense<1.0> : tensor<1x1xf64> : tensor<1xf32> -> tensor<1x1xf32>
+  %y = kan.node_sum %e : tensor<1x1xf32> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
+// -----
+
+// CHECK: @f: 'kan.map' cannot be trained: only layers of B-splines can
+func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
+  %y = kan.map "tanh" %x : tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
+// -----
+
+// CHECK: @f: there is no layer to train
+func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
+  func.return %x : tensor<1xf32>
+}
+
+// -----
+
+// CHECK: @f: layer0 has knots that are not a uniform grid with 1 more on each side; refit the splines on a uniform grid
+func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
+  %e = kan.bspline %x as "layer0" degree 1 knots dense<[-2.0, -1.0, 0.5, 1.0, 2.0]> : tensor<5xf64> coefficients dense<0.0> : tensor<1x1x3xf64> : tensor<1xf32> -> tensor<1x1xf32>
+  %y = kan.node_sum %e : tensor<1x1xf32> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
+// -----
+
+// CHECK: @f: layer0 has degree 0; trained are 1..5
+func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
+  %e = kan.bspline %x as "layer0" degree 0 knots dense<[-2.0, -1.0, 0.0]> : tensor<3xf64> coefficients dense<0.0> : tensor<1x1x2xf64> : tensor<1xf32> -> tensor<1x1xf32>
+  %y = kan.node_sum %e : tensor<1x1xf32> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
+// -----
+
+// CHECK: @f: layer0 has pruned edges; train before pruning
+func.func @f(%x: tensor<2xf32>) -> tensor<1xf32> {
+  %e = kan.bspline %x as "layer0" degree 1 extend knots dense<[-2.0, -1.0, 0.0]> : tensor<3xf64> coefficients dense<0.0> : tensor<1x2x3xf64> : tensor<2xf32> -> tensor<1x2xf32>
+  %y = kan.node_sum %e mask dense<[[1, 0]]> : tensor<1x2xi8> : tensor<1x2xf32> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}
+
+// -----
+
+// CHECK: layer0: a grid of 2 cells over 1 codes is too fine; take more fraction-bits or fewer cells
+func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
+  %e = kan.bspline %x as "layer0" degree 1 extend knots dense<[0.0, 0.0005, 0.001]> : tensor<3xf64> coefficients dense<0.0> : tensor<1x1x3xf64> : tensor<1xf32> -> tensor<1x1xf32>
+  %y = kan.node_sum %e : tensor<1x1xf32> -> tensor<1xf32>
+  func.return %y : tensor<1xf32>
+}

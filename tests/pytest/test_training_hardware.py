@@ -1,0 +1,272 @@
+"""Hardware that trains itself: the RTL in Verilator against the integer model, and its cost."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+
+from fuzz.designs import circt_export, circt_text
+from kan_dialect.errors import KanError
+from kan_dialect.fixed import fixed_type
+from kan_dialect.flows import tools
+from kan_dialect.flows.synthesis import XILINX, synthesize
+from kan_dialect.flows.tools import look_for
+from kan_dialect.flows.training_simulation import (
+    TrainingCircuit,
+    compare_training,
+    open_circuit,
+)
+from kan_dialect.flows.training_testbench import write_training_testbench
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.passes.make_trainable import MakeTrainablePass
+from kan_dialect.training import Step, infer, run_steps, step_of
+from training_reference import random_network
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    missing = [name for name in names if look_for(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} not installed")
+
+
+def lowered(module: ModuleOp, **options: Any) -> Step:
+    """The step; `module` is lowered to hardware."""
+    MakeTrainablePass(**options).apply(Context(), module)
+    step = step_of(module.clone())
+    LowerTrainingToHwPass().apply(Context(), module)
+    module.verify()
+    return step
+
+
+def tracker(**options: Any) -> tuple[ModuleOp, Step]:
+    """A cubic network of one edge, grid 5, of 16 bits."""
+    module = random_network(np.random.default_rng(0), [1, 1], [3], [5])
+    return module, lowered(module, **options)
+
+
+@contextmanager
+def circuit_of(module: ModuleOp, step: Step, folder: Path) -> Generator[TrainingCircuit]:
+    rtl = folder / "net.sv"
+    rtl.write_text(emit_systemverilog(module))
+    with open_circuit(rtl, step) as circuit:
+        yield circuit
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[TrainingCircuit, Step]]:
+    if look_for("verilator") is None:
+        pytest.skip("verilator not installed")
+    module, step = tracker(learning_rate=0.15)
+    with circuit_of(module, step, tmp_path_factory.mktemp("tracking")) as circuit:
+        yield circuit, step
+
+
+# The RTL is the integer model.
+
+
+def test_a_hundred_thousand_steps(tracking: tuple[TrainingCircuit, Step]) -> None:
+    circuit, step = tracking
+    rng = np.random.default_rng(1)
+    count = 100_000
+    inputs = rng.integers(-2048, 2048, (count, 1))
+    targets = rng.integers(-4096, 4096, (count, 1))
+    verdict = compare_training(circuit, step, inputs, targets)
+    assert verdict.passed, verdict.describe()
+    assert verdict.trained == count
+    assert verdict.cycles <= 4 * count + 100
+
+
+def test_the_same_cell_every_sample(tracking: tuple[TrainingCircuit, Step]) -> None:
+    """Each sample reads what the one before writes."""
+    circuit, step = tracking
+    rng = np.random.default_rng(2)
+    inputs = np.full((3000, 1), 100)
+    targets = rng.integers(-32768, 32768, inputs.shape)
+    for train in (None, rng.random(3000) < 0.5):
+        verdict = compare_training(circuit, step, inputs, targets, train)
+        assert verdict.passed, verdict.describe()
+
+
+def test_gaps_between_samples(tracking: tuple[TrainingCircuit, Step]) -> None:
+    circuit, step = tracking
+    rng = np.random.default_rng(3)
+    inputs, targets = rng.integers(-32768, 32768, (2, 3000, 1))
+    for bubbles in (0.3, 0.8):
+        train = rng.random(3000) < 0.6
+        verdict = compare_training(circuit, step, inputs, targets, train, bubbles=bubbles, seed=4)
+        assert verdict.passed, verdict.describe()
+
+
+def test_inference_takes_a_sample_every_cycle(tracking: tuple[TrainingCircuit, Step]) -> None:
+    circuit, step = tracking
+    inputs = np.random.default_rng(5).integers(-32768, 32768, (2000, 1))
+    before = circuit.read()
+    start = circuit.cycles
+    got = circuit.run(inputs, np.zeros_like(inputs), np.zeros(2000, dtype=np.bool_))
+    assert circuit.cycles - start <= 2000 + 100
+    assert (got == infer(step, inputs, before)).all()
+    assert (circuit.read()[0] == before[0]).all()
+
+
+def test_coefficients_are_loaded_and_read(tracking: tuple[TrainingCircuit, Step]) -> None:
+    circuit, step = tracking
+    loaded = [np.random.default_rng(6).integers(-32768, 32768, (1, 1, 8))]
+    circuit.write(loaded)
+    assert (circuit.read()[0] == loaded[0]).all()
+    inputs = np.arange(-32768, 32768, 7).reshape(-1, 1)
+    got = circuit.run(inputs, np.zeros_like(inputs), np.zeros(len(inputs), dtype=np.bool_))
+    assert (got == infer(step, inputs, loaded)).all()
+
+
+@needs("verilator")
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        # An interlock that is a cycle short; ties that are not rounded to even; a row too late.
+        ("trained_d1 | trained_d2 | trained_d3", "trained_d1 | trained_d2 | trained_d2"),
+        ("& ~(~sum_", "| ~(~sum_"),
+        ("layer0_row0_1_d3]", "layer0_row0_1_d2]"),
+    ],
+)
+def test_what_the_rtl_does_wrong_is_found(good: str, bad: str, tmp_path: Path) -> None:
+    module, step = tracker(learning_rate=0.15)
+    text = emit_systemverilog(module)
+    assert good in text
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(text.replace(good, bad))
+    inputs, targets = np.random.default_rng(7).integers(-2048, 2048, (2, 3000, 1))
+    with open_circuit(rtl, step) as circuit:
+        verdict = compare_training(circuit, step, inputs, targets)
+    assert not verdict.passed and "expected" in verdict.describe()
+
+
+@needs("verilator")
+@pytest.mark.parametrize("seed", range(4))
+def test_random_networks(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    count = 1 + seed % 3
+    sizes = rng.integers(1, 4, count + 1).tolist()
+    degrees = [1 + (seed + k) % 5 for k in range(count)]
+    module = random_network(rng, sizes, degrees, rng.integers(1, 20, count).tolist())
+    step = lowered(
+        module,
+        learning_rate=float(rng.choice([0.5, 0.125, 0.3, 0.05])),
+        integer_bits=int(rng.integers(3, 8)),
+        fraction_bits=int(rng.integers(6, 13)),
+        local_bits=int(rng.integers(2, 7)),
+        error="fed" if seed == 3 else "squared",
+    )
+    number, target = step.number, fixed_type(step.target)
+    assert number is not None and target is not None
+    one, samples = 1 << number.fraction, 1500
+    with circuit_of(module, step, tmp_path) as circuit:
+        inputs = rng.integers(-2 * one, 2 * one, (samples, sizes[0]))
+        targets = rng.integers(-one, one, (samples, sizes[-1]))
+        first = compare_training(circuit, step, inputs, targets, rng.random(samples) < 0.8)
+        inputs = rng.integers(number.low, number.high + 1, inputs.shape)
+        targets = rng.integers(target.low, target.high + 1, targets.shape)
+        second = compare_training(circuit, step, inputs, targets, bubbles=0.2, seed=seed)
+    assert first.passed, first.describe()
+    assert second.passed, second.describe()
+
+
+# The text.
+
+
+@needs("verilator")
+@pytest.mark.parametrize("sizes", [[1, 1], [2, 2, 1]])
+def test_lint(sizes: list[int], tmp_path: Path) -> None:
+    layers = len(sizes) - 1
+    module = random_network(np.random.default_rng(0), sizes, [2, 3][:layers], [9, 4][:layers])
+    lowered(module)
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(emit_systemverilog(module))
+    options = ["--lint-only", "-Wall", "-Wno-UNUSED", "-Wno-DECLFILENAME", str(rtl)]
+    tools.run(tools.find("verilator"), options, cwd=tmp_path)
+
+
+def test_the_same_step_gives_the_same_text() -> None:
+    assert emit_systemverilog(tracker()[0]) == emit_systemverilog(tracker()[0])
+
+
+@needs("iverilog", "vvp")
+def test_the_testbench_passes_in_icarus(tmp_path: Path) -> None:
+    module, step = tracker()
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl" / "net.sv").write_text(emit_systemverilog(module))
+    rng = np.random.default_rng(8)
+    inputs, targets = rng.integers(-2048, 2048, (2, 300, 1))
+    train = rng.random(300) < 0.7
+    run = run_steps(step, inputs, targets, train)
+    for spoilt in (False, True):
+        if spoilt:
+            run.states[0][0, 0, 3] ^= 1
+        write_training_testbench(tmp_path / "sim", step, inputs, targets, train, run)
+        command = (
+            "iverilog -g2012 -s net_tb -o net_tb.vvp net_tb.sv ../rtl/net.sv && vvp -n net_tb.vvp"
+        )
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path / "sim", capture_output=True, text=True
+        )
+        expected = "FAIL: coefficient" if spoilt else "PASS: 300 samples, 8 coefficients"
+        assert expected in done.stdout
+        assert (done.returncode != 0) == spoilt
+
+
+def test_circt_takes_the_memories() -> None:
+    pytest.importorskip("circt", reason="the circt package is not installed")
+    module, _ = tracker(initial="zero")
+    assert "seq.firmem.read_port" in circt_text(module)
+    assert "module net" in circt_export(circt_text(module))
+
+
+def test_circt_has_no_initial_words() -> None:
+    module, _ = tracker(initial="random")
+    with pytest.raises(KanError, match="can only be a file in CIRCT's syntax"):
+        circt_text(module)
+
+
+# What it takes.
+
+
+@needs("yosys")
+@pytest.mark.parametrize(("rate", "luts"), [(0.15, 392), (0.125, 320)])
+def test_logic_of_the_tracker(rate: float, luts: int, tmp_path: Path) -> None:
+    module, _ = tracker(learning_rate=rate)
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(emit_systemverilog(module))
+    cells = synthesize(rtl, XILINX, top="net").cells
+    assert cells.luts <= luts
+    assert cells.multipliers <= 9
+
+
+# What cannot be lowered.
+
+
+def test_real_steps_are_refused() -> None:
+    module = random_network(np.random.default_rng(0), [1, 1], [3], [5])
+    with pytest.raises(KanError, match="is real-valued, hardware is not"):
+        lowered(module, real=True)
+
+
+@needs("verilator")
+def test_other_ports_are_refused(tmp_path: Path) -> None:
+    module, _ = tracker()
+    other = random_network(np.random.default_rng(0), [2, 1], [3], [5])
+    step = lowered(other)
+    with pytest.raises(KanError, match="port x1 should be"), circuit_of(module, step, tmp_path):
+        pass
+
+
+def test_samples_of_other_shapes_are_refused(tracking: tuple[TrainingCircuit, Step]) -> None:
+    circuit, _ = tracking
+    with pytest.raises(KanError, match="expected codes of shapes"):
+        circuit.run(np.zeros((4, 2), np.int64), np.zeros((4, 1), np.int64))

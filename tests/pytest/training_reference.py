@@ -1,0 +1,168 @@
+"""Training in plain Python integers and fractions, written from docs/training.md alone.
+
+Nothing here shares code with the compiler: B-splines are the Cox-de Boor recursion in rational
+numbers, and rounding is Python's of fractions. Below, random networks to train.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.random import Generator
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType, f64
+from xdsl.ir import Block, Region, SSAValue
+
+from kan_dialect.spline_ops import BSplineOp, NodeSumOp
+
+
+def cox_de_boor(index: int, degree: int, x: Fraction) -> Fraction:
+    """B-spline `index` on the knots ..., -1, 0, 1, 2, ... (its own are index .. index+degree+1)."""
+    if degree == 0:
+        return Fraction(index <= x < index + 1)
+    left = (x - index) / degree * cox_de_boor(index, degree - 1, x)
+    right = (index + degree + 1 - x) / degree * cox_de_boor(index + 1, degree - 1, x)
+    return left + right
+
+
+def slope(index: int, degree: int, x: Fraction) -> Fraction:
+    """Its derivative."""
+    return cox_de_boor(index, degree - 1, x) - cox_de_boor(index + 1, degree - 1, x)
+
+
+@dataclass
+class Layer:
+    """A layer as docs/training.md describes it; all numbers are codes."""
+
+    degree: int
+    cells: int
+    grid: list[tuple[int, int]]
+    coefficients: list[list[list[int]]]
+    """[out][in][cells + degree]"""
+
+
+@dataclass
+class Reference:
+    """A network that trains, one sample at a time."""
+
+    layers: list[Layer]
+    bits: int
+    fraction: int
+    local_bits: int
+    rate: Fraction
+    fed: bool = False
+    tables: dict[tuple[int, int, str, Fraction], list[list[int]]] = field(default_factory=dict)
+
+    @property
+    def weight_fraction(self) -> int:
+        return self.fraction - math.floor(math.log2(float(self.rate)))
+
+    def saturate(self, code: int, bits: int) -> int:
+        return max(-(2 ** (bits - 1)), min(2 ** (bits - 1) - 1, code))
+
+    def locate(self, layer: Layer, i: int, x: int) -> tuple[int, int, bool]:
+        low, high = layer.grid[i]
+        steps = layer.cells << self.local_bits
+        shift = 0
+        while True:
+            exact = Fraction(steps * 2**shift, high - low)
+            multiplier = round(exact)
+            if multiplier == exact or multiplier >= 2 ** (len(f"{steps:b}") + 1):
+                break
+            shift += 1
+        position = math.floor(Fraction((x - low) * multiplier, 2**shift))
+        held = max(0, min(steps - 1, position))
+        return held // 2**self.local_bits, held % 2**self.local_bits, held == position
+
+    def basis(self, degree: int, kind: str, scale: Fraction, fraction: int) -> list[list[int]]:
+        key = (degree, fraction, kind, scale)
+        if key not in self.tables:
+            function = slope if kind == "slope" else cox_de_boor
+            self.tables[key] = [
+                [
+                    round(
+                        function(
+                            j - degree, degree, Fraction(2 * step + 1, 2 ** (self.local_bits + 1))
+                        )
+                        * scale
+                        * 2**fraction
+                    )
+                    for j in range(degree + 1)
+                ]
+                for step in range(2**self.local_bits)
+            ]
+        return self.tables[key]
+
+    def step(self, x: Sequence[int], target: Sequence[int], train: bool) -> list[int]:
+        f, bits = self.fraction, self.bits
+        values, seen = list(x), []
+        for layer in self.layers:
+            places = [self.locate(layer, i, value) for i, value in enumerate(values)]
+            table = self.basis(layer.degree, "value", Fraction(1), f)
+            nodes: list[int] = []
+            for node in layer.coefficients:
+                total = sum(
+                    node[i][cell + j] * table[local][j]
+                    for i, (cell, local, _) in enumerate(places)
+                    for j in range(layer.degree + 1)
+                )
+                nodes.append(self.saturate(round(Fraction(total, 2**f)), bits))
+            seen.append(places)
+            values = nodes
+        if not train:
+            return values
+        error = (
+            list(target)
+            if self.fed
+            else [self.saturate(t - y, bits + 1) for t, y in zip(target, values, strict=True)]
+        )
+        for layer, places in zip(reversed(self.layers), reversed(seen), strict=True):
+            before = [[list(edge) for edge in node] for node in layer.coefficients]
+            weights = self.basis(layer.degree, "value", self.rate, self.weight_fraction)
+            shift = f - 1 + self.weight_fraction - f
+            for o, node in enumerate(layer.coefficients):
+                for i, (cell, local, _) in enumerate(places):
+                    for j in range(layer.degree + 1):
+                        moved = (
+                            node[i][cell + j]
+                            + Fraction(error[o] * weights[local][j]) / Fraction(2) ** shift
+                        )
+                        node[i][cell + j] = self.saturate(round(moved), bits)
+            below: list[int] = []
+            for i, (cell, local, inside) in enumerate(places):
+                low, high = layer.grid[i]
+                scale = Fraction(float(layer.cells / (Fraction(high - low) / 2**f)))
+                table = self.basis(layer.degree, "slope", scale, f)
+                total = 0
+                for o, node in enumerate(before):
+                    rise = sum(
+                        node[i][cell + j] * (table[local][j] if inside else 0)
+                        for j in range(layer.degree + 1)
+                    )
+                    total += error[o] * self.saturate(round(Fraction(rise, 2**f)), bits)
+                below.append(self.saturate(round(Fraction(total, 2**f)), bits + 1))
+            error = below
+        return values
+
+
+def random_network(
+    rng: Generator, sizes: Sequence[int], degrees: Sequence[int], cells: Sequence[int]
+) -> ModuleOp:
+    """Layers of B-splines on uniform grids around 0, at spline level."""
+    block = Block(arg_types=[TensorType(f64, (sizes[0],))])
+    value: SSAValue = block.args[0]
+    for inputs, outputs, degree, count in zip(sizes[:-1], sizes[1:], degrees, cells, strict=True):
+        ends = -1 - rng.random(inputs), 1 + rng.random(inputs)
+        grid = np.linspace(*ends, count + 1).T
+        coefficients = rng.normal(size=(outputs, inputs, count + degree)) / np.sqrt(inputs)
+        spline = BSplineOp(value, degree, grid, coefficients, extend=True)
+        node_sum = NodeSumOp(spline)
+        block.add_ops([spline, node_sum])
+        value = node_sum.result
+    block.add_op(func.ReturnOp(value))
+    kinds = [block.args[0].type], [value.type]
+    return ModuleOp([func.FuncOp("net", kinds, Region(block))])
