@@ -37,6 +37,7 @@ _PASSES = {
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
     "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
+    "kan-share-tables": ("kan_dialect.passes.share_tables", "ShareTablesPass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),
     "lower-kan-to-hw": ("kan_dialect.lowering.kan_to_hw", "LowerKanToHwPass"),
 }

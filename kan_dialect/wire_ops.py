@@ -179,9 +179,15 @@ class TableOp(KanOperation, Evaluable):
     def by_bit_pattern(self) -> IntArray:
         """The entries for every combination of bit patterns of the inputs: flat, first input first.
 
-        Patterns outside an input's range never come; they repeat the nearest entry.
+        Patterns outside an input's range never come; they repeat the nearest entry. But where the
+        entries are the codes with some bits inverted, these are inverted for all patterns.
         """
         entries = self.filled
+        if len(self.inputs) == 1:
+            kind = range_of(self.inputs[0])
+            inverted = entries ^ np.arange(kind.low, kind.high + 1)
+            if (inverted == inverted[0]).all():
+                return kind.bit_patterns ^ inverted[0]
         for axis, value in enumerate(self.inputs):
             kind = range_of(value)
             index = np.clip(kind.bit_patterns, kind.low, kind.high) - kind.low
