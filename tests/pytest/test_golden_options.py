@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from golden import options
 from golden.check import MODELS, SMALL, Published, designs, load
 from golden.options import Value, all_combinations, covering, missing_values, stages_of
-from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passes.narrow import NarrowPass
 
 SIMULATED = 4
@@ -77,4 +76,3 @@ def test_other_integers_are_noticed(shared_data: Path) -> None:
     inverted = dataclasses.replace(design, rtl=design.rtl.replace("assign y0 = ", "assign y0 = ~"))
     found = inverted.difference(model)
     assert found is not None and "vectors differ" in found
-
