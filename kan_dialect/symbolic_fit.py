@@ -84,16 +84,21 @@ def _refined(
     """Better a and b near the given ones, of each function."""
     step_a, step_b = np.abs(a) / 4, np.full(len(b), _OFFSETS[1] - _OFFSETS[0])
     near_a, near_b = (axis.ravel() for axis in np.meshgrid(_NEAR, _NEAR))
+    # The nearest first, which are taken where others are no better.
+    order = np.argsort(near_a**2 + near_b**2, kind="stable")
+    near_a, near_b = near_a[order], near_b[order]
     for _ in range(_ZOOMS):
         tried_a = a[:, np.newaxis] + step_a[:, np.newaxis] * near_a
         tried_b = b[:, np.newaxis] + step_b[:, np.newaxis] * near_b
         inner = tried_a[..., np.newaxis] * t + tried_b[..., np.newaxis]
         _, error = _regression(_values(name, inner), y, weights)
+        # Near 0, whatever the function is, it is a line.
+        error[np.abs(tried_a) < _SLOPES[0]] = np.inf
         best = error.argmin(axis=1)
         a, b = (tried[np.arange(len(best)), best] for tried in (tried_a, tried_b))
         # Where the best is at the border, better ones may lie beyond it.
-        inside = (np.abs(near_a[best]) < 1.0) & (np.abs(near_b[best]) < 1.0)
-        step_a, step_b = (np.where(inside, step / 2.5, step) for step in (step_a, step_b))
+        step_a /= np.where(np.abs(near_a[best]) < 1.0, 2.5, 1.2)
+        step_b /= np.where(np.abs(near_b[best]) < 1.0, 2.5, 1.2)
     return a, b
 
 

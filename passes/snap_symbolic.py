@@ -38,6 +38,8 @@ BEYOND = 1.05
 """Formulas are finite up to a twentieth beyond the range that was seen."""
 EVERYWHERE = 0.1
 """The weight of the whole range, beside that of where values were seen."""
+ROUNDING = 1e-6
+"""What the fit leaves of an offset that is none, as a share of the range of a * x."""
 SIMPLEST_FIRST = (
     *("zero", "identity", "square", "abs", "relu", "cube", "sin", "exp", "tanh"),
     *("sigmoid", "gaussian", "sqrt", "log", "reciprocal"),
@@ -102,8 +104,10 @@ class SnapSymbolicPass(KanPass):
             return
         o, i, choice, affine = o[snapped], i[snapped], choice[snapped], affine[snapped]
         # From -1 .. 1 to the range that was seen.
-        affine[:, 0] /= half[i]
-        affine[:, 1] -= affine[:, 0] * centre[i]
+        slope = affine[:, 0] / half[i]
+        offset = affine[:, 1] - slope * centre[i]
+        offset[np.abs(offset) < ROUNDING * np.abs(affine[:, 0])] = 0.0
+        affine[:, 0], affine[:, 1] = slope, offset
         choices = np.zeros(kept.shape, dtype=np.int8)
         affines = np.zeros((*kept.shape, 4))
         choices[o, i], affines[o, i] = choice, affine

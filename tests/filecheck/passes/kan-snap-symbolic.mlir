@@ -17,7 +17,7 @@
 // CHECK-NEXT: [[R:%.*]] = kan.affine %e scale dense<{{\[\[}}0.0, 1.0], [1.0, 0.0]]>
 // CHECK-NEXT: [[A:%.*]] = arith.addf [[R]], [[S]]
 // CHECK-NEXT: kan.node_sum [[A]] as "layer0" mask dense<{{\[\[}}1, 0], [1, 1]]>
-// TEXT: layer0_node0 = {{.*}}*({{.*}}*x0 {{[-+]}} {{.*}})^2 + 0.25
+// TEXT: layer0_node0 = {{.*}}*({{.*}}*x0)^2 + 0.25
 // TEXT-NEXT: layer0_node1 = layer0_edge1_0(x0) - 2*x1
 // TEXT-NEXT: y0 = layer0_node0
 // TEXT-NEXT: y1 = layer0_node1
