@@ -50,7 +50,7 @@ class ShareTablesPass(KanPass):
             summands: dict[SSAValue, _Summand] = {}
             for tables in _alike(block, target.lut_inputs):
                 if _cost_together(tables, target) < _cost_apart(tables, target):
-                    summands |= _shared(tables)
+                    summands |= _shared(tables, target)
             _replace(block, summands)
         if functions:
             dce(module)
@@ -101,11 +101,16 @@ def _cost_apart(tables: Sequence[TableOp], target: Fpga) -> float:
 
 
 def _cost_together(tables: Sequence[TableOp], target: Fpga) -> float:
-    """The same if only the first exists."""
-    entries = tables[0].by_bit_pattern
-    inputs = (len(entries) - 1).bit_length()
-    used = supports(entries[np.newaxis], range_of(tables[0].result).bits)[0]
+    """The same if only the cheapest exists."""
     readers = sum(table.result.uses.get_length() for table in tables)
+    return min(_cost_read(table, readers, target) for table in tables)
+
+
+def _cost_read(table: TableOp, readers: int, target: Fpga) -> float:
+    """LUTs of a table, and of adding it to so many sums, none of which absorbs it."""
+    entries = table.by_bit_pattern
+    inputs = (len(entries) - 1).bit_length()
+    used = supports(entries[np.newaxis], range_of(table.result).bits)[0]
     # A bit of one input takes no LUT, but that of an adder.
     adders = readers * target.summand_costs(1)[1] * np.count_nonzero(used)
     return float(target.bit_costs(inputs)[used].sum() + adders)
@@ -118,18 +123,24 @@ class _Summand(NamedTuple):
     constant: int
 
 
-def _shared(tables: Sequence[TableOp]) -> dict[SSAValue, _Summand]:
-    """The first of some tables, or its complement, in place of each of the others."""
-    first, *others = tables
-    entries, kind = first.filled, range_of(first.result)
+def _shared(tables: Sequence[TableOp], target: Fpga) -> dict[SSAValue, _Summand]:
+    """The cheapest of some tables, or its complement, in place of each of the others."""
+    kept = min(tables, key=lambda table: _cost_read(table, len(tables), target))
+    if kept is not tables[0]:
+        # All read the same values: it may stand before the others.
+        kept.detach()
+        Rewriter.insert_op(kept, InsertPoint.before(tables[0]))
+    entries, kind = kept.filled, range_of(kept.result)
     codes = np.arange(kind.low, kind.high + 1)
     complements = ~codes if kind.is_signed else (1 << kind.bits) - 1 - codes
     summands: dict[SSAValue, _Summand] = {}
-    for table in others:
+    for table in tables:
+        if table is kept:
+            continue
         offset = table.filled - entries
-        value = first.result
+        value = kept.result
         if offset.min() < offset.max():
-            complement = TableOp([first], complements, name=table.given_name)
+            complement = TableOp([kept], complements, name=table.given_name)
             Rewriter.insert_op(complement, InsertPoint.before(table))
             value = complement.result
             offset = table.filled - complements[entries - kind.low]
