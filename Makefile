@@ -10,12 +10,13 @@ COVERAGE ?= 95
 SECONDS ?= 300
 SEED ?=
 
-.PHONY: help demo test lint tests filecheck pytest fuzz dist benchmark seeded-bugs pictures clean
+.PHONY: help demo test lint tests filecheck pytest fuzz golden dist benchmark seeded-bugs pictures clean
 
 help:
 	@echo "make demo       build the example network to verified RTL, print the report"
 	@echo "make test       set up everything and run all checks and tests"
 	@echo "make pytest     the numeric tests alone, without counting the lines that they reach"
+	@echo "make golden     KANELE's integers through Verilator, whatever the options (half an hour)"
 	@echo "make benchmark  measure the compiler's speed (minutes)"
 	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
 	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
@@ -66,6 +67,9 @@ pytest: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS)
+
+golden: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m golden --jobs $(JOBS)
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python benchmarks/compile_speed.py

@@ -7,7 +7,7 @@ calibrated against Yosys and nextpnr (`benchmarks/calibrate_cost.py`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.table_cost import Mapper, planes, supports
-from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.wire_ops import BitsOp, ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
 
 
@@ -114,7 +114,7 @@ class Fpga:
         Tables that read the same values share what they have in common.
         """
         counted: Counter[int] = Counter()
-        mappers: dict[tuple[SSAValue, ...], Mapper] = {}
+        mappers: dict[Hashable, Mapper] = {}
         every = list(ops)
         absorbed = {term.owner: op for op in every if (term := self._absorbed_term(op)) is not None}
         taken = set(absorbed.values())
@@ -124,7 +124,7 @@ class Fpga:
                     used: list[int] = _inputs_of_bits(op).tolist()
                     counted.update(number + 1 for number in used if number)
                 case TableOp():
-                    mapper = mappers.setdefault(tuple(op.inputs), self._mapper())
+                    mapper = mappers.setdefault(tuple(map(_signal, op.inputs)), self._mapper())
                     self._table(op, mapper)
                 case SumOp() if op in taken:
                     pass
@@ -272,6 +272,14 @@ class Fpga:
             and bool(readers)
             and all(isinstance(reader, TableOp) and len(reader.inputs) == 1 for reader in readers)
         )
+
+
+def _signal(value: SSAValue) -> Hashable:
+    """What a value is in hardware: the same for the same bits of another value."""
+    op = value.owner
+    if not isinstance(op, BitsOp):
+        return value
+    return _signal(op.input), op.low.value.data, range_of(value).bits
 
 
 def _inputs_of_bits(table: TableOp) -> IntArray:

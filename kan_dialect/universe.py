@@ -38,6 +38,8 @@ _PASSES = {
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
     "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
+    "kan-share-tables": ("kan_dialect.passes.share_tables", "ShareTablesPass"),
+    "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),
     "lower-kan-to-hw": ("kan_dialect.lowering.kan_to_hw", "LowerKanToHwPass"),
     "lower-training-to-hw": ("kan_dialect.lowering.training_to_hw", "LowerTrainingToHwPass"),
@@ -51,6 +53,7 @@ UNIVERSE = Universe(
     all_passes={name: _pass(module, cls) for name, (module, cls) in _PASSES.items()},
     all_targets={
         "circt": _target("kan_dialect.lowering.circt_target", "CirctTarget"),
+        "formula": _target("kan_dialect.lowering.formula_target", "FormulaTarget"),
         "systemverilog": _target("kan_dialect.lowering.systemverilog", "SystemVerilogTarget"),
     },
 )

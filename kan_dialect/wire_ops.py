@@ -184,9 +184,15 @@ class TableOp(WireOp, Evaluable):
     def by_bit_pattern(self) -> IntArray:
         """The entries for every combination of bit patterns of the inputs: flat, first input first.
 
-        Patterns outside an input's range never come; they repeat the nearest entry.
+        Patterns outside an input's range never come; they repeat the nearest entry. But where the
+        entries are the codes with some bits inverted, these are inverted for all patterns.
         """
         entries = self.filled
+        if len(self.operands) == 1:
+            kind = range_of(self.operands[0])
+            inverted = entries ^ np.arange(kind.low, kind.high + 1)
+            if (inverted == inverted[0]).all():
+                return kind.bit_patterns ^ inverted[0]
         for axis, value in enumerate(self.operands):
             kind = range_of(value)
             entries = entries.take(_entry_of_patterns(kind.low, kind.high), axis=axis)

@@ -27,6 +27,7 @@ from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.pipeline import CompositePass
 
@@ -51,8 +52,8 @@ class CompilePass(CompositePass):
     guard_bits: int = 0
     """See `kan-quantize`."""
     target: str = XCUP.name
-    """The device whose costs decide, see `kan-merge-tables`, `kan-split-tables` and
-    `kan-balance-sums`."""
+    """The device whose costs decide, see `kan-merge-tables`, `kan-share-tables`,
+    `kan-split-tables` and `kan-balance-sums`."""
     parts: int = 3
     """See `kan-split-tables`."""
     further_levels: int = 1
@@ -85,6 +86,7 @@ class CompilePass(CompositePass):
             ExpandWiresPass(),
             NarrowPass(),
             MergeTablesPass(target=self.target),
+            ShareTablesPass(target=self.target),
             *split,
             BalanceSumsPass(target=self.target, further_levels=self.further_levels),
             SchedulePass(levels=self.levels, cycles=self.cycles, combinational=self.combinational),

@@ -26,6 +26,7 @@ from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import description, planes, vector
 from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp, memory_type
+from kan_dialect.table_cost import low_half
 
 LONGEST_INLINED = 80
 """Expressions of more characters become wires of their own."""
@@ -209,7 +210,7 @@ class _ModuleWriter:
         if op.result in self.facts.signed:
             codes = [code - (code >> (width - 1) << width) for code in codes]
         yield from description(name, index, codes)
-        bits = {0: "1'b0", (1 << size) - 1: "1'b1"}
+        bits = {0: "1'b0", (1 << size) - 1: "1'b1"} | self._bits_of_index(op, size)
         word: list[str] = []
         for place, plane in enumerate(planes(entries, width)):
             if plane not in bits:
@@ -219,6 +220,21 @@ class _ModuleWriter:
             word.append(bits[plane])
         value = concatenation([Expression(bit) for bit in reversed(word)]).text
         yield from broken(f"  wire {declared(name, op.result.type)} = {value};")
+
+    def _bits_of_index(self, op: hw.ArrayGetOp, size: int) -> dict[int, str]:
+        """The index's bits and their complements, by the vectors that they stand for."""
+        index, width = self._operand(op.index), bit_width(op.index.type)
+        if size != 1 << width:
+            return {}
+        source, low = index, 0
+        if isinstance(op.index.owner, comb.ExtractOp) and not index.isidentifier():
+            source, low = self._operand(op.index.owner.input), op.index.owner.low_bit.value.data
+        found: dict[int, str] = {}
+        for place in range(width):
+            bit = index if width == 1 else f"{source}[{low + place}]"
+            zero = low_half(width, place)
+            found |= {zero: f"~{bit}", zero ^ ((1 << size) - 1): bit}
+        return found
 
     def _name_adders(self) -> None:
         absorbing = self.facts.absorbed.keys()

@@ -10,7 +10,6 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
-from kan_dialect.lowering.hardware_ops import dialect_of
 from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryType, MemoryWriteOp
 
 _SUPPORTED = (

@@ -12,6 +12,7 @@ WIRE_LEVEL = (
     *ANY_LEVEL,
     *("kan-narrow", "kan-narrow", "kan-balance-sums", "kan-balance-sums{target=ecp5}"),
     *("kan-split-tables", "kan-split-tables{parts=2 target=lut4}", "kan-merge-tables"),
+    *("kan-share-tables", "kan-share-tables{target=ecp5}"),
 )
 EXPAND, LOWER = "kan-expand-wires", "lower-kan-to-hw"
 NEEDED = ("kan-fold-affine", "kan-quantize", "kan-fold-tables", EXPAND, LOWER)
@@ -46,6 +47,7 @@ def _wire_level(rng: np.random.Generator) -> Sequence[str]:
         return [
             "kan-narrow",
             "kan-merge-tables",
+            "kan-share-tables",
             "kan-split-tables",
             "kan-balance-sums",
             _schedule(rng),

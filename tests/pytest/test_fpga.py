@@ -14,7 +14,7 @@ from kan_dialect.attributes import IntType
 from kan_dialect.constants import IntArray
 from kan_dialect.fpga import DEVICES, ECP5, ICE40, XCUP, estimate
 from kan_dialect.table_cost import Mapper, planes, support
-from kan_dialect.wire_ops import ClampOp, DelayOp, SumOp, TableOp
+from kan_dialect.wire_ops import BitsOp, ClampOp, DelayOp, SumOp, TableOp
 
 
 def argument(low: int, high: int) -> SSAValue:
@@ -48,6 +48,17 @@ def test_tables_that_share_an_input_share_planes() -> None:
     assert XCUP.count(pair).total() == 1
     apart = [table(odd), table(odd)]
     assert XCUP.count(apart).total() == 2
+    # Bits that are taken twice are the same signals.
+    slices = [BitsOp(argument(-128, 127), 2, 6)]
+    slices.append(BitsOp(slices[0].input, 2, 6))
+    assert XCUP.count([TableOp([part], odd) for part in slices]).total() == 1
+
+
+@pytest.mark.parametrize("low, high", [(0, 7), (0, 4), (3, 6), (-5, 2), (-9, -2)])
+def test_inverters_take_nothing_whatever_the_range(low: int, high: int) -> None:
+    codes = np.arange(low, high + 1)
+    inverted = TableOp([argument(low, high)], ~codes if low < 0 else 7 - codes)
+    assert XCUP.luts(inverted) == 0
 
 
 @pytest.mark.parametrize(("bits", "most"), [(6, 1), (7, 2), (8, 4)])

@@ -245,9 +245,9 @@ def test_a_sum_of_too_many_values_is_no_proof_and_no_crash(tmp_path: Path) -> No
         ("report.json", '"tools": {', '"tools": 3, "others": {', ["synth"], "'tools' is no object"),
         ("report.json", '"name": "net"', '"name": "a; !ls"', ["synth"], "is no report of a build"),
         ("report.json", '"luts": ', '"luts": [], "l": ', ["synth"], ""),
-        ("ir/10-lower-kan-to-hw.mlir", "hw.module @net", 'hw.module @"a; !ls"', ["prove"],
+        ("ir/*-lower-kan-to-hw.mlir", "hw.module @net", 'hw.module @"a; !ls"', ["prove"],
          "is no name for a module"),
-        ("ir/10-lower-kan-to-hw.mlir", "hw.module", "nothing", ["prove"], "nothing"),
+        ("ir/*-lower-kan-to-hw.mlir", "hw.module", "nothing", ["prove"], "nothing"),
         ("ir/00-import.mlir", "tensor<2x!quant.uniform<u2", "tensor<2x!quant.uniform<u3",
          ["simulate"], "'kan.lookup' op"),
         ("rtl/net.sv", "y0 = ", "y0 = 1'bx + ", ["prove"], "x"),
@@ -259,7 +259,7 @@ def test_broken_folders_are_refused(
     text = WIDE.replace("1000000", "2").replace("2000000", "3")
     quiet = ["-o", "made", "--simulator", "none", "--vectors", "20"]
     assert ended(tmp_path, text, "kan-flow", "build", "in.mlir", *quiet).code == 0
-    path = tmp_path / "made" / file
+    (path,) = (tmp_path / "made").glob(file)
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
     found = ended(tmp_path, text, "kan-flow", *command, "made")

@@ -34,6 +34,7 @@ from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.semantics import evaluate_inside, find_function
 from kan_dialect.wire_ops import (
@@ -246,6 +247,7 @@ passes = st.one_of(
     ),
     st.builds(SplitTablesPass, target=st.sampled_from(["xcup", "lut4"]), parts=st.integers(1, 3)),
     st.builds(MergeTablesPass, target=st.sampled_from(["xcup", "ice40"])),
+    st.builds(ShareTablesPass, target=st.sampled_from(["xcup", "ecp5"])),
     schedules,
     st.sampled_from([CanonicalizePass(), CommonSubexpressionElimination()]),
 )

@@ -1,0 +1,175 @@
+"""`kan-snap-symbolic`: edge functions become formulas, where these are close enough.
+
+An edge becomes c * f(a * x + b) + d with the first of some functions, simplest first, whose root
+mean square error is within the budget: a share of what the edge's node varies by. So weak edges
+become lines or constants, and strong ones stay what they are unless a formula fits them well. What
+counts is where calibration saw values, and the whole range that it saw a little (pykan's
+`auto_symbolic` does likewise: Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv 2404.19756,
+section 2.5.1). The target `formula` prints the network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.transforms.dead_code_elimination import dce
+
+from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.cuts import observer, spline_functions
+from kan_dialect.errors import KanError
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.semantics import evaluate_values, is_univariate
+from kan_dialect.spline_ops import AffineOp, NodeSumOp, ObserveOp
+from kan_dialect.symbolic_fit import fit
+from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
+
+POINTS = 127
+"""Points at which edges are compared with formulas."""
+BEYOND = 1.05
+"""Formulas are finite up to a twentieth beyond the range that was seen."""
+EVERYWHERE = 0.1
+"""The weight of the whole range, beside that of where values were seen."""
+ROUNDING = 1e-6
+"""What the fit leaves of an offset that is none, as a share of the range of a * x."""
+SIMPLEST_FIRST = (
+    *("zero", "identity", "square", "abs", "relu", "cube", "sin", "exp", "tanh"),
+    *("sigmoid", "gaussian", "sqrt", "log", "reciprocal"),
+)
+"""The functions that are tried where nothing else is said."""
+
+
+@dataclass(frozen=True)
+class SnapSymbolicPass(KanPass):
+    """Replaces edge functions by formulas within a budget of error."""
+
+    name = "kan-snap-symbolic"
+    preserves: ClassVar[str] = "accuracy within a share of what nodes vary by, for each edge"
+
+    error: float = 0.02
+    """The root mean square error of an edge, as a share of its node's standard deviation."""
+    functions: tuple[str, ...] = SIMPLEST_FIRST
+    """Which functions, simplest first; the first that is within the budget is taken."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.error < math.inf:
+            raise KanError(f"error must be greater than 0, got {self.error}")
+        for name in self.functions:
+            if name not in SYMBOLIC_FUNCTIONS:
+                raise KanError(
+                    f"unknown function {name!r}", remedy=f"use {', '.join(SYMBOLIC_FUNCTIONS)}"
+                )
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(spline_functions(module))
+        for function in functions:
+            for op in list(function.body.block.ops):
+                if isinstance(op, NodeSumOp):
+                    self._snap(function, op)
+        if functions:
+            dce(module)
+        return bool(functions)
+
+    def _snap(self, function: func.FuncOp, nodes: NodeSumOp) -> None:
+        """Give a layer formulas for edges."""
+        source = _source(nodes.edges)
+        if source is None:
+            return
+        seen = source.owner if isinstance(source.owner, ObserveOp) else observer(source)
+        if seen is None:
+            raise KanError(
+                f"@{function.sym_name.data}: the inputs' ranges of {nodes.given_name or 'a layer'} "
+                "are not known",
+                remedy="run kan-calibrate first",
+            )
+        t = np.linspace(-BEYOND, BEYOND, POINTS)
+        low, high = to_floats(seen.seen).T
+        centre, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-9)
+        x = centre + half * t[:, np.newaxis]
+        (values,) = evaluate_values([nodes.edges], {source: x}, ops=function.body.block.ops)
+        kept = nodes.mask_array & np.isfinite(values).all(axis=0)
+        o, i = (index.astype(np.int64) for index in kept.nonzero())
+        weights = _weights(to_integers(seen.histogram).astype(np.float64), t)[i]
+        names, choice, affine = self._formulas(t, values[:, o, i].T, weights, o)
+        snapped = choice >= 0
+        if not snapped.any():
+            return
+        o, i, choice, affine = o[snapped], i[snapped], choice[snapped], affine[snapped]
+        # From -1 .. 1 to the range that was seen.
+        slope = affine[:, 0] / half[i]
+        offset = affine[:, 1] - slope * centre[i]
+        offset[np.abs(offset) < ROUNDING * np.abs(affine[:, 0])] = 0.0
+        affine[:, 0], affine[:, 1] = slope, offset
+        choices = np.zeros(kept.shape, dtype=np.int8)
+        affines = np.zeros((*kept.shape, 4))
+        choices[o, i], affines[o, i] = choice, affine
+        edges: Operation = SymbolicOp(names, source, choices, affines, name=nodes.given_name)
+        added = [edges]
+        if len(o) < np.count_nonzero(nodes.mask_array):
+            left = np.ones(kept.shape)
+            left[o, i] = 0.0
+            rest = AffineOp(nodes.edges, left, np.zeros_like(left))
+            edges = arith.AddfOp(rest, edges)
+            added += [rest, edges]
+        Rewriter.insert_op(added, InsertPoint.before(nodes))
+        nodes.operands[0] = edges.results[0]
+
+    def _formulas(
+        self, t: FloatArray, y: FloatArray, weights: FloatArray, node: IntArray
+    ) -> tuple[Sequence[str], IntArray, FloatArray]:
+        """The functions that are used, and of each edge which one it has (-1: none), and affine.
+
+        Parameters
+        ----------
+        y, weights : (edges, points).
+        node : the node of each edge.
+        """
+        mean = (weights * y).sum(axis=1, keepdims=True)
+        variance = (weights * (y - mean) ** 2).sum(axis=1)
+        of_nodes = np.bincount(node, variance).astype(np.float64)
+        budget = self.error**2 * of_nodes[node]
+        chosen = np.full(len(y), -1, dtype=np.int64)
+        affine = np.zeros((len(y), 4))
+        used: list[str] = []
+        for name in self.functions:
+            open_ = (chosen < 0).nonzero()[0]
+            found = fit(name, t, y[open_], weights[open_])
+            fits = found.error <= np.maximum(budget[open_], 1e-18)
+            if fits.any():
+                chosen[open_[fits]] = len(used)
+                affine[open_[fits]] = found.affine[fits]
+                used.append(name)
+        return used, chosen, affine
+
+
+def _source(edges: SSAValue) -> SSAValue | None:
+    """The value of which edges are functions; None where there is not one."""
+    sources: set[SSAValue] = set()
+    pending = [edges]
+    while pending:
+        value = pending.pop()
+        owner = value.owner
+        if isinstance(owner, Block) or not is_univariate(owner):
+            sources.add(value)
+        else:
+            pending.extend(owner.operands)
+    return sources.pop() if len(sources) == 1 else None
+
+
+def _weights(histogram: FloatArray, t: FloatArray) -> FloatArray:
+    """Weights (inputs, points) of points t, of which -1 .. 1 are the histogram's ends."""
+    bins = histogram.shape[1]
+    centres = np.arange(1, 2 * bins, 2, dtype=np.float64) / bins - 1
+    nearest = np.abs(t - centres[:, np.newaxis]).argmin(axis=1)
+    shares = histogram / histogram.sum(axis=1, keepdims=True)
+    weights = shares @ np.eye(len(t))[nearest]
+    inside = np.abs(t) <= 1.0
+    return (1 - EVERYWHERE) * weights + EVERYWHERE * inside / inside.sum()

@@ -1,0 +1,1 @@
+"""KANELÉ's published integers, through every combination of `kan-compile`'s options."""

@@ -1,0 +1,78 @@
+"""Values of `kan-compile`'s options, and combinations of them that matter from table level on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import combinations, product
+from typing import TypeAlias
+
+from kan_dialect.fpga import DEVICES
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.lowering.compile import CompilePass
+
+Value: TypeAlias = str | int | bool | None
+Options: TypeAlias = dict[str, Value]
+
+BEFORE_TABLES = {"data", "bits", "scale", "percentile", "per_tensor", "guard_bits"}
+"""Options that decide which integers a network has: the published ones are given."""
+
+VALUES: Mapping[str, Sequence[Value]] = {
+    "target": tuple(DEVICES),
+    "parts": (1, 2, 3),
+    "further_levels": (0, 1, 2),
+    "levels": (1, 2, 4),
+    "cycles": (None, 0, 2, 3),
+    "combinational": (False, True),
+}
+"""What each of the others is tried with, its default among them."""
+
+
+def missing_values() -> set[str]:
+    """Options that have no values here, values of what is no option, defaults that are no value."""
+    fields = {each.name: each.default for each in dataclasses.fields(CompilePass)}
+    known = BEFORE_TABLES | VALUES.keys()
+    without_default = {name for name in VALUES.keys() & fields if fields[name] not in VALUES[name]}
+    return (fields.keys() ^ known) | without_default
+
+
+def stages_of(options: Options) -> tuple[KanPass, ...]:
+    """The passes of `kan-compile` with these options."""
+    return tuple(CompilePass(**options).passes())  # pyright: ignore[reportArgumentType] (by name)
+
+
+def all_combinations(values: Mapping[str, Sequence[Value]] = VALUES) -> list[Options]:
+    """Every combination of the options' values."""
+    return [dict(zip(values, each, strict=True)) for each in product(*values.values())]
+
+
+def covering(values: Mapping[str, Sequence[Value]] = VALUES, strength: int = 2) -> list[Options]:
+    """Few combinations in which any `strength` options have each combination of their values.
+
+    Greedy: each new combination starts from a tuple of values that is not covered yet; the other
+    options then take, one after the other, the value that covers most.
+    """
+    names = list(values)
+    strength = min(strength, len(names))
+    missing = {
+        frozenset(zip(group, chosen, strict=True))
+        for group in combinations(names, strength)
+        for chosen in product(*(values[name] for name in group))
+    }
+    found: list[Options] = []
+    for start in sorted(missing, key=lambda part: sorted(map(str, part))):
+        if start not in missing:
+            continue
+        chosen = dict(start)
+        for name in (name for name in names if name not in chosen):
+            tried = [{**chosen, name: value} for value in values[name]]
+            chosen = max(tried, key=lambda each: len(missing.intersection(_parts(each, strength))))
+        whole = {name: chosen[name] for name in names}
+        found.append(whole)
+        missing.difference_update(_parts(whole, strength))
+    return found
+
+
+def _parts(options: Options, strength: int) -> set[frozenset[tuple[str, Value]]]:
+    """What a combination covers: as many of its options together."""
+    return {frozenset(part) for part in combinations(options.items(), strength)}
