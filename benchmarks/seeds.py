@@ -266,10 +266,45 @@ BALANCE_SUMS = _of(
         "list(op.inputs)",
     ),
     (
+        "the second summand of a pair is forgotten",
+        "adder = SumOp(pair, name=name)",
+        "adder = SumOp(pair[:1], name=name)",
+    ),
+    (
+        "one summand twice",
+        "pair = [values.pop(left), values.pop(right)]",
+        "pair = [values.pop(left), values.pop(right)][:1] * 2",
+    ),
+    (
         "what entered a table is the first constant only",
         "amount = sum(range_of(value).low for value in constants)",
         "amount = range_of(constants[0]).low",
         "kan-narrow leaves one constant in a sum",
+    ),
+    (
+        "a sum of the wrong type",
+        "[*values.values(), *constants], result_type=range_of(op.result), name",
+        "[*values.values(), *constants], name",
+    ),
+)
+
+SHARE_TABLES = _of(
+    "passes.share_tables",
+    ("the offset of a shared table is lost", "int(offset.flat[0]))", "0)"),
+    (
+        "complements are off by one",
+        "complements = ~codes if",
+        "complements = -codes if",
+    ),
+    (
+        "all tables of one value are taken for alike",
+        "shape = min((entries - low).tobytes(), (high - entries).tobytes())",
+        'shape = b""',
+    ),
+    (
+        "constants of a sum go where a table is shared",
+        "amount = sum(range_of(term.value).low for term in constants)",
+        "amount = 0",
     ),
 )
 
@@ -309,6 +344,11 @@ SCHEDULE = _of(
         "a register too few on every hop",
         "stages.of.get(value, stage) + 1, stage + 1)",
         "stages.of.get(value, stage) + 2, stage + 1)",
+    ),
+    (
+        "only the first operand is delayed",
+        "= [at(operand, stage) for operand in op.operands]",
+        "= [at(op.operands[0], stage), *op.operands[1:]]",
     ),
     (
         "the register of another value of the same range",
@@ -353,15 +393,41 @@ KAN_TO_HW = _of(
     ("reset clears no valid bit", "self.clock, (reset, zero))", "self.clock)"),
     ("reset sets the valid bits", "zero = self.constant(0, 1)", "zero = self.constant(1, 1)"),
     (
+        "reset clears the last valid bit only",
+        "register = building.register(valid, self.clock, (reset, zero))",
+        "register = building.register(valid, self.clock, (reset, zero) if stage == latency else None)",
+    ),
+    (
+        "reset clears data",
+        "wire = self.add(building.register(wire, self.clock), name)",
+        "wire = self.add(building.register(wire, self.clock, "
+        "(self.block.args[1], self.constant(0, range_of(op.result).bits))), name)",
+    ),
+    (
         "entries backwards",
         "planes = (entries[:, np.newaxis]",
         "planes = (entries[::-1, np.newaxis]",
     ),
     ("bits of entries backwards", ">> np.arange(bits))", ">> np.arange(bits)[::-1])"),
     (
+        "tables of two inputs: the second first",
+        "building.joined(wires, width)",
+        "building.joined(wires[::-1], width)",
+    ),
+    (
         "zeros for signs",
         "        if signed:\n            upper",
         "        if False:\n            upper",
+    ),
+    (
+        "extended by the last bit but one",
+        "upper = self.part(wire, bits - 1, 1)",
+        "upper = self.part(wire, max(bits - 2, 0), 1)",
+    ),
+    (
+        "cut off at the wrong end",
+        "return self.part(wire, 0, target)",
+        "return self.part(wire, -missing, target)",
     ),
     (
         "clamps compare as unsigned",
@@ -387,6 +453,11 @@ KAN_TO_HW = _of(
         "shifts round half up",
         "self.constant((1 << (amount - 1)) - 1, bits)",
         "self.constant(1 << (amount - 1), bits)",
+    ),
+    (
+        "shifts look at the wrong bit to round to even",
+        "odd = self.part(wide, amount, 1)",
+        "odd = self.part(wide, amount - 1, 1)",
     ),
     (
         "rounding overflows",
@@ -423,6 +494,12 @@ KAN_TO_HW = _of(
         'port["gain"], port["offset"] = (StringAttr(repr(part)) for part in affine)',
         'port["gain"] = StringAttr(repr(affine[0]))',
     ),
+    (
+        "adders lose their highest bit",
+        "return self.add(building.added(terms), name)",
+        "return self.resized(self.add(building.added([self.resized(t, bits, max(bits - 1, 1), False) "
+        "for t in terms]), name), max(bits - 1, 1), bits, False)",
+    ),
 )
 
 BIT_PATTERNS = _of(
@@ -453,6 +530,16 @@ EMIT_MODULE = _of(
         "<= {self._operand(op.reset_value)};",
         "<= {self._operand(op.input)};",
     ),
+    (
+        "registers of a stage load what the first does",
+        "[self._load(op) for op in registers]",
+        '[f"{self._name(op.data)} <= {self._operand(registers[0].input)};" for op in registers]',
+    ),
+    (
+        "the last register of a stage is missing",
+        "[self._load(op) for op in registers]",
+        "[self._load(op) for op in registers][: max(1, len(registers) - 1)]",
+    ),
     ("ports in the wrong order", '",\\n".join(ports)', '",\\n".join(reversed(ports))'),
     (
         "out_valid behind y",
@@ -469,6 +556,11 @@ EMIT_MODULE = _of(
 
 EMIT_EXPRESSIONS = _of(
     "lowering.systemverilog.expressions",
+    (
+        "extended by the last bit but one",
+        "part(name, source, source - 1, 1)",
+        "part(name, source, max(source - 2, 0), 1)",
+    ),
     (
         "slices one bit too high",
         'f"{name}[{low}]" if size == 1 else f"{name}[{low + size - 1}:{low}]"',
@@ -658,6 +750,12 @@ EMIT_LAYOUT = _of(
 ) + _of(
     "lowering.systemverilog.analysis",
     (
+        "values that are only named are not written",
+        "return not op.results or any(result in facts.hints for result in op.results)",
+        "return not op.results",
+        "nothing depends on them",
+    ),
+    (
         "any slice extends the sign",
         "        and bit.low_bit.value.data == bit_width(source.type) - 1\n",
         "",
@@ -679,6 +777,7 @@ SEEDS = [
     *EXPAND_WIRES,
     *NARROW,
     *BALANCE_SUMS,
+    *SHARE_TABLES,
     *SPLIT_TABLES,
     *SCHEDULE,
     *KAN_TO_HW,

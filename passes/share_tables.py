@@ -19,14 +19,13 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.attributes import range_of
 from kan_dialect.fpga import XCUP, Fpga, device
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.table_cost import supports
 from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp
-from kan_dialect.wires import wire_functions
+from kan_dialect.wires import remove_dead, wire_functions
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,7 @@ class ShareTablesPass(KanPass):
                 if _cost_together(tables, target) < _cost_apart(tables, target):
                     summands |= _shared(tables, target)
             _replace(block, summands)
-        if functions:
-            dce(module)
+            remove_dead(function)
         return bool(functions)
 
 
