@@ -292,9 +292,14 @@ SHARE_TABLES = _of(
     "passes.share_tables",
     ("the offset of a shared table is lost", "int(offset.flat[0]))", "0)"),
     (
-        "complements are off by one",
-        "complements = ~codes if",
-        "complements = -codes if",
+        "a complement where the tables are equal",
+        "if offset.min() < offset.max():",
+        "if True:",
+    ),
+    (
+        "tables of another sign are taken as they are",
+        "if offset.min() < offset.max():",
+        "if False:",
     ),
     (
         "all tables of one value are taken for alike",
