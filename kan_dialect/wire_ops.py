@@ -499,8 +499,9 @@ class DelayOp(WireOp, Evaluable, HasFolderInterface):
 class MarkOp(WireOp, Evaluable):
     """Says that `value` holds the node `node` of the model: node code = value + offset.
 
-    `cycle` is the clock cycle, counted from the inputs, in which it does. Passes that re-code or
-    move a node's value keep its mark true.
+    `cycle` is the clock cycle, counted from the inputs, in which it does. Where the node's clamp is
+    in the tables that read it, the code is that only once it is saturated `within` a range. Passes
+    that re-code or move a node's value keep its mark true.
     """
 
     name = "kan.mark"
@@ -509,16 +510,27 @@ class MarkOp(WireOp, Evaluable):
     node = prop_def(StringAttr)
     offset = prop_def(IntegerAttr[I64])
     cycle = prop_def(IntegerAttr[I64])
+    within = opt_prop_def(IntType)
 
-    assembly_format = "$value `as` $node `offset` $offset `cycle` $cycle attr-dict `:` type($value)"
+    assembly_format = (
+        "$value `as` $node `offset` $offset `cycle` $cycle (`within` $within^)? attr-dict "
+        "`:` type($value)"
+    )
 
     def __init__(
-        self, value: SSAValue | Operation, node: str, *, offset: int = 0, cycle: int = 0
+        self,
+        value: SSAValue | Operation,
+        node: str,
+        *,
+        offset: int = 0,
+        cycle: int = 0,
+        within: IntType | None = None,
     ) -> None:
         properties = {
             "node": StringAttr(node),
             "offset": _number(offset),
             "cycle": _number(cycle),
+            "within": within,
         }
         self.set_up([value], (), properties)
 

@@ -52,7 +52,7 @@ class CompilePass(CompositePass):
     guard_bits: int = 0
     """See `kan-quantize`."""
     target: str = XCUP.name
-    """The device whose costs decide, see `kan-merge-tables`, `kan-share-tables`,
+    """The device whose costs decide, see `kan-narrow`, `kan-merge-tables`, `kan-share-tables`,
     `kan-split-tables` and `kan-balance-sums`."""
     parts: int = 3
     """See `kan-split-tables`."""
@@ -84,7 +84,7 @@ class CompilePass(CompositePass):
             ),
             FoldTablesPass(),
             ExpandWiresPass(),
-            NarrowPass(),
+            NarrowPass(target=self.target),
             MergeTablesPass(target=self.target),
             ShareTablesPass(target=self.target),
             *split,

@@ -443,18 +443,18 @@ class Lowering:
         kind = range_of(op.value)
         # A design of latency 0 has no clock, and so none of the function's registers.
         cycle = 0 if self.clock is None else op.cycle.value.data
-        self.nodes.append(
-            DictionaryAttr(
-                {
-                    "name": op.node,
-                    "signal": StringAttr(name_hint(wire) or ""),
-                    "cycle": IntegerAttr(cycle, i64),
-                    "offset": IntegerAttr(op.offset.value.data, i64),
-                    "low": IntegerAttr(kind.low, i64),
-                    "high": IntegerAttr(kind.high, i64),
-                }
-            )
-        )
+        entry: dict[str, Attribute] = {
+            "name": op.node,
+            "signal": StringAttr(name_hint(wire) or ""),
+            "cycle": IntegerAttr(cycle, i64),
+            "offset": IntegerAttr(op.offset.value.data, i64),
+            "low": IntegerAttr(kind.low, i64),
+            "high": IntegerAttr(kind.high, i64),
+        }
+        if op.within is not None:
+            entry["at_least"] = IntegerAttr(op.within.low, i64)
+            entry["at_most"] = IntegerAttr(op.within.high, i64)
+        self.nodes.append(DictionaryAttr(entry))
 
 
 def _is_whole(kind: IntType) -> bool:

@@ -30,6 +30,7 @@ from kan_dialect.constants import Array, IntArray
 from kan_dialect.hardware_semantics import simulate_hardware
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
 from kan_dialect.model import Model
+from kan_dialect.nodes import saturated
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
@@ -217,7 +218,7 @@ def outputs_and_nodes(module: ModuleOp) -> tuple[IntArray, dict[str, IntArray]]:
         kind = range_of(value)
         assert kind.low <= seen.min() and seen.max() <= kind.high, f"{value} leaves its range"
     nodes = {
-        mark.node.data: seen + mark.offset.value.data
+        mark.node.data: saturated(seen + mark.offset.value.data, mark.within)
         for mark, seen in zip(marks, columns[len(values) :], strict=False)
     }
     return np.stack(columns[len(values) + len(marks) :], axis=1), nodes
@@ -323,8 +324,10 @@ def check_signals(module: hw.HWModuleOp, codes: IntArray, nodes: dict[str, IntAr
         values = seen[f"probe{i}"].astype(np.int64)[cycle : cycle + len(codes)]
         if low < 0:
             values = np.where(values >= 1 << (bits - 1), values - (1 << bits), values)
-        expected = nodes[string(entry, "name")]
-        np.testing.assert_array_equal(values + number(entry, "offset"), expected)
+        values = values + number(entry, "offset")
+        if "at_least" in entry.data:
+            values = np.clip(values, number(entry, "at_least"), number(entry, "at_most"))
+        np.testing.assert_array_equal(values, nodes[string(entry, "name")])
 
 
 def stimuli(module: hw.HWModuleOp, codes: IntArray, cycles: int) -> dict[str, Array]:
