@@ -421,7 +421,7 @@ class Lowering:
         odd = self.add(building.joined([self.constant(0, bits - 1), odd], bits))
         half = self.constant((1 << (amount - 1)) - 1, bits)
         rounded = self.add(building.added([wide, half, odd]))
-        kept = bits - amount
+        kept = min(bits - amount, target.bits)
         quotient = self.add(building.bits_of(rounded, amount, kept), op.given_name)
         return self.resized(quotient, kept, target.bits, source.is_signed)
 

@@ -23,6 +23,7 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import Array, IntArray
 from kan_dialect.fpga import Fpga
+from kan_dialect.operation import optional_name
 from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import (
     ClampOp,
@@ -213,7 +214,10 @@ class _Narrowing:
         clamped = luts(kind.bit_patterns) + self.device.luts(clamp)
         if luts(code.bit_patterns + constant) > clamped:
             return False
-        self.values[op.result] = self.without_constant(value) if constant else value
+        node = self.without_constant(value) if constant else value
+        if isinstance(node.owner, SumOp | ShiftOp) and node.owner.value_name is None:
+            node.owner.value_name = optional_name(op.given_name)
+        self.values[op.result] = node
         self.taken[op.result] = constant
         return True
 
