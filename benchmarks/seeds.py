@@ -218,8 +218,18 @@ NARROW = _of(
     ("what tables have in common counts twice", "entries - low, care", "entries, care"),
     (
         "unreachable entries dropped at the wrong end",
-        "min(new.high, old.high) + 1) - old.low",
-        "min(new.high, old.high) + 1) - new.low",
+        "clip(old.low, old.high) - old.low",
+        "clip(old.low, old.high) - new.low",
+    ),
+    (
+        "entries of a sum whose constant counts twice",
+        "np.arange(new.low + taken, new.high + taken + 1)",
+        "np.arange(new.low, new.high + 1)",
+    ),
+    (
+        "a mark forgets that its node is not saturated",
+        "                within=within,\n",
+        "",
     ),
     (
         "of several constants the last",
@@ -239,7 +249,7 @@ NARROW = _of(
     ),
     (
         "a mark loses its offset",
-        "                        offset=op.offset.value.data,\n",
+        "                offset=offset + taken,\n",
         "",
     ),
     ("a shift by one more", "ShiftOp(value, amount, name", "ShiftOp(value, amount + 1, name"),

@@ -215,7 +215,9 @@ class _Planner:
         self.plan.hidden[name] = of, mark
         if unsaturated is None:
             return add(variable(of), constant(mark.offset))
-        return mapped(mark.code, variable(of))
+        # What is proven to be the reference's code has its range; a wrong mark may say otherwise.
+        first, last = bounds(code)
+        return mapped(lambda signal: mark.code(signal).clip(first, last), variable(of))
 
     def _is_inside(self, bit: Bit) -> bool:
         return bit in self.netlist.drivers and isinstance(self.netlist.drivers[bit][0], Cell)
