@@ -27,6 +27,7 @@ from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.pipeline import CompositePass
@@ -66,12 +67,15 @@ class CompilePass(CompositePass):
     """See `kan-schedule`."""
 
     fast: bool = False
-    """Leaves out the searches that take long: `kan-split-tables`."""
+    """Leaves out the searches that take long: `kan-share-sums` and `kan-split-tables`."""
 
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
         calibrate = [] if self.data is None else [CalibratePass(self.data)]
-        split = [] if self.fast else [SplitTablesPass(target=self.target, parts=self.parts)]
+        searches = (
+            ShareSumsPass(target=self.target),
+            SplitTablesPass(target=self.target, parts=self.parts),
+        )
         return [
             FoldAffinePass(),
             *calibrate,
@@ -87,7 +91,7 @@ class CompilePass(CompositePass):
             NarrowPass(target=self.target),
             MergeTablesPass(target=self.target),
             ShareTablesPass(target=self.target),
-            *split,
+            *(() if self.fast else searches),
             BalanceSumsPass(target=self.target, further_levels=self.further_levels),
             SchedulePass(levels=self.levels, cycles=self.cycles, combinational=self.combinational),
             LowerKanToHwPass(),
