@@ -24,8 +24,14 @@ from kan_dialect.semantics import find_function
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.training import Step, infer, run_steps, step_of
 from kan_dialect.training_memory import memory_map
-from kan_dialect.training_ops import LocateOp, position_factor
-from training_reference import Layer, Reference, cox_de_boor, random_network, slope
+from kan_dialect.training_ops import position_factor
+from training_reference import (
+    cox_de_boor,
+    random_network,
+    reference_of,
+    slope,
+    torch_network,
+)
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=25)
 
@@ -34,29 +40,6 @@ def trainable(module: ModuleOp, **options: Any) -> Step:
     MakeTrainablePass(**options).apply(Context(), module)
     module.verify()
     return step_of(module)
-
-
-def reference_of(step: Step, options: dict[str, Any]) -> Reference:
-    """The same network in plain integers; of the IR, only grids and coefficients are taken."""
-    fraction = options["fraction_bits"]
-    locates = [op for op in step.function.body.block.ops if isinstance(op, LocateOp)]
-    layers = [
-        Layer(
-            degree=state.shape[2] - op.cells.value.data,
-            cells=op.cells.value.data,
-            grid=[(round(a * 2**fraction), round(b * 2**fraction)) for a, b in op.ends.tolist()],
-            coefficients=state.tolist(),
-        )
-        for op, state in zip(locates, step.initial(), strict=True)
-    ]
-    return Reference(
-        layers,
-        options["integer_bits"] + fraction,
-        fraction,
-        options["local_bits"],
-        Fraction(options["learning_rate"]),
-        options["error"] == "fed",
-    )
 
 
 # Bases
@@ -141,7 +124,7 @@ def networks(draw: st.DrawFn) -> tuple[ModuleOp, dict[str, Any], int]:
 def test_training_is_that_of_plain_integers(drawn: tuple[ModuleOp, dict[str, Any], int]) -> None:
     module, options, seed = drawn
     step = trainable(module, **options)
-    reference = reference_of(step, options)
+    reference = reference_of(step, MakeTrainablePass(**options))
     rng = np.random.default_rng(seed)
     one, steps = 1 << options["fraction_bits"], 60
     inputs = rng.integers(-2 * one, 2 * one + 1, (steps, step.input.type.get_shape()[0]))
@@ -192,23 +175,6 @@ def test_steps_learn() -> None:
 
 
 # Gradients
-
-
-def torch_network(layers: list[Any], x: torch.Tensor, coefficients: list[torch.Tensor]) -> Any:
-    """The network in PyTorch, by the recursion over all basis functions."""
-    value = x
-    for layer, c in zip(layers, coefficients, strict=True):
-        low = torch.tensor(layer.grid[:, 0].copy())
-        high = torch.tensor(layer.grid[:, 1].copy())
-        position = (torch.clamp(value, low, high) - low) * (layer.cells / (high - low))
-        knots = torch.arange(-layer.degree, layer.cells + layer.degree + 1, dtype=torch.float64)
-        points = position[:, None]
-        basis = ((points >= knots[:-1]) & (points < knots[1:])).to(torch.float64)
-        for k in range(1, layer.degree + 1):
-            left = (points - knots[: -k - 1]) / k * basis[:, :-1]
-            basis = left + (knots[k + 1 :] - points) / k * basis[:, 1:]
-        value = torch.einsum("oim,im->o", c, basis)
-    return value
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,7 +1,8 @@
 """Training in plain Python integers and fractions, written from docs/training.md alone.
 
 Nothing here shares code with the compiler: B-splines are the Cox-de Boor recursion in rational
-numbers, and rounding is Python's of fractions. Below, random networks to train.
+numbers, and rounding is Python's of fractions. Below, the same network in PyTorch, in real numbers,
+and random networks to train.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.random import Generator
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
+from kan_dialect.passes.make_trainable import MakeTrainablePass
 from kan_dialect.spline_ops import BSplineOp, NodeSumOp
+from kan_dialect.training import Step
+from kan_dialect.training_ops import LocateOp
 
 
 def cox_de_boor(index: int, degree: int, x: Fraction) -> Fraction:
@@ -147,6 +153,46 @@ class Reference:
                 below.append(self.saturate(round(Fraction(total, 2**f)), bits + 1))
             error = below
         return values
+
+
+def reference_of(step: Step, options: MakeTrainablePass) -> Reference:
+    """The same network in plain integers; of the IR, only grids and coefficients are taken."""
+    fraction = options.fraction_bits
+    locates = [op for op in step.function.body.block.ops if isinstance(op, LocateOp)]
+    layers = [
+        Layer(
+            degree=state.shape[2] - op.cells.value.data,
+            cells=op.cells.value.data,
+            grid=[(round(a * 2**fraction), round(b * 2**fraction)) for a, b in op.ends.tolist()],
+            coefficients=state.tolist(),
+        )
+        for op, state in zip(locates, step.initial(), strict=True)
+    ]
+    return Reference(
+        layers,
+        options.integer_bits + fraction,
+        fraction,
+        options.local_bits,
+        Fraction(options.learning_rate),
+        options.error == "fed",
+    )
+
+
+def torch_network(layers: list[Any], x: torch.Tensor, coefficients: list[torch.Tensor]) -> Any:
+    """The network in PyTorch, by the recursion over all basis functions."""
+    value = x
+    for layer, c in zip(layers, coefficients, strict=True):
+        low = torch.tensor(layer.grid[:, 0].copy())
+        high = torch.tensor(layer.grid[:, 1].copy())
+        position = (torch.clamp(value, low, high) - low) * (layer.cells / (high - low))
+        knots = torch.arange(-layer.degree, layer.cells + layer.degree + 1, dtype=torch.float64)
+        points = position[:, None]
+        basis = ((points >= knots[:-1]) & (points < knots[1:])).to(torch.float64)
+        for k in range(1, layer.degree + 1):
+            left = (points - knots[: -k - 1]) / k * basis[:, :-1]
+            basis = left + (knots[k + 1 :] - points) / k * basis[:, 1:]
+        value = torch.einsum("oim,im->o", c, basis)
+    return value
 
 
 def random_network(
