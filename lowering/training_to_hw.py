@@ -44,8 +44,10 @@ from kan_dialect.operation import KanOperation
 from kan_dialect.training import Step, as_step, is_trainable
 from kan_dialect.training_memory import Bank, MemoryMap, memory_map
 from kan_dialect.training_ops import (
+    FACTOR_BITS,
     BackpropagateOp,
     BasisOp,
+    CombineOp,
     ErrorOp,
     GatherOp,
     LocateOp,
@@ -283,7 +285,9 @@ class TrainingLowering:
             self.memories[bank] = self.build.add(op)
 
     def _edge(self, bank: Bank) -> str:
-        return f"layer{bank.layer}_edge{bank.output}_{bank.input}"
+        layers = self.step.layers
+        kind = "edge" if bank.layer < layers else "velocity"
+        return f"layer{bank.layer % layers}_{kind}{bank.output}_{bank.input}"
 
     def _banks_of(self, layer: int) -> Iterator[Bank]:
         return (bank for bank in self.map.all_banks() if bank.layer == layer)
@@ -331,6 +335,8 @@ class TrainingLowering:
                 self._basis(op)
             case GatherOp():
                 self._gather(op)
+            case CombineOp():
+                self._combine(op)
             case MacOp():
                 self._mac(op)
             case ErrorOp():
@@ -509,12 +515,42 @@ class TrainingLowering:
         if op.coefficients not in self.step.states:
             raise KanError(f"@{self.step.name}: only states can be gathered in hardware")
         for use in op.result.uses:
-            if not isinstance(use.operation, MacOp):
+            if not isinstance(use.operation, MacOp | CombineOp):
                 raise KanError(
                     f"@{self.step.name}: '{use.operation.name}' cannot read gathered coefficients "
                     "in hardware"
                 )
         self.values[op.result] = self._read(op.coefficients, op.cell)
+
+    def _combine(self, op: CombineOp) -> None:
+        """Bank by bank, as its terms are, in the cycle in which the last of them is there."""
+        if not all(isinstance(term.owner, GatherOp) for term in op.terms):
+            raise KanError(f"@{self.step.name}: kan.combine takes gathered numbers in hardware")
+        kind = fixed_type(op.result)
+        assert kind is not None
+        cycle = max(self.values[term].cycle for term in op.terms)
+        terms = [self._at(self.values[term], cycle) for term in op.terms]
+        shape, name = terms[0].shape, op.given_name or "combined"
+        totals: list[Number] = []
+        for index, numbers in enumerate(zip(*(term.ravel() for term in terms), strict=True)):
+            scaled = [
+                self._share(number, factor)
+                for number, factor in zip(numbers, op.scaled_factors.tolist(), strict=True)
+            ]
+            total = scaled[0]
+            for other in scaled[1:]:
+                total = self.math.sum(total, other)
+            rounded = self.math.saturated(self.math.rounded(total, FACTOR_BITS), kind)
+            totals.append(self.math.named(rounded, f"{name}{index}"))
+        self.values[op.result] = _Timed(_array(totals, shape), cycle, settled=False)
+
+    def _share(self, number: Number, factor: int) -> Number:
+        """A number times a factor; or less what it loses, where that is the simpler product."""
+        lost = (1 << FACTOR_BITS) - factor
+        if lost.bit_count() >= factor.bit_count():
+            return self.math.times(number, factor)
+        whole = self.math.shifted_left(number, FACTOR_BITS)
+        return whole if lost == 0 else self.math.difference(whole, self.math.times(number, lost))
 
     def _mac(self, op: MacOp) -> None:
         gather = op.active.owner
@@ -616,20 +652,24 @@ class TrainingLowering:
     def _update(self, op: UpdateOp) -> None:
         state = op.coefficients
         layer = self.step.states.index(state)
-        active = self._read(state, op.cell)
+        origin = self._read(state, op.cell)
+        if op.origin is not None:
+            if not isinstance(op.origin.owner, CombineOp):
+                raise KanError(f"@{self.step.name}: kan.update begins at a kan.combine in hardware")
+            origin = self._settled(self.values[op.origin])
         weights = self._rotated(op.weights, op.cell)
         error = self._settled(self.values[op.error])
-        cycle = max(active.cycle, weights.cycle, error.cycle)
+        cycle = max(origin.cycle, weights.cycle, error.cycle)
         places = self._placed(op.cell, self.map.banks[layer])
         left, right = fixed_type(op.error), fixed_type(op.weights)
         assert left is not None and right is not None
         shift = left.fraction + right.fraction - self.number.fraction
         errors, factors = self._at(error, cycle), self._at(weights, cycle)
-        coefficients = self._at(active, cycle)
+        origins = self._at(origin, cycle)
         enable = self._after(self.trained, cycle, clear=True)
         for bank in self._banks_of(layer):
             step = self.math.product(errors[bank.output], factors[bank.input, bank.number])
-            old = coefficients[bank.output, bank.input, bank.number]
+            old = origins[bank.output, bank.input, bank.number]
             moved = self.math.saturated(self.math.rounded(step, shift, plus=old), self.number)
             self.math.named(moved, f"{self._edge(bank)}_next{bank.number}")
             row = self._delayed(places.rows[bank.input][bank.number], cycle - places.cycle)

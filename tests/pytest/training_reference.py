@@ -49,6 +49,8 @@ class Layer:
     grid: list[tuple[int, int]]
     coefficients: list[list[list[int]]]
     """[out][in][cells + degree]"""
+    velocities: list[list[list[int]]]
+    """Likewise."""
 
 
 @dataclass
@@ -61,11 +63,30 @@ class Reference:
     local_bits: int
     rate: Fraction
     fed: bool = False
+    momentum: Fraction = Fraction(0)
+    decay: Fraction = Fraction(0)
     tables: dict[tuple[int, int, str, Fraction], list[list[int]]] = field(default_factory=dict)
 
     @property
     def weight_fraction(self) -> int:
         return self.fraction - math.floor(math.log2(float(self.rate)))
+
+    @property
+    def states(self) -> list[list[list[list[int]]]]:
+        """Coefficients of each layer, then, with momentum, velocities."""
+        coefficients = [layer.coefficients for layer in self.layers]
+        velocities = [layer.velocities for layer in self.layers]
+        return [*coefficients, *velocities] if self.momentum else coefficients
+
+    def begin(self, states: Sequence[Any]) -> None:
+        """Begin with states in the order of `states`."""
+        count = len(self.layers)
+        for index, state in enumerate(states):
+            layer = self.layers[index % count]
+            if index < count:
+                layer.coefficients = state.tolist()
+            else:
+                layer.velocities = state.tolist()
 
     def saturate(self, code: int, bits: int) -> int:
         return max(-(2 ** (bits - 1)), min(2 ** (bits - 1) - 1, code))
@@ -133,11 +154,19 @@ class Reference:
             for o, node in enumerate(layer.coefficients):
                 for i, (cell, local, _) in enumerate(places):
                     for j in range(layer.degree + 1):
-                        moved = (
-                            node[i][cell + j]
-                            + Fraction(error[o] * weights[local][j]) / Fraction(2) ** shift
-                        )
-                        node[i][cell + j] = self.saturate(round(moved), bits)
+                        step = Fraction(error[o] * weights[local][j]) / Fraction(2) ** shift
+                        old, speed = node[i][cell + j], layer.velocities[o][i][cell + j]
+                        start = old
+                        if self.momentum or self.decay:
+                            carried = (1 - self.decay) * old + self.momentum * speed
+                            wide = bits + (1 if self.momentum else 0)
+                            start = self.saturate(round(carried), wide)
+                        node[i][cell + j] = self.saturate(round(start + step), bits)
+                        if self.momentum:
+                            kept = self.saturate(round(self.momentum * speed), bits)
+                            layer.velocities[o][i][cell + j] = self.saturate(
+                                round(kept + step), bits
+                            )
             below: list[int] = []
             for i, (cell, local, inside) in enumerate(places):
                 low, high = layer.grid[i]
@@ -165,8 +194,9 @@ def reference_of(step: Step, options: MakeTrainablePass) -> Reference:
             cells=op.cells.value.data,
             grid=[(round(a * 2**fraction), round(b * 2**fraction)) for a, b in op.ends.tolist()],
             coefficients=state.tolist(),
+            velocities=np.zeros_like(state).tolist(),
         )
-        for op, state in zip(locates, step.initial(), strict=True)
+        for op, state in zip(locates, step.initial()[: step.layers], strict=True)
     ]
     return Reference(
         layers,
@@ -175,6 +205,8 @@ def reference_of(step: Step, options: MakeTrainablePass) -> Reference:
         options.local_bits,
         Fraction(options.learning_rate),
         options.error == "fed",
+        Fraction(round(options.momentum * 2**16), 2**16),
+        Fraction(round(options.weight_decay * 2**16), 2**16),
     )
 
 
