@@ -1,6 +1,7 @@
 // RUN: kan-opt %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5},lower-training-to-hw' | filecheck %s
 // RUN: kan-opt %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5},lower-training-to-hw' -t systemverilog | filecheck %s --check-prefix VERILOG
 // RUN: kan-opt %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 initial=zero},lower-training-to-hw' -t circt | filecheck %s --check-prefix CIRCT
+// RUN: kan-opt %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5 momentum=0.5 weight-decay=0.0625},lower-training-to-hw' -t systemverilog | filecheck %s --check-prefix MOMENTUM
 
 // Of degree 1: two banks, coefficient j in bank j mod 2.
 // CHECK-LABEL: hw.module @line(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %train: i1, in %x0: i8, in %t0: i8, in %mem_valid: i1, in %mem_write: i1, in %mem_address: i3, in %mem_data: i8, out in_ready: i1, out out_valid: i1, out y0: i8, out mem_ready: i1, out mem_read_valid: i1, out mem_read_data: i8)
@@ -34,6 +35,13 @@
 // VERILOG:       $unsigned($signed({{.*}}) *
 // VERILOG:       if (trained_d4 | (mem_access & mem_write & (mem_address[2] == 1'b0)))
 // VERILOG-NEXT:      layer0_edge0_0_bank0[
+
+// With momentum, velocities have memories of their own; what is carried stands a cycle before the
+// update, so that the cycles are as many.
+// MOMENTUM:      // Training: the sample behind one that trains comes 4 cycles later or more.
+// MOMENTUM:      logic [7:0] layer0_velocity0_0_bank0 [0:2];
+// MOMENTUM:      logic [{{.*}}] layer0_carried0_d1;
+// MOMENTUM:      layer0_velocity0_0_bank1[
 
 // CIRCT:         %layer0_edge0_0_bank0 = seq.firmem 1, 1, old, undefined {sv.namehint = "layer0_edge0_0_bank0"} : <3 x 8>
 // CIRCT:         seq.firmem.read_port %layer0_edge0_0_bank0[{{%.*}}], clock %clk {sv.namehint = "layer0_edge0_0_word0"} : <3 x 8>
