@@ -39,7 +39,14 @@ from kan_dialect.interface import ENCODINGS, INTERVAL, LATENCY
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.datapath import Datapath, Number
 from kan_dialect.lowering.kan_to_hw import Lowering
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp, memory_type
+from kan_dialect.memory_ops import (
+    DISTRIBUTED_WORDS,
+    MemoryOp,
+    MemoryReadOp,
+    MemoryWordOp,
+    MemoryWriteOp,
+    memory_type,
+)
 from kan_dialect.operation import KanOperation
 from kan_dialect.training import Step, as_step, is_trainable
 from kan_dialect.training_memory import Bank, MemoryMap, memory_map
@@ -124,6 +131,8 @@ class TrainingLowering:
         default_factory=dict[tuple[SSAValue, ...], Number]
     )
     memories: dict[Bank, SSAValue] = field(default_factory=dict[Bank, SSAValue])
+    addresses: dict[Bank, SSAValue] = field(default_factory=dict[Bank, SSAValue])
+    """What each bank is read at, in the cycle in which the cells are there."""
     words: dict[Bank, SSAValue] = field(default_factory=dict[Bank, SSAValue])
     """What was read of each bank."""
     read_cycles: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
@@ -482,26 +491,37 @@ class TrainingLowering:
         return self.rotated[basis, cell]
 
     def _read(self, state: SSAValue, cell: SSAValue) -> _Timed:
-        """The coefficients that take part, bank by bank, a cycle after their cells are there."""
+        """The coefficients that take part, bank by bank, a cycle after their cells are there.
+
+        Memories of lookup tables are read in that cycle, so that what the cycle before has written
+        is there; memories in blocks a cycle earlier.
+        """
         if state in self.reads:
             return self.reads[state]
         layer = self.step.states.index(state)
         places = self._placed(cell, self.map.banks[layer])
-        kind = self.number
+        kind, within = self.number, self.map.rows(layer) <= DISTRIBUTED_WORDS
         numbers: list[Number] = []
         for bank in self._banks_of(layer):
             address = self._address(bank, places.rows[bank.input][bank.number])
-            op = MemoryReadOp(self.memories[bank], address, self.clock)
+            self.math.named(address, f"{_name(cell)}_address{bank.input}_{bank.number}")
+            self.addresses[bank] = address.wire
+            memory = self.memories[bank]
             name = f"{self._edge(bank)}_word{bank.number}"
-            self.words[bank] = self.build.add(op, name)
+            self.words[bank] = self.build.add(
+                MemoryWordOp(memory, self._after(address.wire, 1))
+                if within
+                else MemoryReadOp(memory, address.wire, self.clock),
+                name,
+            )
             numbers.append(Number(self.words[bank], kind.low, kind.high))
         outputs, inputs, _ = self.map.shapes[layer]
         shape = (outputs, inputs, self.map.banks[layer])
-        self.read_cycles[state] = places.cycle
+        self.read_cycles[state] = places.cycle + within
         self.reads[state] = _Timed(_array(numbers, shape), places.cycle + 1)
         return self.reads[state]
 
-    def _address(self, bank: Bank, row: Number) -> SSAValue:
+    def _address(self, bank: Bank, row: Number) -> Number:
         """A row, or that of the memory port while it has access."""
         bits = memory_type(self.memories[bank]).address_bits
         own = self.math.resized(row, bits)
@@ -509,7 +529,7 @@ class TrainingLowering:
         if key not in self.choices:
             wire = self.build.add(comb.MuxOp(self.access, self._row_of_access(bits), own))
             self.choices[key] = Number(wire, 0, (1 << bits) - 1)
-        return self.choices[key].wire
+        return self.choices[key]
 
     def _gather(self, op: GatherOp) -> None:
         if op.coefficients not in self.step.states:
@@ -589,23 +609,23 @@ class TrainingLowering:
     def _accumulated(
         self, op: MacOp | BackpropagateOp, terms: Numbers, cycle: int, operands: Sequence[SSAValue]
     ) -> _Timed:
-        """Sums over the last axis, rounded: one adder behind products and in front of rounding.
+        """Sums over the last axis, rounded: at most two adders in a row in a stage.
 
-        In stages between there are two adders in a row.
+        Those behind products and those in front of rounding are as many, or one more behind
+        products.
         """
         left, right, kind = (fixed_type(value) for value in (*operands, op.result))
         assert left is not None and right is not None and kind is not None
-        name = op.given_name or "sum"
-        count = terms.shape[-1]
-        if count > 1:
-            terms, cycle = self._registered(self._paired(terms), name, cycle)
-        while terms.shape[-1] > 2:
-            reduced = self._paired(terms)
-            if terms.shape[-1] > 4:
-                reduced = self._paired(reduced)
-            terms, cycle = self._registered(reduced, name, cycle)
-        if terms.shape[-1] == 2:
-            terms = self._paired(terms)
+        name, first = op.given_name or "sum", cycle
+        levels = (terms.shape[-1] - 1).bit_length()
+        row = min(2, (levels + 1) // 2)
+        while levels:
+            for _ in range(row):
+                terms = self._paired(terms)
+            levels -= row
+            if cycle == first or levels:
+                terms, cycle = self._registered(terms, name, cycle)
+            row = min(2, levels)
         shift = left.fraction + right.fraction - kind.fraction
         numbers = [
             self.math.named(
@@ -672,17 +692,18 @@ class TrainingLowering:
             old = origins[bank.output, bank.input, bank.number]
             moved = self.math.saturated(self.math.rounded(step, shift, plus=old), self.number)
             self.math.named(moved, f"{self._edge(bank)}_next{bank.number}")
-            row = self._delayed(places.rows[bank.input][bank.number], cycle - places.cycle)
+            row = self._after(self.addresses[bank], cycle - places.cycle)
             self._write(bank, row, self.math.extended(moved, self.number.bits), enable)
         self.write_cycles[state] = cycle
 
-    def _write(self, bank: Bank, row: Number, data: SSAValue, enable: SSAValue) -> None:
+    def _write(self, bank: Bank, row: SSAValue, data: SSAValue, enable: SSAValue) -> None:
         """Writes what training gives, or what the memory port brings."""
         chosen = self.build.add(comb.MuxOp(self.access, self.mem_data, data))
         accessed = self._and([self.access, self.mem_write, self._is_accessed(bank)])
         either = self._or([enable, accessed])
-        address = self._address(bank, row)
-        op = MemoryWriteOp(self.memories[bank], address, chosen, either, self.clock)
+        bits = memory_type(self.memories[bank]).address_bits
+        address = self._address(bank, Number(row, 0, (1 << bits) - 1))
+        op = MemoryWriteOp(self.memories[bank], address.wire, chosen, either, self.clock)
         self.build.block.add_op(op)
 
 

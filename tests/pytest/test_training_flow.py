@@ -55,7 +55,7 @@ def test_a_build_says_what_was_compared(built: Path) -> None:
     report = json.loads((built / "report.json").read_text())
     assert report["name"] == "tracker"
     assert (report["inputs"], report["outputs"], report["latency_cycles"]) == (1, 1, 4)
-    assert report["training"]["interval_cycles"] == 4
+    assert report["training"]["interval_cycles"] == 3
     assert report["training"]["coefficients"] == 8
     simulation = report["simulation"]
     assert (simulation["vectors"], simulation["trained"], simulation["coefficients"]) == (
@@ -114,7 +114,7 @@ def test_velocities_are_compared_like_coefficients(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["edges"]["total"] == 1 and report["training"]["coefficients"] == 8
     assert report["training"]["memories"] == 8  # 4 of coefficients, 4 of velocities
-    assert report["training"]["interval_cycles"] == 4
+    assert report["training"]["interval_cycles"] == 3
     assert report["simulation"]["coefficients"] == 16
 
 
