@@ -83,7 +83,8 @@ class LowerTrainingToHwPass(KanPass):
 class _Timed:
     """The numbers of a value and the cycle in which they are there.
 
-    `settled` ones come straight from registers; others are at the end of their cycle's logic.
+    Logic of the same cycle may follow `settled` ones, from registers or soon behind these. Others
+    are at the end of their cycle's logic.
     """
 
     numbers: Numbers
@@ -360,7 +361,12 @@ class TrainingLowering:
                 raise KanError(f"@{self.step.name}: '{op.name}' has no lowering to hardware")
 
     def _locate(self, op: LocateOp) -> None:
+        """Of the network's inputs, a cycle of its own; of nodes, in that of their tables.
+
+        Nodes are in the loop from a sample's reads to its writes, which may not be long.
+        """
         source = self._settled(self.values[op.input])
+        apart = int(op.input == self.step.input)
         bits, cells = op.local_bits, op.cells.value.data
         columns: tuple[list[Number], ...] = ([], [], [])
         starts, multipliers, shifts = (column.tolist() for column in op.positions())
@@ -370,12 +376,12 @@ class TrainingLowering:
             position = self.math.shifted_right(scaled, shifts[index])
             held, inside = self._within(position, bits, cells)
             name = f"{op.given_name or 'layer'}_position{index}"
-            held = self._delayed(self.math.named(held, name), 1)
+            held = self._delayed(self.math.named(held, name), apart)
             columns[0].append(self.math.shifted_right(held, bits))
             columns[1].append(Number(self.build.part(held.wire, 0, bits), 0, (1 << bits) - 1))
-            columns[2].append(self._delayed(Number(inside, 0, 1), 1))
+            columns[2].append(self._delayed(Number(inside, 0, 1), apart))
         for value, numbers in zip(op.results, columns, strict=True):
-            self.values[value] = _Timed(_array(numbers, (len(numbers),)), source.cycle + 1)
+            self.values[value] = _Timed(_array(numbers, (len(numbers),)), source.cycle + apart)
 
     def _within(self, position: Number, bits: int, cells: int) -> tuple[Number, SSAValue]:
         """A position saturated to the grid, and whether it was within."""

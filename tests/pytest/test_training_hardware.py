@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 
 from fuzz.designs import circt_export, circt_text
 from kan_dialect.constants import BoolArray, IntArray
@@ -27,6 +28,7 @@ from kan_dialect.flows.training_simulation import (
     open_circuit,
 )
 from kan_dialect.flows.training_testbench import write_training_testbench
+from kan_dialect.interface import INTERVAL, LATENCY
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass, layers_of
@@ -225,6 +227,26 @@ def test_random_networks(seed: int, tmp_path: Path) -> None:
 
 
 @needs("verilator")
+@pytest.mark.parametrize(("cells", "interval"), [(509, 3), (600, 4)])
+def test_memories_of_lookup_tables_and_in_blocks(cells: int, interval: int, tmp_path: Path) -> None:
+    """Two banks; of at most 256 words they are read in the cycle in which words are multiplied."""
+    rng = np.random.default_rng(cells)
+    module = random_network(rng, [1, 1], [1], [cells])
+    step = lowered(module, fraction_bits=12, learning_rate=0.3, momentum=0.25)
+    samples = 3000
+    with circuit_of(module, step, tmp_path) as circuit:
+        assert circuit.map.rows(0) == (255 if cells == 509 else 301)
+        inputs = rng.integers(-4096, 4096, (samples, 1))
+        # Each third in the cell of the one before.
+        inputs[2::3] = inputs[1::3]
+        targets = rng.integers(-4096, 4096, (samples, 1))
+        verdict = compare_training(circuit, step, inputs, targets)
+    assert verdict.passed, verdict.describe()
+    assert verdict.cycles <= interval * samples + 100
+    assert verdict.cycles >= interval * (samples - 1)
+
+
+@needs("verilator")
 def test_the_rtl_learns_as_pytorch_does(tmp_path: Path) -> None:
     """With many bits, gradient descent in float64 with PyTorch's gradients, up to small steps."""
     rng = np.random.default_rng(1)
@@ -303,6 +325,25 @@ def test_circt_has_no_initial_words() -> None:
 
 
 # What it takes.
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cycles"),
+    [
+        ([1, 1], (4, 3)),
+        ([2, 2], (4, 3)),
+        ([4, 2], (4, 3)),  # 16 products a node
+        ([5, 1], (5, 4)),
+        ([2, 2, 1], (7, 7)),
+    ],
+)
+def test_cycles(sizes: list[int], cycles: tuple[int, int]) -> None:
+    layers = len(sizes) - 1
+    module = random_network(np.random.default_rng(0), sizes, [3] * layers, [5] * layers)
+    lowered(module)
+    circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
+    found = [circuit.attributes[key] for key in (LATENCY, INTERVAL)]
+    assert tuple(a.value.data for a in found if isinstance(a, IntegerAttr)) == cycles
 
 
 @needs("yosys")
