@@ -541,7 +541,7 @@ class TrainingLowering:
         if op.coefficients not in self.step.states:
             raise KanError(f"@{self.step.name}: only states can be gathered in hardware")
         for use in op.result.uses:
-            if not isinstance(use.operation, MacOp | CombineOp):
+            if not isinstance(use.operation, MacOp | CombineOp | UpdateOp):
                 raise KanError(
                     f"@{self.step.name}: '{use.operation.name}' cannot read gathered coefficients "
                     "in hardware"
@@ -550,12 +550,13 @@ class TrainingLowering:
 
     def _combine(self, op: CombineOp) -> None:
         """Bank by bank, as its terms are, in the cycle in which the last of them is there."""
-        if not all(isinstance(term.owner, GatherOp) for term in op.terms):
-            raise KanError(f"@{self.step.name}: kan.combine takes gathered numbers in hardware")
+        for term in op.terms:
+            self._require_banked(op, term)
         kind = fixed_type(op.result)
         assert kind is not None
-        cycle = max(self.values[term].cycle for term in op.terms)
-        terms = [self._at(self.values[term], cycle) for term in op.terms]
+        given = [self._settled(self.values[term]) for term in op.terms]
+        cycle = max(term.cycle for term in given)
+        terms = [self._at(term, cycle) for term in given]
         shape, name = terms[0].shape, op.given_name or "combined"
         totals: list[Number] = []
         for index, numbers in enumerate(zip(*(term.ravel() for term in terms), strict=True)):
@@ -569,6 +570,13 @@ class TrainingLowering:
             rounded = self.math.saturated(self.math.rounded(total, FACTOR_BITS), kind)
             totals.append(self.math.named(rounded, f"{name}{index}"))
         self.values[op.result] = _Timed(_array(totals, shape), cycle, settled=False)
+
+    def _require_banked(self, op: Operation, value: SSAValue) -> None:
+        if not isinstance(value.owner, GatherOp | CombineOp):
+            raise KanError(
+                f"@{self.step.name}: '{op.name}' takes numbers that were gathered, or combined of "
+                "such, in hardware"
+            )
 
     def _share(self, number: Number, factor: int) -> Number:
         """A number times a factor; or less what it loses, where that is the simpler product."""
@@ -680,8 +688,7 @@ class TrainingLowering:
         layer = self.step.states.index(state)
         origin = self._read(state, op.cell)
         if op.origin is not None:
-            if not isinstance(op.origin.owner, CombineOp):
-                raise KanError(f"@{self.step.name}: kan.update begins at a kan.combine in hardware")
+            self._require_banked(op, op.origin)
             origin = self._settled(self.values[op.origin])
         weights = self._rotated(op.weights, op.cell)
         error = self._settled(self.values[op.error])

@@ -34,6 +34,7 @@ from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass, layers_of
 from kan_dialect.semantics import find_function
 from kan_dialect.training import Step, infer, run_steps, step_of
+from kan_dialect.training_ops import CombineOp, UpdateOp
 from training_reference import Reference, random_network, reference_of, torch_network
 
 
@@ -358,6 +359,23 @@ def test_logic_of_the_tracker(rate: float, luts: int, tmp_path: Path) -> None:
 
 
 # What cannot be lowered.
+
+
+def test_only_what_was_gathered_is_combined() -> None:
+    module = random_network(np.random.default_rng(0), [1, 1], [3], [1])
+    MakeTrainablePass(weight_decay=0.01).apply(Context(), module)
+    step = step_of(module)
+    combine = next(op for op in module.walk() if isinstance(op, CombineOp))
+    update = next(op for op in module.walk() if isinstance(op, UpdateOp))
+    origin = update.origin
+    assert origin is not None
+    for op, operand in ((combine, combine.terms[0]), (update, origin)):
+        index = op.operands.index(operand)
+        # The state itself: of one cell, it has as many coefficients as take part.
+        op.operands[index] = step.states[0]
+        with pytest.raises(KanError, match=f"'{op.name}' takes numbers that were gathered"):
+            LowerTrainingToHwPass().apply(Context(), module.clone())
+        op.operands[index] = operand
 
 
 def test_real_steps_are_refused() -> None:
