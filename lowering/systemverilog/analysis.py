@@ -24,7 +24,7 @@ from kan_dialect.hardware_semantics import REGISTERED, bit_width, in_dataflow_or
 from kan_dialect.interface import PORTS
 from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.lowering.systemverilog.tables import planes
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp
+from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 from kan_dialect.semantics import evaluate_op
 from kan_dialect.table_cost import support
 
@@ -236,7 +236,9 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
         facts.named.update(op.operands[1:])  # clock and reset
     if isinstance(op, MemoryReadOp | MemoryWriteOp):
         facts.named.update((op.memory, op.clock))
-    if isinstance(op, MemoryReadOp | MemoryOp):
+    if isinstance(op, MemoryWordOp):
+        facts.named.add(op.memory)
+    if isinstance(op, MemoryReadOp | MemoryWordOp | MemoryOp):
         facts.named.add(op.result)
     is_lookup = kind is hw.ArrayGetOp and op.operands[0] in facts.constants
     for result in op.results:

@@ -25,7 +25,14 @@ from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import description, planes, vector
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp, memory_type
+from kan_dialect.memory_ops import (
+    DISTRIBUTED_WORDS,
+    MemoryOp,
+    MemoryReadOp,
+    MemoryWordOp,
+    MemoryWriteOp,
+    memory_type,
+)
 from kan_dialect.table_cost import low_half
 
 LONGEST_INLINED = 80
@@ -47,9 +54,7 @@ def write_module(module: hw.HWModuleOp, name: str) -> str:
 
 
 _MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
-
-DISTRIBUTED_WORDS = 256
-"""Memories up to this size are kept out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
+"""Of memories that are kept out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
 
 _Registered: TypeAlias = seq.CompRegOp | MemoryReadOp | MemoryWriteOp
 
@@ -99,6 +104,9 @@ class _ModuleWriter:
                 case MemoryReadOp():
                     stage.registers.setdefault((op.clock, None), []).append(op)
                     self._declare(op, op.result, stage)
+                case MemoryWordOp():
+                    wire = declared(self._name(op.result), op.result.type)
+                    stage.lines.append(f"  wire {wire} = {self._word(op)};")
                 case MemoryWriteOp():
                     stage.registers.setdefault((op.clock, None), []).append(op)
                 case hw.ArrayGetOp() if self._is_table(op):
@@ -325,7 +333,7 @@ class _ModuleWriter:
                     f"if ({self._operand(op.enable)}) {self._word(op)} <= {self._operand(op.data)};"
                 )
 
-    def _word(self, op: MemoryReadOp | MemoryWriteOp) -> str:
+    def _word(self, op: MemoryReadOp | MemoryWordOp | MemoryWriteOp) -> str:
         """A word of a memory; of the only one, no address is asked."""
         address = self._operand(op.address) if memory_type(op.memory).words > 1 else "0"
         return f"{self._name(op.memory)}[{address}]"
