@@ -37,6 +37,7 @@ _PASSES = {
     "kan-merge-tables": ("kan_dialect.passes.merge_tables", "MergeTablesPass"),
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
     "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
+    "kan-refine-precision": ("kan_dialect.passes.refine_precision", "RefinePrecisionPass"),
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
     "kan-share-tables": ("kan_dialect.passes.share_tables", "ShareTablesPass"),
     "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),

@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.collection import collector_paused
+from kan_dialect.errors import KanError
 from kan_dialect.fpga import XCUP
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
@@ -26,10 +27,13 @@ from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.pipeline import CompositePass
+
+PRECISIONS = ("given", "auto")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,16 @@ class CompilePass(CompositePass):
     """See `kan-quantize`."""
     guard_bits: int = 0
     """See `kan-quantize`."""
+    precision: str = "given"
+    """`given`: bits as they are; `auto`: as few as a budget allows, see `kan-refine-precision`."""
+    max_accuracy_loss: float | None = None
+    """See `kan-refine-precision`."""
+    max_luts: int | None = None
+    """See `kan-refine-precision`."""
+    max_levels: int | None = None
+    """See `kan-refine-precision`."""
+    seed: int = 0
+    """See `kan-refine-precision`."""
     target: str = XCUP.name
     """The device whose costs decide, see `kan-merge-tables`, `kan-share-tables`,
     `kan-split-tables` and `kan-balance-sums`."""
@@ -68,6 +82,34 @@ class CompilePass(CompositePass):
     fast: bool = False
     """Leaves out the searches that take long: `kan-split-tables`."""
 
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise KanError(
+                f"precision cannot be {self.precision!r}", remedy=f"take {' or '.join(PRECISIONS)}"
+            )
+        budget = (self.max_accuracy_loss, self.max_luts, self.max_levels)
+        if self.precision == "given" and any(limit is not None for limit in budget):
+            raise KanError("there is a budget, but precision is as given", remedy="choose auto")
+        if self.precision == "auto" and self.data is None:
+            raise KanError(
+                "precision auto needs samples to choose by", remedy="give calibration data"
+            )
+
+    def _refine(self) -> list[KanPass]:
+        """The pass that chooses bits, if one shall."""
+        if self.precision == "given" or self.data is None:
+            return []
+        return [
+            RefinePrecisionPass(
+                self.data,
+                max_accuracy_loss=self.max_accuracy_loss,
+                max_luts=self.max_luts,
+                max_levels=self.max_levels,
+                seed=self.seed,
+                target=self.target,
+            )
+        ]
+
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
         calibrate = [] if self.data is None else [CalibratePass(self.data)]
@@ -83,6 +125,7 @@ class CompilePass(CompositePass):
                 guard_bits=self.guard_bits,
             ),
             FoldTablesPass(),
+            *self._refine(),
             ExpandWiresPass(),
             NarrowPass(),
             MergeTablesPass(target=self.target),

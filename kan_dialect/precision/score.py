@@ -1,0 +1,38 @@
+"""How good outputs are, as one number: 1 is best."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kan_dialect.constants import Array, FloatArray
+from kan_dialect.data import accuracy
+
+
+def is_classification(labels: Array | None, outputs: int) -> bool:
+    """Whether labels are classes that so many outputs tell apart."""
+    return (
+        labels is not None
+        and labels.dtype.kind in "iu"
+        and labels.size == len(labels)
+        and int(labels.min()) >= 0
+        and int(labels.max()) < max(outputs, 2)
+    )
+
+
+def score(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:
+    """Accuracy of classes; of targets, the share of their variance that is explained.
+
+    Parameters
+    ----------
+    outputs : (samples, out)
+    labels : classes or targets (samples, ...); where there are none, `given` are the targets.
+    given : (samples, out), the outputs before.
+    """
+    if labels is not None and is_classification(labels, outputs.shape[1]):
+        share = accuracy(outputs, labels)
+        assert share is not None
+        return share
+    targets = given if labels is None else labels.reshape(len(labels), -1).astype(np.float64)
+    spread = float(((targets - targets.mean(axis=0)) ** 2).mean())
+    error = float(((outputs - targets) ** 2).mean())
+    return 1.0 - error / spread if spread else 1.0 - error
