@@ -36,6 +36,7 @@ _PASSES = {
     "kan-make-trainable": ("kan_dialect.passes.make_trainable", "MakeTrainablePass"),
     "kan-merge-tables": ("kan_dialect.passes.merge_tables", "MergeTablesPass"),
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
+    "kan-prune": ("kan_dialect.passes.prune", "PrunePass"),
     "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
     "kan-refine-precision": ("kan_dialect.passes.refine_precision", "RefinePrecisionPass"),
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),

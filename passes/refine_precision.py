@@ -143,7 +143,8 @@ class RefinePrecisionPass(KanPass):
             progress=lambda done, total: tell("refining precision", done, total),
         )
         edges = chain.edges
-        write_chain(function, refined.chosen.chain)
+        if refined.chosen.chain is not chain:
+            write_chain(function, refined.chosen.chain)
         note_trade(function, self._figures(refined, edges, len(dataset.x)))
 
     def _estimate(self, function: func.FuncOp, chain: TableChain) -> Estimate:

@@ -177,8 +177,13 @@ def input_patterns(function: func.FuncOp, codes: IntArray) -> IntArray:
     return codes.T & (np.left_shift(1, widths)[:, np.newaxis] - 1)
 
 
-def write_chain(function: func.FuncOp, chain: TableChain) -> None:
+def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = False) -> None:
     """Put the layers in place of those that the function has, from its input codes on.
+
+    Parameters
+    ----------
+    saturate : results as they were saturated, which needs their scale to be as it was; otherwise
+        they are the sums.
 
     Raises
     ------
@@ -197,6 +202,14 @@ def write_chain(function: func.FuncOp, chain: TableChain) -> None:
         written = _layer_of(codes, layer, lookup, sums, first=not added)
         added.extend(written)
         codes = written[-1].results[0]
+    last = ops[-1][2]
+    if saturate and last is not None:
+        added.append(
+            RequantizeOp(
+                codes, quantized_type(last.result), bounds=last.bounds, name=last.given_name
+            )
+        )
+        codes = added[-1].results[0]
     if isinstance(dequantize, DequantizeOp):
         added.append(DequantizeOp(codes))
         codes = added[-1].results[0]

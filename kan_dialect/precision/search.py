@@ -29,15 +29,18 @@ from kan_dialect.precision.objective import (
 )
 from kan_dialect.precision.score import is_classification, score
 
-HIDDEN_BITS = (3, 4, 5)
+HIDDEN_BITS = (3, 4, 5, 6)
 """Of the codes of hidden nodes: a start for each."""
-WORTHS = tuple(np.geomspace(2e-4, 2e-2, 12).tolist())
+LARGE = 1 << 18
+"""Edges times samples: for more, there are fewer starts and folds."""
+LARGE_BITS = (5, 6)
+WORTHS = tuple(np.geomspace(1e-4, 2e-2, 10).tolist())
 """Of a LUT, in loss of a sample."""
 SWEEPS = 2
 """Over all edges, at each worth."""
 FIRST_SWEEPS = 3
 """At the first worth: the start is rounded anyhow."""
-PRIOR = 0.2
+PRIOR = 0.5
 """Samples that the given tables count as, at each entry."""
 SHARPNESS = 0.7
 """Of the temperature: less than 1 counts samples near the border for more, as accuracy does."""
@@ -49,9 +52,10 @@ MANY_SAMPLES = 8192
 """For the descent; of more, some are taken."""
 FOLDS = 4
 """Splits of the samples, by turns; the first one's networks are those to choose from."""
+LARGE_FOLDS = 2
 SCREENED = 2
 """Starts that are followed in the other folds too: those that are cheapest in the first."""
-FEW_AROUND, MANY_AROUND = 500, 4096
+FEW_AROUND, MANY_AROUND = 500, 2048
 """Samples are made near those that there are: as many, within these limits."""
 NEIGHBOURS = 0.25
 """How far from those they are, in standard deviations of each input."""
@@ -118,15 +122,11 @@ class Problem:
         """Results (samples, out) of a chain."""
         return chain.outputs(self.encode(x)).T * chain.layers[-1].scales
 
-    def scores(self, chain: TableChain, rest: IntArray) -> tuple[Scores, Scores]:
-        """Scores on all samples, and on those of some indices."""
-        real = self.real(chain, self.x)
-        some = None if self.labels is None else self.labels[rest]
-        given = self.given
-        return (
-            Scores(score(given, self.labels, given), score(real, self.labels, given)),
-            Scores(score(given[rest], some, given[rest]), score(real[rest], some, given[rest])),
-        )
+    def scores(self, outputs: FloatArray, index: IntArray | slice) -> Scores:
+        """Before, and with these outputs (samples, out), on the samples of some indices."""
+        labels = None if self.labels is None else self.labels[index]
+        given = self.given[index]
+        return Scores(score(given, labels, given), score(outputs[index], labels, given))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Candidate:
     Parameters
     ----------
     chain : the network.
-    luts : what it costs by the search's own count.
+    luts : what it costs by the search's own count; of the given network, infinite.
     calibration, validation : on all samples, and on those that the descent did not see.
     crossed : the validation score over all folds, of networks that were found in the same way.
     """
@@ -215,7 +215,7 @@ def refine(
     """
     folds = list(_folds(problem, validation, seed))
     starts = _starts(problem)
-    further = min(SCREENED, len(starts))
+    further = 1 if _is_large(problem) else min(SCREENED, len(starts))
     steps = (len(starts) + further * (len(folds) - 1)) * len(WORTHS)
     done = 0
 
@@ -242,7 +242,10 @@ def refine(
         for start in starts[:further]
         for points in zip(*paths[start], strict=False)
     ]
-    chosen, estimate = _choose(problem, budget, candidates)
+    every = slice(None)
+    same, held = problem.scores(problem.given, every), problem.scores(problem.given, folds[0].rest)
+    given = Candidate(problem.chain, np.inf, same, held, held)
+    chosen, estimate = _choose(problem, budget, [*candidates, given])
     progress(steps + 1, steps + 1)
     return Refined(chosen, estimate, len(folds[0].rest), len(candidates))
 
@@ -282,10 +285,13 @@ def _choose(
         each
         for each in candidates
         if (budget.max_loss is None or each.loss <= budget.max_loss + 1e-12)
-        and (budget.max_luts is None or each.luts <= budget.max_luts)
+        and (budget.max_luts is None or each.luts <= budget.max_luts or np.isinf(each.luts))
     ]
     best_first = budget.max_luts is not None
     kept.sort(key=lambda each: (each.loss, each.luts) if best_first else (each.luts, each.loss))
+    if not best_first:
+        # The given network too: none of the others need be cheaper.
+        kept = [*kept[:MEASURED], *(each for each in kept[MEASURED:] if np.isinf(each.luts))]
     found: list[tuple[Candidate, Estimate]] = []
     for each in kept:
         estimate = problem.measure(each.chain)
@@ -294,10 +300,10 @@ def _choose(
         if budget.max_levels is not None and estimate.levels > budget.max_levels:
             continue
         found.append((each, estimate))
-        if best_first or len(found) == MEASURED:
+        if best_first:
             break
     if not found:
-        best = min(candidates, key=lambda each: each.loss)
+        best = min(candidates[:-1], key=lambda each: each.loss)
         raise KanError(
             f"none of {len(candidates)} networks keeps the budget: the best loses "
             f"{best.loss:.2%} and takes about {best.luts:.0f} LUTs, the cheapest takes about "
@@ -307,16 +313,22 @@ def _choose(
     return min(found, key=lambda each: each[1].luts)
 
 
+def _is_large(problem: Problem) -> bool:
+    return problem.chain.edges * min(len(problem.x), MANY_SAMPLES) > LARGE
+
+
 def _starts(problem: Problem) -> list[tuple[int, bool]]:
     """Bits of hidden codes; and whether what all results have in common is taken out."""
     layers = problem.chain.layers
     sizes = [int(layer.sizes.max()) for layer in layers if layer.sizes is not None]
     widest = (max(sizes) - 1).bit_length() if sizes else HIDDEN_BITS[0]
-    widths = [bits for bits in HIDDEN_BITS if bits <= widest] or [widest]
+    large = _is_large(problem)
+    widths = [bits for bits in (LARGE_BITS if large else HIDDEN_BITS) if bits <= widest]
+    widths = widths or [widest]
     if not sizes:
         widths = widths[:1]
     classes = is_classification(problem.labels, len(layers[-1].bias))
-    both = (False, True) if classes and len(layers[-1].bias) > 1 else (False,)
+    both = (False, True) if classes and len(layers[-1].bias) > 1 and not large else (False,)
     return [(bits, common) for bits in widths for common in both]
 
 
@@ -330,7 +342,8 @@ def _folds(problem: Problem, validation: float, seed: int) -> Iterator[_Fold]:
             remedy="give more calibration samples, with labels",
         )
     order = np.random.default_rng(seed).permutation(count)
-    for number in range(max(1, min(FOLDS, count // held))):
+    most = LARGE_FOLDS if _is_large(problem) else FOLDS
+    for number in range(max(1, min(most, count // held))):
         rest = np.sort(order[number * held : (number + 1) * held])
         seen = np.setdiff1d(order, rest)
         rng = np.random.default_rng([seed, number])
@@ -383,4 +396,6 @@ def _path(
         for _ in range(FIRST_SWEEPS if number == 0 else SWEEPS):
             descent.sweep(worth, PRIOR, rng)
         luts = float(sum(each.sum() for each in descent.luts))
-        yield _Point(chain.copy(), luts, *problem.scores(chain, fold.rest))
+        outputs = problem.real(chain, problem.x)
+        every = problem.scores(outputs, slice(None))
+        yield _Point(chain.copy(), luts, every, problem.scores(outputs, fold.rest))
