@@ -114,14 +114,24 @@ class Descent:
         low, high = int(old.min()), int(old.max())
         most = min(MOST_STEPS, (high - low) // 2 + FURTHER_STEPS)
         if layer.sizes is not None:
-            most = min(most, int(layer.sizes[node]) << int(layer.shift[node]))
+            most = min(most, 2 * int(layer.sizes[node]) << int(layer.shift[node]))
         values = (low + high) // 2 + np.arange(-most, most + 1)
         losses = self._losses(index, node, edge, values, profile)[:count]
         anchor = self._anchors[index][node, edge, :count]
         read = self._weights[index][edge, :count] + 1e-9
         offset = np.rint(np.average(old - anchor, weights=read)).astype(np.int64)
         losses += prior * (values - (anchor + offset)[:, np.newaxis]) ** 2
-        return best_table(losses, values, self.prices, weight * self.samples)
+        weight *= self.samples
+        found = best_table(losses, values, self.prices, weight)
+        luts = float(self.luts[index][node, edge])
+        place = old - values[0]
+        if np.isinf(luts) or int(place.min()) < 0 or int(place.max()) >= len(values):
+            return found
+        # What stands there was found at another worth, by the same rules.
+        now = float(losses[np.arange(count), place].sum())
+        if now + weight * luts <= found.loss + weight * found.luts:
+            return Candidate(old.copy(), now, luts)
+        return found
 
     @property
     def samples(self) -> int:

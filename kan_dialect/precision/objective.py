@@ -104,7 +104,7 @@ def temperature(outputs: FloatArray, labels: IntArray | None) -> float:
     ----------
     labels : (samples); without any, outputs are taken to tell classes apart well.
     """
-    spread = max(float(outputs.std()), np.finfo(np.float64).tiny)
+    spread = float(outputs.std()) or 1.0
     choices = spread * np.geomspace(LEAST_TEMPERATURE, 4.0, 32)
     if labels is None:
         return float(choices[0])

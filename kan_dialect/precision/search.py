@@ -31,23 +31,23 @@ from kan_dialect.precision.score import is_classification, score
 
 HIDDEN_BITS = (3, 4, 5, 6)
 """Of the codes of hidden nodes: a start for each."""
-LARGE = 1 << 18
+LARGE = 1 << 20
 """Edges times samples: for more, there are fewer starts and folds."""
 LARGE_BITS = (5, 6)
-WORTHS = tuple(np.geomspace(1e-4, 2e-2, 10).tolist())
+WORTHS = tuple(np.geomspace(1e-4, 2e-2, 14).tolist())
 """Of a LUT, in loss of a sample."""
 SWEEPS = 2
 """Over all edges, at each worth."""
 FIRST_SWEEPS = 3
 """At the first worth: the start is rounded anyhow."""
-PRIOR = 0.5
+PRIOR = 0.1
 """Samples that the given tables count as, at each entry."""
 SHARPNESS = 0.7
 """Of the temperature: less than 1 counts samples near the border for more, as accuracy does."""
 STEP = 0.3
 """Of results, in temperatures: at most."""
 HOPELESS = 4.0
-"""A path ends where it loses so many times what it may, and a twentieth more."""
+"""A path ends where it loses so many times what it may, and a fiftieth more."""
 MANY_SAMPLES = 8192
 """For the descent; of more, some are taken."""
 FOLDS = 4
@@ -55,7 +55,7 @@ FOLDS = 4
 LARGE_FOLDS = 2
 SCREENED = 2
 """Starts that are followed in the other folds too: those that are cheapest in the first."""
-FEW_AROUND, MANY_AROUND = 500, 2048
+FEW_AROUND, MANY_AROUND = 2000, 8192
 """Samples are made near those that there are: as many, within these limits."""
 NEIGHBOURS = 0.25
 """How far from those they are, in standard deviations of each input."""
@@ -227,7 +227,10 @@ def refine(
         for point in _path(problem, folds[number], *start, rng):
             points.append(point)
             progress(done + len(points), steps + 1)
-            if point.validation.loss > HOPELESS * (budget.max_loss or 0.05) + 0.05:
+            if (
+                point.validation.loss
+                > HOPELESS * (0.05 if budget.max_loss is None else budget.max_loss) + 0.02
+            ):
                 break
         done += len(WORTHS)
         return points
@@ -310,7 +313,8 @@ def _choose(
             f"{min(each.luts for each in candidates):.0f}",
             remedy="allow more loss, LUTs or levels, or start from more bits",
         )
-    return min(found, key=lambda each: each[1].luts)
+    # Of equal ones the given network, if it is one of them.
+    return min(found, key=lambda each: (each[1].luts, np.isfinite(each[0].luts)))
 
 
 def _is_large(problem: Problem) -> bool:
@@ -376,7 +380,7 @@ def _fold(
         whole = np.concatenate([targets, softmax(near / heat)], axis=1)
         return _Fold(codes, lambda unit: Classes(whole, unit / heat), STEP * heat, rest)
     wanted = given if labels is None else labels.reshape(len(labels), -1).T.astype(np.float64)
-    heat = max(float(wanted.std()), np.finfo(np.float64).tiny) / 4
+    heat = (float(wanted.std()) or 1.0) / 4
     whole = np.concatenate([wanted, near], axis=1) / heat
     return _Fold(codes, lambda unit: Targets(whole, unit / heat), STEP * heat, rest)
 
