@@ -175,7 +175,10 @@ def test_along_is_the_loss(outputs: int) -> None:
     sums = rng.integers(-20, 20, (outputs, 30))
     labels = rng.integers(0, max(outputs, 2), 30)
     steps = np.arange(-5, 6)
-    for objective in (Classes(one_hot(labels, outputs), 0.3), Targets(np.asarray(sums * 0.1, np.float64), 0.3)):
+    for objective in (
+        Classes(one_hot(labels, outputs), 0.3),
+        Targets(np.asarray(sums * 0.1, np.float64), 0.3),
+    ):
         for output in range(outputs):
             along = objective.along(sums, output, steps)
             for column, step in enumerate(steps):
