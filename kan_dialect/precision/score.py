@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kan_dialect.constants import Array, FloatArray
-from kan_dialect.data import accuracy
+from kan_dialect.data import accuracy, classes
 
 
 def is_classification(labels: Array | None, outputs: int) -> bool:
@@ -36,3 +36,17 @@ def score(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float
     spread = float(((targets - targets.mean(axis=0)) ** 2).mean())
     error = float(((outputs - targets) ** 2).mean())
     return 1.0 - error / spread if spread else 1.0 - error
+
+
+def squared_changes(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:
+    """Sum over samples of the square of what each one's part in the score changed by.
+
+    Of classes, how many samples only one of the two gets right. Parameters are those of `score`.
+    """
+    if labels is not None and is_classification(labels, outputs.shape[1]):
+        flat = labels.reshape(-1)
+        return float(((classes(outputs) == flat) != (classes(given) == flat)).sum())
+    targets = given if labels is None else labels.reshape(len(labels), -1).astype(np.float64)
+    spread = float(((targets - targets.mean(axis=0)) ** 2).mean()) or 1.0
+    change = ((outputs - targets) ** 2 - (given - targets) ** 2).mean(axis=1) / spread
+    return float((change**2).sum())

@@ -27,7 +27,7 @@ from kan_dialect.precision.objective import (
     softmax,
     temperature,
 )
-from kan_dialect.precision.score import is_classification, score
+from kan_dialect.precision.score import is_classification, score, squared_changes
 
 HIDDEN_BITS = (3, 4, 5, 6)
 """Of the codes of hidden nodes: a start for each."""
@@ -128,6 +128,11 @@ class Problem:
         given = self.given[index]
         return Scores(score(given, labels, given), score(outputs[index], labels, given))
 
+    def changes(self, outputs: FloatArray, index: IntArray) -> float:
+        """What these outputs (samples, out) change on the samples of some indices."""
+        labels = None if self.labels is None else self.labels[index]
+        return squared_changes(outputs[index], labels, self.given[index])
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -139,6 +144,7 @@ class Candidate:
     luts : what it costs by the search's own count; of the given network, infinite.
     calibration, validation : on all samples, and on those that the descent did not see.
     crossed : the validation score over all folds, of networks that were found in the same way.
+    error : the standard error of the loss that this shows.
     """
 
     chain: TableChain
@@ -146,11 +152,16 @@ class Candidate:
     calibration: Scores
     validation: Scores
     crossed: Scores
+    error: float
 
     @property
     def loss(self) -> float:
-        """The largest of all."""
-        return max(self.calibration.loss, self.validation.loss, self.crossed.loss)
+        """The largest of all: over all folds, a standard error more than what was seen.
+
+        (The rule of one standard error: Breiman et al., Classification and Regression Trees, 1984.)
+        """
+        crossed = self.crossed.loss + self.error
+        return max(self.calibration.loss, self.validation.loss, crossed)
 
 
 @dataclass(frozen=True)
@@ -192,6 +203,8 @@ class _Point:
     luts: float
     calibration: Scores
     validation: Scores
+    changes: float
+    """Of the validation samples, see `squared_changes`."""
 
 
 def refine(
@@ -247,7 +260,7 @@ def refine(
     ]
     every = slice(None)
     same, held = problem.scores(problem.given, every), problem.scores(problem.given, folds[0].rest)
-    given = Candidate(problem.chain, np.inf, same, held, held)
+    given = Candidate(problem.chain, np.inf, same, held, held, 0.0)
     chosen, estimate = _choose(problem, budget, [*candidates, given])
     progress(steps + 1, steps + 1)
     return Refined(chosen, estimate, len(folds[0].rest), len(candidates))
@@ -272,7 +285,10 @@ def _candidate(points: Sequence[_Point], weights: Sequence[int]) -> Candidate:
         float(np.average([point.validation.before for point in points], weights=weights)),
         float(np.average([point.validation.after for point in points], weights=weights)),
     )
-    return Candidate(first.chain, first.luts, first.calibration, first.validation, crossed)
+    # One change more than was seen: none seen does not mean that there are none.
+    changes = sum(point.changes for point in points) + 1.0
+    error = changes**0.5 / sum(weights)
+    return Candidate(first.chain, first.luts, first.calibration, first.validation, crossed, error)
 
 
 def _choose(
@@ -402,4 +418,5 @@ def _path(
         luts = float(sum(each.sum() for each in descent.luts))
         outputs = problem.real(chain, problem.x)
         every = problem.scores(outputs, slice(None))
-        yield _Point(chain.copy(), luts, every, problem.scores(outputs, fold.rest))
+        held = problem.scores(outputs, fold.rest)
+        yield _Point(chain.copy(), luts, every, held, problem.changes(outputs, fold.rest))
