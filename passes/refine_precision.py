@@ -24,6 +24,7 @@ from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.precision.bits import note_trade
 from kan_dialect.precision.network import (
@@ -156,6 +157,7 @@ class RefinePrecisionPass(KanPass):
             ExpandWiresPass(),
             NarrowPass(),
             MergeTablesPass(target=self.target),
+            ShareTablesPass(target=self.target),
             SplitTablesPass(target=self.target),
             BalanceSumsPass(target=self.target),
         ):
