@@ -61,8 +61,8 @@ class Descent:
         Parameters
         ----------
         weight : mean loss of a sample that a LUT is worth.
-        prior : what the square of an entry's distance to where it was at first costs, as if so
-            many samples, so that entries which few samples read stay near.
+        prior : what the square of an entry's distance to where it was at first costs, as a mean
+            over all samples, so that entries which few samples read stay near.
         """
         for index in reversed(range(len(self.layers))):
             for node in rng.permutation(len(self.layers[index].tables)).tolist():
@@ -120,7 +120,7 @@ class Descent:
         anchor = self._anchors[index][node, edge, :count]
         read = self._weights[index][edge, :count] + 1e-9
         offset = np.rint(np.average(old - anchor, weights=read)).astype(np.int64)
-        losses += prior * (values - (anchor + offset)[:, np.newaxis]) ** 2
+        losses += prior * self.samples * (values - (anchor + offset)[:, np.newaxis]) ** 2
         weight *= self.samples
         found = best_table(losses, values, self.prices, weight)
         luts = float(self.luts[index][node, edge])

@@ -40,8 +40,8 @@ SWEEPS = 2
 """Over all edges, at each worth."""
 FIRST_SWEEPS = 3
 """At the first worth: the start is rounded anyhow."""
-PRIOR = 0.1
-"""Samples that the given tables count as, at each entry."""
+PRIOR = 2e-5
+"""Share of the samples that the given tables count as, at each entry."""
 SHARPNESS = 0.7
 """Of the temperature: less than 1 counts samples near the border for more, as accuracy does."""
 STEP = 0.3
@@ -57,8 +57,12 @@ SCREENED = 2
 """Starts that are followed in the other folds too: those that are cheapest in the first."""
 FEW_AROUND, MANY_AROUND = 2000, 8192
 """Samples are made near those that there are: as many, within these limits."""
-NEIGHBOURS = 0.25
-"""How far from those they are, in standard deviations of each input."""
+NEIGHBOURS = 5
+"""They lie on the lines through a sample and one of so many that are nearest, ..."""
+REACH = 0.3
+"""... so far at most to either side, in distances between the two."""
+_TOGETHER = 1024
+"""Samples whose neighbours are looked for at once."""
 MEASURED = 8
 """So many networks within the budget, the cheapest by the search's own count, are compared."""
 
@@ -373,6 +377,27 @@ def _folds(problem: Problem, validation: float, seed: int) -> Iterator[_Fold]:
         yield _fold(problem, x[seen], some, rest, rng)
 
 
+def _between(x: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A sample near each sample (samples, in), on the way to another or the opposite one.
+
+    So they lie where samples lie. (Chawla et al., SMOTE: synthetic minority over-sampling
+    technique, JAIR 16, 2002, which stays between the two.)
+    """
+    scale = x.std(axis=0)
+    unit = (x / np.where(scale > 0, scale, 1.0)).astype(np.float32)
+    lengths = (unit**2).sum(axis=1)
+    others = np.empty(len(x), dtype=np.int64)
+    few = min(NEIGHBOURS, len(x) - 1)
+    for start in range(0, len(x), _TOGETHER):
+        rows = np.arange(start, min(start + _TOGETHER, len(x)))
+        distances = lengths - 2 * unit[rows] @ unit.T
+        distances[np.arange(len(rows)), rows] = np.inf
+        nearest = np.argpartition(distances, few - 1, axis=1)[:, :few]
+        others[rows] = nearest[np.arange(len(rows)), rng.integers(few, size=len(rows))]
+    share = rng.uniform(-REACH, REACH, size=(len(x), 1))
+    return x + share * (x[others] - x)
+
+
 def _fold(
     problem: Problem,
     x: FloatArray,
@@ -383,8 +408,7 @@ def _fold(
     """What the descent sees: samples, and more around them."""
     given = problem.outputs(x).T
     copies = -(-FEW_AROUND // len(x))
-    around = np.tile(x, (copies, 1))[:MANY_AROUND]
-    around = around + NEIGHBOURS * x.std(axis=0) * rng.normal(size=around.shape)
+    around = np.concatenate([_between(x, rng) for _ in range(copies)])[:MANY_AROUND]
     near = problem.outputs(around).T
     codes = problem.encode(np.concatenate([x, around]))
     outputs = len(given)
