@@ -71,7 +71,7 @@ def measure(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, 
     start = time.monotonic()
     command = kan_flow(
         "build", DATA / task.model, "--calibration", DATA / task.data, "-o", folder,
-        "--precision", "auto", "--max-accuracy-loss", task.loss, "--seed", options.seed,
+        "--precision", "auto", "--max-accuracy-loss", options.loss or task.loss, "--seed", options.seed,
         "--cycles", options.cycles,
     )  # fmt: skip
     seconds = time.monotonic() - start
@@ -119,6 +119,7 @@ def before(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, A
 def main() -> None:
     parser = argparse.ArgumentParser(description="What automatic precision saves, and costs.")
     parser.add_argument("--models", default=",".join(TASKS))
+    parser.add_argument("--loss", metavar="P", help="this budget for all, in place of theirs")
     parser.add_argument("--cycles", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--place", action="store_true", help="latency in ns too, by nextpnr")

@@ -42,6 +42,8 @@ FIRST_SWEEPS = 3
 """At the first worth: the start is rounded anyhow."""
 PRIOR = 2e-5
 """Share of the samples that the given tables count as, at each entry."""
+LABELS = 0.5
+"""Share of the labels in what is wanted of their samples; the rest is what was given."""
 SHARPNESS = 0.7
 """Of the temperature: less than 1 counts samples near the border for more, as accuracy does."""
 STEP = 0.3
@@ -416,7 +418,9 @@ def _fold(
         flat = None if labels is None else labels.reshape(-1).astype(np.int64)
         heat = SHARPNESS * temperature(given, flat)
         soft = softmax(given / heat)
-        targets = soft if flat is None else (one_hot(flat, outputs) + soft) / 2
+        targets = soft
+        if flat is not None:
+            targets = LABELS * one_hot(flat, outputs) + (1 - LABELS) * soft
         whole = np.concatenate([targets, softmax(near / heat)], axis=1)
         return _Fold(codes, lambda unit: Classes(whole, unit / heat), STEP * heat, rest)
     wanted = given if labels is None else labels.reshape(len(labels), -1).T.astype(np.float64)
