@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
-# Percent of lines that the tests must reach. Not measured since sweeps and training came: it was 95.
-COVERAGE ?= 92
+# Percent of lines that the tests must reach: what a whole run measured, less one.
+COVERAGE ?= 95
 
 SECONDS ?= 300
 SEED ?=

@@ -266,14 +266,14 @@ BALANCE_SUMS = _of(
         "list(op.inputs)",
     ),
     (
-        "one summand more is forgotten with every pair",
-        "if i not in pair] + [adder.result]",
-        "if i not in (*pair, max(pair) + 1)] + [adder.result]",
+        "the second summand of a pair is forgotten",
+        "adder = SumOp(pair, name=name)",
+        "adder = SumOp(pair[:1], name=name)",
     ),
     (
         "one summand twice",
-        "SumOp([self._values[left], self._values[right]], name",
-        "SumOp([self._values[left], self._values[left]], name",
+        "pair = [values.pop(left), values.pop(right)]",
+        "pair = [values.pop(left), values.pop(right)][:1] * 2",
     ),
     (
         "what entered a table is the first constant only",
@@ -283,8 +283,33 @@ BALANCE_SUMS = _of(
     ),
     (
         "a sum of the wrong type",
-        "result_type=range_of(op.result), name=op.given_name\n        )\n\n    def _best",
-        "name=op.given_name\n        )\n\n    def _best",
+        "[*values.values(), *constants], result_type=range_of(op.result), name",
+        "[*values.values(), *constants], name",
+    ),
+)
+
+SHARE_TABLES = _of(
+    "passes.share_tables",
+    ("the offset of a shared table is lost", "int(offset.flat[0]))", "0)"),
+    (
+        "a complement where the tables are equal",
+        "if offset.min() < offset.max():",
+        "if True:",
+    ),
+    (
+        "tables of another sign are taken as they are",
+        "if offset.min() < offset.max():",
+        "if False:",
+    ),
+    (
+        "all tables of one value are taken for alike",
+        "shape = min((entries - low).tobytes(), (high - entries).tobytes())",
+        'shape = b""',
+    ),
+    (
+        "constants of a sum go where a table is shared",
+        "amount = sum(range_of(term.value).low for term in constants)",
+        "amount = 0",
     ),
 )
 
@@ -327,8 +352,8 @@ SCHEDULE = _of(
     ),
     (
         "only the first operand is delayed",
-        "op.operands = [at(operand, stage) for operand in op.operands]",
-        "op.operands = [at(op.operands[0], stage), *op.operands[1:]]",
+        "= [at(operand, stage) for operand in op.operands]",
+        "= [at(op.operands[0], stage), *op.operands[1:]]",
     ),
     (
         "the register of another value of the same range",
@@ -374,13 +399,13 @@ KAN_TO_HW = _of(
     ("reset sets the valid bits", "zero = self.constant(0, 1)", "zero = self.constant(1, 1)"),
     (
         "reset clears the last valid bit only",
-        "register = seq.CompRegOp(valid, self.clock, (reset, zero))",
-        "register = seq.CompRegOp(valid, self.clock, *([(reset, zero)] if stage == latency else []))",
+        "register = building.register(valid, self.clock, (reset, zero))",
+        "register = building.register(valid, self.clock, (reset, zero) if stage == latency else None)",
     ),
     (
         "reset clears data",
-        "wire = self.add(seq.CompRegOp(wire, self.clock), name)",
-        "wire = self.add(seq.CompRegOp(wire, self.clock, "
+        "wire = self.add(building.register(wire, self.clock), name)",
+        "wire = self.add(building.register(wire, self.clock, "
         "(self.block.args[1], self.constant(0, range_of(op.result).bits))), name)",
     ),
     (
@@ -391,8 +416,8 @@ KAN_TO_HW = _of(
     ("bits of entries backwards", ">> np.arange(bits))", ">> np.arange(bits)[::-1])"),
     (
         "tables of two inputs: the second first",
-        "comb.ConcatOp(wires, IntegerType(sum(",
-        "comb.ConcatOp(wires[::-1], IntegerType(sum(",
+        "building.joined(wires, width)",
+        "building.joined(wires[::-1], width)",
     ),
     (
         "zeros for signs",
@@ -401,13 +426,13 @@ KAN_TO_HW = _of(
     ),
     (
         "extended by the last bit but one",
-        "IntegerAttr(bits - 1, i32), IntegerType(1)))\n            if",
-        "IntegerAttr(max(bits - 2, 0), i32), IntegerType(1)))\n            if",
+        "upper = self.part(wire, bits - 1, 1)",
+        "upper = self.part(wire, max(bits - 2, 0), 1)",
     ),
     (
         "cut off at the wrong end",
-        "comb.ExtractOp(wire, IntegerAttr(0, i32), IntegerType(target))",
-        "comb.ExtractOp(wire, IntegerAttr(-missing, i32), IntegerType(target))",
+        "return self.part(wire, 0, target)",
+        "return self.part(wire, -missing, target)",
     ),
     (
         "clamps compare as unsigned",
@@ -436,8 +461,8 @@ KAN_TO_HW = _of(
     ),
     (
         "shifts look at the wrong bit to round to even",
-        "comb.ExtractOp(wide, IntegerAttr(amount, i32), IntegerType(1))",
-        "comb.ExtractOp(wide, IntegerAttr(amount - 1, i32), IntegerType(1))",
+        "odd = self.part(wide, amount, 1)",
+        "odd = self.part(wide, amount - 1, 1)",
     ),
     (
         "rounding overflows",
@@ -476,8 +501,8 @@ KAN_TO_HW = _of(
     ),
     (
         "adders lose their highest bit",
-        "return self.add(comb.AddOp(terms), name)",
-        "return self.resized(self.add(comb.AddOp([self.resized(t, bits, max(bits - 1, 1), False) "
+        "return self.add(building.added(terms), name)",
+        "return self.resized(self.add(building.added([self.resized(t, bits, max(bits - 1, 1), False) "
         "for t in terms]), name), max(bits - 1, 1), bits, False)",
     ),
 )
@@ -512,13 +537,13 @@ EMIT_MODULE = _of(
     ),
     (
         "registers of a stage load what the first does",
-        '<= {self._operand(op.input)};" for op in registers]',
-        '<= {self._operand(registers[0].input)};" for op in registers]',
+        "[self._load(op) for op in registers]",
+        '[f"{self._name(op.data)} <= {self._operand(registers[0].input)};" for op in registers]',
     ),
     (
         "the last register of a stage is missing",
-        '<= {self._operand(op.input)};" for op in registers]',
-        '<= {self._operand(op.input)};" for op in registers][: max(1, len(registers) - 1)]',
+        "[self._load(op) for op in registers]",
+        "[self._load(op) for op in registers][: max(1, len(registers) - 1)]",
     ),
     ("ports in the wrong order", '",\\n".join(ports)', '",\\n".join(reversed(ports))'),
     (
@@ -731,8 +756,8 @@ EMIT_LAYOUT = _of(
     "lowering.systemverilog.analysis",
     (
         "values that are only named are not written",
-        "isinstance(op, hw.OutputOp) or op.results[0] in facts.hints",
-        "isinstance(op, hw.OutputOp)",
+        "return not op.results or any(result in facts.hints for result in op.results)",
+        "return not op.results",
         "nothing depends on them",
     ),
     (
@@ -757,6 +782,7 @@ SEEDS = [
     *EXPAND_WIRES,
     *NARROW,
     *BALANCE_SUMS,
+    *SHARE_TABLES,
     *SPLIT_TABLES,
     *SCHEDULE,
     *KAN_TO_HW,

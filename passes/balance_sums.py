@@ -21,9 +21,9 @@ from xdsl.pattern_rewriter import (
 )
 
 from kan_dialect.attributes import range_of
-from kan_dialect.fpga import XCUP, Fpga, device
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.fpga import Fpga
 from kan_dialect.pairing import Pairing, Summands
+from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp, low_zeros
 from kan_dialect.wires import remove_dead, wire_functions
 
@@ -116,22 +116,17 @@ class _Tree:
 
 
 @dataclass(frozen=True)
-class BalanceSumsPass(KanPass):
+class BalanceSumsPass(TargetPass):
     """Shapes n-ary sums into binary adders."""
 
     name = "kan-balance-sums"
 
-    target: str = XCUP.name
-    """The device whose adders they are."""
     further_levels: int = 1
     """How many levels more than needed a sum may have, where that saves LUTs."""
 
-    def __post_init__(self) -> None:
-        device(self.target)
-
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        target = device(self.target)
+        target = self.device
         for function in functions:
             for pattern in (ConstantIntoTable(target), SumIntoTree(target, self.further_levels)):
                 PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)

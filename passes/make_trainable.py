@@ -207,7 +207,7 @@ def _spline(name: str, edges: SSAValue) -> BSplineOp:
         what = f"the base function {op.function.data}"
     raise KanError(
         f"@{name}: {what} cannot be trained: edges must be B-splines alone",
-        remedy="train the network without base functions (weights of 0), or start from zero",
+        remedy="give a network whose base functions have weights of 0, or none",
     )
 
 

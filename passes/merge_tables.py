@@ -21,9 +21,9 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.fpga import XCUP, Fpga, device
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.fpga import Fpga
 from kan_dialect.table_cost import supports
+from kan_dialect.target_pass import TargetPass
 from kan_dialect.verifying import MAX_NAME
 from kan_dialect.wire_ops import ConstantOp, DelayOp, SumOp, TableOp, sum_range
 from kan_dialect.wires import wire_functions
@@ -35,20 +35,14 @@ SUFFIX = "_merged"
 
 
 @dataclass(frozen=True)
-class MergeTablesPass(KanPass):
+class MergeTablesPass(TargetPass):
     """Makes one table of several summands."""
 
     name = "kan-merge-tables"
 
-    target: str = XCUP.name
-    """The device whose costs decide."""
-
-    def __post_init__(self) -> None:
-        device(self.target)
-
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        target = device(self.target)
+        target = self.device
         for function in functions:
             sums = [op for op in function.body.block.ops if isinstance(op, SumOp)]
             fixed = _fixed_sums(function)

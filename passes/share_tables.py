@@ -19,31 +19,24 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.attributes import range_of
-from kan_dialect.fpga import XCUP, Fpga, device
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.fpga import Fpga
 from kan_dialect.table_cost import supports
+from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp
-from kan_dialect.wires import wire_functions
+from kan_dialect.wires import remove_dead, wire_functions
 
 
 @dataclass(frozen=True)
-class ShareTablesPass(KanPass):
+class ShareTablesPass(TargetPass):
     """Makes one of tables that are equal up to offset and sign."""
 
     name = "kan-share-tables"
 
-    target: str = XCUP.name
-    """The device whose costs decide."""
-
-    def __post_init__(self) -> None:
-        device(self.target)
-
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        target = device(self.target)
+        target = self.device
         for function in functions:
             block = function.body.block
             _share_equal(block)
@@ -52,8 +45,7 @@ class ShareTablesPass(KanPass):
                 if _cost_together(tables, target) < _cost_apart(tables, target):
                     summands |= _shared(tables, target)
             _replace(block, summands)
-        if functions:
-            dce(module)
+            remove_dead(function)
         return bool(functions)
 
 

@@ -20,9 +20,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from kan_dialect.attributes import range_of
 from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import XCUP, device
-from kan_dialect.kan_pass import KanPass
 from kan_dialect.table_split import GatedPart, Part, Split, Splitter
+from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp
 from kan_dialect.wires import remove_dead, wire_functions
 
@@ -34,24 +33,22 @@ MAX_RESULT_BITS = 48
 
 
 @dataclass(frozen=True)
-class SplitTablesPass(KanPass):
+class SplitTablesPass(TargetPass):
     """Takes tables apart into sums of cheaper ones."""
 
     name = "kan-split-tables"
 
-    target: str = XCUP.name
-    """The device whose costs decide."""
     parts: int = 3
     """The most tables that one becomes; 1: only its offset is chosen."""
 
     def __post_init__(self) -> None:
-        device(self.target)
+        super().__post_init__()
         if self.parts < 1:
             raise KanError(f"parts must be at least 1, got {self.parts}")
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        target = device(self.target)
+        target = self.device
         splitter = Splitter(
             target.bit_costs(MAX_INPUT_BITS), target.summand_costs(MAX_INPUT_BITS), self.parts
         )

@@ -180,8 +180,8 @@ def _layers(module: ModuleOp) -> int:
 def compiler_digest() -> str:
     """A digest of the compiler's source: results of another compiler are not taken for its own."""
     root = Path(kan_dialect.__file__).parent
-    files = [*root.glob("*.py"), *(root / "passes").glob("*.py")]
-    files += (root / "lowering").glob("*.py")
+    files = [*root.glob("*.py"), *(root / "passes").rglob("*.py")]
+    files += (root / "lowering").rglob("*.py")
     whole = hashlib.sha256()
     for path in sorted(files):
         whole.update(f"{path.relative_to(root)}\n".encode())

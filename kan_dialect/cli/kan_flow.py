@@ -25,6 +25,7 @@ from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.cli.sweep import add_sweep, run_sweep
 from kan_dialect.cli.training import (
+    TRAINING_ONLY,
     add_train_sim,
     add_training_options,
     build_trainable,
@@ -240,7 +241,38 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
     return list(compile_pass.expand())
 
 
+FIXED_ONLY = (
+    "bits",
+    "scale",
+    "percentile",
+    "per_tensor",
+    "guard_bits",
+    "levels",
+    "cycles",
+    "combinational",
+    "fast",
+    "passes",
+    "strip_head",
+)
+"""Options of `kan-flow build` that say nothing to a network that trains itself."""
+
+
+def _refuse_unread(options: argparse.Namespace) -> None:
+    """Refuse options that would be ignored, where they are not what they are by default."""
+    parser = argparse.ArgumentParser()
+    _add_build(parser)
+    names, when = (TRAINING_ONLY, "without --trainable")
+    if options.trainable:
+        names, when = (FIXED_ONLY, "with --trainable")
+    for name in names:
+        if getattr(options, name) != parser.get_default(name):
+            raise KanError(
+                f"--{name.replace('_', '-')} has no meaning {when}", remedy="leave it out"
+            )
+
+
 def _build(options: argparse.Namespace) -> int:
+    _refuse_unread(options)
     if options.trainable:
         built = build_trainable(options)
         return synth_after_build(options.output) if options.synth else built

@@ -23,6 +23,16 @@ from kan_dialect.training import Step, is_trainable, step_of
 
 _DEFAULTS = MakeTrainablePass()
 
+TRAINING_ONLY = (
+    "learning_rate",
+    "integer_bits",
+    "fraction_bits",
+    "local_bits",
+    "error",
+    "initial",
+)
+"""Options of `kan-flow build` for networks that train themselves."""
+
 
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Options of `kan-flow build` that say how a network learns."""

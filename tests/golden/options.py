@@ -21,6 +21,7 @@ VALUES: Mapping[str, Sequence[Value]] = {
     "target": tuple(DEVICES),
     "parts": (1, 2, 3),
     "further_levels": (0, 1, 2),
+    "fast": (False, True),
     "levels": (1, 2, 4),
     "cycles": (None, 0, 2, 3),
     "combinational": (False, True),

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
+import kan_dialect
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli import sweep as command
 from kan_dialect.cli.loading import load_model, make_context
@@ -35,7 +36,7 @@ from kan_dialect.flows.sweep.grid import Axis, Point, grid, parse_axis
 from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
 from kan_dialect.flows.sweep.processes import run_here, run_in_processes
 from kan_dialect.flows.sweep.schedules import useful
-from kan_dialect.flows.sweep.study import Study, make_study
+from kan_dialect.flows.sweep.study import Study, compiler_digest, make_study
 from kan_dialect.flows.sweep.tasks import Outcome, Task, make_tasks
 from kan_dialect.flows.sweep.workbench import Workbench
 from kan_dialect.passes.calibrate import CalibratePass
@@ -463,6 +464,24 @@ def test_a_cluster_gives_the_same_table(cluster: object, swept: Path, tmp_path: 
     options = ("--scheduler", address, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *GRID, *options) == 0
     assert rows_of(tmp_path) == rows_of(swept)
+
+
+@pytest.mark.parametrize(
+    "changed", ["fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py"]
+)
+def test_another_compiler_has_another_digest(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emitter's source counts too: figures of Yosys depend on its text."""
+    root = tmp_path / "kan_dialect"
+    for path in ("fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("pass\n")
+    monkeypatch.setattr(kan_dialect, "__file__", str(root / "__init__.py"))
+    before = compiler_digest.__wrapped__()
+    assert compiler_digest.__wrapped__() == before
+    (root / changed).write_text("pass  # something else\n")
+    assert compiler_digest.__wrapped__() != before
 
 
 def test_another_compiler_on_a_cluster_is_refused(study: Study) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.cli.training import TRAINING_ONLY, add_training_options
 from kan_dialect.flows.tools import look_for
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
@@ -131,6 +133,9 @@ def test_a_build_may_go_without_simulation(
         (["--local-bits", "40"], "local-bits must lie in 1..12"),
         (["--simulator", "icarus"], "training is simulated in Verilator"),
         (["--vectors", "0"], "the number of samples must lie in"),
+        (["--bits", "6"], "--bits has no meaning with --trainable; leave it out"),
+        (["--combinational"], "--combinational has no meaning with --trainable"),
+        (["--passes", "kan-compile"], "--passes has no meaning with --trainable"),
     ],
 )
 def test_bad_options(
@@ -141,6 +146,22 @@ def test_bad_options(
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
     assert not out.exists()
+
+
+def test_options_of_training_need_a_network_that_trains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("build", TRACKER, "--learning-rate", "0.3", "-o", out) == 1
+    assert "--learning-rate has no meaning without --trainable" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_every_option_of_training_is_known_as_one() -> None:
+    parser = argparse.ArgumentParser()
+    add_training_options(parser)
+    options = {action.dest for action in parser._actions} - {"help", "trainable"}
+    assert options == set(TRAINING_ONLY)
 
 
 def test_networks_that_cannot_be_trained(

@@ -1,6 +1,6 @@
 // RUN: kan-opt %s -p 'kan-make-trainable' --verify-diagnostics --split-input-file | filecheck %s
 
-// CHECK: @f: the base function silu cannot be trained: edges must be B-splines alone; train the network without base functions (weights of 0), or start from zero
+// CHECK: @f: the base function silu cannot be trained: edges must be B-splines alone; give a network whose base functions have weights of 0, or none
 func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
   %e = kan.base "silu" %x weights dense<1.0> : tensor<1x1xf64> : tensor<1xf32> -> tensor<1x1xf32>
   %y = kan.node_sum %e : tensor<1x1xf32> -> tensor<1xf32>

@@ -1,0 +1,29 @@
+"""The base class of passes that ask a device what things cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kan_dialect.fpga import XCUP, Fpga, device
+from kan_dialect.kan_pass import KanPass
+
+
+@dataclass(frozen=True)
+class TargetPass(KanPass):
+    """A pass with an option that names the device whose costs decide.
+
+    Raises
+    ------
+    KanError : there is no such device.
+    """
+
+    target: str = XCUP.name
+    """The device whose costs decide."""
+
+    def __post_init__(self) -> None:
+        device(self.target)
+
+    @property
+    def device(self) -> Fpga:
+        """The device itself."""
+        return device(self.target)
