@@ -71,8 +71,8 @@ def measure(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, 
     start = time.monotonic()
     command = kan_flow(
         "build", DATA / task.model, "--calibration", DATA / task.data, "-o", folder,
-        "--precision", "auto", "--max-accuracy-loss", options.loss or task.loss, "--seed", options.seed,
-        "--cycles", options.cycles,
+        "--precision", "auto", "--max-accuracy-loss", options.loss or task.loss,
+        "--seed", options.seed, "--cycles", options.cycles,
     )  # fmt: skip
     seconds = time.monotonic() - start
     print("#", command.replace(f"{DATA}/", "../shared/data/").replace(str(folder), "OUT"))

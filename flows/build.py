@@ -38,6 +38,7 @@ from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model import Model, encode
+from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.precision.bits import bits_of, trade_of
 from kan_dialect.precision.network import read_chain, table_functions
 from kan_dialect.precision.score import score
@@ -177,8 +178,10 @@ def _compile(
         checker = Checker(None if options.dataset is None else options.dataset.x, seed=options.seed)
     for index, stage in enumerate(options.passes, start=1):
         progress(f"running {stage.name}")
+        if stage.name == RefinePrecisionPass.name:
+            stages.unrefined = stages.integer
         if claim_of(stage) != EXACT:
-            stages.unrefined, stages.integer = stages.integer or stages.unrefined, None
+            stages.integer = None
         if checker is None:
             stage.apply(context, module)
             verify_after(stage, module)
@@ -188,6 +191,11 @@ def _compile(
             stages.checks.append(check)
         (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
         _look(module, stages)
+        if stage.name == RefinePrecisionPass.name and stages.precision is None:
+            raise KanError(
+                f"{stage.name} has nothing to refine at {Model.of(module).level} level",
+                remedy="give the model, or IR of an earlier stage",
+            )
     return stages
 
 

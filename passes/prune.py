@@ -20,18 +20,20 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.constants import BoolArray, FloatArray, IntArray
-from kan_dialect.cuts import spline_functions
+from kan_dialect.cuts import is_spline, spline_functions
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.model import Model
 from kan_dialect.passes.calibrate import split_features
 from kan_dialect.precision.network import read_chain, table_functions, write_chain
-from kan_dialect.precision.score import score
+from kan_dialect.precision.score import check_labels, score
 from kan_dialect.progress import tell
 from kan_dialect.semantics import evaluate_inside
 from kan_dialect.spline_ops import AffineOp, ConcatOp, NodeSumOp
 
+DEFAULT_LOSS = 0.005
+"""Where neither a budget nor a threshold is given."""
 RIDGE = 0.01
 """Of the least squares: what keeps gains near 1, as a share of the samples."""
 
@@ -41,31 +43,43 @@ class PrunePass(KanPass):
     """Drops edges within a budget."""
 
     name = "kan-prune"
-    preserves: ClassVar[str] = "accuracy within the budget, on calibration data"
+    preserves: ClassVar[str] = (
+        "accuracy within the budget, on calibration data; with a threshold, nothing is promised"
+    )
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
 
     data: str = field()
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
-    max_accuracy_loss: float = 0.005
+    max_accuracy_loss: float | None = None
     """Share of samples that may be lost, on all samples and on those held out; of targets that are
-    numbers, of explained variance."""
+    numbers, of explained variance. 0.005 where neither this nor a threshold is given."""
     threshold: float | None = None
     """Drop the edges that vary by less than this share of the layer's most varying edge, in
     place of those that have the least effect."""
     fine_tune: bool = True
     """Let the other edges make up for those that go."""
     validation: float = 0.25
-    """Share of the samples that gains are not fitted to."""
+    """Share of the samples by which edges are not ordered, and to which gains are not fitted."""
     seed: int = 0
     """Of which samples these are."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.max_accuracy_loss < 1.0:
-            raise KanError(f"max-accuracy-loss must lie in 0..1, got {self.max_accuracy_loss}")
+        loss = self.max_accuracy_loss
+        if loss is not None and self.threshold is not None:
+            raise KanError(
+                "max-accuracy-loss has no meaning with threshold", remedy="give one of them"
+            )
+        if not 0.0 <= self.budget < 1.0:
+            raise KanError(f"max-accuracy-loss must lie in 0..1, got {loss}")
         if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
             raise KanError(f"threshold must lie in 0..1, got {self.threshold}")
         if not 0.0 < self.validation < 1.0:
             raise KanError(f"validation must lie between 0 and 1, got {self.validation}")
+
+    @property
+    def budget(self) -> float:
+        """What may be lost."""
+        return DEFAULT_LOSS if self.max_accuracy_loss is None else self.max_accuracy_loss
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = [*spline_functions(module), *table_functions(module)]
@@ -81,27 +95,16 @@ class PrunePass(KanPass):
         dataset = load_dataset(self.data)
         given, now = _run(before, dataset.x), _run(after, dataset.x)
         was, became = score(given, dataset.y, given), score(now, dataset.y, given)
-        if was - became > self.max_accuracy_loss + 1e-9:
+        if was - became > self.budget + 1e-9:
             return (
-                f"a score of {was:.4f} became {became:.4f}, a loss of at most "
-                f"{self.max_accuracy_loss:g} was allowed"
+                f"a score of {was:.4f} became {became:.4f}, a loss of at most {self.budget:g} "
+                "was allowed"
             )
         return None
 
 
 def _run(function: func.FuncOp, x: FloatArray) -> FloatArray:
-    level = "spline" if _is_real(function) else "table"
-    return Model(function, level).run(x)
-
-
-def _is_real(function: func.FuncOp) -> bool:
-    return function not in list(table_functions(_module_of(function)))
-
-
-def _module_of(function: func.FuncOp) -> ModuleOp:
-    parent = function.parent_op()
-    assert isinstance(parent, ModuleOp)
-    return parent
+    return Model(function, "spline" if is_spline(function) else "table").run(x)
 
 
 def _sums(function: func.FuncOp) -> list[NodeSumOp]:
@@ -114,7 +117,7 @@ class _Pruning:
     def __init__(self, options: PrunePass, function: func.FuncOp, dataset: Dataset) -> None:
         self.options = options
         self.function = function
-        self.real = _is_real(function)
+        self.real = is_spline(function)
         self.dataset = dataset
         name = function.sym_name.data
         if not self.real and read_chain(function) is None:
@@ -142,6 +145,7 @@ class _Pruning:
         """Of each layer, (samples, out)."""
         self.masks: list[BoolArray] = [op.mask_array for op in sums]
         self.given = _run(function, dataset.x)
+        check_labels(dataset.y, self.given.shape[1], options.data)
 
     def run(self) -> None:
         order = self._order()
@@ -176,7 +180,7 @@ class _Pruning:
         """How much each edge varies, as a share of the most in its layer, (out, in)."""
         found: list[FloatArray] = []
         for values, mask in zip(self.edges, self.masks, strict=True):
-            spread = np.where(mask, values, 0.0).std(axis=0)
+            spread = np.where(mask, values[self.seen], 0.0).std(axis=0)
             found.append(spread / max(float(spread.max()), np.finfo(np.float64).tiny))
         return found
 
@@ -188,23 +192,25 @@ class _Pruning:
         assert terminator is not None
         results = terminator.operands
         found: list[FloatArray] = []
+        inputs = [values[self.seen] for values in self.inputs]
+        given = self.given[self.seen]
         for op, edges, sums, mask in zip(
             _sums(self.function), self.edges, self.sums, self.masks, strict=True
         ):
             effects = np.zeros(mask.shape)
             for node, edge in np.argwhere(mask).tolist():
-                values = edges[:, node, edge]
-                moved = sums.copy()
+                values = edges[self.seen, node, edge]
+                moved = sums[self.seen]
                 moved[:, node] -= values - values.mean()
                 if not self.real:
                     moved = np.rint(moved).astype(np.int64)
                 outputs = evaluate_inside(
                     self.function,
-                    [*self.inputs, moved],
+                    [*inputs, moved],
                     results,
                     sources=[*self.function.args, op.result],
                 )
-                change = np.concatenate(outputs, axis=1) - self.given
+                change = np.concatenate(outputs, axis=1) - given
                 effects[node, edge] = float((change**2).mean())
                 done += 1
                 tell("effects of edges", done, total)
@@ -218,7 +224,7 @@ class _Pruning:
         outputs = _run(function, self.dataset.x)
         return all(
             self._score(self.given, index) - self._score(outputs, index)
-            <= self.options.max_accuracy_loss + 1e-12
+            <= self.options.budget + 1e-12
             for index in (slice(None), self.held)
         )
 

@@ -17,15 +17,9 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import XCUP, Estimate, device, estimate
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.fpga import Estimate, estimate
 from kan_dialect.model import Model, encode
-from kan_dialect.passes.balance_sums import BalanceSumsPass
-from kan_dialect.passes.expand_wires import ExpandWiresPass
-from kan_dialect.passes.merge_tables import MergeTablesPass
-from kan_dialect.passes.narrow import NarrowPass
-from kan_dialect.passes.share_tables import ShareTablesPass
-from kan_dialect.passes.split_tables import SplitTablesPass
+from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.precision.bits import note_trade
 from kan_dialect.precision.network import (
     MAX_INPUT_BITS,
@@ -35,9 +29,10 @@ from kan_dialect.precision.network import (
     table_functions,
     write_chain,
 )
-from kan_dialect.precision.score import score
+from kan_dialect.precision.score import check_labels, score
 from kan_dialect.precision.search import Budget, Problem, Refined, refine
 from kan_dialect.progress import tell
+from kan_dialect.target_pass import TargetPass
 from kan_dialect.wires import wire_functions
 
 DEFAULT_LOSS = 0.005
@@ -45,7 +40,7 @@ DEFAULT_LOSS = 0.005
 
 
 @dataclass(frozen=True)
-class RefinePrecisionPass(KanPass):
+class RefinePrecisionPass(TargetPass):
     """Trades accuracy for LUTs, within a budget."""
 
     name = "kan-refine-precision"
@@ -65,11 +60,16 @@ class RefinePrecisionPass(KanPass):
     """Share of the samples that is only used to validate."""
     seed: int = 0
     """Of the split, and of the order in which edges are looked at."""
-    target: str = XCUP.name
-    """The device whose costs decide."""
+    parts: int = 3
+    """See `kan-split-tables`: this, and what follows, as the passes after this one have it, for
+    LUTs and levels are counted behind these."""
+    further_levels: int = 1
+    """See `kan-balance-sums`."""
+    fast: bool = False
+    """`kan-split-tables` will be left out."""
 
     def __post_init__(self) -> None:
-        device(self.target)
+        super().__post_init__()
         loss = self.max_accuracy_loss
         if loss is not None and not 0.0 <= loss < 1.0:
             raise KanError(f"max-accuracy-loss must lie in 0..1, got {loss}")
@@ -103,6 +103,15 @@ class RefinePrecisionPass(KanPass):
         loss = self.budget.max_loss
         if loss is not None and was - now > loss + 1e-9:
             return f"a score of {was:.4f} became {now:.4f}, a loss of at most {loss:g} was allowed"
+        if self.max_luts is None and self.max_levels is None:
+            return None
+        taken = self._estimate(after)
+        for what, count, limit in (
+            ("LUTs", taken.luts, self.max_luts),
+            ("levels", taken.levels, self.max_levels),
+        ):
+            if limit is not None and count > limit:
+                return f"it takes {count} {what}, at most {limit} were allowed"
         return None
 
     def _refine(self, function: func.FuncOp, dataset: Dataset) -> None:
@@ -121,11 +130,11 @@ class RefinePrecisionPass(KanPass):
                 f"{self.data} has {dataset.x.shape[1]} features a sample, @{name} takes "
                 f"{len(ports)}"
             )
+        check_labels(dataset.y, len(chain.layers[-1].bias), self.data)
 
         def patterns(x: FloatArray) -> IntArray:
             return input_patterns(function, encode(ports, x))
 
-        target = device(self.target)
         problem = Problem(
             chain,
             dataset.x,
@@ -134,7 +143,7 @@ class RefinePrecisionPass(KanPass):
             patterns,
             model.run,
             lambda found: self._estimate(function, found),
-            target.summand_costs(MAX_INPUT_BITS),
+            self.device.summand_costs(MAX_INPUT_BITS),
         )
         refined = refine(
             problem,
@@ -148,21 +157,17 @@ class RefinePrecisionPass(KanPass):
             write_chain(function, refined.chosen.chain)
         note_trade(function, self._figures(refined, edges, len(dataset.x)))
 
-    def _estimate(self, function: func.FuncOp, chain: TableChain) -> Estimate:
-        """What the chain takes, combinational."""
+    def _estimate(self, function: func.FuncOp, chain: TableChain | None = None) -> Estimate:
+        """What a function takes, combinational; with a chain, if its layers were these."""
         clone = function.clone()
         module = ModuleOp([clone])
-        write_chain(clone, chain)
-        for stage in (
-            ExpandWiresPass(),
-            NarrowPass(),
-            MergeTablesPass(target=self.target),
-            ShareTablesPass(target=self.target),
-            SplitTablesPass(target=self.target),
-            BalanceSumsPass(target=self.target),
+        if chain is not None:
+            write_chain(clone, chain)
+        for stage in wire_level_passes(
+            self.target, parts=self.parts, further_levels=self.further_levels, fast=self.fast
         ):
             stage.run(Context(), module)
-        return estimate(next(iter(wire_functions(module))), device(self.target))
+        return estimate(next(iter(wire_functions(module))), self.device)
 
     def _figures(self, refined: Refined, edges: int, samples: int) -> dict[str, float]:
         chosen = refined.chosen

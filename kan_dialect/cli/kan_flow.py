@@ -223,7 +223,7 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
         return build_pipeline(Universe.get_multiverse().all_passes, options.passes)
     compile_pass = CompilePass(
         data=None if options.calibration is None else str(options.calibration),
-        bits=_numbers(options.bits or ("6" if options.precision == "auto" else "8")),
+        bits=None if options.bits is None else _numbers(options.bits),
         scale=options.scale,
         percentile=options.percentile,
         per_tensor=options.per_tensor,
@@ -241,19 +241,24 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
     return list(compile_pass.expand())
 
 
-FIXED_ONLY = (
+PIPELINE_ONLY = (
     "bits",
     "scale",
     "percentile",
     "per_tensor",
     "guard_bits",
+    "precision",
+    "max_accuracy_loss",
+    "max_luts",
+    "max_levels",
     "levels",
     "cycles",
     "combinational",
     "fast",
-    "passes",
-    "strip_head",
 )
+"""Options of `kan-flow build` that say nothing to another pipeline than the default one."""
+
+FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head")
 """Options of `kan-flow build` that say nothing to a network that trains itself."""
 
 
@@ -261,10 +266,12 @@ def _refuse_unread(options: argparse.Namespace) -> None:
     """Refuse options that would be ignored, where they are not what they are by default."""
     parser = argparse.ArgumentParser()
     _add_build(parser)
-    names, when = (TRAINING_ONLY, "without --trainable")
+    unread: list[tuple[tuple[str, ...], str]] = [(TRAINING_ONLY, "without --trainable")]
     if options.trainable:
-        names, when = (FIXED_ONLY, "with --trainable")
-    for name in names:
+        unread = [(FIXED_ONLY, "with --trainable")]
+    elif options.passes is not None:
+        unread.append((PIPELINE_ONLY, "with --passes, whose passes have options of their own"))
+    for name, when in ((name, when) for names, when in unread for name in names):
         if getattr(options, name) != parser.get_default(name):
             raise KanError(
                 f"--{name.replace('_', '-')} has no meaning {when}", remedy="leave it out"

@@ -6,6 +6,7 @@ import numpy as np
 
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.data import accuracy, classes
+from kan_dialect.errors import KanError
 
 
 def is_classification(labels: Array | None, outputs: int) -> bool:
@@ -16,6 +17,30 @@ def is_classification(labels: Array | None, outputs: int) -> bool:
         and labels.size == len(labels)
         and int(labels.min()) >= 0
         and int(labels.max()) < max(outputs, 2)
+    )
+
+
+def check_labels(labels: Array | None, outputs: int, where: str) -> None:
+    """Refuse labels that say nothing about so many outputs.
+
+    Parameters
+    ----------
+    labels : (samples, ...), or None.
+    where : the data's path.
+
+    Raises
+    ------
+    KanError : they are neither classes that the outputs tell apart nor a number for each output.
+    """
+    if labels is None or is_classification(labels, outputs) or labels.size == len(labels) * outputs:
+        return
+    each = labels.size // len(labels)
+    what = f"{each} targets a sample"
+    if each == 1 and labels.dtype.kind in "iu":
+        what = f"labels from {int(labels.min())} to {int(labels.max())}"
+    raise KanError(
+        f"{where} has {what}, the network has {outputs} outputs",
+        remedy="give classes from 0 on as integers, or a target for each output",
     )
 
 

@@ -66,7 +66,7 @@ REACH = 0.3
 _TOGETHER = 1024
 """Samples whose neighbours are looked for at once."""
 MEASURED = 8
-"""So many networks within the budget, the cheapest by the search's own count, are compared."""
+"""So many networks within the budget are compared, the cheapest by the search's own count."""
 
 Progress = Callable[[int, int], None]
 """Told how many of how many steps are done."""
@@ -309,31 +309,30 @@ def _choose(
     kept = [
         each
         for each in candidates
-        if (budget.max_loss is None or each.loss <= budget.max_loss + 1e-12)
-        and (budget.max_luts is None or each.luts <= budget.max_luts or np.isinf(each.luts))
+        if budget.max_loss is None or each.loss <= budget.max_loss + 1e-12
     ]
     best_first = budget.max_luts is not None
     kept.sort(key=lambda each: (each.loss, each.luts) if best_first else (each.luts, each.loss))
-    if not best_first:
-        # The given network too: none of the others need be cheaper.
-        kept = [*kept[:MEASURED], *(each for each in kept[MEASURED:] if np.isinf(each.luts))]
+    enough = 1 if best_first else MEASURED
     found: list[tuple[Candidate, Estimate]] = []
+    measured: list[Estimate] = []
     for each in kept:
+        # The given network too: none of the others need be cheaper.
+        if len(found) >= enough and (best_first or np.isfinite(each.luts)):
+            continue
         estimate = problem.measure(each.chain)
+        measured.append(estimate)
         if budget.max_luts is not None and estimate.luts > budget.max_luts:
             continue
         if budget.max_levels is not None and estimate.levels > budget.max_levels:
             continue
         found.append((each, estimate))
-        if best_first:
-            break
     if not found:
-        best = min(candidates[:-1], key=lambda each: each.loss)
+        fewest = min(each.luts for each in measured), min(each.levels for each in measured)
         raise KanError(
-            f"none of {len(candidates)} networks keeps the budget: the best loses "
-            f"{best.loss:.2%} and takes about {best.luts:.0f} LUTs, the cheapest takes about "
-            f"{min(each.luts for each in candidates):.0f}",
-            remedy="allow more loss, LUTs or levels, or start from more bits",
+            f"no network keeps the budget: of {len(measured)} that lose no more than they may, the "
+            f"fewest LUTs are {fewest[0]}, the fewest levels {fewest[1]}",
+            remedy="allow more loss, LUTs or levels",
         )
     # Of equal ones the given network, if it is one of them.
     return min(found, key=lambda each: (each[1].luts, np.isfinite(each[0].luts)))

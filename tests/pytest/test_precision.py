@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 from pathlib import Path
@@ -20,9 +21,10 @@ from kan_dialect.checking import run_passes
 from kan_dialect.cli.kan_flow import built_models, main
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import estimate
+from kan_dialect.fpga import Estimate, estimate
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model, encode
+from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.precision.bits import bits_of, trade_of
 from kan_dialect.precision.descent import Descent, coarsened
@@ -34,6 +36,8 @@ from kan_dialect.precision.network import (
     write_chain,
 )
 from kan_dialect.precision.objective import Classes, Targets, one_hot, softmax
+from kan_dialect.precision.score import check_labels
+from kan_dialect.precision.search import Candidate, Problem, Refined, Scores
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import find_function
 from kan_dialect.table_cost import supports
@@ -188,11 +192,17 @@ def test_along_is_the_loss(outputs: int) -> None:
                 assert np.allclose(along[:, column] - along[:, 5], apart, atol=1e-4)
 
 
-def luts(module: ModuleOp) -> int:
-    """What a network of tables takes, by the target's own count, compiled without this pass."""
+def taken(module: ModuleOp, **options: bool) -> Estimate:
+    """What a network of tables takes, compiled without this pass."""
     clone = module.clone()
-    run_passes(Context(), clone, CompilePass(combinational=True).passes()[2:-1])
-    return estimate(next(iter(wire_functions(clone)))).luts
+    compiler = CompilePass(combinational=True, **options)
+    run_passes(Context(), clone, compiler.passes()[2:-1])
+    return estimate(next(iter(wire_functions(clone))))
+
+
+def luts(module: ModuleOp, **options: bool) -> int:
+    """LUTs of these."""
+    return taken(module, **options).luts
 
 
 @pytest.fixture(scope="module")
@@ -272,13 +282,48 @@ def test_what_is_cheapest_already_stays(tmp_path: Path) -> None:
     assert str(after) == str(given)
 
 
-def test_limit_of_luts(task: tuple[ModuleOp, Path]) -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_limit_of_luts(task: tuple[ModuleOp, Path], fast: bool) -> None:
+    """As the passes that follow count, with their options."""
     module, path = task
     clone = module.clone()
-    RefinePrecisionPass(str(path), max_luts=20).apply(Context(), clone)
-    assert luts(clone) <= 20
+    run_passes(Context(), clone, [RefinePrecisionPass(str(path), max_luts=20, fast=fast)])
+    assert luts(clone, fast=fast) <= 20
     assert "max_luts=20" in str(clone.attributes["kan.pipeline"])
     assert "data.npz" not in str(clone)
+
+
+def test_limit_of_levels(task: tuple[ModuleOp, Path]) -> None:
+    module, path = task
+    most = taken(module).levels - 1
+    clone = module.clone()
+    stage = RefinePrecisionPass(str(path), max_accuracy_loss=0.2, max_levels=most)
+    run_passes(Context(), clone, [stage])
+    assert taken(clone).levels <= most
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [({"max_luts": 1}, "LUTs, at most 1 were"), ({"max_levels": 1}, "levels, at most 1 were")],
+)
+def test_a_broken_limit_is_found(
+    task: tuple[ModuleOp, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    limits: dict[str, int],
+    message: str,
+) -> None:
+    """The check counts for itself what the network takes."""
+    module, path = task
+
+    def nothing(problem: Problem, *_: object, **__: object) -> Refined:
+        same = Scores(1.0, 1.0)
+        # Another object, so that it is written.
+        chosen = Candidate(problem.chain.copy(), 1.0, same, same, same, 0.0)
+        return Refined(chosen, Estimate("xcup", 1, 0, 1), 75, 1)
+
+    monkeypatch.setattr(refine_precision, "refine", nothing)
+    with pytest.raises(KanError, match=message):
+        run_passes(Context(), module.clone(), [RefinePrecisionPass(str(path), **limits)])
 
 
 def test_a_broken_budget_is_found(
@@ -303,7 +348,7 @@ def test_refusals(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
         RefinePrecisionPass(str(path), max_accuracy_loss=-0.1)
     with pytest.raises(KanError, match="there is no target"):
         RefinePrecisionPass(str(path), target="none")
-    with pytest.raises(KanError, match="networks keeps the budget"):
+    with pytest.raises(KanError, match="no network keeps the budget: of .* the fewest levels"):
         stage = RefinePrecisionPass(str(path), max_accuracy_loss=0.0, max_levels=0)
         stage.apply(Context(), module.clone())
     np.savez(tmp_path / "few.npz", x=np.zeros((3, 3)), y=np.zeros(3, dtype=np.int64))
@@ -312,6 +357,37 @@ def test_refusals(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
     np.savez(tmp_path / "wide.npz", x=np.zeros((300, 4)), y=np.zeros(300, dtype=np.int64))
     with pytest.raises(KanError, match="has 4 features a sample, @net takes 3"):
         RefinePrecisionPass(str(tmp_path / "wide.npz")).apply(Context(), module.clone())
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.arange(300) % 10, "labels from 0 to 9, the network has 3 outputs"),
+        (np.arange(300) % 3 - 1, "labels from -1 to 1, the network has 3 outputs"),
+        (np.zeros((300, 2)), "2 targets a sample, the network has 3 outputs"),
+    ],
+)
+def test_labels_of_another_network(
+    task: tuple[ModuleOp, Path], tmp_path: Path, labels: Array, message: str
+) -> None:
+    """They would be compared with outputs that they say nothing about."""
+    with np.load(task[1]) as data:
+        np.savez(tmp_path / "data.npz", x=data["x_train"], y=labels)
+    with pytest.raises(KanError, match=message):
+        stage = RefinePrecisionPass(str(tmp_path / "data.npz"))
+        stage.apply(Context(), task[0].clone())
+
+
+def test_labels_that_fit() -> None:
+    for labels, outputs in (
+        (None, 3),
+        (np.array([0, 2]), 3),
+        (np.array([[0], [1]]), 1),
+        (np.array([-1, 1]), 1),
+        (np.zeros((2, 3)), 3),
+        (np.zeros(2), 1),
+    ):
+        check_labels(labels, outputs, "data.npz")
 
 
 def test_build_with_automatic_precision(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
@@ -341,14 +417,43 @@ def test_build_with_automatic_precision(task: tuple[ModuleOp, Path], tmp_path: P
     assert not np.array_equal(integer.run_codes(codes), Model.of(module).run_codes(codes))
 
 
+def test_bits_to_start_from() -> None:
+    assert CompilePass().given_bits == 8
+    assert CompilePass(data="d.npz", precision="auto").given_bits == 6
+    assert CompilePass(data="d.npz", precision="auto", bits=(6, 8, 8)).given_bits == (6, 8, 8)
+
+
+def test_nothing_to_refine(
+    task: tuple[ModuleOp, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wires are no tables any more: better said than not done."""
+    module, path = task
+    run_passes(Context(), module := module.clone(), [ExpandWiresPass()])
+    (tmp_path / "net.mlir").write_text(str(module))
+    out = tmp_path / "out"
+    command = ["build", str(tmp_path / "net.mlir"), "--calibration", str(path), "-o", str(out)]
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--precision", "auto", "--simulator", "none"])
+    assert ended.value.code == 1
+    message = "kan-refine-precision has nothing to refine at wire level; give the model"
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_budget_without_automatic_precision(
     task: tuple[ModuleOp, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module, _ = task
     (tmp_path / "net.mlir").write_text(str(module))
     for options, message in (
-        (["--max-luts", "9"], "there is a budget, but precision is as given; choose auto"),
+        (
+            ["--max-luts", "9"],
+            "there is a budget, but precision is as given; choose precision auto",
+        ),
         (["--precision", "auto"], "precision auto needs samples to choose by"),
+        (["-p", "kan-compile", "--precision", "auto"], "--precision has no meaning with --passes"),
+        (["-p", "kan-compile", "--bits", "5"], "--bits has no meaning with --passes"),
+        (["--trainable", "--max-luts", "9"], "--max-luts has no meaning with --trainable"),
         (["--max-accuracy-loss", "few"], "takes a share, as 0.5% or 0.005, got 'few'"),
     ):
         command = ["build", str(tmp_path / "net.mlir"), "-o", str(tmp_path / "out"), *options]
@@ -356,3 +461,23 @@ def test_budget_without_automatic_precision(
             main(command)
         assert ended.value.code == 1
         assert message in capsys.readouterr().err
+
+
+def test_budgets_in_a_sweep(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
+    """Points with automatic precision choose by labels, of calibration samples only."""
+    module, path = task
+    (tmp_path / "net.mlir").write_text(str(module))
+    out = tmp_path / "out"
+    command = ["sweep", str(tmp_path / "net.mlir"), "--calibration", str(path), "-o", str(out)]
+    axes = ["--vary", "precision=auto", "--vary", "max-accuracy-loss=0.04,0.4"]
+    with pytest.raises(SystemExit) as ended:
+        main([*command, *axes, "--jobs", "1"])
+    assert ended.value.code == 0
+    with (out / "sweep.csv").open() as file:
+        near, far = csv.DictReader(file)
+    assert int(far["estimate_luts"]) < int(near["estimate_luts"]) < 0.8 * luts(module)
+    assert float(near["validation_accuracy"]) > 0.8
+    with np.load(out / "calibration.npz") as data, np.load(path) as whole:
+        rows = {tuple(x): y for x, y in zip(whole["x_train"], whole["y_train"], strict=True)}
+        assert len(data["x"]) == 225
+        assert [rows[tuple(x)] for x in data["x"]] == data["y"].tolist()

@@ -118,6 +118,19 @@ def test_threshold(tmp_path: Path, threshold: float) -> None:
     assert np.array_equal(sums(module)[0].mask_array, spread >= threshold * spread.max())
 
 
+def test_held_out_samples_do_not_order_edges(tmp_path: Path) -> None:
+    """Where only they show that an edge varies, it goes."""
+    module = network(np.array([[1.0, 0.05]]), np.ones((1, 1)))
+    x = samples(6, 200, 2)
+    held = np.random.default_rng(0).permutation(200)[:50]
+    seen = np.setdiff1d(np.arange(200), held)
+    x[seen, 1] = 0.0
+    x[held, 0] = 0.0
+    np.savez(tmp_path / "data.npz", x=x)
+    run_passes(Context(), module, [PrunePass(str(tmp_path / "data.npz"), threshold=0.02)])
+    assert np.array_equal(sums(module)[0].mask_array, [[1, 0]])
+
+
 def test_tables_are_rounded_again(tmp_path: Path) -> None:
     """At table level too, and the accuracy stays within the budget, by the codes."""
     rng = np.random.default_rng(5)
@@ -156,7 +169,12 @@ def test_refusals(tmp_path: Path) -> None:
         PrunePass("d.npz", max_accuracy_loss=1.0)
     with pytest.raises(KanError, match="threshold must lie in"):
         PrunePass("d.npz", threshold=-1.0)
+    with pytest.raises(KanError, match="max-accuracy-loss has no meaning with threshold"):
+        PrunePass("d.npz", max_accuracy_loss=0.1, threshold=0.5)
     module = network(np.ones((1, 2)), np.ones((1, 1)))
+    np.savez(tmp_path / "odd.npz", x=np.zeros((9, 2)), y=np.arange(18.0).reshape(9, 2))
+    with pytest.raises(KanError, match="2 targets a sample, the network has 1 outputs"):
+        PrunePass(str(tmp_path / "odd.npz")).apply(Context(), module)
     np.savez(tmp_path / "few.npz", x=np.zeros((2, 2)))
     with pytest.raises(KanError, match="2 samples are too few"):
         PrunePass(str(tmp_path / "few.npz")).apply(Context(), module)

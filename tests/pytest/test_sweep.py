@@ -467,14 +467,15 @@ def test_a_cluster_gives_the_same_table(cluster: object, swept: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "changed", ["fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py"]
+    "changed",
+    ["fpga.py", "precision/search.py", "passes/narrow.py", "lowering/systemverilog/module.py"],
 )
 def test_another_compiler_has_another_digest(
     changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The emitter's source counts too: figures of Yosys depend on its text."""
     root = tmp_path / "kan_dialect"
-    for path in ("fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py"):
+    for path in ("fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py", changed):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("pass\n")
     monkeypatch.setattr(kan_dialect, "__file__", str(root / "__init__.py"))
