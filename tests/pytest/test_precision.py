@@ -293,15 +293,6 @@ def test_limit_of_luts(task: tuple[ModuleOp, Path], fast: bool) -> None:
     assert "data.npz" not in str(clone)
 
 
-def test_limit_of_levels(task: tuple[ModuleOp, Path]) -> None:
-    module, path = task
-    most = taken(module).levels - 1
-    clone = module.clone()
-    stage = RefinePrecisionPass(str(path), max_accuracy_loss=0.2, max_levels=most)
-    run_passes(Context(), clone, [stage])
-    assert taken(clone).levels <= most
-
-
 @pytest.mark.parametrize(
     ("limits", "message"),
     [({"max_luts": 1}, "LUTs, at most 1 were"), ({"max_levels": 1}, "levels, at most 1 were")],
