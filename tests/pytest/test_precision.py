@@ -26,6 +26,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model, encode
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
+from kan_dialect.precision import search
 from kan_dialect.precision.bits import bits_of, trade_of
 from kan_dialect.precision.descent import Descent, coarsened
 from kan_dialect.precision.edges import best_table, input_choices
@@ -265,6 +266,42 @@ def test_the_test_set_is_not_looked_at(
     assert str(clone) == str(refined[0])
 
 
+def test_the_descent_does_not_see_validation_samples(task: tuple[ModuleOp, Path]) -> None:
+    """Other ones, with other labels, leave what it works on as it is; and all come by turns."""
+    module, path = task
+    model = Model.of(module)
+    ports, _ = model.ports()
+    function = find_function(module)
+    chain = read_chain(function)
+    assert chain is not None
+    with np.load(path) as data:
+        x, labels = data["x_train"], data["y_train"]
+
+    def folds(x: FloatArray, labels: Array) -> list[search._Fold]:  # pyright: ignore[reportPrivateUsage]
+        problem = Problem(
+            chain,
+            x,
+            labels,
+            model.run(x),
+            lambda some: input_patterns(function, encode(ports, some)),
+            model.run,
+            lambda _: Estimate("xcup", 0, 0, 0),
+            PRICES,
+        )
+        return list(search._folds(problem, 0.25, 0))  # pyright: ignore[reportPrivateUsage]
+
+    found = folds(x, labels)
+    assert sorted(np.concatenate([fold.rest for fold in found]).tolist()) == list(range(300))
+    for number, fold in enumerate(found):
+        others, wrong = x.copy(), labels.copy()
+        others[fold.rest] = 0.7
+        wrong[fold.rest] = (labels[fold.rest] + 1) % 3
+        again = folds(others, wrong)[number]
+        assert np.array_equal(again.codes, fold.codes)
+        assert np.array_equal(again.objective(1.0).targets, fold.objective(1.0).targets)
+        assert again.step == fold.step
+
+
 def test_what_is_cheapest_already_stays(tmp_path: Path) -> None:
     """A network of one table that is not there: nothing is cheaper."""
     kind = UniformQuantizedType(4, False, 0.25, 8)
@@ -339,7 +376,7 @@ def test_refusals(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
         RefinePrecisionPass(str(path), max_accuracy_loss=-0.1)
     with pytest.raises(KanError, match="there is no target"):
         RefinePrecisionPass(str(path), target="none")
-    with pytest.raises(KanError, match="no network keeps the budget: of .* the fewest levels"):
+    with pytest.raises(KanError, match=r"no network keeps the budget: of .* the fewest levels"):
         stage = RefinePrecisionPass(str(path), max_accuracy_loss=0.0, max_levels=0)
         stage.apply(Context(), module.clone())
     np.savez(tmp_path / "few.npz", x=np.zeros((3, 3)), y=np.zeros(3, dtype=np.int64))
