@@ -48,8 +48,10 @@ deterministic = settings(derandomize=True, deadline=None, max_examples=25)
 PRICES = np.array([0.0, 0.5, 0.5, 0.5, 1.0, 1.0, 1.5, 3.5, 6.5, 12.5, 24.5])
 
 
-def network(rng: np.random.Generator, widths: list[int], *, signed: bool = False) -> ModuleOp:
-    """A random network of smooth tables; the last layer is not saturated."""
+def network(
+    rng: np.random.Generator, widths: list[int], *, signed: bool = False, constant: float = 0.0
+) -> ModuleOp:
+    """A random network of smooth tables, some constant; the last layer is not saturated."""
     kind = UniformQuantizedType(4, signed, 0.25, 0 if signed else 8)
     net = TableNetwork("net", kind, widths[0])
     entries = 16
@@ -58,6 +60,8 @@ def network(rng: np.random.Generator, widths: list[int], *, signed: bool = False
         slope, centre = rng.normal(size=(2, nodes, inputs, 1))
         tables = np.rint(8 * slope * np.tanh(place - centre)).astype(np.int64)
         last = index == len(widths) - 2
+        if constant:
+            tables[rng.random((nodes, inputs)) < constant] = 3
         mask = rng.random((nodes, inputs)) < 0.9
         net.add_layer(tables, scale=0.5, mask=mask, saturate=None if last else (-16, 15))
         entries = 32
@@ -92,7 +96,7 @@ def loops(chain: TableChain, codes: IntArray) -> IntArray:
 def test_chain_is_the_function(seed: int, signed: bool, layers: int) -> None:
     rng = np.random.default_rng(seed)
     widths = rng.integers(1, 4, layers + 1).tolist()
-    module = network(rng, widths, signed=signed)
+    module = network(rng, widths, signed=signed, constant=0.2)
     function = find_function(module)
     chain = read_chain(function)
     assert chain is not None
@@ -193,17 +197,11 @@ def test_along_is_the_loss(outputs: int) -> None:
                 assert np.allclose(along[:, column] - along[:, 5], apart, atol=1e-4)
 
 
-def taken(module: ModuleOp, **options: bool) -> Estimate:
-    """What a network of tables takes, compiled without this pass."""
+def luts(module: ModuleOp, *, fast: bool = False) -> int:
+    """What a network of tables takes, by the target's own count, compiled without this pass."""
     clone = module.clone()
-    compiler = CompilePass(combinational=True, **options)
-    run_passes(Context(), clone, compiler.passes()[2:-1])
-    return estimate(next(iter(wire_functions(clone))))
-
-
-def luts(module: ModuleOp, **options: bool) -> int:
-    """LUTs of these."""
-    return taken(module, **options).luts
+    run_passes(Context(), clone, CompilePass(combinational=True, fast=fast).passes()[2:-1])
+    return estimate(next(iter(wire_functions(clone)))).luts
 
 
 @pytest.fixture(scope="module")
@@ -332,12 +330,12 @@ def test_limit_of_luts(task: tuple[ModuleOp, Path], fast: bool) -> None:
 
 @pytest.mark.parametrize(
     ("limits", "message"),
-    [({"max_luts": 1}, "LUTs, at most 1 were"), ({"max_levels": 1}, "levels, at most 1 were")],
+    [((None, 1, None), "LUTs, at most 1 were"), ((None, None, 1), "levels, at most 1 were")],
 )
 def test_a_broken_limit_is_found(
     task: tuple[ModuleOp, Path],
     monkeypatch: pytest.MonkeyPatch,
-    limits: dict[str, int],
+    limits: tuple[None, int | None, int | None],
     message: str,
 ) -> None:
     """The check counts for itself what the network takes."""
@@ -351,7 +349,7 @@ def test_a_broken_limit_is_found(
 
     monkeypatch.setattr(refine_precision, "refine", nothing)
     with pytest.raises(KanError, match=message):
-        run_passes(Context(), module.clone(), [RefinePrecisionPass(str(path), **limits)])
+        run_passes(Context(), module.clone(), [RefinePrecisionPass(str(path), *limits)])
 
 
 def test_a_broken_budget_is_found(
