@@ -46,15 +46,15 @@ class Task:
 
 
 TASKS = {
-    "wine": Task("kanele/wine/checkpoint.pt", "kanele/wine/dataset.npz", "1.5%", "wine"),
+    "wine": Task("kanele/wine/checkpoint.pt", "kanele/wine/dataset.npz", "1.85%", "wine"),
     "drybean": Task(
         "kanele/drybean/checkpoint.pt", "kanele/drybean/dataset.npz", "0.25%", "drybean"
     ),
-    "moons": Task("kanele/moons/checkpoint.pt", "kanele/moons/dataset.npz", "0.15%", "moons"),
-    "onnx-wine": Task("onnx/efficient_kan_wine.onnx", "onnx/wine.npz", "1.5%"),
+    "moons": Task("kanele/moons/checkpoint.pt", "kanele/moons/dataset.npz", "0.25%", "moons"),
+    "onnx-wine": Task("onnx/efficient_kan_wine.onnx", "onnx/wine.npz", "1.85%"),
     "onnx-digits": Task("onnx/efficient_kan_digits.onnx", "onnx/digits.npz", "1%"),
 }
-"""A sample of wine's 124 is 0.8 %."""
+"""A sample of wine's 54 in the test set is 1.85 %."""
 
 
 def kan_flow(*arguments: object) -> str:

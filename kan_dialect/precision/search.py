@@ -150,7 +150,7 @@ class Candidate:
     luts : what it costs by the search's own count; of the given network, infinite.
     calibration, validation : on all samples, and on those that the descent did not see.
     crossed : the validation score over all folds, of networks that were found in the same way.
-    error : the standard error of the loss that this shows.
+    error : the standard error by which as many other samples as are held out may lose more.
     """
 
     chain: TableChain
@@ -164,7 +164,8 @@ class Candidate:
     def loss(self) -> float:
         """The largest of all: over all folds, a standard error more than what was seen.
 
-        (The rule of one standard error: Breiman et al., Classification and Regression Trees, 1984.)
+        (As the rule of one standard error, Breiman et al., Classification and Regression Trees,
+        1984, but of what other samples will show, not of the mean.)
         """
         crossed = self.crossed.loss + self.error
         return max(self.calibration.loss, self.validation.loss, crossed)
@@ -293,7 +294,9 @@ def _candidate(points: Sequence[_Point], weights: Sequence[int]) -> Candidate:
     )
     # One change more than was seen: none seen does not mean that there are none.
     changes = sum(point.changes for point in points) + 1.0
-    error = changes**0.5 / sum(weights)
+    # Of the mean over these samples, and of that over as many others as a fold holds out.
+    count = sum(weights)
+    error = (changes / count * (1 / count + 1 / weights[0])) ** 0.5
     return Candidate(first.chain, first.luts, first.calibration, first.validation, crossed, error)
 
 

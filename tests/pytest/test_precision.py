@@ -221,7 +221,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModuleOp, Path]:
 def refined(task: tuple[ModuleOp, Path]) -> tuple[ModuleOp, list[str]]:
     module, path = task
     clone = module.clone()
-    checks = run_passes(Context(), clone, [RefinePrecisionPass(str(path), max_accuracy_loss=0.04)])
+    checks = run_passes(Context(), clone, [RefinePrecisionPass(str(path), max_accuracy_loss=0.08)])
     return clone, [check.summary() for check in checks]
 
 
@@ -244,7 +244,7 @@ def test_figures_are_what_the_ir_gives(
         after = _shares(refined[0], x[index], labels[index])
         assert figures[f"{name}_after"] == pytest.approx(after)
         assert figures[f"{name}_samples"] == len(index)
-        assert figures[f"{name}_before"] - after <= 0.04 + 1e-9
+        assert figures[f"{name}_before"] - after <= 0.08 + 1e-9
     before, chain = read_chain(find_function(module)), read_chain(find_function(refined[0]))
     assert before is not None and chain is not None
     assert (figures["edges_before"], figures["edges_after"]) == (before.edges, chain.edges)
@@ -260,7 +260,7 @@ def test_the_test_set_is_not_looked_at(
     np.savez(tmp_path / "other.npz", x_train=x, y_train=labels)
     clone = module.clone()
     data = str(tmp_path / "other.npz")
-    RefinePrecisionPass(data, max_accuracy_loss=0.04).apply(Context(), clone)
+    RefinePrecisionPass(data, max_accuracy_loss=0.08).apply(Context(), clone)
     assert str(clone) == str(refined[0])
 
 
@@ -364,8 +364,8 @@ def test_a_broken_budget_is_found(
         write_chain(function, chain)
 
     monkeypatch.setattr(refine_precision, "write_chain", worse)
-    with pytest.raises(KanError, match=r"a loss of at most 0.04 was allowed"):
-        run_passes(Context(), module.clone(), [RefinePrecisionPass(str(path), 0.04)])
+    with pytest.raises(KanError, match=r"a loss of at most 0.08 was allowed"):
+        run_passes(Context(), module.clone(), [RefinePrecisionPass(str(path), 0.08)])
 
 
 def test_refusals(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
@@ -422,13 +422,13 @@ def test_build_with_automatic_precision(task: tuple[ModuleOp, Path], tmp_path: P
     (tmp_path / "net.mlir").write_text(str(module))
     out = tmp_path / "out"
     command = ["build", str(tmp_path / "net.mlir"), "--calibration", str(path), "-o", str(out)]
-    options = ["--precision", "auto", "--max-accuracy-loss", "4%", "--simulator", "none"]
+    options = ["--precision", "auto", "--max-accuracy-loss", "8%", "--simulator", "none"]
     with pytest.raises(SystemExit) as ended:
         main([*command, *options])
     assert ended.value.code == 0
     report = json.loads((out / "report.json").read_text())
     precision = report["precision"]
-    assert precision["budget"] == {"max_accuracy_loss": 0.04}
+    assert precision["budget"] == {"max_accuracy_loss": 0.08}
     assert set(precision["accuracy"]) == {"calibration", "validation", "test"}
     assert precision["accuracy"]["test"]["after"] == pytest.approx(report["accuracy"]["integer"])
     assert precision["accuracy"]["validation"]["samples"] == 75
@@ -495,7 +495,7 @@ def test_budgets_in_a_sweep(task: tuple[ModuleOp, Path], tmp_path: Path) -> None
     (tmp_path / "net.mlir").write_text(str(module))
     out = tmp_path / "out"
     command = ["sweep", str(tmp_path / "net.mlir"), "--calibration", str(path), "-o", str(out)]
-    axes = ["--vary", "precision=auto", "--vary", "max-accuracy-loss=0.04,0.4"]
+    axes = ["--vary", "precision=auto", "--vary", "max-accuracy-loss=0.12,0.5"]
     with pytest.raises(SystemExit) as ended:
         main([*command, *axes, "--jobs", "1"])
     assert ended.value.code == 0
