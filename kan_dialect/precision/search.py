@@ -27,7 +27,12 @@ from kan_dialect.precision.objective import (
     softmax,
     temperature,
 )
-from kan_dialect.precision.score import is_classification, score, squared_changes
+from kan_dialect.precision.score import (
+    is_classification,
+    loss_error,
+    score,
+    squared_changes,
+)
 
 HIDDEN_BITS = (3, 4, 5, 6)
 """Of the codes of hidden nodes: a start for each."""
@@ -292,11 +297,8 @@ def _candidate(points: Sequence[_Point], weights: Sequence[int]) -> Candidate:
         float(np.average([point.validation.before for point in points], weights=weights)),
         float(np.average([point.validation.after for point in points], weights=weights)),
     )
-    # One change more than was seen: none seen does not mean that there are none.
-    changes = sum(point.changes for point in points) + 1.0
-    # Of the mean over these samples, and of that over as many others as a fold holds out.
-    count = sum(weights)
-    error = (changes / count * (1 / count + 1 / weights[0])) ** 0.5
+    changes = sum(point.changes for point in points)
+    error = loss_error(changes, sum(weights), weights[0])
     return Candidate(first.chain, first.luts, first.calibration, first.validation, crossed, error)
 
 

@@ -95,7 +95,7 @@ def test_values_are_read_by_the_type_of_their_option() -> None:
         ("data=a.npz", "what --calibration says"),
         ("bits=", "the grid is empty"),
         ("bits=5..3", "the grid is empty"),
-        ("bits=two", "cannot be 'two'; it takes a whole number or numbers with colons"),
+        ("bits=two", "cannot be 'two'; it takes a whole number or none or numbers with colons"),
         ("levels=2.5", "cannot be '2.5'; it takes a whole number"),
         ("per-tensor=1", "it takes true or false"),
         ("levels=1..9..0", "steps of 1..9..0 are 0"),
