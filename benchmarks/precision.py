@@ -98,7 +98,7 @@ def measure(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, 
 
 
 def before(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """The generator's figures; of a network from ONNX, what 6 bits everywhere are expected to."""
+    """The generator's figures; of a network from ONNX, those of 6 bits everywhere."""
     if task.baseline is not None:
         entry = json.loads((DATA / "kanele" / "baseline.json").read_text())["models"]
         entry = entry[task.baseline]
@@ -113,7 +113,12 @@ def before(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, A
         "--cycles", options.cycles, "--no-check-passes", "--simulator", "none",
     )  # fmt: skip
     report = read_report(folder / "report.json")
-    return {**report["estimate"], "cycles": report["latency_cycles"]}
+    cells = synthesize(folder / "rtl" / f"{report['name']}.sv", XILINX, top=report["name"]).cells
+    return {
+        "luts": cells.luts,
+        "registers": cells.registers,
+        "cycles": report["latency_cycles"],
+    }
 
 
 def main() -> None:
