@@ -36,6 +36,7 @@ from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model import Model, encode
+from kan_dialect.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges
 from kan_dialect.wire_ops import TableOp
@@ -44,8 +45,8 @@ from kan_dialect.wires import wire_functions
 Progress = Callable[[str], None]
 """Told what is being done, a few words each."""
 
-PARTS = ("rtl", "ir", "sim", "host", "report.json")
-"""What a build writes; the report last."""
+PARTS = ("rtl", "ir", "sim", "host", "quantizers.json", "report.json")
+"""What a build writes; the report last. IR of wire level tells no quantisers."""
 
 
 @dataclass
@@ -78,6 +79,7 @@ class _Stages:
     edges: tuple[int, int] | None = None
     table_bits: int = 0
     estimate: Estimate | None = None
+    quantizers: Quantizers | None = None
     checks: list[PassCheck] = field(default_factory=list[PassCheck])
 
 
@@ -126,6 +128,8 @@ def build(
         expected = integer.run_codes(codes)
         write_testbench(target / "sim", interface, codes, expected)
         write_host(target / "host", interface)
+        if stages.quantizers is not None:
+            (target / "quantizers.json").write_text(to_json(stages.quantizers))
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
         (target / "report.json").write_text(report.as_json())
     return report
@@ -188,6 +192,8 @@ def _look(module: ModuleOp, stages: _Stages) -> None:
         model = Model.of(module)
         if model.has_codes and not has_real_edges(module):
             stages.integer = Model.of(module.clone())
+    for function in quantized_functions(module):
+        stages.quantizers = quantizers_of(function).with_splines_of(stages.quantizers)
     for function in wire_functions(module):
         tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
         stages.edges = stages.edges or (len(tables), len(tables))

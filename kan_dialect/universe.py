@@ -54,6 +54,7 @@ UNIVERSE = Universe(
     all_targets={
         "circt": _target("kan_dialect.lowering.circt_target", "CirctTarget"),
         "formula": _target("kan_dialect.lowering.formula_target", "FormulaTarget"),
+        "quantizers": _target("kan_dialect.lowering.quantizers_target", "QuantizersTarget"),
         "systemverilog": _target("kan_dialect.lowering.systemverilog", "SystemVerilogTarget"),
     },
 )

@@ -51,6 +51,8 @@ class CompilePass(CompositePass):
     """See `kan-quantize`."""
     guard_bits: int = 0
     """See `kan-quantize`."""
+    quantizers: str | None = None
+    """See `kan-quantize`."""
     target: str = XCUP.name
     """The device whose costs decide, see `kan-merge-tables`, `kan-share-tables`,
     `kan-split-tables` and `kan-balance-sums`."""
@@ -81,6 +83,7 @@ class CompilePass(CompositePass):
                 percentile=self.percentile,
                 per_tensor=self.per_tensor,
                 guard_bits=self.guard_bits,
+                quantizers=self.quantizers,
             ),
             FoldTablesPass(),
             ExpandWiresPass(),

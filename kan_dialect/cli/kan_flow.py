@@ -97,6 +97,12 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--guard-bits", type=int, default=0, metavar="N", help="more precise edges (default: 0)"
     )
     parser.add_argument(
+        "--quantizers",
+        type=Path,
+        metavar="FILE.json",
+        help="scales and bits that a network was trained with, in place of the five options above",
+    )
+    parser.add_argument(
         "--levels", type=int, default=4, metavar="N", help="levels of logic a stage (default: 4)"
     )
     parser.add_argument("--cycles", type=int, metavar="N", help="exactly so many cycles of latency")
@@ -188,6 +194,7 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
         percentile=options.percentile,
         per_tensor=options.per_tensor,
         guard_bits=options.guard_bits,
+        quantizers=None if options.quantizers is None else str(options.quantizers),
         levels=options.levels,
         cycles=options.cycles,
         combinational=options.combinational,
@@ -202,6 +209,7 @@ FIXED_ONLY = (
     "percentile",
     "per_tensor",
     "guard_bits",
+    "quantizers",
     "levels",
     "cycles",
     "combinational",
