@@ -37,6 +37,7 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model import Model, encode
 from kan_dialect.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
+from kan_dialect.shapes import noted_shapes
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges
 from kan_dialect.wire_ops import TableOp
@@ -80,6 +81,7 @@ class _Stages:
     table_bits: int = 0
     estimate: Estimate | None = None
     quantizers: Quantizers | None = None
+    shapes: dict[str, object] | None = None
     checks: list[PassCheck] = field(default_factory=list[PassCheck])
 
 
@@ -185,6 +187,9 @@ def _compile(
 
 def _look(module: ModuleOp, stages: _Stages) -> None:
     """Take the figures that this stage of the module is the first or last to tell."""
+    for op in module.ops:
+        if isinstance(op, func.FuncOp):
+            stages.shapes = noted_shapes(op) or stages.shapes
     edges = _count_edges(module)
     if edges is not None and stages.edges is None:
         stages.edges = edges
@@ -232,6 +237,7 @@ def _report(stages: _Stages, interface: Interface, circuit: Model) -> Report:
         edges_total=total,
         edges_kept=kept,
         table_bits=stages.table_bits,
+        shapes=stages.shapes,
         estimate={}
         if found is None
         else {

@@ -38,6 +38,7 @@ _PASSES = {
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),
     "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
+    "kan-share-shapes": ("kan_dialect.passes.share_shapes", "ShareShapesPass"),
     "kan-share-tables": ("kan_dialect.passes.share_tables", "ShareTablesPass"),
     "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),

@@ -49,6 +49,8 @@ class CompilePass(CompositePass):
     """See `kan-quantize`."""
     per_tensor: bool = False
     """See `kan-quantize`."""
+    per_layer: bool = False
+    """See `kan-quantize`."""
     guard_bits: int = 0
     """See `kan-quantize`."""
     quantizers: str | None = None
@@ -82,6 +84,7 @@ class CompilePass(CompositePass):
                 scale=self.scale,
                 percentile=self.percentile,
                 per_tensor=self.per_tensor,
+                per_layer=self.per_layer,
                 guard_bits=self.guard_bits,
                 quantizers=self.quantizers,
             ),

@@ -66,6 +66,9 @@ class QuantizePass(KanPass):
     """For `percentile`: the share of samples, in percent, that must not saturate."""
     per_tensor: bool = False
     """One scale for all inputs and one for all nodes of a layer, instead of one each."""
+    per_layer: bool = False
+    """One scale for all nodes of a layer, as after `kan-share-shapes{up-to=sign}`; inputs have one
+    each."""
     guard_bits: int = 0
     """Edges are rounded to this many bits more than their node keeps."""
     quantizers: str | None = None
@@ -73,7 +76,7 @@ class QuantizePass(KanPass):
 
     def __post_init__(self) -> None:
         if self.quantizers is not None:
-            for option in ("bits", "scale", "percentile", "per_tensor", "guard_bits"):
+            for option in ("bits", "scale", "percentile", "per_tensor", "per_layer", "guard_bits"):
                 if getattr(self, option) != getattr(QuantizePass, option):
                     raise KanError(
                         f"{option.replace('_', '-')} has no meaning beside quantizers",
@@ -289,7 +292,7 @@ class _Quantizer:
             return self._given_steps(op, layer, only_result)
         observation = _observation(op.result) or _worst_case(values, op)
         # Results are compared with each other, so they share a scale.
-        per_tensor = only_result or self.options.per_tensor
+        per_tensor = only_result or self.options.per_tensor or self.options.per_layer
         element = self._unsigned(op.result, observation, bits, per_tensor=per_tensor)
         guard = 0 if only_result else self.options.guard_bits
         return _Steps(element, None, element.scales / (1 << guard), not only_result)

@@ -1,0 +1,77 @@
+"""How good outputs are, as one number: 1 is best."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kan_dialect.constants import Array, FloatArray
+from kan_dialect.data import accuracy, classes
+from kan_dialect.errors import KanError
+
+
+def is_classification(labels: Array | None, outputs: int) -> bool:
+    """Whether labels are classes that so many outputs tell apart."""
+    return (
+        labels is not None
+        and labels.dtype.kind in "iu"
+        and labels.size == len(labels)
+        and int(labels.min()) >= 0
+        and int(labels.max()) < max(outputs, 2)
+    )
+
+
+def check_labels(labels: Array | None, outputs: int, where: str) -> None:
+    """Refuse labels that say nothing about so many outputs.
+
+    Parameters
+    ----------
+    labels : (samples, ...), or None.
+    where : the data's path.
+
+    Raises
+    ------
+    KanError : they are neither classes that the outputs tell apart nor a number for each output.
+    """
+    if labels is None or is_classification(labels, outputs) or labels.size == len(labels) * outputs:
+        return
+    each = labels.size // len(labels)
+    what = f"{each} targets a sample"
+    if each == 1 and labels.dtype.kind in "iu":
+        what = f"labels from {int(labels.min())} to {int(labels.max())}"
+    raise KanError(
+        f"{where} has {what}, the network has {outputs} outputs",
+        remedy="give classes from 0 on as integers, or a target for each output",
+    )
+
+
+def score(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:
+    """Accuracy of classes; of targets, the share of their variance that is explained.
+
+    Parameters
+    ----------
+    outputs : (samples, out)
+    labels : classes or targets (samples, ...); where there are none, `given` are the targets.
+    given : (samples, out), the outputs before.
+    """
+    if labels is not None and is_classification(labels, outputs.shape[1]):
+        share = accuracy(outputs, labels)
+        assert share is not None
+        return share
+    targets = given if labels is None else labels.reshape(len(labels), -1).astype(np.float64)
+    spread = float(((targets - targets.mean(axis=0)) ** 2).mean())
+    error = float(((outputs - targets) ** 2).mean())
+    return 1.0 - error / spread if spread else 1.0 - error
+
+
+def squared_changes(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:
+    """Sum over samples of the square of what each one's part in the score changed by.
+
+    Of classes, how many samples only one of the two gets right. Parameters are those of `score`.
+    """
+    if labels is not None and is_classification(labels, outputs.shape[1]):
+        flat = labels.reshape(-1)
+        return float(((classes(outputs) == flat) != (classes(given) == flat)).sum())
+    targets = given if labels is None else labels.reshape(len(labels), -1).astype(np.float64)
+    spread = float(((targets - targets.mean(axis=0)) ** 2).mean()) or 1.0
+    change = ((outputs - targets) ** 2 - (given - targets) ** 2).mean(axis=1) / spread
+    return float((change**2).sum())
