@@ -176,8 +176,8 @@ def _refitted(
         target = some.values - some.means[:, np.newaxis]
         weights = some.weights * some.importance[:, np.newaxis]
         flat = (weights[..., np.newaxis] * hats).reshape(-1, len(GRID))
-        products = flat.T @ hats.reshape(-1, len(GRID))
-        size = np.trace(products) / len(GRID) or 1.0
+        products: FloatArray = flat.T @ hats.reshape(-1, len(GRID))
+        size = float(np.diag(products).mean()) or 1.0
         right: FloatArray = flat.T @ target.ravel()
         solved = np.linalg.solve(products + size * smooth, right).astype(np.float64)
         new[index] = _standard(solved) if np.ptp(solved) > 0 else shapes[index]

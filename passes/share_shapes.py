@@ -226,7 +226,7 @@ def _rewrite(target: _Layer, layer: _Layer, copies: Copies) -> None:
         samples.source,
         copies.grid,
         copies.shapes,
-        choices.astype(np.int32),
+        choices,
         affines,
         name=nodes.given_name,
     )

@@ -1,0 +1,158 @@
+"""A KAN and perceptrons with ReLU side by side: accuracy, LUTs, latency, by the same compiler.
+
+    python benchmarks/mlp.py [--only wine|digits]
+
+Perceptrons are trained as `examples/train_NAME.py` trains the KAN: noise, smoothed labels, bounded
+hidden nodes and pruning, by the same code. Half of the training samples calibrate, the other half
+chooses: of the widths of codes that lose at most 0.005 of the accuracy of the KAN there, those
+with the fewest LUTs (estimates for xcup). The test set is only reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from xdsl.context import Context
+
+from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.constants import FloatArray
+from kan_dialect.data import classes
+from kan_dialect.fpga import Estimate, estimate
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.model import Model
+from kan_dialect.passes.calibrate import CalibratePass
+from kan_dialect.passes.fold_affine import FoldAffinePass
+from kan_dialect.spline_ops import NodeSumOp
+from kan_dialect.wires import latency_of, wire_functions
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+sys.path.insert(0, str(EXAMPLES))
+
+from kan_layers import (  # noqa: E402  (found by way of the line above)
+    Kan,
+    KanLayer,
+    Rescale,
+    export,
+    train_classifier,
+)
+
+LOSS = 0.005
+INPUT_BITS = (2, 3, 4, 5, 6)
+ACTIVATION_BITS = range(3, 10)
+
+
+class DenseLayer(KanLayer):
+    """Edges that are a weight times ReLU, or times the input itself: what a perceptron is."""
+
+    def __init__(
+        self, inputs: int, outputs: int, function: Callable[[Tensor], Tensor], **options: Any
+    ):
+        super().__init__(inputs, outputs, base=function, bias=True, **options)
+        self.coefficients = nn.Parameter(torch.zeros_like(self.coefficients), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.norm is None else self.norm(x)
+        if self.training and self.noise:
+            x = x + self.noise * torch.randn_like(x)
+        return F.linear(self.base(x), self.base_weight, self.bias)
+
+
+def perceptron(name: str, hidden: int) -> Kan:
+    """With the normalisation, noise and bounds of the KAN's layers."""
+    if name == "wine":
+        options: dict[str, Any] = {"domain": (-3.0, 3.0), "noise": 0.1}
+        first = DenseLayer(13, hidden, nn.Identity(), batch_norm=True, **options)
+        return Kan(first, DenseLayer(hidden, 3, F.relu, **options))
+    first = DenseLayer(64, hidden, nn.Identity(), noise=0.3)
+    second = DenseLayer(hidden, 10, F.relu, domain=(-3.0, 3.0), noise=0.3)
+    return Kan(Rescale(1 / 8, -1.0), first, second)
+
+
+HIDDEN = {"wine": (4, 8, 16), "digits": (16, 32, 64)}
+TRAINING: dict[str, dict[str, Any]] = {
+    "wine": {"epochs": 600, "batch": 124},
+    "digits": {"epochs": 250, "batch": 64, "keep": 0.4},
+}
+
+
+def accuracy(outputs: FloatArray, labels: FloatArray) -> float:
+    return float((classes(outputs) == labels).mean())
+
+
+def measure(what: str, path: Path, data: Any, folder: Path, wanted: float | None) -> float:
+    """Print a row of a network; gives the accuracy of its floats on samples that choose."""
+    half = np.random.default_rng(0).permutation(len(data["x_train"])) < len(data["x_train"]) // 2
+    calibration = folder / "calibration.npz"
+    np.savez(calibration, x=data["x_train"][half])
+    module = load_model(make_context(), path)
+    for stage in (FoldAffinePass(), CalibratePass(str(calibration))):
+        stage.apply(Context(), module)
+    given = Model.of(module)
+    edges = sum(int(op.mask_array.sum()) for op in module.walk() if isinstance(op, NodeSumOp))
+    floats = accuracy(given.run(data["x_train"][~half]), data["y_train"][~half])
+    wanted = floats - LOSS if wanted is None else wanted
+    best: tuple[Estimate, int, float, str] | None = None
+    for inputs in INPUT_BITS:
+        for bits in ACTIVATION_BITS:
+            quantized = module.clone()
+            stages = CompilePass(bits=(inputs, bits, bits)).passes()[1:]
+            for stage in stages[:2]:
+                stage.apply(Context(), quantized)
+            model = Model.of(quantized)
+            if accuracy(model.run(data["x_train"][~half]), data["y_train"][~half]) < wanted:
+                continue
+            test = accuracy(model.run(data["x_test"]), data["y_test"])
+            for stage in stages[2:-1]:
+                stage.apply(Context(), quantized)
+            function = next(iter(wire_functions(quantized)))
+            found = estimate(function)
+            if best is None or found.luts < best[0].luts:
+                best = found, latency_of(function), test, f"{inputs} x {bits}"
+            break
+    test = accuracy(given.run(data["x_test"]), data["y_test"])
+    row = f"| {what} | {edges} | {test:.4f} "
+    if best is None:
+        print(row + "| none | | | | |", flush=True)
+    else:
+        found, cycles, integers, widths = best
+        row += f"| {widths} | {integers:.4f} | {found.luts} | {cycles} | "
+        print(row + f"{max(cycles, 1) * found.delay_ns:.1f} |", flush=True)
+    return floats
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=HIDDEN)
+    only = parser.parse_args().only
+    print("| network | edges | floats | bits | integers | LUTs | cycles | ns |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    torch.set_num_threads(1)
+    for name, widths in HIDDEN.items():
+        if only not in (None, name):
+            continue
+        data = dict(np.load(EXAMPLES / f"{name}.npz"))
+        x, y = torch.from_numpy(data["x_train"]), torch.from_numpy(data["y_train"])
+        with TemporaryDirectory() as folder:
+            given = EXAMPLES / f"{name}.onnx"
+            floats = measure(f"{name}, KAN", given, data, Path(folder), None)
+            for hidden in widths:
+                torch.manual_seed(0)
+                model = perceptron(name, hidden)
+                train_classifier(model, x, y, **TRAINING[name])
+                path = Path(folder) / f"{name}.onnx"
+                export(model, x[:2], path, opset=17, dynamo=False)
+                what = f"{name}, perceptron of {hidden}"
+                measure(what, path, data, Path(folder), floats - LOSS)
+
+
+if __name__ == "__main__":
+    main()
