@@ -3,9 +3,8 @@
     python benchmarks/mlp.py [--only wine|digits]
 
 Perceptrons are trained as `examples/train_NAME.py` trains the KAN: noise, smoothed labels, bounded
-hidden nodes and pruning, by the same code. Half of the training samples calibrate, the other half
-chooses: of the widths of codes that lose at most 0.005 of the accuracy of the KAN there, those
-with the fewest LUTs (estimates for xcup). The test set is only reported.
+hidden nodes and pruning, by the same code. All are compiled with the same widths of codes. LUTs and
+latency are estimates for xcup.
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ from torch import Tensor, nn
 from xdsl.context import Context
 
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import FloatArray
-from kan_dialect.data import classes
-from kan_dialect.fpga import Estimate, estimate
+from kan_dialect.data import accuracy, load_dataset
+from kan_dialect.fpga import estimate
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model
 from kan_dialect.passes.calibrate import CalibratePass
@@ -45,9 +43,8 @@ from kan_layers import (  # noqa: E402  (found by way of the line above)
     train_classifier,
 )
 
-LOSS = 0.005
-INPUT_BITS = (2, 3, 4, 5, 6)
-ACTIVATION_BITS = range(3, 10)
+INPUT_BITS = 4
+ACTIVATION_BITS = (4, 5, 6)
 
 
 class DenseLayer(KanLayer):
@@ -84,49 +81,28 @@ TRAINING: dict[str, dict[str, Any]] = {
 }
 
 
-def accuracy(outputs: FloatArray, labels: FloatArray) -> float:
-    return float((classes(outputs) == labels).mean())
-
-
-def measure(what: str, path: Path, data: Any, folder: Path, wanted: float | None) -> float:
-    """Print a row of a network; gives the accuracy of its floats on samples that choose."""
-    half = np.random.default_rng(0).permutation(len(data["x_train"])) < len(data["x_train"]) // 2
-    calibration = folder / "calibration.npz"
-    np.savez(calibration, x=data["x_train"][half])
+def measure(what: str, path: Path, data: Path) -> None:
+    """Print a row of a network for each width."""
+    arrays = load_dataset(data)
+    assert arrays.x_test is not None and arrays.y_test is not None
     module = load_model(make_context(), path)
-    for stage in (FoldAffinePass(), CalibratePass(str(calibration))):
+    for stage in (FoldAffinePass(), CalibratePass(str(data))):
         stage.apply(Context(), module)
-    given = Model.of(module)
     edges = sum(int(op.mask_array.sum()) for op in module.walk() if isinstance(op, NodeSumOp))
-    floats = accuracy(given.run(data["x_train"][~half]), data["y_train"][~half])
-    wanted = floats - LOSS if wanted is None else wanted
-    best: tuple[Estimate, int, float, str] | None = None
-    for inputs in INPUT_BITS:
-        for bits in ACTIVATION_BITS:
-            quantized = module.clone()
-            stages = CompilePass(bits=(inputs, bits, bits)).passes()[1:]
-            for stage in stages[:2]:
-                stage.apply(Context(), quantized)
-            model = Model.of(quantized)
-            if accuracy(model.run(data["x_train"][~half]), data["y_train"][~half]) < wanted:
-                continue
-            test = accuracy(model.run(data["x_test"]), data["y_test"])
-            for stage in stages[2:-1]:
-                stage.apply(Context(), quantized)
-            function = next(iter(wire_functions(quantized)))
-            found = estimate(function)
-            if best is None or found.luts < best[0].luts:
-                best = found, latency_of(function), test, f"{inputs} x {bits}"
-            break
-    test = accuracy(given.run(data["x_test"]), data["y_test"])
-    row = f"| {what} | {edges} | {test:.4f} "
-    if best is None:
-        print(row + "| none | | | | |", flush=True)
-    else:
-        found, cycles, integers, widths = best
-        row += f"| {widths} | {integers:.4f} | {found.luts} | {cycles} | "
+    floats = accuracy(Model.of(module).run(arrays.x_test), arrays.y_test)
+    row = f"| {what} | {edges} | {floats:.4f} "
+    for bits in ACTIVATION_BITS:
+        quantized = module.clone()
+        integers: float | None = None
+        for stage in CompilePass(bits=(INPUT_BITS, bits, bits)).passes()[1:-1]:
+            stage.apply(Context(), quantized)
+            if stage.name == "kan-fold-tables":
+                integers = accuracy(Model.of(quantized).run(arrays.x_test), arrays.y_test)
+        function = next(iter(wire_functions(quantized)))
+        found, cycles = estimate(function), latency_of(function)
+        row += f"| {INPUT_BITS} x {bits} | {integers:.4f} | {found.luts} | {cycles} | "
         print(row + f"{max(cycles, 1) * found.delay_ns:.1f} |", flush=True)
-    return floats
+        row = "| | | "
 
 
 def main() -> None:
@@ -139,11 +115,11 @@ def main() -> None:
     for name, widths in HIDDEN.items():
         if only not in (None, name):
             continue
-        data = dict(np.load(EXAMPLES / f"{name}.npz"))
-        x, y = torch.from_numpy(data["x_train"]), torch.from_numpy(data["y_train"])
+        data = EXAMPLES / f"{name}.npz"
+        x, y = (torch.from_numpy(np.load(data)[key]) for key in ("x_train", "y_train"))
         with TemporaryDirectory() as folder:
             given = EXAMPLES / f"{name}.onnx"
-            floats = measure(f"{name}, KAN", given, data, Path(folder), None)
+            measure(f"{name}, KAN", given, data)
             for hidden in widths:
                 torch.manual_seed(0)
                 model = perceptron(name, hidden)
@@ -151,7 +127,7 @@ def main() -> None:
                 path = Path(folder) / f"{name}.onnx"
                 export(model, x[:2], path, opset=17, dynamo=False)
                 what = f"{name}, perceptron of {hidden}"
-                measure(what, path, data, Path(folder), floats - LOSS)
+                measure(what, path, data)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ from kan_dialect.spline_ops import AffineOp, NodeSumOp
 from kan_dialect.symbolic_fit import fit
 from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
 
+SLACK = 1.0 + 1e-6
+"""Of the check: the fit adds up otherwise."""
 ROUNDING = 1e-6
 """What the fit leaves of an offset that is none, as a share of the range of a * x."""
 SIMPLEST_FIRST = (
@@ -71,6 +73,31 @@ class SnapSymbolicPass(KanPass):
         if functions:
             dce(module)
         return bool(functions)
+
+    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        layers = (
+            [op for op in each.body.block.ops if isinstance(op, NodeSumOp)]
+            for each in (before, after)
+        )
+        for old, new in zip(*layers, strict=True):
+            given, now = sample_edges(before, old), sample_edges(after, new)
+            if given is None or now is None:
+                continue
+            weights = np.where(given.kept, given.weights.T[:, np.newaxis], 0.0)
+            values, found = (np.where(given.kept, each.values, 0.0) for each in (given, now))
+            error = np.sqrt((weights * (found - values) ** 2).sum(axis=0))
+            variance = (weights * (values - (weights * values).sum(axis=0)) ** 2).sum(axis=0)
+            node = np.sqrt(variance.sum(axis=1, keepdims=True))
+            # What the fit counts as nothing is none of the budget.
+            wrong = np.argwhere(~(error <= SLACK * self.error * node + 1e-8))
+            if wrong.size:
+                o, i = wrong[0].tolist()
+                layer = old.given_name or "a layer"
+                return (
+                    f"edge [{o}, {i}] of {layer} is off by {error[o, i]:.3g}, "
+                    f"its node varies by {node[o, 0]:.3g} and {self.error:g} of that was allowed"
+                )
+        return None
 
     def _snap(self, function: func.FuncOp, nodes: NodeSumOp) -> None:
         """Give a layer formulas for edges."""
