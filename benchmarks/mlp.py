@@ -74,7 +74,7 @@ def perceptron(name: str, hidden: int) -> Kan:
     return Kan(Rescale(1 / 8, -1.0), first, second)
 
 
-HIDDEN = {"wine": (4, 8, 16), "digits": (16, 32, 64)}
+HIDDEN = {"wine": (4, 8, 16), "digits": (16, 32)}
 TRAINING: dict[str, dict[str, Any]] = {
     "wine": {"epochs": 600, "batch": 124},
     "digits": {"epochs": 250, "batch": 64, "keep": 0.4},

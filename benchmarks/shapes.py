@@ -1,10 +1,11 @@
 """How many shapes are enough: accuracy over the number of shapes, and what shared tables save.
 
-    python benchmarks/shapes.py [--data ../shared/data/onnx] [--picture FILE.png]
+    python benchmarks/shapes.py [--data ../shared/data/onnx] [--floats] [--picture FILE.png]
 
 Runs `kan-share-shapes` with each number of shapes over the shipped networks, and over the
-efficient-kan networks of `--data`; takes ten minutes. Shapes are fitted to training samples; the
-test set is only reported. LUTs are estimates for xcup, of codes of 6 and 8 bits.
+efficient-kan networks of `--data`; takes ten minutes, with `--floats` (no integers, no LUTs) two.
+Shapes are fitted to training samples; the test set is only reported. LUTs are estimates for xcup,
+of codes of 6 and 8 bits.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def compiled(module: ModuleOp, stages: Sequence[KanPass], data: Dataset) -> tupl
     return right, estimate(next(iter(wire_functions(module)))).luts
 
 
-def measure(name: str, model: Path, path: Path) -> dict[str, list[tuple[int, float]]]:
+def measure(
+    name: str, model: Path, path: Path, widths: Sequence[int]
+) -> dict[str, list[tuple[int, float]]]:
     """Print the rows of one network; gives the curves of its picture, 0 shapes for none shared."""
     data = load_dataset(path)
     module = load_model(make_context(), model)
@@ -62,12 +65,12 @@ def measure(name: str, model: Path, path: Path) -> dict[str, list[tuple[int, flo
     def integers(shared: ModuleOp, *, per_layer: bool) -> str:
         found = [
             compiled(shared, CompilePass(bits=bits, per_layer=per_layer).passes()[1:], data)
-            for bits in WIDTHS
+            for bits in widths
         ]
-        return " | ".join(f"{right:.4f} | {luts}" for right, luts in found)
+        return "".join(f" {right:.4f} | {luts} |" for right, luts in found)
 
     given = test_accuracy(module, data)
-    print(f"| {name} | not shared | | {given:.4f} | {integers(module, per_layer=False)} |")
+    print(f"| {name} | not shared | | {given:.4f} |{integers(module, per_layer=False)}")
     curves: dict[str, list[tuple[int, float]]] = {}
     for up_to, words in UP_TO.items():
         curves[up_to] = []
@@ -77,7 +80,7 @@ def measure(name: str, model: Path, path: Path) -> dict[str, list[tuple[int, flo
             right = test_accuracy(shared, data)
             curves[up_to].append((count, right))
             rest = integers(shared, per_layer=up_to == "sign")
-            print(f"| | {words} | {count} | {right:.4f} | {rest} |", flush=True)
+            print(f"| | {words} | {count} | {right:.4f} |{rest}", flush=True)
     return {"given": [(0, given)], **curves}
 
 
@@ -106,6 +109,7 @@ def draw(path: Path, curves: dict[str, dict[str, list[tuple[int, float]]]]) -> N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, metavar="DIR", help="other networks, not shipped")
+    parser.add_argument("--floats", action="store_true", help="floats only, which is faster")
     parser.add_argument("--picture", type=Path, metavar="FILE.png")
     options = parser.parse_args()
     networks = {n: (EXAMPLES / f"{n}.onnx", EXAMPLES / f"{n}.npz") for n in ("wine", "digits")}
@@ -113,10 +117,10 @@ def main() -> None:
         for name in ("wine", "digits"):
             model = options.data / f"efficient_kan_{name}.onnx"
             networks[f"{name}, efficient-kan"] = (model, options.data / f"{name}.npz")
-    widths = " | ".join(f"{bits} bits | LUTs" for bits in WIDTHS)
-    print(f"| network | up to | shapes | floats | {widths} |")
-    print(f"| --- | --- | --- | --- {'| --- | --- ' * len(WIDTHS)}|")
-    curves = {name: measure(name, *files) for name, files in networks.items()}
+    widths = () if options.floats else WIDTHS
+    print("| network | up to | shapes | floats |" + "".join(f" {n} bits | LUTs |" for n in widths))
+    print("| --- | --- | --- | --- |" + " --- | --- |" * len(widths))
+    curves = {name: measure(name, *files, widths) for name, files in networks.items()}
     if options.picture is not None:
         draw(options.picture, curves)
 
