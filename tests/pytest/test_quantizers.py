@@ -18,6 +18,7 @@ from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.flows.build import BuildOptions, build
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.quantizers_target import QuantizersTarget
 from kan_dialect.model import Model
@@ -25,6 +26,7 @@ from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.passes.share_shapes import ShareShapesPass
 from kan_dialect.quantizers import read_quantizers
 from kan_dialect.semantics import evaluate_values, find_function
 from kan_dialect.spline_ops import NodeSumOp
@@ -177,6 +179,30 @@ def test_the_check_of_passes_knows_what_was_given(tmp_path: Path) -> None:
         path.write_text(json.dumps(entries))
         with pytest.raises(KanError, match="other codes than were given"):
             Checker().check(stage, before, after).require_passed()
+
+
+def test_a_build_writes_what_its_table_level_says(tmp_path: Path) -> None:
+    """With the grids that folded tables no longer tell; and none where no table level was seen."""
+    stages = CompilePass(data=str(EXAMPLES / "wine.npz"), bits=3, fast=True).passes()
+    share = ShareShapesPass(shapes=2, up_to="gain")
+    module = load_model(make_context(), EXAMPLES / "wine.onnx")
+    options = BuildOptions([*stages[:2], share, *stages[2:]], simulator=None, check_passes=False)
+    report = build(make_context(), module, tmp_path, options).as_dict()
+    assert report["shapes"]["shapes"] == 2 and report["shapes"]["edges"] == 64
+    module = load_model(make_context(), EXAMPLES / "wine.onnx")
+    options = BuildOptions(stages, simulator=None, check_passes=False)
+    assert "shapes" not in build(make_context(), module, tmp_path, options).as_dict()
+    entries = json.loads((tmp_path / "quantizers.json").read_text())
+    chosen = json.loads(written(quantized(EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz", bits=3)))
+    assert entries["inputs"] == chosen["inputs"]
+    for mine, its in zip(entries["layers"], chosen["layers"], strict=True):
+        assert mine["splines"] == its["splines"] != []
+        assert mine["nodes"]["scale"] == its["nodes"]["scale"]
+    wires = load_model(make_context(), tmp_path / "ir" / "05-kan-expand-wires.mlir")
+    options = BuildOptions(stages[5:], simulator=None, check_passes=False)
+    build(make_context(), wires, tmp_path, options)
+    assert (tmp_path / "report.json").exists()
+    assert not (tmp_path / "quantizers.json").exists()
 
 
 @pytest.fixture
