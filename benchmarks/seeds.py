@@ -218,8 +218,18 @@ NARROW = _of(
     ("what tables have in common counts twice", "entries - low, care", "entries, care"),
     (
         "unreachable entries dropped at the wrong end",
-        "min(new.high, old.high) + 1) - old.low",
-        "min(new.high, old.high) + 1) - new.low",
+        "clip(old.low, old.high) - old.low",
+        "clip(old.low, old.high) - new.low",
+    ),
+    (
+        "entries of a sum whose constant counts twice",
+        "np.arange(new.low + taken, new.high + taken + 1)",
+        "np.arange(new.low, new.high + 1)",
+    ),
+    (
+        "a mark forgets that its node is not saturated",
+        "                within=within,\n",
+        "",
     ),
     (
         "of several constants the last",
@@ -239,7 +249,7 @@ NARROW = _of(
     ),
     (
         "a mark loses its offset",
-        "                        offset=op.offset.value.data,\n",
+        "                offset=offset + taken,\n",
         "",
     ),
     ("a shift by one more", "ShiftOp(value, amount, name", "ShiftOp(value, amount + 1, name"),
@@ -267,13 +277,23 @@ BALANCE_SUMS = _of(
     ),
     (
         "the second summand of a pair is forgotten",
-        "adder = SumOp(pair, name=name)",
-        "adder = SumOp(pair[:1], name=name)",
+        "adder = SumOp([self._left.pop(left), self._left.pop(right), *carry], name=name)",
+        "adder = SumOp([self._left.pop(left), *(carry, self._left.pop(right))[0]], name=name)",
     ),
     (
         "one summand twice",
-        "pair = [values.pop(left), values.pop(right)]",
-        "pair = [values.pop(left), values.pop(right)][:1] * 2",
+        "adder = SumOp([self._left.pop(left), self._left.pop(right), *carry], name=name)",
+        "adder = SumOp([(self._left.pop(left), self._left.pop(right))[0]] * 2 + carry, name=name)",
+    ),
+    (
+        "a carry that comes in twice",
+        "self._carries.remove(bit)",
+        "pass",
+    ),
+    (
+        "bits come in at adders below whose lowest bits they are",
+        "if low_zeros(bit, self._zeros) <= zeros:",
+        "if True:",
     ),
     (
         "what entered a table is the first constant only",
@@ -283,8 +303,8 @@ BALANCE_SUMS = _of(
     ),
     (
         "a sum of the wrong type",
-        "[*values.values(), *constants], result_type=range_of(op.result), name",
-        "[*values.values(), *constants], name",
+        "SumOp(last, result_type=range_of(op.result), name=op.given_name)",
+        "SumOp(last, name=op.given_name)",
     ),
 )
 
@@ -313,6 +333,23 @@ SHARE_TABLES = _of(
     ),
 )
 
+SHARE_SUMS = _of(
+    "passes.share_sums",
+    (
+        "a sum is shared with the wrong sign",
+        "own.entries_array - pair.sign * other",
+        "own.entries_array - other",
+    ),
+    (
+        "complements are taken for negatives",
+        "[inverted.result], -meaning.constant",
+        "[inverted.result], 0",
+    ),
+    ("the least of what differs is lost", "constant += low\n", "constant += 0\n"),
+    ("the first node forgets what it does not share", "[common.result, *kept]", "[common.result]"),
+    ("the second node keeps its tables", "if value.owner not in gone]", "]"),
+)
+
 SPLIT_TABLES = _of(
     "passes.split_tables",
     (
@@ -328,13 +365,13 @@ SPLIT_TABLES = _of(
     ),
     (
         "gates turned round",
-        "open_at = np.arange(2)[:, np.newaxis] !=",
-        "open_at = np.arange(2)[:, np.newaxis] ==",
+        "part.amounts[:, classes.low : classes.high + 1], name",
+        "part.amounts[::-1, classes.low : classes.high + 1], name",
     ),
     (
         "gates look at the next bit",
-        "inputs = [self._bits(part.skipped, 1)]",
-        "inputs = [self._bits(part.skipped + 1, 1)]",
+        "gate = self._bits(part.skipped, 1)",
+        "gate = self._bits(part.skipped + 1, 1)",
     ),
 )
 
@@ -706,32 +743,41 @@ EMIT_TABLES = _of(
 
 EMIT_ADDERS = _of(
     "lowering.systemverilog.module",
-    ("add functions return one bit too low", "{twice}[{width}:1]", "{twice}[{width - 1}:0]"),
-    ("add functions halve what is on the left", "{{{left}, 1'b0}} +", "{{1'b0, {left}}} +"),
-    ("absorbing functions halve what is on the left", "{{{left}, 1'b0}} -", "{{1'b0, {left}}} -"),
-    ("absorbing functions forget the bit below", "{{~{right}, 1'b1}}", "{{~{right}, 1'b0}}"),
-    ("add functions add the left one twice", "{{{right}, 1'b0}}", "{{{left}, 1'b0}}"),
+    (
+        "add functions return one bit too low",
+        "{twice}[{adder.width}:1]",
+        "{twice}[{adder.width - 1}:0]",
+    ),
+    ("add functions halve what is on the left", "{{{left}, {below}}} +", "{{{below}, {left}}} +"),
+    (
+        "absorbing functions halve what is on the left",
+        "{{{left}, {below}}} -",
+        "{{{below}, {left}}} -",
+    ),
+    ("absorbing functions forget the bit below", "{{~{right}, {inverted}}}", "{{~{right}, 1'b0}}"),
+    ("add functions add the left one twice", "+ {{{right}, {below}}}", "+ {{{left}, {below}}}"),
     (
         "add functions have no bit for the zero below",
-        "for b in (width, width + 1))",
-        "for b in (width, width))",
+        "for bits in (adder.width, adder.width + 1)",
+        "for bits in (adder.width, adder.width)",
     ),
     (
         "add functions carry from below",
-        "{{{left}, 1'b0}} + {{{right}, 1'b0}}",
-        "{{{left}, 1'b1}} + {{{right}, 1'b1}}",
+        'below, inverted = ("1\'b0", "1\'b1")',
+        'below, inverted = ("1\'b1", "1\'b0")',
     ),
+    ("carries come in inverted", 'carry, f"~{carry}"', 'f"~{carry}", carry'),
 ) + _of(
     "lowering.systemverilog.operations",
     (
         "the narrowest add function for all",
-        "self.adders[width]",
-        "self.adders[min(self.adders)]",
+        "self.adders[adder]",
+        "self.adders[min(each for each in self.adders if each[:2] == adder[:2])]",
     ),
     (
         "add functions of one term",
-        "({terms[0].text}, {terms[1].text})",
-        "({terms[0].text}, {terms[0].text})",
+        '", ".join(operand.text for operand in self._all(operands))',
+        '", ".join(o.text for o in self._all([operands[0], *operands[:1], *operands[2:]]))',
     ),
 )
 
@@ -783,6 +829,7 @@ SEEDS = [
     *NARROW,
     *BALANCE_SUMS,
     *SHARE_TABLES,
+    *SHARE_SUMS,
     *SPLIT_TABLES,
     *SCHEDULE,
     *KAN_TO_HW,

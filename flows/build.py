@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from xdsl.context import Context
@@ -32,10 +33,15 @@ from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.fpga import Estimate, estimate
 from kan_dialect.interface import Interface
+from kan_dialect.kan_pass import EXACT, claim_of
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model import Model, encode
+from kan_dialect.passes.refine_precision import RefinePrecisionPass
+from kan_dialect.precision.bits import bits_of, trade_of
+from kan_dialect.precision.network import read_chain, table_functions
+from kan_dialect.precision.score import score
 from kan_dialect.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
 from kan_dialect.shapes import noted_shapes
 from kan_dialect.spline_ops import NodeSumOp
@@ -77,6 +83,10 @@ class _Stages:
 
     imported: Model
     integer: Model | None = None
+    """After the last pass that trades accuracy: what is simulated."""
+    unrefined: Model | None = None
+    """Before bits were chosen, where they were."""
+    precision: dict[str, Any] | None = None
     edges: tuple[int, int] | None = None
     table_bits: int = 0
     estimate: Estimate | None = None
@@ -122,6 +132,7 @@ def build(
         if options.dataset is not None:
             progress("evaluating accuracy")
             _score(report, stages.imported, integer, options.dataset)
+            _score_trade(report, stages, integer, options.dataset)
         samples = None
         if options.dataset is not None:
             samples = encode(interface.inputs, _all_samples(options.dataset))
@@ -173,6 +184,10 @@ def _compile(
         checker = Checker(None if options.dataset is None else options.dataset.x, seed=options.seed)
     for index, stage in enumerate(options.passes, start=1):
         progress(f"running {stage.name}")
+        if stage.name == RefinePrecisionPass.name:
+            stages.unrefined = stages.integer
+        if claim_of(stage) != EXACT:
+            stages.integer = None
         if checker is None:
             stage.apply(context, module)
             verify_after(stage, module)
@@ -182,6 +197,11 @@ def _compile(
             stages.checks.append(check)
         (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
         _look(module, stages)
+        if stage.name == RefinePrecisionPass.name and stages.precision is None:
+            raise KanError(
+                f"{stage.name} has nothing to refine at {Model.of(module).level} level",
+                remedy="give the model, or IR of an earlier stage",
+            )
     return stages
 
 
@@ -191,8 +211,10 @@ def _look(module: ModuleOp, stages: _Stages) -> None:
         if isinstance(op, func.FuncOp):
             stages.shapes = noted_shapes(op) or stages.shapes
     edges = _count_edges(module)
-    if edges is not None and stages.edges is None:
-        stages.edges = edges
+    if edges is not None:
+        total = edges[0] if stages.edges is None else stages.edges[0]
+        stages.edges = total, edges[1]
+    stages.precision = stages.precision or _precision(module)
     if stages.integer is None and (edges is not None or any(wire_functions(module))):
         model = Model.of(module)
         if model.has_codes and not has_real_edges(module):
@@ -204,6 +226,31 @@ def _look(module: ModuleOp, stages: _Stages) -> None:
         stages.edges = stages.edges or (len(tables), len(tables))
         stages.table_bits = sum(_table_bits(op) for op in tables)
         stages.estimate = _estimate(function) or stages.estimate
+
+
+def _precision(module: ModuleOp) -> dict[str, Any] | None:
+    """What `kan-refine-precision` left with a function of tables, as the report has it."""
+    for function in table_functions(module):
+        figures, chain = trade_of(function), read_chain(function)
+        if figures is None or chain is None:
+            continue
+        scores = {
+            name: {
+                "before": figures[f"{name}_before"],
+                "after": figures[f"{name}_after"],
+                "samples": figures[f"{name}_samples"],
+            }
+            for name in ("calibration", "validation")
+        }
+        return {
+            "budget": {key: value for key, value in figures.items() if key.startswith("max_")},
+            "seed": figures["seed"],
+            "networks": figures["networks"],
+            "accuracy": scores,
+            "edges": {"before": figures["edges_before"], "after": figures["edges_after"]},
+            "bits": bits_of(chain).as_dict(),
+        }
+    return None
 
 
 def _estimate(function: func.FuncOp) -> Estimate | None:
@@ -270,6 +317,22 @@ def _score(report: Report, real: Model, integer: Model, dataset: Dataset) -> Non
         report.mean_abs_error = float(difference.mean())
         report.accuracy_float = _accuracy(outputs, labels)
     report.accuracy_integer = _accuracy(codes_out, labels)
+
+
+def _score_trade(report: Report, stages: _Stages, integer: Model, dataset: Dataset) -> None:
+    """The test samples' part in what was traded: nothing was chosen by it."""
+    if stages.precision is None:
+        return
+    report.precision = stages.precision
+    if stages.unrefined is None or dataset.x_test is None or dataset.y_test is None:
+        return
+    before = stages.unrefined.run(dataset.x_test)
+    after = integer.run(dataset.x_test)
+    report.precision["accuracy"]["test"] = {
+        "before": score(before, dataset.y_test, before),
+        "after": score(after, dataset.y_test, before),
+        "samples": len(dataset.x_test),
+    }
 
 
 def _accuracy(outputs: Array, labels: Array | None) -> float | None:

@@ -41,6 +41,8 @@ class Report:
     mean_abs_error: float | None = None
     shapes: dict[str, Any] | None = None
     """What `kan-share-shapes` found: `up_to`, `shapes`, `edges`, `before`, `tried`."""
+    precision: dict[str, Any] | None = None
+    """What `kan-refine-precision` traded: `budget`, `seed`, `accuracy`, `edges`, `bits`."""
     checks: list[dict[str, str | int | float | bool]] = field(
         default_factory=list[dict[str, str | int | float | bool]]
     )
@@ -73,6 +75,7 @@ class Report:
             "table_bits": self.table_bits,
             "estimate": self.estimate or None,
             "shapes": self.shapes,
+            "precision": self.precision,
             "checks": self.checks or None,
             "simulation": self.simulation,
             "synthesis": self.synthesis,
@@ -147,6 +150,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
                 f"({report.accuracy_samples} {report.accuracy_on} samples)",
             )
         )
+    rows.extend(_precision_rows(report.precision))
     if report.max_abs_error is not None:
         mean = "" if report.mean_abs_error is None else f", {report.mean_abs_error:.4g} on average"
         rows.append(("output error", f"{report.max_abs_error:.4g} at most{mean}"))
@@ -196,3 +200,31 @@ def _rows(report: Report) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _precision_rows(precision: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """The accuracy that was traded for bits, where it was."""
+    if precision is None:
+        return []
+    shown = [
+        f"{scores['before']:.4f} to {scores['after']:.4f} ({scores['samples']} {name} samples)"
+        for name, scores in precision["accuracy"].items()
+    ]
+    inputs: list[int] = precision["bits"]["inputs"]
+    nodes = [bits for layer in precision["bits"]["layers"] for bits in layer["nodes"]]
+    edges = [
+        bits for layer in precision["bits"]["layers"] for row in layer["edges"] for bits in row
+    ]
+    kept = [bits for bits in edges if bits]
+    return [
+        ("precision traded", "; ".join(shown)),
+        (
+            "bits",
+            f"inputs {_range_text(inputs)}, nodes {_range_text(nodes)}, edges {_range_text(kept)}",
+        ),
+    ]
+
+
+def _range_text(bits: list[int]) -> str:
+    low, high = min(bits, default=0), max(bits, default=0)
+    return str(low) if low == high else f"{low} to {high}"

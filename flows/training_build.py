@@ -91,15 +91,17 @@ class TrainingReport:
         step, held = self.step, memory_map(self.step)
         number = step.number
         assert number is not None
+        shapes = held.shapes[: step.layers]
+        edges = sum(outputs * inputs for outputs, inputs, _ in shapes)
         whole: dict[str, Any] = {
             "name": step.name,
             "inputs": tensor_shape(step.input)[0],
             "outputs": tensor_shape(step.output)[0],
             "latency_cycles": self.latency,
-            "edges": {"total": held.edges, "kept": held.edges},
+            "edges": {"total": edges, "kept": edges},
             "training": {
                 "interval_cycles": self.interval,
-                "coefficients": sum(a * b * c for a, b, c in held.shapes),
+                "coefficients": sum(a * b * c for a, b, c in shapes),
                 "memories": sum(1 for _ in held.all_banks()),
                 "bits": number.bits,
                 "fraction_bits": number.fraction,

@@ -21,11 +21,17 @@ from kan_dialect.table_ops import QuantizeOp
 def spline_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """Functions of float tensors that have no quantisers yet."""
     for op in module.ops:
-        if not isinstance(op, func.FuncOp) or op.is_declaration:
-            continue
-        quantized = any(isinstance(inner, QuantizeOp) for inner in op.body.block.ops)
-        if not quantized and op.args and all(is_float_tensor(argument) for argument in op.args):
+        if isinstance(op, func.FuncOp) and is_spline(op):
             yield op
+
+
+def is_spline(function: func.FuncOp) -> bool:
+    """Whether it is a function of float tensors that has no quantisers yet."""
+    if function.is_declaration or not function.args:
+        return False
+    return all(map(is_float_tensor, function.args)) and not any(
+        isinstance(op, QuantizeOp) for op in function.body.block.ops
+    )
 
 
 def observer(value: SSAValue) -> ObserveOp | None:

@@ -15,6 +15,7 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
+from kan_dialect.adders import addends_of
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
@@ -75,7 +76,7 @@ class Fpga:
                 bits = sum(range_of(value).bits for value in op.inputs)
                 return 1 + max(0, bits - self.lut_inputs + 1) // 2
             case SumOp():
-                return max(1, (len(op.inputs) - 1).bit_length())
+                return max(1, (len(addends_of(op)) - 1).bit_length())
             case ClampOp():
                 return 1
             case ShiftOp():
@@ -90,7 +91,7 @@ class Fpga:
                 mapper = self._mapper()
                 return self._table(op, mapper) * self.timing.lut
             case SumOp():
-                levels = max(1, (len(op.inputs) - 1).bit_length())
+                levels = max(1, (len(addends_of(op)) - 1).bit_length())
                 return levels * self._adder_delay(range_of(op.result).bits)
             case ClampOp():
                 return 0.0 if range_of(op.input) == range_of(op.result) else 2 * self.timing.lut
@@ -204,9 +205,9 @@ class Fpga:
 
     def _absorbed_term(self, op: Operation) -> SSAValue | None:
         """The table that fits into the LUTs of the adder of two numbers that the op is."""
-        if not isinstance(op, SumOp) or len(op.inputs) != 2:
+        if not isinstance(op, SumOp) or len(terms := addends_of(op)) != 2:
             return None
-        return next((value for value in op.inputs if self.is_absorbed(value)), None)
+        return next((value for value in terms if self.is_absorbed(value)), None)
 
     def _table(self, op: TableOp, mapper: Mapper) -> int:
         """Add a table to those that read the same values; its levels of lookup tables."""
@@ -224,8 +225,9 @@ class Fpga:
     def _sum(self, op: SumOp) -> Counter[int]:
         """Adders, one after the other: a lookup table a bit."""
         counted: Counter[int] = Counter()
-        total = range_of(op.inputs[0])
-        for value in op.inputs[1:]:
+        first, *others = addends_of(op)
+        total = range_of(first)
+        for value in others:
             term = range_of(value)
             whole = IntType(total.low + term.low, total.high + term.high)
             counted[self.adder_inputs] += self._adder_bits(total, term, whole)

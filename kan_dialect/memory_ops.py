@@ -37,6 +37,8 @@ from kan_dialect.quant import verified
 from kan_dialect.verifying import require, require_shape
 
 MAX_WORDS = 1 << 20
+DISTRIBUTED_WORDS = 256
+"""Memories of at most so many words are made of lookup tables: they can be read within a cycle."""
 
 
 @irdl_attr_definition
@@ -147,6 +149,11 @@ def _verify_address(memory: SSAValue, address: SSAValue) -> None:
     )
 
 
+def _verify_word(memory: SSAValue, result: SSAValue) -> None:
+    word = memory_type(memory).word
+    require(result.type == word, f"the result must be a word, {word}")
+
+
 @irdl_op_definition
 class MemoryReadOp(KanOperation):
     """The word at an address, a clock cycle later; of a word that is just written, the old one."""
@@ -171,10 +178,35 @@ class MemoryReadOp(KanOperation):
 
     def verify_(self) -> None:
         _verify_address(self.memory, self.address)
-        require(
-            self.result.type == memory_type(self.memory).word,
-            f"the result must be a word, {memory_type(self.memory).word}",
+        _verify_word(self.memory, self.result)
+
+
+@irdl_op_definition
+class MemoryWordOp(KanOperation):
+    """The word at an address, in the same cycle: what was written in the one before is there.
+
+    For memories of lookup tables; those in blocks have their words a cycle later.
+    """
+
+    name = "kan.memory_word"
+
+    memory = operand_def(MemoryType)
+    address = operand_def(IntegerType)
+    result = result_def(IntegerType)
+
+    assembly_format = (
+        "$memory `[` $address `]` attr-dict `:` type($memory) `,` type($address) `->` type($result)"
+    )
+
+    def __init__(self, memory: SSAValue, address: SSAValue) -> None:
+        super().__init__(
+            operands=[memory, address],
+            result_types=[IntegerType(memory_type(memory).bits)],
         )
+
+    def verify_(self) -> None:
+        _verify_address(self.memory, self.address)
+        _verify_word(self.memory, self.result)
 
 
 @irdl_op_definition
@@ -212,4 +244,4 @@ class MemoryWriteOp(KanOperation):
         )
 
 
-MEMORY_OPS: list[type[Operation]] = [MemoryOp, MemoryReadOp, MemoryWriteOp]
+MEMORY_OPS: list[type[Operation]] = [MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp]

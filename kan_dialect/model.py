@@ -27,7 +27,7 @@ from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.hardware_semantics import bit_width, simulate_hardware
 from kan_dialect.interface import INTERVAL, LATENCY, PORTS, Interface, Port
-from kan_dialect.nodes import HardwareNode, hardware_nodes, table_nodes, wire_nodes
+from kan_dialect.nodes import HardwareNode, hardware_nodes, saturated, table_nodes, wire_nodes
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import (
     code_values,
@@ -159,7 +159,7 @@ class Model:
                 wanted = [*results, *(mark.value for mark in marks)]
                 values = evaluate_inside(self.op, _columns(codes), wanted)
                 nodes = {
-                    mark.node.data: value + mark.offset.value.data
+                    mark.node.data: saturated(value + mark.offset.value.data, mark.within)
                     for mark, value in zip(marks, values[len(results) :], strict=True)
                 }
                 return np.stack(values[: len(results)], axis=1), nodes
@@ -467,7 +467,8 @@ def _stream(
     found: dict[str, IntArray] = {}
     for name, node in probes.items():
         pattern = results[name][node.cycle : node.cycle + samples].astype(np.int64)
-        found[node.name] = _read(pattern, node.kind.bits, signed=node.kind.is_signed) + node.offset
+        number = _read(pattern, node.kind.bits, signed=node.kind.is_signed)
+        found[node.name] = saturated(number + node.offset, node.within)
     return np.stack(columns, axis=1), found
 
 

@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, String
 from xdsl.ir import Attribute, SSAValue
 
 from kan_dialect.attributes import IntType, is_quantized, tensor_shape
+from kan_dialect.constants import IntArray
 from kan_dialect.hardware_names import name_hint
 from kan_dialect.interface import NODES
 from kan_dialect.spline_ops import NodeSumOp
@@ -74,7 +75,7 @@ def wire_nodes(function: func.FuncOp) -> list[MarkOp]:
 
 @dataclass(frozen=True)
 class HardwareNode:
-    """An entry of `kan.nodes`: node code = signal, read as `kind`, plus offset."""
+    """An entry of `kan.nodes`: node code = signal, read as `kind`, plus offset, saturated."""
 
     name: str
     signal: SSAValue | None
@@ -82,6 +83,20 @@ class HardwareNode:
     cycle: int
     offset: int
     kind: IntType
+    within: IntType | None
+    """Where the code is saturated; None: it need not be."""
+
+
+def saturated(codes: IntArray, within: IntType | None) -> IntArray:
+    """Codes of a node, from what its mark says to be the code once it is saturated."""
+    return codes if within is None else codes.clip(within.low, within.high)
+
+
+def within_of(entry: DictionaryAttr) -> IntType | None:
+    """Where an entry of `kan.nodes` says that the code is saturated."""
+    if "at_least" not in entry.data:
+        return None
+    return IntType(_number(entry, "at_least"), _number(entry, "at_most"))
 
 
 def hardware_nodes(module: hw.HWModuleOp) -> list[HardwareNode]:
@@ -101,6 +116,7 @@ def hardware_nodes(module: hw.HWModuleOp) -> list[HardwareNode]:
                     _number(entry, "cycle"),
                     _number(entry, "offset"),
                     IntType(low, high),
+                    within_of(entry),
                 )
             )
     return nodes

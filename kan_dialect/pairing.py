@@ -1,8 +1,8 @@
 """Which two summands of a sum are best added next: the search behind `kan-balance-sums`.
 
 A pair costs the bits of its adder where both have something, and the bits that later adders will
-have to take because of it. Two summands may be added if all can still be added up within `depth`
-levels, that is while the sum of 2^arrival is at most 2^depth (Kraft's inequality). What a pair
+have to take because of it. Two summands may be added if all can still be added up within a number
+of levels, that is while the sum of 2^arrival is at most 2^levels (Kraft's inequality). What a pair
 costs does not change while others are added, so it is found once.
 """
 
@@ -58,23 +58,23 @@ class Summands:
 
 
 class Pairing:
-    """The summands that are left, by the numbers in which they came."""
+    """The summands that are left, by the numbers in which they came.
 
-    def __init__(self, depth: int, summands: Summands) -> None:
+    Parameters
+    ----------
+    summands : those that are there from the start.
+    further : how many levels more than needed the tree may have.
+    """
+
+    def __init__(self, summands: Summands, further: int) -> None:
+        self._all = Summands.of([], [], [], [])
+        self._gone: list[int] = []
+        self._weight = 0.0
+        self._costs = self._left_over = np.zeros((0, 0))
+        depth = _depth(float(np.exp2(summands.arrival).sum())) + further
         self._scale = 2.0 ** -(depth + 8)
         self._limit = 2.0**depth
-        self._all = summands
-        self._weight = float(np.exp2(summands.arrival).sum())
-        costs, left_over = _costs(summands, summands, self._scale)
-        np.fill_diagonal(costs, np.inf)
-        self._gone: list[int] = []
-        # With room for the sums that will be appended.
-        self._used = len(summands.low)
-        room = (2 * self._used, 2 * self._used)
-        self._costs = np.full(room, np.inf)
-        self._costs[: self._used, : self._used] = costs
-        self._left_over = np.zeros(room)
-        self._left_over[: self._used, : self._used] = left_over
+        self.extend(summands)
 
     def best(self) -> tuple[int, int]:
         """The pair that costs least of those that may be added; the first of equal ones."""
@@ -87,27 +87,50 @@ class Pairing:
         left, right = divmod(index, len(self._costs))
         return left, right
 
-    def add(self, left: int, right: int, kind: IntType) -> None:
-        """Put the sum of two in their place, of that range; its number is the next one."""
+    def most_zeros(self, left: int, right: int) -> int:
+        """How many of the lowest bits are always 0 in one of the two, at most."""
+        return int(self._all.zeros[[left, right]].max())
+
+    def add(self, left: int, right: int, kind: IntType, zeros: int) -> None:
+        """Put the sum of two in their place, of that range, with so many lowest bits always 0.
+
+        Its number is the next one.
+        """
         pair = [left, right]
-        whole = Summands.of(
-            [(kind.low, kind.high)],
-            [int(self._all.zeros[pair].min())],
-            [int(self._all.arrival[pair].max()) + 1],
-            [False],
-        )
         for gone in pair:
             self._costs[gone] = self._costs[:, gone] = np.inf
             self._gone.append(gone)
             self._weight -= 2.0 ** int(self._all.arrival[gone])
-        self._weight += 2.0 ** int(whole.arrival[0])
-        new = self._used
-        costs, left_over = _costs(self._all, whole, self._scale)
-        costs[0, self._gone] = np.inf
-        self._costs[:new, new] = self._costs[new, :new] = costs[0]
-        self._left_over[:new, new] = self._left_over[new, :new] = left_over[0]
-        self._all = self._all + whole
-        self._used += 1
+        arrival = int(self._all.arrival[pair].max()) + 1
+        self.extend(Summands.of([(kind.low, kind.high)], [zeros], [arrival], [False]))
+
+    def extend(self, more: Summands) -> None:
+        """More summands, which get the next numbers; the tree gets deeper where it must."""
+        used, count = len(self._all.low), len(more.low)
+        if used + count > len(self._costs):
+            self._make_room(2 * (used + count))
+        self._all = self._all + more
+        self._weight += float(np.exp2(more.arrival).sum())
+        self._limit = max(self._limit, 2.0 ** _depth(self._weight))
+        costs, left_over = _costs(self._all, more, self._scale)
+        costs[:, self._gone] = np.inf
+        new = slice(used, used + count)
+        np.fill_diagonal(costs[:, new], np.inf)
+        everything = slice(0, used + count)
+        self._costs[everything, new], self._costs[new, everything] = costs.T, costs
+        self._left_over[everything, new], self._left_over[new, everything] = left_over.T, left_over
+
+    def _make_room(self, room: int) -> None:
+        """Room for so many summands, those that have gone included."""
+        costs, left_over = self._costs, self._left_over
+        used = len(costs)
+        self._costs, self._left_over = np.full((room, room), np.inf), np.zeros((room, room))
+        self._costs[:used, :used], self._left_over[:used, :used] = costs, left_over
+
+
+def _depth(weight: float) -> int:
+    """Levels of a tree that adds up summands with that sum of 2^arrival."""
+    return max(int(weight) - 1, 0).bit_length()
 
 
 def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, FloatArray]:

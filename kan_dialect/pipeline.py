@@ -87,7 +87,7 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
                 remedy=f"its options are: {listed}",
             )
     for option, values in normal.parameters.items():
-        if fields[option].type in ("float", float):
+        if fields[option].type in ("float", float, "float | None"):
             # A float may be spelt as an integer.
             normal.parameters[option] = tuple(
                 float(value) if type(value) is int else value for value in values

@@ -12,15 +12,17 @@ Arrays are indexed by bit patterns of the input, in number a power of two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_dialect.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.fpga import Fpga
+from kan_dialect.table_cost import supports
 
 _Integer = TypeVar("_Integer", bound=np.integer)
 _Integers: TypeAlias = NDArray[np.signedinteger]
@@ -29,6 +31,12 @@ FURTHER_PART = 0.75
 """LUTs that a further summand costs beside its bits: sums get wider, and their trees deeper.
 
 Chosen by what Yosys makes of four networks (docs/hardware.md)."""
+
+CARRY = 0.5
+"""LUTs that a bit costs less which comes in below an adder: it takes no bit of the adder itself."""
+
+MAX_INPUT_BITS = 10
+"""Tables over more input bits are not taken apart: the search would take long."""
 
 _OFFSETS = 64
 """Offsets of a table that are tried."""
@@ -41,6 +49,12 @@ _COMPLETED = 8
 
 _REFINED = 4
 """So many of these, the cheapest, are taken apart again; of a table of many inputs, the first."""
+
+_WIDE = 1 << 7
+"""In tables of so many entries, neighbours are told apart in more ways than one."""
+
+_GATED_BITS = 10
+"""Neighbours that differ by more bits are told apart by no gate."""
 
 _MANY = 1 << 8
 """A table of so many entries has many inputs."""
@@ -75,22 +89,22 @@ class Part:
 
 @dataclass(frozen=True)
 class GatedPart:
-    """What is added for one of two neighbours, by the bits above the one that tells them apart.
+    """What is added for one or the other of two neighbours, by a class of the bits above.
 
     Parameters
     ----------
     skipped : how many of the lowest input bits it does not look at; the next one is the gate.
-    amounts : int64, for each pattern of the bits above the gate; at least 0.
-    sides : bool, of the same length: the gate at which nothing is added.
+    classes : int64, for each pattern of the bits above the gate; at least 0.
+    amounts : int64, (2, classes), for the gate 0 and 1 and each class; at least 0.
     """
 
     skipped: int
+    classes: IntArray
     amounts: IntArray
-    sides: BoolArray
 
     def values(self, inputs: int) -> IntArray:
         """What it adds for every pattern of so many input bits, int64."""
-        neighbours = np.stack([self.sides, ~self.sides], axis=1) * self.amounts[:, np.newaxis]
+        neighbours = self.amounts[:, self.classes].T
         return np.repeat(neighbours.ravel(), 1 << self.skipped)[: 1 << inputs]
 
 
@@ -100,13 +114,34 @@ class Split:
 
     Parameters
     ----------
-    cost : LUTs, with adding each part to a sum, and `FURTHER_PART` for all parts but one.
+    bits : LUTs of the parts' bits, with adding each to a sum.
     constant : the table less the sum of its parts.
+    adders : parts that each bring an adder, below which a bit may come in.
+    carries : such bits: parts that are 0 or 1, and the lowest bits of others that gain by it.
     """
 
-    cost: float
+    bits: float
     parts: tuple[Part | GatedPart, ...]
     constant: int
+    adders: int
+    carries: int
+
+    @property
+    def cost(self) -> float:
+        """LUTs, with `FURTHER_PART` for every adder but one."""
+        single = len(self.parts) - self.adders
+        adders = self.adders + max(0, single - self.adders)
+        return self.bits - CARRY * min(adders, self.carries) + FURTHER_PART * max(0, adders - 1)
+
+    def joined(self, other: Split, constant: int) -> Split:
+        """The sum of both and a constant."""
+        return Split(
+            self.bits + other.bits,
+            (*self.parts, *other.parts),
+            self.constant + other.constant + constant,
+            self.adders + other.adders,
+            self.carries + other.carries,
+        )
 
     def raised(self, skipped: int, place: int) -> Split:
         """The same for an input with more bits below, multiplied by a power of two."""
@@ -115,8 +150,9 @@ class Split:
             if isinstance(part, Part):
                 parts.append(Part(part.skipped + skipped, part.entries << place))
             else:
-                parts.append(GatedPart(part.skipped + skipped, part.amounts << place, part.sides))
-        return Split(self.cost, tuple(parts), self.constant << place)
+                amounts = part.amounts << place
+                parts.append(GatedPart(part.skipped + skipped, part.classes, amounts))
+        return Split(self.bits, tuple(parts), self.constant << place, self.adders, self.carries)
 
 
 class _Candidate(NamedTuple):
@@ -163,8 +199,14 @@ class Splitter:
         """
         return self.split_all([entries])[0]
 
-    def split_all(self, tables: Sequence[IntArray]) -> list[Split]:
-        """The same for some tables, which takes less time than one by one."""
+    def split_all(self, tables: Sequence[IntArray], max_parts: int | None = None) -> list[Split]:
+        """The same for some tables, which takes less time than one by one.
+
+        Parameters
+        ----------
+        max_parts : where not that of the splitter, at least 1.
+        """
+        max_parts = max_parts or self._max_parts
         lows = [int(table.min()) for table in tables]
         found: dict[int, Split] = {}
         # Tables of one size together.
@@ -174,12 +216,44 @@ class Splitter:
             chosen, order = order[-count:], order[:-count]
             if len(self._known) > _KNOWN:
                 self._known.clear()
-            splits = self._split([tables[i] - lows[i] for i in chosen], self._max_parts)
+            splits = self._split([tables[i] - lows[i] for i in chosen], max_parts)
             found.update(zip(chosen, splits, strict=True))
         return [
-            Split(found[index].cost, found[index].parts, found[index].constant + low)
+            replace(found[index], constant=found[index].constant + low)
             for index, low in enumerate(lows)
         ]
+
+    def own(self, split: Split) -> float:
+        """LUTs of a table of one part, or none, if something else is added to it."""
+        tables = [part.entries for part in split.parts if isinstance(part, Part)]
+        assert len(tables) == len(split.parts)
+        used = [supports(each[np.newaxis], int(each.max()).bit_length()) for each in tables]
+        return float(sum(self._own[bits].sum() for bits in used))
+
+    def lowest_apart(self, split: Split, most: int) -> Split:
+        """The same, with the lowest bits of parts as parts, where adding them takes LUTs.
+
+        Parameters
+        ----------
+        most : no more than so many of them.
+        """
+        parts: list[Part | GatedPart] = []
+        for part in split.parts:
+            amounts = part.entries if isinstance(part, Part) else part.amounts
+            every = int(np.bitwise_or.reduce(amounts, axis=None))
+            lowest = every & -every
+            if isinstance(part, GatedPart) or every == lowest or most == 0:
+                parts.append(part)
+                continue
+            used = supports(part.entries[np.newaxis], every.bit_length())[0]
+            inputs = int(used[lowest.bit_length() - 1])
+            if self._summand[inputs] > self._own[inputs]:
+                parts.append(Part(part.skipped, part.entries & ~lowest))
+                parts.append(Part(part.skipped, part.entries & lowest))
+                most -= 1
+            else:
+                parts.append(part)
+        return replace(split, parts=tuple(parts))
 
     def _split(self, tables: Sequence[IntArray], max_parts: int) -> list[Split]:
         """Of tables whose least entry is 0."""
@@ -207,10 +281,10 @@ class Splitter:
         if not still:
             return best
         candidates = self._candidates([tables[index] for index in still])
-        pairs = [tables[index].reshape(-1, 2) for index in still]
-        lesser = [each.min(axis=1) for each in pairs]
         ones = self._split([part for some in candidates for each in some for part in each[:2]], 1)
-        sums = iter(high.cost + rest.cost for high, rest in zip(ones[::2], ones[1::2], strict=True))
+        sums = iter(
+            high.joined(rest, 0).cost for high, rest in zip(ones[::2], ones[1::2], strict=True)
+        )
         refined: list[tuple[int, _Candidate]] = []
         for index, some in zip(still, candidates, strict=True):
             few = max_parts == 2 or len(tables[index]) >= _MANY
@@ -218,19 +292,38 @@ class Splitter:
             order = sorted((next(sums), i) for i in range(len(some)))
             refined += [(index, some[i]) for _, i in order[:count]]
         highs, rests = [each.high for _, each in refined], [each.rest for _, each in refined]
+        gated = self._best_gated(tables, still)
+        lesser = [each.high for each, _ in gated.values()]
         if max_parts > 2:
             self._split([*lesser, *highs, *rests], max_parts - 1)
         uppers = self._split(lesser, max_parts - 1)
-        for index, upper, gated in zip(still, uppers, self._gated(pairs), strict=True):
-            if upper.cost + gated.cost + FURTHER_PART < best[index].cost:
-                best[index] = _joined(upper.raised(1, 0), gated, 0)
+        for (index, (each, lower)), upper in zip(gated.items(), uppers, strict=True):
+            if upper.joined(lower, 0).cost < best[index].cost:
+                best[index] = upper.raised(1, 0).joined(lower, each.constant)
         for count in range(1, max_parts):
             uppers, lowers = self._split(highs, count), self._split(rests, max_parts - count)
             for (index, each), upper, lower in zip(refined, uppers, lowers, strict=True):
-                if upper.cost + lower.cost + FURTHER_PART < best[index].cost:
+                if upper.joined(lower, 0).cost < best[index].cost:
                     raised = upper.raised(each.skipped, each.place)
-                    best[index] = _joined(raised, lower, each.constant)
+                    best[index] = raised.joined(lower, each.constant)
         return best
+
+    def _best_gated(
+        self, tables: Sequence[IntArray], which: Sequence[int]
+    ) -> dict[int, tuple[_GatedCandidate, Split]]:
+        """Of some tables, the way to tell neighbours apart that looks cheapest.
+
+        By the number of the table, with the gated part as a sum of one part.
+        """
+        gated = [(index, each) for index in which for each in _gated(tables[index])]
+        lowers = self._cost_gated([each.part for _, each in gated]) if gated else []
+        uppers = self._split([each.high for _, each in gated], 1)
+        found: dict[int, tuple[float, _GatedCandidate, Split]] = {}
+        for (index, each), upper, lower in zip(gated, uppers, lowers, strict=True):
+            cost = upper.joined(lower, 0).cost
+            if index not in found or cost < found[index][0]:
+                found[index] = cost, each, lower
+        return {index: (each, lower) for index, (_, each, lower) in found.items()}
 
     def _least(self, entries: IntArray) -> float:
         """No sum of parts costs less: so many bits are needed to tell the entries apart."""
@@ -252,35 +345,45 @@ class Splitter:
         kind = _dtype(2 * max(highs))
         moved = whole.astype(kind).take(columns, axis=1, mode="clip")
         moved += offsets.astype(kind)
-        costs = _costs(moved, self._summand)
+        costs, lowest = _costs(moved, self._summand)
         # The cheapest column of each table, the first of equal ones.
         best = np.lexsort((costs, columns))[counts.cumsum() - counts]
+        every = np.bitwise_or.reduce(moved[:, best], axis=0)
         return [
-            Split(cost, (Part(0, table + offset),), -offset)
-            for table, offset, cost in zip(
-                tables, offsets[best].tolist(), costs[best].tolist(), strict=True
+            self._split_of(Part(0, table + offset), bits, -offset, cost, used)
+            for table, bits, offset, cost, used in zip(
+                tables,
+                every.tolist(),
+                offsets[best].tolist(),
+                costs[best].tolist(),
+                lowest[best].tolist(),
+                strict=True,
             )
         ]
 
-    def _gated(self, pairs: Sequence[IntArray]) -> list[Split]:
-        """How much more the greater one of each two neighbours is.
+    def _split_of(
+        self, part: Part | GatedPart, every: int, constant: int, bits: float, lowest: int
+    ) -> Split:
+        """One part alone; `every` bit of its amounts, of which the lowest has so many inputs."""
+        if every == 0:
+            return Split(0.0, (), constant, 0, 0)
+        is_single = every == 1
+        gains = self._summand[lowest] > self._own[lowest]
+        return Split(bits, (part,), constant, int(not is_single), int(is_single or gains))
 
-        Parameters
-        ----------
-        pairs : of each table, (patterns / 2, 2).
-        """
-        amounts = [np.abs(each[:, 1] - each[:, 0]) for each in pairs]
-        sides = [each[:, 1] < each[:, 0] for each in pairs]
-        highs = [int(each.max()) for each in amounts]
-        both = _stacked([*amounts, *sides], max(map(len, pairs)), _dtype(max(highs)))
-        costs = _costs(both, self._own)
-        gate = float(self._summand[min(3, len(self._summand) - 1)])
+    def _cost_gated(self, parts: Sequence[GatedPart]) -> list[Split]:
+        """Each as one part."""
+        highs = [int(part.classes.max()) for part in parts]
+        longest = max(len(part.classes) for part in parts)
+        classes = _stacked([part.classes for part in parts], longest, _dtype(max(highs)))
         found: list[Split] = []
-        for amount, side, high, cost in zip(
-            amounts, sides, highs, costs[: len(pairs)] + costs[len(pairs) :], strict=True
-        ):
-            whole = float(cost) + high.bit_length() * gate
-            found.append(Split(whole, (GatedPart(0, amount, side),), 0))
+        for part, cost in zip(parts, _costs(classes, self._own)[0], strict=True):
+            amounts = part.amounts.ravel()
+            bits = supports(amounts[np.newaxis], int(amounts.max()).bit_length())[0]
+            bits = np.minimum(bits, len(self._summand) - 1)
+            whole = float(cost) + float(self._summand[bits].sum())
+            every = int(np.bitwise_or.reduce(amounts))
+            found.append(self._split_of(part, every, 0, whole, int(bits[0]) if len(bits) else 0))
         return found
 
     def _candidates(self, tables: Sequence[IntArray]) -> list[list[_Candidate]]:
@@ -337,8 +440,10 @@ class Splitter:
         highs -= least_high
         rests -= least_rest
         both = np.concatenate([highs, rests], axis=1)
-        costs = _costs(both.astype(_dtype(int(both.max()))), self._summand)
+        costs, _ = _costs(both.astype(_dtype(int(both.max()))), self._summand)
         costs = costs[: len(place)] + costs[len(place) :]
+        # A rest of one bit comes in below an adder.
+        costs -= (CARRY + FURTHER_PART) * (rests.max(axis=0) == 1)
         constants = least_rest + (least_high.astype(np.int64) << place)
         for column in costs.argsort(kind="stable").tolist():
             owner = int(table[column])
@@ -355,6 +460,59 @@ class Splitter:
                     int(constants[column]),
                 )
         return [list(each.values()) for each in found]
+
+
+class _GatedCandidate(NamedTuple):
+    """A table as a high part that leaves the last input bit out, a gated part, and a constant."""
+
+    high: IntArray
+    part: GatedPart
+    constant: int
+
+
+def _gated(table: IntArray) -> Iterator[_GatedCandidate]:
+    """What tells neighbours apart, with the last input bit as gate.
+
+    The high part is the lesser of both, and the class says which one is greater and by how much; or
+    it is one of both less a constant, and the gate adds that constant or how the other differs.
+    """
+    neighbours = table.reshape(-1, 2).T
+    differ = neighbours[1] - neighbours[0]
+    bits = int(np.abs(differ).max()).bit_length()
+    if bits > _GATED_BITS:
+        return
+    codes = np.arange(1 << bits)
+    lesser = neighbours.min(axis=0)
+    if (differ >= 0).all() or (differ <= 0).all():
+        is_second = (differ >= 0).all()
+        amounts = np.stack([codes * (not is_second), codes * is_second])
+        yield _GatedCandidate(lesser, GatedPart(0, np.abs(differ), amounts), 0)
+    else:
+        classes = np.abs(differ) + ((differ < 0).astype(np.int64) << bits)
+        amounts = np.stack([np.append(codes * 0, codes), np.append(codes, codes * 0)])
+        yield _GatedCandidate(lesser, GatedPart(0, classes, amounts), 0)
+        bits += 1
+    if len(table) < _WIDE:
+        return
+    different, classes = np.unique(differ, return_inverse=True)
+    if (len(different) - 1).bit_length() < bits:
+        amounts = np.maximum([-different, different], 0)
+        # Classes that do not occur are like the last one.
+        missing = (1 << (len(different) - 1).bit_length()) - len(different)
+        amounts = np.pad(amounts, ((0, 0), (0, missing)), mode="edge")
+        yield _GatedCandidate(lesser, GatedPart(0, classes, amounts), 0)
+    for gate in range(2):
+        differ = neighbours[1 - gate] - neighbours[gate]
+        constant = -int(differ.min())
+        if constant <= 0:
+            continue
+        codes = np.arange(1 << (int(differ.max()) + constant).bit_length())
+        amounts = np.stack([codes, codes])
+        amounts[gate] = constant
+        least = int(neighbours[gate].min())
+        yield _GatedCandidate(
+            neighbours[gate] - least, GatedPart(0, differ + constant, amounts), least - constant
+        )
 
 
 def _dtype(high: int) -> type[np.unsignedinteger]:
@@ -390,8 +548,10 @@ def _raised(tables: Sequence[_Integers], patterns: int) -> _Integers:
     return np.concatenate(raised, axis=1)
 
 
-def _costs(entries: NDArray[np.unsignedinteger], costs: FloatArray) -> FloatArray:
-    """What the bits of some tables cost, float64 (n,).
+def _costs(
+    entries: NDArray[np.unsignedinteger], costs: FloatArray
+) -> tuple[FloatArray, NDArray[np.integer]]:
+    """What the bits of some tables cost, float64 (n,), and inputs of the lowest bit of each (n,).
 
     Parameters
     ----------
@@ -405,9 +565,10 @@ def _costs(entries: NDArray[np.unsignedinteger], costs: FloatArray) -> FloatArra
         halves = entries.reshape(-1, 2, count << variable)
         different = (halves[:, 0] ^ halves[:, 1]).reshape(-1, count)
         np.bitwise_or.reduce(different, axis=0, out=differ[variable])
-    bits = np.unpackbits(differ.view(np.uint8), axis=1)
-    used = np.add.reduce(bits, axis=0, dtype=np.uint8)
-    return costs[used].reshape(count, -1).sum(axis=1)
+    bits = np.unpackbits(differ.view(np.uint8), axis=1, bitorder="little")
+    used = np.add.reduce(bits, axis=0, dtype=np.uint8).reshape(count, -1)
+    lowest = used[np.arange(count), (used != 0).argmax(axis=1)]
+    return costs[used].sum(axis=1), lowest
 
 
 def _shifts(
@@ -453,9 +614,6 @@ def _shifts(
     return which, place[which], shift << np.maximum(place[which] - _RESIDUES, 0)
 
 
-def _joined(upper: Split, lower: Split, constant: int) -> Split:
-    return Split(
-        upper.cost + lower.cost + FURTHER_PART,
-        (*upper.parts, *lower.parts),
-        upper.constant + lower.constant + constant,
-    )
+def splitter_for(target: Fpga, parts: int) -> Splitter:
+    """What finds sums of at most so many parts, by the costs of a target."""
+    return Splitter(target.bit_costs(MAX_INPUT_BITS), target.summand_costs(MAX_INPUT_BITS), parts)

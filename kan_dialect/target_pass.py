@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kan_dialect.fpga import XCUP, Fpga, device
 from kan_dialect.kan_pass import KanPass
@@ -17,7 +17,7 @@ class TargetPass(KanPass):
     KanError : there is no such device.
     """
 
-    target: str = XCUP.name
+    target: str = field(default=XCUP.name, kw_only=True)
     """The device whose costs decide."""
 
     def __post_init__(self) -> None:

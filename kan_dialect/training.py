@@ -2,8 +2,9 @@
 
 A trainable function is one step. Attributes of its arguments and results say their roles
 (`kan.role`): one `input`, the `target` (or the `error`, fed in), `train`, and a
-`state` for the coefficients of each layer, with `kan.initial` codes or values to begin from.
-Results are the `output` and the next states, in the arguments' order.
+`state` for the coefficients of each layer, with `kan.initial` codes or values to begin from; with
+momentum, then a `velocity` for each layer. Results are the `output` and the next states, in the
+arguments' order.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from kan_dialect.semantics import evaluate_op, evaluate_values, find_function
 ROLE = "kan.role"
 INITIAL = "kan.initial"
 
-Role: TypeAlias = Literal["input", "target", "error", "train", "state", "output"]
+Role: TypeAlias = Literal["input", "target", "error", "train", "state", "velocity", "output"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Step:
     """Whether it is the error."""
     train: BlockArgument
     states: tuple[BlockArgument, ...]
+    """The coefficients of each layer; then, with momentum, their velocities."""
+    layers: int
+    """How many are coefficients."""
     output: SSAValue
     next_states: tuple[SSAValue, ...]
 
@@ -144,10 +148,12 @@ def as_step(function: func.FuncOp) -> Step:
     results = terminator.operands
     roles = [_role(function, function.res_attrs, index) for index in range(len(results))]
     targets = [*by_role["target"], *by_role["error"]]
-    states = tuple(by_role["state"])
+    layers = len(by_role["state"])
+    states = (*by_role["state"], *by_role["velocity"])
     if len(by_role["input"]) != 1 or len(targets) != 1 or len(by_role["train"]) != 1:
         raise KanError(f"@{name}: a step has one input, one target or error, and one train")
-    if roles != ["output", *["state"] * len(states)] or not states:
+    wanted = ["output", *["state"] * layers, *["velocity"] * (len(states) - layers)]
+    if roles != wanted or not layers:
         raise KanError(f"@{name}: a step gives its output and then one result for each state")
     for state, following in zip(states, results[1:], strict=True):
         if state.type != following.type:
@@ -159,6 +165,7 @@ def as_step(function: func.FuncOp) -> Step:
         bool(by_role["error"]),
         by_role["train"][0],
         states,
+        layers,
         results[0],
         tuple(results[1:]),
     )

@@ -2,7 +2,8 @@
 
 Coefficient j of an edge is in bank j mod (degree + 1), row j div (degree + 1): of degree + 1
 neighbours, each is in another bank. The address of a word at the memory port is, from the upper
-bits down, the edge (layer by layer, node by node, input by input), the bank and the row.
+bits down, the edge (layer by layer, node by node, input by input), the bank and the row. Velocities
+are kept alike, behind all coefficients: here they count as layers of their own.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 One function is one training step: it takes inputs, targets and coefficients, and gives outputs and
 the next coefficients (`kan_dialect.training` says which is which). An input lies in one cell of its
 grid, so only degree + 1 coefficients of an edge take part: these are gathered, multiplied with the
-basis, and updated.
+basis, and updated. Velocities, of training with momentum, are gathered and updated alike.
 
 Each op has two meanings. On tensors of floats it is the real-valued step. On tensors of
 `!kan.fixed` it is the step of the hardware, integer for integer: sums of products are exact, and
@@ -37,6 +37,7 @@ from xdsl.irdl import (
     prop_def,
     result_def,
     traits_def,
+    var_operand_def,
 )
 from xdsl.traits import Pure
 
@@ -60,6 +61,8 @@ from kan_dialect.verifying import require, require_shape
 MAX_TRAINABLE_DEGREE = 5
 MAX_LOCAL_BITS = 12
 MAX_CELLS = 1 << 16
+FACTOR_BITS = 16
+"""Factors of fixed-point linear combinations are multiples of 2^-16."""
 
 
 def _numbers(value: SSAValue, rank: int, what: str) -> tuple[tuple[int, ...], Attribute]:
@@ -463,6 +466,91 @@ def _active_index(cell: IntArray, coefficients: Sequence[int], count: int) -> In
 
 
 @irdl_op_definition
+class CombineOp(KanOperation, Evaluable):
+    """A linear combination of numbers that take part: result[o, i, j] = sum over k of f_k * x_k.
+
+    Of fixed-point numbers the factors are multiples of 2^-16, the sum is exact, rounded half to
+    even once and saturated. Weight decay and momentum are such combinations.
+    """
+
+    name = "kan.combine"
+
+    terms = var_operand_def(TensorType)
+    factors = prop_def(DenseIntOrFPElementsAttr)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$terms (`as` $name^)? `factors` custom<Constant>($factors) attr-dict `:` type($terms) "
+        "`->` type($result)"
+    )
+
+    def __init__(
+        self,
+        terms: Sequence[SSAValue | Operation],
+        factors: FloatArray,
+        element: Attribute,
+        *,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        terms : each tensor<out x in x (degree + 1) x number>.
+        factors : (terms), float64.
+        element : element type of the result.
+        """
+        super().__init__(
+            operands=[terms],
+            result_types=[TensorType(element, tensor_shape(SSAValue.get(terms[0])))],
+            properties={"factors": dense(factors), "name": optional_name(name)},
+        )
+
+    @property
+    def scaled_factors(self) -> IntArray:
+        """Of fixed-point numbers: the factors times 2^16, (terms)."""
+        return np.ldexp(to_floats(self.factors), FACTOR_BITS).astype(np.int64)
+
+    def verify_(self) -> None:
+        require(len(self.terms) >= 1, "a combination has at least one term")
+        shape, _ = _numbers(self.result, 3, "result")
+        for term in self.terms:
+            require_shape(_numbers(term, 3, "term")[0], shape, "each term")
+        factors = verifying.constant(self.factors, "factors")
+        require_shape(factors.shape, (len(self.terms),), "factors")
+        require(
+            bool(((factors > 0) & (factors <= 1)).all()),
+            "factors must be above 0 and at most 1",
+        )
+        verifying.value_name(self.given_name)
+        if _all_fixed([*self.terms, self.result]):
+            scaled = np.ldexp(factors, FACTOR_BITS)
+            require(
+                bool((scaled == np.rint(scaled)).all()),
+                f"factors of fixed-point numbers must be multiples of 2^-{FACTOR_BITS}",
+            )
+            kinds = [fixed_type(value) for value in (*self.terms, self.result)]
+            held = [kind for kind in kinds if kind is not None]
+            require(
+                all(kind.fraction == held[-1].fraction for kind in held),
+                "terms and result must have as many fraction bits",
+            )
+            widest = max(kind.bits for kind in held)
+            _require_sum(widest + FACTOR_BITS + len(held), "linear combinations")
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        kind = fixed_type(self.result)
+        factors: Array = to_floats(self.factors) if kind is None else self.scaled_factors
+        samples = max(operand.shape[0] for operand in operands)
+        total: Array = np.zeros((samples, *tensor_shape(self.result)), dtype=factors.dtype)
+        for factor, operand in zip(factors, operands, strict=True):
+            total = total + factor * operand
+        return (total if kind is None else rounded_to(total, kind.fraction + FACTOR_BITS, kind),)
+
+
+@irdl_op_definition
 class MacOp(KanOperation, Evaluable):
     """Multiplies active coefficients with a basis and adds up, rounded once.
 
@@ -660,6 +748,7 @@ class UpdateOp(KanOperation, Evaluable):
 
     result[o, i, cell_i + j] = coefficients[o, i, cell_i + j] + error[o] * weights[i, j]
 
+    With `origin`, the step begins there instead: origin[o, i, j] + error[o] * weights[i, j].
     `weights` are the basis times the learning rate. Of fixed-point numbers the right side is
     computed exactly, rounded half to even and saturated. All other coefficients stay.
     """
@@ -668,6 +757,7 @@ class UpdateOp(KanOperation, Evaluable):
 
     coefficients = operand_def(TensorType)
     cell = operand_def(TensorType)
+    origin = opt_operand_def(TensorType)
     error = operand_def(TensorType)
     weights = operand_def(TensorType)
     train = operand_def(i1)
@@ -676,9 +766,9 @@ class UpdateOp(KanOperation, Evaluable):
 
     traits = traits_def(Pure())
     assembly_format = (
-        "$coefficients `at` $cell `error` $error `weights` $weights `if` $train "
-        "(`as` $name^)? attr-dict `:` type($coefficients) `,` type($cell) `,` type($error) `,` "
-        "type($weights) `->` type($result)"
+        "$coefficients `at` $cell (`from` $origin^ `:` type($origin))? `error` $error "
+        "`weights` $weights `if` $train (`as` $name^)? attr-dict `:` type($coefficients) `,` "
+        "type($cell) `,` type($error) `,` type($weights) `->` type($result)"
     )
 
     def __init__(
@@ -689,6 +779,7 @@ class UpdateOp(KanOperation, Evaluable):
         weights: SSAValue | Operation,
         train: SSAValue,
         *,
+        origin: SSAValue | Operation | None = None,
         name: str | None = None,
     ) -> None:
         """
@@ -697,10 +788,11 @@ class UpdateOp(KanOperation, Evaluable):
         coefficients : tensor<out x in x (cells + degree) x number>, as the result.
         cell : tensor<in x !kan.int>; error : tensor<out x number>.
         weights : tensor<in x (degree + 1) x number>; train : i1.
+        origin : tensor<out x in x (degree + 1) x number>, with the coefficients' fraction bits.
         """
         coefficients = SSAValue.get(coefficients)
         super().__init__(
-            operands=[coefficients, cell, error, weights, train],
+            operands=[coefficients, cell, origin, error, weights, train],
             result_types=[coefficients.type],
             properties={"name": optional_name(name)},
         )
@@ -715,36 +807,44 @@ class UpdateOp(KanOperation, Evaluable):
         weights, _ = _numbers(self.weights, 2, "weights")
         require_shape(weights[:1], shape[1:2], "the first dimension of the weights")
         _verify_cells(self.cell, shape, weights[1] - 1)
+        origin = self.coefficients if self.origin is None else self.origin
+        if self.origin is not None:
+            wanted = (*shape[:2], weights[1])
+            require_shape(_numbers(self.origin, 3, "origin")[0], wanted, "origin")
         verifying.value_name(self.given_name)
-        if _all_fixed([self.coefficients, self.error, self.weights]):
-            kinds = [fixed_type(v) for v in (self.coefficients, self.error, self.weights)]
-            kind, left, right = (cast(FixedType, each) for each in kinds)
+        if _all_fixed([self.coefficients, origin, self.error, self.weights]):
+            kinds = [fixed_type(v) for v in (self.coefficients, origin, self.error, self.weights)]
+            kind, start, left, right = (cast(FixedType, each) for each in kinds)
+            require(
+                start.fraction == kind.fraction,
+                f"origin must have {kind.fraction} fraction bits, as the coefficients",
+            )
             product = left.fraction + right.fraction
-            aligned = kind.bits + max(0, product - kind.fraction)
+            aligned = start.bits + max(0, product - kind.fraction)
             bits = max(aligned, _sum_bits(left, right, 1, kind)) + 1
             _require_sum(bits, "updated coefficients")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        coefficients, cell, error, weights, train = operands
+        coefficients, cell, *origin, error, weights, train = operands
         samples = max(operand.shape[0] for operand in operands)
         coefficients = np.broadcast_to(coefficients, (samples, *coefficients.shape[1:]))
         index = _active_index(cell, coefficients.shape, weights.shape[2])
         active = np.take_along_axis(coefficients, index, axis=3)
         step = error[:, :, np.newaxis, np.newaxis] * weights[:, np.newaxis]
-        moved = self._moved(active, step)
+        moved = self._moved(origin[0] if origin else active, step)
         kept = np.where(train[:, np.newaxis, np.newaxis, np.newaxis] != 0, moved, active)
         result = coefficients.copy()
         np.put_along_axis(result, index, kept, axis=3)
         return (result,)
 
-    def _moved(self, active: Array, step: Array) -> Array:
+    def _moved(self, start: Array, step: Array) -> Array:
         kind = fixed_type(self.coefficients)
         left, right = fixed_type(self.error), fixed_type(self.weights)
         if kind is None or left is None or right is None:
-            return active + step
+            return start + step
         product = left.fraction + right.fraction
         common = max(product, kind.fraction)
-        exact = (active << (common - kind.fraction)) + (step << (common - product))
+        exact = (start << (common - kind.fraction)) + (step << (common - product))
         return rounded_to(exact, common, kind)
 
 
@@ -752,6 +852,7 @@ TRAINING_OPS: list[type[Operation]] = [
     LocateOp,
     BasisOp,
     GatherOp,
+    CombineOp,
     MacOp,
     ErrorOp,
     BackpropagateOp,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from xdsl.dialects.builtin import (
@@ -322,27 +322,56 @@ def sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
 def joint_sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
     """Smallest and largest sum of values, where tables that read the same values go together.
 
-    Looks through sums and registers, down to tables: what tables of the same inputs add up to is
-    known for each input.
+    Looks through sums, their complements and registers, down to tables: what tables of the same
+    inputs add up to is known for each input.
     """
     low = high = 0
     tables: dict[SSAValue, IntArray] = {}
-    pending = list(values)
+    pending = [(value, 1) for value in values]
     while pending:
-        value = pending.pop()
+        value, sign = pending.pop()
         op = value.owner
         if isinstance(op, SumOp):
-            pending.extend(op.inputs)
+            pending.extend((each, sign) for each in op.inputs)
         elif isinstance(op, DelayOp):
-            pending.append(op.input)
-        elif isinstance(op, TableOp) and (found := as_function(value)) is not None:
-            tables[found[0]] = tables.get(found[0], 0) + found[1]
+            pending.append((op.input, sign))
+        elif (inverted := complement_of(value)) is not None:
+            pending.append((inverted.value, -sign))
+            low, high = low + sign * inverted.constant, high + sign * inverted.constant
+        elif (found := as_function(value)) is not None:
+            tables[found[0]] = tables.get(found[0], 0) + sign * found[1]
         else:
-            kind = range_of(value)
-            low, high = low + kind.low, high + kind.high
+            ends = [sign * range_of(value).low, sign * range_of(value).high]
+            low, high = low + min(ends), high + max(ends)
     for entries in tables.values():
         low, high = low + int(entries.min()), high + int(entries.max())
     return low, high
+
+
+class Complement(NamedTuple):
+    """A constant less a value."""
+
+    value: SSAValue
+    constant: int
+
+
+def complement(value: SSAValue, name: str | None = None) -> tuple[TableOp, Complement]:
+    """The table that inverts a value's bits, which takes no logic, and what it is in numbers."""
+    kind = range_of(value)
+    constant = -1 if kind.is_signed else (1 << kind.bits) - 1
+    table = TableOp([value], constant - np.arange(kind.low, kind.high + 1), name=name)
+    return table, Complement(value, constant)
+
+
+def complement_of(value: SSAValue) -> Complement | None:
+    """What a value is the complement of, if it is one."""
+    op = value.owner
+    if not isinstance(op, TableOp) or len(op.inputs) > 1 or op.care is not None:
+        return None
+    kind = range_of(op.inputs[0])
+    constant = -1 if kind.is_signed else (1 << kind.bits) - 1
+    inverts = (op.entries_array + np.arange(kind.low, kind.high + 1) == constant).all()
+    return Complement(op.inputs[0], constant) if inverts else None
 
 
 def as_function(value: SSAValue) -> tuple[SSAValue, IntArray] | None:
@@ -499,8 +528,9 @@ class DelayOp(WireOp, Evaluable, HasFolderInterface):
 class MarkOp(WireOp, Evaluable):
     """Says that `value` holds the node `node` of the model: node code = value + offset.
 
-    `cycle` is the clock cycle, counted from the inputs, in which it does. Passes that re-code or
-    move a node's value keep its mark true.
+    `cycle` is the clock cycle, counted from the inputs, in which it does. Where the node's clamp is
+    in the tables that read it, the code is that only once it is saturated `within` a range. Passes
+    that re-code or move a node's value keep its mark true.
     """
 
     name = "kan.mark"
@@ -509,16 +539,27 @@ class MarkOp(WireOp, Evaluable):
     node = prop_def(StringAttr)
     offset = prop_def(IntegerAttr[I64])
     cycle = prop_def(IntegerAttr[I64])
+    within = opt_prop_def(IntType)
 
-    assembly_format = "$value `as` $node `offset` $offset `cycle` $cycle attr-dict `:` type($value)"
+    assembly_format = (
+        "$value `as` $node `offset` $offset `cycle` $cycle (`within` $within^)? attr-dict "
+        "`:` type($value)"
+    )
 
     def __init__(
-        self, value: SSAValue | Operation, node: str, *, offset: int = 0, cycle: int = 0
+        self,
+        value: SSAValue | Operation,
+        node: str,
+        *,
+        offset: int = 0,
+        cycle: int = 0,
+        within: IntType | None = None,
     ) -> None:
         properties = {
             "node": StringAttr(node),
             "offset": _number(offset),
             "cycle": _number(cycle),
+            "within": within,
         }
         self.set_up([value], (), properties)
 

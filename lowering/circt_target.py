@@ -23,7 +23,14 @@ from kan_dialect.hardware_names import NAME_HINT, name_hint
 from kan_dialect.hardware_semantics import bit_width
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog.names import Names
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryType, MemoryWriteOp, memory_type
+from kan_dialect.memory_ops import (
+    MemoryOp,
+    MemoryReadOp,
+    MemoryType,
+    MemoryWordOp,
+    MemoryWriteOp,
+    memory_type,
+)
 
 DECIMAL_BITS = 64
 """Longer constants are printed as hexadecimal."""
@@ -98,14 +105,15 @@ class _CirctPrinter(Printer):
                 self._print_types([op.input.type])
             case MemoryOp():
                 self._print_start(op, "seq.firmem")
-                self.print_string("1, 1, old, undefined")
+                within = any(isinstance(use.operation, MemoryWordOp) for use in op.result.uses)
+                self.print_string(f"{0 if within else 1}, 1, old, undefined")
                 self.print_op_attributes(op.attributes)
                 self._print_memory(op.result)
-            case MemoryReadOp():
+            case MemoryReadOp() | MemoryWordOp():
                 self._print_start(op, "seq.firmem.read_port")
                 self._print_word(op)
                 self.print_string(", clock ")
-                self.print_ssa_value(op.clock)
+                self.print_ssa_value(_clock_of(op))
                 self.print_op_attributes(op.attributes)
                 self._print_memory(op.memory)
             case MemoryWriteOp():
@@ -138,7 +146,7 @@ class _CirctPrinter(Printer):
         self.print_ssa_value(op.results[0])
         self.print_string(f" = {name or op.name} ")
 
-    def _print_word(self, op: MemoryReadOp | MemoryWriteOp) -> None:
+    def _print_word(self, op: MemoryReadOp | MemoryWordOp | MemoryWriteOp) -> None:
         self.print_ssa_value(op.memory)
         with self.in_square_brackets():
             self.print_ssa_value(op.address)
@@ -176,3 +184,13 @@ def _is_plain(attribute: Attribute) -> bool:
             return all(_is_plain(element) for element in attribute.data.values())
         case _:
             return attribute.name.partition(".")[0] not in ("kan", "quant")
+
+
+def _clock_of(op: MemoryReadOp | MemoryWordOp) -> SSAValue:
+    """The clock of a read port; of one without, that of the memory's writes."""
+    if isinstance(op, MemoryReadOp):
+        return op.clock
+    for use in op.memory.uses:
+        if isinstance(use.operation, MemoryWriteOp):
+            return use.operation.clock
+    raise KanError("a memory that is never written has no clock in CIRCT's syntax")

@@ -15,21 +15,22 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.collection import collector_paused
+from kan_dialect.errors import KanError
 from kan_dialect.fpga import XCUP
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
-from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.calibrate import CalibratePass
-from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
-from kan_dialect.passes.merge_tables import MergeTablesPass
-from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.passes.schedule import SchedulePass
-from kan_dialect.passes.share_tables import ShareTablesPass
-from kan_dialect.passes.split_tables import SplitTablesPass
+from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.pipeline import CompositePass
+
+PRECISIONS = ("given", "auto")
+BITS = {"given": 8, "auto": 6}
+"""Of the codes, where nothing else is said; `auto` starts from these."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class CompilePass(CompositePass):
 
     data: str | None = None
     """Calibration data, `.npz`; without it, ranges come from the grids."""
-    bits: tuple[int, ...] | int = 8
-    """See `kan-quantize`."""
+    bits: tuple[int, ...] | int | None = None
+    """See `kan-quantize`; 8, and 6 to start from with `precision=auto`, where nothing is said."""
     scale: str = "mse"
     """See `kan-quantize`."""
     percentile: float = 99.9
@@ -55,8 +56,18 @@ class CompilePass(CompositePass):
     """See `kan-quantize`."""
     quantizers: str | None = None
     """See `kan-quantize`."""
+    precision: str = "given"
+    """`given`: bits as they are; `auto`: as few as a budget allows, see `kan-refine-precision`."""
+    max_accuracy_loss: float | None = None
+    """See `kan-refine-precision`."""
+    max_luts: int | None = None
+    """See `kan-refine-precision`."""
+    max_levels: int | None = None
+    """See `kan-refine-precision`."""
+    seed: int = 0
+    """See `kan-refine-precision`."""
     target: str = XCUP.name
-    """The device whose costs decide, see `kan-merge-tables`, `kan-share-tables`,
+    """The device whose costs decide, see `kan-narrow`, `kan-merge-tables`, `kan-share-tables`,
     `kan-split-tables` and `kan-balance-sums`."""
     parts: int = 3
     """See `kan-split-tables`."""
@@ -70,17 +81,54 @@ class CompilePass(CompositePass):
     """See `kan-schedule`."""
 
     fast: bool = False
-    """Leaves out the searches that take long: `kan-split-tables`."""
+    """Leaves out the searches that take long: `kan-share-sums` and `kan-split-tables`."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise KanError(
+                f"precision cannot be {self.precision!r}", remedy=f"take {' or '.join(PRECISIONS)}"
+            )
+        budget = (self.max_accuracy_loss, self.max_luts, self.max_levels)
+        if self.precision == "given" and any(limit is not None for limit in budget):
+            raise KanError(
+                "there is a budget, but precision is as given", remedy="choose precision auto"
+            )
+        if self.precision == "auto" and self.data is None:
+            raise KanError(
+                "precision auto needs samples to choose by", remedy="give calibration data"
+            )
+
+    @property
+    def given_bits(self) -> tuple[int, ...] | int:
+        """What `kan-quantize` is given."""
+        return BITS[self.precision] if self.bits is None else self.bits
+
+    def _refine(self) -> list[KanPass]:
+        """The pass that chooses bits, if one shall."""
+        if self.precision == "given" or self.data is None:
+            return []
+        return [
+            RefinePrecisionPass(
+                self.data,
+                max_accuracy_loss=self.max_accuracy_loss,
+                max_luts=self.max_luts,
+                max_levels=self.max_levels,
+                seed=self.seed,
+                target=self.target,
+                parts=self.parts,
+                further_levels=self.further_levels,
+                fast=self.fast,
+            )
+        ]
 
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
         calibrate = [] if self.data is None else [CalibratePass(self.data)]
-        split = [] if self.fast else [SplitTablesPass(target=self.target, parts=self.parts)]
         return [
             FoldAffinePass(),
             *calibrate,
             QuantizePass(
-                bits=self.bits,
+                bits=self.given_bits,
                 scale=self.scale,
                 percentile=self.percentile,
                 per_tensor=self.per_tensor,
@@ -89,12 +137,13 @@ class CompilePass(CompositePass):
                 quantizers=self.quantizers,
             ),
             FoldTablesPass(),
-            ExpandWiresPass(),
-            NarrowPass(),
-            MergeTablesPass(target=self.target),
-            ShareTablesPass(target=self.target),
-            *split,
-            BalanceSumsPass(target=self.target, further_levels=self.further_levels),
+            *self._refine(),
+            *wire_level_passes(
+                self.target,
+                parts=self.parts,
+                further_levels=self.further_levels,
+                fast=self.fast,
+            ),
             SchedulePass(levels=self.levels, cycles=self.cycles, combinational=self.combinational),
             LowerKanToHwPass(),
         ]

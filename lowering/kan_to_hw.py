@@ -43,6 +43,7 @@ from kan_dialect.wire_ops import (
     ShiftOp,
     SumOp,
     TableOp,
+    complement_of,
     low_zeros,
 )
 from kan_dialect.wires import (
@@ -280,6 +281,13 @@ class Lowering:
     def table(self, op: TableOp) -> SSAValue:
         zeros = self.zeros_of(op.result)
         bits = range_of(op.result).bits - zeros
+        inverted = complement_of(op.result)
+        if inverted is not None:
+            width = range_of(inverted.value).bits
+            wire = self.resize(inverted.value, width)
+            if bits < width:
+                wire = self.part(wire, zeros, bits)
+            return self.inverted(wire, bits, self.name_by(op.given_name, zeros))
         entries = op.by_bit_pattern >> zeros
         array = self.array(entries, bits, self.name_by(op.given_name, zeros))
         wires = [self.wires[value] for value in op.inputs]
@@ -319,18 +327,18 @@ class Lowering:
         return self.add(building.added(terms), name)
 
     def passed_through(self, op: SumOp) -> tuple[SSAValue, int] | None:
-        """Of a sum of two values of which one ends in more zeros: the other, and how many.
+        """Of a sum of values of which all but one end in more zeros: the one, and how many.
 
         So many of its lowest bits are those of the sum.
         """
-        if len(op.inputs) != 2 or range_of(op.result).bits > MAX_PASSED_BITS:
+        if len(op.inputs) < 2 or range_of(op.result).bits > MAX_PASSED_BITS:
             return None
         zeros = [low_zeros(value, self.known_zeros) for value in op.inputs]
-        count = max(zeros)
+        least, count = sorted(zeros)[:2]
         bits = [range_of(value).bits for value in (*op.inputs, op.result)]
-        if min(zeros) == count or count >= min(bits):
+        if least == count or count >= min(bits):
             return None
-        return op.inputs[zeros.index(min(zeros))], count
+        return op.inputs[zeros.index(least)], count
 
     def clamp(self, op: ClampOp) -> SSAValue:
         source, target = range_of(op.input), range_of(op.result)
@@ -362,8 +370,8 @@ class Lowering:
     def part(self, wire: SSAValue, low: int, width: int) -> SSAValue:
         return self.add(building.bits_of(wire, low, width))
 
-    def inverted(self, wire: SSAValue, width: int) -> SSAValue:
-        return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]))
+    def inverted(self, wire: SSAValue, width: int, name: str | None = None) -> SSAValue:
+        return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]), name)
 
     def masked_clamp(self, op: ClampOp, checks: Sequence[tuple[str, int, bool]]) -> SSAValue:
         """A clamp to all that the result's bits hold: below the sign, ones above it, zeros below.
@@ -421,7 +429,7 @@ class Lowering:
         odd = self.add(building.joined([self.constant(0, bits - 1), odd], bits))
         half = self.constant((1 << (amount - 1)) - 1, bits)
         rounded = self.add(building.added([wide, half, odd]))
-        kept = bits - amount
+        kept = min(bits - amount, target.bits)
         quotient = self.add(building.bits_of(rounded, amount, kept), op.given_name)
         return self.resized(quotient, kept, target.bits, source.is_signed)
 
@@ -443,18 +451,18 @@ class Lowering:
         kind = range_of(op.value)
         # A design of latency 0 has no clock, and so none of the function's registers.
         cycle = 0 if self.clock is None else op.cycle.value.data
-        self.nodes.append(
-            DictionaryAttr(
-                {
-                    "name": op.node,
-                    "signal": StringAttr(name_hint(wire) or ""),
-                    "cycle": IntegerAttr(cycle, i64),
-                    "offset": IntegerAttr(op.offset.value.data, i64),
-                    "low": IntegerAttr(kind.low, i64),
-                    "high": IntegerAttr(kind.high, i64),
-                }
-            )
-        )
+        entry: dict[str, Attribute] = {
+            "name": op.node,
+            "signal": StringAttr(name_hint(wire) or ""),
+            "cycle": IntegerAttr(cycle, i64),
+            "offset": IntegerAttr(op.offset.value.data, i64),
+            "low": IntegerAttr(kind.low, i64),
+            "high": IntegerAttr(kind.high, i64),
+        }
+        if op.within is not None:
+            entry["at_least"] = IntegerAttr(op.within.low, i64)
+            entry["at_most"] = IntegerAttr(op.within.high, i64)
+        self.nodes.append(DictionaryAttr(entry))
 
 
 def _is_whole(kind: IntType) -> bool:

@@ -39,13 +39,22 @@ from kan_dialect.interface import ENCODINGS, INTERVAL, LATENCY
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.datapath import Datapath, Number
 from kan_dialect.lowering.kan_to_hw import Lowering
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp, memory_type
+from kan_dialect.memory_ops import (
+    DISTRIBUTED_WORDS,
+    MemoryOp,
+    MemoryReadOp,
+    MemoryWordOp,
+    MemoryWriteOp,
+    memory_type,
+)
 from kan_dialect.operation import KanOperation
 from kan_dialect.training import Step, as_step, is_trainable
 from kan_dialect.training_memory import Bank, MemoryMap, memory_map
 from kan_dialect.training_ops import (
+    FACTOR_BITS,
     BackpropagateOp,
     BasisOp,
+    CombineOp,
     ErrorOp,
     GatherOp,
     LocateOp,
@@ -74,7 +83,8 @@ class LowerTrainingToHwPass(KanPass):
 class _Timed:
     """The numbers of a value and the cycle in which they are there.
 
-    `settled` ones come straight from registers; others are at the end of their cycle's logic.
+    Logic of the same cycle may follow `settled` ones, from registers or soon behind these. Others
+    are at the end of their cycle's logic.
     """
 
     numbers: Numbers
@@ -122,6 +132,8 @@ class TrainingLowering:
         default_factory=dict[tuple[SSAValue, ...], Number]
     )
     memories: dict[Bank, SSAValue] = field(default_factory=dict[Bank, SSAValue])
+    addresses: dict[Bank, SSAValue] = field(default_factory=dict[Bank, SSAValue])
+    """What each bank is read at, in the cycle in which the cells are there."""
     words: dict[Bank, SSAValue] = field(default_factory=dict[Bank, SSAValue])
     """What was read of each bank."""
     read_cycles: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
@@ -283,7 +295,9 @@ class TrainingLowering:
             self.memories[bank] = self.build.add(op)
 
     def _edge(self, bank: Bank) -> str:
-        return f"layer{bank.layer}_edge{bank.output}_{bank.input}"
+        layers = self.step.layers
+        kind = "edge" if bank.layer < layers else "velocity"
+        return f"layer{bank.layer % layers}_{kind}{bank.output}_{bank.input}"
 
     def _banks_of(self, layer: int) -> Iterator[Bank]:
         return (bank for bank in self.map.all_banks() if bank.layer == layer)
@@ -331,6 +345,8 @@ class TrainingLowering:
                 self._basis(op)
             case GatherOp():
                 self._gather(op)
+            case CombineOp():
+                self._combine(op)
             case MacOp():
                 self._mac(op)
             case ErrorOp():
@@ -345,7 +361,12 @@ class TrainingLowering:
                 raise KanError(f"@{self.step.name}: '{op.name}' has no lowering to hardware")
 
     def _locate(self, op: LocateOp) -> None:
+        """Of the network's inputs, a cycle of its own; of nodes, in that of their tables.
+
+        Nodes are in the loop from a sample's reads to its writes, which may not be long.
+        """
         source = self._settled(self.values[op.input])
+        apart = int(op.input == self.step.input)
         bits, cells = op.local_bits, op.cells.value.data
         columns: tuple[list[Number], ...] = ([], [], [])
         starts, multipliers, shifts = (column.tolist() for column in op.positions())
@@ -355,12 +376,12 @@ class TrainingLowering:
             position = self.math.shifted_right(scaled, shifts[index])
             held, inside = self._within(position, bits, cells)
             name = f"{op.given_name or 'layer'}_position{index}"
-            held = self._delayed(self.math.named(held, name), 1)
+            held = self._delayed(self.math.named(held, name), apart)
             columns[0].append(self.math.shifted_right(held, bits))
             columns[1].append(Number(self.build.part(held.wire, 0, bits), 0, (1 << bits) - 1))
-            columns[2].append(self._delayed(Number(inside, 0, 1), 1))
+            columns[2].append(self._delayed(Number(inside, 0, 1), apart))
         for value, numbers in zip(op.results, columns, strict=True):
-            self.values[value] = _Timed(_array(numbers, (len(numbers),)), source.cycle + 1)
+            self.values[value] = _Timed(_array(numbers, (len(numbers),)), source.cycle + apart)
 
     def _within(self, position: Number, bits: int, cells: int) -> tuple[Number, SSAValue]:
         """A position saturated to the grid, and whether it was within."""
@@ -476,26 +497,37 @@ class TrainingLowering:
         return self.rotated[basis, cell]
 
     def _read(self, state: SSAValue, cell: SSAValue) -> _Timed:
-        """The coefficients that take part, bank by bank, a cycle after their cells are there."""
+        """The coefficients that take part, bank by bank, a cycle after their cells are there.
+
+        Memories of lookup tables are read in that cycle, so that what the cycle before has written
+        is there; memories in blocks a cycle earlier.
+        """
         if state in self.reads:
             return self.reads[state]
         layer = self.step.states.index(state)
         places = self._placed(cell, self.map.banks[layer])
-        kind = self.number
+        kind, within = self.number, self.map.rows(layer) <= DISTRIBUTED_WORDS
         numbers: list[Number] = []
         for bank in self._banks_of(layer):
             address = self._address(bank, places.rows[bank.input][bank.number])
-            op = MemoryReadOp(self.memories[bank], address, self.clock)
+            self.math.named(address, f"{_name(cell)}_address{bank.input}_{bank.number}")
+            self.addresses[bank] = address.wire
+            memory = self.memories[bank]
             name = f"{self._edge(bank)}_word{bank.number}"
-            self.words[bank] = self.build.add(op, name)
+            self.words[bank] = self.build.add(
+                MemoryWordOp(memory, self._after(address.wire, 1))
+                if within
+                else MemoryReadOp(memory, address.wire, self.clock),
+                name,
+            )
             numbers.append(Number(self.words[bank], kind.low, kind.high))
         outputs, inputs, _ = self.map.shapes[layer]
         shape = (outputs, inputs, self.map.banks[layer])
-        self.read_cycles[state] = places.cycle
+        self.read_cycles[state] = places.cycle + within
         self.reads[state] = _Timed(_array(numbers, shape), places.cycle + 1)
         return self.reads[state]
 
-    def _address(self, bank: Bank, row: Number) -> SSAValue:
+    def _address(self, bank: Bank, row: Number) -> Number:
         """A row, or that of the memory port while it has access."""
         bits = memory_type(self.memories[bank]).address_bits
         own = self.math.resized(row, bits)
@@ -503,18 +535,56 @@ class TrainingLowering:
         if key not in self.choices:
             wire = self.build.add(comb.MuxOp(self.access, self._row_of_access(bits), own))
             self.choices[key] = Number(wire, 0, (1 << bits) - 1)
-        return self.choices[key].wire
+        return self.choices[key]
 
     def _gather(self, op: GatherOp) -> None:
         if op.coefficients not in self.step.states:
             raise KanError(f"@{self.step.name}: only states can be gathered in hardware")
         for use in op.result.uses:
-            if not isinstance(use.operation, MacOp):
+            if not isinstance(use.operation, MacOp | CombineOp | UpdateOp):
                 raise KanError(
                     f"@{self.step.name}: '{use.operation.name}' cannot read gathered coefficients "
                     "in hardware"
                 )
         self.values[op.result] = self._read(op.coefficients, op.cell)
+
+    def _combine(self, op: CombineOp) -> None:
+        """Bank by bank, as its terms are, in the cycle in which the last of them is there."""
+        for term in op.terms:
+            self._require_banked(op, term)
+        kind = fixed_type(op.result)
+        assert kind is not None
+        given = [self._settled(self.values[term]) for term in op.terms]
+        cycle = max(term.cycle for term in given)
+        terms = [self._at(term, cycle) for term in given]
+        shape, name = terms[0].shape, op.given_name or "combined"
+        totals: list[Number] = []
+        for index, numbers in enumerate(zip(*(term.ravel() for term in terms), strict=True)):
+            scaled = [
+                self._share(number, factor)
+                for number, factor in zip(numbers, op.scaled_factors.tolist(), strict=True)
+            ]
+            total = scaled[0]
+            for other in scaled[1:]:
+                total = self.math.sum(total, other)
+            rounded = self.math.saturated(self.math.rounded(total, FACTOR_BITS), kind)
+            totals.append(self.math.named(rounded, f"{name}{index}"))
+        self.values[op.result] = _Timed(_array(totals, shape), cycle, settled=False)
+
+    def _require_banked(self, op: Operation, value: SSAValue) -> None:
+        if not isinstance(value.owner, GatherOp | CombineOp):
+            raise KanError(
+                f"@{self.step.name}: '{op.name}' takes numbers that were gathered, or combined of "
+                "such, in hardware"
+            )
+
+    def _share(self, number: Number, factor: int) -> Number:
+        """A number times a factor; or less what it loses, where that is the simpler product."""
+        lost = (1 << FACTOR_BITS) - factor
+        if lost.bit_count() >= factor.bit_count():
+            return self.math.times(number, factor)
+        whole = self.math.shifted_left(number, FACTOR_BITS)
+        return whole if lost == 0 else self.math.difference(whole, self.math.times(number, lost))
 
     def _mac(self, op: MacOp) -> None:
         gather = op.active.owner
@@ -553,23 +623,23 @@ class TrainingLowering:
     def _accumulated(
         self, op: MacOp | BackpropagateOp, terms: Numbers, cycle: int, operands: Sequence[SSAValue]
     ) -> _Timed:
-        """Sums over the last axis, rounded: one adder behind products and in front of rounding.
+        """Sums over the last axis, rounded: at most two adders in a row in a stage.
 
-        In stages between there are two adders in a row.
+        Those behind products and those in front of rounding are as many, or one more behind
+        products.
         """
         left, right, kind = (fixed_type(value) for value in (*operands, op.result))
         assert left is not None and right is not None and kind is not None
-        name = op.given_name or "sum"
-        count = terms.shape[-1]
-        if count > 1:
-            terms, cycle = self._registered(self._paired(terms), name, cycle)
-        while terms.shape[-1] > 2:
-            reduced = self._paired(terms)
-            if terms.shape[-1] > 4:
-                reduced = self._paired(reduced)
-            terms, cycle = self._registered(reduced, name, cycle)
-        if terms.shape[-1] == 2:
-            terms = self._paired(terms)
+        name, first = op.given_name or "sum", cycle
+        levels = (terms.shape[-1] - 1).bit_length()
+        row = min(2, (levels + 1) // 2)
+        while levels:
+            for _ in range(row):
+                terms = self._paired(terms)
+            levels -= row
+            if cycle == first or levels:
+                terms, cycle = self._registered(terms, name, cycle)
+            row = min(2, levels)
         shift = left.fraction + right.fraction - kind.fraction
         numbers = [
             self.math.named(
@@ -616,33 +686,37 @@ class TrainingLowering:
     def _update(self, op: UpdateOp) -> None:
         state = op.coefficients
         layer = self.step.states.index(state)
-        active = self._read(state, op.cell)
+        origin = self._read(state, op.cell)
+        if op.origin is not None:
+            self._require_banked(op, op.origin)
+            origin = self._settled(self.values[op.origin])
         weights = self._rotated(op.weights, op.cell)
         error = self._settled(self.values[op.error])
-        cycle = max(active.cycle, weights.cycle, error.cycle)
+        cycle = max(origin.cycle, weights.cycle, error.cycle)
         places = self._placed(op.cell, self.map.banks[layer])
         left, right = fixed_type(op.error), fixed_type(op.weights)
         assert left is not None and right is not None
         shift = left.fraction + right.fraction - self.number.fraction
         errors, factors = self._at(error, cycle), self._at(weights, cycle)
-        coefficients = self._at(active, cycle)
+        origins = self._at(origin, cycle)
         enable = self._after(self.trained, cycle, clear=True)
         for bank in self._banks_of(layer):
             step = self.math.product(errors[bank.output], factors[bank.input, bank.number])
-            old = coefficients[bank.output, bank.input, bank.number]
+            old = origins[bank.output, bank.input, bank.number]
             moved = self.math.saturated(self.math.rounded(step, shift, plus=old), self.number)
             self.math.named(moved, f"{self._edge(bank)}_next{bank.number}")
-            row = self._delayed(places.rows[bank.input][bank.number], cycle - places.cycle)
+            row = self._after(self.addresses[bank], cycle - places.cycle)
             self._write(bank, row, self.math.extended(moved, self.number.bits), enable)
         self.write_cycles[state] = cycle
 
-    def _write(self, bank: Bank, row: Number, data: SSAValue, enable: SSAValue) -> None:
+    def _write(self, bank: Bank, row: SSAValue, data: SSAValue, enable: SSAValue) -> None:
         """Writes what training gives, or what the memory port brings."""
         chosen = self.build.add(comb.MuxOp(self.access, self.mem_data, data))
         accessed = self._and([self.access, self.mem_write, self._is_accessed(bank)])
         either = self._or([enable, accessed])
-        address = self._address(bank, row)
-        op = MemoryWriteOp(self.memories[bank], address, chosen, either, self.clock)
+        bits = memory_type(self.memories[bank]).address_bits
+        address = self._address(bank, Number(row, 0, (1 << bits) - 1))
+        op = MemoryWriteOp(self.memories[bank], address.wire, chosen, either, self.clock)
         self.build.block.add_op(op)
 
 

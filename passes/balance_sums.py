@@ -2,12 +2,14 @@
 
 Values that are there first meet first, narrow ones before wide ones, in few levels. Where the
 target's adders have room in their LUTs for tables of few inputs, such a table is added to something
-else, one to each adder. A constant costs no adder where one of the summands is a table that nobody
+else, one to each adder. A single bit comes in at the carry of an adder that has none, for nothing.
+A constant costs no adder where one of the summands is a table that nobody
 else reads: the table takes it in, the one whose bits get dearer by least.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -20,11 +22,13 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
+from kan_dialect.adders import is_single_bit
 from kan_dialect.attributes import range_of
 from kan_dialect.fpga import Fpga
 from kan_dialect.pairing import Pairing, Summands
+from kan_dialect.table_split import CARRY, FURTHER_PART
 from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp, low_zeros
+from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp, complement_of, low_zeros
 from kan_dialect.wires import remove_dead, wire_functions
 
 
@@ -37,7 +41,8 @@ class ConstantIntoTable(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
         constants = [v for v in op.inputs if isinstance(v.owner, ConstantOp)]
-        tables = [v.owner for v in op.inputs if isinstance(v.owner, TableOp) and v.has_one_use()]
+        once = [v for v in op.inputs if v.has_one_use() and complement_of(v) is None]
+        tables = [v.owner for v in once if isinstance(v.owner, TableOp)]
         if not constants or not tables:
             return
         amount = sum(range_of(value).low for value in constants)
@@ -65,6 +70,9 @@ class ConstantIntoTable(RewritePattern):
         entries = table.by_bit_pattern
         before = self.target.summand_cost(entries, bits)
         after = self.target.summand_cost(entries + amount, bits)
+        if is_single_bit(table.result, {}):
+            # It came in at the carry of an adder, and needs one of its own now.
+            after += FURTHER_PART + CARRY
         return after - before, -range_of(table.result).size
 
 
@@ -84,35 +92,97 @@ class SumIntoTree(RewritePattern):
 
 
 class _Tree:
-    """The adders of one sum: again and again the two summands that are best added next."""
+    """The adders of one sum: again and again the two summands that are best added next.
+
+    Each adder takes in one of the single bits, as long as there are any.
+    """
 
     def __init__(self, op: SumOp, target: Fpga, further: int) -> None:
         self.added: list[SumOp] = []
+        self._name = op.given_name
+        self._target = target
+        self._zeros = dict[SSAValue, int]()
+        self._levels = dict[SSAValue, int]()
         constants = [value for value in op.inputs if isinstance(value.owner, ConstantOp)]
         terms = [term for term in op.inputs if term not in constants]
-        values = dict(enumerate(terms))
-        known: dict[SSAValue, int] = {}
-        summands = Summands.of(
-            [(kind.low, kind.high) for kind in map(range_of, terms)],
-            [low_zeros(value, known) for value in terms],
-            [0] * len(terms),
-            [target.is_absorbed(value) for value in terms],
-        )
-        pairing = Pairing((len(terms) - 1).bit_length() + further, summands)
+        self._carries = _carries(terms, target, self._zeros)
+        terms = [term for term in terms if term not in self._carries]
+        self._count = len(terms)
+        self._left = dict(enumerate(terms))
+        self._pairing = Pairing(self._summands(terms), further)
         # Constants last: an adder with a constant is the cheapest, and can wait.
-        while len(values) + len(constants) > 2 and len(values) > 1:
-            left, right = pairing.best()
-            pair = [values.pop(left), values.pop(right)]
-            name = op.given_name
-            if name is not None:
-                name = f"{name}_part{len(self.added)}"
-            adder = SumOp(pair, name=name)
-            values[len(terms) + len(self.added)] = adder.result
-            self.added.append(adder)
-            pairing.add(left, right, range_of(adder.result))
-        self.whole = SumOp(
-            [*values.values(), *constants], result_type=range_of(op.result), name=op.given_name
+        last = self._add_up(constants)
+        if len(self._carries) == 1 and len(last) == 2:
+            last += self._carry(max(low_zeros(value, self._zeros) for value in last))
+        if self._carries:
+            # No adder has room for these at its carry: they are summands like others.
+            self._append(self._carries)
+            self._carries = []
+            last = self._add_up(constants)
+        self.whole = SumOp(last, result_type=range_of(op.result), name=op.given_name)
+
+    def _summands(self, values: Sequence[SSAValue]) -> Summands:
+        return Summands.of(
+            [(kind.low, kind.high) for kind in map(range_of, values)],
+            [low_zeros(value, self._zeros) for value in values],
+            [_levels(value, self._levels) for value in values],
+            [self._target.is_absorbed(value) for value in values],
         )
+
+    def _append(self, values: Sequence[SSAValue]) -> None:
+        for value in values:
+            self._left[self._count] = value
+            self._count += 1
+        self._pairing.extend(self._summands(values))
+
+    def _add_up(self, constants: Sequence[SSAValue]) -> list[SSAValue]:
+        """Add until one adder is left: what it adds."""
+        while len(self._left) + len(constants) > 2 and len(self._left) > 1:
+            left, right = self._pairing.best()
+            carry = self._carry(self._pairing.most_zeros(left, right))
+            name = None if self._name is None else f"{self._name}_part{len(self.added)}"
+            adder = SumOp([self._left.pop(left), self._left.pop(right), *carry], name=name)
+            self.added.append(adder)
+            self._left[self._count] = adder.result
+            self._count += 1
+            zeros = low_zeros(adder.result, self._zeros)
+            self._pairing.add(left, right, range_of(adder.result), zeros)
+        return [*self._left.values(), *constants]
+
+    def _carry(self, zeros: int) -> list[SSAValue]:
+        """A bit for the carry of an adder of numbers of which one ends in so many zeros."""
+        for bit in reversed(self._carries):
+            if low_zeros(bit, self._zeros) <= zeros:
+                self._carries.remove(bit)
+                return [bit]
+        return []
+
+
+def _levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
+    """Levels of adders that end at a value; `known` is what has been found, and grows."""
+    inverted = complement_of(value)
+    if inverted is not None:
+        value = inverted.value
+    op = value.owner
+    if not isinstance(op, SumOp):
+        return 0
+    if value not in known:
+        known[value] = 1 + max(_levels(each, known) for each in op.inputs)
+    return known[value]
+
+
+def _carries(terms: Sequence[SSAValue], target: Fpga, zeros: dict[SSAValue, int]) -> list[SSAValue]:
+    """Single bits among the terms that adders take in at their carries, one each.
+
+    Where there are more bits than adders, some are terms like others: those that adders absorb.
+    """
+    bits = [term for term in terms if is_single_bit(term, zeros)]
+    most = max((low_zeros(term, zeros) for term in terms if term not in bits), default=0)
+    bits = [bit for bit in bits if low_zeros(bit, zeros) <= most]
+    wide = len(terms) - len(bits)
+    as_terms = max(0, -((wide - len(bits) - 1) // 2))
+    bits.sort(key=lambda bit: (not target.is_absorbed(bit), low_zeros(bit, zeros)))
+    return bits[as_terms:]
 
 
 @dataclass(frozen=True)

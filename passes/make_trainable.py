@@ -1,9 +1,9 @@
 """`kan-make-trainable`: a network of B-splines becomes a training step, its coefficients state.
 
 Each layer is located, gathered, multiplied and added up; the error at the outputs goes back through
-the layers by their slopes, and every layer's coefficients are updated by gradient descent. With
-fixed-point numbers the step is what the hardware computes, integer for integer; with `real` it is
-the real-valued step.
+the layers by their slopes, and every layer's coefficients are updated by gradient descent, with
+momentum and weight decay where asked for. With fixed-point numbers the step is what the hardware
+computes, integer for integer; with `real` it is the real-valued step.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ from kan_dialect.quant import storage_for
 from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
 from kan_dialect.training import INITIAL, ROLE, is_trainable
 from kan_dialect.training_ops import (
+    FACTOR_BITS,
     MAX_LOCAL_BITS,
     MAX_TRAINABLE_DEGREE,
     BackpropagateOp,
     BasisOp,
+    CombineOp,
     ErrorOp,
     GatherOp,
     LocateOp,
@@ -79,6 +81,11 @@ class MakeTrainablePass(KanPass):
 
     learning_rate: float = 0.125
     """Any number; powers of two share the basis' table and its registers."""
+    momentum: float = 0.0
+    """How much of its velocity a coefficient that takes part keeps. Of fixed-point numbers rounded
+    to a multiple of 2^-16; not 0: velocities are state, too."""
+    weight_decay: float = 0.0
+    """How much of a coefficient that takes part is lost with each training step, likewise."""
     integer_bits: int = 6
     """Bits in front of the point, the sign among them, of inputs, nodes and coefficients."""
     fraction_bits: int = 10
@@ -119,6 +126,18 @@ class MakeTrainablePass(KanPass):
         )
         rate = self.learning_rate
         check(math.isfinite(rate) and rate > 0, f"learning-rate must be above 0, got {rate}")
+        for option, share in (("momentum", self.momentum), ("weight-decay", self.weight_decay)):
+            check(0 <= share < 1, f"{option} must be at least 0 and below 1, got {share}")
+            check(
+                self.real or share == 0 or 0 < _scaled(share) < 1 << FACTOR_BITS,
+                f"{option} becomes a multiple of 2^-{FACTOR_BITS}, which must be above 0 and below "
+                f"1, got {share:g}",
+            )
+        decayed = math.ldexp(_scaled(self.weight_decay), bits - 1 - FACTOR_BITS)
+        check(
+            self.real or self.weight_decay == 0 or decayed > 0.5,
+            f"a weight-decay of {self.weight_decay:g} never changes a coefficient of {bits} bits",
+        )
         check(
             self.error in ("squared", "fed"),
             f"error must be squared or fed, got {self.error!r}",
@@ -152,6 +171,11 @@ class MakeTrainablePass(KanPass):
                     f"{largest:g}",
                     remedy="take a higher rate or more fraction-bits",
                 )
+
+
+def _scaled(share: float) -> int:
+    """The nearest multiple of 2^-16, as an integer."""
+    return round(math.ldexp(share, FACTOR_BITS))
 
 
 def layers_of(function: func.FuncOp) -> list[_Layer]:
@@ -245,6 +269,16 @@ class _Forward:
     active: SSAValue
 
 
+@dataclass(frozen=True)
+class _Update:
+    """What the steps of a layer's coefficients and of their velocities share."""
+
+    values: _Forward
+    error: SSAValue
+    weights: SSAValue
+    train: SSAValue
+
+
 @dataclass
 class _Builder:
     """Builds the function of one step."""
@@ -281,8 +315,12 @@ class _Builder:
         states = [
             self.argument(TensorType(self.number, layer.coefficients.shape)) for layer in layers
         ]
-        for index, state in enumerate(states):
-            state.name_hint = f"c{index}"
+        velocities = (
+            [self.argument(state.type) for state in states] if self.options.momentum else []
+        )
+        for letter, arguments in (("c", states), ("v", velocities)):
+            for index, state in enumerate(arguments):
+                state.name_hint = f"{letter}{index}"
 
         value, forward = x, list[_Forward]()
         for layer, state in zip(layers, states, strict=True):
@@ -294,22 +332,33 @@ class _Builder:
             if fed
             else self.add(ErrorOp(target, output, self.error, name=f"{layers[-1].name}_error"))
         )
-        following: list[SSAValue] = []
+        following, faster = list[SSAValue](), list[SSAValue]()
         for index in reversed(range(len(layers))):
-            following.append(
-                self.update(layers[index], states[index], forward[index], error, train)
-            )
+            layer, values = layers[index], forward[index]
+            weights = self.weights(layer, values)
+            update = _Update(values, error, weights, train)
+            origin = None
+            if self.options.momentum or self.options.weight_decay:
+                velocity = velocities[index] if velocities else None
+                origin, kept = self.origin(layer, values, velocity)
+                if velocity is not None:
+                    faster.append(self.updated(f"{layer.name}_velocity", velocity, kept, update))
+            following.append(self.updated(f"{layer.name}_update", states[index], origin, update))
             if index:
-                error = self.backward(layers[index], forward[index], error)
-        results = [output, *reversed(following)]
+                error = self.backward(layer, values, error)
+        results = [output, *reversed(following), *reversed(faster)]
         self.block.add_op(func.ReturnOp(*results))
         roles = ["input", "error" if fed else "target", "train"]
         attributes = [DictionaryAttr({ROLE: StringAttr(role)}) for role in roles]
+        starts = self.initial()
         attributes += [
-            DictionaryAttr({ROLE: StringAttr("state"), INITIAL: dense(start)})
-            for start in self.initial()
+            DictionaryAttr({ROLE: StringAttr("state"), INITIAL: dense(start)}) for start in starts
         ]
-        result_roles = ["output", *["state"] * len(states)]
+        attributes += [
+            DictionaryAttr({ROLE: StringAttr("velocity"), INITIAL: dense(np.zeros_like(start))})
+            for start in starts[: len(velocities)]
+        ]
+        result_roles = ["output", *["state"] * len(states), *["velocity"] * len(velocities)]
         return func.FuncOp(
             name,
             ([value.type for value in self.block.args], [value.type for value in results]),
@@ -338,26 +387,60 @@ class _Builder:
         nodes = self.add(MacOp(active, basis, self.number, name=f"{layer.name}_node"))
         return nodes, _Forward(located.cell, located.local, located.inside, active)
 
-    def update(
-        self,
-        layer: _Layer,
-        state: SSAValue,
-        values: _Forward,
-        error: SSAValue,
-        train: SSAValue,
-    ) -> SSAValue:
+    def weights(self, layer: _Layer, values: _Forward) -> SSAValue:
+        """The basis times the learning rate."""
         rate = self.options.learning_rate
-        weights = BasisOp(
-            values.local,
-            layer.degree,
-            self._basis_type(layer, scale=rate),
-            scale=rate,
-            name=f"{layer.name}_weights",
+        return self.add(
+            BasisOp(
+                values.local,
+                layer.degree,
+                self._basis_type(layer, scale=rate),
+                scale=rate,
+                name=f"{layer.name}_weights",
+            )
         )
-        op = UpdateOp(
-            state, values.cell, error, self.add(weights), train, name=f"{layer.name}_update"
+
+    def origin(
+        self, layer: _Layer, values: _Forward, velocity: SSAValue | None
+    ) -> tuple[SSAValue, SSAValue | None]:
+        """Where the steps of coefficients and velocities begin.
+
+        A velocity becomes v' = momentum * v + error * weight, a coefficient (1 - decay) * c + v'.
+        """
+        share, momentum = 1 - self.factor(self.options.weight_decay), self.options.momentum
+        if velocity is None:
+            name = f"{layer.name}_decayed"
+            factors = np.array([share])
+            return self.add(CombineOp([values.active], factors, self.number, name=name)), None
+        moving = self.add(
+            GatherOp(velocity, values.cell, layer.degree, name=f"{layer.name}_velocities")
         )
-        return self.add(op)
+        factors = np.array([share, self.factor(momentum)])
+        wide = self.number
+        if isinstance(wide, FixedType):
+            wide = FixedType(wide.bits + 1, wide.fraction)
+        kept = CombineOp([moving], factors[1:], self.number, name=f"{layer.name}_kept")
+        origin = CombineOp([values.active, moving], factors, wide, name=f"{layer.name}_carried")
+        return self.add(origin), self.add(kept)
+
+    def factor(self, share: float) -> float:
+        """A share as a factor of a combination."""
+        return share if self.options.real else math.ldexp(_scaled(share), -FACTOR_BITS)
+
+    def updated(
+        self, name: str, state: SSAValue, origin: SSAValue | None, update: _Update
+    ) -> SSAValue:
+        return self.add(
+            UpdateOp(
+                state,
+                update.values.cell,
+                update.error,
+                update.weights,
+                update.train,
+                origin=origin,
+                name=name,
+            )
+        )
 
     def backward(self, layer: _Layer, values: _Forward, error: SSAValue) -> SSAValue:
         """How the layer's inputs are to change."""

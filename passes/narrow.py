@@ -4,6 +4,9 @@ One walk from the inputs on. Tables lose the entries that their input cannot rea
 all have in common to the sum that reads them (so that they start from 0), and become constants
 where nothing is left; sums take in the sums and constants that only they read; a clamp that cannot
 saturate disappears. Every type is then the exact range that its operands allow.
+
+A clamp that only tables read disappears as well where its input fits into one lookup table of the
+device, and tables that saturate cost no more: they get an entry for each value of the sum.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.attributes import IntType, range_of
-from kan_dialect.constants import Array
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.constants import Array, IntArray
+from kan_dialect.fpga import Fpga
+from kan_dialect.operation import optional_name
+from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import (
     ClampOp,
     ConstantOp,
@@ -34,15 +39,15 @@ from kan_dialect.wires import remove_dead, wire_functions
 
 
 @dataclass(frozen=True)
-class NarrowPass(KanPass):
-    """Computes exact ranges and drops what they make superfluous."""
+class NarrowPass(TargetPass):
+    """Computes exact ranges and drops what they, and the tables that read it, make superfluous."""
 
     name = "kan-narrow"
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         for function in functions:
-            narrowed = _Narrowing(function).run()
+            narrowed = _Narrowing(function, self.device).run()
             Rewriter.replace_op(function, narrowed)
             remove_dead(narrowed)
         return bool(functions)
@@ -63,11 +68,14 @@ class _Narrowing:
     """Builds the narrowed function; `values` maps old values to new."""
 
     function: func.FuncOp
+    device: Fpga
     block: Block = field(default_factory=Block)
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     terms: dict[SSAValue, _Term] = field(default_factory=dict[SSAValue, _Term])
     """Old values that only one sum reads, as what that sum takes in instead of them."""
     constants: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
+    taken: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
+    """Old values whose new ones lack this constant, and are not saturated."""
 
     def run(self) -> func.FuncOp:
         for argument in self.function.args:
@@ -117,14 +125,7 @@ class _Narrowing:
                     else self.add(DelayOp(value, op.cycles.value.data, name=op.given_name))
                 )
             case MarkOp():
-                self.block.add_op(
-                    MarkOp(
-                        self.values[op.value],
-                        op.node.data,
-                        offset=op.offset.value.data,
-                        cycle=op.cycle.value.data,
-                    )
-                )
+                self.mark(op)
             case func.ReturnOp():
                 self.block.add_op(func.ReturnOp(*(self.values[v] for v in op.operands)))
             case _:
@@ -137,8 +138,9 @@ class _Narrowing:
         inputs = [self.values[value] for value in op.inputs]
         entries, care = op.entries_array, op.care_array
         for axis, (old, new) in enumerate(zip(op.inputs, inputs, strict=True)):
-            entries = _reachable(entries, axis, range_of(old), range_of(new))
-            care = _reachable(care, axis, range_of(old), range_of(new))
+            taken = self.taken.get(old, 0)
+            entries = _reachable(entries, axis, range_of(old), range_of(new), taken)
+            care = _reachable(care, axis, range_of(old), range_of(new), taken)
         kept = entries[care]
         low, high = (int(kept.min()), int(kept.max())) if kept.size else (0, 0)
         if low == high:
@@ -183,7 +185,67 @@ class _Narrowing:
         elif (low, high) == (source.low, source.high):
             self.values[op.result] = value
         else:
-            self.values[op.result] = self.add(ClampOp(value, low, high, name=op.given_name))
+            clamp = ClampOp(value, low, high, name=op.given_name)
+            if self.goes_into_tables(op, clamp):
+                clamp.erase()
+            else:
+                self.values[op.result] = self.add(clamp)
+
+    def goes_into_tables(self, op: ClampOp, clamp: ClampOp) -> bool:
+        """Let the tables that read a clamp saturate instead, where that takes no more LUTs.
+
+        They read the sum without its constant.
+        """
+        tables = _only_tables_read(op.result)
+        value, kind = clamp.input, range_of(clamp.result)
+        constant = _constant_of(value) if op.input.has_one_use() else 0
+        source = range_of(value)
+        code = IntType(source.low - constant, source.high - constant)
+        if not tables or code.bits > self.device.lut_inputs:
+            return False
+
+        def luts(patterns: IntArray) -> float:
+            index = patterns.clip(kind.low, kind.high) - range_of(op.result).low
+            return sum(
+                self.device.summand_cost(table.filled[index], range_of(table.result).bits)
+                for table in tables
+            )
+
+        clamped = luts(kind.bit_patterns) + self.device.luts(clamp)
+        if luts(code.bit_patterns + constant) > clamped:
+            return False
+        node = self.without_constant(value) if constant else value
+        if isinstance(node.owner, SumOp | ShiftOp) and node.owner.value_name is None:
+            node.owner.value_name = optional_name(op.given_name)
+        self.values[op.result] = node
+        self.taken[op.result] = constant
+        return True
+
+    def without_constant(self, value: SSAValue) -> SSAValue:
+        """The other terms of a sum."""
+        assert isinstance(value.owner, SumOp)
+        terms = [term for term in value.owner.inputs if not isinstance(term.owner, ConstantOp)]
+        return terms[0] if len(terms) == 1 else self.add(SumOp(terms, name=value.owner.given_name))
+
+    def mark(self, op: MarkOp) -> None:
+        """A mark on what is the node's code only once it is saturated says so."""
+        value, offset, within = self.values[op.value], op.offset.value.data, op.within
+        taken = self.taken.get(op.value, 0)
+        old, new = range_of(op.value), range_of(value)
+        if not old.contains(new.low + taken, new.high + taken):
+            low, high = old.low + offset, old.high + offset
+            if within is not None:
+                low, high = (min(max(end, within.low), within.high) for end in (low, high))
+            within = IntType(low, high)
+        self.block.add_op(
+            MarkOp(
+                value,
+                op.node.data,
+                offset=offset + taken,
+                cycle=op.cycle.value.data,
+                within=within,
+            )
+        )
 
     def shift(self, op: ShiftOp) -> None:
         value = self.values[op.input]
@@ -196,15 +258,32 @@ class _Narrowing:
         )
 
 
-def _reachable(entries: Array, axis: int, old: IntType, new: IntType) -> Array:
-    """The entries for values of `new`, out of those for values of `old`."""
-    index = np.arange(max(new.low, old.low), min(new.high, old.high) + 1) - old.low
+def _reachable(entries: Array, axis: int, old: IntType, new: IntType, taken: int) -> Array:
+    """The entries for values of `new`, out of those for values of `old`, which saturate.
+
+    A value of `old` is one of `new` plus what was `taken` from it.
+    """
+    index = np.arange(new.low + taken, new.high + taken + 1).clip(old.low, old.high) - old.low
     return entries.take(index, axis=axis)
 
 
 def _only_sums_read(value: SSAValue) -> bool:
     users = [use.operation for use in value.uses]
     return bool(users) and all(isinstance(user, SumOp) for user in users)
+
+
+def _only_tables_read(value: SSAValue) -> list[TableOp]:
+    """The tables of one input that read a value, marks apart; none if anything else does."""
+    users = [use.operation for use in value.uses if not isinstance(use.operation, MarkOp)]
+    tables = [user for user in users if isinstance(user, TableOp) and len(user.inputs) == 1]
+    return tables if len(tables) == len(users) else []
+
+
+def _constant_of(value: SSAValue) -> int:
+    """What a sum has in it besides other terms."""
+    if not isinstance(value.owner, SumOp):
+        return 0
+    return sum(_constant_term(term).constant for term in value.owner.inputs)
 
 
 def _constant_term(value: SSAValue) -> _Term:

@@ -24,7 +24,7 @@ from kan_dialect.attributes import range_of
 from kan_dialect.fpga import Fpga
 from kan_dialect.table_cost import supports
 from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp
+from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp, complement
 from kan_dialect.wires import remove_dead, wire_functions
 
 
@@ -122,9 +122,7 @@ def _shared(tables: Sequence[TableOp], target: Fpga) -> dict[SSAValue, _Summand]
         # All read the same values: it may stand before the others.
         kept.detach()
         Rewriter.insert_op(kept, InsertPoint.before(tables[0]))
-    entries, kind = kept.filled, range_of(kept.result)
-    codes = np.arange(kind.low, kind.high + 1)
-    complements = ~codes if kind.is_signed else (1 << kind.bits) - 1 - codes
+    entries = kept.filled
     summands: dict[SSAValue, _Summand] = {}
     for table in tables:
         if table is kept:
@@ -132,10 +130,10 @@ def _shared(tables: Sequence[TableOp], target: Fpga) -> dict[SSAValue, _Summand]
         offset = table.filled - entries
         value = kept.result
         if offset.min() < offset.max():
-            complement = TableOp([kept], complements, name=table.given_name)
-            Rewriter.insert_op(complement, InsertPoint.before(table))
-            value = complement.result
-            offset = table.filled - complements[entries - kind.low]
+            inverted, meaning = complement(kept.result, table.given_name)
+            Rewriter.insert_op(inverted, InsertPoint.before(table))
+            value = inverted.result
+            offset = table.filled - (meaning.constant - entries)
         summands[table.result] = _Summand(value, int(offset.flat[0]))
     return summands
 

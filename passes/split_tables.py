@@ -17,19 +17,24 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
+from kan_dialect.adders import is_single_bit
 from kan_dialect.attributes import range_of
 from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.table_split import GatedPart, Part, Split, Splitter
+from kan_dialect.table_split import (
+    MAX_INPUT_BITS,
+    GatedPart,
+    Part,
+    Split,
+    Splitter,
+    splitter_for,
+)
 from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp
+from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp, complement_of
 from kan_dialect.wires import remove_dead, wire_functions
 
-MAX_INPUT_BITS = 10
-"""Tables over more input bits are left as they are: the search would take long."""
-
 MAX_RESULT_BITS = 48
-"""So are tables of more result bits: sums of their parts could leave the widest range there is."""
+"""Tables of more bits are left as they are: sums of their parts could leave the widest range."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +53,59 @@ class SplitTablesPass(TargetPass):
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        target = self.device
-        splitter = Splitter(
-            target.bit_costs(MAX_INPUT_BITS), target.summand_costs(MAX_INPUT_BITS), self.parts
-        )
+        splitter = splitter_for(self.device, self.parts)
         for function in functions:
             sums = [op for op in function.body.block.ops if isinstance(op, SumOp)]
             sums = [op for op in sums if len(op.inputs) > 1]
             owners = dict.fromkeys(value.owner for op in sums for value in op.inputs)
             tables = [op for op in owners if isinstance(op, TableOp) and _may_split(op)]
-            found = splitter.split_all([op.by_bit_pattern for op in tables])
-            splits = dict(zip(tables, found, strict=True))
+            entries = [op.by_bit_pattern for op in tables]
+            splits = zip(splitter.split_all(entries), splitter.split_all(entries, 1), strict=True)
+            choices = dict(zip(tables, splits, strict=True))
             for op in sums:
-                _split_summands(op, splits)
+                chosen = _chosen(op, choices, splitter)
+                if self.parts > 1:
+                    _take_lowest_apart(op, chosen, splitter)
+                _split_summands(op, chosen)
             remove_dead(function)
         return bool(functions)
+
+
+def _chosen(
+    op: SumOp, choices: Mapping[TableOp, tuple[Split, Split]], splitter: Splitter
+) -> dict[TableOp, Split]:
+    """How the tables of a sum are taken apart.
+
+    Where nothing else is added up, one of them stays whole, if that is cheaper for the first one:
+    another is added to it, which takes no more than that other one.
+    """
+    tables = [value.owner for value in op.inputs if isinstance(value.owner, TableOp)]
+    chosen = {table: choices[table][0] for table in tables if table in choices}
+    if not chosen or any(not is_single_bit(value, {}) for value in _others(op, chosen)):
+        return chosen
+    gains = {table: split.cost - splitter.own(choices[table][1]) for table, split in chosen.items()}
+    first = max(gains, key=lambda table: gains[table])
+    if gains[first] > 0:
+        # Last, so that others give away their lowest bits before it.
+        del chosen[first]
+        chosen[first] = choices[first][1]
+    return chosen
+
+
+def _others(op: SumOp, chosen: Mapping[TableOp, Split]) -> list[SSAValue]:
+    """What a sum adds up but for these tables and constants."""
+    return [v for v in op.inputs if v.owner not in chosen and not isinstance(v.owner, ConstantOp)]
+
+
+def _take_lowest_apart(op: SumOp, chosen: dict[TableOp, Split], splitter: Splitter) -> None:
+    """Where adders have no other bit coming in below, the lowest bits of tables do."""
+    others = _others(op, chosen)
+    bits = sum(is_single_bit(value, {}) for value in others)
+    free = len(others) - 2 * bits - 1
+    free += sum(2 * split.adders - len(split.parts) for split in chosen.values())
+    for table, split in chosen.items():
+        chosen[table] = splitter.lowest_apart(split, max(free, 0))
+        free -= len(chosen[table].parts) - len(split.parts)
 
 
 def _split_summands(op: SumOp, splits: Mapping[TableOp, Split]) -> None:
@@ -94,12 +137,13 @@ def _split_summands(op: SumOp, splits: Mapping[TableOp, Split]) -> None:
 
 
 def _may_split(table: TableOp) -> bool:
-    """Whether it has one input, and no other reader."""
+    """Whether it has one input, and no other reader; inverters take no logic as they are."""
     return (
         len(table.inputs) == 1
         and range_of(table.inputs[0]).bits <= MAX_INPUT_BITS
         and range_of(table.result).bits <= MAX_RESULT_BITS
         and table.result.has_one_use()
+        and complement_of(table.result) is None
     )
 
 
@@ -127,18 +171,12 @@ class _Parts:
             if part.skipped == 0:
                 return self._table([self._input], self._by_code(part), name)
             return self._table([self._bits(part.skipped)], part.entries, name)
-        upper = self._bits(part.skipped + 1)
-        inputs = [self._bits(part.skipped, 1)]
-        amount = self._table([upper], part.amounts, f"{name}_amount")
-        if part.sides.all() or not part.sides.any():
-            # The same neighbour is the greater one everywhere.
-            open_at = np.arange(2) != int(part.sides[0])
-        else:
-            inputs.append(self._table([upper], part.sides.astype(np.int64), f"{name}_side"))
-            open_at = np.arange(2)[:, np.newaxis] != np.arange(2)
-        amounts = np.arange(range_of(amount).low, range_of(amount).high + 1)
-        entries = np.where(open_at[..., np.newaxis], amounts, 0)
-        return self._table([*inputs, amount], entries, name)
+        gate = self._bits(part.skipped, 1)
+        if part.classes.min() == part.classes.max():
+            return self._table([gate], part.amounts[:, part.classes[0]], name)
+        kind = self._table([self._bits(part.skipped + 1)], part.classes, f"{name}_class")
+        classes = range_of(kind)
+        return self._table([gate, kind], part.amounts[:, classes.low : classes.high + 1], name)
 
     def _table(self, inputs: Sequence[SSAValue], entries: IntArray, suffix: str) -> SSAValue:
         name = None if self._name is None else f"{self._name}_{suffix}"

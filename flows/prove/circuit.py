@@ -18,6 +18,8 @@ from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.forms import (
     Form,
+    Image,
+    TooHard,
     Undefined,
     UndefinedAt,
     add,
@@ -108,7 +110,8 @@ class Circuit:
     def _prepare(self, words: Sequence[tuple[Sequence[Bit], int]]) -> None:
         """Evaluate all that the words depend on: depth first, without recursion."""
         pending: list[Key] = [key for bits, cycle in words for key in self._reads(bits, cycle)]
-        open_keys: set[Key] = set()
+        # The way from a word back to the key that is looked at.
+        opened: dict[Source, int] = {}
         while pending:
             key = pending[-1]
             if key in self._known:
@@ -118,14 +121,14 @@ class Circuit:
             if not needed:
                 self._check_time()
                 self._known[key] = self._evaluate(key)
-                open_keys.discard(key)
+                opened.pop(key[0], None)
                 pending.pop()
                 continue
-            if key in open_keys:
-                raise KanError(f"{key[0].name} depends on itself")
-            open_keys.add(key)
-            if len(open_keys) > MAX_OPEN:
+            if key[0] in opened:
+                if opened[key[0]] == key[1]:
+                    raise KanError(f"{key[0].name} depends on itself")
                 raise KanError("registers feed back: only pipelines can be proven")
+            opened[key[0]] = key[1]
             pending.extend(needed)
 
     def _check_time(self) -> None:
@@ -222,6 +225,27 @@ class Circuit:
             return self._exact(bits, cycle, signed)
         return self._modulo(bits[:width], cycle)
 
+    def _sum_of_pieces(self, cell: Cell, cycle: int, width: int, signed: bool) -> Form:
+        """The sum or difference of two words, with what their pieces have in common added first.
+
+        A bit that both have below a sum's upper bits counts twice: so a carry comes in.
+        """
+        terms: list[Form] = []
+        for port, sign in (("A", 1), ("B", -1 if cell.kind == "sub" else 1)):
+            bits = cell.connections[port]
+            if len(bits) < width and signed:
+                terms.append(scale(self._exact(bits, cycle, signed), sign))
+                continue
+            offset = 0
+            for piece in self._pieces(bits[:width]):
+                form = within(self._piece(piece, cycle), piece.width, 0)
+                terms.append(scale(form, sign << offset))
+                offset += piece.width
+        whole: Form = constant(0)
+        for term in sorted(terms, key=lambda term: isinstance(term, Image)):
+            whole = add(whole, term)
+        return plain(whole, 1 << width)
+
     # Cells.
 
     def _evaluate(self, key: Key) -> tuple[Form, int]:
@@ -254,11 +278,16 @@ class Circuit:
             case "dff":
                 check_clock(self.netlist, cell)
                 return self._modulo(ports["D"], cycle - 1)
-            case "add" | "sub" | "mul":
-                left, right = (self._operand(cell, p, cycle, width, signed) for p in "AB")
-                if kind == "mul":
-                    return _product(left, right)
-                return (add if kind == "add" else subtract)(left, right)
+            case "add" | "sub":
+                try:
+                    left, right = (self._operand(cell, p, cycle, width, signed) for p in "AB")
+                    return (add if kind == "add" else subtract)(left, right)
+                except TooHard:
+                    return self._sum_of_pieces(cell, cycle, width, signed)
+            case "mul":
+                return _product(
+                    *(self._operand(cell, p, cycle, width, signed) for p in "AB"),
+                )
             case "pos":
                 return self._operand(cell, "A", cycle, width, signed)
             case "neg":
@@ -380,9 +409,6 @@ def check_clock(netlist: Netlist, register: Cell) -> None:
     ):
         raise KanError(f"{register.place}: a register that does not load at the rising edge of clk")
 
-
-MAX_OPEN = 1_000_000
-"""Signals on the way back to the inputs: a pipeline never has as many."""
 
 _UNREAD = frozenset({"CLK", "EN", "ARST", "SRST"})
 """Ports that are checked, not evaluated."""

@@ -347,17 +347,15 @@ def _periodic(image: Image, period: int) -> IntArray | None:
 
 
 def plain(form: Form, modulus: int) -> Form:
-    """As a total, modulo the modulus: an image that is its sum times 2^n plus a constant."""
+    """As a total, modulo the modulus: an image that is its sum times ±2^n plus a constant."""
     if not isinstance(form, Image):
         return form
     reached = np.flatnonzero(form.of.reached)
-    factor = 1
-    while factor < modulus:
+    places = range(modulus.bit_length() - 1)
+    for factor in (sign << place for place in places for sign in (1, -1)):
         constants = (form.values[reached] - factor * (reached + form.of.low)) % modulus
         if bool((constants == constants[0]).all()):
-            parts = {over: part * factor for over, part in form.of.parts.items()}
-            return Total(factor * form.of.constant + int(constants[0]), parts)
-        factor *= 2
+            return _plus(Total(int(constants[0]), {}), _times(form.of, factor))
     return form
 
 

@@ -5,6 +5,9 @@ rank that they depend on. A node of rank n is proven with all nodes of lower ran
 that may have any code which the reference can give to that node. That is enough, since those nodes
 are proven to hold just the reference's codes. Marks in the IR say in which signal, cycle and code;
 they are hints, for a mark that is wrong has no proof.
+
+Where a mark says that the code is the signal once it is saturated, the signal is what is free, in
+the range of the mark, which it is proven to stay in.
 """
 
 from __future__ import annotations
@@ -15,15 +18,19 @@ from typing import cast
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr
 
+from kan_dialect.attributes import IntType
+from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.port_order import names_in_order
 from kan_dialect.flows.prove.circuit import Cut
 from kan_dialect.flows.prove.forms import (
+    MAX_POINTS,
     Form,
     Variable,
     add,
     bounds,
     constant,
+    mapped,
     variable,
     variables,
 )
@@ -32,11 +39,12 @@ from kan_dialect.flows.prove.reference import Reference, reference
 from kan_dialect.interface import NODES, Interface
 from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.model import Model
+from kan_dialect.nodes import saturated, within_of
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Where the hardware holds a node: node code = signal + offset, in this cycle."""
+    """Where the hardware holds a node: node code = signal + offset, saturated, in this cycle."""
 
     node: str
     signal: str
@@ -44,6 +52,12 @@ class Mark:
     offset: int
     low: int
     high: int
+    within: IntType | None = None
+    """Where the code is saturated; None: it need not be."""
+
+    def code(self, signal: IntArray) -> IntArray:
+        """The node's codes for numbers of the signal."""
+        return saturated(signal + self.offset, self.within)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +73,21 @@ class Obligation:
     expected: Form
     rank: int
     is_output: bool = False
+    unsaturated: Mark | None = None
+    """Of a node that the signal is only once it is saturated, the mark that says so."""
+
+    def compared(self, signal: IntArray) -> IntArray:
+        """Numbers of the signal, as they are compared with the form."""
+        mark = self.unsaturated
+        return signal if mark is None else mark.code(signal) - mark.offset
+
+    def leaves_range(self, signal: Form) -> bool:
+        """Whether a signal that is not saturated can be what its mark says that it cannot."""
+        mark = self.unsaturated
+        if mark is None:
+            return False
+        low, high = bounds(signal)
+        return low < mark.low or high > mark.high
 
 
 @dataclass
@@ -70,8 +99,10 @@ class Plan:
     """Free nodes, each with its rank."""
 
     reference: Reference = field(default_factory=Reference)
-    hidden: dict[str, tuple[Variable, int]] = field(default_factory=dict[str, tuple[Variable, int]])
-    """Of each node that is free for others, its variable and offset."""
+    hidden: dict[str, tuple[Variable, Mark]] = field(
+        default_factory=dict[str, tuple[Variable, Mark]]
+    )
+    """Of each node that is free for others, its variable and mark."""
 
     missing: list[str] = field(default_factory=list[str])
     """Nodes that no signal of the design is said to hold: they are proven with their readers."""
@@ -90,6 +121,7 @@ def marks_of(circuit: Model) -> dict[str, Mark]:
                 _text(entry, "name"),
                 _text(entry, "signal"),
                 *(_number(entry, key) for key in ("cycle", "offset", "low", "high")),
+                within=within_of(entry),
             )
             marks[mark.node] = mark
     return marks
@@ -158,11 +190,15 @@ class _Planner:
         rank = 1 + max((self.ranks.get(v, 0) for v in variables(code)), default=0)
         expected = add(code, constant(-mark.offset))
         bits = self.netlist.names[mark.signal]
+        unsaturated = None if mark.within is None else mark
         self.plan.obligations.append(
-            Obligation(name, bits, mark.cycle, mark.low < 0, expected, rank)
+            Obligation(
+                name, bits, mark.cycle, mark.low < 0, expected, rank, unsaturated=unsaturated
+            )
         )
-        low, high = bounds(expected)
+        low, high = bounds(expected) if unsaturated is None else (mark.low, mark.high)
         free = low < high and all(self._is_inside(bit) for bit in bits)
+        free = free and (unsaturated is None or high - low < MAX_POINTS)
         if not free or not variables(code):
             return code
         if mark.signal in self.of_signal:
@@ -176,8 +212,12 @@ class _Planner:
             self.ranks[of] = rank
             cut = Cut(mark.signal, mark.cycle, low, high, len(bits))
             self.plan.cuts.append((rank, cut))
-        self.plan.hidden[name] = of, mark.offset
-        return add(variable(of), constant(mark.offset))
+        self.plan.hidden[name] = of, mark
+        if unsaturated is None:
+            return add(variable(of), constant(mark.offset))
+        # What is proven to be the reference's code has its range; a wrong mark may say otherwise.
+        first, last = bounds(code)
+        return mapped(lambda signal: mark.code(signal).clip(first, last), variable(of))
 
     def _is_inside(self, bit: Bit) -> bool:
         return bit in self.netlist.drivers and isinstance(self.netlist.drivers[bit][0], Cell)

@@ -19,6 +19,7 @@ from kan_dialect.flows.prove.forms import (
     TooHard,
     Undefined,
     evaluate,
+    mapped,
     variable,
     variables,
 )
@@ -205,6 +206,10 @@ def _outcome(proof: Proof, obligation: Obligation, circuit: Circuit) -> Outcome:
 
     try:
         got = circuit.value(obligation.bits, obligation.cycle, obligation.signed)
+        if obligation.unsaturated is not None:
+            if obligation.leaves_range(got):
+                return failed("leaves the range that its mark says")
+            got = mapped(obligation.compared, got)
         assignment = difference(got, obligation.expected)
     except Undefined as error:
         return failed("undefined", error.assignment)
@@ -236,6 +241,7 @@ def _by_samples(
     for of in variables(obligation.expected):
         samples.column(of)
     expected = np.broadcast_to(evaluate(obligation.expected, samples.columns), got.shape)
+    got = obligation.compared(got)
     rows = np.flatnonzero(got != expected)
     if not rows.size:
         return failed(f"undecided: {error}; no difference in {SAMPLES} assignments")

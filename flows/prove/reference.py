@@ -179,7 +179,7 @@ class _WireReference(_Builder):
                 continue
             value = self.value(op)
             mark = marks.get(op.results[0])
-            if mark is not None:
+            if mark is not None and mark.within is None:
                 offset = mark.offset.value.data
                 code = self.node(mark.node.data, add(value, constant(offset)))
                 value = add(code, constant(-offset))

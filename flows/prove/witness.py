@@ -25,7 +25,7 @@ from kan_dialect.flows.prove.forms import (
     variables,
 )
 from kan_dialect.flows.prove.netlist import Bit
-from kan_dialect.flows.prove.obligations import Obligation
+from kan_dialect.flows.prove.obligations import Mark, Obligation
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.samples import Samples, evaluate_on
 
@@ -99,6 +99,7 @@ class _Search:
             if rows.size:
                 row = int(rows[0])
                 return self.witness(samples, row, name, int(values[row]), int(column[row]), True)
+        got[-1] = self.obligation.compared(got[-1])
         rows = np.flatnonzero(got[-1] != expected_node)
         if not rows.size:
             return None
@@ -118,8 +119,8 @@ class _Search:
         values = {of: samples.column(of) for of in inputs}
         for name, form in self.proof.plan.reference.nodes.items():
             if name in self.proof.plan.hidden:
-                of, offset = self.proof.plan.hidden[name]
-                values[of] = evaluate(form, values) - offset
+                of, mark = self.proof.plan.hidden[name]
+                values[of] = (evaluate(form, values) - mark.offset).clip(of.low, of.high)
         forms = [self.obligation.expected, *self.proof.plan.reference.outputs]
         columns = [np.broadcast_to(evaluate(form, values), samples.count) for form in forms]
         return columns[0], np.stack(columns[1:], axis=1)
@@ -132,7 +133,7 @@ class _Search:
                 low, high = self.proof.ranges[v.name]
                 direct[Variable(v.name, v.sample, low, high)] = min(max(code, low), high)
         yield direct
-        hidden = {of: (name, offset) for name, (of, offset) in self.proof.plan.hidden.items()}
+        hidden = {of: (name, mark) for name, (of, mark) in self.proof.plan.hidden.items()}
         critical = [v for v in self.by_weight(rng) if v in hidden]
         for v in critical[:4]:
             for _ in range(_TARGETED):
@@ -162,14 +163,14 @@ class _Search:
         self,
         of: Variable,
         code: int,
-        hidden: dict[Variable, tuple[str, int]],
+        hidden: dict[Variable, tuple[str, Mark]],
         rng: np.random.Generator,
     ) -> Assignment:
         """Inputs that give a free node some code; of deeper networks only likely to."""
-        name, offset = hidden[of]
+        name, mark = hidden[of]
         form: Form = self.proof.plan.reference.nodes[name]
         found: Assignment = {}
-        for v, value in (preimage(form, code + offset, rng) or {}).items():
+        for v, value in (preimage(form, int(mark.code(np.array(code))), rng) or {}).items():
             found |= self.inputs_for(v, value, hidden, rng) if v in hidden else {v: value}
         return found
 

@@ -79,7 +79,7 @@ class Point:
             if option not in PARTS_OF_BITS
         }
         if any(option in chosen for option in PARTS_OF_BITS):
-            default = CompilePass.bits
+            default = CompilePass(data=data, **fields).given_bits
             inputs, others = (chosen.get(option, default) for option in PARTS_OF_BITS)
             fields["bits"] = (inputs, *(others,) * layers)
         return CompilePass(data=data, **fields)

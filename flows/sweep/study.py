@@ -77,11 +77,19 @@ class Study:
     has_codes: bool
     calibration: FloatArray | None
     """(samples, features), or None without data."""
+    calibration_labels: Array | None
+    """Of these samples, or None without labels: for passes that trade accuracy."""
     validation: Samples | None
     """Held out of the calibration data."""
     test: Samples | None
     compiler: str
     """What the compiler was made of, see `compiler_digest`."""
+
+    @property
+    def calibration_data(self) -> dict[str, Array]:
+        """What a data file holds of the calibration samples."""
+        found = {"x": self.calibration, "y": self.calibration_labels}
+        return {name: array for name, array in found.items() if array is not None}
 
     def passes(self, point: Point, data: str = CALIBRATION) -> Sequence[KanPass]:
         """The pipeline of a point, which calibrates with `data` where there is data.
@@ -97,7 +105,7 @@ class Study:
         """Another one for another model, other data, another compiler."""
         whole = hashlib.sha256()
         whole.update(f"{self.compiler}\n{self.ir}\n".encode())
-        arrays = [self.calibration]
+        arrays = [self.calibration, self.calibration_labels]
         for samples in (self.validation, self.test):
             arrays += [None, None] if samples is None else [samples.x, samples.y]
         for array in arrays:
@@ -127,9 +135,9 @@ def make_study(
             f"@{model.name} is hardware already: nothing is left to choose",
             remedy="give the model, or IR of an earlier stage",
         )
-    calibration = validation = test = None
+    calibration = labels = validation = test = None
     if dataset is not None:
-        calibration, held_out = _split(dataset, share, seed)
+        calibration, labels, held_out = _split(dataset, share, seed)
         validation = _with_outputs(model, held_out)
         if dataset.x_test is not None:
             test = _with_outputs(model, Samples(dataset.x_test, dataset.y_test))
@@ -139,14 +147,15 @@ def make_study(
         _layers(module),
         model.has_codes,
         calibration,
+        labels,
         validation,
         test,
         compiler_digest(),
     )
 
 
-def _split(dataset: Dataset, share: float, seed: int) -> tuple[FloatArray, Samples]:
-    """Calibration and validation samples; both in the order of the data."""
+def _split(dataset: Dataset, share: float, seed: int) -> tuple[FloatArray, Array | None, Samples]:
+    """Calibration samples, their labels, and validation samples; in the order of the data."""
     count = len(dataset.x)
     held = max(1, round(share * count))
     if not 0 < share < 1 or held >= count:
@@ -156,8 +165,9 @@ def _split(dataset: Dataset, share: float, seed: int) -> tuple[FloatArray, Sampl
         )
     chosen = np.zeros(count, dtype=bool)
     chosen[np.random.default_rng(seed).permutation(count)[:held]] = True
-    labels = None if dataset.y is None else dataset.y[chosen]
-    return dataset.x[~chosen], Samples(dataset.x[chosen], labels)
+    if dataset.y is None:
+        return dataset.x[~chosen], None, Samples(dataset.x[chosen], None)
+    return dataset.x[~chosen], dataset.y[~chosen], Samples(dataset.x[chosen], dataset.y[chosen])
 
 
 def _with_outputs(model: Model, samples: Samples) -> Samples:
@@ -180,8 +190,9 @@ def _layers(module: ModuleOp) -> int:
 def compiler_digest() -> str:
     """A digest of the compiler's source: results of another compiler are not taken for its own."""
     root = Path(kan_dialect.__file__).parent
-    files = [*root.glob("*.py"), *(root / "passes").rglob("*.py")]
-    files += (root / "lowering").rglob("*.py")
+    files = [*root.glob("*.py")]
+    for folder in ("precision", "passes", "lowering"):
+        files += (root / folder).rglob("*.py")
     whole = hashlib.sha256()
     for path in sorted(files):
         whole.update(f"{path.relative_to(root)}\n".encode())

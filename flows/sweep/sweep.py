@@ -131,7 +131,7 @@ def sweep(
 
 def _build_data(study: Study) -> dict[str, Any]:
     """What `kan-flow build --calibration` takes: calibration without validation samples."""
-    arrays: dict[str, Any] = {"x": study.calibration}
+    arrays = study.calibration_data
     if study.test is not None:
         arrays["x_test"] = study.test.x
         if study.test.y is not None:

@@ -83,7 +83,7 @@ class Workbench:
         self._folder = tempfile.TemporaryDirectory(prefix="kan-sweep-")
         self._data = str(Path(self._folder.name) / CALIBRATION)
         if study.calibration is not None:
-            write_arrays(Path(self._data), {"x": study.calibration})
+            write_arrays(Path(self._data), study.calibration_data)
         self._context = Context()
         for name, factory in Universe.get_multiverse().all_dialects.items():
             self._context.register_dialect(name, factory)
@@ -110,7 +110,7 @@ class Workbench:
         model = Model.of(module)
         if not isinstance(model.op, func.FuncOp) or model.level != "wire":
             raise KanError(f"the pipeline ends at {model.level} level before it is lowered")
-        target = point.compile_pass(self.study.layers).target
+        target = point.compile_pass(self.study.layers, self._data).target
         found = estimate(model.op, device(target))
         cycles = model.latency()
         tables = [op for op in model.op.body.block.ops if isinstance(op, TableOp)]
@@ -143,7 +143,7 @@ class Workbench:
         passes = self.study.passes(point, self._data)
         module = self._run(passes, keep)
         circuit = Model.of(module)
-        target = point.compile_pass(self.study.layers).target
+        target = point.compile_pass(self.study.layers, self._data).target
         found: dict[str, dict[str, Any]] = {}
         with tempfile.TemporaryDirectory(prefix="kan-sweep-rtl-") as folder:
             rtl = Path(folder) / "design.sv"

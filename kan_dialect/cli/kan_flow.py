@@ -42,9 +42,11 @@ from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.tools import find
 from kan_dialect.frontends.frontend import ImportOptions
-from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.kan_pass import EXACT
+from kan_dialect.lowering.compile import PRECISIONS, CompilePass
 from kan_dialect.model import Model, encode
 from kan_dialect.pipeline import build_pipeline
+from kan_dialect.progress import TimeLeft, listening
 from kan_dialect.univariate import has_real_edges
 
 
@@ -80,10 +82,11 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add_strip_head(parser)
     parser.add_argument(
         "--bits",
-        default="8",
         metavar="N[,N...]",
-        help="bits of the codes: one number, or the input's and each layer's (default: 8)",
+        help="bits of the codes: one number, or the input's and each layer's (default: 8; "
+        "6 to start from with --precision auto)",
     )
+    _add_precision(parser)
     parser.add_argument(
         "--scale", default="mse", metavar="HOW", help="minmax, percentile or mse (default: mse)"
     )
@@ -135,13 +138,38 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add_training_options(parser)
 
 
+def _add_precision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="given",
+        help="auto: as few bits of every input, edge and node as the budget allows, chosen on the "
+        "calibration samples (default: as given)",
+    )
+    parser.add_argument(
+        "--max-accuracy-loss",
+        metavar="P",
+        help="for --precision auto: the accuracy that may be lost, as 0.5%% or 0.005 (default: "
+        "0.5%%, unless there is another limit)",
+    )
+    parser.add_argument(
+        "--max-luts", type=int, metavar="N", help="for --precision auto: the most LUTs"
+    )
+    parser.add_argument(
+        "--max-levels",
+        type=int,
+        metavar="N",
+        help="for --precision auto: the most levels of logic from inputs to results",
+    )
+
+
 def _add_simulator(parser: argparse.ArgumentParser, *, with_none: bool) -> None:
     choices = ["verilator", "icarus", *(["none"] if with_none else [])]
     parser.add_argument("--simulator", choices=choices, default="verilator")
     parser.add_argument(
         "--vectors", type=int, default=10_000, metavar="N", help="random vectors (default: 10000)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random vectors (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of what is random (default: 0)")
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -187,18 +215,35 @@ def _numbers(text: str) -> tuple[int, ...] | int:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def _share(text: str | None) -> float | None:
+    """A share of 1, or with `%` of 100."""
+    if text is None:
+        return None
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise KanError(
+            f"--max-accuracy-loss takes a share, as 0.5% or 0.005, got {text!r}"
+        ) from None
+
+
 def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
     if options.passes is not None:
         return build_pipeline(Universe.get_multiverse().all_passes, options.passes)
     compile_pass = CompilePass(
         data=None if options.calibration is None else str(options.calibration),
-        bits=_numbers(options.bits),
+        bits=None if options.bits is None else _numbers(options.bits),
         scale=options.scale,
         percentile=options.percentile,
         per_tensor=options.per_tensor,
         per_layer=options.per_layer,
         guard_bits=options.guard_bits,
         quantizers=None if options.quantizers is None else str(options.quantizers),
+        precision=options.precision,
+        max_accuracy_loss=_share(options.max_accuracy_loss),
+        max_luts=options.max_luts,
+        max_levels=options.max_levels,
+        seed=options.seed,
         levels=options.levels,
         cycles=options.cycles,
         combinational=options.combinational,
@@ -207,7 +252,7 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
     return list(compile_pass.expand())
 
 
-FIXED_ONLY = (
+PIPELINE_ONLY = (
     "bits",
     "scale",
     "percentile",
@@ -215,13 +260,18 @@ FIXED_ONLY = (
     "per_layer",
     "guard_bits",
     "quantizers",
+    "precision",
+    "max_accuracy_loss",
+    "max_luts",
+    "max_levels",
     "levels",
     "cycles",
     "combinational",
     "fast",
-    "passes",
-    "strip_head",
 )
+"""Options of `kan-flow build` that say nothing to another pipeline than the default one."""
+
+FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head")
 """Options of `kan-flow build` that say nothing to a network that trains itself."""
 
 
@@ -229,10 +279,12 @@ def _refuse_unread(options: argparse.Namespace) -> None:
     """Refuse options that would be ignored, where they are not what they are by default."""
     parser = argparse.ArgumentParser()
     _add_build(parser)
-    names, when = (TRAINING_ONLY, "without --trainable")
+    unread: list[tuple[tuple[str, ...], str]] = [(TRAINING_ONLY, "without --trainable")]
     if options.trainable:
-        names, when = (FIXED_ONLY, "with --trainable")
-    for name in names:
+        unread = [(FIXED_ONLY, "with --trainable")]
+    elif options.passes is not None:
+        unread.append((PIPELINE_ONLY, "with --passes, whose passes have options of their own"))
+    for name, when in ((name, when) for names, when in unread for name in names):
         if getattr(options, name) != parser.get_default(name):
             raise KanError(
                 f"--{name.replace('_', '-')} has no meaning {when}", remedy="leave it out"
@@ -252,8 +304,12 @@ def _build(options: argparse.Namespace) -> int:
     context = make_context()
     simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
     samples = None if dataset is None or not takes_options(options.model) else dataset.x
+    timed = TimeLeft()
     reading = ImportOptions(strip_head=options.strip_head, samples=samples)
-    with Console(stderr=True).status("loading the model") as status:
+    with (
+        Console(stderr=True).status("loading the model") as status,
+        listening(lambda what, done, total: status.update(timed(what, done, total))),
+    ):
         module = load_model(context, options.model, reading)
         report = build(
             context,
@@ -275,7 +331,9 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def built_models(folder: Path) -> tuple[Model, Model]:
-    """The integer model of a build (its first stage of codes only) and its hardware.
+    """The integer model of a build and its hardware.
+
+    The integer model is the first stage of codes only behind the last pass that trades accuracy.
 
     Raises
     ------
@@ -285,7 +343,7 @@ def built_models(folder: Path) -> tuple[Model, Model]:
     paths = sorted((folder / "ir").glob("*.mlir"))
     if not paths:
         raise KanError(f"{folder} is no folder of a build", remedy="run kan-flow build first")
-    for path in paths:
+    for path in paths[_last_trade(paths) :]:
         module = load_model(context, path)
         if Model.of(module).has_codes and not has_real_edges(module):
             circuit = Model.of(load_model(context, paths[-1]))
@@ -294,6 +352,17 @@ def built_models(folder: Path) -> tuple[Model, Model]:
             require_name(circuit.name)
             return Model.of(module), circuit
     raise KanError(f"{folder} holds no integer model", remedy="run kan-flow build again")
+
+
+def _last_trade(paths: Sequence[Path]) -> int:
+    """Which of the stages NN-PASS.mlir is of the last pass that trades accuracy; 0 of none."""
+    passes = Universe.get_multiverse().all_passes
+    last = 0
+    for index, path in enumerate(paths):
+        name = path.stem.partition("-")[2]
+        if name in passes and getattr(passes[name](), "preserves", EXACT) != EXACT:
+            last = index
+    return last
 
 
 def _samples(options: argparse.Namespace) -> Dataset | None:

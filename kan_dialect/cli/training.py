@@ -25,6 +25,8 @@ _DEFAULTS = MakeTrainablePass()
 
 TRAINING_ONLY = (
     "learning_rate",
+    "momentum",
+    "weight_decay",
     "integer_bits",
     "fraction_bits",
     "local_bits",
@@ -42,13 +44,18 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="hardware that trains itself; --calibration gives the samples (x, y) to simulate with",
     )
-    group.add_argument(
-        "--learning-rate",
-        type=float,
-        default=_DEFAULTS.learning_rate,
-        metavar="R",
-        help="(default: %(default)s)",
-    )
+    for name, metavar, what in (
+        ("learning-rate", "R", ""),
+        ("momentum", "M", "how much of its velocity a coefficient that takes part keeps "),
+        ("weight-decay", "D", "how much a coefficient that takes part loses each step "),
+    ):
+        group.add_argument(
+            f"--{name}",
+            type=float,
+            default=getattr(_DEFAULTS, name.replace("-", "_")),
+            metavar=metavar,
+            help=f"{what}(default: %(default)s)",
+        )
     for name, what in (
         ("integer-bits", "in front of the point, with the sign"),
         ("fraction-bits", "behind the point"),
@@ -84,6 +91,8 @@ def build_trainable(options: argparse.Namespace) -> int:
     """
     make = MakeTrainablePass(
         learning_rate=options.learning_rate,
+        momentum=options.momentum,
+        weight_decay=options.weight_decay,
         integer_bits=options.integer_bits,
         fraction_bits=options.fraction_bits,
         local_bits=options.local_bits,

@@ -24,7 +24,7 @@ from kan_dialect.hardware_semantics import REGISTERED, bit_width, in_dataflow_or
 from kan_dialect.interface import PORTS
 from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.lowering.systemverilog.tables import planes
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp
+from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 from kan_dialect.semantics import evaluate_op
 from kan_dialect.table_cost import support
 
@@ -55,6 +55,8 @@ class Analysis:
     """Values that something reads as two's complement."""
     inner_sums: set[SSAValue] = field(default_factory=set[SSAValue])
     """Sums that other sums of the same stage add up."""
+    carries: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    """Sums of two terms and a bit, and that bit of each."""
     absorbed: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     """Sums of two terms, and that term of each which is a table that fits into the adder's LUTs."""
     stage: dict[Operation, int] = field(default_factory=dict[Operation, int])
@@ -102,7 +104,8 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     facts.ops = [op for op in ops if op in live]
     for op in facts.ops:
         _find_uses(op, facts)
-    facts.inner_sums.update(_inner_sums(facts.ops))
+    facts.carries.update(_carries(facts))
+    facts.inner_sums.update(_inner_sums(facts))
     facts.absorbed.update(_absorbed(facts))
     facts.signed.update(_signed_outputs(module))
     for op in reversed(facts.ops):
@@ -233,7 +236,9 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
         facts.named.update(op.operands[1:])  # clock and reset
     if isinstance(op, MemoryReadOp | MemoryWriteOp):
         facts.named.update((op.memory, op.clock))
-    if isinstance(op, MemoryReadOp | MemoryOp):
+    if isinstance(op, MemoryWordOp):
+        facts.named.add(op.memory)
+    if isinstance(op, MemoryReadOp | MemoryWordOp | MemoryOp):
         facts.named.add(op.result)
     is_lookup = kind is hw.ArrayGetOp and op.operands[0] in facts.constants
     for result in op.results:
@@ -243,30 +248,65 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
             facts.named.add(result)
 
 
-def _inner_sums(ops: Sequence[Operation]) -> Iterator[SSAValue]:
+def _carries(facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
+    """Sums of three terms of which one is a single bit, with zeros above it."""
+    for op in facts.ops:
+        if not isinstance(op, comb.AddOp) or len(op.inputs) != 3:
+            continue
+        for term in reversed(op.inputs):
+            bit = _single_bit(term, facts)
+            if bit is not None:
+                yield op.result, bit
+                break
+
+
+def _single_bit(term: SSAValue, facts: Analysis) -> SSAValue | None:
+    """The bit that a term is, extended by zeros or not."""
+    source = term.owner
+    if bit_width(term.type) == 1:
+        return None if term in facts.constants else term
+    if not isinstance(source, comb.ConcatOp) or len(source.inputs) != 2:
+        return None
+    zeros, bit = source.inputs
+    if bit_width(bit.type) != 1 or bit in facts.constants or zeros not in facts.constants:
+        return None
+    return None if facts.constants[zeros].any() else bit
+
+
+def addends(op: comb.AddOp, facts: Analysis) -> list[SSAValue]:
+    """The terms of a sum, but for the bit that is its carry."""
+    carry = facts.carries.get(op.result)
+    if carry is None:
+        return list(op.inputs)
+    index = max(i for i, term in enumerate(op.inputs) if _single_bit(term, facts) == carry)
+    return [term for i, term in enumerate(op.inputs) if i != index]
+
+
+def _inner_sums(facts: Analysis) -> Iterator[SSAValue]:
     """Sums of two terms that are terms themselves, be it extended."""
-    terms = [term for op in ops if isinstance(op, comb.AddOp) for term in op.inputs]
+    terms = [term for op in facts.ops if isinstance(op, comb.AddOp) for term in op.inputs]
     for term in terms:
-        yield from _sums_in(term)
+        yield from _sums_in(term, facts)
 
 
-def _sums_in(value: SSAValue) -> Iterator[SSAValue]:
+def _sums_in(value: SSAValue, facts: Analysis) -> Iterator[SSAValue]:
     source = value.owner
     if isinstance(source, comb.ConcatOp | comb.ExtractOp):
         for operand in source.operands:
-            yield from _sums_in(operand)
-    elif isinstance(source, comb.AddOp) and len(source.inputs) == 2:
+            yield from _sums_in(operand, facts)
+    elif isinstance(source, comb.AddOp) and len(addends(source, facts)) == 2:
         yield source.result
 
 
 def _absorbed(facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
     """Sums of two terms with a term that is a small table which no other sum reads."""
     for op in facts.ops:
-        if not isinstance(op, comb.AddOp) or len(op.inputs) != 2:
+        if not isinstance(op, comb.AddOp):
             continue
-        if any(term in facts.constants for term in op.inputs):
+        terms = addends(op, facts)
+        if len(terms) != 2 or any(term in facts.constants for term in terms):
             continue
-        for term in op.inputs:
+        for term in terms:
             source = _source(term)
             table = source.owner
             if (

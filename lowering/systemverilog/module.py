@@ -25,7 +25,14 @@ from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import description, planes, vector
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWriteOp, memory_type
+from kan_dialect.memory_ops import (
+    DISTRIBUTED_WORDS,
+    MemoryOp,
+    MemoryReadOp,
+    MemoryWordOp,
+    MemoryWriteOp,
+    memory_type,
+)
 from kan_dialect.table_cost import low_half
 
 LONGEST_INLINED = 80
@@ -47,9 +54,7 @@ def write_module(module: hw.HWModuleOp, name: str) -> str:
 
 
 _MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
-
-DISTRIBUTED_WORDS = 256
-"""Memories up to this size are kept out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
+"""Of memories that are kept out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
 
 _Registered: TypeAlias = seq.CompRegOp | MemoryReadOp | MemoryWriteOp
 
@@ -99,6 +104,9 @@ class _ModuleWriter:
                 case MemoryReadOp():
                     stage.registers.setdefault((op.clock, None), []).append(op)
                     self._declare(op, op.result, stage)
+                case MemoryWordOp():
+                    wire = declared(self._name(op.result), op.result.type)
+                    stage.lines.append(f"  wire {wire} = {self._word(op)};")
                 case MemoryWriteOp():
                     stage.registers.setdefault((op.clock, None), []).append(op)
                 case hw.ArrayGetOp() if self._is_table(op):
@@ -237,31 +245,42 @@ class _ModuleWriter:
         return found
 
     def _name_adders(self) -> None:
-        absorbing = self.facts.absorbed.keys()
-        for width in sorted({bit_width(v.type) for v in self.facts.inner_sums - absorbing}):
-            self.expressions.adders[width] = self.names.take(f"add{width}")
-        for width in sorted({bit_width(value.type) for value in absorbing}):
-            self.expressions.absorbers[width] = self.names.take(f"absorb{width}")
+        sums = [op for op in self.facts.ops if isinstance(op, comb.AddOp)]
+        adders = {adder for op in sums if (adder := self.expressions.adder_of(op)) is not None}
+        for adder in sorted(adders):
+            name = f"{'absorb' if adder.absorbs else 'add'}{adder.width}"
+            if adder.carries:
+                name = f"{name}_carry"
+            self.expressions.adders[adder] = self.names.take(name)
 
     def _adders(self) -> Iterator[str]:
-        """The functions that add two numbers which are sums, or whose sum is added to another."""
-        if not (self.expressions.adders or self.expressions.absorbers):
+        """The functions that add two numbers."""
+        if not self.expressions.adders:
             return
-        left, right, twice = (self.names.take(name) for name in ("left", "right", "twice"))
-        for reason, functions, sum in (
-            (_WHY_ADDERS, self.expressions.adders, f"{{{left}, 1'b0}} + {{{right}, 1'b0}}"),
-            (_WHY_ABSORBERS, self.expressions.absorbers, f"{{{left}, 1'b0}} - {{~{right}, 1'b1}}"),
-        ):
-            if functions:
+        left, right, carry, twice = map(self.names.take, ("left", "right", "carry", "twice"))
+        for absorbs, reason in ((False, _WHY_ADDERS), (True, _WHY_ABSORBERS)):
+            adders = [adder for adder in self.expressions.adders if adder.absorbs == absorbs]
+            if adders:
                 yield ""
                 yield from reason
-            for width, name in functions.items():
-                word, wider = (declared("", IntegerType(b)).rstrip() for b in (width, width + 1))
+            for adder in adders:
+                name = self.expressions.adders[adder]
+                word, wider = (
+                    declared("", IntegerType(bits)).rstrip()
+                    for bits in (adder.width, adder.width + 1)
+                )
                 inputs = f"input {word} {left}, input {word} {right}"
+                below, inverted = ("1'b0", "1'b1")
+                if adder.carries:
+                    inputs += f", input logic {carry}"
+                    below, inverted = carry, f"~{carry}"
+                sum = f"{{{left}, {below}}} + {{{right}, {below}}}"
+                if absorbs:
+                    sum = f"{{{left}, {below}}} - {{~{right}, {inverted}}}"
                 yield f"  function automatic {word} {name}({inputs});"
                 yield f"    {wider} {twice};"
                 yield f"    {twice} = {sum};"
-                yield f"    {name} = {twice}[{width}:1];"
+                yield f"    {name} = {twice}[{adder.width}:1];"
                 yield "  endfunction"
 
     def _outputs(self, op: hw.OutputOp) -> Iterator[str]:
@@ -314,7 +333,7 @@ class _ModuleWriter:
                     f"if ({self._operand(op.enable)}) {self._word(op)} <= {self._operand(op.data)};"
                 )
 
-    def _word(self, op: MemoryReadOp | MemoryWriteOp) -> str:
+    def _word(self, op: MemoryReadOp | MemoryWordOp | MemoryWriteOp) -> str:
         """A word of a memory; of the only one, no address is asked."""
         address = self._operand(op.address) if memory_type(op.memory).words > 1 else "0"
         return f"{self._name(op.memory)}[{address}]"
@@ -324,8 +343,9 @@ class _ModuleWriter:
 
 
 _WHY_ADDERS = """\
-  // The first of two adders in a row. The zero below the lowest bit changes no sum; it keeps Yosys
-  // from merging both adders into one of more operands, which takes twice the LUTs.\
+  // Adders in a row. The zero below the lowest bit changes no sum; it keeps Yosys from merging both
+  // into one of more operands, which takes twice the LUTs. A carry there, on both sides, is one bit
+  // more to add, and takes no LUT.\
 """.splitlines()
 
 _WHY_ABSORBERS = """\

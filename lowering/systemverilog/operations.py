@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from xdsl.dialects import comb, hw
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.hardware_semantics import array_length, bit_width
-from kan_dialect.lowering.systemverilog.analysis import Analysis
+from kan_dialect.lowering.systemverilog.analysis import Analysis, addends
 from kan_dialect.lowering.systemverilog.expressions import (
     Expression,
     Level,
@@ -50,16 +51,24 @@ _COMPARISONS = {
 }
 
 
+class Adder(NamedTuple):
+    """A function that adds two numbers."""
+
+    absorbs: bool
+    """The second one is a table's entry, which goes into the LUTs of the adder."""
+    carries: bool
+    """A bit comes in below them."""
+    width: int
+
+
 @dataclass
 class Expressions:
     """The expressions of a module's values: names where they have one."""
 
     facts: Analysis
     known: dict[SSAValue, Expression] = field(default_factory=dict[SSAValue, Expression])
-    adders: dict[int, str] = field(default_factory=dict[int, str])
-    """Functions that add, by width."""
-    absorbers: dict[int, str] = field(default_factory=dict[int, str])
-    """Functions that add a table's entry, by width."""
+    adders: dict[Adder, str] = field(default_factory=dict[Adder, str])
+    """Functions that add."""
 
     def of(self, value: SSAValue, *, negative: bool = False) -> Expression:
         """A value as an operand; `negative` says how a constant is spelt, if it is one."""
@@ -133,14 +142,25 @@ class Expressions:
         constants = self.facts.constants
         offset = sum(int(constants[value][0]) for value in values if value in constants)
         terms = self._all([value for value in values if value not in constants])
-        entry = self.facts.absorbed.get(op.result)
-        if entry is not None:
-            other = op.inputs[1] if op.inputs[0] == entry else op.inputs[0]
-            operands = ", ".join(self.of(value).text for value in (other, entry))
-            return Expression(f"{self.absorbers[width]}({operands})")
-        if len(terms) == 2 and op.result in self.facts.inner_sums:
-            return Expression(f"{self.adders[width]}({terms[0].text}, {terms[1].text})")
+        adder = self.adder_of(op)
+        if adder is not None:
+            operands = addends(op, self.facts)
+            if operands[0] == self.facts.absorbed.get(op.result):
+                operands.reverse()
+            if adder.carries:
+                operands.append(self.facts.carries[op.result])
+            texts = ", ".join(operand.text for operand in self._all(operands))
+            return Expression(f"{self.adders[adder]}({texts})")
         return self._plus(terms, offset % (1 << width), width)
+
+    def adder_of(self, op: comb.AddOp) -> Adder | None:
+        """The function that a sum calls; None of a plain one."""
+        absorbs, carries = op.result in self.facts.absorbed, op.result in self.facts.carries
+        inner = op.result in self.facts.inner_sums
+        constants = any(term in self.facts.constants for term in op.inputs)
+        if absorbs or carries or (inner and len(op.inputs) == 2 and not constants):
+            return Adder(absorbs, carries, bit_width(op.result.type))
+        return None
 
     def _plus(self, terms: list[Expression], offset: int, width: int) -> Expression:
         negative = 1 << (width - 1)

@@ -10,7 +10,13 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryType, MemoryWriteOp
+from kan_dialect.memory_ops import (
+    MemoryOp,
+    MemoryReadOp,
+    MemoryType,
+    MemoryWordOp,
+    MemoryWriteOp,
+)
 
 _SUPPORTED = (
     hw.ConstantOp,
@@ -21,6 +27,7 @@ _SUPPORTED = (
     seq.CompRegOp,
     MemoryOp,
     MemoryReadOp,
+    MemoryWordOp,
     MemoryWriteOp,
 )
 

@@ -22,7 +22,17 @@ class Reference:
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
+        self.scale = depth
+        self.count = 0
         self.left: dict[int, tuple[int, int, int, bool, int]] = {}
+
+    def deepen(self, more: list[tuple[int, int, int, bool, int]]) -> None:
+        """More summands; the tree gets as deep as they need."""
+        for each in more:
+            self.left[self.count] = each
+            self.count += 1
+        weight = sum(2 ** each[4] for each in self.left.values())
+        self.depth = max(self.depth, (weight - 1).bit_length())
 
     def cost(self, one: int, other: int) -> tuple[float, bool]:
         a, b = self.left[one], self.left[other]
@@ -35,7 +45,7 @@ class Reference:
         weight = sum(2 ** each[4] for each in self.left.values())
         left_over = weight - 2 ** a[4] - 2 ** b[4] + 2 ** (level + 1)
         possible = left_over <= 2**self.depth
-        return cost + level / 64 + left_over / 2 ** (self.depth + 8), possible
+        return cost + level / 64 + left_over / 2**self.scale, possible
 
     def best(self) -> tuple[int, int]:
         pairs = [(i, j) for i in self.left for j in self.left if i < j]
@@ -43,30 +53,51 @@ class Reference:
         return min((p for p in pairs if costs[p][1]), key=lambda p: (costs[p][0], p))
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.lists(SUMMAND, min_size=2, max_size=12), st.integers(0, 2))
-def test_the_best_pair_is_that_of_a_search_through_all(
-    summands: list[tuple[int, int, int, bool, int]], further: int
-) -> None:
-    given_ones = [(low, low + size, *rest) for low, size, *rest in summands]
-    weight = sum(2**arrival for *_, arrival in given_ones)
-    depth = (weight - 1).bit_length() + further
-    reference = Reference(depth)
-    reference.left = dict(enumerate(given_ones))
-    pairing = Pairing(
-        depth,
-        Summands.of(
-            [(low, high) for low, high, *_ in given_ones],
-            [each[2] for each in given_ones],
-            [each[4] for each in given_ones],
-            [each[3] for each in given_ones],
-        ),
+def summands_of(some: list[tuple[int, int, int, bool, int]]) -> Summands:
+    return Summands.of(
+        [(low, high) for low, high, *_ in some],
+        [each[2] for each in some],
+        [each[4] for each in some],
+        [each[3] for each in some],
     )
-    for number in range(len(given_ones), 2 * len(given_ones) - 1):
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(SUMMAND, min_size=2, max_size=12),
+    st.lists(SUMMAND, max_size=4),
+    st.integers(0, 12),
+    st.integers(0, 2),
+)
+def test_the_best_pair_is_that_of_a_search_through_all(
+    early: list[tuple[int, int, int, bool, int]],
+    late: list[tuple[int, int, int, bool, int]],
+    when: int,
+    further: int,
+) -> None:
+    """Some summands are there from the start, others come after some steps."""
+    early, late = (
+        [(low, low + size, *rest) for low, size, *rest in some] for some in (early, late)
+    )
+    reference = Reference(0)
+    reference.deepen(early)
+    reference.scale = reference.depth + further + 8
+    reference.depth += further
+    pairing = Pairing(summands_of(early), further)
+    count = len(early)
+    while len(reference.left) > 1 or late:
+        if late and (len(reference.left) == 1 or count - len(early) >= when):
+            reference.deepen(late)
+            pairing.extend(summands_of(late))
+            count, late = count + len(late), []
         left, right = pairing.best()
         assert (left, right) == reference.best()
-        one, other = reference.left.pop(left), reference.left.pop(right)
+        one, other = reference.left[left], reference.left[right]
+        assert pairing.most_zeros(left, right) == max(one[2], other[2])
+        del reference.left[left], reference.left[right]
         low, high = one[0] + other[0], one[1] + other[1]
         zeros, arrival = min(one[2], other[2]), max(one[4], other[4]) + 1
-        reference.left[number] = low, high, zeros, False, arrival
-        pairing.add(left, right, IntType(low, high))
+        reference.left[count] = low, high, zeros, False, arrival
+        reference.count += 1
+        count += 1
+        pairing.add(left, right, IntType(low, high), zeros)

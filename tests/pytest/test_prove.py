@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp
 
 from kan_dialect.builder import TableNetwork
 from kan_dialect.cli import kan_flow
@@ -25,6 +27,7 @@ from kan_dialect.flows.prove.circuit import Circuit
 from kan_dialect.flows.prove.difference import difference, difference_by_pairs
 from kan_dialect.flows.prove.forms import Form, Table, Total, Variable
 from kan_dialect.flows.prove.netlist import read_design
+from kan_dialect.flows.prove.obligations import marks_of
 from kan_dialect.flows.prove.prove import Proof, prove
 from kan_dialect.flows.prove.witness import find_witness
 from kan_dialect.flows.simulation import simulate
@@ -34,6 +37,7 @@ from kan_dialect.model import Model
 from kan_dialect.pipeline import build_pipeline
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.universe import UNIVERSE
+from kan_dialect.wire_ops import MarkOp
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -525,12 +529,12 @@ BUGS: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "a register too many": (
         lambda text: re.sub(
-            r"^  logic (.*) layer0_sum0_part0_s2;",
-            r"  logic \1 layer0_sum0_part0_s2, late;"
-            r"  always_ff @(posedge clk) late <= layer0_sum0_part0;",
+            r"^  logic (.*) (layer0_sum0_part\d)_s2;(.*)^( +)\2_s2 <= \2;",
+            r"  logic \1 \2_s2, late;  always_ff @(posedge clk) late <= \2;\3\4\2_s2 <= late;",
             text,
-            flags=re.MULTILINE,
-        ).replace("layer0_sum0_part0_s2 <= layer0_sum0_part0;", "layer0_sum0_part0_s2 <= late;"),
+            count=1,
+            flags=re.MULTILINE | re.DOTALL,
+        ),
         "layer0_node0",
     ),
     "another node": (
@@ -616,6 +620,72 @@ def test_bugs_are_found_and_shown(bug: str, victim: Made, tmp_path: Path) -> Non
         assert model[port] == witness.expected
 
 
+def unsaturated_network() -> ModuleOp:
+    """Two layers; tables take in the clamps of the first one's nodes."""
+    rng = np.random.default_rng(1)
+    tables = TableNetwork("net", UniformQuantizedType(4, False, 1.0), 3)
+    tables.add_layer(rng.integers(-6, 7, (2, 3, 16)), saturate=(-10, 9))
+    tables.add_layer(rng.integers(-40, 40, (2, 2, 20)), saturate=(-128, 127))
+    return tables.module()
+
+
+def with_entry(made: Made, key: str, change: int) -> Made:
+    """The same with one number of the first node's entry changed."""
+    op = made[1].op.clone()
+    first, *others = cast("ArrayAttr[DictionaryAttr]", op.attributes["kan.nodes"]).data
+    number = cast("IntegerAttr", first.data[key]).value.data
+    entry = DictionaryAttr({**first.data, key: IntegerAttr(number + change, 64)})
+    op.attributes["kan.nodes"] = ArrayAttr([entry, *others])
+    return made[0], dataclasses.replace(made[1], op=op), made[2]
+
+
+@needs_yosys
+def test_nodes_that_tables_saturate_are_proven(tmp_path: Path) -> None:
+    made = compiled(unsaturated_network(), *CompilePass(cycles=2).expand())
+    marks = marks_of(made[1]).values()
+    assert sum(mark.within is not None for mark in marks) == 2
+    proof = check(made, tmp_path)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+    assert {"layer0_node0", "layer0_node1"} <= proof.plan.hidden.keys() and not proof.plan.missing
+    # What their marks say is proven, too.
+    for key, change, problem in (
+        ("at_most", 1, "differs"),
+        ("at_least", 1, "differs"),
+        ("offset", 1, "differs"),
+        ("high", -1, "leaves the range that its mark says"),
+    ):
+        failed = [o for o in check(with_entry(made, key, change), tmp_path).outcomes if o.problem]
+        assert (failed[0].name, failed[0].problem) == ("layer0_node0", problem)
+
+
+@needs_yosys
+def test_entries_beyond_the_end_of_a_node_are_proven(tmp_path: Path) -> None:
+    """Every bit of the entries that make up for a clamp matters, or no sum reaches it."""
+    made = compiled(unsaturated_network(), *CompilePass(cycles=2, fast=True).expand())
+    found = re.search(r"\[\d+:0\] (layer1_edge\w+_bit0) = (\d+)'h(\w+);", made[2])
+    assert found is not None
+    flipped = f"{int(found[3], 16) ^ (1 << 1):x}"
+    text = made[2].replace(found[0], found[0].replace(f"'h{found[3]}", f"'h{flipped}"))
+    proof = check((made[0], made[1], text), tmp_path)
+    assert not proof.proven
+    failed = next(o for o in proof.outcomes if not o.proven)
+    assert failed.name.startswith("layer1_node")
+    assert find_witness(proof, failed) is not None
+
+
+@needs_yosys
+def test_a_reference_whose_nodes_are_not_saturated(tmp_path: Path) -> None:
+    module = unsaturated_network()
+    stages = list(CompilePass(combinational=True).expand())
+    names = [stage.name for stage in stages]
+    narrow = names.index("kan-narrow") + 1
+    for stage in stages[:narrow]:
+        stage.apply(make_context(), module)
+    assert any(isinstance(op, MarkOp) and op.within is not None for op in module.walk())
+    proof = check(compiled(module, *stages[narrow:]), tmp_path)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
 @needs_yosys
 def test_a_bug_of_the_function_that_adds_is_found(tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
@@ -669,10 +739,10 @@ def test_what_cannot_be_proven_is_refused(
 
 @needs_yosys
 def test_feedback_and_written_memories_are_refused(victim: Made, tmp_path: Path) -> None:
-    feedback = first(r"(layer0_sum0_part0_s2) <= (\w+);", r"\1 <= \2 + \1;")
+    feedback = first(r"(layer0_sum0_part\d_s2) <= (\w+);", r"\1 <= \2 + \1;")
     with pytest.raises(KanError, match="feed back"):
         check(mutated(victim, feedback), tmp_path)
-    loop = first(r"(layer0_sum0_part0) = ", r"\1 = layer0_sum0_part0 + ")
+    loop = first(r"(layer0_sum0_part\d) =\s", r"\1 = \1 + ")
     with pytest.raises(KanError, match="depends on itself"):
         check(mutated(victim, loop), tmp_path)
     instance = first(r"^endmodule", "endmodule\nmodule inner; endmodule")

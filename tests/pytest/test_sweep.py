@@ -95,7 +95,7 @@ def test_values_are_read_by_the_type_of_their_option() -> None:
         ("data=a.npz", "what --calibration says"),
         ("bits=", "the grid is empty"),
         ("bits=5..3", "the grid is empty"),
-        ("bits=two", "cannot be 'two'; it takes a whole number or numbers with colons"),
+        ("bits=two", "cannot be 'two'; it takes a whole number or none or numbers with colons"),
         ("levels=2.5", "cannot be '2.5'; it takes a whole number"),
         ("per-tensor=1", "it takes true or false"),
         ("levels=1..9..0", "steps of 1..9..0 are 0"),
@@ -467,14 +467,15 @@ def test_a_cluster_gives_the_same_table(cluster: object, swept: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "changed", ["fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py"]
+    "changed",
+    ["fpga.py", "precision/search.py", "passes/narrow.py", "lowering/systemverilog/module.py"],
 )
 def test_another_compiler_has_another_digest(
     changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The emitter's source counts too: figures of Yosys depend on its text."""
     root = tmp_path / "kan_dialect"
-    for path in ("fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py"):
+    for path in ("fpga.py", "passes/narrow.py", "lowering/systemverilog/module.py", changed):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("pass\n")
     monkeypatch.setattr(kan_dialect, "__file__", str(root / "__init__.py"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.fpga import DEVICES, XCUP, Fpga
-from kan_dialect.table_split import FURTHER_PART, GatedPart, Part, Split, Splitter
+from kan_dialect.table_split import CARRY, FURTHER_PART, GatedPart, Part, Split, Splitter
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -66,26 +66,33 @@ def cost_of(entries: IntArray, costs: FloatArray) -> float:
     return total
 
 
-def cost_of_part(part: Part | GatedPart, own: FloatArray, summand: FloatArray) -> float:
+def bits_of_part(part: Part | GatedPart, own: FloatArray, summand: FloatArray) -> float:
+    """What a part's bits cost, adding each to a sum."""
     if isinstance(part, Part):
         return cost_of(part.entries, summand)
-    gates = int(part.amounts.max()).bit_length() * float(summand[min(3, len(summand) - 1)])
-    return gates + cost_of(part.amounts, own) + cost_of(part.sides.astype(np.int64), own)
+    return cost_of(part.amounts.ravel(), summand) + cost_of(part.classes, own)
+
+
+def is_single(part: Part | GatedPart) -> bool:
+    amounts = part.entries if isinstance(part, Part) else part.amounts
+    highest = int(amounts.max())
+    return highest & (highest - 1) == 0 and set(amounts.ravel().tolist()) <= {0, highest}
 
 
 def check(found: Split, entries: IntArray, max_parts: int) -> None:
     """All that must hold of what was found for a table."""
     inputs = len(entries).bit_length() - 1
     values = [part.values(inputs) for part in found.parts]
-    assert 1 <= len(values) <= max_parts
+    assert len(values) <= max_parts
     for part, each in zip(found.parts, values, strict=True):
         assert each.shape == entries.shape
         assert each.min() >= 0
-        kept = part.entries if isinstance(part, Part) else part.amounts
+        kept = part.entries if isinstance(part, Part) else part.classes
         assert kept.dtype == np.int64
+        assert isinstance(part, Part) or part.amounts.shape[1] > part.classes.max()
         gate = isinstance(part, GatedPart)
         assert len(kept) << (part.skipped + gate) == len(entries)
-    assert np.array_equal(np.sum(values, axis=0) + found.constant, entries)
+    assert np.array_equal(sum(values, entries * 0) + found.constant, entries)
 
 
 def costs_on(target: Fpga) -> tuple[FloatArray, FloatArray]:
@@ -102,8 +109,31 @@ def test_parts_add_up_and_cost_what_is_said(
     found = Splitter(own, summand, max_parts).split(entries)
     assert np.array_equal(entries, before)
     check(found, entries, max_parts)
-    whole = sum(cost_of_part(part, own, summand) for part in found.parts)
-    assert found.cost == pytest.approx(whole + FURTHER_PART * (len(found.parts) - 1))
+    bits = sum(bits_of_part(part, own, summand) for part in found.parts)
+    assert found.bits == pytest.approx(bits)
+    single = len(found.parts) - found.adders
+    assert 0 <= single <= sum(map(is_single, found.parts))
+    assert single <= found.carries <= len(found.parts)
+    adders = found.adders + max(0, single - found.adders)
+    saved = CARRY * min(adders, found.carries)
+    assert found.cost == pytest.approx(bits - saved + FURTHER_PART * max(0, adders - 1))
+
+
+@deterministic
+@given(tables(), devices, st.integers(1, 4))
+def test_lowest_bits_apart_change_nothing(entries: IntArray, target: Fpga, most: int) -> None:
+    own, summand = costs_on(target)
+    splitter = Splitter(own, summand, 3)
+    found = splitter.split(entries)
+    apart = splitter.lowest_apart(found, most)
+    check(apart, entries, len(found.parts) + most)
+    assert sum(bits_of_part(part, own, summand) for part in apart.parts) == pytest.approx(
+        found.bits
+    )
+    kept = set(map(id, found.parts))
+    taken = [part for part in apart.parts if id(part) not in kept]
+    assert len(taken) == 2 * (len(apart.parts) - len(found.parts))
+    assert all(map(is_single, taken[1::2]))
 
 
 @deterministic
@@ -117,7 +147,7 @@ def test_never_costs_more_than_the_table_shifted(
     lowered = entries - entries.min()
     high = int(lowered.max())
     slack = (1 << high.bit_length()) - high
-    # All offsets are tried if they are few.
+    # All offsets are tried if they are few. Bits of their own may come in below adders.
     offsets = range(slack) if slack <= 32 else [0]
     assert found.cost <= min(cost_of(lowered + offset, summand) for offset in offsets)
 

@@ -24,8 +24,14 @@ from kan_dialect.semantics import find_function
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.training import Step, infer, run_steps, step_of
 from kan_dialect.training_memory import memory_map
-from kan_dialect.training_ops import LocateOp, position_factor
-from training_reference import Layer, Reference, cox_de_boor, random_network, slope
+from kan_dialect.training_ops import position_factor
+from training_reference import (
+    cox_de_boor,
+    random_network,
+    reference_of,
+    slope,
+    torch_network,
+)
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=25)
 
@@ -34,29 +40,6 @@ def trainable(module: ModuleOp, **options: Any) -> Step:
     MakeTrainablePass(**options).apply(Context(), module)
     module.verify()
     return step_of(module)
-
-
-def reference_of(step: Step, options: dict[str, Any]) -> Reference:
-    """The same network in plain integers; of the IR, only grids and coefficients are taken."""
-    fraction = options["fraction_bits"]
-    locates = [op for op in step.function.body.block.ops if isinstance(op, LocateOp)]
-    layers = [
-        Layer(
-            degree=state.shape[2] - op.cells.value.data,
-            cells=op.cells.value.data,
-            grid=[(round(a * 2**fraction), round(b * 2**fraction)) for a, b in op.ends.tolist()],
-            coefficients=state.tolist(),
-        )
-        for op, state in zip(locates, step.initial(), strict=True)
-    ]
-    return Reference(
-        layers,
-        options["integer_bits"] + fraction,
-        fraction,
-        options["local_bits"],
-        Fraction(options["learning_rate"]),
-        options["error"] == "fed",
-    )
 
 
 # Bases
@@ -132,6 +115,8 @@ def networks(draw: st.DrawFn) -> tuple[ModuleOp, dict[str, Any], int]:
         "learning_rate": draw(st.sampled_from([0.125, 0.15, 0.5, 0.03, 1.5])),
         "error": draw(st.sampled_from(["squared", "fed"])),
         "initial": draw(st.sampled_from(["model", "random", "zero"])),
+        "momentum": draw(st.sampled_from([0.0, 0.0, 0.5, 0.9])),
+        "weight_decay": draw(st.sampled_from([0.0, 0.0, 0.125, 0.01])),
     }
     return random_network(np.random.default_rng(seed), sizes, degrees, cells), options, seed
 
@@ -141,7 +126,7 @@ def networks(draw: st.DrawFn) -> tuple[ModuleOp, dict[str, Any], int]:
 def test_training_is_that_of_plain_integers(drawn: tuple[ModuleOp, dict[str, Any], int]) -> None:
     module, options, seed = drawn
     step = trainable(module, **options)
-    reference = reference_of(step, options)
+    reference = reference_of(step, MakeTrainablePass(**options))
     rng = np.random.default_rng(seed)
     one, steps = 1 << options["fraction_bits"], 60
     inputs = rng.integers(-2 * one, 2 * one + 1, (steps, step.input.type.get_shape()[0]))
@@ -153,8 +138,7 @@ def test_training_is_that_of_plain_integers(drawn: tuple[ModuleOp, dict[str, Any
         for x, t, trains in zip(inputs.tolist(), targets.tolist(), train, strict=True)
     ]
     assert run.outputs.tolist() == expected
-    for state, layer in zip(run.states, reference.layers, strict=True):
-        assert state.tolist() == layer.coefficients
+    assert [state.tolist() for state in run.states] == reference.states
 
 
 def test_many_runs_at_once_are_as_many_runs() -> None:
@@ -194,23 +178,6 @@ def test_steps_learn() -> None:
 # Gradients
 
 
-def torch_network(layers: list[Any], x: torch.Tensor, coefficients: list[torch.Tensor]) -> Any:
-    """The network in PyTorch, by the recursion over all basis functions."""
-    value = x
-    for layer, c in zip(layers, coefficients, strict=True):
-        low = torch.tensor(layer.grid[:, 0].copy())
-        high = torch.tensor(layer.grid[:, 1].copy())
-        position = (torch.clamp(value, low, high) - low) * (layer.cells / (high - low))
-        knots = torch.arange(-layer.degree, layer.cells + layer.degree + 1, dtype=torch.float64)
-        points = position[:, None]
-        basis = ((points >= knots[:-1]) & (points < knots[1:])).to(torch.float64)
-        for k in range(1, layer.degree + 1):
-            left = (points - knots[: -k - 1]) / k * basis[:, :-1]
-            basis = left + (knots[k + 1 :] - points) / k * basis[:, 1:]
-        value = torch.einsum("oim,im->o", c, basis)
-    return value
-
-
 @pytest.mark.parametrize("seed", range(12))
 def test_gradients_are_pytorchs(seed: int) -> None:
     """Rate 1, so a step is the negative gradient of the squared error."""
@@ -232,6 +199,57 @@ def test_gradients_are_pytorchs(seed: int) -> None:
         for c, after in zip(coefficients, run.states, strict=True):
             assert c.grad is not None
             assert np.abs(after - (c.detach().numpy() - c.grad.numpy())).max() < 1e-9
+
+
+def taking_part(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """Whether coefficients (in, cells + degree) take part in inputs (in)."""
+    low, high = (torch.tensor(layer.grid[:, end].copy()) for end in (0, 1))
+    cell = torch.floor((x - low) * (layer.cells / (high - low))).clamp(0, layer.cells - 1)
+    behind = torch.arange(layer.cells + layer.degree) - cell[:, None]
+    return (behind >= 0) & (behind <= layer.degree)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_momentum_and_decay_are_those_of_pytorchs_gradients(seed: int) -> None:
+    """v' = m v + rate * descent, c' = (1 - d) c + v', of the coefficients that take part."""
+    rng = np.random.default_rng(seed)
+    module = random_network(rng, [2, 2, 1], [3, 2], [5, 4])
+    layers = layers_of(find_function(module))
+    rate, momentum, decay = 0.1, 0.9, 0.02
+    options = {"learning_rate": rate, "momentum": momentum, "weight_decay": decay}
+    step = trainable(module, real=True, **options)
+    x, y = rng.uniform(-1, 1, (30, 2)), rng.normal(size=(30, 1))
+    run = run_steps(step, x, y)
+    coefficients = [torch.tensor(layer.coefficients, requires_grad=True) for layer in layers]
+    velocities = [torch.zeros_like(c) for c in coefficients]
+    for sample, target in zip(x, y, strict=True):
+        output = torch_network(layers, torch.tensor(sample), coefficients)
+        ((output - torch.tensor(target)) ** 2).sum().backward()
+        with torch.no_grad():
+            masks = [
+                taking_part(
+                    layers[k], torch_network(layers[:k], torch.tensor(sample), coefficients[:k])
+                )
+                for k in range(len(layers))
+            ]
+            for c, v, active in zip(coefficients, velocities, masks, strict=True):
+                assert c.grad is not None
+                v[:, active] = momentum * v[:, active] - rate * c.grad[:, active]
+                c[:, active] = (1 - decay) * c[:, active] + v[:, active]
+        for c in coefficients:
+            c.grad = None
+    for got, wanted in zip(run.states, [*coefficients, *velocities], strict=True):
+        assert np.abs(got - wanted.detach().numpy()).max() < 1e-9
+
+
+def test_without_decay_and_momentum_the_step_is_as_before() -> None:
+    def text(**options: float) -> str:
+        module = random_network(np.random.default_rng(0), [2, 1], [3], [5])
+        MakeTrainablePass(**options).apply(Context(), module)
+        return str(module)
+
+    assert text() == text(momentum=0.0, weight_decay=0.0)
+    assert "kan.combine" not in text() and "velocity" not in text()
 
 
 def test_fixed_point_follows_the_real_step() -> None:
@@ -291,6 +309,13 @@ def test_a_bias_goes_into_coefficients() -> None:
         ({"integer_bits": 1}, "take more integer-bits"),
         ({"fraction_bits": 1}, "is too fine; take more fraction-bits"),
         ({"local_bits": 13}, "local-bits must lie in 1..12"),
+        ({"momentum": 1.0}, "momentum must be at least 0 and below 1"),
+        ({"momentum": 1e-9}, "momentum becomes a multiple of 2.-16, which must be above 0"),
+        ({"weight_decay": -0.1}, "weight-decay must be at least 0 and below 1"),
+        (
+            {"weight_decay": 2e-5, "fraction_bits": 6, "integer_bits": 6},
+            "a weight-decay of 2e-05 never changes a coefficient of 12 bits",
+        ),
         ({"error": "huber"}, "error must be squared or fed"),
         ({"initial": "ones"}, "initial must be model, zero or random"),
         ({"seed": -1}, "seed must not be negative"),

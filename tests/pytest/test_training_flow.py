@@ -55,7 +55,7 @@ def test_a_build_says_what_was_compared(built: Path) -> None:
     report = json.loads((built / "report.json").read_text())
     assert report["name"] == "tracker"
     assert (report["inputs"], report["outputs"], report["latency_cycles"]) == (1, 1, 4)
-    assert report["training"]["interval_cycles"] == 4
+    assert report["training"]["interval_cycles"] == 3
     assert report["training"]["coefficients"] == 8
     simulation = report["simulation"]
     assert (simulation["vectors"], simulation["trained"], simulation["coefficients"]) == (
@@ -108,6 +108,17 @@ def test_the_last_stage_reads_back(built: Path) -> None:
 
 
 @needs_verilator
+def test_velocities_are_compared_like_coefficients(tmp_path: Path) -> None:
+    options = ["--momentum", "0.5", "--weight-decay", "0.01", "--vectors", "400"]
+    assert run("build", TRACKER, "--trainable", *options, "-o", tmp_path / "out") == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["edges"]["total"] == 1 and report["training"]["coefficients"] == 8
+    assert report["training"]["memories"] == 8  # 4 of coefficients, 4 of velocities
+    assert report["training"]["interval_cycles"] == 3
+    assert report["simulation"]["coefficients"] == 16
+
+
+@needs_verilator
 def test_a_build_without_data_trains_on_random_samples(tmp_path: Path) -> None:
     options = ["--error", "fed", "--initial", "random", "--vectors", "400", "-o", tmp_path / "out"]
     assert run("build", TRACKER, "--trainable", *options) == 0
@@ -129,6 +140,7 @@ def test_a_build_may_go_without_simulation(
     ("options", "message"),
     [
         (["--learning-rate", "1e-9"], "never changes a coefficient"),
+        (["--momentum", "1"], "momentum must be at least 0 and below 1"),
         (["--integer-bits", "1"], "take more integer-bits"),
         (["--local-bits", "40"], "local-bits must lie in 1..12"),
         (["--simulator", "icarus"], "training is simulated in Verilator"),

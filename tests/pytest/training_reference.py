@@ -1,7 +1,8 @@
 """Training in plain Python integers and fractions, written from docs/training.md alone.
 
 Nothing here shares code with the compiler: B-splines are the Cox-de Boor recursion in rational
-numbers, and rounding is Python's of fractions. Below, random networks to train.
+numbers, and rounding is Python's of fractions. Below, the same network in PyTorch, in real numbers,
+and random networks to train.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.random import Generator
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
+from kan_dialect.passes.make_trainable import MakeTrainablePass
 from kan_dialect.spline_ops import BSplineOp, NodeSumOp
+from kan_dialect.training import Step
+from kan_dialect.training_ops import LocateOp
 
 
 def cox_de_boor(index: int, degree: int, x: Fraction) -> Fraction:
@@ -43,6 +49,8 @@ class Layer:
     grid: list[tuple[int, int]]
     coefficients: list[list[list[int]]]
     """[out][in][cells + degree]"""
+    velocities: list[list[list[int]]]
+    """Likewise."""
 
 
 @dataclass
@@ -55,11 +63,30 @@ class Reference:
     local_bits: int
     rate: Fraction
     fed: bool = False
+    momentum: Fraction = Fraction(0)
+    decay: Fraction = Fraction(0)
     tables: dict[tuple[int, int, str, Fraction], list[list[int]]] = field(default_factory=dict)
 
     @property
     def weight_fraction(self) -> int:
         return self.fraction - math.floor(math.log2(float(self.rate)))
+
+    @property
+    def states(self) -> list[list[list[list[int]]]]:
+        """Coefficients of each layer, then, with momentum, velocities."""
+        coefficients = [layer.coefficients for layer in self.layers]
+        velocities = [layer.velocities for layer in self.layers]
+        return [*coefficients, *velocities] if self.momentum else coefficients
+
+    def begin(self, states: Sequence[Any]) -> None:
+        """Begin with states in the order of `states`."""
+        count = len(self.layers)
+        for index, state in enumerate(states):
+            layer = self.layers[index % count]
+            if index < count:
+                layer.coefficients = state.tolist()
+            else:
+                layer.velocities = state.tolist()
 
     def saturate(self, code: int, bits: int) -> int:
         return max(-(2 ** (bits - 1)), min(2 ** (bits - 1) - 1, code))
@@ -127,11 +154,19 @@ class Reference:
             for o, node in enumerate(layer.coefficients):
                 for i, (cell, local, _) in enumerate(places):
                     for j in range(layer.degree + 1):
-                        moved = (
-                            node[i][cell + j]
-                            + Fraction(error[o] * weights[local][j]) / Fraction(2) ** shift
-                        )
-                        node[i][cell + j] = self.saturate(round(moved), bits)
+                        step = Fraction(error[o] * weights[local][j]) / Fraction(2) ** shift
+                        old, speed = node[i][cell + j], layer.velocities[o][i][cell + j]
+                        start = old
+                        if self.momentum or self.decay:
+                            carried = (1 - self.decay) * old + self.momentum * speed
+                            wide = bits + (1 if self.momentum else 0)
+                            start = self.saturate(round(carried), wide)
+                        node[i][cell + j] = self.saturate(round(start + step), bits)
+                        if self.momentum:
+                            kept = self.saturate(round(self.momentum * speed), bits)
+                            layer.velocities[o][i][cell + j] = self.saturate(
+                                round(kept + step), bits
+                            )
             below: list[int] = []
             for i, (cell, local, inside) in enumerate(places):
                 low, high = layer.grid[i]
@@ -147,6 +182,49 @@ class Reference:
                 below.append(self.saturate(round(Fraction(total, 2**f)), bits + 1))
             error = below
         return values
+
+
+def reference_of(step: Step, options: MakeTrainablePass) -> Reference:
+    """The same network in plain integers; of the IR, only grids and coefficients are taken."""
+    fraction = options.fraction_bits
+    locates = [op for op in step.function.body.block.ops if isinstance(op, LocateOp)]
+    layers = [
+        Layer(
+            degree=state.shape[2] - op.cells.value.data,
+            cells=op.cells.value.data,
+            grid=[(round(a * 2**fraction), round(b * 2**fraction)) for a, b in op.ends.tolist()],
+            coefficients=state.tolist(),
+            velocities=np.zeros_like(state).tolist(),
+        )
+        for op, state in zip(locates, step.initial()[: step.layers], strict=True)
+    ]
+    return Reference(
+        layers,
+        options.integer_bits + fraction,
+        fraction,
+        options.local_bits,
+        Fraction(options.learning_rate),
+        options.error == "fed",
+        Fraction(round(options.momentum * 2**16), 2**16),
+        Fraction(round(options.weight_decay * 2**16), 2**16),
+    )
+
+
+def torch_network(layers: list[Any], x: torch.Tensor, coefficients: list[torch.Tensor]) -> Any:
+    """The network in PyTorch, by the recursion over all basis functions."""
+    value = x
+    for layer, c in zip(layers, coefficients, strict=True):
+        low = torch.tensor(layer.grid[:, 0].copy())
+        high = torch.tensor(layer.grid[:, 1].copy())
+        position = (torch.clamp(value, low, high) - low) * (layer.cells / (high - low))
+        knots = torch.arange(-layer.degree, layer.cells + layer.degree + 1, dtype=torch.float64)
+        points = position[:, None]
+        basis = ((points >= knots[:-1]) & (points < knots[1:])).to(torch.float64)
+        for k in range(1, layer.degree + 1):
+            left = (points - knots[: -k - 1]) / k * basis[:, :-1]
+            basis = left + (knots[k + 1 :] - points) / k * basis[:, 1:]
+        value = torch.einsum("oim,im->o", c, basis)
+    return value
 
 
 def random_network(

@@ -154,6 +154,62 @@ func.func @f(%g: tensor<2xf32>, %s: tensor<3x1xf32>) {
 
 // -----
 
+// CHECK: factors must be above 0 and at most 1
+func.func @f(%a: tensor<1x1x4xf32>) {
+  %b = kan.combine %a factors dense<[1.5]> : tensor<1xf64> : tensor<1x1x4xf32> -> tensor<1x1x4xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: factors must have shape 1
+func.func @f(%a: tensor<1x1x4xf32>) {
+  %b = kan.combine %a factors dense<[0.5, 0.5]> : tensor<2xf64> : tensor<1x1x4xf32> -> tensor<1x1x4xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: factors of fixed-point numbers must be multiples of 2^-16
+func.func @f(%a: tensor<1x1x4x!kan.fixed<s16:10>>) {
+  %b = kan.combine %a factors dense<[0.9]> : tensor<1xf64> : tensor<1x1x4x!kan.fixed<s16:10>> -> tensor<1x1x4x!kan.fixed<s16:10>>
+  func.return
+}
+
+// -----
+
+// CHECK: terms and result must have as many fraction bits
+func.func @f(%a: tensor<1x1x4x!kan.fixed<s16:10>>) {
+  %b = kan.combine %a factors dense<[0.5]> : tensor<1xf64> : tensor<1x1x4x!kan.fixed<s16:10>> -> tensor<1x1x4x!kan.fixed<s16:9>>
+  func.return
+}
+
+// -----
+
+// CHECK: each term must have shape 1x1x4, got 1x1x3
+func.func @f(%a: tensor<1x1x3xf32>) {
+  %b = kan.combine %a factors dense<[0.5]> : tensor<1xf64> : tensor<1x1x3xf32> -> tensor<1x1x4xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: origin must have shape 1x1x4, got 1x1x3
+func.func @f(%c: tensor<1x1x8xf32>, %i: tensor<1x!kan.int<0:4>>, %o: tensor<1x1x3xf32>, %e: tensor<1xf32>, %w: tensor<1x4xf32>, %t: i1) {
+  %b = kan.update %c at %i from %o : tensor<1x1x3xf32> error %e weights %w if %t : tensor<1x1x8xf32>, tensor<1x!kan.int<0:4>>, tensor<1xf32>, tensor<1x4xf32> -> tensor<1x1x8xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: origin must have 10 fraction bits, as the coefficients
+func.func @f(%c: tensor<1x1x8x!kan.fixed<s16:10>>, %i: tensor<1x!kan.int<0:4>>, %o: tensor<1x1x4x!kan.fixed<s16:9>>, %e: tensor<1x!kan.fixed<s17:9>>, %w: tensor<1x4x!kan.fixed<u10:13>>, %t: i1) {
+  %b = kan.update %c at %i from %o : tensor<1x1x4x!kan.fixed<s16:9>> error %e weights %w if %t : tensor<1x1x8x!kan.fixed<s16:10>>, tensor<1x!kan.int<0:4>>, tensor<1x!kan.fixed<s17:9>>, tensor<1x4x!kan.fixed<u10:13>> -> tensor<1x1x8x!kan.fixed<s16:10>>
+  func.return
+}
+
+// -----
+
 // CHECK: the result must be of the coefficients' type tensor<1x1x8xf32>
 func.func @f(%c: tensor<1x1x8xf32>, %i: tensor<1x!kan.int<0:4>>, %e: tensor<1xf32>, %w: tensor<1x4xf32>, %t: i1) {
   %b = kan.update %c at %i error %e weights %w if %t : tensor<1x1x8xf32>, tensor<1x!kan.int<0:4>>, tensor<1xf32>, tensor<1x4xf32> -> tensor<1x1x9xf32>

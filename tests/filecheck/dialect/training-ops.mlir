@@ -30,6 +30,12 @@ func.func @step(%x: tensor<2x!kan.fixed<s16:10>> {kan.role = "input"},
   %below = kan.backpropagate %error through %slopes : tensor<1x!kan.fixed<s17:9>>, tensor<1x2x!kan.fixed<s16:10>> -> tensor<2x!kan.fixed<s17:9>>
   // CHECK: kan.basis %local degree 3 scale dense<0.15> : tensor<f64> : tensor<2x!kan.fixed<u6:6>> -> tensor<2x4x!kan.fixed<u10:13>>
   %weights = kan.basis %local degree 3 scale dense<0.15> : tensor<f64> : tensor<2x!kan.fixed<u6:6>> -> tensor<2x4x!kan.fixed<u10:13>>
+  // CHECK: kan.combine %active, %active as "carried" factors dense<[0.9375, 0.5]> : tensor<2xf64> : tensor<1x2x4x!kan.fixed<s16:10>>, tensor<1x2x4x!kan.fixed<s16:10>> -> tensor<1x2x4x!kan.fixed<s17:10>>
+  // GENERIC: "kan.combine"(%active, %active) <{name = "carried", factors = {{.*}}}> :
+  %carried = kan.combine %active, %active as "carried" factors dense<[0.9375, 0.5]> : tensor<2xf64> : tensor<1x2x4x!kan.fixed<s16:10>>, tensor<1x2x4x!kan.fixed<s16:10>> -> tensor<1x2x4x!kan.fixed<s17:10>>
+  // CHECK: kan.update %c at %cell from %carried : tensor<1x2x4x!kan.fixed<s17:10>> error %error weights %weights if %train : tensor<1x2x8x!kan.fixed<s16:10>>
+  // GENERIC: "kan.update"(%c, %cell, %carried, %error, %weights, %train) :
+  %other = kan.update %c at %cell from %carried : tensor<1x2x4x!kan.fixed<s17:10>> error %error weights %weights if %train : tensor<1x2x8x!kan.fixed<s16:10>>, tensor<2x!kan.int<0:4>>, tensor<1x!kan.fixed<s17:9>>, tensor<2x4x!kan.fixed<u10:13>> -> tensor<1x2x8x!kan.fixed<s16:10>>
   // CHECK: kan.update %c at %cell error %error weights %weights if %train as "up" : tensor<1x2x8x!kan.fixed<s16:10>>, tensor<2x!kan.int<0:4>>, tensor<1x!kan.fixed<s17:9>>, tensor<2x4x!kan.fixed<u10:13>> -> tensor<1x2x8x!kan.fixed<s16:10>>
   %next = kan.update %c at %cell error %error weights %weights if %train as "up" : tensor<1x2x8x!kan.fixed<s16:10>>, tensor<2x!kan.int<0:4>>, tensor<1x!kan.fixed<s17:9>>, tensor<2x4x!kan.fixed<u10:13>> -> tensor<1x2x8x!kan.fixed<s16:10>>
   func.return %y, %next : tensor<1x!kan.fixed<s16:10>>, tensor<1x2x8x!kan.fixed<s16:10>>
@@ -52,6 +58,8 @@ hw.module @memory(in %clk : !seq.clock, in %a : i1, in %d : i16, in %e : i1, out
   %m = kan.memory initial dense<[1, -2]> : tensor<2xi8> {sv.namehint = "bank"} : !kan.memory<2, i16>
   // CHECK: kan.memory_read %m[%a], %clk : !kan.memory<2, i16>, i1 -> i16
   %r = kan.memory_read %m[%a], %clk : !kan.memory<2, i16>, i1 -> i16
+  // CHECK: kan.memory_word %m[%a] : !kan.memory<2, i16>, i1 -> i16
+  %w = kan.memory_word %m[%a] : !kan.memory<2, i16>, i1 -> i16
   // CHECK: kan.memory_write %m[%a] = %d if %e, %clk : !kan.memory<2, i16>, i1, i16
   kan.memory_write %m[%a] = %d if %e, %clk : !kan.memory<2, i16>, i1, i16
   hw.output %r : i16

@@ -6,24 +6,56 @@
 
 // Adders of two, in as few levels as there can be.
 // CHECK-LABEL: @tree
-func.func @tree(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %d: !kan.int<0:1>, %e: !kan.int<0:1>) -> !kan.int<0:5> {
-  // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b as "s_part0" : {{.*}} -> !kan.int<0:2>
-  // CHECK-NEXT: [[ABC:%.*]] = kan.sum %c, [[AB]] as "s_part1" : {{.*}} -> !kan.int<0:3>
-  // CHECK-NEXT: [[DE:%.*]] = kan.sum %d, %e as "s_part2" : {{.*}} -> !kan.int<0:2>
-  // CHECK-NEXT: [[S:%.*]] = kan.sum [[ABC]], [[DE]] as "s" : {{.*}} -> !kan.int<0:5>
+func.func @tree(%a: !kan.int<0:2>, %b: !kan.int<0:2>, %c: !kan.int<0:2>, %d: !kan.int<0:2>, %e: !kan.int<0:2>) -> !kan.int<0:10> {
+  // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b as "s_part0" : {{.*}} -> !kan.int<0:4>
+  // CHECK-NEXT: [[ABC:%.*]] = kan.sum %c, [[AB]] as "s_part1" : {{.*}} -> !kan.int<0:6>
+  // CHECK-NEXT: [[DE:%.*]] = kan.sum %d, %e as "s_part2" : {{.*}} -> !kan.int<0:4>
+  // CHECK-NEXT: [[S:%.*]] = kan.sum [[ABC]], [[DE]] as "s" : {{.*}} -> !kan.int<0:10>
   // CHECK-NEXT: func.return [[S]]
-  %s = kan.sum %a, %b, %c, %d, %e as "s" : !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:5>
-  func.return %s : !kan.int<0:5>
+  %s = kan.sum %a, %b, %c, %d, %e as "s" : !kan.int<0:2>, !kan.int<0:2>, !kan.int<0:2>, !kan.int<0:2>, !kan.int<0:2> -> !kan.int<0:10>
+  func.return %s : !kan.int<0:10>
 }
 
 // An adder takes LUTs for the bits that both numbers have: narrow ones join the others early.
 // CHECK-LABEL: @narrow_first
-func.func @narrow_first(%a: !kan.int<0:255>, %b: !kan.int<0:1>, %c: !kan.int<0:15>, %d: !kan.int<-1:0>) -> !kan.int<-1:271> {
-  // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b : {{.*}} -> !kan.int<0:256>
+func.func @narrow_first(%a: !kan.int<0:255>, %b: !kan.int<0:2>, %c: !kan.int<0:15>, %d: !kan.int<-1:0>) -> !kan.int<-1:272> {
+  // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b : {{.*}} -> !kan.int<0:257>
   // CHECK-NEXT: [[CD:%.*]] = kan.sum %c, %d : {{.*}} -> !kan.int<-1:15>
-  // CHECK-NEXT: kan.sum [[AB]], [[CD]] : {{.*}} -> !kan.int<-1:271>
-  %s = kan.sum %a, %b, %c, %d : !kan.int<0:255>, !kan.int<0:1>, !kan.int<0:15>, !kan.int<-1:0> -> !kan.int<-1:271>
-  func.return %s : !kan.int<-1:271>
+  // CHECK-NEXT: kan.sum [[AB]], [[CD]] : {{.*}} -> !kan.int<-1:272>
+  %s = kan.sum %a, %b, %c, %d : !kan.int<0:255>, !kan.int<0:2>, !kan.int<0:15>, !kan.int<-1:0> -> !kan.int<-1:272>
+  func.return %s : !kan.int<-1:272>
+}
+
+// A single bit comes in below an adder of two other numbers. Of more bits than adders, some are added
+// like numbers.
+// CHECK-LABEL: @carries
+func.func @carries(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %c: !kan.int<0:1>) -> !kan.int<0:511> {
+  // CHECK-NEXT: kan.sum %a, %b, %c as "s"
+  %s = kan.sum %c, %a, %b as "s" : !kan.int<0:1>, !kan.int<0:255>, !kan.int<0:255> -> !kan.int<0:511>
+  func.return %s : !kan.int<0:511>
+}
+
+// CHECK-LABEL: @bits
+func.func @bits(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %d: !kan.int<0:1>, %e: !kan.int<0:1>) -> !kan.int<0:5> {
+  // CHECK-NEXT: [[ABE:%.*]] = kan.sum %a, %b, %e as "s_part0" : {{.*}} -> !kan.int<0:3>
+  // CHECK-NEXT: kan.sum %c, [[ABE]], %d as "s" : {{.*}} -> !kan.int<0:5>
+  %s = kan.sum %a, %b, %c, %d, %e as "s" : !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:5>
+  func.return %s : !kan.int<0:5>
+}
+
+// A bit that counts four comes in where the adder starts: below that, one number has only zeros.
+// CHECK-LABEL: @raised
+func.func @raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z: !kan.int<0:1>) -> !kan.int<0:351> {
+  // CHECK: [[T:%.*]] = kan.table %x
+  // CHECK-NEXT: [[U:%.*]] = kan.table %y
+  // CHECK-NEXT: [[V:%.*]] = kan.table %z
+  // CHECK-NEXT: [[TA:%.*]] = kan.sum [[T]], %a, [[U]] as "s_part0"
+  // CHECK-NEXT: kan.sum [[V]], [[TA]] as "s"
+  %t = kan.table %x entries dense<[0, 4, 8, 12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:12>
+  %u = kan.table %y entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
+  %v = kan.table %z entries dense<[0, 16]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:16>
+  %s = kan.sum %t, %u, %v, %a as "s" : !kan.int<0:12>, !kan.int<0:4>, !kan.int<0:16>, !kan.int<0:255> -> !kan.int<0:351>
+  func.return %s : !kan.int<0:351>
 }
 
 // A constant goes into a table that only the sum reads, the one of the widest range.
@@ -64,20 +96,20 @@ func.func @care(%x: !kan.int<0:2>) -> !kan.int<5:6> {
 // A table that something else reads too stays as it is, and so does one that the sum reads twice.
 // The constant is added last.
 // CHECK-LABEL: @shared
-func.func @shared(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:11> {
+func.func @shared(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:15> {
   // CHECK-NEXT: [[T:%.*]] = kan.table %x entries dense<[0, 4]>
   // CHECK-NEXT: kan.mark [[T]]
-  // CHECK-NEXT: [[U:%.*]] = kan.table %y entries dense<[0, 1]>
+  // CHECK-NEXT: [[U:%.*]] = kan.table %y entries dense<[0, 3]>
   // CHECK-NEXT: [[C:%.*]] = kan.constant 5
   // CHECK-NEXT: [[TU:%.*]] = kan.sum [[T]], [[U]]
   // CHECK-NEXT: [[TUU:%.*]] = kan.sum [[U]], [[TU]]
   // CHECK-NEXT: kan.sum [[TUU]], [[C]]
   %t = kan.table %x entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
   kan.mark %t as "node" offset 0 cycle 0 : !kan.int<0:4>
-  %u = kan.table %y entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %u = kan.table %y entries dense<[0, 3]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:3>
   %c = kan.constant 5 : !kan.int<5:5>
-  %s = kan.sum %t, %u, %c, %u : !kan.int<0:4>, !kan.int<0:1>, !kan.int<5:5>, !kan.int<0:1> -> !kan.int<5:11>
-  func.return %s : !kan.int<5:11>
+  %s = kan.sum %t, %u, %c, %u : !kan.int<0:4>, !kan.int<0:3>, !kan.int<5:5>, !kan.int<0:3> -> !kan.int<5:15>
+  func.return %s : !kan.int<5:15>
 }
 
 // Readers rely on the sum's type: it stays, also where it is wider than it must be.

@@ -1,5 +1,7 @@
 // RUN: kan-opt %s -p 'kan-make-trainable{learning-rate=0.15}' --split-input-file | filecheck %s
 // RUN: kan-opt %s -p 'kan-make-trainable{real=true error=fed}' --split-input-file | filecheck %s --check-prefix REAL
+// RUN: kan-opt %s -p 'kan-make-trainable{momentum=0.9 weight-decay=0.001953125}' --split-input-file | filecheck %s --check-prefix MOMENTUM
+// RUN: kan-opt %s -p 'kan-make-trainable{weight-decay=0.001953125}' --split-input-file | filecheck %s --check-prefix DECAY
 
 // One layer: located, gathered, multiplied and added up; the error; the update. Coefficients are an
 // argument and a result.
@@ -17,6 +19,23 @@
 // REAL-LABEL: @one(%x: tensor<1xf64> {kan.role = "input"}, %error: tensor<1xf64> {kan.role = "error"}, %train: i1
 // REAL-NOT:   kan.error
 // REAL:       kan.update {{.*}} error %error
+
+// Momentum: velocities are state as well, at first 0, and both steps begin where momentum carries.
+// MOMENTUM-LABEL: @one(
+// MOMENTUM-SAME:   %v0: tensor<1x1x5x!kan.fixed<s16:10>> {kan.role = "velocity", kan.initial = dense<0> : tensor<1x1x5xi8>})
+// MOMENTUM-SAME:   -> (tensor<1x!kan.fixed<s16:10>> {kan.role = "output"}, tensor<1x1x5x!kan.fixed<s16:10>> {kan.role = "state"}, tensor<1x1x5x!kan.fixed<s16:10>> {kan.role = "velocity"})
+// MOMENTUM:        [[C:%.*]] = kan.gather %c0 at [[CELL:%.*]] as "layer0_coefficients"
+// MOMENTUM:        [[V:%.*]] = kan.gather %v0 at [[CELL]] as "layer0_velocities"
+// MOMENTUM-NEXT:   [[CARRIED:%.*]] = kan.combine [[C]], [[V]] as "layer0_carried" factors dense<[0.998046875, 0.899993896484375]> : {{.*}} -> tensor<1x1x3x!kan.fixed<s17:10>>
+// MOMENTUM-NEXT:   [[KEPT:%.*]] = kan.combine [[V]] as "layer0_kept" factors dense<[0.899993896484375]> : {{.*}} -> tensor<1x1x3x!kan.fixed<s16:10>>
+// MOMENTUM-NEXT:   [[NEXTV:%.*]] = kan.update %v0 at [[CELL]] from [[KEPT]] : {{.*}} error [[E:%.*]] weights [[W:%.*]] if %train
+// MOMENTUM-NEXT:   [[NEXTC:%.*]] = kan.update %c0 at [[CELL]] from [[CARRIED]] : {{.*}} error [[E]] weights [[W]] if %train
+// MOMENTUM-NEXT:   func.return {{%.*}}, [[NEXTC]], [[NEXTV]]
+
+// DECAY-LABEL: @one(
+// DECAY-NOT:   velocity
+// DECAY:       [[D:%.*]] = kan.combine {{%.*}} as "layer0_decayed" factors dense<[0.998046875]>
+// DECAY-NEXT:  kan.update %c0 at {{%.*}} from [[D]]
 func.func @one(%x: tensor<1xf32>) -> tensor<1xf32> {
   %e = kan.bspline %x as "layer0" degree 2 extend knots dense<[-1.0, -0.333333333, 0.333333333, 1.0]> : tensor<4xf64> coefficients dense<[[[1.0, 0.0, -0.5, 0.25, 0.001]]]> : tensor<1x1x5xf64> : tensor<1xf32> -> tensor<1x1xf32>
   %y = kan.node_sum %e as "layer0" : tensor<1x1xf32> -> tensor<1xf32>

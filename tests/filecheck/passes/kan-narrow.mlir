@@ -142,3 +142,46 @@ func.func @other(%x: !kan.int<0:3>, %y: i8) -> !kan.int<0:9> {
   %c = kan.clamp %x : !kan.int<0:3> -> !kan.int<0:9>
   func.return %c : !kan.int<0:9>
 }
+
+// Where tables alone read a clamp, and what it reads fits into a lookup table, they saturate: they have
+// an entry for each value of the sum, without its constant. A mark says what is left of the clamp.
+// CHECK-LABEL: @saturating_tables
+func.func @saturating_tables(%x: !kan.int<0:15>, %y: !kan.int<0:3>) -> (!kan.int<0:9>, !kan.int<5:7>) {
+  // CHECK-NEXT: [[S:%.*]] = kan.sum %x, %y as "s" : !kan.int<0:15>, !kan.int<0:3> -> !kan.int<0:18>
+  // CHECK-NEXT: kan.mark [[S]] as "node" offset -1 cycle 0 within <10:17> : !kan.int<0:18>
+  // CHECK-NEXT: kan.table [[S]] as "t" entries dense<"0x00000000000000000000000005030904060102"> : tensor<19xi8>
+  // CHECK-NEXT: kan.table [[S]] as "u" entries dense<"0x05050505050505050505050505060707070707"> : tensor<19xi8>
+  %c = kan.constant -3 : !kan.int<-3:-3>
+  %s = kan.sum %x, %y, %c as "s" : !kan.int<0:15>, !kan.int<0:3>, !kan.int<-3:-3> -> !kan.int<-3:15>
+  %d = kan.clamp %s as "c" : !kan.int<-3:15> -> !kan.int<8:15>
+  kan.mark %d as "node" offset 2 cycle 0 : !kan.int<8:15>
+  %t = kan.table %d as "t" entries dense<[0, 5, 3, 9, 4, 6, 1, 2]> : tensor<8xi8> : !kan.int<8:15> -> !kan.int<0:9>
+  %u = kan.table %d as "u" entries dense<[5, 5, 6, 7, 7, 7, 7, 7]> : tensor<8xi8> : !kan.int<8:15> -> !kan.int<5:7>
+  func.return %t, %u : !kan.int<0:9>, !kan.int<5:7>
+}
+
+// Not where there are too many values, and not where anything else reads the clamp.
+// CHECK-LABEL: @clamps_stay
+func.func @clamps_stay(%x: !kan.int<0:64>, %y: !kan.int<0:15>) -> (!kan.int<0:1>, !kan.int<0:1>, !kan.int<8:11>) {
+  // CHECK-NEXT: [[C:%.*]] = kan.clamp %x as "c" : !kan.int<0:64> -> !kan.int<8:11>
+  // CHECK-NEXT: kan.table [[C]] as "t" entries dense<[0, 1, 0, 0]> : tensor<4xi8>
+  // CHECK-NEXT: [[D:%.*]] = kan.clamp %y as "d" : !kan.int<0:15> -> !kan.int<8:11>
+  // CHECK-NEXT: kan.table [[D]] as "u" entries dense<[0, 1, 0, 0]> : tensor<4xi8>
+  %c = kan.clamp %x as "c" : !kan.int<0:64> -> !kan.int<8:11>
+  %t = kan.table %c as "t" entries dense<[0, 1, 0, 0]> : tensor<4xi8> : !kan.int<8:11> -> !kan.int<0:1>
+  %d = kan.clamp %y as "d" : !kan.int<0:15> -> !kan.int<8:11>
+  %u = kan.table %d as "u" entries dense<[0, 1, 0, 0]> : tensor<4xi8> : !kan.int<8:11> -> !kan.int<0:1>
+  func.return %t, %u, %d : !kan.int<0:1>, !kan.int<0:1>, !kan.int<8:11>
+}
+
+// Not where many tables read few codes: a clamp for all of them is cheaper.
+// CHECK-LABEL: @cheap_clamp
+func.func @cheap_clamp(%x: !kan.int<0:63>) -> (!kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3>) {
+  // CHECK-NEXT: [[C:%.*]] = kan.clamp %x as "c" : !kan.int<0:63> -> !kan.int<0:7>
+  %c = kan.clamp %x as "c" : !kan.int<0:63> -> !kan.int<0:7>
+  %t = kan.table %c as "t" entries dense<[0, 2, 3, 1, 0, 1, 2, 3]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:3>
+  %u = kan.table %c as "u" entries dense<[1, 2, 2, 1, 0, 3, 2, 0]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:3>
+  %v = kan.table %c as "v" entries dense<[3, 0, 2, 1, 1, 0, 2, 1]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:3>
+  %w = kan.table %c as "w" entries dense<[2, 0, 1, 1, 3, 0, 0, 1]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:3>
+  func.return %t, %u, %v, %w : !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3>
+}

@@ -6,8 +6,8 @@
 // RUN: not kan-opt %s -p 'kan-schedule{level=3}' 2>&1 | filecheck %s --check-prefix OPTION
 // OPTION: kan-opt: error: pass kan-schedule has no option 'level' (did you mean levels?); its options are: levels, cycles, combinational
 
-// RUN: not kan-opt %s -p 'kan-narrow{level=3}' 2>&1 | filecheck %s --check-prefix NO-OPTIONS
-// NO-OPTIONS: kan-opt: error: pass kan-narrow has no option 'level'; its options are: none
+// RUN: not kan-opt %s -p 'kan-expand-wires{level=3}' 2>&1 | filecheck %s --check-prefix NO-OPTIONS
+// NO-OPTIONS: kan-opt: error: pass kan-expand-wires has no option 'level'; its options are: none
 
 // RUN: not kan-opt %s -p kan-calibrate 2>&1 | filecheck %s --check-prefix MISSING
 // MISSING: kan-opt: error: pass kan-calibrate: kan-calibrate requires argument "data"; its options are data: str, bins: int

@@ -1,0 +1,105 @@
+"""How many bits are left of each input, edge and node of a chain; and how the IR says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import DictionaryAttr, FloatAttr, IntegerAttr, f64, i64
+from xdsl.ir import Attribute
+
+from kan_dialect.constants import IntArray
+from kan_dialect.precision.network import TableChain, TableLayer
+
+PRECISION = "kan.precision"
+"""Attribute of a function: what `kan-refine-precision` was allowed to trade, and what it traded."""
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Bits of a chain.
+
+    Parameters
+    ----------
+    inputs : (in), of each input's code, those that some table depends on.
+    edges : of each layer, (out, in): of a table's values, the offset and common powers of two left
+        out; 0 where there is no edge.
+    nodes : of each layer, (out): of the codes, or of the results.
+    """
+
+    inputs: IntArray
+    edges: list[IntArray]
+    nodes: list[IntArray]
+
+    def as_dict(self) -> dict[str, object]:
+        """What a report holds."""
+        layers = [
+            {"nodes": nodes.tolist(), "edges": edges.tolist()}
+            for nodes, edges in zip(self.nodes, self.edges, strict=True)
+        ]
+        return {"inputs": self.inputs.tolist(), "layers": layers}
+
+
+def bits_of(chain: TableChain) -> Bits:
+    """The bits of a chain."""
+    return Bits(
+        _input_bits(chain.layers[0]),
+        [_edge_bits(layer) for layer in chain.layers],
+        [_node_bits(layer) for layer in chain.layers],
+    )
+
+
+def _input_bits(layer: TableLayer) -> IntArray:
+    """How many bits of each input's code some table depends on."""
+    found = np.zeros(len(layer.input_bits), dtype=np.int64)
+    for index, bits in enumerate(layer.input_bits.tolist()):
+        tables = layer.tables[:, index, : 1 << bits]
+        for variable in range(bits):
+            halves = tables.reshape(len(tables), -1, 2, 1 << variable)
+            found[index] += int((halves[:, :, 0] != halves[:, :, 1]).any())
+    return found
+
+
+def _edge_bits(layer: TableLayer) -> IntArray:
+    """Bits of each table's values, counted from the least one in their common power of two."""
+    found = np.zeros(layer.tables.shape[:2], dtype=np.int64)
+    for index, bits in enumerate(layer.input_bits.tolist()):
+        tables = layer.tables[:, index, : 1 << bits]
+        above = tables - tables.min(axis=1, keepdims=True)
+        every = np.bitwise_or.reduce(above, axis=1)
+        lowest = every & -every
+        found[:, index] = np.frexp(above.max(axis=1) // np.maximum(lowest, 1))[1]
+    return found
+
+
+def _node_bits(layer: TableLayer) -> IntArray:
+    if layer.sizes is not None:
+        return np.frexp(layer.sizes - 1)[1].astype(np.int64)
+    spread = np.zeros(len(layer.bias), dtype=np.int64)
+    for index, bits in enumerate(layer.input_bits.tolist()):
+        tables = layer.tables[:, index, : 1 << bits]
+        spread += tables.max(axis=1) - tables.min(axis=1)
+    return np.frexp(spread)[1].astype(np.int64)
+
+
+def note_trade(function: func.FuncOp, figures: Mapping[str, float]) -> None:
+    """Leave the figures of a trade with the function."""
+    entries: dict[str, Attribute] = {}
+    for key, value in figures.items():
+        whole = isinstance(value, int)
+        entries[key] = IntegerAttr(int(value), i64) if whole else FloatAttr(float(value), f64)
+    function.attributes[PRECISION] = DictionaryAttr(entries)
+
+
+def trade_of(function: func.FuncOp) -> dict[str, float] | None:
+    """The figures that `note_trade` left, or None."""
+    noted = function.attributes.get(PRECISION)
+    if not isinstance(noted, DictionaryAttr):
+        return None
+    figures: dict[str, float] = {}
+    for key, value in noted.data.items():
+        if isinstance(value, IntegerAttr | FloatAttr):
+            figures[key] = value.value.data
+    return figures

@@ -1,0 +1,191 @@
+"""`kan-refine-precision`: fewer bits of inputs, edges and nodes, as many as a budget allows.
+
+Tables get fewer and coarser values, look at fewer input bits, or become constants; codes of hidden
+nodes and results get coarser. What is given up is measured on samples that the search does not see,
+and stands in the function's attribute `kan.precision` (`kan_dialect.precision`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.data import Dataset, load_dataset
+from kan_dialect.errors import KanError
+from kan_dialect.fpga import Estimate, estimate
+from kan_dialect.model import Model, encode
+from kan_dialect.passes.wire_level import wire_level_passes
+from kan_dialect.precision.bits import note_trade
+from kan_dialect.precision.network import (
+    MAX_INPUT_BITS,
+    TableChain,
+    input_patterns,
+    read_chain,
+    table_functions,
+    write_chain,
+)
+from kan_dialect.precision.score import check_labels, score
+from kan_dialect.precision.search import Budget, Problem, Refined, refine
+from kan_dialect.progress import tell
+from kan_dialect.target_pass import TargetPass
+from kan_dialect.wires import wire_functions
+
+DEFAULT_LOSS = 0.005
+"""Where no budget is given."""
+
+
+@dataclass(frozen=True)
+class RefinePrecisionPass(TargetPass):
+    """Trades accuracy for LUTs, within a budget."""
+
+    name = "kan-refine-precision"
+    preserves: ClassVar[str] = "accuracy within the budget, on calibration data"
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
+
+    data: str = field()
+    """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
+    max_accuracy_loss: float | None = None
+    """Share of samples that may be lost, on validation and on all samples; of targets that are
+    numbers, of explained variance. 0.005 where no budget is given."""
+    max_luts: int | None = None
+    """The most LUTs; of the networks that take no more, the one that loses least is taken."""
+    max_levels: int | None = None
+    """The most levels of logic from inputs to results."""
+    validation: float = 0.25
+    """Share of the samples that is only used to validate."""
+    seed: int = 0
+    """Of the split, and of the order in which edges are looked at."""
+    parts: int = 3
+    """See `kan-split-tables`: this, and what follows, as the passes after this one have it, for
+    LUTs and levels are counted behind these."""
+    further_levels: int = 1
+    """See `kan-balance-sums`."""
+    fast: bool = False
+    """`kan-split-tables` will be left out."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        loss = self.max_accuracy_loss
+        if loss is not None and not 0.0 <= loss < 1.0:
+            raise KanError(f"max-accuracy-loss must lie in 0..1, got {loss}")
+        if not 0.0 < self.validation < 1.0:
+            raise KanError(f"validation must lie between 0 and 1, got {self.validation}")
+        for name, limit in (("max-luts", self.max_luts), ("max-levels", self.max_levels)):
+            if limit is not None and limit < 0:
+                raise KanError(f"{name} must be at least 0, got {limit}")
+
+    @property
+    def budget(self) -> Budget:
+        """What may be traded."""
+        loss = self.max_accuracy_loss
+        if loss is None and self.max_luts is None:
+            loss = DEFAULT_LOSS
+        return Budget(loss, self.max_luts, self.max_levels)
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(table_functions(module))
+        if functions:
+            dataset = load_dataset(self.data)
+            for function in functions:
+                self._refine(function, dataset)
+        return bool(functions)
+
+    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        dataset = load_dataset(self.data)
+        given = Model(before, "table").run(dataset.x)
+        was = score(given, dataset.y, given)
+        now = score(Model(after, "table").run(dataset.x), dataset.y, given)
+        loss = self.budget.max_loss
+        if loss is not None and was - now > loss + 1e-9:
+            return f"a score of {was:.4f} became {now:.4f}, a loss of at most {loss:g} was allowed"
+        if self.max_luts is None and self.max_levels is None:
+            return None
+        taken = self._estimate(after)
+        for what, count, limit in (
+            ("LUTs", taken.luts, self.max_luts),
+            ("levels", taken.levels, self.max_levels),
+        ):
+            if limit is not None and count > limit:
+                return f"it takes {count} {what}, at most {limit} were allowed"
+        return None
+
+    def _refine(self, function: func.FuncOp, dataset: Dataset) -> None:
+        name = function.sym_name.data
+        chain = read_chain(function)
+        if chain is None:
+            raise KanError(
+                f"@{name} is no chain of layers of tables over codes of at most {MAX_INPUT_BITS} "
+                "bits",
+                remedy="run kan-fold-tables first; skip connections are not refined",
+            )
+        model = Model(function, "table")
+        ports, _ = model.ports()
+        if dataset.x.shape[1] != len(ports):
+            raise KanError(
+                f"{self.data} has {dataset.x.shape[1]} features a sample, @{name} takes "
+                f"{len(ports)}"
+            )
+        check_labels(dataset.y, len(chain.layers[-1].bias), self.data)
+
+        def patterns(x: FloatArray) -> IntArray:
+            return input_patterns(function, encode(ports, x))
+
+        problem = Problem(
+            chain,
+            dataset.x,
+            dataset.y,
+            model.run(dataset.x),
+            patterns,
+            model.run,
+            lambda found: self._estimate(function, found),
+            self.device.summand_costs(MAX_INPUT_BITS),
+        )
+        refined = refine(
+            problem,
+            self.budget,
+            validation=self.validation,
+            seed=self.seed,
+            progress=lambda done, total: tell("refining precision", done, total),
+        )
+        edges = chain.edges
+        if refined.chosen.chain is not chain:
+            write_chain(function, refined.chosen.chain)
+        note_trade(function, self._figures(refined, edges, len(dataset.x)))
+
+    def _estimate(self, function: func.FuncOp, chain: TableChain | None = None) -> Estimate:
+        """What a function takes, combinational; with a chain, if its layers were these."""
+        clone = function.clone()
+        module = ModuleOp([clone])
+        if chain is not None:
+            write_chain(clone, chain)
+        for stage in wire_level_passes(
+            self.target, parts=self.parts, further_levels=self.further_levels, fast=self.fast
+        ):
+            stage.run(Context(), module)
+        return estimate(next(iter(wire_functions(module))), self.device)
+
+    def _figures(self, refined: Refined, edges: int, samples: int) -> dict[str, float]:
+        chosen = refined.chosen
+        limits = {
+            "max_accuracy_loss": self.budget.max_loss,
+            "max_luts": self.max_luts,
+            "max_levels": self.max_levels,
+        }
+        return {
+            **{name: limit for name, limit in limits.items() if limit is not None},
+            "seed": self.seed,
+            "calibration_before": chosen.calibration.before,
+            "calibration_after": chosen.calibration.after,
+            "calibration_samples": samples,
+            "validation_before": chosen.validation.before,
+            "validation_after": chosen.validation.after,
+            "validation_samples": refined.validation_samples,
+            "edges_before": edges,
+            "edges_after": chosen.chain.edges,
+            "networks": refined.networks,
+        }

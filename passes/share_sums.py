@@ -1,0 +1,223 @@
+"""`kan-share-sums`: what two nodes have in common is added up once.
+
+Two nodes whose edges from some inputs are alike share the sum of one node's tables of these inputs.
+The other node then needs only tables of how its edges differ from them, which have fewer bits.
+Where its edges are like the negatives of the first one's, it reads the complement of the sum, which
+costs no logic, and a constant. It pays where the bits that go are worth more than an adder, by the
+target's costs.
+
+Pairs of sums are looked for by the ranges of differences; the most promising ones are decided by
+what `kan-split-tables` would make of the tables. A sum is part of one pair at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from kan_dialect.attributes import range_of
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.fpga import Fpga
+from kan_dialect.table_split import FURTHER_PART, Splitter, splitter_for
+from kan_dialect.target_pass import TargetPass
+from kan_dialect.verifying import MAX_NAME
+from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp, complement
+from kan_dialect.wires import remove_dead, wire_functions
+
+MAX_INPUT_BITS = 8
+"""Tables over more input bits are not compared: that would take long."""
+
+MAX_PAIRS = 2
+"""So many pairs are decided by costs for each sum."""
+
+LEAST_BITS = 4.0
+"""Pairs whose tables have fewer bits less in all are not looked at."""
+
+
+@dataclass(frozen=True)
+class ShareSumsPass(TargetPass):
+    """Lets nodes with similar edges share a sum."""
+
+    name = "kan-share-sums"
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(wire_functions(module))
+        target = self.device
+        for function in functions:
+            _share(function, target)
+            remove_dead(function)
+        return bool(functions)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two sums, and the inputs whose tables the first one shares with the second one."""
+
+    first: SumOp
+    second: SumOp
+    sign: int
+    """1, or -1 where the second one's tables are like the negatives of the first one's."""
+    inputs: tuple[SSAValue, ...]
+    gain: float
+    """LUTs."""
+
+
+def _share(function: func.FuncOp, target: Fpga) -> None:
+    sums = [op for op in function.body.block.ops if isinstance(op, SumOp) and len(op.inputs) > 1]
+    places = {op: place for place, op in enumerate(sums)}
+    tables = {op: _tables_of(op) for op in sums}
+    pairs = list(_pairs(sums, tables, splitter_for(target, 2), target))
+    taken: set[SumOp] = set()
+    # Of equal ones, the earlier sum is the one that stays as it was.
+    for pair in sorted(pairs, key=lambda pair: (-pair.gain, places[pair.first])):
+        if pair.gain > 0 and taken.isdisjoint((pair.first, pair.second)):
+            taken |= {pair.first, pair.second}
+            earlier = min(pair.first, pair.second, key=lambda op: places[op])
+            _rewrite(pair, tables, earlier)
+
+
+def _tables_of(op: SumOp) -> dict[SSAValue, TableOp]:
+    """The sum's tables that nothing else reads, by their input; of each input one."""
+    found: dict[SSAValue, TableOp] = {}
+    for value in op.inputs:
+        table = value.owner
+        if (
+            isinstance(table, TableOp)
+            and len(table.inputs) == 1
+            and table.care is None
+            and value.has_one_use()
+            and range_of(table.inputs[0]).bits <= MAX_INPUT_BITS
+        ):
+            found.setdefault(table.inputs[0], table)
+    return found
+
+
+def _pairs(
+    sums: Sequence[SumOp],
+    tables: dict[SumOp, dict[SSAValue, TableOp]],
+    splitter: Splitter,
+    target: Fpga,
+) -> Iterator[_Pair]:
+    """The pairs that look best for each sum, with what they gain."""
+    entries = {op: {x: t.by_bit_pattern for x, t in own.items()} for op, own in tables.items()}
+    saved = {sign: _saved_bits(sums, entries, sign) for sign in (1, -1)}
+    for place, second in enumerate(sums):
+        some = [
+            (bits, first, sign)
+            for sign, table in saved.items()
+            for first, bits in zip(sums, table[place], strict=True)
+            if bits >= LEAST_BITS and first is not second
+        ]
+        some.sort(key=lambda each: -each[0])
+        for _, first, sign in some[:MAX_PAIRS]:
+            yield _costed(first, second, sign, entries, splitter, target)
+
+
+def _saved_bits(
+    sums: Sequence[SumOp], entries: dict[SumOp, dict[SSAValue, IntArray]], sign: int
+) -> FloatArray:
+    """How many bits fewer the tables of each sum have beside those of another one: (sums, sums)."""
+    saved = np.zeros((len(sums), len(sums)))
+    readers: dict[SSAValue, list[int]] = {}
+    for place, op in enumerate(sums):
+        for x in entries[op]:
+            readers.setdefault(x, []).append(place)
+    for x, places in readers.items():
+        tables = np.stack([entries[sums[place]][x] for place in places])
+        own = _bits(tables)
+        for place, table in zip(places, tables, strict=True):
+            saved[places, place] += np.maximum(own - _bits(tables - sign * table), 0)
+    return saved
+
+
+def _bits(tables: IntArray) -> FloatArray:
+    """How many bits the entries of each table need, as a fraction too."""
+    return np.log2(1.0 + np.ptp(tables, axis=1))
+
+
+def _costed(
+    first: SumOp,
+    second: SumOp,
+    sign: int,
+    entries: dict[SumOp, dict[SSAValue, IntArray]],
+    splitter: Splitter,
+    target: Fpga,
+) -> _Pair:
+    """A pair with the inputs for which sharing is cheaper, and what it saves in all."""
+    common = [x for x in entries[first] if x in entries[second]]
+    differences = {x: entries[second][x] - sign * entries[first][x] for x in common}
+    common = [x for x in common if np.ptp(differences[x]) < np.ptp(entries[second][x])]
+    own = _costs([entries[second][x] for x in common], splitter)
+    differ = _costs([differences[x] for x in common], splitter)
+    shared = [x for x, before, after in zip(common, own, differ, strict=True) if after < before]
+    saved = float(np.maximum(own - differ, 0).sum())
+    if len(shared) < 2:
+        return _Pair(first, second, sign, (), 0.0)
+    height = sum(int(np.ptp(entries[first][x])) for x in shared)
+    # The shared sum is a term of both nodes: an adder more, and no table comes in at it.
+    adder = target.summand_costs(1)[1] * (height.bit_length() + 1) + 2 * FURTHER_PART
+    return _Pair(first, second, sign, tuple(shared), saved - float(adder))
+
+
+def _costs(tables: Sequence[IntArray], splitter: Splitter) -> FloatArray:
+    """LUTs of each table, adding included; of a constant none."""
+    return np.array(
+        [split.cost + FURTHER_PART if split.parts else 0.0 for split in splitter.split_all(tables)]
+    )
+
+
+def _rewrite(pair: _Pair, tables: dict[SumOp, dict[SSAValue, TableOp]], earlier: SumOp) -> None:
+    """Build the shared sum, and both sums anew on it."""
+    place = InsertPoint.before(earlier)
+    shared_tables = [tables[pair.first][x] for x in pair.inputs]
+    for table in shared_tables:
+        table.detach()
+        Rewriter.insert_op(table, place)
+    common = SumOp([table.result for table in shared_tables], name=_named(pair.first, "common"))
+    Rewriter.insert_op(common, place)
+    kept = [value for value in pair.first.inputs if value.owner not in shared_tables]
+    _replace(pair.first, [common.result, *kept])
+    terms, constant = [common.result], 0
+    if pair.sign < 0:
+        inverted, meaning = complement(common.result, _named(pair.second, "inverted"))
+        Rewriter.insert_op(inverted, InsertPoint.before(pair.second))
+        terms, constant = [inverted.result], -meaning.constant
+    gone = [tables[pair.second][x] for x in pair.inputs]
+    terms += [value for value in pair.second.inputs if value.owner not in gone]
+    for own, other in zip(gone, shared_tables, strict=True):
+        entries = own.entries_array - pair.sign * other.entries_array
+        low = int(entries.min())
+        constant += low
+        if entries.max() > low:
+            name = _suffixed(own.given_name, "differs")
+            differs = TableOp(own.inputs, entries - low, name=name)
+            Rewriter.insert_op(differs, InsertPoint.before(pair.second))
+            terms.append(differs.result)
+    if constant:
+        offset = ConstantOp(constant)
+        Rewriter.insert_op(offset, InsertPoint.before(pair.second))
+        terms.append(offset.result)
+    _replace(pair.second, terms)
+
+
+def _replace(op: SumOp, terms: Sequence[SSAValue]) -> None:
+    """The same sum of other terms."""
+    kind = range_of(op.result)
+    Rewriter.replace_op(op, SumOp(terms, result_type=kind, name=op.given_name))
+
+
+def _named(op: SumOp, suffix: str) -> str | None:
+    return _suffixed(op.given_name, suffix)
+
+
+def _suffixed(name: str | None, suffix: str) -> str | None:
+    if name is None or len(name) + len(suffix) + 1 > MAX_NAME:
+        return name
+    return f"{name}_{suffix}"

@@ -1,0 +1,39 @@
+"""The passes of wire level up to the schedule, in the order that `kan-compile` runs them in.
+
+No pass itself: `kan-compile` is made of it, and whoever wants to know beforehand what tables will
+take on a device runs it on a copy.
+"""
+
+from __future__ import annotations
+
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.expand_wires import ExpandWiresPass
+from kan_dialect.passes.merge_tables import MergeTablesPass
+from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.passes.share_sums import ShareSumsPass
+from kan_dialect.passes.share_tables import ShareTablesPass
+from kan_dialect.passes.split_tables import SplitTablesPass
+
+
+def wire_level_passes(
+    target: str, *, parts: int, further_levels: int, fast: bool
+) -> tuple[KanPass, ...]:
+    """From tables to adders.
+
+    Parameters
+    ----------
+    target : the device whose costs decide.
+    parts : see `kan-split-tables`.
+    further_levels : see `kan-balance-sums`.
+    fast : without the searches for sums to share, and for parts.
+    """
+    searches = (ShareSumsPass(target=target), SplitTablesPass(target=target, parts=parts))
+    return (
+        ExpandWiresPass(),
+        NarrowPass(target=target),
+        MergeTablesPass(target=target),
+        ShareTablesPass(target=target),
+        *(() if fast else searches),
+        BalanceSumsPass(target=target, further_levels=further_levels),
+    )
