@@ -101,6 +101,8 @@ class CompilePass(CompositePass):
     @property
     def given_bits(self) -> tuple[int, ...] | int:
         """What `kan-quantize` is given."""
+        if self.bits is None and self.quantizers is not None:
+            return QuantizePass.bits
         return BITS[self.precision] if self.bits is None else self.bits
 
     def _refine(self) -> list[KanPass]:
