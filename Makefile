@@ -90,6 +90,7 @@ pictures: $(VENV)/.dev
 	$(BIN)/kan-flow sweep examples/wine.onnx --calibration examples/wine.npz --vary bits=6 --schedule \
 	  --pnr -o out/precision/schedule
 	cp out/precision/schedule/schedule.png docs/pictures/schedule_wine.png
+	$(BIN)/python benchmarks/shapes.py --floats --picture out/precision/shapes.png
 
 dist: $(VENV)/.dev
 	$(BIN)/python -m build

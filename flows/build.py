@@ -42,6 +42,8 @@ from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.precision.bits import bits_of, trade_of
 from kan_dialect.precision.network import read_chain, table_functions
 from kan_dialect.precision.score import score
+from kan_dialect.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
+from kan_dialect.shapes import noted_shapes
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges
 from kan_dialect.wire_ops import TableOp
@@ -50,8 +52,8 @@ from kan_dialect.wires import wire_functions
 Progress = Callable[[str], None]
 """Told what is being done, a few words each."""
 
-PARTS = ("rtl", "ir", "sim", "host", "report.json")
-"""What a build writes; the report last."""
+PARTS = ("rtl", "ir", "sim", "host", "quantizers.json", "report.json")
+"""What a build writes; the report last. IR of wire level tells no quantisers."""
 
 
 @dataclass
@@ -88,6 +90,8 @@ class _Stages:
     edges: tuple[int, int] | None = None
     table_bits: int = 0
     estimate: Estimate | None = None
+    quantizers: Quantizers | None = None
+    shapes: dict[str, object] | None = None
     checks: list[PassCheck] = field(default_factory=list[PassCheck])
 
 
@@ -137,6 +141,8 @@ def build(
         expected = integer.run_codes(codes)
         write_testbench(target / "sim", interface, codes, expected)
         write_host(target / "host", interface)
+        if stages.quantizers is not None:
+            (target / "quantizers.json").write_text(to_json(stages.quantizers))
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
         (target / "report.json").write_text(report.as_json())
     return report
@@ -201,6 +207,9 @@ def _compile(
 
 def _look(module: ModuleOp, stages: _Stages) -> None:
     """Take the figures that this stage of the module is the first or last to tell."""
+    for op in module.ops:
+        if isinstance(op, func.FuncOp):
+            stages.shapes = noted_shapes(op) or stages.shapes
     edges = _count_edges(module)
     if edges is not None:
         total = edges[0] if stages.edges is None else stages.edges[0]
@@ -210,6 +219,8 @@ def _look(module: ModuleOp, stages: _Stages) -> None:
         model = Model.of(module)
         if model.has_codes and not has_real_edges(module):
             stages.integer = Model.of(module.clone())
+    for function in quantized_functions(module):
+        stages.quantizers = quantizers_of(function).with_splines_of(stages.quantizers)
     for function in wire_functions(module):
         tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
         stages.edges = stages.edges or (len(tables), len(tables))
@@ -273,6 +284,7 @@ def _report(stages: _Stages, interface: Interface, circuit: Model) -> Report:
         edges_total=total,
         edges_kept=kept,
         table_bits=stages.table_bits,
+        shapes=stages.shapes,
         estimate={}
         if found is None
         else {

@@ -39,6 +39,8 @@ class Report:
     max_abs_error: float | None = None
     """Largest difference between an output of the integer and of the float model."""
     mean_abs_error: float | None = None
+    shapes: dict[str, Any] | None = None
+    """What `kan-share-shapes` found: `up_to`, `shapes`, `edges`, `before`, `tried`."""
     precision: dict[str, Any] | None = None
     """What `kan-refine-precision` traded: `budget`, `seed`, `accuracy`, `edges`, `bits`."""
     checks: list[dict[str, str | int | float | bool]] = field(
@@ -72,6 +74,7 @@ class Report:
             "edges": {"total": self.edges_total, "kept": self.edges_kept},
             "table_bits": self.table_bits,
             "estimate": self.estimate or None,
+            "shapes": self.shapes,
             "precision": self.precision,
             "checks": self.checks or None,
             "simulation": self.simulation,
@@ -151,6 +154,11 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     if report.max_abs_error is not None:
         mean = "" if report.mean_abs_error is None else f", {report.mean_abs_error:.4g} on average"
         rows.append(("output error", f"{report.max_abs_error:.4g} at most{mean}"))
+    if report.shapes is not None and "shapes" in report.shapes:
+        each = "input" if report.shapes["up_to"] == "sign" else "layer"
+        count, edges = report.shapes["shapes"], report.shapes["edges"]
+        text = f"{count} for each {each}, up to {report.shapes['up_to']}, {edges} edges"
+        rows.append(("shapes", text))
     pruned = report.edges_total - report.edges_kept
     rows.append(("edges", f"{report.edges_kept} kept of {report.edges_total}, {pruned} pruned"))
     rows.append(("tables", f"{report.table_bits} bits"))

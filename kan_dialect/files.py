@@ -79,6 +79,8 @@ def _umask() -> int:
 def replacing_folder(folder: Path, parts: Sequence[str]) -> Generator[Path]:
     """A new folder to write `parts` into, which replace those of `folder` once all went well.
 
+    A part that is not written is none of `folder` afterwards.
+
     What else `folder` holds stays. Others that replace parts of the same folder wait for each
     other, so its parts always come from one of them; Ctrl-C and SIGTERM wait until all parts are
     there. Where an error comes first, or when the last part cannot be put in place, `folder` is
@@ -140,7 +142,8 @@ def _swap(new: Path, folder: Path, parts: Sequence[str]) -> None:
             if os.path.lexists(folder / part):
                 move(folder / part, aside / part)
         for part in parts:
-            move(new / part, folder / part)
+            if os.path.lexists(new / part):
+                move(new / part, folder / part)
     except OSError:
         for source, target in reversed(moved):
             target.rename(source)

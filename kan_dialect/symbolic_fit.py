@@ -64,7 +64,7 @@ def _fit(name: str, t: FloatArray, y: FloatArray, weights: FloatArray) -> Fit:
     a, b = np.ones(1), np.zeros(1)
     if name != "identity":
         a, b = (axis.ravel() for axis in np.meshgrid([*_SLOPES, *-_SLOPES], _OFFSETS))
-    _, error = _regression(_values(name, np.multiply.outer(a, t) + b[:, np.newaxis]), y, weights)
+    _, error = regression(_values(name, np.multiply.outer(a, t) + b[:, np.newaxis]), y, weights)
     best = error.argmin(axis=1)
     a, b = a[best], b[best]
     if name != "identity":
@@ -74,7 +74,7 @@ def _fit(name: str, t: FloatArray, y: FloatArray, weights: FloatArray) -> Fit:
             name, t, y[hopeful], weights[hopeful], a[hopeful], b[hopeful]
         )
     inner = (a[:, np.newaxis] * t + b[:, np.newaxis])[:, np.newaxis]
-    (c, d), error = _regression(_values(name, inner), y, weights)
+    (c, d), error = regression(_values(name, inner), y, weights)
     return Fit(np.stack([a, b, c[:, 0], d[:, 0]], axis=1), error[:, 0])
 
 
@@ -91,7 +91,7 @@ def _refined(
         tried_a = a[:, np.newaxis] + step_a[:, np.newaxis] * near_a
         tried_b = b[:, np.newaxis] + step_b[:, np.newaxis] * near_b
         inner = tried_a[..., np.newaxis] * t + tried_b[..., np.newaxis]
-        _, error = _regression(_values(name, inner), y, weights)
+        _, error = regression(_values(name, inner), y, weights)
         # Near 0, whatever the function is, it is a line.
         error[np.abs(tried_a) < _SLOPES[0]] = np.inf
         best = error.argmin(axis=1)
@@ -117,7 +117,7 @@ def _values(name: str, inner: FloatArray) -> FloatArray:
     return np.where(finite, values, np.nan)
 
 
-def _regression(
+def regression(
     values: FloatArray, y: FloatArray, weights: FloatArray
 ) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
     """Factor and constant (n, k) for each of n functions and k candidates, and the error (n, k).

@@ -40,6 +40,7 @@ _PASSES = {
     "kan-quantize": ("kan_dialect.passes.quantize", "QuantizePass"),
     "kan-refine-precision": ("kan_dialect.passes.refine_precision", "RefinePrecisionPass"),
     "kan-schedule": ("kan_dialect.passes.schedule", "SchedulePass"),
+    "kan-share-shapes": ("kan_dialect.passes.share_shapes", "ShareShapesPass"),
     "kan-share-sums": ("kan_dialect.passes.share_sums", "ShareSumsPass"),
     "kan-share-tables": ("kan_dialect.passes.share_tables", "ShareTablesPass"),
     "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),
@@ -57,6 +58,7 @@ UNIVERSE = Universe(
     all_targets={
         "circt": _target("kan_dialect.lowering.circt_target", "CirctTarget"),
         "formula": _target("kan_dialect.lowering.formula_target", "FormulaTarget"),
+        "quantizers": _target("kan_dialect.lowering.quantizers_target", "QuantizersTarget"),
         "systemverilog": _target("kan_dialect.lowering.systemverilog", "SystemVerilogTarget"),
     },
 )

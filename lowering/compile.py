@@ -50,7 +50,11 @@ class CompilePass(CompositePass):
     """See `kan-quantize`."""
     per_tensor: bool = False
     """See `kan-quantize`."""
+    per_layer: bool = False
+    """See `kan-quantize`."""
     guard_bits: int = 0
+    """See `kan-quantize`."""
+    quantizers: str | None = None
     """See `kan-quantize`."""
     precision: str = "given"
     """`given`: bits as they are; `auto`: as few as a budget allows, see `kan-refine-precision`."""
@@ -97,6 +101,8 @@ class CompilePass(CompositePass):
     @property
     def given_bits(self) -> tuple[int, ...] | int:
         """What `kan-quantize` is given."""
+        if self.bits is None and self.quantizers is not None:
+            return QuantizePass.bits
         return BITS[self.precision] if self.bits is None else self.bits
 
     def _refine(self) -> list[KanPass]:
@@ -128,7 +134,9 @@ class CompilePass(CompositePass):
                 scale=self.scale,
                 percentile=self.percentile,
                 per_tensor=self.per_tensor,
+                per_layer=self.per_layer,
                 guard_bits=self.guard_bits,
+                quantizers=self.quantizers,
             ),
             FoldTablesPass(),
             *self._refine(),

@@ -11,7 +11,7 @@ edge functions remain, fed with dequantised codes and rounded to the scale of th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from xdsl.context import Context
@@ -27,12 +27,13 @@ from kan_dialect.attributes import (
     quantized_type,
     tensor_shape,
 )
-from kan_dialect.checking.quantized import quantization_problem
-from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.checking.quantized import given_problem, quantization_problem
+from kan_dialect.constants import DenseAttr, FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.cuts import cuts, observer, readers, spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
+from kan_dialect.quantizers import Codes, Layer, Quantizers, read_quantizers
 from kan_dialect.scales import (
     SCALE_METHODS,
     Observed,
@@ -55,6 +56,7 @@ class QuantizePass(KanPass):
 
     name = "kan-quantize"
     preserves: ClassVar[str] = "accuracy within the chosen bits"
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"quantizers"})
 
     bits: tuple[int, ...] | int = 8
     """Bits of the codes: one number for all cuts, or one for each: input, every layer in order."""
@@ -64,10 +66,22 @@ class QuantizePass(KanPass):
     """For `percentile`: the share of samples, in percent, that must not saturate."""
     per_tensor: bool = False
     """One scale for all inputs and one for all nodes of a layer, instead of one each."""
+    per_layer: bool = False
+    """One scale for all nodes of a layer, as after `kan-share-shapes{up-to=sign}`; inputs have one
+    each."""
     guard_bits: int = 0
     """Edges are rounded to this many bits more than their node keeps."""
+    quantizers: str | None = None
+    """A file of the target `quantizers`, which then says all of the above."""
 
     def __post_init__(self) -> None:
+        if self.quantizers is not None:
+            for option in ("bits", "scale", "percentile", "per_tensor", "per_layer", "guard_bits"):
+                if getattr(self, option) != getattr(QuantizePass, option):
+                    raise KanError(
+                        f"{option.replace('_', '-')} has no meaning beside quantizers",
+                        remedy="leave one of them out: the file says it",
+                    )
         for width in self.widths:
             if not 1 <= width <= MAX_BITS:
                 raise KanError(
@@ -88,27 +102,52 @@ class QuantizePass(KanPass):
         return self.bits if isinstance(self.bits, tuple) else (self.bits,)
 
     def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
-        widths = _Quantizer(self, before).widths()
+        given = self.given()
+        if given is not None:
+            return given_problem(before, after, given)
+        widths = _Quantizer(self, before, None).widths()
         return quantization_problem(before, after, widths)
+
+    def given(self) -> Quantizers | None:
+        """What the file says, if there is one."""
+        return None if self.quantizers is None else read_quantizers(self.quantizers)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))
+        given = self.given() if functions else None
         for function in functions:
-            _Quantizer(self, function).run()
+            _Quantizer(self, function, given).run()
         return bool(functions)
+
+
+class _Steps(NamedTuple):
+    """How a layer's edges are rounded, and what codes its nodes have."""
+
+    nodes: UniformQuantizedType
+    bounds: DenseAttr | None
+    """Of the nodes, where they are narrower than the storage of some."""
+    edges: FloatArray
+    """The scale of each node's edges: (out), or (1) for all."""
+    saturates: bool
+    """Whether sums become codes of the nodes."""
 
 
 class _Quantizer:
     """Quantises one function, cut by cut, in order: a layer's codes are known before the next's."""
 
-    def __init__(self, options: QuantizePass, function: func.FuncOp) -> None:
+    def __init__(
+        self, options: QuantizePass, function: func.FuncOp, given: Quantizers | None
+    ) -> None:
         self.options = options
         self.function = function
+        self.given = given
         self.block = function.body.block
         self.cuts = cuts(function)
 
     def run(self) -> None:
         widths = self.widths()
+        if self.given is not None:
+            self._require_alike(self.given)
         terminator = self.function.get_return_op()
         for index, (value, bits) in enumerate(zip(self.cuts, widths, strict=True)):
             owner = value.owner
@@ -118,8 +157,35 @@ class _Quantizer:
             elif isinstance(owner, NodeSumOp):
                 self._quantize_nodes(owner, bits, index, only_result)
             elif isinstance(owner, Operation):
-                self._quantize_value(value, owner, bits, only_result)
+                self._quantize_value(value, owner, bits, index, only_result)
             self._concatenate_codes()
+
+    def _require_alike(self, given: Quantizers) -> None:
+        """Refuse the quantisers of another network."""
+        arguments = len(self.function.args)
+        theirs = [
+            *(("input", len(argument.codes), None) for argument in given.arguments),
+            *((layer.name, *_extents(layer)) for layer in given.layers),
+        ]
+        found = f"{self.options.quantizers} is of another network"
+        if (len(given.arguments), len(theirs)) != (arguments, len(self.cuts)):
+            raise KanError(
+                f"{found}: {len(given.arguments)} inputs and {len(given.layers)} layers, "
+                f"@{self.function.sym_name.data} has {arguments} and {len(self.cuts) - arguments}"
+            )
+        for (name, nodes, inputs), value in zip(theirs, self.cuts, strict=True):
+            sums = value.owner if isinstance(value.owner, NodeSumOp) else None
+            shape = tensor_shape(value if sums is None else sums.edges)
+            expected = (nodes,) if inputs is None else (nodes, inputs)
+            if shape != expected:
+                raise KanError(
+                    f"{found}: its {name} is {' x '.join(map(str, expected))}, that of "
+                    f"@{self.function.sym_name.data} is {' x '.join(map(str, shape))}"
+                )
+
+    def _given_layer(self, index: int) -> Layer | None:
+        """What the file says of a cut that is no argument."""
+        return None if self.given is None else self.given.layers[index - len(self.function.args)]
 
     def widths(self) -> list[int]:
         """Bits of each cut: arguments share the first number."""
@@ -141,9 +207,13 @@ class _Quantizer:
                 f"@{self.function.sym_name.data}: argument {value.index} is never read",
                 remedy="remove it from the model",
             )
-        seen = _observation(value) or self._range_of_grids(value)
-        element = self._unsigned(value, seen, bits, per_tensor=self.options.per_tensor)
-        quantize = QuantizeOp(value, element)
+        if self.given is not None:
+            element, bounds = _given_codes(self.given.arguments[value.index].codes, value)
+        else:
+            seen = _observation(value) or self._range_of_grids(value)
+            element = self._unsigned(value, seen, bits, per_tensor=self.options.per_tensor)
+            bounds = None
+        quantize = QuantizeOp(value, element, bounds=bounds)
         dequantize = DequantizeOp(quantize)
         _replace(value, [quantize, dequantize], InsertPoint.at_start(self.block))
 
@@ -181,12 +251,8 @@ class _Quantizer:
             raise KanError(f"{layer}: edges must have shape out x in")
         values[:, ~op.mask_array] = 0.0
         require_no_nan(values, chain, layer)
-        observation = _observation(op.result) or _worst_case(values, op)
-        # Results are compared with each other, so they share a scale.
-        per_tensor = only_result or self.options.per_tensor
-        element = self._unsigned(op.result, observation, bits, per_tensor=per_tensor)
-        guard = 0 if only_result else self.options.guard_bits
-        fine = element.scales / (1 << guard)
+        steps = self._steps(op, values, bits, index, only_result)
+        element, fine = steps.nodes, steps.edges
         column = fine if element.axis is None else fine[:, np.newaxis]
         limit = np.full(values.shape[1:], EDGE_LIMIT, dtype=np.int64)
         tables = code_table(values, column, np.int64(0), -limit, limit)  # pyright: ignore[reportArgumentType] (a scalar broadcasts)
@@ -211,14 +277,40 @@ class _Quantizer:
             name=op.given_name,
         )
         ops: list[Operation] = [edges, sums]
-        if not only_result:
-            ops.append(RequantizeOp(sums, element, name=op.given_name))
+        if steps.saturates:
+            ops.append(RequantizeOp(sums, element, bounds=steps.bounds, name=op.given_name))
         ops.append(DequantizeOp(ops[-1]))
         _replace(op.result, ops, InsertPoint.before(op))
         Rewriter.erase_op(op)
 
+    def _steps(
+        self, op: NodeSumOp, values: FloatArray, bits: int, index: int, only_result: bool
+    ) -> _Steps:
+        """Scales of a layer whose edges have these values (entries, out, in)."""
+        layer = self._given_layer(index)
+        if layer is not None:
+            return self._given_steps(op, layer, only_result)
+        observation = _observation(op.result) or _worst_case(values, op)
+        # Results are compared with each other, so they share a scale.
+        per_tensor = only_result or self.options.per_tensor or self.options.per_layer
+        element = self._unsigned(op.result, observation, bits, per_tensor=per_tensor)
+        guard = 0 if only_result else self.options.guard_bits
+        return _Steps(element, None, element.scales / (1 << guard), not only_result)
+
+    def _given_steps(self, op: NodeSumOp, layer: Layer, only_result: bool) -> _Steps:
+        assert layer.edges is not None
+        if not layer.saturates and not only_result:
+            raise KanError(
+                f"{self.options.quantizers}: sums of {layer.name} are results that do not "
+                f"saturate, in @{self.function.sym_name.data} other layers read them",
+                remedy="give the quantisers of the same network",
+            )
+        element, bounds = _given_codes(layer.nodes, op.result)
+        edges = np.broadcast_to(layer.edges.scale, element.scales.shape)
+        return _Steps(element, bounds, edges, layer.saturates)
+
     def _quantize_value(
-        self, value: SSAValue, owner: Operation, bits: int, only_result: bool
+        self, value: SSAValue, owner: Operation, bits: int, index: int, only_result: bool
     ) -> None:
         """What is returned or concatenated and is no node sum."""
         what = f"the result of '{owner.name}'"
@@ -227,12 +319,18 @@ class _Quantizer:
             raise KanError(f"{what} is not a function of one node each")
         values = evaluate_chain(chain)
         require_no_nan(values, chain, what)
-        finite = np.where(np.isfinite(values), values, np.nan)
-        seen = _observation(value) or _uniform(
-            np.stack([np.nanmin(finite, axis=0), np.nanmax(finite, axis=0)], axis=-1)
-        )
-        per_tensor = only_result or self.options.per_tensor
-        quantize = QuantizeOp(value, self._unsigned(value, seen, bits, per_tensor=per_tensor))
+        layer = self._given_layer(index)
+        if layer is not None:
+            element, bounds = _given_codes(layer.nodes, value)
+        else:
+            finite = np.where(np.isfinite(values), values, np.nan)
+            seen = _observation(value) or _uniform(
+                np.stack([np.nanmin(finite, axis=0), np.nanmax(finite, axis=0)], axis=-1)
+            )
+            per_tensor = only_result or self.options.per_tensor
+            element = self._unsigned(value, seen, bits, per_tensor=per_tensor)
+            bounds = None
+        quantize = QuantizeOp(value, element, bounds=bounds)
         dequantize = DequantizeOp(quantize)
         _replace(value, [quantize, dequantize], InsertPoint.after(owner))
 
@@ -263,6 +361,17 @@ class _Quantizer:
             axis=None if per_tensor else 0,
             expressed=float_type(value),
         )
+
+
+def _extents(layer: Layer) -> tuple[int, int | None]:
+    """Nodes and inputs of a layer; None where it has no edges."""
+    return len(layer.nodes), None if layer.edges is None else layer.edges.kept.shape[1]
+
+
+def _given_codes(codes: Codes, value: SSAValue) -> tuple[UniformQuantizedType, DenseAttr | None]:
+    """The type of the codes that a value gets, and bounds where some have fewer."""
+    element = codes.element(float_type(value))
+    return element, bounds_constant(TensorType(element, (len(codes),)), codes.low, codes.high)
 
 
 def _replace(value: SSAValue, ops: list[Operation], place: InsertPoint) -> None:

@@ -19,25 +19,21 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Operation
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
-from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
-from kan_dialect.cuts import observer, spline_functions
+from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.cuts import spline_functions
+from kan_dialect.edge_samples import sample_edges
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
-from kan_dialect.semantics import evaluate_values, is_univariate
-from kan_dialect.spline_ops import AffineOp, NodeSumOp, ObserveOp
+from kan_dialect.spline_ops import AffineOp, NodeSumOp
 from kan_dialect.symbolic_fit import fit
 from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
 
-POINTS = 127
-"""Points at which edges are compared with formulas."""
-BEYOND = 1.05
-"""Formulas are finite up to a twentieth beyond the range that was seen."""
-EVERYWHERE = 0.1
-"""The weight of the whole range, beside that of where values were seen."""
+SLACK = 1.0 + 1e-6
+"""Of the check: the fit adds up otherwise."""
 ROUNDING = 1e-6
 """What the fit leaves of an offset that is none, as a share of the range of a * x."""
 SIMPLEST_FIRST = (
@@ -78,27 +74,39 @@ class SnapSymbolicPass(KanPass):
             dce(module)
         return bool(functions)
 
+    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        layers = (
+            [op for op in each.body.block.ops if isinstance(op, NodeSumOp)]
+            for each in (before, after)
+        )
+        for old, new in zip(*layers, strict=True):
+            given, now = sample_edges(before, old), sample_edges(after, new)
+            if given is None or now is None:
+                continue
+            weights = np.where(given.kept, given.weights.T[:, np.newaxis], 0.0)
+            values, found = (np.where(given.kept, each.values, 0.0) for each in (given, now))
+            error = np.sqrt((weights * (found - values) ** 2).sum(axis=0))
+            variance = (weights * (values - (weights * values).sum(axis=0)) ** 2).sum(axis=0)
+            node = np.sqrt(variance.sum(axis=1, keepdims=True))
+            # What the fit counts as nothing is none of the budget.
+            wrong = np.argwhere(~(error <= SLACK * self.error * node + 1e-8))
+            if wrong.size:
+                o, i = wrong[0].tolist()
+                layer = old.given_name or "a layer"
+                return (
+                    f"edge [{o}, {i}] of {layer} is off by {error[o, i]:.3g}, "
+                    f"its node varies by {node[o, 0]:.3g} and {self.error:g} of that was allowed"
+                )
+        return None
+
     def _snap(self, function: func.FuncOp, nodes: NodeSumOp) -> None:
         """Give a layer formulas for edges."""
-        source = _source(nodes.edges)
-        if source is None:
+        samples = sample_edges(function, nodes)
+        if samples is None:
             return
-        seen = source.owner if isinstance(source.owner, ObserveOp) else observer(source)
-        if seen is None:
-            raise KanError(
-                f"@{function.sym_name.data}: the inputs' ranges of {nodes.given_name or 'a layer'} "
-                "are not known",
-                remedy="run kan-calibrate first",
-            )
-        t = np.linspace(-BEYOND, BEYOND, POINTS)
-        low, high = to_floats(seen.seen).T
-        centre, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-9)
-        x = centre + half * t[:, np.newaxis]
-        (values,) = evaluate_values([nodes.edges], {source: x}, ops=function.body.block.ops)
-        kept = nodes.mask_array & np.isfinite(values).all(axis=0)
+        source, t, centre, half, values, weights, kept = samples
         o, i = (index.astype(np.int64) for index in kept.nonzero())
-        weights = _weights(to_integers(seen.histogram).astype(np.float64), t)[i]
-        names, choice, affine = self._formulas(t, values[:, o, i].T, weights, o)
+        names, choice, affine = self._formulas(t, values[:, o, i].T, weights[i], o)
         snapped = choice >= 0
         if not snapped.any():
             return
@@ -148,28 +156,3 @@ class SnapSymbolicPass(KanPass):
                 affine[open_[fits]] = found.affine[fits]
                 used.append(name)
         return used, chosen, affine
-
-
-def _source(edges: SSAValue) -> SSAValue | None:
-    """The value of which edges are functions; None where there is not one."""
-    sources: set[SSAValue] = set()
-    pending = [edges]
-    while pending:
-        value = pending.pop()
-        owner = value.owner
-        if isinstance(owner, Block) or not is_univariate(owner):
-            sources.add(value)
-        else:
-            pending.extend(owner.operands)
-    return sources.pop() if len(sources) == 1 else None
-
-
-def _weights(histogram: FloatArray, t: FloatArray) -> FloatArray:
-    """Weights (inputs, points) of points t, of which -1 .. 1 are the histogram's ends."""
-    bins = histogram.shape[1]
-    centres = np.arange(1, 2 * bins, 2, dtype=np.float64) / bins - 1
-    nearest = np.abs(t - centres[:, np.newaxis]).argmin(axis=1)
-    shares = histogram / histogram.sum(axis=1, keepdims=True)
-    weights = shares @ np.eye(len(t))[nearest]
-    inside = np.abs(t) <= 1.0
-    return (1 - EVERYWHERE) * weights + EVERYWHERE * inside / inside.sum()

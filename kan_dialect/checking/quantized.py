@@ -14,6 +14,7 @@ from xdsl.ir import BlockArgument, SSAValue
 from kan_dialect.attributes import quantized_type
 from kan_dialect.constants import FloatArray, to_floats
 from kan_dialect.cuts import cuts, observer
+from kan_dialect.quantizers import Quantizers, quantizers_of
 from kan_dialect.semantics import code_values
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.table_ops import RequantizeOp
@@ -36,19 +37,15 @@ def quantization_problem(
     The first problem in words, or None.
     """
     values = cuts(before)
+    problem = _layers_problem(before, after)
+    if problem is not None:
+        return problem
     arguments = [v for v in values if isinstance(v, BlockArgument)]
     sums = [v for v in values if isinstance(v.owner, NodeSumOp)]
     sources, _ = code_values(after)
     quantized = [op for op in after.body.block.ops if isinstance(op, NodeSumOp)]
-    if len(sources) != len(arguments) or len(quantized) != len(sums):
-        return f"{len(sums)} layers became {len(quantized)}"
     codes: dict[SSAValue, SSAValue] = dict(zip(arguments, sources, strict=True))
     for value, op in zip(sums, quantized, strict=True):
-        assert isinstance(value.owner, NodeSumOp)
-        name = op.given_name or "a layer"
-        problem = _bias_problem(value.owner, op)
-        if problem is not None:
-            return f"{name}: {problem}"
         codes[value] = next(
             (u.operation.result for u in op.result.uses if isinstance(u.operation, RequantizeOp)),
             op.result,
@@ -62,6 +59,49 @@ def quantization_problem(
             owner = value.owner
             where = owner.given_name if isinstance(owner, NodeSumOp) else None
             return f"{where or 'a layer' if isinstance(owner, NodeSumOp) else 'input'} {problem}"
+    return None
+
+
+def given_problem(before: func.FuncOp, after: func.FuncOp, given: Quantizers) -> str | None:
+    """What of a quantised function is not as given quantisers say.
+
+    Parameters
+    ----------
+    before, after : the function of floats, and the one of codes.
+
+    Returns
+    -------
+    The first problem in words, or None.
+    """
+    problem = _layers_problem(before, after)
+    if problem is not None:
+        return problem
+    found = quantizers_of(after)
+    for index, (mine, its) in enumerate(zip(found.arguments, given.arguments, strict=True)):
+        if not mine.codes.equals(its.codes):
+            return f"input {index} has other codes than were given"
+    for mine, its in zip(found.layers, given.layers, strict=True):
+        if its.saturates != mine.saturates or (its.saturates and not mine.nodes.equals(its.nodes)):
+            return f"{mine.name} has other codes than were given"
+        if mine.edges is not None and its.edges is not None:
+            count = len(mine.nodes)
+            one, other = (np.broadcast_to(e.scale, count) for e in (mine.edges, its.edges))
+            if not np.array_equal(one, other):
+                return f"{mine.name} has other scales of edges than were given"
+    return None
+
+
+def _layers_problem(before: func.FuncOp, after: func.FuncOp) -> str | None:
+    """Whether all arguments and layers are there, with their biases."""
+    sums = [v.owner for v in cuts(before) if isinstance(v.owner, NodeSumOp)]
+    sources, _ = code_values(after)
+    quantized = [op for op in after.body.block.ops if isinstance(op, NodeSumOp)]
+    if len(sources) != len(before.args) or len(quantized) != len(sums):
+        return f"{len(sums)} layers became {len(quantized)}"
+    for old, new in zip(sums, quantized, strict=True):
+        problem = _bias_problem(old, new)
+        if problem is not None:
+            return f"{new.given_name or 'a layer'}: {problem}"
     return None
 
 

@@ -97,7 +97,16 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--per-tensor", action="store_true", help="one scale for all inputs, one for each layer"
     )
     parser.add_argument(
+        "--per-layer", action="store_true", help="one scale for each layer, but one for each input"
+    )
+    parser.add_argument(
         "--guard-bits", type=int, default=0, metavar="N", help="more precise edges (default: 0)"
+    )
+    parser.add_argument(
+        "--quantizers",
+        type=Path,
+        metavar="FILE.json",
+        help="scales and bits that a network was trained with, in place of the options above",
     )
     parser.add_argument(
         "--levels", type=int, default=4, metavar="N", help="levels of logic a stage (default: 4)"
@@ -227,7 +236,9 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
         scale=options.scale,
         percentile=options.percentile,
         per_tensor=options.per_tensor,
+        per_layer=options.per_layer,
         guard_bits=options.guard_bits,
+        quantizers=None if options.quantizers is None else str(options.quantizers),
         precision=options.precision,
         max_accuracy_loss=_share(options.max_accuracy_loss),
         max_luts=options.max_luts,
@@ -246,7 +257,9 @@ PIPELINE_ONLY = (
     "scale",
     "percentile",
     "per_tensor",
+    "per_layer",
     "guard_bits",
+    "quantizers",
     "precision",
     "max_accuracy_loss",
     "max_luts",

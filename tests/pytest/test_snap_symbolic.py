@@ -20,6 +20,7 @@ from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.constants import FloatArray
 from kan_dialect.data import load_dataset
+from kan_dialect.errors import KanError
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.formula_target import FormulaTarget
 from kan_dialect.model import Model
@@ -160,6 +161,17 @@ def edges_of(function: func.FuncOp, x: FloatArray) -> FloatArray:
     """What the node sum adds up: (samples, out, in)."""
     (nodes,) = (op for op in function.body.block.ops if isinstance(op, NodeSumOp))
     return evaluate_inside(function, [x], [nodes.edges])[0]
+
+
+def test_the_check_of_passes_finds_an_edge_beyond_the_budget() -> None:
+    before, data = load_model(make_context(), EXAMPLE), load_dataset(DATA)
+    CalibratePass(str(DATA)).apply(make_context(), before)
+    after = before.clone()
+    SnapSymbolicPass(error=0.1).apply(make_context(), after)
+    checker = Checker(data.x)
+    checker.check(SnapSymbolicPass(error=0.1), before, after).require_passed()
+    with pytest.raises(KanError, match=r"edge \[0, \d+\] of layer0 is off by .* 0\.05 of that was"):
+        checker.check(SnapSymbolicPass(error=0.05), before, after).require_passed()
 
 
 def test_a_trained_network_becomes_formulas_and_hardware() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.quantizers import quantizers_of, to_json
 from kan_dialect.semantics import find_function
 from kan_dialect.spline_ops import (
     AffineOp,
@@ -212,6 +215,22 @@ def test_tables_give_the_codes_that_the_functions_gave(
     for one in (FoldTablesPass(), *TO_HARDWARE, LowerKanToHwPass()):
         result = run(result, one)
         np.testing.assert_array_equal(Model.of(result).run_codes(codes), expected, one.name)
+
+
+@deterministic
+@given(networks(), options)
+def test_quantizers_given_back_give_the_same_network(
+    network: tuple[str, list[int]], quantize: QuantizePass
+) -> None:
+    text, widths = network
+    observed = calibrated(run(parse(text), FoldAffinePass()), samples(widths), widths)
+    chosen = run(observed, quantize)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "quantizers.json"
+        for stage in (chosen, run(chosen, FoldTablesPass())):
+            path.write_text(to_json(quantizers_of(find_function(stage))))
+            again = run(observed, QuantizePass(quantizers=str(path)))
+            assert str(find_function(again)) == str(find_function(chosen))
 
 
 @pytest.mark.parametrize("seed", range(6))

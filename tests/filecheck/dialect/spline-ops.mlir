@@ -52,9 +52,16 @@ func.func @edges(%x: tensor<2xf64>) -> tensor<1x2xf64> {
   %symbolic = kan.symbolic ["sin", "exp"] %x as "layer0" choice dense<[[0, 1]]> : tensor<1x2xi8>
     affine dense<[[[1.0, 0.0, 2.0, 0.5], [0.5, 1.0, 1.0, 0.0]]]> : tensor<1x2x4xf32> : tensor<2xf64> -> tensor<1x2xf64>
 
+  // CHECK: kan.shaped %x as "layer0" grid dense<[-1.0, 0.0, 1.0]> : tensor<3xf32> shapes dense<{{\[\[}}0.0, 1.0, 0.5]]> : tensor<1x3xf32>
+  // CHECK-SAME: choice dense<{{\[\[}}0, 0]]> : tensor<1x2xi8> affine dense<{{\[\[\[}}1.0, 0.0, 2.0], [0.5, 1.0, -1.0]]]> : tensor<1x2x3xf32> : tensor<2xf64> -> tensor<1x2xf64>
+  // GENERIC: "kan.shaped"(%x) <{name = "layer0", grid = {{.*}}, shapes = {{.*}}, choice = {{.*}}, affine =
+  %shaped = kan.shaped %x as "layer0" grid dense<[-1.0, 0.0, 1.0]> : tensor<3xf32> shapes dense<[[0.0, 1.0, 0.5]]> : tensor<1x3xf32>
+    choice dense<0> : tensor<1x2xi8> affine dense<[[[1.0, 0.0, 2.0], [0.5, 1.0, -1.0]]]> : tensor<1x2x3xf32> : tensor<2xf64> -> tensor<1x2xf64>
+
   %two = arith.addf %base, %radial : tensor<1x2xf64>
   %three = arith.addf %two, %chebyshev : tensor<1x2xf64>
-  %all = arith.addf %three, %symbolic : tensor<1x2xf64>
+  %four = arith.addf %three, %symbolic : tensor<1x2xf64>
+  %all = arith.addf %four, %shaped : tensor<1x2xf64>
   func.return %all : tensor<1x2xf64>
 }
 

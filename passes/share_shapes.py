@@ -1,0 +1,283 @@
+"""`kan-share-shapes`: edge functions become copies of few shapes.
+
+Up to scale, all edges of a layer are copies c * S(a * x + b) + d of a few shapes S: what is left is
+an answer to how many functions a network needs. Up to gain, copies have a = 1 or -1 and b = 0, once
+the range of each input is mapped to -1 .. 1. Up to sign, the edges of one input are +S(x) + d or
+-S(x) + d with few shapes of its own: where all nodes of a layer have one scale
+(`kan-quantize{per-layer=true}`), their tables are equal, and `kan-share-tables` makes one of them
+where that is cheaper. Offsets become biases of nodes. What counts is where calibration saw values,
+and the whole range a little, as in `kan-snap-symbolic`; edges count as much as their node is moved
+by them. The number of shapes is given, or the fewest that a budget allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.transforms.dead_code_elimination import dce
+
+from kan_dialect.constants import BoolArray, FloatArray, IntArray, to_floats
+from kan_dialect.cuts import spline_functions
+from kan_dialect.data import Dataset, load_dataset
+from kan_dialect.edge_samples import EdgeSamples, sample_edges
+from kan_dialect.errors import KanError
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.model import Model
+from kan_dialect.precision.score import score
+from kan_dialect.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
+from kan_dialect.shape_ops import ShapedOp
+from kan_dialect.shapes import Shapes, Tried, note_shapes
+from kan_dialect.spline_ops import AffineOp, NodeSumOp
+
+UP_TO = ("scale", "gain", "sign")
+DEFAULT_LOSS = 0.005
+"""Where neither a number of shapes nor a budget is given."""
+COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""Numbers of shapes that are tried for a budget."""
+
+
+@dataclass(frozen=True)
+class ShareShapesPass(KanPass):
+    """Replaces edge functions by copies of few shapes."""
+
+    name = "kan-share-shapes"
+    preserves: ClassVar[str] = "accuracy within the budget, or as far as so many shapes go"
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
+
+    shapes: int | None = None
+    """How many shapes; of each layer, or up to sign of each input."""
+    up_to: str = "scale"
+    """`scale`: copies of a layer's shapes are scaled and shifted at input and output. `gain`: at
+    the output only. `sign`: copies of an input's shapes have another sign and offset at most."""
+    data: str | None = None
+    """`.npz` file with `x` or `x_train`, and `y` or `y_train`, to choose the number of shapes by;
+    a test set is not looked at."""
+    max_accuracy_loss: float | None = None
+    """Share of samples that may be lost, on all samples and on those held out; of targets that are
+    numbers, of explained variance. 0.005 where no number of shapes is given."""
+    validation: float = 0.25
+    """Share of the samples that are held out."""
+    seed: int = 0
+    """Of which samples these are."""
+
+    def __post_init__(self) -> None:
+        if self.up_to not in UP_TO:
+            raise KanError(f"up-to cannot be {self.up_to!r}", remedy=f"use {', '.join(UP_TO)}")
+        if self.shapes is not None:
+            if self.shapes < 1:
+                raise KanError(f"shapes must be at least 1, got {self.shapes}")
+            if self.max_accuracy_loss is not None:
+                raise KanError(
+                    "max-accuracy-loss has no meaning beside shapes", remedy="leave out one"
+                )
+        elif self.data is None:
+            raise KanError(
+                "the number of shapes is not known",
+                remedy="say it (shapes=8), or give data to choose it by",
+            )
+        if self.max_accuracy_loss is not None and not 0.0 <= self.max_accuracy_loss < 1.0:
+            raise KanError(f"max-accuracy-loss must lie in 0..1, got {self.max_accuracy_loss}")
+        if not 0.0 < self.validation < 1.0:
+            raise KanError(f"validation must lie between 0 and 1, got {self.validation}")
+
+    @property
+    def loss(self) -> float | None:
+        """The budget; None where the number of shapes is given."""
+        if self.shapes is not None:
+            return None
+        return DEFAULT_LOSS if self.max_accuracy_loss is None else self.max_accuracy_loss
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(spline_functions(module))
+        if functions:
+            dataset = None if self.data is None else load_dataset(self.data)
+            for function in functions:
+                self._share(module, function, dataset)
+            dce(module)
+        return bool(functions)
+
+    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        if self.shapes is not None:
+            for op in after.body.block.ops:
+                if isinstance(op, ShapedOp):
+                    limit = self.shapes * (op.inputs if self.up_to == "sign" else 1)
+                    count = len(to_floats(op.shapes))
+                    if count > limit:
+                        return f"{op.given_name or 'a layer'} has {count} shapes, not {limit}"
+        if self.loss is None or self.data is None:
+            return None
+        dataset = load_dataset(self.data)
+        given, now = (Model(each, "spline").run(dataset.x) for each in (before, after))
+        was, became = score(given, dataset.y, given), score(now, dataset.y, given)
+        if was - became > self.loss + 1e-9:
+            return (
+                f"a score of {was:.4f} became {became:.4f}, a loss of at most {self.loss:g} was "
+                "allowed"
+            )
+        return None
+
+    def _share(self, module: ModuleOp, function: func.FuncOp, dataset: Dataset | None) -> None:
+        layers = _layers(function)
+        counts = COUNTS if self.shapes is None else (self.shapes,)
+        judge = None if dataset is None else _Judge(self, function, dataset)
+        tried: list[Tried] = []
+        chosen: func.FuncOp | None = None
+        columns = [self._copies(layer, np.array(counts)) for layer in layers]
+        for count, *copies in zip(counts, *columns, strict=True):
+            candidate = function.clone()
+            for index, (layer, each) in enumerate(zip(layers, copies, strict=True)):
+                _rewrite(_layers(candidate)[index], layer, each)
+            scores = (None, None) if judge is None else judge.scores(candidate)
+            tried.append(Tried(count, *scores))
+            if judge is None or self.loss is None or judge.keeps_budget(scores, self.loss):
+                chosen = candidate
+                break
+        figures = Shapes(
+            self.up_to,
+            tried[-1].count if chosen is not None else None,
+            sum(int(layer.samples.kept.sum()) for layer in layers),
+            None if judge is None else judge.before,
+            tuple(tried),
+        )
+        if chosen is not None:
+            Rewriter.replace_op(function, chosen)
+        note_shapes(function if chosen is None else chosen, figures)
+
+    def _copies(self, layer: _Layer, counts: IntArray) -> Iterator[Copies]:
+        """Copies for the edges of a layer that are kept, for each of some numbers of shapes."""
+        if self.up_to == "sign":
+            for count in counts.tolist():
+                yield _of_each_input(layer, count)
+        else:
+            only_gain = self.up_to == "gain"
+            yield from copies_up_to_scale(layer.functions, counts, only_gain=only_gain)
+
+
+class _Layer(NamedTuple):
+    """A layer whose edges become copies."""
+
+    nodes: NodeSumOp
+    samples: EdgeSamples
+    o: IntArray
+    i: IntArray
+    """The edges that are kept: their nodes and inputs."""
+    functions: Functions
+
+
+def _layers(function: func.FuncOp) -> list[_Layer]:
+    found: list[_Layer] = []
+    for op in function.body.block.ops:
+        if not isinstance(op, NodeSumOp):
+            continue
+        samples = sample_edges(function, op)
+        if samples is None or not samples.kept.any():
+            continue
+        o, i = (index.astype(np.int64) for index in samples.kept.nonzero())
+        values, weights = samples.values[:, o, i].T, samples.weights[i]
+        means = (weights * values).sum(axis=1, keepdims=True)
+        variance = (weights * (values - means) ** 2).sum(axis=1)
+        of_nodes = np.bincount(o, variance, minlength=len(samples.kept)).astype(np.float64)
+        importance = 1.0 / np.maximum(of_nodes[o], 1e-30)
+        found.append(_Layer(op, samples, o, i, Functions(samples.t, values, weights, importance)))
+    return found
+
+
+def _of_each_input(layer: _Layer, count: int) -> Copies:
+    """Copies of so many shapes of each input, up to sign."""
+    edges = len(layer.o)
+    choice, constant = np.zeros(edges, dtype=np.int64), np.zeros(edges)
+    affine = np.zeros((edges, 3))
+    shapes: list[FloatArray] = []
+    total = 0
+    for index in np.unique(layer.i).tolist():
+        mine = np.flatnonzero(layer.i == index)
+        found = copies_up_to_sign(layer.functions.of(mine), count)
+        choice[mine], affine[mine], constant[mine] = (
+            total + found.choice,
+            found.affine,
+            found.constant,
+        )
+        shapes.append(found.shapes)
+        total += len(found.shapes)
+    return Copies(layer.functions.t, np.concatenate(shapes), choice, affine, constant)
+
+
+def _rewrite(target: _Layer, layer: _Layer, copies: Copies) -> None:
+    """Give the layer `target`, of a clone of the function of `layer`, the copies as edges."""
+    nodes, samples, kept = target.nodes, target.samples, layer.samples.kept
+    o, i = layer.o, layer.i
+    half, centre = samples.half[i], samples.centre[i]
+    a, b, c = copies.affine.T
+    # From -1 .. 1 to the range that was seen.
+    slope = a / half
+    choices, affines = np.zeros(kept.shape, dtype=np.int64), np.zeros((*kept.shape, 3))
+    choices[o, i] = copies.choice
+    affines[o, i] = np.stack([slope, b - slope * centre, c], axis=1)
+    bias = nodes.bias_array + np.bincount(o, copies.constant, minlength=len(kept))
+    edges: Operation = ShapedOp(
+        samples.source,
+        copies.grid,
+        copies.shapes,
+        choices,
+        affines,
+        name=nodes.given_name,
+    )
+    added = [edges]
+    left: BoolArray = nodes.mask_array & ~kept
+    if left.any():
+        # Edges that are not finite where values may lie stay what they are.
+        rest = AffineOp(nodes.edges, left.astype(np.float64), np.zeros_like(affines[..., 0]))
+        edges = arith.AddfOp(rest, edges)
+        added += [rest, edges]
+    Rewriter.insert_op(added, InsertPoint.before(nodes))
+    shared = NodeSumOp(edges, mask=nodes.mask, bias=bias, name=nodes.given_name)
+    Rewriter.replace_op(nodes, shared)
+
+
+Scores = tuple[float | None, float | None]
+
+
+class _Judge:
+    """Scores functions on samples: on all, and on those that are held out."""
+
+    def __init__(self, options: ShareShapesPass, function: func.FuncOp, dataset: Dataset) -> None:
+        inputs = Model(function, "spline")
+        self.dataset = dataset
+        self.given = inputs.run(dataset.x)
+        count = len(dataset.x)
+        held = round(count * options.validation)
+        if not held:
+            raise KanError(
+                f"{count} samples are too few to hold some out",
+                remedy="give more calibration samples, or say how many shapes",
+            )
+        self.held = np.random.default_rng(options.seed).permutation(count)[:held]
+        self.before = self._scores(self.given)
+
+    def scores(self, function: func.FuncOp) -> tuple[float, float]:
+        """On all samples, and on those held out."""
+        return self._scores(Model(function, "spline").run(self.dataset.x))
+
+    def keeps_budget(self, scores: Scores, loss: float) -> bool:
+        return all(
+            was - now <= loss + 1e-9
+            for was, now in zip(self.before, scores, strict=True)
+            if now is not None
+        )
+
+    def _scores(self, outputs: FloatArray) -> tuple[float, float]:
+        labels = self.dataset.y
+        held = self.held
+        part = None if labels is None else labels[held]
+        return (
+            score(outputs, labels, self.given),
+            score(outputs[held], part, self.given[held]),
+        )
