@@ -53,6 +53,7 @@ def networks(folder: Path) -> dict[str, Network]:
     np.savez(folder / "odd.npz", x=x)
     found = [
         Network("wires", texts / "wires.mlir", small),
+        Network("alike", texts / "alike.mlir", small),
         Network("negative", texts / "negative.mlir", small),
         Network("odd", texts / "odd.mlir", small, folder / "odd.npz"),
         Network(

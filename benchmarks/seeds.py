@@ -294,6 +294,7 @@ BALANCE_SUMS = _of(
         "bits come in at adders below whose lowest bits they are",
         "if low_zeros(bit, self._zeros) <= zeros:",
         "if True:",
+        "a sum of three that no adder takes at once is right, and dear",
     ),
     (
         "what entered a table is the first constant only",
