@@ -36,6 +36,7 @@ from kan_dialect.fixed import MAX_FIXED_BITS, FixedType, to_fixed
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.quant import storage_for
 from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
+from kan_dialect.splines import uniform_grid
 from kan_dialect.training import INITIAL, ROLE, is_trainable
 from kan_dialect.training_ops import (
     FACTOR_BITS,
@@ -51,9 +52,6 @@ from kan_dialect.training_ops import (
     UpdateOp,
     grid_codes,
 )
-
-UNIFORM = 1e-5
-"""Cells of a grid may differ by this share of their width: float32 rounds knots."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +194,8 @@ def layers_of(function: func.FuncOp) -> list[_Layer]:
         if not isinstance(node_sum, NodeSumOp):
             raise KanError(
                 f"@{name}: '{node_sum.name}' cannot be trained: only layers of B-splines can",
-                remedy="fold affines first (kan-fold-affine), and take out what is no spline",
+                remedy="fold affines into nodes (kan-fold-affine) and fit splines to edges "
+                "(kan-fit-splines) first, and take out what is no function of one value",
             )
         spline = _spline(name, unobserved(node_sum.edges))
         layers.append(_layer(name, node_sum, spline))
@@ -231,7 +230,7 @@ def _spline(name: str, edges: SSAValue) -> BSplineOp:
         what = f"the base function {op.function.data}"
     raise KanError(
         f"@{name}: {what} cannot be trained: edges must be B-splines alone",
-        remedy="give a network whose base functions have weights of 0, or none",
+        remedy="fit splines to them first (kan-fit-splines)",
     )
 
 
@@ -243,15 +242,12 @@ def _layer(name: str, node_sum: NodeSumOp, spline: BSplineOp) -> _Layer:
         raise KanError(f"{where} has degree {degree}; trained are 1..{MAX_TRAINABLE_DEGREE}")
     if not node_sum.mask_array.all():
         raise KanError(f"{where} has pruned edges", remedy="train before pruning")
-    knots = np.atleast_2d(spline.knot_vector)
-    widths = np.diff(knots, axis=-1)
-    mean = widths.mean(axis=-1, keepdims=True)
-    if not bool((np.abs(widths - mean) <= UNIFORM * mean).all()) or knots.shape[1] < 2 * degree + 2:
+    grid = uniform_grid(np.atleast_2d(spline.knot_vector), degree)
+    if grid is None:
         raise KanError(
             f"{where} has knots that are not a uniform grid with {degree} more on each side",
-            remedy="refit the splines on a uniform grid",
+            remedy="refit the splines on a uniform grid (kan-fit-splines)",
         )
-    grid = np.stack([knots[:, degree], knots[:, -1 - degree]], axis=1)
     coefficients = to_floats(spline.coefficients).copy()
     # The basis of an input adds up to 1, so a bias is part of one input's coefficients.
     coefficients[:, 0, :] += node_sum.bias_array[:, np.newaxis]
