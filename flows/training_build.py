@@ -46,6 +46,7 @@ from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fit_splines import FITTED, FitSplinesPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
+from kan_dialect.semantics import find_function
 from kan_dialect.training import Step, run_steps, step_of
 from kan_dialect.training_memory import memory_map
 from kan_dialect.training_ops import LocateOp
@@ -219,7 +220,7 @@ def _passes(module: ModuleOp, options: TrainingOptions) -> Iterator[ModulePass]:
 
 
 def _fitted(module: ModuleOp) -> list[dict[str, Any]] | None:
-    figures = noted(Model.of(module).op, FITTED)
+    figures = noted(find_function(module), FITTED)
     return None if figures is None else cast("list[dict[str, Any]]", figures["layers"])
 
 

@@ -16,14 +16,14 @@ POINTS_A_CELL = 16
 """At so many points of each cell a function counts."""
 
 
-def fit_points(ends: FloatArray, cells: int) -> FloatArray:
-    """Points (points, in) in the cells of grids, none at a knot.
+def fit_points(ends: FloatArray, cells: int, degree: int) -> FloatArray:
+    """Points (points, in) in the cells of grids, none at a knot, that tell B-splines apart.
 
     Parameters
     ----------
     ends : the first and the last grid point of each input, (in, 2).
     """
-    count = cells * POINTS_A_CELL
+    count = cells * max(POINTS_A_CELL, degree + 1)
     t = (np.arange(count, dtype=np.float64)[:, np.newaxis] + 0.5) / count
     return ends[:, 0] + (ends[:, 1] - ends[:, 0]) * t
 
@@ -72,7 +72,8 @@ def fit_splines(
     basis = bspline_basis(points, knots, degree).transpose(1, 0, 2)
     q, r = np.linalg.qr(root * basis)
     wanted = root * values.transpose(2, 0, 1)
-    return np.linalg.solve(r, q.transpose(0, 2, 1) @ wanted).transpose(2, 0, 1)
+    found = np.linalg.solve(r, q.transpose(0, 2, 1) @ wanted)
+    return found.transpose(2, 0, 1).astype(np.float64, copy=False)
 
 
 def spline_values(

@@ -24,7 +24,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.attributes import tensor_shape
-from kan_dialect.constants import BoolArray, FloatArray, to_floats, to_integers
+from kan_dialect.constants import Array, BoolArray, FloatArray, to_floats, to_integers
 from kan_dialect.cuts import observer, spline_functions, unobserved
 from kan_dialect.edge_samples import edge_source
 from kan_dialect.errors import KanError
@@ -110,12 +110,7 @@ class FitSplinesPass(KanPass):
             grid = _Grid(spline.input, knots, degree)
             samples = _sample(old, before, grid)
             found = _sample(new, after, grid)
-            kept = old.mask_array[np.newaxis]
-            error, node = relative_errors(
-                np.where(kept, samples.values, 0.0),
-                np.where(kept, found.values, 0.0),
-                samples.weights,
-            )
+            error, node = relative_errors(samples.values, found.values, samples.weights)
             wrong = np.argwhere(~_within(error, node, SLACK * self.error, samples.values))
             if wrong.size:
                 return _off(new.given_name or "a layer", error, node, self.error, wrong)
@@ -143,7 +138,8 @@ class FitSplinesPass(KanPass):
         grid, begin = self._grid(nodes, where)
         samples = _sample(nodes, function, grid)
         kept = nodes.mask_array
-        bad = np.argwhere(kept & ~np.isfinite(samples.values).all(axis=0))
+        values = samples.values
+        bad = np.argwhere(~np.isfinite(values).all(axis=0))
         if bad.size:
             o, i = bad[0].tolist()
             raise KanError(
@@ -151,7 +147,6 @@ class FitSplinesPass(KanPass):
                 f"{grid.ends[i, 0]:g} to {grid.ends[i, 1]:g}",
                 remedy="calibrate on samples for which it is, and give `cells`",
             )
-        values = np.where(kept, samples.values, 0.0)
         coefficients = np.where(kept[..., np.newaxis], begin, 0.0)
         rest = values - spline_values(samples.points, coefficients, grid.knots, grid.degree)
         # What is rounding is nothing: B-splines alone keep their coefficients to the last bit.
@@ -199,7 +194,7 @@ class FitSplinesPass(KanPass):
         cells = spline.cells if spline is not None else DEFAULT_CELLS
         degree = degree if self.degree is None else self.degree
         cells = cells if self.cells is None else self.cells
-        ranges = [] if seen is None else [to_floats(seen.seen)]
+        ranges: list[FloatArray] = [] if seen is None else [to_floats(seen.seen)]
         if spline is not None:
             ranges.append(spline.inner)
         if not ranges:
@@ -208,8 +203,8 @@ class FitSplinesPass(KanPass):
                 "whose grid could be taken",
                 remedy="run kan-calibrate first",
             )
-        low = np.min([each[:, 0] for each in ranges], axis=0)
-        high = np.max([each[:, 1] for each in ranges], axis=0)
+        low: FloatArray = np.stack(ranges)[..., 0].min(axis=0)
+        high: FloatArray = np.stack(ranges)[..., 1].max(axis=0)
         # An input that never changes has a grid, too.
         flat = high - low <= 1e-9 * np.maximum(np.abs(low), 1.0)
         low, high = np.where(flat, low - 0.5, low), np.where(flat, high + 0.5, high)
@@ -238,7 +233,7 @@ class _Grid:
 
 
 class _Samples(NamedTuple):
-    """Edges at points over a grid: see `fit_points` and `fit_weights`."""
+    """Edges at points over a grid, pruned ones 0: see `fit_points` and `fit_weights`."""
 
     points: FloatArray
     values: FloatArray
@@ -276,7 +271,7 @@ def _seen(value: SSAValue) -> ObserveOp | None:
 def _sample(nodes: NodeSumOp, function: func.FuncOp, grid: _Grid) -> _Samples:
     source = edge_source(nodes.edges)
     assert source is not None
-    points = fit_points(grid.ends, grid.cells)
+    points = fit_points(grid.ends, grid.cells, grid.degree)
     (values,) = evaluate_values([nodes.edges], {source: points}, ops=function.body.block.ops)
     seen = _seen(source)
     weights = (
@@ -289,7 +284,7 @@ def _sample(nodes: NodeSumOp, function: func.FuncOp, grid: _Grid) -> _Samples:
             to_integers(seen.histogram).astype(np.float64),
         )
     )
-    return _Samples(points, values, weights)
+    return _Samples(points, np.where(nodes.mask_array, values, 0.0), weights)
 
 
 def _own_splines(edges: SSAValue, source: SSAValue) -> Iterator[_Spline]:
@@ -356,7 +351,7 @@ def _within(error: FloatArray, node: FloatArray, share: float, values: FloatArra
     return error <= share * node + ROUNDING * size
 
 
-def _off(layer: str, error: FloatArray, node: FloatArray, share: float, wrong: FloatArray) -> str:
+def _off(layer: str, error: FloatArray, node: FloatArray, share: float, wrong: Array) -> str:
     """What is wrong with the worst of some edges."""
     o, i = max(wrong.tolist(), key=lambda edge: float(error[edge[0], edge[1]]))
     return (

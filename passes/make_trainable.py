@@ -97,6 +97,8 @@ class MakeTrainablePass(KanPass):
     """`model`: the model's coefficients. `zero`. `random`: normal, of deviation 1 / sqrt(in)."""
     seed: int = 0
     """Of random coefficients."""
+    revive: bool = False
+    """Pruned edges exist again, with coefficients of 0, which train; else they are refused."""
     real: bool = False
     """Real-valued instead of fixed-point: for reference."""
 
@@ -147,7 +149,7 @@ class MakeTrainablePass(KanPass):
         check(self.seed >= 0, f"seed must not be negative, got {self.seed}")
 
     def _step(self, function: func.FuncOp) -> func.FuncOp:
-        layers = layers_of(function)
+        layers = layers_of(function, revive=self.revive)
         if not self.real:
             self._require_learning(function.sym_name.data, layers)
         try:
@@ -176,8 +178,10 @@ def _scaled(share: float) -> int:
     return round(math.ldexp(share, FACTOR_BITS))
 
 
-def layers_of(function: func.FuncOp) -> list[_Layer]:
+def layers_of(function: func.FuncOp, *, revive: bool = False) -> list[_Layer]:
     """The layers of a network that is a chain of B-spline layers, first one first.
+
+    Pruned edges are refused, or with `revive` they are edges of coefficients 0.
 
     Raises
     ------
@@ -198,7 +202,7 @@ def layers_of(function: func.FuncOp) -> list[_Layer]:
                 "(kan-fit-splines) first, and take out what is no function of one value",
             )
         spline = _spline(name, unobserved(node_sum.edges))
-        layers.append(_layer(name, node_sum, spline))
+        layers.append(_layer(name, node_sum, spline, revive))
         value = unobserved(spline.input)
     if not layers:
         raise KanError(f"@{name}: there is no layer to train")
@@ -234,21 +238,25 @@ def _spline(name: str, edges: SSAValue) -> BSplineOp:
     )
 
 
-def _layer(name: str, node_sum: NodeSumOp, spline: BSplineOp) -> _Layer:
+def _layer(name: str, node_sum: NodeSumOp, spline: BSplineOp, revive: bool) -> _Layer:
     given = spline.given_name or node_sum.given_name or ""
     where = f"@{name}: {given or 'a layer'}"
     degree = spline.degree.value.data
     if not 1 <= degree <= MAX_TRAINABLE_DEGREE:
         raise KanError(f"{where} has degree {degree}; trained are 1..{MAX_TRAINABLE_DEGREE}")
-    if not node_sum.mask_array.all():
-        raise KanError(f"{where} has pruned edges", remedy="train before pruning")
+    kept = node_sum.mask_array
+    if not revive and not kept.all():
+        raise KanError(
+            f"{where} has pruned edges",
+            remedy="train before pruning, or let them exist again (revive)",
+        )
     grid = uniform_grid(np.atleast_2d(spline.knot_vector), degree)
     if grid is None:
         raise KanError(
             f"{where} has knots that are not a uniform grid with {degree} more on each side",
             remedy="refit the splines on a uniform grid (kan-fit-splines)",
         )
-    coefficients = to_floats(spline.coefficients).copy()
+    coefficients = np.where(kept[..., np.newaxis], to_floats(spline.coefficients), 0.0)
     # The basis of an input adds up to 1, so a bias is part of one input's coefficients.
     coefficients[:, 0, :] += node_sum.bias_array[:, np.newaxis]
     grid = np.broadcast_to(grid, (coefficients.shape[1], 2))
@@ -470,7 +478,11 @@ class _Builder:
         try:
             codes = grid_codes(grid, kind)
         except VerifyException as error:
-            raise KanError(f"{layer.name}: {error}", remedy="take more integer-bits") from None
+            bits = math.ceil(math.log2(max(float(np.abs(grid).max()), 0.5))) + 1
+            raise KanError(
+                f"{layer.name}: {error}",
+                remedy=f"take more integer-bits (it needs {max(bits, 1)})",
+            ) from None
         span = int((codes[:, 1] - codes[:, 0]).min())
         if span < layer.cells:
             raise KanError(

@@ -34,6 +34,7 @@ TRAINING_ONLY = (
     "local_bits",
     "error",
     "initial",
+    "revive",
     "fit_error",
     "cells",
     "degree",
@@ -86,6 +87,11 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         help="coefficients to begin with (default: %(default)s)",
     )
     group.add_argument(
+        "--revive",
+        action="store_true",
+        help="pruned edges exist again, with coefficients of 0, which train",
+    )
+    group.add_argument(
         "--fit-error",
         type=float,
         default=_FIT.error,
@@ -116,6 +122,7 @@ def build_trainable(options: argparse.Namespace) -> int:
         error=options.error,
         initial=options.initial,
         seed=options.seed,
+        revive=options.revive,
     )
     fit = FitSplinesPass(options.fit_error, options.cells, options.degree)
     if options.simulator == "icarus":
