@@ -33,7 +33,7 @@ from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.fpga import Estimate, estimate
 from kan_dialect.interface import Interface
-from kan_dialect.kan_pass import EXACT, claim_of
+from kan_dialect.kan_pass import EXACT, claim_of, recorded_pipeline
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
@@ -53,7 +53,10 @@ Progress = Callable[[str], None]
 """Told what is being done, a few words each."""
 
 PARTS = ("rtl", "ir", "sim", "host", "quantizers.json", "report.json")
-"""What a build writes; the report last. IR of wire level tells no quantisers."""
+"""What a build writes; the report last."""
+
+OPTIONAL_PARTS = ("quantizers.json",)
+"""IR of wire level tells no quantisers."""
 
 
 @dataclass
@@ -113,7 +116,7 @@ def build(
     """
     require_name(Model.of(module).name)
     _require_vectors(options.vectors)
-    with replacing_folder(folder, PARTS) as target:
+    with replacing_folder(folder, PARTS, OPTIONAL_PARTS) as target:
         stages = _compile(context, module, target / "ir", options, progress)
         circuit = Model.of(module)
         if circuit.level != "hardware":
@@ -184,10 +187,7 @@ def _compile(
         checker = Checker(None if options.dataset is None else options.dataset.x, seed=options.seed)
     for index, stage in enumerate(options.passes, start=1):
         progress(f"running {stage.name}")
-        if stage.name == RefinePrecisionPass.name:
-            stages.unrefined = stages.integer
-        if claim_of(stage) != EXACT:
-            stages.integer = None
+        passed = recorded_pipeline(module)
         if checker is None:
             stage.apply(context, module)
             verify_after(stage, module)
@@ -196,6 +196,10 @@ def _compile(
             check.require_passed(options.check_dir)
             stages.checks.append(check)
         (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
+        if claim_of(stage) != EXACT and recorded_pipeline(module) != passed:
+            if stage.name == RefinePrecisionPass.name:
+                stages.unrefined = stages.integer
+            stages.integer = None
         _look(module, stages)
         if stage.name == RefinePrecisionPass.name and stages.precision is None:
             raise KanError(

@@ -76,10 +76,12 @@ def _umask() -> int:
 
 
 @contextmanager
-def replacing_folder(folder: Path, parts: Sequence[str]) -> Generator[Path]:
+def replacing_folder(
+    folder: Path, parts: Sequence[str], optional: Sequence[str] = ()
+) -> Generator[Path]:
     """A new folder to write `parts` into, which replace those of `folder` once all went well.
 
-    A part that is not written is none of `folder` afterwards.
+    A part of `optional` that is not written is none of `folder` afterwards.
 
     What else `folder` holds stays. Others that replace parts of the same folder wait for each
     other, so its parts always come from one of them; Ctrl-C and SIGTERM wait until all parts are
@@ -114,7 +116,7 @@ def replacing_folder(folder: Path, parts: Sequence[str]) -> Generator[Path]:
         with _undisturbed():
             place.mkdir(exist_ok=True)
             with _locked(place):
-                _swap(temporary, place, parts)
+                _swap(temporary, place, parts, optional)
         made.clear()
     except OSError as error:
         raise KanError(f"cannot write into {folder}: {error.strerror or error}") from None
@@ -128,7 +130,7 @@ def replacing_folder(folder: Path, parts: Sequence[str]) -> Generator[Path]:
                 empty.rmdir()
 
 
-def _swap(new: Path, folder: Path, parts: Sequence[str]) -> None:
+def _swap(new: Path, folder: Path, parts: Sequence[str], optional: Sequence[str]) -> None:
     """Put parts of `new` in the place of those of `folder`, or leave all as it was."""
     aside = Path(tempfile.mkdtemp(prefix="old-", dir=new))
     moved: list[tuple[Path, Path]] = []
@@ -142,7 +144,7 @@ def _swap(new: Path, folder: Path, parts: Sequence[str]) -> None:
             if os.path.lexists(folder / part):
                 move(folder / part, aside / part)
         for part in parts:
-            if os.path.lexists(new / part):
+            if part not in optional or os.path.lexists(new / part):
                 move(new / part, folder / part)
     except OSError:
         for source, target in reversed(moved):

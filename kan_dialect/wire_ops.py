@@ -375,23 +375,22 @@ def complement_of(value: SSAValue) -> Complement | None:
 
 
 def as_function(value: SSAValue) -> tuple[SSAValue, IntArray] | None:
-    """A value as a function of one other, by way of tables and bits.
+    """A value as a function of one other, by way of tables and bits; of itself, where of several.
 
-    The other value, and the value for each of its range, int64; None where there are several, or
-    where it has more values than a table may have entries.
+    The other value, and the value for each of its range, int64; None where it has more values than
+    a table may have entries.
     """
     op = value.owner
     if isinstance(op, DelayOp):
         return as_function(op.input)
-    if not isinstance(op, TableOp | BitsOp):
-        kind = range_of(value)
-        few = kind.bits <= MAX_TABLE_BITS
-        return (value, np.arange(kind.low, kind.high + 1)) if few else None
-    found = [as_function(operand) for operand in op.operands]
-    known = [each for each in found if each is not None]
-    if len(known) < len(found) or len({root for root, _ in known}) > 1:
-        return None
-    return known[0][0], op.evaluate([entries for _, entries in known])[0]
+    if isinstance(op, TableOp | BitsOp):
+        found = [as_function(operand) for operand in op.operands]
+        known = [each for each in found if each is not None]
+        if len(known) == len(found) and len({root for root, _ in known}) == 1:
+            return known[0][0], op.evaluate([entries for _, entries in known])[0]
+    kind = range_of(value)
+    few = kind.bits <= MAX_TABLE_BITS
+    return (value, np.arange(kind.low, kind.high + 1)) if few else None
 
 
 def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:

@@ -42,7 +42,7 @@ from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.tools import find
 from kan_dialect.frontends.frontend import ImportOptions
-from kan_dialect.kan_pass import EXACT
+from kan_dialect.kan_pass import EXACT, recorded_pipeline
 from kan_dialect.lowering.compile import PRECISIONS, CompilePass
 from kan_dialect.model import Model, encode
 from kan_dialect.pipeline import build_pipeline
@@ -343,10 +343,12 @@ def built_models(folder: Path) -> tuple[Model, Model]:
     paths = sorted((folder / "ir").glob("*.mlir"))
     if not paths:
         raise KanError(f"{folder} is no folder of a build", remedy="run kan-flow build first")
-    for path in paths[_last_trade(paths) :]:
+    hardware = load_model(context, paths[-1])
+    passed = [text.split("{")[0] for text in recorded_pipeline(hardware)]
+    for path in paths[_last_trade(paths, passed) :]:
         module = load_model(context, path)
         if Model.of(module).has_codes and not has_real_edges(module):
-            circuit = Model.of(load_model(context, paths[-1]))
+            circuit = Model.of(hardware)
             if circuit.level != "hardware":
                 raise KanError(f"{paths[-1]} is no hardware", remedy="run kan-flow build again")
             require_name(circuit.name)
@@ -354,13 +356,17 @@ def built_models(folder: Path) -> tuple[Model, Model]:
     raise KanError(f"{folder} holds no integer model", remedy="run kan-flow build again")
 
 
-def _last_trade(paths: Sequence[Path]) -> int:
-    """Which of the stages NN-PASS.mlir is of the last pass that trades accuracy; 0 of none."""
+def _last_trade(paths: Sequence[Path], passed: Sequence[str]) -> int:
+    """Which of the stages NN-PASS.mlir is of the last pass that traded accuracy; 0 of none.
+
+    `passed` names the passes that had something to do.
+    """
     passes = Universe.get_multiverse().all_passes
     last = 0
     for index, path in enumerate(paths):
         name = path.stem.partition("-")[2]
-        if name in passes and getattr(passes[name](), "preserves", EXACT) != EXACT:
+        acted = name in passed and name in passes
+        if acted and getattr(passes[name](), "preserves", EXACT) != EXACT:
             last = index
     return last
 

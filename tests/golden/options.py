@@ -14,7 +14,9 @@ from kan_dialect.lowering.compile import CompilePass
 Value: TypeAlias = str | int | bool | None
 Options: TypeAlias = dict[str, Value]
 
-QUANTISER = {"data", "bits", "scale", "percentile", "per_tensor", "guard_bits"}
+QUANTISER = {
+    *("data", "bits", "scale", "percentile", "per_tensor", "per_layer", "guard_bits", "quantizers"),
+}
 BUDGET = {"precision", "max_accuracy_loss", "max_luts", "max_levels", "seed"}
 BEFORE_TABLES = QUANTISER | BUDGET
 """Options that decide which integers a network has: the published ones are given."""

@@ -24,6 +24,7 @@ from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model import Model
+from kan_dialect.nodes import saturated
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
@@ -156,7 +157,7 @@ def check(module: ModuleOp, network: Network) -> None:
         kind = range_of(value)
         assert kind.low <= seen.min() and seen.max() <= kind.high
     marked = {
-        mark.node.data: seen + mark.offset.value.data
+        mark.node.data: saturated(seen + mark.offset.value.data, mark.within)
         for mark, seen in zip(marks, columns, strict=False)
     }
     expected = {
