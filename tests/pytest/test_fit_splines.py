@@ -22,9 +22,10 @@ from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.constants import FloatArray, to_floats
-from kan_dialect.data import load_dataset
+from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools import look_for
+from kan_dialect.flows.training_build import data_for, targets_of
 from kan_dialect.model import Model
 from kan_dialect.noted import noted
 from kan_dialect.passes.calibrate import CalibratePass, observe
@@ -333,6 +334,22 @@ def classes(tmp_path: Path) -> Path:
     return path
 
 
+def test_targets_of_classes_and_of_numbers() -> None:
+    module = load_model(make_context(), EXPORTS / "depth1_script17.onnx")
+    for stage in (FitSplinesPass(error=0.5), MakeTrainablePass()):
+        stage.apply(Context(), module)
+    step, x = step_of(module), np.zeros((3, 3))
+    labels = np.array([1, 0, 1])
+    expected = [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
+    np.testing.assert_array_equal(targets_of(step, Dataset(x, labels)), expected)
+    np.testing.assert_array_equal(targets_of(step, Dataset(x, labels[:, np.newaxis])), expected)
+    numbers = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(targets_of(step, Dataset(x, numbers)), numbers)
+    np.testing.assert_array_equal(targets_of(step, Dataset(x, numbers.astype(np.int64))), numbers)
+    codes = data_for(step, Dataset(x, labels))[1]
+    np.testing.assert_array_equal(codes, np.array(expected) * 1024)
+
+
 @needs_verilator
 def test_classes_are_learnt_as_one_and_zero(
     classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -354,7 +371,7 @@ def test_the_wine_example_trains_on_the_chip(
 ) -> None:
     """Raw inputs, two layers, classes: from what it has learnt as a classifier to one and zero."""
     data, out = EXAMPLES / "wine.npz", tmp_path / "out"
-    numbers = ["--integer-bits", "13", "--learning-rate", "0.02"]
+    numbers = ["--integer-bits", "13", "--learning-rate", "0.04"]
     options = ["--trainable", "--calibration", data, *numbers, "-o", out]
     assert run("build", EXAMPLES / "wine.onnx", *options) == 0
     report = json.loads((out / "report.json").read_text())
