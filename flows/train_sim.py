@@ -12,7 +12,7 @@ from kan_dialect.attributes import tensor_shape
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.data import Dataset
 from kan_dialect.errors import KanError
-from kan_dialect.flows.training_build import data_for
+from kan_dialect.flows.training_build import data_for, targets_of
 from kan_dialect.flows.training_simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.training import Step, infer
 from kan_dialect.training_ops import LocateOp
@@ -53,9 +53,7 @@ def simulate_training(rtl: Path, step: Step, dataset: Dataset) -> Course:
         verdict = compare_training(circuit, step, inputs, targets)
     if not verdict.passed:
         raise KanError(f"the RTL differs from the integer model: {verdict.describe()}")
-    assert dataset.y is not None
-    wanted: FloatArray = np.asarray(dataset.y, dtype=np.float64).reshape(len(inputs), -1)
-    errors = ((step.decode(verdict.model.outputs) - wanted) ** 2).sum(axis=1)
+    errors = ((step.decode(verdict.model.outputs) - targets_of(step, dataset)) ** 2).sum(axis=1)
     return Course(verdict, errors, verdict.model.states)
 
 

@@ -7,11 +7,11 @@ the end every coefficient.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from rich.console import Console
@@ -41,8 +41,12 @@ from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model import Model
+from kan_dialect.noted import noted
+from kan_dialect.passes.calibrate import CalibratePass
+from kan_dialect.passes.fit_splines import FITTED, FitSplinesPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
+from kan_dialect.semantics import find_function
 from kan_dialect.training import Step, run_steps, step_of
 from kan_dialect.training_memory import memory_map
 from kan_dialect.training_ops import LocateOp
@@ -63,6 +67,10 @@ class TrainingOptions:
     make: MakeTrainablePass
     dataset: Dataset | None = None
     """Samples and targets, in the order in which to train."""
+    fit: FitSplinesPass = field(default_factory=FitSplinesPass)
+    """Runs where edges are not B-splines alone."""
+    calibration: Path | None = None
+    """The file of the dataset; splines are fitted where its samples lie."""
     simulate: bool = True
     samples: int = 10_000
     """Random ones, where there is no data."""
@@ -78,6 +86,8 @@ class TrainingReport:
     step: Step
     latency: int
     interval: int
+    fitted: list[dict[str, Any]] | None = None
+    """What `kan-fit-splines` says of each layer that it fitted."""
     run: TrainingVerdict | None = None
     simulator: str | None = None
     checks: list[dict[str, str | int | float | bool]] = field(
@@ -106,6 +116,7 @@ class TrainingReport:
                 "bits": number.bits,
                 "fraction_bits": number.fraction,
             },
+            "fitted": self.fitted,
             "checks": self.checks or None,
         }
         if self.run is not None:
@@ -140,10 +151,10 @@ def build_training(
     if not 1 <= options.samples <= MAX_VECTORS:
         raise KanError(f"the number of samples must lie in 1..{MAX_VECTORS}, got {options.samples}")
     with replacing_folder(folder, PARTS) as target:
-        step, checks = _compile(context, module, target / "ir", options, progress)
+        step, fitted, checks = _compile(context, module, target / "ir", options, progress)
         circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
         report = TrainingReport(step, _number(circuit, LATENCY), _number(circuit, INTERVAL))
-        report.checks = checks
+        report.fitted, report.checks = fitted, checks
         report.tools = {
             "kan-dialect": __version__,
             "xdsl": version("xdsl"),
@@ -170,16 +181,16 @@ def _compile(
     folder: Path,
     options: TrainingOptions,
     progress: Progress,
-) -> tuple[Step, list[dict[str, str | int | float | bool]]]:
-    """Run the passes, check each, write the IR after it; the step in between."""
+) -> tuple[Step, list[dict[str, Any]] | None, list[dict[str, str | int | float | bool]]]:
+    """Run the passes, check each, write the IR after it; the step, and what was fitted."""
     folder.mkdir()
     (folder / "00-import.mlir").write_text(str(module) + "\n")
     samples = None if options.dataset is None else options.dataset.x
     checker = Checker(samples, seed=options.seed) if options.check_passes else None
-    passes: Sequence[ModulePass] = (FoldAffinePass(), options.make, LowerTrainingToHwPass())
     step: Step | None = None
+    fitted: list[dict[str, Any]] | None = None
     checks: list[dict[str, str | int | float | bool]] = []
-    for index, stage in enumerate(passes, start=1):
+    for index, stage in enumerate(_passes(module, options), start=1):
         progress(f"running {stage.name}")
         if checker is None:
             stage.apply(context, module)
@@ -189,10 +200,28 @@ def _compile(
             check.require_passed(options.check_dir)
             checks.append(check.as_dict())
         (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
+        if isinstance(stage, FitSplinesPass):
+            fitted = _fitted(module)
         if isinstance(stage, MakeTrainablePass):
             step = step_of(module.clone())
     assert step is not None
-    return step, checks
+    return step, fitted, checks
+
+
+def _passes(module: ModuleOp, options: TrainingOptions) -> Iterator[ModulePass]:
+    """The passes, each to be run before the next is asked for: some are only run where needed."""
+    yield FoldAffinePass()
+    if options.fit.needed(module):
+        if options.calibration is not None:
+            yield CalibratePass(str(options.calibration))
+        yield options.fit
+    yield options.make
+    yield LowerTrainingToHwPass()
+
+
+def _fitted(module: ModuleOp) -> list[dict[str, Any]] | None:
+    figures = noted(find_function(module), FITTED)
+    return None if figures is None else cast("list[dict[str, Any]]", figures["layers"])
 
 
 def _number(circuit: hw.HWModuleOp, key: str) -> int:
@@ -226,16 +255,51 @@ def data_for(step: Step, dataset: Dataset) -> tuple[IntArray, IntArray]:
     ------
     KanError : there are no targets, or they do not fit the network.
     """
-    inputs, outputs = tensor_shape(step.input)[0], tensor_shape(step.target)[0]
+    inputs, targets = tensor_shape(step.input)[0], targets_of(step, dataset)
+    if dataset.x.shape[1] != inputs:
+        raise KanError(f"the data has {dataset.x.shape[1]} inputs a sample, @{step.name} {inputs}")
+    return step.encode(dataset.x), step.encode_targets(targets)
+
+
+def targets_of(step: Step, dataset: Dataset) -> FloatArray:
+    """What the outputs should be, (samples, outputs).
+
+    Integer labels are classes, where there are several outputs: 1 for the output of the class, 0
+    for the others. Floats, and labels for one output, are the targets themselves.
+
+    Raises
+    ------
+    KanError : there are no targets, or they do not fit the network.
+    """
+    outputs = tensor_shape(step.target)[0]
     if dataset.y is None:
         raise KanError("the data has no targets", remedy="give an array `y` beside `x`")
-    y: FloatArray = np.asarray(dataset.y, dtype=np.float64).reshape(len(dataset.x), -1)
-    if dataset.x.shape[1] != inputs or y.shape[1] != outputs:
+    y = dataset.y.reshape(len(dataset.x), -1)
+    if has_classes(step, dataset):
+        if step.fed_error:
+            raise KanError(
+                "the data has classes, where errors are fed in",
+                remedy="build with the squared error, or give the errors as floats",
+            )
+        wrong = np.flatnonzero((y[:, 0] < 0) | (y[:, 0] >= outputs))
+        if wrong.size:
+            raise KanError(
+                f"label {wrong[0]} of the data is {y[wrong[0], 0]}, @{step.name} has {outputs} "
+                "outputs",
+                remedy=f"classes are 0 to {outputs - 1}; targets that are numbers must be floats",
+            )
+        return np.eye(outputs)[y[:, 0].astype(np.int64)]
+    if y.shape[1] != outputs:
         raise KanError(
-            f"the data has {dataset.x.shape[1]} inputs and {y.shape[1]} targets a sample, "
-            f"@{step.name} {inputs} and {outputs}"
+            f"the data has {y.shape[1]} targets a sample, @{step.name} {outputs} outputs"
         )
-    return step.encode(dataset.x), step.encode_targets(y)
+    return y.astype(np.float64)
+
+
+def has_classes(step: Step, dataset: Dataset) -> bool:
+    """Whether the data's labels are classes of a network of several outputs."""
+    y, outputs = dataset.y, tensor_shape(step.target)[0]
+    return y is not None and y.dtype.kind != "f" and outputs > 1 and y.size == len(dataset.x)
 
 
 def _verify(
@@ -278,6 +342,11 @@ def print_training_report(report: TrainingReport, console: Console, folder: str)
         ("latency", f"{report.latency} cycles, a sample every cycle"),
         ("training", f"a sample every {report.interval} cycles"),
     ]
+    if report.fitted:
+        largest = max(layer["largest_error"] for layer in report.fitted)
+        rows.insert(
+            1, ("fitted", f"edges off by at most {largest:.2g} of what their node varies by")
+        )
     if report.run is None:
         rows.append(("simulation", "[yellow]not run[/yellow]"))
     else:

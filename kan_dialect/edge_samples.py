@@ -51,7 +51,7 @@ def sample_edges(function: func.FuncOp, nodes: NodeSumOp) -> EdgeSamples | None:
     ------
     KanError : calibration did not see the layer's inputs.
     """
-    source = _source(nodes.edges)
+    source = edge_source(nodes.edges)
     if source is None:
         return None
     seen = source.owner if isinstance(source.owner, ObserveOp) else observer(source)
@@ -71,7 +71,7 @@ def sample_edges(function: func.FuncOp, nodes: NodeSumOp) -> EdgeSamples | None:
     return EdgeSamples(source, t, centre, half, values, weights, kept)
 
 
-def _source(edges: SSAValue) -> SSAValue | None:
+def edge_source(edges: SSAValue) -> SSAValue | None:
     """The value of which edges are functions; None where there is not one."""
     sources: set[SSAValue] = set()
     pending = [edges]

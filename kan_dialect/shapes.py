@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import (
-    ArrayAttr,
-    DictionaryAttr,
-    FloatAttr,
-    IntegerAttr,
-    StringAttr,
-    f64,
-    i64,
-)
-from xdsl.ir import Attribute
+
+from kan_dialect.noted import note, noted
 
 SHAPES = "kan.shapes"
 """Attribute of a function: what `kan-share-shapes` tried, and how many shapes it took."""
@@ -61,39 +52,9 @@ class Shapes:
 
 def note_shapes(function: func.FuncOp, shapes: Shapes) -> None:
     """Leave the outcome with the function."""
-    function.attributes[SHAPES] = _attribute(shapes.as_dict())
+    note(function, SHAPES, shapes.as_dict())
 
 
 def noted_shapes(function: func.FuncOp) -> dict[str, object] | None:
     """What `note_shapes` left, as `Shapes.as_dict` says it, or None."""
-    noted = function.attributes.get(SHAPES)
-    return None if noted is None else cast("dict[str, object]", _value(noted))
-
-
-def _attribute(value: object) -> Attribute:
-    match value:
-        case dict():
-            entries = cast("dict[str, object]", value).items()
-            return DictionaryAttr({key: _attribute(each) for key, each in entries})
-        case list():
-            return ArrayAttr(_attribute(each) for each in cast("list[object]", value))
-        case int():
-            return IntegerAttr(value, i64)
-        case float():
-            return FloatAttr(value, f64)
-        case _:
-            return StringAttr(str(value))
-
-
-def _value(attribute: Attribute) -> object:
-    match attribute:
-        case DictionaryAttr():
-            return {key: _value(each) for key, each in attribute.data.items()}
-        case ArrayAttr():
-            return [_value(each) for each in attribute.data]
-        case IntegerAttr() | FloatAttr():
-            return attribute.value.data
-        case StringAttr():
-            return attribute.data
-        case _:
-            return str(attribute)
+    return noted(function, SHAPES)

@@ -16,6 +16,9 @@ RadialFunction: TypeAlias = Literal[
 ]
 RADIAL_FUNCTIONS: tuple[str, ...] = get_args(RadialFunction)
 
+UNIFORM = 1e-5
+"""Cells of a uniform grid may differ by this share of their width: float32 rounds knots."""
+
 
 def extend_grid(grid: FloatArray, degree: int) -> FloatArray:
     """The knots of a grid: `degree` more points on each side, at the grid's mean spacing.
@@ -31,6 +34,23 @@ def extend_grid(grid: FloatArray, degree: int) -> FloatArray:
     step = (grid[..., -1:] - grid[..., :1]) / (grid.shape[-1] - 1)
     offsets = step * np.arange(1, degree + 1, dtype=np.float64)
     return np.concatenate([grid[..., :1] - offsets[..., ::-1], grid, grid[..., -1:] + offsets], -1)
+
+
+def uniform_grid(knots: FloatArray, degree: int) -> FloatArray | None:
+    """The ends of the grid that knots extend: the first and last grid point, (..., 2).
+
+    None where the knots are not a uniform grid with `degree` more on each side.
+
+    Parameters
+    ----------
+    knots : (..., K) non-decreasing.
+    """
+    widths = np.diff(knots, axis=-1)
+    mean = widths.mean(axis=-1, keepdims=True)
+    uniform = bool((np.abs(widths - mean) <= UNIFORM * mean).all())
+    if not uniform or not (mean > 0).all() or knots.shape[-1] < 2 * degree + 2:
+        return None
+    return np.stack([knots[..., degree], knots[..., -1 - degree]], axis=-1)
 
 
 def bspline_basis(

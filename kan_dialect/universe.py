@@ -31,6 +31,7 @@ _PASSES = {
     "kan-calibrate": ("kan_dialect.passes.calibrate", "CalibratePass"),
     "kan-compile": ("kan_dialect.lowering.compile", "CompilePass"),
     "kan-expand-wires": ("kan_dialect.passes.expand_wires", "ExpandWiresPass"),
+    "kan-fit-splines": ("kan_dialect.passes.fit_splines", "FitSplinesPass"),
     "kan-fold-affine": ("kan_dialect.passes.fold_affine", "FoldAffinePass"),
     "kan-fold-tables": ("kan_dialect.passes.fold_tables", "FoldTablesPass"),
     "kan-make-trainable": ("kan_dialect.passes.make_trainable", "MakeTrainablePass"),

@@ -36,6 +36,7 @@ from kan_dialect.fixed import MAX_FIXED_BITS, FixedType, to_fixed
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.quant import storage_for
 from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
+from kan_dialect.splines import uniform_grid
 from kan_dialect.training import INITIAL, ROLE, is_trainable
 from kan_dialect.training_ops import (
     FACTOR_BITS,
@@ -51,9 +52,6 @@ from kan_dialect.training_ops import (
     UpdateOp,
     grid_codes,
 )
-
-UNIFORM = 1e-5
-"""Cells of a grid may differ by this share of their width: float32 rounds knots."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +97,8 @@ class MakeTrainablePass(KanPass):
     """`model`: the model's coefficients. `zero`. `random`: normal, of deviation 1 / sqrt(in)."""
     seed: int = 0
     """Of random coefficients."""
+    revive: bool = False
+    """Pruned edges exist again, with coefficients of 0, which train; else they are refused."""
     real: bool = False
     """Real-valued instead of fixed-point: for reference."""
 
@@ -149,7 +149,7 @@ class MakeTrainablePass(KanPass):
         check(self.seed >= 0, f"seed must not be negative, got {self.seed}")
 
     def _step(self, function: func.FuncOp) -> func.FuncOp:
-        layers = layers_of(function)
+        layers = layers_of(function, revive=self.revive)
         if not self.real:
             self._require_learning(function.sym_name.data, layers)
         try:
@@ -178,8 +178,10 @@ def _scaled(share: float) -> int:
     return round(math.ldexp(share, FACTOR_BITS))
 
 
-def layers_of(function: func.FuncOp) -> list[_Layer]:
+def layers_of(function: func.FuncOp, *, revive: bool = False) -> list[_Layer]:
     """The layers of a network that is a chain of B-spline layers, first one first.
+
+    Pruned edges are refused, or with `revive` they are edges of coefficients 0.
 
     Raises
     ------
@@ -196,10 +198,11 @@ def layers_of(function: func.FuncOp) -> list[_Layer]:
         if not isinstance(node_sum, NodeSumOp):
             raise KanError(
                 f"@{name}: '{node_sum.name}' cannot be trained: only layers of B-splines can",
-                remedy="fold affines first (kan-fold-affine), and take out what is no spline",
+                remedy="fold affines into nodes (kan-fold-affine) and fit splines to edges "
+                "(kan-fit-splines) first, and take out what is no function of one value",
             )
         spline = _spline(name, unobserved(node_sum.edges))
-        layers.append(_layer(name, node_sum, spline))
+        layers.append(_layer(name, node_sum, spline, revive))
         value = unobserved(spline.input)
     if not layers:
         raise KanError(f"@{name}: there is no layer to train")
@@ -231,28 +234,29 @@ def _spline(name: str, edges: SSAValue) -> BSplineOp:
         what = f"the base function {op.function.data}"
     raise KanError(
         f"@{name}: {what} cannot be trained: edges must be B-splines alone",
-        remedy="give a network whose base functions have weights of 0, or none",
+        remedy="fit splines to them first (kan-fit-splines)",
     )
 
 
-def _layer(name: str, node_sum: NodeSumOp, spline: BSplineOp) -> _Layer:
+def _layer(name: str, node_sum: NodeSumOp, spline: BSplineOp, revive: bool) -> _Layer:
     given = spline.given_name or node_sum.given_name or ""
     where = f"@{name}: {given or 'a layer'}"
     degree = spline.degree.value.data
     if not 1 <= degree <= MAX_TRAINABLE_DEGREE:
         raise KanError(f"{where} has degree {degree}; trained are 1..{MAX_TRAINABLE_DEGREE}")
-    if not node_sum.mask_array.all():
-        raise KanError(f"{where} has pruned edges", remedy="train before pruning")
-    knots = np.atleast_2d(spline.knot_vector)
-    widths = np.diff(knots, axis=-1)
-    mean = widths.mean(axis=-1, keepdims=True)
-    if not bool((np.abs(widths - mean) <= UNIFORM * mean).all()) or knots.shape[1] < 2 * degree + 2:
+    kept = node_sum.mask_array
+    if not revive and not kept.all():
+        raise KanError(
+            f"{where} has pruned edges",
+            remedy="train before pruning, or let them exist again (revive)",
+        )
+    grid = uniform_grid(np.atleast_2d(spline.knot_vector), degree)
+    if grid is None:
         raise KanError(
             f"{where} has knots that are not a uniform grid with {degree} more on each side",
-            remedy="refit the splines on a uniform grid",
+            remedy="refit the splines on a uniform grid (kan-fit-splines)",
         )
-    grid = np.stack([knots[:, degree], knots[:, -1 - degree]], axis=1)
-    coefficients = to_floats(spline.coefficients).copy()
+    coefficients = np.where(kept[..., np.newaxis], to_floats(spline.coefficients), 0.0)
     # The basis of an input adds up to 1, so a bias is part of one input's coefficients.
     coefficients[:, 0, :] += node_sum.bias_array[:, np.newaxis]
     grid = np.broadcast_to(grid, (coefficients.shape[1], 2))
@@ -474,7 +478,11 @@ class _Builder:
         try:
             codes = grid_codes(grid, kind)
         except VerifyException as error:
-            raise KanError(f"{layer.name}: {error}", remedy="take more integer-bits") from None
+            bits = math.ceil(math.log2(max(float(np.abs(grid).max()), 0.5))) + 1
+            raise KanError(
+                f"{layer.name}: {error}",
+                remedy=f"take more integer-bits (it needs {max(bits, 1)})",
+            ) from None
         span = int((codes[:, 1] - codes[:, 0]).min())
         if span < layer.cells:
             raise KanError(

@@ -17,11 +17,13 @@ from kan_dialect.flows.training_build import (
     build_training,
     print_training_report,
 )
+from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from kan_dialect.semantics import find_function
 from kan_dialect.training import Step, is_trainable, step_of
 
 _DEFAULTS = MakeTrainablePass()
+_FIT = FitSplinesPass()
 
 TRAINING_ONLY = (
     "learning_rate",
@@ -32,6 +34,10 @@ TRAINING_ONLY = (
     "local_bits",
     "error",
     "initial",
+    "revive",
+    "fit_error",
+    "cells",
+    "degree",
 )
 """Options of `kan-flow build` for networks that train themselves."""
 
@@ -80,6 +86,23 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         default=_DEFAULTS.initial,
         help="coefficients to begin with (default: %(default)s)",
     )
+    group.add_argument(
+        "--revive",
+        action="store_true",
+        help="pruned edges exist again, with coefficients of 0, which train",
+    )
+    group.add_argument(
+        "--fit-error",
+        type=float,
+        default=_FIT.error,
+        metavar="E",
+        help="how far edges that become B-splines may be off, as a share of what their node "
+        "varies by (default: %(default)s)",
+    )
+    for name, what in (("cells", "cells of the grids"), ("degree", "degree of the B-splines")):
+        group.add_argument(
+            f"--{name}", type=int, metavar="N", help=f"{what} (default: as the model has them)"
+        )
 
 
 def build_trainable(options: argparse.Namespace) -> int:
@@ -99,7 +122,9 @@ def build_trainable(options: argparse.Namespace) -> int:
         error=options.error,
         initial=options.initial,
         seed=options.seed,
+        revive=options.revive,
     )
+    fit = FitSplinesPass(options.fit_error, options.cells, options.degree)
     if options.simulator == "icarus":
         raise KanError(
             "training is simulated in Verilator",
@@ -116,11 +141,13 @@ def build_trainable(options: argparse.Namespace) -> int:
             TrainingOptions(
                 make,
                 dataset,
-                options.simulator == "verilator",
-                options.vectors,
-                options.seed,
-                not options.no_check_passes,
-                options.check_passes_dir,
+                fit,
+                options.calibration,
+                simulate=options.simulator == "verilator",
+                samples=options.vectors,
+                seed=options.seed,
+                check_passes=not options.no_check_passes,
+                check_dir=options.check_passes_dir,
             ),
             lambda what: status.update(what),
         )

@@ -1,0 +1,58 @@
+"""What a pass found, left with the function as an attribute: figures by name, for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FloatAttr,
+    IntegerAttr,
+    StringAttr,
+    f64,
+    i64,
+)
+from xdsl.ir import Attribute
+
+
+def note(function: func.FuncOp, name: str, figures: Mapping[str, object]) -> None:
+    """Leave figures with the function: numbers, text, lists and dictionaries of these."""
+    function.attributes[name] = _attribute(dict(figures))
+
+
+def noted(function: func.FuncOp, name: str) -> dict[str, object] | None:
+    """What `note` left, or None."""
+    found = function.attributes.get(name)
+    return None if found is None else cast("dict[str, object]", _value(found))
+
+
+def _attribute(value: object) -> Attribute:
+    match value:
+        case dict():
+            entries = cast("dict[str, object]", value).items()
+            return DictionaryAttr({key: _attribute(each) for key, each in entries})
+        case list():
+            return ArrayAttr(_attribute(each) for each in cast("list[object]", value))
+        case int():
+            return IntegerAttr(value, i64)
+        case float():
+            return FloatAttr(value, f64)
+        case _:
+            return StringAttr(str(value))
+
+
+def _value(attribute: Attribute) -> object:
+    match attribute:
+        case DictionaryAttr():
+            return {key: _value(each) for key, each in attribute.data.items()}
+        case ArrayAttr():
+            return [_value(each) for each in attribute.data]
+        case IntegerAttr() | FloatAttr():
+            return attribute.value.data
+        case StringAttr():
+            return attribute.data
+        case _:
+            return str(attribute)
