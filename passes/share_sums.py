@@ -6,8 +6,8 @@ Where its edges are like the negatives of the first one's, it reads the compleme
 costs no logic, and a constant. It pays where the bits that go are worth more than an adder, by the
 target's costs.
 
-Pairs of sums are looked for by the ranges of differences; the most promising ones are decided by
-what `kan-split-tables` would make of the tables. A sum is part of one pair at most.
+For each sum another one is looked for by the ranges of differences; what `kan-split-tables` would
+make of the tables decides. A sum is part of one pair at most.
 """
 
 from __future__ import annotations
@@ -33,9 +33,6 @@ from kan_dialect.wires import remove_dead, wire_functions
 
 MAX_INPUT_BITS = 8
 """Tables over more input bits are not compared: that would take long."""
-
-MAX_PAIRS = 2
-"""So many pairs are decided by costs for each sum."""
 
 LEAST_BITS = 4.0
 """Pairs whose tables have fewer bits less in all are not looked at."""
@@ -105,7 +102,7 @@ def _pairs(
     splitter: Splitter,
     target: Fpga,
 ) -> Iterator[_Pair]:
-    """The pairs that look best for each sum, with what they gain."""
+    """The pair that looks best for each sum, with what it gains."""
     entries = {op: {x: t.by_bit_pattern for x, t in own.items()} for op, own in tables.items()}
     saved = {sign: _saved_bits(sums, entries, sign) for sign in (1, -1)}
     for place, second in enumerate(sums):
@@ -115,8 +112,8 @@ def _pairs(
             for first, bits in zip(sums, table[place], strict=True)
             if bits >= LEAST_BITS and first is not second
         ]
-        some.sort(key=lambda each: -each[0])
-        for _, first, sign in some[:MAX_PAIRS]:
+        if some:
+            _, first, sign = max(some, key=lambda each: each[0])
             yield _costed(first, second, sign, entries, splitter, target)
 
 
