@@ -88,6 +88,11 @@ def dense(
     return DenseIntOrFPElementsAttr(_tensor_type(element_type, array.shape), BytesAttr(raw))
 
 
+def as_dense(values: DenseAttr | Array) -> DenseAttr:
+    """A dense tensor constant as it is, or one that holds an array, see `dense`."""
+    return dense(values) if isinstance(values, np.ndarray) else values
+
+
 @lru_cache(1 << 10)  # tables repeat few shapes often
 def _tensor_type(
     element_type: AnyFloat | IntegerType, shape: tuple[int, ...]

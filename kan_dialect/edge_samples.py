@@ -8,7 +8,7 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Block, SSAValue
 
-from kan_dialect.constants import BoolArray, FloatArray, to_floats, to_integers
+from kan_dialect.constants import Array, BoolArray, FloatArray, to_floats, to_integers
 from kan_dialect.cuts import observer
 from kan_dialect.errors import KanError
 from kan_dialect.semantics import evaluate_values, is_univariate
@@ -54,7 +54,7 @@ def sample_edges(function: func.FuncOp, nodes: NodeSumOp) -> EdgeSamples | None:
     source = edge_source(nodes.edges)
     if source is None:
         return None
-    seen = source.owner if isinstance(source.owner, ObserveOp) else observer(source)
+    seen = seen_of(source)
     if seen is None:
         raise KanError(
             f"@{function.sym_name.data}: the inputs' ranges of {nodes.given_name or 'a layer'} "
@@ -83,6 +83,44 @@ def edge_source(edges: SSAValue) -> SSAValue | None:
         else:
             pending.extend(owner.operands)
     return sources.pop() if len(sources) == 1 else None
+
+
+def edge_errors(
+    values: FloatArray, fitted: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The root mean square error of each edge (out, in), and the deviation of its node (out, 1).
+
+    A node varies by what its edges vary by, as if its inputs were independent.
+
+    Parameters
+    ----------
+    values, fitted : (points, out, in); weights : (in, points).
+    """
+    each = weights.T[:, np.newaxis]
+    error = np.sqrt((each * (fitted - values) ** 2).sum(axis=0))
+    mean = (each * values).sum(axis=0)
+    variance = (each * (values - mean) ** 2).sum(axis=0)
+    return error, np.sqrt(variance.sum(axis=1, keepdims=True))
+
+
+def is_off(layer: str, error: FloatArray, node: FloatArray, share: float, wrong: Array) -> str:
+    """What is wrong with the worst of some edges, in words.
+
+    Parameters
+    ----------
+    error, node : see `edge_errors`; share : of the deviation of its node, what was allowed.
+    wrong : (n, 2), the edges.
+    """
+    o, i = max(wrong.tolist(), key=lambda edge: float(error[edge[0], edge[1]]))
+    return (
+        f"edge [{o}, {i}] of {layer} is off by {error[o, i]:.3g}, its node varies by "
+        f"{node[o, 0]:.3g} and {share:g} of that was allowed"
+    )
+
+
+def seen_of(value: SSAValue) -> ObserveOp | None:
+    """What calibration saw of a value."""
+    return value.owner if isinstance(value.owner, ObserveOp) else observer(value)
 
 
 def _weights(histogram: FloatArray, t: FloatArray) -> FloatArray:

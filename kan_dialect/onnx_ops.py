@@ -12,7 +12,15 @@ from xdsl.traits import Pure
 
 from kan_dialect import verifying
 from kan_dialect.attributes import element_type
-from kan_dialect.constants import Constant, DenseAttr, FloatArray, IntArray, dense, to_floats
+from kan_dialect.constants import (
+    Constant,
+    DenseAttr,
+    FloatArray,
+    IntArray,
+    as_dense,
+    dense,
+    to_floats,
+)
 from kan_dialect.errors import KanError
 from kan_dialect.operation import optional_name
 from kan_dialect.spline_ops import EdgeOp
@@ -65,7 +73,7 @@ class OnnxOp(EdgeOp):
         """
         if isinstance(model, bytes):
             model = dense(np.frombuffer(model, dtype=np.int8))
-        rest = dense(rest) if isinstance(rest, np.ndarray) else rest
+        rest = as_dense(rest)
         value = SSAValue.get(input)
         result_type = TensorType(element_type(value) or f32, (outputs, *rest.get_shape()))
         super().__init__(

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr, TensorType, f32
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, opt_prop_def, prop_def, traits_def
 from xdsl.traits import Pure
 
 from kan_dialect import verifying
-from kan_dialect.attributes import element_type
 from kan_dialect.constants import (
     Array,
     Constant,
     DenseAttr,
     FloatArray,
-    dense,
+    as_dense,
     to_floats,
     to_integers,
 )
 from kan_dialect.operation import optional_name
-from kan_dialect.spline_ops import EdgeOp
+from kan_dialect.spline_ops import EdgeOp, edge_type
 from kan_dialect.verifying import require, require_shape
 
 
@@ -66,19 +65,15 @@ class ShapedOp(EdgeOp):
         choice : (out, in), integers: which of the shapes an edge has.
         affine : (out, in, 3): a, b, c.
         """
-        grid, shapes, choice, affine = (
-            dense(each) if isinstance(each, np.ndarray) else each
-            for each in (grid, shapes, choice, affine)
-        )
-        value = SSAValue.get(input)
+        choice = as_dense(choice)
         super().__init__(
-            operands=[value],
-            result_types=[TensorType(element_type(value) or f32, choice.get_shape())],
+            operands=[input],
+            result_types=[edge_type(input, *choice.get_shape())],
             properties={
-                "grid": grid,
-                "shapes": shapes,
+                "grid": as_dense(grid),
+                "shapes": as_dense(shapes),
                 "choice": choice,
-                "affine": affine,
+                "affine": as_dense(affine),
                 "name": optional_name(name),
             },
         )
@@ -90,12 +85,7 @@ class ShapedOp(EdgeOp):
         shapes = verifying.constant(self.shapes, "shapes")
         require(shapes.ndim == 2 and len(shapes) >= 1, "at least one shape is needed")
         require_shape(shapes.shape[1:], grid.shape, "the second dimension of shapes")
-        choice = verifying.constant(self.choice, "choice", floats=False)
-        require_shape(choice.shape, (outputs, inputs), "choice")
-        require(
-            bool(((choice >= 0) & (choice < len(shapes))).all()),
-            f"choice must lie in 0..{len(shapes) - 1}: there are {len(shapes)} shape(s)",
-        )
+        verifying.choice(self.choice, (outputs, inputs), len(shapes), "shape")
         affine = verifying.constant(self.affine, "affine")
         require_shape(affine.shape, (outputs, inputs, 3), "affine")
         verifying.value_name(self.given_name)

@@ -81,21 +81,3 @@ def spline_values(
 ) -> FloatArray:
     """B-splines (points, out, in) at points (points, in)."""
     return edge_values(bspline_basis(points, knots, degree), coefficients)
-
-
-def relative_errors(
-    values: FloatArray, fitted: FloatArray, weights: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """The root mean square error of each edge (out, in), and the deviation of its node (out, 1).
-
-    A node varies by what its edges vary by, as if its inputs were independent.
-
-    Parameters
-    ----------
-    values, fitted : (points, out, in); weights : (in, points).
-    """
-    each = weights.T[:, np.newaxis]
-    error = np.sqrt((each * (fitted - values) ** 2).sum(axis=0))
-    mean = (each * values).sum(axis=0)
-    variance = (each * (values - mean) ** 2).sum(axis=0)
-    return error, np.sqrt(variance.sum(axis=1, keepdims=True))

@@ -40,6 +40,7 @@ from kan_dialect.constants import (
     Constant,
     DenseAttr,
     FloatArray,
+    as_dense,
     dense,
     to_floats,
     to_integers,
@@ -86,7 +87,7 @@ class EdgeOp(KanOperation, Univariate, ABC):
         return (self.edges(operands[0]),)
 
 
-def _edge_type(input: SSAValue | Operation, outputs: int, inputs: int) -> TensorType[Attribute]:
+def edge_type(input: SSAValue | Operation, outputs: int, inputs: int) -> TensorType[Attribute]:
     """The type of edges: floats as their input's."""
     return TensorType(element_type(SSAValue.get(input)) or f32, (outputs, inputs))
 
@@ -161,12 +162,12 @@ class BSplineOp(EdgeOp):
         knots : (in, K) or (K), float32 or float64.
         coefficients : (out, in, K - 1 - degree), or K - 1 + degree with `extend`.
         """
-        knots = _as_dense(knots)
-        coefficients = _as_dense(coefficients)
+        knots = as_dense(knots)
+        coefficients = as_dense(coefficients)
         outputs, inputs = coefficients.get_shape()[:2]
         super().__init__(
             operands=[input],
-            result_types=[_edge_type(input, outputs, inputs)],
+            result_types=[edge_type(input, outputs, inputs)],
             properties={
                 "degree": IntegerAttr(degree, i64),
                 "knots": knots,
@@ -236,11 +237,11 @@ class BaseOp(EdgeOp):
         function : a key of `functions.FUNCTIONS`.
         weights : (out, in), float32 or float64.
         """
-        weights = _as_dense(weights)
+        weights = as_dense(weights)
         outputs, inputs = weights.get_shape()
         super().__init__(
             operands=[input],
-            result_types=[_edge_type(input, outputs, inputs)],
+            result_types=[edge_type(input, outputs, inputs)],
             properties={
                 "function": StringAttr(function),
                 "weights": weights,
@@ -312,15 +313,15 @@ class RadialOp(EdgeOp):
         centers, widths : (in, C) or (C); widths are positive.
         coefficients : (out, in, C).
         """
-        coefficients = _as_dense(coefficients)
+        coefficients = as_dense(coefficients)
         outputs, inputs = coefficients.get_shape()[:2]
         super().__init__(
             operands=[input],
-            result_types=[_edge_type(input, outputs, inputs)],
+            result_types=[edge_type(input, outputs, inputs)],
             properties={
                 "function": StringAttr(function),
-                "centers": _as_dense(centers),
-                "widths": _as_dense(widths),
+                "centers": as_dense(centers),
+                "widths": as_dense(widths),
                 "coefficients": coefficients,
                 "name": optional_name(name),
             },
@@ -384,11 +385,11 @@ class ChebyshevOp(EdgeOp):
         ----------
         coefficients : (out, in, degree + 1).
         """
-        coefficients = _as_dense(coefficients)
+        coefficients = as_dense(coefficients)
         outputs, inputs = coefficients.get_shape()[:2]
         super().__init__(
             operands=[input],
-            result_types=[_edge_type(input, outputs, inputs)],
+            result_types=[edge_type(input, outputs, inputs)],
             properties={"coefficients": coefficients, "name": optional_name(name)},
         )
 
@@ -472,7 +473,7 @@ class AffineOp(KanOperation, Univariate, HasFolderInterface):
         super().__init__(
             operands=[input],
             result_types=[SSAValue.get(input).type],
-            properties={"scale": _as_dense(scale), "bias": _as_dense(bias)},
+            properties={"scale": as_dense(scale), "bias": as_dense(bias)},
         )
 
     def verify_(self) -> None:
@@ -693,7 +694,7 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
         super().__init__(
             operands=[input],
             result_types=[SSAValue.get(input).type],
-            properties={"range": _as_dense(seen), "histogram": _as_dense(histogram)},
+            properties={"range": as_dense(seen), "histogram": as_dense(histogram)},
         )
 
     def verify_(self) -> None:
@@ -713,10 +714,6 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (operands[0],)
-
-
-def _as_dense(values: DenseAttr | Array) -> DenseAttr:
-    return dense(values) if isinstance(values, np.ndarray) else values
 
 
 SPLINE_OPS: list[type[Operation]] = [

@@ -6,25 +6,24 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, StringAttr, TensorType, f32
+from xdsl.dialects.builtin import ArrayAttr, DenseIntOrFPElementsAttr, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, opt_prop_def, prop_def, traits_def
 from xdsl.traits import Pure
 
 from kan_dialect import functions, verifying
-from kan_dialect.attributes import element_type
 from kan_dialect.constants import (
     Array,
     Constant,
     DenseAttr,
     FloatArray,
-    dense,
+    as_dense,
     to_floats,
     to_integers,
 )
 from kan_dialect.functions import Function
 from kan_dialect.operation import optional_name
-from kan_dialect.spline_ops import EdgeOp
+from kan_dialect.spline_ops import EdgeOp, edge_type
 from kan_dialect.verifying import require, require_shape
 
 SYMBOLIC_FUNCTIONS: Mapping[str, Function] = MappingProxyType(
@@ -89,16 +88,14 @@ class SymbolicOp(EdgeOp):
         choice : (out, in), integers: which of `functions` an edge has.
         affine : (out, in, 4), float32 or float64: a, b, c, d.
         """
-        choice = dense(choice) if isinstance(choice, np.ndarray) else choice
-        affine = dense(affine) if isinstance(affine, np.ndarray) else affine
-        value = SSAValue.get(input)
+        choice = as_dense(choice)
         super().__init__(
-            operands=[value],
-            result_types=[TensorType(element_type(value) or f32, choice.get_shape())],
+            operands=[input],
+            result_types=[edge_type(input, *choice.get_shape())],
             properties={
                 "functions": ArrayAttr(StringAttr(function) for function in functions),
                 "choice": choice,
-                "affine": affine,
+                "affine": as_dense(affine),
                 "name": optional_name(name),
             },
         )
@@ -117,12 +114,7 @@ class SymbolicOp(EdgeOp):
                 name in SYMBOLIC_FUNCTIONS,
                 f"unknown function {name!r}: known are {', '.join(SYMBOLIC_FUNCTIONS)}",
             )
-        choice = verifying.constant(self.choice, "choice", floats=False)
-        require_shape(choice.shape, (outputs, inputs), "choice")
-        require(
-            bool(((choice >= 0) & (choice < len(names))).all()),
-            f"choice must lie in 0..{len(names) - 1}: {len(names)} function(s) are listed",
-        )
+        verifying.choice(self.choice, (outputs, inputs), len(names), "function")
         affine = verifying.constant(self.affine, "affine")
         require_shape(affine.shape, (outputs, inputs, 4), "affine")
         verifying.value_name(self.given_name)

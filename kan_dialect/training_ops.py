@@ -50,6 +50,7 @@ from kan_dialect.constants import (
     DenseAttr,
     FloatArray,
     IntArray,
+    as_dense,
     dense,
     to_floats,
 )
@@ -186,7 +187,7 @@ class LocateOp(KanOperation, Evaluable):
                 TensorType(i1, shape),
             ],
             properties={
-                "grid": dense(grid) if isinstance(grid, np.ndarray) else grid,
+                "grid": as_dense(grid),
                 "cells": IntegerAttr(cells, i64),
                 "name": optional_name(name),
             },

@@ -62,6 +62,16 @@ def require_shape(actual: Sequence[int], expected: Sequence[int], what: str) -> 
     )
 
 
+def choice(attribute: DenseAttr, edges: tuple[int, int], count: int, what: str) -> None:
+    """Require which of so many functions each of the edges (out, in) has: integers from 0 on."""
+    chosen = constant(attribute, "choice", floats=False)
+    require_shape(chosen.shape, edges, "choice")
+    require(
+        bool(((chosen >= 0) & (chosen < count)).all()),
+        f"choice must lie in 0..{count - 1}: there are {count} {what}(s)",
+    )
+
+
 def tensor(value: SSAValue, rank: int | None, what: str) -> tuple[tuple[int, ...], Attribute]:
     """Shape and element type of a tensor value of known extents, at least 1 each."""
     require(isinstance(value.type, TensorType), f"{what} must be a tensor, got {value.type}")

@@ -42,6 +42,7 @@ from kan_dialect.constants import (
     Constant,
     DenseAttr,
     IntArray,
+    as_dense,
     dense,
     to_integers,
     to_numpy,
@@ -152,7 +153,7 @@ class TableOp(WireOp, Evaluable):
             inputs,
             [result_type],
             {
-                "entries": dense(entries) if isinstance(entries, np.ndarray) else entries,
+                "entries": as_dense(entries),
                 "care": care,
                 "name": optional_name(name),
             },

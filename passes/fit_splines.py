@@ -24,9 +24,9 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.attributes import tensor_shape
-from kan_dialect.constants import Array, BoolArray, FloatArray, to_floats, to_integers
-from kan_dialect.cuts import observer, spline_functions, unobserved
-from kan_dialect.edge_samples import edge_source
+from kan_dialect.constants import BoolArray, FloatArray, to_floats, to_integers
+from kan_dialect.cuts import spline_functions, unobserved
+from kan_dialect.edge_samples import edge_errors, edge_source, is_off, seen_of
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.noted import note
@@ -35,7 +35,6 @@ from kan_dialect.spline_fit import (
     fit_points,
     fit_splines,
     fit_weights,
-    relative_errors,
     spline_values,
 )
 from kan_dialect.spline_ops import MAX_DEGREE, AffineOp, BSplineOp, NodeSumOp, ObserveOp
@@ -110,10 +109,10 @@ class FitSplinesPass(KanPass):
             grid = _Grid(spline.input, knots, degree)
             samples = _sample(old, before, grid)
             found = _sample(new, after, grid)
-            error, node = relative_errors(samples.values, found.values, samples.weights)
+            error, node = edge_errors(samples.values, found.values, samples.weights)
             wrong = np.argwhere(~_within(error, node, SLACK * self.error, samples.values))
             if wrong.size:
-                return _off(new.given_name or "a layer", error, node, self.error, wrong)
+                return is_off(new.given_name or "a layer", error, node, self.error, wrong)
         return None
 
     def keeps(self, nodes: NodeSumOp) -> bool:
@@ -155,11 +154,11 @@ class FitSplinesPass(KanPass):
         more = fit_splines(samples.points, rest, samples.weights, grid.knots, grid.degree)
         coefficients = coefficients + np.where(nothing[..., np.newaxis], 0.0, more)
         fitted = spline_values(samples.points, coefficients, grid.knots, grid.degree)
-        error, node = relative_errors(values, fitted, samples.weights)
+        error, node = edge_errors(values, fitted, samples.weights)
         wrong = np.argwhere(~_within(error, node, self.error, values))
         if wrong.size:
             raise KanError(
-                f"@{function.sym_name.data}: {_off(name, error, node, self.error, wrong)}",
+                f"@{function.sym_name.data}: {is_off(name, error, node, self.error, wrong)}",
                 remedy=f"take more cells (of degree {grid.degree} it has {grid.cells}), another "
                 "degree, or allow a larger error",
             )
@@ -185,7 +184,7 @@ class FitSplinesPass(KanPass):
             )
         inputs, outputs = tensor_shape(source)[0], tensor_shape(nodes.edges)[0]
         spline = next(_own_splines(nodes.edges, source), None)
-        seen = _seen(source)
+        seen = seen_of(source)
         own = None if spline is None else uniform_grid(spline.knots, spline.degree)
         wanted = self.cells is not None or self.degree is not None
         if spline is not None and own is not None and not wanted:
@@ -263,17 +262,12 @@ def _layers(function: func.FuncOp) -> list[NodeSumOp]:
     return [op for op in function.body.block.ops if isinstance(op, NodeSumOp)]
 
 
-def _seen(value: SSAValue) -> ObserveOp | None:
-    """What calibration saw of a value."""
-    return value.owner if isinstance(value.owner, ObserveOp) else observer(value)
-
-
 def _sample(nodes: NodeSumOp, function: func.FuncOp, grid: _Grid) -> _Samples:
     source = edge_source(nodes.edges)
     assert source is not None
     points = fit_points(grid.ends, grid.cells, grid.degree)
     (values,) = evaluate_values([nodes.edges], {source: points}, ops=function.body.block.ops)
-    seen = _seen(source)
+    seen = seen_of(source)
     weights = (
         fit_weights(points, grid.ends, None, None)
         if seen is None
@@ -349,12 +343,3 @@ def _within(error: FloatArray, node: FloatArray, share: float, values: FloatArra
     """Which edges (out, in) are off by no more than a share of what their node varies by."""
     size = np.maximum(np.abs(values).max(axis=0), 1.0)
     return error <= share * node + ROUNDING * size
-
-
-def _off(layer: str, error: FloatArray, node: FloatArray, share: float, wrong: Array) -> str:
-    """What is wrong with the worst of some edges."""
-    o, i = max(wrong.tolist(), key=lambda edge: float(error[edge[0], edge[1]]))
-    return (
-        f"edge [{o}, {i}] of {layer} is off by {error[o, i]:.3g}, its node varies by "
-        f"{node[o, 0]:.3g} and {share:g} of that was allowed"
-    )

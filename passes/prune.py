@@ -27,7 +27,13 @@ from kan_dialect.kan_pass import KanPass
 from kan_dialect.model import Model
 from kan_dialect.passes.calibrate import split_features
 from kan_dialect.precision.network import read_chain, table_functions, write_chain
-from kan_dialect.precision.score import check_labels, loss_error, score, squared_changes
+from kan_dialect.precision.score import (
+    check_labels,
+    loss_error,
+    loss_problem,
+    score,
+    squared_changes,
+)
 from kan_dialect.progress import tell
 from kan_dialect.semantics import evaluate_inside
 from kan_dialect.spline_ops import AffineOp, ConcatOp, NodeSumOp
@@ -95,12 +101,7 @@ class PrunePass(KanPass):
         dataset = load_dataset(self.data)
         given, now = _run(before, dataset.x), _run(after, dataset.x)
         was, became = score(given, dataset.y, given), score(now, dataset.y, given)
-        if was - became > self.budget + 1e-9:
-            return (
-                f"a score of {was:.4f} became {became:.4f}, a loss of at most {self.budget:g} "
-                "was allowed"
-            )
-        return None
+        return loss_problem(was, became, self.budget)
 
 
 def _run(function: func.FuncOp, x: FloatArray) -> FloatArray:

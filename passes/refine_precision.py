@@ -29,7 +29,7 @@ from kan_dialect.precision.network import (
     table_functions,
     write_chain,
 )
-from kan_dialect.precision.score import check_labels, score
+from kan_dialect.precision.score import check_labels, loss_problem, score
 from kan_dialect.precision.search import Budget, Problem, Refined, refine
 from kan_dialect.progress import tell
 from kan_dialect.target_pass import TargetPass
@@ -101,8 +101,8 @@ class RefinePrecisionPass(TargetPass):
         was = score(given, dataset.y, given)
         now = score(Model(after, "table").run(dataset.x), dataset.y, given)
         loss = self.budget.max_loss
-        if loss is not None and was - now > loss + 1e-9:
-            return f"a score of {was:.4f} became {now:.4f}, a loss of at most {loss:g} was allowed"
+        if loss is not None and (problem := loss_problem(was, now, loss)) is not None:
+            return problem
         if self.max_luts is None and self.max_levels is None:
             return None
         taken = self._estimate(after)

@@ -31,7 +31,7 @@ from kan_dialect.edge_samples import EdgeSamples, sample_edges
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.model import Model
-from kan_dialect.precision.score import score
+from kan_dialect.precision.score import check_labels, loss_problem, score
 from kan_dialect.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
 from kan_dialect.shape_ops import ShapedOp
 from kan_dialect.shapes import Shapes, Tried, note_shapes
@@ -117,12 +117,7 @@ class ShareShapesPass(KanPass):
         dataset = load_dataset(self.data)
         given, now = (Model(each, "spline").run(dataset.x) for each in (before, after))
         was, became = score(given, dataset.y, given), score(now, dataset.y, given)
-        if was - became > self.loss + 1e-9:
-            return (
-                f"a score of {was:.4f} became {became:.4f}, a loss of at most {self.loss:g} was "
-                "allowed"
-            )
-        return None
+        return loss_problem(was, became, self.loss)
 
     def _share(self, module: ModuleOp, function: func.FuncOp, dataset: Dataset | None) -> None:
         layers = _layers(function)
@@ -252,6 +247,7 @@ class _Judge:
         inputs = Model(function, "spline")
         self.dataset = dataset
         self.given = inputs.run(dataset.x)
+        check_labels(dataset.y, self.given.shape[1], options.data or "the data")
         count = len(dataset.x)
         held = round(count * options.validation)
         if not held:

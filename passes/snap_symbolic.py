@@ -25,7 +25,7 @@ from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.cuts import spline_functions
-from kan_dialect.edge_samples import sample_edges
+from kan_dialect.edge_samples import edge_errors, is_off, sample_edges
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.spline_ops import AffineOp, NodeSumOp
@@ -83,20 +83,12 @@ class SnapSymbolicPass(KanPass):
             given, now = sample_edges(before, old), sample_edges(after, new)
             if given is None or now is None:
                 continue
-            weights = np.where(given.kept, given.weights.T[:, np.newaxis], 0.0)
             values, found = (np.where(given.kept, each.values, 0.0) for each in (given, now))
-            error = np.sqrt((weights * (found - values) ** 2).sum(axis=0))
-            variance = (weights * (values - (weights * values).sum(axis=0)) ** 2).sum(axis=0)
-            node = np.sqrt(variance.sum(axis=1, keepdims=True))
+            error, node = edge_errors(values, found, given.weights)
             # What the fit counts as nothing is none of the budget.
             wrong = np.argwhere(~(error <= SLACK * self.error * node + 1e-8))
             if wrong.size:
-                o, i = wrong[0].tolist()
-                layer = old.given_name or "a layer"
-                return (
-                    f"edge [{o}, {i}] of {layer} is off by {error[o, i]:.3g}, "
-                    f"its node varies by {node[o, 0]:.3g} and {self.error:g} of that was allowed"
-                )
+                return is_off(old.given_name or "a layer", error, node, self.error, wrong)
         return None
 
     def _snap(self, function: func.FuncOp, nodes: NodeSumOp) -> None:

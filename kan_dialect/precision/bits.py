@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import func
-from xdsl.dialects.builtin import DictionaryAttr, FloatAttr, IntegerAttr, f64, i64
-from xdsl.ir import Attribute
 
 from kan_dialect.constants import IntArray
+from kan_dialect.noted import note, noted
 from kan_dialect.precision.network import TableChain, TableLayer
 
 PRECISION = "kan.precision"
@@ -86,20 +85,10 @@ def _node_bits(layer: TableLayer) -> IntArray:
 
 def note_trade(function: func.FuncOp, figures: Mapping[str, float]) -> None:
     """Leave the figures of a trade with the function."""
-    entries: dict[str, Attribute] = {}
-    for key, value in figures.items():
-        whole = isinstance(value, int)
-        entries[key] = IntegerAttr(int(value), i64) if whole else FloatAttr(float(value), f64)
-    function.attributes[PRECISION] = DictionaryAttr(entries)
+    note(function, PRECISION, figures)
 
 
 def trade_of(function: func.FuncOp) -> dict[str, float] | None:
     """The figures that `note_trade` left, or None."""
-    noted = function.attributes.get(PRECISION)
-    if not isinstance(noted, DictionaryAttr):
-        return None
-    figures: dict[str, float] = {}
-    for key, value in noted.data.items():
-        if isinstance(value, IntegerAttr | FloatAttr):
-            figures[key] = value.value.data
-    return figures
+    figures = noted(function, PRECISION) or {}
+    return {key: each for key, each in figures.items() if isinstance(each, int | float)} or None

@@ -63,6 +63,13 @@ def score(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float
     return 1.0 - error / spread if spread else 1.0 - error
 
 
+def loss_problem(was: float, became: float, allowed: float) -> str | None:
+    """What is wrong where a score fell by more than it may, in words; else None."""
+    if was - became <= allowed + 1e-9:
+        return None
+    return f"a score of {was:.4f} became {became:.4f}, a loss of at most {allowed:g} was allowed"
+
+
 def squared_changes(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:
     """Sum over samples of the square of what each one's part in the score changed by.
 

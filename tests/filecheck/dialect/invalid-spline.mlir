@@ -482,7 +482,7 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1x1xf32> {
 // -----
 
 func.func @f(%x: tensor<1xf32>) -> tensor<1x1xf32> {
-  // CHECK: 'kan.symbolic' op: choice must lie in 0..0: 1 function(s) are listed
+  // CHECK: 'kan.symbolic' op: choice must lie in 0..0: there are 1 function(s)
   %e = kan.symbolic ["sin"] %x choice dense<1> : tensor<1x1xi8> affine dense<1.0> : tensor<1x1x4xf32> : tensor<1xf32> -> tensor<1x1xf32>
   func.return %e : tensor<1x1xf32>
 }
