@@ -31,7 +31,7 @@ from kan_dialect.univariate import has_real_edges
 
 VECTORS = 80
 """Samples that a design is compared on, beyond those of the check of every pass."""
-CIRCT_PASSES = "builtin.module(canonicalize,cse,lower-seq-to-sv)"
+CIRCT_PASSES = "builtin.module(canonicalize,cse,lower-seq-to-sv,hw-memory-sim)"
 
 
 class Mismatch(Exception):
