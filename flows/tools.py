@@ -24,6 +24,7 @@ from functools import cache
 from pathlib import Path
 
 from kan_dialect.errors import KanError
+from kan_dialect.interruptions import undisturbed
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,9 @@ def run_all(
                 progress(len(runs) - len(waiting) - len(running), len(runs))
         return [run.output() for run in runs]
     finally:
-        for run in runs:
-            run.close()
+        with undisturbed():
+            for run in runs:
+                run.close()
 
 
 _POLLING_SECONDS = 0.005
@@ -206,17 +208,18 @@ class _Run:
 
     def start(self) -> None:
         try:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self._cwd,
-                # Messages in English, for `first_error` to know them.
-                env=os.environ | {"LC_ALL": "C"},
-                stdin=subprocess.DEVNULL,
-                stdout=self._printed,
-                stderr=subprocess.STDOUT,
-                # A group of their own, so that `close` reaches the tool's children.
-                start_new_session=True,
-            )
+            with undisturbed():
+                self._process = subprocess.Popen(
+                    self._command,
+                    cwd=self._cwd,
+                    # Messages in English, for `first_error` to know them.
+                    env=os.environ | {"LC_ALL": "C"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._printed,
+                    stderr=subprocess.STDOUT,
+                    # A group of their own, so that `close` reaches the tool's children.
+                    start_new_session=True,
+                )
         except OSError as error:
             raise self.failed(f"does not start: {error.strerror}") from error
 
@@ -228,7 +231,8 @@ class _Run:
         KanError : it has ended, but not well.
         """
         assert self._process is not None
-        status = self._process.poll()
+        with undisturbed():
+            status = self._process.poll()
         if status:
             raise self.failed(f"failed ({_status(status)}): {first_error(self.output())}")
         return status == 0

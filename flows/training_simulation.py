@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -22,6 +22,7 @@ from kan_dialect.constants import Array, BoolArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.fixed import FixedType, fixed_type
 from kan_dialect.flows.verilator import build_program, declared_ports
+from kan_dialect.interruptions import undisturbed
 from kan_dialect.training import Run, Step, run_steps
 from kan_dialect.training_memory import MemoryMap, memory_map
 
@@ -158,11 +159,14 @@ class TrainingCircuit:
         return stderr.read().decode(errors="replace").strip() or "no reason is known"
 
     def close(self) -> None:
-        """End the simulation."""
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
-        self._process.wait()
+        """End the simulation, in the middle of what it does if need be."""
+        with undisturbed():
+            self._process.kill()
+            for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    with suppress(BrokenPipeError):
+                        stream.close()
+            self._process.wait()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kan_dialect.errors import KanError
+from kan_dialect.interruptions import undisturbed
 
 
 def check_writable(path: Path) -> None:
@@ -113,7 +113,7 @@ def replacing_folder(
             temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
             held = _lock(temporary)
         yield temporary
-        with _undisturbed():
+        with undisturbed():
             place.mkdir(exist_ok=True)
             with _locked(place):
                 _swap(temporary, place, parts, optional)
@@ -184,17 +184,6 @@ def _remove_abandoned(home: Path, prefix: str) -> None:
             if descriptor is not None:
                 shutil.rmtree(left, ignore_errors=True)
                 os.close(descriptor)
-
-
-@contextmanager
-def _undisturbed() -> Generator[None]:
-    """Ctrl-C and SIGTERM come when all is done."""
-    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:

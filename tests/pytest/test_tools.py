@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +15,9 @@ import pytest
 from kan_dialect.errors import KanError
 from kan_dialect.flows import tools
 from kan_dialect.flows.tools import Tool, find, find_simulator, first_error, look_for, run, run_all
+from kan_dialect.interruptions import undisturbed
 
+NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 SHELL = Tool("shell", Path("/bin/sh"))
 
 
@@ -215,3 +220,74 @@ def test_one_failure_ends_the_others(tmp_path: Path) -> None:
         run_all(SHELL, calls)
     assert time.monotonic() - started < 30
     assert_is_ended(int(pid.read_text()))
+
+
+class _Lock:
+    """A lock that a signal reaches in the worst moment: taken, and nobody knows it yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._quiet = False
+
+    def acquire(self, blocking: bool = True) -> bool:
+        taken = self._lock.acquire(blocking, timeout=10 if blocking else -1)
+        if not self._quiet:
+            self._quiet = True
+            signal.raise_signal(signal.SIGTERM)
+        return taken
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        assert self.acquire(), "the lock is taken for ever"
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class _Popen(subprocess.Popen[bytes]):
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[call-overload]
+        self._waitpid_lock = _Lock()
+
+
+def test_a_signal_in_the_middle_of_polling_ends_the_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = tmp_path / "pid"
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    monkeypatch.setattr(tools.subprocess, "Popen", _Popen)
+    try:
+        with pytest.raises(SystemExit):
+            run(SHELL, ["-c", f"echo $$ >{pid}; exec sleep 60"])
+        assert signal.getsignal(signal.SIGTERM) is leave
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not has_text(pid) or "Z" in _state(int(pid.read_text()))
+
+
+def test_children_get_the_signals_that_wait(tmp_path: Path) -> None:
+    with undisturbed():
+        started = subprocess.Popen(["/bin/sleep", "60"])
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(10) == -signal.SIGTERM
+
+
+def test_of_the_signals_that_wait_none_is_lost() -> None:
+    seen: list[int] = []
+    before = {n: signal.signal(n, lambda n, _: seen.append(n)) for n in NUMBERS}
+    try:
+        with undisturbed():
+            for number in NUMBERS:
+                signal.raise_signal(number)
+            assert not seen
+        assert seen == NUMBERS
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
