@@ -128,7 +128,11 @@ class Pairing:
         costs[:, new][np.tri(count, dtype=bool).T] = np.inf
         self._costs[: used + count, new] = costs.T
         self._left_over[: used + count, new] = left_over.T
-        np.minimum(self._least[: used + count], costs.min(axis=0), out=self._least[: used + count])
+        np.minimum(
+            self._least[: used + count],
+            costs.min(axis=0, initial=np.inf),
+            out=self._least[: used + count],
+        )
 
     def _make_room(self, room: int) -> None:
         """Room for so many summands, those that have gone included."""
