@@ -2,7 +2,8 @@
 
     python benchmarks/kanele.py                                 default pipeline, all models
     python benchmarks/kanele.py --models moons,wine --configs "levels=1;levels=3"
-    python benchmarks/kanele.py --ablate                        without each optimising pass in turn
+    python benchmarks/kanele.py --ablate --configs cycles=2     without each optimising pass in turn
+    python benchmarks/kanele.py --cells                         logic cells only, in minutes
 
 Models and the generator's figures (`baseline.json`) are read from `../shared/data/kanele`, or from
 `$KAN_SHARED_DATA/kanele`. Every design is proven (`kan-flow prove`) before it is measured. Ratios
@@ -29,6 +30,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from xdsl.utils.arg_spec import parse_pipeline
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.place_and_route import place_and_route
@@ -56,8 +58,10 @@ def kan_flow(*arguments: object) -> None:
         raise KanError((ended.stderr or ended.stdout).strip())
 
 
-def measure(model: str, pipeline: str, folder: Path, proof: bool, seeds: int) -> dict[str, Any]:
-    """Build, prove, synthesise and place one model."""
+def measure(
+    model: str, pipeline: str, folder: Path, proof: bool, seeds: int, cells: bool = False
+) -> dict[str, Any]:
+    """Build, prove, synthesise and place one model; `cells`: no more than what Xilinx' takes."""
     build = folder / model
     checkpoint = DATA / model / "checkpoint.pt"
     options = ["--no-check-passes", *([] if proof else ["--vectors", "20000"])]
@@ -69,22 +73,26 @@ def measure(model: str, pipeline: str, folder: Path, proof: bool, seeds: int) ->
     cycles = int(report["latency_cycles"])
     rtl = build / "rtl" / f"{model}.sv"
     xilinx = synthesize(rtl, XILINX, top=model)
-    ecp5 = synthesize(rtl, ECP5, top=model, with_netlist=True)
-    placed = place_and_route(ecp5, cycles, seeds=seeds).summary()
-    mhz = placed.get("fmax_with_inputs_mhz", 0.0)
-    return {
+    figures = {
         "model": model,
         "pipeline": pipeline,
         "cycles": cycles,
         "lc": xilinx.cells.luts,
         "xilinx_ff": xilinx.cells.registers,
+        "estimate": report["estimate"],
+    }
+    if cells:
+        return figures
+    ecp5 = synthesize(rtl, ECP5, top=model, with_netlist=True)
+    placed = place_and_route(ecp5, cycles, seeds=seeds).summary()
+    mhz = placed.get("fmax_with_inputs_mhz", 0.0)
+    return figures | {
         "comb": placed["luts"],
         "ff": ecp5.cells.registers,
         "mhz": mhz,
         "mhz_register_to_register": placed.get("fmax_mhz"),
         # Of a combinational design, the path itself.
         "ns": cycles * 1000 / mhz if cycles else placed["latency_ns"],
-        "estimate": report["estimate"],
     }
 
 
@@ -104,16 +112,20 @@ def baseline(model: str) -> dict[str, float]:
 
 def pipelines(configs: str, ablate: bool) -> dict[str, str]:
     """The pipelines to measure, by what to call them."""
-    if not ablate:
-        return {
-            config or "default": f"kan-compile{{{config}}}" if config else "kan-compile"
-            for config in configs.split(";")
-        }
-    names = [stage.name for stage in CompilePass().passes()]
-    named = {"default": ",".join(names)}
-    for left_out in names:
-        if left_out not in NEEDED:
-            named[f"without {left_out}"] = ",".join(name for name in names if name != left_out)
+    named: dict[str, str] = {}
+    for config in configs.split(";"):
+        name, pipeline = (
+            config or "default",
+            f"kan-compile{{{config}}}" if config else "kan-compile",
+        )
+        named[name] = pipeline
+        if ablate:
+            (spec,) = parse_pipeline(pipeline)
+            stages = CompilePass.from_spec(spec.normalize_parameter_names()).passes()
+            for left_out in stages:
+                if left_out.name not in NEEDED:
+                    kept = [str(stage.spec()) for stage in stages if stage is not left_out]
+                    named[f"{name} without {left_out.name}"] = ",".join(kept)
     return named
 
 
@@ -125,6 +137,7 @@ def main() -> None:
     )
     parser.add_argument("--ablate", action="store_true", help="leave out each pass in turn")
     parser.add_argument("--seeds", type=int, default=1, help="of nextpnr (default: 1, as baseline)")
+    parser.add_argument("--cells", action="store_true", help="do not place, nor map for ECP5")
     parser.add_argument("--no-proof", action="store_true", help="simulate instead of proving")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures")
     options = parser.parse_args()
@@ -147,7 +160,12 @@ def main() -> None:
                 progress.update(task, description=f"{model}, {name}")
                 try:
                     figures = measure(
-                        model, pipeline, Path(directory), not options.no_proof, options.seeds
+                        model,
+                        pipeline,
+                        Path(directory),
+                        not options.no_proof,
+                        options.seeds,
+                        options.cells,
                     )
                     found.setdefault(name, []).append(figures)
                 except KanError as error:
@@ -161,12 +179,13 @@ def main() -> None:
 
 def table(name: str, rows: Sequence[dict[str, Any]], comparable: bool) -> Table:
     """Ours, and as a ratio to the baseline; geometric means last."""
-    shown = Table("model", *FIGURES, title=name, title_justify="left")
-    ratios: dict[str, list[float]] = {figure: [] for figure in FIGURES}
+    figures = [figure for figure in FIGURES if all(figure in row for row in rows)]
+    shown = Table("model", *figures, title=name, title_justify="left")
+    ratios: dict[str, list[float]] = {figure: [] for figure in figures}
     for row in rows:
         theirs = baseline(row["model"])
         cells: list[str] = []
-        for figure in FIGURES:
+        for figure in figures:
             ratio = row[figure] / theirs[figure]
             ratios[figure].append(ratio)
             value = f"{row[figure]:.1f}" if figure in ("mhz", "ns") else str(row[figure])
@@ -177,7 +196,7 @@ def table(name: str, rows: Sequence[dict[str, Any]], comparable: bool) -> Table:
             f"{math.exp(sum(map(math.log, ratios[figure])) / len(rows)):.3f}"
             if min(ratios[figure]) > 0
             else ""
-            for figure in FIGURES
+            for figure in figures
         ]
         shown.add_row("geometric mean", *means, style="bold")
     return shown

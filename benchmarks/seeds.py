@@ -411,8 +411,8 @@ SCHEDULE = _of(
     ),
     (
         "a stage is as early as its earliest operand",
-        "stage = max((at for at, _ in places), default=0)",
-        "stage = min((at for at, _ in places), default=0)",
+        "stage, start = max(places, default=(0, 0.0))",
+        "stage, start = min(places, default=(0, 0.0))",
     ),
     (
         "delays of several cycles share one register",

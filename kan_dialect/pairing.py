@@ -24,6 +24,7 @@ class Summands:
     Parameters
     ----------
     low, high : the ranges, int64.
+    bits : how many they have, int64.
     zeros : how many of the lowest bits are always 0, int64.
     arrival : levels of adders before each, int64.
     absorbed : whether the LUTs of an adder have room for the table that it is, bool.
@@ -31,6 +32,7 @@ class Summands:
 
     low: IntArray
     high: IntArray
+    bits: IntArray
     zeros: IntArray
     arrival: IntArray
     absorbed: BoolArray
@@ -44,13 +46,15 @@ class Summands:
     ) -> Summands:
         """The same from numbers."""
         low, high = np.array(ranges, dtype=np.int64).reshape(-1, 2).T
-        times = np.array(arrival, dtype=np.int64)
-        return Summands(low, high, np.array(zeros, dtype=np.int64), times, np.array(absorbed, bool))
+        bits, times = bits_of(low, high), np.array(arrival, dtype=np.int64)
+        low_zeros = np.array(zeros, dtype=np.int64)
+        return Summands(low, high, bits, low_zeros, times, np.array(absorbed, bool))
 
     def __add__(self, other: Summands) -> Summands:
         return Summands(
             np.concatenate([self.low, other.low]),
             np.concatenate([self.high, other.high]),
+            np.concatenate([self.bits, other.bits]),
             np.concatenate([self.zeros, other.zeros]),
             np.concatenate([self.arrival, other.arrival]),
             np.concatenate([self.absorbed, other.absorbed]),
@@ -70,7 +74,10 @@ class Pairing:
         self._all = Summands.of([], [], [], [])
         self._gone: list[int] = []
         self._weight = 0.0
+        # Of two summands, in the row of the earlier one and the column of the later one.
         self._costs = self._left_over = np.zeros((0, 0))
+        self._least = np.zeros(0)
+        """The least of each row of costs."""
         depth = _depth(float(np.exp2(summands.arrival).sum())) + further
         self._scale = 2.0 ** -(depth + 8)
         self._limit = 2.0**depth
@@ -79,12 +86,12 @@ class Pairing:
     def best(self) -> tuple[int, int]:
         """The pair that costs least of those that may be added; the first of equal ones."""
         most = self._limit - self._weight
-        index = int(self._costs.argmin())
-        if self._left_over.flat[index] > most:
+        left = int(self._least.argmin())
+        right = int(self._costs[left].argmin())
+        if self._left_over[left, right] > most:
             possible = np.where(self._left_over <= most, self._costs, np.inf)
-            index = int(possible.argmin())
-            assert np.isfinite(possible.flat[index]), "two of least arrival can always be added"
-        left, right = divmod(index, len(self._costs))
+            left, right = divmod(int(possible.argmin()), len(possible))
+            assert np.isfinite(possible[left, right]), "two of least arrival can always be added"
         return left, right
 
     def most_zeros(self, left: int, right: int) -> int:
@@ -98,7 +105,10 @@ class Pairing:
         """
         pair = [left, right]
         for gone in pair:
-            self._costs[gone] = self._costs[:, gone] = np.inf
+            least = self._costs[:gone, gone] == self._least[:gone]
+            (changed,) = (least & np.isfinite(self._least[:gone])).nonzero()
+            self._costs[gone] = self._costs[:, gone] = self._least[gone] = np.inf
+            self._least[changed] = self._costs[changed].min(axis=1)
             self._gone.append(gone)
             self._weight -= 2.0 ** int(self._all.arrival[gone])
         arrival = int(self._all.arrival[pair].max()) + 1
@@ -115,17 +125,22 @@ class Pairing:
         costs, left_over = _costs(self._all, more, self._scale)
         costs[:, self._gone] = np.inf
         new = slice(used, used + count)
-        np.fill_diagonal(costs[:, new], np.inf)
-        everything = slice(0, used + count)
-        self._costs[everything, new], self._costs[new, everything] = costs.T, costs
-        self._left_over[everything, new], self._left_over[new, everything] = left_over.T, left_over
+        costs[:, new][np.tri(count, dtype=bool).T] = np.inf
+        self._costs[: used + count, new] = costs.T
+        self._left_over[: used + count, new] = left_over.T
+        np.minimum(
+            self._least[: used + count],
+            costs.min(axis=0, initial=np.inf),
+            out=self._least[: used + count],
+        )
 
     def _make_room(self, room: int) -> None:
         """Room for so many summands, those that have gone included."""
-        costs, left_over = self._costs, self._left_over
+        costs, left_over, least = self._costs, self._left_over, self._least
         used = len(costs)
         self._costs, self._left_over = np.full((room, room), np.inf), np.zeros((room, room))
         self._costs[:used, :used], self._left_over[:used, :used] = costs, left_over
+        self._least = np.append(least, np.full(room - used, np.inf))
 
 
 def _depth(weight: float) -> int:
@@ -135,21 +150,19 @@ def _depth(weight: float) -> int:
 
 def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, FloatArray]:
     """What pairs cost, and what they add to the sum of 2^arrival: (others, some), float64."""
+    some_bits, other_bits = some.bits, others.bits[:, np.newaxis]
     low = some.low + others.low[:, np.newaxis]
     high = some.high + others.high[:, np.newaxis]
-    own, own_others = _own_bits(some), _own_bits(others)[:, np.newaxis]
     zeros = np.minimum(some.zeros, others.zeros[:, np.newaxis])
     whole = bits_of(low, high)
     # Of numbers without a sign, nothing is added above the narrower one.
     top = np.minimum(
-        np.where(some.low < 0, whole, bits_of(some.low, some.high)),
-        np.where(
-            others.low[:, np.newaxis] < 0, whole, bits_of(others.low, others.high)[:, np.newaxis]
-        ),
+        np.where(some.low < 0, whole, some_bits),
+        np.where(others.low[:, np.newaxis] < 0, whole, other_bits),
     )
     added = np.maximum(top - np.maximum(some.zeros, others.zeros[:, np.newaxis]), 0)
     added[some.absorbed | others.absorbed[:, np.newaxis]] = 0
-    cost = added + whole - zeros - own - own_others
+    cost = added + whole - zeros - _own_bits(some) - _own_bits(others)[:, np.newaxis]
     level = np.maximum(some.arrival, others.arrival[:, np.newaxis])
     left_over = np.exp2(level + 1) - np.exp2(some.arrival) - np.exp2(others.arrival)[:, np.newaxis]
     # Early ones first, where it makes no difference.
@@ -157,8 +170,7 @@ def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, 
 
 
 def _own_bits(summands: Summands) -> IntArray:
-    width = bits_of(summands.low, summands.high)
-    return np.where(summands.absorbed, 0, width - summands.zeros)
+    return np.where(summands.absorbed, 0, summands.bits - summands.zeros)
 
 
 def bits_of(low: IntArray, high: IntArray) -> IntArray:

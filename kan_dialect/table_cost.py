@@ -62,12 +62,13 @@ def supports(entries: IntArray, bits: int) -> IntArray:
     entries : (tables, entries by bit pattern), int64.
     """
     tables, size = entries.shape
-    found = np.zeros((tables, bits), dtype=np.int64)
-    for variable in range((size - 1).bit_length()):
+    inputs = (size - 1).bit_length()
+    differ = np.zeros((tables, inputs), dtype=np.int64)
+    for variable in range(inputs):
         halves = entries.reshape(tables, -1, 2, 1 << variable)
-        differ = np.bitwise_or.reduce(halves[:, :, 0] ^ halves[:, :, 1], axis=(1, 2))
-        found += (differ[:, np.newaxis] >> np.arange(bits)) & 1
-    return found
+        different = (halves[:, :, 0] ^ halves[:, :, 1]).reshape(tables, -1)
+        np.bitwise_or.reduce(different, axis=1, out=differ[:, variable])
+    return ((differ[:, :, np.newaxis] >> np.arange(bits)) & 1).sum(axis=1)
 
 
 @dataclass

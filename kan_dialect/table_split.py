@@ -13,7 +13,6 @@ Arrays are indexed by bit patterns of the input, in number a power of two.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -25,6 +24,7 @@ from kan_dialect.fpga import Fpga
 from kan_dialect.table_cost import supports
 
 _Integer = TypeVar("_Integer", bound=np.integer)
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 _Integers: TypeAlias = NDArray[np.signedinteger]
 
 FURTHER_PART = 0.75
@@ -69,26 +69,31 @@ _RESIDUES = 6
 """Offsets below a power of two are tried in so many bits."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A table that looks at the input's upper bits.
 
     Parameters
     ----------
     skipped : how many of the lowest input bits it does not look at.
-    entries : int64, for each pattern of the other bits; at least 0.
+    unshifted : int64, for each pattern of the other bits; the entries less an offset.
+    offset : what all entries have on top; they are then at least 0.
     """
 
     skipped: int
-    entries: IntArray
+    unshifted: IntArray
+    offset: int = 0
+
+    @property
+    def entries(self) -> IntArray:
+        """The table, int64, for each pattern of the input bits that it looks at; at least 0."""
+        return self.unshifted + self.offset
 
     def values(self, inputs: int) -> IntArray:
         """What it adds for every pattern of so many input bits, int64."""
         return np.repeat(self.entries, 1 << self.skipped)[: 1 << inputs]
 
 
-@dataclass(frozen=True)
-class GatedPart:
+class GatedPart(NamedTuple):
     """What is added for one or the other of two neighbours, by a class of the bits above.
 
     Parameters
@@ -108,8 +113,7 @@ class GatedPart:
         return np.repeat(neighbours.ravel(), 1 << self.skipped)[: 1 << inputs]
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """A table as a sum of parts and a constant.
 
     Parameters
@@ -148,7 +152,8 @@ class Split:
         parts: list[Part | GatedPart] = []
         for part in self.parts:
             if isinstance(part, Part):
-                parts.append(Part(part.skipped + skipped, part.entries << place))
+                upper = part.unshifted << place
+                parts.append(Part(part.skipped + skipped, upper, part.offset << place))
             else:
                 amounts = part.amounts << place
                 parts.append(GatedPart(part.skipped + skipped, part.classes, amounts))
@@ -189,6 +194,7 @@ class Splitter:
         self._summand = summand
         self._max_parts = max_parts
         self._known: dict[tuple[int, bytes], Split] = {}
+        self._known_amounts: dict[bytes, tuple[float, int, int]] = {}
 
     def split(self, entries: IntArray) -> Split:
         """The cheapest sum of parts that was found; the table itself, shifted, if none is cheaper.
@@ -216,10 +222,11 @@ class Splitter:
             chosen, order = order[-count:], order[:-count]
             if len(self._known) > _KNOWN:
                 self._known.clear()
+                self._known_amounts.clear()
             splits = self._split([tables[i] - lows[i] for i in chosen], max_parts)
             found.update(zip(chosen, splits, strict=True))
         return [
-            replace(found[index], constant=found[index].constant + low)
+            found[index]._replace(constant=found[index].constant + low)
             for index, low in enumerate(lows)
         ]
 
@@ -245,15 +252,15 @@ class Splitter:
             if isinstance(part, GatedPart) or every == lowest or most == 0:
                 parts.append(part)
                 continue
-            used = supports(part.entries[np.newaxis], every.bit_length())[0]
+            used = supports(amounts[np.newaxis], every.bit_length())[0]
             inputs = int(used[lowest.bit_length() - 1])
             if self._summand[inputs] > self._own[inputs]:
-                parts.append(Part(part.skipped, part.entries & ~lowest))
-                parts.append(Part(part.skipped, part.entries & lowest))
+                parts.append(Part(part.skipped, amounts & ~lowest))
+                parts.append(Part(part.skipped, amounts & lowest))
                 most -= 1
             else:
                 parts.append(part)
-        return replace(split, parts=tuple(parts))
+        return split._replace(parts=tuple(parts))
 
     def _split(self, tables: Sequence[IntArray], max_parts: int) -> list[Split]:
         """Of tables whose least entry is 0."""
@@ -315,7 +322,7 @@ class Splitter:
 
         By the number of the table, with the gated part as a sum of one part.
         """
-        gated = [(index, each) for index in which for each in _gated(tables[index])]
+        gated = [(which[i], each) for i, each in _gated([tables[index] for index in which])]
         lowers = self._cost_gated([each.part for _, each in gated]) if gated else []
         uppers = self._split([each.high for _, each in gated], 1)
         found: dict[int, tuple[float, _GatedCandidate, Split]] = {}
@@ -350,7 +357,7 @@ class Splitter:
         best = np.lexsort((costs, columns))[counts.cumsum() - counts]
         every = np.bitwise_or.reduce(moved[:, best], axis=0)
         return [
-            self._split_of(Part(0, table + offset), bits, -offset, cost, used)
+            self._split_of(Part(0, table, offset), bits, -offset, cost, used)
             for table, bits, offset, cost, used in zip(
                 tables,
                 every.tolist(),
@@ -377,14 +384,24 @@ class Splitter:
         longest = max(len(part.classes) for part in parts)
         classes = _stacked([part.classes for part in parts], longest, _dtype(max(highs)))
         found: list[Split] = []
-        for part, cost in zip(parts, _costs(classes, self._own)[0], strict=True):
-            amounts = part.amounts.ravel()
-            bits = supports(amounts[np.newaxis], int(amounts.max()).bit_length())[0]
-            bits = np.minimum(bits, len(self._summand) - 1)
-            whole = float(cost) + float(self._summand[bits].sum())
-            every = int(np.bitwise_or.reduce(amounts))
-            found.append(self._split_of(part, every, 0, whole, int(bits[0]) if len(bits) else 0))
+        for part, cost in zip(parts, _costs(classes, self._own)[0].tolist(), strict=True):
+            bits, every, lowest = self._cost_amounts(part.amounts)
+            found.append(self._split_of(part, every, 0, cost + bits, lowest))
         return found
+
+    def _cost_amounts(self, amounts: IntArray) -> tuple[float, int, int]:
+        """What the bits of a gated part cost, every bit of them, and inputs of the lowest one.
+
+        The same few amounts come again and again.
+        """
+        key = amounts.tobytes()
+        if key not in self._known_amounts:
+            every = int(np.bitwise_or.reduce(amounts, axis=None))
+            used = supports(amounts.reshape(1, -1), every.bit_length())[0]
+            used = np.minimum(used, len(self._summand) - 1)
+            lowest = int(used[0]) if every else 0
+            self._known_amounts[key] = float(self._summand[used].sum()), every, lowest
+        return self._known_amounts[key]
 
     def _candidates(self, tables: Sequence[IntArray]) -> list[list[_Candidate]]:
         """For each table the high parts that look cheapest, before anything is shifted.
@@ -470,48 +487,77 @@ class _GatedCandidate(NamedTuple):
     constant: int
 
 
-def _gated(table: IntArray) -> Iterator[_GatedCandidate]:
-    """What tells neighbours apart, with the last input bit as gate.
+def _gated(tables: Sequence[IntArray]) -> Iterator[tuple[int, _GatedCandidate]]:
+    """What tells neighbours apart, with the last input bit as gate; with the number of the table.
 
     The high part is the lesser of both, and the class says which one is greater and by how much; or
     it is one of both less a constant, and the gate adds that constant or how the other differs.
     """
-    neighbours = table.reshape(-1, 2).T
-    differ = neighbours[1] - neighbours[0]
-    bits = int(np.abs(differ).max()).bit_length()
-    if bits > _GATED_BITS:
-        return
-    codes = np.arange(1 << bits)
-    lesser = neighbours.min(axis=0)
-    if (differ >= 0).all() or (differ <= 0).all():
-        is_second = (differ >= 0).all()
-        amounts = np.stack([codes * (not is_second), codes * is_second])
-        yield _GatedCandidate(lesser, GatedPart(0, np.abs(differ), amounts), 0)
-    else:
-        classes = np.abs(differ) + ((differ < 0).astype(np.int64) << bits)
-        amounts = np.stack([np.append(codes * 0, codes), np.append(codes, codes * 0)])
-        yield _GatedCandidate(lesser, GatedPart(0, classes, amounts), 0)
-        bits += 1
-    if len(table) < _WIDE:
-        return
+    for which, entries in _by_size(tables):
+        neighbours = entries.reshape(len(which), -1, 2).swapaxes(1, 2)
+        differ = neighbours[:, 1] - neighbours[:, 0]
+        lesser = neighbours.min(axis=1)
+        distance = np.abs(differ)
+        widths = _bits(distance.max(axis=1))
+        either = distance + ((differ < 0) << widths[:, np.newaxis])
+        ends = zip(differ.min(axis=1).tolist(), differ.max(axis=1).tolist(), strict=True)
+        for row, (index, bits, (least, most)) in enumerate(
+            zip(which.tolist(), widths.tolist(), ends, strict=True)
+        ):
+            if bits > _GATED_BITS:
+                continue
+            if least >= 0 or most <= 0:
+                part = GatedPart(0, distance[row], _one_way(bits, int(least >= 0)))
+            else:
+                part = GatedPart(0, either[row], _either_way(bits))
+                bits += 1
+            yield index, _GatedCandidate(lesser[row], part, 0)
+            if entries.shape[1] >= _WIDE:
+                others = _gated_otherwise(neighbours[row], differ[row], bits, (least, most))
+                yield from ((index, each) for each in others)
+
+
+@lru_cache(2 * _GATED_BITS + 2)
+def _one_way(bits: int, gate: int) -> IntArray:
+    """A class of so many bits for one gate, nothing for the other."""
+    amounts = np.zeros((2, 1 << bits), dtype=np.int64)
+    amounts[gate] = np.arange(1 << bits)
+    return amounts
+
+
+@lru_cache(_GATED_BITS + 1)
+def _either_way(bits: int) -> IntArray:
+    """A number of so many bits for the gate that a further bit of the class says."""
+    return np.concatenate([_one_way(bits, 1), _one_way(bits, 0)], axis=1)
+
+
+def _gated_otherwise(
+    neighbours: IntArray, differ: IntArray, bits: int, ends: tuple[int, int]
+) -> Iterator[_GatedCandidate]:
+    """Classes of fewer than so many bits, and what is not the lesser of both as high part.
+
+    Parameters
+    ----------
+    neighbours : (2, patterns), int64.
+    differ : by how much the second ones are greater; between these ends.
+    """
     different, classes = np.unique(differ, return_inverse=True)
     if (len(different) - 1).bit_length() < bits:
         amounts = np.maximum([-different, different], 0)
         # Classes that do not occur are like the last one.
         missing = (1 << (len(different) - 1).bit_length()) - len(different)
         amounts = np.pad(amounts, ((0, 0), (0, missing)), mode="edge")
-        yield _GatedCandidate(lesser, GatedPart(0, classes, amounts), 0)
-    for gate in range(2):
-        differ = neighbours[1 - gate] - neighbours[gate]
-        constant = -int(differ.min())
+        yield _GatedCandidate(neighbours.min(axis=0), GatedPart(0, classes, amounts), 0)
+    for gate, constant in enumerate((-ends[0], ends[1])):
         if constant <= 0:
             continue
-        codes = np.arange(1 << (int(differ.max()) + constant).bit_length())
+        classes = (differ if gate == 0 else -differ) + constant
+        codes = np.arange(1 << int(classes.max()).bit_length())
         amounts = np.stack([codes, codes])
         amounts[gate] = constant
         least = int(neighbours[gate].min())
         yield _GatedCandidate(
-            neighbours[gate] - least, GatedPart(0, differ + constant, amounts), least - constant
+            neighbours[gate] - least, GatedPart(0, classes, amounts), least - constant
         )
 
 
@@ -537,9 +583,18 @@ def _stacked(
 ) -> NDArray[_Integer]:
     """Columns (patterns, n): each table with its entries repeated."""
     stacked = np.empty((patterns, len(tables)), dtype=dtype)
-    for index, table in enumerate(tables):
-        stacked.reshape(len(table), -1, len(tables))[:, :, index] = table[:, np.newaxis]
+    for which, rows in _by_size(tables):
+        stacked.reshape(rows.shape[1], -1, len(tables))[:, :, which] = rows.T[:, np.newaxis]
     return stacked
+
+
+def _by_size(tables: Sequence[NDArray[_Scalar]]) -> Iterator[tuple[IntArray, NDArray[_Scalar]]]:
+    """The numbers of tables that have as many entries, and their entries: (tables, entries)."""
+    sizes = np.array([len(table) for table in tables])
+    for size in set(sizes.tolist()):
+        (which,) = (sizes == size).nonzero()
+        chosen: list[NDArray[_Scalar]] = [tables[index] for index in which.tolist()]
+        yield which, np.concatenate(chosen).reshape(-1, size)
 
 
 def _raised(tables: Sequence[_Integers], patterns: int) -> _Integers:

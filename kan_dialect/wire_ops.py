@@ -371,6 +371,8 @@ def complement_of(value: SSAValue) -> Complement | None:
         return None
     kind = range_of(op.inputs[0])
     constant = -1 if kind.is_signed else (1 << kind.bits) - 1
+    if not range_of(value).contains(constant - kind.high, constant - kind.low):
+        return None
     inverts = (op.entries_array + np.arange(kind.low, kind.high + 1) == constant).all()
     return Complement(op.inputs[0], constant) if inverts else None
 

@@ -256,15 +256,15 @@ class Lowering:
         for result in op.results:
             low_zeros(result, self.known_zeros)  # in order, so that no chain is followed twice
         match op:
-            case ConstantOp():
-                self.wires[op.result] = self.constant(op.value.value.data, range_of(op.result).bits)
             case TableOp():
                 self.wires[op.result] = self.table(op)
+            case SumOp():
+                self.wires[op.result] = self.sum(op)
             case BitsOp():
                 width = range_of(op.result).bits
                 self.wires[op.result] = self.part(self.wires[op.input], op.low.value.data, width)
-            case SumOp():
-                self.wires[op.result] = self.sum(op)
+            case ConstantOp():
+                self.wires[op.result] = self.constant(op.value.value.data, range_of(op.result).bits)
             case ClampOp():
                 self.wires[op.result] = self.clamp(op)
             case ShiftOp():
@@ -335,8 +335,9 @@ class Lowering:
             return None
         zeros = [low_zeros(value, self.known_zeros) for value in op.inputs]
         least, count = sorted(zeros)[:2]
-        bits = [range_of(value).bits for value in (*op.inputs, op.result)]
-        if least == count or count >= min(bits):
+        if least == count:
+            return None
+        if count >= min(range_of(value).bits for value in (*op.inputs, op.result)):
             return None
         return op.inputs[zeros.index(least)], count
 

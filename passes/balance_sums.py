@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
@@ -24,6 +25,7 @@ from xdsl.pattern_rewriter import (
 
 from kan_dialect.adders import is_single_bit
 from kan_dialect.attributes import range_of
+from kan_dialect.constants import FloatArray
 from kan_dialect.fpga import Fpga
 from kan_dialect.pairing import Pairing, Summands
 from kan_dialect.table_split import CARRY, FURTHER_PART
@@ -47,7 +49,10 @@ class ConstantIntoTable(RewritePattern):
             return
         amount = sum(range_of(value).low for value in constants)
         bits = range_of(op.result).bits
-        table = min(tables, key=lambda table: self._rise(table, amount, bits))
+        rises = self._rises(tables, amount, bits).tolist()
+        # Of equal ones, the widest.
+        sizes = [-range_of(table.result).size for table in tables]
+        _, _, table = min(zip(rises, sizes, tables, strict=True), key=lambda each: each[:2])
         # The sum's readers rely on its type, also where that is wider than it must be.
         result_type = range_of(op.result)
         alone = len(op.inputs) == len(constants) + 1
@@ -65,15 +70,14 @@ class ConstantIntoTable(RewritePattern):
         rest = [value for value in op.inputs if value not in constants]
         rewriter.replace(op, SumOp(rest, result_type=result_type, name=op.given_name))
 
-    def _rise(self, table: TableOp, amount: int, bits: int) -> tuple[float, int]:
-        """LUTs that the constant costs, in a sum of so many bits; wide tables first."""
-        entries = table.by_bit_pattern
-        before = self.target.summand_cost(entries, bits)
-        after = self.target.summand_cost(entries + amount, bits)
-        if is_single_bit(table.result, {}):
-            # It came in at the carry of an adder, and needs one of its own now.
-            after += FURTHER_PART + CARRY
-        return after - before, -range_of(table.result).size
+    def _rises(self, tables: Sequence[TableOp], amount: int, bits: int) -> FloatArray:
+        """LUTs that the constant costs in each table, in a sum of so many bits."""
+        entries = [table.by_bit_pattern for table in tables]
+        before = self.target.summand_costs_of(entries, bits)
+        after = self.target.summand_costs_of([each + amount for each in entries], bits)
+        # What came in at the carry of an adder needs one of its own now.
+        single = np.array([is_single_bit(table.result, {}) for table in tables])
+        return after - before + np.where(single, FURTHER_PART + CARRY, 0.0)
 
 
 @dataclass

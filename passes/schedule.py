@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -86,19 +87,20 @@ class SchedulePass(TargetPass):
             anywhere = limit.assign(function)
             at_nodes = limit.assign(function, at_nodes=True)
             return at_nodes if at_nodes.result_stage <= anywhere.result_stage else anywhere
-        levels, stages = self._fitting(function, self.cycles, at_nodes=False)
+        cost = cache(self.device.levels)  # the same ops, for any number of levels
+        levels, stages = _fitting(function, self.cycles, cost, at_nodes=False)
         layers = max(layers_of(function).values(), default=0) + 1
         if layers <= self.cycles:
-            more, at_nodes = self._fitting(function, self.cycles, at_nodes=True)
+            more, at_nodes = _fitting(function, self.cycles, cost, at_nodes=True)
             if more <= levels * MOST_UNEVEN:
                 return at_nodes
         return stages
 
     def _limit(self, function: func.FuncOp) -> StageLimit:
         if self.mhz is None:
-            return StageLimit(self.device.levels, self.levels)
+            return StageLimit(cache(self.device.levels), self.levels)
         period = 1000 / self.mhz - self.device.timing.register
-        limit = StageLimit(self.device.delay, period)
+        limit = StageLimit(cache(self.device.delay), period)
         slowest = max(function.body.block.ops, key=limit.cost)
         if (delay := limit.cost(slowest)) > period:
             name = slowest.given_name if isinstance(slowest, KanOperation) else None
@@ -110,14 +112,17 @@ class SchedulePass(TargetPass):
             )
         return limit
 
-    def _fitting(self, function: func.FuncOp, cycles: int, *, at_nodes: bool) -> tuple[int, Stages]:
-        """The fewest levels with which there are at most so many stages, and the stages."""
-        levels = 1
-        while True:
-            stages = StageLimit(self.device.levels, levels).assign(function, at_nodes=at_nodes)
-            if stages.result_stage + 1 <= cycles:
-                return levels, stages
-            levels += 1
+
+def _fitting(
+    function: func.FuncOp, cycles: int, cost: Callable[[Operation], int], *, at_nodes: bool
+) -> tuple[int, Stages]:
+    """The fewest levels with which there are at most so many stages, and the stages."""
+    levels = 1
+    while True:
+        stages = StageLimit(cost, levels).assign(function, at_nodes=at_nodes)
+        if stages.result_stage + 1 <= cycles:
+            return levels, stages
+        levels += 1
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,10 @@ def _is_node(value: SSAValue) -> bool:
     return any(isinstance(use.operation, MarkOp) for use in value.uses)
 
 
+_LATER = {ConstantOp, MarkOp, TableOp, BitsOp, func.ReturnOp}
+"""Ops that are not taken in their turn: what reads tables takes them, others have no stage."""
+
+
 class _Assignment:
     """Takes one op after the other; `arrival` is what leads to a value in its stage."""
 
@@ -181,7 +190,6 @@ class _Assignment:
         self._layers = layers
         self._first = 0
         """The stage in which the ops of this layer may start."""
-        self._known_costs: dict[Operation, float] = {}
         self._bits_of_tables: dict[SSAValue, int] = {}
         """How many bits all tables of a value give."""
         self._stages = Stages(dict.fromkeys(function.args, 0))
@@ -194,16 +202,10 @@ class _Assignment:
             if self._layers.get(op, 0) > layer:
                 layer = self._layers[op]
                 self._first = max(self._stages.of.values(), default=-1) + 1
-            match op:
-                case ConstantOp() | MarkOp() | TableOp() | BitsOp():
-                    continue
-                case func.ReturnOp():
-                    continue
-                case _:
-                    stage, start = self._earliest(op)
-                    self._take_tables(op, (stage, start))
-                    stage, start = self._earliest(op)
-                    self._take(op, stage, start)
+            if type(op) in _LATER:
+                continue
+            self._take_tables(op, self._earliest(op))
+            self._take(op, *self._earliest(op))
         for op in self._function.body.block.ops:
             if isinstance(op, TableOp | BitsOp) and op.result not in self._stages.of:
                 self._take(op, *self._earliest(op))  # Nothing but marks reads it.
@@ -214,15 +216,10 @@ class _Assignment:
         self._stages.result_stage = max((of.get(v, 0) for v in terminator.operands), default=0)
         return self._stages
 
-    def _cost(self, op: Operation) -> float:
-        if op not in self._known_costs:
-            self._known_costs[op] = self._limit.cost(op)
-        return self._known_costs[op]
-
     def _take(self, op: Operation, stage: int, start: float) -> None:
         for result in op.results:
             self._stages.of[result] = stage
-            self._arrival[result] = start + self._cost(op)
+            self._arrival[result] = start + self._limit.cost(op)
 
     def _earliest(self, op: Operation) -> tuple[int, float]:
         """The first stage in which the op fits, and how much of that is before it.
@@ -230,11 +227,10 @@ class _Assignment:
         Tables that wait count as if they were taken as early as they can be.
         """
         places = [place for value in op.operands if (place := self._place(value)) is not None]
-        stage = max((at for at, _ in places), default=0)
-        start = max((arrival for at, arrival in places if at == stage), default=0.0)
+        stage, start = max(places, default=(0, 0.0))
         if stage < self._first:
             return self._first, 0.0
-        if start and start + self._cost(op) > self._limit.limit:
+        if start and start + self._limit.cost(op) > self._limit.limit:
             return stage + 1, 0.0
         return stage, start
 
@@ -245,7 +241,7 @@ class _Assignment:
         if not isinstance(value.owner, TableOp | BitsOp):
             return None
         stage, start = self._earliest(value.owner)
-        return stage, start + self._cost(value.owner)
+        return stage, start + self._limit.cost(value.owner)
 
     def _take_tables(self, reader: Operation, place: tuple[int, float] | None) -> None:
         """Take the tables that the op reads: in its own stage where they fit in front of it."""
@@ -256,8 +252,8 @@ class _Assignment:
             self._take_tables(table, None)
             stage, start = self._earliest(table)
             if place is not None and stage < place[0] and self._expands(table):
-                end = max(place[1], self._cost(table))
-                if end + self._cost(reader) <= self._limit.limit:
+                end = max(place[1], self._limit.cost(table))
+                if end + self._limit.cost(reader) <= self._limit.limit:
                     stage, start = place[0], 0.0
             self._take(table, stage, start)
 

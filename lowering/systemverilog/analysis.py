@@ -9,14 +9,15 @@ goes through Python's `abc`, which takes ten times as long.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
+from typing_extensions import TypeIs
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr
-from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
 
 from kan_dialect.constants import Array
 from kan_dialect.hardware_names import name_hint
@@ -33,6 +34,16 @@ ABSORBED_INPUTS = 5
 """Inputs of a table's bit that shares a LUT of 6 inputs with the bit of the sum it is added to."""
 
 _SIGN_KEEPING = {comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp}
+_REGISTERED = set(REGISTERED)
+_SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp}
+
+
+class _Carry(NamedTuple):
+    """The bit that comes in below a sum of two terms."""
+
+    place: int
+    """Which term it is."""
+    bit: SSAValue
 
 
 @dataclass
@@ -46,7 +57,8 @@ class Analysis:
     """Values that are known, arrays among them: (1,) or (1, size)."""
     extended: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     """Sign extensions, and what they extend."""
-    uses: Counter[SSAValue] = field(default_factory=Counter[SSAValue])
+    uses: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
+    """How often each value is used."""
     user: dict[SSAValue, Operation] = field(default_factory=dict[SSAValue, Operation])
     """One of the ops that use a value."""
     named: set[SSAValue] = field(default_factory=set[SSAValue])
@@ -55,12 +67,12 @@ class Analysis:
     """Values that something reads as two's complement."""
     inner_sums: set[SSAValue] = field(default_factory=set[SSAValue])
     """Sums that other sums of the same stage add up."""
-    carries: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    carries: dict[SSAValue, _Carry] = field(default_factory=dict[SSAValue, "_Carry"])
     """Sums of two terms and a bit, and that bit of each."""
     absorbed: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     """Sums of two terms, and that term of each which is a table that fits into the adder's LUTs."""
-    stage: dict[Operation, int] = field(default_factory=dict[Operation, int])
-    """The number of registers before each op; within loops through registers, none are counted."""
+    stages: list[int] = field(default_factory=list[int])
+    """Of each of `ops` the number of registers before it; within loops of registers, none count."""
     loops: set[Operation] = field(default_factory=set[Operation])
     """Ops of loops through registers."""
     written: dict[int, list[SSAValue]] = field(default_factory=dict[int, list[SSAValue]])
@@ -104,13 +116,14 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     facts.ops = [op for op in ops if op in live]
     for op in facts.ops:
         _find_uses(op, facts)
-    facts.carries.update(_carries(facts))
-    facts.inner_sums.update(_inner_sums(facts))
-    facts.absorbed.update(_absorbed(facts))
+    sums = [op for op in facts.ops if type(op) is comb.AddOp]
+    facts.carries.update(_carries(sums, facts))
+    facts.inner_sums.update(_inner_sums(sums, facts))
+    facts.absorbed.update(_absorbed(sums, facts))
     facts.signed.update(_signed_outputs(module))
     for op in reversed(facts.ops):
         _find_signed(op, facts)
-    facts.stage.update(_stages(facts))
+    facts.stages = _stages(facts)
     return facts
 
 
@@ -170,10 +183,10 @@ def _sign_extension(op: comb.ConcatOp) -> SSAValue | None:
         return None
     copies, source = op.inputs
     bit = copies.owner
-    if isinstance(bit, comb.ReplicateOp):
+    if type(bit) is comb.ReplicateOp:
         bit = bit.input.owner
     if (
-        isinstance(bit, comb.ExtractOp)
+        type(bit) is comb.ExtractOp
         and bit.input == source
         and bit_width(bit.result.type) == 1
         and bit.low_bit.value.data == bit_width(source.type) - 1
@@ -223,7 +236,7 @@ def _is_short(value: SSAValue, facts: Analysis) -> bool:
 def _find_uses(op: Operation, facts: Analysis) -> None:
     operands, kind = facts.operands(op), type(op)
     for operand in operands:
-        facts.uses[operand] += 1
+        facts.uses[operand] = facts.uses.get(operand, 0) + 1
         facts.user[operand] = op
     if kind is hw.ArrayGetOp:
         # Bits of a signal are an index as they are.
@@ -234,29 +247,25 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
         facts.named.update(value for value in operands if not _is_short(value, facts))
     if kind is seq.CompRegOp:
         facts.named.update(op.operands[1:])  # clock and reset
-    if isinstance(op, MemoryReadOp | MemoryWriteOp):
+    if type(op) is MemoryReadOp or type(op) is MemoryWriteOp:
         facts.named.update((op.memory, op.clock))
-    if isinstance(op, MemoryWordOp):
+    if type(op) is MemoryWordOp:
         facts.named.add(op.memory)
-    if isinstance(op, MemoryReadOp | MemoryWordOp | MemoryOp):
-        facts.named.add(op.result)
-    is_lookup = kind is hw.ArrayGetOp and op.operands[0] in facts.constants
+    is_signal = kind in _SIGNALS or (kind is hw.ArrayGetOp and op.operands[0] in facts.constants)
     for result in op.results:
-        is_array = type(result.type) is hw.ArrayType
-        is_signal = is_array or is_lookup or kind is seq.CompRegOp
-        if is_signal or result in facts.hints:
+        if is_signal or type(result.type) is hw.ArrayType or result in facts.hints:
             facts.named.add(result)
 
 
-def _carries(facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
+def _carries(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSAValue, _Carry]]:
     """Sums of three terms of which one is a single bit, with zeros above it."""
-    for op in facts.ops:
-        if not isinstance(op, comb.AddOp) or len(op.inputs) != 3:
+    for op in sums:
+        if len(op.operands) != 3:
             continue
-        for term in reversed(op.inputs):
-            bit = _single_bit(term, facts)
+        for place in (2, 1, 0):
+            bit = _single_bit(op.operands[place], facts)
             if bit is not None:
-                yield op.result, bit
+                yield op.result, _Carry(place, bit)
                 break
 
 
@@ -265,9 +274,9 @@ def _single_bit(term: SSAValue, facts: Analysis) -> SSAValue | None:
     source = term.owner
     if bit_width(term.type) == 1:
         return None if term in facts.constants else term
-    if not isinstance(source, comb.ConcatOp) or len(source.inputs) != 2:
+    if type(source) is not comb.ConcatOp or len(source.operands) != 2:
         return None
-    zeros, bit = source.inputs
+    zeros, bit = source.operands
     if bit_width(bit.type) != 1 or bit in facts.constants or zeros not in facts.constants:
         return None
     return None if facts.constants[zeros].any() else bit
@@ -275,34 +284,31 @@ def _single_bit(term: SSAValue, facts: Analysis) -> SSAValue | None:
 
 def addends(op: comb.AddOp, facts: Analysis) -> list[SSAValue]:
     """The terms of a sum, but for the bit that is its carry."""
-    carry = facts.carries.get(op.result)
-    if carry is None:
-        return list(op.inputs)
-    index = max(i for i, term in enumerate(op.inputs) if _single_bit(term, facts) == carry)
-    return [term for i, term in enumerate(op.inputs) if i != index]
+    terms, carry = list(op.operands), facts.carries.get(op.result)
+    if carry is not None:
+        del terms[carry.place]
+    return terms
 
 
-def _inner_sums(facts: Analysis) -> Iterator[SSAValue]:
+def _inner_sums(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[SSAValue]:
     """Sums of two terms that are terms themselves, be it extended."""
-    terms = [term for op in facts.ops if isinstance(op, comb.AddOp) for term in op.inputs]
-    for term in terms:
-        yield from _sums_in(term, facts)
+    for op in sums:
+        for term in op.operands:
+            yield from _sums_in(term, facts)
 
 
 def _sums_in(value: SSAValue, facts: Analysis) -> Iterator[SSAValue]:
     source = value.owner
-    if isinstance(source, comb.ConcatOp | comb.ExtractOp):
+    if _is_slicing(source):
         for operand in source.operands:
             yield from _sums_in(operand, facts)
-    elif isinstance(source, comb.AddOp) and len(addends(source, facts)) == 2:
+    elif type(source) is comb.AddOp and len(addends(source, facts)) == 2:
         yield source.result
 
 
-def _absorbed(facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
+def _absorbed(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
     """Sums of two terms with a term that is a small table which no other sum reads."""
-    for op in facts.ops:
-        if not isinstance(op, comb.AddOp):
-            continue
+    for op in sums:
         terms = addends(op, facts)
         if len(terms) != 2 or any(term in facts.constants for term in terms):
             continue
@@ -310,7 +316,7 @@ def _absorbed(facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
             source = _source(term)
             table = source.owner
             if (
-                isinstance(table, hw.ArrayGetOp)
+                type(table) is hw.ArrayGetOp
                 and table.input in facts.constants
                 and set(_adders(source)) == {op}
                 and _is_small(facts.constants[table.input][0], bit_width(table.result.type))
@@ -320,23 +326,31 @@ def _absorbed(facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
 
 def _source(value: SSAValue) -> SSAValue:
     """The value of which this one is a part, or an extension."""
-    while isinstance(value.owner, comb.ConcatOp | comb.ExtractOp):
-        value = value.owner.operands[-1]
+    while _is_slicing(source := value.owner):
+        value = source.operands[-1]
     return value
+
+
+def _is_slicing(source: Operation | Block) -> TypeIs[comb.ConcatOp | comb.ExtractOp]:
+    """Whether the value is a part of another one, or an extension."""
+    return type(source) is comb.ConcatOp or type(source) is comb.ExtractOp
 
 
 def _adders(value: SSAValue) -> Iterator[Operation]:
     """What reads a value or its parts."""
     for use in value.uses:
-        if isinstance(use.operation, comb.ConcatOp | comb.ExtractOp):
-            yield from _adders(use.operation.results[0])
+        op = use.operation
+        if _is_slicing(op):
+            yield from _adders(op.results[0])
         else:
-            yield use.operation
+            yield op
 
 
 def _is_small(entries: Array, width: int) -> bool:
     """Whether every bit of a table depends on so few inputs that an adder's LUT has room for it."""
     inputs = (len(entries) - 1).bit_length()
+    if inputs <= ABSORBED_INPUTS:
+        return True
     return all(support(plane, inputs) <= ABSORBED_INPUTS for plane in planes(entries, width))
 
 
@@ -367,49 +381,53 @@ def _find_signed(op: Operation, facts: Analysis) -> None:
         facts.signed.update(facts.operands(op))
 
 
-def _stages(facts: Analysis) -> dict[Operation, int]:
+def _stages(facts: Analysis) -> list[int]:
     """The stage of each op; fills in `loops`, too."""
-    stage: dict[Operation, int] = {}
-    for group in _connected(facts):
-        inside = set(group)
+    stages = [0] * len(facts.ops)
+    places = {op: place for place, op in enumerate(facts.ops)}
+    owners = [
+        [places[value.op] for value in facts.operands(op) if type(value) is OpResult]
+        for op in facts.ops
+    ]
+    for group in _connected(owners):
         before = [
-            stage[owner] + isinstance(owner, REGISTERED)
-            for op in group
-            for owner in _owners(op, facts)
-            if owner not in inside
+            stages[owner] + (type(facts.ops[owner]) in _REGISTERED)
+            for place in group
+            for owner in owners[place]
+            if owner not in group
         ]
-        stage.update(dict.fromkeys(group, max(before, default=0)))
-        if len(group) > 1 or group[0] in _owners(group[0], facts):
-            facts.loops.update(group)
-    return stage
+        for place in group:
+            stages[place] = max(before, default=0)
+        if len(group) > 1 or any(place in owners[place] for place in group):
+            facts.loops.update(facts.ops[place] for place in group)
+    return stages
 
 
-def _owners(op: Operation, facts: Analysis) -> list[Operation]:
-    return [owner for value in facts.operands(op) if isinstance(owner := value.owner, Operation)]
-
-
-def _connected(facts: Analysis) -> Iterator[list[Operation]]:
-    """Ops that depend on each other in groups, operands before users.
+def _connected(owners: Sequence[Sequence[int]]) -> Iterator[Collection[int]]:
+    """Ops that depend on each other in groups, operands before users; by their numbers.
 
     Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1972.
     """
-    number: dict[Operation, int] = {}
-    lowest: dict[Operation, int] = {}
-    open_ops: dict[Operation, None] = {}
-    for root in facts.ops:
+    if all(owner < op for op, some in enumerate(owners) for owner in some):
+        yield from ((op,) for op in range(len(owners)))
+        return
+    number: dict[int, int] = {}
+    lowest: dict[int, int] = {}
+    open_ops: dict[int, None] = {}
+    for root in range(len(owners)):
         if root in number:
             continue
         number[root] = lowest[root] = len(number)
         open_ops[root] = None
-        path = [(root, iter(_owners(root, facts)))]
+        path = [(root, iter(owners[root]))]
         while path:
-            op, owners = path[-1]
-            following = next(owners, None)
+            op, left = path[-1]
+            following = next(left, None)
             if following is not None:
                 if following not in number:
                     number[following] = lowest[following] = len(number)
                     open_ops[following] = None
-                    path.append((following, iter(_owners(following, facts))))
+                    path.append((following, iter(owners[following])))
                 elif following in open_ops:
                     lowest[op] = min(lowest[op], number[following])
                 continue
@@ -417,7 +435,7 @@ def _connected(facts: Analysis) -> Iterator[list[Operation]]:
             if path:
                 lowest[path[-1][0]] = min(lowest[path[-1][0]], lowest[op])
             if lowest[op] == number[op]:
-                group: list[Operation] = []
-                while not group or group[-1] is not op:
-                    group.append(open_ops.popitem()[0])
-                yield group
+                group: dict[int, None] = {}
+                while op not in group:
+                    group[open_ops.popitem()[0]] = None
+                yield group.keys()

@@ -24,7 +24,7 @@ from kan_dialect.lowering.systemverilog.layout import block, broken, declared
 from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
-from kan_dialect.lowering.systemverilog.tables import description, planes, vector
+from kan_dialect.lowering.systemverilog.tables import bits_of_index, description, planes, vector
 from kan_dialect.memory_ops import (
     DISTRIBUTED_WORDS,
     MemoryOp,
@@ -33,7 +33,6 @@ from kan_dialect.memory_ops import (
     MemoryWriteOp,
     memory_type,
 )
-from kan_dialect.table_cost import low_half
 
 LONGEST_INLINED = 80
 """Expressions of more characters become wires of their own."""
@@ -55,6 +54,17 @@ def write_module(module: hw.HWModuleOp, name: str) -> str:
 
 _MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
 """Of memories that are kept out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
+
+_STATEMENTS = {
+    hw.ArrayGetOp,
+    hw.OutputOp,
+    seq.CompRegOp,
+    MemoryOp,
+    MemoryReadOp,
+    MemoryWordOp,
+    MemoryWriteOp,
+}
+"""Ops that may be more than an expression."""
 
 _Registered: TypeAlias = seq.CompRegOp | MemoryReadOp | MemoryWriteOp
 
@@ -91,11 +101,14 @@ class _ModuleWriter:
         self._name_adders()
         outputs: list[str] = []
         memories: list[str] = []
-        for op in self.facts.ops:
-            stage = self.stages.setdefault(self.facts.stage[op], _Stage())
+        for op, number in zip(self.facts.ops, self.facts.stages, strict=True):
+            stage = self.stages.setdefault(number, _Stage())
+            if type(op) not in _STATEMENTS:
+                self._compute(op, stage)
+                continue
             match op:
-                case hw.OutputOp():
-                    outputs = list(self._outputs(op))
+                case hw.ArrayGetOp() if self._is_table(op):
+                    stage.lines.extend(self._table(op))
                 case seq.CompRegOp():
                     stage.registers.setdefault((op.clk, op.reset), []).append(op)
                     self._declare(op, op.data, stage)
@@ -109,8 +122,8 @@ class _ModuleWriter:
                     stage.lines.append(f"  wire {wire} = {self._word(op)};")
                 case MemoryWriteOp():
                     stage.registers.setdefault((op.clock, None), []).append(op)
-                case hw.ArrayGetOp() if self._is_table(op):
-                    stage.lines.extend(self._table(op))
+                case hw.OutputOp():
+                    outputs = list(self._outputs(op))
                 case _:
                     self._compute(op, stage)
         lines = [*self._adders(), *memories, *self._stages(), *outputs]
@@ -178,7 +191,7 @@ class _ModuleWriter:
                     self._generate_name(op, result)
 
     def _needs_name(self, op: Operation, result: SSAValue) -> bool:
-        repeated = self.facts.uses[result] > 1 and not is_written_anywhere(op, self.facts)
+        repeated = self.facts.uses.get(result, 0) > 1 and not is_written_anywhere(op, self.facts)
         return repeated or result in self.facts.named
 
     def _generate_name(self, op: Operation, result: SSAValue) -> str:
@@ -218,34 +231,34 @@ class _ModuleWriter:
         if op.result in self.facts.signed:
             codes = [code - (code >> (width - 1) << width) for code in codes]
         yield from description(name, index, codes)
-        bits = {0: "1'b0", (1 << size) - 1: "1'b1"} | self._bits_of_index(op, size)
+        bits = {0: "1'b0", (1 << size) - 1: "1'b1"}
+        inputs = bit_width(op.index.type)
+        own = bits_of_index(inputs) if size == 1 << inputs else {}
         word: list[str] = []
         for place, plane in enumerate(planes(entries, width)):
             if plane not in bits:
-                constant = self.names.take(f"{name}_bit{place}")
-                yield from vector(constant, plane, size)
-                bits[plane] = f"{constant}[{index}]"
+                if plane in own:
+                    bits[plane] = self._bit_of_index(op, *own[plane])
+                else:
+                    constant = self.names.take(f"{name}_bit{place}")
+                    yield from vector(constant, plane, size)
+                    bits[plane] = f"{constant}[{index}]"
             word.append(bits[plane])
         value = concatenation([Expression(bit) for bit in reversed(word)]).text
         yield from broken(f"  wire {declared(name, op.result.type)} = {value};")
 
-    def _bits_of_index(self, op: hw.ArrayGetOp, size: int) -> dict[int, str]:
-        """The index's bits and their complements, by the vectors that they stand for."""
-        index, width = self._operand(op.index), bit_width(op.index.type)
-        if size != 1 << width:
-            return {}
-        source, low = index, 0
-        if isinstance(op.index.owner, comb.ExtractOp) and not index.isidentifier():
-            source, low = self._operand(op.index.owner.input), op.index.owner.low_bit.value.data
-        found: dict[int, str] = {}
-        for place in range(width):
-            bit = index if width == 1 else f"{source}[{low + place}]"
-            zero = low_half(width, place)
-            found |= {zero: f"~{bit}", zero ^ ((1 << size) - 1): bit}
-        return found
+    def _bit_of_index(self, op: hw.ArrayGetOp, place: int, complement: bool) -> str:
+        """A bit of what a table is indexed by."""
+        source, bit = op.index, self._operand(op.index)
+        if bit_width(source.type) > 1:
+            if isinstance(source.owner, comb.ExtractOp) and not bit.isidentifier():
+                place += source.owner.low_bit.value.data
+                source = source.owner.input
+            bit = f"{self._operand(source)}[{place}]"
+        return f"~{bit}" if complement else bit
 
     def _name_adders(self) -> None:
-        sums = [op for op in self.facts.ops if isinstance(op, comb.AddOp)]
+        sums = [op for op in self.facts.ops if type(op) is comb.AddOp]
         adders = {adder for op in sums if (adder := self.expressions.adder_of(op)) is not None}
         for adder in sorted(adders):
             name = f"{'absorb' if adder.absorbs else 'add'}{adder.width}"

@@ -148,7 +148,7 @@ class Expressions:
             if operands[0] == self.facts.absorbed.get(op.result):
                 operands.reverse()
             if adder.carries:
-                operands.append(self.facts.carries[op.result])
+                operands.append(self.facts.carries[op.result].bit)
             texts = ", ".join(operand.text for operand in self._all(operands))
             return Expression(f"{self.adders[adder]}({texts})")
         return self._plus(terms, offset % (1 << width), width)

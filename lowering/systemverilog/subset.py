@@ -58,13 +58,13 @@ def _problems(module: hw.HWModuleOp) -> Iterator[str]:
 def _problems_of(op: Operation) -> Iterator[str]:
     if not _is_supported(type(op)):
         yield f"'{op.name}'"
-    if isinstance(op, seq.CompRegOp) and op.power_on_value is not None:
+    if type(op) is seq.CompRegOp and op.power_on_value is not None:
         yield f"'{op.name}' with a power-on value"
-    if isinstance(op, hw.BitcastOp) and _is_reshaping(op):
+    if type(op) is hw.BitcastOp and _is_reshaping(op):
         yield f"'{op.name}' between arrays of different elements"
     for result in op.results:
         # Constants may be the indices without bits that arrays of one element have.
-        if not _is_printable(result.type) and not isinstance(op, hw.ConstantOp):
+        if type(op) is not hw.ConstantOp and not _is_printable(result.type):
             yield f"'{op.name}' of type {result.type}"
 
 

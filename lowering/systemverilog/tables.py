@@ -8,11 +8,14 @@ comment says what the bits spell: the entry of each code, neighbours that are eq
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 
 from kan_dialect.constants import Array
 from kan_dialect.lowering.systemverilog.layout import broken, comment
+from kan_dialect.table_cost import low_half
 
 LISTED_ENTRIES = 256
 """Of longer tables, a comment says the range only."""
@@ -23,9 +26,9 @@ BITS_OF_A_LITERAL = 256
 
 def planes(entries: Array, width: int) -> list[int]:
     """Each bit of the entries, lowest first, as one number: that of code 0 is its bit 0."""
-    kind = object if width > 64 else np.uint64  # wider entries are Python's integers
-    places = np.arange(width).astype(kind)[:, np.newaxis]
-    bits = (entries.astype(kind) >> places) & np.ones(1, dtype=kind)
+    # Wider entries than those that NumPy holds are Python's integers.
+    places = np.arange(width, dtype=entries.dtype)[:, np.newaxis]
+    bits = (entries >> places) & 1
     packed = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
     return [int.from_bytes(plane.tobytes(), "little") for plane in packed]
 
@@ -53,8 +56,16 @@ def description(name: str, index: str, entries: Sequence[int]) -> Iterator[str]:
 
 def _runs(entries: Sequence[int]) -> Iterator[str]:
     start = 0
-    for end in range(1, len(entries) + 1):
-        if end == len(entries) or entries[end] != entries[start]:
-            codes = f"{start}" if end == start + 1 else f"{start} .. {end - 1}"
-            yield f"{codes}: {entries[start]}"
-            start = end
+    for entry, run in groupby(entries):
+        last = start + len(list(run)) - 1
+        yield f"{start}: {entry}" if last == start else f"{start} .. {last}: {entry}"
+        start = last + 1
+
+
+@lru_cache(1 << 5)  # indices have few widths
+def bits_of_index(width: int) -> dict[int, tuple[int, bool]]:
+    """The planes of an index itself: which of its bits each is, and whether its complement."""
+    every = (1 << (1 << width)) - 1
+    zeros = [low_half(width, place) for place in range(width)]
+    bits = {zero ^ every: (place, False) for place, zero in enumerate(zeros)}
+    return bits | {zero: (place, True) for place, zero in enumerate(zeros)}
