@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.precision.bits import edge_luts
 from kan_dialect.precision.edges import Candidate, best_table
 from kan_dialect.precision.network import TableChain, TableLayer
 from kan_dialect.precision.objective import Floats32, Objective
 
-MOST_STEPS = 64
+MOST_STEPS = 128
 """Values up to so far from the middle of a table are tried for its entries."""
 FURTHER_STEPS = 8
 """Values up to so far beyond those that a table has."""
@@ -24,7 +25,13 @@ class Descent:
     """Evaluates a chain on samples, and makes its edges better or cheaper."""
 
     def __init__(
-        self, chain: TableChain, codes: IntArray, objective: Objective, prices: FloatArray
+        self,
+        chain: TableChain,
+        codes: IntArray,
+        objective: Objective,
+        prices: FloatArray,
+        *,
+        keep: bool = False,
     ) -> None:
         """
         Parameters
@@ -33,6 +40,7 @@ class Descent:
         codes : bit patterns of the input codes (in, samples).
         objective : of these samples.
         prices : LUTs of a table's bit that depends on 0, 1, ... inputs, adding included.
+        keep : tables stay until others are worth more; otherwise the first sweep replaces all.
         """
         self.chain = chain
         self.layers = chain.layers
@@ -48,7 +56,10 @@ class Descent:
             np.stack([np.bincount(row, minlength=layer.tables.shape[2]) for row in codes])
             for layer, codes in zip(self.layers, self.codes, strict=True)
         ]
-        self.luts = [np.full(layer.tables.shape[:2], np.inf) for layer in self.layers]
+        self.luts = [
+            edge_luts(layer, prices) if keep else np.full(layer.tables.shape[:2], np.inf)
+            for layer in self.layers
+        ]
         """What each edge costs, (out, in); of edges not looked at yet, infinite."""
 
     def loss(self) -> float:
@@ -127,7 +138,7 @@ class Descent:
         place = old - values[0]
         if np.isinf(luts) or int(place.min()) < 0 or int(place.max()) >= len(values):
             return found
-        # What stands there was found at another worth, by the same rules.
+        # What stands there was given, or found at another worth by the same rules.
         now = float(losses[np.arange(count), place].sum())
         if now + weight * luts <= found.loss + weight * found.luts:
             return Candidate(old.copy(), now, luts)

