@@ -31,7 +31,7 @@ from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
-from kan_dialect.fpga import Estimate, estimate
+from kan_dialect.fpga import XCUP, Estimate, device, estimate
 from kan_dialect.interface import Interface
 from kan_dialect.kan_pass import EXACT, claim_of, recorded_pipeline
 from kan_dialect.limits import MAX_VECTORS
@@ -78,6 +78,8 @@ class BuildOptions:
     """Compare the module before and after each pass."""
     check_dir: Path | None = None
     """Where the IR around a pass that fails its check goes; nowhere where not given."""
+    target: str = XCUP.name
+    """The device that the estimate is for."""
 
 
 @dataclass
@@ -180,7 +182,7 @@ def _compile(
     """Run the passes; check each, write the IR after it, keep what later figures need."""
     folder.mkdir()
     stages = _Stages(Model.of(module.clone()))
-    _look(module, stages)
+    _look(module, stages, options.target)
     (folder / "00-import.mlir").write_text(str(module) + "\n")
     checker = None
     if options.check_passes:
@@ -200,7 +202,7 @@ def _compile(
             if stage.name == RefinePrecisionPass.name:
                 stages.unrefined = stages.integer
             stages.integer = None
-        _look(module, stages)
+        _look(module, stages, options.target)
         if stage.name == RefinePrecisionPass.name and stages.precision is None:
             raise KanError(
                 f"{stage.name} has nothing to refine at {Model.of(module).level} level",
@@ -209,7 +211,7 @@ def _compile(
     return stages
 
 
-def _look(module: ModuleOp, stages: _Stages) -> None:
+def _look(module: ModuleOp, stages: _Stages, target: str) -> None:
     """Take the figures that this stage of the module is the first or last to tell."""
     for op in module.ops:
         if isinstance(op, func.FuncOp):
@@ -229,7 +231,7 @@ def _look(module: ModuleOp, stages: _Stages) -> None:
         tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
         stages.edges = stages.edges or (len(tables), len(tables))
         stages.table_bits = sum(_table_bits(op) for op in tables)
-        stages.estimate = _estimate(function) or stages.estimate
+        stages.estimate = _estimate(function, target) or stages.estimate
 
 
 def _precision(module: ModuleOp) -> dict[str, Any] | None:
@@ -257,9 +259,9 @@ def _precision(module: ModuleOp) -> dict[str, Any] | None:
     return None
 
 
-def _estimate(function: func.FuncOp) -> Estimate | None:
+def _estimate(function: func.FuncOp, target: str) -> Estimate | None:
     try:
-        return estimate(function)
+        return estimate(function, device(target))
     except KanError:
         # Before scheduling, paths may differ in cycles.
         return None

@@ -68,7 +68,7 @@ class CompilePass(CompositePass):
     """See `kan-refine-precision`."""
     target: str = XCUP.name
     """The device whose costs decide, see `kan-narrow`, `kan-merge-tables`, `kan-share-tables`,
-    `kan-split-tables` and `kan-balance-sums`."""
+    `kan-split-tables`, `kan-balance-sums` and `kan-schedule`."""
     parts: int = 3
     """See `kan-split-tables`."""
     further_levels: int = 1
@@ -76,6 +76,8 @@ class CompilePass(CompositePass):
     levels: int = 4
     """See `kan-schedule`."""
     cycles: int | None = None
+    """See `kan-schedule`."""
+    mhz: float | None = None
     """See `kan-schedule`."""
     combinational: bool = False
     """See `kan-schedule`."""
@@ -146,7 +148,13 @@ class CompilePass(CompositePass):
                 further_levels=self.further_levels,
                 fast=self.fast,
             ),
-            SchedulePass(levels=self.levels, cycles=self.cycles, combinational=self.combinational),
+            SchedulePass(
+                levels=self.levels,
+                cycles=self.cycles,
+                mhz=self.mhz,
+                combinational=self.combinational,
+                target=self.target,
+            ),
             LowerKanToHwPass(),
         ]
 

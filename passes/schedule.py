@@ -1,7 +1,8 @@
 """`kan-schedule`: pipeline registers, so that every path has the same number of cycles.
 
 Ops are taken as early as they can be: an op joins the current stage while the stage has no more
-than `levels` levels of logic, else its operands are registered. Tables wait until what reads them
+than `levels` levels of logic, or takes no longer than a period of the clock by the delays of the
+target, else its operands are registered. Tables wait until what reads them
 is taken: they make many bits of few, so it is their input that should be registered. A value that
 is needed in a later stage than its own is delayed until then, and each register exists once.
 Results are registered.
@@ -12,7 +13,7 @@ stages of a layer start after those of the layers before, where that takes no mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
@@ -23,10 +24,9 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.attributes import range_of
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import XCUP
 from kan_dialect.interface import LATENCY
-from kan_dialect.kan_pass import KanPass
 from kan_dialect.operation import KanOperation
+from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import BitsOp, ConstantOp, DelayOp, MarkOp, TableOp
 from kan_dialect.wires import wire_functions
 
@@ -35,8 +35,13 @@ MOST_UNEVEN = 1.5
 
 
 @dataclass(frozen=True)
-class SchedulePass(KanPass):
-    """Inserts registers."""
+class SchedulePass(TargetPass):
+    """Inserts registers.
+
+    Raises
+    ------
+    KanError : an option is out of range; or one op alone takes longer than a period of the clock.
+    """
 
     name = "kan-schedule"
 
@@ -44,14 +49,23 @@ class SchedulePass(KanPass):
     """Largest number of levels of logic between two registers."""
     cycles: int | None = None
     """Exactly this many cycles, in stages of as few levels as that allows; 0: all combinational."""
+    mhz: float | None = None
+    """Instead of levels: stages that reach this clock, by the typical delays of the target."""
     combinational: bool = False
     """No registers at all."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.levels < 1:
             raise KanError(f"levels must be at least 1, got {self.levels}")
         if self.cycles is not None and not 0 <= self.cycles <= 1000:
             raise KanError(f"cycles must lie in 0..1000, got {self.cycles}")
+        if self.mhz is not None:
+            if not 0 < self.mhz < float("inf"):
+                raise KanError(f"mhz must be above 0, got {self.mhz:g}")
+            if self.cycles is not None or self.combinational:
+                other = "combinational" if self.combinational else f"cycles={self.cycles}"
+                raise KanError(f"mhz and {other} exclude each other", remedy="leave one out")
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
@@ -66,28 +80,61 @@ class SchedulePass(KanPass):
         return bool(functions)
 
     def stages(self, function: func.FuncOp) -> Stages:
-        """Stages of at most `levels` levels, or as few levels as fit into `cycles`."""
+        """Stages that are as short as is asked for, or as short as `cycles` allows."""
         if self.cycles is None:
-            anywhere = assign_stages(function, self.levels)
-            at_nodes = assign_stages(function, self.levels, at_nodes=True)
+            limit = self._limit(function)
+            anywhere = limit.assign(function)
+            at_nodes = limit.assign(function, at_nodes=True)
             return at_nodes if at_nodes.result_stage <= anywhere.result_stage else anywhere
-        levels, stages = _fitting(function, self.cycles, at_nodes=False)
+        levels, stages = self._fitting(function, self.cycles, at_nodes=False)
         layers = max(layers_of(function).values(), default=0) + 1
         if layers <= self.cycles:
-            more, at_nodes = _fitting(function, self.cycles, at_nodes=True)
+            more, at_nodes = self._fitting(function, self.cycles, at_nodes=True)
             if more <= levels * MOST_UNEVEN:
                 return at_nodes
         return stages
 
+    def _limit(self, function: func.FuncOp) -> StageLimit:
+        if self.mhz is None:
+            return StageLimit(self.device.levels, self.levels)
+        period = 1000 / self.mhz - self.device.timing.register
+        limit = StageLimit(self.device.delay, period)
+        slowest = max(function.body.block.ops, key=limit.cost)
+        if (delay := limit.cost(slowest)) > period:
+            name = slowest.given_name if isinstance(slowest, KanOperation) else None
+            fastest = 1000 / (delay + self.device.timing.register)
+            raise KanError(
+                f"{name or slowest.name} alone takes {delay:.2f} ns of a period of "
+                f"{1000 / self.mhz:.2f} ns, by the delays of {self.target}",
+                remedy=f"take at most mhz={int(fastest)}",
+            )
+        return limit
 
-def _fitting(function: func.FuncOp, cycles: int, *, at_nodes: bool) -> tuple[int, Stages]:
-    """The fewest levels with which there are at most so many stages, and the stages."""
-    levels = 1
-    while True:
-        stages = assign_stages(function, levels, at_nodes=at_nodes)
-        if stages.result_stage + 1 <= cycles:
-            return levels, stages
-        levels += 1
+    def _fitting(self, function: func.FuncOp, cycles: int, *, at_nodes: bool) -> tuple[int, Stages]:
+        """The fewest levels with which there are at most so many stages, and the stages."""
+        levels = 1
+        while True:
+            stages = StageLimit(self.device.levels, levels).assign(function, at_nodes=at_nodes)
+            if stages.result_stage + 1 <= cycles:
+                return levels, stages
+            levels += 1
+
+
+@dataclass(frozen=True)
+class StageLimit:
+    """How long a stage may be: the costs of ops that follow each other sum up to the limit."""
+
+    cost: Callable[[Operation], float]
+    """Levels of logic or ns between the operands of an op and its result."""
+    limit: float
+
+    def assign(self, function: func.FuncOp, *, at_nodes: bool = False) -> Stages:
+        """Stages as early as they can be; an op that costs more than the limit has one of its own.
+
+        `at_nodes`: each layer in stages of its own.
+        """
+        layers = layers_of(function) if at_nodes else {}
+        return _Assignment(function, self, layers).run()
 
 
 @dataclass
@@ -123,29 +170,22 @@ def _is_node(value: SSAValue) -> bool:
     return any(isinstance(use.operation, MarkOp) for use in value.uses)
 
 
-def assign_stages(function: func.FuncOp, levels: int, *, at_nodes: bool = False) -> Stages:
-    """Stages of at most `levels` levels each (one op may have more), as early as they can be.
-
-    `at_nodes`: each layer in stages of its own.
-    """
-    layers = layers_of(function) if at_nodes else {}
-    return _Assignment(function, levels, layers).run()
-
-
 class _Assignment:
-    """Takes one op after the other; `arrival` is a value's level within its stage."""
+    """Takes one op after the other; `arrival` is what leads to a value in its stage."""
 
-    def __init__(self, function: func.FuncOp, levels: int, layers: Mapping[Operation, int]) -> None:
+    def __init__(
+        self, function: func.FuncOp, limit: StageLimit, layers: Mapping[Operation, int]
+    ) -> None:
         self._function = function
-        self._levels = levels
+        self._limit = limit
         self._layers = layers
         self._first = 0
         """The stage in which the ops of this layer may start."""
-        self._known_levels: dict[Operation, int] = {}
+        self._known_costs: dict[Operation, float] = {}
         self._bits_of_tables: dict[SSAValue, int] = {}
         """How many bits all tables of a value give."""
         self._stages = Stages(dict.fromkeys(function.args, 0))
-        self._arrival: dict[SSAValue, int] = dict.fromkeys(function.args, 0)
+        self._arrival: dict[SSAValue, float] = dict.fromkeys(function.args, 0.0)
 
     def run(self) -> Stages:
         ops = sorted(self._function.body.block.ops, key=lambda op: self._layers.get(op, 0))
@@ -174,40 +214,40 @@ class _Assignment:
         self._stages.result_stage = max((of.get(v, 0) for v in terminator.operands), default=0)
         return self._stages
 
-    def _levels_of(self, op: Operation) -> int:
-        if op not in self._known_levels:
-            self._known_levels[op] = XCUP.levels(op)
-        return self._known_levels[op]
+    def _cost(self, op: Operation) -> float:
+        if op not in self._known_costs:
+            self._known_costs[op] = self._limit.cost(op)
+        return self._known_costs[op]
 
-    def _take(self, op: Operation, stage: int, start: int) -> None:
+    def _take(self, op: Operation, stage: int, start: float) -> None:
         for result in op.results:
             self._stages.of[result] = stage
-            self._arrival[result] = start + self._levels_of(op)
+            self._arrival[result] = start + self._cost(op)
 
-    def _earliest(self, op: Operation) -> tuple[int, int]:
-        """The first stage in which the op fits, and the level at which it starts there.
+    def _earliest(self, op: Operation) -> tuple[int, float]:
+        """The first stage in which the op fits, and how much of that is before it.
 
         Tables that wait count as if they were taken as early as they can be.
         """
         places = [place for value in op.operands if (place := self._place(value)) is not None]
         stage = max((at for at, _ in places), default=0)
-        start = max((arrival for at, arrival in places if at == stage), default=0)
+        start = max((arrival for at, arrival in places if at == stage), default=0.0)
         if stage < self._first:
-            return self._first, 0
-        if start and start + self._levels_of(op) > self._levels:
-            return stage + 1, 0
+            return self._first, 0.0
+        if start and start + self._cost(op) > self._limit.limit:
+            return stage + 1, 0.0
         return stage, start
 
-    def _place(self, value: SSAValue) -> tuple[int, int] | None:
-        """Stage and level of a value; None of a constant."""
+    def _place(self, value: SSAValue) -> tuple[int, float] | None:
+        """Stage of a value and what leads to it there; None of a constant."""
         if (taken := self._stages.of.get(value)) is not None:
             return taken, self._arrival[value]
         if not isinstance(value.owner, TableOp | BitsOp):
             return None
         stage, start = self._earliest(value.owner)
-        return stage, start + self._levels_of(value.owner)
+        return stage, start + self._cost(value.owner)
 
-    def _take_tables(self, reader: Operation, place: tuple[int, int] | None) -> None:
+    def _take_tables(self, reader: Operation, place: tuple[int, float] | None) -> None:
         """Take the tables that the op reads: in its own stage where they fit in front of it."""
         for value in reader.operands:
             table = value.owner
@@ -216,9 +256,9 @@ class _Assignment:
             self._take_tables(table, None)
             stage, start = self._earliest(table)
             if place is not None and stage < place[0] and self._expands(table):
-                end = max(place[1], self._levels_of(table))
-                if end + self._levels_of(reader) <= self._levels:
-                    stage, start = place[0], 0
+                end = max(place[1], self._cost(table))
+                if end + self._cost(reader) <= self._limit.limit:
+                    stage, start = place[0], 0.0
             self._take(table, stage, start)
 
     def _expands(self, table: TableOp | BitsOp) -> bool:

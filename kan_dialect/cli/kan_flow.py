@@ -41,6 +41,7 @@ from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.tools import find
+from kan_dialect.fpga import DEVICES, XCUP, device
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.kan_pass import EXACT, recorded_pipeline
 from kan_dialect.lowering.compile import PRECISIONS, CompilePass
@@ -112,7 +113,16 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--levels", type=int, default=4, metavar="N", help="levels of logic a stage (default: 4)"
     )
     parser.add_argument("--cycles", type=int, metavar="N", help="exactly so many cycles of latency")
+    parser.add_argument(
+        "--mhz", type=float, metavar="F", help="stages for this clock, by delays typical of TARGET"
+    )
     parser.add_argument("--combinational", action="store_true", help="no registers at all")
+    parser.add_argument(
+        "--target",
+        default=XCUP.name,
+        metavar="TARGET",
+        help=f"the device whose costs decide: {', '.join(DEVICES)} (default: {XCUP.name})",
+    )
     parser.add_argument(
         "--fast", action="store_true", help="leave out what searches long: larger designs, sooner"
     )
@@ -246,7 +256,9 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
         seed=options.seed,
         levels=options.levels,
         cycles=options.cycles,
+        mhz=options.mhz,
         combinational=options.combinational,
+        target=options.target,
         fast=options.fast,
     )
     return list(compile_pass.expand())
@@ -266,6 +278,7 @@ PIPELINE_ONLY = (
     "max_levels",
     "levels",
     "cycles",
+    "mhz",
     "combinational",
     "fast",
 )
@@ -293,9 +306,10 @@ def _refuse_unread(options: argparse.Namespace) -> None:
 
 def _build(options: argparse.Namespace) -> int:
     _refuse_unread(options)
+    device(options.target)
     if options.trainable:
         built = build_trainable(options)
-        return synth_after_build(options.output) if options.synth else built
+        return synth_after_build(options.output, options.target) if options.synth else built
     console = Console(highlight=False)
     if options.synth:
         find("yosys")
@@ -323,11 +337,12 @@ def _build(options: argparse.Namespace) -> int:
                 options.seed,
                 check_passes=not options.no_check_passes,
                 check_dir=options.check_passes_dir,
+                target=options.target,
             ),
             lambda what: status.update(what),
         )
     print_report(report, console, str(options.output))
-    return synth_after_build(options.output) if options.synth else 0
+    return synth_after_build(options.output, options.target) if options.synth else 0
 
 
 def built_models(folder: Path) -> tuple[Model, Model]:

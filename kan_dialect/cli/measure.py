@@ -124,9 +124,9 @@ def synth(options: argparse.Namespace) -> int:
     return 0
 
 
-def synth_after_build(folder: Path) -> int:
+def synth_after_build(folder: Path, target: str) -> int:
     """What `kan-flow build --synth` does at its end."""
-    return synth(argparse.Namespace(design=folder, target="xcup", timeout=None))
+    return synth(argparse.Namespace(design=folder, target=target, timeout=None))
 
 
 def pnr(options: argparse.Namespace) -> int:

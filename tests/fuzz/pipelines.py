@@ -59,9 +59,11 @@ def _wire_level(rng: np.random.Generator) -> Sequence[str]:
 
 
 def _schedule(rng: np.random.Generator) -> str:
-    match rng.integers(0, 4):
+    match rng.integers(0, 5):
         case 0:
             return "kan-schedule"
+        case 3:
+            return f"kan-schedule{{mhz={rng.integers(1, 100)}}}"
         case 1:
             return "kan-schedule{combinational=true}"
         case 2:

@@ -163,7 +163,9 @@ def test_a_wrong_design_is_caught(
     assert "vector" in output.out + output.err
 
 
-@pytest.mark.parametrize("options", [["--combinational"], ["--cycles", 3], ["--levels", 1]])
+@pytest.mark.parametrize(
+    "options", [["--combinational"], ["--cycles", 3], ["--levels", 1], ["--mhz", 300]]
+)
 def test_other_schedules(options: list[object], tmp_path: Path) -> None:
     folder = tmp_path / "out"
     arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 4, "--simulator", "none"]
@@ -173,6 +175,22 @@ def test_other_schedules(options: list[object], tmp_path: Path) -> None:
     if options[0] in expected:
         assert report["latency_cycles"] == expected[str(options[0])]
     assert ("clk" in (folder / "rtl" / "wine.sv").read_text()) == bool(report["latency_cycles"])
+
+
+def test_a_build_is_for_its_target(tmp_path: Path) -> None:
+    levels: list[int] = []
+    for target in ("xcup", "ecp5"):
+        arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 6, "--simulator", "none"]
+        assert run(kan_flow, *arguments, "--target", target, "-o", tmp_path / target) == 0
+        report = json.loads((tmp_path / target / "report.json").read_text())
+        assert report["estimate"]["target"] == target
+        # The schedule counts levels as the target does.
+        assert report["estimate"]["levels"] <= 4
+        levels.append(report["latency_cycles"])
+        recorded = max((tmp_path / target / "ir").iterdir()).read_text()
+        assert ("kan-schedule{target=\\22ecp5\\22}" in recorded) == (target == "ecp5")
+    # Tables of six inputs are deeper where lookup tables have four.
+    assert levels[0] < levels[1]
 
 
 def one_error(capfd: pytest.CaptureFixture[str]) -> str:
@@ -191,6 +209,10 @@ BAD_BUILDS = [
     (["--scale", "best"], "unknown scale method"),
     (["--cycles", "-1"], "cycles must lie in"),
     (["--levels", "0"], "levels must be at least 1"),
+    (["--mhz", "0"], "mhz must be above 0"),
+    (["--mhz", "200", "--cycles", "2"], "mhz and cycles=2 exclude each other"),
+    (["--mhz", "5000"], "alone takes"),
+    (["--target", "ecp6"], "there is no target 'ecp6'"),
     (["-p", "kan-narow"], "did you mean kan-narrow"),
     (["-p", "kan-narrow{x=1}"], "has no option 'x'"),
     (["-p", "kan-fold-affine"], "the pipeline ends at spline level"),

@@ -27,6 +27,8 @@ from kan_dialect.attributes import IntType, range_of
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import Array, IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.fpga import device, estimate
 from kan_dialect.hardware_semantics import simulate_hardware
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
 from kan_dialect.model import Model
@@ -240,6 +242,7 @@ def run(module: ModuleOp, *passes: ModulePass) -> ModuleOp:
 schedules = st.one_of(
     st.builds(SchedulePass, levels=st.integers(1, 4)),
     st.builds(SchedulePass, cycles=st.integers(0, 9)),
+    st.builds(SchedulePass, mhz=st.floats(10, 60), target=st.sampled_from(["xcup", "ecp5"])),
     st.just(SchedulePass(combinational=True)),
 )
 passes = st.one_of(
@@ -407,6 +410,29 @@ def test_a_schedule_is_as_deep_as_it_was_asked_to_be(text: str, schedule: Schedu
         assert latency == schedule.cycles
     else:
         assert latency >= 1
+
+
+@deterministic
+@given(
+    wire_modules(),
+    st.sampled_from(["xcup", "ecp5", "ice40", "lut4"]),
+    st.floats(20, 1500),
+    st.booleans(),
+)
+def test_a_schedule_reaches_its_clock(text: str, name: str, mhz: float, balance: bool) -> None:
+    module = run(parse(text), *([BalanceSumsPass(target=name)] if balance else []))
+    target, period = device(name), 1000 / mhz
+    alone = [target.delay(op) for op in find_function(module).body.block.ops]
+    if target.timing.register + max(alone) > period:
+        with pytest.raises(KanError, match=r"alone takes .* take at most mhz="):
+            run(module, SchedulePass(mhz=mhz, target=name))
+        return
+    scheduled = find_function(run(module, SchedulePass(mhz=mhz, target=name)))
+    assert estimate(scheduled, target).delay_ns <= period + 1e-9
+    if latency_of(scheduled) > 1:
+        # Half the clock takes no more cycles.
+        slower = find_function(run(module, SchedulePass(mhz=mhz / 2, target=name)))
+        assert latency_of(slower) <= latency_of(scheduled)
 
 
 @deterministic

@@ -3,6 +3,10 @@
 // RUN: kan-opt %s -p 'kan-schedule{levels=1}' | filecheck %s --check-prefix LEVELS
 // RUN: kan-opt %s -p 'kan-schedule{cycles=5}' | filecheck %s --check-prefix CYCLES
 // RUN: kan-opt %s -p 'kan-schedule{cycles=2}' | filecheck %s --check-prefix NODES
+// RUN: kan-opt %s -p 'kan-schedule{mhz=800.0}' | filecheck %s --check-prefix CLOCK
+// RUN: kan-opt %s -p 'kan-schedule{mhz=170 target="ecp5"}' | filecheck %s --check-prefix CLOCK
+// RUN: not kan-opt %s -p 'kan-schedule{mhz=2000}' 2>&1 | filecheck %s --check-prefix FAST
+// RUN: not kan-opt %s -p 'kan-schedule{mhz=100 combinational=true}' 2>&1 | filecheck %s --check-prefix BOTH
 // RUN: kan-opt %s -p 'kan-schedule{combinational=true}' | filecheck %s --check-prefix COMB
 // RUN: kan-opt %s -p 'kan-schedule{levels=1},kan-schedule{cycles=0}' | filecheck %s --check-prefix COMB
 
@@ -11,6 +15,11 @@
 // marks say in which cycle their node is there, and results leave from registers.
 // CHECK-LABEL: @stages
 // CHECK-SAME: attributes {kan.latency = 2 : i64}
+// A clock takes as many stages as the delays of the target ask for.
+// CLOCK-LABEL: @stages
+// CLOCK-SAME: attributes {kan.latency = 2 : i64}
+// FAST: kan-opt: error: c alone takes 0.70 ns of a period of 0.50 ns, by the delays of xcup; take at most mhz=1176
+// BOTH: kan-opt: error: pass kan-schedule: mhz and combinational exclude each other; leave one out
 // By default, four levels are a stage.
 // DEFAULT-LABEL: @stages
 // DEFAULT-SAME: attributes {kan.latency = 1 : i64}

@@ -4,7 +4,7 @@
 // PASS: {{^}}kan-opt: error: unknown pass 'kan-narow' (did you mean kan-narrow?); passes over KANs are kan-balance-sums, kan-calibrate,
 
 // RUN: not kan-opt %s -p 'kan-schedule{level=3}' 2>&1 | filecheck %s --check-prefix OPTION
-// OPTION: kan-opt: error: pass kan-schedule has no option 'level' (did you mean levels?); its options are: levels, cycles, combinational
+// OPTION: kan-opt: error: pass kan-schedule has no option 'level' (did you mean levels?); its options are: target, levels, cycles, mhz, combinational
 
 // RUN: not kan-opt %s -p 'kan-expand-wires{level=3}' 2>&1 | filecheck %s --check-prefix NO-OPTIONS
 // NO-OPTIONS: kan-opt: error: pass kan-expand-wires has no option 'level'; its options are: none
@@ -13,7 +13,7 @@
 // MISSING: kan-opt: error: pass kan-calibrate: kan-calibrate requires argument "data"; its options are data: str, bins: int
 
 // RUN: not kan-opt %s -p 'kan-schedule{levels=two}' 2>&1 | filecheck %s --check-prefix TYPE
-// TYPE: kan-opt: error: pass kan-schedule: option levels cannot be two; its options are levels: int, cycles: int | None, combinational: bool
+// TYPE: kan-opt: error: pass kan-schedule: option levels cannot be two; its options are target: str, levels: int, cycles: int | None, mhz: float | None, combinational: bool
 
 // RUN: not kan-opt %s -p 'kan-quantize{bits=40}' 2>&1 | filecheck %s --check-prefix VALUE
 // VALUE: kan-opt: error: pass kan-quantize: bits must lie in 1..16, got 40; a table has 2^bits entries
