@@ -25,13 +25,7 @@ class Descent:
     """Evaluates a chain on samples, and makes its edges better or cheaper."""
 
     def __init__(
-        self,
-        chain: TableChain,
-        codes: IntArray,
-        objective: Objective,
-        prices: FloatArray,
-        *,
-        keep: bool = False,
+        self, chain: TableChain, codes: IntArray, objective: Objective, prices: FloatArray
     ) -> None:
         """
         Parameters
@@ -40,7 +34,6 @@ class Descent:
         codes : bit patterns of the input codes (in, samples).
         objective : of these samples.
         prices : LUTs of a table's bit that depends on 0, 1, ... inputs, adding included.
-        keep : tables stay until others are worth more; otherwise the first sweep replaces all.
         """
         self.chain = chain
         self.layers = chain.layers
@@ -56,11 +49,8 @@ class Descent:
             np.stack([np.bincount(row, minlength=layer.tables.shape[2]) for row in codes])
             for layer, codes in zip(self.layers, self.codes, strict=True)
         ]
-        self.luts = [
-            edge_luts(layer, prices) if keep else np.full(layer.tables.shape[:2], np.inf)
-            for layer in self.layers
-        ]
-        """What each edge costs, (out, in); of edges not looked at yet, infinite."""
+        self.luts = [edge_luts(layer, prices) for layer in self.layers]
+        """What each edge costs, (out, in)."""
 
     def loss(self) -> float:
         """Mean over the samples."""
@@ -136,7 +126,7 @@ class Descent:
         found = best_table(losses, values, self.prices, weight)
         luts = float(self.luts[index][node, edge])
         place = old - values[0]
-        if np.isinf(luts) or int(place.min()) < 0 or int(place.max()) >= len(values):
+        if int(place.min()) < 0 or int(place.max()) >= len(values):
             return found
         # What stands there was given, or found at another worth by the same rules.
         now = float(losses[np.arange(count), place].sum())

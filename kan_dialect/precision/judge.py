@@ -22,7 +22,7 @@ from kan_dialect.precision.score import is_classification, score, squared_change
 
 DEVIATIONS = 1.645
 """So many standard deviations more than is expected are still within the budget: 19 times in 20."""
-FEW_AROUND, MANY_AROUND = 2000, 8192
+FEW_AROUND, MANY_AROUND = 6000, 8192
 """Samples are made near those that there are: as many, within these limits."""
 LEAST_LOSS = 1e-9
 """A budget of 0 is taken for this."""

@@ -45,8 +45,6 @@ LARGE = 1 << 18
 LARGE_BITS = (5, 6)
 WORTHS = tuple(np.geomspace(5e-5, 1e-2, 18).tolist())
 """Of a LUT, in loss of a sample; at each, all edges are looked at once."""
-FIRST_SWEEPS = 3
-"""So many times at the first worth, where codes got coarser."""
 PRIOR = 2e-5
 """Share of the samples that the given tables count as, at each entry."""
 SHARPNESS = 0.7
@@ -65,7 +63,7 @@ FOLDS = 4
 ENOUGH_HELD = 1000
 """So many samples held out tell enough of a network; of fewer, those of all splits count."""
 LARGE_FOLDS = 2
-MEASURED = 8
+MEASURED = 24
 """So many networks within the budget are compared, the cheapest by the search's own count."""
 
 Progress = Callable[[int, int], None]
@@ -406,21 +404,13 @@ def _path(
     if start is not None:
         chain = coarsened(chain, start, fold.step / float(last.scales[0]), fold.codes)
     unit = float(chain.layers[-1].scales[0])
-    # Codes that got coarser want other tables than those that were rounded for them.
-    keep = _hidden(chain) == _hidden(problem.chain)
-    descent = Descent(chain, fold.codes, fold.objective(unit), problem.prices, keep=keep)
+    descent = Descent(chain, fold.codes, fold.objective(unit), problem.prices)
     judge = fold.judge
-    for number, worth in enumerate(WORTHS):
-        for _ in range(1 if number or keep else FIRST_SWEEPS):
-            descent.sweep(worth, PRIOR, rng)
+    for worth in WORTHS:
+        descent.sweep(worth, PRIOR, rng)
         luts = float(sum(each.sum() for each in descent.luts))
         outputs = problem.real(chain, problem.x)
         every = problem.scores(outputs, slice(None))
         held = problem.scores(outputs, judge.held)
         shown = judge.shown(outputs, lambda x: problem.real(chain, x))
         yield _Point(chain.copy(), luts, every, held, shown, judge.whole(outputs))
-
-
-def _hidden(chain: TableChain) -> list[list[int]]:
-    """How many codes the nodes of each hidden layer have."""
-    return [layer.sizes.tolist() for layer in chain.layers if layer.sizes is not None]
