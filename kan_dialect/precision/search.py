@@ -43,6 +43,10 @@ HIDDEN_BITS = (3, 4, 5, 6)
 LARGE = 1 << 18
 """Edges times samples: for more, there are fewer starts and splits."""
 LARGE_BITS = (5, 6)
+SMALL = 1 << 16
+"""Edges times samples, those made near them too: for less, there are more paths from each start."""
+ORDERS = 4
+"""So many, which look at the edges in other orders."""
 WORTHS = tuple(np.geomspace(5e-5, 1e-2, 18).tolist())
 """Of a LUT, in loss of a sample; at each, all edges are looked at once."""
 PRIOR = 2e-5
@@ -225,16 +229,16 @@ def refine(
     held = len(folds[0].judge.held)
     others = others_for(held, budget.max_loss)
     hopeless = HOPELESS * (0.05 if budget.max_loss is None else budget.max_loss) + 0.02
-    starts = _starts(problem)
+    starts = [(bits, order) for bits in _starts(problem) for order in range(_orders(problem))]
     steps = len(starts) * len(folds) * len(WORTHS) + 1
     done = 0
 
-    def follow(start: int | None, number: int) -> list[_Point]:
+    def follow(start: int | None, order: int, number: int) -> list[_Point]:
         """A path in one fold, as far as it is worth it."""
         nonlocal done
-        order = [seed, start or 0, number]
+        rng = np.random.default_rng([seed, start or 0, number, order])
         points: list[_Point] = []
-        for point in _path(problem, folds[number], start, np.random.default_rng(order)):
+        for point in _path(problem, folds[number], start, rng):
             points.append(point)
             progress(done + len(points), steps)
             shown = point.shown
@@ -245,7 +249,7 @@ def refine(
         done += len(WORTHS)
         return points
 
-    paths = [[follow(start, number) for number in range(len(folds))] for start in starts]
+    paths = [[follow(*start, number) for number in range(len(folds))] for start in starts]
     candidates = _candidates(paths, others)
     every = slice(None)
     same = problem.scores(problem.given, every)
@@ -262,7 +266,7 @@ def _candidates(paths: Sequence[Sequence[Sequence[_Point]]], others: int) -> lis
 
     Parameters
     ----------
-    paths : of each start, in each fold.
+    paths : of each start and order, in each fold.
     others : see `Shown.loss_of`.
     """
     every = [fold for folds in paths for fold in folds]
@@ -335,6 +339,12 @@ def _choose(
 
 def _is_large(problem: Problem) -> bool:
     return problem.chain.edges * min(len(problem.x), MANY_SAMPLES) > LARGE
+
+
+def _orders(problem: Problem) -> int:
+    """How many paths are followed from each start."""
+    samples = max(FEW_AROUND, min(len(problem.x), MANY_SAMPLES))
+    return ORDERS if problem.chain.edges * samples <= SMALL else 1
 
 
 def _starts(problem: Problem) -> list[int | None]:
