@@ -111,6 +111,38 @@ def test_chain_is_the_function(seed: int, signed: bool, layers: int) -> None:
 
 
 @deterministic
+@given(st.integers(0, 10_000), st.booleans())
+def test_the_given_network_stays_until_luts_are_worth_something(seed: int, classes: bool) -> None:
+    """It is the best for what it says itself, so that a path from it starts with no change."""
+    rng = np.random.default_rng(seed)
+    module = network(rng, [2, 3, 2])
+    chain = read_chain(find_function(module))
+    assert chain is not None
+    codes = rng.integers(0, 16, (2, 80))
+    given_chain, outputs = chain.copy(), chain.outputs(codes).astype(np.float64)
+    objective = Classes(softmax(outputs / 4), 0.25) if classes else Targets(outputs / 4, 0.25)
+    descent = Descent(chain, codes, objective, PRICES)
+    for layer, luts in zip(chain.layers, descent.luts, strict=True):
+        for node, edge in np.ndindex(luts.shape):
+            table = layer.tables[node, edge, : 1 << int(layer.input_bits[edge])]
+            above = table - table.min()
+            common = int(np.gcd.reduce(above)) or 1
+            bits = (int(above.max()) // (common & -common)).bit_length()
+            every = np.arange(len(table))
+            read = [
+                bit
+                for bit in range(int(layer.input_bits[edge]))
+                if (table != table[every ^ (1 << bit)]).any()
+            ]
+            assert luts[node, edge] == bits * PRICES[len(read)]
+    before = descent.loss()
+    descent.sweep(1e-9, 0.0, rng)
+    assert descent.loss() == pytest.approx(before, abs=1e-5)
+    descent.sweep(1.0, 0.0, rng)
+    assert chain.edges < given_chain.edges or chain.edges == 0
+
+
+@deterministic
 @given(st.integers(0, 10_000), st.integers(2, 5), st.booleans())
 def test_descent_evaluates_what_it_leaves(seed: int, bits: int, classes: bool) -> None:
     """After sweeps, what was evaluated bit by bit is what the chain and the IR give."""
