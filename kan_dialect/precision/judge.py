@@ -149,9 +149,8 @@ class Judge:
         others : how many others, see `others_for`.
         """
         outputs = run(self.x)
-        whole, held = self.whole(outputs), self.shown(outputs, run)
-        seen = max(each.lost / each.samples for each in (whole, held))
-        return max(seen, held.loss_of(others))
+        both = self.whole(outputs), self.shown(outputs, run)
+        return max(max(each.lost / each.samples, each.loss_of(others)) for each in both)
 
     def shown(self, outputs: FloatArray, run: Callable[[FloatArray], FloatArray]) -> Shown:
         """What the held-out samples show of a network.
