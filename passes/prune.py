@@ -19,20 +19,19 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.constants import BoolArray, FloatArray
 from kan_dialect.cuts import is_spline, spline_functions
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.model import Model
 from kan_dialect.passes.calibrate import split_features
+from kan_dialect.precision.judge import Judge, others_for
 from kan_dialect.precision.network import read_chain, table_functions, write_chain
 from kan_dialect.precision.score import (
     check_labels,
-    loss_error,
     loss_problem,
     score,
-    squared_changes,
 )
 from kan_dialect.progress import tell
 from kan_dialect.semantics import evaluate_inside
@@ -57,8 +56,8 @@ class PrunePass(KanPass):
     data: str = field()
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
     max_accuracy_loss: float | None = None
-    """Share of samples that may be lost, on those held out, and on all with a standard error more;
-    of targets that are numbers, of explained variance. 0.005 where no threshold is given."""
+    """Share of samples that may be lost, on those held out, on all, and on others; of targets that
+    are numbers, of explained variance. 0.005 where no threshold is given."""
     threshold: float | None = None
     """Drop the edges that vary by less than this share of the layer's most varying edge, in
     place of those that have the least effect."""
@@ -147,6 +146,14 @@ class _Pruning:
         self.masks: list[BoolArray] = [op.mask_array for op in sums]
         self.given = _run(function, dataset.x)
         check_labels(dataset.y, self.given.shape[1], options.data)
+        self.judge = Judge(
+            dataset.x,
+            dataset.y,
+            self.given,
+            lambda x: _run(function, x),
+            self.held,
+            [options.seed, 1],
+        )
 
     def run(self) -> None:
         order = self._order()
@@ -222,16 +229,9 @@ class _Pruning:
         holder = ModuleOp([self._without(edges)])
         (function,) = holder.ops
         assert isinstance(function, func.FuncOp)
-        outputs = _run(function, self.dataset.x)
-        changes = squared_changes(outputs, self.dataset.y, self.given)
-        error = loss_error(changes, len(outputs), len(self.held))
-        whole = self._loss(outputs, slice(None)) + error
-        return max(whole, self._loss(outputs, self.held)) <= self.options.budget + 1e-12
-
-    def _loss(self, outputs: FloatArray, index: IntArray | slice) -> float:
-        labels = None if self.dataset.y is None else self.dataset.y[index]
-        given = self.given[index]
-        return score(given, labels, given) - score(outputs[index], labels, given)
+        others = others_for(len(self.held), self.options.budget)
+        loss = self.judge.loss(lambda x: _run(function, x), others)
+        return loss <= self.options.budget + 1e-12
 
     def _without(self, edges: list[tuple[int, int, int]]) -> func.FuncOp:
         """A copy of the function without some edges, fine-tuned."""

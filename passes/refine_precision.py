@@ -50,8 +50,8 @@ class RefinePrecisionPass(TargetPass):
     data: str = field()
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
     max_accuracy_loss: float | None = None
-    """Share of samples that may be lost, on validation and on all samples; of targets that are
-    numbers, of explained variance. 0.005 where no budget is given."""
+    """Share of samples that may be lost, on validation, on all samples and on others; of targets
+    that are numbers, of explained variance. 0.005 where no budget is given."""
     max_luts: int | None = None
     """The most LUTs; of the networks that take no more, the one that loses least is taken."""
     max_levels: int | None = None

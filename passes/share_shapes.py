@@ -31,6 +31,7 @@ from kan_dialect.edge_samples import EdgeSamples, sample_edges
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.model import Model
+from kan_dialect.precision.judge import Judge, others_for
 from kan_dialect.precision.score import check_labels, loss_problem, score
 from kan_dialect.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
 from kan_dialect.shape_ops import ShapedOp
@@ -61,8 +62,8 @@ class ShareShapesPass(KanPass):
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`, to choose the number of shapes by;
     a test set is not looked at."""
     max_accuracy_loss: float | None = None
-    """Share of samples that may be lost, on all samples and on those held out; of targets that are
-    numbers, of explained variance. 0.005 where no number of shapes is given."""
+    """Share of samples that may be lost, on all samples, on those held out and on others; of
+    targets that are numbers, of explained variance. 0.005 where no number of shapes is given."""
     validation: float = 0.25
     """Share of the samples that are held out."""
     seed: int = 0
@@ -132,7 +133,7 @@ class ShareShapesPass(KanPass):
                 _rewrite(_layers(candidate)[index], layer, each)
             scores = (None, None) if judge is None else judge.scores(candidate)
             tried.append(Tried(count, *scores))
-            if judge is None or self.loss is None or judge.keeps_budget(scores, self.loss):
+            if judge is None or self.loss is None or judge.keeps_budget(candidate, self.loss):
                 chosen = candidate
                 break
         figures = Shapes(
@@ -237,9 +238,6 @@ def _rewrite(target: _Layer, layer: _Layer, copies: Copies) -> None:
     Rewriter.replace_op(nodes, shared)
 
 
-Scores = tuple[float | None, float | None]
-
-
 class _Judge:
     """Scores functions on samples: on all, and on those that are held out."""
 
@@ -256,18 +254,18 @@ class _Judge:
                 remedy="give more calibration samples, or say how many shapes",
             )
         self.held = np.random.default_rng(options.seed).permutation(count)[:held]
+        self.judge = Judge(
+            dataset.x, dataset.y, self.given, inputs.run, self.held, [options.seed, 1]
+        )
         self.before = self._scores(self.given)
 
     def scores(self, function: func.FuncOp) -> tuple[float, float]:
         """On all samples, and on those held out."""
         return self._scores(Model(function, "spline").run(self.dataset.x))
 
-    def keeps_budget(self, scores: Scores, loss: float) -> bool:
-        return all(
-            was - now <= loss + 1e-9
-            for was, now in zip(self.before, scores, strict=True)
-            if now is not None
-        )
+    def keeps_budget(self, function: func.FuncOp, loss: float) -> bool:
+        others = others_for(len(self.held), loss)
+        return self.judge.loss(Model(function, "spline").run, others) <= loss + 1e-12
 
     def _scores(self, outputs: FloatArray) -> tuple[float, float]:
         labels = self.dataset.y

@@ -167,7 +167,8 @@ class Checker:
         if self._given.shape[1] not in counts.values():
             takes = ", ".join(f"@{name} takes {count}" for name, count in counts.items())
             raise KanError(
-                f"the samples to check passes with have {self._given.shape[1]} features, {takes}"
+                f"the samples to check passes with have {self._given.shape[1]} features, {takes}",
+                remedy="give data with one column of x for each input, or leave the data out",
             )
 
     def _rng(self) -> np.random.Generator:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.dialects import func
 
-from kan_dialect.constants import IntArray
+from kan_dialect.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.noted import note, noted
 from kan_dialect.precision.network import TableChain, TableLayer
 
@@ -50,14 +50,29 @@ def bits_of(chain: TableChain) -> Bits:
     )
 
 
+def edge_luts(layer: TableLayer, prices: FloatArray) -> FloatArray:
+    """What the tables of a layer cost, (out, in).
+
+    Parameters
+    ----------
+    prices : LUTs of a table's bit that depends on 0, 1, ... inputs, adding included.
+    """
+    return _edge_bits(layer) * prices[_bits_read(layer).sum(axis=2)]
+
+
 def _input_bits(layer: TableLayer) -> IntArray:
     """How many bits of each input's code some table depends on."""
-    found = np.zeros(len(layer.input_bits), dtype=np.int64)
+    return _bits_read(layer).any(axis=0).sum(axis=1)
+
+
+def _bits_read(layer: TableLayer) -> BoolArray:
+    """Which bits of its input's code a table depends on, (out, in, bits)."""
+    found = np.zeros((*layer.tables.shape[:2], int(layer.input_bits.max())), dtype=np.bool_)
     for index, bits in enumerate(layer.input_bits.tolist()):
         tables = layer.tables[:, index, : 1 << bits]
         for variable in range(bits):
             halves = tables.reshape(len(tables), -1, 2, 1 << variable)
-            found[index] += int((halves[:, :, 0] != halves[:, :, 1]).any())
+            found[:, index, variable] = (halves[:, :, 0] != halves[:, :, 1]).any(axis=(1, 2))
     return found
 
 

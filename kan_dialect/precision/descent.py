@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.precision.bits import edge_luts
 from kan_dialect.precision.edges import Candidate, best_table
 from kan_dialect.precision.network import TableChain, TableLayer
 from kan_dialect.precision.objective import Floats32, Objective
 
-MOST_STEPS = 64
+MOST_STEPS = 128
 """Values up to so far from the middle of a table are tried for its entries."""
 FURTHER_STEPS = 8
 """Values up to so far beyond those that a table has."""
@@ -48,8 +49,8 @@ class Descent:
             np.stack([np.bincount(row, minlength=layer.tables.shape[2]) for row in codes])
             for layer, codes in zip(self.layers, self.codes, strict=True)
         ]
-        self.luts = [np.full(layer.tables.shape[:2], np.inf) for layer in self.layers]
-        """What each edge costs, (out, in); of edges not looked at yet, infinite."""
+        self.luts = [edge_luts(layer, prices) for layer in self.layers]
+        """What each edge costs, (out, in)."""
 
     def loss(self) -> float:
         """Mean over the samples."""
@@ -125,9 +126,9 @@ class Descent:
         found = best_table(losses, values, self.prices, weight)
         luts = float(self.luts[index][node, edge])
         place = old - values[0]
-        if np.isinf(luts) or int(place.min()) < 0 or int(place.max()) >= len(values):
+        if int(place.min()) < 0 or int(place.max()) >= len(values):
             return found
-        # What stands there was found at another worth, by the same rules.
+        # What stands there was given, or found at another worth by the same rules.
         now = float(losses[np.arange(count), place].sum())
         if now + weight * luts <= found.loss + weight * found.luts:
             return Candidate(old.copy(), now, luts)

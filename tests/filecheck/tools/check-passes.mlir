@@ -43,7 +43,7 @@
 
 // RUN: python -c "import numpy as np; np.savez(r'%t.npz', x=np.zeros((3, 5)))"
 // RUN: not kan-opt --check-passes=%t.npz %s -p kan-narrow 2>&1 | filecheck %s --check-prefix WIDTH
-// WIDTH: kan-opt: error: the samples to check passes with have 5 features, @net takes 2
+// WIDTH: kan-opt: error: the samples to check passes with have 5 features, @net takes 2; give data with one column of x for each input
 
 // Nothing to evaluate is no error.
 // RUN: python -c "open(r'%t.other.mlir', 'w').write('func.func @f(%%x: i8) -> i8 {\n  func.return %%x : i8\n}\n')"
