@@ -192,7 +192,7 @@ class Fpga:
         sizes = np.array([len(entries) for entries in tables])
         for size in set(sizes.tolist()):
             (chosen,) = (sizes == size).nonzero()
-            used = supports(np.stack([tables[index] for index in chosen]), bits)
+            used = supports(np.stack([tables[index] for index in chosen.tolist()]), bits)
             found[chosen] = self.summand_costs((size - 1).bit_length())[used].sum(axis=1)
         return found
 
