@@ -192,7 +192,8 @@ class Fpga:
         sizes = np.array([len(entries) for entries in tables])
         for size in set(sizes.tolist()):
             (chosen,) = (sizes == size).nonzero()
-            used = supports(np.stack([tables[index] for index in chosen.tolist()]), bits)
+            same: list[IntArray] = [tables[index] for index in chosen.tolist()]
+            used = supports(np.stack(same), bits)
             found[chosen] = self.summand_costs((size - 1).bit_length())[used].sum(axis=1)
         return found
 
