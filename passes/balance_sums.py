@@ -105,8 +105,7 @@ class _Tree:
         self._levels = dict[SSAValue, int]()
         constants = [value for value in op.inputs if isinstance(value.owner, ConstantOp)]
         terms = [term for term in op.inputs if term not in constants]
-        self._carries = _carries(terms, target, self._zeros)
-        terms = [term for term in terms if term not in self._carries]
+        terms, self._carries = _apart(terms, target, self._zeros)
         self._count = len(terms)
         self._left = dict(enumerate(terms))
         self._pairing = Pairing(self._summands(terms), further)
@@ -171,18 +170,27 @@ def _levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
     return known[value]
 
 
-def _carries(terms: Sequence[SSAValue], target: Fpga, zeros: dict[SSAValue, int]) -> list[SSAValue]:
-    """Single bits among the terms that adders take in at their carries, one each.
+def _apart(
+    terms: Sequence[SSAValue], target: Fpga, zeros: dict[SSAValue, int]
+) -> tuple[list[SSAValue], list[SSAValue]]:
+    """What is added up, and single bits among the terms that adders take in at their carries.
 
     Where there are more bits than adders, some are terms like others: those that adders absorb.
     """
-    bits = [term for term in terms if is_single_bit(term, zeros)]
-    most = max((low_zeros(term, zeros) for term in terms if term not in bits), default=0)
-    bits = [bit for bit in bits if low_zeros(bit, zeros) <= most]
-    wide = len(terms) - len(bits)
-    as_terms = max(0, -((wide - len(bits) - 1) // 2))
+    single = [is_single_bit(term, zeros) for term in terms]
+    numbers = [term for term, is_bit in zip(terms, single, strict=True) if not is_bit]
+    most = max((low_zeros(term, zeros) for term in numbers), default=0)
+    bits = [
+        term
+        for term, is_bit in zip(terms, single, strict=True)
+        if is_bit and low_zeros(term, zeros) <= most
+    ]
+    as_terms = max(0, -((len(terms) - 2 * len(bits) - 1) // 2))
     bits.sort(key=lambda bit: (not target.is_absorbed(bit), low_zeros(bit, zeros)))
-    return bits[as_terms:]
+    added = list(terms)
+    for bit in bits[as_terms:]:
+        added.remove(bit)  # once: a value may be a term twice
+    return added, bits[as_terms:]
 
 
 @dataclass(frozen=True)

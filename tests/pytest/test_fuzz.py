@@ -318,7 +318,7 @@ def test_a_sum_that_fits_in_two_ways_is_proven() -> None:
 
 
 def test_a_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    kinds = {"networks": Kind(partial(networks, "networks"), 2, 60)}
+    kinds = {"networks": Kind(partial(networks, "networks"), 2, 300)}
     for expected in (2, 4):
         campaign = Campaign(kinds, tmp_path, 5)
         campaign.run(1e-3, 1, lambda _: None)

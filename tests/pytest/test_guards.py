@@ -309,8 +309,13 @@ def interrupted(
     arguments: list[object], number: signal.Signals, ready: Callable[[], bool], folder: Path
 ) -> int:
     """Exit code of a tool that gets a signal once something is ready; its temporary files, too."""
+
+    def at_first() -> None:
+        # Whoever runs the tests may have told them to go on (`nohup`, `&` in a script).
+        signal.signal(number, signal.SIG_DFL)
+
     environment = {**os.environ, "TMPDIR": str(folder)}
-    process = started(*arguments, env=environment)
+    process = started(*arguments, env=environment, preexec_fn=at_first)
     deadline = time.monotonic() + 120
     while not ready() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -43,6 +43,15 @@ func.func @bits(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %d: !ka
   func.return %s : !kan.int<0:5>
 }
 
+// The same bit twice is two bits.
+// CHECK-LABEL: @twice
+func.func @twice(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %c: !kan.int<0:1>) -> !kan.int<0:512> {
+  // CHECK-NEXT: [[ABC:%.*]] = kan.sum %a, %b, %c as "s_part0"
+  // CHECK-NEXT: kan.sum %c, [[ABC]] as "s"
+  %s = kan.sum %c, %a, %b, %c as "s" : !kan.int<0:1>, !kan.int<0:255>, !kan.int<0:255>, !kan.int<0:1> -> !kan.int<0:512>
+  func.return %s : !kan.int<0:512>
+}
+
 // A bit that counts four comes in where the adder starts: below that, one number has only zeros.
 // CHECK-LABEL: @raised
 func.func @raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z: !kan.int<0:1>) -> !kan.int<0:351> {
