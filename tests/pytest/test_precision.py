@@ -534,7 +534,7 @@ def test_budgets_in_a_sweep(task: tuple[ModuleOp, Path], tmp_path: Path) -> None
     (tmp_path / "net.mlir").write_text(str(module))
     out = tmp_path / "out"
     command = ["sweep", str(tmp_path / "net.mlir"), "--calibration", str(path), "-o", str(out)]
-    axes = ["--vary", "precision=auto", "--vary", "max-accuracy-loss=0.06,0.2"]
+    axes = ["--vary", "precision=auto", "--vary", "max-accuracy-loss=0.04,0.2"]
     with pytest.raises(SystemExit) as ended:
         main([*command, *axes, "--jobs", "1"])
     assert ended.value.code == 0
