@@ -23,6 +23,7 @@ from xdsl.rewriter import Rewriter
 from xdsl.transforms.canonicalize import CanonicalizePass
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 
+from kan_dialect.adders import addends_of
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
@@ -525,3 +526,32 @@ def test_bits_of_any_weight_come_in_at_carries(
     np.testing.assert_array_equal(Model.of(balanced).run_codes(np.stack(codes, axis=1)), expected)
     LowerKanToHwPass().apply(make_context(), balanced)
     np.testing.assert_array_equal(Model.of(balanced).run_codes(np.stack(codes, axis=1)), expected)
+
+
+@st.composite
+def sums_that_share(draw: st.DrawFn) -> str:
+    """Two layers of sums that read others of their layer, and values more than once."""
+    block = Block(arg_types=[IntType(0, (1 << draw(st.integers(1, 5))) - 1)] * 6)
+    types = list(block.arg_types)
+    values: list[SSAValue] = list(block.args)
+    nodes: list[ClampOp] = []
+    for layer in range(2):
+        sums: list[SSAValue] = []
+        for _ in range(draw(st.integers(1, 4))):
+            some = draw(st.lists(st.sampled_from([*values, *sums]), min_size=2, max_size=12))
+            block.add_op(whole := SumOp(some))
+            sums.append(whole.result)
+        nodes = [ClampOp(value, 0, 7) for value in sums]
+        for index, node in enumerate(nodes):
+            block.add_ops([node, MarkOp(node.result, f"layer{layer}_node{index}")])
+        values = [node.result for node in nodes]
+    block.add_op(func.ReturnOp(*values))
+    results = [node.result.type for node in nodes]
+    return str(ModuleOp([func.FuncOp("net", (types, results), Region(block))]))
+
+
+@deterministic
+@given(sums_that_share(), st.integers(0, 2), st.sampled_from(["xcup", "ecp5", "lut4"]))
+def test_sums_that_read_sums_and_values_twice(text: str, further: int, target: str) -> None:
+    balanced = run(parse(text), BalanceSumsPass(further_levels=further, target=target))
+    assert all(len(addends_of(op)) <= 2 for op in balanced.walk() if isinstance(op, SumOp))
