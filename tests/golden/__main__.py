@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from golden.check import MODELS, SMALL, Design, Published, designs, load
-from golden.options import all_combinations, covering
+from golden.options import all_options, few_options
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -26,7 +26,7 @@ DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 def check(model: Published, jobs: int, everything: bool, console: Console) -> int:
     """How many designs of a model give other integers; each is shown."""
-    wanted = all_combinations() if everything else [{}, *covering()]
+    wanted = all_options() if everything else few_options()
     wrong = 0
     with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
         running: dict[Future[str | None], Design] = {}

@@ -32,13 +32,29 @@ VALUES: Mapping[str, Sequence[Value]] = {
 }
 """What each of the others is tried with, its default among them."""
 
+APART: Sequence[Options] = (
+    *({"mhz": mhz} for mhz in (150, 400)),
+    *({"mhz": 40, "target": target} for target in ("ecp5", "ice40")),
+)
+"""Combinations of options that exclude some of those above."""
+
 
 def missing_values() -> set[str]:
     """Options that have no values here, values of what is no option, defaults that are no value."""
     fields = {each.name: each.default for each in dataclasses.fields(CompilePass)}
-    known = BEFORE_TABLES | VALUES.keys()
+    known = BEFORE_TABLES | VALUES.keys() | {name for options in APART for name in options}
     without_default = {name for name in VALUES.keys() & fields if fields[name] not in VALUES[name]}
     return (fields.keys() ^ known) | without_default
+
+
+def all_options() -> list[Options]:
+    """Every combination of options that may stand together, of the values above."""
+    return [*all_combinations(), *APART]
+
+
+def few_options() -> list[Options]:
+    """The defaults, combinations that cover each two values, and those that stand apart."""
+    return [{}, *covering(), *APART]
 
 
 def stages_of(options: Options) -> tuple[KanPass, ...]:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from golden import options
 from golden.check import MODELS, SMALL, Published, designs, load
-from golden.options import Value, all_combinations, covering, missing_values, stages_of
+from golden.options import (
+    APART,
+    Value,
+    all_combinations,
+    covering,
+    missing_values,
+    stages_of,
+)
 from kan_dialect.passes.narrow import NarrowPass
 
 SIMULATED = 4
@@ -35,6 +42,7 @@ def test_options_reach_the_passes() -> None:
     for name, values in options.VALUES.items():
         assert len({stages_of({name: value}) for value in values}) == len(values), name
     assert NarrowPass() in stages_of({})
+    assert len({stages_of(each) for each in ({}, *APART)}) == 1 + len(APART)
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -56,7 +64,7 @@ def test_golden_outputs_with_other_options(name: str, shared_data: Path) -> None
     """All designs evaluated as hardware, some simulated."""
     model = load(name, shared_data)
     small = name in SMALL
-    found = list(designs(model, covering(strength=2 if small else 1)))
+    found = list(designs(model, [*covering(strength=2 if small else 1), *APART]))
     assert len(found) > 5
     step = max(1, len(found) // SIMULATED) if small else len(found)
     for index, design in enumerate(found):
