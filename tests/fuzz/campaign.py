@@ -129,7 +129,9 @@ class Campaign:
         cases = range(first, first + self.kinds[kind].size)
         self.next[kind] = cases.stop
         ours, theirs = multiprocessing.Pipe(duplex=False)
-        context = multiprocessing.get_context("fork")
+        # A fork of this process would be without the threads that libraries here wait for.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["fuzz.kinds"])
         process = context.Process(
             target=_work, args=(self.kinds[kind].work, self.seed, cases, theirs), daemon=True
         )
