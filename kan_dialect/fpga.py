@@ -19,7 +19,7 @@ from kan_dialect.adders import addends_of
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.table_cost import Mapper, planes, supports
+from kan_dialect.table_cost import Mapper, by_size, planes, supports
 from kan_dialect.wire_ops import BitsOp, ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
 
@@ -189,12 +189,9 @@ class Fpga:
     def summand_costs_of(self, tables: Sequence[IntArray], bits: int) -> FloatArray:
         """The same of many tables, which takes less time than one by one: (tables,)."""
         found = np.zeros(len(tables))
-        sizes = np.array([len(entries) for entries in tables])
-        for size in set(sizes.tolist()):
-            (chosen,) = (sizes == size).nonzero()
-            same: list[IntArray] = [tables[index] for index in chosen.tolist()]
-            used = supports(np.stack(same), bits)
-            found[chosen] = self.summand_costs((size - 1).bit_length())[used].sum(axis=1)
+        for which, entries in by_size(tables):
+            costs = self.summand_costs((entries.shape[1] - 1).bit_length())
+            found[which] = costs[supports(entries, bits)].sum(axis=1)
         return found
 
     def is_absorbed(self, value: SSAValue) -> bool:

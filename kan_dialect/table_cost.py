@@ -12,12 +12,17 @@ Planes are Python integers: bit x is the value for input code x.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kan_dialect.constants import IntArray
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def planes(patterns: IntArray, bits: int) -> list[int]:
@@ -52,6 +57,15 @@ def support(plane: int, inputs: int) -> int:
         bool((plane ^ (plane >> (1 << variable))) & low_half(inputs, variable))
         for variable in range(inputs)
     )
+
+
+def by_size(tables: Sequence[NDArray[_Scalar]]) -> Iterator[tuple[IntArray, NDArray[_Scalar]]]:
+    """The numbers of the tables of each size, int64, and their entries: (tables, entries)."""
+    sizes = np.array([len(table) for table in tables])
+    for size in set(sizes.tolist()):
+        (which,) = (sizes == size).nonzero()
+        chosen: list[NDArray[_Scalar]] = [tables[index] for index in which.tolist()]
+        yield which, np.concatenate(chosen).reshape(-1, size)
 
 
 def supports(entries: IntArray, bits: int) -> IntArray:

@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.fpga import Fpga
-from kan_dialect.table_cost import supports
+from kan_dialect.table_cost import by_size, supports
 
 _Integer = TypeVar("_Integer", bound=np.integer)
-_Scalar = TypeVar("_Scalar", bound=np.generic)
 _Integers: TypeAlias = NDArray[np.signedinteger]
 
 FURTHER_PART = 0.75
@@ -493,7 +492,7 @@ def _gated(tables: Sequence[IntArray]) -> Iterator[tuple[int, _GatedCandidate]]:
     The high part is the lesser of both, and the class says which one is greater and by how much; or
     it is one of both less a constant, and the gate adds that constant or how the other differs.
     """
-    for which, entries in _by_size(tables):
+    for which, entries in by_size(tables):
         neighbours = entries.reshape(len(which), -1, 2).swapaxes(1, 2)
         differ = neighbours[:, 1] - neighbours[:, 0]
         lesser = neighbours.min(axis=1)
@@ -583,18 +582,9 @@ def _stacked(
 ) -> NDArray[_Integer]:
     """Columns (patterns, n): each table with its entries repeated."""
     stacked = np.empty((patterns, len(tables)), dtype=dtype)
-    for which, rows in _by_size(tables):
+    for which, rows in by_size(tables):
         stacked.reshape(rows.shape[1], -1, len(tables))[:, :, which] = rows.T[:, np.newaxis]
     return stacked
-
-
-def _by_size(tables: Sequence[NDArray[_Scalar]]) -> Iterator[tuple[IntArray, NDArray[_Scalar]]]:
-    """The numbers of tables that have as many entries, and their entries: (tables, entries)."""
-    sizes = np.array([len(table) for table in tables])
-    for size in set(sizes.tolist()):
-        (which,) = (sizes == size).nonzero()
-        chosen: list[NDArray[_Scalar]] = [tables[index] for index in which.tolist()]
-        yield which, np.concatenate(chosen).reshape(-1, size)
 
 
 def _raised(tables: Sequence[_Integers], patterns: int) -> _Integers:

@@ -28,11 +28,7 @@ from kan_dialect.model import Model
 from kan_dialect.passes.calibrate import split_features
 from kan_dialect.precision.judge import Judge, others_for
 from kan_dialect.precision.network import read_chain, table_functions, write_chain
-from kan_dialect.precision.score import (
-    check_labels,
-    loss_problem,
-    score,
-)
+from kan_dialect.precision.score import check_labels, loss_problem, score
 from kan_dialect.progress import tell
 from kan_dialect.semantics import evaluate_inside
 from kan_dialect.spline_ops import AffineOp, ConcatOp, NodeSumOp
@@ -230,7 +226,8 @@ class _Pruning:
         (function,) = holder.ops
         assert isinstance(function, func.FuncOp)
         others = others_for(len(self.held), self.options.budget)
-        loss = self.judge.loss(lambda x: _run(function, x), others)
+        outputs = _run(function, self.dataset.x)
+        loss = self.judge.loss(outputs, lambda x: _run(function, x), others)
         return loss <= self.options.budget + 1e-12
 
     def _without(self, edges: list[tuple[int, int, int]]) -> func.FuncOp:

@@ -131,9 +131,11 @@ class ShareShapesPass(KanPass):
             candidate = function.clone()
             for index, (layer, each) in enumerate(zip(layers, copies, strict=True)):
                 _rewrite(_layers(candidate)[index], layer, each)
-            scores = (None, None) if judge is None else judge.scores(candidate)
+            scores, keeps = (None, None), True
+            if judge is not None:
+                scores, keeps = judge.look_at(candidate, self.loss)
             tried.append(Tried(count, *scores))
-            if judge is None or self.loss is None or judge.keeps_budget(candidate, self.loss):
+            if keeps:
                 chosen = candidate
                 break
         figures = Shapes(
@@ -259,13 +261,16 @@ class _Judge:
         )
         self.before = self._scores(self.given)
 
-    def scores(self, function: func.FuncOp) -> tuple[float, float]:
-        """On all samples, and on those held out."""
-        return self._scores(Model(function, "spline").run(self.dataset.x))
-
-    def keeps_budget(self, function: func.FuncOp, loss: float) -> bool:
-        others = others_for(len(self.held), loss)
-        return self.judge.loss(Model(function, "spline").run, others) <= loss + 1e-12
+    def look_at(
+        self, function: func.FuncOp, budget: float | None
+    ) -> tuple[tuple[float, float], bool]:
+        """Scores on all samples and on those held out, and whether they keep a budget."""
+        run = Model(function, "spline").run
+        outputs = run(self.dataset.x)
+        keeps = budget is None or (
+            self.judge.loss(outputs, run, others_for(len(self.held), budget)) <= budget + 1e-12
+        )
+        return self._scores(outputs), keeps
 
     def _scores(self, outputs: FloatArray) -> tuple[float, float]:
         labels = self.dataset.y

@@ -295,6 +295,8 @@ def _refuse_unread(options: argparse.Namespace) -> None:
     unread: list[tuple[tuple[str, ...], str]] = [(TRAINING_ONLY, "without --trainable")]
     if options.trainable:
         unread = [(FIXED_ONLY, "with --trainable")]
+        if not options.synth:
+            unread.append((("target",), "with --trainable but without --synth"))
     elif options.passes is not None:
         unread.append((PIPELINE_ONLY, "with --passes, whose passes have options of their own"))
     for name, when in ((name, when) for names, when in unread for name in names):

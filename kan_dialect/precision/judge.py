@@ -130,7 +130,6 @@ class Judge:
         seed : of the samples made near them.
         """
         self.held = held
-        self.x = x
         self.labels = labels
         self.given = given
         self.near = np.empty((0, x.shape[1]))
@@ -140,15 +139,17 @@ class Judge:
             self.near = around(x[held], MANY_AROUND, np.random.default_rng(seed))
             self._decided = classes(outputs(self.near))
 
-    def loss(self, run: Callable[[FloatArray], FloatArray], others: int) -> float:
+    def loss(
+        self, outputs: FloatArray, run: Callable[[FloatArray], FloatArray], others: int
+    ) -> float:
         """The largest of what a network loses: on all samples, on those held out, and on others.
 
         Parameters
         ----------
+        outputs : its results (samples, out) for all samples.
         run : its results (samples, out) for inputs (samples, in).
         others : how many others, see `others_for`.
         """
-        outputs = run(self.x)
         both = self.whole(outputs), self.shown(outputs, run)
         return max(max(each.lost / each.samples, each.loss_of(others)) for each in both)
 

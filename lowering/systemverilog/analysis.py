@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
-from typing_extensions import TypeIs
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
@@ -331,7 +330,7 @@ def _source(value: SSAValue) -> SSAValue:
     return value
 
 
-def _is_slicing(source: Operation | Block) -> TypeIs[comb.ConcatOp | comb.ExtractOp]:
+def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.ExtractOp]:
     """Whether the value is a part of another one, or an extension."""
     return type(source) is comb.ConcatOp or type(source) is comb.ExtractOp
 

@@ -83,9 +83,9 @@ def test_counts_are_those_of_the_samples() -> None:
     both = together([shown, whole])
     assert both.changed == shown.changed + whole.changed and both.near == shown.near
     # The same network loses nothing to speak of.
-    assert judge.loss(before, 100) == whole_of(200).loss_of(100) < 0.015
+    assert judge.loss(before(x), before, 100) == whole_of(200).loss_of(100) < 0.015
     losses = shown.lost / 50, whole.lost / 200, shown.loss_of(100), whole.loss_of(100)
-    assert judge.loss(after, 100) == max(losses)
+    assert judge.loss(after(x), after, 100) == max(losses)
 
 
 def whole_of(samples: int) -> Shown:

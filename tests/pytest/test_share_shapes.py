@@ -197,7 +197,10 @@ def test_the_fewest_shapes_within_the_budget_are_taken(tmp_path: Path) -> None:
             run, now = Model.of(given).run, Model.of(other).run
             held = np.random.default_rng(0).permutation(len(arrays.x))[:31]
             y = np.load(DATA)["y_train"]
-            assert Judge(arrays.x, y, run(arrays.x), run, held, [0, 1]).loss(now, 50) > loss
+            assert (
+                Judge(arrays.x, y, run(arrays.x), run, held, [0, 1]).loss(now(arrays.x), now, 50)
+                > loss
+            )
         labels = Model.of(module).run(arrays.x).argmax(axis=1)
         assert (labels == np.load(DATA)["y_train"]).mean() == tried[-1]["calibration"]
         shapes = [len(to_floats(op.shapes)) for op in module.walk() if isinstance(op, ShapedOp)]

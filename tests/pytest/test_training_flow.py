@@ -147,6 +147,7 @@ def test_a_build_may_go_without_simulation(
         (["--vectors", "0"], "the number of samples must lie in"),
         (["--bits", "6"], "--bits has no meaning with --trainable; leave it out"),
         (["--combinational"], "--combinational has no meaning with --trainable"),
+        (["--target", "ecp5"], "--target has no meaning with --trainable but without --synth"),
         (["--passes", "kan-compile"], "--passes has no meaning with --trainable"),
     ],
 )
