@@ -417,14 +417,17 @@ def test_a_schedule_is_as_deep_as_it_was_asked_to_be(text: str, schedule: Schedu
 @given(
     wire_modules(),
     st.sampled_from(["xcup", "ecp5", "ice40", "lut4"]),
-    st.floats(20, 1500),
+    st.floats(0.8, 3),
     st.booleans(),
 )
-def test_a_schedule_reaches_its_clock(text: str, name: str, mhz: float, balance: bool) -> None:
+def test_a_schedule_reaches_its_clock(text: str, name: str, room: float, balance: bool) -> None:
+    """A period has room for some of the slowest op."""
     module = run(parse(text), *([BalanceSumsPass(target=name)] if balance else []))
-    target, period = device(name), 1000 / mhz
-    alone = [target.delay(op) for op in find_function(module).body.block.ops]
-    if target.timing.register + max(alone) > period:
+    target = device(name)
+    slowest = max(target.delay(op) for op in find_function(module).body.block.ops) or 1.0
+    period = target.timing.register + room * slowest
+    mhz = 1000 / period
+    if room < 1 and any(target.delay(op) for op in find_function(module).body.block.ops):
         with pytest.raises(KanError, match=r"alone takes .* take at most mhz="):
             run(module, SchedulePass(mhz=mhz, target=name))
         return
