@@ -20,8 +20,21 @@ from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.table_cost import Mapper, by_size, planes, supports
-from kan_dialect.wire_ops import BitsOp, ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.wire_ops import (
+    BitsOp,
+    ClampOp,
+    DelayOp,
+    MarkOp,
+    ShiftOp,
+    SumOp,
+    TableOp,
+    low_zeros,
+)
 from kan_dialect.wires import latency_of
+
+_WIDEST_ABSORBED = 1.25
+"""LUTs of a bit of the most inputs that an adder's LUT has room for: synthesis does not always find
+that one LUT is less than two, as its mapper counts both alike (docs/hardware.md)."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +135,8 @@ class Fpga:
         for op in every:
             match op:
                 case TableOp() if op in absorbed:
-                    used: list[int] = _inputs_of_bits(op).tolist()
-                    counted.update(number + 1 for number in used if number)
+                    mapper = mappers.setdefault(tuple(map(_signal, op.inputs)), self._mapper())
+                    counted += self._absorbed(op, mapper)
                 case TableOp():
                     mapper = mappers.setdefault(tuple(map(_signal, op.inputs)), self._mapper())
                     self._table(op, mapper)
@@ -132,7 +145,7 @@ class Fpga:
                 case SumOp():
                     counted += self._sum(op)
                 case ClampOp():
-                    counted += self._clamp(op)
+                    counted += self._reset(op) if self._resets(op) else self._clamp(op)
                 case ShiftOp() if op.amount.value.data > 0:
                     counted[self.adder_inputs] += range_of(op.result).bits + 1
                 case _:
@@ -174,7 +187,8 @@ class Fpga:
         adder = 0.5 if self.absorbs else 1.0 if self.carry_chains else 1.5
         costs = self.bit_costs(inputs) + adder
         if self.absorbs:
-            costs = np.where(used <= 3, 0.5, np.where(used < self.lut_inputs, 1.0, costs))
+            small = np.where(used < self.lut_inputs - 1, 1.0, _WIDEST_ABSORBED)
+            costs = np.where(used <= 3, 0.5, np.where(used < self.lut_inputs, small, costs))
         return np.where(used == 0, 0.0, costs)
 
     def summand_cost(self, entries: IntArray, bits: int) -> float:
@@ -203,6 +217,16 @@ class Fpga:
             return True
         return bool((_inputs_of_bits(table) < self.lut_inputs).all())
 
+    def absorbed_bits(self, value: SSAValue) -> int:
+        """For how many bits of the table that the value is the LUTs of an adder have room."""
+        table = value.owner
+        if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
+            return 0
+        used = _inputs_of_bits(table)
+        if (used < self.lut_inputs).all():
+            return range_of(value).bits - low_zeros(value, {})
+        return int(((used > 1) & (used < self.lut_inputs)).sum())
+
     def registers(self, op: Operation) -> int:
         """Flip-flops of one op."""
         if isinstance(op, DelayOp):
@@ -216,7 +240,23 @@ class Fpga:
         """The table that fits into the LUTs of the adder of two numbers that the op is."""
         if not isinstance(op, SumOp) or len(terms := addends_of(op)) != 2:
             return None
-        return next((value for value in terms if self.is_absorbed(value)), None)
+        fits = {value: self.absorbed_bits(value) for value in terms}
+        best = max(terms, key=lambda value: fits[value])
+        return best if fits[best] else None
+
+    def _absorbed(self, op: TableOp, mapper: Mapper) -> Counter[int]:
+        """A table and the adder that takes it in; LUTs that others may share go to the mapper."""
+        counted: Counter[int] = Counter()
+        patterns, bits = op.by_bit_pattern, range_of(op.result).bits
+        inputs = sum(range_of(value).bits for value in op.inputs)
+        used: list[int] = _inputs_of_bits(op).tolist()
+        for plane, number in zip(planes(patterns, bits), used, strict=True):
+            if number < self.lut_inputs:
+                counted[number + 1] += number > 0
+            else:
+                mapper.add(plane, inputs)
+                counted[self.adder_inputs] += 1
+        return counted
 
     def _table(self, op: TableOp, mapper: Mapper) -> int:
         """Add a table to those that read the same values; its levels of lookup tables."""
@@ -273,6 +313,22 @@ class Fpga:
         if upper < self.lut_inputs:
             return Counter({upper + 1: chosen})
         return Counter({self.lut_inputs: -(-(upper - 1) // (self.lut_inputs - 1)), 3: chosen})
+
+    def _resets(self, op: ClampOp) -> bool:
+        """Whether the set or reset of the registers behind a clamp does it: it has one end."""
+        source, target = range_of(op.input), range_of(op.result)
+        users = [use.operation for use in op.result.uses]
+        return (
+            self.shares_luts
+            and any(isinstance(user, DelayOp) for user in users)
+            and all(isinstance(user, DelayOp | MarkOp) for user in users)
+            and (source.low < target.low) != (source.high > target.high)
+        )
+
+    def _reset(self, op: ClampOp) -> Counter[int]:
+        """The test whether it is beyond the end, by the upper bits."""
+        tested = range_of(op.input).bits - range_of(op.result).bits + 1
+        return Counter({min(tested, self.lut_inputs): 1})
 
     def _merges(self, op: ClampOp) -> bool:
         """Whether synthesis takes a clamp into the tables that read it: they have few inputs."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_dialect.attributes import IntType
-from kan_dialect.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.constants import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Summands:
     bits : how many they have, int64.
     zeros : how many of the lowest bits are always 0, int64.
     arrival : levels of adders before each, int64.
-    absorbed : whether the LUTs of an adder have room for the table that it is, bool.
+    absorbed : for how many of its bits the LUTs of an adder have room, int64.
     """
 
     low: IntArray
@@ -35,20 +35,20 @@ class Summands:
     bits: IntArray
     zeros: IntArray
     arrival: IntArray
-    absorbed: BoolArray
+    absorbed: IntArray
 
     @staticmethod
     def of(
         ranges: Sequence[tuple[int, int]],
         zeros: Sequence[int],
         arrival: Sequence[int],
-        absorbed: Sequence[bool],
+        absorbed: Sequence[int],
     ) -> Summands:
         """The same from numbers."""
         low, high = np.array(ranges, dtype=np.int64).reshape(-1, 2).T
         bits, times = bits_of(low, high), np.array(arrival, dtype=np.int64)
         low_zeros = np.array(zeros, dtype=np.int64)
-        return Summands(low, high, bits, low_zeros, times, np.array(absorbed, bool))
+        return Summands(low, high, bits, low_zeros, times, np.array(absorbed, np.int64))
 
     def __add__(self, other: Summands) -> Summands:
         return Summands(
@@ -112,7 +112,7 @@ class Pairing:
             self._gone.append(gone)
             self._weight -= 2.0 ** int(self._all.arrival[gone])
         arrival = int(self._all.arrival[pair].max()) + 1
-        self.extend(Summands.of([(kind.low, kind.high)], [zeros], [arrival], [False]))
+        self.extend(Summands.of([(kind.low, kind.high)], [zeros], [arrival], [0]))
 
     def extend(self, more: Summands) -> None:
         """More summands, which get the next numbers; the tree gets deeper where it must."""
@@ -160,8 +160,9 @@ def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, 
         np.where(some.low < 0, whole, some_bits),
         np.where(others.low[:, np.newaxis] < 0, whole, other_bits),
     )
-    added = np.maximum(top - np.maximum(some.zeros, others.zeros[:, np.newaxis]), 0)
-    added[some.absorbed | others.absorbed[:, np.newaxis]] = 0
+    absorbed = np.maximum(some.absorbed, others.absorbed[:, np.newaxis])
+    added = top - np.maximum(some.zeros, others.zeros[:, np.newaxis]) - absorbed
+    added = np.maximum(added, 0)
     cost = added + whole - zeros - _own_bits(some) - _own_bits(others)[:, np.newaxis]
     level = np.maximum(some.arrival, others.arrival[:, np.newaxis])
     left_over = np.exp2(level + 1) - np.exp2(some.arrival) - np.exp2(others.arrival)[:, np.newaxis]
@@ -170,7 +171,7 @@ def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, 
 
 
 def _own_bits(summands: Summands) -> IntArray:
-    return np.where(summands.absorbed, 0, summands.bits - summands.zeros)
+    return summands.bits - summands.zeros - summands.absorbed
 
 
 def bits_of(low: IntArray, high: IntArray) -> IntArray:

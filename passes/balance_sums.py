@@ -129,7 +129,7 @@ class _Tree:
             [(kind.low, kind.high) for kind in map(range_of, values)],
             [low_zeros(value, self._zeros) for value in values],
             [_levels(value, self._levels) for value in values],
-            [self._target.is_absorbed(value) for value in values],
+            [self._target.absorbed_bits(value) for value in values],
         )
 
     def _append(self, values: Sequence[SSAValue]) -> None:

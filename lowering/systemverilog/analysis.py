@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import inf
 from typing import NamedTuple, TypeGuard
 
 from xdsl.dialects import comb, hw, seq
@@ -69,7 +70,7 @@ class Analysis:
     carries: dict[SSAValue, _Carry] = field(default_factory=dict[SSAValue, "_Carry"])
     """Sums of two terms and a bit, and that bit of each."""
     absorbed: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
-    """Sums of two terms, and that term of each which is a table that fits into the adder's LUTs."""
+    """Sums of two terms, and that term of each which is a table whose bits fit into its LUTs."""
     stages: list[int] = field(default_factory=list[int])
     """Of each of `ops` the number of registers before it; within loops of registers, none count."""
     loops: set[Operation] = field(default_factory=set[Operation])
@@ -306,28 +307,57 @@ def _sums_in(value: SSAValue, facts: Analysis) -> Iterator[SSAValue]:
 
 
 def _absorbed(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
-    """Sums of two terms with a term that is a small table which no other sum reads."""
+    """Sums of two terms with a term that is a table which nothing else reads, of small bits."""
     for op in sums:
         terms = addends(op, facts)
         if len(terms) != 2 or any(term in facts.constants for term in terms):
             continue
-        for term in terms:
-            source = _source(term)
-            table = source.owner
-            if (
-                type(table) is hw.ArrayGetOp
-                and table.input in facts.constants
-                and set(_adders(source)) == {op}
-                and _is_small(facts.constants[table.input][0], bit_width(table.result.type))
-            ):
-                yield op.result, term
+        fits = {term: _fitting_bits(op, term, facts) for term in terms}
+        # Of equal ones, the last.
+        best = max(reversed(terms), key=lambda term: fits[term])
+        if fits[best] > 0:
+            yield op.result, best
 
 
-def _source(value: SSAValue) -> SSAValue:
-    """The value of which this one is a part, or an extension."""
+def _fitting_bits(op: comb.AddOp, term: SSAValue, facts: Analysis) -> float:
+    """How many bits of a table that is a term gain by sharing the LUTs of the sum's bits.
+
+    All of a table of which every bit fits. A bit of four inputs, not among these: it and the
+    adder's bit take as much apart, a LUT of four inputs beside one of two.
+    """
+    source, low, high = _source(term, facts)
+    table = source.owner
+    if (
+        type(table) is not hw.ArrayGetOp
+        or table.input not in facts.constants
+        or set(_readers(source, low, high)) != {op}
+    ):
+        return 0
+    entries = facts.constants[table.input][0]
+    inputs = (len(entries) - 1).bit_length()
+    if inputs <= ABSORBED_INPUTS:
+        return inf
+    used = [support(plane, inputs) for plane in planes(entries, bit_width(source.type))]
+    if max(used) <= ABSORBED_INPUTS:
+        return inf
+    return sum(each in (2, 3, ABSORBED_INPUTS) for each in used[low:high])
+
+
+def _source(value: SSAValue, facts: Analysis) -> tuple[SSAValue, int, int]:
+    """The value of which this one is a part, or an extension: from which bit to before which."""
+    low, high = 0, bit_width(value.type)
     while _is_slicing(source := value.owner):
-        value = source.operands[-1]
-    return value
+        if isinstance(source, comb.ExtractOp):
+            value, first = source.input, source.low_bit.value.data
+            low, high = low + first, high + first
+            continue
+        below = 0
+        for value in reversed(source.operands):
+            if value not in facts.constants:
+                break
+            below += bit_width(value.type)
+        low, high = max(low - below, 0), min(high - below, bit_width(value.type))
+    return value, low, high
 
 
 def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.ExtractOp]:
@@ -335,22 +365,20 @@ def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.Ext
     return type(source) is comb.ConcatOp or type(source) is comb.ExtractOp
 
 
-def _adders(value: SSAValue) -> Iterator[Operation]:
-    """What reads a value or its parts."""
+def _readers(value: SSAValue, low: int, high: int) -> Iterator[Operation]:
+    """What reads these bits of a value, other than to take it apart or to put it together."""
     for use in value.uses:
         op = use.operation
-        if _is_slicing(op):
-            yield from _adders(op.results[0])
+        if isinstance(op, comb.ExtractOp):
+            first = op.low_bit.value.data
+            inner = max(low - first, 0), min(high - first, bit_width(op.result.type))
+            if inner[0] < inner[1]:
+                yield from _readers(op.result, *inner)
+        elif isinstance(op, comb.ConcatOp):
+            below = sum(bit_width(each.type) for each in op.operands[use.index + 1 :])
+            yield from _readers(op.result, low + below, high + below)
         else:
             yield op
-
-
-def _is_small(entries: Array, width: int) -> bool:
-    """Whether every bit of a table depends on so few inputs that an adder's LUT has room for it."""
-    inputs = (len(entries) - 1).bit_length()
-    if inputs <= ABSORBED_INPUTS:
-        return True
-    return all(support(plane, inputs) <= ABSORBED_INPUTS for plane in planes(entries, width))
 
 
 def _signed_outputs(module: hw.HWModuleOp) -> Iterator[SSAValue]:

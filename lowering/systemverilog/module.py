@@ -362,9 +362,9 @@ _WHY_ADDERS = """\
 """.splitlines()
 
 _WHY_ABSORBERS = """\
-  // Adds a table of few inputs: a + b, as a - ~b - 1. Synthesis keeps the order of operands in a
-  // difference, so that the carry chain takes the left one as it is, and each bit of the right one
-  // fits into the LUT that adds it.\
+  // Adds a table with bits of few inputs: a + b, as a - ~b - 1. Synthesis keeps the order of a
+  // difference, so that the carry chain takes the left operand as it is, and each bit of the right
+  // one that depends on few inputs fits into the LUT that adds it.\
 """.splitlines()
 
 _GENERATED: dict[type[Operation], str] = {

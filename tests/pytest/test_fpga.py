@@ -92,6 +92,30 @@ def test_a_clamp_before_a_table_is_part_of_it() -> None:
     assert ICE40.count([clamp, reader]).total() > 2
 
 
+def test_the_small_bits_of_a_table_share_luts_with_the_adder() -> None:
+    x = np.arange(64)
+    every, upper = (np.bitwise_count(codes) & 1 for codes in (x, x >> 3))
+    mixed = table(every + 2 * upper.astype(np.int64))
+    total = SumOp([argument(0, 255), mixed])
+    assert XCUP.absorbed_bits(mixed.result) == 1
+    assert XCUP.count([mixed, total]) == {6: 1, 2: 1, 4: 1}
+    # Something else reads it.
+    SumOp([argument(0, 255), mixed])
+    assert XCUP.absorbed_bits(mixed.result) == 0
+
+
+def test_the_reset_of_registers_clamps_at_one_end() -> None:
+    def clamped(low: int, high: int) -> Counter[int]:
+        clamp = ClampOp(argument(low, high), -64, 63)
+        return XCUP.count([clamp, DelayOp(clamp, 1)])
+
+    assert clamped(-100, 50) == {2: 1}
+    assert clamped(-64, 200) == {3: 1}
+    assert clamped(-100, 100) == {3: 6}
+    alone = ClampOp(argument(-100, 50), -64, 63)
+    assert XCUP.count([alone]) == {3: 6}
+
+
 def test_every_device_has_levels_and_delays() -> None:
     ops: list[Operation] = [
         table(np.arange(256) ** 2 % 251),

@@ -40,3 +40,26 @@ func.func @carried(%x: !kan.int<0:3>, %y: !kan.int<0:255>, %z: !kan.int<0:255>, 
   %q = kan.sum %y, %z, %c as "q" : !kan.int<0:255>, !kan.int<0:255>, !kan.int<0:1> -> !kan.int<0:511>
   func.return %p, %q : !kan.int<0:259>, !kan.int<0:511>
 }
+
+// Some bits of few inputs are enough, also in a table that counts twice and where the lowest bit of
+// another goes past the adder. Not where something else reads them, and not for bits of four
+// inputs, which gain nothing.
+// CHECK-LABEL: module mixed
+// CHECK: wire logic [8:0] p = absorb9({1'b0, x1}, {7'd0, t});
+// CHECK: wire logic [8:0] q = absorb9_carry({1'b0, x1}, {6'd0, {u_by2, 1'b0}}, x2);
+// CHECK: wire logic [8:0] r = {absorb8({1'b0, x1[7:1]}, {6'd0, v_by2}), x1[0]};
+// CHECK: wire logic [8:0] s = {1'b0, x1} + {7'd0, w};
+// CHECK: wire logic [8:0] f = {1'b0, x1} + {7'd0, g};
+func.func @mixed(%x: !kan.int<0:63>, %y: !kan.int<0:255>, %b: !kan.int<0:1>) -> (!kan.int<0:258>, !kan.int<0:262>, !kan.int<0:261>, !kan.int<0:258>, !kan.int<0:3>, !kan.int<0:258>) {
+  %t = kan.table %x as "t" entries dense<"0x00010100010000010302020302030302030202030203030200010100010000010302020302030302000101000100000100010100010000010302020302030302"> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<0:3>
+  %p = kan.sum %y, %t as "p" : !kan.int<0:255>, !kan.int<0:3> -> !kan.int<0:258>
+  %u = kan.table %x as "u" entries dense<"0x00020200020000020604040604060604060404060406060400020200020000020604040604060604000202000200000200020200020000020604040604060604"> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<0:6>
+  %q = kan.sum %y, %u, %b as "q" : !kan.int<0:255>, !kan.int<0:6>, !kan.int<0:1> -> !kan.int<0:262>
+  %v = kan.table %x as "v" entries dense<"0x00020200020000020604040604060604060404060406060400020200020000020604040604060604000202000200000200020200020000020604040604060604"> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<0:6>
+  %r = kan.sum %y, %v as "r" : !kan.int<0:255>, !kan.int<0:6> -> !kan.int<0:261>
+  %w = kan.table %x as "w" entries dense<"0x00010100010000010302020302030302030202030203030200010100010000010302020302030302000101000100000100010100010000010302020302030302"> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<0:3>
+  %s = kan.sum %y, %w as "s" : !kan.int<0:255>, !kan.int<0:3> -> !kan.int<0:258>
+  %g = kan.table %x as "g" entries dense<"0x00010100030202030302020300010100030202030001010000010100030202030302020300010100000101000302020300010100030202030302020300010100"> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<0:3>
+  %f = kan.sum %y, %g as "f" : !kan.int<0:255>, !kan.int<0:3> -> !kan.int<0:258>
+  func.return %p, %q, %r, %s, %w, %f : !kan.int<0:258>, !kan.int<0:262>, !kan.int<0:261>, !kan.int<0:258>, !kan.int<0:3>, !kan.int<0:258>
+}

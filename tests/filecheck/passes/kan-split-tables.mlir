@@ -7,9 +7,9 @@
 
 // A table whose neighbours differ little is a table of the upper bits, and one of few bits.
 // CHECK-LABEL: @smooth
-// CHECK-NEXT: [[UPPER:%.*]] = kan.bits %x from 1 : !kan.int<0:63> -> !kan.int<0:31>
-// CHECK-NEXT: [[HIGH:%.*]] = kan.table [[UPPER]] as "t_part0" {{.*}} : !kan.int<0:31> -> !kan.int
-// CHECK-NEXT: [[LOW:%.*]] = kan.table %x as "t_part1" {{.*}} : !kan.int<0:63> -> !kan.int<0:1>
+// CHECK-NEXT: [[UPPER:%.*]] = kan.bits %x from 4 : !kan.int<0:63> -> !kan.int<0:3>
+// CHECK-NEXT: [[HIGH:%.*]] = kan.table [[UPPER]] as "t_part0" {{.*}} : !kan.int<0:3> -> !kan.int<0:8>
+// CHECK-NEXT: [[LOW:%.*]] = kan.table %x as "t_part1" {{.*}} : !kan.int<0:63> -> !kan.int<0:15>
 // CHECK: kan.sum [[HIGH]], [[LOW]], %y{{.*}} as "s" : {{.*}} -> !kan.int<0:24>
 // ONE-LABEL: @smooth
 // ONE-NEXT: [[T:%.*]] = kan.table %x as "t"
@@ -24,12 +24,13 @@ func.func @smooth(%x: !kan.int<0:63>, %y: !kan.int<0:2>) -> !kan.int<0:24> {
 // and the last bit lets it through.
 // CHECK-LABEL: @gated
 // CHECK: [[UPPER:%.*]] = kan.bits %x from 1 : !kan.int<-64:63> -> !kan.int<0:63>
-// CHECK-NEXT: [[HIGH:%.*]] = kan.table [[UPPER]] as "t_part0" {{.*}} : !kan.int<0:63> -> !kan.int<0:62>
-// CHECK-NEXT: [[LOWEST:%.*]] = kan.table [[UPPER]] as "t_part1" {{.*}} : !kan.int<0:63> -> !kan.int<0:1>
+// CHECK-NEXT: [[HIGH:%.*]] = kan.table [[UPPER]] as "t_part0" {{.*}} : !kan.int<0:63> -> !kan.int<0:60>
+// CHECK-NEXT: [[MIDDLE:%.*]] = kan.table [[UPPER]] as "t_part1" {{.*}} : !kan.int<0:63> -> !kan.int<0:2>
+// CHECK-NEXT: [[LOWEST:%.*]] = kan.table [[UPPER]] as "t_part2" {{.*}} : !kan.int<0:63> -> !kan.int<0:1>
 // CHECK-NEXT: [[LAST:%.*]] = kan.bits %x from 0 : !kan.int<-64:63> -> !kan.int<0:1>
-// CHECK-NEXT: [[CLASS:%.*]] = kan.table [[UPPER]] as "t_part2_class" {{.*}} : !kan.int<0:63> -> !kan.int<0:5>
-// CHECK-NEXT: [[GATED:%.*]] = kan.table [[LAST]], [[CLASS]] as "t_part2" entries dense<"0x030303030303000102030405"> : tensor<2x6xi8>
-// CHECK: kan.sum [[HIGH]], [[LOWEST]], [[GATED]], %y, {{%.*}} as "s" : {{.*}} -> !kan.int<0:65>
+// CHECK-NEXT: [[CLASS:%.*]] = kan.table [[UPPER]] as "t_part3_class" {{.*}} : !kan.int<0:63> -> !kan.int<0:7>
+// CHECK-NEXT: [[GATED:%.*]] = kan.table [[LAST]], [[CLASS]] as "t_part3" entries dense<"0x00000000000102030001020300000000"> : tensor<2x8xi8>
+// CHECK: kan.sum [[HIGH]], [[MIDDLE]], [[LOWEST]], [[GATED]], %y as "s" : {{.*}} -> !kan.int<0:65>
 func.func @gated(%x: !kan.int<-64:63>, %y: !kan.int<0:2>) -> !kan.int<0:65> {
   %t = kan.table %x as "t" entries dense<[0, 1, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15, 16, 18, 19, 20, 22, 23, 24, 26, 27, 28, 29, 31, 32, 33, 34, 35, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 51, 52, 53, 54, 54, 55, 56, 56, 57, 57, 58, 58, 59, 59, 60, 60, 61, 61, 62, 62, 63, 62, 60, 61, 59, 60, 58, 57, 57, 55, 56, 54, 55, 53, 52, 52, 50, 51, 48, 48, 46, 47, 44, 44, 42, 43, 40, 40, 38, 39, 36, 36, 34, 35, 32, 32, 30, 31, 28, 28, 26, 27, 24, 24, 22, 23, 20, 20, 18, 19, 16, 16, 14, 15, 12, 12, 10, 11, 8, 8, 6, 7, 4, 4, 2]> : tensor<128xi8> : !kan.int<-64:63> -> !kan.int<0:63>
   %s = kan.sum %t, %y as "s" : !kan.int<0:63>, !kan.int<0:2> -> !kan.int<0:65>
@@ -40,7 +41,7 @@ func.func @gated(%x: !kan.int<-64:63>, %y: !kan.int<0:2>) -> !kan.int<0:65> {
 // CHECK-LABEL: @first
 // CHECK: kan.table %x as "t" {{.*}} : !kan.int<0:63> -> !kan.int<{{[0-9]+}}:{{[0-9]+}}>
 // CHECK: kan.table {{%.*}} as "u_part0"
-// CHECK-NEXT: kan.table %y as "u_part1" {{.*}} -> !kan.int<0:1>
+// CHECK-NEXT: kan.table %y as "u_part1" {{.*}} -> !kan.int<0:15>
 func.func @first(%x: !kan.int<0:63>, %y: !kan.int<0:63>) -> !kan.int<0:44> {
   %t = kan.table %x as "t" entries dense<[7, 8, 9, 10, 11, 12, 13, 14, 14, 15, 16, 16, 17, 18, 18, 19, 19, 20, 20, 20, 21, 21, 21, 21, 22, 22, 22, 22, 22, 22, 22, 21, 21, 21, 21, 20, 20, 20, 19, 19, 18, 18, 17, 17, 16, 15, 15, 14, 13, 13, 12, 11, 10, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<0:22>
   %u = kan.table %y as "u" entries dense<[7, 8, 9, 10, 11, 12, 13, 14, 14, 15, 16, 16, 17, 18, 18, 19, 19, 20, 20, 20, 21, 21, 21, 21, 22, 22, 22, 22, 22, 22, 22, 21, 21, 21, 21, 20, 20, 20, 19, 19, 18, 18, 17, 17, 16, 15, 15, 14, 13, 13, 12, 11, 10, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]> : tensor<64xi8> : !kan.int<0:63> -> !kan.int<0:22>
