@@ -228,7 +228,8 @@ class Circuit:
     def _sum_of_pieces(self, cell: Cell, cycle: int, width: int, signed: bool) -> Form:
         """The sum or difference of two words, with what their pieces have in common added first.
 
-        A bit that both have below a sum's upper bits counts twice: so a carry comes in.
+        A bit that both have below a sum's upper bits counts twice: so a carry comes in. The upper
+        and the lower bits of one sum in a word are that sum.
         """
         terms: list[Form] = []
         for port, sign in (("A", 1), ("B", -1 if cell.kind == "sub" else 1)):
@@ -237,10 +238,18 @@ class Circuit:
                 terms.append(scale(self._exact(bits, cycle, signed), sign))
                 continue
             offset = 0
-            for piece in self._pieces(bits[:width]):
-                form = within(self._piece(piece, cycle), piece.width, 0)
-                terms.append(scale(form, sign << offset))
+            of_sums: list[Form] = []
+            bits = bits[:width]
+            # What is extended up to the width by its sign is a number of that sign.
+            least = _without_extension(bits) if len(bits) == width else len(bits)
+            for piece in self._pieces(bits[:least]):
+                extended = offset + piece.width == least < len(bits)
+                low = -(1 << (piece.width - 1)) if extended else 0
+                form = within(self._piece(piece, cycle), piece.width, low)
+                part = scale(form, sign << offset)
+                (of_sums if isinstance(part, Image) else terms).append(part)
                 offset += piece.width
+            terms.extend(_together(of_sums, 1 << width))
         whole: Form = constant(0)
         for term in sorted(terms, key=lambda term: isinstance(term, Image)):
             whole = add(whole, term)
@@ -382,6 +391,22 @@ class Circuit:
         entries = [number(bits[low : low + width]) for low in range(len(bits) - width + 1)]
         offset = self._exact(cell.connections["B"], cycle, bool(cell.parameters.get("B_SIGNED")))
         return _entry(entries, offset)
+
+
+def _together(images: Sequence[Form], modulus: int) -> list[Form]:
+    """Functions of sums, those that follow each other added up where that gives a sum again."""
+    found: list[Form] = []
+    for image in images:
+        if found:
+            try:
+                whole = plain(add(found[-1], image), modulus)
+            except TooHard:
+                whole = image
+            if not isinstance(whole, Image):
+                found[-1] = whole
+                continue
+        found.append(image)
+    return found
 
 
 def _entry(entries: Sequence[int | None], address: Form) -> Form:
