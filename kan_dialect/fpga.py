@@ -177,17 +177,22 @@ class Fpga:
         return np.where(used < 2, 0.0, np.where(used <= self.lut_inputs, 1.0, wide))
 
     @lru_cache(1 << 6)  # noqa: B019
-    def summand_costs(self, inputs: int) -> FloatArray:
+    def summand_costs(self, inputs: int, *, ideal: bool = False) -> FloatArray:
         """LUTs of a table's bit that depends on 0 .. `inputs` inputs, and of adding it to a sum.
 
         Where a bit of an adder takes a LUT of 2 inputs, in the count of this device half a LUT,
         there is room for a small table's bit in it.
+
+        Parameters
+        ----------
+        ideal : as if synthesis made one LUT of both wherever that is possible.
         """
         used = np.arange(inputs + 1)
         adder = 0.5 if self.absorbs else 1.0 if self.carry_chains else 1.5
         costs = self.bit_costs(inputs) + adder
         if self.absorbs:
-            small = np.where(used < self.lut_inputs - 1, 1.0, _WIDEST_ABSORBED)
+            widest = 1.0 if ideal else _WIDEST_ABSORBED
+            small = np.where(used < self.lut_inputs - 1, 1.0, widest)
             costs = np.where(used <= 3, 0.5, np.where(used < self.lut_inputs, small, costs))
         return np.where(used == 0, 0.0, costs)
 

@@ -143,7 +143,7 @@ class RefinePrecisionPass(TargetPass):
             patterns,
             model.run,
             lambda found: self._estimate(function, found),
-            self.device.summand_costs(MAX_INPUT_BITS),
+            self.device.summand_costs(MAX_INPUT_BITS, ideal=True),
         )
         refined = refine(
             problem,
