@@ -243,8 +243,11 @@ def add(left: Form, right: Form) -> Form:
             total = _plus(as_total(left), as_total(right))
             return total if total.parts else constant(total.constant)
         case _:
-            found = _add_to_quotient(left, right) or _add_remainder(left, right)
-            return found or combined(lambda a, b: a + b, left, right)
+            for rule in (_add_to_quotient, _add_remainder, _add_to_joint_part):
+                found = rule(left, right)
+                if found is not None:
+                    return found
+            return combined(lambda a, b: a + b, left, right)
 
 
 def _add_to_quotient(left: Form, right: Form) -> Form | None:
@@ -299,6 +302,23 @@ def _add_remainder(left: Form, right: Form) -> Form | None:
         sums = np.arange(whole.low, whole.high + 1)
         moved = Image(whole, repeated[(sums - image.of.low) % period])
         return _apply_to_sum(lambda c: c[0] + c[1], [moved, other], whole)
+    return None
+
+
+def _add_to_joint_part(left: Form, right: Form) -> Form | None:
+    """A function of a sum of few variables, and a total with a part that has these together.
+
+    Such a part may be what was listed of a function of the same sum: its upper bits, for one.
+    """
+    for image, other in ((left, right), (right, left)):
+        if not isinstance(image, Image) or not isinstance(other, Total):
+            continue
+        over = variables(image)
+        joint = any(len(part) > 1 and set(part) <= set(over) for part in other.parts)
+        shape = tuple(variable.size for variable in over)
+        if joint and prod(shape) <= MAX_POINTS:
+            values = np.broadcast_to(_listed(image, over), shape)
+            return add(Table(over, values.astype(np.int64)), other)
     return None
 
 

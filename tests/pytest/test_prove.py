@@ -764,9 +764,17 @@ def test_a_mark_that_is_wrong_has_no_proof(victim: Made, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["jsc_openml", "wine", "drybean", "moons"])
 def test_published_networks_are_proven(name: str, shared_data: Path, tmp_path: Path) -> None:
     tables = shared_data / "kanele" / name / "truth_tables.json"
-    for option in ("--levels=2", "--combinational"):
-        folder = tmp_path / option
-        assert run("build", tables, "-o", folder, "--simulator", "none", option) == 0
+    options = [
+        ("--levels=2",),
+        ("--combinational",),
+        # Sums in words of upper and lower bits, extended by their sign, beside a carry; and upper
+        # bits that are listed beside lower ones that are not.
+        ("-p", "kan-compile{cycles=2}"),
+        ("-p", "kan-compile{cycles=2 further-levels=0}"),
+    ]
+    for number, option in enumerate(options):
+        folder = tmp_path / str(number)
+        assert run("build", tables, "-o", folder, "--simulator", "none", *option) == 0
         assert run("prove", folder, "--report") == 0
         report = json.loads((folder / "report.json").read_text())
         proof = report["proof"]
