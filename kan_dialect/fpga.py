@@ -28,7 +28,6 @@ from kan_dialect.wire_ops import (
     ShiftOp,
     SumOp,
     TableOp,
-    low_zeros,
 )
 from kan_dialect.wires import latency_of
 
@@ -224,12 +223,12 @@ class Fpga:
 
     def absorbed_bits(self, value: SSAValue) -> int:
         """For how many bits of the table that the value is the LUTs of an adder have room."""
+        if self.is_absorbed(value):
+            return range_of(value).bits
         table = value.owner
         if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
             return 0
         used = _inputs_of_bits(table)
-        if (used < self.lut_inputs).all():
-            return range_of(value).bits - low_zeros(value, {})
         return int(((used > 1) & (used < self.lut_inputs)).sum())
 
     def registers(self, op: Operation) -> int:

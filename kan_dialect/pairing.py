@@ -171,7 +171,7 @@ def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, 
 
 
 def _own_bits(summands: Summands) -> IntArray:
-    return summands.bits - summands.zeros - summands.absorbed
+    return np.maximum(summands.bits - summands.zeros - summands.absorbed, 0)
 
 
 def bits_of(low: IntArray, high: IntArray) -> IntArray:

@@ -42,7 +42,7 @@ class Reference:
     def cost(self, one: int, other: int) -> tuple[float, bool]:
         a, b = self.left[one], self.left[other]
         low, high = a[0] + b[0], a[1] + b[1]
-        own = [bits(*each[:2]) - each[2] - each[3] for each in (a, b)]
+        own = [max(0, bits(*each[:2]) - each[2] - each[3]) for each in (a, b)]
         tops = [bits(low, high) if each[0] < 0 else bits(*each[:2]) for each in (a, b)]
         added = max(0, min(tops) - max(a[2], b[2]) - max(a[3], b[3]))
         cost = added + bits(low, high) - min(a[2], b[2]) - sum(own)
