@@ -243,9 +243,10 @@ class Circuit:
             # What is extended up to the width by its sign is a number of that sign.
             least = _without_extension(bits) if len(bits) == width else len(bits)
             for piece in self._pieces(bits[:least]):
-                extended = offset + piece.width == least < len(bits)
-                low = -(1 << (piece.width - 1)) if extended else 0
-                form = within(self._piece(piece, cycle), piece.width, low)
+                form, end = self._piece(piece, cycle), offset + piece.width
+                if end < width:
+                    low = -(1 << (piece.width - 1)) if end == least < len(bits) else 0
+                    form = within(form, piece.width, low)
                 part = scale(form, sign << offset)
                 (of_sums if isinstance(part, Image) else terms).append(part)
                 offset += piece.width

@@ -263,8 +263,21 @@ def _check_ports(netlist: Netlist, interface: Interface) -> None:
 
 
 def _text(entry: DictionaryAttr, key: str) -> str:
-    return cast(StringAttr, entry.data[key]).data
+    value = entry.data.get(key)
+    if not isinstance(value, StringAttr):
+        raise _unsaid(key)
+    return value.data
 
 
 def _number(entry: DictionaryAttr, key: str) -> int:
-    return cast("IntegerAttr", entry.data[key]).value.data
+    value = entry.data.get(key)
+    if not isinstance(value, IntegerAttr):
+        raise _unsaid(key)
+    return cast("IntegerAttr", value).value.data
+
+
+def _unsaid(key: str) -> KanError:
+    return KanError(
+        f"an entry of {NODES} of the hardware has no {key!r}",
+        remedy="prove what kan-flow build wrote",
+    )

@@ -758,6 +758,10 @@ def test_a_mark_that_is_wrong_has_no_proof(victim: Made, tmp_path: Path) -> None
         assert old in printed and old != new
         changed = parse_text(make_context(), printed.replace(old, new, 1).encode(), "changed")
         assert not check((integer, Model.of(changed), text), tmp_path).proven
+    for key in ("signal", "cycle"):
+        changed = parse_text(make_context(), printed.replace(f"{key} = ", "x = ", 1).encode(), "x")
+        with pytest.raises(KanError, match=f"has no '{key}'; prove what kan-flow build wrote"):
+            check((integer, Model.of(changed), text), tmp_path)
 
 
 @needs_yosys
