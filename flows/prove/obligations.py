@@ -198,6 +198,8 @@ class _Planner:
         )
         low, high = bounds(expected) if unsaturated is None else (mark.low, mark.high)
         free = low < high and all(self._is_inside(bit) for bit in bits)
+        # With bits that are the same wire, most values that would be free never come.
+        free = free and len(set(bits)) == len(bits)
         free = free and (unsaturated is None or high - low < MAX_POINTS)
         if not free or not variables(code):
             return code

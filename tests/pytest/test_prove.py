@@ -658,6 +658,30 @@ def test_nodes_that_tables_saturate_are_proven(tmp_path: Path) -> None:
         assert (failed[0].name, failed[0].problem) == ("layer0_node0", problem)
 
 
+TWO_RESULTS = """
+func.func @two(%x: !kan.int<0:3>) -> !kan.int<-4:3> {
+  %first = kan.table %x as "first" entries dense<[0, 1, 1, 0]> : tensor<4xi8>
+    : !kan.int<0:3> -> !kan.int<0:1>
+  kan.mark %first as "layer0_node0" offset 0 cycle 0 : !kan.int<0:1>
+  %y = kan.table %first as "y" entries dense<[-4, 3]> : tensor<2xi8>
+    : !kan.int<0:1> -> !kan.int<-4:3>
+  kan.mark %y as "layer1_node0" offset 0 cycle 0 : !kan.int<-4:3>
+  func.return %y : !kan.int<-4:3>
+}
+"""
+
+
+@needs_yosys
+def test_nodes_with_bits_that_are_one_wire_are_proven(tmp_path: Path) -> None:
+    """Of their range, most values never come: -4 is 100, 3 is 011, and the lower bits are one."""
+    source = tmp_path / "two.mlir"
+    source.write_text(TWO_RESULTS)
+    folder = tmp_path / "out"
+    pipeline = "kan-expand-wires,lower-kan-to-hw"
+    assert run("build", source, "-o", folder, "-p", pipeline, "--simulator", "none") == 0
+    assert run("prove", folder) == 0
+
+
 @needs_yosys
 def test_entries_beyond_the_end_of_a_node_are_proven(tmp_path: Path) -> None:
     """Every bit of the entries that make up for a clamp matters, or no sum reaches it."""
