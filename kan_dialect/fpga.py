@@ -20,15 +20,7 @@ from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.table_cost import Mapper, by_size, planes, supports
-from kan_dialect.wire_ops import (
-    BitsOp,
-    ClampOp,
-    DelayOp,
-    MarkOp,
-    ShiftOp,
-    SumOp,
-    TableOp,
-)
+from kan_dialect.wire_ops import BitsOp, ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import latency_of
 
 _WIDEST_ABSORBED = 1.25
@@ -214,22 +206,19 @@ class Fpga:
 
     def is_absorbed(self, value: SSAValue) -> bool:
         """Whether the LUTs of an adder have room for the table that the value is."""
-        table = value.owner
-        if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
-            return False
-        if sum(range_of(each).bits for each in table.inputs) < self.lut_inputs:
-            return True
-        return bool((_inputs_of_bits(table) < self.lut_inputs).all())
+        return 0 < self.absorbed_bits(value) == range_of(value).bits
 
     def absorbed_bits(self, value: SSAValue) -> int:
         """For how many bits of the table that the value is the LUTs of an adder have room."""
-        if self.is_absorbed(value):
-            return range_of(value).bits
         table = value.owner
         if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
             return 0
+        every = range_of(value).bits
+        if sum(range_of(each).bits for each in table.inputs) < self.lut_inputs:
+            return every
         used = _inputs_of_bits(table)
-        return int(((used > 1) & (used < self.lut_inputs)).sum())
+        fits = used < self.lut_inputs
+        return every if fits.all() else int(np.count_nonzero(fits & (used > 1)))
 
     def registers(self, op: Operation) -> int:
         """Flip-flops of one op."""

@@ -315,10 +315,8 @@ def _add_to_joint_part(left: Form, right: Form) -> Form | None:
             continue
         over = variables(image)
         joint = any(len(part) > 1 and set(part) <= set(over) for part in other.parts)
-        shape = tuple(variable.size for variable in over)
-        if joint and prod(shape) <= MAX_POINTS:
-            values = np.broadcast_to(_listed(image, over), shape)
-            return add(Table(over, values.astype(np.int64)), other)
+        if joint and prod(variable.size for variable in over) <= MAX_POINTS:
+            return add(Table(over, listed(image, over)), other)
     return None
 
 

@@ -228,6 +228,20 @@ def test_low_bits_that_pass_an_adder_by(seed: int, low: int, above: bool) -> Non
     assert difference(forms.within(word, 20, -(1 << 19)), expected) is None
 
 
+def test_lower_bits_beside_upper_ones_that_were_listed() -> None:
+    """Both are functions of one sum, and a part of a total has its variables together."""
+    rng = np.random.default_rng(0)
+    x, y, z = (Variable(name, 0, 0, 63) for name in "xyz")
+    first, second, third = (Table((v,), rng.integers(0, 30, 64)) for v in (x, y, z))
+    whole = forms.add(first, second)
+    upper = Table((x, y), forms.listed(forms.shifted(whole, 3), (x, y)))
+    upper = forms.add(forms.scale(upper, 8), third)
+    assert isinstance(upper, Total)
+    found = forms.add(forms.as_image(forms.within(whole, 3, 0)), upper)
+    assert isinstance(found, Total)
+    assert difference(found, forms.add(whole, third)) is None
+
+
 def test_constants_differ_too() -> None:
     assert difference(forms.constant(3), forms.constant(3)) is None
     assert difference(forms.constant(3), forms.constant(4)) == {}
@@ -786,6 +800,15 @@ def test_a_mark_that_is_wrong_has_no_proof(victim: Made, tmp_path: Path) -> None
         changed = parse_text(make_context(), printed.replace(f"{key} = ", "x = ", 1).encode(), "x")
         with pytest.raises(KanError, match=f"has no '{key}'; prove what kan-flow build wrote"):
             check((integer, Model.of(changed), text), tmp_path)
+
+
+@needs_yosys
+def test_words_of_upper_and_lower_bits_are_proven(tmp_path: Path) -> None:
+    """At 7 bits, sums of the example meet in words of both, extended, and beside carries."""
+    model, data = (ROOT / "examples" / name for name in ("wine.onnx", "wine.npz"))
+    options = ["--calibration", data, "--bits", "7", "--cycles", "2", "--simulator", "none"]
+    assert run("build", model, "-o", tmp_path / "out", *options) == 0
+    assert run("prove", tmp_path / "out") == 0
 
 
 @needs_yosys
