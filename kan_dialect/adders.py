@@ -1,7 +1,8 @@
-"""Sums that one carry chain computes: of two numbers, and of a bit that comes in below them.
+"""Sums that one carry chain computes, or none.
 
 The carry into a chain's lowest bit takes no lookup table. So a sum of three is one adder where one
-of the three is a bit that counts as much as the lowest bit at which the other two are added.
+of the three is a bit that counts as much as the lowest bit at which the other two are added. And a
+sum of two whose bits do not meet is no adder at all: their wires stand side by side.
 """
 
 from __future__ import annotations
@@ -39,6 +40,45 @@ def carry_of(op: SumOp, known: dict[SSAValue, int]) -> SSAValue | None:
         if low_zeros(value, known) <= max(low_zeros(other, known) for other in others):
             return value
     return None
+
+
+def joined_of(op: SumOp, known: dict[SSAValue, int]) -> tuple[SSAValue, SSAValue] | None:
+    """Of a sum of two terms whose bits do not meet, the upper and the lower one.
+
+    `known` is what has been found of the lowest bits of values (`low_zeros`), and grows.
+    """
+    if len(op.inputs) != 2:
+        return None
+    first, second = op.inputs
+    for upper, lower in ((first, second), (second, first)):
+        kind = range_of(lower)
+        if not kind.is_signed and kind.bits <= low_zeros(upper, known):
+            return upper, lower
+    return None
+
+
+def inverts_top(op: SumOp) -> SSAValue | None:
+    """The value that a sum adds half of a power of two to, as many as it has bits.
+
+    That inverts the highest bit, if nothing else is above it.
+    """
+    if len(op.inputs) != 2:
+        return None
+    bits = range_of(op.result).bits
+    for value, other in (op.inputs, reversed(op.inputs)):
+        added = range_of(other).low % (1 << bits) if isinstance(other.owner, ConstantOp) else 0
+        if added == 1 << (bits - 1) and range_of(value).bits == bits:
+            return value
+    return None
+
+
+def pieces_of(value: SSAValue) -> list[SSAValue]:
+    """What a term of a sum is joined of, where nothing else reads it: the upper ones first."""
+    if isinstance(value.owner, SumOp) and value.has_one_use():
+        joined = joined_of(value.owner, {})
+        if joined is not None:
+            return [piece for part in joined for piece in pieces_of(part)]
+    return [value]
 
 
 def addends_of(op: SumOp) -> list[SSAValue]:

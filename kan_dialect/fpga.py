@@ -15,7 +15,7 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.adders import addends_of
+from kan_dialect.adders import addends_of, inverts_top, joined_of, pieces_of
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
@@ -68,6 +68,11 @@ class Fpga:
         """
         return self.shares_luts and not self.full_adders
 
+    @property
+    def small_inputs(self) -> int:
+        """Inputs of the largest lookup table that takes least: two of them share one, or one."""
+        return 4 if self.shares_luts else self.lut_inputs
+
     def levels(self, op: Operation) -> int:
         """Levels of logic between the op's operands and its result.
 
@@ -80,7 +85,7 @@ class Fpga:
                 bits = sum(range_of(value).bits for value in op.inputs)
                 return 1 + max(0, bits - self.lut_inputs + 1) // 2
             case SumOp():
-                return max(1, (len(addends_of(op)) - 1).bit_length())
+                return self._adders(op)
             case ClampOp():
                 return 1
             case ShiftOp():
@@ -95,14 +100,19 @@ class Fpga:
                 mapper = self._mapper()
                 return self._table(op, mapper) * self.timing.lut
             case SumOp():
-                levels = max(1, (len(addends_of(op)) - 1).bit_length())
-                return levels * self._adder_delay(range_of(op.result).bits)
+                return self._adders(op) * self._adder_delay(range_of(op.result).bits)
             case ClampOp():
                 return 0.0 if range_of(op.input) == range_of(op.result) else 2 * self.timing.lut
             case ShiftOp() if op.amount.value.data > 0:
                 return self.timing.lut + self._adder_delay(range_of(op.input).bits)
             case _:
                 return 0.0
+
+    def _adders(self, op: SumOp) -> int:
+        """Adders one after the other in a tree that makes the sum."""
+        if joined_of(op, {}) is not None or inverts_top(op) is not None:
+            return 0
+        return max(1, (len(addends_of(op)) - 1).bit_length())
 
     def _adder_delay(self, bits: int) -> float:
         if not self.carry_chains:
@@ -121,8 +131,16 @@ class Fpga:
         counted: Counter[int] = Counter()
         mappers: dict[Hashable, Mapper] = {}
         every = list(ops)
-        absorbed = {term.owner: op for op in every if (term := self._absorbed_term(op)) is not None}
-        taken = set(absorbed.values())
+        absorbed: set[Operation] = set()
+        taken: set[Operation] = set()
+        for op in every:
+            term = self._absorbed_term(op)
+            if term is not None:
+                taken.add(op)
+                pieces = pieces_of(term)
+                absorbed.update(piece.owner for piece in pieces if isinstance(piece.owner, TableOp))
+                others = [piece for piece in pieces if not isinstance(piece.owner, TableOp)]
+                counted[self.adder_inputs] += sum(range_of(piece).bits for piece in others)
         for op in every:
             match op:
                 case TableOp() if op in absorbed:
@@ -205,11 +223,14 @@ class Fpga:
         return found
 
     def is_absorbed(self, value: SSAValue) -> bool:
-        """Whether the LUTs of an adder have room for the table that the value is."""
+        """Whether the LUTs of an adder have room for the tables that the value is."""
         return 0 < self.absorbed_bits(value) == range_of(value).bits
 
     def absorbed_bits(self, value: SSAValue) -> int:
-        """For how many bits of the table that the value is the LUTs of an adder have room."""
+        """For how many bits of the tables that the value is the LUTs of an adder have room."""
+        pieces = pieces_of(value)
+        if len(pieces) > 1:
+            return sum(map(self.absorbed_bits, pieces))
         table = value.owner
         if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
             return 0
@@ -230,8 +251,10 @@ class Fpga:
         return Mapper(self.lut_inputs, self.wide_inputs)
 
     def _absorbed_term(self, op: Operation) -> SSAValue | None:
-        """The table that fits into the LUTs of the adder of two numbers that the op is."""
+        """The term whose tables fit into the LUTs of the adder of two numbers that the op is."""
         if not isinstance(op, SumOp) or len(terms := addends_of(op)) != 2:
+            return None
+        if joined_of(op, {}) is not None:
             return None
         fits = {value: self.absorbed_bits(value) for value in terms}
         best = max(terms, key=lambda value: fits[value])
@@ -267,6 +290,8 @@ class Fpga:
     def _sum(self, op: SumOp) -> Counter[int]:
         """Adders, one after the other: a lookup table a bit."""
         counted: Counter[int] = Counter()
+        if joined_of(op, {}) is not None or inverts_top(op) is not None:
+            return counted
         first, *others = addends_of(op)
         total = range_of(first)
         for value in others:

@@ -8,8 +8,9 @@ costs does not change while others are added, so it is found once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -179,3 +180,68 @@ def bits_of(low: IntArray, high: IntArray) -> IntArray:
     signed = low < 0
     largest = np.maximum(high, np.where(signed, ~low, 0))
     return np.frexp(largest)[1].astype(np.int64) + signed
+
+
+class Extent(NamedTuple):
+    """Which bits a summand has.
+
+    Parameters
+    ----------
+    zeros : so many of the lowest are always 0.
+    bits : how many, these included.
+    signed : whether it may be negative; nothing stands above it then.
+    small : whether an adder has room for all of its bits in its LUTs.
+    """
+
+    zeros: int
+    bits: int
+    signed: bool
+    small: bool
+
+
+def joins(extents: Sequence[Extent]) -> Iterator[tuple[int, int]]:
+    """Pairs of summands whose bits do not meet, the upper one first, as many as are found.
+
+    Numbers are those of `extents`; what a pair becomes has the next one. Each summand is in at most
+    one pair. Below an upper one comes the widest that fits, of its own kind (`small`) if there is
+    one, so that adders take in both or none.
+    """
+    known = list(extents)
+    below: dict[tuple[bool, int], list[int]] = {}
+    for number, each in enumerate(known):
+        if not each.signed:
+            below.setdefault((each.small, each.bits), []).append(number)
+    pending = sorted(range(len(known)), key=lambda number: known[number].zeros, reverse=True)
+    gone: set[int] = set()
+    while pending:
+        upper = pending.pop()
+        if upper in gone:
+            continue
+        top = known[upper]
+        lower = _widest_below(upper, top, below)
+        if lower is None:
+            continue
+        if not top.signed:
+            below[top.small, top.bits].remove(upper)
+        gone.update((upper, lower))
+        yield upper, lower
+        bottom = known[lower]
+        both = Extent(bottom.zeros, top.bits, top.signed, top.small and bottom.small)
+        known.append(both)
+        new = len(known) - 1
+        if not both.signed:
+            below.setdefault((both.small, both.bits), []).append(new)
+        pending.append(new)
+        pending.sort(key=lambda number: known[number].zeros, reverse=True)
+
+
+def _widest_below(
+    upper: int, top: Extent, below: Mapping[tuple[bool, int], list[int]]
+) -> int | None:
+    """The widest summand that ends below another one; it is taken out."""
+    for small in (top.small, not top.small):
+        for bits in range(top.zeros, 0, -1):
+            some = below.get((small, bits))
+            if some:
+                return some.pop(0)
+    return None

@@ -410,7 +410,11 @@ def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
         case DelayOp():
             found = low_zeros(value.owner.input, known)
         case SumOp():
-            found = min(low_zeros(each, known) for each in value.owner.inputs)
+            found = range_of(value).bits
+            for each in value.owner.inputs:
+                found = min(found, low_zeros(each, known))
+                if not found:
+                    break
         case _:
             found = 0
     known[value] = found

@@ -7,7 +7,7 @@ from typing import cast
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, IntegerAttr, ModuleOp
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
@@ -112,3 +112,19 @@ def latency_of(function: func.FuncOp, cycles: Mapping[SSAValue, int | None] | No
     declared = function.attributes.get(LATENCY)
     constant = declared.value.data if isinstance(declared, IntegerAttr) else 0
     return next((cycle for cycle in arrivals if cycle is not None), constant)
+
+
+def layers_of(function: func.FuncOp) -> dict[Operation, int]:
+    """How many nodes there are, one after the other, before each op that computes something."""
+    layers: dict[Operation, int] = {}
+    after: dict[SSAValue, int] = {}
+    for op in function.body.block.ops:
+        if isinstance(op, ConstantOp | MarkOp | func.ReturnOp):
+            continue
+        layers[op] = max((after.get(value, 0) for value in op.operands), default=0)
+        after.update((result, layers[op] + _is_node(result)) for result in op.results)
+    return layers
+
+
+def _is_node(value: SSAValue) -> bool:
+    return any(isinstance(use.operation, MarkOp) for use in value.uses)

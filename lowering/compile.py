@@ -71,7 +71,7 @@ class CompilePass(CompositePass):
     `kan-split-tables`, `kan-balance-sums` and `kan-schedule`."""
     parts: int = 3
     """See `kan-split-tables`."""
-    further_levels: int = 1
+    further_levels: tuple[int, ...] | int = 0
     """See `kan-balance-sums`."""
     levels: int = 4
     """See `kan-schedule`."""

@@ -26,6 +26,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
+from kan_dialect.adders import inverts_top, joined_of
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
@@ -314,6 +315,16 @@ class Lowering:
         zeros = self.zeros_of(op.result)
         bits = range_of(op.result).bits - zeros
         name = self.name_by(op.given_name, zeros)
+        inverted = inverts_top(op)
+        if inverted is not None and zeros == 0:
+            wire = self.resize(inverted, bits)
+            top = self.inverted(self.part(wire, bits - 1, 1), 1)
+            if bits > 1:
+                top = self.add(building.joined([top, self.part(wire, 0, bits - 1)], bits))
+            return self.named(top, name)
+        together = joined_of(op, self.known_zeros)
+        if together is not None:
+            return self.add(self.joined(*together, zeros, bits), name)
         through = self.passed_through(op)
         if through is not None:
             value, count = through
@@ -325,6 +336,24 @@ class Lowering:
         if len(terms) == 1:
             return terms[0]
         return self.add(building.added(terms), name)
+
+    def named(self, wire: SSAValue, name: str | None) -> SSAValue:
+        """The same wire, with a name."""
+        if name is not None and isinstance(wire.owner, Operation):
+            wire.owner.attributes[NAME_HINT] = StringAttr(name)
+        return wire
+
+    def joined(self, upper: SSAValue, lower: SSAValue, zeros: int, bits: int) -> Operation:
+        """Wires side by side, `bits` of them, of two terms whose bits do not meet.
+
+        Without so many of the lowest, which are always 0.
+        """
+        count = low_zeros(upper, self.known_zeros)
+        width = range_of(lower).bits
+        pieces = [self.resize(upper, bits + zeros - count, count)]
+        if width < count:
+            pieces.append(self.constant(0, count - width))
+        return building.joined([*pieces, self.resize(lower, width - zeros, zeros)], bits)
 
     def passed_through(self, op: SumOp) -> tuple[SSAValue, int] | None:
         """Of a sum of values of which all but one end in more zeros: the one, and how many.

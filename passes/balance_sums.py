@@ -1,6 +1,7 @@
 """`kan-balance-sums`: sums of many values become trees of two-input adders.
 
-Values that are there first meet first, narrow ones before wide ones, in few levels. Where the
+Values whose bits do not meet need no adder: they are one value, side by side. Values that are there
+first meet first, narrow ones before wide ones, in few levels. Where the
 target's adders have room in their LUTs for tables of few inputs, such a table is added to something
 else, one to each adder. A single bit comes in at the carry of an adder that has none, for nothing.
 A constant costs no adder where one of the summands is a table that nobody
@@ -9,13 +10,14 @@ else reads: the table takes it in, the one whose bits get dearer by least.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
     PatternRewriteWalker,
@@ -23,15 +25,16 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.adders import is_single_bit
+from kan_dialect.adders import is_single_bit, joined_of, pieces_of
 from kan_dialect.attributes import range_of
 from kan_dialect.constants import FloatArray
+from kan_dialect.errors import KanError
 from kan_dialect.fpga import Fpga
-from kan_dialect.pairing import Pairing, Summands
+from kan_dialect.pairing import Extent, Pairing, Summands, joins
 from kan_dialect.table_split import CARRY, FURTHER_PART
 from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp, complement_of, low_zeros
-from kan_dialect.wires import remove_dead, wire_functions
+from kan_dialect.wires import layers_of, remove_dead, wire_functions
 
 
 @dataclass
@@ -85,13 +88,14 @@ class SumIntoTree(RewritePattern):
     """An n-ary sum becomes a tree of binary ones."""
 
     target: Fpga
-    further: int
+    further: Mapping[Operation, int]
+    """Levels that the tree of each sum may have beyond the fewest."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
         if len(op.inputs) <= 2:
             return
-        tree = _Tree(op, self.target, self.further)
+        tree = _Tree(op, self.target, self.further[op])
         rewriter.replace(op, [*tree.added, tree.whole])
 
 
@@ -109,7 +113,10 @@ class _Tree:
         self._levels = dict[SSAValue, int]()
         constants = [value for value in op.inputs if isinstance(value.owner, ConstantOp)]
         terms = [term for term in op.inputs if term not in constants]
+        terms = self._joined(terms, constants, bits=False)
         terms, self._carries = _apart(terms, target, self._zeros)
+        # Bits that no adder takes in at its carry may stand beside something.
+        terms = self._joined(terms, [*constants, *self._carries], bits=True)
         self._count = len(terms)
         self._left = dict(enumerate(terms))
         self._pairing = Pairing(self._summands(terms), further)
@@ -124,13 +131,54 @@ class _Tree:
             last = self._add_up(constants)
         self.whole = SumOp(last, result_type=range_of(op.result), name=op.given_name)
 
+    def _joined(
+        self, terms: Sequence[SSAValue], others: Sequence[SSAValue], *, bits: bool
+    ) -> list[SSAValue]:
+        """The terms, with those side by side whose bits do not meet: one term each.
+
+        At least two are left, these and others. Single bits only with `bits`.
+        """
+        left = dict(enumerate(terms))
+        numbers = [
+            number
+            for number, term in left.items()
+            if not self._levels_of(term) and (bits or not is_single_bit(term, self._zeros))
+        ]
+        for upper, lower in joins([self._extent(left[number]) for number in numbers]):
+            if len(left) + len(others) == 2:
+                break
+            both = SumOp([left.pop(numbers[upper]), left.pop(numbers[lower])], name=self._part())
+            self.added.append(both)
+            numbers.append(len(terms) + len(numbers))
+            left[numbers[-1]] = both.result
+        return list(left.values())
+
+    def _extent(self, value: SSAValue) -> Extent:
+        kind, zeros = range_of(value), low_zeros(value, self._zeros)
+        small = self._target.absorbed_bits(value) >= kind.bits - zeros
+        return Extent(zeros, kind.bits, kind.is_signed, small)
+
+    def _levels_of(self, value: SSAValue) -> int:
+        return _levels(value, self._levels)
+
+    def _part(self) -> str | None:
+        """A name for the next of the sums that the sum is made of."""
+        return None if self._name is None else f"{self._name}_part{len(self.added)}"
+
     def _summands(self, values: Sequence[SSAValue]) -> Summands:
         return Summands.of(
             [(kind.low, kind.high) for kind in map(range_of, values)],
             [low_zeros(value, self._zeros) for value in values],
-            [_levels(value, self._levels) for value in values],
-            [self._target.absorbed_bits(value) for value in values],
+            [self._levels_of(value) for value in values],
+            [self._free_bits(value) for value in values],
         )
+
+    def _free_bits(self, value: SSAValue) -> int:
+        """Bits for which an adder needs no LUT of its own: those that it absorbs, and gaps."""
+        pieces = pieces_of(value)
+        filled = sum(range_of(each).bits - low_zeros(each, self._zeros) for each in pieces)
+        gaps = range_of(value).bits - low_zeros(value, self._zeros) - filled
+        return self._target.absorbed_bits(value) + (gaps if len(pieces) > 1 else 0)
 
     def _append(self, values: Sequence[SSAValue]) -> None:
         for value in values:
@@ -143,8 +191,8 @@ class _Tree:
         while len(self._left) + len(constants) > 2 and len(self._left) > 1:
             left, right = self._pairing.best()
             carry = self._carry(self._pairing.most_zeros(left, right))
-            name = None if self._name is None else f"{self._name}_part{len(self.added)}"
-            adder = SumOp([self._left.pop(left), self._left.pop(right), *carry], name=name)
+            pair = [self._left.pop(left), self._left.pop(right)]
+            adder = SumOp([*pair, *carry], name=self._part())
             self.added.append(adder)
             self._left[self._count] = adder.result
             self._count += 1
@@ -170,7 +218,8 @@ def _levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
     if not isinstance(op, SumOp):
         return 0
     if value not in known:
-        known[value] = 1 + max(_levels(each, known) for each in op.inputs)
+        own = 1 if joined_of(op, {}) is None else 0
+        known[value] = own + max(_levels(each, known) for each in op.inputs)
     return known[value]
 
 
@@ -203,14 +252,36 @@ class BalanceSumsPass(TargetPass):
 
     name = "kan-balance-sums"
 
-    further_levels: int = 1
-    """How many levels more than needed a sum may have, where that saves LUTs."""
+    further_levels: tuple[int, ...] | int = 0
+    """How many levels more than needed a sum may have, where that saves LUTs.
+
+    One number, or one for each layer; the last one for all layers after it.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self._of_layers, default=-1) < 0:
+            raise KanError(f"further-levels must be at least 0, got {self.further_levels}")
+
+    @property
+    def _of_layers(self) -> tuple[int, ...]:
+        further = self.further_levels
+        return (further,) if isinstance(further, int) else further
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         target = self.device
+        of_layers = self._of_layers
         for function in functions:
-            for pattern in (ConstantIntoTable(target), SumIntoTree(target, self.further_levels)):
-                PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)
+            _rewrite(function, ConstantIntoTable(target))
+            further = {
+                op: of_layers[min(layer, len(of_layers) - 1)]
+                for op, layer in layers_of(function).items()
+            }
+            _rewrite(function, SumIntoTree(target, further))
             remove_dead(function)
         return bool(functions)
+
+
+def _rewrite(function: func.FuncOp, pattern: RewritePattern) -> None:
+    PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)

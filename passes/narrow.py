@@ -75,7 +75,7 @@ class _Narrowing:
     """Old values that only one sum reads, as what that sum takes in instead of them."""
     constants: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
     taken: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
-    """Old values whose new ones lack this constant, and are not saturated."""
+    """Old values whose new ones lack this constant."""
 
     def run(self) -> func.FuncOp:
         for argument in self.function.args:
@@ -186,7 +186,7 @@ class _Narrowing:
             self.values[op.result] = value
         else:
             clamp = ClampOp(value, low, high, name=op.given_name)
-            if self.goes_into_tables(op, clamp):
+            if self.goes_into_tables(op, clamp) or self.starts_from_zero(op, clamp):
                 clamp.erase()
             else:
                 self.values[op.result] = self.add(clamp)
@@ -219,6 +219,40 @@ class _Narrowing:
             node.owner.value_name = optional_name(op.given_name)
         self.values[op.result] = node
         self.taken[op.result] = constant
+        return True
+
+    def starts_from_zero(self, op: ClampOp, clamp: ClampOp) -> bool:
+        """Add half of the range to the sum before a clamp at both ends, where it has room for that.
+
+        One bit less tells whether the sum is beyond an end, which matters where each bit's LUT
+        gets small by it. Tables that read the clamp take
+        the codes as they are then; for other readers the half is taken off again, which inverts the
+        highest bit.
+        """
+        value, kind = clamp.input, range_of(clamp.result)
+        source, half = range_of(value), -kind.low
+        moved = IntType(source.low + half, source.high + half)
+        if (
+            half <= 0
+            or kind.high != half - 1
+            or not (source.low < kind.low and kind.high < source.high)
+            or moved.bits > source.bits
+            or source.bits - kind.bits + 2 <= self.device.small_inputs
+            or not isinstance(value.owner, SumOp)
+            or not op.input.has_one_use()
+        ):
+            return False
+        constant = self.constant(_constant_of(value) + half)
+        terms = [term for term in value.owner.inputs if not isinstance(term.owner, ConstantOp)]
+        raised = self.add(SumOp([*terms, constant], name=value.owner.given_name))
+        if _only_tables_read(op.result):
+            name = op.given_name
+            self.values[op.result] = self.add(ClampOp(raised, 0, 2 * half - 1, name=name))
+            self.taken[op.result] = -half
+            return True
+        unsigned = self.add(ClampOp(raised, 0, 2 * half - 1))
+        lowered = SumOp([unsigned, self.constant(-half)], name=op.given_name)
+        self.values[op.result] = self.add(lowered)
         return True
 
     def without_constant(self, value: SSAValue) -> SSAValue:

@@ -63,7 +63,7 @@ class RefinePrecisionPass(TargetPass):
     parts: int = 3
     """See `kan-split-tables`: this, and what follows, as the passes after this one have it, for
     LUTs and levels are counted behind these."""
-    further_levels: int = 1
+    further_levels: tuple[int, ...] | int = 0
     """See `kan-balance-sums`."""
     fast: bool = False
     """`kan-split-tables` will be left out."""

@@ -29,7 +29,7 @@ from kan_dialect.interface import LATENCY
 from kan_dialect.operation import KanOperation
 from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import BitsOp, ConstantOp, DelayOp, MarkOp, TableOp
-from kan_dialect.wires import wire_functions
+from kan_dialect.wires import layers_of, wire_functions
 
 MOST_UNEVEN = 1.5
 """For a number of cycles, stages may have so many times the levels if layers do not share them."""
@@ -157,22 +157,6 @@ def remove_registers(function: func.FuncOp) -> None:
             Rewriter.replace_op(op, (), [op.input])
         elif isinstance(op, MarkOp):
             op.cycle = IntegerAttr(0, i64)
-
-
-def layers_of(function: func.FuncOp) -> dict[Operation, int]:
-    """How many nodes there are, one after the other, before each op that computes something."""
-    layers: dict[Operation, int] = {}
-    after: dict[SSAValue, int] = {}
-    for op in function.body.block.ops:
-        if isinstance(op, ConstantOp | MarkOp | func.ReturnOp):
-            continue
-        layers[op] = max((after.get(value, 0) for value in op.operands), default=0)
-        after.update((result, layers[op] + _is_node(result)) for result in op.results)
-    return layers
-
-
-def _is_node(value: SSAValue) -> bool:
-    return any(isinstance(use.operation, MarkOp) for use in value.uses)
 
 
 _LATER = {ConstantOp, MarkOp, TableOp, BitsOp, func.ReturnOp}

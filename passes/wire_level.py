@@ -17,7 +17,7 @@ from kan_dialect.passes.split_tables import SplitTablesPass
 
 
 def wire_level_passes(
-    target: str, *, parts: int, further_levels: int, fast: bool
+    target: str, *, parts: int, further_levels: tuple[int, ...] | int, fast: bool
 ) -> tuple[KanPass, ...]:
     """From tables to adders.
 

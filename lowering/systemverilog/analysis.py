@@ -320,12 +320,21 @@ def _absorbed(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSA
 
 
 def _fitting_bits(op: comb.AddOp, term: SSAValue, facts: Analysis) -> float:
-    """How many bits of a table that is a term gain by sharing the LUTs of the sum's bits.
+    """How many bits of the tables that a term is made of gain by sharing the LUTs of a sum's bits.
 
     All of a table of which every bit fits. A bit of four inputs, not among these: it and the
     adder's bit take as much apart, a LUT of four inputs beside one of two.
     """
-    source, low, high = _source(term, facts)
+    low, high = 0, bit_width(term.type)
+    return sum(
+        _fitting_bits_of(op, *piece, facts) for piece in _pieces(term, low, high, facts.constants)
+    )
+
+
+def _fitting_bits_of(
+    op: comb.AddOp, source: SSAValue, low: int, high: int, facts: Analysis
+) -> float:
+    """The same for some bits of a value."""
     table = source.owner
     if (
         type(table) is not hw.ArrayGetOp
@@ -343,21 +352,31 @@ def _fitting_bits(op: comb.AddOp, term: SSAValue, facts: Analysis) -> float:
     return sum(each in (2, 3, ABSORBED_INPUTS) for each in used[low:high])
 
 
-def _source(value: SSAValue, facts: Analysis) -> tuple[SSAValue, int, int]:
-    """The value of which this one is a part, or an extension: from which bit to before which."""
-    low, high = 0, bit_width(value.type)
-    while _is_slicing(source := value.owner):
-        if isinstance(source, comb.ExtractOp):
-            value, first = source.input, source.low_bit.value.data
-            low, high = low + first, high + first
-            continue
-        below = 0
-        for value in reversed(source.operands):
-            if value not in facts.constants:
-                break
-            below += bit_width(value.type)
-        low, high = max(low - below, 0), min(high - below, bit_width(value.type))
-    return value, low, high
+def _pieces(
+    value: SSAValue, low: int, high: int, constants: Collection[SSAValue]
+) -> Iterator[tuple[SSAValue, int, int]]:
+    """What some bits of a value are made of: of other values, from which bit to before which.
+
+    Each value once, constants not.
+    """
+    source = value.owner
+    if type(source) is comb.ExtractOp:
+        first = source.low_bit.value.data
+        yield from _pieces(source.input, low + first, high + first, constants)
+    elif type(source) is comb.ConcatOp:
+        below = bit_width(value.type)
+        seen: set[SSAValue] = set()
+        for operand in source.operands:
+            below -= bit_width(operand.type)
+            inner = max(low - below, 0), min(high - below, bit_width(operand.type))
+            if operand in constants or inner[0] >= inner[1]:
+                continue
+            for piece in _pieces(operand, *inner, constants):
+                if piece[0] not in seen:
+                    seen.add(piece[0])
+                    yield piece
+    elif type(source) is not comb.ReplicateOp:
+        yield value, low, high
 
 
 def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.ExtractOp]:

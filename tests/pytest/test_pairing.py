@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_dialect.attributes import IntType
-from kan_dialect.pairing import Pairing, Summands
+from kan_dialect.pairing import Extent, Pairing, Summands, joins
 
 # Least value, how many more, lowest zeros, bits that an adder absorbs, levels before.
 SUMMAND = st.tuples(
@@ -106,3 +106,39 @@ def test_the_best_pair_is_that_of_a_search_through_all(
         reference.count += 1
         count += 1
         pairing.add(left, right, IntType(low, high), zeros)
+
+
+EXTENTS = st.lists(
+    st.tuples(st.integers(0, 6), st.integers(1, 5), st.booleans(), st.booleans()), max_size=12
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(EXTENTS)
+def test_joined_numbers_do_not_meet_and_none_that_fits_is_left(
+    some: list[tuple[int, int, bool, bool]],
+) -> None:
+    known = [Extent(low, low + width, signed, small) for low, width, signed, small in some]
+    pairs = list(joins(known))
+    left = set(range(len(known)))
+    for upper, lower in pairs:
+        top, bottom = known[upper], known[lower]
+        assert not bottom.signed
+        assert bottom.bits <= top.zeros
+        both = Extent(bottom.zeros, top.bits, top.signed, top.small and bottom.small)
+        left -= {upper, lower}
+        left.add(len(known))
+        known.append(both)
+    assert len(left) == len(some) - len(pairs)
+    for upper in left:
+        for lower in left - {upper}:
+            assert known[lower].signed or known[lower].bits > known[upper].zeros
+
+
+def test_numbers_of_one_kind_are_joined_first() -> None:
+    wide, small, upper = (
+        Extent(0, 3, False, False),
+        Extent(0, 2, False, True),
+        Extent(3, 5, False, True),
+    )
+    assert list(joins([wide, small, upper])) == [(2, 1)]

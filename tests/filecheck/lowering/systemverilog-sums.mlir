@@ -63,3 +63,19 @@ func.func @mixed(%x: !kan.int<0:63>, %y: !kan.int<0:255>, %b: !kan.int<0:1>) -> 
   %f = kan.sum %y, %g as "f" : !kan.int<0:255>, !kan.int<0:3> -> !kan.int<0:258>
   func.return %p, %q, %r, %s, %w, %f : !kan.int<0:258>, !kan.int<0:262>, !kan.int<0:261>, !kan.int<0:258>, !kan.int<0:3>, !kan.int<0:258>
 }
+
+// Numbers whose bits do not meet take no adder, and an adder takes in the tables of both. Half of the
+// range on top inverts the highest bit.
+// CHECK-LABEL: module side_by_side
+// CHECK: wire logic [4:0] p = {t_by8, 1'b0, u};
+// CHECK: wire logic [8:0] q = absorb9({1'b0, x1}, {4'd0, p});
+// CHECK: wire logic [7:0] r = {~x1[7], x1[6:0]};
+func.func @side_by_side(%x: !kan.int<0:3>, %y: !kan.int<0:255>) -> (!kan.int<0:282>, !kan.int<-128:127>) {
+  %t = kan.table %x as "t" entries dense<[0, 24, 16, 8]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:24>
+  %u = kan.table %x as "u" entries dense<[3, 1, 0, 2]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  %p = kan.sum %t, %u as "p" : !kan.int<0:24>, !kan.int<0:3> -> !kan.int<0:27>
+  %q = kan.sum %p, %y as "q" : !kan.int<0:27>, !kan.int<0:255> -> !kan.int<0:282>
+  %c = kan.constant -128 : !kan.int<-128:-128>
+  %r = kan.sum %y, %c as "r" : !kan.int<0:255>, !kan.int<-128:-128> -> !kan.int<-128:127>
+  func.return %q, %r : !kan.int<0:282>, !kan.int<-128:127>
+}

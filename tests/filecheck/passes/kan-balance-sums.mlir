@@ -1,7 +1,11 @@
 // RUN: kan-opt %s -p 'kan-balance-sums{further_levels=0}' | filecheck %s
-// RUN: kan-opt %s -p kan-balance-sums | filecheck %s --check-prefix DEEPER
+// RUN: kan-opt %s -p kan-balance-sums | filecheck %s
+// RUN: kan-opt %s -p 'kan-balance-sums{further_levels=1}' | filecheck %s --check-prefix DEEPER
+// RUN: kan-opt %s -p 'kan-balance-sums{further_levels=0,1}' | filecheck %s --check-prefix SECOND
 // RUN: kan-opt %s -p 'kan-balance-sums{target=ecp5}' | filecheck %s --check-prefix ECP5
 // RUN: not kan-opt %s -p 'kan-balance-sums{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
+// RUN: not kan-opt %s -p 'kan-balance-sums{further_levels=1,-1}' 2>&1 | filecheck %s --check-prefix LEVELS
+// LEVELS: further-levels must be at least 0, got (1, -1)
 // TARGET: there is no target 'abacus'; take one of xcup, ecp5, ice40, lut3
 
 // Adders of two, in as few levels as there can be.
@@ -52,19 +56,51 @@ func.func @twice(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %c: !kan.int<0:1>) ->
   func.return %s : !kan.int<0:512>
 }
 
-// A bit that counts four comes in where the adder starts: below that, one number has only zeros.
+// A bit that counts four comes in where the adder starts: below that, one number has only zeros. One
+// that counts sixteen stands above that number.
 // CHECK-LABEL: @raised
 func.func @raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z: !kan.int<0:1>) -> !kan.int<0:351> {
   // CHECK: [[T:%.*]] = kan.table %x
   // CHECK-NEXT: [[U:%.*]] = kan.table %y
   // CHECK-NEXT: [[V:%.*]] = kan.table %z
-  // CHECK-NEXT: [[TA:%.*]] = kan.sum [[T]], %a, [[U]] as "s_part0"
-  // CHECK-NEXT: kan.sum [[V]], [[TA]] as "s"
+  // CHECK-NEXT: [[VT:%.*]] = kan.sum [[V]], [[T]] as "s_part0" : {{.*}} -> !kan.int<0:28>
+  // CHECK-NEXT: kan.sum %a, [[VT]], [[U]] as "s"
   %t = kan.table %x entries dense<[0, 4, 8, 12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:12>
   %u = kan.table %y entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
   %v = kan.table %z entries dense<[0, 16]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:16>
   %s = kan.sum %t, %u, %v, %a as "s" : !kan.int<0:12>, !kan.int<0:4>, !kan.int<0:16>, !kan.int<0:255> -> !kan.int<0:351>
   func.return %s : !kan.int<0:351>
+}
+
+// Numbers whose bits do not meet are one, side by side: the widest that has room below another, of
+// tables that an adder takes in such a table first. Nothing stands above what may be negative.
+// CHECK-LABEL: @side_by_side
+func.func @side_by_side(%x: !kan.int<0:3>, %a: !kan.int<0:3>, %b: !kan.int<0:1>, %c: !kan.int<0:255>) -> !kan.int<-64:306> {
+  // CHECK: [[U:%.*]] = kan.table %x as "u"
+  // CHECK-NEXT: [[T:%.*]] = kan.table %x as "t"
+  // CHECK-NEXT: [[V:%.*]] = kan.table %x as "v"
+  // CHECK-NEXT: [[UA:%.*]] = kan.sum [[U]], %a as "s_part0" : !kan.int<0:12>, !kan.int<0:3> -> !kan.int<0:15>
+  // CHECK-NEXT: [[TV:%.*]] = kan.sum [[T]], [[V]] as "s_part1" : !kan.int<-64:32>, !kan.int<0:4> -> !kan.int<-64:36>
+  // CHECK-NEXT: [[R:%.*]] = kan.sum [[UA]], [[TV]] as "s_part2"
+  // CHECK-NEXT: kan.sum %c, [[R]] as "s"
+  %u = kan.table %x as "u" entries dense<[0, 4, 8, 12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:12>
+  %t = kan.table %x as "t" entries dense<[-64, 0, 32, -32]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<-64:32>
+  %v = kan.table %x as "v" entries dense<[0, 2, 4, 2]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:4>
+  %s = kan.sum %t, %c, %u, %a, %v as "s" : !kan.int<-64:32>, !kan.int<0:255>, !kan.int<0:12>, !kan.int<0:3>, !kan.int<0:4> -> !kan.int<-64:306>
+  func.return %s : !kan.int<-64:306>
+}
+
+// Of numbers that all fit side by side, the last two stay a sum of their own, which takes no adder.
+// CHECK-LABEL: @only_wires
+func.func @only_wires(%x: !kan.int<0:3>, %y: !kan.int<0:3>, %a: !kan.int<0:3>) -> !kan.int<0:63> {
+  // CHECK: [[T:%.*]] = kan.table %x
+  // CHECK-NEXT: [[U:%.*]] = kan.table %y
+  // CHECK-NEXT: [[UA:%.*]] = kan.sum [[U]], %a as "s_part0"
+  // CHECK-NEXT: kan.sum [[T]], [[UA]] as "s" : {{.*}} -> !kan.int<0:63>
+  %t = kan.table %x entries dense<[0, 16, 32, 48]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:48>
+  %u = kan.table %y entries dense<[0, 4, 8, 12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:12>
+  %s = kan.sum %t, %u, %a as "s" : !kan.int<0:48>, !kan.int<0:12>, !kan.int<0:3> -> !kan.int<0:63>
+  func.return %s : !kan.int<0:63>
 }
 
 // A constant goes into a table that only the sum reads, the one of the widest range.
@@ -129,6 +165,28 @@ func.func @type(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<0:7> {
   %s = kan.sum %x, %x, %y as "s" : !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:7>
   %t = kan.table %s entries dense<[0, 1, 2, 3, 4, 5, 6, 7]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:7>
   func.return %t : !kan.int<0:7>
+}
+
+// Each layer has levels of its own: only the second one may have more than needed.
+// SECOND-LABEL: @layers
+func.func @layers(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %a: !kan.int<0:255>, %b: !kan.int<0:255>) -> !kan.int<0:540> {
+  // SECOND: [[AB:%.*]] = kan.sum %a, %b as "s_part0"
+  // SECOND-NEXT: [[TU:%.*]] = kan.sum [[T:%.*]], [[U:%.*]] as "s_part1"
+  // SECOND-NEXT: kan.sum [[AB]], [[TU]] as "s"
+  // SECOND: [[V:%.*]] = kan.table {{.*}} as "v"
+  // SECOND-NEXT: [[W:%.*]] = kan.table {{.*}} as "w"
+  // SECOND-NEXT: [[AB:%.*]] = kan.sum %a, %b as "r_part0"
+  // SECOND-NEXT: [[ABV:%.*]] = kan.sum [[V]], [[AB]] as "r_part1"
+  // SECOND-NEXT: kan.sum [[W]], [[ABV]] as "r"
+  %t = kan.table %x as "t" entries dense<[0, 15, 1, 2, 3, 9, 5, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:15>
+  %u = kan.table %y as "u" entries dense<[0, 15, 1, 2, 3, 9, 5, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:15>
+  %s = kan.sum %a, %b, %t, %u as "s" : !kan.int<0:255>, !kan.int<0:255>, !kan.int<0:15>, !kan.int<0:15> -> !kan.int<0:540>
+  %n = kan.clamp %s : !kan.int<0:540> -> !kan.int<0:7>
+  kan.mark %n as "node" offset 0 cycle 0 : !kan.int<0:7>
+  %v = kan.table %n as "v" entries dense<[0, 15, 1, 2, 3, 9, 5, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:15>
+  %w = kan.table %n as "w" entries dense<[0, 15, 1, 2, 3, 9, 4, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:15>
+  %r = kan.sum %a, %b, %v, %w as "r" : !kan.int<0:255>, !kan.int<0:255>, !kan.int<0:15>, !kan.int<0:15> -> !kan.int<0:540>
+  func.return %r : !kan.int<0:540>
 }
 
 // Tables of few inputs are each added to another number, in the LUTs of the adder; with a level more

@@ -174,6 +174,40 @@ func.func @clamps_stay(%x: !kan.int<0:64>, %y: !kan.int<0:15>) -> (!kan.int<0:1>
   func.return %t, %u, %d : !kan.int<0:1>, !kan.int<0:1>, !kan.int<8:11>
 }
 
+// A clamp at both ends of which a bit needs a large lookup table: half of the range is added to the
+// sum before it. Tables take the codes from 0; for others the half goes off again.
+// CHECK-LABEL: @from_zero
+func.func @from_zero(%a: !kan.int<-100:100>, %b: !kan.int<-100:100>) -> (!kan.int<0:7>, !kan.int<-16:15>) {
+  // CHECK: [[H:%.*]] = kan.constant 16
+  // CHECK: [[S:%.*]] = kan.sum %a, %b, [[H]] as "s" : {{.*}} -> !kan.int<-184:216>
+  // CHECK-NEXT: [[C:%.*]] = kan.clamp [[S]] as "c" : !kan.int<-184:216> -> !kan.int<0:31>
+  // CHECK-NEXT: kan.mark [[C]] as "node" offset -13 cycle 0 : !kan.int<0:31>
+  // CHECK-NEXT: kan.table [[C]] entries dense<"0x00070007{{.*}}"> : tensor<32xi8> : !kan.int<0:31> -> !kan.int<0:7>
+  // CHECK: [[R:%.*]] = kan.sum %a, %b, [[H]] as "r"
+  // CHECK-NEXT: [[D:%.*]] = kan.clamp [[R]] : !kan.int<-184:216> -> !kan.int<0:31>
+  // CHECK-NEXT: [[K:%.*]] = kan.constant -16
+  // CHECK-NEXT: [[O:%.*]] = kan.sum [[D]], [[K]] as "d" : !kan.int<0:31>, !kan.int<-16:-16> -> !kan.int<-16:15>
+  %s = kan.sum %a, %b as "s" : !kan.int<-100:100>, !kan.int<-100:100> -> !kan.int<-200:200>
+  %c = kan.clamp %s as "c" : !kan.int<-200:200> -> !kan.int<-16:15>
+  kan.mark %c as "node" offset 3 cycle 0 : !kan.int<-16:15>
+  %t = kan.table %c entries dense<[0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7]> : tensor<32xi8> : !kan.int<-16:15> -> !kan.int<0:7>
+  %r = kan.sum %a, %b as "r" : !kan.int<-100:100>, !kan.int<-100:100> -> !kan.int<-200:200>
+  %d = kan.clamp %r as "d" : !kan.int<-200:200> -> !kan.int<-16:15>
+  func.return %t, %d : !kan.int<0:7>, !kan.int<-16:15>
+}
+
+// Not where few bits tell whether the sum is beyond an end, nor where it is at one end only.
+// CHECK-LABEL: @small_clamps
+func.func @small_clamps(%a: !kan.int<-20:20>, %b: !kan.int<-20:20>, %c: !kan.int<-12:100>) -> (!kan.int<-16:15>, !kan.int<-32:15>) {
+  // CHECK: kan.clamp [[S:%.*]] : !kan.int<-40:40> -> !kan.int<-16:15>
+  // CHECK: kan.clamp [[R:%.*]] : !kan.int<-32:120> -> !kan.int<-32:15>
+  %s = kan.sum %a, %b : !kan.int<-20:20>, !kan.int<-20:20> -> !kan.int<-40:40>
+  %d = kan.clamp %s : !kan.int<-40:40> -> !kan.int<-16:15>
+  %r = kan.sum %b, %c : !kan.int<-20:20>, !kan.int<-12:100> -> !kan.int<-32:120>
+  %e = kan.clamp %r : !kan.int<-32:120> -> !kan.int<-32:15>
+  func.return %d, %e : !kan.int<-16:15>, !kan.int<-32:15>
+}
+
 // Not where many tables read few codes: a clamp for all of them is cheaper.
 // CHECK-LABEL: @cheap_clamp
 func.func @cheap_clamp(%x: !kan.int<0:63>) -> (!kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3>) {
