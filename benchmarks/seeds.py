@@ -252,6 +252,16 @@ NARROW = _of(
         "                offset=offset + taken,\n",
         "",
     ),
+    (
+        "codes from 0 are taken for twice as far off",
+        "self.taken[op.result] = -half",
+        "self.taken[op.result] = -2 * half",
+    ),
+    (
+        "half of the range is not taken off again",
+        "self.constant(-half)",
+        "self.constant(0)",
+    ),
     ("a shift by one more", "ShiftOp(value, amount, name", "ShiftOp(value, amount + 1, name"),
     ("a clamp one too narrow", "ClampOp(value, low, high,", "ClampOp(value, low, high - 1,"),
     (
@@ -260,6 +270,15 @@ NARROW = _of(
         "            return\n        entries",
         "        if high - low <= 1:\n            self.values[op.result] = self.constant(low)\n"
         "            return\n        entries",
+    ),
+)
+
+ADDERS = _of(
+    "adders",
+    (
+        "numbers whose bits meet in one place stand side by side",
+        "kind.bits <= low_zeros(upper, known)",
+        "kind.bits <= low_zeros(upper, known) + 1",
     ),
 )
 
@@ -277,13 +296,13 @@ BALANCE_SUMS = _of(
     ),
     (
         "the second summand of a pair is forgotten",
-        "adder = SumOp([self._left.pop(left), self._left.pop(right), *carry], name=name)",
-        "adder = SumOp([self._left.pop(left), *(carry, self._left.pop(right))[0]], name=name)",
+        "adder = SumOp([*pair, *carry], name",
+        "adder = SumOp([pair[0], *carry], name",
     ),
     (
         "one summand twice",
-        "adder = SumOp([self._left.pop(left), self._left.pop(right), *carry], name=name)",
-        "adder = SumOp([(self._left.pop(left), self._left.pop(right))[0]] * 2 + carry, name=name)",
+        "adder = SumOp([*pair, *carry], name",
+        "adder = SumOp([pair[0], pair[0], *carry], name",
     ),
     (
         "a carry that comes in twice",
@@ -295,6 +314,11 @@ BALANCE_SUMS = _of(
         "if low_zeros(bit, self._zeros) <= zeros:",
         "if True:",
         "a sum of three that no adder takes at once is right, and dear",
+    ),
+    (
+        "what is joined leaves its lower part behind",
+        "left.pop(numbers[upper]), left.pop(numbers[lower])]",
+        "left.pop(numbers[upper]), left[numbers[lower]]]",
     ),
     (
         "what entered a table is the first constant only",
@@ -828,6 +852,7 @@ SEEDS = [
     *FOLD_TABLES,
     *EXPAND_WIRES,
     *NARROW,
+    *ADDERS,
     *BALANCE_SUMS,
     *SHARE_TABLES,
     *SHARE_SUMS,
