@@ -111,6 +111,7 @@ class _Tree:
         self._target = target
         self._zeros = dict[SSAValue, int]()
         self._levels = dict[SSAValue, int]()
+        self._absorbed = dict[SSAValue, int]()
         constants = [value for value in op.inputs if isinstance(value.owner, ConstantOp)]
         terms = [term for term in op.inputs if term not in constants]
         terms = self._joined(terms, constants, bits=False)
@@ -155,7 +156,7 @@ class _Tree:
 
     def _extent(self, value: SSAValue) -> Extent:
         kind, zeros = range_of(value), low_zeros(value, self._zeros)
-        small = self._target.absorbed_bits(value) >= kind.bits - zeros
+        small = self._absorbed_bits(value) >= kind.bits - zeros
         return Extent(zeros, kind.bits, kind.is_signed, small)
 
     def _levels_of(self, value: SSAValue) -> int:
@@ -178,7 +179,17 @@ class _Tree:
         pieces = pieces_of(value)
         filled = sum(range_of(each).bits - low_zeros(each, self._zeros) for each in pieces)
         gaps = range_of(value).bits - low_zeros(value, self._zeros) - filled
-        return self._target.absorbed_bits(value) + (gaps if len(pieces) > 1 else 0)
+        return self._absorbed_bits(value) + (gaps if len(pieces) > 1 else 0)
+
+    def _absorbed_bits(self, value: SSAValue) -> int:
+        if value not in self._absorbed:
+            pieces = pieces_of(value)
+            self._absorbed[value] = (
+                sum(map(self._absorbed_bits, pieces))
+                if len(pieces) > 1
+                else self._target.absorbed_bits(value)
+            )
+        return self._absorbed[value]
 
     def _append(self, values: Sequence[SSAValue]) -> None:
         for value in values:

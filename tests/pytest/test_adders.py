@@ -20,9 +20,9 @@ def test_half_of_a_power_of_two_inverts_the_highest_bit(low: int, more: int, add
     constant = ConstantOp(added)
     total = SumOp([constant.result, value])
     bits = range_of(total.result).bits
-    codes = range_of(value).bit_patterns
-    flipped = codes ^ (1 << (bits - 1))
-    sums = (codes + added) & ((1 << bits) - 1)
+    numbers, mask = np.arange(low, low + more + 1), (1 << bits) - 1
+    flipped = (numbers & mask) ^ (1 << (bits - 1))
+    sums = (numbers + added) & mask
     inverted = inverts_top(total)
     if inverted is not None:
         assert inverted == value
@@ -47,9 +47,6 @@ def test_bits_of_joined_terms_do_not_meet(
     table = TableOp([index], np.array(entries) << place)
     joined = joined_of(SumOp([lower, table.result]), {})
     if joined is not None:
-        upper, below = (range_of(value).bit_patterns for value in joined)
-        uppers = table.entries_array if joined[0] == table.result else upper
-        lowers = table.entries_array if joined[1] == table.result else below
-        for one in uppers.tolist():
-            assert all(one & other == 0 for other in lowers.tolist())
-            assert all(other >= 0 for other in lowers.tolist())
+        numbers = {table.result: table.entries_array.tolist(), lower: range(low, low + more + 1)}
+        for one in numbers[joined[0]]:
+            assert all(other >= 0 and one & other == 0 for other in numbers[joined[1]])
