@@ -10,6 +10,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Region, SSAValue
 
+from kan_dialect.adders import inverts_top
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.constants import IntArray
@@ -70,15 +71,26 @@ class Network:
                 self.block.add_ops([shifted, behind, moved])
                 value, total = moved.result, np.rint(total / 2).astype(np.int64) + 3
             if clamped:
-                low = int(self.rng.integers(-9, 3))
-                high = low + int(self.rng.choice([3, 7, 11, 15]))
+                low, high = self.ends()
                 name = f"layer{layer}_node{node}"
                 clamp = ClampOp(value, low, high, name=name)
                 self.block.add_ops([clamp, MarkOp(clamp, name)])
                 value, total = clamp.result, np.clip(total, low, high)
+            elif self.rng.random() < 0.4:
+                low, high = self.ends()
+                self.block.add_op(clamp := ClampOp(value, low, high))
+                value, total = clamp.result, np.clip(total, low, high)
             found.append(value)
             columns.append(total)
         return found, columns
+
+    def ends(self) -> tuple[int, int]:
+        """Of a clamp: anywhere, or all that some bits hold."""
+        if self.rng.random() < 0.4:
+            half = 1 << int(self.rng.integers(1, 5))
+            return -half, half - 1
+        low = int(self.rng.integers(-9, 3))
+        return low, low + int(self.rng.choice([3, 7, 11, 15]))
 
     def table(self, value: SSAValue, name: str) -> TableOp:
         """Flat at its ends, at times, and with entries that are far out."""
@@ -114,17 +126,24 @@ def test_hardware_computes_the_same(seed: int) -> None:
 
 
 def test_clamps_go_and_stay() -> None:
-    """Among random networks there are both; where clamps go, so do the sums' constants."""
+    """Among random networks there are both; where clamps go, so do the sums' constants.
+
+    And there are clamps that start from 0, with and without half of the range off again.
+    """
     kinds: set[str] = set()
-    for seed in range(25):
+    for seed in range(40):
         network = Network(seed)
         NarrowPass().apply(Context(), network.module)
         for op in network.module.walk():
             match op:
+                case SumOp() if inverts_top(op) is not None:
+                    kinds.add("half off again")
+                case MarkOp() if isinstance(op.value.owner, ClampOp) and op.offset.value.data < 0:
+                    kinds.add("from zero")
                 case ClampOp():
                     kinds.add("clamp")
                 case MarkOp() if op.within is not None:
                     kinds.add("moved" if op.offset.value.data else "in place")
                 case _:
                     pass
-    assert {"clamp", "moved"} <= kinds
+    assert {"clamp", "moved", "from zero", "half off again"} <= kinds

@@ -821,7 +821,7 @@ def test_published_networks_are_proven(name: str, shared_data: Path, tmp_path: P
         # Sums in words of upper and lower bits, extended by their sign, beside a carry; and upper
         # bits that are listed beside lower ones that are not.
         ("-p", "kan-compile{cycles=2}"),
-        ("-p", "kan-compile{cycles=2 further-levels=0}"),
+        ("-p", "kan-compile{cycles=2 further-levels=4,1}"),
     ]
     for number, option in enumerate(options):
         folder = tmp_path / str(number)

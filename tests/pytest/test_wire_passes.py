@@ -249,7 +249,11 @@ schedules = st.one_of(
 passes = st.one_of(
     st.just(NarrowPass()),
     st.builds(
-        BalanceSumsPass, target=st.sampled_from(["xcup", "ecp5"]), further_levels=st.integers(0, 2)
+        BalanceSumsPass,
+        target=st.sampled_from(["xcup", "ecp5"]),
+        further_levels=st.one_of(
+            st.integers(0, 2), st.tuples(st.integers(0, 2), st.integers(0, 2))
+        ),
     ),
     st.builds(SplitTablesPass, target=st.sampled_from(["xcup", "lut4"]), parts=st.integers(1, 3)),
     st.just(ShareSumsPass()),
