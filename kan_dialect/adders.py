@@ -72,6 +72,11 @@ def inverts_top(op: SumOp) -> SSAValue | None:
     return None
 
 
+def is_wires(op: SumOp) -> bool:
+    """Whether a sum takes no adder: bits do not meet, or the highest one is inverted."""
+    return joined_of(op, {}) is not None or inverts_top(op) is not None
+
+
 def pieces_of(value: SSAValue) -> list[SSAValue]:
     """What a term of a sum is joined of, where nothing else reads it: the upper ones first."""
     if isinstance(value.owner, SumOp) and value.has_one_use():

@@ -15,7 +15,7 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.adders import addends_of, inverts_top, joined_of, pieces_of
+from kan_dialect.adders import addends_of, is_wires, pieces_of
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
@@ -110,7 +110,7 @@ class Fpga:
 
     def _adders(self, op: SumOp) -> int:
         """Adders one after the other in a tree that makes the sum."""
-        if joined_of(op, {}) is not None or inverts_top(op) is not None:
+        if is_wires(op):
             return 0
         return max(1, (len(addends_of(op)) - 1).bit_length())
 
@@ -252,9 +252,7 @@ class Fpga:
 
     def _absorbed_term(self, op: Operation) -> SSAValue | None:
         """The term whose tables fit into the LUTs of the adder of two numbers that the op is."""
-        if not isinstance(op, SumOp) or len(terms := addends_of(op)) != 2:
-            return None
-        if joined_of(op, {}) is not None:
+        if not isinstance(op, SumOp) or len(terms := addends_of(op)) != 2 or is_wires(op):
             return None
         fits = {value: self.absorbed_bits(value) for value in terms}
         best = max(terms, key=lambda value: fits[value])
@@ -290,7 +288,7 @@ class Fpga:
     def _sum(self, op: SumOp) -> Counter[int]:
         """Adders, one after the other: a lookup table a bit."""
         counted: Counter[int] = Counter()
-        if joined_of(op, {}) is not None or inverts_top(op) is not None:
+        if is_wires(op):
             return counted
         first, *others = addends_of(op)
         total = range_of(first)
