@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
@@ -206,19 +207,26 @@ def joins(extents: Sequence[Extent]) -> Iterator[tuple[int, int]]:
     one pair. Below an upper one comes the widest that fits, of its own kind (`small`) if there is
     one, so that adders take in both or none.
     """
-    known = list(extents)
+    known: list[Extent] = []
     below: dict[tuple[bool, int], list[int]] = {}
-    for number, each in enumerate(known):
+    """Numbers of those that something may stand above, by kind and bits."""
+    pending: list[tuple[int, int]] = []
+    """Those that may yet be an upper one: of fewest zeros first, of equal ones the latest."""
+
+    def offer(each: Extent) -> None:
+        number = len(known)
+        known.append(each)
         if not each.signed:
             below.setdefault((each.small, each.bits), []).append(number)
-    pending = sorted(range(len(known)), key=lambda number: known[number].zeros, reverse=True)
+        heappush(pending, (each.zeros, -number))
+
+    for each in extents:
+        offer(each)
     gone: set[int] = set()
     while pending:
-        upper = pending.pop()
-        if upper in gone:
-            continue
+        upper = -heappop(pending)[1]
         top = known[upper]
-        lower = _widest_below(upper, top, below)
+        lower = None if upper in gone else _widest_below(top, below)
         if lower is None:
             continue
         if not top.signed:
@@ -226,18 +234,10 @@ def joins(extents: Sequence[Extent]) -> Iterator[tuple[int, int]]:
         gone.update((upper, lower))
         yield upper, lower
         bottom = known[lower]
-        both = Extent(bottom.zeros, top.bits, top.signed, top.small and bottom.small)
-        known.append(both)
-        new = len(known) - 1
-        if not both.signed:
-            below.setdefault((both.small, both.bits), []).append(new)
-        pending.append(new)
-        pending.sort(key=lambda number: known[number].zeros, reverse=True)
+        offer(Extent(bottom.zeros, top.bits, top.signed, top.small and bottom.small))
 
 
-def _widest_below(
-    upper: int, top: Extent, below: Mapping[tuple[bool, int], list[int]]
-) -> int | None:
+def _widest_below(top: Extent, below: Mapping[tuple[bool, int], list[int]]) -> int | None:
     """The widest summand that ends below another one; it is taken out."""
     for small in (top.small, not top.small):
         for bits in range(top.zeros, 0, -1):

@@ -25,7 +25,7 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.adders import is_single_bit, joined_of, pieces_of
+from kan_dialect.adders import is_single_bit, joined_of
 from kan_dialect.attributes import range_of
 from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
@@ -171,24 +171,12 @@ class _Tree:
             [(kind.low, kind.high) for kind in map(range_of, values)],
             [low_zeros(value, self._zeros) for value in values],
             [self._levels_of(value) for value in values],
-            [self._free_bits(value) for value in values],
+            [self._absorbed_bits(value) for value in values],
         )
-
-    def _free_bits(self, value: SSAValue) -> int:
-        """Bits for which an adder needs no LUT of its own: those that it absorbs, and gaps."""
-        pieces = pieces_of(value)
-        filled = sum(range_of(each).bits - low_zeros(each, self._zeros) for each in pieces)
-        gaps = range_of(value).bits - low_zeros(value, self._zeros) - filled
-        return self._absorbed_bits(value) + (gaps if len(pieces) > 1 else 0)
 
     def _absorbed_bits(self, value: SSAValue) -> int:
         if value not in self._absorbed:
-            pieces = pieces_of(value)
-            self._absorbed[value] = (
-                sum(map(self._absorbed_bits, pieces))
-                if len(pieces) > 1
-                else self._target.absorbed_bits(value)
-            )
+            self._absorbed[value] = self._target.absorbed_bits(value)
         return self._absorbed[value]
 
     def _append(self, values: Sequence[SSAValue]) -> None:

@@ -243,8 +243,7 @@ class _Narrowing:
         ):
             return False
         constant = self.constant(_constant_of(value) + half)
-        terms = [term for term in value.owner.inputs if not isinstance(term.owner, ConstantOp)]
-        raised = self.add(SumOp([*terms, constant], name=value.owner.given_name))
+        raised = self.add(SumOp([*_variables(value.owner), constant], name=value.owner.given_name))
         if _only_tables_read(op.result):
             name = op.given_name
             self.values[op.result] = self.add(ClampOp(raised, 0, 2 * half - 1, name=name))
@@ -258,7 +257,7 @@ class _Narrowing:
     def without_constant(self, value: SSAValue) -> SSAValue:
         """The other terms of a sum."""
         assert isinstance(value.owner, SumOp)
-        terms = [term for term in value.owner.inputs if not isinstance(term.owner, ConstantOp)]
+        terms = _variables(value.owner)
         return terms[0] if len(terms) == 1 else self.add(SumOp(terms, name=value.owner.given_name))
 
     def mark(self, op: MarkOp) -> None:
@@ -311,6 +310,11 @@ def _only_tables_read(value: SSAValue) -> list[TableOp]:
     users = [use.operation for use in value.uses if not isinstance(use.operation, MarkOp)]
     tables = [user for user in users if isinstance(user, TableOp) and len(user.inputs) == 1]
     return tables if len(tables) == len(users) else []
+
+
+def _variables(op: SumOp) -> list[SSAValue]:
+    """The terms of a sum that are no constants."""
+    return [term for term in op.inputs if not isinstance(term.owner, ConstantOp)]
 
 
 def _constant_of(value: SSAValue) -> int:
