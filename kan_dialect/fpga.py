@@ -20,7 +20,16 @@ from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.table_cost import Mapper, by_size, planes, supports
-from kan_dialect.wire_ops import BitsOp, ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.wire_ops import (
+    BitsOp,
+    ClampOp,
+    DelayOp,
+    MarkOp,
+    ShiftOp,
+    SumOp,
+    TableOp,
+    low_zeros,
+)
 from kan_dialect.wires import latency_of
 
 _WIDEST_ABSORBED = 1.25
@@ -224,17 +233,20 @@ class Fpga:
 
     def is_absorbed(self, value: SSAValue) -> bool:
         """Whether the LUTs of an adder have room for the tables that the value is."""
-        return 0 < self.absorbed_bits(value) == range_of(value).bits
+        return 0 < self.absorbed_bits(value) == range_of(value).bits - low_zeros(value, {})
 
     def absorbed_bits(self, value: SSAValue) -> int:
-        """For how many bits of the tables that the value is the LUTs of an adder have room."""
+        """For how many bits of the tables that the value is the LUTs of an adder have room.
+
+        Bits that are always 0, below the others, are not counted.
+        """
         pieces = pieces_of(value)
         if len(pieces) > 1:
             return sum(map(self.absorbed_bits, pieces))
         table = value.owner
         if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
             return 0
-        every = range_of(value).bits
+        every = range_of(value).bits - low_zeros(value, {})
         if sum(range_of(each).bits for each in table.inputs) < self.lut_inputs:
             return every
         used = _inputs_of_bits(table)

@@ -25,7 +25,7 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.adders import is_single_bit, joined_of
+from kan_dialect.adders import is_single_bit, is_wires
 from kan_dialect.attributes import range_of
 from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
@@ -114,10 +114,12 @@ class _Tree:
         self._absorbed = dict[SSAValue, int]()
         constants = [value for value in op.inputs if isinstance(value.owner, ConstantOp)]
         terms = [term for term in op.inputs if term not in constants]
-        terms = self._joined(terms, constants, bits=False)
+        fewest = 2 - len(constants)
+        terms = self._joined(terms, fewest, bits=False)
         terms, self._carries = _apart(terms, target, self._zeros)
-        # Bits that no adder takes in at its carry may stand beside something.
-        terms = self._joined(terms, [*constants, *self._carries], bits=True)
+        # Bits that no adder takes in at its carry may stand beside something, as long as adders are
+        # left for those that come in at carries.
+        terms = self._joined(terms, max(fewest, len(self._carries) + 1), bits=True)
         self._count = len(terms)
         self._left = dict(enumerate(terms))
         self._pairing = Pairing(self._summands(terms), further)
@@ -132,12 +134,10 @@ class _Tree:
             last = self._add_up(constants)
         self.whole = SumOp(last, result_type=range_of(op.result), name=op.given_name)
 
-    def _joined(
-        self, terms: Sequence[SSAValue], others: Sequence[SSAValue], *, bits: bool
-    ) -> list[SSAValue]:
+    def _joined(self, terms: Sequence[SSAValue], fewest: int, *, bits: bool) -> list[SSAValue]:
         """The terms, with those side by side whose bits do not meet: one term each.
 
-        At least two are left, these and others. Single bits only with `bits`.
+        At least so many are left. Single bits only with `bits`.
         """
         left = dict(enumerate(terms))
         numbers = [
@@ -146,7 +146,7 @@ class _Tree:
             if not self._levels_of(term) and (bits or not is_single_bit(term, self._zeros))
         ]
         for upper, lower in joins([self._extent(left[number]) for number in numbers]):
-            if len(left) + len(others) == 2:
+            if len(left) <= fewest:
                 break
             both = SumOp([left.pop(numbers[upper]), left.pop(numbers[lower])], name=self._part())
             self.added.append(both)
@@ -217,7 +217,7 @@ def _levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
     if not isinstance(op, SumOp):
         return 0
     if value not in known:
-        own = 1 if joined_of(op, {}) is None else 0
+        own = 0 if is_wires(op) else 1
         known[value] = own + max(_levels(each, known) for each in op.inputs)
     return known[value]
 

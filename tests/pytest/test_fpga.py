@@ -14,7 +14,7 @@ from kan_dialect.attributes import IntType
 from kan_dialect.constants import IntArray
 from kan_dialect.fpga import DEVICES, ECP5, ICE40, XCUP, estimate
 from kan_dialect.table_cost import Mapper, planes, support
-from kan_dialect.wire_ops import BitsOp, ClampOp, DelayOp, SumOp, TableOp
+from kan_dialect.wire_ops import BitsOp, ClampOp, ConstantOp, DelayOp, SumOp, TableOp
 
 
 def argument(low: int, high: int) -> SSAValue:
@@ -102,6 +102,21 @@ def test_the_small_bits_of_a_table_share_luts_with_the_adder() -> None:
     # Something else reads it.
     SumOp([argument(0, 255), mixed])
     assert XCUP.absorbed_bits(mixed.result) == 0
+
+
+def test_sums_that_are_wires_take_nothing_and_adders_take_in_both_tables() -> None:
+    random = np.random.default_rng(5)
+    upper, lower = table(16 * random.integers(0, 16, 16)), table(random.integers(0, 16, 16))
+    both = SumOp([upper.result, lower.result])
+    adder = SumOp([both.result, argument(0, 255)])
+    assert (XCUP.luts(both), XCUP.levels(both), XCUP.delay(both)) == (0, 0, 0.0)
+    assert XCUP.is_absorbed(both.result)
+    carries = SumOp([argument(0, 255), ConstantOp(128).result])
+    assert XCUP.count([carries]) == {2: 8}
+    inverted = SumOp([argument(-128, 127), ConstantOp(128).result])
+    assert (XCUP.luts(inverted), XCUP.levels(inverted)) == (0, 0)
+    # The LUTs of four inputs are the adder's own: one a bit.
+    assert XCUP.pack(XCUP.count([upper, lower, both, adder])) == 8
 
 
 def test_the_reset_of_registers_clamps_at_one_end() -> None:

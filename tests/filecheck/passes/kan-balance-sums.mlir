@@ -103,6 +103,17 @@ func.func @only_wires(%x: !kan.int<0:3>, %y: !kan.int<0:3>, %a: !kan.int<0:3>) -
   func.return %s : !kan.int<0:63>
 }
 
+// Each adder takes in one bit at its carry. A bit beside a number would leave one adder for two bits.
+// CHECK-LABEL: @carries_first
+func.func @carries_first(%x: !kan.int<0:3>, %a: !kan.int<0:15>, %b: !kan.int<0:255>, %c: !kan.int<0:1>, %d: !kan.int<0:1>) -> !kan.int<0:288> {
+  // CHECK: [[T:%.*]] = kan.table %x
+  // CHECK-NEXT: [[TA:%.*]] = kan.sum [[T]], %a, %d as "s_part0"
+  // CHECK-NEXT: kan.sum %b, [[TA]], %c as "s"
+  %t = kan.table %x entries dense<[0, 16, 16, 0]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:16>
+  %s = kan.sum %t, %a, %b, %c, %d as "s" : !kan.int<0:16>, !kan.int<0:15>, !kan.int<0:255>, !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:288>
+  func.return %s : !kan.int<0:288>
+}
+
 // A constant goes into a table that only the sum reads, the one of the widest range.
 // CHECK-LABEL: @constant_into_table
 func.func @constant_into_table(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:10> {
