@@ -240,18 +240,36 @@ class Fpga:
 
         Bits that are always 0, below the others, are not counted.
         """
-        pieces = pieces_of(value)
-        if len(pieces) > 1:
-            return sum(map(self.absorbed_bits, pieces))
-        table = value.owner
-        if not isinstance(table, TableOp) or not value.has_one_use() or not self.absorbs:
-            return 0
-        every = range_of(value).bits - low_zeros(value, {})
-        if sum(range_of(each).bits for each in table.inputs) < self.lut_inputs:
-            return every
-        used = _inputs_of_bits(table)
-        fits = used < self.lut_inputs
-        return every if fits.all() else int(np.count_nonzero(fits & (used > 1)))
+        return self.absorbed_bits_of([value])[0]
+
+    def absorbed_bits_of(self, values: Sequence[SSAValue]) -> list[int]:
+        """The same of some values, which takes less time than one by one."""
+        if not self.absorbs:
+            return [0] * len(values)
+        found: list[int] = []
+        wide: list[tuple[int, TableOp]] = []
+        for index, value in enumerate(values):
+            pieces = pieces_of(value)
+            if len(pieces) > 1:
+                found.append(sum(self.absorbed_bits_of(pieces)))
+                continue
+            table = value.owner
+            if not isinstance(table, TableOp) or not value.has_one_use():
+                found.append(0)
+                continue
+            found.append(range_of(value).bits - low_zeros(value, {}))
+            if sum(range_of(each).bits for each in table.inputs) >= self.lut_inputs:
+                wide.append((index, table))
+        words = [
+            table.by_bit_pattern & ((1 << range_of(table.result).bits) - 1) for _, table in wide
+        ]
+        for which, entries in by_size(words):
+            used = supports(entries, int(entries.max()).bit_length())
+            fits = used < self.lut_inputs
+            some = np.count_nonzero(fits & (used > 1), axis=1)
+            for number in np.flatnonzero(~fits.all(axis=1)).tolist():
+                found[wide[which[number]][0]] = int(some[number])
+        return found
 
     def registers(self, op: Operation) -> int:
         """Flip-flops of one op."""

@@ -62,6 +62,11 @@ class Summands:
             np.concatenate([self.absorbed, other.absorbed]),
         )
 
+    def take(self, which: IntArray) -> Summands:
+        """Some of them."""
+        every = (self.low, self.high, self.bits, self.zeros, self.arrival, self.absorbed)
+        return Summands(*(each[which] for each in every))
+
 
 class Pairing:
     """The summands that are left, by the numbers in which they came.
@@ -74,7 +79,11 @@ class Pairing:
 
     def __init__(self, summands: Summands, further: int) -> None:
         self._all = Summands.of([], [], [], [])
+        self._numbers = np.zeros(0, dtype=np.int64)
+        """Of those in `_all`, rising."""
+        self._next_number = 0
         self._gone: list[int] = []
+        """Places in `_all` of those that are no longer there."""
         self._weight = 0.0
         # Of two summands, in the row of the earlier one and the column of the later one.
         self._costs = self._left_over = np.zeros((0, 0))
@@ -88,24 +97,26 @@ class Pairing:
     def best(self) -> tuple[int, int]:
         """The pair that costs least of those that may be added; the first of equal ones."""
         most = self._limit - self._weight
-        left = int(self._least.argmin())
-        right = int(self._costs[left].argmin())
+        used = len(self._numbers)
+        left = int(self._least[:used].argmin())
+        right = int(self._costs[left, :used].argmin())
         if self._left_over[left, right] > most:
-            possible = np.where(self._left_over <= most, self._costs, np.inf)
-            left, right = divmod(int(possible.argmin()), len(possible))
+            costs, left_over = self._costs[:used, :used], self._left_over[:used, :used]
+            possible = np.where(left_over <= most, costs, np.inf)
+            left, right = divmod(int(possible.argmin()), used)
             assert np.isfinite(possible[left, right]), "two of least arrival can always be added"
-        return left, right
+        return int(self._numbers[left]), int(self._numbers[right])
 
     def most_zeros(self, left: int, right: int) -> int:
         """How many of the lowest bits are always 0 in one of the two, at most."""
-        return int(self._all.zeros[[left, right]].max())
+        return int(self._all.zeros[self._places(left, right)].max())
 
     def add(self, left: int, right: int, kind: IntType, zeros: int) -> None:
         """Put the sum of two in their place, of that range, with so many lowest bits always 0.
 
         Its number is the next one.
         """
-        pair = [left, right]
+        pair = self._places(left, right)
         for gone in pair:
             least = self._costs[:gone, gone] == self._least[:gone]
             (changed,) = (least & np.isfinite(self._least[:gone])).nonzero()
@@ -118,10 +129,14 @@ class Pairing:
 
     def extend(self, more: Summands) -> None:
         """More summands, which get the next numbers; the tree gets deeper where it must."""
-        used, count = len(self._all.low), len(more.low)
-        if used + count > len(self._costs):
-            self._make_room(2 * (used + count))
+        count = len(more.low)
+        if len(self._numbers) + count > len(self._costs):
+            self._make_room(count)
+        used = len(self._numbers)
         self._all = self._all + more
+        numbers = np.arange(self._next_number, self._next_number + count)
+        self._numbers = np.append(self._numbers, numbers)
+        self._next_number += count
         self._weight += float(np.exp2(more.arrival).sum())
         self._limit = max(self._limit, 2.0 ** _depth(self._weight))
         costs, left_over = _costs(self._all, more, self._scale)
@@ -136,13 +151,21 @@ class Pairing:
             out=self._least[: used + count],
         )
 
-    def _make_room(self, room: int) -> None:
-        """Room for so many summands, those that have gone included."""
-        costs, left_over, least = self._costs, self._left_over, self._least
-        used = len(costs)
+    def _places(self, left: int, right: int) -> list[int]:
+        """Where two summands are."""
+        places: list[int] = np.searchsorted(self._numbers, [left, right]).tolist()
+        return places
+
+    def _make_room(self, count: int) -> None:
+        """Room for so many more and a few others; those that have gone take none."""
+        kept = np.delete(np.arange(len(self._numbers)), self._gone)
+        self._all, self._numbers, self._gone = self._all.take(kept), self._numbers[kept], []
+        costs, left_over = (each[np.ix_(kept, kept)] for each in (self._costs, self._left_over))
+        used = slice(len(kept))
+        room = (len(kept) + count) * 5 // 4 + 8
         self._costs, self._left_over = np.full((room, room), np.inf), np.zeros((room, room))
-        self._costs[:used, :used], self._left_over[:used, :used] = costs, left_over
-        self._least = np.append(least, np.full(room - used, np.inf))
+        self._costs[used, used], self._left_over[used, used] = costs, left_over
+        self._least = np.append(self._least[kept], np.full(room - len(kept), np.inf))
 
 
 def _depth(weight: float) -> int:

@@ -178,6 +178,89 @@ class _Candidate(NamedTuple):
     constant: int
 
 
+class _Shifted(NamedTuple):
+    """Some tables, each as one part with an offset.
+
+    Parameters
+    ----------
+    offsets : of each table.
+    bits : LUTs of the bits of each table, float64.
+    every : the bits that the entries of each table have.
+    gains : whether the lowest bit of each table costs less where it comes in below an adder.
+    """
+
+    offsets: list[int]
+    bits: FloatArray
+    every: NDArray[np.unsignedinteger]
+    gains: NDArray[np.bool_]
+
+    def split(self, index: int, table: IntArray) -> Split:
+        """One of them."""
+        offset, every = self.offsets[index], int(self.every[index])
+        part = Part(0, table, offset)
+        return _one_part(part, every, -offset, float(self.bits[index]), bool(self.gains[index]))
+
+    def pair_costs(self) -> FloatArray:
+        """What the sums of each of the first half and its counterpart in the second cost.
+
+        As `Split.cost`.
+        """
+        half = len(self.bits) // 2
+        wide = self.every > 1
+        carries = (self.every == 1) | (wide & self.gains)
+        adders, single, carries = (
+            each[:half].astype(np.int64) + each[half:] for each in (wide, self.every == 1, carries)
+        )
+        adders += np.maximum(single - adders, 0)
+        cost = self.bits[:half] + self.bits[half:] - CARRY * np.minimum(adders, carries)
+        return cost + FURTHER_PART * np.maximum(adders - 1, 0)
+
+
+def _one_part(part: Part | GatedPart, every: int, constant: int, bits: float, gains: bool) -> Split:
+    """One part alone, with `every` bit of its amounts.
+
+    Parameters
+    ----------
+    gains : whether the lowest bit costs less where it comes in below an adder.
+    """
+    if every == 0:
+        return Split(0.0, (), constant, 0, 0)
+    is_single = every == 1
+    return Split(bits, (part,), constant, int(not is_single), int(is_single or gains))
+
+
+class _Options(NamedTuple):
+    """Sums of a high part and what remains, one in each row, both with 0 as their least entry.
+
+    Parameters
+    ----------
+    table : of which table.
+    highs, rests : (n, patterns), integers; the high part's entries are repeated.
+    skipped, places, constants : as those of `_Candidate`.
+    costs : LUTs as far as known without offsets, float64.
+    """
+
+    table: IntArray
+    highs: _Integers
+    rests: _Integers
+    skipped: IntArray
+    places: IntArray
+    constants: IntArray
+    costs: FloatArray
+
+    def candidate(self, row: int, entries: int) -> _Candidate:
+        """One of them, for a table of so many entries: these are repeated here."""
+        skipped = int(self.skipped[row])
+        added = (self.rests.shape[1] // entries).bit_length() - 1
+        return _Candidate(
+            self.highs[row, :: 1 << skipped].astype(np.int64),
+            self.rests[row, :: 1 << added].astype(np.int64),
+            skipped - added,
+            int(self.places[row]),
+            int(self.constants[row]),
+        )
+
+
 class Splitter:
     """Finds cheap sums of tables, for costs of a bit by how many inputs it depends on."""
 
@@ -192,6 +275,8 @@ class Splitter:
         self._own = own
         self._summand = summand
         self._max_parts = max_parts
+        self._gains_apart = summand > own
+        """Whether a lowest bit of 0, 1, ... inputs costs less where it comes in below an adder."""
         self._known: dict[tuple[int, bytes], Split] = {}
         self._known_amounts: dict[bytes, tuple[float, int, int]] = {}
 
@@ -286,17 +371,8 @@ class Splitter:
         ]
         if not still:
             return best
-        candidates = self._candidates([tables[index] for index in still])
-        ones = self._split([part for some in candidates for each in some for part in each[:2]], 1)
-        sums = iter(
-            high.joined(rest, 0).cost for high, rest in zip(ones[::2], ones[1::2], strict=True)
-        )
-        refined: list[tuple[int, _Candidate]] = []
-        for index, some in zip(still, candidates, strict=True):
-            few = max_parts == 2 or len(tables[index]) >= _MANY
-            count = 1 if few else _REFINED
-            order = sorted((next(sums), i) for i in range(len(some)))
-            refined += [(index, some[i]) for _, i in order[:count]]
+        candidates = self._candidates([tables[index] for index in still], max_parts)
+        refined = [(i, each) for i, some in zip(still, candidates, strict=True) for each in some]
         highs, rests = [each.high for _, each in refined], [each.rest for _, each in refined]
         gated = self._best_gated(tables, still)
         lesser = [each.high for each, _ in gated.values()]
@@ -342,40 +418,29 @@ class Splitter:
         ----------
         tables : the least entry of each is 0.
         """
-        whole = _stacked(tables, max(map(len, tables)), np.int64)
-        highs: list[int] = whole.max(axis=0).tolist()
+        found = self._with_best_offsets(_stacked(tables, max(map(len, tables)), np.int64))
+        return [found.split(index, table) for index, table in enumerate(tables)]
+
+    def _with_best_offsets(self, tables: _Integers) -> _Shifted:
+        """Each with the offset at which its bits cost least.
+
+        Parameters
+        ----------
+        tables : (patterns, n), integers; the least of each column is 0.
+        """
+        highs: list[int] = tables.max(axis=0).tolist()
         choices = [_offsets((1 << high.bit_length()) - high) for high in highs]
         counts = np.array([len(each) for each in choices])
-        columns = np.arange(len(tables)).repeat(counts)
+        columns = np.arange(len(highs)).repeat(counts)
         offsets = np.concatenate(choices)
         kind = _dtype(2 * max(highs))
-        moved = whole.astype(kind).take(columns, axis=1, mode="clip")
+        moved = tables.astype(kind).take(columns, axis=1, mode="clip")
         moved += offsets.astype(kind)
         costs, lowest = _costs(moved, self._summand)
         # The cheapest column of each table, the first of equal ones.
         best = np.lexsort((costs, columns))[counts.cumsum() - counts]
         every = np.bitwise_or.reduce(moved[:, best], axis=0)
-        return [
-            self._split_of(Part(0, table, offset), bits, -offset, cost, used)
-            for table, bits, offset, cost, used in zip(
-                tables,
-                every.tolist(),
-                offsets[best].tolist(),
-                costs[best].tolist(),
-                lowest[best].tolist(),
-                strict=True,
-            )
-        ]
-
-    def _split_of(
-        self, part: Part | GatedPart, every: int, constant: int, bits: float, lowest: int
-    ) -> Split:
-        """One part alone; `every` bit of its amounts, of which the lowest has so many inputs."""
-        if every == 0:
-            return Split(0.0, (), constant, 0, 0)
-        is_single = every == 1
-        gains = self._summand[lowest] > self._own[lowest]
-        return Split(bits, (part,), constant, int(not is_single), int(is_single or gains))
+        return _Shifted(offsets[best].tolist(), costs[best], every, self._gains_apart[lowest[best]])
 
     def _cost_gated(self, parts: Sequence[GatedPart]) -> list[Split]:
         """Each as one part."""
@@ -385,7 +450,8 @@ class Splitter:
         found: list[Split] = []
         for part, cost in zip(parts, _costs(classes, self._own)[0].tolist(), strict=True):
             bits, every, lowest = self._cost_amounts(part.amounts)
-            found.append(self._split_of(part, every, 0, cost + bits, lowest))
+            gains = bool(self._gains_apart[lowest])
+            found.append(_one_part(part, every, 0, cost + bits, gains))
         return found
 
     def _cost_amounts(self, amounts: IntArray) -> tuple[float, int, int]:
@@ -402,8 +468,41 @@ class Splitter:
             self._known_amounts[key] = float(self._summand[used].sum()), every, lowest
         return self._known_amounts[key]
 
-    def _candidates(self, tables: Sequence[IntArray]) -> list[list[_Candidate]]:
-        """For each table the high parts that look cheapest, before anything is shifted.
+    def _candidates(self, tables: Sequence[IntArray], max_parts: int) -> list[list[_Candidate]]:
+        """For each table the sums of a high part and what remains that are cheapest.
+
+        Those that look cheapest before anything is shifted get the best offsets. Both parts of the
+        ones that are then left are known (`_known`).
+        """
+        options = self._options(tables)
+        if options is None:
+            return [[] for _ in tables]
+        few: list[dict[bytes, int]] = [{} for _ in tables]
+        owners: list[int] = options.table.tolist()
+        order: list[int] = options.costs.argsort(kind="stable").tolist()
+        for row in order:
+            mine = few[owners[row]]
+            if len(mine) < _COMPLETED:
+                mine.setdefault(options.rests[row].tobytes(), row)
+        rows = [row for mine in few for row in mine.values()]
+        shifted = self._with_best_offsets(
+            np.concatenate([options.highs[rows], options.rests[rows]]).T
+        )
+        sums: list[float] = shifted.pair_costs().tolist()
+        found: list[list[_Candidate]] = []
+        end = 0
+        for table, mine in zip(tables, few, strict=True):
+            start, end = end, end + len(mine)
+            best = sorted(range(start, end), key=lambda number: (sums[number], number))
+            count = 1 if max_parts == 2 or len(table) >= _MANY else _REFINED
+            found.append([options.candidate(rows[number], len(table)) for number in best[:count]])
+            for number, each in zip(best, found[-1], strict=False):
+                for part, which in ((each.high, number), (each.rest, number + len(rows))):
+                    self._known.setdefault((1, part.tobytes()), shifted.split(which, part))
+        return found
+
+    def _options(self, tables: Sequence[IntArray]) -> _Options | None:
+        """Sums of a high part and what remains; None if all tables have too few bits.
 
         What remains has as few bits as possible, or one more.
         """
@@ -431,18 +530,16 @@ class Splitter:
         left_out = np.arange(1, inputs)[:, np.newaxis]
         valid = (bits < width[:, np.newaxis]) & (added < left_out)[:, :, np.newaxis]
         level, table, _ = valid.nonzero()
-        found: list[dict[bytes, _Candidate]] = [{} for _ in tables]
         if not len(level):
-            return [[] for _ in tables]
+            return None
         bits = bits[valid]
         ends = np.searchsorted(level, np.arange(inputs)).tolist()
         lows: list[_Integers] = []
         slacks: list[_Integers] = []
         for start, end, floor, spread in zip(ends, ends[1:], floors, spreads, strict=False):
-            chosen = table[start:end]
             limit = ((1 << bits[start:end, np.newaxis]) - 1).astype(kind)
-            lows.append(floor.T[chosen])
-            slacks.append(limit - spread.T[chosen])
+            lows.append(floor.T[table[start:end]])
+            slacks.append(limit - spread.T[table[start:end]])
         skipped = level + 1
         which, place, shift = _shifts(lows, slacks, bits)
         bottom = _raised(lows, patterns).take(which, axis=1)
@@ -461,21 +558,8 @@ class Splitter:
         # A rest of one bit comes in below an adder.
         costs -= (CARRY + FURTHER_PART) * (rests.max(axis=0) == 1)
         constants = least_rest + (least_high.astype(np.int64) << place)
-        for column in costs.argsort(kind="stable").tolist():
-            owner = int(table[column])
-            if len(found[owner]) == _COMPLETED:
-                continue
-            rest = rests[:: 1 << int(added[owner]), column].astype(np.int64)
-            key = rest.tobytes()
-            if key not in found[owner]:
-                found[owner][key] = _Candidate(
-                    highs[:: 1 << int(skipped[column]), column].astype(np.int64),
-                    rest,
-                    int(skipped[column] - added[owner]),
-                    int(place[column]),
-                    int(constants[column]),
-                )
-        return [list(each.values()) for each in found]
+        highs, rests = np.ascontiguousarray(highs.T), np.ascontiguousarray(rests.T)
+        return _Options(table, highs, rests, skipped, place, constants, costs)
 
 
 class _GatedCandidate(NamedTuple):
@@ -540,11 +624,12 @@ def _gated_otherwise(
     neighbours : (2, patterns), int64.
     differ : by how much the second ones are greater; between these ends.
     """
-    different, classes = np.unique(differ, return_inverse=True)
-    if (len(different) - 1).bit_length() < bits:
+    count = len(set(differ.tolist()))
+    if (count - 1).bit_length() < bits:
+        different, classes = np.unique(differ, return_inverse=True)
         amounts = np.maximum([-different, different], 0)
         # Classes that do not occur are like the last one.
-        missing = (1 << (len(different) - 1).bit_length()) - len(different)
+        missing = (1 << (count - 1).bit_length()) - count
         amounts = np.pad(amounts, ((0, 0), (0, missing)), mode="edge")
         yield _GatedCandidate(neighbours.min(axis=0), GatedPart(0, classes, amounts), 0)
     for gate, constant in enumerate((-ends[0], ends[1])):

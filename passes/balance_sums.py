@@ -111,7 +111,8 @@ class _Tree:
         self._target = target
         self._zeros = dict[SSAValue, int]()
         self._levels = dict[SSAValue, int]()
-        self._absorbed = dict[SSAValue, int]()
+        values = list(dict.fromkeys(op.inputs))
+        self._absorbed = dict(zip(values, target.absorbed_bits_of(values), strict=True))
         constants = [value for value in op.inputs if isinstance(value.owner, ConstantOp)]
         terms = [term for term in op.inputs if term not in constants]
         fewest = 2 - len(constants)
