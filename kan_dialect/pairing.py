@@ -9,7 +9,6 @@ costs does not change while others are added, so it is found once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -19,25 +18,28 @@ from kan_dialect.attributes import IntType
 from kan_dialect.constants import FloatArray, IntArray
 
 
-@dataclass(frozen=True)
 class Summands:
-    """Some summands, one element each.
+    """Some summands, one element of each array each.
 
     Parameters
     ----------
-    low, high : the ranges, int64.
-    bits : how many they have, int64.
-    zeros : how many of the lowest bits are always 0, int64.
-    arrival : levels of adders before each, int64.
-    absorbed : for how many of its bits the LUTs of an adder have room, int64.
+    facts : int64, (8, n); the arrays below are its rows.
+
+    Attributes
+    ----------
+    low, high : the ranges.
+    zeros : how many of the lowest bits are always 0.
+    arrival : levels of adders before each.
+    absorbed : for how many of its bits the LUTs of an adder have room.
+    weight : 2^arrival.
+    own : bits for which there is neither zero nor room.
+    top : how many bits there are; of those that may be negative, more than any has.
     """
 
-    low: IntArray
-    high: IntArray
-    bits: IntArray
-    zeros: IntArray
-    arrival: IntArray
-    absorbed: IntArray
+    def __init__(self, facts: IntArray) -> None:
+        self._facts = facts
+        self.low, self.high, self.zeros, self.arrival, self.absorbed = facts[:5]
+        self.weight, self.own, self.top = facts[5:]
 
     @staticmethod
     def of(
@@ -47,25 +49,28 @@ class Summands:
         absorbed: Sequence[int],
     ) -> Summands:
         """The same from numbers."""
-        low, high = np.array(ranges, dtype=np.int64).reshape(-1, 2).T
-        bits, times = bits_of(low, high), np.array(arrival, dtype=np.int64)
-        low_zeros = np.array(zeros, dtype=np.int64)
-        return Summands(low, high, bits, low_zeros, times, np.array(absorbed, np.int64))
+        known = np.array(
+            [[low for low, _ in ranges], [high for _, high in ranges], zeros, arrival, absorbed],
+            dtype=np.int64,
+        )
+        low, high = known[:2]
+        bits = bits_of(low, high)
+        own = np.maximum(bits - known[2] - known[4], 0)
+        top = np.where(low < 0, _SIGNED, bits)
+        return Summands(np.concatenate([known, [1 << known[3], own, top]]))
+
+    def __len__(self) -> int:
+        return len(self.low)
 
     def __add__(self, other: Summands) -> Summands:
-        return Summands(
-            np.concatenate([self.low, other.low]),
-            np.concatenate([self.high, other.high]),
-            np.concatenate([self.bits, other.bits]),
-            np.concatenate([self.zeros, other.zeros]),
-            np.concatenate([self.arrival, other.arrival]),
-            np.concatenate([self.absorbed, other.absorbed]),
-        )
+        return Summands(np.concatenate([self._facts, other._facts], axis=1))
 
     def take(self, which: IntArray) -> Summands:
         """Some of them."""
-        every = (self.low, self.high, self.bits, self.zeros, self.arrival, self.absorbed)
-        return Summands(*(each[which] for each in every))
+        return Summands(self._facts[:, which])
+
+
+_SIGNED = 1 << 10
 
 
 class Pairing:
@@ -86,10 +91,11 @@ class Pairing:
         """Places in `_all` of those that are no longer there."""
         self._weight = 0.0
         # Of two summands, in the row of the earlier one and the column of the later one.
-        self._costs = self._left_over = np.zeros((0, 0))
+        self._costs = np.zeros((0, 0))
+        self._left_over = np.zeros((0, 0), dtype=np.int64)
         self._least = np.zeros(0)
         """The least of each row of costs."""
-        depth = _depth(float(np.exp2(summands.arrival).sum())) + further
+        depth = _depth(float(summands.weight.sum())) + further
         self._scale = 2.0 ** -(depth + 8)
         self._limit = 2.0**depth
         self.extend(summands)
@@ -123,13 +129,13 @@ class Pairing:
             self._costs[gone] = self._costs[:, gone] = self._least[gone] = np.inf
             self._least[changed] = self._costs[changed].min(axis=1)
             self._gone.append(gone)
-            self._weight -= 2.0 ** int(self._all.arrival[gone])
+            self._weight -= float(self._all.weight[gone])
         arrival = int(self._all.arrival[pair].max()) + 1
         self.extend(Summands.of([(kind.low, kind.high)], [zeros], [arrival], [0]))
 
     def extend(self, more: Summands) -> None:
         """More summands, which get the next numbers; the tree gets deeper where it must."""
-        count = len(more.low)
+        count = len(more)
         if len(self._numbers) + count > len(self._costs):
             self._make_room(count)
         used = len(self._numbers)
@@ -137,7 +143,7 @@ class Pairing:
         numbers = np.arange(self._next_number, self._next_number + count)
         self._numbers = np.append(self._numbers, numbers)
         self._next_number += count
-        self._weight += float(np.exp2(more.arrival).sum())
+        self._weight += float(more.weight.sum())
         self._limit = max(self._limit, 2.0 ** _depth(self._weight))
         costs, left_over = _costs(self._all, more, self._scale)
         costs[:, self._gone] = np.inf
@@ -160,10 +166,14 @@ class Pairing:
         """Room for so many more and a few others; those that have gone take none."""
         kept = np.delete(np.arange(len(self._numbers)), self._gone)
         self._all, self._numbers, self._gone = self._all.take(kept), self._numbers[kept], []
-        costs, left_over = (each[np.ix_(kept, kept)] for each in (self._costs, self._left_over))
+        pairs = np.ix_(kept, kept)
+        costs, left_over = self._costs[pairs], self._left_over[pairs]
         used = slice(len(kept))
         room = (len(kept) + count) * 5 // 4 + 8
-        self._costs, self._left_over = np.full((room, room), np.inf), np.zeros((room, room))
+        self._costs, self._left_over = (
+            np.full((room, room), np.inf),
+            np.zeros_like(left_over, shape=(room, room)),
+        )
         self._costs[used, used], self._left_over[used, used] = costs, left_over
         self._least = np.append(self._least[kept], np.full(room - len(kept), np.inf))
 
@@ -173,30 +183,29 @@ def _depth(weight: float) -> int:
     return max(int(weight) - 1, 0).bit_length()
 
 
-def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, FloatArray]:
-    """What pairs cost, and what they add to the sum of 2^arrival: (others, some), float64."""
-    some_bits, other_bits = some.bits, others.bits[:, np.newaxis]
-    low = some.low + others.low[:, np.newaxis]
-    high = some.high + others.high[:, np.newaxis]
-    zeros = np.minimum(some.zeros, others.zeros[:, np.newaxis])
-    whole = bits_of(low, high)
-    # Of numbers without a sign, nothing is added above the narrower one.
-    top = np.minimum(
-        np.where(some.low < 0, whole, some_bits),
-        np.where(others.low[:, np.newaxis] < 0, whole, other_bits),
+def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, IntArray]:
+    """What pairs cost, and what they add to the sum of 2^arrival: (others, some)."""
+    low, high, zeros, arrival, absorbed, weight, own, top = (
+        each[:, np.newaxis]
+        for each in (
+            others.low,
+            others.high,
+            others.zeros,
+            others.arrival,
+            others.absorbed,
+            others.weight,
+            others.own,
+            others.top,
+        )
     )
-    absorbed = np.maximum(some.absorbed, others.absorbed[:, np.newaxis])
-    added = top - np.maximum(some.zeros, others.zeros[:, np.newaxis]) - absorbed
-    added = np.maximum(added, 0)
-    cost = added + whole - zeros - _own_bits(some) - _own_bits(others)[:, np.newaxis]
-    level = np.maximum(some.arrival, others.arrival[:, np.newaxis])
-    left_over = np.exp2(level + 1) - np.exp2(some.arrival) - np.exp2(others.arrival)[:, np.newaxis]
+    whole = bits_of(some.low + low, some.high + high)
+    # Of numbers without a sign, nothing is added above the narrower one.
+    upper = np.minimum(np.minimum(some.top, top), whole)
+    added = upper - np.maximum(some.zeros, zeros) - np.maximum(some.absorbed, absorbed)
+    cost = np.maximum(added, 0) + whole - np.minimum(some.zeros, zeros) - some.own - own
+    left_over = np.abs(some.weight - weight)
     # Early ones first, where it makes no difference.
-    return cost + level / 64 + left_over * scale, left_over
-
-
-def _own_bits(summands: Summands) -> IntArray:
-    return np.maximum(summands.bits - summands.zeros - summands.absorbed, 0)
+    return cost + np.maximum(some.arrival, arrival) / 64 + left_over * scale, left_over
 
 
 def bits_of(low: IntArray, high: IntArray) -> IntArray:

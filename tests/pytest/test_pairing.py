@@ -69,7 +69,7 @@ def summands_of(some: list[tuple[int, int, int, int, int]]) -> Summands:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.lists(SUMMAND, min_size=2, max_size=12),
+    st.lists(SUMMAND, min_size=2, max_size=12) | st.lists(SUMMAND, min_size=40, max_size=44),
     st.lists(SUMMAND, max_size=4),
     st.integers(0, 12),
     st.integers(0, 2),
@@ -80,7 +80,10 @@ def test_the_best_pair_is_that_of_a_search_through_all(
     when: int,
     further: int,
 ) -> None:
-    """Some summands are there from the start, others come after some steps."""
+    """Some summands are there from the start, others come after some steps.
+
+    So many that those which are gone leave their places to others, or few.
+    """
     early, late = (
         [(low, low + size, *rest) for low, size, *rest in some] for some in (early, late)
     )
