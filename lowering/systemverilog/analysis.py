@@ -198,17 +198,14 @@ def _sign_extension(op: comb.ConcatOp) -> SSAValue | None:
 def _live(ops: Sequence[Operation], facts: Analysis) -> set[Operation]:
     """The ops that an output or a name of the IR depends on, constants and folded ones apart."""
 
-    def is_root(op: Operation) -> bool:
-        return not op.results or any(result in facts.hints for result in op.results)
-
-    pending = [op for op in ops if is_root(op)]
+    pending = [op for op in ops if not op.results or not facts.hints.keys().isdisjoint(op.results)]
     live: set[Operation] = set()
     while pending:
         op = pending.pop()
-        if op in live or any(result in facts.constants for result in op.results):
+        if op in live or not facts.constants.keys().isdisjoint(op.results):
             continue
         live.add(op)
-        pending.extend(value.op for value in facts.operands(op) if isinstance(value, OpResult))
+        pending.extend([value.op for value in facts.operands(op) if type(value) is OpResult])
     return live
 
 

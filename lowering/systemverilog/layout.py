@@ -39,9 +39,9 @@ def block(statements: list[str], indent: str) -> Iterator[str]:
 
 
 def comment(text: str, indent: str) -> Iterator[str]:
-    """Text whose parts end in commas, over as many lines as it takes."""
+    """Text whose parts end in newlines, over as many lines as it takes."""
     line = f"{indent}//"
-    for part in text.replace(", ", ",\n").split("\n"):
+    for part in text.split("\n"):
         if len(line) + 1 + len(part) > LINE_LENGTH:
             yield line
             line = f"{indent}//    "
@@ -100,4 +100,5 @@ _BRACKETS = re.compile(r"[(\[{}\])]")
 
 
 def _depth(word: str) -> int:
-    return sum(word.count(opening) for opening in "([{") - sum(word.count(c) for c in ")]}")
+    count = word.count
+    return count("(") + count("[") + count("{") - count(")") - count("]") - count("}")

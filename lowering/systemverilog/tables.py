@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import pairwise
 
 import numpy as np
 
@@ -48,18 +48,21 @@ def vector(name: str, plane: int, size: int) -> Iterator[str]:
 def description(name: str, index: str, entries: Sequence[int]) -> Iterator[str]:
     """The table in words: `// layer0_edge0_1[x1]: 0 .. 36: 5, 37 .. 63: 4`."""
     if len(entries) > LISTED_ENTRIES:
-        text = f"{len(entries)} entries, {min(entries)} .. {max(entries)}"
+        text = f"{len(entries)} entries,\n{min(entries)} .. {max(entries)}"
     else:
-        text = ", ".join(_runs(entries))
+        text = ",\n".join(_runs(entries))
     return comment(f"{name}[{index}]: {text}", "  ")
 
 
-def _runs(entries: Sequence[int]) -> Iterator[str]:
-    start = 0
-    for entry, run in groupby(entries):
-        last = start + len(list(run)) - 1
-        yield f"{start}: {entry}" if last == start else f"{start} .. {last}: {entry}"
-        start = last + 1
+def _runs(entries: Sequence[int]) -> list[str]:
+    """Neighbours that are equal, each as `12 .. 14: 8`."""
+    ends = [last for last, two in enumerate(pairwise(entries)) if two[0] != two[1]]
+    ends.append(len(entries) - 1)
+    starts = [0, *(end + 1 for end in ends)]
+    return [
+        f"{first}: {entries[first]}" if first == last else f"{first} .. {last}: {entries[first]}"
+        for first, last in zip(starts, ends, strict=False)
+    ]
 
 
 @lru_cache(1 << 5)  # indices have few widths
