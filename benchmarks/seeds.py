@@ -827,8 +827,8 @@ EMIT_LAYOUT = _of(
     "lowering.systemverilog.analysis",
     (
         "values that are only named are not written",
-        "return not op.results or any(result in facts.hints for result in op.results)",
-        "return not op.results",
+        "if not op.results or not facts.hints.keys().isdisjoint(op.results)]",
+        "if not op.results]",
         "nothing depends on them",
     ),
     (

@@ -202,7 +202,7 @@ class _Tree:
 
     def _carry(self, zeros: int) -> list[SSAValue]:
         """A bit for the carry of an adder of numbers of which one ends in so many zeros."""
-        for bit in reversed(self._carries):
+        for bit in self._carries:
             if low_zeros(bit, self._zeros) <= zeros:
                 self._carries.remove(bit)
                 return [bit]
@@ -228,22 +228,24 @@ def _apart(
 ) -> tuple[list[SSAValue], list[SSAValue]]:
     """What is added up, and single bits among the terms that adders take in at their carries.
 
-    Where there are more bits than adders, some are terms like others: those that adders absorb.
+    Where there are more bits than adders, some are terms like others: those that adders absorb. The
+    bits come by falling place, so that each adder gets the highest one that it has room for.
     """
-    single = [is_single_bit(term, zeros) for term in terms]
-    numbers = [term for term, is_bit in zip(terms, single, strict=True) if not is_bit]
-    most = max((low_zeros(term, zeros) for term in numbers), default=0)
-    bits = [
-        term
-        for term, is_bit in zip(terms, single, strict=True)
-        if is_bit and low_zeros(term, zeros) <= most
-    ]
+    place = {term: low_zeros(term, zeros) for term in terms}
+    bits = [term for term in terms if is_single_bit(term, zeros)]
+    ends = [place[term] for term in terms if not is_single_bit(term, zeros)]
+    bits = [bit for bit in bits if place[bit] <= max(ends, default=0)]
     as_terms = max(0, -((len(terms) - 2 * len(bits) - 1) // 2))
-    bits.sort(key=lambda bit: (not target.is_absorbed(bit), low_zeros(bit, zeros)))
+    bits.sort(key=lambda bit: (not target.is_absorbed(bit), place[bit]))
+    carries: list[SSAValue] = []
+    for bit in sorted(reversed(bits[as_terms:]), key=lambda bit: -place[bit]):
+        # Above the lowest place, each needs a number of its own that ends in as many zeros.
+        if place[bit] == 0 or len(carries) < sum(end >= place[bit] for end in ends):
+            carries.append(bit)
     added = list(terms)
-    for bit in bits[as_terms:]:
+    for bit in carries:
         added.remove(bit)  # once: a value may be a term twice
-    return added, bits[as_terms:]
+    return added, carries
 
 
 @dataclass(frozen=True)

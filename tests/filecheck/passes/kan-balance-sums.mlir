@@ -114,6 +114,20 @@ func.func @carries_first(%x: !kan.int<0:3>, %a: !kan.int<0:15>, %b: !kan.int<0:2
   func.return %s : !kan.int<0:288>
 }
 
+// The adder of a number that ends in zeros takes in a bit that needs these, and leaves the one that
+// fits everywhere to the other adder.
+// CHECK-LABEL: @highest_first
+func.func @highest_first(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %c: !kan.int<0:1>) -> !kan.int<0:527> {
+  // CHECK: [[T:%.*]] = kan.table %x
+  // CHECK-NEXT: [[U:%.*]] = kan.table %y
+  // CHECK-NEXT: [[TA:%.*]] = kan.sum [[T]], %a, [[U]] as "s_part0"
+  // CHECK-NEXT: kan.sum %b, [[TA]], %c as "s"
+  %t = kan.table %x entries dense<[0, 4, 8, 12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:12>
+  %u = kan.table %y entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
+  %s = kan.sum %t, %u, %c, %a, %b as "s" : !kan.int<0:12>, !kan.int<0:4>, !kan.int<0:1>, !kan.int<0:255>, !kan.int<0:255> -> !kan.int<0:527>
+  func.return %s : !kan.int<0:527>
+}
+
 // A constant goes into a table that only the sum reads, the one of the widest range.
 // CHECK-LABEL: @constant_into_table
 func.func @constant_into_table(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:10> {
