@@ -231,10 +231,6 @@ class Fpga:
             found[which] = costs[supports(entries, bits)].sum(axis=1)
         return found
 
-    def is_absorbed(self, value: SSAValue) -> bool:
-        """Whether the LUTs of an adder have room for the tables that the value is."""
-        return 0 < self.absorbed_bits(value) == range_of(value).bits - low_zeros(value, {})
-
     def absorbed_bits(self, value: SSAValue) -> int:
         """For how many bits of the tables that the value is the LUTs of an adder have room.
 
