@@ -117,7 +117,7 @@ class _Tree:
         terms = [term for term in op.inputs if term not in constants]
         fewest = 2 - len(constants)
         terms = self._joined(terms, fewest, bits=False)
-        terms, self._carries = _apart(terms, self._zeros)
+        terms, self._carries = _apart(terms, target, self._zeros)
         # Bits that no adder takes in at its carry may stand beside something, as long as adders are
         # left for those that come in at carries.
         terms = self._joined(terms, max(fewest, len(self._carries) + 1), bits=True)
@@ -224,21 +224,21 @@ def _levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
 
 
 def _apart(
-    terms: Sequence[SSAValue], zeros: dict[SSAValue, int]
+    terms: Sequence[SSAValue], target: Fpga, zeros: dict[SSAValue, int]
 ) -> tuple[list[SSAValue], list[SSAValue]]:
     """What is added up, and single bits among the terms that adders take in at their carries.
 
-    Where there are more bits than adders, the lowest are terms like others. The rest come by
-    falling place, so that each adder gets the highest one that it has room for.
+    Where there are more bits than adders, some are terms like others: those that adders absorb. The
+    rest come by falling place, so that each adder gets the highest one that it has room for.
     """
     place = {term: low_zeros(term, zeros) for term in terms}
     bits = [term for term in terms if is_single_bit(term, zeros)]
     ends = [place[term] for term in terms if not is_single_bit(term, zeros)]
     bits = [bit for bit in bits if place[bit] <= max(ends, default=0)]
     as_terms = max(0, -((len(terms) - 2 * len(bits) - 1) // 2))
-    bits.sort(key=lambda bit: place[bit])
+    bits.sort(key=lambda bit: (target.absorbed_bits(bit) == 0, place[bit]))
     carries: list[SSAValue] = []
-    for bit in reversed(bits[as_terms:]):
+    for bit in sorted(reversed(bits[as_terms:]), key=lambda bit: -place[bit]):
         # Above the lowest place, each needs a number of its own that ends in as many zeros.
         if place[bit] == 0 or len(carries) < sum(end >= place[bit] for end in ends):
             carries.append(bit)
