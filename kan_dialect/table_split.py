@@ -178,7 +178,7 @@ class _Candidate(NamedTuple):
     constant: int
 
 
-class _Shifted(NamedTuple):
+class Shifted(NamedTuple):
     """Some tables, each as one part with an offset.
 
     Parameters
@@ -418,10 +418,10 @@ class Splitter:
         ----------
         tables : the least entry of each is 0.
         """
-        found = self._with_best_offsets(_stacked(tables, max(map(len, tables)), np.int64))
+        found = self.with_best_offsets(_stacked(tables, max(map(len, tables)), np.int64))
         return [found.split(index, table) for index, table in enumerate(tables)]
 
-    def _with_best_offsets(self, tables: _Integers) -> _Shifted:
+    def with_best_offsets(self, tables: _Integers) -> Shifted:
         """Each with the offset at which its bits cost least.
 
         Parameters
@@ -440,7 +440,7 @@ class Splitter:
         # The cheapest column of each table, the first of equal ones.
         best = np.lexsort((costs, columns))[counts.cumsum() - counts]
         every = np.bitwise_or.reduce(moved[:, best], axis=0)
-        return _Shifted(offsets[best].tolist(), costs[best], every, self._gains_apart[lowest[best]])
+        return Shifted(offsets[best].tolist(), costs[best], every, self._gains_apart[lowest[best]])
 
     def _cost_gated(self, parts: Sequence[GatedPart]) -> list[Split]:
         """Each as one part."""
@@ -485,7 +485,7 @@ class Splitter:
             if len(mine) < _COMPLETED:
                 mine.setdefault(options.rests[row].tobytes(), row)
         rows = [row for mine in few for row in mine.values()]
-        shifted = self._with_best_offsets(
+        shifted = self.with_best_offsets(
             np.concatenate([options.highs[rows], options.rests[rows]]).T
         )
         sums: list[float] = shifted.pair_costs().tolist()

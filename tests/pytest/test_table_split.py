@@ -66,6 +66,23 @@ def cost_of(entries: IntArray, costs: FloatArray) -> float:
     return total
 
 
+@deterministic
+@given(st.lists(st.tuples(tables(), tables()), min_size=1, max_size=4), devices)
+def test_pairs_of_tables_cost_what_their_sums_do(
+    pairs: list[tuple[IntArray, IntArray]], device: Fpga
+) -> None:
+    """Costed as arrays, before any part is made."""
+    splitter = Splitter(device.bit_costs(INPUTS), device.summand_costs(INPUTS), 3)
+    every = [table - table.min() for table in (*(a for a, _ in pairs), *(b for _, b in pairs))]
+    size = max(map(len, every))
+    columns = np.stack([table.repeat(size // len(table)) for table in every], axis=1)
+    shifted = splitter.with_best_offsets(columns)
+    splits = [shifted.split(index, table) for index, table in enumerate(every)]
+    half = len(pairs)
+    sums = [splits[i].joined(splits[i + half], 0).cost for i in range(half)]
+    assert shifted.pair_costs().tolist() == sums
+
+
 def bits_of_part(part: Part | GatedPart, own: FloatArray, summand: FloatArray) -> float:
     """What a part's bits cost, adding each to a sum."""
     if isinstance(part, Part):
