@@ -8,7 +8,7 @@ sample. Words are bit patterns; a form stands for the pattern that it is modulo 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -183,14 +183,21 @@ class Circuit:
         least = _without_extension(bits)
         if least < len(bits):
             return within(self._modulo(bits[:least], cycle), least, -(1 << (least - 1)))
-        whole: Form = constant(0)
+        parts: list[Form] = []
         offset = 0
         for piece in self._pieces(bits):
             form = self._piece(piece, cycle)
             if offset + piece.width < len(bits):
                 form = within(form, piece.width, 0)
-            whole = add(whole, scale(form, 1 << offset))
+            parts.append(scale(form, 1 << offset))
             offset += piece.width
+        try:
+            whole = _sum(parts)
+        except TooHard:
+            # The lower bits of a sum may be beside its upper ones, and others below them.
+            others = [part for part in parts if not isinstance(part, Image)]
+            of_sums = [part for part in parts if isinstance(part, Image)]
+            whole = _sum([*others, *_together(of_sums, 1 << len(bits))])
         # The upper bits of a sum beside the lower ones are the sum again.
         return plain(whole, 1 << len(bits))
 
@@ -251,9 +258,7 @@ class Circuit:
                 (of_sums if isinstance(part, Image) else terms).append(part)
                 offset += piece.width
             terms.extend(_together(of_sums, 1 << width))
-        whole: Form = constant(0)
-        for term in sorted(terms, key=lambda term: isinstance(term, Image)):
-            whole = add(whole, term)
+        whole = _sum(sorted(terms, key=lambda term: isinstance(term, Image)))
         return plain(whole, 1 << width)
 
     # Cells.
@@ -392,6 +397,13 @@ class Circuit:
         entries = [number(bits[low : low + width]) for low in range(len(bits) - width + 1)]
         offset = self._exact(cell.connections["B"], cycle, bool(cell.parameters.get("B_SIGNED")))
         return _entry(entries, offset)
+
+
+def _sum(parts: Iterable[Form]) -> Form:
+    whole: Form = constant(0)
+    for part in parts:
+        whole = add(whole, part)
+    return whole
 
 
 def _together(images: Sequence[Form], modulus: int) -> list[Form]:

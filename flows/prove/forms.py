@@ -243,11 +243,52 @@ def add(left: Form, right: Form) -> Form:
             total = _plus(as_total(left), as_total(right))
             return total if total.parts else constant(total.constant)
         case _:
-            for rule in (_add_to_quotient, _add_remainder, _add_to_joint_part):
+            for rule in (_add_low_bits, _add_to_quotient, _add_remainder, _add_to_joint_part):
                 found = rule(left, right)
                 if found is not None:
                     return found
             return combined(lambda a, b: a + b, left, right)
+
+
+def _add_low_bits(left: Form, right: Form) -> Form | None:
+    """A sum's upper bits and its lower ones are the sum; the lower ones may be of fewer variables.
+
+    2^k floor(a / 2^k) + (a mod 2^k) = a, where what is left of a modulo 2^k is among the other's
+    parts.
+    """
+    for image, other in ((left, right), (right, left)):
+        if not isinstance(image, Image) or isinstance(other, Image):
+            continue
+        image, rest = _primitive(image), as_total(other)
+        quotient = image.quotient or _found_quotient(image)
+        if quotient is None:
+            continue
+        factor, exponent, offset = quotient
+        unit, odd = divmod(factor, 1 << exponent)
+        if odd:
+            continue
+        lower = {
+            over: part
+            for over, part in image.of.parts.items()
+            if bool((unit * part % factor).any())
+        }
+        same = all(
+            over in rest.parts and not bool(((rest.parts[over] - unit * part) % factor).any())
+            for over, part in lower.items()
+        )
+        if not lower or not same:
+            continue
+        bits = Total(unit * (offset % (1 << exponent)), {over: rest.parts[over] for over in lower})
+        ends = sorted([0, unit * ((1 << exponent) - 1)])
+        if bits.low < ends[0] or bits.high > ends[1]:
+            continue
+        first = int(np.flatnonzero(image.of.reached)[0])
+        start = int(image.values[first]) - factor * ((first + image.of.low + offset) >> exponent)
+        start += unit * offset - bits.constant
+        apart = {over: part for over, part in rest.parts.items() if over not in lower}
+        whole = _plus(_times(image.of, unit), Total(rest.constant + start, apart))
+        return whole if whole.parts else constant(whole.constant)
+    return None
 
 
 def _add_to_quotient(left: Form, right: Form) -> Form | None:

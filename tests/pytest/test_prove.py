@@ -228,6 +228,27 @@ def test_low_bits_that_pass_an_adder_by(seed: int, low: int, above: bool) -> Non
     assert difference(forms.within(word, 20, -(1 << 19)), expected) is None
 
 
+@given(st.integers(0, 2**32), st.integers(1, 3), st.sampled_from([1, -1, 2, -4]))
+@settings(max_examples=150, deadline=None)
+def test_low_bits_of_fewer_variables_than_the_upper_ones(seed: int, low: int, unit: int) -> None:
+    """Terms that end in zeros say nothing of a sum's lower bits: these are of the others."""
+    rng = np.random.default_rng(seed)
+    inputs = [Variable(f"x{i}", 0, 0, 63) for i in range(6)]
+    few = Table((inputs[0],), rng.integers(0, 1 << low, 64))
+    first = forms.add(few, forms.constant(int(rng.integers(-20, 20))))
+    for each in inputs[1:4]:
+        first = forms.add(first, Table((each,), rng.integers(-30, 30, 64) << low))
+    second = Table((inputs[4],), rng.integers(-30, 30, 64))
+    third = Table((inputs[5],), rng.integers(-9, 9, 64))
+    upper = forms.add(forms.shifted(first, low), second)
+    lower = forms.within(first, low, 0)
+    beside = forms.add(forms.scale(lower, unit), third)
+    word = forms.add(beside, forms.scale(upper, unit << low))
+    whole = forms.scale(forms.add(first, forms.scale(second, 1 << low)), unit)
+    assert isinstance(word, Total)
+    assert difference(word, forms.add(whole, third)) is None
+
+
 def test_lower_bits_beside_upper_ones_that_were_listed() -> None:
     """Both are functions of one sum, and a part of a total has its variables together."""
     rng = np.random.default_rng(0)
@@ -816,6 +837,9 @@ def test_words_of_upper_and_lower_bits_are_proven(tmp_path: Path) -> None:
 def test_published_networks_are_proven(name: str, shared_data: Path, tmp_path: Path) -> None:
     tables = shared_data / "kanele" / name / "truth_tables.json"
     options = [
+        # Low bits that registers hold beside the upper ones.
+        (),
+        ("-p", "kan-compile{cycles=7}"),
         ("--levels=2",),
         ("--combinational",),
         # Sums in words of upper and lower bits, extended by their sign, beside a carry; and upper
