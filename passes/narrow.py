@@ -26,6 +26,7 @@ from kan_dialect.fpga import Fpga
 from kan_dialect.operation import optional_name
 from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import (
+    BitsOp,
     ClampOp,
     ConstantOp,
     DelayOp,
@@ -117,6 +118,8 @@ class _Narrowing:
                 self.clamp(op)
             case ShiftOp():
                 self.shift(op)
+            case BitsOp():
+                self.bits(op)
             case DelayOp():
                 value = self.values[op.input]
                 self.values[op.result] = (
@@ -289,6 +292,22 @@ class _Narrowing:
             if low == high
             else self.add(ShiftOp(value, amount, name=op.given_name))
         )
+
+    def bits(self, op: BitsOp) -> None:
+        """Of a value that has fewer bits now, the bits above are zeros, or the sign."""
+        value, low, width = self.values[op.input], op.low.value.data, range_of(op.result).bits
+        kind = range_of(value)
+        if kind.bits < low + width and kind.is_signed:
+            entries = (np.arange(kind.low, kind.high + 1) >> low) & ((1 << width) - 1)
+            ends = int(entries.min()), int(entries.max())
+            table = TableOp([value], entries, name=op.given_name)
+            self.values[op.result] = (
+                self.constant(ends[0]) if ends[0] == ends[1] else self.add(table)
+            )
+        elif kind.bits <= low:
+            self.values[op.result] = self.constant(0)
+        else:
+            self.values[op.result] = self.add(BitsOp(value, low, min(width, kind.bits - low)))
 
 
 def _reachable(entries: Array, axis: int, old: IntType, new: IntType, taken: int) -> Array:

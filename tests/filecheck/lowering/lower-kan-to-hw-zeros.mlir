@@ -28,3 +28,13 @@ func.func @both(%x: !kan.int<0:1>, %y: !kan.int<0:1>, %z: !kan.int<0:63>) -> (!k
   %w = kan.sum %s, %z as "w" : !kan.int<8:24>, !kan.int<0:63> -> !kan.int<0:87>
   func.return %w, %t : !kan.int<0:87>, !kan.int<4:12>
 }
+
+// A sum of constants whose bits do not meet may have fewer bits than either: it is added.
+// CHECK-LABEL: hw.module @constants
+func.func @constants(%x: !kan.int<0:3>) -> (!kan.int<-1:-1>, !kan.int<0:3>) {
+  // CHECK: comb.add {{.*}} : i1
+  %c = kan.constant -4 : !kan.int<-4:-4>
+  %d = kan.constant 3 : !kan.int<3:3>
+  %s = kan.sum %c, %d : !kan.int<-4:-4>, !kan.int<3:3> -> !kan.int<-1:-1>
+  func.return %s, %x : !kan.int<-1:-1>, !kan.int<0:3>
+}

@@ -219,3 +219,19 @@ func.func @cheap_clamp(%x: !kan.int<0:63>) -> (!kan.int<0:3>, !kan.int<0:3>, !ka
   %w = kan.table %c as "w" entries dense<[2, 0, 1, 1, 3, 0, 0, 1]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:3>
   func.return %t, %u, %v, %w : !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3>, !kan.int<0:3>
 }
+
+// Bits above those that a value still has are zeros, or its sign.
+// CHECK-LABEL: @bits
+func.func @bits(%x: !kan.int<0:1>, %y: !kan.int<-1:0>) -> (!kan.int<0:3>, !kan.int<0:7>, !kan.int<0:3>) {
+  // CHECK-NEXT: [[A:%.*]] = kan.sum %x, %x : {{.*}} -> !kan.int<0:2>
+  // CHECK-NEXT: [[B:%.*]] = kan.sum %y, %y : {{.*}} -> !kan.int<-2:0>
+  // CHECK-NEXT: kan.constant 0
+  // CHECK-NEXT: kan.bits [[A]] from 1 : !kan.int<0:2> -> !kan.int<0:1>
+  // CHECK-NEXT: kan.table [[B]] entries dense<[3, 3, 0]>
+  %a = kan.sum %x, %x : !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:31>
+  %b = kan.sum %y, %y : !kan.int<-1:0>, !kan.int<-1:0> -> !kan.int<-16:15>
+  %above = kan.bits %a from 3 : !kan.int<0:31> -> !kan.int<0:3>
+  %upper = kan.bits %a from 1 : !kan.int<0:31> -> !kan.int<0:7>
+  %sign = kan.bits %b from 1 : !kan.int<-16:15> -> !kan.int<0:3>
+  func.return %above, %upper, %sign : !kan.int<0:3>, !kan.int<0:7>, !kan.int<0:3>
+}
