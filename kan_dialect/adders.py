@@ -45,6 +45,8 @@ def carry_of(op: SumOp, known: dict[SSAValue, int]) -> SSAValue | None:
 def joined_of(op: SumOp, known: dict[SSAValue, int]) -> tuple[SSAValue, SSAValue] | None:
     """Of a sum of two terms whose bits do not meet, the upper and the lower one.
 
+    Not where constants cancel, so that the sum ends below the upper one: -4 + 3 is one bit.
+
     `known` is what has been found of the lowest bits of values (`low_zeros`), and grows.
     """
     if len(op.inputs) != 2:
@@ -52,7 +54,7 @@ def joined_of(op: SumOp, known: dict[SSAValue, int]) -> tuple[SSAValue, SSAValue
     first, second = op.inputs
     for upper, lower in ((first, second), (second, first)):
         kind = range_of(lower)
-        if not kind.is_signed and kind.bits <= low_zeros(upper, known):
+        if not kind.is_signed and kind.bits <= low_zeros(upper, known) < range_of(op.result).bits:
             return upper, lower
     return None
 

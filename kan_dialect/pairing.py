@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kan_dialect.attributes import IntType
 from kan_dialect.constants import FloatArray, IntArray
@@ -23,7 +24,7 @@ class Summands:
 
     Parameters
     ----------
-    facts : int64, (8, n); the arrays below are its rows.
+    facts : int64, (7, n); the arrays below are its rows.
 
     Attributes
     ----------
@@ -31,15 +32,13 @@ class Summands:
     zeros : how many of the lowest bits are always 0.
     arrival : levels of adders before each.
     absorbed : for how many of its bits the LUTs of an adder have room.
-    weight : 2^arrival.
     own : bits for which there is neither zero nor room.
     top : how many bits there are; of those that may be negative, more than any has.
     """
 
     def __init__(self, facts: IntArray) -> None:
         self._facts = facts
-        self.low, self.high, self.zeros, self.arrival, self.absorbed = facts[:5]
-        self.weight, self.own, self.top = facts[5:]
+        self.low, self.high, self.zeros, self.arrival, self.absorbed, self.own, self.top = facts
 
     @staticmethod
     def of(
@@ -57,7 +56,7 @@ class Summands:
         bits = bits_of(low, high)
         own = np.maximum(bits - known[2] - known[4], 0)
         top = np.where(low < 0, _SIGNED, bits)
-        return Summands(np.concatenate([known, [1 << known[3], own, top]]))
+        return Summands(np.concatenate([known, [own, top]]))
 
     def __len__(self) -> int:
         return len(self.low)
@@ -69,8 +68,19 @@ class Summands:
         """Some of them."""
         return Summands(self._facts[:, which])
 
+    @property
+    def column(self) -> Summands:
+        """The same, arrays (n, 1)."""
+        return Summands(self._facts[:, :, np.newaxis])
+
+    @property
+    def weight(self) -> int:
+        """The sum of 2^arrival."""
+        return sum(1 << level for level in self.arrival.tolist())
+
 
 _SIGNED = 1 << 10
+"""More bits than any summand has."""
 
 
 class Pairing:
@@ -89,29 +99,35 @@ class Pairing:
         self._next_number = 0
         self._gone: list[int] = []
         """Places in `_all` of those that are no longer there."""
-        self._weight = 0.0
+        self._weight = 0
         # Of two summands, in the row of the earlier one and the column of the later one.
         self._costs = np.zeros((0, 0))
-        self._left_over = np.zeros((0, 0), dtype=np.int64)
         self._least = np.zeros(0)
         """The least of each row of costs."""
-        depth = _depth(float(summands.weight.sum())) + further
-        self._scale = 2.0 ** -(depth + 8)
-        self._limit = 2.0**depth
+        self._depth = _depth(summands.weight) + further
+        self._limit = 1 << self._depth
         self.extend(summands)
 
     def best(self) -> tuple[int, int]:
         """The pair that costs least of those that may be added; the first of equal ones."""
-        most = self._limit - self._weight
         used = len(self._numbers)
         left = int(self._least[:used].argmin())
         right = int(self._costs[left, :used].argmin())
-        if self._left_over[left, right] > most:
-            costs, left_over = self._costs[:used, :used], self._left_over[:used, :used]
-            possible = np.where(left_over <= most, costs, np.inf)
-            left, right = divmod(int(possible.argmin()), used)
-            assert np.isfinite(possible[left, right]), "two of least arrival can always be added"
+        arrival = self._all.arrival
+        if not self._fits(arrival[left], arrival[right]):
+            possible = self._fits(arrival[:, np.newaxis], arrival)
+            costs = np.where(possible, self._costs[:used, :used], np.inf)
+            left, right = divmod(int(costs.argmin()), used)
+            assert np.isfinite(costs[left, right]), "two of least arrival can always be added"
         return int(self._numbers[left]), int(self._numbers[right])
+
+    def _fits(self, one: IntArray, other: IntArray) -> NDArray[np.bool_]:
+        """Whether summands of these arrivals may be added: 2^later - 2^earlier is left."""
+        left = self._limit - self._weight
+        bits = left.bit_length()
+        later, earlier = np.maximum(one, other), np.minimum(one, other)
+        missing = ((1 << bits) - left - 1).bit_length()
+        return (later == earlier) | (later < bits) | ((later == bits) & (earlier >= missing))
 
     def most_zeros(self, left: int, right: int) -> int:
         """How many of the lowest bits are always 0 in one of the two, at most."""
@@ -129,7 +145,7 @@ class Pairing:
             self._costs[gone] = self._costs[:, gone] = self._least[gone] = np.inf
             self._least[changed] = self._costs[changed].min(axis=1)
             self._gone.append(gone)
-            self._weight -= float(self._all.weight[gone])
+            self._weight -= 1 << int(self._all.arrival[gone])
         arrival = int(self._all.arrival[pair].max()) + 1
         self.extend(Summands.of([(kind.low, kind.high)], [zeros], [arrival], [0]))
 
@@ -143,14 +159,13 @@ class Pairing:
         numbers = np.arange(self._next_number, self._next_number + count)
         self._numbers = np.append(self._numbers, numbers)
         self._next_number += count
-        self._weight += float(more.weight.sum())
-        self._limit = max(self._limit, 2.0 ** _depth(self._weight))
-        costs, left_over = _costs(self._all, more, self._scale)
+        self._weight += more.weight
+        self._limit = max(self._limit, 1 << _depth(self._weight))
+        costs = _costs(self._all, more, self._depth)
         costs[:, self._gone] = np.inf
         new = slice(used, used + count)
         costs[:, new][np.tri(count, dtype=bool).T] = np.inf
         self._costs[: used + count, new] = costs.T
-        self._left_over[: used + count, new] = left_over.T
         np.minimum(
             self._least[: used + count],
             costs.min(axis=0, initial=np.inf),
@@ -166,46 +181,33 @@ class Pairing:
         """Room for so many more and a few others; those that have gone take none."""
         kept = np.delete(np.arange(len(self._numbers)), self._gone)
         self._all, self._numbers, self._gone = self._all.take(kept), self._numbers[kept], []
-        pairs = np.ix_(kept, kept)
-        costs, left_over = self._costs[pairs], self._left_over[pairs]
-        used = slice(len(kept))
+        costs, used = self._costs[np.ix_(kept, kept)], slice(len(kept))
         room = (len(kept) + count) * 5 // 4 + 8
-        self._costs, self._left_over = (
-            np.full((room, room), np.inf),
-            np.zeros_like(left_over, shape=(room, room)),
-        )
-        self._costs[used, used], self._left_over[used, used] = costs, left_over
+        self._costs = np.full((room, room), np.inf)
+        self._costs[used, used] = costs
         self._least = np.append(self._least[kept], np.full(room - len(kept), np.inf))
 
 
-def _depth(weight: float) -> int:
+def _depth(weight: int) -> int:
     """Levels of a tree that adds up summands with that sum of 2^arrival."""
-    return max(int(weight) - 1, 0).bit_length()
+    return max(weight - 1, 0).bit_length()
 
 
-def _costs(some: Summands, others: Summands, scale: float) -> tuple[FloatArray, IntArray]:
-    """What pairs cost, and what they add to the sum of 2^arrival: (others, some)."""
-    low, high, zeros, arrival, absorbed, weight, own, top = (
-        each[:, np.newaxis]
-        for each in (
-            others.low,
-            others.high,
-            others.zeros,
-            others.arrival,
-            others.absorbed,
-            others.weight,
-            others.own,
-            others.top,
-        )
-    )
-    whole = bits_of(some.low + low, some.high + high)
+def _costs(some: Summands, others: Summands, depth: int) -> FloatArray:
+    """What pairs cost: (others, some), float64.
+
+    Early ones first where it makes no difference, and then those of one level.
+    """
+    others = others.column
+    whole = bits_of(some.low + others.low, some.high + others.high)
     # Of numbers without a sign, nothing is added above the narrower one.
-    upper = np.minimum(np.minimum(some.top, top), whole)
-    added = upper - np.maximum(some.zeros, zeros) - np.maximum(some.absorbed, absorbed)
-    cost = np.maximum(added, 0) + whole - np.minimum(some.zeros, zeros) - some.own - own
-    left_over = np.abs(some.weight - weight)
-    # Early ones first, where it makes no difference.
-    return cost + np.maximum(some.arrival, arrival) / 64 + left_over * scale, left_over
+    added = np.minimum(np.minimum(some.top, others.top), whole)
+    added = added - np.maximum(some.zeros, others.zeros)
+    added = np.maximum(added - np.maximum(some.absorbed, others.absorbed), 0)
+    cost = added + whole - np.minimum(some.zeros, others.zeros) - some.own - others.own
+    level = np.maximum(some.arrival, others.arrival)
+    apart = np.exp2(some.arrival - (depth + 8)) - np.exp2(others.arrival - (depth + 8))
+    return cost + level / 64 + np.abs(apart)
 
 
 def bits_of(low: IntArray, high: IntArray) -> IntArray:

@@ -323,7 +323,7 @@ class Lowering:
                 top = self.add(building.joined([top, self.part(wire, 0, bits - 1)], bits))
             return self.named(top, name)
         together = joined_of(op, self.known_zeros)
-        if together is not None and self.have_bits(*together, zeros, bits):
+        if together is not None:
             return self.add(self.joined(*together, zeros, bits), name)
         through = self.passed_through(op)
         if through is not None:
@@ -342,11 +342,6 @@ class Lowering:
         if name is not None and isinstance(wire.owner, Operation):
             wire.owner.attributes[NAME_HINT] = StringAttr(name)
         return wire
-
-    def have_bits(self, upper: SSAValue, lower: SSAValue, zeros: int, bits: int) -> bool:
-        """Whether both terms have some of the bits of their sum: constants may have none."""
-        count = low_zeros(upper, self.known_zeros)
-        return zeros < range_of(lower).bits and count < zeros + bits
 
     def joined(self, upper: SSAValue, lower: SSAValue, zeros: int, bits: int) -> Operation:
         """Wires side by side, `bits` of them, of two terms whose bits do not meet.

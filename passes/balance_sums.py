@@ -117,7 +117,7 @@ class _Tree:
         terms = [term for term in op.inputs if term not in constants]
         fewest = 2 - len(constants)
         terms = self._joined(terms, fewest, bits=False)
-        terms, self._carries = _apart(terms, target, self._zeros)
+        terms, self._carries = _apart(terms, self._absorbed, self._zeros)
         # Bits that no adder takes in at its carry may stand beside something, as long as adders are
         # left for those that come in at carries.
         terms = self._joined(terms, max(fewest, len(self._carries) + 1), bits=True)
@@ -224,7 +224,7 @@ def _levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
 
 
 def _apart(
-    terms: Sequence[SSAValue], target: Fpga, zeros: dict[SSAValue, int]
+    terms: Sequence[SSAValue], absorbed: Mapping[SSAValue, int], zeros: dict[SSAValue, int]
 ) -> tuple[list[SSAValue], list[SSAValue]]:
     """What is added up, and single bits among the terms that adders take in at their carries.
 
@@ -233,15 +233,19 @@ def _apart(
     """
     place = {term: low_zeros(term, zeros) for term in terms}
     bits = [term for term in terms if is_single_bit(term, zeros)]
-    ends = [place[term] for term in terms if not is_single_bit(term, zeros)]
-    bits = [bit for bit in bits if place[bit] <= max(ends, default=0)]
+    numbers = [term for term in terms if not is_single_bit(term, zeros)]
+    most = max((place[number] for number in numbers), default=0)
+    bits = [bit for bit in bits if place[bit] <= most]
     as_terms = max(0, -((len(terms) - 2 * len(bits) - 1) // 2))
-    bits.sort(key=lambda bit: (target.absorbed_bits(bit) == 0, place[bit]))
+    bits.sort(key=lambda bit: (absorbed[bit] == 0, place[bit]))
+    ends = [place[term] for term in [*numbers, *bits[:as_terms]]]
     carries: list[SSAValue] = []
     for bit in sorted(reversed(bits[as_terms:]), key=lambda bit: -place[bit]):
         # Above the lowest place, each needs a number of its own that ends in as many zeros.
         if place[bit] == 0 or len(carries) < sum(end >= place[bit] for end in ends):
             carries.append(bit)
+        else:
+            ends.append(place[bit])
     added = list(terms)
     for bit in carries:
         added.remove(bit)  # once: a value may be a term twice

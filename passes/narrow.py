@@ -297,17 +297,15 @@ class _Narrowing:
         """Of a value that has fewer bits now, the bits above are zeros, or the sign."""
         value, low, width = self.values[op.input], op.low.value.data, range_of(op.result).bits
         kind = range_of(value)
-        if kind.bits < low + width and kind.is_signed:
-            entries = (np.arange(kind.low, kind.high + 1) >> low) & ((1 << width) - 1)
-            ends = int(entries.min()), int(entries.max())
-            table = TableOp([value], entries, name=op.given_name)
-            self.values[op.result] = (
-                self.constant(ends[0]) if ends[0] == ends[1] else self.add(table)
-            )
+        if kind.is_signed:
+            if kind.bits < low + width:
+                value = self.add(SumOp([value], result_type=range_of(op.input)))
         elif kind.bits <= low:
             self.values[op.result] = self.constant(0)
+            return
         else:
-            self.values[op.result] = self.add(BitsOp(value, low, min(width, kind.bits - low)))
+            width = min(width, kind.bits - low)
+        self.values[op.result] = self.add(BitsOp(value, low, width))
 
 
 def _reachable(entries: Array, axis: int, old: IntType, new: IntType, taken: int) -> Array:

@@ -240,8 +240,7 @@ def add(left: Form, right: Form) -> Form:
         case Table(), Table() if left.over == right.over or not left.over or not right.over:
             return Table(left.over or right.over, left.values + right.values)
         case Table() | Total(), Table() | Total():
-            total = _plus(as_total(left), as_total(right))
-            return total if total.parts else constant(total.constant)
+            return _simple(_plus(as_total(left), as_total(right)))
         case _:
             for rule in (_add_low_bits, _add_to_quotient, _add_remainder, _add_to_joint_part):
                 found = rule(left, right)
@@ -260,10 +259,10 @@ def _add_low_bits(left: Form, right: Form) -> Form | None:
         if not isinstance(image, Image) or isinstance(other, Image):
             continue
         image, rest = _primitive(image), as_total(other)
-        quotient = image.quotient or _found_quotient(image)
+        quotient = _as_quotient(image)
         if quotient is None:
             continue
-        factor, exponent, offset = quotient
+        (factor, exponent, offset), start = quotient
         unit, odd = divmod(factor, 1 << exponent)
         if odd:
             continue
@@ -282,13 +281,14 @@ def _add_low_bits(left: Form, right: Form) -> Form | None:
         ends = sorted([0, unit * ((1 << exponent) - 1)])
         if bits.low < ends[0] or bits.high > ends[1]:
             continue
-        first = int(np.flatnonzero(image.of.reached)[0])
-        start = int(image.values[first]) - factor * ((first + image.of.low + offset) >> exponent)
         start += unit * offset - bits.constant
         apart = {over: part for over, part in rest.parts.items() if over not in lower}
-        whole = _plus(_times(image.of, unit), Total(rest.constant + start, apart))
-        return whole if whole.parts else constant(whole.constant)
+        return _simple(_plus(_times(image.of, unit), Total(rest.constant + start, apart)))
     return None
+
+
+def _simple(total: Total) -> Form:
+    return total if total.parts else constant(total.constant)
 
 
 def _add_to_quotient(left: Form, right: Form) -> Form | None:
@@ -303,21 +303,18 @@ def _add_to_quotient(left: Form, right: Form) -> Form | None:
         rest = as_total(other)
         if not rest.parts:
             return Image(image.of, image.values + rest.constant, image.quotient)
-        quotient = image.quotient or _found_quotient(image)
+        quotient = _as_quotient(image)
         if quotient is None:
             continue
-        factor, exponent, offset = quotient
+        (factor, exponent, offset), start = quotient
         if any(bool((part % factor).any()) for part in rest.parts.values()):
             continue
-        start = int(image.values[image.of.reached][0]) + rest.constant
-        first = int(np.flatnonzero(image.of.reached)[0]) + image.of.low
-        start -= factor * ((first + offset) >> exponent)
         whole = _plus(image.of, _times(_divided(rest, factor), 1 << exponent))
         sums = np.arange(whole.low, whole.high + 1)
         if len(sums) > MAX_POINTS:
             continue
-        values = factor * ((sums + offset) >> exponent) + start
-        return Image(whole, values, quotient)
+        values = factor * ((sums + offset) >> exponent) + start + rest.constant
+        return Image(whole, values, quotient[0])
     return None
 
 
@@ -373,6 +370,21 @@ def _primitive(image: Image) -> Image:
         kept = exponent >= places
         quotient = (scale, exponent - places, offset >> places) if kept else None
     return Image(_divided(image.of, factor), image.values[::factor], quotient)
+
+
+def _as_quotient(image: Image) -> tuple[tuple[int, int, int], int] | None:
+    """An image as a quotient (factor, exponent, offset) plus a constant, if it is one."""
+    quotient = image.quotient or _found_quotient(image)
+    if quotient is None:
+        return None
+    return quotient, _start(image, quotient)
+
+
+def _start(image: Image, quotient: tuple[int, int, int]) -> int:
+    """What an image has beside a quotient."""
+    factor, exponent, offset = quotient
+    first = int(np.flatnonzero(image.of.reached)[0])
+    return int(image.values[first]) - factor * ((first + image.of.low + offset) >> exponent)
 
 
 def _found_quotient(image: Image) -> tuple[int, int, int] | None:
@@ -461,8 +473,7 @@ def _quotient_by(image: Image, exponent: int) -> tuple[int, int, int] | None:
     if factor <= 0 or factor & (factor - 1):
         return None
     # (2^j q + s) / 2^k is (q + floor(s / 2^j)) / 2^(k - j), rounded down.
-    first = int(np.flatnonzero(image.of.reached)[0])
-    start = int(image.values[first]) - factor * ((first + image.of.low + offset) >> inner)
+    start = _start(image, image.quotient)
     places = factor.bit_length() - 1
     return 1, inner + exponent - places, offset + ((start >> places) << inner)
 

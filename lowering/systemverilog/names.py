@@ -43,11 +43,9 @@ _RESERVED = frozenset(_RESERVED_WORDS.split())
 
 def legal_name(name: str) -> str:
     """A simple identifier as close to `name` as it may be."""
-    legal = name
-    if not (name.isascii() and name.isidentifier()):
-        legal = re.sub(r"[^A-Za-z0-9_]", "_", name) or "_"
-        if legal[0].isdigit():
-            legal = f"_{legal}"
+    legal = re.sub(r"[^A-Za-z0-9_]", "_", name) or "_"
+    if legal[0].isdigit():
+        legal = f"_{legal}"
     return f"{legal}_" if legal in _RESERVED else legal
 
 

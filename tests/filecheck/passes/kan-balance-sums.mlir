@@ -128,6 +128,39 @@ func.func @highest_first(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %x: !kan.int<
   func.return %s : !kan.int<0:527>
 }
 
+// Where only one number ends in zeros, one bit of two waits for its carry; the other is a number.
+// CHECK-LABEL: @two_raised
+func.func @two_raised(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z: !kan.int<0:1>) -> !kan.int<0:530> {
+  // CHECK: [[T:%.*]] = kan.table %x
+  // CHECK-NEXT: [[U:%.*]] = kan.table %y
+  // CHECK-NEXT: [[V:%.*]] = kan.table %z
+  // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b as "s_part0"
+  // CHECK-NEXT: [[TUV:%.*]] = kan.sum [[T]], [[U]], [[V]] as "s_part1"
+  // CHECK-NEXT: kan.sum [[AB]], [[TUV]] as "s"
+  %t = kan.table %x entries dense<[0, 4, 8, 12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:12>
+  %u = kan.table %y entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
+  %v = kan.table %z entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
+  %s = kan.sum %a, %b, %t, %u, %v as "s" : !kan.int<0:255>, !kan.int<0:255>, !kan.int<0:12>, !kan.int<0:4>, !kan.int<0:4> -> !kan.int<0:530>
+  func.return %s : !kan.int<0:530>
+}
+
+// A bit that is added like a number ends in zeros as well: its adder takes in another one.
+// CHECK-LABEL: @three_raised
+func.func @three_raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z: !kan.int<0:1>, %w: !kan.int<0:1>) -> !kan.int<0:279> {
+  // CHECK: [[T:%.*]] = kan.table %x
+  // CHECK-NEXT: [[U:%.*]] = kan.table %y
+  // CHECK-NEXT: [[V:%.*]] = kan.table %z
+  // CHECK-NEXT: [[R:%.*]] = kan.table %w
+  // CHECK-NEXT: [[TAR:%.*]] = kan.sum %a, [[T]], [[R]] as "s_part0"
+  // CHECK-NEXT: kan.sum [[U]], [[TAR]], [[V]] as "s"
+  %t = kan.table %x entries dense<[0, 4, 8, 12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:12>
+  %u = kan.table %y entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
+  %v = kan.table %z entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
+  %r = kan.table %w entries dense<[0, 4]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:4>
+  %s = kan.sum %a, %t, %u, %v, %r as "s" : !kan.int<0:255>, !kan.int<0:12>, !kan.int<0:4>, !kan.int<0:4>, !kan.int<0:4> -> !kan.int<0:279>
+  func.return %s : !kan.int<0:279>
+}
+
 // A constant goes into a table that only the sum reads, the one of the widest range.
 // CHECK-LABEL: @constant_into_table
 func.func @constant_into_table(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:10> {

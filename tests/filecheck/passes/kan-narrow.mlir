@@ -227,7 +227,8 @@ func.func @bits(%x: !kan.int<0:1>, %y: !kan.int<-1:0>) -> (!kan.int<0:3>, !kan.i
   // CHECK-NEXT: [[B:%.*]] = kan.sum %y, %y : {{.*}} -> !kan.int<-2:0>
   // CHECK-NEXT: kan.constant 0
   // CHECK-NEXT: kan.bits [[A]] from 1 : !kan.int<0:2> -> !kan.int<0:1>
-  // CHECK-NEXT: kan.table [[B]] entries dense<[3, 3, 0]>
+  // CHECK-NEXT: [[WIDE:%.*]] = kan.sum [[B]] : !kan.int<-2:0> -> !kan.int<-16:15>
+  // CHECK-NEXT: kan.bits [[WIDE]] from 1 : !kan.int<-16:15> -> !kan.int<0:3>
   %a = kan.sum %x, %x : !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:31>
   %b = kan.sum %y, %y : !kan.int<-1:0>, !kan.int<-1:0> -> !kan.int<-16:15>
   %above = kan.bits %a from 3 : !kan.int<0:31> -> !kan.int<0:3>
