@@ -45,3 +45,30 @@ def _exchange(handlers: Mapping[signal.Signals, _Handler], mask: set[int]) -> No
             signal.signal(number, handler)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextmanager
+def holding_signals() -> Generator[None]:
+    """SIGINT, SIGTERM and SIGHUP come at the end; processes forked inside hold them, too.
+
+    Until they call `end_on_signals`: for a pool, whose processes inherit the parent's handlers.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def end_on_signals() -> None:
+    """In a process of a pool: SIGTERM and SIGHUP end it at once, also those that were held.
+
+    A handler that Python runs, as the tools have, comes to its turn between two steps of Python: a
+    signal just before the process waits for work would not end it, and the pool would wait for it
+    for ever. Ctrl-C, which reaches all processes of a terminal, is left to the parent.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTIONS)

@@ -29,6 +29,7 @@ from kan_dialect.flows.prove.samples import Ranges, Samples, evaluate_on, leaf_v
 from kan_dialect.flows.prove.valid import check_valid
 from kan_dialect.flows.tools import find
 from kan_dialect.interface import Interface
+from kan_dialect.interruptions import end_on_signals, holding_signals
 from kan_dialect.model import Model
 
 
@@ -152,7 +153,9 @@ def _prove_all(proof: Proof, jobs: int) -> Iterator[Outcome]:
     obligations = proof.plan.obligations
     if jobs > 1 and "fork" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("fork")
-        with context.Pool(jobs, _take, (proof,)) as pool:
+        with holding_signals():
+            pool = context.Pool(jobs, _start_worker, (proof,))
+        with pool:
             yield from pool.imap(_prove_one, range(len(obligations)), chunksize=1)
         return
     _take(proof)
@@ -164,6 +167,12 @@ class _Worker:
 
     proof: Proof
     circuits: dict[int, Circuit]
+
+
+def _start_worker(proof: Proof) -> None:
+    """What a process of the pool does first."""
+    end_on_signals()
+    _take(proof)
 
 
 def _take(proof: Proof) -> None:

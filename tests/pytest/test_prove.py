@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -28,7 +31,7 @@ from kan_dialect.flows.prove.difference import difference, difference_by_pairs
 from kan_dialect.flows.prove.forms import Form, Table, Total, Variable
 from kan_dialect.flows.prove.netlist import read_design
 from kan_dialect.flows.prove.obligations import marks_of
-from kan_dialect.flows.prove.prove import Proof, prove
+from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.witness import find_witness
 from kan_dialect.flows.simulation import simulate
 from kan_dialect.lowering.compile import CompilePass
@@ -431,6 +434,41 @@ def test_random_networks_are_proven(seed: int, tmp_path: Path) -> None:
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
     assert not proof.plan.missing
     assert proof.outputs == len(made[1].interface().outputs)
+
+
+@needs_yosys
+def test_processes_of_a_proof_can_always_be_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By SIGTERM: a handler of Python's, as the tools have, would miss it before a wait.
+
+    The pool would then wait for ever. SIGINT is for the parent, which ends the others.
+    """
+    if not Path("/proc/self/status").exists():
+        pytest.skip("no /proc")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    seen: list[tuple[int, int]] = []
+
+    def look(_outcome: Outcome, _number: int, _count: int) -> None:
+        for child in multiprocessing.active_children():
+            lines = Path(f"/proc/{child.pid}/status").read_text().splitlines()
+            masks = dict(line.split(":", 1) for line in lines if line.startswith("Sig"))
+            seen.append((int(masks["SigCgt"], 16), int(masks["SigIgn"], 16)))
+
+    try:
+        for number in handlers:
+            signal.signal(number, lambda *_: sys.exit(1))
+        rtl = tmp_path / "design.sv"
+        integer, circuit, text = compiled(network(0), *CompilePass().expand())
+        rtl.write_text(text)
+        assert prove(rtl, integer, circuit, jobs=2, progress=look).proven
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    # Those that ignore SIGINT have begun.
+    caught, ignored = (1 << signal.SIGTERM - 1 | 1 << signal.SIGHUP - 1), 1 << signal.SIGINT - 1
+    assert seen and any(not c & caught and i & ignored for c, i in seen)
+    assert all(not c & caught for c, i in seen if i & ignored)
 
 
 @needs_yosys
