@@ -30,6 +30,7 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.attributes import tensor_shape
 from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.collection import collector_paused
 from kan_dialect.cuts import spline_functions
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -103,7 +104,15 @@ def integers_of(name: str) -> ModuleOp | None:
 
 
 def measure(name: str, bits: int, *, fast: bool) -> dict[str, float | int | str]:
-    """Seconds of each stage of one network, from what is imported to SystemVerilog text."""
+    """Seconds of each stage of one network, from what is imported to SystemVerilog text.
+
+    Python's collector is paused, as `kan-opt` has it.
+    """
+    with collector_paused():
+        return _measured(name, bits, fast=fast)
+
+
+def _measured(name: str, bits: int, *, fast: bool) -> dict[str, float | int | str]:
     module, context = network(name), make_context()
     assert module is not None
     result: dict[str, float | int | str] = {"network": name, "bits": bits}

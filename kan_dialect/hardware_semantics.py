@@ -110,7 +110,7 @@ def _constant(op: hw.ConstantOp, operands: Sequence[Array]) -> Sequence[Array]:
 
 @semantics_of(hw.BitcastOp)
 def _bitcast(op: hw.BitcastOp, operands: Sequence[Array]) -> Sequence[Array]:
-    source, target = op.input.type, op.result.type
+    source, target = op.operands[0].type, op.results[0].type
     if source == target:
         return (operands[0],)
     values = operands[0]
@@ -306,7 +306,7 @@ def in_dataflow_order(
                 for operand in op.operands
                 if isinstance(operand, OpResult)
                 and id(owner := operand.op) not in done
-                and (through_registers or not isinstance(owner, REGISTERED))
+                and (through_registers or type(owner) not in REGISTERED)
             ]
             if not pending:
                 done.add(id(op))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import TypeVar
 
 from xdsl.dialects.builtin import StringAttr
-from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.irdl import IRDLOperation
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+from xdsl.irdl import IRDLOperation, VariadicDef, VarOperandDef
 from xdsl.utils.exceptions import VerifyException
 
 
@@ -33,7 +35,7 @@ class KanOperation(IRDLOperation, ABC):
         """
         Operation.__init__(
             self,
-            operands=[v if isinstance(v, SSAValue) else SSAValue.get(v) for v in operands],
+            operands=[v if type(v) is OpResult else SSAValue.get(v) for v in operands],
             result_types=result_types,
             properties={name: value for name, value in properties.items() if value is not None},
         )
@@ -50,3 +52,25 @@ class KanOperation(IRDLOperation, ABC):
 def optional_name(name: str | None) -> StringAttr | None:
     """The `name` property, where there is one."""
     return None if name is None else StringAttr(name)
+
+
+_Op = TypeVar("_Op", bound=KanOperation)
+
+_at = tuple[SSAValue, ...].__getitem__
+
+
+def direct_access(kind: type[_Op]) -> type[_Op]:
+    """Of an op that passes read by the million: operands and results are read where they are.
+
+    xDSL's accessors look up the op's declaration each time, which takes several times as long.
+    """
+    definition = kind.get_irdl_definition()
+    if not any(isinstance(each, VariadicDef) for _, each in definition.results):
+        for place, (name, _) in enumerate(definition.results):
+            setattr(kind, name, property(lambda op, place=place: _at(op.results, place)))
+    if not any(isinstance(each, VariadicDef) for _, each in definition.operands):
+        for place, (name, _) in enumerate(definition.operands):
+            setattr(kind, name, property(lambda op, place=place: _at(op._operands, place)))
+    elif len(definition.operands) == 1 and type(definition.operands[0][1]) is VarOperandDef:
+        setattr(kind, definition.operands[0][0], property(attrgetter("_operands")))
+    return kind

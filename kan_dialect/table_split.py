@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -45,6 +46,9 @@ _SHIFTS = 3
 
 _COMPLETED = 8
 """So many high parts, of those that look cheapest, get the best offset, and so do their rests."""
+
+_LEFT_OUT = (1, 3)
+"""High parts that leave out so many input bits or more are costed together."""
 
 _REFINED = 4
 """So many of these, the cheapest, are taken apart again; of a table of many inputs, the first."""
@@ -421,6 +425,10 @@ class Splitter:
         found = self.with_best_offsets(_stacked(tables, max(map(len, tables)), np.int64))
         return [found.split(index, table) for index, table in enumerate(tables)]
 
+    def _summand_costs(self, tables: _Integers) -> FloatArray:
+        """LUTs of some tables as they are, and of adding them: (patterns, n), from 0."""
+        return _costs(tables.astype(_dtype(int(tables.max()))), self._summand)[0]
+
     def with_best_offsets(self, tables: _Integers) -> Shifted:
         """Each with the offset at which its bits cost least.
 
@@ -441,6 +449,24 @@ class Splitter:
         best = np.lexsort((costs, columns))[counts.cumsum() - counts]
         every = np.bitwise_or.reduce(moved[:, best], axis=0)
         return Shifted(offsets[best].tolist(), costs[best], every, self._gains_apart[lowest[best]])
+
+    def _options_with_best_offsets(self, options: _Options, rows: Sequence[int]) -> Shifted:
+        """The high parts of some options, then their rests, each with its best offset.
+
+        Of entries that are repeated, few are looked at.
+        """
+        tables = np.concatenate([options.highs[rows], options.rests[rows]])
+        skipped = np.concatenate([options.skipped[rows], np.zeros_like(rows)])
+        count = len(tables)
+        offsets, bits = np.zeros(count, dtype=np.int64), np.zeros(count)
+        every, gains = np.zeros(count, dtype=np.uint64), np.zeros(count, dtype=np.bool_)
+        for least, above in pairwise((0, *_LEFT_OUT, MAX_INPUT_BITS)):
+            (which,) = ((least <= skipped) & (skipped < above)).nonzero()
+            if len(which):
+                found = self.with_best_offsets(tables[which, :: 1 << least].T)
+                offsets[which], bits[which] = found.offsets, found.bits
+                every[which], gains[which] = found.every, found.gains
+        return Shifted(offsets.tolist(), bits, every, gains)
 
     def _cost_gated(self, parts: Sequence[GatedPart]) -> list[Split]:
         """Each as one part."""
@@ -485,9 +511,7 @@ class Splitter:
             if len(mine) < _COMPLETED:
                 mine.setdefault(options.rests[row].tobytes(), row)
         rows = [row for mine in few for row in mine.values()]
-        shifted = self.with_best_offsets(
-            np.concatenate([options.highs[rows], options.rests[rows]]).T
-        )
+        shifted = self._options_with_best_offsets(options, rows)
         sums: list[float] = shifted.pair_costs().tolist()
         found: list[list[_Candidate]] = []
         end = 0
@@ -552,9 +576,8 @@ class Splitter:
         least_high, least_rest = highs.min(axis=0), rests.min(axis=0)
         highs -= least_high
         rests -= least_rest
-        both = np.concatenate([highs, rests], axis=1)
-        costs, _ = _costs(both.astype(_dtype(int(both.max()))), self._summand)
-        costs = costs[: len(place)] + costs[len(place) :]
+        # Of the high parts, neighbours are equal.
+        costs = self._summand_costs(highs[::2]) + self._summand_costs(rests)
         # A rest of one bit comes in below an adder.
         costs -= (CARRY + FURTHER_PART) * (rests.max(axis=0) == 1)
         constants = least_rest + (least_high.astype(np.int64) << place)

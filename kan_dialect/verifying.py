@@ -35,23 +35,24 @@ def shape_text(shape: Sequence[int]) -> str:
 
 def constant(attribute: DenseAttr, what: str, *, floats: bool = True) -> Array:
     """The constant's array, once it is known to be well formed, finite and of the right kind."""
+    # Messages are made where there is something to say: types take long to spell.
     element = attribute.get_element_type()
-    require(
-        has_supported_type(attribute),
-        f"{what} must be {'f32 or f64' if floats else 'i8, i16, i32 or i64'}, got {element}",
-    )
-    require(is_well_formed(attribute), f"{what} hold a wrong number of elements for their type")
+    if not has_supported_type(attribute):
+        kinds = "f32 or f64" if floats else "i8, i16, i32 or i64"
+        raise VerifyException(f"{what} must be {kinds}, got {element}")
+    if not is_well_formed(attribute):
+        raise VerifyException(f"{what} hold a wrong number of elements for their type")
     array = to_numpy(attribute)
+    if array.dtype.kind != ("f" if floats else "i"):
+        kinds = "floats" if floats else "integers"
+        raise VerifyException(f"{what} must be {kinds}, got {element}")
     if floats:
-        require(array.dtype.kind == "f", f"{what} must be floats, got {element}")
         bad = np.argwhere(~np.isfinite(array))
         if bad.size:
             index = ", ".join(map(str, bad[0].tolist()))
             raise VerifyException(
                 f"{what}[{index}] is {float(array[tuple(bad[0])])}: parameters must be finite"
             )
-    else:
-        require(array.dtype.kind == "i", f"{what} must be integers, got {element}")
     return array
 
 
@@ -158,12 +159,11 @@ def require_order(module: ModuleOp) -> None:
             known: set[SSAValue] = set(block.args)
             for op in block.ops:
                 for operand in op.operands:
-                    owner = operand.owner
-                    require(
-                        operand in known or owner.parent is not block,
-                        f"@{function.sym_name.data}: '{op.name}' reads a value that is computed "
-                        "after it, or from its own result",
-                    )
+                    if operand not in known and operand.owner.parent is block:
+                        raise VerifyException(
+                            f"@{function.sym_name.data}: '{op.name}' reads a value that is "
+                            "computed after it, or from its own result"
+                        )
                 known.update(op.results)
 
 
@@ -171,8 +171,8 @@ def value_name(name: str | None) -> None:
     """A name that can reach the RTL."""
     if name is None:
         return
-    require(
-        0 < len(name) <= MAX_NAME and name.isascii() and name.isidentifier(),
-        f"name {name!r} is not an identifier of at most {MAX_NAME} ASCII letters, digits and "
-        f"underscores",
-    )
+    if not (0 < len(name) <= MAX_NAME and name.isascii() and name.isidentifier()):
+        raise VerifyException(
+            f"name {name!r} is not an identifier of at most {MAX_NAME} ASCII letters, digits and "
+            f"underscores"
+        )

@@ -47,7 +47,7 @@ from kan_dialect.constants import (
     to_integers,
     to_numpy,
 )
-from kan_dialect.operation import optional_name
+from kan_dialect.operation import direct_access, optional_name
 from kan_dialect.quant import storage_for
 from kan_dialect.semantics import Evaluable
 from kan_dialect.table_ops import round_shift
@@ -60,10 +60,11 @@ MAX_TABLE_BITS = 20
 
 def _hold(result: SSAValue, low: int, high: int, what: str) -> None:
     declared = range_of(result)
-    require(
-        declared.contains(low, high),
-        f"{what} can be {low}:{high}, which !kan.int<{declared.low}:{declared.high}> does not hold",
-    )
+    if not declared.contains(low, high):
+        raise VerifyException(
+            f"{what} can be {low}:{high}, "
+            f"which !kan.int<{declared.low}:{declared.high}> does not hold"
+        )
 
 
 @lru_cache(1 << 12)
@@ -71,6 +72,7 @@ def _number(value: int) -> IntegerAttr[I64]:
     return IntegerAttr(value, i64)
 
 
+@direct_access
 @irdl_op_definition
 class ConstantOp(WireOp, Evaluable, HasFolderInterface):
     """An integer that is always the same."""
@@ -100,6 +102,7 @@ class ConstantOp(WireOp, Evaluable, HasFolderInterface):
         return (np.array([self.value.value.data], dtype=np.int64),)
 
 
+@direct_access
 @irdl_op_definition
 class TableOp(WireOp, Evaluable):
     """A lookup table: result = entries[x - lo], or of several inputs, entries[x - lo_x, y - lo_y].
@@ -189,12 +192,15 @@ class TableOp(WireOp, Evaluable):
         entries are the codes with some bits inverted, these are inverted for all patterns.
         """
         entries = self.filled
-        if len(self.operands) == 1:
-            kind = range_of(self.operands[0])
-            inverted = entries ^ np.arange(kind.low, kind.high + 1)
-            if (inverted == inverted[0]).all():
-                return kind.bit_patterns ^ inverted[0]
-        for axis, value in enumerate(self.operands):
+        if len(self.inputs) == 1:
+            kind = range_of(self.inputs[0])
+            inverted = int(entries[0]) ^ kind.low
+            # The ends tell of most tables that they are no such codes.
+            if int(entries[-1]) ^ kind.high == inverted:
+                codes = np.arange(kind.low, kind.high + 1)
+                if ((entries ^ codes) == inverted).all():
+                    return kind.bit_patterns ^ inverted
+        for axis, value in enumerate(self.inputs):
             kind = range_of(value)
             entries = entries.take(_entry_of_patterns(kind.low, kind.high), axis=axis)
         return entries.ravel()
@@ -237,6 +243,7 @@ def _entry_of_patterns(low: int, high: int) -> IntArray:
     return np.clip(int_type(low, high).bit_patterns, low, high) - low
 
 
+@direct_access
 @irdl_op_definition
 class BitsOp(WireOp, Evaluable):
     """Some bits of a value, as an unsigned number: floor(input / 2^low) mod 2^width.
@@ -273,6 +280,7 @@ class BitsOp(WireOp, Evaluable):
         return ((operands[0] >> self.low.value.data) & range_of(self.result).high,)
 
 
+@direct_access
 @irdl_op_definition
 class SumOp(WireOp, Evaluable):
     """The exact sum of one or more integers."""
@@ -367,11 +375,12 @@ def complement(value: SSAValue, name: str | None = None) -> tuple[TableOp, Compl
 def complement_of(value: SSAValue) -> Complement | None:
     """What a value is the complement of, if it is one."""
     op = value.owner
-    if not isinstance(op, TableOp) or len(op.inputs) > 1 or op.care is not None:
+    if type(op) is not TableOp or len(op.inputs) > 1 or op.care is not None:
         return None
     kind = range_of(op.inputs[0])
     constant = -1 if kind.is_signed else (1 << kind.bits) - 1
-    if not range_of(value).contains(constant - kind.high, constant - kind.low):
+    entries = to_numpy(op.entries)
+    if int(entries[0]) + kind.low != constant or int(entries[-1]) + kind.high != constant:
         return None
     inverts = (op.entries_array + np.arange(kind.low, kind.high + 1) == constant).all()
     return Complement(op.inputs[0], constant) if inverts else None
@@ -401,26 +410,28 @@ def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
 
     `known` is what has been found before, and grows.
     """
-    if value in known:
-        return known[value]
+    found = known.get(value)
+    if found is not None:
+        return found
     match value.owner:
         case TableOp():
             every = int(np.bitwise_or.reduce(value.owner.filled, axis=None))
             found = (every & -every).bit_length() - 1 if every else 0
-        case DelayOp():
-            found = low_zeros(value.owner.input, known)
         case SumOp():
             found = range_of(value).bits
             for each in value.owner.inputs:
                 found = min(found, low_zeros(each, known))
                 if not found:
                     break
+        case DelayOp():
+            found = low_zeros(value.owner.input, known)
         case _:
             found = 0
     known[value] = found
     return found
 
 
+@direct_access
 @irdl_op_definition
 class ClampOp(WireOp, Evaluable, HasFolderInterface):
     """Saturation: the input, but at least lo and at most hi of the result's range."""
@@ -450,6 +461,7 @@ class ClampOp(WireOp, Evaluable, HasFolderInterface):
         return (np.clip(operands[0], target.low, target.high),)
 
 
+@direct_access
 @irdl_op_definition
 class ShiftOp(WireOp, Evaluable):
     """Division by 2^amount, rounded half to even; a negative amount multiplies."""
@@ -495,6 +507,7 @@ def shift_range(value: IntType, amount: int) -> tuple[int, int]:
     return low, high
 
 
+@direct_access
 @irdl_op_definition
 class DelayOp(WireOp, Evaluable, HasFolderInterface):
     """Registers: the same value, `cycles` clock cycles later."""
@@ -530,6 +543,7 @@ class DelayOp(WireOp, Evaluable, HasFolderInterface):
         return (operands[0],)
 
 
+@direct_access
 @irdl_op_definition
 class MarkOp(WireOp, Evaluable):
     """Says that `value` holds the node `node` of the model: node code = value + offset.

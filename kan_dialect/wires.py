@@ -21,6 +21,8 @@ ENCODING = "kan.encoding"
 AFFINE = "kan.affine"
 """Argument attribute: gain and offset of the host's affine (`semantics.host_affine`)."""
 
+_COMPUTES_NOTHING = {ConstantOp, MarkOp, func.ReturnOp}
+
 
 def gain_and_offset(port: DictionaryAttr) -> tuple[float, float] | None:
     """The host's affine by an argument's attributes; None where it has none."""
@@ -63,10 +65,11 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
     """
     cycles: dict[SSAValue, int | None] = dict.fromkeys(function.args, 0)
     for op in function.body.block.ops:
-        if isinstance(op, ConstantOp):
-            cycles[op.result] = None
+        kind = type(op)
+        if kind is ConstantOp:
+            cycles[op.results[0]] = None
             continue
-        if isinstance(op, func.ReturnOp):
+        if kind is func.ReturnOp:
             continue
         arrivals = {cycles[operand] for operand in op.operands}
         arrivals.discard(None)
@@ -78,12 +81,12 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
                 remedy="run kan-schedule",
             )
         cycle = next(iter(arrivals), None)
-        if isinstance(op, MarkOp) and cycle is not None and op.cycle.value.data != cycle:
+        if type(op) is MarkOp and cycle is not None and op.cycle.value.data != cycle:
             raise KanError(
                 f"@{function.sym_name.data}: the mark of {op.node} says cycle "
                 f"{op.cycle.value.data}, the value is there in cycle {cycle}"
             )
-        if isinstance(op, DelayOp) and cycle is not None:
+        if type(op) is DelayOp and cycle is not None:
             cycle += op.cycles.value.data
         for result in op.results:
             cycles[result] = cycle
@@ -119,7 +122,7 @@ def layers_of(function: func.FuncOp) -> dict[Operation, int]:
     layers: dict[Operation, int] = {}
     after: dict[SSAValue, int] = {}
     for op in function.body.block.ops:
-        if isinstance(op, ConstantOp | MarkOp | func.ReturnOp):
+        if type(op) in _COMPUTES_NOTHING:
             continue
         layers[op] = max((after.get(value, 0) for value in op.operands), default=0)
         after.update((result, layers[op] + _is_node(result)) for result in op.results)
@@ -127,4 +130,4 @@ def layers_of(function: func.FuncOp) -> dict[Operation, int]:
 
 
 def _is_node(value: SSAValue) -> bool:
-    return any(isinstance(use.operation, MarkOp) for use in value.uses)
+    return any(type(use.operation) is MarkOp for use in value.uses)

@@ -124,7 +124,7 @@ class Lowering:
             outputs.append(self.valid_chain(valid, reset, latency))
             self.output("out_valid", i1)
         for op in self.function.body.block.ops:
-            if isinstance(op, func.ReturnOp):
+            if type(op) is func.ReturnOp:
                 outputs.extend(self.wires[value] for value in op.operands)
             else:
                 self.visit(op)
@@ -200,14 +200,16 @@ class Lowering:
 
     def zeros_of(self, value: SSAValue) -> int:
         """How many of a value's lowest bits have no wires, as they are always 0."""
-        if value in self.zeros:
-            return self.zeros[value]
-        if isinstance(value.owner, DelayOp):
-            self.zeros[value] = self.zeros_of(value.owner.input)
+        found = self.zeros.get(value)
+        if found is not None:
+            return found
+        if type(value.owner) is DelayOp:
+            found = self.zeros_of(value.owner.input)
         else:
             known = min(low_zeros(value, self.known_zeros), range_of(value).bits - 1)
-            self.zeros[value] = known if _only_sums_read(value) else 0
-        return self.zeros[value]
+            found = known if known and _only_sums_read(value) else 0
+        self.zeros[value] = found
+        return found
 
     def name_by(self, name: str | None, zeros: int) -> str | None:
         """The name of a value's wires, which says by what the value is divided."""
@@ -261,6 +263,8 @@ class Lowering:
                 self.wires[op.result] = self.table(op)
             case SumOp():
                 self.wires[op.result] = self.sum(op)
+            case DelayOp():
+                self.wires[op.result] = self.delay(op)
             case BitsOp():
                 width = range_of(op.result).bits
                 self.wires[op.result] = self.part(self.wires[op.input], op.low.value.data, width)
@@ -270,8 +274,6 @@ class Lowering:
                 self.wires[op.result] = self.clamp(op)
             case ShiftOp():
                 self.wires[op.result] = self.shift(op)
-            case DelayOp():
-                self.wires[op.result] = self.delay(op)
             case MarkOp():
                 self.mark(op)
             case _:
@@ -506,9 +508,10 @@ def _only_sums_read(value: SSAValue) -> bool:
     pending = [value]
     while pending:
         for use in pending.pop().uses:
-            if isinstance(use.operation, DelayOp):
-                pending.append(use.operation.result)
-            elif not isinstance(use.operation, SumOp):
+            kind = type(use.operation)
+            if kind is DelayOp:
+                pending.append(use.operation.results[0])
+            elif kind is not SumOp:
                 return False
     return True
 

@@ -153,9 +153,9 @@ class Stages:
 def remove_registers(function: func.FuncOp) -> None:
     """Take out all delays, and set marks back to cycle 0."""
     for op in list(function.body.block.ops):
-        if isinstance(op, DelayOp):
+        if type(op) is DelayOp:
             Rewriter.replace_op(op, (), [op.input])
-        elif isinstance(op, MarkOp):
+        elif type(op) is MarkOp:
             op.cycle = IntegerAttr(0, i64)
 
 
@@ -191,7 +191,7 @@ class _Assignment:
             self._take_tables(op, self._earliest(op))
             self._take(op, *self._earliest(op))
         for op in self._function.body.block.ops:
-            if isinstance(op, TableOp | BitsOp) and op.result not in self._stages.of:
+            if type(op) in (TableOp, BitsOp) and op.results[0] not in self._stages.of:
                 self._take(op, *self._earliest(op))  # Nothing but marks reads it.
         terminator = self._function.get_return_op()
         assert terminator is not None
@@ -222,16 +222,17 @@ class _Assignment:
         """Stage of a value and what leads to it there; None of a constant."""
         if (taken := self._stages.of.get(value)) is not None:
             return taken, self._arrival[value]
-        if not isinstance(value.owner, TableOp | BitsOp):
+        owner = value.owner
+        if not (type(owner) is TableOp or type(owner) is BitsOp):
             return None
-        stage, start = self._earliest(value.owner)
-        return stage, start + self._limit.cost(value.owner)
+        stage, start = self._earliest(owner)
+        return stage, start + self._limit.cost(owner)
 
     def _take_tables(self, reader: Operation, place: tuple[int, float] | None) -> None:
         """Take the tables that the op reads: in its own stage where they fit in front of it."""
         for value in reader.operands:
             table = value.owner
-            if not isinstance(table, TableOp | BitsOp) or value in self._stages.of:
+            if not (type(table) is TableOp or type(table) is BitsOp) or value in self._stages.of:
                 continue
             self._take_tables(table, None)
             stage, start = self._earliest(table)
@@ -259,10 +260,11 @@ def _root(value: SSAValue) -> SSAValue:
 def _tables_of(value: SSAValue) -> Iterator[TableOp]:
     """The tables that read a value or bits of it."""
     for use in value.uses:
-        if isinstance(use.operation, BitsOp):
-            yield from _tables_of(use.operation.result)
-        elif isinstance(use.operation, TableOp):
-            yield use.operation
+        op = use.operation
+        if type(op) is TableOp:
+            yield op
+        elif type(op) is BitsOp:
+            yield from _tables_of(op.result)
 
 
 def insert_registers(function: func.FuncOp, stages: Stages, latency: int) -> None:
@@ -282,9 +284,9 @@ def insert_registers(function: func.FuncOp, stages: Stages, latency: int) -> Non
         return source
 
     for op in list(function.body.block.ops):
-        if isinstance(op, func.ReturnOp):
+        if type(op) is func.ReturnOp:
             op.operands = [at(operand, latency) for operand in op.operands]
-        elif isinstance(op, MarkOp):
+        elif type(op) is MarkOp:
             op.cycle = IntegerAttr(stages.of.get(op.value, 0), i64)
         elif op.results and op.results[0] in stages.of:
             stage = stages.of[op.results[0]]

@@ -105,6 +105,7 @@ def _pairs(
     """The pair that looks best for each sum, with what it gains."""
     entries = {op: {x: t.by_bit_pattern for x, t in own.items()} for op, own in tables.items()}
     saved = {sign: _saved_bits(sums, entries, sign) for sign in (1, -1)}
+    likely: list[_Likely] = []
     for place, second in enumerate(sums):
         some = [
             (bits, first, sign)
@@ -114,7 +115,14 @@ def _pairs(
         ]
         if some:
             _, first, sign = max(some, key=lambda each: each[0])
-            yield _costed(first, second, sign, entries, splitter, target)
+            likely.append(_Likely.of(first, second, sign, entries))
+    # All tables at once, which takes less time than one pair after the other.
+    own = _costs([table for pair in likely for table in pair.own.values()], splitter)
+    differ = _costs([table for pair in likely for table in pair.differ.values()], splitter)
+    end = 0
+    for pair in likely:
+        start, end = end, end + len(pair.own)
+        yield _costed(pair, own[start:end], differ[start:end], entries[pair.first], target)
 
 
 def _saved_bits(
@@ -139,28 +147,56 @@ def _bits(tables: IntArray) -> FloatArray:
     return np.log2(1.0 + np.ptp(tables, axis=1))
 
 
+@dataclass(frozen=True)
+class _Likely:
+    """Two sums that look alike, and tables of the second one, by their inputs."""
+
+    first: SumOp
+    second: SumOp
+    sign: int
+    own: dict[SSAValue, IntArray]
+    """As they are, where they have more values than what differs from the first one's tables."""
+    differ: dict[SSAValue, IntArray]
+    """Less the first one's, or with these added."""
+
+    @classmethod
+    def of(
+        cls, first: SumOp, second: SumOp, sign: int, entries: dict[SumOp, dict[SSAValue, IntArray]]
+    ) -> _Likely:
+        own: dict[SSAValue, IntArray] = {}
+        differ: dict[SSAValue, IntArray] = {}
+        for x, base in entries[first].items():
+            table = entries[second].get(x)
+            if table is not None:
+                difference = table - sign * base
+                if np.ptp(difference) < np.ptp(table):
+                    own[x], differ[x] = table, difference
+        return cls(first, second, sign, own, differ)
+
+
 def _costed(
-    first: SumOp,
-    second: SumOp,
-    sign: int,
-    entries: dict[SumOp, dict[SSAValue, IntArray]],
-    splitter: Splitter,
+    pair: _Likely,
+    own: FloatArray,
+    differ: FloatArray,
+    entries: dict[SSAValue, IntArray],
     target: Fpga,
 ) -> _Pair:
-    """A pair with the inputs for which sharing is cheaper, and what it saves in all."""
-    common = [x for x in entries[first] if x in entries[second]]
-    differences = {x: entries[second][x] - sign * entries[first][x] for x in common}
-    common = [x for x in common if np.ptp(differences[x]) < np.ptp(entries[second][x])]
-    own = _costs([entries[second][x] for x in common], splitter)
-    differ = _costs([differences[x] for x in common], splitter)
-    shared = [x for x, before, after in zip(common, own, differ, strict=True) if after < before]
-    saved = float(np.maximum(own - differ, 0).sum())
+    """A pair with the inputs for which sharing is cheaper, and what it saves in all.
+
+    Parameters
+    ----------
+    own, differ : LUTs of the pair's tables as they are, and of what differs.
+    entries : the first sum's tables, by their inputs.
+    """
+    gains = own - differ
+    shared = [x for x, gain in zip(pair.own, gains.tolist(), strict=True) if gain > 0]
     if len(shared) < 2:
-        return _Pair(first, second, sign, (), 0.0)
-    height = sum(int(np.ptp(entries[first][x])) for x in shared)
+        return _Pair(pair.first, pair.second, pair.sign, (), 0.0)
+    saved = float(np.maximum(gains, 0).sum())
+    height = sum(int(np.ptp(entries[x])) for x in shared)
     # The shared sum is a term of both nodes: an adder more, and no table comes in at it.
     adder = target.summand_costs(1)[1] * (height.bit_length() + 1) + 2 * FURTHER_PART
-    return _Pair(first, second, sign, tuple(shared), saved - float(adder))
+    return _Pair(pair.first, pair.second, pair.sign, tuple(shared), saved - float(adder))
 
 
 def _costs(tables: Sequence[IntArray], splitter: Splitter) -> FloatArray:

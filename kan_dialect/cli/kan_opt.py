@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import IO, ClassVar, NoReturn, cast
@@ -37,6 +38,7 @@ from kan_dialect.cli.loading import (
     require_text,
 )
 from kan_dialect.cli.messages import run_tool
+from kan_dialect.collection import collector_paused
 from kan_dialect.constants import ElidingPrinter
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
@@ -236,7 +238,10 @@ class KanOptMain(xDSLOptMain):
             ) from None
 
     def run(self) -> None:
-        super().run()
+        # What checks the passes copies the module after each; those copies are collected.
+        checked = self.args.check_passes is not None
+        with nullcontext() if checked else collector_paused():
+            super().run()
         if self.output is not None:
             self.output.commit()
 

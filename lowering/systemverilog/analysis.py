@@ -113,7 +113,7 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
             if source is not None and source not in facts.constants:
                 facts.extended[op.result] = source
     live = _live(ops, facts)
-    facts.ops = [op for op in ops if op in live]
+    facts.ops = [op for op in ops if id(op) in live]
     for op in facts.ops:
         _find_uses(op, facts)
     sums = [op for op in facts.ops if type(op) is comb.AddOp]
@@ -179,33 +179,36 @@ def _decided(op: comb.ICmpOp, constants: dict[SSAValue, Array]) -> Array | None:
 
 def _sign_extension(op: comb.ConcatOp) -> SSAValue | None:
     """What the op extends by copies of its highest bit, if that is what it does."""
-    if len(op.inputs) != 2:
+    if len(op.operands) != 2:
         return None
-    copies, source = op.inputs
+    copies, source = op.operands
     bit = copies.owner
     if type(bit) is comb.ReplicateOp:
-        bit = bit.input.owner
+        bit = bit.operands[0].owner
     if (
         type(bit) is comb.ExtractOp
-        and bit.input == source
-        and bit_width(bit.result.type) == 1
+        and bit.operands[0] is source
+        and bit_width(bit.results[0].type) == 1
         and bit.low_bit.value.data == bit_width(source.type) - 1
     ):
         return source
     return None
 
 
-def _live(ops: Sequence[Operation], facts: Analysis) -> set[Operation]:
-    """The ops that an output or a name of the IR depends on, constants and folded ones apart."""
+def _live(ops: Sequence[Operation], facts: Analysis) -> set[int]:
+    """The ops that an output or a name of the IR depends on, constants and folded ones apart.
 
-    pending = [op for op in ops if not op.results or not facts.hints.keys().isdisjoint(op.results)]
-    live: set[Operation] = set()
+    By identity, as thousands are looked up.
+    """
+    wanted = [op for op in ops if not op.results]
+    wanted += [value.op for value in facts.hints if type(value) is OpResult]
+    pending = [op for op in wanted if facts.constants.keys().isdisjoint(op.results)]
+    live = {id(op) for op in pending}
     while pending:
-        op = pending.pop()
-        if op in live or not facts.constants.keys().isdisjoint(op.results):
-            continue
-        live.add(op)
-        pending.extend([value.op for value in facts.operands(op) if type(value) is OpResult])
+        for value in facts.operands(pending.pop()):
+            if type(value) is OpResult and id(value.op) not in live:
+                live.add(id(value.op))
+                pending.append(value.op)
     return live
 
 

@@ -49,7 +49,7 @@ def _timing(module: hw.HWModuleOp) -> Iterator[str]:
     resets = [
         register.reset
         for register in module.body.block.ops
-        if isinstance(register, seq.CompRegOp) and register.reset is not None
+        if type(register) is seq.CompRegOp and register.reset is not None
     ]
     if resets:
         yield "Reset: synchronous, active high; registers of data have none."

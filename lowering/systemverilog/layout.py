@@ -17,11 +17,12 @@ LINE_LENGTH = 100
 def declared(name: str, value_type: Attribute) -> str:
     """`logic` and a name, with the ranges of its type: `logic [3:0][5:0] a`."""
     match value_type:
+        case IntegerType():
+            width = value_type.width.data
+            ranges = f" [{width - 1}:0]" if width > 1 else ""
         case hw.ArrayType():
             width = bit_width(value_type.element_type)
             ranges = f" [{len(value_type) - 1}:0]" + (f"[{width - 1}:0]" if width > 1 else "")
-        case IntegerType() if value_type.width.data > 1:
-            ranges = f" [{value_type.width.data - 1}:0]"
         case _:
             ranges = ""
     return f"logic{ranges} {name}"

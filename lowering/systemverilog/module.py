@@ -159,7 +159,7 @@ class _ModuleWriter:
         yield "  end"
 
     def _is_table(self, op: Operation) -> bool:
-        return isinstance(op, hw.ArrayGetOp) and op.input in self.facts.constants
+        return type(op) is hw.ArrayGetOp and op.operands[0] in self.facts.constants
 
     def _has_tables(self) -> bool:
         return any(self._is_table(op) for op in self.facts.ops)
@@ -219,20 +219,21 @@ class _ModuleWriter:
 
     def _fills_a_statement(self, value: SSAValue) -> bool:
         """Whether the value is all that a register loads or an output shows."""
-        return isinstance(self.facts.user[value], seq.CompRegOp | hw.OutputOp)
+        return type(self.facts.user[value]) in (seq.CompRegOp, hw.OutputOp)
 
     def _table(self, op: hw.ArrayGetOp) -> Iterator[str]:
         """A lookup: a vector for each bit that depends on the code, and the word of all bits."""
-        name, width = self._name(op.result), bit_width(op.result.type)
-        index = self._operand(op.index)
-        entries: Array = self.facts.constants[op.input][0]
+        (result,), (table, code) = op.results, op.operands
+        name, width = self._name(result), bit_width(result.type)
+        index = self._operand(code)
+        entries: Array = self.facts.constants[table][0]
         size = len(entries)
         codes: list[int] = entries.tolist()
-        if op.result in self.facts.signed:
+        if result in self.facts.signed:
             codes = [code - (code >> (width - 1) << width) for code in codes]
         yield from description(name, index, codes)
         bits = {0: "1'b0", (1 << size) - 1: "1'b1"}
-        inputs = bit_width(op.index.type)
+        inputs = bit_width(code.type)
         own = bits_of_index(inputs) if size == 1 << inputs else {}
         word: list[str] = []
         for place, plane in enumerate(planes(entries, width)):
@@ -245,7 +246,7 @@ class _ModuleWriter:
                     bits[plane] = f"{constant}[{index}]"
             word.append(bits[plane])
         value = concatenation([Expression(bit) for bit in reversed(word)]).text
-        yield from broken(f"  wire {declared(name, op.result.type)} = {value};")
+        yield from broken(f"  wire {declared(name, result.type)} = {value};")
 
     def _bit_of_index(self, op: hw.ArrayGetOp, place: int, complement: bool) -> str:
         """A bit of what a table is indexed by."""

@@ -155,11 +155,12 @@ class Expressions:
 
     def adder_of(self, op: comb.AddOp) -> Adder | None:
         """The function that a sum calls; None of a plain one."""
-        absorbs, carries = op.result in self.facts.absorbed, op.result in self.facts.carries
-        inner = op.result in self.facts.inner_sums
-        constants = any(term in self.facts.constants for term in op.inputs)
-        if absorbs or carries or (inner and len(op.inputs) == 2 and not constants):
-            return Adder(absorbs, carries, bit_width(op.result.type))
+        result, terms = op.results[0], op.operands
+        absorbs, carries = result in self.facts.absorbed, result in self.facts.carries
+        inner = result in self.facts.inner_sums
+        constants = any(term in self.facts.constants for term in terms)
+        if absorbs or carries or (inner and len(terms) == 2 and not constants):
+            return Adder(absorbs, carries, bit_width(result.type))
         return None
 
     def _plus(self, terms: list[Expression], offset: int, width: int) -> Expression:
@@ -230,15 +231,17 @@ class Expressions:
         )
 
     def _slice(self, op: comb.ExtractOp) -> Expression:
-        widths = bit_width(op.input.type), bit_width(op.result.type)
-        return part(self.of(op.input).text, widths[0], op.low_bit.value.data, widths[1])
+        source = op.operands[0]
+        widths = bit_width(source.type), bit_width(op.results[0].type)
+        return part(self.of(source).text, widths[0], op.low_bit.value.data, widths[1])
 
     def _concatenation(self, op: comb.ConcatOp) -> Expression:
-        source = self.facts.extended.get(op.result)
+        result = op.results[0]
+        source = self.facts.extended.get(result)
         if source is not None:
-            widths = bit_width(source.type), bit_width(op.result.type)
+            widths = bit_width(source.type), bit_width(result.type)
             return sign_extended(self.of(source).text, *widths)
-        return concatenation(self._all(op.inputs))
+        return concatenation(self._all(op.operands))
 
     def _cast(self, op: hw.BitcastOp) -> Expression:
         """The bits of an array, or an array of bits, element by element: the types differ."""

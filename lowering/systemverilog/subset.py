@@ -74,7 +74,7 @@ def _is_supported(kind: type[Operation]) -> bool:
 
 
 def _is_reshaping(op: hw.BitcastOp) -> bool:
-    types = op.input.type, op.result.type
+    types = op.operands[0].type, op.results[0].type
     return types[0] != types[1] and all(isinstance(kind, hw.ArrayType) for kind in types)
 
 

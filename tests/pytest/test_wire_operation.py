@@ -6,6 +6,13 @@ import pytest
 from xdsl.dialects import func
 from xdsl.dialects.builtin import IntegerAttr, StringAttr, i8, i32
 from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    result_def,
+    var_operand_def,
+    var_result_def,
+)
 from xdsl.parser import Parser
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
@@ -13,6 +20,7 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.attributes import IntType
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import dense
+from kan_dialect.operation import KanOperation, direct_access
 from kan_dialect.wire_ops import ClampOp, DelayOp, SumOp, TableOp
 from kan_dialect.wires import remove_dead, wire_functions
 
@@ -106,3 +114,34 @@ def test_dead_chains_go_and_marks_stay() -> None:
     after = [op.name for op in function.body.block.ops]
     assert before.count("kan.clamp") == 1 and before.count("kan.sum") == 2
     assert after == ["kan.table", "kan.delay", "kan.sum", "func.return"]
+
+
+def test_operands_and_results_are_read_where_they_are() -> None:
+    """Also when they change, and with xDSL's own accessors for what has no fixed place."""
+    function = network()
+    table, delay, sum = (op_of(function, kind) for kind in (TableOp, DelayOp, SumOp))
+    assert isinstance(table, TableOp) and isinstance(delay, DelayOp) and isinstance(sum, SumOp)
+    assert table.inputs == (function.args[0],) and delay.input is table.result
+    assert sum.inputs == (delay.results[0], delay.results[0]) and sum.result is sum.results[0]
+    sum.operands = [table.result, delay.result]
+    assert sum.inputs == (table.result, delay.result)
+    with pytest.raises(AttributeError):
+        setattr(delay, "input", function.args[0])  # noqa: B010 (it is what is refused)
+
+    @direct_access
+    @irdl_op_definition
+    class MixedOp(KanOperation):
+        name = "test.mixed"
+
+        first = operand_def(IntType)
+        rest = var_operand_def(IntType)
+        last = operand_def(IntType)
+        ends = var_result_def(IntType)
+        result = result_def(IntType)
+
+    kind = IntType(0, 4)
+    values = [SSAValue.get(op.results[0]) for op in (table, delay, sum)]
+    op = MixedOp.create(operands=[*values, *values], result_types=[kind, kind, kind])
+    assert (op.first, op.last) == (values[0], values[2])
+    assert tuple(op.rest) == (*values[1:], *values[:2])
+    assert (tuple(op.ends), op.result) == (op.results[:2], op.results[2])
