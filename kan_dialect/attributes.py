@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import TypeAlias, cast
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 from xdsl.dialects.builtin import AnyFloat, IntAttr, TensorType
@@ -24,6 +24,26 @@ FloatTensor: TypeAlias = TensorType[AnyFloat]
 QuantTensor: TypeAlias = TensorType[UniformQuantizedType]
 
 
+_Kind = TypeVar("_Kind", bound=Attribute)
+
+
+def _remembering(*names: str) -> Callable[[type[_Kind]], type[_Kind]]:
+    """Of an attribute that passes ask by the million: some properties are computed once.
+
+    Attributes do not change. xDSL takes no `cached_property` where an attribute is defined.
+    """
+
+    def changed(kind: type[_Kind]) -> type[_Kind]:
+        for name in names:
+            once = cached_property(vars(kind)[name].fget)
+            once.__set_name__(kind, name)
+            setattr(kind, name, once)
+        return kind
+
+    return changed
+
+
+@_remembering("low", "high", "size", "is_signed", "bits")
 @irdl_attr_definition
 class IntType(ParametrizedAttribute, TypeAttribute):
     """`!kan.int<lo:hi>`: an integer that is known to lie in lo..hi, ends included.
