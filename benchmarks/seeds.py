@@ -810,25 +810,25 @@ EMIT_LAYOUT = _of(
     "lowering.systemverilog.layout",
     (
         "signals one bit too narrow",
-        'ranges = f" [{value_type.width.data - 1}:0]"',
-        'ranges = f" [{max(value_type.width.data - 2, 0)}:0]"',
+        'ranges = f" [{width - 1}:0]" if width',
+        'ranges = f" [{max(width - 2, 0)}:0]" if width',
     ),
     (
         "signals one bit too wide",
-        'ranges = f" [{value_type.width.data - 1}:0]"',
-        'ranges = f" [{value_type.width.data}:0]"',
+        'ranges = f" [{width - 1}:0]" if width',
+        'ranges = f" [{width}:0]" if width',
     ),
     (
         "bits numbered backwards",
-        'ranges = f" [{value_type.width.data - 1}:0]"',
-        'ranges = f" [0:{value_type.width.data - 1}]"',
+        'ranges = f" [{width - 1}:0]" if width',
+        'ranges = f" [0:{width - 1}]" if width',
     ),
 ) + _of(
     "lowering.systemverilog.analysis",
     (
         "values that are only named are not written",
-        "if not op.results or not facts.hints.keys().isdisjoint(op.results)]",
-        "if not op.results]",
+        "    wanted += [value.op for value in facts.hints if type(value) is OpResult]\n",
+        "",
         "nothing depends on them",
     ),
     (
