@@ -140,8 +140,14 @@ def print_report(report: Report, console: Console, folder: str) -> None:
     console.print(f"\nwritten to {folder}", markup=False, highlight=False)
 
 
+def counted(count: int, what: str) -> str:
+    """So many of something, as in `1 cycle` or `2 cycles`."""
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
 def _rows(report: Report) -> list[tuple[str, str]]:
-    rows = [("network", f"{report.name}: {report.inputs} inputs, {report.outputs} outputs")]
+    ports = f"{counted(report.inputs, 'input')}, {counted(report.outputs, 'output')}"
+    rows = [("network", f"{report.name}: {ports}")]
     if report.accuracy_integer is not None and report.accuracy_float is not None:
         rows.append(
             (
@@ -166,7 +172,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     rows.append(
         (
             "latency",
-            "all combinational" if cycles == 0 else f"{cycles} cycles, a sample every cycle",
+            f"{counted(cycles, 'cycle')}, a sample every cycle" if cycles else "all combinational",
         )
     )
     estimate = report.estimate
@@ -174,8 +180,9 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         rows.append(
             (
                 f"estimate ({estimate['target']})",
-                f"{estimate['luts']} LUTs, {estimate['registers']} registers, "
-                f"{estimate['levels']} levels of logic",
+                f"{counted(int(estimate['luts']), 'LUT')}, "
+                f"{counted(int(estimate['registers']), 'register')}, "
+                f"{counted(int(estimate['levels']), 'level')} of logic",
             )
         )
     if report.checks:

@@ -29,6 +29,7 @@ from kan_dialect.data import Dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import replacing_folder
 from kan_dialect.flows.build import require_name
+from kan_dialect.flows.report import counted
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.flows.training_simulation import (
     TrainingVerdict,
@@ -333,13 +334,17 @@ def print_training_report(report: TrainingReport, console: Console, folder: str)
     whole = report.as_dict()
     training = whole["training"]
     rows = [
-        ("network", f"{whole['name']}: {whole['inputs']} inputs, {whole['outputs']} outputs"),
+        (
+            "network",
+            f"{whole['name']}: {counted(whole['inputs'], 'input')}, "
+            f"{counted(whole['outputs'], 'output')}",
+        ),
         (
             "coefficients",
             f"{training['coefficients']} of {training['bits']} bits, "
             f"{training['fraction_bits']} behind the point, in {training['memories']} memories",
         ),
-        ("latency", f"{report.latency} cycles, a sample every cycle"),
+        ("latency", f"{counted(report.latency, 'cycle')}, a sample every cycle"),
         ("training", f"a sample every {report.interval} cycles"),
     ]
     if report.fitted:

@@ -14,7 +14,7 @@ from kan_dialect.files import write_atomically
 from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
-from kan_dialect.flows.report import read_report
+from kan_dialect.flows.report import counted, read_report
 from kan_dialect.flows.simulation import SimulatorName, simulate
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.interface import show_codes
@@ -45,7 +45,7 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
         return
     console.print(
         f"{name}: equal to the integer model for all codes "
-        f"({_count(proof.nodes, 'node')}, {_count(proof.outputs, 'output')}, "
+        f"({counted(proof.nodes, 'node')}, {counted(proof.outputs, 'output')}, "
         f"{_cycles(proof.interface.latency)}, "
         f"{proof.seconds:.1f} s; {proof.engine})",
         markup=False,
@@ -78,7 +78,7 @@ def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
     for layer, outcomes in groups.items():
         proven = sum(done for done, _ in outcomes)
         what = "outputs" if layer == "outputs" else "nodes"
-        free = _count(below[layer], "node") if below[layer] else "inputs"
+        free = counted(below[layer], "node") if below[layer] else "inputs"
         seconds = sum(spent for _, spent in outcomes)
         label = layer if layer == what else f"{layer} {what}"
         yield label, f"{proven} of {len(outcomes)}", free, f"{seconds:.2f}"
@@ -88,11 +88,7 @@ def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _cycles(count: int) -> str:
-    return "combinational" if count == 0 else _count(count, "cycle")
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
+    return "combinational" if count == 0 else counted(count, "cycle")
 
 
 def _problem(proof: Proof, outcome: Outcome) -> str:
@@ -129,7 +125,7 @@ _SHOWN = 16
 def _when(sample: int) -> str:
     if sample == 0:
         return ""
-    cycles = _count(abs(sample), "cycle")
+    cycles = counted(abs(sample), "cycle")
     return f" of the sample {cycles} {'later' if sample > 0 else 'earlier'}"
 
 
