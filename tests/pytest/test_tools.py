@@ -15,7 +15,7 @@ import pytest
 from kan_dialect.errors import KanError
 from kan_dialect.flows import tools
 from kan_dialect.flows.tools import Tool, find, find_simulator, first_error, look_for, run, run_all
-from kan_dialect.interruptions import undisturbed
+from kan_dialect.interruptions import end_on_signals, holding_signals, undisturbed
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 SHELL = Tool("shell", Path("/bin/sh"))
@@ -291,3 +291,20 @@ def test_of_the_signals_that_wait_none_is_lost() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_signal_that_comes_while_a_process_begins_ends_it() -> None:
+    """Though it inherits a handler of Python's, which would not be run before a wait."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with holding_signals():
+            child = os.fork()
+            if child == 0:
+                os.kill(os.getpid(), signal.SIGTERM)  # it waits: no handler is run
+                end_on_signals()
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+        assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.signal(signal.SIGTERM, before)
