@@ -317,6 +317,7 @@ def _place(seed: Seed) -> str:
     names = {"univariate": "kan-fold-tables", "scales": "kan-quantize"}
     names["kan_to_hw"] = "lower-kan-to-hw"
     names["attributes"] = "codes as bits"
+    names["adders"] = "kan-balance-sums"
     return names.get(module, f"kan-{module.replace('_', '-')}")
 
 

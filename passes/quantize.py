@@ -106,7 +106,7 @@ class QuantizePass(KanPass):
         if given is not None:
             return given_problem(before, after, given)
         widths = _Quantizer(self, before, None).widths()
-        return quantization_problem(before, after, widths)
+        return quantization_problem(before, after, widths, self.scale)
 
     def given(self) -> Quantizers | None:
         """What the file says, if there is one."""

@@ -1,9 +1,9 @@
 // Wire level: a table of two inputs, ranges that end at a sign bit, shifts both ways, clamps at one
 // end or both, two nodes in one signal, an output that is an input, a table longer than a literal,
-// tables that are equal up to offset and sign.
+// tables that are equal up to offset and sign, a sum whose terms meet in one bit.
 func.func @wires(%x: !kan.int<0:12>, %z: !kan.int<-4:3>, %w: !kan.int<0:299>, %u: !kan.int<0:40>)
     -> (!kan.int<0:3>, !kan.int<-20:40>, !kan.int<-4:3>, !kan.int<-20:25>, !kan.int<-16:15>, !kan.int<0:36>,
-        !kan.int<8:39>, !kan.int<3:34>, !kan.int<0:36>) {
+        !kan.int<8:39>, !kan.int<3:34>, !kan.int<0:36>, !kan.int<0:27>) {
   %s = kan.sum %x, %z as "sum" : !kan.int<0:12>, !kan.int<-4:3> -> !kan.int<-4:15>
   %c = kan.clamp %s as "node" : !kan.int<-4:15> -> !kan.int<0:7>
   kan.mark %c as "node_a" offset 0 cycle 0 : !kan.int<0:7>
@@ -40,7 +40,10 @@ func.func @wires(%x: !kan.int<0:12>, %z: !kan.int<-4:3>, %w: !kan.int<0:299>, %u
     : !kan.int<0:40> -> !kan.int<0:24>
   %q = kan.sum %alike_c, %z as "sum_c" : !kan.int<7:31>, !kan.int<-4:3> -> !kan.int<3:34>
   %r = kan.sum %unlike, %x as "sum_d" : !kan.int<0:24>, !kan.int<0:12> -> !kan.int<0:36>
-  func.return %d, %e, %z, %l, %v, %i, %j, %q, %r
+  %fours = kan.table %x as "fours" entries dense<[8, 0, 4, 12, 12, 0, 8, 8, 4, 0, 0, 12, 4]> : tensor<13xi8>
+    : !kan.int<0:12> -> !kan.int<0:12>
+  %meet = kan.sum %fours, %c as "meet" : !kan.int<0:12>, !kan.int<0:7> -> !kan.int<0:27>
+  func.return %d, %e, %z, %l, %v, %i, %j, %q, %r, %meet
     : !kan.int<0:3>, !kan.int<-20:40>, !kan.int<-4:3>, !kan.int<-20:25>, !kan.int<-16:15>, !kan.int<0:36>,
-      !kan.int<8:39>, !kan.int<3:34>, !kan.int<0:36>
+      !kan.int<8:39>, !kan.int<3:34>, !kan.int<0:36>, !kan.int<0:27>
 }

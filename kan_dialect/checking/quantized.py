@@ -1,4 +1,5 @@
-"""What quantisation promises whatever it costs: codes as fine as their bits allow, biases rounded.
+"""What quantisation promises whatever it costs: codes as fine as their bits allow, over what was
+seen, that cut off no more than pays, and rounded biases.
 
 Judged by what calibration recorded in the IR, not by the search that chose the scales.
 """
@@ -12,9 +13,10 @@ from xdsl.dialects import func
 from xdsl.ir import BlockArgument, SSAValue
 
 from kan_dialect.attributes import quantized_type
-from kan_dialect.constants import FloatArray, to_floats
+from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.cuts import cuts, observer
 from kan_dialect.quantizers import Quantizers, quantizers_of
+from kan_dialect.scales import Observed
 from kan_dialect.semantics import code_values
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.table_ops import RequantizeOp
@@ -23,7 +25,7 @@ _SLACK = 1.0 + 1e-6
 
 
 def quantization_problem(
-    before: func.FuncOp, after: func.FuncOp, widths: Sequence[int]
+    before: func.FuncOp, after: func.FuncOp, widths: Sequence[int], method: str
 ) -> str | None:
     """What of a quantised function is worse than it must be.
 
@@ -31,6 +33,7 @@ def quantization_problem(
     ----------
     before, after : the calibrated function of floats, and the one of codes.
     widths : bits of each cut of `before`, in order.
+    method : how ranges were chosen, see `choose_ranges`.
 
     Returns
     -------
@@ -54,7 +57,8 @@ def quantization_problem(
         seen = observer(value)
         if value not in codes or seen is None:
             continue
-        problem = _range_problem(codes[value], to_floats(seen.seen), bits)
+        observed = Observed(to_floats(seen.seen), to_integers(seen.histogram))
+        problem = _range_problem(codes[value], observed, bits, method)
         if problem is not None:
             owner = value.owner
             where = owner.given_name if isinstance(owner, NodeSumOp) else None
@@ -118,14 +122,15 @@ def _bias_problem(before: NodeSumOp, after: NodeSumOp) -> str | None:
     )
 
 
-def _range_problem(codes: SSAValue, seen: FloatArray, bits: int) -> str | None:
-    """What is wrong with the scale of one of the elements."""
+def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) -> str | None:
+    """What is wrong with the scale or the zero point of one of the elements."""
     element = quantized_type(codes)
-    count = len(seen)
-    scale = np.broadcast_to(element.scale_for(1), (count,))[:, np.newaxis]
-    low, high = seen[:, :1], seen[:, 1:]
     if element.axis is None:
-        low, high = (np.full((count, 1), end) for end in (low.min(), high.max()))
+        observed = observed.merged()
+    count = len(observed.seen)
+    scale = np.broadcast_to(element.scale_for(1), (count,))[:, np.newaxis]
+    point = np.broadcast_to(element.zero_point_for(1), (count,))[:, np.newaxis]
+    low, high = observed.seen[:, :1], observed.seen[:, 1:]
     width = high - low
     # Of what hardly varies, the scale is set by other means.
     varies = (width > 2.0**-29 * np.maximum(np.abs(low), np.abs(high)))[:, 0]
@@ -137,4 +142,42 @@ def _range_problem(codes: SSAValue, seen: FloatArray, bits: int) -> str | None:
             f"{n}: steps of {scale[n, 0]:.6g}, where {bits} bits over all that was seen have "
             f"{step[n, 0]:.6g}"
         )
+    last = (1 << bits) - 1
+    if element.bounds != (0, last):
+        return None  # Sums that are results do not saturate.
+    # A zero point is rounded, which moves the range by half a step at most.
+    first, end = -point * scale, (last - point) * scale
+    outside = (first < low - scale) | (end > high + scale)
+    if method == "minmax":
+        outside |= (first > low + scale) | (end < high - scale)
+    astray = np.flatnonzero(varies & outside[:, 0])
+    if astray.size:
+        n = int(astray[0])
+        return (
+            f"{n}: codes for {first[n, 0]:.6g} .. {end[n, 0]:.6g}, where "
+            f"{low[n, 0]:.6g} .. {high[n, 0]:.6g} was seen"
+        )
+    if method == "mse":
+        lost = _squared_errors(observed, scale, point, last)
+        least = _squared_errors(
+            observed, step, np.rint(-low / np.where(width > 0, step, 1.0)), last
+        )
+        worse = np.flatnonzero(varies & (lost > least * 1.01))
+        if worse.size:
+            n = int(worse[0])
+            return (
+                f"{n}: a mean squared error of {lost[n]:.6g}, where codes for all that was seen "
+                f"have {least[n]:.6g}"
+            )
     return None
+
+
+def _squared_errors(
+    observed: Observed, scale: FloatArray, point: FloatArray | IntArray, last: int
+) -> FloatArray:
+    """Mean squared errors (n,) of codes 0 .. last over the histograms, for columns (n, 1)."""
+    values = observed.centres()
+    share = observed.histogram / np.maximum(observed.histogram.sum(axis=1, keepdims=True), 1)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        nearest = np.clip(np.rint(values / scale) + point, 0, last)
+        return (((nearest - point) * scale - values) ** 2 * share).sum(axis=1)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects import func, test
 from xdsl.dialects.builtin import (
@@ -27,6 +29,7 @@ from kan_dialect.checking import Checker, PassCheck
 from kan_dialect.checking.samples import code_samples, real_samples
 from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import dense, to_floats, to_integers
+from kan_dialect.cuts import spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering import kan_to_hw
@@ -40,9 +43,12 @@ from kan_dialect.passes import (
     narrow,
     schedule,
 )
+from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.scales import SCALE_METHODS
 from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
 from kan_dialect.table_ops import LookupOp
 from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
@@ -106,6 +112,55 @@ def test_the_default_pipeline_passes(compiler: CompilePass) -> None:
     assert by_name["lower-kan-to-hw"].nodes >= 3
     trade = by_name["kan-quantize"].trade
     assert trade is not None and 0 < trade.mean < trade.largest < 10
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    samples=st.integers(1, 60),
+    kinds=st.lists(st.sampled_from(["normal", "tails", "constant", "few"]), min_size=3, max_size=3),
+    places=st.lists(st.sampled_from([0.0, 1e-3, -7.0, 1e6]), min_size=3, max_size=3),
+    sizes=st.lists(st.sampled_from([1e-9, 1e-2, 1.0, 1e5]), min_size=3, max_size=3),
+    bits=st.integers(1, 12),
+    bins=st.sampled_from([1, 7, 512]),
+    scale=st.sampled_from(SCALE_METHODS),
+    shared=st.sampled_from(["", "per_tensor", "per_layer"]),
+)
+def test_quantisation_keeps_what_it_promises(
+    seed: int,
+    samples: int,
+    kinds: list[str],
+    places: list[float],
+    sizes: list[float],
+    bits: int,
+    bins: int,
+    scale: str,
+    shared: str,
+) -> None:
+    """However few samples there are, and whatever they look like: no false alarm."""
+    rng = np.random.default_rng(seed)
+    columns = {
+        "normal": lambda: rng.normal(size=samples),
+        "tails": lambda: np.clip(rng.standard_cauchy(samples), -1e4, 1e4),
+        "constant": lambda: np.zeros(samples),
+        "few": lambda: rng.integers(0, 3, samples).astype(np.float64),
+    }
+    x = [
+        place + size * columns[kind]()
+        for kind, place, size in zip(kinds, places, sizes, strict=True)
+    ]
+    module = parse(NETWORK)
+    (function,) = spline_functions(module)
+    observe(function, [np.stack(x, axis=1)], bins)
+    before = module.clone()
+    stage = QuantizePass(bits=bits, scale=scale, **({shared: True} if shared else {}))
+    try:
+        stage.apply(Context(), module)
+    except KanError as error:
+        assert "its sums need" in str(error)  # the sums of nodes that hardly vary
+        return
+    old, new = (next(op for op in m.ops if isinstance(op, func.FuncOp)) for m in (before, module))
+    assert stage.broken_promise(old, new) is None
 
 
 def test_few_inputs_are_all_compared() -> None:
