@@ -16,7 +16,7 @@ help:
 	@echo "make demo       build the example network to verified RTL, print the report"
 	@echo "make test       set up everything and run all checks and tests"
 	@echo "make pytest     the numeric tests alone, without counting the lines that they reach"
-	@echo "make golden     KANELE's integers through Verilator, whatever the options (half an hour)"
+	@echo "make golden     KANELE's integers through Verilator, whatever the options (some minutes)"
 	@echo "make benchmark  measure the compiler's speed (minutes)"
 	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
 	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
