@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kan_dialect.constants import IntArray
+from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
 from kan_dialect.flows.words import Words, from_words, masks, to_words
 from kan_dialect.interface import Interface, check_codes, show_codes
@@ -188,7 +189,7 @@ def _after(plan: Plan, cycle: int) -> str:
     last_due = np.flatnonzero(before >= 0)
     if last_due.size and last_due[-1] > last_reset:
         return f"(after vector {before[last_due[-1]]})"
-    return f"({cycle - last_reset} cycles after reset)"
+    return f"({counted(cycle - last_reset, 'cycle')} after reset)"
 
 
 def _hint(plan: Plan, recording: Recording, latency: int) -> str:

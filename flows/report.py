@@ -10,6 +10,7 @@ from typing import Any, cast
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
 from kan_dialect.files import write_atomically
 from kan_dialect.kan_pass import EXACT
@@ -138,11 +139,6 @@ def print_report(report: Report, console: Console, folder: str) -> None:
     for warning in report.warnings:
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(f"\nwritten to {folder}", markup=False, highlight=False)
-
-
-def counted(count: int, what: str) -> str:
-    """So many of something, as in `1 cycle` or `2 cycles`."""
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _rows(report: Report) -> list[tuple[str, str]]:

@@ -25,11 +25,11 @@ from kan_dialect import __version__
 from kan_dialect.attributes import tensor_shape
 from kan_dialect.checking import Checker, verify_after
 from kan_dialect.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.counting import counted
 from kan_dialect.data import Dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import replacing_folder
 from kan_dialect.flows.build import require_name
-from kan_dialect.flows.report import counted
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.flows.training_simulation import (
     TrainingVerdict,
@@ -292,7 +292,8 @@ def targets_of(step: Step, dataset: Dataset) -> FloatArray:
         return np.eye(outputs)[y[:, 0].astype(np.int64)]
     if y.shape[1] != outputs:
         raise KanError(
-            f"the data has {y.shape[1]} targets a sample, @{step.name} {outputs} outputs"
+            f"the data has {counted(y.shape[1], 'target')} a sample, "
+            f"@{step.name} {counted(outputs, 'output')}"
         )
     return y.astype(np.float64)
 

@@ -22,7 +22,7 @@ def name_hint(value: SSAValue) -> str | None:
         return value.name_hint
     owner = value.op
     hint = owner.attributes.get(NAME_HINT)
-    if hint is not None and isinstance(hint, StringAttr):
+    if type(hint) is StringAttr:
         return hint.data
     if type(owner) is hw.ArrayGetOp:
         array = name_hint(owner.operands[0])

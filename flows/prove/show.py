@@ -9,12 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
 from kan_dialect.files import write_atomically
 from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
-from kan_dialect.flows.report import counted, read_report
+from kan_dialect.flows.report import read_report
 from kan_dialect.flows.simulation import SimulatorName, simulate
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.interface import show_codes

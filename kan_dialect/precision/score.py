@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kan_dialect.constants import Array, FloatArray
+from kan_dialect.counting import counted
 from kan_dialect.data import accuracy, classes
 from kan_dialect.errors import KanError
 
@@ -35,11 +36,11 @@ def check_labels(labels: Array | None, outputs: int, where: str) -> None:
     if labels is None or is_classification(labels, outputs) or labels.size == len(labels) * outputs:
         return
     each = labels.size // len(labels)
-    what = f"{each} targets a sample"
+    what = f"{counted(each, 'target')} a sample"
     if each == 1 and labels.dtype.kind in "iu":
         what = f"labels from {int(labels.min())} to {int(labels.max())}"
     raise KanError(
-        f"{where} has {what}, the network has {outputs} outputs",
+        f"{where} has {what}, the network has {counted(outputs, 'output')}",
         remedy="give classes from 0 on as integers, or a target for each output",
     )
 

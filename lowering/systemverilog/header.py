@@ -11,6 +11,7 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 
+from kan_dialect.counting import counted
 from kan_dialect.interface import ENCODINGS, INTERVAL, LATENCY, PORTS
 from kan_dialect.kan_pass import PIPELINE_ATTRIBUTE
 from kan_dialect.lowering.hardware_ops import listed
@@ -39,7 +40,7 @@ def _timing(module: hw.HWModuleOp) -> Iterator[str]:
     if isinstance(latency, IntegerAttr):
         cycles = latency.value.data
         if cycles:
-            yield f"Latency: {cycles} clock cycle{'s' * (cycles > 1)}, one sample per clock."
+            yield f"Latency: {counted(cycles, 'clock cycle')}, one sample per clock."
         else:
             yield "Latency: combinational."
     interval = module.attributes.get(INTERVAL)

@@ -28,7 +28,7 @@ from kan_dialect.builder import TableNetwork
 from kan_dialect.checking import Checker, PassCheck
 from kan_dialect.checking.samples import code_samples, real_samples
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import dense, to_floats, to_integers
+from kan_dialect.constants import FloatArray, IntArray, dense, to_floats, to_integers
 from kan_dialect.cuts import spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
@@ -41,6 +41,7 @@ from kan_dialect.passes import (
     fold_affine,
     fold_tables,
     narrow,
+    quantize,
     schedule,
 )
 from kan_dialect.passes.calibrate import observe
@@ -149,18 +150,51 @@ def test_quantisation_keeps_what_it_promises(
         place + size * columns[kind]()
         for kind, place, size in zip(kinds, places, sizes, strict=True)
     ]
-    module = parse(NETWORK)
-    (function,) = spline_functions(module)
-    observe(function, [np.stack(x, axis=1)], bins)
-    before = module.clone()
     stage = QuantizePass(bits=bits, scale=scale, **({shared: True} if shared else {}))
     try:
-        stage.apply(Context(), module)
+        assert broken_promise(stage, np.stack(x, axis=1), bins) is None
     except KanError as error:
         assert "its sums need" in str(error)  # the sums of nodes that hardly vary
-        return
+
+
+def broken_promise(stage: QuantizePass, x: FloatArray, bins: int) -> str | None:
+    """What the network that the pass makes, calibrated on x (samples, 3), does not keep."""
+    module = parse(NETWORK)
+    (function,) = spline_functions(module)
+    observe(function, [x], bins)
+    before = module.clone()
+    stage.apply(Context(), module)
     old, new = (next(op for op in m.ops if isinstance(op, func.FuncOp)) for m in (before, module))
-    assert stage.broken_promise(old, new) is None
+    return stage.broken_promise(old, new)
+
+
+@pytest.mark.parametrize(
+    ("scale", "steps", "shift", "message"),
+    [
+        ("minmax", 0.5, 0.0, "was seen"),
+        ("minmax", 1.0, 0.4, "was seen"),
+        ("percentile", 1.0, 0.4, "was seen"),
+        ("mse", 1.0, 0.4, "was seen"),
+        ("mse", 0.5, 0.0, "a mean squared error of"),
+        ("minmax", 2.0, 0.0, "steps of"),
+    ],
+)
+def test_codes_that_cut_off_what_was_seen_are_found(
+    scale: str, steps: float, shift: float, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scales so many times what they should be, and zero points off by a share of the codes."""
+    original = quantize.scales_and_zero_points
+
+    def spoilt(ranges: FloatArray, bits: int) -> tuple[FloatArray, IntArray]:
+        scales, points = original(ranges, bits)
+        return scales * steps, points + int(shift * 2**bits)
+
+    monkeypatch.setattr(quantize, "scales_and_zero_points", spoilt)
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    problem = broken_promise(QuantizePass(bits=6, scale=scale), x, 512)
+    assert problem is not None and message in problem
+    monkeypatch.undo()
+    assert broken_promise(QuantizePass(bits=6, scale=scale), x, 512) is None
 
 
 def test_few_inputs_are_all_compared() -> None:

@@ -437,9 +437,7 @@ def test_random_networks_are_proven(seed: int, tmp_path: Path) -> None:
 
 
 @needs_yosys
-def test_processes_of_a_proof_can_always_be_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_of_a_proof_can_always_be_ended(tmp_path: Path) -> None:
     """By SIGTERM: a handler of Python's, as the tools have, would miss it before a wait.
 
     The pool would then wait for ever. SIGINT is for the parent, which ends the others.

@@ -190,7 +190,7 @@ def test_refusals(tmp_path: Path) -> None:
         PrunePass("d.npz", max_accuracy_loss=0.1, threshold=0.5)
     module = network(np.ones((1, 2)), np.ones((1, 1)))
     np.savez(tmp_path / "odd.npz", x=np.zeros((9, 2)), y=np.arange(18.0).reshape(9, 2))
-    with pytest.raises(KanError, match="2 targets a sample, the network has 1 outputs"):
+    with pytest.raises(KanError, match="2 targets a sample, the network has 1 output"):
         PrunePass(str(tmp_path / "odd.npz")).apply(Context(), module)
     np.savez(tmp_path / "few.npz", x=np.zeros((2, 2)))
     with pytest.raises(KanError, match="2 samples are too few"):

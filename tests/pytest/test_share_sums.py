@@ -33,21 +33,24 @@ AFTER: list[ModulePass] = [
 ]
 
 
-def layer(entries: IntArray) -> ModuleOp:
-    """Nodes that add up tables: `entries` is (nodes, inputs, codes)."""
-    nodes, inputs, codes = entries.shape
-    block = Block(arg_types=[IntType(0, codes - 1)] * inputs)
+def layer(*networks: IntArray) -> ModuleOp:
+    """Nodes that add up tables: (nodes, inputs, codes); networks side by side share no input."""
+    block = Block()
     ops: list[Operation] = []
     sums: list[SSAValue] = []
-    for node in range(nodes):
-        tables = [
-            TableOp([block.args[i]], entries[node, i], name=f"edge{node}_{i}")
-            for i in range(inputs)
-        ]
-        ops += [*tables, SumOp(tables, name=f"sum{node}")]
-        sums.append(ops[-1].results[0])
+    for entries in networks:
+        nodes, inputs, codes = entries.shape
+        first = len(block.args)
+        arguments = [block.insert_arg(IntType(0, codes - 1), first + i) for i in range(inputs)]
+        for node in range(nodes):
+            tables = [
+                TableOp([argument], entries[node, i], name=f"edge{node}_{first + i}")
+                for i, argument in enumerate(arguments)
+            ]
+            ops += [*tables, SumOp(tables, name=f"sum{node}_{first}")]
+            sums.append(ops[-1].results[0])
     block.add_ops([*ops, func.ReturnOp(*sums)])
-    types = [IntType(0, codes - 1)] * inputs, [value.type for value in sums]
+    types = [value.type for value in block.args], [value.type for value in sums]
     module = ModuleOp([func.FuncOp("net", types, Region(block))])
     module.verify()
     return module
@@ -109,3 +112,17 @@ def test_nodes_that_are_alike_take_fewer_luts(sign: int) -> None:
         for passes in (AFTER, [AFTER[0], ShareSumsPass(), *AFTER[1:]])
     ]
     assert luts[1] < 0.9 * luts[0]
+
+
+@deterministic
+@given(st.lists(st.integers(0, 1 << 30), min_size=2, max_size=3))
+def test_networks_side_by_side_share_what_each_shares_alone(seeds: list[int]) -> None:
+    """Tables of all pairs are costed together; of few bits, they are not worth an adder."""
+    networks = [alike(seed, 2, 3 + seed % 5, (6, 3)[place % 2]) for place, seed in enumerate(seeds)]
+
+    def tables(*some: IntArray) -> list[bytes]:
+        ops = run(layer(*some), ShareSumsPass()).body.block.ops
+        return sorted(op.entries_array.tobytes() for op in ops if isinstance(op, TableOp))
+
+    alone = [table for each in networks for table in tables(each)]
+    assert tables(*networks) == sorted(alone)

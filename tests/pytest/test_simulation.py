@@ -203,13 +203,13 @@ def test_words_of_any_width_pass_through(folder: Path, simulator: SimulatorName)
         pytest.param(
             "if (rst) valid <= '0;\n    else valid",
             "valid",
-            r"out_valid is high where no output is due \(1 cycles after reset\); check that reset",
+            r"out_valid is high where no output is due \(1 cycle after reset\); check that reset",
             id="reset is missing",
         ),
         pytest.param(
             "if (rst) valid <= '0;",
             "if (rst) valid[1:0] <= '0;",
-            r"out_valid is high where no output is due \(1 cycles after reset\); check that reset",
+            r"out_valid is high where no output is due \(1 cycle after reset\); check that reset",
             id="reset misses one bit",
         ),
         pytest.param(

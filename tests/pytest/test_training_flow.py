@@ -192,7 +192,7 @@ def test_data_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[st
         ({"x": np.zeros((5, 1))}, "the data has no targets"),
         (
             {"x": np.zeros((5, 1)), "y": np.zeros((5, 2))},
-            "the data has 2 targets a sample, @tracker 1 outputs",
+            "the data has 2 targets a sample, @tracker 1 output",
         ),
         ({"x": np.zeros((5, 2)), "y": np.zeros(5)}, "the data has 2 inputs a sample, @tracker 1"),
     ):
