@@ -391,7 +391,7 @@ def test_the_wine_example_trains_on_the_chip(
         (np.full(10, 2), [], "label 0 of the data is 2, @depth1_script17 has 2 outputs"),
         (np.full(10, -1), [], "classes are 0 to 1; targets that are numbers must be floats"),
         (np.zeros(10, dtype=int), ["--error", "fed"], "has classes, where errors are fed in"),
-        (np.zeros(10), [], "the data has 1 targets a sample, @depth1_script17 2 outputs"),
+        (np.zeros(10), [], "the data has 1 target a sample, @depth1_script17 2 outputs"),
     ],
 )
 def test_labels_that_do_not_fit(
