@@ -5,10 +5,12 @@ import shutil
 import sys
 from pathlib import Path
 
-import lit.formats
+sys.path.insert(0, str(Path(__file__).parent))
+
+from forked_tools import ForkedTools
 
 config.name = "kan-dialect"  # noqa: F821 (lit provides `config`)
-config.test_format = lit.formats.ShTest(execute_external=False)  # noqa: F821
+config.test_format = ForkedTools()  # noqa: F821
 config.suffixes = [".mlir"]  # noqa: F821
 config.test_source_root = str(Path(__file__).parent)  # noqa: F821
 config.test_exec_root = str(Path(__file__).parent.parent.parent / "build" / "filecheck")  # noqa: F821
