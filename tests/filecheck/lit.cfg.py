@@ -19,6 +19,8 @@ scripts = str(Path(sys.executable).parent)
 config.environment["PATH"] = os.pathsep.join([scripts, os.environ["PATH"]])  # noqa: F821
 # So that lines which the tools reach are counted, where they are.
 config.environment.update({k: v for k, v in os.environ.items() if k.startswith("COVERAGE_")})  # noqa: F821
+# What simulations have in common is compiled once.
+config.environment["KAN_CACHE"] = str(Path(config.test_exec_root).parent / "cache")  # noqa: F821
 if shutil.which("verilator"):
     config.available_features.add("verilator")  # noqa: F821
 

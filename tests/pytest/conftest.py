@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# Before NumPy is imported: several tests run at a time, and threads that wait take time, too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import signal
 import sys
 from collections.abc import Generator
@@ -17,11 +22,16 @@ from xdsl.dialects.builtin import ModuleOp
 from fuzz.designs import circt_export, circt_text
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 
+ROOT = Path(__file__).parent.parent.parent
+
 CIRCT_MODULES = 20
 """Of the modules that a test lowers, the first so many are put through CIRCT."""
 CIRCT_OPS = 2000
 """Larger modules are not put through CIRCT: it takes seconds."""
 
+
+# What simulations have in common is compiled once.
+os.environ.setdefault("KAN_CACHE", str(ROOT / "build" / "cache"))
 
 COUNTED_SECONDS = 1.0
 """Of processor time for which a test's lines are counted, before Python 3.12."""
@@ -78,7 +88,7 @@ def circt_conformance(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of models and data sets that the repository does not hold; skips without it."""
-    default = Path(__file__).parent.parent.parent.parent / "shared" / "data"
+    default = ROOT.parent / "shared" / "data"
     folder = Path(os.environ.get("KAN_SHARED_DATA", default))
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder} (set KAN_SHARED_DATA)")

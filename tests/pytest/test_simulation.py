@@ -23,6 +23,7 @@ from kan_dialect.flows.simulation import (
 )
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.tools import find_simulator
+from kan_dialect.flows.verilator import VerilatorModel, _kept_parts
 from kan_dialect.flows.words import from_hex, from_words, to_hex, to_words
 from kan_dialect.interface import Interface, Port
 
@@ -307,6 +308,55 @@ def test_temporary_files_go_on_interrupt(folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("kan_dialect.flows.icarus.IcarusModel.play", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(CLOCKED_RTL, folder)
+
+
+_COMPILER = """\
+#!/bin/sh
+echo "$*" >> '{log}'
+for word; do
+  if [ "$last" = -o ]; then output=$word; fi
+  last=$word
+done
+: > "${{output:-$(basename "$last" .cpp).o}}"
+"""
+"""Makes empty files of the right names, and lists its calls."""
+
+
+def test_compiled_parts_are_shared_by_way_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("verilator")
+    log, compiler, cache = tmp_path / "log", tmp_path / "c++", tmp_path / "new" / "cache"
+    compiler.write_text(_COMPILER.format(log=log))
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv("KAN_CACHE", str(cache))
+    (tmp_path / "mixer.sv").write_text(CLOCKED_RTL)
+
+    def calls() -> list[str]:
+        _kept_parts.cache_clear()  # as another process
+        log.write_text("")
+        with tempfile.TemporaryDirectory() as directory:
+            VerilatorModel(tmp_path / "mixer.sv", CLOCKED, Path(directory))
+        return log.read_text().splitlines()
+
+    try:
+        first, second = calls(), calls()
+        assert sum("verilated" in call and "-c" in call.split() for call in first) >= 2
+        assert sum("-xc++-header" in call for call in first) == 1
+        (unit, link) = second
+        assert "-include" in unit
+        assert str(cache) in link
+        # What another compiler made is not taken.
+        compiler.write_text(compiler.read_text() + "# another\n")
+        assert len(calls()) == len(first)
+        assert len(list(cache.iterdir())) == 2
+        monkeypatch.setenv("KAN_CACHE", str(tmp_path / "mixer.sv"))
+        with pytest.raises(KanError, match=r"cannot make the folder .*mixer\.sv") as refused:
+            calls()
+        assert "KAN_CACHE" in str(refused.value.remedy)
+    finally:
+        _kept_parts.cache_clear()
 
 
 def test_a_work_dir_is_kept_wherever_it_is(tmp_path: Path) -> None:
