@@ -13,6 +13,7 @@ import sys
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from coverage import Coverage
@@ -63,6 +64,30 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
         signal.signal(signal.SIGVTALRM, before)
         if stopped:
             counter.start()
+
+
+WHOLE_FILE = "pytestmark = pytest.mark.torch"
+"""In a test file that imports PyTorch as soon as it is read."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without the tests that need PyTorch, their files are not read: it takes seconds."""
+    without_torch = "not torch" in config.option.markexpr
+    if without_torch and collection_path.suffix == ".py" and collection_path.exists():
+        return WHOLE_FILE in collection_path.read_text().splitlines() or None
+    return None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What takes the fixture `torch` needs PyTorch."""
+    if "torch" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.torch)
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    """PyTorch; a test that takes it has the marker `torch`."""
+    return pytest.importorskip("torch")
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from kan_dialect.frontends.onnx import load_onnx
 from kan_dialect.model import Model
 from kan_exports import EXPORTERS, Exporter, export, outputs_of, samples
 
+pytestmark = pytest.mark.torch
 torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxscript", reason="PyTorch's exporters need onnxscript")
 

@@ -32,6 +32,7 @@ from kan_variants import (
     make,
 )
 
+pytestmark = pytest.mark.torch
 torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxscript", reason="PyTorch's exporters need onnxscript")
 

@@ -10,14 +10,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-pytest.importorskip("torch")
 import malformed_child
+import pytest
+from _pytest.mark import ParameterSet
 from malformed_files import (
     CASES,
     END,
@@ -44,9 +43,8 @@ COMMAND += ["pykan config that is empty", "samples that claim terabytes", "mlir 
 class Child:
     """A process that runs kan-opt on files, and what it takes for a good one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, good: Sequence[Path], folder: Path) -> None:
         script = malformed_child.__file__
-        good = good_files(folder)
         self._process = subprocess.Popen(
             [sys.executable, script, *map(str, good)],
             stdin=subprocess.PIPE,
@@ -69,18 +67,35 @@ class Child:
         self._process.communicate(timeout=60)
 
 
-def good_files(folder: Path) -> list[Path]:
-    """What the cases are made of, unharmed: the refusals are for what is wrong with each."""
-    content = {"model_state_dict": state_dict()}
-    onnx = save(folder, model_of([*HIDDEN, *END]))
-    return [onnx, checkpoint(folder, content), pykan_files(folder)]
+# The children read first what the cases are made of, unharmed: the refusals are for what is wrong
+# with each.
 
 
 @pytest.fixture(scope="module")
 def child(tmp_path_factory: pytest.TempPathFactory) -> Generator[Child]:
-    child = Child(tmp_path_factory.mktemp("good"))
+    folder = tmp_path_factory.mktemp("good")
+    child = Child([save(folder, model_of([*HIDDEN, *END]))], folder)
     yield child
     child.close()
+
+
+@pytest.fixture(scope="module")
+def child_with_torch(tmp_path_factory: pytest.TempPathFactory, torch: Any) -> Generator[Child]:
+    folder = tmp_path_factory.mktemp("good")
+    content = {"model_state_dict": state_dict()}
+    child = Child([checkpoint(folder, content), pykan_files(folder)], folder)
+    yield child
+    child.close()
+
+
+def need_torch(name: str) -> bool:
+    return name.startswith(("pt ", "config ", "pykan "))
+
+
+def cases(names: Iterable[str]) -> list[ParameterSet]:
+    return [
+        pytest.param(name, marks=[pytest.mark.torch] if need_torch(name) else []) for name in names
+    ]
 
 
 def write(name: str, folder: Path) -> tuple[Path, list[str]]:
@@ -99,8 +114,9 @@ def check_message(name: str, message: str, folder: Path) -> None:
     assert not list(folder.rglob(MARKER))
 
 
-@pytest.mark.parametrize("name", list(CASES))
-def test_malformed_files(name: str, child: Child, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", cases(CASES))
+def test_malformed_files(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    child = request.getfixturevalue("child_with_torch" if need_torch(name) else "child")
     path, options = write(name, tmp_path)
     result = child.run(path, *options)
     assert result["code"] == 1, result
@@ -109,8 +125,10 @@ def test_malformed_files(name: str, child: Child, tmp_path: Path) -> None:
     assert result["seconds"] < SECONDS
 
 
-@pytest.mark.parametrize("name", COMMAND)
-def test_the_command_itself(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", cases(COMMAND))
+def test_the_command_itself(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if need_torch(name):
+        request.getfixturevalue("torch")
     path, options = write(name, tmp_path)
     output = tmp_path / "out.mlir"
     output.write_text("kept")

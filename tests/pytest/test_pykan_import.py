@@ -24,11 +24,6 @@ from kan_dialect.symbolic_ops import SymbolicOp
 pytest.importorskip("yaml")
 
 
-@pytest.fixture(scope="module")
-def torch() -> Any:
-    return pytest.importorskip("torch")
-
-
 # A network that pykan trained
 
 

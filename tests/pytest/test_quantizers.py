@@ -206,9 +206,8 @@ def test_a_build_writes_what_its_table_level_says(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def training(monkeypatch: pytest.MonkeyPatch) -> Any:
+def training(torch: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The example, and the layers beside it."""
-    pytest.importorskip("torch")
     pytest.importorskip("onnxscript")
     pytest.importorskip("sklearn")
     monkeypatch.syspath_prepend(str(EXAMPLES))

@@ -14,6 +14,7 @@ from kan_dialect.frontends.torch import import_module
 from kan_dialect.model import Model
 from kan_dialect.spline_ops import BSplineOp
 
+pytestmark = pytest.mark.torch
 torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 

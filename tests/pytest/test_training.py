@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
@@ -179,7 +178,7 @@ def test_steps_learn() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_gradients_are_pytorchs(seed: int) -> None:
+def test_gradients_are_pytorchs(seed: int, torch: Any) -> None:
     """Rate 1, so a step is the negative gradient of the squared error."""
     rng = np.random.default_rng(seed)
     count = int(rng.integers(1, 4))
@@ -201,7 +200,7 @@ def test_gradients_are_pytorchs(seed: int) -> None:
             assert np.abs(after - (c.detach().numpy() - c.grad.numpy())).max() < 1e-9
 
 
-def taking_part(layer: Any, x: torch.Tensor) -> torch.Tensor:
+def taking_part(torch: Any, layer: Any, x: Any) -> Any:
     """Whether coefficients (in, cells + degree) take part in inputs (in)."""
     low, high = (torch.tensor(layer.grid[:, end].copy()) for end in (0, 1))
     cell = torch.floor((x - low) * (layer.cells / (high - low))).clamp(0, layer.cells - 1)
@@ -210,7 +209,7 @@ def taking_part(layer: Any, x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_momentum_and_decay_are_those_of_pytorchs_gradients(seed: int) -> None:
+def test_momentum_and_decay_are_those_of_pytorchs_gradients(seed: int, torch: Any) -> None:
     """v' = m v + rate * descent, c' = (1 - d) c + v', of the coefficients that take part."""
     rng = np.random.default_rng(seed)
     module = random_network(rng, [2, 2, 1], [3, 2], [5, 4])
@@ -228,7 +227,9 @@ def test_momentum_and_decay_are_those_of_pytorchs_gradients(seed: int) -> None:
         with torch.no_grad():
             masks = [
                 taking_part(
-                    layers[k], torch_network(layers[:k], torch.tensor(sample), coefficients[:k])
+                    torch,
+                    layers[k],
+                    torch_network(layers[:k], torch.tensor(sample), coefficients[:k]),
                 )
                 for k in range(len(layers))
             ]

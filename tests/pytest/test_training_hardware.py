@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
@@ -248,7 +247,7 @@ def test_memories_of_lookup_tables_and_in_blocks(cells: int, interval: int, tmp_
 
 
 @needs("verilator")
-def test_the_rtl_learns_as_pytorch_does(tmp_path: Path) -> None:
+def test_the_rtl_learns_as_pytorch_does(tmp_path: Path, torch: Any) -> None:
     """With many bits, gradient descent in float64 with PyTorch's gradients, up to small steps."""
     rng = np.random.default_rng(1)
     module = random_network(rng, [1, 2, 1], [3, 3], [5, 5])

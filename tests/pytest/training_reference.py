@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.random import Generator
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
@@ -210,8 +209,10 @@ def reference_of(step: Step, options: MakeTrainablePass) -> Reference:
     )
 
 
-def torch_network(layers: list[Any], x: torch.Tensor, coefficients: list[torch.Tensor]) -> Any:
+def torch_network(layers: list[Any], x: Any, coefficients: list[Any]) -> Any:
     """The network in PyTorch, by the recursion over all basis functions."""
+    import torch
+
     value = x
     for layer, c in zip(layers, coefficients, strict=True):
         low = torch.tensor(layer.grid[:, 0].copy())
