@@ -95,10 +95,15 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Traini
 # The RTL is the integer model.
 
 
-def test_a_hundred_thousand_steps(tracking: tuple[TrainingCircuit, Step]) -> None:
+STEPS = pytest.mark.parametrize(
+    "count", [5_000, pytest.param(100_000, marks=pytest.mark.ci)], ids="{:_}".format
+)
+
+
+@STEPS
+def test_many_steps(tracking: tuple[TrainingCircuit, Step], count: int) -> None:
     circuit, step = tracking
     rng = np.random.default_rng(1)
-    count = 100_000
     inputs = rng.integers(-2048, 2048, (count, 1))
     targets = rng.integers(-4096, 4096, (count, 1))
     verdict = compare_training(circuit, step, inputs, targets)
@@ -107,14 +112,13 @@ def test_a_hundred_thousand_steps(tracking: tuple[TrainingCircuit, Step]) -> Non
     assert verdict.cycles <= 3 * count + 100
 
 
-def test_another_hundred_thousand_against_plain_integers(
-    tracking: tuple[TrainingCircuit, Step],
-) -> None:
+@STEPS
+def test_as_many_against_plain_integers(tracking: tuple[TrainingCircuit, Step], count: int) -> None:
     circuit, step = tracking
     rng = np.random.default_rng(9)
-    inputs, targets = rng.integers(-2048, 2048, (2, 100_000, 1))
+    inputs, targets = rng.integers(-2048, 2048, (2, count, 1))
     reference = reference_of(step, MakeTrainablePass(learning_rate=0.15))
-    require_reference(circuit, reference, inputs, targets, rng.random(100_000) < 0.99)
+    require_reference(circuit, reference, inputs, targets, rng.random(count) < 0.99)
 
 
 def test_the_same_cell_every_sample(tracking: tuple[TrainingCircuit, Step]) -> None:
@@ -202,7 +206,7 @@ def test_random_networks(seed: int, tmp_path: Path) -> None:
     step = lowered(module, **options)
     number, target = step.number, fixed_type(step.target)
     assert number is not None and target is not None
-    one, samples = 1 << number.fraction, 1500
+    one, samples = 1 << number.fraction, 400
     with circuit_of(module, step, tmp_path) as circuit:
         inputs = rng.integers(-2 * one, 2 * one, (samples, sizes[0]))
         targets = rng.integers(-one, one, (samples, sizes[-1]))
@@ -211,7 +215,7 @@ def test_random_networks(seed: int, tmp_path: Path) -> None:
 
         # The same cell every sample, of which each second trains at first, then all of them.
         same = np.full_like(inputs, one // 3)
-        alternating = np.arange(samples) % 2 + (np.arange(samples) > 200) > 0
+        alternating = np.arange(samples) % 2 + (np.arange(samples) > 100) > 0
         verdict = compare_training(circuit, step, same, targets, alternating)
         assert verdict.passed, verdict.describe()
 
