@@ -14,6 +14,7 @@ from golden.options import Options, stages_of
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.constants import IntArray
 from kan_dialect.flows.simulation import compare, simulate
+from kan_dialect.frontends.torch_files import has_torch
 from kan_dialect.interface import Interface
 from kan_dialect.kan_pass import PIPELINE_ATTRIBUTE, KanPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -49,7 +50,9 @@ def load(name: str, folder: Path) -> Published:
         dataset = np.load(folder / "dataset.npz")
         codes.append(dataset["test_codes"])
         outputs.append(dataset["test_outputs"].reshape(-1, outputs[0].shape[1]))
-    module = load_model(make_context(), folder / "checkpoint.pt")
+    # Both give the same tables; reading the former needs PyTorch.
+    file = "checkpoint.pt" if has_torch() else "truth_tables.json"
+    module = load_model(make_context(), folder / file)
     both = (np.concatenate(each).astype(np.int64) for each in (codes, outputs))
     return Published(name, module, *both)
 

@@ -186,7 +186,9 @@ def test_what_the_rtl_does_wrong_is_found(good: str, bad: str, tmp_path: Path) -
 
 
 @needs("verilator")
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.ci) for seed in range(6, 12))]
+)
 def test_random_networks(seed: int, tmp_path: Path) -> None:
     """Sizes, degrees, grids, widths and rates at random; against the model and plain integers."""
     rng = np.random.default_rng(seed)
@@ -352,7 +354,9 @@ def test_cycles(sizes: list[int], cycles: tuple[int, int]) -> None:
 
 
 @needs("yosys")
-@pytest.mark.parametrize(("rate", "luts"), [(0.15, 392), (0.125, 320)])
+@pytest.mark.parametrize(
+    ("rate", "luts"), [(0.15, 392), pytest.param(0.125, 320, marks=pytest.mark.ci)]
+)
 def test_logic_of_the_tracker(rate: float, luts: int, tmp_path: Path) -> None:
     module, _ = tracker(learning_rate=rate)
     rtl = tmp_path / "net.sv"
