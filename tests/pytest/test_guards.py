@@ -287,7 +287,7 @@ def test_two_builds_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     for entry, name in enumerate(("one", "two")):
         (tmp_path / f"{name}.mlir").write_text(TINY.format(name=name, entry=entry))
-    for _ in range(3):
+    for _ in range(2):
         builds = [
             started("kan_flow", "build", tmp_path / f"{name}.mlir", "-o", folder, "--simulator",
                     "none", "--vectors", 10)

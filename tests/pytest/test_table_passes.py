@@ -37,7 +37,7 @@ from kan_dialect.table_ops import RequantizeOp
 from kan_dialect.wire_ops import MarkOp, TableOp
 from kan_dialect.wires import latency_of
 
-deterministic = settings(derandomize=True, deadline=None, max_examples=40)
+deterministic = settings(derandomize=True, deadline=None, max_examples=16)
 
 
 @dataclass
