@@ -1,21 +1,32 @@
-# The two commands of the README are `make demo` and `make test`; both set up .venv by themselves.
+# The two commands of the README are `make demo` and `make test`; both set up .venv by themselves,
+# from the versions and hashes in requirements/.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 # Percent of lines that the tests must reach: what a whole run measured, less one.
-COVERAGE ?= 95
+COVERAGE ?= 94
 
 SECONDS ?= 300
 SEED ?=
 
-.PHONY: help demo test lint tests filecheck pytest fuzz golden dist benchmark seeded-bugs pictures clean
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 20
+
+.PHONY: help demo test test-all test-torch test-latest pythons lint types filecheck pytest coverage \
+  lock wheel fuzz golden dist benchmark seeded-bugs pictures clean
 
 help:
-	@echo "make demo       build the example network to verified RTL, print the report"
-	@echo "make test       set up everything and run all checks and tests"
-	@echo "make pytest     the numeric tests alone, without counting the lines that they reach"
+	@echo "make demo         build the example network to verified RTL, print the report"
+	@echo "make test         set up everything and run what a change needs"
+	@echo "make test-all     make test with the tests that are only for CI, and the lines reached"
+	@echo "make test-torch   the tests that need PyTorch, in an environment of their own"
+	@echo "make test-latest  the newest packages instead of the locked ones: what would break"
+	@echo "make pythons      lint, types, lit and a quick subset on every Python found"
+	@echo "make wheel        the built wheel in an empty environment"
+	@echo "make lock         resolve the newest versions into requirements/"
+	@echo "make lint, types, filecheck, pytest   the parts of make test"
 	@echo "make golden     KANELE's integers through Verilator, whatever the options (some minutes)"
 	@echo "make benchmark  measure the compiler's speed (minutes)"
 	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
@@ -25,61 +36,85 @@ help:
 	@echo "make clean      remove what was built"
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+	  { echo "$(PYTHON) is not Python 3.11 to 3.14: name one with make PYTHON=python3.13" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --quiet --upgrade pip
 
-# What a user installs: the compiler and a simulator.
-$(VENV)/.demo: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --quiet --editable '.[eda]'
+# What a user installs: the compiler, a simulator, Yosys.
+$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV) (downloads 90 MB, takes 380 MB)"
+	@$(PIP) --require-hashes --only-binary :all: --requirement requirements/demo.txt
+	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-# What a developer installs: PyTorch, checkers, test tools.
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --quiet --editable '.[eda,sweep,torch,dev]'
-	@# Without its dependencies: its PyTorch layers, which a test imports, do not need TensorFlow.
-	$(BIN)/python -m pip install --quiet --quiet --no-deps 'kanx>=0.2'
+# What a developer installs: checkers, test tools, place and route, sweeps.
+$(VENV)/.test: requirements/test.txt pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV) (downloads 430 MB, takes 1.7 GB)"
+	@$(PIP) --require-hashes --only-binary :all: --requirement requirements/test.txt
+	@$(PIP) --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo
 	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --bits 6 --output out/wine
+	@echo
+	@echo "next:  . $(BIN)/activate"
+	@echo "       kan-run out/wine/ir/12-kan-schedule.mlir --inputs examples/wine.npz --against examples/wine.onnx"
+	@echo "       kan-flow synth out/wine/rtl/wine.sv"
+	@echo "       kan-flow build examples/digits.onnx --calibration examples/digits.npz --output out/digits"
 
-test: lint tests
+test: lint types filecheck pytest
 
-lint: $(VENV)/.dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+lint: $(VENV)/.test
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
 
-# Both kinds of tests, and which lines they reach in all processes that they start.
-tests: $(VENV)/.dev
+types: $(VENV)/.test
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+filecheck: $(VENV)/.test
+	$(BIN)/lit -q -j $(JOBS) tests/filecheck
+
+pytest: $(VENV)/.test
+	$(PYTEST) -m 'not ci and not torch'
+
+# All tests that need no PyTorch, and which lines they reach in all processes that they start.
+test-all: lint types $(VENV)/.test
 	@rm -rf build/coverage
 	$(BIN)/coverage run $(BIN)/lit -q -j $(JOBS) tests/filecheck
-	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile --durations 20 -m 'not torch'
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under $(COVERAGE)
 
-# Each alone, and sooner.
-filecheck: $(VENV)/.dev
-	$(BIN)/lit -q -j $(JOBS) tests/filecheck
+test-torch: $(VENV)/.test
+	$(BIN)/nox --session torch
 
-pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+test-latest: $(VENV)/.test
+	$(BIN)/nox --session latest
 
-fuzz: $(VENV)/.dev
+pythons: $(VENV)/.test
+	$(BIN)/nox --session check
+
+wheel: $(VENV)/.test
+	$(BIN)/nox --session wheel
+
+lock: $(VENV)/.test
+	$(BIN)/nox --session lock
+
+fuzz: $(VENV)/.test
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS)
 
-golden: $(VENV)/.dev
+golden: $(VENV)/.test
 	PYTHONPATH=tests $(BIN)/python -m golden --jobs $(JOBS)
 
-benchmark: $(VENV)/.dev
+benchmark: $(VENV)/.test
 	$(BIN)/python benchmarks/compile_speed.py
 	$(BIN)/python benchmarks/simulation_speed.py
 
-seeded-bugs: $(VENV)/.dev
+seeded-bugs: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_bugs.py
 
 # The pictures of docs/precision.md and docs/hardware.md, and the tables that these quote.
-pictures: $(VENV)/.dev
+pictures: $(VENV)/.test
 	@mkdir -p docs/pictures
 	for name in wine digits; do \
 	  $(BIN)/kan-flow sweep examples/$$name.onnx --calibration examples/$$name.npz --validation 0.5 \
@@ -92,8 +127,8 @@ pictures: $(VENV)/.dev
 	cp out/precision/schedule/schedule.png docs/pictures/schedule_wine.png
 	$(BIN)/python benchmarks/shapes.py --floats --picture out/precision/shapes.png
 
-dist: $(VENV)/.dev
+dist: $(VENV)/.test
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) build dist out *.egg-info
+	rm -rf $(VENV) .nox build dist out *.egg-info

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -278,8 +279,8 @@ def _dataset() -> bytes:
 
 
 def _states() -> tuple[bytes, bytes, bytes, bytes]:
-    import torch
-    import yaml
+    torch: Any = import_module("torch")
+    yaml: Any = import_module("yaml")
 
     generator = torch.Generator().manual_seed(7)
 

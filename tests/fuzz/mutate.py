@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
@@ -355,7 +356,7 @@ class Mutator:
 
     def state(self, data: bytes) -> bytes:
         """A PyTorch checkpoint with other tensors, keys and values."""
-        import torch
+        torch: Any = import_module("torch")
 
         tree: Any = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
         for _ in range(1 + self.below(2)):

@@ -29,7 +29,7 @@ TOLERANCE = 1e-5
 
 def package(name: str) -> Any:
     """A module of a package; the test is skipped where that is not installed."""
-    return pytest.importorskip(name, reason=f"the module {name} is not installed (extra dev)")
+    return pytest.importorskip(name, reason=f"the module {name} is not installed (make test-torch)")
 
 
 def without_tensorflow() -> None:
