@@ -2,13 +2,16 @@
 
 Edges that are named functions are written out, with six digits; others stand for themselves, as
 `layer0_edge3_5(x5)`. `^` is a power, and names are those of `kan.symbolic` where usual notation has
-no other.
+no other. Each name stands for one node, or for one function: layers without a name are numbered,
+and of several ops of a layer the second one's functions are `layer0_1_edge3_5` and so on. Of a
+module with several functions, each has its name above it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count, product
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -62,7 +65,10 @@ class FormulaTarget(Target):
                 remedy="print the model before kan-quantize",
             )
         for function in functions:
-            output.write("".join(f"{line}\n" for line in _Formulas(function).lines()))
+            lines = _Formulas(function).lines()
+            if len(functions) > 1:
+                lines.insert(0, f"# {function.sym_name.data}")
+            output.write("".join(f"{line}\n" for line in lines))
 
 
 class _Sum(NamedTuple):
@@ -98,6 +104,20 @@ class _Formulas:
     names: Names = field(default_factory=Names)
     values: dict[SSAValue, Sequence[_Sum]] = field(default_factory=dict[SSAValue, Sequence[_Sum]])
     """Vectors, and edges (out, in) one row after the other."""
+    layers: dict[NodeSumOp, str] = field(default_factory=dict[NodeSumOp, str])
+    """What the nodes of each layer are called after; no two layers have the same."""
+
+    def __post_init__(self) -> None:
+        sums = [op for op in self.function.body.block.ops if isinstance(op, NodeSumOp)]
+        taken = Names()
+        for op in sums:
+            if op.given_name is not None:
+                self.layers[op] = taken.take(op.given_name)
+        free = (f"layer{index}" for index in count())
+        for op in sums:
+            if op not in self.layers:
+                name = next(name for name in free if name not in taken.taken)
+                self.layers[op] = taken.take(name)
 
     def lines(self) -> list[str]:
         inputs = 0
@@ -127,7 +147,7 @@ class _Formulas:
             whole = _Sum((), float(op.bias_array[node]))
             for edge, exists in zip(edges[node * shape[1] :], kept[node], strict=False):
                 whole = whole.plus(edge) if exists else whole
-            names.append(self.names.take(f"{op.given_name or 'layer'}_node{node}"))
+            names.append(self.names.take(f"{self.layers[op]}_node{node}"))
             lines.append(f"{names[-1]} = {whole}")
         self.values[op.result] = [_variable(name) for name in names]
         return lines
@@ -178,17 +198,29 @@ class _Formulas:
         return found
 
     def unknown(self, op: Operation, shape: Sequence[int]) -> list[_Sum]:
-        """Edges that have no formula, as functions of their input."""
+        """Edges that have no formula, as functions of their input, or of the edge before."""
         if len(shape) != 2 or not is_univariate(op) or len(op.operands) != 1:
             raise KanError(f"'{op.name}' has no formula", remedy="is it part of a KAN?")
         name = op.properties.get("name")
-        layer = name.data if isinstance(name, StringAttr) else "layer"
-        inputs = self.values[op.operands[0]]
+        layer = name.data if isinstance(name, StringAttr) else self.layer_of(op)
+        # Several ops may make a layer's edges: their functions are not the same.
+        prefix = self.names.take(layer)
+        values = self.values[op.operands[0]]
+        arguments = values if len(values) == shape[0] * shape[1] else [*values] * shape[0]
+        places = product(range(shape[0]), range(shape[1]))
         return [
-            _variable(f"{layer}_edge{o}_{i}({x})")
-            for o in range(shape[0])
-            for i, x in enumerate(inputs)
+            _variable(f"{prefix}_edge{o}_{i}({x})")
+            for (o, i), x in zip(places, arguments, strict=True)
         ]
+
+    def layer_of(self, op: Operation) -> str:
+        """The layer whose nodes add up what an op computes."""
+        pending = [op]
+        for reader in pending:
+            if isinstance(reader, NodeSumOp):
+                return self.layers[reader]
+            pending += [use.operation for result in reader.results for use in result.uses]
+        return "layer"
 
 
 def _variable(text: str) -> _Sum:
