@@ -33,7 +33,7 @@ from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.fpga import XCUP, Estimate, device, estimate
 from kan_dialect.interface import Interface
-from kan_dialect.kan_pass import EXACT, claim_of, recorded_pipeline
+from kan_dialect.kan_pass import EXACT, claim_of
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
@@ -43,6 +43,7 @@ from kan_dialect.precision.bits import bits_of, trade_of
 from kan_dialect.precision.network import read_chain, table_functions
 from kan_dialect.precision.score import score
 from kan_dialect.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
+from kan_dialect.record import recorded_pipeline
 from kan_dialect.shapes import noted_shapes
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges
@@ -189,7 +190,8 @@ def _compile(
         checker = Checker(None if options.dataset is None else options.dataset.x, seed=options.seed)
     for index, stage in enumerate(options.passes, start=1):
         progress(f"running {stage.name}")
-        passed = recorded_pipeline(module)
+        trades = claim_of(stage) != EXACT
+        passed = recorded_pipeline(module) if trades else []
         if checker is None:
             stage.apply(context, module)
             verify_after(stage, module)
@@ -198,7 +200,7 @@ def _compile(
             check.require_passed(options.check_dir)
             stages.checks.append(check)
         (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
-        if claim_of(stage) != EXACT and recorded_pipeline(module) != passed:
+        if trades and recorded_pipeline(module) != passed:
             if stage.name == RefinePrecisionPass.name:
                 stages.unrefined = stages.integer
             stages.integer = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from xdsl.utils.exceptions import DiagnosticException
 
+TRACEBACK_VARIABLE = "KAN_TRACEBACK"
+"""Set in the environment, it brings Python's traceback back, for those who mend the compiler."""
+
 
 class KanError(DiagnosticException):
     """A problem with the input or the options, told in one message.

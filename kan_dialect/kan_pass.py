@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, fields
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
-from xdsl.ir import Attribute
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
+from xdsl.utils.arg_spec import ArgSpec
 
 from kan_dialect.collection import collector_paused
-
-PIPELINE_ATTRIBUTE = "kan.pipeline"
-"""Module attribute: the passes that shaped the module, in order, as `-p` would spell them."""
+from kan_dialect.foreign import naming
+from kan_dialect.record import changed_by, passes_in_force, record, recorded_pipeline
 
 EXACT = "exact"
 """`preserves` of a pass after which every output is the same.
@@ -51,12 +50,16 @@ class KanPass(ModulePass):
         return None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        self.apply_to_recorded(ctx, op, recorded_pipeline(op))
+
+    def apply_to_recorded(self, ctx: Context, module: ModuleOp, passed: list[str]) -> None:
+        """Run on a module of which `recorded_pipeline` is known to be `passed`."""
         with collector_paused():
-            if self.run(ctx, op):
-                self._record(op)
+            if self.run(ctx, module):
+                record(module, [*passed, self.recorded()])
 
     def resuming(self) -> ModulePass:
-        """The same pass, except that it skips a module that has been through it before."""
+        """The same pass, except that it skips a module that it has seen as it is."""
         return ResumedPass(self)
 
     def recorded(self) -> str:
@@ -65,48 +68,69 @@ class KanPass(ModulePass):
         for field in fields(self):
             if field.name in self.unrecorded:
                 spec.parameters.pop(field.name, None)
-        return str(spec)
-
-    def _record(self, module: ModuleOp) -> None:
-        texts = [*recorded_pipeline(module), self.recorded()]
-        module.attributes[PIPELINE_ATTRIBUTE] = ArrayAttr(StringAttr(text) for text in texts)
+        return pass_text(spec)
 
 
 @dataclass(frozen=True)
-class ResumedPass(ModulePass):
-    """A pass that runs unless the module's trace names it: so `kan-compile` resumes anywhere."""
+class WrappedPass(ModulePass):
+    """A pass that runs another one, and is called like it."""
 
-    inner: KanPass
+    inner: ModulePass
 
     @property
     def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] (class variable)
         return self.inner.name
 
+
+@dataclass(frozen=True)
+class ResumedPass(WrappedPass):
+    """Runs a pass unless it has seen the module as it is: so `kan-compile` resumes anywhere."""
+
+    inner: KanPass
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        done = [text.split("{")[0] for text in recorded_pipeline(op)]
-        if self.inner.name not in done:
+        passed = recorded_pipeline(op)
+        if self.inner.name not in passes_in_force(passed):
+            with naming(f"pass {self.name}", type(self.inner)):
+                self.inner.apply_to_recorded(ctx, op, passed)
+
+
+@dataclass(frozen=True)
+class NamedPass(WrappedPass):
+    """Runs a pass as drivers do: failures name it, and the record says what it changed.
+
+    A `KanPass` records itself. Of another one, which leaves no record, a module that has one says
+    that the pass changed it.
+    """
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        passed = [] if isinstance(self.inner, KanPass) else recorded_pipeline(op)
+        with naming(f"pass {self.name}", type(self.inner)):
             self.inner.apply(ctx, op)
+        if passed and recorded_pipeline(op) != passed:
+            record(op, [*passed, changed_by(pass_text(self.inner.spec()))])
+
+
+def unwrapped(stage: ModulePass) -> ModulePass:
+    """The pass itself."""
+    while isinstance(stage, WrappedPass):
+        stage = stage.inner
+    return stage
+
+
+def pass_text(spec: ArgSpec) -> str:
+    """A pass with its options, spelt as `-p` takes them and messages print them: `min-bits`."""
+    options = {name.replace("_", "-"): values for name, values in spec.parameters.items()}
+    return str(ArgSpec(spec.name, options))
 
 
 def claim_of(stage: ModulePass) -> str:
     """What a pass says that it preserves; exact where it says nothing, as passes of others do."""
-    if isinstance(stage, ResumedPass):
-        stage = stage.inner
-    claim: object = getattr(stage, "preserves", EXACT)
+    claim: object = getattr(unwrapped(stage), "preserves", EXACT)
     return claim if isinstance(claim, str) else EXACT
 
 
 def promise_broken(stage: ModulePass, before: func.FuncOp, after: func.FuncOp) -> str | None:
     """What a pass gave up beyond what it may; None of passes that promise nothing."""
-    if isinstance(stage, ResumedPass):
-        stage = stage.inner
+    stage = unwrapped(stage)
     return stage.broken_promise(before, after) if isinstance(stage, KanPass) else None
-
-
-def recorded_pipeline(module: ModuleOp) -> list[str]:
-    """The passes that shaped the module so far, as text."""
-    trace = module.attributes.get(PIPELINE_ATTRIBUTE)
-    if not isinstance(trace, ArrayAttr):
-        return []
-    entries = cast("ArrayAttr[Attribute]", trace).data
-    return [entry.data for entry in entries if isinstance(entry, StringAttr)]

@@ -14,6 +14,8 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.utils.hints import type_repr
 
 from kan_dialect.errors import KanError
+from kan_dialect.foreign import name_failure, naming
+from kan_dialect.kan_pass import NamedPass
 
 PassFactory = Callable[[], type[ModulePass]]
 
@@ -26,10 +28,17 @@ class CompositePass(ModulePass):
         """The passes, in order."""
 
 
-def closest(name: str, names: Sequence[str]) -> str:
-    """` (did you mean ...?)`, or nothing."""
+def suggestion(name: str, names: Sequence[str], what: str, listed: Sequence[str]) -> str:
+    """A remedy for an unknown name: the closest one of `names`, and those there are to choose from.
+
+    Parameters
+    ----------
+    what : what `listed` is a list of, with its verb: `its options are`.
+    listed : some or all of `names`.
+    """
+    known = f"{what} {', '.join(listed) or 'none'}"
     match = difflib.get_close_matches(name, names, n=1)
-    return f" (did you mean {match[0]}?)" if match else ""
+    return f"did you mean {match[0]}? {known[0].upper()}{known[1:]}" if match else known
 
 
 def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[ModulePass]:
@@ -51,7 +60,10 @@ def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[Modu
     passes: list[ModulePass] = []
     for spec in specs:
         instance = build_pass(available, spec)
-        passes.extend(instance.expand() if isinstance(instance, CompositePass) else [instance])
+        if isinstance(instance, CompositePass):
+            passes.extend(instance.expand())
+        else:
+            passes.append(NamedPass(instance))
     return passes
 
 
@@ -72,19 +84,20 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
     if spec.name not in available:
         ours = sorted(name for name in available if "kan" in name)
         raise KanError(
-            f"unknown pass {spec.name!r}{closest(spec.name, list(available))}",
-            remedy=f"passes over KANs are {', '.join(ours)}",
+            f"unknown pass {spec.name!r}",
+            remedy=suggestion(spec.name, list(available), "passes over KANs are", ours),
         )
-    cls = available[spec.name]()
+    what = f"pass {spec.name}"
+    with naming(what, available[spec.name]):
+        cls = available[spec.name]()
     normal = spec.normalize_parameter_names()
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     for option in normal.parameters:
         if option not in fields:
-            listed = ", ".join(_option_name(name) for name in fields) or "none"
+            options, wrong = [_option_name(name) for name in fields], _option_name(option)
             raise KanError(
-                f"pass {spec.name} has no option {_option_name(option)!r}"
-                f"{closest(option, list(fields))}",
-                remedy=f"its options are: {listed}",
+                f"pass {spec.name} has no option {wrong!r}",
+                remedy=suggestion(wrong, options, "its options are", options),
             )
     for option, values in normal.parameters.items():
         if fields[option].type in ("float", float, "float | None"):
@@ -95,15 +108,20 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
     try:
         return cls.from_spec(normal)
     except KanError as error:
-        raise KanError(f"pass {spec.name}: {error}") from None
+        raise KanError(f"{what}: {error}") from None
     except ValueError as error:
-        what = str(error)
+        reason = str(error)
+        for option in fields:
+            reason = reason.replace(f'"{option}"', f'"{_option_name(option)}"')
         for option, values in normal.parameters.items():
-            if f"given {values}" in what:
+            if f"given {values}" in reason:
                 given = ", ".join(str(value) for value in values)
-                what = f"option {_option_name(option)} cannot be {given}"
+                reason = f"option {_option_name(option)} cannot be {given}"
         types = ", ".join(f"{_option_name(name)}: {_type_name(f)}" for name, f in fields.items())
-        raise KanError(f"pass {spec.name}: {what}", remedy=f"its options are {types}") from None
+        raise KanError(f"{what}: {reason}", remedy=f"its options are {types}") from None
+    except Exception as error:
+        name_failure(what, cls, error)
+        raise
 
 
 def _option_name(field: str) -> str:

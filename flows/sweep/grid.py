@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.pipeline import closest
+from kan_dialect.pipeline import suggestion
 
 Value: TypeAlias = int | float | bool | str | tuple[int, ...] | None
 """Of an option."""
@@ -119,11 +119,10 @@ def parse_axis(text: str) -> Axis:
     if not equals:
         raise KanError(f"cannot read {text!r}", remedy="write --vary OPTION=VALUES, as bits=2..10")
     if option not in OPTIONS:
-        known = ", ".join(OPTIONS)
         more = "; the data is what --calibration says" if option == "data" else ""
         raise KanError(
-            f"there is no option {option!r} to vary{closest(option, OPTIONS)}{more}",
-            remedy=f"options are {known}",
+            f"there is no option {option!r} to vary{more}",
+            remedy=suggestion(option, OPTIONS, "options are", OPTIONS),
         )
     kinds = _kinds(option)
     found = dict.fromkeys(

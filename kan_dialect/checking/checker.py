@@ -27,7 +27,7 @@ from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.data import classes, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.interface import INTERVAL, Port
-from kan_dialect.kan_pass import EXACT, ResumedPass, claim_of, promise_broken
+from kan_dialect.kan_pass import EXACT, claim_of, promise_broken, unwrapped
 from kan_dialect.model import decode, encode
 from kan_dialect.pipeline import CompositePass
 from kan_dialect.verifying import require_order
@@ -43,8 +43,7 @@ FAILURES = (KanError, IndexError, ValueError, KeyError, AssertionError)
 def data_of(passes: Sequence[ModulePass]) -> FloatArray | None:
     """The samples of the first pass that is given data, such as kan-calibrate; None without."""
     for stage in passes:
-        inner = stage.inner if isinstance(stage, ResumedPass) else stage
-        path: object = getattr(inner, "data", None)
+        path: object = getattr(unwrapped(stage), "data", None)
         if isinstance(path, str):
             try:
                 return load_dataset(path).x

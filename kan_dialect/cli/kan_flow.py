@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -43,11 +43,12 @@ from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.tools import find
 from kan_dialect.fpga import DEVICES, XCUP, device
 from kan_dialect.frontends.frontend import ImportOptions
-from kan_dialect.kan_pass import EXACT, recorded_pipeline
+from kan_dialect.kan_pass import EXACT
 from kan_dialect.lowering.compile import PRECISIONS, CompilePass
 from kan_dialect.model import Model, encode
 from kan_dialect.pipeline import build_pipeline
 from kan_dialect.progress import TimeLeft, listening
+from kan_dialect.record import recorded_names, recorded_pipeline
 from kan_dialect.univariate import has_real_edges
 
 
@@ -361,7 +362,7 @@ def built_models(folder: Path) -> tuple[Model, Model]:
     if not paths:
         raise KanError(f"{folder} is no folder of a build", remedy="run kan-flow build first")
     hardware = load_model(context, paths[-1])
-    passed = [text.split("{")[0] for text in recorded_pipeline(hardware)]
+    passed = recorded_names(recorded_pipeline(hardware))
     for path in paths[_last_trade(paths, passed) :]:
         module = load_model(context, path)
         if Model.of(module).has_codes and not has_real_edges(module):
@@ -373,7 +374,7 @@ def built_models(folder: Path) -> tuple[Model, Model]:
     raise KanError(f"{folder} holds no integer model", remedy="run kan-flow build again")
 
 
-def _last_trade(paths: Sequence[Path], passed: Sequence[str]) -> int:
+def _last_trade(paths: Sequence[Path], passed: Container[str]) -> int:
     """Which of the stages NN-PASS.mlir is of the last pass that traded accuracy; 0 of none.
 
     `passed` names the passes that had something to do.

@@ -44,7 +44,7 @@ from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_atomically
 from kan_dialect.frontends.frontend import find_frontends, import_file
-from kan_dialect.pipeline import build_pipeline, closest
+from kan_dialect.pipeline import build_pipeline, suggestion
 from kan_dialect.verifying import require_order
 
 
@@ -108,8 +108,8 @@ class KanOptMain(xDSLOptMain):
             if target is not None:
                 names = sorted(self.available_targets)
                 raise KanError(
-                    f"unknown target {target[1]!r}{closest(target[1], names)}",
-                    remedy=f"targets are {', '.join(names)}",
+                    f"unknown target {target[1]!r}",
+                    remedy=suggestion(target[1], names, "targets are", names),
                 )
             raise KanError(message, remedy="kan-opt --help lists the options")
 

@@ -17,6 +17,7 @@ from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, frontend_for, import_file
 from kan_dialect.limits import require_tensors
+from kan_dialect.record import settle_record
 from kan_dialect.verifying import require_order
 
 
@@ -90,7 +91,7 @@ def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
 
 
 def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
-    """The module that a parser reads.
+    """The module that a parser reads; its record of passes says so where the text was edited.
 
     Raises
     ------
@@ -114,6 +115,7 @@ def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
                         f"'{op.name}': a constant holds a wrong number of elements for "
                         f"{constant.type}"
                     )
+    settle_record(module)
     return module
 
 

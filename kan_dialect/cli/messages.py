@@ -19,10 +19,8 @@ from xdsl.utils.exceptions import (
     UnregisteredConstructException,
 )
 
-from kan_dialect.errors import KanError
-
-TRACEBACK_VARIABLE = "KAN_TRACEBACK"
-"""Set in the environment, it brings Python's traceback back, for those who mend the compiler."""
+from kan_dialect.errors import TRACEBACK_VARIABLE, KanError
+from kan_dialect.foreign import plugin_failure
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -93,7 +91,11 @@ def _message(error: BaseException) -> str:
         case MemoryError():
             return "out of memory"
         case _:
+            theirs = plugin_failure(error)
+            if theirs is not None:
+                return str(theirs)
+            where = "".join(f" in {note}" for note in getattr(error, "__notes__", ()))
             return (
-                f"internal error: {type(error).__name__}: {error}\n"
+                f"internal error{where}: {type(error).__name__}: {error}\n"
                 f"This is a bug; please report it, with what {TRACEBACK_VARIABLE}=1 prints."
             )

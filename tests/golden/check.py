@@ -16,9 +16,10 @@ from kan_dialect.constants import IntArray
 from kan_dialect.flows.simulation import compare, simulate
 from kan_dialect.frontends.torch_files import has_torch
 from kan_dialect.interface import Interface
-from kan_dialect.kan_pass import PIPELINE_ATTRIBUTE, KanPass
+from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
+from kan_dialect.record import PIPELINE_ATTRIBUTE
 
 MODELS = ("moons", "wine", "drybean", "jsc_openml")
 SMALL = ("moons",)

@@ -304,7 +304,7 @@ def test_kan_opt_keeps_an_output_file_on_errors(
         ([truncated], "short.onnx"),
         ([wrong], "'kan.table' op: entries must have shape 4"),
         ([tmp_path / "none.onnx"], "there is no file"),
-        ([EXAMPLE, "-t", "verilog"], "unknown target 'verilog' (did you mean systemverilog?)"),
+        ([EXAMPLE, "-t", "verilog"], "unknown target 'verilog'; did you mean systemverilog?"),
         ([EXAMPLE, "-p", "kan-quantise"], "unknown pass 'kan-quantise'"),
         ([EXAMPLE, "-p", "kan-quantize{bit=3}"], "has no option 'bit'"),
         ([EXAMPLE, "-p", 'kan-quantize{bits="x"}'], "option bits cannot be"),

@@ -17,10 +17,10 @@ from kan_dialect.cli.loading import make_context
 from kan_dialect.collection import collector_paused
 from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import recorded_pipeline
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model
 from kan_dialect.pipeline import build_pipeline
+from kan_dialect.record import recorded_pipeline
 from kan_dialect.universe import UNIVERSE
 
 NETWORK = """

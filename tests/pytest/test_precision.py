@@ -363,7 +363,7 @@ def test_limit_of_luts(task: tuple[ModuleOp, Path], fast: bool) -> None:
     clone = module.clone()
     run_passes(Context(), clone, [RefinePrecisionPass(str(path), max_luts=20, fast=fast)])
     assert luts(clone, fast=fast) <= 20
-    assert "max_luts=20" in str(clone.attributes["kan.pipeline"])
+    assert "max-luts=20" in str(clone.attributes["kan.pipeline"])
     assert "data.npz" not in str(clone)
 
 

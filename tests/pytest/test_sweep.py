@@ -91,7 +91,7 @@ def test_values_are_read_by_the_type_of_their_option() -> None:
     ("text", "message"),
     [
         ("bits", "write --vary OPTION=VALUES"),
-        ("bist=2", r"no option 'bist' to vary \(did you mean bits\?\)"),
+        ("bist=2", r"no option 'bist' to vary; did you mean bits\? Options are"),
         ("data=a.npz", "what --calibration says"),
         ("bits=", "the grid is empty"),
         ("bits=5..3", "the grid is empty"),

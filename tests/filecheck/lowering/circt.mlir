@@ -1,6 +1,6 @@
 // RUN: kan-opt %s -t circt | filecheck %s --strict-whitespace
 
-// CHECK:      builtin.module attributes {kan.pipeline = ["kan-narrow"]} {
+// CHECK:      builtin.module attributes {kan.pipeline = ["kan-narrow", "(edited, or changed by a pass that leaves no record)"], kan.digest = "{{[0-9a-f]+}}"} {
 builtin.module attributes {kan.pipeline = ["kan-narrow"]} {
 
 // Attributes stand where CIRCT reads them, those of our own types are left out, and registers are

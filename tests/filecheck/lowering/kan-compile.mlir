@@ -30,7 +30,7 @@
 // PASSES: IR after kan-schedule:
 // PASSES: hw.module @net
 
-// CHECK: builtin.module attributes {kan.pipeline = ["kan-fold-affine", "kan-calibrate", "kan-quantize{bits=3 scale=\22minmax\22}", "kan-fold-tables", "kan-expand-wires", "kan-narrow", "kan-merge-tables", "kan-share-tables", "kan-share-sums", "kan-split-tables", "kan-balance-sums", "kan-schedule{levels=1}", "lower-kan-to-hw"]}
+// CHECK: builtin.module attributes {kan.pipeline = ["kan-fold-affine", "kan-calibrate", "kan-quantize{bits=3 scale=\22minmax\22}", "kan-fold-tables", "kan-expand-wires", "kan-narrow", "kan-merge-tables", "kan-share-tables", "kan-share-sums", "kan-split-tables", "kan-balance-sums", "kan-schedule{levels=1}", "lower-kan-to-hw"], kan.digest = "{{[0-9a-f]+}}"}
 // CHECK-NEXT: hw.module @net(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %x0: i3, in %x1: i3, out out_valid: i1, out y0: i5)
 // CHECK-NOT: kan.{{[a-z_]+}} %
 func.func @net(%x: tensor<2xf32>) -> tensor<1xf32> {

@@ -9,6 +9,8 @@ builtin.module attributes {kan.pipeline = ["kan-narrow", "kan-schedule{levels=1}
 // CHECK-NEXT://   kan-narrow
 // CHECK-NEXT://   kan-schedule{levels=1}
 // CHECK-NEXT://   lower-kan-to-hw
+// A record that is written by hand is that of other IR.
+// CHECK-NEXT://   (edited, or changed by a pass that leaves no record)
 // CHECK-NEXT:`default_nettype none
 // CHECK-EMPTY:
 // CHECK-NEXT:// wine

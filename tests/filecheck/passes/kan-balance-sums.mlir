@@ -1,10 +1,10 @@
-// RUN: kan-opt %s -p 'kan-balance-sums{further_levels=0}' | filecheck %s
+// RUN: kan-opt %s -p 'kan-balance-sums{further-levels=0}' | filecheck %s
 // RUN: kan-opt %s -p kan-balance-sums | filecheck %s
-// RUN: kan-opt %s -p 'kan-balance-sums{further_levels=1}' | filecheck %s --check-prefix DEEPER
-// RUN: kan-opt %s -p 'kan-balance-sums{further_levels=0,1}' | filecheck %s --check-prefix SECOND
+// RUN: kan-opt %s -p 'kan-balance-sums{further-levels=1}' | filecheck %s --check-prefix DEEPER
+// RUN: kan-opt %s -p 'kan-balance-sums{further-levels=0,1}' | filecheck %s --check-prefix SECOND
 // RUN: kan-opt %s -p 'kan-balance-sums{target=ecp5}' | filecheck %s --check-prefix ECP5
 // RUN: not kan-opt %s -p 'kan-balance-sums{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
-// RUN: not kan-opt %s -p 'kan-balance-sums{further_levels=1,-1}' 2>&1 | filecheck %s --check-prefix LEVELS
+// RUN: not kan-opt %s -p 'kan-balance-sums{further-levels=1,-1}' 2>&1 | filecheck %s --check-prefix LEVELS
 // LEVELS: further-levels must be at least 0, got (1, -1)
 // TARGET: there is no target 'abacus'; take one of xcup, ecp5, ice40, lut3
 

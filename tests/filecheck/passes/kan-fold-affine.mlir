@@ -1,7 +1,7 @@
 // RUN: kan-opt %s -p kan-fold-affine | filecheck %s
 
 // What a pass did to a module is recorded in it.
-// CHECK: builtin.module attributes {kan.pipeline = ["kan-fold-affine"]}
+// CHECK: builtin.module attributes {kan.pipeline = ["kan-fold-affine"], kan.digest = "{{[0-9a-f]+}}"}
 
 // A batch norm behind a layer scales the edges and becomes a bias.
 // CHECK-LABEL: @behind_nodes

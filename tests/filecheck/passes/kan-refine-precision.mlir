@@ -3,7 +3,7 @@
 
 // What was traded, on all samples and on those held out; the test set is not looked at, and the
 // data's path is not recorded.
-// CHECK: kan.pipeline = ["kan-refine-precision{max_accuracy_loss=0.02}"]
+// CHECK: kan.pipeline = ["kan-refine-precision{max-accuracy-loss=0.02}"]
 
 // The class only depends on whether the first input is at least 4: of the first edge a few steps
 // are left, of the second nothing.

@@ -15,7 +15,7 @@
 // BOTH: max-accuracy-loss has no meaning beside shapes; leave out one
 
 // The trace has the shapes, and not the path.
-// BUDGET: kan.pipeline = ["kan-calibrate", "kan-share-shapes{up_to=\22gain\22}"]
+// BUDGET: kan.pipeline = ["kan-calibrate", "kan-share-shapes{up-to=\22gain\22}"]
 
 // All edges that exist are copies of one shape, scaled and shifted; the masked one is not looked at.
 // CHECK-LABEL: @layer

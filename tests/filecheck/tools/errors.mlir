@@ -1,13 +1,17 @@
 // Whatever is wrong with the options or the input: one message that says what, and the remedy.
 
 // RUN: not kan-opt %s -p kan-narow 2>&1 | filecheck %s --check-prefix PASS
-// PASS: {{^}}kan-opt: error: unknown pass 'kan-narow' (did you mean kan-narrow?); passes over KANs are kan-balance-sums, kan-calibrate,
+// PASS: {{^}}kan-opt: error: unknown pass 'kan-narow'; did you mean kan-narrow? Passes over KANs are kan-balance-sums, kan-calibrate,
 
 // RUN: not kan-opt %s -p 'kan-schedule{level=3}' 2>&1 | filecheck %s --check-prefix OPTION
-// OPTION: kan-opt: error: pass kan-schedule has no option 'level' (did you mean levels?); its options are: target, levels, cycles, mhz, combinational
+// OPTION: kan-opt: error: pass kan-schedule has no option 'level'; did you mean levels? Its options are target, levels, cycles, mhz, combinational
 
 // RUN: not kan-opt %s -p 'kan-expand-wires{level=3}' 2>&1 | filecheck %s --check-prefix NO-OPTIONS
-// NO-OPTIONS: kan-opt: error: pass kan-expand-wires has no option 'level'; its options are: none
+// NO-OPTIONS: kan-opt: error: pass kan-expand-wires has no option 'level'; its options are none
+
+// Options are spelt as the command line takes them, also where they were not.
+// RUN: not kan-opt %s -p 'kan-narrow,kan-prune{max_acuracy_loss=0.1}' 2>&1 | filecheck %s --check-prefix SPELLING
+// SPELLING: kan-opt: error: pass kan-prune has no option 'max-acuracy-loss'; did you mean max-accuracy-loss? Its options are {{[a-z, -]+$}}
 
 // RUN: not kan-opt %s -p kan-calibrate 2>&1 | filecheck %s --check-prefix MISSING
 // MISSING: kan-opt: error: pass kan-calibrate: kan-calibrate requires argument "data"; its options are data: str, bins: int
@@ -22,7 +26,7 @@
 // SYNTAX: kan-opt: error: cannot read the pass pipeline 'kan-narrow{': Expected argument name here; write passes as name{option=value option="text"}, separated by commas
 
 // RUN: not kan-opt %s -t verilog 2>&1 | filecheck %s --check-prefix TARGET
-// TARGET: kan-opt: error: unknown target 'verilog' (did you mean systemverilog?); targets are {{.*}}circt,{{.*}}mlir,{{.*}}systemverilog
+// TARGET: kan-opt: error: unknown target 'verilog'; did you mean systemverilog? Targets are {{.*}}circt,{{.*}}mlir,{{.*}}systemverilog
 
 // RUN: not kan-opt %s -t 'mlir{' 2>&1 | filecheck %s --check-prefix TARGET-SYNTAX
 // TARGET-SYNTAX: kan-opt: error: cannot read the target; write it as name{option=value}

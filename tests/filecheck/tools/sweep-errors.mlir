@@ -6,7 +6,7 @@
 // NOTHING: {{^}}kan-flow: error: nothing varies: the grid is empty; give --vary OPTION=VALUES, as --vary bits=2..10, or --schedule
 
 // RUN: not kan-flow sweep %s -o %t/out --vary bist=2 2>&1 | filecheck %s --check-prefix OPTION
-// OPTION: {{^}}kan-flow: error: there is no option 'bist' to vary (did you mean bits?); options are bits, scale, {{.*}}input-bits, activation-bits
+// OPTION: {{^}}kan-flow: error: there is no option 'bist' to vary; did you mean bits? Options are bits, scale, {{.*}}input-bits, activation-bits
 
 // RUN: not kan-flow sweep %s -o %t/out --vary levels=9..2 2>&1 | filecheck %s --check-prefix EMPTY
 // EMPTY: {{^}}kan-flow: error: levels has no values in 'levels=9..2': the grid is empty

@@ -1,0 +1,145 @@
+"""The record of a module's passes: which ones shaped it, and whether the module is still theirs.
+
+Two attributes of the module hold it: the passes, in order, and a digest of what the last of them
+left. The digest covers every op, type, property and attribute, but neither names of SSA values nor
+comments or layout. Where it is not that of the module, something that leaves no record has changed
+the module since: an editor, or a pass that is no `KanPass`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import cast
+
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+)
+from xdsl.ir import Attribute, Operation
+
+from kan_dialect.constants import DenseAttr
+
+PIPELINE_ATTRIBUTE = "kan.pipeline"
+"""Module attribute: the passes that shaped the module, in order, as `-p` would spell them."""
+
+DIGEST_ATTRIBUTE = "kan.digest"
+"""Module attribute: the digest of the module, as the last of the recorded passes left it."""
+
+CHANGED = "(edited, or changed by a pass that leaves no record)"
+"""Entry of the record: the passes before it have not seen the module as it is then."""
+
+
+def changed_by(what: str) -> str:
+    """The entry of a change by something that has a name."""
+    return f"(changed by {what})"
+
+
+def recorded_pipeline(module: ModuleOp) -> list[str]:
+    """The passes that shaped the module so far, as text.
+
+    The last entry is `CHANGED` where the module is not what these passes left.
+    """
+    trace = module.attributes.get(PIPELINE_ATTRIBUTE)
+    if not isinstance(trace, ArrayAttr):
+        return []
+    entries = cast("ArrayAttr[Attribute]", trace).data
+    passed = [entry.data for entry in entries if isinstance(entry, StringAttr)]
+    digest = module.attributes.get(DIGEST_ATTRIBUTE)
+    if passed and digest != StringAttr(content_digest(module)):
+        passed.append(CHANGED)
+    return passed
+
+
+def recorded_names(recorded: Sequence[str]) -> set[str]:
+    """Names of all passes that a record tells of."""
+    return {entry.removeprefix("(changed by ").rstrip(")").partition("{")[0] for entry in recorded}
+
+
+def passes_in_force(recorded: Sequence[str]) -> set[str]:
+    """Names of the recorded passes that have seen the module as it is: those since a change."""
+    in_force: set[str] = set()
+    for entry in recorded:
+        if entry.startswith("("):
+            in_force.clear()
+        else:
+            in_force.add(entry.partition("{")[0])
+    return in_force
+
+
+def record(module: ModuleOp, passed: Sequence[str]) -> None:
+    """Write down the passes that shaped the module as it is now."""
+    module.attributes[PIPELINE_ATTRIBUTE] = ArrayAttr(StringAttr(entry) for entry in passed)
+    module.attributes[DIGEST_ATTRIBUTE] = StringAttr(content_digest(module))
+
+
+def settle_record(module: ModuleOp) -> None:
+    """Enter a change of the module, if there was one, into its record."""
+    passed = recorded_pipeline(module)
+    if passed:
+        record(module, passed)
+
+
+def content_digest(module: ModuleOp) -> str:
+    """16 hexadecimal digits that depend on all of the module but its record."""
+    text = _Text(module)
+    text.add(module)
+    return blake2b("\n".join(text.lines).encode(), digest_size=8).hexdigest()
+
+
+class _Text:
+    """A module as lines, much faster than xDSL prints it; passes call this often.
+
+    Values and blocks are numbered as they are met, by their identity.
+    """
+
+    def __init__(self, module: ModuleOp) -> None:
+        self.module = module
+        self.lines: list[str] = []
+        self.numbers: dict[int, int] = {}
+        self.types: dict[Attribute, str] = {}
+
+    def add(self, op: Operation) -> None:
+        lines, numbers = self.lines, self.numbers
+        lines.append(op.name)
+        for group in (op.operands, op.successors):
+            if group:
+                lines.append(str([numbers.setdefault(id(each), len(numbers)) for each in group]))
+        for result in op.results:
+            number = numbers.setdefault(id(result), len(numbers))
+            lines.append(f"{number}: {self.of_type(result.type)}")
+        for kind, entries in (("<", op.properties), ("{", op.attributes)):
+            for name in sorted(entries):
+                if op is not self.module or name not in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE):
+                    lines.append(f"{kind}{name} {self.of_attribute(entries[name])}")
+        for region in op.regions:
+            lines.append("(")
+            for block in region.blocks:
+                lines.append(f"^{numbers.setdefault(id(block), len(numbers))}")
+                for argument in block.args:
+                    number = numbers.setdefault(id(argument), len(numbers))
+                    lines.append(f"{number}: {self.of_type(argument.type)}")
+                for inner in block.ops:
+                    self.add(inner)
+            lines.append(")")
+
+    def of_type(self, kind: Attribute) -> str:
+        text = self.types.get(kind)
+        if text is None:
+            text = self.types[kind] = str(kind)
+        return text
+
+    def of_attribute(self, attribute: Attribute) -> str:
+        match attribute:
+            case StringAttr():
+                return repr(attribute.data)
+            case IntegerAttr():
+                return f"{attribute.value.data} {self.of_type(attribute.type)}"
+            case DenseIntOrFPElementsAttr():
+                dense = cast(DenseAttr, attribute)
+                return f"{dense.data.data.hex()} {self.of_type(dense.type)}"
+            case _:
+                return str(attribute)

@@ -1,0 +1,193 @@
+"""The record of passes: what it says of a module that was changed, and what then runs again."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from kan_dialect.attributes import range_of
+from kan_dialect.cli.kan_flow import main as kan_flow
+from kan_dialect.cli.loading import load_model, make_context, parse_text
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model import Model
+from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.pipeline import build_pipeline
+from kan_dialect.record import CHANGED, content_digest, passes_in_force, recorded_pipeline
+from kan_dialect.universe import UNIVERSE
+from kan_dialect.wire_ops import TableOp
+
+NETWORK = """
+func.func @net(%x0: !kan.int<0:3>, %x1: !kan.int<0:3>) -> !kan.int<-2:35> {
+  %t0 = kan.table %x0 as "layer0_edge0_0" entries dense<[0, 9, 20, 31]> : tensor<4xi8>
+    : !kan.int<0:3> -> !kan.int<0:31>
+  %t1 = kan.table %x1 as "layer0_edge0_1" entries dense<[1, -2, 0, 4]> : tensor<4xi8>
+    : !kan.int<0:3> -> !kan.int<-2:4>
+  %s = kan.sum %t0, %t1 as "layer0_sum0" : !kan.int<0:31>, !kan.int<-2:4> -> !kan.int<-2:35>
+  func.return %s : !kan.int<-2:35>
+}
+"""
+FULL, SMALL = "[0, 9, 20, 31]", "[0, 1, 2, 1]"
+"""Entries of the first table, and others of fewer bits."""
+FIRST, SECOND, SUM = "!kan.int<0:31>", "!kan.int<-2:4>", 'as "layer0_sum0" :'
+PIPELINE = "kan-narrow,kan-merge-tables,kan-share-tables"
+NAMES = PIPELINE.split(",")
+
+
+def parse(text: str) -> ModuleOp:
+    return parse_text(make_context(), text.encode(), "test")
+
+
+def run(module: ModuleOp, pipeline: str) -> ModuleOp:
+    for stage in build_pipeline(UNIVERSE.all_passes, pipeline):
+        stage.apply(Context(), module)
+    return module
+
+
+def largest(module: ModuleOp) -> int:
+    """The largest entry that a type has room for."""
+    return max(range_of(op.result).high for op in module.walk() if isinstance(op, TableOp))
+
+
+def test_only_passes_since_a_change_are_in_force() -> None:
+    assert passes_in_force([]) == set()
+    assert passes_in_force(["a{x=1}", "b"]) == {"a", "b"}
+    assert passes_in_force(["a", CHANGED, "b"]) == {"b"}
+    assert passes_in_force(["a", "(changed by c{x=1})"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        (FULL, SMALL, True),
+        (f"%t0, %t1 {SUM} {FIRST}, {SECOND}", f"%t1, %t0 {SUM} {SECOND}, {FIRST}", True),
+        ('"layer0_edge0_1"', '"layer0_edge0_2"', True),
+        (FIRST, "!kan.int<0:32>", True),
+        ("@net", "@other", True),
+        ("func.func @net", "func.func private @net", True),
+        ("%t0", "%renamed", False),
+        ("  %s =", "  // A comment.\n\n    %s   =", False),
+        ('kan.digest = "', 'kan.digest = "0', True),
+        ('["', '["kan-prune", "', False),
+    ],
+)
+def test_what_counts_as_a_change(old: str, new: str, changed: bool) -> None:
+    module = run(parse(NETWORK), "kan-expand-wires,kan-share-tables")
+    # Values have numbers in the text; the network's names stand for them.
+    text = str(module)
+    for number, name in enumerate(("t0", "t1", "s")):
+        text = text.replace(f"%{number} ", f"%{name} ").replace(f"%{number},", f"%{name},")
+    assert old in text
+    assert (CHANGED in recorded_pipeline(parse(text.replace(old, new)))) == changed
+
+
+def test_every_stage_reads_back_as_unchanged() -> None:
+    module = parse(NETWORK)
+    for stage in CompilePass(levels=1).passes():
+        stage.apply(Context(), module)
+        again = parse(str(module))
+        assert content_digest(again) == content_digest(module)
+        assert str(again) == str(module)
+    assert CHANGED not in recorded_pipeline(module)
+
+
+def test_an_edit_is_recorded_once_and_passes_run_again() -> None:
+    text = str(run(parse(NETWORK), PIPELINE))
+    edited = parse(text.replace("dense<[0, 9, 20, 31]>", "dense<[0, 1, 2, 1]>"))
+    assert recorded_pipeline(edited) == [*NAMES, CHANGED]
+    # Text that passes through unharmed says so as well, and says it once.
+    assert recorded_pipeline(parse(str(edited))) == [*NAMES, CHANGED]
+    assert largest(edited) == 31
+    compiled = run(edited, "kan-compile{combinational=true}")
+    assert recorded_pipeline(compiled)[: len(NAMES) + 2] == [*NAMES, CHANGED, "kan-narrow"]
+    assert recorded_pipeline(compiled).count(CHANGED) == 1
+    # As if it had been written so from the beginning.
+    fresh = run(parse(NETWORK.replace(FULL, SMALL)), "kan-compile{combinational=true}")
+    bodies = [emit_systemverilog(each).partition("`default")[2] for each in (compiled, fresh)]
+    assert bodies[0] == bodies[1]
+    header = emit_systemverilog(compiled).partition("`default")[0]
+    assert f"//   {NAMES[-1]}\n//   {CHANGED}\n//   kan-narrow\n" in header
+
+
+def test_without_an_edit_nothing_runs_again() -> None:
+    module = run(parse(str(run(parse(NETWORK), PIPELINE))), "kan-compile{fast=true}")
+    names = [entry.partition("{")[0] for entry in recorded_pipeline(module)]
+    assert names == [*NAMES, "kan-balance-sums", "kan-schedule", "lower-kan-to-hw"]
+
+
+def test_a_change_in_memory_is_noticed() -> None:
+    module = run(parse(NETWORK), PIPELINE)
+    table = next(op for op in module.walk() if isinstance(op, TableOp))
+    table.properties.pop("name")
+    NarrowPass().apply(Context(), module)
+    assert recorded_pipeline(module) == [*NAMES, CHANGED, "kan-narrow"]
+
+
+def test_the_header_of_edited_hardware_says_so() -> None:
+    text = str(run(parse(NETWORK), "kan-compile{combinational=true}"))
+    assert CHANGED not in emit_systemverilog(parse(text))
+    edited = text.replace('"layer0_sum0"', '"another_name"')
+    assert edited != text
+    assert f"//   lower-kan-to-hw\n//   {CHANGED}\n" in emit_systemverilog(parse(edited))
+
+
+@dataclass(frozen=True)
+class RenamePass(ModulePass):
+    """A plain pass of xDSL's kind, which leaves no record."""
+
+    name = "their-rename"
+    to: str = "edge"
+    at_all: bool = True
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.at_all:
+            for table in (each for each in op.walk() if isinstance(each, TableOp)):
+                table.value_name = None
+
+
+def test_plain_passes_are_named_where_they_changed_something() -> None:
+    available = {**UNIVERSE.all_passes, "their-rename": lambda: RenamePass}
+
+    def recorded(pipeline: str) -> list[str]:
+        module = parse(NETWORK)
+        for stage in build_pipeline(available, pipeline):
+            stage.apply(Context(), module)
+        return recorded_pipeline(module)
+
+    changed = '(changed by their-rename{to="a"})'
+    assert recorded('kan-narrow,their-rename{to="a"},kan-narrow') == [
+        "kan-narrow",
+        changed,
+        "kan-narrow",
+    ]
+    assert recorded("kan-narrow,their-rename{at-all=false}") == ["kan-narrow"]
+    assert recorded("their-rename") == []
+
+
+def test_a_stage_of_a_build_that_was_edited(tmp_path: Path) -> None:
+    """As a user does it: build, edit ir/NN-PASS.mlir, build that."""
+    source = tmp_path / "net.mlir"
+    source.write_text(NETWORK)
+    options = ["--vectors", "10", "--simulator", "none", "--no-check-passes", "--fast"]
+    with pytest.raises(SystemExit) as done:
+        kan_flow(["build", str(source), "-o", str(tmp_path / "one"), *options])
+    assert done.value.code == 0
+    (stage,) = (tmp_path / "one" / "ir").glob("*-kan-narrow.mlir")
+    edited = tmp_path / "edited.mlir"
+    edited.write_text(stage.read_text().replace(FULL, SMALL))
+    with pytest.raises(SystemExit) as done:
+        kan_flow(["build", str(edited), "-o", str(tmp_path / "two"), *options])
+    assert done.value.code == 0
+    rtl = (tmp_path / "two" / "rtl" / "net.sv").read_text()
+    assert re.search(rf"// +kan-narrow.*\n// +{re.escape(CHANGED)}\n// +kan-narrow", rtl)
+    hardware = Model.of(load_model(make_context(), max((tmp_path / "two" / "ir").iterdir())))
+    assert hardware.ports()[1][0].high < 35
+    codes = np.array([[0, 0], [1, 1], [2, 2], [3, 3]])
+    assert hardware.run_codes(codes)[:, 0].tolist() == [1, -1, 2, 5]
