@@ -28,10 +28,13 @@ from xdsl.dialects.builtin import (
     TensorType,
 )
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
-from xdsl.traits import IsTerminator
+from xdsl.irdl import traits_def
+from xdsl.traits import IsTerminator, Pure
 
 from kan_dialect.constants import Array, DenseAttr, FloatArray, to_floats, to_numpy
+from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
+from kan_dialect.foreign import OURS, name_failure, package_of
 
 CHUNK_ELEMENTS = 1 << 22
 """Evaluation is split over samples so that no value holds more elements than this."""
@@ -44,7 +47,18 @@ class Evaluable(ABC):
 
     @abstractmethod
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        """The results for `operands`, each of shape (samples, *tensor shape)."""
+        """The results for `operands`, for many samples at once.
+
+        Parameters
+        ----------
+        operands : one array for each operand: (samples, *tensor shape), or (1, *tensor shape) of
+            an operand that is the same for all samples.
+
+        Returns
+        -------
+        A sequence of one array for each result, also where there is one result only: `(y,)`.
+        Shapes as those of the operands; float64 for float tensors, integers otherwise.
+        """
 
 
 class Univariate(Evaluable):
@@ -53,7 +67,12 @@ class Univariate(Evaluable):
     Element `[..., i]` of the result depends on element `[..., i]` of each operand and on nothing
     else, where the last axis runs over the inputs of a layer: (in) -> (in), (in) -> (out, in), or
     (out, in) -> (out, in). Whatever implements this folds into tables, without being known.
+
+    Such an op has no side effects: the interface brings the trait `Pure`, so that the op goes once
+    nothing reads its result.
     """
+
+    traits = traits_def(Pure())
 
 
 _SEMANTICS: dict[type[Operation], Semantics] = {}
@@ -90,17 +109,73 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
 
     Raises
     ------
-    KanError : no meaning is known for the op.
+    KanError : no meaning is known for the op, or, where it is of another package, its evaluation
+        fails or gives another number, shape or kind of arrays than the op's results are.
     """
-    if isinstance(op, Evaluable):
-        return op.evaluate(operands)
-    function = _SEMANTICS.get(type(op))
-    if function is None:
+    function = None if isinstance(op, Evaluable) else _SEMANTICS.get(type(op))
+    owner = function or type(op)
+    try:
+        if isinstance(op, Evaluable):
+            results = op.evaluate(operands)
+        elif function is not None:
+            results = function(op, operands)
+        else:
+            raise KanError(
+                f"'{op.name}' cannot be evaluated",
+                remedy="give the op an `evaluate` method or register one with `semantics_of`",
+            )
+    except Exception as error:
+        name_failure(f"'{op.name}'", owner, error)
+        raise
+    if package_of(owner) != OURS:
+        return _require_results(op, operands, results)
+    return results
+
+
+def _require_results(op: Operation, operands: Sequence[Array], results: object) -> Sequence[Array]:
+    """What an op of another package gave, floats as float64.
+
+    Raises
+    ------
+    KanError : it is not an array for each of the op's results; says what was expected.
+    """
+    samples = max((operand.shape[0] for operand in operands), default=1)
+    shapes = [("samples", *_shape(result)) for result in op.results]
+    expected = ", ".join(_shape_text(shape) for shape in shapes)
+    problem = _problem_of(results, [_shape(result) for result in op.results], samples)
+    if problem is not None:
         raise KanError(
-            f"'{op.name}' cannot be evaluated",
-            remedy="give the op an `evaluate` method or register one with `semantics_of`",
+            f"'{op.name}': evaluate returned {problem} for {counted(samples, 'sample')}",
+            remedy=f"expected is a sequence of {counted(len(shapes), 'array')}: {expected}",
         )
-    return function(op, operands)
+    return [
+        array.astype(np.float64, copy=False) if _is_float(result) else array
+        for result, array in zip(op.results, cast("Sequence[Array]", results), strict=True)
+    ]
+
+
+def _problem_of(results: object, shapes: Sequence[tuple[int, ...]], samples: int) -> str | None:
+    """What is wrong with the results of an op; None if nothing."""
+    if isinstance(results, np.ndarray):
+        return f"an array of shape {cast('Array', results).shape} and no sequence of arrays"
+    if not isinstance(results, Sequence):
+        return f"{type(results).__name__} and no sequence of arrays"
+    arrays = cast("Sequence[object]", results)
+    if len(arrays) != len(shapes):
+        return counted(len(arrays), "array")
+    for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        if not isinstance(array, np.ndarray):
+            return f"{type(array).__name__} as result {index}"
+        found = cast("Array", array)
+        if found.dtype.kind not in "fiub":
+            return f"an array of {found.dtype} as result {index}"
+        if found.shape not in ((samples, *shape), (1, *shape)):
+            return f"an array of shape {found.shape} as result {index}"
+    return None
+
+
+def _shape_text(shape: Sequence[object]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def evaluate_values(
@@ -330,7 +405,10 @@ def reads_argument(value: SSAValue) -> bool:
 
 
 def _is_float(value: SSAValue) -> bool:
-    return isinstance(cast(Any, value.type).get_element_type(), AnyFloat)
+    value_type: Attribute = value.type
+    if isinstance(value_type, TensorType):
+        value_type = cast("TensorType[Attribute]", value_type).get_element_type()
+    return isinstance(value_type, AnyFloat)
 
 
 @semantics_of(arith.AddfOp, elementwise=True)

@@ -29,7 +29,7 @@ from kan_dialect.table_ops import (
     RequantizeOp,
     bounds_of,
 )
-from kan_dialect.univariate import code_table, evaluate_chain, find_chain, require_no_nan
+from kan_dialect.univariate import Chain, code_table, evaluate_chain, find_chain, require_no_nan
 
 _ANY_STORAGE = (DequantizeOp, RequantizeOp, ConcatOp)
 """Ops that read codes whatever their storage."""
@@ -42,18 +42,27 @@ class FoldTablesPass(KanPass):
     name = "kan-fold-tables"
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
-        folded = False
-        for op in list(module.walk()):
-            if isinstance(op, QuantizeOp) and not reads_argument(op.input):
-                fold(op)
-                folded = True
-        if folded:
+        chains = [
+            fold(op)
+            for op in list(module.walk())
+            if isinstance(op, QuantizeOp) and not reads_argument(op.input)
+        ]
+        for chain in chains:
+            _erase_unread(chain)
+        if chains:
             dce(module)
-        return folded
+        return bool(chains)
 
 
-def fold(op: QuantizeOp) -> None:
-    """Replace a quantiser, and the chain that it ends, by a table lookup.
+def _erase_unread(chain: Chain) -> None:
+    """Take out ops of a folded chain that nothing reads, `Pure` or not: univariate ops are."""
+    for op in reversed(chain.ops):
+        if op.parent is not None and all(result.first_use is None for result in op.results):
+            Rewriter.erase_op(op)
+
+
+def fold(op: QuantizeOp) -> Chain:
+    """Replace a quantiser by a table lookup; returns the chain that it ended, which stays.
 
     Raises
     ------
@@ -76,6 +85,7 @@ def fold(op: QuantizeOp) -> None:
     lower, upper = bounds_of(op.result)
     tables = code_table(values, element.scale_for(rank), element.zero_point_for(rank), lower, upper)
     _replace(op, chain.source, tables, element, consumer)  # pyright: ignore[reportArgumentType]
+    return chain
 
 
 def _only_sum(op: QuantizeOp) -> NodeSumOp | None:
