@@ -20,12 +20,15 @@ from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS
 NETWORK = """
 func.func @net(%x: tensor<2xf64>) -> tensor<1xf64> {
   %s0 = kan.bspline %x degree 1 knots dense<[-2.0, -1.0, 0.0, 1.0, 2.0]> : tensor<5xf64>
-    coefficients dense<[[[0.5, -1.0, 0.25], [1.0, 0.5, -0.5]], [[-0.5, 1.0, 0.0], [0.0, 0.25, 0.5]]]> : tensor<2x2x3xf64>
+    coefficients dense<[[[0.5, -1.0, 0.25], [1.0, 0.5, -0.5]],
+                        [[-0.5, 1.0, 0.0], [0.0, 0.25, 0.5]]]> : tensor<2x2x3xf64>
     : tensor<2xf64> -> tensor<2x2xf64>
   %t0 = kan.bspline %x degree 0 knots dense<[-2.0, 0.0, 2.0]> : tensor<3xf64>
-    coefficients dense<[[[0.5, -1.0], [1.0, 0.5]], [[-0.5, 1.0], [0.0, 0.25]]]> : tensor<2x2x2xf64>
+    coefficients dense<[[[0.5, -1.0], [1.0, 0.5]],
+                        [[-0.5, 1.0], [0.0, 0.25]]]> : tensor<2x2x2xf64>
     : tensor<2xf64> -> tensor<2x2xf64>
-  %b0 = kan.base "silu" %x weights dense<[[0.5, 0.0], [0.25, -1.0]]> : tensor<2x2xf64> : tensor<2xf64> -> tensor<2x2xf64>
+  %b0 = kan.base "silu" %x weights dense<[[0.5, 0.0], [0.25, -1.0]]> : tensor<2x2xf64>
+    : tensor<2xf64> -> tensor<2x2xf64>
   %e0 = arith.addf %s0, %t0 : tensor<2x2xf64>
   %f0 = arith.addf %e0, %b0 : tensor<2x2xf64>
   %n0 = kan.node_sum %f0 {first} : tensor<2x2xf64> -> tensor<2xf64>
