@@ -191,3 +191,35 @@ def test_a_stage_of_a_build_that_was_edited(tmp_path: Path) -> None:
     assert hardware.ports()[1][0].high < 35
     codes = np.array([[0, 0], [1, 1], [2, 2], [3, 3]])
     assert hardware.run_codes(codes)[:, 0].tolist() == [1, -1, 2, 5]
+
+
+LAYERS = """
+func.func @net(%x: tensor<2xf32>) -> tensor<1xf32> {
+  %e = kan.base "sin" %x as "layer0" weights dense<[[1.0, -2.0]]> : tensor<1x2xf32>
+    : tensor<2xf32> -> tensor<1x2xf32>
+  %n = kan.node_sum %e as "layer0" : tensor<1x2xf32> -> tensor<1xf32>
+  func.return %n : tensor<1xf32>
+}
+"""
+
+
+def test_passes_that_run_again_keep_the_function(tmp_path: Path) -> None:
+    """Text of any stage counts as edited without its digest; what is quantised stays so."""
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(50, 2)))
+    compiler = CompilePass(data=str(tmp_path / "x.npz"), bits=3, fast=True, levels=1)
+    stages = compiler.passes()
+    texts: list[str] = []
+    module = parse(LAYERS)
+    for stage in stages:
+        stage.apply(Context(), module)
+        texts.append(re.sub(r', kan.digest = "[0-9a-f]+"', "", str(module)))
+    codes = np.array(np.meshgrid(range(8), range(8))).reshape(2, -1).T
+    expected = Model.of(module).run_codes(codes)
+    assert np.unique(expected).size > 4
+    for stage, text in zip(stages, texts, strict=True):
+        again = parse(text)
+        assert recorded_pipeline(again)[-1] == CHANGED
+        compiler.apply(Context(), again)
+        np.testing.assert_array_equal(Model.of(again).run_codes(codes), expected)
+        quantized = [entry for entry in recorded_pipeline(again) if "kan-quantize" in entry]
+        assert len(quantized) == 1, stage.name
