@@ -83,7 +83,14 @@ def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Half a minute each.
+        pytest.param(name, marks=[pytest.mark.ci] if "digits" in name else [])
+        for name in MODELS
+    ],
+)
 def test_from_onnx_to_rtl(
     name: str, route: str, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
