@@ -25,6 +25,7 @@ from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import bits_of_index, description, planes, vector
+from kan_dialect.lowering.systemverilog.unread import parts_of, unread_bits
 from kan_dialect.memory_ops import (
     DISTRIBUTED_WORDS,
     MemoryOp,
@@ -91,6 +92,8 @@ class _ModuleWriter:
     stages: dict[int, _Stage] = field(default_factory=dict[int, _Stage])
     feedback: list[str] = field(default_factory=list[str])
     """Declarations of registers that are part of loops."""
+    signals: list[SSAValue] = field(default_factory=list[SSAValue])
+    """Values that are ports or have a declaration, in the order of their names."""
 
     def __post_init__(self) -> None:
         self.expressions = Expressions(self.facts)
@@ -126,7 +129,7 @@ class _ModuleWriter:
                     outputs = list(self._outputs(op))
                 case _:
                     self._compute(op, stage)
-        lines = [*self._adders(), *memories, *self._stages(), *outputs]
+        lines = [*self._adders(), *memories, *self._stages(), *outputs, *self._unread()]
         return "".join(
             [
                 module_header(self.module, self.name),
@@ -175,7 +178,7 @@ class _ModuleWriter:
                 self.output_names.append(name)
                 yield f"  output wire {declared(name, port.type)}"
             else:
-                self.expressions.known[next(arguments)] = Expression(name)
+                self._give_name(next(arguments), name)
                 yield f"  input  wire {declared(name, port.type)}"
 
     def _name_values(self) -> None:
@@ -183,8 +186,7 @@ class _ModuleWriter:
         for op in self.facts.ops:
             for result in op.results:
                 if result in self.facts.hints:
-                    name = self.names.take(self.facts.hints[result])
-                    self.expressions.known[result] = Expression(name)
+                    self._give_name(result, self.names.take(self.facts.hints[result]))
         for op in self.facts.ops:
             for result in op.results:
                 if result not in self.expressions.known and self._needs_name(op, result):
@@ -196,8 +198,12 @@ class _ModuleWriter:
 
     def _generate_name(self, op: Operation, result: SSAValue) -> str:
         name = self.names.numbered(_GENERATED.get(type(op), op.name.partition(".")[2]))
-        self.expressions.known[result] = Expression(name)
+        self._give_name(result, name)
         return name
+
+    def _give_name(self, value: SSAValue, name: str) -> None:
+        self.expressions.known[value] = Expression(name)
+        self.signals.append(value)
 
     def _name(self, value: SSAValue) -> str:
         return self.expressions.known[value].text
@@ -271,7 +277,9 @@ class _ModuleWriter:
         """The functions that add two numbers."""
         if not self.expressions.adders:
             return
-        left, right, carry, twice = map(self.names.take, ("left", "right", "carry", "twice"))
+        left, right, carry, twice, unused = map(
+            self.names.take, ("left", "right", "carry", "twice", "unused")
+        )
         for absorbs, reason in ((False, _WHY_ADDERS), (True, _WHY_ABSORBERS)):
             adders = [adder for adder in self.expressions.adders if adder.absorbs == absorbs]
             if adders:
@@ -293,9 +301,28 @@ class _ModuleWriter:
                     sum = f"{{{left}, {below}}} - {{~{right}, {inverted}}}"
                 yield f"  function automatic {word} {name}({inputs});"
                 yield f"    {wider} {twice};"
+                yield f"    logic {unused};"
                 yield f"    {twice} = {sum};"
-                yield f"    {name} = {twice}[{adder.width}:1];"
+                yield f"    {{{name}, {unused}}} = {twice};"
                 yield "  endfunction"
+
+    def _unread(self) -> Iterator[str]:
+        """A wire that reads what nothing else does. Linters know by its name that it is meant so.
+
+        It is a bundle of wires: an operator would be a cell, which moves the numbers in the names
+        that Yosys gives to all later ones, by which its mapper breaks ties.
+        """
+        parts: list[Expression] = []
+        width = 0
+        for value, mask in unread_bits(self.signals, self.facts):
+            parts.extend(parts_of(self._name(value), value, mask))
+            width += mask.bit_count()
+        if not parts:
+            return
+        bundle = declared(self.names.take("unused_bits"), IntegerType(width))
+        yield ""
+        yield from _WHY_UNUSED
+        yield from broken(f"  wire {bundle} = {concatenation(parts).text};")
 
     def _outputs(self, op: hw.OutputOp) -> Iterator[str]:
         for name, value in zip(self.output_names, op.inputs, strict=True):
@@ -366,6 +393,10 @@ _WHY_ABSORBERS = """\
   // Adds a table with bits of few inputs: a + b, as a - ~b - 1. Synthesis keeps the order of a
   // difference, so that the carry chain takes the left operand as it is, and each bit of the right
   // one that depends on few inputs fits into the LUT that adds it.\
+""".splitlines()
+
+_WHY_UNUSED = """\
+  // Bits that nothing else reads. They take no hardware.\
 """.splitlines()
 
 _GENERATED: dict[type[Operation], str] = {

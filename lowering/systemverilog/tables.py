@@ -33,6 +33,22 @@ def planes(entries: Array, width: int) -> list[int]:
     return [int.from_bytes(plane.tobytes(), "little") for plane in packed]
 
 
+def index_bits_read(entries: Array, width: int, inputs: int) -> int:
+    """The bits of a table's index that its text reads, as a mask.
+
+    Planes that are constant read none, planes that are a bit of the index read that one, and all
+    others are indexed vectors.
+    """
+    every = (1 << inputs) - 1
+    constants = {0, (1 << len(entries)) - 1}
+    own = bits_of_index(inputs) if len(entries) == 1 << inputs else {}
+    mask = 0
+    for plane in planes(entries, width):
+        if plane not in constants:
+            mask |= 1 << own[plane][0] if plane in own else every
+    return mask
+
+
 def vector(name: str, plane: int, size: int) -> Iterator[str]:
     """The constant that holds one bit of all entries."""
     starts = range(0, size, BITS_OF_A_LITERAL)

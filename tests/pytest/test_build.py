@@ -15,6 +15,7 @@ import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.lowering import kan_to_hw
+from lint import require_silent
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -57,6 +58,14 @@ def test_report_says_what_was_measured(built: Path) -> None:
     assert [name for name, check in checks.items() if check["claim"] != "exact"] == ["kan-quantize"]
     assert checks["kan-narrow"]["samples"] > 4000 and checks["kan-narrow"]["nodes"] == 7
     assert checks["kan-quantize"]["samples"] == 124
+
+
+@needs_verilator
+def test_linters_have_nothing_to_say(built: Path) -> None:
+    """As a user runs them, nothing waived, on the design and on its testbench."""
+    rtl, testbench = built / "rtl" / "wine.sv", built / "sim" / "wine_tb.sv"
+    require_silent(built, [rtl])
+    require_silent(built, [testbench, rtl], "--timing", "--top", "wine_tb")
 
 
 def test_a_build_finds_the_pass_that_is_wrong(

@@ -41,6 +41,7 @@ from kan_dialect.hardware_semantics import bit_width, in_dataflow_order, simulat
 from kan_dialect.lowering.circt_target import CirctTarget
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.semantics import evaluate_op
+from lint import require_no_lint
 
 CYCLES = 48
 WIDTHS = [1, 1, 2, 3, 4, 5, 6, 8, 9, 12, 31, 32, 33, 63, 64, 65, 90]
@@ -345,6 +346,12 @@ def run_verilator(folder: Path, files: Sequence[Path]) -> str:
     flags = ["--binary", "--timing", "-Wno-fatal", "-Wno-lint", "-O1", "-j", "2", "-CFLAGS", "-O0"]
     _output_of(_tool("verilator"), *flags, "--top", "tb", "--Mdir", "obj", *files, folder=folder)
     return _output_of(folder / "obj" / "Vtb", folder=folder)
+
+
+def test_linters_have_nothing_to_say(tmp_path: Path) -> None:
+    """Nothing is waived, and every op, width and kind of name is there."""
+    module = Batch.draw(8, 12).module
+    require_no_lint(tmp_path, (op for op in module.ops if isinstance(op, hw.HWModuleOp)))
 
 
 # Ops against Python's integers

@@ -17,6 +17,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.interface import Interface, Port
+from lint import require_silent
 
 INPUTS = (Port.of_range("x0", 0, 50), Port.of_range("x1", -8, 7))
 OUTPUTS = (Port.of_range("y0", -64, 63), Port.of_range("y1", 0, 63))
@@ -148,6 +149,24 @@ def test_it_passes_and_fails_rightly(tmp_path: Path, simulator: str, combination
     without = shell(run_command, sim)
     assert without.returncode != 0
     assert "PASS" not in without.stdout
+
+
+@pytest.mark.parametrize("combinational", [False, True])
+def test_linters_have_nothing_to_say(tmp_path: Path, combinational: bool) -> None:
+    """The ports of our designs are unsigned, those of `RTL` are not."""
+    clocked = "input logic clk, rst, in_valid, output logic out_valid,"
+    rtl = f"""\
+module blend ({"" if combinational else clocked}
+  input logic [5:0] x0, input logic [3:0] x1, output logic [6:0] y0, output logic [5:0] y1
+);
+  assign y0 = {{3'd0, x1}};
+  assign y1 = x0;
+  {"" if combinational else "assign out_valid = clk & rst & in_valid;"}
+endmodule
+"""
+    sim = build_folder(tmp_path, combinational, rtl)
+    files = [sim / "blend_tb.sv", tmp_path / "rtl" / "blend.sv"]
+    require_silent(sim, files, "--timing", "--top", "blend_tb")
 
 
 @pytest.mark.parametrize(

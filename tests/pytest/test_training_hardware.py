@@ -18,7 +18,6 @@ from fuzz.designs import circt_export, circt_text
 from kan_dialect.constants import BoolArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.fixed import fixed_type
-from kan_dialect.flows import tools
 from kan_dialect.flows.synthesis import XILINX, synthesize
 from kan_dialect.flows.tools import look_for
 from kan_dialect.flows.training_simulation import (
@@ -28,12 +27,14 @@ from kan_dialect.flows.training_simulation import (
 )
 from kan_dialect.flows.training_testbench import write_training_testbench
 from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass, layers_of
 from kan_dialect.semantics import find_function
 from kan_dialect.training import Step, infer, run_steps, step_of
 from kan_dialect.training_ops import CombineOp, UpdateOp
+from lint import require_no_lint, require_silent
 from training_reference import Reference, random_network, reference_of, torch_network
 
 
@@ -283,10 +284,7 @@ def test_lint(sizes: list[int], tmp_path: Path) -> None:
     layers = len(sizes) - 1
     module = random_network(np.random.default_rng(0), sizes, [2, 3][:layers], [9, 4][:layers])
     lowered(module)
-    rtl = tmp_path / "net.sv"
-    rtl.write_text(emit_systemverilog(module))
-    options = ["--lint-only", "-Wall", "-Wno-UNUSED", "-Wno-DECLFILENAME", str(rtl)]
-    tools.run(tools.find("verilator"), options, cwd=tmp_path)
+    require_no_lint(tmp_path, hardware_modules(module))
 
 
 def test_the_same_step_gives_the_same_text() -> None:
@@ -315,6 +313,8 @@ def test_the_testbench_passes_in_icarus(tmp_path: Path) -> None:
         expected = "FAIL: coefficient" if spoilt else "PASS: 300 samples, 8 coefficients"
         assert expected in done.stdout
         assert (done.returncode != 0) == spoilt
+    files = [tmp_path / "sim" / "net_tb.sv", tmp_path / "rtl" / "net.sv"]
+    require_silent(tmp_path, files, "--timing", "--top", "net_tb")
 
 
 def test_circt_takes_the_memories() -> None:

@@ -131,8 +131,9 @@ hw.module @arrays(in %a : i4, in %b : i4, in %i : i1, in %x : i6, in %j : i2, ou
 hw.module @sums_of_sums(in %a : i4, in %b : i4, in %c : i3, in %d : i3, out y : i4, out z : i3) {
   // CHECK: function automatic logic [2:0] add3(input logic [2:0] left, input logic [2:0] right);
   // CHECK-NEXT: logic [3:0] twice;
+  // CHECK-NEXT: logic unused;
   // CHECK-NEXT: twice = {left, 1'b0} + {right, 1'b0};
-  // CHECK-NEXT: add3 = twice[3:1];
+  // CHECK-NEXT: {add3, unused} = twice;
   // CHECK-NEXT: endfunction
   // CHECK-NEXT: function automatic logic [3:0] add4(
   %first = comb.add %a, %b : i4

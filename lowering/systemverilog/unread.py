@@ -1,0 +1,105 @@
+"""Bits of signals that the text of a module does not read, which linters warn of.
+
+Such bits are inputs that a pruned network does not look at, the low bits of a product that is
+rounded, or the highest bit of a sum that is taken modulo a power of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from xdsl.dialects import comb, hw
+from xdsl.dialects.builtin import IntegerType
+from xdsl.ir import Operation, SSAValue
+
+from kan_dialect.hardware_semantics import bit_width
+from kan_dialect.lowering.systemverilog.analysis import Analysis
+from kan_dialect.lowering.systemverilog.expressions import Expression, part
+from kan_dialect.lowering.systemverilog.tables import index_bits_read
+from kan_dialect.memory_ops import (
+    MemoryReadOp,
+    MemoryType,
+    MemoryWordOp,
+    MemoryWriteOp,
+    memory_type,
+)
+
+
+def unread_bits(signals: Sequence[SSAValue], facts: Analysis) -> Iterator[tuple[SSAValue, int]]:
+    """Each signal that has unread bits, with these bits as a mask.
+
+    Parameters
+    ----------
+    signals : the values that are ports or have a declaration of their own. Memories are left out,
+        and of arrays all bits are named where one is unread.
+    """
+    read = _read_bits(set(signals), facts)
+    for value in signals:
+        if isinstance(value.type, MemoryType):
+            continue
+        every = _every_bit(value)
+        mask = every & ~read.get(value, 0)
+        if mask:
+            yield value, mask if isinstance(value.type, IntegerType) else every
+
+
+def parts_of(name: str, value: SSAValue, mask: int) -> Iterator[Expression]:
+    """The bits of `mask` as parts of the signal `name`, highest first; of an array, all bits."""
+    every = _every_bit(value)
+    if mask == every:
+        yield Expression(name)
+        return
+    width = every.bit_length()
+    while mask:
+        high = mask.bit_length()
+        # The run of ones that ends at the highest bit.
+        low = (~mask & ((1 << high) - 1)).bit_length()
+        yield part(name, width, low, high - low)
+        mask &= (1 << low) - 1
+
+
+def _read_bits(signals: set[SSAValue], facts: Analysis) -> dict[SSAValue, int]:
+    """The bits of each value that something reads, as a mask."""
+    read: dict[SSAValue, int] = {}
+    slices: list[comb.ExtractOp] = []
+    for op in facts.ops:
+        if type(op) is comb.ExtractOp and op.result not in signals:
+            slices.append(op)
+            continue
+        for value, mask in _reads(op, facts):
+            read[value] = read.get(value, 0) | mask
+    # A slice without a name is written where it is used, and only what is used of it is read.
+    # What it is a slice of has a name, so that the order does not matter.
+    for op in slices:
+        mask = read.get(op.result, 0) << op.low_bit.value.data
+        read[op.input] = read.get(op.input, 0) | mask
+    return read
+
+
+def _reads(op: Operation, facts: Analysis) -> Iterable[tuple[SSAValue, int]]:
+    """The operands that the text of an op shows, and which of their bits."""
+    match op:
+        case comb.ExtractOp():
+            mask = (1 << bit_width(op.result.type)) - 1
+            return [(op.input, mask << op.low_bit.value.data)]
+        case hw.ArrayGetOp() if op.input in facts.constants:
+            entries = facts.constants[op.input][0]
+            widths = bit_width(op.result.type), bit_width(op.index.type)
+            return [(op.index, index_bits_read(entries, *widths))]
+        case hw.ArrayGetOp() if op.index in facts.constants:
+            width = bit_width(op.result.type)
+            place = int(facts.constants[op.index][0]) * width
+            return [(op.input, ((1 << width) - 1) << place)]
+        case MemoryReadOp() | MemoryWordOp() | MemoryWriteOp():
+            # The address of the only word is not asked for.
+            ignored = op.address if memory_type(op.memory).words == 1 else None
+            shown = [value for value in facts.operands(op) if value is not ignored]
+        case _:
+            shown = facts.operands(op)
+    return [(value, _every_bit(value)) for value in shown]
+
+
+def _every_bit(value: SSAValue) -> int:
+    """A mask of all bits of a value; clocks and memories count as one bit."""
+    is_wide = isinstance(value.type, IntegerType | hw.ArrayType)
+    return (1 << bit_width(value.type)) - 1 if is_wide else 1
