@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import func
+from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from kan_dialect import __version__
 from kan_dialect.attributes import range_of
 from kan_dialect.checking import Checker, PassCheck, verify_after
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.data import Dataset, accuracy
 from kan_dialect.errors import KanError
 from kan_dialect.files import replacing_folder
+from kan_dialect.flows import readme
 from kan_dialect.flows.host import write_host
+from kan_dialect.flows.origin import Origin, versions
+from kan_dialect.flows.ports import port_entries
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
@@ -53,7 +54,7 @@ from kan_dialect.wires import wire_functions
 Progress = Callable[[str], None]
 """Told what is being done, a few words each."""
 
-PARTS = ("rtl", "ir", "sim", "host", "quantizers.json", "report.json")
+PARTS = ("rtl", "ir", "sim", "host", "quantizers.json", readme.NAME, "report.json")
 """What a build writes; the report last."""
 
 OPTIONAL_PARTS = ("quantizers.json",)
@@ -81,6 +82,8 @@ class BuildOptions:
     """Where the IR around a pass that fails its check goes; nowhere where not given."""
     target: str = XCUP.name
     """The device that the estimate is for."""
+    origin: Origin = field(default_factory=Origin)
+    """For the report: the command, and the files that were read."""
 
 
 @dataclass
@@ -119,7 +122,8 @@ def build(
     """
     require_name(Model.of(module).name)
     _require_vectors(options.vectors)
-    with replacing_folder(folder, PARTS, OPTIONAL_PARTS) as target:
+    parts = readme.kept_out(PARTS, folder)
+    with replacing_folder(folder, parts, OPTIONAL_PARTS) as target:
         stages = _compile(context, module, target / "ir", options, progress)
         circuit = Model.of(module)
         if circuit.level != "hardware":
@@ -134,6 +138,7 @@ def build(
         rtl.parent.mkdir()
         rtl.write_text(emit_systemverilog(module))
         report = _report(stages, interface, circuit)
+        report.origin = options.origin.as_dict(target)
         report.checks = [check.as_dict() for check in stages.checks]
         if options.dataset is not None:
             progress("evaluating accuracy")
@@ -151,6 +156,10 @@ def build(
             (target / "quantizers.json").write_text(to_json(stages.quantizers))
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
         (target / "report.json").write_text(report.as_json())
+        if readme.NAME in parts:
+            readme.write_readme(target, report.as_dict())
+        else:
+            report.warnings.append(readme.FOREIGN)
     return report
 
 
@@ -300,9 +309,17 @@ def _report(stages: _Stages, interface: Interface, circuit: Model) -> Report:
             "luts": found.luts,
             "registers": found.registers,
             "levels": found.levels,
+            "delay_ns": round(found.delay_ns, 3),
+            "latency_ns": round(max(interface.latency, 1) * found.delay_ns, 3),
         },
-        tools={"kan-dialect": __version__, "xdsl": version("xdsl"), "numpy": np.__version__},
+        tools=versions(),
+        ports=_ports(circuit, interface),
     )
+
+
+def _ports(circuit: Model, interface: Interface) -> list[dict[str, Any]]:
+    assert isinstance(circuit.op, hw.HWModuleOp)
+    return port_entries(circuit.op, (*interface.inputs, *interface.outputs))
 
 
 def _all_samples(dataset: Dataset) -> FloatArray:

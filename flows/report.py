@@ -28,8 +28,8 @@ class Report:
     edges_total: int
     edges_kept: int
     table_bits: int
-    estimate: dict[str, str | int]
-    """`target`, `luts`, `registers`, `levels`"""
+    estimate: dict[str, str | int | float]
+    """`target`, `luts`, `registers`, `levels`, `delay_ns`, `latency_ns`"""
     tools: dict[str, str]
     """Versions of what had a part in the figures."""
     accuracy_on: str | None = None
@@ -52,6 +52,10 @@ class Report:
     """`simulator`, `vectors`, `mismatches`"""
     synthesis: dict[str, str | int] | None = None
     pnr: dict[str, str | float] | None = None
+    ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Of each port `name`, `direction`, `bits`, and of codes what they stand for."""
+    origin: dict[str, Any] = field(default_factory=dict[str, Any])
+    """`command`, and `sources`: names and hashes of the files that were read."""
     warnings: list[str] = field(default_factory=list[str])
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,6 +71,7 @@ class Report:
             "inputs": self.inputs,
             "outputs": self.outputs,
             "latency_cycles": self.latency_cycles,
+            "ports": self.ports or None,
             "accuracy": {k: v for k, v in accuracy.items() if v is not None}
             if self.accuracy_integer is not None
             else None,
@@ -82,6 +87,7 @@ class Report:
             "synthesis": self.synthesis,
             "pnr": self.pnr,
             "tools": self.tools,
+            **self.origin,
         }
         return {key: value for key, value in whole.items() if value is not None}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +20,6 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.passes import ModulePass
 
-from kan_dialect import __version__
 from kan_dialect.attributes import tensor_shape
 from kan_dialect.checking import Checker, verify_after
 from kan_dialect.constants import BoolArray, FloatArray, IntArray
@@ -29,7 +27,11 @@ from kan_dialect.counting import counted
 from kan_dialect.data import Dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import replacing_folder
+from kan_dialect.fixed import fixed_type
+from kan_dialect.flows import readme
 from kan_dialect.flows.build import require_name
+from kan_dialect.flows.origin import Origin, versions
+from kan_dialect.flows.ports import port_entries
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.flows.training_simulation import (
     TrainingVerdict,
@@ -37,7 +39,7 @@ from kan_dialect.flows.training_simulation import (
     open_circuit,
 )
 from kan_dialect.flows.training_testbench import write_training_testbench
-from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.interface import INTERVAL, LATENCY, Port
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
@@ -52,7 +54,7 @@ from kan_dialect.training import Step, run_steps, step_of
 from kan_dialect.training_memory import memory_map
 from kan_dialect.training_ops import LocateOp
 
-PARTS = ("rtl", "ir", "sim", "report.json")
+PARTS = ("rtl", "ir", "sim", readme.NAME, "report.json")
 """What a build writes; the report last."""
 
 TESTBENCH_SAMPLES = 10_000
@@ -78,6 +80,8 @@ class TrainingOptions:
     seed: int = 0
     check_passes: bool = True
     check_dir: Path | None = None
+    origin: Origin = field(default_factory=Origin)
+    """For the report: the command, and the files that were read."""
 
 
 @dataclass
@@ -95,6 +99,8 @@ class TrainingReport:
         default_factory=list[dict[str, str | int | float | bool]]
     )
     tools: dict[str, str] = field(default_factory=dict[str, str])
+    ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    origin: dict[str, Any] = field(default_factory=dict[str, Any])
     warnings: list[str] = field(default_factory=list[str])
 
     def as_dict(self) -> dict[str, Any]:
@@ -109,6 +115,7 @@ class TrainingReport:
             "inputs": tensor_shape(step.input)[0],
             "outputs": tensor_shape(step.output)[0],
             "latency_cycles": self.latency,
+            "ports": self.ports or None,
             "edges": {"total": edges, "kept": edges},
             "training": {
                 "interval_cycles": self.interval,
@@ -131,6 +138,7 @@ class TrainingReport:
                 "cycles": self.run.cycles,
             }
         whole["tools"] = self.tools
+        whole |= self.origin
         return {key: value for key, value in whole.items() if value is not None}
 
 
@@ -151,16 +159,15 @@ def build_training(
     require_name(Model.of(module).name)
     if not 1 <= options.samples <= MAX_VECTORS:
         raise KanError(f"the number of samples must lie in 1..{MAX_VECTORS}, got {options.samples}")
-    with replacing_folder(folder, PARTS) as target:
+    parts = readme.kept_out(PARTS, folder)
+    with replacing_folder(folder, parts) as target:
         step, fitted, checks = _compile(context, module, target / "ir", options, progress)
         circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
         report = TrainingReport(step, _number(circuit, LATENCY), _number(circuit, INTERVAL))
         report.fitted, report.checks = fitted, checks
-        report.tools = {
-            "kan-dialect": __version__,
-            "xdsl": version("xdsl"),
-            "numpy": np.__version__,
-        }
+        report.tools = versions()
+        report.ports = port_entries(circuit, _coded_ports(step, circuit))
+        report.origin = options.origin.as_dict(target)
         rtl = target / "rtl" / f"{step.name}.sv"
         rtl.parent.mkdir()
         rtl.write_text(emit_systemverilog(module))
@@ -173,6 +180,10 @@ def build_training(
         )
         _verify(report, rtl, (inputs, targets, train), options, progress)
         (target / "report.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        if readme.NAME in parts:
+            readme.write_readme(target, report.as_dict())
+        else:
+            report.warnings.append(readme.FOREIGN)
     return report
 
 
@@ -223,6 +234,18 @@ def _passes(module: ModuleOp, options: TrainingOptions) -> Iterator[ModulePass]:
 def _fitted(module: ModuleOp) -> list[dict[str, Any]] | None:
     figures = noted(find_function(module), FITTED)
     return None if figures is None else cast("list[dict[str, Any]]", figures["layers"])
+
+
+def _coded_ports(step: Step, circuit: hw.HWModuleOp) -> Iterator[Port]:
+    """The ports of hardware that trains itself whose codes are fixed-point numbers."""
+    values = {"x": step.input, "e" if step.fed_error else "t": step.target, "y": step.output}
+    kinds = {letter: fixed_type(value) for letter, value in values.items()}
+    for name in (port.port_name.data for port in circuit.module_type.ports):
+        kind = kinds.get(name[0]) if name[1:].isdecimal() else None
+        if name in ("mem_data", "mem_read_data"):
+            kind = step.number
+        if kind is not None:
+            yield Port(name, kind.bits, kind.low, kind.high, kind.step)
 
 
 def _number(circuit: hw.HWModuleOp, key: str) -> int:

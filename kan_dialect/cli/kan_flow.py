@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Container, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from kan_dialect.cli.training import (
     add_train_sim,
     add_training_options,
     build_trainable,
+    origin_of,
     train_sim,
 )
 from kan_dialect.constants import IntArray
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Compile a model, simulate the RTL against the integer model, and write RTL, IR after each "
-        "pass, a testbench, the host's codecs and report.json into a folder."
+        "pass, a testbench, the host's codecs, report.json and a README.md into a folder."
     )
     parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
@@ -341,6 +343,7 @@ def _build(options: argparse.Namespace) -> int:
                 check_passes=not options.no_check_passes,
                 check_dir=options.check_passes_dir,
                 target=options.target,
+                origin=origin_of(options),
             ),
             lambda what: status.update(what),
         )
@@ -465,7 +468,9 @@ _COMMANDS = {
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(typed)
+    options.typed = shlex.join(["kan-flow", *typed])
     return _COMMANDS[options.command](options)
 
 

@@ -11,6 +11,7 @@ from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable
+from kan_dialect.flows.origin import Origin
 from kan_dialect.flows.train_sim import plot_training, simulate_training
 from kan_dialect.flows.training_build import (
     TrainingOptions,
@@ -105,6 +106,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def origin_of(options: argparse.Namespace) -> Origin:
+    """The command line of a build and the files that it names, for the report."""
+    files = {what: getattr(options, what) for what in ("model", "calibration", "quantizers")}
+    return Origin(options.typed, {what: path for what, path in files.items() if path is not None})
+
+
 def build_trainable(options: argparse.Namespace) -> int:
     """`kan-flow build --trainable`.
 
@@ -148,6 +155,7 @@ def build_trainable(options: argparse.Namespace) -> int:
                 seed=options.seed,
                 check_passes=not options.no_check_passes,
                 check_dir=options.check_passes_dir,
+                origin=origin_of(options),
             ),
             lambda what: status.update(what),
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -68,6 +71,79 @@ def test_linters_have_nothing_to_say(built: Path) -> None:
     require_silent(built, [testbench, rtl], "--timing", "--top", "wine_tb")
 
 
+def test_report_says_what_was_built_of_what(built: Path) -> None:
+    report = json.loads((built / "report.json").read_text())
+    wanted = f"kan-flow build {EXAMPLE} --calibration {DATA} -o {built} --bits 6"
+    assert report["command"] == wanted
+    imported = built / "ir" / "00-import.mlir"
+    files = {"model": EXAMPLE, "calibration": DATA, "import": imported}
+    assert report["sources"].keys() == files.keys()
+    for what, path in files.items():
+        noted = report["sources"][what]
+        assert noted["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert path.as_posix().endswith(noted["file"])
+    assert report["tools"]["python"] == platform.python_version()
+    assert {"kan-dialect", "xdsl", "numpy"} <= report["tools"].keys()
+    estimate = report["estimate"]
+    latency = estimate["delay_ns"] * report["latency_cycles"]
+    assert estimate["latency_ns"] == pytest.approx(latency, abs=0.01) and latency > 0
+
+
+def test_report_lists_the_ports_of_the_text(built: Path) -> None:
+    """Names, directions and widths as in the text; numbers as the host's codec has them."""
+    ports = json.loads((built / "report.json").read_text())["ports"]
+    text = (built / "rtl" / "wine.sv").read_text()
+    declared = re.findall(r"^  (input |output) wire logic (?:\[(\d+):0\] )?(\w+),?$", text, re.M)
+    assert [(port["name"], port["direction"], port["bits"]) for port in ports] == [
+        (name, direction.strip(), int(msb or 0) + 1) for direction, msb, name in declared
+    ]
+    spec = importlib.util.spec_from_file_location("codec", built / "host" / "wine_codec.py")
+    assert spec is not None and spec.loader is not None
+    codec = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(codec)
+    coded = {port["name"]: port for port in ports if "scale" in port}
+    assert list(coded) == [*(f"x{i}" for i in range(13)), "y0", "y1", "y2"]
+    assert all(port["signed"] == (port["low"] < 0) for port in coded.values())
+    low, zero, scale = (
+        np.array([port[key] for port in coded.values()]) for key in ("low", "zero_point", "scale")
+    )
+    values = (low - zero) * scale
+    assert (codec.encode(values[np.newaxis, :13]) == low[:13]).all()
+    np.testing.assert_allclose(codec.decode(low[np.newaxis, 13:])[0], values[13:], rtol=1e-12)
+
+
+def test_a_build_has_a_readme_of_its_files(built: Path) -> None:
+    text = (built / "README.md").read_text()
+    patterns = re.findall(r"^\| `([^`]+)` \|", text, re.M)
+    found = [path for pattern in patterns for path in built.glob(pattern)]
+    files = {path for path in built.rglob("*") if path.is_file()}
+    assert set(found) == files - {built / "README.md"}
+    report = json.loads((built / "report.json").read_text())
+    rows = re.findall(r"^\| (\w+) \| (?:in|out)put \| \d+ \|", text, re.M)
+    assert rows == [port["name"] for port in report["ports"]]
+    assert f"\n    {report['command']}\n" in text
+    assert f"Latency: {report['latency_cycles']} clock cycles. About " in text
+    assert max(map(len, (line for line in text.splitlines() if line[:4] != "    "))) <= 110
+
+
+def test_a_readme_of_someone_else_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A build into a folder of one's own; a README of an earlier build is replaced."""
+    readme = tmp_path / "README.md"
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 3, "--fast"]
+    arguments += ["--simulator", "none", "--no-check-passes", "-o", tmp_path]
+    mine, told = "# Mine\n\nNotes.\n", "README.md was left as it is"
+    readme.write_text(mine)
+    assert run(kan_flow, *arguments) == 0
+    assert readme.read_text() == mine and told in capsys.readouterr().out
+    assert (tmp_path / "report.json").is_file()
+    readme.unlink()
+    assert run(kan_flow, *arguments) == 0
+    ours = readme.read_text()
+    readme.write_text(ours + "from an earlier build\n")
+    assert run(kan_flow, *arguments) == 0
+    assert readme.read_text() == ours and told not in capsys.readouterr().out
+
+
 def test_a_build_finds_the_pass_that_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,8 +199,12 @@ def test_building_again_gives_the_same_bytes(built: Path, tmp_path: Path) -> Non
     arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 6, "--simulator", "none"]
     assert run(kan_flow, *arguments, "-o", again) == 0
     for path in sorted(built.rglob("*")):
-        if path.is_file() and path.name != "report.json":
+        if path.is_file() and path.name not in ("report.json", "README.md"):
             assert path.read_bytes() == (again / path.relative_to(built)).read_bytes(), path.name
+    first, second = ((folder / "README.md").read_text() for folder in (built, again))
+    # But for the command.
+    command = re.compile(r"^    kan-flow build .*$", re.M)
+    assert command.sub("", first) == command.sub("", second)
 
 
 def test_host_codec_and_rtl_agree_with_the_float_model(built: Path) -> None:

@@ -192,7 +192,7 @@ def test_a_folder_that_is_a_link(tmp_path: Path) -> None:
         kan_flow.main(["build", str(source), "-o", str(tmp_path / "link"), "--simulator", "none"])
     assert ended.value.code == 0
     names = {path.name for path in (tmp_path / "real").iterdir()}
-    assert names == {"rtl", "ir", "sim", "host", "report.json", "mine"}
+    assert names == {"rtl", "ir", "sim", "host", "README.md", "report.json", "mine"}
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -299,7 +299,7 @@ def test_two_builds_at_once(tmp_path: Path) -> None:
         assert [path.name for path in (folder / "rtl").iterdir()] == [f"{name}.sv"]
         assert all(f"@{name}" in path.read_text() for path in (folder / "ir").iterdir())
         assert {path.name.split("_")[0] for path in (folder / "host").glob("*_codec.py")} == {name}
-        assert len(list(folder.iterdir())) == 5
+        assert len(list(folder.iterdir())) == 6
 
 
 # Interruptions

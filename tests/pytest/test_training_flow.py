@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,24 @@ def test_a_build_holds_every_stage(built: Path) -> None:
     assert (built / "sim" / "tracker_tb.sv").is_file()
     step = Model.of(load_model(make_context(), built / "ir" / names[2]))
     assert (step.run(np.zeros((3, 1))) == 0).all()
+
+
+def test_a_build_says_what_its_ports_and_files_are(built: Path) -> None:
+    report = json.loads((built / "report.json").read_text())
+    text = (built / "README.md").read_text()
+    ports = {port["name"]: port for port in report["ports"]}
+    assert list(ports)[:6] == ["clk", "rst", "in_valid", "train", "x0", "t0"]
+    number = {"bits": 16, "signed": True, "low": -(1 << 15), "scale": 2.0**-10, "zero_point": 0}
+    for name in ("x0", "t0", "y0", "mem_data", "mem_read_data"):
+        assert number.items() <= ports[name].items()
+    assert "scale" not in ports["mem_address"]
+    assert report["sources"].keys() == {"model", "calibration", "import"}
+    assert report["command"].startswith("kan-flow build ") and report["command"] in text
+    patterns = re.findall(r"^\| `([^`]+)` \|", text, re.M)
+    found = {path for pattern in patterns for path in built.glob(pattern)}
+    assert found == {path for path in built.rglob("*") if path.is_file()} - {built / "README.md"}
+    rows = re.findall(r"^\| (\w+) \| (?:in|out)put \|", text, re.M)
+    assert rows == list(ports)
 
 
 def test_train_sim_shows_the_error(

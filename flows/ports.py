@@ -1,0 +1,64 @@
+"""The ports of a design as its report lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from xdsl.dialects import hw, seq
+from xdsl.dialects.builtin import ArrayAttr
+
+from kan_dialect.hardware_semantics import bit_width
+from kan_dialect.interface import Port
+
+
+def port_entries(circuit: hw.HWModuleOp, data: Iterable[Port]) -> list[dict[str, Any]]:
+    """Every port of a module, in its order.
+
+    Parameters
+    ----------
+    data : the ports whose codes stand for numbers.
+
+    Returns
+    -------
+    Of each port `name`, `direction` ("input" or "output") and `bits`. Of those in `data` also
+    `signed`, `low`, `high`, `scale` and `zero_point`, and `gain` and `offset` where the host
+    applies them.
+    """
+    known = {port.name: port for port in data}
+    ports: ArrayAttr[hw.ModulePort] = circuit.module_type.ports
+    entries: list[dict[str, Any]] = []
+    for declared in ports:
+        name, kind = declared.port_name.data, declared.type
+        is_output = declared.dir.data is hw.Direction.OUTPUT
+        entry: dict[str, Any] = {
+            "name": name,
+            "direction": "output" if is_output else "input",
+            "bits": 1 if kind == seq.clock else bit_width(kind),
+        }
+        if name in known:
+            entry |= _numbers(known[name])
+        entries.append(entry)
+    return entries
+
+
+def _numbers(port: Port) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "signed": port.signed,
+        "low": port.low,
+        "high": port.high,
+        "scale": port.scale,
+        "zero_point": port.zero_point,
+    }
+    if (port.gain, port.offset) != (1.0, 0.0):
+        entry |= {"gain": port.gain, "offset": port.offset}
+    return entry
+
+
+def value_of(entry: Mapping[str, Any]) -> str:
+    """What the code at a port of a report stands for, as a formula; empty where it is no number."""
+    if "scale" not in entry:
+        return ""
+    zero = entry["zero_point"]
+    code = f"(code {'+' if zero < 0 else '-'} {abs(zero)})" if zero else "code"
+    return f"{code} * {entry['scale']}"

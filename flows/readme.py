@@ -1,0 +1,166 @@
+"""Writes README.md into a build's folder: what its files are, its ports, how to run it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kan_dialect.counting import counted
+from kan_dialect.flows.ports import value_of
+
+NAME = "README.md"
+_SIGNATURE = "`kan-flow build` wrote this folder"
+"""Begins the third line of each README of ours."""
+
+_FILES = (
+    ("rtl/*.sv", "the design, SystemVerilog (IEEE 1800-2017), top module `{name}`"),
+    ("ir/00-import.mlir", "the model as it was read"),
+    ("ir/*.mlir", "the IR after each pass, in order"),
+    ("sim/*_tb.sv", "self-checking testbench; its header has the commands that run it"),
+    ("sim/*_inputs.hex", "the testbench's input codes, a vector a line"),
+    ("sim/*_samples.hex", "the testbench's samples: train, inputs and targets a line"),
+    ("sim/*_outputs.hex", "the output codes that belong to them"),
+    ("sim/*_coefficients.hex", "address and final value of each coefficient"),
+    ("host/*.py", "floats to input codes, output codes to floats, for NumPy"),
+    ("host/*.h", "the same in C99"),
+    ("quantizers.json", "scales, zero points, bits and grids, to train with"),
+    (
+        "report.json",
+        "figures, ports, versions of the tools, the command and hashes of the files it read",
+    ),
+)
+"""What each file of a build is; a file belongs to the first pattern that it matches."""
+
+_PORTS = {
+    "clk": "clock, rising edge",
+    "rst": "synchronous reset, active high; clears the valid bits only",
+    "in_valid": "a sample is on the data ports",
+    "in_ready": "a sample is taken where `in_valid` is 1, too",
+    "out_valid": "the outputs are those of a sample",
+    "train": "the sample trains",
+    "mem_valid": "an access to the coefficients is asked for",
+    "mem_ready": "the access takes place",
+    "mem_write": "the access writes",
+    "mem_address": "edge, bank and row of a coefficient",
+    "mem_data": "the coefficient to write",
+    "mem_read_valid": "the coefficient that was read is there",
+    "mem_read_data": "the coefficient that was read",
+}
+
+
+FOREIGN = f"{NAME} was left as it is: it is not one that kan-flow build wrote"
+"""The warning of a build that writes no README."""
+
+
+def kept_out(parts: Sequence[str], folder: Path) -> Sequence[str]:
+    """The parts of a build without README.md, where the folder has one that no build wrote."""
+    path = folder / NAME
+    if not path.exists() and not path.is_symlink():
+        return parts
+    with suppress(OSError):
+        lines = path.read_text(errors="replace").splitlines()
+        if len(lines) > 2 and lines[2].startswith(_SIGNATURE):
+            return parts
+    return [part for part in parts if part != NAME]
+
+
+def write_readme(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write README.md of the files that are in `folder`: the last file of a build to be written.
+
+    Parameters
+    ----------
+    report : what `report.json` holds.
+    """
+    (folder / NAME).write_text("\n".join(_lines(folder, report)) + "\n")
+
+
+def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
+    name = report["name"]
+    yield f"# {name}"
+    yield ""
+    yield f"{_SIGNATURE}. It holds hardware for a Kolmogorov-Arnold network:"
+    yield f"{counted(report['inputs'], 'input')}, {counted(report['outputs'], 'output')}."
+    yield ""
+    yield _latency(report)
+    yield ""
+    yield "## Files"
+    yield ""
+    yield "| file | what it is |"
+    yield "| --- | --- |"
+    for file, what in _described(folder):
+        yield f"| `{file}` | {what.format(name=name)} |"
+    yield ""
+    yield "## Ports"
+    yield ""
+    yield "In the order of the module. Codes are two's complement where they go below 0."
+    yield ""
+    yield "| port | direction | bits | codes | meaning |"
+    yield "| --- | --- | --- | --- | --- |"
+    for port in report["ports"]:
+        codes = f"{port['low']} .. {port['high']}" if "low" in port else ""
+        row = (port["name"], port["direction"], port["bits"], codes, _meaning(port))
+        yield f"| {' | '.join(map(str, row))} |"
+    yield ""
+    yield from _again(report)
+
+
+def _latency(report: Mapping[str, Any]) -> str:
+    cycles, estimate = report["latency_cycles"], report.get("estimate", {})
+    text = f"Latency: {counted(cycles, 'clock cycle')}." if cycles else "Latency: combinational."
+    if "latency_ns" in estimate:
+        text += f" About {estimate['latency_ns']} ns on {estimate['target']}, by estimate."
+    training = report.get("training")
+    if training is not None:
+        text += f" A sample that trains takes {training['interval_cycles']} cycles."
+    elif cycles:
+        text += " It takes a sample every cycle."
+    return text
+
+
+def _described(folder: Path) -> Iterator[tuple[str, str]]:
+    """The files of the folder, each with what it is; files of one kind as a pattern."""
+    listed: set[Path] = set()
+    for pattern, what in _FILES:
+        found = [path for path in sorted(folder.glob(pattern)) if path not in listed]
+        listed.update(found)
+        if found:
+            several = len(found) > 1
+            yield (pattern if several else found[0].relative_to(folder).as_posix()), what
+
+
+def _meaning(port: Mapping[str, Any]) -> str:
+    if port["name"] in _PORTS:
+        return _PORTS[port["name"]]
+    meaning = f"value = {value_of(port)}"
+    if "gain" in port:
+        gain, offset = port["gain"], port["offset"]
+        sign = "-" if offset < 0 else "+"
+        meaning += f" = {port['name']} * {gain} {sign} {abs(offset)}"
+    return meaning
+
+
+def _again(report: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Again"
+    yield ""
+    command: str | None = report.get("command")
+    if command is not None:
+        yield "This command made the folder. Its paths are relative to the folder that it ran in."
+        yield ""
+        yield from (f"    {line}" for line in command.splitlines())
+        yield ""
+    yield "In this folder:"
+    yield ""
+    commands: Sequence[tuple[str, str]] = (
+        ("kan-flow simulate .", "simulate the design on other vectors (--inputs D.npz)"),
+        ("kan-flow prove .", "prove it equal to the integer model, for all codes"),
+    )
+    if "training" in report:
+        commands = (("kan-flow train-sim . --data D.npz", "train it on samples, in simulation"),)
+    for line, what in (
+        *commands,
+        ("kan-flow synth .", "what it takes, by Yosys"),
+        ("kan-flow pnr .", "how fast it is, by nextpnr"),
+    ):
+        yield f"    {line:<33} # {what}"
