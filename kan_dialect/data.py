@@ -144,6 +144,40 @@ def mean_squared_error(outputs: Array, targets: Array) -> float | None:
     return float(np.mean((outputs - flat) ** 2))
 
 
+@dataclass(frozen=True)
+class Errors:
+    """Errors of outputs against targets, over all samples and outputs, in the outputs' unit.
+
+    Parameters
+    ----------
+    rmse : root of the mean squared error.
+    r2 : share of the targets' variance that is explained, 1 - rmse² / variance, where the variance
+        is about each output's mean; None of targets that do not vary.
+    max_error : largest absolute error.
+    """
+
+    rmse: float
+    r2: float | None
+    max_error: float
+
+    @staticmethod
+    def of(outputs: Array, targets: Array) -> Errors:
+        """Errors of outputs (samples, out) against targets (samples, out)."""
+        apart = outputs - targets
+        squared = float((apart**2).mean())
+        variance = float(((targets - targets.mean(axis=0)) ** 2).mean())
+        return Errors(
+            squared**0.5,
+            1.0 - squared / variance if variance else None,
+            float(np.abs(apart).max(initial=0.0)),
+        )
+
+    def as_dict(self) -> dict[str, float]:
+        """Figures by name, as `report.json` has them; what is not known is absent."""
+        figures = {"rmse": self.rmse, "r2": self.r2, "max_error": self.max_error}
+        return {name: figure for name, figure in figures.items() if figure is not None}
+
+
 def load_array(path: Path, what: str) -> Array:
     """A single array from an `.npy` file.
 

@@ -9,13 +9,17 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 from xdsl.passes import ModulePass
-from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
+from xdsl.utils.arg_spec import ArgSpec, ParameterType, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.utils.hints import type_repr
 
+from kan_dialect.budgets import parse_loss
 from kan_dialect.errors import KanError
 from kan_dialect.foreign import name_failure, naming
 from kan_dialect.kan_pass import NamedPass
+
+_FLOATS = ("float", float, "float | None", "float | str | None")
+"""Types of options that are numbers."""
 
 PassFactory = Callable[[], type[ModulePass]]
 
@@ -100,11 +104,9 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
                 remedy=suggestion(wrong, options, "its options are", options),
             )
     for option, values in normal.parameters.items():
-        if fields[option].type in ("float", float, "float | None"):
-            # A float may be spelt as an integer.
-            normal.parameters[option] = tuple(
-                float(value) if type(value) is int else value for value in values
-            )
+        if fields[option].type in _FLOATS:
+            # A float may be spelt as an integer, and a loss in percent.
+            normal.parameters[option] = tuple(_as_float(option, value) for value in values)
     try:
         return cls.from_spec(normal)
     except KanError as error:
@@ -122,6 +124,12 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
     except Exception as error:
         name_failure(what, cls, error)
         raise
+
+
+def _as_float(option: str, value: ParameterType) -> ParameterType:
+    if isinstance(value, str) and value.endswith("%") and option.endswith("_loss"):
+        return parse_loss(value, _option_name(option))
+    return float(value) if type(value) is int else value
 
 
 def _option_name(field: str) -> str:

@@ -29,6 +29,7 @@ def _target(module: str, name: str) -> Callable[[], type[Target]]:
 _PASSES = {
     "kan-balance-sums": ("kan_dialect.passes.balance_sums", "BalanceSumsPass"),
     "kan-calibrate": ("kan_dialect.passes.calibrate", "CalibratePass"),
+    "kan-choose-bits": ("kan_dialect.passes.choose_bits", "ChooseBitsPass"),
     "kan-compile": ("kan_dialect.lowering.compile", "CompilePass"),
     "kan-expand-wires": ("kan_dialect.passes.expand_wires", "ExpandWiresPass"),
     "kan-fit-splines": ("kan_dialect.passes.fit_splines", "FitSplinesPass"),

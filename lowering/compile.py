@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -20,6 +20,7 @@ from kan_dialect.fpga import XCUP
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.passes.calibrate import CalibratePass
+from kan_dialect.passes.choose_bits import ChooseBitsPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
@@ -27,10 +28,13 @@ from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.pipeline import CompositePass
+from kan_dialect.precision.network import MAX_INPUT_BITS
 
 PRECISIONS = ("given", "auto")
 BITS = {"given": 8, "auto": 6}
 """Of the codes, where nothing else is said; `auto` starts from these."""
+REFINED_SHARE = 0.5
+"""Of a loss, what quantisation may take where bits of single edges are chosen after it."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class CompilePass(CompositePass):
 
     data: str | None = None
     """Calibration data, `.npz`; without it, ranges come from the grids."""
-    bits: tuple[int, ...] | int | None = None
-    """See `kan-quantize`; 8, and 6 to start from with `precision=auto`, where nothing is said."""
+    bits: tuple[int, ...] | int | Literal["auto"] | None = None
+    """See `kan-quantize`; 8, and 6 to start from with `precision=auto`, where nothing is said.
+    `auto`: the fewest, the same for all codes, that keep the budget (`kan-choose-bits`); with
+    `precision=auto`, the fewest from 6 to 10 that lose no more than half of it."""
     scale: str = "mse"
     """See `kan-quantize`."""
     percentile: float = 99.9
@@ -59,6 +65,10 @@ class CompilePass(CompositePass):
     precision: str = "given"
     """`given`: bits as they are; `auto`: as few as a budget allows, see `kan-refine-precision`."""
     max_accuracy_loss: float | None = None
+    """See `kan-refine-precision`."""
+    max_rmse: float | str | None = None
+    """See `kan-refine-precision`."""
+    max_error: float | str | None = None
     """See `kan-refine-precision`."""
     max_luts: int | None = None
     """See `kan-refine-precision`."""
@@ -90,22 +100,47 @@ class CompilePass(CompositePass):
             raise KanError(
                 f"precision cannot be {self.precision!r}", remedy=f"take {' or '.join(PRECISIONS)}"
             )
-        budget = (self.max_accuracy_loss, self.max_luts, self.max_levels)
+        budget: list[object] = [self.max_luts, self.max_levels]
+        if self.bits != "auto":
+            budget += [self.max_accuracy_loss, self.max_rmse, self.max_error]
         if self.precision == "given" and any(limit is not None for limit in budget):
             raise KanError(
                 "there is a budget, but precision is as given", remedy="choose precision auto"
             )
-        if self.precision == "auto" and self.data is None:
-            raise KanError(
-                "precision auto needs samples to choose by", remedy="give calibration data"
-            )
+        for name, choice in (("precision", self.precision), ("bits", self.bits)):
+            if choice == "auto" and self.data is None:
+                raise KanError(
+                    f"{name} auto needs samples to choose by", remedy="give calibration data"
+                )
 
     @property
-    def given_bits(self) -> tuple[int, ...] | int:
+    def given_bits(self) -> tuple[int, ...] | int | Literal["auto"]:
         """What `kan-quantize` is given."""
         if self.bits is None and self.quantizers is not None:
             return QuantizePass.bits
         return BITS[self.precision] if self.bits is None else self.bits
+
+    def _choose(self) -> list[KanPass]:
+        """The pass that chooses a number of bits for all codes, if one shall."""
+        if self.bits != "auto" or self.data is None:
+            return []
+        refined = self.precision == "auto"
+        return [
+            ChooseBitsPass(
+                self.data,
+                max_accuracy_loss=self.max_accuracy_loss,
+                max_rmse=self.max_rmse,
+                max_error=self.max_error,
+                share=REFINED_SHARE if refined else ChooseBitsPass.share,
+                at_least=BITS["auto"] if refined else ChooseBitsPass.at_least,
+                at_most=MAX_INPUT_BITS if refined else ChooseBitsPass.at_most,
+                scale=self.scale,
+                percentile=self.percentile,
+                per_tensor=self.per_tensor,
+                per_layer=self.per_layer,
+                guard_bits=self.guard_bits,
+            )
+        ]
 
     def _refine(self) -> list[KanPass]:
         """The pass that chooses bits, if one shall."""
@@ -115,6 +150,8 @@ class CompilePass(CompositePass):
             RefinePrecisionPass(
                 self.data,
                 max_accuracy_loss=self.max_accuracy_loss,
+                max_rmse=self.max_rmse,
+                max_error=self.max_error,
                 max_luts=self.max_luts,
                 max_levels=self.max_levels,
                 seed=self.seed,
@@ -127,10 +164,15 @@ class CompilePass(CompositePass):
 
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
-        calibrate = [] if self.data is None else [CalibratePass(self.data)]
+        calibrate = (
+            []
+            if self.data is None
+            else [CalibratePass(self.data, results=self.precision == "auto")]
+        )
         return [
             FoldAffinePass(),
             *calibrate,
+            *self._choose(),
             QuantizePass(
                 bits=self.given_bits,
                 scale=self.scale,

@@ -1,7 +1,8 @@
 """`kan-calibrate`: runs data through the model and records ranges and histograms in the IR.
 
 A `kan.observe` behind every argument, node sum and result, and in front of every `kan.concat`, says
-what was seen there; `kan-quantize` chooses scales from that, without the data.
+what was seen there; `kan-quantize` chooses scales from that, without the data. With `results`, the
+model's results on the samples are recorded too: budgets of later passes count from them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from kan_dialect.cuts import cuts, spline_functions
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
-from kan_dialect.semantics import evaluate_inside
+from kan_dialect.reference import note_reference
+from kan_dialect.semantics import evaluate_function, evaluate_inside
 from kan_dialect.spline_ops import ObserveOp
 
 
@@ -64,6 +66,9 @@ class CalibratePass(KanPass):
     """`.npz` file with `x` or `x_train`; a test set in it is not looked at."""
     bins: int = 1024
     """Cells of the histograms."""
+    results: bool = False
+    """Leave the results of all samples in the attribute `kan.reference`, for
+    `kan-refine-precision` to count losses from."""
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         if not 2 <= self.bins <= 1 << 16:
@@ -72,7 +77,11 @@ class CalibratePass(KanPass):
         if functions:
             x = load_dataset(self.data).x
             for function in functions:
-                observe(function, split_features(function, x, self.data), self.bins)
+                inputs = split_features(function, x, self.data)
+                observe(function, inputs, self.bins)
+                if self.results:
+                    outputs = evaluate_function(function, inputs)
+                    note_reference(function, x, np.concatenate(outputs, axis=1))
         return bool(functions)
 
 

@@ -11,7 +11,7 @@ edge functions remain, fed with dequantised codes and rounded to the scale of th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from xdsl.context import Context
@@ -32,6 +32,7 @@ from kan_dialect.constants import DenseAttr, FloatArray, IntArray, to_floats, to
 from kan_dialect.cuts import cuts, observer, readers, spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
+from kan_dialect.noted import noted
 from kan_dialect.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
 from kan_dialect.quantizers import Codes, Layer, Quantizers, read_quantizers
 from kan_dialect.scales import (
@@ -44,6 +45,8 @@ from kan_dialect.spline_ops import BSplineOp, ConcatOp, NodeSumOp
 from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp
 from kan_dialect.univariate import code_table, evaluate_chain, find_chain, require_no_nan
 
+BITS = "kan.bits"
+"""Attribute of a function: what `kan-choose-bits` chose, and by which budget."""
 MAX_BITS = 16
 """Widest codes at a cut: a table has an entry for each."""
 EDGE_LIMIT = 1 << 20
@@ -58,8 +61,9 @@ class QuantizePass(KanPass):
     preserves: ClassVar[str] = "accuracy within the chosen bits"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"quantizers"})
 
-    bits: tuple[int, ...] | int = 8
-    """Bits of the codes: one number for all cuts, or one for each: input, every layer in order."""
+    bits: tuple[int, ...] | int | Literal["auto"] = 8
+    """Bits of the codes: one number for all cuts, or one for each: input, every layer in order;
+    `auto`: what `kan-choose-bits` chose."""
     scale: str = "mse"
     """`minmax`, `percentile` or `mse` (least mean squared error over the histogram)."""
     percentile: float = 99.9
@@ -99,6 +103,9 @@ class QuantizePass(KanPass):
 
     @property
     def widths(self) -> tuple[int, ...]:
+        """The numbers given; none where they are chosen."""
+        if self.bits == "auto":
+            return ()
         return self.bits if isinstance(self.bits, tuple) else (self.bits,)
 
     def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
@@ -189,7 +196,7 @@ class _Quantizer:
 
     def widths(self) -> list[int]:
         """Bits of each cut: arguments share the first number."""
-        widths = list(self.options.widths)
+        widths = list(self.options.widths) or [self._chosen()]
         arguments = len(self.function.args)
         layers = len(self.cuts) - arguments
         if len(widths) == 1:
@@ -200,6 +207,17 @@ class _Quantizer:
                 remedy=f"give one for all, or {1 + layers}: the input and each of {layers} layers",
             )
         return [widths[0]] * arguments + widths[1:]
+
+    def _chosen(self) -> int:
+        """What `kan-choose-bits` left with the function."""
+        bits = (noted(self.function, BITS) or {}).get("bits")
+        if not isinstance(bits, int) or not 1 <= bits <= MAX_BITS:
+            raise KanError(
+                f"kan-quantize: bits of @{self.function.sym_name.data} are to be chosen, and "
+                "nothing was",
+                remedy="run kan-choose-bits first, or say how many bits",
+            )
+        return bits
 
     def _quantize_argument(self, value: BlockArgument, bits: int) -> None:
         if not readers(value):

@@ -2,7 +2,8 @@
 
 Tables get fewer and coarser values, look at fewer input bits, or become constants; codes of hidden
 nodes and results get coarser. What is given up is measured on samples that the search does not see,
-and stands in the function's attribute `kan.precision` (`kan_dialect.precision`).
+and stands in the function's attribute `kan.precision` (`kan_dialect.precision`). It counts from the
+float model where `kan-calibrate{results=true}` left its results, else from the network as given.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.budgets import Allowed, Limit, allowed
+from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.fpga import Estimate, estimate
@@ -32,6 +34,7 @@ from kan_dialect.precision.network import (
 from kan_dialect.precision.score import check_labels, loss_problem, score
 from kan_dialect.precision.search import Budget, Problem, Refined, refine
 from kan_dialect.progress import tell
+from kan_dialect.reference import forget_reference, reference_of
 from kan_dialect.target_pass import TargetPass
 from kan_dialect.wires import wire_functions
 
@@ -51,7 +54,14 @@ class RefinePrecisionPass(TargetPass):
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
     max_accuracy_loss: float | None = None
     """Share of samples that may be lost, on validation, on all samples and on others; of targets
-    that are numbers, of explained variance. 0.005 where no budget is given."""
+    that are numbers, of explained variance. Counts from the float model's results, which
+    `kan-calibrate{results=true}` leaves; without them, from the network as given. 0.005 where no
+    budget is given."""
+    max_rmse: float | str | None = None
+    """The largest root mean squared error against the targets: in the outputs' unit, or as "10%"
+    relative to the float model's. Without targets, against the float model's results."""
+    max_error: float | str | None = None
+    """The largest absolute error of an output on any sample, likewise."""
     max_luts: int | None = None
     """The most LUTs; of the networks that take no more, the one that loses least is taken."""
     max_levels: int | None = None
@@ -73,6 +83,9 @@ class RefinePrecisionPass(TargetPass):
         loss = self.max_accuracy_loss
         if loss is not None and not 0.0 <= loss < 1.0:
             raise KanError(f"max-accuracy-loss must lie in 0..1, got {loss}")
+        for name, given in (("max-rmse", self.max_rmse), ("max-error", self.max_error)):
+            if given is not None:
+                Limit.parse(given, name)
         if not 0.0 < self.validation < 1.0:
             raise KanError(f"validation must lie between 0 and 1, got {self.validation}")
         for name, limit in (("max-luts", self.max_luts), ("max-levels", self.max_levels)):
@@ -80,12 +93,23 @@ class RefinePrecisionPass(TargetPass):
                 raise KanError(f"{name} must be at least 0, got {limit}")
 
     @property
-    def budget(self) -> Budget:
-        """What may be traded."""
-        loss = self.max_accuracy_loss
-        if loss is None and self.max_luts is None:
-            loss = DEFAULT_LOSS
-        return Budget(loss, self.max_luts, self.max_levels)
+    def max_loss(self) -> float | None:
+        """The loss of the score that may be; None where other limits decide."""
+        limits = (self.max_rmse, self.max_error, self.max_luts)
+        if self.max_accuracy_loss is None and all(limit is None for limit in limits):
+            return DEFAULT_LOSS
+        return self.max_accuracy_loss
+
+    def allowed(self, reference: FloatArray, labels: Array | None) -> Allowed:
+        """What the budget comes to on samples, see `kan_dialect.budgets`."""
+        rmse, error = self.max_rmse, self.max_error
+        return allowed(
+            reference,
+            labels,
+            self.max_loss,
+            None if rmse is None else Limit.parse(rmse, "max-rmse"),
+            None if error is None else Limit.parse(error, "max-error"),
+        )
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(table_functions(module))
@@ -97,11 +121,16 @@ class RefinePrecisionPass(TargetPass):
 
     def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
         dataset = load_dataset(self.data)
-        given = Model(before, "table").run(dataset.x)
-        was = score(given, dataset.y, given)
-        now = score(Model(after, "table").run(dataset.x), dataset.y, given)
-        loss = self.budget.max_loss
-        if loss is not None and (problem := loss_problem(was, now, loss)) is not None:
+        given = reference_of(before, dataset.x, self.data)
+        if given is None:
+            given = Model(before, "table").run(dataset.x)
+        limits = self.allowed(given, dataset.y)
+        outputs = Model(after, "table").run(dataset.x)
+        was, now = score(given, dataset.y, given), score(outputs, dataset.y, given)
+        problem = limits.problem(outputs)
+        if problem is None and limits.loss is not None:
+            problem = loss_problem(was, now, limits.loss)
+        if problem is not None:
             return problem
         if self.max_luts is None and self.max_levels is None:
             return None
@@ -144,10 +173,12 @@ class RefinePrecisionPass(TargetPass):
             model.run,
             lambda found: self._estimate(function, found),
             self.device.summand_costs(MAX_INPUT_BITS, ideal=True),
+            reference_of(function, dataset.x, self.data),
         )
+        limits = self.allowed(problem.origin, dataset.y)
         refined = refine(
             problem,
-            self.budget,
+            Budget(limits.loss, self.max_luts, self.max_levels, limits),
             validation=self.validation,
             seed=self.seed,
             progress=lambda done, total: tell("refining precision", done, total),
@@ -155,7 +186,8 @@ class RefinePrecisionPass(TargetPass):
         edges = chain.edges
         if refined.chosen.chain is not chain:
             write_chain(function, refined.chosen.chain)
-        note_trade(function, self._figures(refined, edges, len(dataset.x)))
+        forget_reference(function)
+        note_trade(function, self._figures(refined, limits, edges, len(dataset.x)))
 
     def _estimate(self, function: func.FuncOp, chain: TableChain | None = None) -> Estimate:
         """What a function takes, combinational; with a chain, if its layers were these."""
@@ -169,10 +201,14 @@ class RefinePrecisionPass(TargetPass):
             stage.run(Context(), module)
         return estimate(next(iter(wire_functions(module))), self.device)
 
-    def _figures(self, refined: Refined, edges: int, samples: int) -> dict[str, float]:
+    def _figures(
+        self, refined: Refined, allowed: Allowed, edges: int, samples: int
+    ) -> dict[str, float]:
         chosen = refined.chosen
         limits = {
-            "max_accuracy_loss": self.budget.max_loss,
+            "max_accuracy_loss": self.max_loss,
+            "max_rmse": allowed.rmse,
+            "max_error": allowed.error,
             "max_luts": self.max_luts,
             "max_levels": self.max_levels,
         }

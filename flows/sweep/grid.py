@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from types import NoneType, UnionType
-from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
+from kan_dialect.budgets import parse_loss
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.compile import CompilePass
@@ -160,6 +161,9 @@ def _values(option: str, text: str, kinds: tuple[object, ...]) -> Iterator[Value
 
 
 def _value(option: str, text: str, kinds: tuple[object, ...]) -> Value:
+    if text.endswith("%") and option.endswith("-loss"):
+        # A loss as everywhere; limits of errors keep the sign, which makes them relative.
+        return parse_loss(text, option)
     for kind in kinds:
         with suppress(ValueError, KeyError):
             return _READERS[kind](text)
@@ -177,6 +181,7 @@ _READERS: dict[object, Callable[[str], Value]] = {
     bool: lambda text: {"true": True, "false": False}[text.lower()],
     NoneType: lambda text: {"none": None}[text.lower()],
     tuple[int, ...]: _list,
+    Literal["auto"]: lambda text: {"auto": "auto"}[text.lower()],
     str: str,
 }
 """How values of each type are read; of several, the first that can."""
@@ -187,6 +192,7 @@ _NAMES: dict[object, str] = {
     bool: "true or false",
     NoneType: "none",
     tuple[int, ...]: "numbers with colons between",
+    Literal["auto"]: "auto",
 }
 
 

@@ -25,7 +25,7 @@ from kan_dialect.flows.sweep.schedules import (
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
 from kan_dialect.flows.sweep.tasks import Outcomes, Task, make_tasks
 from kan_dialect.flows.sweep.workbench import NO_MEASURES, Measures
-from kan_dialect.kan_pass import EXACT, claim_of
+from kan_dialect.kan_pass import EXACT, KanPass, claim_of
 
 Runner: TypeAlias = Callable[[Study, Sequence[Task]], Outcomes]
 """Does tasks: in this process, in others, or on a cluster."""
@@ -85,18 +85,28 @@ def require_data(study: Study, points: Sequence[Point]) -> bool:
     ------
     KanError : they may, and there is no data to tell it by.
     """
-    trades = {
-        tuple(stage.recorded() for stage in study.passes(point) if claim_of(stage) != EXACT)
-        for point in points
-    }
+    trades = {_up_to_trades(study.passes(point)) for point in points}
     if len(trades) > 1 and study.validation is None:
-        varied = sorted({text.split("{")[0] for trade in trades for text in trade})
+        varied = sorted(
+            {
+                stage.name
+                for point in points
+                for stage in study.passes(point)
+                if claim_of(stage) != EXACT
+            }
+        )
         raise KanError(
             f"the points differ in accuracy ({', '.join(varied)}), and there is no data to tell it "
             "by",
             remedy="give samples with labels: --calibration DATA.npz",
         )
     return len(trades) > 1
+
+
+def _up_to_trades(passes: Sequence[KanPass]) -> tuple[str, ...]:
+    """The passes up to the last one that trades accuracy, for an exact one may choose its bits."""
+    last = max((n for n, stage in enumerate(passes) if claim_of(stage) != EXACT), default=-1)
+    return tuple(stage.recorded() for stage in passes[: last + 1])
 
 
 def sweep(

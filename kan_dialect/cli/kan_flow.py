@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import Literal, NoReturn, cast
 
 import numpy as np
 from rich.console import Console
@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 from xdsl.universe import Universe
 
 from kan_dialect import __version__
+from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.loading import (
     add_strip_head,
     load_model,
@@ -87,8 +88,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bits",
         metavar="N[,N...]",
-        help="bits of the codes: one number, or the input's and each layer's (default: 8; "
-        "6 to start from with --precision auto)",
+        help="bits of the codes: one number, or the input's and each layer's; or auto: the "
+        "fewest, the same for all, that keep the budget below (default: 8; 6 to start from with "
+        "--precision auto)",
     )
     _add_precision(parser)
     parser.add_argument(
@@ -162,8 +164,24 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-accuracy-loss",
         metavar="P",
-        help="for --precision auto: the accuracy that may be lost, as 0.5%% or 0.005 (default: "
-        "0.5%%, unless there is another limit)",
+        help="for --precision auto and --bits auto: the loss allowed, as 0.5%% or 0.005. It is "
+        "absolute, in points of accuracy, or of explained variance (R²) where y holds targets, and "
+        "counts from the float model to the integer model on the calibration samples (from the "
+        "model as given, if that has codes). Default: 0.5%%, unless there is another limit",
+    )
+    parser.add_argument(
+        "--max-rmse",
+        metavar="E",
+        help="for --precision auto and --bits auto: the largest root mean squared error of the "
+        "integer model on the calibration samples, against the targets y (without targets: "
+        "against the float model): absolute, as 0.3, in the outputs' unit, or relative, as 10%%: "
+        "so much more than the float model's",
+    )
+    parser.add_argument(
+        "--max-error",
+        metavar="E",
+        help="for --precision auto and --bits auto: the largest absolute error of an output on any "
+        "calibration sample, given as for --max-rmse",
     )
     parser.add_argument(
         "--max-luts", type=int, metavar="N", help="for --precision auto: the most LUTs"
@@ -220,24 +238,16 @@ def _add_prove(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", action="store_true", help="note the proof in DIR/report.json")
 
 
-def _numbers(text: str) -> tuple[int, ...] | int:
+def _numbers(text: str) -> tuple[int, ...] | int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise KanError(f"--bits takes whole numbers, as 8 or 6,8,8, got {text!r}") from None
-    return numbers[0] if len(numbers) == 1 else numbers
-
-
-def _share(text: str | None) -> float | None:
-    """A share of 1, or with `%` of 100."""
-    if text is None:
-        return None
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
         raise KanError(
-            f"--max-accuracy-loss takes a share, as 0.5% or 0.005, got {text!r}"
+            f"--bits takes whole numbers, as 8 or 6,8,8, or auto, got {text!r}"
         ) from None
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
@@ -253,7 +263,11 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
         guard_bits=options.guard_bits,
         quantizers=None if options.quantizers is None else str(options.quantizers),
         precision=options.precision,
-        max_accuracy_loss=_share(options.max_accuracy_loss),
+        max_accuracy_loss=None
+        if options.max_accuracy_loss is None
+        else parse_loss(options.max_accuracy_loss, "--max-accuracy-loss"),
+        max_rmse=options.max_rmse,
+        max_error=options.max_error,
         max_luts=options.max_luts,
         max_levels=options.max_levels,
         seed=options.seed,
@@ -277,6 +291,8 @@ PIPELINE_ONLY = (
     "quantizers",
     "precision",
     "max_accuracy_loss",
+    "max_rmse",
+    "max_error",
     "max_luts",
     "max_levels",
     "levels",

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.loading import add_strip_head, load_model, make_context, takes_options
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
@@ -117,11 +118,11 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--loss",
-        type=float,
-        default=0.01,
+        default="1%",
         metavar="P",
-        help="accuracy, as a share of the validation samples, that the choice may lose against "
-        "the float model (default: 0.01)",
+        help="what the choice may lose against the float model on the validation samples, as 1%% "
+        "or 0.01: of accuracy absolute, so many points; of errors relative, so much more "
+        "(default: 1%%)",
     )
     parser.add_argument(
         "--validation",
@@ -154,8 +155,9 @@ def run_sweep(options: argparse.Namespace) -> int:
     jobs = (os.cpu_count() or 1) if options.jobs is None else options.jobs
     if not 1 <= jobs <= 1024:
         raise KanError(f"--jobs must lie in 1..1024, got {jobs}")
-    if not options.loss >= 0:
-        raise KanError(f"--loss must be at least 0, got {options.loss:g}")
+    loss = parse_loss(options.loss, "--loss")
+    if loss < 0:
+        raise KanError(f"--loss must be at least 0, got {loss:g}")
     points = grid(axes)
     study = _study(options)
     _require_float(study, axes)
@@ -167,7 +169,7 @@ def run_sweep(options: argparse.Namespace) -> int:
             f"kan-flow: note: {' and '.join(missing)} left out; to get them: {EXTRA}",
             file=sys.stderr,
         )
-    question = Question(points, options.schedule, measures, objectives, options.loss)
+    question = Question(points, options.schedule, measures, objectives, loss)
     with _runner(options.scheduler, jobs) as runner, _progress() as tell:
         result = sweep(study, question, folder, runner, tell)
     _write(folder, result, axes, schedule=options.schedule)

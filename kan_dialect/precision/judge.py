@@ -118,16 +118,20 @@ class Judge:
         outputs: Callable[[FloatArray], FloatArray],
         held: IntArray,
         seed: Sequence[int],
+        *,
+        decided: FloatArray | None = None,
     ) -> None:
         """
         Parameters
         ----------
         x : inputs (samples, in), all of them.
         labels : classes or targets (samples, ...), or None.
-        given : results (samples, out) of the given network.
+        given : results (samples, out) of the given network, which losses count from.
         outputs : its results (samples, out) for other inputs (samples, in).
         held : indices of the samples that were held out.
         seed : of the samples made near them.
+        decided : results (samples, out) of the network that `outputs` runs, if that is another one:
+            near the samples, it is taken to decide as often otherwise as on them.
         """
         self.held = held
         self.labels = labels
@@ -138,6 +142,11 @@ class Judge:
         if self.classes and len(held) > 1:
             self.near = around(x[held], MANY_AROUND, np.random.default_rng(seed))
             self._decided = classes(outputs(self.near))
+        self._otherwise = 0
+        """Samples near held-out ones that the network of `outputs` decides otherwise."""
+        if decided is not None and len(self.near):
+            share = float((classes(decided) != classes(given)).mean())
+            self._otherwise = round(share * len(self.near))
 
     def loss(
         self, outputs: FloatArray, run: Callable[[FloatArray], FloatArray], others: int
@@ -164,6 +173,7 @@ class Judge:
         changed = 0
         if len(self.near):
             changed = int((classes(run(self.near)) != self._decided).sum())
+            changed = min(changed + self._otherwise, len(self.near))
         return self._shown(outputs, self.held, len(self.near), changed)
 
     def whole(self, outputs: FloatArray) -> Shown:

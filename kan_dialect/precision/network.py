@@ -113,6 +113,14 @@ class TableChain:
         """How many edges are not constant."""
         return sum(int(layer.kept.sum()) for layer in self.layers)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether no path of edges leads from an input to a result."""
+        live = np.ones(self.layers[0].tables.shape[1], dtype=np.bool_)
+        for layer in self.layers:
+            live = (layer.kept & live).any(axis=1)
+        return not bool(live.any())
+
 
 def table_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """Functions at table level."""

@@ -21,6 +21,20 @@ def is_classification(labels: Array | None, outputs: int) -> bool:
     )
 
 
+def targets_of(labels: Array | None, outputs: int) -> FloatArray | None:
+    """Labels as numbers (samples, out); None where they are classes, or no number for each output.
+
+    Parameters
+    ----------
+    labels : (samples, ...), or None.
+    outputs : how many outputs the network has.
+    """
+    if labels is None or is_classification(labels, outputs):
+        return None
+    flat = labels.reshape(len(labels), -1).astype(np.float64)
+    return flat if flat.shape[1] == outputs else None
+
+
 def check_labels(labels: Array | None, outputs: int, where: str) -> None:
     """Refuse labels that say nothing about so many outputs.
 
@@ -33,16 +47,23 @@ def check_labels(labels: Array | None, outputs: int, where: str) -> None:
     ------
     KanError : they are neither classes that the outputs tell apart nor a number for each output.
     """
+    problem = labels_problem(labels, outputs)
+    if problem is not None:
+        raise KanError(f"{where} has {problem}", remedy=LABELS_REMEDY)
+
+
+LABELS_REMEDY = "give classes from 0 on as integers, or a target for each output"
+
+
+def labels_problem(labels: Array | None, outputs: int) -> str | None:
+    """Why labels say nothing about so many outputs, in words; None where they do."""
     if labels is None or is_classification(labels, outputs) or labels.size == len(labels) * outputs:
-        return
+        return None
     each = labels.size // len(labels)
     what = f"{counted(each, 'target')} a sample"
     if each == 1 and labels.dtype.kind in "iu":
         what = f"labels from {int(labels.min())} to {int(labels.max())}"
-    raise KanError(
-        f"{where} has {what}, the network has {counted(outputs, 'output')}",
-        remedy="give classes from 0 on as integers, or a target for each output",
-    )
+    return f"{what}, the network has {counted(outputs, 'output')}"
 
 
 def score(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:

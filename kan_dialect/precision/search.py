@@ -16,6 +16,7 @@ from itertools import takewhile, zip_longest
 
 import numpy as np
 
+from kan_dialect.budgets import Allowed
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.fpga import Estimate
@@ -80,13 +81,15 @@ class Budget:
 
     Parameters
     ----------
-    max_loss : of the score on validation samples; of accuracy, 0.01 is a point.
+    max_loss : of the score, from the reference; of accuracy, 0.01 is a point.
     max_luts, max_levels : of the design; levels of logic from inputs to outputs.
+    limits : of errors on the samples, if there are any.
     """
 
     max_loss: float | None = None
     max_luts: int | None = None
     max_levels: int | None = None
+    limits: Allowed | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class Problem:
     x : real inputs (samples, in).
     labels : classes or targets (samples, ...), or None.
     given : real results (samples, out) of these inputs, as they were given.
+    reference : those that losses count from, the float model's; None: `given`.
     encode : bit patterns (in, samples) of real inputs.
     outputs : real results (samples, out) of other real inputs (samples, in).
     measure : what a chain takes on the device.
@@ -125,6 +129,12 @@ class Problem:
     outputs: Callable[[FloatArray], FloatArray]
     measure: Callable[[TableChain], Estimate]
     prices: FloatArray
+    reference: FloatArray | None = None
+
+    @property
+    def origin(self) -> FloatArray:
+        """Real results (samples, out) that losses count from."""
+        return self.given if self.reference is None else self.reference
 
     def real(self, chain: TableChain, x: FloatArray) -> FloatArray:
         """Results (samples, out) of a chain."""
@@ -133,8 +143,8 @@ class Problem:
     def scores(self, outputs: FloatArray, index: IntArray | slice) -> Scores:
         """Before, and with these outputs (samples, out), on the samples of some indices."""
         labels = None if self.labels is None else self.labels[index]
-        given = self.given[index]
-        return Scores(score(given, labels, given), score(outputs[index], labels, given))
+        origin = self.origin[index]
+        return Scores(score(origin, labels, origin), score(outputs[index], labels, origin))
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,7 @@ class Candidate:
     calibration, validation : on all samples, and on those that the descent did not see.
     others : what other samples will lose at most, see `Shown.loss_of`, by the samples that the
         descent did not see, and by those of all splits with networks found in the same way.
+    within : whether it keeps the limits of errors.
     """
 
     chain: TableChain
@@ -155,6 +166,7 @@ class Candidate:
     calibration: Scores
     validation: Scores
     others: float
+    within: bool = True
 
     @property
     def loss(self) -> float:
@@ -204,6 +216,8 @@ class _Point:
     shown: Shown
     whole: Shown
     """By all samples, those that the descent saw too."""
+    within: bool
+    """Whether it keeps the limits of errors on all samples."""
 
 
 def refine(
@@ -223,8 +237,14 @@ def refine(
 
     Raises
     ------
-    KanError : there are too few samples, or no network was found that keeps the budget.
+    KanError : there are too few samples, no network was found that keeps the budget, or the given
+        one loses more than that from the float model.
     """
+    every = slice(None)
+    same = problem.scores(problem.given, every)
+    within = _within(budget.limits, problem.given)
+    if not within or (budget.max_loss is not None and same.loss > budget.max_loss + 1e-12):
+        raise _none_within(problem, budget, same)
     folds = list(_folds(problem, validation, seed))
     held = len(folds[0].judge.held)
     others = others_for(held, budget.max_loss)
@@ -238,7 +258,7 @@ def refine(
         nonlocal done
         rng = np.random.default_rng([seed, start or 0, number, order])
         points: list[_Point] = []
-        for point in _path(problem, folds[number], start, rng):
+        for point in _path(problem, folds[number], start, rng, budget.limits):
             points.append(point)
             progress(done + len(points), steps)
             shown = point.shown
@@ -251,12 +271,12 @@ def refine(
 
     paths = [[follow(*start, number) for number in range(len(folds))] for start in starts]
     candidates = _candidates(paths, others)
-    every = slice(None)
-    same = problem.scores(problem.given, every)
     given = Candidate(
         problem.chain, np.inf, same, problem.scores(problem.given, folds[0].judge.held), 0.0
     )
-    chosen, estimate = _choose(problem, budget, [*candidates, given])
+    # A network that always answers the same is none, unless it was one before.
+    some = [each for each in candidates if not each.chain.is_constant]
+    chosen, estimate = _choose(problem, budget, [*some, given])
     progress(steps, steps)
     return Refined(chosen, estimate, held, len(candidates))
 
@@ -291,7 +311,14 @@ def _candidates(paths: Sequence[Sequence[Sequence[_Point]]], others: int) -> lis
                 shown = point.shown, crossed if few else point.whole
                 at_most = max(each.loss_of(others, lost) for each in shown)
                 found.append(
-                    Candidate(point.chain, point.luts, point.calibration, point.validation, at_most)
+                    Candidate(
+                        point.chain,
+                        point.luts,
+                        point.calibration,
+                        point.validation,
+                        at_most,
+                        point.within,
+                    )
                 )
     return found
 
@@ -308,8 +335,10 @@ def _choose(
     kept = [
         each
         for each in candidates
-        if budget.max_loss is None or each.loss <= budget.max_loss + 1e-12
+        if each.within and (budget.max_loss is None or each.loss <= budget.max_loss + 1e-12)
     ]
+    if not kept:
+        raise _none_within(problem, budget, candidates[-1].validation)
     best_first = budget.max_luts is not None
     kept.sort(key=lambda each: (each.loss, each.luts) if best_first else (each.luts, each.loss))
     enough = 1 if best_first else MEASURED
@@ -335,6 +364,25 @@ def _choose(
         )
     # Of equal ones the given network, if it is one of them.
     return min(found, key=lambda each: (each[1].luts, np.isfinite(each[0].luts)))
+
+
+def _within(limits: Allowed | None, outputs: FloatArray) -> bool:
+    return limits is None or limits.problem(outputs) is None
+
+
+def _none_within(problem: Problem, budget: Budget, lost: Scores) -> KanError:
+    """Why nothing keeps the budget: the network as it was given does not, by these scores."""
+    remedy = "start from more bits (--bits auto, or bits of kan-quantize), or allow more"
+    reason = None if budget.limits is None else budget.limits.problem(problem.given)
+    if reason is not None:
+        return KanError(f"the network that bits are taken from has {reason}", remedy=remedy)
+    assert budget.max_loss is not None
+    return KanError(
+        f"the network that bits are taken from loses {100 * lost.loss:.2f} % of the float "
+        f"model's score already, {lost.before:.4f} to {lost.after:.4f}; "
+        f"{100 * budget.max_loss:.2f} % may be lost",
+        remedy=remedy,
+    )
 
 
 def _is_large(problem: Problem) -> bool:
@@ -377,7 +425,15 @@ def _folds(problem: Problem, validation: float, seed: int) -> Iterator[_Fold]:
         if len(seen) > MANY_SAMPLES:
             seen = np.sort(rng.permutation(seen)[:MANY_SAMPLES])
         some = None if labels is None else labels[seen]
-        judge = Judge(x, labels, problem.given, problem.outputs, rest, [seed, number, 1])
+        judge = Judge(
+            x,
+            labels,
+            problem.origin,
+            problem.outputs,
+            rest,
+            [seed, number, 1],
+            decided=problem.given,
+        )
         yield _fold(problem, x[seen], some, judge, rng)
 
 
@@ -406,7 +462,11 @@ def _fold(
 
 
 def _path(
-    problem: Problem, fold: _Fold, start: int | None, rng: np.random.Generator
+    problem: Problem,
+    fold: _Fold,
+    start: int | None,
+    rng: np.random.Generator,
+    limits: Allowed | None,
 ) -> Iterator[_Point]:
     """Networks from a start on, dear ones first."""
     last = problem.chain.layers[-1]
@@ -423,4 +483,5 @@ def _path(
         every = problem.scores(outputs, slice(None))
         held = problem.scores(outputs, judge.held)
         shown = judge.shown(outputs, lambda x: problem.real(chain, x))
-        yield _Point(chain.copy(), luts, every, held, shown, judge.whole(outputs))
+        within = _within(limits, outputs)
+        yield _Point(chain.copy(), luts, every, held, shown, judge.whole(outputs), within)

@@ -17,7 +17,9 @@ Options: TypeAlias = dict[str, Value]
 QUANTISER = {
     *("data", "bits", "scale", "percentile", "per_tensor", "per_layer", "guard_bits", "quantizers"),
 }
-BUDGET = {"precision", "max_accuracy_loss", "max_luts", "max_levels", "seed"}
+BUDGET = {
+    *("precision", "max_accuracy_loss", "max_rmse", "max_error", "max_luts", "max_levels", "seed"),
+}
 BEFORE_TABLES = QUANTISER | BUDGET
 """Options that decide which integers a network has: the published ones are given."""
 

@@ -1,6 +1,7 @@
 // RUN: python -c "import numpy as np; np.savez('%t.npz', x=[[-1, 0, 5], [0, 0, 5], [1, 0, 5], [3, 1, 5]], x_test=[[99, 99, 99]])"
 // RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz" bins=4}' | filecheck %s
 // RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz" bins=4},kan-calibrate{data="%t.npz" bins=2}' | filecheck %s --check-prefix TWICE
+// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz" bins=4 results=true}' | filecheck %s --check-prefix RESULTS
 
 // The samples' columns go to the arguments in order; the test set is not looked at. The data's path
 // is not recorded, so that the same model gives the same bytes.
@@ -27,6 +28,12 @@ func.func @layer(%x: tensor<2xf32>, %y: tensor<1xf32>) -> tensor<1xf32> {
   %p = arith.mulf %m, %y : tensor<1xf32>
   func.return %p : tensor<1xf32>
 }
+
+// With results, those of all samples stand with each function, and a digest of the samples.
+// RESULTS-LABEL: @layer
+// RESULTS-SAME: attributes {kan.reference = {results = dense<{{\[\[}}5.000000e+00], [0.000000e+00], [5.000000e+00], [2.500000e+01]]> : tensor<4x1xf64>, samples = "{{[0-9a-f]+}}"}}
+// RESULTS-LABEL: @twice
+// RESULTS-SAME: tensor<4x6xf64>
 
 // All readers of a value read the observed one, also those that read it twice.
 // CHECK-LABEL: @twice

@@ -2,7 +2,7 @@
 
 // RUN: env COLUMNS=9999 xdsl-opt --help | filecheck %s --check-prefix HELP
 // HELP: Available targets are: {{.*}}circt,formula,quantizers,systemverilog
-// HELP: Available passes are: {{.*}}kan-balance-sums,kan-calibrate,kan-compile,
+// HELP: Available passes are: {{.*}}kan-balance-sums,kan-calibrate,kan-choose-bits,kan-compile,
 
 // RUN: xdsl-opt %s -p kan-narrow,kan-schedule | filecheck %s
 // CHECK: kan.pipeline = ["kan-narrow", "kan-schedule"]

@@ -1,0 +1,162 @@
+"""`kan-choose-bits`: the fewest bits, the same for all codes, that keep a budget of accuracy.
+
+Widths are tried from the least on: the function is quantised with each, as `kan-quantize` will
+quantise it, and evaluated on the calibration samples. The first that keeps the budget stands in the
+function's attribute `kan.bits`, where `kan-quantize{bits=auto}` finds it. Losses count from the
+function as it is here: the float model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.budgets import Allowed, Limit, allowed
+from kan_dialect.constants import FloatArray
+from kan_dialect.cuts import spline_functions
+from kan_dialect.data import Dataset, load_dataset
+from kan_dialect.errors import KanError
+from kan_dialect.kan_pass import KanPass
+from kan_dialect.model import Model
+from kan_dialect.noted import note
+from kan_dialect.passes.calibrate import split_features
+from kan_dialect.passes.quantize import BITS, MAX_BITS, QuantizePass
+from kan_dialect.precision.score import check_labels, loss_problem, score
+from kan_dialect.progress import tell
+
+DEFAULT_LOSS = 0.005
+"""Where no budget is given."""
+
+
+@dataclass(frozen=True)
+class ChooseBitsPass(KanPass):
+    """Chooses one number of bits for all codes."""
+
+    name = "kan-choose-bits"
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
+
+    data: str = field()
+    """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
+    max_accuracy_loss: float | None = None
+    """Share of the samples that may be lost; of targets that are numbers, of explained variance.
+    0.005 where no budget is given."""
+    max_rmse: float | str | None = None
+    """See `kan-refine-precision`."""
+    max_error: float | str | None = None
+    """See `kan-refine-precision`."""
+    share: float = 1.0
+    """Of the loss, what quantisation may take: the rest is for passes that follow."""
+    at_least: int = 2
+    """The fewest bits that are tried."""
+    at_most: int = 12
+    """The most bits."""
+    scale: str = "mse"
+    """See `kan-quantize`; this, and what follows, as `kan-quantize` will have it."""
+    percentile: float = 99.9
+    """See `kan-quantize`."""
+    per_tensor: bool = False
+    """See `kan-quantize`."""
+    per_layer: bool = False
+    """See `kan-quantize`."""
+    guard_bits: int = 0
+    """See `kan-quantize`."""
+
+    def __post_init__(self) -> None:
+        loss = self.max_accuracy_loss
+        if loss is not None and not 0.0 <= loss < 1.0:
+            raise KanError(f"max-accuracy-loss must lie in 0..1, got {loss}")
+        if not 0.0 < self.share <= 1.0:
+            raise KanError(f"share must lie in 0..1, got {self.share}")
+        if not 1 <= self.at_least <= self.at_most <= MAX_BITS:
+            raise KanError(
+                f"at-least and at-most must lie in 1..{MAX_BITS}, got {self.at_least} and "
+                f"{self.at_most}"
+            )
+        self._limits()
+        self._quantize(self.at_least)
+
+    def _limits(self) -> tuple[Limit | None, Limit | None]:
+        rmse, error = self.max_rmse, self.max_error
+        return (
+            None if rmse is None else Limit.parse(rmse, "max-rmse"),
+            None if error is None else Limit.parse(error, "max-error"),
+        )
+
+    def _quantize(self, bits: int) -> QuantizePass:
+        return QuantizePass(
+            bits=bits,
+            scale=self.scale,
+            percentile=self.percentile,
+            per_tensor=self.per_tensor,
+            per_layer=self.per_layer,
+            guard_bits=self.guard_bits,
+        )
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(spline_functions(module))
+        if functions:
+            dataset = load_dataset(self.data)
+            for function in functions:
+                self._choose(function, dataset)
+        return bool(functions)
+
+    def _choose(self, function: func.FuncOp, dataset: Dataset) -> None:
+        split_features(function, dataset.x, self.data)
+        reference = Model(function, "spline").run(dataset.x)
+        check_labels(dataset.y, reference.shape[1], self.data)
+        rmse, error = self._limits()
+        loss = self.max_accuracy_loss
+        if loss is None and rmse is None and error is None:
+            loss = DEFAULT_LOSS
+        budget = allowed(reference, dataset.y, loss, rmse, error)
+        before = score(reference, dataset.y, reference)
+        problem = ""
+        for bits in range(self.at_least, self.at_most + 1):
+            tell("choosing bits", bits - self.at_least, self.at_most + 1 - self.at_least)
+            outputs = self._outputs(function, bits, dataset.x)
+            after = score(outputs, dataset.y, reference)
+            found = self._problem(budget, outputs, before, after)
+            if found is None:
+                figures: dict[str, Any] = {
+                    "bits": bits,
+                    **{
+                        name: limit
+                        for name, limit in (
+                            ("max_accuracy_loss", loss),
+                            ("max_rmse", budget.rmse),
+                            ("max_error", budget.error),
+                        )
+                        if limit is not None
+                    },
+                    "before": before,
+                    "after": after,
+                    "samples": len(dataset.x),
+                }
+                note(function, BITS, figures)
+                return
+            problem = found
+        raise KanError(
+            f"@{function.sym_name.data}: no number of bits from {self.at_least} to {self.at_most} "
+            f"keeps the budget; with {self.at_most}, {problem}",
+            remedy="allow more, or scale=minmax if many samples saturate",
+        )
+
+    def _problem(
+        self, budget: Allowed, outputs: FloatArray, before: float, after: float
+    ) -> str | None:
+        problem = budget.problem(outputs)
+        if problem is not None:
+            return f"there is {problem}"
+        if budget.loss is None:
+            return None
+        return loss_problem(before, after, budget.loss * self.share)
+
+    def _outputs(self, function: func.FuncOp, bits: int, x: FloatArray) -> FloatArray:
+        """Results (samples, out) of the function, quantised."""
+        holder = ModuleOp([function.clone()])
+        self._quantize(bits).run(Context(), holder)
+        return Model.of(holder).run(x)
