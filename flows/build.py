@@ -20,10 +20,10 @@ from xdsl.passes import ModulePass
 from kan_dialect.attributes import range_of
 from kan_dialect.checking import Checker, PassCheck, verify_after
 from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.data import Dataset, accuracy
+from kan_dialect.data import Dataset, Errors, accuracy
 from kan_dialect.errors import KanError
 from kan_dialect.files import replacing_folder
-from kan_dialect.flows import readme
+from kan_dialect.flows import cautions, readme
 from kan_dialect.flows.host import write_host
 from kan_dialect.flows.origin import Origin, versions
 from kan_dialect.flows.ports import port_entries
@@ -39,12 +39,15 @@ from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model import Model, encode
+from kan_dialect.noted import noted
+from kan_dialect.passes.quantize import BITS
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.precision.bits import bits_of, trade_of
 from kan_dialect.precision.network import read_chain, table_functions
-from kan_dialect.precision.score import score
+from kan_dialect.precision.score import score, targets_of
 from kan_dialect.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
 from kan_dialect.record import recorded_pipeline
+from kan_dialect.saturation import count_saturations
 from kan_dialect.shapes import noted_shapes
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges
@@ -101,6 +104,7 @@ class _Stages:
     estimate: Estimate | None = None
     quantizers: Quantizers | None = None
     shapes: dict[str, object] | None = None
+    chosen_bits: dict[str, object] | None = None
     checks: list[PassCheck] = field(default_factory=list[PassCheck])
 
 
@@ -142,14 +146,16 @@ def build(
         report.checks = [check.as_dict() for check in stages.checks]
         if options.dataset is not None:
             progress("evaluating accuracy")
-            _score(report, stages.imported, integer, options.dataset)
             _score_trade(report, stages, integer, options.dataset)
+            _count_saturations(report, stages.imported, integer, interface, options.dataset)
+            _score(report, stages.imported, integer, options.dataset)
         samples = None
         if options.dataset is not None:
             samples = encode(interface.inputs, _all_samples(options.dataset))
         codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
         progress("evaluating the integer model")
         expected = integer.run_codes(codes)
+        report.warnings += cautions.constant_caution(interface, expected)
         write_testbench(target / "sim", interface, codes, expected)
         write_host(target / "host", interface)
         if stages.quantizers is not None:
@@ -227,6 +233,7 @@ def _look(module: ModuleOp, stages: _Stages, target: str) -> None:
     for op in module.ops:
         if isinstance(op, func.FuncOp):
             stages.shapes = noted_shapes(op) or stages.shapes
+            stages.chosen_bits = stages.chosen_bits or noted(op, BITS)
     edges = _count_edges(module)
     if edges is not None:
         total = edges[0] if stages.edges is None else stages.edges[0]
@@ -302,6 +309,7 @@ def _report(stages: _Stages, interface: Interface, circuit: Model) -> Report:
         edges_kept=kept,
         table_bits=stages.table_bits,
         shapes=stages.shapes,
+        chosen_bits=stages.chosen_bits,
         estimate={}
         if found is None
         else {
@@ -335,23 +343,79 @@ def _score(report: Report, real: Model, integer: Model, dataset: Dataset) -> Non
         x, labels, on = dataset.x_test, dataset.y_test, "test"
     codes_out = integer.run(x)
     report.accuracy_on, report.accuracy_samples = on, len(x)
-    if not real.has_codes:
-        outputs = real.run(x)
-        difference = np.abs(outputs - codes_out)
-        report.max_abs_error = float(difference.max(initial=0.0))
-        report.mean_abs_error = float(difference.mean())
-        report.accuracy_float = _accuracy(outputs, labels)
-    report.accuracy_integer = _accuracy(codes_out, labels)
+    outputs = None if real.has_codes else real.run(x)
+    targets = targets_of(labels, codes_out.shape[1])
+    saturates = bool(report.warnings)
+    allowed = _allowed_loss(report)
+    report.warnings += cautions.label_cautions(
+        real, codes_out if outputs is None else outputs, labels, on
+    )
+    if targets is None:
+        report.accuracy_integer = _accuracy(codes_out, labels)
+    else:
+        report.errors_integer = Errors.of(codes_out, targets)
+    if outputs is None:
+        return
+    difference = np.abs(outputs - codes_out)
+    report.max_abs_error = float(difference.max(initial=0.0))
+    report.mean_abs_error = float(difference.mean())
+    if targets is not None and report.errors_integer is not None:
+        report.errors_float = Errors.of(outputs, targets)
+        report.warnings += cautions.error_caution(
+            report.errors_float,
+            report.errors_integer,
+            on,
+            allowed=allowed,
+            saturates=saturates,
+        )
+        return
+    report.accuracy_float = _accuracy(outputs, labels)
+    if report.accuracy_float is not None and report.accuracy_integer is not None:
+        report.warnings += cautions.accuracy_caution(
+            report.accuracy_float,
+            report.accuracy_integer,
+            len(x),
+            on,
+            allowed=allowed,
+            saturates=saturates,
+        )
+    else:
+        report.warnings += cautions.difference_caution(
+            Errors.of(codes_out, outputs), on, saturates=saturates
+        )
+
+
+def _allowed_loss(report: Report) -> float | None:
+    """The loss that a budget allows, if bits were chosen by one."""
+    budget = report.chosen_bits if report.precision is None else report.precision["budget"]
+    found: object = (budget or {}).get("max_accuracy_loss")
+    return found if isinstance(found, float) else None
+
+
+def _count_saturations(
+    report: Report, real: Model, integer: Model, interface: Interface, dataset: Dataset
+) -> None:
+    samples = {"calibration": dataset.x, "test": dataset.x_test}
+    found = {name: count_saturations(integer, x) for name, x in samples.items() if x is not None}
+    report.saturation = found
+    trained = real.has_codes
+    report.warnings += cautions.input_cautions(interface, found, dataset, trained=trained)
+    if not trained:
+        report.warnings += cautions.node_cautions(found)
 
 
 def _score_trade(report: Report, stages: _Stages, integer: Model, dataset: Dataset) -> None:
-    """The test samples' part in what was traded: nothing was chosen by it."""
+    """The test samples' part in what was traded: nothing was chosen by it.
+
+    Before is the float model, or of a model that came with codes the model as given.
+    """
     if stages.precision is None:
         return
     report.precision = stages.precision
-    if stages.unrefined is None or dataset.x_test is None or dataset.y_test is None:
+    given = stages.unrefined if stages.imported.has_codes else stages.imported
+    if given is None or dataset.x_test is None or dataset.y_test is None:
         return
-    before = stages.unrefined.run(dataset.x_test)
+    before = given.run(dataset.x_test)
     after = integer.run(dataset.x_test)
     report.precision["accuracy"]["test"] = {
         "before": score(before, dataset.y_test, before),

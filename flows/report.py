@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from kan_dialect.counting import counted
+from kan_dialect.data import Errors
 from kan_dialect.errors import KanError
 from kan_dialect.files import write_atomically
 from kan_dialect.kan_pass import EXACT
 from kan_dialect.lowering.systemverilog.names import legal_name
+from kan_dialect.saturation import Saturation
 
 
 @dataclass
@@ -37,11 +39,18 @@ class Report:
     accuracy_float: float | None = None
     accuracy_integer: float | None = None
     accuracy_samples: int | None = None
+    errors_float: Errors | None = None
+    """Against targets, of the same samples; None of classes."""
+    errors_integer: Errors | None = None
+    saturation: dict[str, Saturation] | None = None
+    """On `calibration` samples, and on `test` samples where there are some."""
     max_abs_error: float | None = None
     """Largest difference between an output of the integer and of the float model."""
     mean_abs_error: float | None = None
     shapes: dict[str, Any] | None = None
     """What `kan-share-shapes` found: `up_to`, `shapes`, `edges`, `before`, `tried`."""
+    chosen_bits: dict[str, Any] | None = None
+    """What `kan-choose-bits` found: `bits`, the budget, and the scores `before` and `after`."""
     precision: dict[str, Any] | None = None
     """What `kan-refine-precision` traded: `budget`, `seed`, `accuracy`, `edges`, `bits`."""
     checks: list[dict[str, str | int | float | bool]] = field(
@@ -75,21 +84,35 @@ class Report:
             "accuracy": {k: v for k, v in accuracy.items() if v is not None}
             if self.accuracy_integer is not None
             else None,
+            "regression": self._regression(),
             "max_abs_error": self.max_abs_error,
             "mean_abs_error": self.mean_abs_error,
             "edges": {"total": self.edges_total, "kept": self.edges_kept},
             "table_bits": self.table_bits,
+            "saturation": None
+            if self.saturation is None
+            else {name: found.as_dict() for name, found in self.saturation.items()},
             "estimate": self.estimate or None,
             "shapes": self.shapes,
+            "bits": self.chosen_bits,
             "precision": self.precision,
             "checks": self.checks or None,
             "simulation": self.simulation,
             "synthesis": self.synthesis,
             "pnr": self.pnr,
+            "warnings": self.warnings or None,
             "tools": self.tools,
             **self.origin,
         }
         return {key: value for key, value in whole.items() if value is not None}
+
+    def _regression(self) -> dict[str, Any] | None:
+        """`on`, `samples`, and of `float` and `integer` `rmse`, `r2`, `max_error`."""
+        errors = {"float": self.errors_float, "integer": self.errors_integer}
+        known = {name: each.as_dict() for name, each in errors.items() if each is not None}
+        if not known:
+            return None
+        return {"on": self.accuracy_on, "samples": self.accuracy_samples, **known}
 
     def as_json(self) -> str:
         return json.dumps(self.as_dict(), indent=2) + "\n"
@@ -158,10 +181,18 @@ def _rows(report: Report) -> list[tuple[str, str]]:
                 f"({report.accuracy_samples} {report.accuracy_on} samples)",
             )
         )
+    rows.extend(_error_rows(report))
     rows.extend(_precision_rows(report.precision))
+    if report.chosen_bits is not None:
+        chosen = report.chosen_bits
+        scores = f"{chosen['before']:.4f} to {chosen['after']:.4f}"
+        text = f"{chosen['bits']} ({scores} on {chosen['samples']} calibration samples)"
+        rows.append(("bits chosen", text))
     if report.max_abs_error is not None:
         mean = "" if report.mean_abs_error is None else f", {report.mean_abs_error:.4g} on average"
         rows.append(("output error", f"{report.max_abs_error:.4g} at most{mean}"))
+    if report.saturation is not None:
+        rows.append(("saturation", _saturation_text(report.saturation)))
     if report.shapes is not None and "shapes" in report.shapes:
         each = "input" if report.shapes["up_to"] == "sign" else "layer"
         count, edges = report.shapes["shapes"], report.shapes["edges"]
@@ -209,6 +240,42 @@ def _rows(report: Report) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _error_rows(report: Report) -> list[tuple[str, str]]:
+    """Errors against targets, where there are some."""
+    integer, real = report.errors_integer, report.errors_float
+    if integer is None:
+        return []
+    figures = [
+        ("RMSE", integer.rmse, None if real is None else real.rmse, ".4g"),
+        ("R²", integer.r2, None if real is None else real.r2, ".4f"),
+        ("largest error", integer.max_error, None if real is None else real.max_error, ".4g"),
+    ]
+    of = f" ({report.accuracy_samples} {report.accuracy_on} samples)"
+    return [
+        (label, f"{mine:{how}} integer" + ("" if other is None else f", {other:{how}} float") + of)
+        for label, mine, other, how in figures
+        if mine is not None
+    ]
+
+
+MOST_SATURATED = 3
+"""Ports and nodes that the terminal names."""
+
+
+def _saturation_text(saturation: dict[str, Saturation]) -> str:
+    """How many samples saturate, and where most do; of test samples, if there are some."""
+    name = "test" if "test" in saturation else "calibration"
+    found = saturation[name]
+    if not found.saturated:
+        return f"none in {found.samples} {name} samples"
+    counts = {place: count for place, count in {**found.inputs, **found.nodes}.items() if count}
+    worst = sorted(counts.items(), key=lambda each: -each[1])
+    named = ", ".join(f"{place} {count}" for place, count in worst[:MOST_SATURATED])
+    rest = len(worst) - MOST_SATURATED
+    more = f", {rest} more" if rest > 0 else ""
+    return f"{found.saturated} of {found.samples} {name} samples ({named}{more})"
 
 
 def _precision_rows(precision: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -36,7 +36,13 @@ from kan_dialect.semantics import (
     find_function,
     host_affine,
 )
-from kan_dialect.table_ops import QuantizeOp, bounds_of, dequantize, quantize
+from kan_dialect.table_ops import (
+    QuantizeOp,
+    bounds_of,
+    dequantize,
+    quantize,
+    unsaturated_codes,
+)
 from kan_dialect.training import as_step, infer, is_trainable
 from kan_dialect.wires import ENCODING, gain_and_offset, latency_of
 
@@ -136,10 +142,10 @@ class Model:
             case hw.HWModuleOp():
                 return _stream(self.op, codes, self.interface(), [])[0]
             case _ if self.level == "wire":
-                return np.stack(evaluate_function(self.op, _columns(codes)), axis=1)
+                return np.stack(evaluate_function(self.op, columns_of(codes)), axis=1)
             case _:
                 sources, _ = code_values(self.op)
-                parts = _split(codes, sources)
+                parts = split_codes(codes, sources)
                 return np.concatenate(evaluate_function(self.op, parts, codes=True), axis=1)
 
     def run_nodes(self, codes: IntArray) -> tuple[IntArray, dict[str, IntArray]]:
@@ -157,7 +163,7 @@ class Model:
                 marks = wire_nodes(self.op)
                 results = _returned(self.op)
                 wanted = [*results, *(mark.value for mark in marks)]
-                values = evaluate_inside(self.op, _columns(codes), wanted)
+                values = evaluate_inside(self.op, columns_of(codes), wanted)
                 nodes = {
                     mark.node.data: saturated(value + mark.offset.value.data, mark.within)
                     for mark, value in zip(marks, values[len(results) :], strict=True)
@@ -167,7 +173,10 @@ class Model:
                 sources, results = code_values(self.op)
                 layers = table_nodes(self.op)
                 values = evaluate_inside(
-                    self.op, _split(codes, sources), [*results, *layers.values()], sources=sources
+                    self.op,
+                    split_codes(codes, sources),
+                    [*results, *layers.values()],
+                    sources=sources,
                 )
                 nodes = {
                     f"{layer}_node{node}": tensor[:, node]
@@ -222,6 +231,13 @@ def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
     ------
     KanError : another number of columns than ports, or a value that is not a number.
     """
+    low = np.array([port.low for port in ports])
+    high = np.array([port.high for port in ports])
+    return np.clip(encode_unsaturated(ports, x), low, high).astype(np.int64)
+
+
+def encode_unsaturated(ports: Sequence[Port], x: FloatArray) -> FloatArray:
+    """As `encode`, before the codes saturate, as float64."""
     if x.ndim != 2 or x.shape[1] != len(ports):
         raise KanError(
             f"expected samples of {len(ports)} features, got an array of shape {x.shape}"
@@ -230,12 +246,10 @@ def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
         gain = np.array([port.gain for port in ports])
         real = x * gain + np.array([port.offset for port in ports])
     try:
-        return quantize(
+        return unsaturated_codes(
             real,
             np.array([port.scale for port in ports]),
             np.array([port.zero_point for port in ports]),
-            np.array([port.low for port in ports]),
-            np.array([port.high for port in ports]),
         )
     except ValueError:
         row, column = np.argwhere(np.isnan(real))[0].tolist()
@@ -276,11 +290,11 @@ def _level(function: func.FuncOp) -> Level:
     return "spline"
 
 
-def _columns(codes: IntArray) -> list[Array]:
+def columns_of(codes: IntArray) -> list[Array]:
     return [codes[:, index] for index in range(codes.shape[1])]
 
 
-def _split(codes: IntArray, sources: Sequence[SSAValue]) -> list[Array]:
+def split_codes(codes: IntArray, sources: Sequence[SSAValue]) -> list[Array]:
     """Samples (samples, inputs) as one array for each tensor of codes."""
     ends = np.cumsum([tensor_shape(source)[0] for source in sources])[:-1]
     return list(np.split(codes, ends, axis=1))

@@ -61,11 +61,21 @@ def quantize(
     ------
     ValueError : a value is NaN.
     """
+    return np.clip(unsaturated_codes(x, scale, zero_point), lower, upper).astype(np.int64)
+
+
+def unsaturated_codes(x: FloatArray, scale: FloatArray, zero_point: IntArray) -> FloatArray:
+    """Codes of real values before they saturate, as float64: they may lie outside of any range.
+
+    Raises
+    ------
+    ValueError : a value is NaN.
+    """
     with np.errstate(over="ignore"):
         scaled = np.rint(x / scale) + zero_point
     if bool(np.isnan(scaled).any()):
         raise ValueError("a value to quantise is NaN")
-    return np.clip(scaled, lower, upper).astype(np.int64)
+    return scaled
 
 
 def dequantize(codes: IntArray, scale: FloatArray, zero_point: IntArray) -> FloatArray:
@@ -392,15 +402,17 @@ class RequantizeOp(KanOperation, Evaluable, HasFolderInterface):
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
         return (self.input,) if self.input.type == self.result.type and not self.bounds else None
 
-    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        before = quantized_type(self.input)
-        after = quantized_type(self.result)
-        lower, upper = bounds_of(self.result)
-        centred = operands[0] - before.zero_point_for(1)
+    def unsaturated(self, codes: IntArray) -> IntArray:
+        """Codes (samples, n) of the result before they saturate, of codes of the input."""
+        centred = codes - quantized_type(self.input).zero_point_for(1)
         shifted = np.empty_like(centred)
         for column, shift in enumerate(self.shifts.tolist()):
             shifted[:, column] = round_shift(centred[:, column], shift)
-        return (np.clip(shifted + after.zero_point_for(1), lower, upper),)
+        return shifted + quantized_type(self.result).zero_point_for(1)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        lower, upper = bounds_of(self.result)
+        return (np.clip(self.unsaturated(operands[0]), lower, upper),)
 
 
 def verify_integer_sum(op: NodeSumOp) -> None:

@@ -21,7 +21,7 @@ from kan_dialect.cli.loading import (
 )
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.constants import Array
-from kan_dialect.data import accuracy, load_array, load_dataset, mean_squared_error
+from kan_dialect.data import Errors, accuracy, load_array, load_dataset, mean_squared_error
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_array
 from kan_dialect.frontends.frontend import NO_OPTIONS
@@ -126,6 +126,9 @@ def _print_score(outputs: Array, labels: Array) -> None:
         print(f"accuracy: {share:.4f} ({round(share * len(labels))} of {len(labels)})")
     elif error is not None:
         print(f"mean squared error: {error:.6g}")
+        found = Errors.of(outputs, labels.reshape(len(labels), -1))
+        explained = "" if found.r2 is None else f"R²: {found.r2:.6g}, "
+        print(f"RMSE: {found.rmse:.6g}, {explained}largest error: {found.max_error:.6g}")
     else:
         raise KanError(
             f"labels of shape {labels.shape} do not fit outputs of shape {outputs.shape}"

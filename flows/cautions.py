@@ -1,0 +1,251 @@
+"""What a build warns of: figures that say that the hardware does not do what the model does.
+
+Each caution says what was found, on which samples, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.ir import Operation
+
+from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.counting import counted
+from kan_dialect.cuts import unobserved
+from kan_dialect.data import Dataset, Errors
+from kan_dialect.interface import Interface
+from kan_dialect.model import Model
+from kan_dialect.precision.score import LABELS_REMEDY, is_classification, labels_problem
+from kan_dialect.saturation import Saturation
+from kan_dialect.semantics import is_univariate
+from kan_dialect.spline_ops import AffineOp, MapOp
+
+OFTEN = 0.1
+"""Share of the samples in which an input or a node may saturate."""
+NEARLY_ALWAYS = 0.5
+"""The same for models that were trained as integers, saturation included."""
+LOST = 0.05
+"""Share of accuracy, or of explained variance, that quantisation may lose."""
+POOR_FIT = 0.99
+"""Share of explained variance below which a doubled error is worth a word."""
+NAMED = 4
+"""Ports or nodes that a caution names."""
+
+
+def input_cautions(
+    interface: Interface, found: dict[str, Saturation], dataset: Dataset, *, trained: bool
+) -> list[str]:
+    """Inputs that lie outside the range of their codes too often.
+
+    Parameters
+    ----------
+    found : `calibration`, and `test` where there is a test set.
+    trained : whether the model was an integer model from the start.
+    """
+    limit = NEARLY_ALWAYS if trained else OFTEN
+    calibration = _often(found["calibration"].inputs, found["calibration"].samples, limit)
+    if calibration:
+        what = _told(calibration, "input", found["calibration"], "calibration")
+        remedy = (
+            "scale the samples as in training, or import the scales"
+            if trained
+            else "use --scale minmax or more bits; with --quantizers, quantisers of this network"
+        )
+        return [f"{what}{_reach(interface, calibration, dataset.x)}; {remedy}"]
+    if "test" not in found or dataset.x_test is None:
+        return []
+    test = _often(found["test"].inputs, found["test"].samples, limit)
+    if not test:
+        return []
+    what = _told(test, "input", found["test"], "test")
+    return [
+        f"{what}{_reach(interface, test, dataset.x_test)}; the calibration samples do not cover "
+        "the inputs: calibrate with samples of their whole range"
+    ]
+
+
+def node_cautions(found: dict[str, Saturation]) -> list[str]:
+    """Nodes whose sums saturate too often, on calibration samples or else on test samples."""
+    for name, each in found.items():
+        nodes = _often(each.nodes, each.samples, OFTEN)
+        if nodes:
+            return [
+                f"{_told(nodes, 'node', each, name)}; use --scale minmax or more bits, and "
+                "calibration samples of the whole range"
+            ]
+    return []
+
+
+def _often(counts: dict[str, int], samples: int, limit: float) -> list[tuple[str, int]]:
+    """What saturates in more than its share of the samples, most often first."""
+    found = [(name, count) for name, count in counts.items() if count > limit * samples]
+    return sorted(found, key=lambda each: -each[1])
+
+
+def _told(often: Sequence[tuple[str, int]], what: str, found: Saturation, name: str) -> str:
+    named = ", ".join(each for each, _ in often[:NAMED])
+    rest = f" and {len(often) - NAMED} more" if len(often) > NAMED else ""
+    share = often[0][1] / found.samples
+    saturate = f"{counted(len(often), what)} saturate{'s' if len(often) == 1 else ''}"
+    most = f"{share:.0%}" if len(often) == 1 else f"up to {share:.0%}"
+    return f"{saturate} in {most} of the {found.samples} {name} samples ({named}{rest})"
+
+
+def _reach(interface: Interface, often: Sequence[tuple[str, int]], x: FloatArray) -> str:
+    """What the codes of the worst input cover, and where its values lie."""
+    name = often[0][0]
+    index = next(index for index, port in enumerate(interface.inputs) if port.name == name)
+    port = interface.inputs[index]
+    ends = np.array([port.low, port.high])
+    real = ((ends - port.zero_point) * port.scale - port.offset) / port.gain if port.gain else ends
+    low, high = sorted(real.tolist())
+    column = x[:, index]
+    return (
+        f"; codes of {name} cover {low:.4g} to {high:.4g}, its values are "
+        f"{column.min():.4g} to {column.max():.4g}"
+    )
+
+
+def accuracy_caution(
+    real: float,
+    integer: float,
+    samples: int,
+    name: str,
+    *,
+    allowed: float | None,
+    saturates: bool,
+) -> list[str]:
+    """An integer model that is right far less often than the float model.
+
+    Parameters
+    ----------
+    real, integer : accuracies of the float model and of the integer model.
+    allowed : loss that was asked for, if any.
+    saturates : whether there is a caution of what saturates, which then is the likely cause.
+    """
+    lost = real - integer
+    if lost <= max(LOST, allowed or 0.0) or round(lost * samples) < 2:
+        return []
+    return [
+        f"quantisation loses {100 * lost:.1f} points of accuracy, {real:.4f} to {integer:.4f} on "
+        f"{samples} {name} samples; {_remedy(saturates=saturates)}"
+    ]
+
+
+_MORE_BITS = "give more bits (--bits), or have them chosen (--bits auto --max-accuracy-loss 1%)"
+_LESS_SATURATION = "see first to what saturates"
+
+
+def _remedy(*, saturates: bool) -> str:
+    return _LESS_SATURATION if saturates else _MORE_BITS
+
+
+def error_caution(
+    real: Errors, integer: Errors, name: str, *, allowed: float | None, saturates: bool
+) -> list[str]:
+    """An integer model whose errors against targets are far larger than the float model's."""
+    if real.r2 is None or integer.r2 is None:
+        return []
+    lost = real.r2 - integer.r2
+    worse = integer.rmse > 2 * real.rmse and integer.r2 < POOR_FIT
+    if lost <= (allowed or 0.0) or not (worse or lost > LOST):
+        return []
+    return [
+        f"quantisation makes errors much larger: RMSE {real.rmse:.4g} to {integer.rmse:.4g}, R² "
+        f"{real.r2:.4f} to {integer.r2:.4f} on the {name} samples; {_remedy(saturates=saturates)}"
+    ]
+
+
+def difference_caution(difference: Errors, name: str, *, saturates: bool) -> list[str]:
+    """Outputs that no longer follow the float model's, where there are no labels to score by."""
+    if difference.r2 is None or difference.r2 >= 1.0 - LOST:
+        return []
+    return [
+        f"the integer outputs explain {max(difference.r2, 0.0):.0%} of the variance of the float "
+        f"model's on the {name} samples; {_remedy(saturates=saturates)}"
+    ]
+
+
+def label_cautions(
+    real: Model | None, outputs: FloatArray, labels: Array | None, name: str
+) -> list[str]:
+    """Labels that do not fit the outputs, and outputs of a head that was left on.
+
+    Parameters
+    ----------
+    real : the float model, if there is one.
+    outputs : (samples, out), the float model's, or else the integer model's.
+    labels : (samples, ...), or None.
+    """
+    problem = labels_problem(labels, outputs.shape[1])
+    if problem is not None:
+        return [f"the {name} samples have {problem}; no accuracy is told: {LABELS_REMEDY}"]
+    if labels is None or not is_classification(labels, outputs.shape[1]):
+        return []
+    head = None if real is None else _head(real)
+    squashed = head is not None and bool((outputs >= 0).all() and (outputs <= 1).all())
+    flat = labels.reshape(-1)
+    one_sided = outputs.shape[1] == 1 and (bool((outputs > 0).all()) or bool((outputs <= 0).all()))
+    if one_sided and int(flat.min()) < int(flat.max()):
+        side, number = ("above 0", 1) if bool((outputs > 0).all()) else ("at most 0", 0)
+        remedy = "train or export the model so that class 1 is an output above 0"
+        if squashed:
+            remedy = f"import it without its head, {head} (--strip-head)"
+        return [
+            f"the output is {side} for all {name} samples, so that all are of class {number}: of "
+            f"one output, class 1 is where it is above 0; {remedy}"
+        ]
+    if squashed:
+        return [
+            f"the model ends in a head, {head}, that maps its outputs to 0..1 and leaves classes "
+            "as they are, but takes tables and makes close outputs equal; import it without "
+            "(--strip-head)"
+        ]
+    return []
+
+
+def _head(real: Model) -> str | None:
+    """The function behind the last layer's sums that the results come from, if there is one."""
+    if not isinstance(real.op, func.FuncOp):
+        return None
+    terminator = real.op.get_return_op()
+    assert terminator is not None
+    for value in map(unobserved, terminator.operands):
+        owner = value.owner
+        if isinstance(owner, MapOp):
+            return f"a {owner.function.data}"
+        if (
+            isinstance(owner, Operation)
+            and is_univariate(owner)
+            and not isinstance(owner, AffineOp)
+        ):
+            return f"'{owner.name}'"
+    return None
+
+
+def constant_caution(interface: Interface, expected: IntArray) -> list[str]:
+    """Outputs that do not depend on the inputs.
+
+    Parameters
+    ----------
+    expected : output codes (vectors, outputs) of what is simulated.
+    """
+    if len(expected) < 2:
+        return []
+    same = (expected == expected[0]).all(axis=0)
+    names = [port.name for port, constant in zip(interface.outputs, same, strict=True) if constant]
+    if not names:
+        return []
+    if bool(same.all()):
+        what = "the design is a constant: its outputs are the same"
+    elif len(names) == 1:
+        what = f"output {names[0]} is a constant: it is the same"
+    else:
+        named = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
+        what = f"outputs {named} are constants: they are the same"
+    return [
+        f"{what} for all {len(expected)} vectors; give more bits, or a smaller budget, and check "
+        "the calibration samples and their labels"
+    ]
