@@ -181,7 +181,9 @@ def label_cautions(
     """
     problem = labels_problem(labels, outputs.shape[1])
     if problem is not None:
-        return [f"the {name} samples have {problem}; no accuracy is told: {LABELS_REMEDY}"]
+        return [
+            f"the {name} samples have {problem}; nothing can be scored by them: {LABELS_REMEDY}"
+        ]
     if labels is None or not is_classification(labels, outputs.shape[1]):
         return []
     head = None if real is None else _head(real)

@@ -260,22 +260,10 @@ def _error_rows(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-MOST_SATURATED = 3
-"""Ports and nodes that the terminal names."""
-
-
 def _saturation_text(saturation: dict[str, Saturation]) -> str:
-    """How many samples saturate, and where most do; of test samples, if there are some."""
+    """How many samples saturate; of test samples, if there are some."""
     name = "test" if "test" in saturation else "calibration"
-    found = saturation[name]
-    if not found.saturated:
-        return f"none in {found.samples} {name} samples"
-    counts = {place: count for place, count in {**found.inputs, **found.nodes}.items() if count}
-    worst = sorted(counts.items(), key=lambda each: -each[1])
-    named = ", ".join(f"{place} {count}" for place, count in worst[:MOST_SATURATED])
-    rest = len(worst) - MOST_SATURATED
-    more = f", {rest} more" if rest > 0 else ""
-    return f"{found.saturated} of {found.samples} {name} samples ({named}{more})"
+    return saturation[name].told(f"{name} samples")
 
 
 def _precision_rows(precision: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -16,6 +16,9 @@ from kan_dialect.semantics import code_values, evaluate_inside
 from kan_dialect.table_ops import RequantizeOp, bounds_of
 from kan_dialect.wire_ops import ClampOp
 
+NAMED = 3
+"""Ports and nodes that are told by name."""
+
 
 @dataclass(frozen=True)
 class Saturation:
@@ -42,6 +45,21 @@ class Saturation:
             "inputs": self.inputs,
             "nodes": self.nodes,
         }
+
+    def told(self, what: str) -> str:
+        """In a few words: how many samples, and the ports and nodes that saturate most.
+
+        Parameters
+        ----------
+        what : the samples, as `test samples`.
+        """
+        if not self.saturated:
+            return f"none in {self.samples} {what}"
+        counts = {place: count for place, count in (self.inputs | self.nodes).items() if count}
+        worst = sorted(counts.items(), key=lambda each: -each[1])
+        named = ", ".join(f"{place} {count}" for place, count in worst[:NAMED])
+        more = f", {len(worst) - NAMED} more" if len(worst) > NAMED else ""
+        return f"{self.saturated} of {self.samples} {what} ({named}{more})"
 
 
 def count_saturations(model: Model, x: FloatArray) -> Saturation:

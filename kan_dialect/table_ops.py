@@ -72,7 +72,7 @@ def unsaturated_codes(x: FloatArray, scale: FloatArray, zero_point: IntArray) ->
     ValueError : a value is NaN.
     """
     with np.errstate(over="ignore"):
-        scaled = np.rint(x / scale) + zero_point
+        scaled: FloatArray = np.rint(x / scale) + zero_point.astype(np.float64)
     if bool(np.isnan(scaled).any()):
         raise ValueError("a value to quantise is NaN")
     return scaled

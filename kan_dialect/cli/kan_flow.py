@@ -34,7 +34,7 @@ from kan_dialect.cli.training import (
     origin_of,
     train_sim,
 )
-from kan_dialect.constants import IntArray
+from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions, build, require_name
@@ -52,6 +52,7 @@ from kan_dialect.model import Model, encode
 from kan_dialect.pipeline import build_pipeline
 from kan_dialect.progress import TimeLeft, listening
 from kan_dialect.record import recorded_names, recorded_pipeline
+from kan_dialect.saturation import count_saturations
 from kan_dialect.univariate import has_real_edges
 
 
@@ -412,6 +413,10 @@ def _samples(options: argparse.Namespace) -> Dataset | None:
     return None if options.inputs is None else load_dataset(options.inputs)
 
 
+def _parts(dataset: Dataset) -> list[FloatArray]:
+    return [dataset.x, *([] if dataset.x_test is None else [dataset.x_test])]
+
+
 def _simulate(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     integer, circuit = built_models(folder)
@@ -422,8 +427,7 @@ def _simulate(options: argparse.Namespace) -> int:
     dataset = _samples(options)
     samples: IntArray | None = None
     if dataset is not None:
-        parts = [dataset.x, *([] if dataset.x_test is None else [dataset.x_test])]
-        samples = encode(interface.inputs, np.concatenate(parts))
+        samples = encode(interface.inputs, np.concatenate(_parts(dataset)))
     codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
     simulator = cast(SimulatorName, options.simulator)
     got = simulate(
@@ -437,6 +441,9 @@ def _simulate(options: argparse.Namespace) -> int:
     )
     verdict = compare(integer.run_codes(codes), got, codes)
     print(f"{circuit.name} in {simulator}: {verdict.describe(interface)}")
+    if dataset is not None:
+        saturation = count_saturations(integer, np.concatenate(_parts(dataset)))
+        print(f"saturation: {saturation.told('samples')}")
     return 0 if verdict.passed else 1
 
 
