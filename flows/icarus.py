@@ -82,13 +82,15 @@ class IcarusModel:
         (directory / "player.sv").write_text(_player(self._interface, len(control)))
         top = f"{self._interface.name}_player"
         arguments = ["-g2012", "-s", top, "-o", "player.vvp", "player.sv", self._source]
-        printed = tools.run(self._iverilog, arguments, cwd=directory)
+        printed = tools.run(
+            self._iverilog, arguments, cwd=directory, phase="compiling the simulation"
+        )
         if wrong := re.search(_WRONG_WIDTH, printed):
             raise KanError(
                 f"{self._interface.name}: port {wrong[1]} should have {wrong[3]} bits, "
                 f"but has {wrong[2]}"
             )
-        tools.run(self._vvp, ["-n", "player.vvp"], cwd=directory)
+        tools.run(self._vvp, ["-n", "player.vvp"], cwd=directory, phase="simulating")
         return self._recording((directory / "outputs.hex").read_bytes())
 
     def _recording(self, lines: bytes) -> Recording:

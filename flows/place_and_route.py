@@ -54,7 +54,8 @@ DEVICES = {
         "ice40-hx8k",
         "ice40",
         "nextpnr-ice40",
-        ("--hx8k", "--package", "ct256"),
+        # Its default router may swap two arcs for ever.
+        ("--hx8k", "--package", "ct256", "--router", "router2"),
         "ICESTORM_LC",
         None,
     ),
@@ -196,12 +197,13 @@ def place_and_route(
     synthesis : with its netlist, for a target that has a device here.
     cycles : the latency of the design, None where it is not known.
     frequency : what nextpnr tries to reach, in MHz.
-    timeout : for all runs together, in seconds.
+    timeout : for all runs together, in seconds; None takes the limit in force (`tools.limited`).
     progress : told how many runs have ended, of how many.
 
     Raises
     ------
-    KanError : nextpnr is missing or fails, the design does not fit, or it takes too long.
+    KanError : nextpnr is missing or fails, the design does not fit, or it takes too long or
+        too much memory.
     """
     device = DEVICES.get(synthesis.target.name)
     if device is None or synthesis.netlist is None:
@@ -229,7 +231,14 @@ def place_and_route(
                         "--quiet",
                     ]
                 )
-        run_all(nextpnr, calls, cwd=folder, timeout=timeout, progress=progress)
+        run_all(
+            nextpnr,
+            calls,
+            cwd=folder,
+            timeout=timeout,
+            phase=f"placing and routing for {device.name}",
+            progress=progress,
+        )
 
         def results(name: str) -> list[Routed]:
             reports = [folder / f"{name}{seed}.report" for seed in range(1, seeds + 1)]

@@ -223,12 +223,13 @@ def synthesize(
     ----------
     top : the top module; where not given, the one that no other instantiates.
     yosys : which one; where not given, the one that is found.
-    timeout : in seconds.
+    timeout : in seconds; None takes the limit in force (`tools.limited`).
     with_netlist : give the mapped design too.
 
     Raises
     ------
-    KanError : Yosys is missing, refuses the design or takes too long, or the file is missing.
+    KanError : Yosys is missing, refuses the design or takes too long or too much memory, or the
+        file is missing.
     """
     if not rtl.is_file():
         raise KanError(f"there is no file '{rtl}' to synthesise")
@@ -243,7 +244,13 @@ def synthesize(
             f"tee -q -o statistics.json {target.statistics}",
             *(["write_json netlist.json"] if with_netlist else []),
         ]
-        run(yosys, ["-q", "-p", "; ".join(commands)], cwd=folder, timeout=timeout)
+        run(
+            yosys,
+            ["-q", "-p", "; ".join(commands)],
+            cwd=folder,
+            timeout=timeout,
+            phase=f"synthesising for {target.name}",
+        )
         counted = read_statistics((folder / "statistics.json").read_text(), target)
         netlist = json.loads((folder / "netlist.json").read_text()) if with_netlist else None
     if len(counted) != 1:

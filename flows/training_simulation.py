@@ -7,10 +7,9 @@ every coefficient.
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -21,8 +20,8 @@ from kan_dialect.attributes import tensor_shape
 from kan_dialect.constants import Array, BoolArray, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.fixed import FixedType, fixed_type
+from kan_dialect.flows.tools import Conversation, Tool
 from kan_dialect.flows.verilator import build_program, declared_ports
-from kan_dialect.interruptions import undisturbed
 from kan_dialect.training import Run, Step, run_steps
 from kan_dialect.training_memory import MemoryMap, memory_map
 
@@ -45,12 +44,8 @@ class TrainingCircuit:
         self._step = step
         self.map: MemoryMap = memory_map(step)
         self._shapes = [tensor_shape(value)[0] for value in (step.input, step.target)]
-        self._process = subprocess.Popen(
-            [directory.absolute() / "model"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        program = Tool(f"the simulation of {step.name}", directory.absolute() / "model")
+        self._process = Conversation(program, "simulating the training")
         self.cycles = 0
         """Clock cycles so far."""
 
@@ -129,44 +124,25 @@ class TrainingCircuit:
         """Outputs and words read, flat."""
         sync = np.zeros((1, records.shape[1]), dtype=np.int64)
         sync[0, 0] = _Kind.SYNC
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        try:
-            stdin.write(np.concatenate([records, sync]).tobytes())
-            stdin.flush()
+        with self._process.question():
+            self._process.stdin.write(np.concatenate([records, sync]).tobytes())
+            self._process.stdin.flush()
             outputs, words = self._receive(), self._receive()
             (self.cycles,) = self._numbers(1).tolist()
-        except (BrokenPipeError, EOFError):
-            raise KanError(
-                f"the simulation of {self._step.name} ended: {self._complaint()}"
-            ) from None
         return outputs, words
 
     def _receive(self) -> IntArray:
         return self._numbers(int(self._numbers(1)[0]))
 
     def _numbers(self, count: int) -> IntArray:
-        stdout = self._process.stdout
-        assert stdout is not None
-        data = stdout.read(8 * count)
+        data = self._process.stdout.read(8 * count)
         if len(data) != 8 * count:
             raise EOFError
         return np.frombuffer(data, dtype=np.int64)
 
-    def _complaint(self) -> str:
-        stderr = self._process.stderr
-        assert stderr is not None
-        return stderr.read().decode(errors="replace").strip() or "no reason is known"
-
     def close(self) -> None:
         """End the simulation, in the middle of what it does if need be."""
-        with undisturbed():
-            self._process.kill()
-            for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-                if stream is not None:
-                    with suppress(BrokenPipeError):
-                        stream.close()
-            self._process.wait()
+        self._process.close()
 
 
 @contextmanager

@@ -102,7 +102,7 @@ class VerilatorModel:
         plan.control.tofile(self._directory / "control")
         inputs = plan.words.astype(f"u{_word_bytes(self._interface.inputs)}")
         inputs.tofile(self._directory / "inputs")
-        tools.run(self._program, files, cwd=self._directory)
+        tools.run(self._program, files, cwd=self._directory, phase="simulating")
         valid = np.fromfile(self._directory / "valid", dtype=np.uint8).astype(np.bool_)
         words = np.fromfile(self._directory / "outputs", dtype=f"u{_word_bytes(outputs)}")
         words = words.astype(np.uint64).reshape(len(valid), len(outputs))
@@ -134,7 +134,8 @@ def build_program(
     # A copy under a plain name: paths may hold anything, the tools' own files may not.
     source = f"{top}.sv"
     copyfile(rtl, directory / source)
-    tools.run(verilator, [*_VERILATOR_OPTIONS, "--top-module", top, source], cwd=directory)
+    arguments = [*_VERILATOR_OPTIONS, "--top-module", top, source]
+    tools.run(verilator, arguments, cwd=directory, phase="translating the design to C++")
     (directory / "ports.h").write_text(ports((directory / "Vdesign.h").read_text()))
     copyfile(driver, directory / "driver.cpp")
     _compile(compiler, directory)
@@ -235,11 +236,12 @@ def _compile(compiler: Tool, directory: Path) -> None:
         units += [("-O0", unit) for unit in _units(directory, slow, "slow")]
     calls += [(*included, *unit) if "-O1" in unit else unit for unit in units]
     options = [*_COMPILER_OPTIONS, f"-I{include}", f"-I{include / 'vltstd'}", "-c"]
-    tools.run_all(compiler, ([*options, *call] for call in calls), cwd=directory)
+    phase = "compiling the simulation"
+    tools.run_all(compiler, ([*options, *call] for call in calls), cwd=directory, phase=phase)
     objects = [Path(f"{name}.o") for name in missing]
     objects += [Path(f"{unit.stem}.o") for _, unit in units]
     objects += [path for name in library if (path := _object(kept, name))]
-    tools.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory)
+    tools.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory, phase=phase)
     for name in missing:
         _keep(directory / f"{name}.o", kept)
     if (directory / header.name).exists():

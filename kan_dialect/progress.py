@@ -30,6 +30,26 @@ def listening(listener: Listener) -> Generator[None]:
         _LISTENER.reset(token)
 
 
+_SPEAKER: ContextVar[Callable[[str], None] | None] = ContextVar("kan_dialect.speaker", default=None)
+
+
+def say(what: str) -> None:
+    """Say what is being done, a few words, for a line that the next ones replace."""
+    speaker = _SPEAKER.get()
+    if speaker is not None:
+        speaker(what)
+
+
+@contextmanager
+def speaking(speaker: Callable[[str], None]) -> Generator[None]:
+    """Have `speaker` told what is said, within a `with` statement."""
+    token = _SPEAKER.set(speaker)
+    try:
+        yield
+    finally:
+        _SPEAKER.reset(token)
+
+
 class TimeLeft:
     """Says in words how far something is, and how long the rest takes at the pace so far."""
 

@@ -99,7 +99,13 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
             "proc -noopt",
             "write_json design.json",
         ]
-        run(yosys, ["-q", "-p", "; ".join(commands)], cwd=folder, timeout=timeout)
+        run(
+            yosys,
+            ["-q", "-p", "; ".join(commands)],
+            cwd=folder,
+            timeout=timeout,
+            phase="reading the RTL",
+        )
         text = (folder / name).read_text(errors="replace")
         _refuse_initial_values((folder / "processes.il").read_text(errors="replace"), text)
         written = json.loads((folder / "design.json").read_text())

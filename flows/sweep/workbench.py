@@ -27,6 +27,7 @@ from kan_dialect.flows.place_and_route import DEVICES, place_and_route
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.study import CALIBRATION, Study, compiler_digest
 from kan_dialect.flows.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.flows.tools import DEFAULT_LIMITS, Limits, limited
 from kan_dialect.fpga import device, estimate
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
@@ -48,8 +49,8 @@ class Measures:
     """Yosys and nextpnr for this target."""
     seeds: int = 1
     """Of nextpnr."""
-    timeout: float | None = None
-    """Of each run of a tool, in seconds."""
+    limits: Limits = DEFAULT_LIMITS
+    """Of each run of a tool."""
 
     def names(self, target: str) -> dict[str, dict[str, str | int]]:
         """What says, in a point's results, that they are of these tools and options."""
@@ -145,7 +146,10 @@ class Workbench:
         circuit = Model.of(module)
         target = point.compile_pass(self.study.layers, self._data).target
         found: dict[str, dict[str, Any]] = {}
-        with tempfile.TemporaryDirectory(prefix="kan-sweep-rtl-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="kan-sweep-rtl-") as folder,
+            limited(measures.limits),
+        ):
             rtl = Path(folder) / "design.sv"
             rtl.write_text(emit_systemverilog(module))
 
@@ -154,7 +158,6 @@ class Workbench:
                     rtl,
                     find_target(target),
                     top=circuit.name,
-                    timeout=measures.timeout,
                     with_netlist=netlist,
                 )
 
@@ -165,7 +168,6 @@ class Workbench:
                     mapped(measures.pnr, netlist=True),
                     circuit.latency(),
                     seeds=measures.seeds,
-                    timeout=measures.timeout,
                 ).summary()
         return found
 

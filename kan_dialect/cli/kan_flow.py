@@ -17,6 +17,7 @@ from xdsl.universe import Universe
 
 from kan_dialect import __version__
 from kan_dialect.budgets import parse_loss
+from kan_dialect.cli.limits import add_limits, limits_of, status_line
 from kan_dialect.cli.loading import (
     add_strip_head,
     load_model,
@@ -43,14 +44,14 @@ from kan_dialect.flows.prove.show import merge_proof, print_proof
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
-from kan_dialect.flows.tools import find
+from kan_dialect.flows.tools import find, limited
 from kan_dialect.fpga import DEVICES, XCUP, device
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.kan_pass import EXACT
 from kan_dialect.lowering.compile import PRECISIONS, CompilePass
 from kan_dialect.model import Model, encode
 from kan_dialect.pipeline import build_pipeline
-from kan_dialect.progress import TimeLeft, listening
+from kan_dialect.progress import speaking
 from kan_dialect.record import recorded_names, recorded_pipeline
 from kan_dialect.saturation import count_saturations
 from kan_dialect.univariate import has_real_edges
@@ -151,6 +152,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         help="synthesise too, and show the estimate beside what Yosys counts",
     )
     _add_simulator(parser, with_none=True)
+    add_limits(parser)
     add_training_options(parser)
 
 
@@ -218,6 +220,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resets", type=int, default=0, metavar="N", help="resets in mid-stream")
     _add_simulator(parser, with_none=False)
+    add_limits(parser)
 
 
 def _add_prove(parser: argparse.ArgumentParser) -> None:
@@ -233,6 +236,7 @@ def _add_prove(parser: argparse.ArgumentParser) -> None:
         "--against", type=Path, metavar="MODEL", help="this model of codes instead of the build's"
     )
     parser.add_argument("--timeout", type=float, metavar="S", help="give up after so many seconds")
+    add_limits(parser, timeout=False)
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="processes to prove with (default: 1)"
     )
@@ -340,12 +344,8 @@ def _build(options: argparse.Namespace) -> int:
     context = make_context()
     simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
     samples = None if dataset is None or not takes_options(options.model) else dataset.x
-    timed = TimeLeft()
     reading = ImportOptions(strip_head=options.strip_head, samples=samples)
-    with (
-        Console(stderr=True).status("loading the model") as status,
-        listening(lambda what, done, total: status.update(timed(what, done, total))),
-    ):
+    with status_line("loading the model") as tell:
         module = load_model(context, options.model, reading)
         report = build(
             context,
@@ -362,7 +362,7 @@ def _build(options: argparse.Namespace) -> int:
                 target=options.target,
                 origin=origin_of(options),
             ),
-            lambda what: status.update(what),
+            tell,
         )
     print_report(report, console, str(options.output))
     return synth_after_build(options.output, options.target) if options.synth else 0
@@ -430,15 +430,16 @@ def _simulate(options: argparse.Namespace) -> int:
         samples = encode(interface.inputs, np.concatenate(_parts(dataset)))
     codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
     simulator = cast(SimulatorName, options.simulator)
-    got = simulate(
-        rtl,
-        interface,
-        codes,
-        simulator=simulator,
-        bubbles=options.bubbles,
-        resets=options.resets,
-        seed=options.seed,
-    )
+    with status_line("simulating"):
+        got = simulate(
+            rtl,
+            interface,
+            codes,
+            simulator=simulator,
+            bubbles=options.bubbles,
+            resets=options.resets,
+            seed=options.seed,
+        )
     verdict = compare(integer.run_codes(codes), got, codes)
     print(f"{circuit.name} in {simulator}: {verdict.describe(interface)}")
     if dataset is not None:
@@ -449,8 +450,8 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _prove(options: argparse.Namespace) -> int:
     folder: Path = options.folder
-    if options.jobs < 1 or (options.timeout is not None and not options.timeout > 0):
-        raise KanError("--jobs must be at least 1, and --timeout above 0")
+    if options.jobs < 1:
+        raise KanError("--jobs must be at least 1")
     integer, circuit = built_models(folder)
     if options.against is not None:
         against = load_model(make_context(), options.against)
@@ -462,17 +463,21 @@ def _prove(options: argparse.Namespace) -> int:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the RTL", total=None)
 
+        def say(what: str) -> None:
+            progress.update(task, description=what)
+
         def tell(outcome: Outcome, number: int, count: int) -> None:
             progress.update(task, description=outcome.name, completed=number, total=count)
 
-        proof = prove(
-            rtl,
-            integer,
-            circuit,
-            timeout=options.timeout,
-            jobs=options.jobs,
-            progress=tell,
-        )
+        with speaking(say):
+            proof = prove(
+                rtl,
+                integer,
+                circuit,
+                timeout=options.timeout,
+                jobs=options.jobs,
+                progress=tell,
+            )
     print_proof(proof, rtl, Console(highlight=False))
     if options.report:
         merge_proof(folder / "report.json", proof.summary() if proof.proven else None)
@@ -494,7 +499,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     typed = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(typed)
     options.typed = shlex.join(["kan-flow", *typed])
-    return _COMMANDS[options.command](options)
+    with limited(limits_of(options)):
+        return _COMMANDS[options.command](options)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

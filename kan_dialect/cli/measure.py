@@ -11,6 +11,7 @@ from typing import Any, cast
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.cli.limits import add_limits, status_line
 from kan_dialect.errors import KanError
 from kan_dialect.flows.place_and_route import DEVICES, PlaceAndRoute, place_and_route
 from kan_dialect.flows.report import merge_into_report, read_report
@@ -50,9 +51,7 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "design", type=Path, metavar="DIR", help="what kan-flow build wrote, or a .sv file"
     )
-    parser.add_argument(
-        "--timeout", type=float, metavar="S", help="give up after so many seconds a tool"
-    )
+    add_limits(parser)
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,6 @@ class _Design:
 
 
 def _design(options: argparse.Namespace) -> _Design:
-    if options.timeout is not None and not options.timeout > 0:
-        raise KanError("--timeout must be above 0")
     path: Path = options.design
     if not path.is_dir():
         if not path.is_file():
@@ -102,13 +99,12 @@ def _design(options: argparse.Namespace) -> _Design:
 def _synthesize(design: _Design, options: argparse.Namespace, *, netlist: bool) -> Synthesis:
     target = find_target(options.target)
     yosys = find("yosys")
-    with Console(stderr=True).status(f"synthesising for {target.name} in {yosys.path.name}"):
+    with status_line(f"synthesising for {target.name} in {yosys.path.name}"):
         return synthesize(
             design.rtl,
             target,
             top=design.top,
             yosys=yosys,
-            timeout=options.timeout,
             with_netlist=netlist,
         )
 
@@ -126,7 +122,7 @@ def synth(options: argparse.Namespace) -> int:
 
 def synth_after_build(folder: Path, target: str) -> int:
     """What `kan-flow build --synth` does at its end."""
-    return synth(argparse.Namespace(design=folder, target=target, timeout=None))
+    return synth(argparse.Namespace(design=folder, target=target))
 
 
 def pnr(options: argparse.Namespace) -> int:
@@ -138,16 +134,13 @@ def pnr(options: argparse.Namespace) -> int:
     design = _design(options)
     nextpnr = find(DEVICES[options.target].tool)
     synthesis = _synthesize(design, options, netlist=True)
-    what = f"placing and routing with {options.seeds} seeds in {nextpnr.path.name}"
-    with Console(stderr=True).status(what) as status:
+    with status_line(f"placing and routing in {nextpnr.path.name}"):
         result = place_and_route(
             synthesis,
             design.cycles,
             seeds=options.seeds,
             frequency=options.freq,
-            timeout=options.timeout,
             nextpnr=nextpnr,
-            progress=lambda done, of: status.update(f"{what}: {done} of {of} runs"),
         )
     versions = {"yosys": synthesis.version, nextpnr.name: result.version}
     summary = result.summary()

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from kan_dialect.budgets import parse_loss
+from kan_dialect.cli.limits import add_limits, limits_of
 from kan_dialect.cli.loading import add_strip_head, load_model, make_context, takes_options
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
@@ -107,9 +109,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="N", help="runs of nextpnr a point (default: 1)"
     )
-    parser.add_argument(
-        "--timeout", type=float, metavar="S", help="give a point up after so many seconds a tool"
-    )
+    add_limits(parser)
     parser.add_argument(
         "--front",
         metavar="COLUMN,...",
@@ -143,7 +143,6 @@ def run_sweep(options: argparse.Namespace) -> int:
     """Run `kan-flow sweep`."""
     folder: Path = options.output
     axes = [parse_axis(text) for text in options.vary]
-    measures = _measures(options)
     objectives = _objectives(options.front)
     if not axes and not options.schedule:
         raise KanError(
@@ -155,6 +154,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     jobs = (os.cpu_count() or 1) if options.jobs is None else options.jobs
     if not 1 <= jobs <= 1024:
         raise KanError(f"--jobs must lie in 1..1024, got {jobs}")
+    measures = _measures(options, jobs)
     loss = parse_loss(options.loss, "--loss")
     if loss < 0:
         raise KanError(f"--loss must be at least 0, got {loss:g}")
@@ -179,17 +179,19 @@ def run_sweep(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measures(options: argparse.Namespace) -> Measures:
+def _measures(options: argparse.Namespace, jobs: int) -> Measures:
     if not 1 <= options.seeds <= 100:
         raise KanError(f"--seeds must lie in 1..100, got {options.seeds}")
-    if options.timeout is not None and not options.timeout > 0:
-        raise KanError("--timeout must be above 0")
     if options.scheduler is None:
         if options.synth or options.pnr:
             find("yosys")
         if options.pnr:
             find(DEVICES[options.pnr].tool)
-    return Measures(options.synth, options.pnr, options.seeds, options.timeout)
+    limits = limits_of(options)
+    if options.scheduler is None and options.memory is None:
+        # Tools of all points that run at once share the machine.
+        limits = replace(limits, memory=limits.bytes / jobs)
+    return Measures(options.synth, options.pnr, options.seeds, limits)
 
 
 def _objectives(text: str | None) -> tuple[str, ...]:

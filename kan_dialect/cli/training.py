@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kan_dialect.cli.limits import add_limits, status_line
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
@@ -139,7 +140,7 @@ def build_trainable(options: argparse.Namespace) -> int:
         )
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
-    with Console(stderr=True).status("loading the model") as status:
+    with status_line("loading the model") as tell:
         module = load_model(context, options.model)
         report = build_training(
             context,
@@ -157,7 +158,7 @@ def build_trainable(options: argparse.Namespace) -> int:
                 check_dir=options.check_passes_dir,
                 origin=origin_of(options),
             ),
-            lambda what: status.update(what),
+            tell,
         )
     print_training_report(report, Console(highlight=False), str(options.output))
     return 0
@@ -179,6 +180,7 @@ def add_train_sim(parser: argparse.ArgumentParser) -> None:
         "--window", type=int, default=50, metavar="N", help="samples to average (default: 50)"
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: .png, .svg or .pdf")
+    add_limits(parser)
 
 
 def built_step(folder: Path) -> Step:
@@ -213,7 +215,8 @@ def train_sim(options: argparse.Namespace) -> int:
     if not 1 <= options.window <= len(dataset.x):
         raise KanError(f"--window must lie in 1..{len(dataset.x)}, got {options.window}")
     step = built_step(options.folder)
-    course = simulate_training(options.folder / "rtl" / f"{step.name}.sv", step, dataset)
+    with status_line("simulating the training"):
+        course = simulate_training(options.folder / "rtl" / f"{step.name}.sv", step, dataset)
     run = course.verdict
     print(f"{step.name}: {run.describe()}, {run.cycles} cycles")
     mean = course.mean_error(options.window)

