@@ -179,6 +179,11 @@ def limited(limits: Limits) -> Generator[None]:
         _LIMITS.reset(token)
 
 
+def limits_in_force() -> Limits:
+    """What `limited` says here."""
+    return _LIMITS.get()
+
+
 @cache
 def _machine_memory() -> float:
     """Bytes of the machine, or of the container where it has fewer."""

@@ -35,7 +35,7 @@ Chosen by what Yosys makes of four networks (docs/hardware.md)."""
 CARRY = 0.5
 """LUTs that a bit costs less which comes in below an adder: it takes no bit of the adder itself."""
 
-MAX_INPUT_BITS = 10
+MAX_INPUT_BITS = 14
 """Tables over more input bits are not taken apart: the search would take long."""
 
 _OFFSETS = 64

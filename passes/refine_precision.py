@@ -29,6 +29,7 @@ from kan_dialect.precision.network import (
     input_patterns,
     read_chain,
     table_functions,
+    widest_code,
     write_chain,
 )
 from kan_dialect.precision.score import check_labels, loss_problem, score
@@ -147,9 +148,14 @@ class RefinePrecisionPass(TargetPass):
         name = function.sym_name.data
         chain = read_chain(function)
         if chain is None:
+            if (widest := widest_code(function)) is not None:
+                raise KanError(
+                    f"@{name} has tables over codes of {widest} bits, {1 << widest} entries each; "
+                    f"the search looks at every entry, of codes of at most {MAX_INPUT_BITS} bits",
+                    remedy=f"start from fewer bits: --bits {MAX_INPUT_BITS}",
+                )
             raise KanError(
-                f"@{name} is no chain of layers of tables over codes of at most {MAX_INPUT_BITS} "
-                "bits",
+                f"@{name} is no chain of layers of tables",
                 remedy="run kan-fold-tables first; skip connections are not refined",
             )
         model = Model(function, "table")

@@ -86,6 +86,8 @@ class Circuit:
     cuts: dict[Bit, tuple[Source, int]] = field(default_factory=dict[Bit, tuple[Source, int]])
     deadline: float | None = None
     _known: dict[Key, tuple[Form, int]] = field(default_factory=dict[Key, tuple[Form, int]])
+    _choosing: dict[Cell, bool] = field(default_factory=dict[Cell, bool])
+    """Whether a multiplexer chooses among constants, through others that do."""
 
     def cut(self, bits: Sequence[Bit], cut: Cut) -> None:
         for index, bit in enumerate(bits):
@@ -141,6 +143,9 @@ class Circuit:
             return
         if source.kind == "dff":
             yield from self._reads(source.connections["D"], cycle - 1)
+            return
+        if source.kind == "mux" and self._chooses_constants(source):
+            yield from self._reads(self._selects(source), cycle)
             return
         for port, bits in source.connections.items():
             if port not in RESULTS and port not in _UNREAD:
@@ -326,6 +331,8 @@ class Circuit:
                 return _reduce(kind, self._exact(ports["A"], cycle, False), len(ports["A"]))
             case "shl" | "sshl" | "shr" | "sshr":
                 return self._shift(cell, cycle, width)
+            case "mux" if self._chooses_constants(cell):
+                return self._choice_of_constants(cell, cycle)
             case "mux":
                 return self._choice(cycle, ports["S"], [ports["A"], ports["B"]])
             case "pmux":
@@ -382,6 +389,70 @@ class Circuit:
             return chosen
 
         return apply(choose, [*(self._exact([bit], cycle, False) for bit in selects), *defined])
+
+    # A long table: choices between choices between constants, which are evaluated as one. The value
+    # of each for every code would take much memory.
+
+    def _alternatives(self, cell: Cell) -> Iterator[Cell | int | None]:
+        """For select 0 and 1, a multiplexer or the number of a constant; None for all else."""
+        for bits in (cell.connections["A"], cell.connections["B"]):
+            source, low = (None, 0) if isinstance(bits[0], str) else self._driver(bits[0])
+            whole = [self._driver(bit) for bit in bits if isinstance(bit, int)]
+            if source is None:
+                yield number(bits)
+            elif (
+                isinstance(source, Cell)
+                and source.kind == "mux"
+                and whole == [(source, low + index) for index in range(len(bits))]
+                and low == 0
+                and len(source.connections["Y"]) == len(bits)
+            ):
+                yield source
+            else:
+                yield None
+
+    def _chooses_constants(self, cell: Cell) -> bool:
+        if cell not in self._choosing:
+            self._choosing[cell] = all(
+                isinstance(each, int) or (each is not None and self._chooses_constants(each))
+                for each in self._alternatives(cell)
+            )
+        return self._choosing[cell]
+
+    def _selects(self, cell: Cell) -> list[Bit]:
+        """The bits by which constants are chosen, each once."""
+        found: dict[Bit, None] = {}
+        pending, seen = [cell], {cell}
+        while pending:
+            each = pending.pop()
+            found[each.connections["S"][0]] = None
+            inner = {a for a in self._alternatives(each) if isinstance(a, Cell)} - seen
+            seen |= inner
+            pending += inner
+        return list(found)
+
+    def _choice_of_constants(self, cell: Cell, cycle: int) -> Form:
+        selects = self._selects(cell)
+
+        def choose(columns: Sequence[IntArray]) -> IntArray:
+            by_bit = dict(zip(selects, columns, strict=True))
+            known: dict[Cell, IntArray] = {}
+
+            def value(each: Cell | int | None) -> IntArray | int:
+                if not isinstance(each, Cell):
+                    assert each is not None
+                    return each
+                if each not in known:
+                    low, high = map(value, self._alternatives(each))
+                    select = by_bit[each.connections["S"][0]]
+                    known[each] = np.where(select != 0, high, low).astype(np.int64)
+                return known[each]
+
+            found = value(cell)
+            assert not isinstance(found, int)
+            return found
+
+        return apply(choose, [self._exact([bit], cycle, False) for bit in selects])
 
     def _lookup(self, cell: Cell, cycle: int) -> Form:
         if cell.parameters.get("CLK_ENABLE"):

@@ -16,7 +16,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.place_and_route import DEVICES, PlaceAndRoute, place_and_route
 from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.synthesis import Synthesis, find_target, synthesize
-from kan_dialect.flows.tools import find
+from kan_dialect.flows.tools import find, limits_in_force
 
 
 def add_synth(parser: argparse.ArgumentParser) -> None:
@@ -96,8 +96,25 @@ def _design(options: argparse.Namespace) -> _Design:
     return _Design(rtl, report, known, str(known["name"]))
 
 
+_YOSYS_BYTES = 500
+"""Memory that Yosys takes for each bit of a table, at the very least."""
+
+
+def _require_memory(design: _Design) -> None:
+    """Refuse a design whose tables alone are more than Yosys has memory for."""
+    bits = design.known.get("table_bits")
+    limit = limits_in_force().bytes
+    if isinstance(bits, int) and bits * _YOSYS_BYTES > limit:
+        raise KanError(
+            f"the design's tables have {bits} bits, for which Yosys takes at least "
+            f"{bits * _YOSYS_BYTES / (1 << 30):.3g} GiB; {limit / (1 << 30):.3g} GiB are allowed",
+            remedy="build it with fewer bits or edges, or allow more with --memory",
+        )
+
+
 def _synthesize(design: _Design, options: argparse.Namespace, *, netlist: bool) -> Synthesis:
     target = find_target(options.target)
+    _require_memory(design)
     yosys = find("yosys")
     with status_line(f"synthesising for {target.name} in {yosys.path.name}"):
         return synthesize(

@@ -136,7 +136,7 @@ def table_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
 
 
 def read_chain(function: func.FuncOp) -> TableChain | None:
-    """The layers of a function of tables; None where it has another shape than a chain.
+    """The layers of a function of tables; None where it is no chain, or reads too wide codes.
 
     A result that is saturated is taken before that.
     """
@@ -174,6 +174,18 @@ def read_chain(function: func.FuncOp) -> TableChain | None:
         bias = sums.bias_array.astype(np.int64)
         layers.append(TableLayer(tables, bits, bias.copy(), shift, zero, sizes, scales))
     return TableChain(layers)
+
+
+def widest_code(function: func.FuncOp) -> int | None:
+    """Most bits of a code that a layer of a chain reads; None where the function is no chain."""
+    ops = _layer_ops(function)
+    if ops is None:
+        return None
+    return max(
+        storage_for(low, high)[0]
+        for lookup, _, _ in ops
+        for low, high in zip(*(ends.tolist() for ends in bounds_of(lookup.input)), strict=True)
+    )
 
 
 def input_patterns(function: func.FuncOp, codes: IntArray) -> IntArray:

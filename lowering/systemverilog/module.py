@@ -24,7 +24,14 @@ from kan_dialect.lowering.systemverilog.layout import block, broken, declared
 from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
-from kan_dialect.lowering.systemverilog.tables import bits_of_index, description, planes, vector
+from kan_dialect.lowering.systemverilog.tables import (
+    LONGEST_VECTOR,
+    bits_of_index,
+    choices,
+    description,
+    planes,
+    vector,
+)
 from kan_dialect.lowering.systemverilog.unread import parts_of, unread_bits
 from kan_dialect.memory_ops import (
     DISTRIBUTED_WORDS,
@@ -238,6 +245,9 @@ class _ModuleWriter:
         if result in self.facts.signed:
             codes = [code - (code >> (width - 1) << width) for code in codes]
         yield from description(name, index, codes)
+        if size > LONGEST_VECTOR:
+            yield from self._long_table(op, entries)
+            return
         bits = {0: "1'b0", (1 << size) - 1: "1'b1"}
         inputs = bit_width(code.type)
         own = bits_of_index(inputs) if size == 1 << inputs else {}
@@ -253,6 +263,37 @@ class _ModuleWriter:
             word.append(bits[plane])
         value = concatenation([Expression(bit) for bit in reversed(word)]).text
         yield from broken(f"  wire {declared(name, result.type)} = {value};")
+
+    def _long_table(self, op: hw.ArrayGetOp, entries: Array) -> Iterator[str]:
+        """Choices between words, by one bit of the code after the other."""
+        name, width = self._name(op.result), bit_width(op.result.type)
+        code = self._bits_of(op.index)
+        if code is None:
+            word = self.names.take(f"{name}_code")
+            yield from broken(
+                f"  wire {declared(word, op.index.type)} = {self._operand(op.index)};"
+            )
+            code = [f"{word}[{place}]" for place in range(bit_width(op.index.type))]
+
+        def row(text: str) -> tuple[str, str]:
+            row_name = self.names.take(f"{name}_row{len(rows)}")
+            rows.append(row_name)
+            return f"  wire {declared(row_name, op.result.type)} = {text};", row_name
+
+        rows: list[str] = []
+        literals = [literal(entry, width).text for entry in entries.tolist()]
+        declarations, whole = choices(literals, code, row)
+        for declaration in declarations:
+            yield from broken(declaration)
+        yield from broken(f"  wire {declared(name, op.result.type)} = {whole};")
+
+    def _bits_of(self, value: SSAValue) -> list[str] | None:
+        """The bits of a value that has a name, or is a part of one; lowest first."""
+        low, places = 0, range(bit_width(value.type))
+        if not self._operand(value).isidentifier() and isinstance(value.owner, comb.ExtractOp):
+            low, value = value.owner.low_bit.value.data, value.owner.input
+        name = self._operand(value)
+        return [f"{name}[{low + place}]" for place in places] if name.isidentifier() else None
 
     def _bit_of_index(self, op: hw.ArrayGetOp, place: int, complement: bool) -> str:
         """A bit of what a table is indexed by."""

@@ -3,11 +3,15 @@
 Yosys sees small functions of bits in them, where a `case` would be a memory: its address register
 would move behind the table, and be as wide as all its entries (docs/hardware.md has figures). A
 comment says what the bits spell: the entry of each code, neighbours that are equal taken together.
+
+Yosys makes a barrel shifter of an indexed vector first, with a multiplexer for each entry and each
+bit of the code. Long tables are therefore choices between words, one for each bit of the code: one
+multiplexer an entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -19,6 +23,12 @@ from kan_dialect.table_cost import low_half
 
 LISTED_ENTRIES = 256
 """Of longer tables, a comment says the range only."""
+
+LONGEST_VECTOR = 1 << 10
+"""Tables of more entries are written as choices."""
+
+ROW = 16
+"""Entries of such a table that stand together: rows that are equal are written once."""
 
 BITS_OF_A_LITERAL = 256
 """Longer vectors are concatenated, so that they fit into lines."""
@@ -59,6 +69,48 @@ def vector(name: str, plane: int, size: int) -> Iterator[str]:
         pieces.append(f"{bits}'h{piece:0{-(-bits // 4)}X}")
     text = pieces[0] if len(pieces) == 1 else "{" + ", ".join(pieces) + "}"
     return broken(f"  localparam logic [{size - 1}:0] {name} = {text};")
+
+
+def choices(
+    entries: Sequence[str], code: Sequence[str], row: Callable[[str], tuple[str, str]]
+) -> tuple[list[str], str]:
+    """A table as choices by the bits of the code.
+
+    Parameters
+    ----------
+    entries : the literal of each code, from 0.
+    code : the expressions of the bits of what indexes the table, lowest first; primaries.
+    row : given an expression for the entries of a row, a declaration of it and its name.
+
+    Returns
+    -------
+    The declarations of rows, and the expression for the whole.
+    """
+    declarations: list[str] = []
+    rows: dict[str, str] = {}
+
+    def chosen(first: int, place: int) -> str:
+        """The entries from `first` on, by the lowest `place` bits of the code."""
+        if place == 0 or first >= len(entries):
+            # What no code reads is like the last entry: any would do.
+            return entries[min(first, len(entries) - 1)]
+        half = 1 << (place - 1)
+        low, high = chosen(first, place - 1), chosen(first + half, place - 1)
+        if low == high:
+            return low
+        text = f"{code[place - 1]} ? {_alternative(high)} : {_alternative(low)}"
+        if 1 << place != ROW:
+            return text
+        if text not in rows:
+            declaration, rows[text] = row(text)
+            declarations.append(declaration)
+        return rows[text]
+
+    return declarations, chosen(0, (len(entries) - 1).bit_length())
+
+
+def _alternative(text: str) -> str:
+    return f"({text})" if " ? " in text else text
 
 
 def description(name: str, index: str, entries: Sequence[int]) -> Iterator[str]:

@@ -437,6 +437,27 @@ def test_random_networks_are_proven(seed: int, tmp_path: Path) -> None:
 
 
 @needs_yosys
+def test_long_tables_are_proven(tmp_path: Path) -> None:
+    """Choices between words; an entry that is wrong is found."""
+    codes = np.arange(1 << 11)
+    values = np.stack([np.rint(40 * np.sin(codes / 500 + k)) for k in range(2)])[np.newaxis]
+    tables = TableNetwork("net", UniformQuantizedType(11, False, 0.5), 2)
+    tables.add_layer(values.astype(np.int64), mask=np.ones((1, 2), bool), saturate=(-30, 30))
+    made = compiled(tables.module(), *CompilePass(fast=True).expand())
+    assert "_row0 = x0[3] ? " in made[2]
+    assert check(made, tmp_path).proven
+    wrong = re.sub(
+        r"(_row9 = .*? : 7'd)(\d+)",
+        lambda m: f"{m[1]}{int(m[2]) ^ 1}",
+        made[2],
+        count=1,
+        flags=re.S,
+    )
+    assert wrong != made[2]
+    assert not check((*made[:2], wrong), tmp_path).proven
+
+
+@needs_yosys
 def test_processes_of_a_proof_can_always_be_ended(tmp_path: Path) -> None:
     """By SIGTERM: a handler of Python's, as the tools have, would miss it before a wait.
 

@@ -232,6 +232,22 @@ def test_registers_at_ports_keep_the_logic() -> None:
         register_ports(netlist, "other", "ice40")
 
 
+def test_tables_beyond_the_memory_are_refused_before_yosys_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rtl").mkdir()
+    (tmp_path / "rtl" / "big.sv").write_text("module big; endmodule")
+    (tmp_path / "report.json").write_text('{"name": "big", "table_bits": 45744128}')
+    monkeypatch.setattr(tools, "run", None)
+    with pytest.raises(SystemExit) as caught:
+        kan_flow.main(["synth", str(tmp_path), "--memory", "16"])
+    assert caught.value.code == 1
+    assert (
+        "tables have 45744128 bits, for which Yosys takes at least 21.3 GiB; 16 GiB are allowed"
+        in capsys.readouterr().err
+    )
+
+
 def test_there_is_no_place_and_route_for_xilinx() -> None:
     with pytest.raises(KanError, match="no place and route for xcup; take one of ecp5, ice40"):
         place_and_route(Synthesis(XILINX, "a", count_cells(XILINX, {}), "0", {}), 1)

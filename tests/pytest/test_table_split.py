@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.fpga import DEVICES, XCUP, Fpga
-from kan_dialect.table_split import CARRY, FURTHER_PART, GatedPart, Part, Split, Splitter
+from kan_dialect.table_split import (
+    CARRY,
+    FURTHER_PART,
+    GatedPart,
+    Part,
+    Split,
+    Splitter,
+    splitter_for,
+)
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -212,3 +220,13 @@ def test_more_parts_are_no_worse() -> None:
         entries = smooth(7, 40, rng)
         costs = [Splitter(own, summand, parts).split(entries).cost for parts in range(1, 4)]
         assert costs == sorted(costs, reverse=True)
+
+
+def test_tables_of_twelve_inputs_are_taken_apart() -> None:
+    """A smooth one is a sum of parts that together cost less than half of it."""
+    table = smooth(12, 300.0, np.random.default_rng(0))
+    splitter = splitter_for(XCUP, 3)
+    (split,), (whole,) = splitter.split_all([table]), splitter.split_all([table], 1)
+    total = sum((part.values(12) for part in split.parts), np.full(1 << 12, split.constant))
+    np.testing.assert_array_equal(total, table)
+    assert split.cost < whole.cost / 2
