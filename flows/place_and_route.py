@@ -54,7 +54,7 @@ DEVICES = {
         "ice40-hx8k",
         "ice40",
         "nextpnr-ice40",
-        # Its default router may swap two arcs for ever.
+        # The default router may swap two arcs for ever here; no run for ECP5 is known to.
         ("--hx8k", "--package", "ct256", "--router", "router2"),
         "ICESTORM_LC",
         None,
