@@ -40,7 +40,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
 from kan_dialect.passes.expand_wires import ExpandWiresPass
-from kan_dialect.wire_ops import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.wire_ops import ClampOp, ConstantOp, DeadOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.wires import wire_functions
 
 SAMPLES = 1000
@@ -97,7 +97,7 @@ def theirs(context: Context, module: ModuleOp, folder: Path, fast: bool) -> Call
                 bits = kind.bits - kind.is_signed
                 limited = values[op.input].max_of(float(kind.low)).min_of(float(kind.high))
                 values[op.result] = limited.quantize(int(kind.is_signed), bits, 0)
-            case MarkOp():
+            case MarkOp() | DeadOp():
                 pass
             case _:
                 raise SystemExit(f"da4ml_speed.py: {op.name} has no counterpart here")

@@ -19,7 +19,7 @@ from kan_dialect.hardware_names import name_hint
 from kan_dialect.interface import NODES
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.table_ops import LookupOp, RequantizeOp
-from kan_dialect.wire_ops import MarkOp
+from kan_dialect.wire_ops import DeadOp, MarkOp
 
 
 def layer_names(function: func.FuncOp) -> dict[SSAValue, str]:
@@ -73,13 +73,18 @@ def wire_nodes(function: func.FuncOp) -> list[MarkOp]:
     return [op for op in function.body.block.ops if isinstance(op, MarkOp)]
 
 
+def dead_nodes(function: func.FuncOp) -> set[str]:
+    """The nodes that a wire-level function says nothing reads."""
+    return {op.node.data for op in function.body.block.ops if isinstance(op, DeadOp)}
+
+
 @dataclass(frozen=True)
 class HardwareNode:
     """An entry of `kan.nodes`: node code = signal, read as `kind`, plus offset, saturated."""
 
     name: str
     signal: SSAValue | None
-    """None where no signal has the name, or more than one."""
+    """None where no signal has the name, or more than one, or the node is dead."""
     cycle: int
     offset: int
     kind: IntType
@@ -97,6 +102,11 @@ def within_of(entry: DictionaryAttr) -> IntType | None:
     if "at_least" not in entry.data:
         return None
     return IntType(_number(entry, "at_least"), _number(entry, "at_most"))
+
+
+def is_dead(entry: DictionaryAttr) -> bool:
+    """Whether an entry of `kan.nodes` says that nothing reads the node: it has a name only."""
+    return "dead" in entry.data
 
 
 def hardware_nodes(module: hw.HWModuleOp) -> list[HardwareNode]:

@@ -2,7 +2,8 @@
 
 Verifiers prove every result's range from the operands' ranges, so a sum that overflows does not
 verify. A register is `kan.delay`: the identity in value, cycles in time. `kan.mark` says which
-value holds a node of the model, so that proofs and debugging find it after every rewrite.
+value holds a node of the model, so that proofs and debugging find it after every rewrite;
+`kan.dead` says that none does, as nothing reads the node.
 """
 
 from __future__ import annotations
@@ -599,6 +600,30 @@ class MarkOp(WireOp, Evaluable):
         return ()
 
 
+@direct_access
+@irdl_op_definition
+class DeadOp(WireOp, Evaluable):
+    """Says that no result depends on the node `node` of the model, so that no value holds it.
+
+    It stands in the place of the node's `kan.mark`.
+    """
+
+    name = "kan.dead"
+
+    node = prop_def(StringAttr)
+
+    assembly_format = "$node attr-dict"
+
+    def __init__(self, node: str) -> None:
+        self.set_up((), (), {"node": StringAttr(node)})
+
+    def check(self) -> None:
+        verifying.value_name(self.node.data)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return ()
+
+
 WIRE_OPS: list[type[Operation]] = [
     ConstantOp,
     TableOp,
@@ -608,4 +633,5 @@ WIRE_OPS: list[type[Operation]] = [
     ShiftOp,
     DelayOp,
     MarkOp,
+    DeadOp,
 ]

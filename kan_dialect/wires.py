@@ -14,14 +14,14 @@ from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 from kan_dialect.attributes import IntType
 from kan_dialect.errors import KanError
 from kan_dialect.interface import LATENCY
-from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp
+from kan_dialect.wire_ops import ConstantOp, DeadOp, DelayOp, MarkOp
 
 ENCODING = "kan.encoding"
 """Argument and result attribute: the `!quant.uniform` type of the port's codes."""
 AFFINE = "kan.affine"
 """Argument attribute: gain and offset of the host's affine (`semantics.host_affine`)."""
 
-_COMPUTES_NOTHING = {ConstantOp, MarkOp, func.ReturnOp}
+_COMPUTES_NOTHING = {ConstantOp, DeadOp, MarkOp, func.ReturnOp}
 
 
 def gain_and_offset(port: DictionaryAttr) -> tuple[float, float] | None:
@@ -44,14 +44,24 @@ def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
 
 
 def remove_dead(function: func.FuncOp) -> None:
-    """Take out the ops without effects whose results nothing reads.
+    """Take out the ops without effects whose results nothing reads, or marks alone.
 
-    xDSL's `dce` does the same for whole modules, and goes through them until nothing changes; ops
-    of one block, users after what they use, need one walk.
+    A mark does not keep hardware alive: a node that no result depends on becomes `kan.dead`. A
+    constant takes no hardware, so its marks stay.
+
+    xDSL's `dce` goes through whole modules until nothing changes; ops of one block, users after
+    what they use, need one walk.
     """
     for op in reversed(list(function.body.block.ops)):
-        if all(result.first_use is None for result in op.results) and would_be_trivially_dead(op):
-            Rewriter.erase_op(op)
+        if not would_be_trivially_dead(op):
+            continue
+        readers = [use.operation for result in op.results for use in result.uses]
+        marks = [reader for reader in readers if isinstance(reader, MarkOp)]
+        if len(marks) < len(readers) or (marks and isinstance(op, ConstantOp)):
+            continue
+        for mark in marks:
+            Rewriter.replace_op(mark, DeadOp(mark.node.data))
+        Rewriter.erase_op(op)
 
 
 def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:

@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     ModuleOp,
     StringAttr,
+    UnitAttr,
     i1,
     i64,
 )
@@ -39,6 +40,7 @@ from kan_dialect.wire_ops import (
     BitsOp,
     ClampOp,
     ConstantOp,
+    DeadOp,
     DelayOp,
     MarkOp,
     ShiftOp,
@@ -276,6 +278,8 @@ class Lowering:
                 self.wires[op.result] = self.shift(op)
             case MarkOp():
                 self.mark(op)
+            case DeadOp():
+                self.nodes.append(DictionaryAttr({"name": op.node, "dead": UnitAttr()}))
             case _:
                 raise KanError(
                     f"@{self.function.sym_name.data}: '{op.name}' has no lowering to hardware"

@@ -28,8 +28,8 @@ from kan_dialect.errors import KanError
 from kan_dialect.interface import LATENCY
 from kan_dialect.operation import KanOperation
 from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import BitsOp, ConstantOp, DelayOp, MarkOp, TableOp
-from kan_dialect.wires import layers_of, wire_functions
+from kan_dialect.wire_ops import BitsOp, ConstantOp, DeadOp, DelayOp, MarkOp, TableOp
+from kan_dialect.wires import layers_of, remove_dead, wire_functions
 
 MOST_UNEVEN = 1.5
 """For a number of cycles, stages may have so many times the levels if layers do not share them."""
@@ -72,6 +72,7 @@ class SchedulePass(TargetPass):
         functions = list(wire_functions(module))
         for function in functions:
             remove_registers(function)
+            remove_dead(function)
             latency = 0
             if not self.combinational and self.cycles != 0:
                 stages = self.stages(function)
@@ -159,7 +160,7 @@ def remove_registers(function: func.FuncOp) -> None:
             op.cycle = IntegerAttr(0, i64)
 
 
-_LATER = {ConstantOp, MarkOp, TableOp, BitsOp, func.ReturnOp}
+_LATER = {ConstantOp, DeadOp, MarkOp, TableOp, BitsOp, func.ReturnOp}
 """Ops that are not taken in their turn: what reads tables takes them, others have no stage."""
 
 
@@ -193,9 +194,6 @@ class _Assignment:
                 continue
             self._take_tables(op, self._earliest(op))
             self._take(op, *self._earliest(op))
-        for op in self._function.body.block.ops:
-            if type(op) in (TableOp, BitsOp) and op.results[0] not in self._stages.of:
-                self._take(op, *self._earliest(op))  # Nothing but marks reads it.
         terminator = self._function.get_return_op()
         assert terminator is not None
         self._take_tables(terminator, None)

@@ -8,6 +8,9 @@ they are hints, for a mark that is wrong has no proof.
 
 Where a mark says that the code is the signal once it is saturated, the signal is what is free, in
 the range of the mark, which it is proven to stay in.
+
+A node that is said to be dead is in no signal. It is free in the nodes that read it in the
+reference, which proves that no result depends on it.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ from kan_dialect.flows.prove.reference import Reference, reference
 from kan_dialect.interface import NODES, Interface
 from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.model import Model
-from kan_dialect.nodes import saturated, within_of
+from kan_dialect.nodes import is_dead, saturated, within_of
 
 
 @dataclass(frozen=True)
@@ -107,18 +110,25 @@ class Plan:
     missing: list[str] = field(default_factory=list[str])
     """Nodes that no signal of the design is said to hold: they are proven with their readers."""
 
+    dead: list[str] = field(default_factory=list[str])
+    """Nodes that are said to be dead."""
+
     def cuts_below(self, rank: int) -> list[Cut]:
         return [cut for of, cut in self.cuts if of < rank]
 
 
-def marks_of(circuit: Model) -> dict[str, Mark]:
-    """The marks of a hardware module, by node."""
+def marks_of(circuit: Model) -> dict[str, Mark | None]:
+    """The marks of a hardware module, by node; None of a dead one."""
     assert isinstance(circuit.op, hw.HWModuleOp)
-    marks: dict[str, Mark] = {}
+    marks: dict[str, Mark | None] = {}
     for entry in listed(circuit.op.attributes.get(NODES)):
         if isinstance(entry, DictionaryAttr):
+            name = _text(entry, "name")
+            if is_dead(entry):
+                marks[name] = None
+                continue
             mark = Mark(
-                _text(entry, "name"),
+                name,
                 _text(entry, "signal"),
                 *(_number(entry, key) for key in ("cycle", "offset", "low", "high")),
                 within=within_of(entry),
@@ -148,7 +158,7 @@ def plan(integer: Model, circuit: Model, netlist: Netlist, interface: Interface)
 class _Planner:
     netlist: Netlist
     interface: Interface
-    marks: dict[str, Mark]
+    marks: dict[str, Mark | None]
     plan: Plan = field(default_factory=Plan)
     ranks: dict[Variable, int] = field(default_factory=dict[Variable, int])
     of_signal: dict[str, tuple[Variable, int]] = field(
@@ -182,6 +192,8 @@ class _Planner:
     def node(self, name: str, code: Form) -> Form:
         """Plan the proof of a node; what stands for its code in the nodes that read it."""
         mark = self.marks.get(name)
+        if name in self.marks and mark is None:
+            return self.dead(name, code)
         if mark is None or mark.signal not in self.netlist.names:
             low, high = bounds(code)
             if low < high:
@@ -220,6 +232,17 @@ class _Planner:
         # What is proven to be the reference's code has its range; a wrong mark may say otherwise.
         first, last = bounds(code)
         return mapped(lambda signal: mark.code(signal).clip(first, last), variable(of))
+
+    def dead(self, name: str, code: Form) -> Form:
+        """A node that no signal holds, as what reads it has it: any of its codes."""
+        self.plan.dead.append(name)
+        low, high = bounds(code)
+        if low == high:
+            return code
+        # No signal's name has a space in it.
+        of = Variable(f"{name} (dead)", 0, low, high)
+        self.plan.hidden[name] = of, Mark(name, of.name, 0, 0, low, high)
+        return variable(of)
 
     def _is_inside(self, bit: Bit) -> bool:
         return bit in self.netlist.drivers and isinstance(self.netlist.drivers[bit][0], Cell)

@@ -86,6 +86,11 @@ class Proof:
         """How many outputs are proven."""
         return sum(o.proven for o, of in self._pairs() if of.is_output)
 
+    @property
+    def dead(self) -> int:
+        """How many nodes no result depends on."""
+        return len(self.plan.dead)
+
     def _pairs(self) -> Iterator[tuple[Outcome, Obligation]]:
         return zip(self.outcomes, self.plan.obligations, strict=False)
 
@@ -98,6 +103,7 @@ class Proof:
         return {
             "engine": self.engine,
             "nodes": self.nodes,
+            **({"dead": self.dead} if self.dead else {}),
             "outputs": self.outputs,
             "cycles_proven": self.interface.latency,
             "seconds": round(self.seconds, 3),

@@ -36,6 +36,7 @@ from kan_dialect.table_ops import LookupOp, RequantizeOp, bounds_of, round_shift
 from kan_dialect.wire_ops import (
     ClampOp,
     ConstantOp,
+    DeadOp,
     DelayOp,
     MarkOp,
     ShiftOp,
@@ -172,7 +173,7 @@ class _WireReference(_Builder):
         self.values.update(zip(function.args, codes, strict=True))
         marks = {op.value: op for op in function.body.block.ops if isinstance(op, MarkOp)}
         for op in function.body.block.ops:
-            if isinstance(op, MarkOp):
+            if isinstance(op, MarkOp | DeadOp):
                 continue
             if isinstance(op, func.ReturnOp):
                 self.found.outputs = [self.values[value] for value in op.operands]

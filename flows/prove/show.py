@@ -46,7 +46,7 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
         return
     console.print(
         f"{name}: equal to the integer model for all codes "
-        f"({counted(proof.nodes, 'node')}, {counted(proof.outputs, 'output')}, "
+        f"({counted(proof.nodes, 'node')}, {_dead(proof)}{counted(proof.outputs, 'output')}, "
         f"{_cycles(proof.interface.latency)}, "
         f"{proof.seconds:.1f} s; {proof.engine})",
         markup=False,
@@ -86,6 +86,10 @@ def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
     if not proof.interface.combinational:
         done = "no" if proof.valid_problem else "yes"
         yield f"out_valid after {_cycles(proof.interface.latency)}, reset", done, "", ""
+
+
+def _dead(proof: Proof) -> str:
+    return f"{proof.dead} dead, " if proof.dead else ""
 
 
 def _cycles(count: int) -> str:

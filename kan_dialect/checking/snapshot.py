@@ -17,7 +17,7 @@ from kan_dialect.constants import Array, FloatArray, IntArray, dense
 from kan_dialect.errors import KanError
 from kan_dialect.interface import LATENCY, PORTS, Port
 from kan_dialect.model import Model
-from kan_dialect.nodes import hardware_nodes, wire_nodes
+from kan_dialect.nodes import dead_nodes, hardware_nodes, wire_nodes
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import evaluate_op
 from kan_dialect.training import as_step, is_trainable
@@ -145,10 +145,10 @@ class Snapshot:
         return self._reals[1]
 
     def node_names(self) -> set[str]:
-        """Nodes that are marked, whether they can be found or not."""
+        """Nodes that are marked, or said to be dead, whether they can be found or not."""
         if isinstance(self.op, hw.HWModuleOp):
             return {node.name for node in hardware_nodes(self.op)}
-        return {mark.node.data for mark in wire_nodes(self.op)}
+        return {mark.node.data for mark in wire_nodes(self.op)} | dead_nodes(self.op)
 
     def schedule_problem(self) -> str | None:
         """What is wrong with the cycles of a wire-level function."""

@@ -18,7 +18,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+    UnitAttr,
+)
 
 from kan_dialect.builder import TableNetwork
 from kan_dialect.cli import kan_flow
@@ -735,7 +742,7 @@ def with_entry(made: Made, key: str, change: int) -> Made:
 def test_nodes_that_tables_saturate_are_proven(tmp_path: Path) -> None:
     made = compiled(unsaturated_network(), *CompilePass(cycles=2).expand())
     marks = marks_of(made[1]).values()
-    assert sum(mark.within is not None for mark in marks) == 2
+    assert sum(mark is not None and mark.within is not None for mark in marks) == 2
     proof = check(made, tmp_path)
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
     assert {"layer0_node0", "layer0_node1"} <= proof.plan.hidden.keys() and not proof.plan.missing
@@ -748,6 +755,46 @@ def test_nodes_that_tables_saturate_are_proven(tmp_path: Path) -> None:
     ):
         failed = [o for o in check(with_entry(made, key, change), tmp_path).outcomes if o.problem]
         assert (failed[0].name, failed[0].problem) == ("layer0_node0", problem)
+
+
+def dead_network() -> ModuleOp:
+    """Of three nodes of the first layer, tables read the second one that are all constant."""
+    rng = np.random.default_rng(3)
+    tables = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 2)
+    tables.add_layer(rng.integers(-3, 4, (3, 2, 4)), saturate=(0, 3))
+    readers = rng.integers(-3, 4, (2, 3, 4))
+    readers[:, 1] = readers[:, 1, :1]
+    tables.add_layer(readers)
+    return tables.module()
+
+
+def says_dead(made: Made, node: str) -> Made:
+    """The same, with hardware that says that a node is dead."""
+    op = made[1].op.clone()
+    entries = [
+        DictionaryAttr({"name": StringAttr(node), "dead": UnitAttr()})
+        if entry.data["name"] == StringAttr(node)
+        else entry
+        for entry in cast("ArrayAttr[DictionaryAttr]", op.attributes["kan.nodes"]).data
+    ]
+    op.attributes["kan.nodes"] = ArrayAttr(entries)
+    return made[0], dataclasses.replace(made[1], op=op), made[2]
+
+
+@needs_yosys
+def test_dead_nodes_take_no_hardware_and_are_proven_to_be_dead(tmp_path: Path) -> None:
+    made = compiled(dead_network(), *CompilePass(levels=1).expand())
+    assert marks_of(made[1])["layer0_node1"] is None
+    assert not re.search(r"layer0_(node|sum|edge)1", made[2])
+    proof = check(made, tmp_path)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+    assert proof.plan.dead == ["layer0_node1"] and proof.summary()["dead"] == 1
+    # Results depend on the first node, whatever its entry says.
+    proof = check(says_dead(made, "layer0_node0"), tmp_path)
+    failed = [o for o in proof.outcomes if not o.proven]
+    assert failed and failed[0].problem == "differs"
+    assert any(v.name == "layer0_node0 (dead)" for v in failed[0].assignment or ())
+    find_witness(proof, failed[0])
 
 
 TWO_RESULTS = """

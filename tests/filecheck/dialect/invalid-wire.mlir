@@ -245,6 +245,14 @@ func.func @f(%x: !kan.int<0:1>) -> !kan.int<0:1> {
 // -----
 
 func.func @f(%x: !kan.int<0:1>) -> !kan.int<0:1> {
+  // CHECK: 'kan.dead' op: name 'layer0.node0' is not an identifier
+  kan.dead "layer0.node0"
+  func.return %x : !kan.int<0:1>
+}
+
+// -----
+
+func.func @f(%x: !kan.int<0:1>) -> !kan.int<0:1> {
   // CHECK: 'kan.mark' op: cycle must not be negative
   kan.mark %x as "layer0_node0" offset 0 cycle -1 : !kan.int<0:1>
   func.return %x : !kan.int<0:1>

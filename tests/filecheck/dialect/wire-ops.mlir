@@ -51,6 +51,10 @@ func.func @wires(%x: !kan.int<0:3>, %y: !kan.int<-2:1>) -> !kan.int<-4:7> {
   // CHECK: kan.mark %r as "layer0_node1" offset 3 cycle 2 within <0:9> : !kan.int<-4:7>
   // GENERIC: "kan.mark"(%r) <{node = "layer0_node1", offset = 3 : i64, cycle = 2 : i64, within = !kan.int<0:9>}> : (!kan.int<-4:7>) -> ()
   kan.mark %r as "layer0_node1" offset 3 cycle 2 within <0:9> : !kan.int<-4:7>
+
+  // CHECK: kan.dead "layer0_node2"
+  // GENERIC: "kan.dead"() <{node = "layer0_node2"}> : () -> ()
+  kan.dead "layer0_node2"
   func.return %r : !kan.int<-4:7>
 }
 

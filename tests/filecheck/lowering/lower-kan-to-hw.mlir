@@ -145,7 +145,8 @@ func.func @shift(%x: !kan.int<-8:7>) -> (!kan.int<-2:2>, !kan.int<-32:28>) {
 // CHECK-SAME: kan.nodes = [{name = "layer0_node0", signal = "x0", cycle = 0 : i64, offset = 0 : i64, low = 0 : i64, high = 3 : i64},
 // CHECK-SAME: {name = "layer0_node1", signal = "t", cycle = 0 : i64, offset = 5 : i64, low = 0 : i64, high = 3 : i64},
 // CHECK-SAME: {name = "layer0_node2", signal = "c", cycle = 0 : i64, offset = 0 : i64, low = 1 : i64, high = 2 : i64},
-// CHECK-SAME: {name = "layer0_node3", signal = "d", cycle = 1 : i64, offset = 0 : i64, low = 1 : i64, high = 2 : i64}]
+// CHECK-SAME: {name = "layer0_node3", signal = "d", cycle = 1 : i64, offset = 0 : i64, low = 1 : i64, high = 2 : i64},
+// CHECK-SAME: {name = "layer0_node4", dead}]
 func.func @listed(%x: !kan.int<0:3> {kan.encoding = !quant.uniform<u2:f32, 0.1:1>}) -> (!kan.int<1:2> {kan.encoding = !quant.uniform<u2:f32, 0.5>}) {
   %t = kan.table %x as "t" entries dense<[3, 2, 1, 0]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
   %c = kan.clamp %t as "c" : !kan.int<0:3> -> !kan.int<1:2>
@@ -154,6 +155,7 @@ func.func @listed(%x: !kan.int<0:3> {kan.encoding = !quant.uniform<u2:f32, 0.1:1
   kan.mark %t as "layer0_node1" offset 5 cycle 0 : !kan.int<0:3>
   kan.mark %c as "layer0_node2" offset 0 cycle 0 : !kan.int<1:2>
   kan.mark %d as "layer0_node3" offset 0 cycle 1 : !kan.int<1:2>
+  kan.dead "layer0_node4"
   func.return %d : !kan.int<1:2>
 }
 

@@ -47,6 +47,30 @@ func.func @marked_table(%x: !kan.int<0:1>) -> !kan.int<105:108> {
   func.return %s : !kan.int<105:108>
 }
 
+// Marks do not keep alive what no result depends on: a node whose readers are constant is dead, and
+// what leads to it goes. A node that is a constant keeps its mark.
+// CHECK-LABEL: @dead_nodes
+func.func @dead_nodes(%x: !kan.int<0:3>, %y: !kan.int<0:3>) -> !kan.int<0:10> {
+  // CHECK-NEXT: kan.dead "layer0_node0"
+  // CHECK-NEXT: [[K:%.*]] = kan.constant 5
+  // CHECK-NEXT: kan.mark [[K]] as "layer0_node1" offset 0 cycle 0 : !kan.int<5:5>
+  // CHECK-NEXT: kan.dead "layer0_node2"
+  // CHECK-NEXT: [[S:%.*]] = kan.sum %y, [[K]] : !kan.int<0:3>, !kan.int<5:5> -> !kan.int<5:8>
+  // CHECK-NEXT: kan.mark [[S]] as "layer1_node0"
+  // CHECK-NEXT: func.return [[S]]
+  %t = kan.table %x as "t" entries dense<[3, 0, 0, 2]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  %a = kan.sum %t, %y as "a" : !kan.int<0:3>, !kan.int<0:3> -> !kan.int<0:6>
+  kan.mark %a as "layer0_node0" offset 0 cycle 0 : !kan.int<0:6>
+  %u = kan.table %x entries dense<5> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:7>
+  kan.mark %u as "layer0_node1" offset 0 cycle 0 : !kan.int<0:7>
+  %b = kan.clamp %a : !kan.int<0:6> -> !kan.int<0:3>
+  kan.mark %b as "layer0_node2" offset -1 cycle 0 : !kan.int<0:3>
+  %c = kan.table %b entries dense<0> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:0>
+  %s = kan.sum %y, %u, %c : !kan.int<0:3>, !kan.int<0:7>, !kan.int<0:0> -> !kan.int<0:10>
+  kan.mark %s as "layer1_node0" offset 0 cycle 0 : !kan.int<0:10>
+  func.return %s : !kan.int<0:10>
+}
+
 // A sum takes in the sums that only it reads, and has their name if it has none.
 // CHECK-LABEL: @sum_of_sums
 func.func @sum_of_sums(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> (!kan.int<3:7>, !kan.int<0:2>) {

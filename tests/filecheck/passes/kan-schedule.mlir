@@ -129,6 +129,18 @@ func.func @again(%x: !kan.int<0:1>) -> !kan.int<0:1> attributes {kan.latency = 7
   func.return %d : !kan.int<0:1>
 }
 
+// Nothing is registered for a node that no result depends on.
+// CHECK-LABEL: @dead
+func.func @dead(%x: !kan.int<0:1>) -> !kan.int<0:1> {
+  // CHECK-NEXT: [[D:%.*]] = kan.delay %x by 1 as "x0_s1"
+  // CHECK-NEXT: kan.dead "node"
+  // CHECK-NEXT: func.return [[D]]
+  %s = kan.sum %x, %x as "s" : !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:2>
+  %d = kan.delay %s by 7 as "d" : !kan.int<0:2>
+  kan.mark %d as "node" offset 0 cycle 7 : !kan.int<0:2>
+  func.return %x : !kan.int<0:1>
+}
+
 // A layer has stages of its own where that takes no more cycles: only the node is registered, which
 // has fewer bits than what is summed. Without a mark there is no node, and registers come as early as
 // levels allow.
