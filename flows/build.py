@@ -319,6 +319,7 @@ def _report(stages: _Stages, interface: Interface, circuit: Model) -> Report:
             "levels": found.levels,
             "delay_ns": round(found.delay_ns, 3),
             "latency_ns": round(max(interface.latency, 1) * found.delay_ns, 3),
+            **({"shift_registers": found.shift_registers} if found.shift_registers else {}),
         },
         tools=versions(),
         ports=_ports(circuit, interface),

@@ -49,6 +49,9 @@ class Target:
     memory: str = "$^"
     """What a cell of memory is called, of lookup tables or in blocks."""
 
+    shift_register: str = "$^"
+    """What a cell is called that lookup tables make of a chain of registers."""
+
     statistics: str = "stat -json"
 
     keep_hierarchy: str = ""
@@ -64,6 +67,7 @@ XILINX = Target(
     mux=r"MUXF[789]",
     multiplier=r"DSP48E2",
     memory=r"RAM[B\d]\w*|URAM\w*",
+    shift_register=r"SRL\w+",
     statistics="stat -json -tech xilinx",
 )
 """AMD UltraScale+; `luts` is Yosys's estimate of logic cells, two small tables sharing one."""
@@ -141,6 +145,8 @@ class Cells:
     muxes: int
     multipliers: int = 0
     memories: int = 0
+    shift_registers: int = 0
+    """Chains of registers in lookup tables, which `luts` and `registers` do not count."""
 
 
 def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | None = None) -> Cells:
@@ -152,7 +158,7 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
     logic_cells : Yosys's own estimate of the place they take, where it has one.
     """
     by_inputs: Counter[int] = Counter()
-    registers = carries = muxes = multipliers = memories = 0
+    registers = carries = muxes = multipliers = memories = shift_registers = 0
     for kind, count in cells.items():
         if match := re.fullmatch(target.lut, kind):
             by_inputs[int(match[1] or 0)] += count
@@ -166,6 +172,8 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
             multipliers += count
         elif re.fullmatch(target.memory, kind):
             memories += count
+        elif re.fullmatch(target.shift_register, kind):
+            shift_registers += count
     luts = sum(by_inputs.values()) + target.carry_luts * carries
     return Cells(
         luts if logic_cells is None else logic_cells,
@@ -175,6 +183,7 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
         muxes,
         multipliers,
         memories,
+        shift_registers,
     )
 
 
@@ -205,6 +214,7 @@ class Synthesis:
             "wide_muxes": cells.muxes,
             **({"multipliers": cells.multipliers} if cells.multipliers else {}),
             **({"memories": cells.memories} if cells.memories else {}),
+            **({"shift_registers": cells.shift_registers} if cells.shift_registers else {}),
         }
 
 

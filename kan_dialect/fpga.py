@@ -19,6 +19,7 @@ from kan_dialect.adders import addends_of, is_wires, pieces_of
 from kan_dialect.attributes import IntType, range_of
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.register_cost import register_cost
 from kan_dialect.table_cost import Mapper, by_size, planes, supports
 from kan_dialect.wire_ops import (
     BitsOp,
@@ -60,6 +61,9 @@ class Fpga:
     timing: Timing
     wide_inputs: int = 0
     """Inputs of the largest function that lookup tables make with the multiplexers beside them."""
+    wide_factor: float = 1.0
+    """LUTs that synthesis takes for such a function in a whole design, by those that the
+    multiplexers join, if all of these differ: it makes many functions of other lookup tables."""
     shares_luts: bool = False
     """Two small lookup tables share one, as Yosys's estimate of Xilinx logic cells has it."""
     adder_inputs: int = 2
@@ -68,6 +72,9 @@ class Fpga:
     """Carry chains take whole bits: every bit of a sum takes a lookup table, and comparisons with
     powers of two take a chain as well. Else only bits where both operands have some, and none."""
     carry_chains: bool = True
+    shortest_shift: int = 0
+    """Registers of the shortest chain that lookup tables hold as a shift register; 0: they hold
+    none."""
 
     @property
     def absorbs(self) -> bool:
@@ -267,14 +274,8 @@ class Fpga:
                 found[wide[which[number]][0]] = int(some[number])
         return found
 
-    def registers(self, op: Operation) -> int:
-        """Flip-flops of one op."""
-        if isinstance(op, DelayOp):
-            return range_of(op.result).bits * op.cycles.value.data
-        return 0
-
     def _mapper(self) -> Mapper:
-        return Mapper(self.lut_inputs, self.wide_inputs)
+        return Mapper(self.lut_inputs, self.wide_inputs, self.wide_factor)
 
     def _absorbed_term(self, op: Operation) -> SSAValue | None:
         """The term whose tables fit into the LUTs of the adder of two numbers that the op is."""
@@ -401,8 +402,10 @@ XCUP = Fpga(
     6,
     Timing(register=0.15, lut=0.35, carry=0.45, carry_bit=0.015),
     wide_inputs=8,
+    wide_factor=1.5,
     shares_luts=True,
     full_adders=False,
+    shortest_shift=3,
 )
 """AMD UltraScale+ (and 7-series). Delays are rough: no open tool times these devices."""
 
@@ -441,10 +444,14 @@ class Estimate:
     target: str
     luts: int
     registers: int
+    """Flip-flops, those of the valid bits included."""
     levels: int
     """Most levels of logic between two registers, or from input to output."""
     delay_ns: float = 0.0
     """The longest way between two registers, or from input to output, typically."""
+    shift_registers: int = 0
+    """Chains of registers, one bit wide, that lookup tables hold: not among `luts`, as Yosys does
+    not count them among its logic cells."""
 
 
 def estimate(function: func.FuncOp, target: Fpga = XCUP) -> Estimate:
@@ -456,10 +463,17 @@ def estimate(function: func.FuncOp, target: Fpga = XCUP) -> Estimate:
     """
     ops = list(function.body.block.ops)
     latency = latency_of(function)
-    registers = sum(target.registers(op) for op in ops) + latency
+    registers = register_cost(ops, target.shortest_shift)
     levels = _longest(ops, target.levels)
     delay = _longest(ops, target.delay) + (target.timing.register if latency else 0.0)
-    return Estimate(target.name, target.pack(target.count(ops)), registers, int(levels), delay)
+    return Estimate(
+        target.name,
+        target.pack(target.count(ops)),
+        registers.flip_flops + latency,
+        int(levels),
+        delay,
+        registers.shift_registers,
+    )
 
 
 def _longest(ops: Sequence[Operation], cost: Callable[[Operation], float]) -> float:

@@ -93,6 +93,10 @@ class Mapper:
     wide_inputs: int
     """The largest function that lookup tables and the multiplexers beside them make."""
 
+    wide_factor: float = 1.0
+    """Lookup tables of such a function, by those that the multiplexers join, if all of these
+    differ."""
+
     luts: Counter[int] = field(default_factory=Counter[int])
     """Lookup tables so far, by how many inputs they use."""
 
@@ -117,7 +121,11 @@ class Mapper:
     def _decompose(self, plane: int, inputs: int, used: int) -> int:
         if used <= self.wide_inputs:
             # Synthesis prefers the fast multiplexers, also where shared parts would be smaller.
-            self.luts[self.lut_inputs] += 1 << (used - self.lut_inputs)
+            joined = 1 << (used - self.lut_inputs)
+            parts, _ = self._split(plane, inputs, self.lut_inputs)
+            if len(parts) == 1 << (inputs - self.lut_inputs):
+                joined = round(self.wide_factor * joined)
+            self.luts[self.lut_inputs] += joined
             return 1
         best: tuple[int, int, list[int], int] | None = None
         for low in range(min(self.lut_inputs, inputs - 1), 1, -1):

@@ -199,6 +199,8 @@ def _synthesis_table(design: _Design, synthesis: Synthesis) -> Table:
     sizes = ", ".join(f"{count} of {size}" for size, count in cells.luts_by_inputs.items())
     table.add_row("LUTs", f"{cells.luts}" + (f"; by inputs: {sizes}" if sizes else ""))
     table.add_row("registers", str(cells.registers))
+    if cells.shift_registers:
+        table.add_row("shift registers", str(cells.shift_registers))
     if cells.carries:
         table.add_row("carry cells", str(cells.carries))
     if cells.muxes:

@@ -11,10 +11,13 @@ from xdsl.dialects import func
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from kan_dialect.attributes import IntType
+from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.constants import IntArray
 from kan_dialect.fpga import DEVICES, ECP5, ICE40, XCUP, estimate
+from kan_dialect.nodes import dead_nodes
 from kan_dialect.table_cost import Mapper, planes, support
 from kan_dialect.wire_ops import BitsOp, ClampOp, ConstantOp, DelayOp, SumOp, TableOp
+from kan_dialect.wires import remove_dead, wire_functions
 
 
 def argument(low: int, high: int) -> SSAValue:
@@ -61,8 +64,9 @@ def test_inverters_take_nothing_whatever_the_range(low: int, high: int) -> None:
     assert XCUP.luts(inverted) == 0
 
 
-@pytest.mark.parametrize(("bits", "most"), [(6, 1), (7, 2), (8, 4)])
+@pytest.mark.parametrize(("bits", "most"), [(6, 1), (7, 3), (8, 6)])
 def test_random_planes_take_wide_multiplexers(bits: int, most: int) -> None:
+    """And half as many LUTs again, as synthesis takes some apart that are not on a slow path."""
     plane = np.random.default_rng(bits).integers(0, 2, 1 << bits)
     assert XCUP.luts(table(plane)) == most
 
@@ -155,6 +159,61 @@ def test_registers_count_and_end_paths() -> None:
     assert found.levels == 1
     assert found.registers == 2 * 4 + 4 + 3
     assert 0.3 < found.delay_ns < 1.5
+
+
+def scheduled(text: str) -> func.FuncOp:
+    module = parse_text(make_context(), f"func.func {text}".encode(), "text")
+    (function,) = wire_functions(module)
+    return function
+
+
+def test_registers_of_one_bit_are_counted_once() -> None:
+    """Bits of a registered value, terms side by side, and equal bits of tables."""
+    function = scheduled("""
+      @f(%x: !kan.int<0:15>, %y: !kan.int<0:3>) -> (!kan.int<0:15>, !kan.int<0:15>) {
+        %late = kan.delay %x by 1 : !kan.int<0:15>
+        %upper = kan.bits %x from 2 : !kan.int<0:15> -> !kan.int<0:3>
+        %same = kan.delay %upper by 1 : !kan.int<0:3>
+        %by4 = kan.table %upper entries dense<[0, 8, 4, 12]> : tensor<4xi8>
+          : !kan.int<0:3> -> !kan.int<0:12>
+        %both = kan.sum %by4, %y : !kan.int<0:12>, !kan.int<0:3> -> !kan.int<0:15>
+        %joined = kan.delay %both by 1 : !kan.int<0:15>
+        %constant = kan.constant 5 : !kan.int<5:5>
+        %never = kan.delay %constant by 1 : !kan.int<5:5>
+        func.return %late, %joined : !kan.int<0:15>, !kan.int<0:15>
+      }""")
+    # Of x four, of y two; the table only exchanges bits of x.
+    assert estimate(function).registers == 4 + 2 + 1
+
+
+def test_long_chains_of_registers_are_shift_registers() -> None:
+    """As Yosys does for Xilinx: three or more, read at their end only."""
+    function = scheduled("""
+      @f(%x: !kan.int<0:3>, %y: !kan.int<0:1>) -> (!kan.int<0:3>, !kan.int<0:2>) {
+        %x4 = kan.delay %x by 4 : !kan.int<0:3>
+        %y2 = kan.delay %y by 2 : !kan.int<0:1>
+        %sum = kan.sum %y2, %y2 : !kan.int<0:1>, !kan.int<0:1> -> !kan.int<0:2>
+        %y4 = kan.delay %sum by 2 : !kan.int<0:2>
+        func.return %x4, %y4 : !kan.int<0:3>, !kan.int<0:2>
+      }""")
+    found = estimate(function)
+    assert (found.registers, found.shift_registers) == (2 + 2 * 2 + 4, 2)
+    ecp5 = estimate(function, DEVICES["ecp5"])
+    assert (ecp5.registers, ecp5.shift_registers) == (2 * 4 + 2 + 2 * 2 + 4, 0)
+
+
+def test_dead_nodes_cost_nothing() -> None:
+    """A mark alone keeps neither registers nor lookup tables."""
+    function = scheduled("""
+      @f(%x: !kan.int<0:63>, %y: !kan.int<0:63>) -> !kan.int<0:63> {
+        %s = kan.sum %x, %y : !kan.int<0:63>, !kan.int<0:63> -> !kan.int<0:126>
+        kan.mark %s as "layer0_node0" offset 0 cycle 0 : !kan.int<0:126>
+        func.return %x : !kan.int<0:63>
+      }""")
+    assert estimate(function).luts > 0
+    remove_dead(function)
+    assert estimate(function).luts == 0
+    assert dead_nodes(function) == {"layer0_node0"}
 
 
 def test_large_tables_are_counted_in_good_time() -> None:
