@@ -402,7 +402,7 @@ XCUP = Fpga(
     6,
     Timing(register=0.15, lut=0.35, carry=0.45, carry_bit=0.015),
     wide_inputs=8,
-    wide_factor=1.5,
+    wide_factor=1.75,
     shares_luts=True,
     full_adders=False,
     shortest_shift=3,
