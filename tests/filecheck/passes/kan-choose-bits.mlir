@@ -10,7 +10,7 @@
 // NONE: kan-quantize: bits of @line are to be chosen, and nothing was; run kan-choose-bits first, or say how many bits
 
 // The data's path is not recorded, and the test set is not looked at.
-// CHECK: kan.pipeline = ["kan-calibrate", "kan-choose-bits{max_error=0.1 scale=\22minmax\22}"]
+// CHECK: kan.pipeline = ["kan-calibrate", "kan-choose-bits{max-error=0.1 scale=\22minmax\22}"]
 
 // With 5 bits, results come in steps of 0.129, and no error is larger than half of one. With 4, steps are
 // twice as wide. The function stays as it is.
