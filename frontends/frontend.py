@@ -7,8 +7,8 @@ point group `kan_dialect.frontends`, by this package and by any other alike.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -21,6 +21,11 @@ from kan_dialect.errors import KanError
 ENTRY_POINT_GROUP = "kan_dialect.frontends"
 
 
+KEEP, SATURATE, WRAP = "keep", "saturate", "wrap"
+TABLE_OVERFLOWS = (KEEP, SATURATE, WRAP)
+"""How entries of a table that do not fit the bits of its layer are read."""
+
+
 @dataclass(frozen=True, eq=False)
 class ImportOptions:
     """What a user may say of how a model is to be read.
@@ -30,10 +35,38 @@ class ImportOptions:
     strip_head : import the network up to a softmax or the like that follows its last layer.
     samples : (samples, in), float64, real inputs of the network; they only choose where its
         functions are probed.
+    table_overflow : one of `TABLE_OVERFLOWS`: entries of tables that do not fit their layer's bits
+        stay as they are, saturate at the range of these bits, or keep their lowest bits.
+
+    Raises
+    ------
+    KanError : there is no such `table_overflow`.
     """
 
     strip_head: bool = False
     samples: FloatArray | None = None
+    table_overflow: str = KEEP
+
+    def __post_init__(self) -> None:
+        if self.table_overflow not in TABLE_OVERFLOWS:
+            raise KanError(
+                f"table overflow cannot be {self.table_overflow!r}",
+                remedy=f"take one of {', '.join(TABLE_OVERFLOWS)}",
+            )
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Names of the options that are not what they are by default."""
+        given = {
+            "strip_head": self.strip_head,
+            "samples": self.samples is not None,
+            "table_overflow": self.table_overflow != KEEP,
+        }
+        return frozenset(name for name, is_given in given.items() if is_given)
+
+    def without(self, names: Collection[str]) -> ImportOptions:
+        """The same with these options as they are by default."""
+        return replace(self, **{name: getattr(ImportOptions, name) for name in names})
 
     def check_samples(self, where: str, inputs: int) -> None:
         """Refuse samples that are none of a network of `inputs` inputs.
@@ -63,15 +96,29 @@ class ImportOptions:
         ------
         KanError : there are some.
         """
-        if self.strip_head:
-            raise KanError(
-                f"{where}: {reader} strips no head", remedy="leave --strip-head (strip_head) out"
-            )
-        if self.samples is not None:
-            raise KanError(
-                f"{where}: {reader} has no use for samples", remedy="leave --samples (samples) out"
-            )
+        self.require_among(frozenset(), where, reader)
 
+    def require_among(self, taken: Collection[str], where: str, reader: str) -> None:
+        """Refuse options that the reader of a model does not take.
+
+        Raises
+        ------
+        KanError : there is one; names it.
+        """
+        for name, what in _NOT_TAKEN.items():
+            if name in self.given and name not in taken:
+                raise KanError(
+                    f"{where}: {reader} {what}",
+                    remedy=f"leave --{name.replace('_', '-')} ({name}) out",
+                )
+
+
+_NOT_TAKEN = {
+    "strip_head": "strips no head",
+    "samples": "has no use for samples",
+    "table_overflow": "has no tables whose entries might overflow",
+}
+"""Of each option, what a reader does that does not take it."""
 
 NO_OPTIONS = ImportOptions()
 """Everything as it is by default."""
@@ -88,6 +135,7 @@ class Frontend:
     description : one line.
     load : reads a file into `builtin.module { func.func @... }`; raises KanError where it cannot.
     load_with : the same with options, where the frontend takes them.
+    takes : names of the `ImportOptions` that `load_with` takes; others are refused.
     """
 
     name: str
@@ -95,6 +143,12 @@ class Frontend:
     description: str
     load: Callable[[Path], ModuleOp]
     load_with: Callable[[Path, ImportOptions], ModuleOp] | None = None
+    takes: frozenset[str] = frozenset({"strip_head", "samples"})
+
+    @property
+    def options(self) -> frozenset[str]:
+        """Names of the options that may be given to this frontend."""
+        return frozenset() if self.load_with is None else self.takes
 
 
 def find_frontends() -> dict[str, Frontend]:
@@ -132,9 +186,9 @@ def import_file(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     KanError : there is no such frontend, it takes no such options, or it refuses the file.
     """
     frontend = frontend_for(path)
+    options.require_among(frontend.options, path.name, f"the frontend {frontend.name}")
     if frontend.load_with is not None:
         return frontend.load_with(path, options)
-    options.require_none(path.name, f"the frontend {frontend.name}")
     return frontend.load(path)
 
 

@@ -13,7 +13,7 @@ from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.builder import TableNetwork
-from kan_dialect.frontends.frontend import Frontend
+from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions
 from kan_dialect.frontends.kanele_config import Config, read_config
 from kan_dialect.frontends.kanele_network import build_network, input_type
 from kan_dialect.frontends.kanele_state import InputQuantizer, Parameters, read_parameters
@@ -55,7 +55,7 @@ def load_checkpoint(path: Path) -> ModuleOp:
     )
 
 
-def load_tables(path: Path) -> ModuleOp:
+def load_tables(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     """The network in truth tables, at table level.
 
     Scales, and the batch norm of the input, come from a `checkpoint.pt` beside the file where there
@@ -67,7 +67,7 @@ def load_tables(path: Path) -> ModuleOp:
     """
     config = read_config(path.parent)
     shape = config.architecture()
-    tables = read_tables(path, shape)
+    tables = read_tables(path, shape, options.table_overflow)
     parameters = _parameters_beside(path, config)
     first = None if parameters is None else parameters.input
     scales = [1.0] * shape.layers if parameters is None else [p.scale for p in parameters.layers]
@@ -113,4 +113,6 @@ TABLES_FRONTEND = Frontend(
     extensions=(".json",),
     description="KANELÉ truth tables, config.json beside them",
     load=load_tables,
+    load_with=load_tables,
+    takes=frozenset({"table_overflow"}),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -10,36 +12,111 @@ from typing import cast
 import numpy as np
 
 from kan_dialect.constants import Array, IntArray
+from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.frontend import KEEP, SATURATE, WRAP
 from kan_dialect.frontends.kanele_config import Architecture, read_json
-from kan_dialect.quant import default_bounds
+from kan_dialect.quant import MAX_STORAGE_BITS, default_bounds, storage_for
 
 _ACTIVE = ("acive", "active")
 """The published files spell it the first way."""
 
 
-def read_tables(path: Path, shape: Architecture) -> list[tuple[IntArray, Array]]:
+_READINGS = {
+    KEEP: "read as they stand (--table-overflow saturate or wrap reads them otherwise)",
+    SATURATE: "saturated",
+    WRAP: "cut to their lowest bits",
+}
+"""What becomes of entries beyond their layer's bits, in words."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class _Entries:
+    """Entries of the tables of a file, fitted to the bits of their layers, and what did not fit."""
+
+    file: str
+    overflow: str
+    beyond: int = 0
+    edges: int = 0
+
+    def fitted(self, where: str, values: list[int], bits: int) -> list[int]:
+        """The entries of one edge, as `overflow` says.
+
+        Raises
+        ------
+        KanError : an entry that stays as it is has more than `MAX_STORAGE_BITS` bits.
+        """
+        low, high = default_bounds(bits, True)
+        beyond = sum(not low <= value <= high for value in values)
+        if not beyond:
+            return values
+        self.beyond += beyond
+        self.edges += 1
+        if self.overflow == SATURATE:
+            return [min(max(value, low), high) for value in values]
+        if self.overflow == WRAP:
+            return [(value - low) % (1 << bits) + low for value in values]
+        least, most = default_bounds(MAX_STORAGE_BITS, True)
+        for code, value in enumerate(values):
+            if not least <= value <= most:
+                raise KanError(
+                    f"{where} gives an integer of {storage_for(value, value)[0]} bits for code "
+                    f"{code}, more than {MAX_STORAGE_BITS}",
+                    remedy="use --table-overflow saturate or wrap",
+                )
+        return values
+
+    def tell(self) -> None:
+        """Log how many entries did not fit, if there are any."""
+        if self.beyond:
+            _LOG.warning(
+                "%s: entries beyond their layer's bits: %d, in %s; %s",
+                self.file,
+                self.beyond,
+                counted(self.edges, "edge"),
+                _READINGS[self.overflow],
+            )
+
+
+def read_tables(
+    path: Path, shape: Architecture, overflow: str = KEEP
+) -> list[tuple[IntArray, Array]]:
     """Tables (out, in, entries) and mask (out, in) of every layer; pruned edges are 0.
+
+    Entries beyond the bits of their layer are counted in a line on the log.
+
+    Parameters
+    ----------
+    overflow : how such entries are read, one of `TABLE_OVERFLOWS`.
 
     Raises
     ------
-    KanError : no such tables, an edge missing or too many, or entries that do not fit.
+    KanError : no such tables, an edge missing or too many, an entry that is no integer, or sums of
+        more than `MAX_STORAGE_BITS` bits.
     """
     shape.check_memory(1)
     edges = read_json(path, "the truth tables")
     expected = sum(a * b for a, b in pairwise(shape.widths))
-    layers = [_layer(path, edges, shape, index) for index in range(shape.layers)]
+    entries = _Entries(path.name, overflow)
+    layers = [_layer(path, edges, shape, index, entries) for index in range(shape.layers)]
     if len(edges) != expected:
         raise KanError(
             f"{path.name}: key `{_unexpected(edges, shape)}` is no edge of the network that "
             "config.json describes",
             remedy='edges are "{layer}_{input}_{output}"; the two files must belong together',
         )
+    entries.tell()
     return layers
 
 
 def _layer(
-    path: Path, edges: Mapping[str, object], shape: Architecture, layer: int
+    path: Path,
+    edges: Mapping[str, object],
+    shape: Architecture,
+    layer: int,
+    fit: _Entries,
 ) -> tuple[IntArray, Array]:
     inputs, outputs = shape.widths[layer], shape.widths[layer + 1]
     entries = 1 << shape.bits[layer]
@@ -54,16 +131,30 @@ def _layer(
     tables = np.zeros((outputs, inputs, entries), dtype=np.int64)
     mask = np.zeros((outputs, inputs), dtype=np.bool_)
     for position, key in enumerate(keys):
-        values = _table(path, key, edges[key], entries, shape.bits[layer + 1])
+        where = f"{path.name}: edge `{key}`"
+        values = _table(where, edges[key], entries)
         if values is not None:
             index = divmod(position, inputs)
-            tables[index], mask[index] = values, True
+            tables[index] = fit.fitted(where, values, shape.bits[layer + 1])
+            mask[index] = True
+    _check_sums(path, layer, tables)
     return tables, mask
 
 
-def _table(path: Path, key: str, edge: object, entries: int, bits: int) -> list[int] | None:
-    """The entries of one edge; None where it is pruned."""
-    where = f"{path.name}: edge `{key}`"
+def _check_sums(path: Path, layer: int, tables: IntArray) -> None:
+    """Refuse sums of more bits than a type can have: entries as they stand may be large."""
+    low = int(tables.min(axis=-1).sum(axis=1).min())
+    high = int(tables.max(axis=-1).sum(axis=1).max())
+    bits, _ = storage_for(min(low, 0), max(high, 0))
+    if bits > MAX_STORAGE_BITS:
+        raise KanError(
+            f"{path.name}: sums of layer {layer} need {bits} bits, more than {MAX_STORAGE_BITS}",
+            remedy="use --table-overflow saturate or wrap, fewer bits, or prune edges",
+        )
+
+
+def _table(where: str, edge: object, entries: int) -> list[int] | None:
+    """The entries of one edge, as they stand; None where it is pruned."""
     if not isinstance(edge, dict):
         raise KanError(f"{where} is no object", remedy='expected {"acive": 1, "values_int": [...]}')
     edge = cast("dict[str, object]", edge)
@@ -82,12 +173,10 @@ def _table(path: Path, key: str, edge: object, entries: int, bits: int) -> list[
             remedy="there is one for each code of its input, as `layers_bitwidth` in config.json "
             "says",
         )
-    low, high = default_bounds(bits, True)
     for code, value in enumerate(values):
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        if not isinstance(value, int) or isinstance(value, bool):
             raise KanError(
-                f"{where} gives {value!r} for code {code}",
-                remedy=f"a layer of {bits} bits has integers of {low}..{high}",
+                f"{where} gives {value!r} for code {code}", remedy="entries must be integers"
             )
     return cast("list[int]", values)
 

@@ -20,9 +20,10 @@ from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.limits import add_limits, limits_of, status_line
 from kan_dialect.cli.loading import (
     add_strip_head,
+    add_table_overflow,
+    build_import_options,
     load_model,
     make_context,
-    takes_options,
 )
 from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_build
 from kan_dialect.cli.messages import ArgumentParser, run_tool
@@ -46,7 +47,7 @@ from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.tools import find, limited
 from kan_dialect.fpga import DEVICES, XCUP, device
-from kan_dialect.frontends.frontend import ImportOptions
+from kan_dialect.frontends.frontend import KEEP, ImportOptions
 from kan_dialect.kan_pass import EXACT
 from kan_dialect.lowering.compile import PRECISIONS, CompilePass
 from kan_dialect.model import Model, encode
@@ -87,6 +88,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         help="samples: x or x_train to calibrate with; y, x_test, y_test to report accuracy",
     )
     add_strip_head(parser)
+    add_table_overflow(parser)
     parser.add_argument(
         "--bits",
         metavar="N[,N...]",
@@ -235,6 +237,7 @@ def _add_prove(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", type=Path, metavar="MODEL", help="this model of codes instead of the build's"
     )
+    add_table_overflow(parser)
     parser.add_argument("--timeout", type=float, metavar="S", help="give up after so many seconds")
     add_limits(parser, timeout=False)
     parser.add_argument(
@@ -308,7 +311,7 @@ PIPELINE_ONLY = (
 )
 """Options of `kan-flow build` that say nothing to another pipeline than the default one."""
 
-FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head")
+FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head", "table_overflow")
 """Options of `kan-flow build` that say nothing to a network that trains itself."""
 
 
@@ -343,8 +346,7 @@ def _build(options: argparse.Namespace) -> int:
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
     simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
-    samples = None if dataset is None or not takes_options(options.model) else dataset.x
-    reading = ImportOptions(strip_head=options.strip_head, samples=samples)
+    reading = build_import_options(options, options.model, dataset)
     with status_line("loading the model") as tell:
         module = load_model(context, options.model, reading)
         report = build(
@@ -452,9 +454,12 @@ def _prove(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     if options.jobs < 1:
         raise KanError("--jobs must be at least 1")
+    if options.against is None and options.table_overflow != KEEP:
+        raise KanError("--table-overflow has no meaning without --against", remedy="leave it out")
     integer, circuit = built_models(folder)
     if options.against is not None:
-        against = load_model(make_context(), options.against)
+        reading = ImportOptions(table_overflow=options.table_overflow)
+        against = load_model(make_context(), options.against, reading)
         integer = Model.of(against)
         if not integer.has_codes or has_real_edges(against):
             raise KanError(f"{options.against} has no codes yet", remedy="quantise it first")

@@ -17,14 +17,13 @@ from kan_dialect.cli.loading import (
     import_options,
     load_model,
     make_context,
-    takes_options,
+    options_for,
 )
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.constants import Array
 from kan_dialect.data import Errors, accuracy, load_array, load_dataset, mean_squared_error
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_array
-from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.model import Model
 
 
@@ -93,9 +92,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     context = make_context()
     reading = import_options(options)
     against: Path | None = options.against
-    # A model and its IR are compared with the options that made the one out of the other.
-    swapped = against is not None and takes_options(against) and not takes_options(options.model)
-    module = load_model(context, options.model, NO_OPTIONS if swapped else reading)
+    # A model and its IR are compared with the options that made the one out of the other: each
+    # takes its own. What neither takes is refused for the first.
+    others = frozenset[str]() if against is None else options_for(against)
+    module = load_model(
+        context, options.model, reading.without(others - options_for(options.model))
+    )
     model = Model.of(module, options.function)
     if options.inputs is None and against is None:
         print(f"{model.name}: {model.level} level")
@@ -113,9 +115,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.outputs is not None:
         write_array(options.outputs, outputs)
     if against is not None:
-        other = Model.of(
-            load_model(context, against, reading if takes_options(against) else NO_OPTIONS)
-        )
+        other = Model.of(load_model(context, against, reading.without(reading.given - others)))
         return _print_differences(options, outputs, other, _evaluate(other, x, codes=options.codes))
     return 0
 

@@ -13,9 +13,16 @@ from xdsl.parser import Parser
 from xdsl.universe import Universe
 
 from kan_dialect.constants import DenseAttr, has_supported_type, is_well_formed
-from kan_dialect.data import load_dataset
+from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions, frontend_for, import_file
+from kan_dialect.frontends.frontend import (
+    KEEP,
+    NO_OPTIONS,
+    TABLE_OVERFLOWS,
+    ImportOptions,
+    frontend_for,
+    import_file,
+)
 from kan_dialect.limits import require_tensors
 from kan_dialect.record import settle_record
 from kan_dialect.verifying import require_order
@@ -132,9 +139,22 @@ def add_strip_head(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_table_overflow(parser: argparse.ArgumentParser) -> None:
+    """The option that says how entries of published tables beyond their bits are read."""
+    parser.add_argument(
+        "--table-overflow",
+        choices=TABLE_OVERFLOWS,
+        default=KEEP,
+        help="entries of KANELÉ's truth tables beyond their layer's bits: as they stand, saturated "
+        "(what the checkpoint computes), or cut to their lowest bits (what the published VHDL "
+        "computes) (default: keep)",
+    )
+
+
 def add_import_options(parser: argparse.ArgumentParser) -> None:
     """The options of the commands that read models."""
     add_strip_head(parser)
+    add_table_overflow(parser)
     parser.add_argument(
         "--samples",
         type=Path,
@@ -153,18 +173,32 @@ def import_options(arguments: argparse.Namespace) -> ImportOptions:
     """
     path: Path | None = arguments.samples
     samples = None if path is None else load_dataset(path).x
-    return ImportOptions(strip_head=arguments.strip_head, samples=samples)
+    return ImportOptions(arguments.strip_head, samples, arguments.table_overflow)
 
 
-def takes_options(path: Path) -> bool:
-    """Whether the file is of a kind whose import can be told how.
+def options_for(path: Path) -> frozenset[str]:
+    """Names of the options that the import of a file takes.
 
     Raises
     ------
     KanError : there is no such file, or no frontend for it.
     """
     require_file(path)
-    return extension_of(path) != "mlir" and frontend_for(path).load_with is not None
+    return frozenset() if extension_of(path) == "mlir" else frontend_for(path).options
+
+
+def build_import_options(
+    arguments: argparse.Namespace, path: Path, dataset: Dataset | None
+) -> ImportOptions:
+    """How a build reads a model: with its calibration samples, where the import can use them.
+
+    Raises
+    ------
+    KanError : there is no such file, or no frontend for it.
+    """
+    wanted = dataset is not None and "samples" in options_for(path)
+    samples = dataset.x if dataset is not None and wanted else None
+    return ImportOptions(arguments.strip_head, samples, arguments.table_overflow)
 
 
 IR_READER = "reading IR"

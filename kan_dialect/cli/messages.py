@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from xdsl.utils.exceptions import (
@@ -21,6 +23,30 @@ from xdsl.utils.exceptions import (
 
 from kan_dialect.errors import TRACEBACK_VARIABLE, KanError
 from kan_dialect.foreign import plugin_failure
+
+
+class _Notes(logging.Handler):
+    """Prints what the compiler logs as notes of a tool, on standard error as it is by then."""
+
+    def __init__(self, tool: str) -> None:
+        super().__init__(logging.WARNING)
+        self.tool = tool
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"{self.tool}: note: {record.getMessage()}", file=sys.stderr)
+
+
+@contextmanager
+def _noting(tool: str) -> Generator[None]:
+    """Print notes within a `with` statement; the application's own handlers get none of them."""
+    logger, notes = logging.getLogger("kan_dialect"), _Notes(tool)
+    propagates, logger.propagate = logger.propagate, False
+    logger.addHandler(notes)
+    try:
+        yield
+    finally:
+        logger.removeHandler(notes)
+        logger.propagate = propagates
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -47,7 +73,8 @@ def run_tool(name: str, body: Callable[[], int | None]) -> int:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(signal.SIGHUP, _terminate)
     try:
-        code = body()
+        with _noting(name):
+            code = body()
         sys.stdout.flush()
         return code or 0
     except BrokenPipeError:

@@ -25,7 +25,13 @@ from rich.table import Table
 
 from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.limits import add_limits, limits_of
-from kan_dialect.cli.loading import add_strip_head, load_model, make_context, takes_options
+from kan_dialect.cli.loading import (
+    add_strip_head,
+    add_table_overflow,
+    build_import_options,
+    load_model,
+    make_context,
+)
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.place_and_route import DEVICES
@@ -57,7 +63,6 @@ from kan_dialect.flows.sweep.sweep import (
 )
 from kan_dialect.flows.sweep.workbench import Measures
 from kan_dialect.flows.tools import find
-from kan_dialect.frontends.frontend import ImportOptions
 
 MOST_ROWS = 40
 """Of a table in the terminal; of more points, the front is shown."""
@@ -82,6 +87,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         "x_test, y_test get columns of their own",
     )
     add_strip_head(parser)
+    add_table_overflow(parser)
     parser.add_argument(
         "--vary",
         action="append",
@@ -208,9 +214,7 @@ def _objectives(text: str | None) -> tuple[str, ...]:
 
 def _study(options: argparse.Namespace) -> Study:
     dataset = None if options.calibration is None else load_dataset(options.calibration)
-    # As in a build: the import has no use for samples unless it must probe.
-    samples = None if dataset is None or not takes_options(options.model) else dataset.x
-    reading = ImportOptions(strip_head=options.strip_head, samples=samples)
+    reading = build_import_options(options, options.model, dataset)
     with Console(stderr=True).status("loading the model"):
         module = load_model(make_context(), options.model, reading)
         return make_study(module, dataset, share=options.validation)

@@ -608,7 +608,7 @@ def test_small_tables(bits: list[int], tmp_path: Path) -> None:
         ("0_0_0", {"acive": 2, "values_int": [0] * 16}, "must be 0 or 1"),
         ("0_0_0", {"acive": 1}, "no list `values_int`"),
         ("0_0_0", {"acive": 1, "values_int": [0] * 8}, "has 8 entries, not 16"),
-        ("0_0_0", {"acive": 1, "values_int": [0] * 15 + [8]}, "gives 8 for code 15"),
+        ("0_0_0", {"acive": 1, "values_int": [0] * 15 + [1 << 32]}, "of 33 bits for code 15"),
         ("0_0_0", {"acive": 1, "values_int": [0] * 15 + [0.5]}, "gives 0.5"),
         ("0_0_0", {"acive": 1, "values_int": [0] * 15 + [None]}, "gives None"),
     ],
