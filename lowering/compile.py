@@ -83,7 +83,7 @@ class CompilePass(CompositePass):
     """See `kan-split-tables`."""
     further_levels: tuple[int, ...] | int = 0
     """See `kan-balance-sums`."""
-    levels: int = 4
+    levels: int | None = None
     """See `kan-schedule`."""
     cycles: int | None = None
     """See `kan-schedule`."""

@@ -31,6 +31,8 @@ from kan_dialect.target_pass import TargetPass
 from kan_dialect.wire_ops import BitsOp, ConstantOp, DeadOp, DelayOp, MarkOp, TableOp
 from kan_dialect.wires import layers_of, remove_dead, wire_functions
 
+DEFAULT_LEVELS = 4
+"""Levels of logic in a stage, where nothing is said of the schedule."""
 MOST_UNEVEN = 1.5
 """For a number of cycles, stages may have so many times the levels if layers do not share them."""
 
@@ -41,32 +43,38 @@ class SchedulePass(TargetPass):
 
     Raises
     ------
-    KanError : an option is out of range; or one op alone takes longer than a period of the clock.
+    KanError : an option is out of range, or two of levels, cycles, mhz and combinational are given;
+        or one op alone takes longer than a period of the clock.
     """
 
     name = "kan-schedule"
 
-    levels: int = 4
-    """Largest number of levels of logic between two registers."""
+    levels: int | None = None
+    """Largest number of levels of logic between two registers; 4, where nothing else is said."""
     cycles: int | None = None
     """Exactly this many cycles, in stages of as few levels as that allows; 0: all combinational."""
     mhz: float | None = None
-    """Instead of levels: stages that reach this clock, by the typical delays of the target."""
+    """Stages that reach this clock, by the typical delays of the target."""
     combinational: bool = False
     """No registers at all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.levels < 1:
+        if self.levels is not None and self.levels < 1:
             raise KanError(f"levels must be at least 1, got {self.levels}")
         if self.cycles is not None and not 0 <= self.cycles <= 1000:
             raise KanError(f"cycles must lie in 0..1000, got {self.cycles}")
-        if self.mhz is not None:
-            if not 0 < self.mhz < float("inf"):
-                raise KanError(f"mhz must be above 0, got {self.mhz:g}")
-            if self.cycles is not None or self.combinational:
-                other = "combinational" if self.combinational else f"cycles={self.cycles}"
-                raise KanError(f"mhz and {other} exclude each other", remedy="leave one out")
+        if self.mhz is not None and not 0 < self.mhz < float("inf"):
+            raise KanError(f"mhz must be above 0, got {self.mhz:g}")
+        ways = {
+            "mhz": self.mhz is not None,
+            f"levels={self.levels}": self.levels is not None,
+            f"cycles={self.cycles}": self.cycles is not None,
+            "combinational": self.combinational,
+        }
+        given = [way for way, is_given in ways.items() if is_given]
+        if len(given) > 1:
+            raise KanError(f"{' and '.join(given)} exclude each other", remedy="keep one of them")
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
@@ -99,7 +107,7 @@ class SchedulePass(TargetPass):
 
     def _limit(self, function: func.FuncOp) -> StageLimit:
         if self.mhz is None:
-            return StageLimit(cache(self.device.levels), self.levels)
+            return StageLimit(cache(self.device.levels), self.levels or DEFAULT_LEVELS)
         period = 1000 / self.mhz - self.device.timing.register
         limit = StageLimit(cache(self.device.delay), period)
         slowest = max(function.body.block.ops, key=limit.cost)

@@ -51,6 +51,7 @@ from kan_dialect.frontends.frontend import KEEP, ImportOptions
 from kan_dialect.kan_pass import EXACT
 from kan_dialect.lowering.compile import PRECISIONS, CompilePass
 from kan_dialect.model import Model, encode
+from kan_dialect.passes.schedule import DEFAULT_LEVELS
 from kan_dialect.pipeline import build_pipeline
 from kan_dialect.progress import speaking
 from kan_dialect.record import recorded_names, recorded_pipeline
@@ -119,7 +120,10 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         help="scales and bits that a network was trained with, in place of the options above",
     )
     parser.add_argument(
-        "--levels", type=int, default=4, metavar="N", help="levels of logic a stage (default: 4)"
+        "--levels",
+        type=int,
+        metavar="N",
+        help=f"levels of logic a stage (default: {DEFAULT_LEVELS}); or one of the next three",
     )
     parser.add_argument("--cycles", type=int, metavar="N", help="exactly so many cycles of latency")
     parser.add_argument(

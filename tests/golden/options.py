@@ -28,11 +28,14 @@ VALUES: Mapping[str, Sequence[Value]] = {
     "parts": (1, 2, 3),
     "further_levels": (0, 1, 2),
     "fast": (False, True),
-    "levels": (1, 2, 4),
+    "levels": (None, 1, 2),
     "cycles": (None, 0, 2, 3),
     "combinational": (False, True),
 }
 """What each of the others is tried with, its default among them."""
+
+EXCLUSIVE: Options = {"levels": None, "cycles": None, "combinational": False}
+"""Options of which one at most may differ from its default."""
 
 APART: Sequence[Options] = (
     *({"mhz": mhz} for mhz in (150, 400)),
@@ -65,12 +68,20 @@ def stages_of(options: Options) -> tuple[KanPass, ...]:
 
 
 def all_combinations(values: Mapping[str, Sequence[Value]] = VALUES) -> list[Options]:
-    """Every combination of the options' values."""
-    return [dict(zip(values, each, strict=True)) for each in product(*values.values())]
+    """Every combination of the options' values that may stand together."""
+    every = (dict(zip(values, each, strict=True)) for each in product(*values.values()))
+    return [options for options in every if may_stand(options)]
+
+
+def may_stand(options: Options) -> bool:
+    """Whether the options do not exclude each other."""
+    return sum(options.get(name, value) != value for name, value in EXCLUSIVE.items()) <= 1
 
 
 def covering(values: Mapping[str, Sequence[Value]] = VALUES, strength: int = 2) -> list[Options]:
     """Few combinations in which any `strength` options have each combination of their values.
+
+    Values that exclude each other are left out.
 
     Greedy: each new combination starts from a tuple of values that is not covered yet; the other
     options then take, one after the other, the value that covers most.
@@ -81,6 +92,7 @@ def covering(values: Mapping[str, Sequence[Value]] = VALUES, strength: int = 2) 
         frozenset(zip(group, chosen, strict=True))
         for group in combinations(names, strength)
         for chosen in product(*(values[name] for name in group))
+        if may_stand(dict(zip(group, chosen, strict=True)))
     }
     found: list[Options] = []
     for start in sorted(missing, key=lambda part: sorted(map(str, part))):
@@ -89,6 +101,7 @@ def covering(values: Mapping[str, Sequence[Value]] = VALUES, strength: int = 2) 
         chosen = dict(start)
         for name in (name for name in names if name not in chosen):
             tried = [{**chosen, name: value} for value in values[name]]
+            tried = [each for each in tried if may_stand(each)]
             chosen = max(tried, key=lambda each: len(missing.intersection(_parts(each, strength))))
         whole = {name: chosen[name] for name in names}
         found.append(whole)

@@ -300,6 +300,8 @@ BAD_BUILDS = [
     (["--levels", "0"], "levels must be at least 1"),
     (["--mhz", "0"], "mhz must be above 0"),
     (["--mhz", "200", "--cycles", "2"], "mhz and cycles=2 exclude each other"),
+    (["--levels", "2", "--cycles", "2"], "levels=2 and cycles=2 exclude each other; keep one"),
+    (["--levels", "4", "--combinational"], "levels=4 and combinational exclude each other"),
     (["--mhz", "5000"], "alone takes"),
     (["--target", "ecp6"], "there is no target 'ecp6'"),
     (["-p", "kan-narow"], "did you mean kan-narrow"),

@@ -7,6 +7,7 @@
 // RUN: kan-opt %s -p 'kan-schedule{mhz=170 target="ecp5"}' | filecheck %s --check-prefix CLOCK
 // RUN: not kan-opt %s -p 'kan-schedule{mhz=2000}' 2>&1 | filecheck %s --check-prefix FAST
 // RUN: not kan-opt %s -p 'kan-schedule{mhz=100 combinational=true}' 2>&1 | filecheck %s --check-prefix BOTH
+// RUN: not kan-opt %s -p 'kan-schedule{levels=4 cycles=2}' 2>&1 | filecheck %s --check-prefix TWO
 // RUN: kan-opt %s -p 'kan-schedule{combinational=true}' | filecheck %s --check-prefix COMB
 // RUN: kan-opt %s -p 'kan-schedule{levels=1},kan-schedule{cycles=0}' | filecheck %s --check-prefix COMB
 
@@ -19,7 +20,8 @@
 // CLOCK-LABEL: @stages
 // CLOCK-SAME: attributes {kan.latency = 2 : i64}
 // FAST: kan-opt: error: c alone takes 0.70 ns of a period of 0.50 ns, by the delays of xcup; take at most mhz=1176
-// BOTH: kan-opt: error: pass kan-schedule: mhz and combinational exclude each other; leave one out
+// BOTH: kan-opt: error: pass kan-schedule: mhz and combinational exclude each other; keep one of them
+// TWO: kan-opt: error: pass kan-schedule: levels=4 and cycles=2 exclude each other; keep one of them
 // By default, four levels are a stage.
 // DEFAULT-LABEL: @stages
 // DEFAULT-SAME: attributes {kan.latency = 1 : i64}

@@ -17,7 +17,7 @@
 // MISSING: kan-opt: error: pass kan-calibrate: kan-calibrate requires argument "data"; its options are data: str, bins: int
 
 // RUN: not kan-opt %s -p 'kan-schedule{levels=two}' 2>&1 | filecheck %s --check-prefix TYPE
-// TYPE: kan-opt: error: pass kan-schedule: option levels cannot be two; its options are target: str, levels: int, cycles: int | None, mhz: float | None, combinational: bool
+// TYPE: kan-opt: error: pass kan-schedule: option levels cannot be two; its options are target: str, levels: int | None, cycles: int | None, mhz: float | None, combinational: bool
 
 // RUN: not kan-opt %s -p 'kan-quantize{bits=40}' 2>&1 | filecheck %s --check-prefix VALUE
 // VALUE: kan-opt: error: pass kan-quantize: bits must lie in 1..16, got 40; a table has 2^bits entries
