@@ -140,6 +140,19 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--fast", action="store_true", help="leave out what searches long: larger designs, sooner"
     )
     parser.add_argument(
+        "--parts",
+        type=int,
+        default=CompilePass.parts,
+        metavar="N",
+        help="most parts that a table is split into (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--further-levels",
+        metavar="N[,N...]",
+        help="levels of logic that a sum may have beyond the fewest: one number, or one for each "
+        f"layer (default: {CompilePass.further_levels})",
+    )
+    parser.add_argument(
         "-p", "--passes", metavar="PIPELINE", help="this pipeline instead of the default one"
     )
     parser.add_argument(
@@ -250,16 +263,16 @@ def _add_prove(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", action="store_true", help="note the proof in DIR/report.json")
 
 
-def _numbers(text: str) -> tuple[int, ...] | int | Literal["auto"]:
-    if text == "auto":
-        return "auto"
+def _numbers(option: str, text: str) -> tuple[int, ...] | int:
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise KanError(
-            f"--bits takes whole numbers, as 8 or 6,8,8, or auto, got {text!r}"
-        ) from None
+        raise KanError(f"{option} takes whole numbers, as 8 or 6,8,8, got {text!r}") from None
     return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _bits(text: str | None) -> tuple[int, ...] | int | Literal["auto"] | None:
+    return text if text is None or text == "auto" else _numbers("--bits", text)
 
 
 def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
@@ -267,7 +280,7 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
         return build_pipeline(Universe.get_multiverse().all_passes, options.passes)
     compile_pass = CompilePass(
         data=None if options.calibration is None else str(options.calibration),
-        bits=None if options.bits is None else _numbers(options.bits),
+        bits=_bits(options.bits),
         scale=options.scale,
         percentile=options.percentile,
         per_tensor=options.per_tensor,
@@ -288,6 +301,10 @@ def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
         mhz=options.mhz,
         combinational=options.combinational,
         target=options.target,
+        parts=options.parts,
+        further_levels=CompilePass.further_levels
+        if options.further_levels is None
+        else _numbers("--further-levels", options.further_levels),
         fast=options.fast,
     )
     return list(compile_pass.expand())
@@ -311,6 +328,8 @@ PIPELINE_ONLY = (
     "cycles",
     "mhz",
     "combinational",
+    "parts",
+    "further_levels",
     "fast",
 )
 """Options of `kan-flow build` that say nothing to another pipeline than the default one."""
@@ -330,6 +349,8 @@ def _refuse_unread(options: argparse.Namespace) -> None:
             unread.append((("target",), "with --trainable but without --synth"))
     elif options.passes is not None:
         unread.append((PIPELINE_ONLY, "with --passes, whose passes have options of their own"))
+    elif options.fast:
+        unread.append((("parts",), "with --fast, which splits no tables"))
     for name, when in ((name, when) for names, when in unread for name in names):
         if getattr(options, name) != parser.get_default(name):
             raise KanError(

@@ -11,7 +11,8 @@ import threading
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NoReturn
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from xdsl.utils.exceptions import (
     ArgSpecParseError,
@@ -54,6 +55,18 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise KanError(message, remedy=f"{self.prog} --help lists the options")
+
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] (typeshed has overloads)
+        self, args: Any = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """As argparse has it, but what is unknown to a command is that command's error."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            names = [name[2:] for name in self._option_string_actions if name.startswith("--")]
+            match = get_close_matches(unknown[0].partition("=")[0].lstrip("-"), names, n=1)
+            meant = f" (did you mean --{match[0]}?)" if match else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        return found, unknown
 
 
 def _terminate(number: int, _frame: object) -> NoReturn:

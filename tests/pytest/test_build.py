@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -18,6 +19,7 @@ import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.lowering import kan_to_hw
+from kan_dialect.lowering.compile import CompilePass
 from lint import require_silent
 
 ROOT = Path(__file__).parent.parent.parent
@@ -308,8 +310,30 @@ BAD_BUILDS = [
     (["-p", "kan-narrow{x=1}"], "has no option 'x'"),
     (["-p", "kan-fold-affine"], "the pipeline ends at spline level"),
     (["--simulator", "modelsim"], "invalid choice"),
-    (["--frobnicate"], "unrecognized arguments"),
+    (["--frobnicate"], "unrecognized arguments: --frobnicate; kan-flow build --help lists the"),
+    (["--partz", "3"], "--partz 3 (did you mean --parts?); kan-flow build --help lists"),
+    (["--parts", "0"], "parts must be at least 1"),
+    (["--parts", "2", "--fast"], "--parts has no meaning with --fast"),
+    (["--further-levels", "1,x"], "--further-levels takes whole numbers"),
 ]
+
+
+def test_the_help_lists_every_option_of_the_default_pipeline(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(kan_flow, "build", "--help") == 0
+    listed = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    names = {field.name for field in dataclasses.fields(CompilePass)} - {"data"} | {"calibration"}
+    assert {f"--{name.replace('_', '-')}" for name in names} <= listed
+
+
+def test_options_of_the_default_pipeline_reach_their_passes(tmp_path: Path) -> None:
+    arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 3, "--simulator", "none"]
+    options = ["--parts", 1, "--further-levels", "2,1", "--no-check-passes", "-o", tmp_path / "out"]
+    assert run(kan_flow, *arguments, *options) == 0
+    recorded = max((tmp_path / "out" / "ir").iterdir()).read_text()
+    assert "kan-split-tables{parts=1}" in recorded
+    assert "kan-balance-sums{further_levels=2,1}" in recorded
 
 
 @pytest.mark.parametrize(("options", "words"), BAD_BUILDS)
