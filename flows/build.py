@@ -37,7 +37,7 @@ from kan_dialect.interface import Interface
 from kan_dialect.kan_pass import EXACT, claim_of
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.systemverilog.names import legal_name
+from kan_dialect.lowering.systemverilog.names import module_name_problem
 from kan_dialect.model import Model, encode
 from kan_dialect.noted import noted
 from kan_dialect.passes.quantize import BITS
@@ -174,12 +174,13 @@ def require_name(name: str) -> None:
 
     Raises
     ------
-    KanError : it is no identifier, or a word of the language.
+    KanError : it is no identifier, or a keyword of SystemVerilog, VHDL or C++.
     """
-    if legal_name(name) != name:
+    problem = module_name_problem(name)
+    if problem is not None:
         raise KanError(
-            f"'{name}' is no name for a module of SystemVerilog, or a word of the language",
-            remedy="give the model's graph or function another name",
+            f"'{name}' is no name for a module: {problem}",
+            remedy="build with another one, --name NAME",
         )
 
 

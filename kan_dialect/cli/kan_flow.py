@@ -19,11 +19,13 @@ from kan_dialect import __version__
 from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.limits import add_limits, limits_of, status_line
 from kan_dialect.cli.loading import (
+    add_name,
     add_strip_head,
     add_table_overflow,
     build_import_options,
     load_model,
     make_context,
+    rename,
 )
 from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_build
 from kan_dialect.cli.messages import ArgumentParser, run_tool
@@ -82,6 +84,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    add_name(parser)
     parser.add_argument(
         "--calibration",
         type=Path,
@@ -263,16 +266,16 @@ def _add_prove(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", action="store_true", help="note the proof in DIR/report.json")
 
 
-def _numbers(option: str, text: str) -> tuple[int, ...] | int:
+def _numbers(option: str, text: str, also: str = "") -> tuple[int, ...] | int:
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise KanError(f"{option} takes whole numbers, as 8 or 6,8,8, got {text!r}") from None
+        raise KanError(f"{option} takes whole numbers, as 8 or 6,8,8{also}, got {text!r}") from None
     return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _bits(text: str | None) -> tuple[int, ...] | int | Literal["auto"] | None:
-    return text if text is None or text == "auto" else _numbers("--bits", text)
+    return text if text is None or text == "auto" else _numbers("--bits", text, ", or auto")
 
 
 def _pipeline(options: argparse.Namespace) -> list[ModulePass]:
@@ -361,6 +364,8 @@ def _refuse_unread(options: argparse.Namespace) -> None:
 def _build(options: argparse.Namespace) -> int:
     _refuse_unread(options)
     device(options.target)
+    if options.name is not None:
+        require_name(options.name)
     if options.trainable:
         built = build_trainable(options)
         return synth_after_build(options.output, options.target) if options.synth else built
@@ -374,6 +379,7 @@ def _build(options: argparse.Namespace) -> int:
     reading = build_import_options(options, options.model, dataset)
     with status_line("loading the model") as tell:
         module = load_model(context, options.model, reading)
+        rename(module, options.name)
         report = build(
             context,
             module,

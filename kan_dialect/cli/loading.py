@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, StringAttr
 from xdsl.parser import Parser
 from xdsl.universe import Universe
 
@@ -24,6 +24,7 @@ from kan_dialect.frontends.frontend import (
     import_file,
 )
 from kan_dialect.limits import require_tensors
+from kan_dialect.model import Model
 from kan_dialect.record import settle_record
 from kan_dialect.verifying import require_order
 
@@ -137,6 +138,26 @@ def add_strip_head(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="import a model up to the softmax, argmax, sigmoid, ... that follows its last layer",
     )
+
+
+def add_name(parser: argparse.ArgumentParser) -> None:
+    """The option that gives the design another name than the model's file has."""
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        help="of the top module and of what is written for it (default: the model's)",
+    )
+
+
+def rename(module: ModuleOp, name: str | None) -> None:
+    """Give the one function or hardware module another name, where there is one.
+
+    Raises
+    ------
+    KanError : there is not one model in the module.
+    """
+    if name is not None:
+        Model.of(module).op.sym_name = StringAttr(name)
 
 
 def add_table_overflow(parser: argparse.ArgumentParser) -> None:

@@ -26,14 +26,17 @@ from rich.table import Table
 from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.limits import add_limits, limits_of
 from kan_dialect.cli.loading import (
+    add_name,
     add_strip_head,
     add_table_overflow,
     build_import_options,
     load_model,
     make_context,
+    rename,
 )
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
+from kan_dialect.flows.build import require_name
 from kan_dialect.flows.place_and_route import DEVICES
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.cluster import connected, run_on_cluster
@@ -63,6 +66,7 @@ from kan_dialect.flows.sweep.sweep import (
 )
 from kan_dialect.flows.sweep.workbench import Measures
 from kan_dialect.flows.tools import find
+from kan_dialect.model import Model
 
 MOST_ROWS = 40
 """Of a table in the terminal; of more points, the front is shown."""
@@ -79,6 +83,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    add_name(parser)
     parser.add_argument(
         "--calibration",
         type=Path,
@@ -217,6 +222,8 @@ def _study(options: argparse.Namespace) -> Study:
     reading = build_import_options(options, options.model, dataset)
     with Console(stderr=True).status("loading the model"):
         module = load_model(make_context(), options.model, reading)
+        rename(module, options.name)
+        require_name(Model.of(module).name)
         return make_study(module, dataset, share=options.validation)
 
 

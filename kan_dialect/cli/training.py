@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from kan_dialect.cli.limits import add_limits, status_line
-from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.cli.loading import load_model, make_context, rename
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable
@@ -142,6 +142,7 @@ def build_trainable(options: argparse.Namespace) -> int:
     context = make_context()
     with status_line("loading the model") as tell:
         module = load_model(context, options.model)
+        rename(module, options.name)
         report = build_training(
             context,
             module,

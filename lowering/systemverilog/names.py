@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-# IEEE 1800-2017, annex B, and the words of C++ that Verilator's models cannot have as names.
-_RESERVED_WORDS = """
+_SYSTEMVERILOG_TEXT = """
     accept_on alias always always_comb always_ff always_latch and assert assign assume
     automatic before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex
     casez cell chandle checker class clocking cmos config const constraint context continue
@@ -30,7 +29,10 @@ _RESERVED_WORDS = """
     timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union
     unique unique0 unsigned until until_with untyped use uwire var vectored virtual void
     wait wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
+"""
+"""IEEE 1800-2017, annex B."""
 
+_CPP_TEXT = """
     alignas alignof and_eq asm auto bitand bitor bool catch char char16_t char32_t char8_t
     co_await co_return co_yield compl concept consteval constexpr constinit const_cast
     decltype delete double dynamic_cast explicit false float friend goto inline long mutable
@@ -38,7 +40,48 @@ _RESERVED_WORDS = """
     reinterpret_cast requires short sizeof static_assert static_cast switch template
     thread_local throw true try typeid typename using volatile wchar_t xor_eq
 """
-_RESERVED = frozenset(_RESERVED_WORDS.split())
+"""Words of C++: Verilator's models cannot have them as names."""
+
+_VHDL_TEXT = """
+    abs access after alias all and architecture array assert assume assume_guarantee attribute
+    begin block body buffer bus case component configuration constant context cover default
+    disconnect downto else elsif end entity exit fairness file for force function generate
+    generic group guarded if impure in inertial inout is label library linkage literal loop
+    map mod nand new next nor not null of on open or others out package parameter port
+    postponed private procedure process property protected pure range record register reject
+    release rem report restrict restrict_guarantee return rol ror select sequence severity
+    shared signal sla sll sra srl strong subtype then to transport type unaffected units until
+    use variable view vmode vprop vunit wait when while with xnor xor
+"""
+"""IEEE 1076-2008 and 1076-2019, 15.10. Capital letters make no difference in VHDL."""
+
+_SYSTEMVERILOG_WORDS = frozenset(_SYSTEMVERILOG_TEXT.split())
+_CPP_WORDS = frozenset(_CPP_TEXT.split())
+_VHDL_WORDS = frozenset(_VHDL_TEXT.split())
+_RESERVED = _SYSTEMVERILOG_WORDS | _CPP_WORDS
+
+
+def module_name_problem(name: str) -> str | None:
+    """Why a module of SystemVerilog cannot have a name, or designs in VHDL cannot instantiate it.
+
+    None where it can have the name.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return "it is no identifier"
+    if name in _SYSTEMVERILOG_WORDS:
+        return "it is a keyword of SystemVerilog"
+    if name in _CPP_WORDS:
+        return "it is a keyword of C++, which Verilator makes of the module"
+    if name.lower() in _VHDL_WORDS:
+        return "it is a keyword of VHDL"
+    return None
+
+
+def module_name(name: str) -> str:
+    """A name for a module as close to `name` as it may be."""
+    legal = legal_name(name)
+    # VHDL has no names that end in an underscore.
+    return f"kan_{legal}" if legal.lower() in _VHDL_WORDS else legal
 
 
 def legal_name(name: str) -> str:

@@ -21,6 +21,7 @@ import pytest
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.errors import KanError
 from kan_dialect.files import replacing_folder, write_atomically
+from kan_dialect.flows.build import require_name
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -31,6 +32,13 @@ func.func @{name}(%x: !kan.int<0:3>) -> !kan.int<0:9> {{
   func.return %t : !kan.int<0:9>
 }}
 """
+
+
+def run(tool: object, *arguments: object) -> object:
+    """The exit code of a command."""
+    with pytest.raises(SystemExit) as ended:
+        tool.main([str(argument) for argument in arguments])  # type: ignore[attr-defined]
+    return ended.value.code
 
 
 def error_of(capfd: pytest.CaptureFixture[str], tool: object, *arguments: object) -> str:
@@ -158,14 +166,52 @@ def test_numbers_of_vectors(count: int, tmp_path: Path, capfd: pytest.CaptureFix
     assert "random vectors must lie in 0..10000000" in error_of(capfd, kan_flow, *arguments)
 
 
-def test_a_name_that_is_a_word_of_the_language(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+NO_NAMES = {
+    "signed": "it is a keyword of SystemVerilog",
+    "entity": "it is a keyword of VHDL",
+    "Signal": "it is a keyword of VHDL",
+    "template": "it is a keyword of C++, which Verilator makes of the module",
+}
+
+
+@pytest.mark.parametrize(("name", "why"), NO_NAMES.items())
+def test_names_that_no_module_can_have(
+    name: str, why: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source = tmp_path / "m.mlir"
-    source.write_text(TINY.format(name="signed", entry=3))
-    error = error_of(capfd, kan_flow, "build", source, "-o", tmp_path / "out")
-    assert "'signed' is no name for a module" in error
-    assert not (tmp_path / "out").exists()
+    source, out = tmp_path / "m.mlir", tmp_path / "out"
+    source.write_text(TINY.format(name=name, entry=3))
+    build = ["build", source, "-o", out, "--simulator", "none", "--no-check-passes"]
+    message = f"'{name}' is no name for a module: {why}; build with another one, --name NAME"
+    assert message in error_of(capfd, kan_flow, *build)
+    # The name that is asked for is looked at before the model is.
+    wrong = ["build", tmp_path / "none.mlir", "-o", out, "--name", name]
+    assert message in error_of(capfd, kan_flow, *wrong)
+    assert not out.exists()
+    # The remedy works.
+    assert run(kan_flow, *build, "--name", "fine") == 0
+    assert "\nmodule fine (" in (out / "rtl" / "fine.sv").read_text()
+    assert json.loads((out / "report.json").read_text())["name"] == "fine"
+    assert (out / "sim" / "fine_tb.sv").exists() and (out / "host" / "fine_codec.py").exists()
+    # kan-opt prints another name, and says so.
+    capfd.readouterr()
+    assert run(kan_opt, source, "-p", "kan-compile", "-t", "systemverilog") == 0
+    printed = capfd.readouterr()
+    other = f"kan_{name}" if why.endswith("VHDL") else f"{name}_"
+    assert f"\nmodule {other} (" in printed.out
+    assert printed.err == f"kan-opt: note: module '{name}' is called '{other}': {why}\n"
+
+
+def test_other_commands_take_a_name(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "m.mlir", tmp_path / "out"
+    source.write_text(TINY.format(name="module", entry=3))
+    sweep = ["sweep", source, "-o", out, "--vary", "levels=1", "--jobs", "1"]
+    assert "build with another one, --name NAME" in error_of(capfd, kan_flow, *sweep)
+    with pytest.raises(KanError, match="'a b' is no name for a module: it is no identifier"):
+        require_name("a b")
+    train = ["build", ROOT / "examples" / "load.mlir", "--trainable", "-o", out, "--name", "module"]
+    assert "'module' is no name for a module" in error_of(capfd, kan_flow, *train)
+    assert not out.exists()
+    assert run(kan_flow, *sweep, "--name", "fine") == 0
 
 
 # Output

@@ -1,4 +1,8 @@
 // RUN: kan-opt %s -t systemverilog | filecheck %s --strict-whitespace
+// RUN: kan-opt %s -t systemverilog 2>&1 >%t | filecheck %s --check-prefix NOTE
+
+// NOTE: kan-opt: note: module 'logic' is called 'logic_': it is a keyword of SystemVerilog
+// NOTE-NEXT: kan-opt: note: module 'Entity' is called 'kan_Entity': it is a keyword of VHDL
 
 // Names become legal, and differ from keywords, from ports and from each other.
 // CHECK-LABEL: module logic_ (
@@ -31,6 +35,12 @@ hw.module @node(in %a : i4, out y : i4) {
   // CHECK: wire logic [3:0] node = a * a;
   %0 = comb.mul %a, %a {sv.namehint = "node"} : i4
   hw.output %0 : i4
+}
+
+// Designs in VHDL instantiate modules by name.
+// CHECK-LABEL: module kan_Entity (
+hw.module @Entity(in %a : i4, out y : i4) {
+  hw.output %a : i4
 }
 
 // Registers that feed back are declared before all stages: they are read before they are written.
