@@ -345,7 +345,10 @@ def _score(report: Report, real: Model, integer: Model, dataset: Dataset) -> Non
         x, labels, on = dataset.x_test, dataset.y_test, "test"
     codes_out = integer.run(x)
     report.accuracy_on, report.accuracy_samples = on, len(x)
-    outputs = None if real.has_codes else real.run(x)
+    # What the host computes before it quantises is given; the network of floats does not.
+    ports = integer.interface().inputs
+    floats = x * [port.gain for port in ports] + [port.offset for port in ports]
+    outputs = None if real.has_codes else real.run(floats)
     targets = targets_of(labels, codes_out.shape[1])
     saturates = bool(report.warnings)
     allowed = _allowed_loss(report)

@@ -49,6 +49,9 @@ class KanPass(ModulePass):
         """
         return None
 
+    def skipped(self, module: ModuleOp) -> None:
+        """The module has been through the pass before, and is not put through it again."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self.apply_to_recorded(ctx, op, recorded_pipeline(op))
 
@@ -90,8 +93,10 @@ class ResumedPass(WrappedPass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         passed = recorded_pipeline(op)
-        if self.inner.name not in passes_in_force(passed):
-            with naming(f"pass {self.name}", type(self.inner)):
+        with naming(f"pass {self.name}", type(self.inner)):
+            if self.inner.name in passes_in_force(passed):
+                self.inner.skipped(op)
+            else:
                 self.inner.apply_to_recorded(ctx, op, passed)
 
 

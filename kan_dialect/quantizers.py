@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -87,11 +88,13 @@ class Argument:
     Parameters
     ----------
     gain, offset : (n), float64: codes are those of x * gain + offset.
+    name : as layers say it that read the argument.
     """
 
     codes: Codes
     gain: FloatArray
     offset: FloatArray
+    name: str
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,32 @@ class Quantizers:
     name: str
     arguments: tuple[Argument, ...]
     layers: tuple[Layer, ...]
+    digest: str | None = None
+    """That of `description` when the file was written; None where they are of no file."""
+
+    def description(self) -> Mapping[str, object]:
+        """What the network is like, by place: `kan-quantize` works it out, and takes none of it."""
+        found: dict[str, object] = {"name": self.name}
+        for index, argument in enumerate(self.arguments):
+            found[f"inputs[{index}].name"] = argument.name
+        for index, layer in enumerate(self.layers):
+            where = f"layers[{index}]"
+            found[f"{where}.name"] = layer.name
+            found[f"{where}.reads"] = list(layer.reads)
+            if layer.edges is not None:
+                for name in ("low", "high", "bias"):
+                    found[f"{where}.edges.{name}"] = getattr(layer.edges, name).tolist()
+            if not layer.saturates:
+                found[f"{where}.nodes.low"] = layer.nodes.low.tolist()
+                found[f"{where}.nodes.high"] = layer.nodes.high.tolist()
+            for number, grid in enumerate(layer.splines):
+                found[f"{where}.splines[{number}].degree"] = grid.degree
+                found[f"{where}.splines[{number}].knots"] = grid.knots.tolist()
+        return found
+
+    def description_digest(self) -> str:
+        """The same for the same description."""
+        return sha256(json.dumps(self.description()).encode()).hexdigest()
 
     def with_splines_of(self, earlier: Quantizers | None) -> Quantizers:
         """The same, with the grids that tables no longer tell."""
@@ -191,7 +220,7 @@ def quantizers_of(function: func.FuncOp) -> Quantizers:
             case QuantizeOp() if reads_argument(op.input):
                 index = _argument_index(op.input)
                 reads[op.result] = (f"input{index}",)
-                arguments[index] = _argument(op)
+                arguments[index] = _argument(op, f"input{index}")
             case QuantizeOp() | LookupOp() if len(tensor_shape(op.result)) == 1:
                 source, splines = _source(op)
                 name = f"layer{len(layers)}"
@@ -235,11 +264,11 @@ def _argument_index(value: SSAValue) -> int:
     return value.index
 
 
-def _argument(op: QuantizeOp) -> Argument:
+def _argument(op: QuantizeOp, name: str) -> Argument:
     codes = _codes(op.result)
     affine = host_affine(op.result)
     gain, offset = (np.ones(len(codes)), np.zeros(len(codes))) if affine is None else affine
-    return Argument(codes, gain, offset)
+    return Argument(codes, gain, offset, name)
 
 
 def _source(op: object) -> tuple[SSAValue, tuple[Grid, ...]]:
@@ -277,14 +306,15 @@ def to_json(quantizers: Quantizers) -> str:
         "name": quantizers.name,
         "inputs": [
             {
-                "name": f"input{index}",
+                "name": argument.name,
                 **_codes_entry(argument.codes),
                 "gain": argument.gain.tolist(),
                 "offset": argument.offset.tolist(),
             }
-            for index, argument in enumerate(quantizers.arguments)
+            for argument in quantizers.arguments
         ],
         "layers": [_layer_entry(layer) for layer in quantizers.layers],
+        "digest": quantizers.description_digest(),
     }
     return _text(whole, "") + "\n"
 
@@ -293,12 +323,7 @@ def _layer_entry(layer: Layer) -> dict[str, object]:
     entry: dict[str, object] = {"name": layer.name, "reads": list(layer.reads)}
     if layer.edges is not None:
         edges = layer.edges
-        bits = [
-            [storage_for(*ends)[0] if kept else 0 for kept, *ends in zip(*row, strict=True)]
-            for row in zip(
-                edges.kept.tolist(), edges.low.tolist(), edges.high.tolist(), strict=True
-            )
-        ]
+        bits = np.where(edges.kept, _bits(edges.low, edges.high), 0).tolist()
         entry["edges"] = {
             "scale": edges.scale.tolist(),
             "kept": edges.kept.tolist(),
@@ -316,14 +341,20 @@ def _layer_entry(layer: Layer) -> dict[str, object]:
 
 
 def _codes_entry(codes: Codes) -> dict[str, object]:
-    ends = zip(codes.low.tolist(), codes.high.tolist(), strict=True)
     return {
-        "bits": [storage_for(low, high)[0] for low, high in ends],
+        "bits": _bits(codes.low, codes.high).tolist(),
         "low": codes.low.tolist(),
         "high": codes.high.tolist(),
         "scale": codes.scale.tolist(),
         "zero_point": codes.zero_point.tolist(),
     }
+
+
+def _bits(low: IntArray, high: IntArray) -> IntArray:
+    """The bits that hold codes low..high, element by element."""
+    ends = zip(low.ravel().tolist(), high.ravel().tolist(), strict=True)
+    bits = [storage_for(*each)[0] for each in ends]
+    return np.array(bits, dtype=np.int64).reshape(low.shape)
 
 
 def _text(value: object, indent: str) -> str:
@@ -352,7 +383,7 @@ def read_quantizers(path: str | Path) -> Quantizers:
     """
     remedy = "make one with kan-opt -t quantizers, or kan-flow build"
     try:
-        whole: object = json.loads(Path(path).read_text())
+        whole: object = json.loads(Path(path).read_text(), object_pairs_hook=_object)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise KanError(f"cannot read {path}: {reason}", remedy=remedy) from None
@@ -360,15 +391,32 @@ def read_quantizers(path: str | Path) -> Quantizers:
     version = entry.at("format").value
     if version != FORMAT:
         raise KanError(f"{path} is of format {version}, not {FORMAT}", remedy=remedy)
+    entry.require_known("format", "name", "inputs", "layers", "digest")
     arguments = tuple(_read_argument(each) for each in entry.at("inputs").entries())
     layers = tuple(_read_layer(each) for each in entry.at("layers").entries())
-    return Quantizers(entry.at("name").text(), arguments, layers)
+    digest = entry.at("digest").text() if entry.has("digest") else None
+    return Quantizers(entry.at("name").text(), arguments, layers, digest)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of the JSON, if no key stands in it twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"`{twice}` stands twice in an object")
+    return found
+
+
+_CODES = ("bits", "low", "high", "scale", "zero_point")
 
 
 def _read_argument(entry: _Entry) -> Argument:
     codes = _read_codes(entry)
+    entry.require_known("name", *_CODES, "gain", "offset")
     shape = (len(codes),)
-    return Argument(codes, entry.at("gain").floats(shape), entry.at("offset").floats(shape))
+    gain, offset = entry.at("gain").floats(shape), entry.at("offset").floats(shape)
+    return Argument(codes, gain, offset, entry.at("name").text())
 
 
 def _read_codes(entry: _Entry) -> Codes:
@@ -380,6 +428,7 @@ def _read_codes(entry: _Entry) -> Codes:
         raise entry.at("high").error("is less than `low` somewhere")
     if storage_for(int(low.min()), int(high.max()))[0] > MAX_STORAGE_BITS:
         raise entry.at("high").error(f"needs more than {MAX_STORAGE_BITS} bits")
+    entry.require_bits(low, high, needed=_bits(low, high))
     zero_point = entry.at("zero_point").integers(low.shape, ())
     if bool((np.abs(zero_point) > MAX_ZERO_POINT).any()):
         raise entry.at("zero_point").error("has more than 62 bits")
@@ -389,25 +438,42 @@ def _read_codes(entry: _Entry) -> Codes:
     return Codes(low, high, scale, zero_point)
 
 
+def _read_edges(entry: _Entry, nodes: int) -> Edges:
+    entry.require_known("scale", "kept", "bits", "low", "high", "bias")
+    kept = entry.at("kept").flags()
+    if kept.ndim != 2 or len(kept) != nodes:
+        raise entry.at("kept").error(f"must have a row for each of {nodes} nodes")
+    low, high = entry.at("low").integers(kept.shape), entry.at("high").integers(kept.shape)
+    entry.require_bits(low, high, needed=_bits(low, high), kept=kept)
+    return Edges(
+        entry.at("scale").scales((nodes,)), kept, low, high, entry.at("bias").integers((nodes,))
+    )
+
+
 def _read_layer(entry: _Entry) -> Layer:
-    nodes = _read_codes(entry.at("nodes"))
-    saturates = entry.at("nodes").at("saturates").value
+    given = entry.at("nodes")
+    nodes = _read_codes(given)
+    saturates = given.at("saturates").value
     if not isinstance(saturates, bool):
-        raise entry.at("nodes").at("saturates").error("is neither true nor false")
+        raise given.at("saturates").error("is neither true nor false")
     edges = None
     if entry.has("edges"):
-        given = entry.at("edges")
-        kept = given.at("kept").flags()
-        if kept.ndim != 2 or len(kept) != len(nodes):
-            raise given.at("kept").error(f"must have a row for each of {len(nodes)} nodes")
-        edges = Edges(
-            given.at("scale").scales((len(nodes),)),
-            kept,
-            given.at("low").integers(kept.shape),
-            given.at("high").integers(kept.shape),
-            given.at("bias").integers((len(nodes),)),
-        )
-    layer = Layer(
+        edges = _read_edges(entry.at("edges"), len(nodes))
+    entry.require_known("name", "reads", "edges", "nodes", "splines")
+    given.require_known(*_CODES, "saturates", *([] if edges is None else ["shift"]))
+    if edges is None and not saturates:
+        raise given.at("saturates").error("must be true of a layer without edges")
+    if edges is not None:
+        shift = given.at("shift")
+        steps = edges.scale * np.exp2(shift.integers((len(nodes),)))
+        if not np.allclose(nodes.scale, steps, rtol=1e-12, atol=0.0):
+            raise shift.error("does not fit the scales of edges and nodes")
+        if edges.scale.ndim > nodes.scale.ndim:
+            # Edges have a scale each only where their nodes have.
+            shape = nodes.low.shape
+            scale, point = (np.broadcast_to(a, shape) for a in (nodes.scale, nodes.zero_point))
+            nodes = replace(nodes, scale=scale, zero_point=point)
+    return Layer(
         entry.at("name").text(),
         tuple(each.text() for each in entry.at("reads").entries()),
         nodes,
@@ -415,15 +481,10 @@ def _read_layer(entry: _Entry) -> Layer:
         edges,
         tuple(_read_grid(each) for each in entry.at("splines").entries()),
     )
-    if edges is not None:
-        shift = entry.at("nodes").at("shift")
-        steps = edges.scale * np.exp2(shift.integers((len(nodes),)))
-        if not np.allclose(nodes.scale, steps, rtol=1e-12, atol=0.0):
-            raise shift.error("does not fit the scales of edges and nodes")
-    return layer
 
 
 def _read_grid(entry: _Entry) -> Grid:
+    entry.require_known("degree", "knots")
     degree = entry.at("degree").integers(())
     return Grid(int(degree), entry.at("knots").floats())
 
@@ -452,6 +513,34 @@ class _Entry:
         if not isinstance(self.value, dict) or key not in found:
             raise _Entry(self.path, where, None).error("is missing")
         return _Entry(self.path, where, found[key])
+
+    def require_known(self, *keys: str) -> None:
+        """Refuse fields that would be ignored."""
+        for key in cast("Mapping[str, object]", self.value):
+            if key not in keys:
+                where = key if self.where == "the file" else f"{self.where}.{key}"
+                raise _Entry(self.path, where, None).error("is no field")
+
+    def require_bits(
+        self, low: IntArray, high: IntArray, *, needed: IntArray, kept: BoolArray | None = None
+    ) -> None:
+        """Refuse `bits` that are not those of the codes; they may be left out.
+
+        An edge that is not kept has 0 bits, or those that it had when it was.
+        """
+        if not self.has("bits"):
+            return
+        bits = self.at("bits").integers(needed.shape)
+        wrong = bits != needed
+        if kept is not None:
+            wrong &= kept | (bits != 0)
+        for at in map(tuple, np.argwhere(wrong).tolist()):
+            place = "".join(f"[{index}]" for index in at)
+            raise KanError(
+                f"{self.path}: {self.where}.bits{place} is {bits[at]}, but codes "
+                f"{low[at]}..{high[at]} need {needed[at]}",
+                remedy="bits follow from low and high: edit these, and the scale",
+            )
 
     def entries(self) -> list[_Entry]:
         values = cast("list[object]", self.value)

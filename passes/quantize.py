@@ -10,6 +10,7 @@ edge functions remain, fed with dequantised codes and rounded to the scale of th
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -27,26 +28,36 @@ from kan_dialect.attributes import (
     quantized_type,
     tensor_shape,
 )
-from kan_dialect.checking.quantized import given_problem, quantization_problem
-from kan_dialect.constants import DenseAttr, FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.checking.quantized import codes_problem, given_problem, quantization_problem
+from kan_dialect.constants import BoolArray, DenseAttr, FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.counting import counted
 from kan_dialect.cuts import cuts, observer, readers, spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.noted import noted
 from kan_dialect.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
-from kan_dialect.quantizers import Codes, Layer, Quantizers, read_quantizers
+from kan_dialect.quantizers import (
+    Codes,
+    Layer,
+    Quantizers,
+    quantized_functions,
+    quantizers_of,
+    read_quantizers,
+)
 from kan_dialect.scales import (
     SCALE_METHODS,
     Observed,
     choose_ranges,
     scales_and_zero_points,
 )
-from kan_dialect.spline_ops import BSplineOp, ConcatOp, NodeSumOp
+from kan_dialect.spline_ops import AffineOp, BSplineOp, ConcatOp, NodeSumOp
 from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp
 from kan_dialect.univariate import code_table, evaluate_chain, find_chain, require_no_nan
 
 BITS = "kan.bits"
 """Attribute of a function: what `kan-choose-bits` chose, and by which budget."""
+_LOG = logging.getLogger(__name__)
+
 MAX_BITS = 16
 """Widest codes at a cut: a table has an entry for each."""
 EDGE_LIMIT = 1 << 20
@@ -121,10 +132,37 @@ class QuantizePass(KanPass):
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))
-        given = self.given() if functions else None
+        given = self.given()
+        if given is not None and not functions:
+            raise KanError(
+                f"{self.quantizers} has no meaning for a model that is quantised already",
+                remedy="leave quantizers out",
+            )
         for function in functions:
             _Quantizer(self, function, given).run()
         return bool(functions)
+
+    def skipped(self, module: ModuleOp) -> None:
+        """Refuse a file that says something else than the module has, which is quantised already.
+
+        Raises
+        ------
+        KanError : see above. A file that cannot be compared any more is noted.
+        """
+        given = self.given()
+        if given is None:
+            return
+        functions = list(quantized_functions(module))
+        for function in functions:
+            problem = codes_problem(quantizers_of(function), given)
+            if problem is not None:
+                raise KanError(
+                    f"@{function.sym_name.data} is quantised already, not as {self.quantizers} "
+                    f"says: {problem}",
+                    remedy="give the model as it was before kan-quantize",
+                )
+        if not functions:
+            _LOG.warning("%s is not read: the model is quantised already", self.quantizers)
 
 
 class _Steps(NamedTuple):
@@ -155,6 +193,7 @@ class _Quantizer:
         widths = self.widths()
         if self.given is not None:
             self._require_alike(self.given)
+            self._note_missing_edges(self.given)
         terminator = self.function.get_return_op()
         for index, (value, bits) in enumerate(zip(self.cuts, widths, strict=True)):
             owner = value.owner
@@ -166,6 +205,35 @@ class _Quantizer:
             elif isinstance(owner, Operation):
                 self._quantize_value(value, owner, bits, index, only_result)
             self._concatenate_codes()
+        if self.given is not None:
+            self._require_described(self.given)
+
+    def _require_described(self, given: Quantizers) -> None:
+        """Refuse a file whose description of the network was edited: nothing of it is taken."""
+        if given.digest is None or given.digest == given.description_digest():
+            return
+        mine, its = quantizers_of(self.function).description(), given.description()
+        edited = next((place for place in its if mine.get(place) != its[place]), "digest")
+        raise KanError(
+            f"{self.options.quantizers}: what describes the network was edited, such as {edited}",
+            remedy="it follows from the network; kept, low, high, scale, zero_point, gain and "
+            "offset can be edited",
+        )
+
+    def _note_missing_edges(self, given: Quantizers) -> None:
+        """Say how many edges the file keeps that the network does not have: they stay out."""
+        sums = [value.owner for value in self.cuts if isinstance(value.owner, NodeSumOp)]
+        kept = [layer.edges.kept for layer in given.layers if layer.edges is not None]
+        missing = sum(
+            int((mask & ~op.mask_array).sum()) for mask, op in zip(kept, sums, strict=True)
+        )
+        if missing:
+            _LOG.warning(
+                "%s keeps %s that @%s does not have",
+                self.options.quantizers,
+                counted(missing, "edge"),
+                self.function.sym_name.data,
+            )
 
     def _require_alike(self, given: Quantizers) -> None:
         """Refuse the quantisers of another network."""
@@ -231,9 +299,19 @@ class _Quantizer:
             seen = _observation(value) or self._range_of_grids(value)
             element = self._unsigned(value, seen, bits, per_tensor=self.options.per_tensor)
             bounds = None
-        quantize = QuantizeOp(value, element, bounds=bounds)
-        dequantize = DequantizeOp(quantize)
-        _replace(value, [quantize, dequantize], InsertPoint.at_start(self.block))
+        ops: list[Operation] = self._host_affine(value)
+        ops.append(QuantizeOp(ops[-1].results[0] if ops else value, element, bounds=bounds))
+        ops.append(DequantizeOp(ops[-1]))
+        _replace(value, ops, InsertPoint.at_start(self.block))
+
+    def _host_affine(self, value: BlockArgument) -> list[Operation]:
+        """What the host computes in front of an argument's quantiser, where that is given."""
+        if self.given is None:
+            return []
+        argument = self.given.arguments[value.index]
+        if (argument.gain == 1.0).all() and (argument.offset == 0.0).all():
+            return []
+        return [AffineOp(value, argument.gain, argument.offset)]
 
     def _range_of_grids(self, value: BlockArgument) -> Observed:
         """Without calibration: the domain of the B-splines that read the argument."""
@@ -267,7 +345,8 @@ class _Quantizer:
         values = evaluate_chain(chain)
         if values.ndim != 3:
             raise KanError(f"{layer}: edges must have shape out x in")
-        values[:, ~op.mask_array] = 0.0
+        mask = self._kept(op, index)
+        values[:, ~mask] = 0.0
         require_no_nan(values, chain, layer)
         steps = self._steps(op, values, bits, index, only_result)
         element, fine = steps.nodes, steps.edges
@@ -288,7 +367,7 @@ class _Quantizer:
         sum_type = _signed(total_low, total_high, fine, element, layer)
         sums = NodeSumOp(
             edges,
-            mask=op.mask,
+            mask=mask,
             bias=bias.astype(np.int64),
             bounds=bounds_constant(TensorType(sum_type, shape[:1]), total_low, total_high),
             result_type=TensorType(sum_type, shape[:1]),
@@ -300,6 +379,13 @@ class _Quantizer:
         ops.append(DequantizeOp(ops[-1]))
         _replace(op.result, ops, InsertPoint.before(op))
         Rewriter.erase_op(op)
+
+    def _kept(self, op: NodeSumOp, index: int) -> BoolArray:
+        """Which edges a layer has: the network's, without those that are to be left out."""
+        layer = self._given_layer(index)
+        if layer is None or layer.edges is None:
+            return op.mask_array
+        return op.mask_array & layer.edges.kept
 
     def _steps(
         self, op: NodeSumOp, values: FloatArray, bits: int, index: int, only_result: bool
@@ -322,6 +408,12 @@ class _Quantizer:
                 f"{self.options.quantizers}: sums of {layer.name} are results that do not "
                 f"saturate, in @{self.function.sym_name.data} other layers read them",
                 remedy="give the quantisers of the same network",
+            )
+        if not layer.saturates and (layer.nodes.zero_point.any() or layer.shift.any()):
+            raise KanError(
+                f"{self.options.quantizers}: {layer.name} has results that do not saturate, but "
+                "another zero_point or shift than 0",
+                remedy="make them 0: results are sums, in the scale of their edges",
             )
         element, bounds = _given_codes(layer.nodes, op.result)
         edges = np.broadcast_to(layer.edges.scale, element.scales.shape)

@@ -80,10 +80,23 @@ def given_problem(before: func.FuncOp, after: func.FuncOp, given: Quantizers) ->
     problem = _layers_problem(before, after)
     if problem is not None:
         return problem
-    found = quantizers_of(after)
+    return codes_problem(quantizers_of(after), given)
+
+
+def codes_problem(found: Quantizers, given: Quantizers) -> str | None:
+    """What of a function's quantisers is not as given ones say, for the same layers.
+
+    Returns
+    -------
+    The first problem in words, or None.
+    """
+    if (len(found.arguments), len(found.layers)) != (len(given.arguments), len(given.layers)):
+        return "the network has other layers"
     for index, (mine, its) in enumerate(zip(found.arguments, given.arguments, strict=True)):
         if not mine.codes.equals(its.codes):
             return f"input {index} has other codes than were given"
+        if not (np.array_equal(mine.gain, its.gain) and np.array_equal(mine.offset, its.offset)):
+            return f"input {index} has another gain or offset than was given"
     for mine, its in zip(found.layers, given.layers, strict=True):
         if its.saturates != mine.saturates or (its.saturates and not mine.nodes.equals(its.nodes)):
             return f"{mine.name} has other codes than were given"
@@ -92,6 +105,10 @@ def given_problem(before: func.FuncOp, after: func.FuncOp, given: Quantizers) ->
             one, other = (np.broadcast_to(e.scale, count) for e in (mine.edges, its.edges))
             if not np.array_equal(one, other):
                 return f"{mine.name} has other scales of edges than were given"
+            if mine.edges.kept.shape != its.edges.kept.shape:
+                return f"{mine.name} has other edges than were given"
+            if (mine.edges.kept & ~its.edges.kept).any():
+                return f"{mine.name} has edges that were to be left out"
     return None
 
 

@@ -333,7 +333,7 @@ def test_options_of_the_default_pipeline_reach_their_passes(tmp_path: Path) -> N
     assert run(kan_flow, *arguments, *options) == 0
     recorded = max((tmp_path / "out" / "ir").iterdir()).read_text()
     assert "kan-split-tables{parts=1}" in recorded
-    assert "kan-balance-sums{further_levels=2,1}" in recorded
+    assert "kan-balance-sums{further-levels=2,1}" in recorded
 
 
 @pytest.mark.parametrize(("options", "words"), BAD_BUILDS)

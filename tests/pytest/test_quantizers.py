@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions, build
 from kan_dialect.lowering.compile import CompilePass
@@ -28,6 +31,7 @@ from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.share_shapes import ShareShapesPass
 from kan_dialect.quantizers import read_quantizers
+from kan_dialect.record import PIPELINE_ATTRIBUTE
 from kan_dialect.semantics import evaluate_values, find_function
 from kan_dialect.spline_ops import NodeSumOp
 
@@ -147,6 +151,228 @@ def test_what_is_no_such_file_is_refused(edit: Edit, message: str, tmp_path: Pat
     path.write_text(json.dumps(entries))
     with pytest.raises(KanError, match=message):
         QuantizePass(quantizers=str(path)).apply(Context(), module)
+
+
+# Every field is honoured or refused.
+
+SMALL = ROOT / "tests" / "filecheck" / "lowering" / "quantizers.mlir"
+"""A network with pruned edges, a concatenation, B-splines and a layer without edges."""
+
+
+def requantized(model: Path, entries: dict[str, Any], folder: Path) -> ModuleOp:
+    """The network with the quantisers of a file."""
+    path = folder / "quantizers.json"
+    path.write_text(json.dumps(entries))
+    module = imported(model).clone()
+    QuantizePass(quantizers=str(path)).apply(Context(), module)
+    module.verify()
+    return module
+
+
+@cache
+def imported(model: Path) -> ModuleOp:
+    return load_model(make_context(), model)
+
+
+Place = tuple[str | int, ...]
+
+
+def places(value: object, where: Place = ()) -> Iterator[Place]:
+    """Where a number, a truth value or a text stands; of lists, the first two elements."""
+    if isinstance(value, dict):
+        for key, each in value.items():  # pyright: ignore[reportUnknownVariableType]
+            yield from places(each, (*where, key))  # pyright: ignore[reportUnknownArgumentType]
+    elif isinstance(value, list):
+        for index, each in enumerate(value[:2]):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            yield from places(each, (*where, index))  # pyright: ignore[reportUnknownArgumentType]
+    else:
+        yield where
+
+
+def at(entries: Any, place: Place) -> Any:
+    for key in place:
+        entries = entries[key]
+    return entries
+
+
+def edited(value: Any) -> list[Any]:
+    """Other values of the same kind."""
+    match value:
+        case bool():
+            return [not value]
+        case int() | float():
+            return [value + 1, value * 2 if value else -1]
+        case _:
+            return [f"{value}2"]
+
+
+@pytest.fixture(scope="module")
+def chosen() -> tuple[Path, dict[str, Any]]:
+    """A model, and the quantisers that were chosen for it."""
+    module = load_model(make_context(), SMALL)
+    QuantizePass(bits=2, scale="minmax", guard_bits=1).apply(Context(), module)
+    return SMALL, json.loads(written(module))
+
+
+def test_every_field_is_honoured_or_refused(
+    chosen: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    model, entries = chosen
+    assert json.loads(written(requantized(model, entries, tmp_path))) == entries
+    honoured, refused = set[str](), set[str]()
+    for place in places(entries):
+        for value in edited(at(entries, place)):
+            other = copy.deepcopy(entries)
+            at(other, place[:-1])[place[-1]] = value
+            names = [key for key in place if isinstance(key, str)]
+            try:
+                module = requantized(model, other, tmp_path)
+            except KanError as error:
+                assert "quantizers.json" in str(error) and error.remedy, place
+                refused.add(".".join(names[-2:]))
+                continue
+            found = at(json.loads(written(module)), place)
+            # Of an edge that is not kept, 0 bits or those of code 0.
+            assert found == value or (names[-1], found, value) == ("bits", 0, 1), place
+            honoured.add(".".join(names[-2:]))
+    fields = {"inputs.gain", "inputs.offset", "inputs.scale", "inputs.zero_point", "edges.kept"}
+    assert fields | {"nodes.zero_point"} <= honoured
+    follow = {"name", "layers.name", "layers.reads", "edges.low", "edges.high", "edges.bias"}
+    bits = {"inputs.bits", "edges.bits", "nodes.bits"}
+    assert follow | bits | {"splines.degree", "splines.knots", "digest"} <= refused
+    assert not (follow | bits - {"edges.bits"}) & honoured
+
+
+def test_fields_that_nothing_reads_are_refused(
+    chosen: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    model, entries = chosen
+    for place in {place[:-1] for place in places(entries)}:
+        if isinstance(at(entries, place), dict):
+            other = copy.deepcopy(entries)
+            at(other, place)["zeropoint"] = 0
+            with pytest.raises(KanError, match="zeropoint is no field"):
+                requantized(model, other, tmp_path)
+    path = tmp_path / "quantizers.json"
+    path.write_text(json.dumps(entries).replace('"kept"', '"scale": 1.0, "kept"', 1))
+    with pytest.raises(KanError, match="`scale` stands twice in an object"):
+        read_quantizers(path)
+
+
+def test_low_and_high_are_edited_with_their_bits(
+    chosen: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    model, entries = chosen
+    other = copy.deepcopy(entries)
+    codes = other["layers"][0]["nodes"]
+    codes["high"][0], codes["low"][0] = 1, 0
+    with pytest.raises(KanError, match=r"nodes\.bits\[0\] is \d, but codes 0\.\.1 need 1"):
+        requantized(model, other, tmp_path)
+    codes["bits"][0] = 1
+    assert json.loads(written(requantized(model, other, tmp_path)))["layers"][0]["nodes"] == codes
+    # A file of hand, which says neither bits nor a digest.
+    del codes["bits"], other["digest"]
+    for each in (*other["inputs"], *(layer.get("edges", {}) for layer in other["layers"])):
+        each.pop("bits", None)
+    codes = json.loads(written(requantized(model, other, tmp_path)))["layers"][0]["nodes"]
+    assert (codes["low"][0], codes["high"][0], codes["bits"][0]) == (0, 1, 1)
+
+
+def test_scales_of_edges_and_nodes_go_together(
+    chosen: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    model, entries = chosen
+    other = copy.deepcopy(entries)
+    layer = other["layers"][0]
+    nodes = len(layer["edges"]["kept"])
+    scale = np.broadcast_to(layer["edges"]["scale"], nodes) * np.arange(1, nodes + 1)
+    layer["edges"]["scale"] = scale.tolist()
+    with pytest.raises(KanError, match="shift does not fit the scales"):
+        requantized(model, other, tmp_path)
+    layer["nodes"]["scale"] = (scale * np.exp2(layer["nodes"]["shift"])).tolist()
+    found = json.loads(written(requantized(model, other, tmp_path)))["layers"][0]
+    assert found["edges"]["scale"] == layer["edges"]["scale"]
+    assert found["nodes"]["scale"] == layer["nodes"]["scale"]
+    # Edges have a scale each, their nodes one that all share.
+    last = other["layers"][1]
+    last["nodes"]["scale"] = last["nodes"]["scale"][0]
+    found = json.loads(written(requantized(model, other, tmp_path)))["layers"][1]
+    assert found["edges"]["scale"] == last["edges"]["scale"]
+    assert found["nodes"]["scale"] == [last["nodes"]["scale"]]
+
+
+def test_gain_and_offset_are_the_hosts(tmp_path: Path) -> None:
+    """Codes, hardware and the figures of the report are those of x * gain + offset."""
+    model, data = EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz"
+    plain = quantized(model, data, bits=3)
+    entries = json.loads(written(plain))
+    rng = np.random.default_rng(2)
+    gain, offset = rng.uniform(0.5, 2, 13), rng.uniform(-1, 1, 13)
+    entries["inputs"][0].update(gain=gain.tolist(), offset=offset.tolist())
+    module = requantized(model, entries, tmp_path)
+    arrays = np.load(data)
+    x = arrays["x_test"].astype(np.float64)
+    expected = Model.of(plain).run(x)
+    raw: FloatArray = (x - offset) / gain
+    np.testing.assert_allclose(Model.of(module).run(np.asarray(raw)), expected)
+    np.savez(tmp_path / "raw.npz", x=(arrays["x_train"] - offset) / gain, x_test=raw)
+    path = tmp_path / "quantizers.json"
+    stages = CompilePass(data=str(tmp_path / "raw.npz"), quantizers=str(path), fast=True).passes()
+    dataset = load_dataset(tmp_path / "raw.npz")
+    options = BuildOptions(stages, dataset, simulator=None)
+    report = build(make_context(), load_model(make_context(), model), tmp_path / "out", options)
+    built = json.loads((tmp_path / "out" / "quantizers.json").read_text())
+    assert built["inputs"][0]["gain"] == gain.tolist()
+    floats = Model.of(load_model(make_context(), model)).run(x)
+    assert report.max_abs_error == pytest.approx(np.abs(floats - expected).max())
+
+
+def test_edges_that_are_not_kept_are_left_out(tmp_path: Path) -> None:
+    entries = json.loads(written(quantized(EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz", bits=3)))
+    entries["layers"][0]["edges"]["kept"][2] = [False] * 13
+    module = requantized(EXAMPLES / "wine.onnx", entries, tmp_path)
+    x = np.load(EXAMPLES / "wine.npz")["x_test"].astype(np.float64)
+    scale = np.float64(entries["layers"][-1]["edges"]["scale"])
+    got = np.rint(Model.of(module).run(x) / scale)
+    # The bounds of edges that are not kept say nothing.
+    for name in ("low", "high"):
+        entries["layers"][0]["edges"][name][2] = [0] * 13
+    np.testing.assert_array_equal(got, integers(entries, EXAMPLES / "wine.onnx", x))
+
+
+def test_edges_that_the_network_does_not_have_stay_out(
+    chosen: tuple[Path, dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after training that pruned some."""
+    model, entries = chosen
+    other = copy.deepcopy(entries)
+    other["layers"][0]["edges"]["kept"][1][0] = True
+    other["layers"][0]["edges"]["bits"][1][0] = 1
+    assert json.loads(written(requantized(model, other, tmp_path))) == entries
+    assert caplog.messages == [f"{tmp_path}/quantizers.json keeps 1 edge that @net does not have"]
+
+
+def test_a_quantised_model_refuses_other_quantisers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = quantized(EXAMPLES / "wine.onnx", EXAMPLES / "wine.npz", bits=3)
+    path = tmp_path / "quantizers.json"
+    path.write_text(written(module))
+    again = QuantizePass(quantizers=str(path)).resuming()
+    again.apply(Context(), module)
+    entries = json.loads(path.read_text())
+    entries["inputs"][0]["gain"][0] = 2.0
+    path.write_text(json.dumps(entries))
+    with pytest.raises(KanError, match=r"@wine is quantised already, not as .* another gain"):
+        again.apply(Context(), module)
+    for stage in CompilePass(bits=3).passes()[2:5]:
+        stage.apply(Context(), module)
+    assert not caplog.messages
+    again.apply(Context(), module)
+    assert caplog.messages == [f"{path} is not read: the model is quantised already"]
+    del module.attributes[PIPELINE_ATTRIBUTE]
+    with pytest.raises(KanError, match="has no meaning for a model that is quantised already"):
+        QuantizePass(quantizers=str(path)).resuming().apply(Context(), module)
 
 
 def test_no_file_and_options_beside_it(tmp_path: Path) -> None:
