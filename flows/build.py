@@ -6,6 +6,7 @@ build that fails leaves what was there.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from xdsl.passes import ModulePass
 from kan_dialect.attributes import range_of
 from kan_dialect.checking import Checker, PassCheck, verify_after
 from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.counting import counted
 from kan_dialect.data import Dataset, Errors, accuracy
 from kan_dialect.errors import KanError
 from kan_dialect.files import replacing_folder
@@ -34,25 +36,28 @@ from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.fpga import XCUP, Estimate, device, estimate
 from kan_dialect.interface import Interface
-from kan_dialect.kan_pass import EXACT, claim_of
+from kan_dialect.kan_pass import EXACT, claim_of, unwrapped
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
 from kan_dialect.model import Model, encode
 from kan_dialect.noted import noted
-from kan_dialect.passes.quantize import BITS
+from kan_dialect.passes.quantize import BITS, QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.precision.bits import bits_of, trade_of
 from kan_dialect.precision.network import read_chain, table_functions
 from kan_dialect.precision.score import score, targets_of
 from kan_dialect.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
 from kan_dialect.record import recorded_pipeline
+from kan_dialect.repetition import repetitions
 from kan_dialect.saturation import count_saturations
 from kan_dialect.shapes import noted_shapes
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges
 from kan_dialect.wire_ops import TableOp
 from kan_dialect.wires import wire_functions
+
+_LOG = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 """Told what is being done, a few words each."""
@@ -126,6 +131,7 @@ def build(
     """
     require_name(Model.of(module).name)
     _require_vectors(options.vectors)
+    _note_repetitions(module, options.passes)
     parts = readme.kept_out(PARTS, folder)
     with replacing_folder(folder, parts, OPTIONAL_PARTS) as target:
         stages = _compile(context, module, target / "ir", options, progress)
@@ -181,6 +187,27 @@ def require_name(name: str) -> None:
         raise KanError(
             f"'{name}' is no name for a module: {problem}",
             remedy="build with another one, --name NAME",
+        )
+
+
+def _note_repetitions(module: ModuleOp, passes: Sequence[ModulePass]) -> None:
+    """Say how large layers are that repeat their functions, before anything is compiled."""
+    stages = [unwrapped(stage) for stage in passes]
+    quantize = next((stage for stage in stages if isinstance(stage, QuantizePass)), None)
+    for each in repetitions(module):
+        tables = f"{each.edges} tables"
+        if quantize is not None and quantize.quantizers is None:
+            widths = quantize.widths
+            read, given = (widths[min(each.layer + n, len(widths) - 1)] for n in (0, 1))
+            tables += f" of {1 << read} entries, {each.edges * (given << read)} bits in all"
+        _LOG.warning(
+            "%s repeats %s like a convolution, but is unrolled: %s, %s; %s before passes make them "
+            "smaller",
+            each.name,
+            counted(each.functions, "function"),
+            counted(each.nodes, "node"),
+            counted(each.edges, "edge"),
+            tables,
         )
 
 

@@ -56,6 +56,7 @@ from kan_dialect.univariate import code_table, evaluate_chain, find_chain, requi
 
 BITS = "kan.bits"
 """Attribute of a function: what `kan-choose-bits` chose, and by which budget."""
+
 _LOG = logging.getLogger(__name__)
 
 MAX_BITS = 16
