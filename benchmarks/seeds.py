@@ -615,9 +615,8 @@ EMIT_MODULE = _of(
     ),
     (
         "inputs named one late",
-        "self.expressions.known[next(arguments)] = Expression(name)",
-        "self.expressions.known[next(arguments)] = Expression("
-        '{"x0": "x1", "x1": "x0"}.get(name, name))',
+        "self._give_name(next(arguments), name)",
+        'self._give_name(next(arguments), {"x0": "x1", "x1": "x0"}.get(name, name))',
     ),
 )
 
@@ -770,8 +769,8 @@ EMIT_ADDERS = _of(
     "lowering.systemverilog.module",
     (
         "add functions return one bit too low",
-        "{twice}[{adder.width}:1]",
-        "{twice}[{adder.width - 1}:0]",
+        "{{{name}, {unused}}} = {twice};",
+        "{{{unused}, {name}}} = {twice};",
     ),
     ("add functions halve what is on the left", "{{{left}, {below}}} +", "{{{below}, {left}}} +"),
     (
