@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model import Model, encode
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
+from kan_dialect.pipeline import build_pipeline
 from kan_dialect.precision import search
 from kan_dialect.precision.bits import bits_of, trade_of
 from kan_dialect.precision.descent import Descent, coarsened
@@ -42,10 +44,21 @@ from kan_dialect.precision.search import Candidate, Problem, Refined, Scores
 from kan_dialect.quant import UniformQuantizedType
 from kan_dialect.semantics import find_function
 from kan_dialect.table_cost import supports
+from kan_dialect.universe import UNIVERSE
 from kan_dialect.wires import wire_functions
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=25)
 PRICES = np.array([0.0, 0.5, 0.5, 0.5, 1.0, 1.0, 1.5, 3.5, 6.5, 12.5, 24.5])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_search() -> Iterator[None]:
+    """Few starts and worths: what the tests say holds for the networks of any search."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "HIDDEN_BITS", (3, 4))
+        patch.setattr(search, "ORDERS", 1)
+        patch.setattr(search, "WORTHS", search.WORTHS[::2])
+        yield
 
 
 def network(
@@ -367,18 +380,9 @@ def test_limit_of_luts(task: tuple[ModuleOp, Path], fast: bool) -> None:
     assert "data.npz" not in str(clone)
 
 
-@pytest.mark.parametrize(
-    ("limits", "message"),
-    [((None, 1, None), "LUTs, at most 1 were"), ((None, None, 1), "levels, at most 1 were")],
-)
-def test_a_broken_limit_is_found(
-    task: tuple[ModuleOp, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    limits: tuple[None, int | None, int | None],
-    message: str,
-) -> None:
-    """The check counts for itself what the network takes."""
-    module, path = task
+@pytest.fixture
+def no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search takes the network as it was given, and says that it costs and loses nothing."""
 
     def nothing(problem: Problem, *_: object, **__: object) -> Refined:
         same = Scores(1.0, 1.0)
@@ -387,14 +391,25 @@ def test_a_broken_limit_is_found(
         return Refined(chosen, Estimate("xcup", 1, 0, 1), 75, 1)
 
     monkeypatch.setattr(refine_precision, "refine", nothing)
-    with pytest.raises(KanError, match=message):
-        run_passes(Context(), module.clone(), [RefinePrecisionPass(str(path), *limits)])
 
 
+@pytest.mark.usefixtures("no_search")
+def test_a_broken_limit_is_found(task: tuple[ModuleOp, Path]) -> None:
+    """The check counts for itself what the network takes."""
+    module, path = task
+    for limited, message in (
+        (RefinePrecisionPass(str(path), max_luts=1), "LUTs, at most 1 were"),
+        (RefinePrecisionPass(str(path), max_levels=1), "levels, at most 1 were"),
+    ):
+        with pytest.raises(KanError, match=message):
+            run_passes(Context(), module.clone(), [limited])
+
+
+@pytest.mark.usefixtures("no_search")
 def test_a_broken_budget_is_found(
-    task: tuple[ModuleOp, Path], monkeypatch: pytest.MonkeyPatch
+    task: tuple[ModuleOp, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The check does not believe the search."""
+    """The check does not believe the search; also in a pipeline from text, as drivers run it."""
     module, path = task
 
     def worse(function: func.FuncOp, chain: TableChain) -> None:
@@ -403,8 +418,17 @@ def test_a_broken_budget_is_found(
         write_chain(function, chain)
 
     monkeypatch.setattr(refine_precision, "write_chain", worse)
-    with pytest.raises(KanError, match=r"a loss of at most 0.08 was allowed"):
-        run_passes(Context(), module.clone(), [RefinePrecisionPass(str(path), 0.08)])
+    with np.load(path) as data:
+        np.savez(tmp_path / "numbers.npz", x=data["x_train"])
+    for file, option, message in (
+        (path, 'max-accuracy-loss="8%"', "a loss of at most 0.08 was allowed"),
+        (tmp_path / "numbers.npz", "max-rmse=0.5", "mean squared error of .*, at most 0.5 was"),
+        (tmp_path / "numbers.npz", "max-error=0.5", "a largest error of .*, at most 0.5 was"),
+    ):
+        text = f'kan-refine-precision{{data="{file}" {option}}}'
+        passes = build_pipeline(UNIVERSE.all_passes, text)
+        with pytest.raises(KanError, match=message):
+            run_passes(Context(), module.clone(), passes)
 
 
 def test_refusals(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
