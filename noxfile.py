@@ -14,6 +14,7 @@ from nox.command import CommandFailed
 
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["check"]
 nox.options.error_on_missing_interpreters = False
 nox.options.error_on_external_run = True
 nox.options.stop_on_first_error = False

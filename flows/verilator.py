@@ -315,7 +315,7 @@ def _object(kept: Path, name: str) -> Path | None:
 
 
 def _keep(compiled: Path, kept: Path) -> None:
-    """Copy a file to those that are kept, at one stroke: others may look for it."""
+    """Copy a file into the cache atomically, since other processes may read it."""
     part = kept / f"{compiled.name}.{os.getpid()}.{get_ident()}"
     try:
         copyfile(compiled, part)

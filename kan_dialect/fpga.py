@@ -62,8 +62,8 @@ class Fpga:
     wide_inputs: int = 0
     """Inputs of the largest function that lookup tables make with the multiplexers beside them."""
     wide_factor: float = 1.0
-    """LUTs that synthesis takes for such a function in a whole design, by those that the
-    multiplexers join, if all of these differ: it makes many functions of other lookup tables."""
+    """LUTs of a wide function in a whole design, as a multiple of the lookup tables that its
+    multiplexers join, where these all differ. Synthesis often uses further LUTs instead."""
     shares_luts: bool = False
     """Two small lookup tables share one, as Yosys's estimate of Xilinx logic cells has it."""
     adder_inputs: int = 2

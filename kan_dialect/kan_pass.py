@@ -56,7 +56,7 @@ class KanPass(ModulePass):
         self.apply_to_recorded(ctx, op, recorded_pipeline(op))
 
     def apply_to_recorded(self, ctx: Context, module: ModuleOp, passed: list[str]) -> None:
-        """Run on a module of which `recorded_pipeline` is known to be `passed`."""
+        """Run on a module whose `recorded_pipeline` is `passed`."""
         with collector_paused():
             if self.run(ctx, module):
                 record(module, [*passed, self.recorded()])

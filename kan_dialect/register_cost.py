@@ -1,11 +1,10 @@
 """What the registers of a wire-level function take on a device: its flip-flops, bit by bit.
 
-Synthesis keeps one flip-flop of those that hold the same bit, and none for a bit that never
-changes. So every registered bit is traced to what it is: a constant, a bit of an input, a function
-of bits that a table computes, or a bit of an adder or a clamp. Bits of `kan.bits`, of terms side by
-side, below the zeros of an adder's other terms, and equal bits of tables are found to be the same.
-Devices that make shift registers of lookup tables take longer chains of registers there.
-"""
+Synthesis merges flip-flops that hold the same bit, and removes those of constant bits. So every
+registered bit is traced to what it is: a constant, a bit of an input, a function of bits that a
+table computes, or a bit of an adder or a clamp. Bits of `kan.bits`, of terms side by side, below
+the zeros of an adder's other terms, and equal bits of tables are found to be the same. Devices that
+make shift registers of lookup tables take longer chains of registers there."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ class RegisterCost(NamedTuple):
 
 
 class _Delayed(NamedTuple):
-    """A bit, so many cycles later."""
+    """A bit, delayed by a number of cycles."""
 
     bit: Hashable
     cycles: int

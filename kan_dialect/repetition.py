@@ -20,7 +20,7 @@ from kan_dialect.spline_ops import NodeSumOp
 PROBES = np.array([-1.3, -0.7, -0.2, 0.3, 0.9, 1.6])
 """Values of inputs at which edge functions are told apart."""
 OFTEN = 4
-"""A layer repeats its functions if each stands for so many edges or more, on average."""
+"""Smallest mean number of edges per function of a layer that repeats its functions."""
 
 
 @dataclass(frozen=True)

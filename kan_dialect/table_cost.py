@@ -94,8 +94,8 @@ class Mapper:
     """The largest function that lookup tables and the multiplexers beside them make."""
 
     wide_factor: float = 1.0
-    """Lookup tables of such a function, by those that the multiplexers join, if all of these
-    differ."""
+    """LUTs of a wide function, as a multiple of the lookup tables that its multiplexers join,
+    where these all differ."""
 
     luts: Counter[int] = field(default_factory=Counter[int])
     """Lookup tables so far, by how many inputs they use."""

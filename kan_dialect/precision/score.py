@@ -56,7 +56,7 @@ LABELS_REMEDY = "give classes from 0 on as integers, or a target for each output
 
 
 def labels_problem(labels: Array | None, outputs: int) -> str | None:
-    """Why labels say nothing about so many outputs, in words; None where they do."""
+    """Reason why labels do not fit a network with this number of outputs; None where they fit."""
     if labels is None or is_classification(labels, outputs) or labels.size == len(labels) * outputs:
         return None
     each = labels.size // len(labels)
