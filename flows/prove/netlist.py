@@ -117,6 +117,12 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
 
 _PLACE = re.compile(r'attribute \\src "[^"]*?:(\d+)\.(\d+)-')
 
+_PROCESS = re.compile(r"always|[A-Za-z_]\w*\(", re.ASCII)
+"""Text of what becomes a process by right: an always block, or a call of a function.
+
+Yosys 0.52 puts calls at line 0, Yosys 0.70 where they stand.
+"""
+
 
 def _refuse_initial_values(processes: str, text: str) -> None:
     """Refuse `logic a = b;`, which Yosys takes for a wire: it is set once, before time begins."""
@@ -127,9 +133,9 @@ def _refuse_initial_values(processes: str, text: str) -> None:
             latest = int(match[1]), int(match[2])
         elif entry.startswith("process "):
             place = latest
-        elif entry == "sync always" and place[0]:  # calls of functions have line 0
+        elif entry == "sync always" and place[0]:
             line, column = place
-            if not "".join(lines[line - 1 : line])[column - 1 :].startswith("always"):
+            if not _PROCESS.match("".join(lines[line - 1 : line])[column - 1 :]):
                 raise KanError(
                     f"line {line} of the RTL gives a variable an initial value, and no other",
                     remedy="declare a wire",
