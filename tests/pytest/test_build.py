@@ -30,6 +30,11 @@ needs_verilator = pytest.mark.skipif(
 )
 
 
+def written_files(folder: Path) -> list[Path]:
+    """Files of a build; byte code of its codec, which tests import, is none."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.parent.name != "__pycache__")
+
+
 def run(tool: object, *arguments: object) -> int:
     """Exit code of a command line tool, run in this process."""
     with pytest.raises(SystemExit) as ended:
@@ -118,8 +123,7 @@ def test_a_build_has_a_readme_of_its_files(built: Path) -> None:
     text = (built / "README.md").read_text()
     patterns = re.findall(r"^\| `([^`]+)` \|", text, re.M)
     found = [path for pattern in patterns for path in built.glob(pattern)]
-    # Importing the codec, as other tests do, leaves byte code beside it.
-    files = {p for p in built.rglob("*") if p.is_file() and p.parent.name != "__pycache__"}
+    files = set(written_files(built))
     assert set(found) == files - {built / "README.md"}
     report = json.loads((built / "report.json").read_text())
     rows = re.findall(r"^\| (\w+) \| (?:in|out)put \| \d+ \|", text, re.M)
@@ -201,8 +205,8 @@ def test_building_again_gives_the_same_bytes(built: Path, tmp_path: Path) -> Non
     again = tmp_path / "again"
     arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 6, "--simulator", "none"]
     assert run(kan_flow, *arguments, "-o", again) == 0
-    for path in sorted(built.rglob("*")):
-        if path.is_file() and path.name not in ("report.json", "README.md"):
+    for path in written_files(built):
+        if path.name not in ("report.json", "README.md"):
             assert path.read_bytes() == (again / path.relative_to(built)).read_bytes(), path.name
     first, second = ((folder / "README.md").read_text() for folder in (built, again))
     # But for the command.
