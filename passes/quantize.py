@@ -382,7 +382,7 @@ class _Quantizer:
         Rewriter.erase_op(op)
 
     def _kept(self, op: NodeSumOp, index: int) -> BoolArray:
-        """Which edges a layer has: the network's, without those that are to be left out."""
+        """Mask of the edges to quantise: the network's, less those that the file leaves out."""
         layer = self._given_layer(index)
         if layer is None or layer.edges is None:
             return op.mask_array

@@ -35,7 +35,7 @@ VALUES: Mapping[str, Sequence[Value]] = {
 """What each of the others is tried with, its default among them."""
 
 EXCLUSIVE: Options = {"levels": None, "cycles": None, "combinational": False}
-"""Options of which one at most may differ from its default."""
+"""Options that exclude each other: at most one may differ from its default."""
 
 APART: Sequence[Options] = (
     *({"mhz": mhz} for mhz in (150, 400)),

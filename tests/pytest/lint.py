@@ -59,5 +59,5 @@ def _require_silent_slang(files: list[Path]) -> None:
     compilation = Compilation()
     for path in files:
         compilation.addSyntaxTree(SyntaxTree.fromText(path.read_text()))
-    # All of them, also those that slang does not show unless asked.
+    # Every diagnostic, including those that slang hides by default.
     assert [str(diagnostic.code) for diagnostic in compilation.getAllDiagnostics()] == []
