@@ -42,10 +42,11 @@ QUICK = [
 # The inputs of each lock file; a later one takes the versions of an earlier one.
 LOCKS = {
     "test": ["eda", "sweep", "extend", "group:build", "group:tests", "group:checks"],
-    "demo": ["simulation", "synthesis", "group:build"],
+    "demo": ["simulation", "synthesis", "proof", "group:build"],
     "torch": [
         "simulation",
         "synthesis",
+        "proof",
         "torch",
         "group:build",
         "group:tests",
