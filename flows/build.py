@@ -24,16 +24,17 @@ from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.counting import counted
 from kan_dialect.data import Dataset, Errors, accuracy
 from kan_dialect.errors import KanError
-from kan_dialect.files import replacing_folder
 from kan_dialect.flows import cautions, readme
 from kan_dialect.flows.host import write_host
 from kan_dialect.flows.origin import Origin, versions
+from kan_dialect.flows.owners import BUILD, spared_files
 from kan_dialect.flows.ports import port_entries
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
+from kan_dialect.folders import replacing_folder
 from kan_dialect.fpga import XCUP, Estimate, device, estimate
 from kan_dialect.interface import Interface
 from kan_dialect.kan_pass import EXACT, claim_of, unwrapped
@@ -62,12 +63,6 @@ _LOG = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 """Told what is being done, a few words each."""
 
-PARTS = ("rtl", "ir", "sim", "host", "quantizers.json", readme.NAME, "report.json")
-"""What a build writes; the report last."""
-
-OPTIONAL_PARTS = ("quantizers.json",)
-"""IR of wire level tells no quantisers."""
-
 
 @dataclass
 class BuildOptions:
@@ -92,6 +87,8 @@ class BuildOptions:
     """The device that the estimate is for."""
     origin: Origin = field(default_factory=Origin)
     """For the report: the command, and the files that were read."""
+    force: bool = False
+    """Replace files of others that are in the way."""
 
 
 @dataclass
@@ -125,15 +122,15 @@ def build(
     Raises
     ------
     KanError : the model's name is none for a module, a pass refuses the model or does not keep
-        what it claims, the pipeline does not reach
-        hardware, the folder cannot be written, or the RTL differs from the integer model (with the
-        first vector that does).
+        what it claims, the pipeline does not reach hardware, the folder cannot be written or holds
+        files of others, or the RTL differs from the integer model (with the first vector that
+        does).
     """
     require_name(Model.of(module).name)
     _require_vectors(options.vectors)
     _note_repetitions(module, options.passes)
-    parts = readme.kept_out(PARTS, folder)
-    with replacing_folder(folder, parts, OPTIONAL_PARTS) as target:
+    spared = spared_files(folder)
+    with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
         stages = _compile(context, module, target / "ir", options, progress)
         circuit = Model.of(module)
         if circuit.level != "hardware":
@@ -168,10 +165,10 @@ def build(
             (target / "quantizers.json").write_text(to_json(stages.quantizers))
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
         (target / "report.json").write_text(report.as_json())
-        if readme.NAME in parts:
-            readme.write_readme(target, report.as_dict())
-        else:
+        if readme.NAME in spared:
             report.warnings.append(readme.FOREIGN)
+        else:
+            readme.write_readme(target, report.as_dict())
     return report
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kan_dialect import listing
 from kan_dialect.counting import counted
 from kan_dialect.flows.ports import value_of
 
@@ -33,6 +34,8 @@ _FILES = (
 )
 """What each file of a build is; a file belongs to the first pattern that it matches."""
 
+_LISTING = "these files with their SHA-256: another build replaces them, and no others"
+
 _PORTS = {
     "clk": "clock, rising edge",
     "rst": "synchronous reset, active high; clears the valid bits only",
@@ -50,20 +53,16 @@ _PORTS = {
 }
 
 
-FOREIGN = f"{NAME} was left as it is: it is not one that kan-flow build wrote"
+FOREIGN = f"{NAME} was left as it is: it is not as kan-flow build wrote it"
 """The warning of a build that writes no README."""
 
 
-def kept_out(parts: Sequence[str], folder: Path) -> Sequence[str]:
-    """The parts of a build without README.md, where the folder has one that no build wrote."""
-    path = folder / NAME
-    if not path.exists() and not path.is_symlink():
-        return parts
+def is_signed(path: Path) -> bool:
+    """Whether a README.md is one that a build wrote."""
     with suppress(OSError):
         lines = path.read_text(errors="replace").splitlines()
-        if len(lines) > 2 and lines[2].startswith(_SIGNATURE):
-            return parts
-    return [part for part in parts if part != NAME]
+        return len(lines) > 2 and lines[2].startswith(_SIGNATURE)
+    return False
 
 
 def write_readme(folder: Path, report: Mapping[str, Any]) -> None:
@@ -89,7 +88,7 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| file | what it is |"
     yield "| --- | --- |"
-    for file, what in _described(folder):
+    for file, what in (*_described(folder), (listing.NAME, _LISTING)):
         yield f"| `{file}` | {what.format(name=name)} |"
     yield ""
     yield "## Ports"

@@ -13,7 +13,7 @@ from rich.table import Table
 from kan_dialect.counting import counted
 from kan_dialect.data import Errors
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_atomically
+from kan_dialect.folders import write_listed
 from kan_dialect.kan_pass import EXACT
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.saturation import Saturation
@@ -153,7 +153,7 @@ def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict
     versions = {**report.pop("tools", {}), **tools}
     report[key] = summary
     report["tools"] = versions
-    write_atomically(path, json.dumps(report, indent=2) + "\n")
+    write_listed(path, json.dumps(report, indent=2) + "\n")
 
 
 def print_report(report: Report, console: Console, folder: str) -> None:

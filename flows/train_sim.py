@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from kan_dialect.attributes import tensor_shape
 from kan_dialect.constants import Array, FloatArray
 from kan_dialect.data import Dataset
 from kan_dialect.errors import KanError
+from kan_dialect.files import write_atomically
 from kan_dialect.flows.training_build import data_for, targets_of
 from kan_dialect.flows.training_simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.training import Step, infer
@@ -106,7 +108,9 @@ def plot_training(path: Path, step: Step, course: Course, dataset: Dataset, wind
     right.set_xlabel("input")
     right.set_title("learnt")
     right.legend()
+    stream = BytesIO()
     try:
-        figure.savefig(path)
-    except (OSError, ValueError) as error:
+        figure.savefig(stream, format=path.suffix[1:] or "png")
+    except ValueError as error:
         raise KanError(f"cannot write {path}: {error}") from None
+    write_atomically(path, stream.getvalue())

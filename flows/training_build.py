@@ -26,11 +26,11 @@ from kan_dialect.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.counting import counted
 from kan_dialect.data import Dataset
 from kan_dialect.errors import KanError
-from kan_dialect.files import replacing_folder
 from kan_dialect.fixed import fixed_type
 from kan_dialect.flows import readme
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.origin import Origin, versions
+from kan_dialect.flows.owners import BUILD, spared_files
 from kan_dialect.flows.ports import port_entries
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.flows.training_simulation import (
@@ -39,6 +39,7 @@ from kan_dialect.flows.training_simulation import (
     open_circuit,
 )
 from kan_dialect.flows.training_testbench import write_training_testbench
+from kan_dialect.folders import replacing_folder
 from kan_dialect.interface import INTERVAL, LATENCY, Port
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -53,9 +54,6 @@ from kan_dialect.semantics import find_function
 from kan_dialect.training import Step, run_steps, step_of
 from kan_dialect.training_memory import memory_map
 from kan_dialect.training_ops import LocateOp
-
-PARTS = ("rtl", "ir", "sim", readme.NAME, "report.json")
-"""What a build writes; the report last."""
 
 TESTBENCH_SAMPLES = 10_000
 """Of longer runs, the testbench gets the beginning."""
@@ -82,6 +80,8 @@ class TrainingOptions:
     check_dir: Path | None = None
     origin: Origin = field(default_factory=Origin)
     """For the report: the command, and the files that were read."""
+    force: bool = False
+    """Replace files of others that are in the way."""
 
 
 @dataclass
@@ -154,13 +154,13 @@ def build_training(
     Raises
     ------
     KanError : the network cannot be trained, a pass does not keep what it claims, the data does not
-        fit, or the RTL differs from the integer model.
+        fit, the folder holds files of others, or the RTL differs from the integer model.
     """
     require_name(Model.of(module).name)
     if not 1 <= options.samples <= MAX_VECTORS:
         raise KanError(f"the number of samples must lie in 1..{MAX_VECTORS}, got {options.samples}")
-    parts = readme.kept_out(PARTS, folder)
-    with replacing_folder(folder, parts) as target:
+    spared = spared_files(folder)
+    with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
         step, fitted, checks = _compile(context, module, target / "ir", options, progress)
         circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
         report = TrainingReport(step, _number(circuit, LATENCY), _number(circuit, INTERVAL))
@@ -180,10 +180,10 @@ def build_training(
         )
         _verify(report, rtl, (inputs, targets, train), options, progress)
         (target / "report.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n")
-        if readme.NAME in parts:
-            readme.write_readme(target, report.as_dict())
-        else:
+        if readme.NAME in spared:
             report.warnings.append(readme.FOREIGN)
+        else:
+            readme.write_readme(target, report.as_dict())
     return report
 
 

@@ -11,13 +11,13 @@ from rich.table import Table
 
 from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_atomically
 from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
 from kan_dialect.flows.report import read_report
 from kan_dialect.flows.simulation import SimulatorName, simulate
 from kan_dialect.flows.tools import find_simulator
+from kan_dialect.folders import write_listed
 from kan_dialect.interface import show_codes
 
 
@@ -65,7 +65,7 @@ def merge_proof(path: Path, summary: dict[str, str | int | float] | None) -> Non
     report.pop("proof", None)
     if summary is not None:
         report["proof"] = summary
-    write_atomically(path, json.dumps(report, indent=2) + "\n")
+    write_listed(path, json.dumps(report, indent=2) + "\n")
 
 
 def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:

@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from kan_dialect.files import write_atomically
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, label
 from kan_dialect.flows.sweep.results import columns_of
 from kan_dialect.flows.sweep.sweep import Sweep
 
 
-def write_page(path: Path, result: Sweep) -> None:
-    """Write the page.
-
-    Raises
-    ------
-    KanError : the file cannot be written.
-    """
+def page(result: Sweep) -> str:
+    """The page's text."""
     template = files("kan_dialect.flows.sweep").joinpath("page.html").read_text()
     # A text that ends the script, in an error say, must not.
     text = json.dumps(_content(result), separators=(",", ":")).replace("<", "\\u003c")
-    write_atomically(path, template.replace("@DATA@", text))
+    return template.replace("@DATA@", text)
 
 
 def _content(result: Sweep) -> dict[str, Any]:

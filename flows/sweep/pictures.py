@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kan_dialect.constants import FloatArray
-from kan_dialect.files import write_atomically
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number, label
 from kan_dialect.flows.sweep.sweep import Sweep
@@ -38,10 +36,10 @@ def _figure(width: float, height: float) -> Any:
     return figure.Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Any, path: Path) -> None:
+def _png(figure: Any) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-    write_atomically(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def _plain(axes: Any) -> None:
@@ -57,13 +55,8 @@ def _numbers(rows: Sequence[Row], name: str) -> FloatArray:
     return np.array([float(v) if v is not None and is_number(v) else np.nan for v in values])
 
 
-def front_picture(path: Path, result: Sweep, good: str) -> None:
-    """Quality over lookup tables: all points, the front, the choice, the float model.
-
-    Raises
-    ------
-    KanError : the file cannot be written.
-    """
+def front_picture(result: Sweep, good: str) -> bytes:
+    """Quality over lookup tables: all points, the front, the choice, the float model."""
     area = columns.area(result.rows)
     figure = _figure(7.2, 4.4)
     axes = figure.subplots()
@@ -111,19 +104,15 @@ def front_picture(path: Path, result: Sweep, good: str) -> None:
     axes.set_title(title, fontsize=11, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="center right")
     _plain(axes)
-    _save(figure, path)
+    return _png(figure)
 
 
-def heat_map_picture(path: Path, result: Sweep, options: Sequence[str]) -> None:
+def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
     """Quality, lookup tables and latency over two options, side by side.
 
     Parameters
     ----------
     options : columns of the two options; the first goes upwards, the second to the right.
-
-    Raises
-    ------
-    KanError : the file cannot be written.
     """
     rows = result.rows
     good = columns.quality(rows)
@@ -160,7 +149,7 @@ def heat_map_picture(path: Path, result: Sweep, options: Sequence[str]) -> None:
         axes.set_ylabel(label(vertical))
         axes.set_title(label(name), fontsize=10)
     figure.suptitle(f"{result.study.name} (dark: worse)", fontsize=11)
-    _save(figure, path)
+    return _png(figure)
 
 
 def _shades(cells: FloatArray, name: str) -> FloatArray:
@@ -179,13 +168,8 @@ def _short(value: float, name: str) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def schedule_picture(path: Path, result: Sweep) -> None:
-    """LUTs, registers, delay of a stage and latency over cycles; points on the front are filled.
-
-    Raises
-    ------
-    KanError : the file cannot be written.
-    """
+def schedule_picture(result: Sweep) -> bytes:
+    """LUTs, registers, delay of a stage and latency over cycles; points on the front are filled."""
     rows = result.rows
     figure = _figure(9.6, 4.2)
     left, right = figure.subplots(1, 2)
@@ -216,7 +200,7 @@ def schedule_picture(path: Path, result: Sweep) -> None:
         axes.legend(frameon=False, fontsize=8)
         _plain(axes)
     figure.suptitle(f"{result.study.name}: schedules (filled: on the front)", fontsize=11)
-    _save(figure, path)
+    return _png(figure)
 
 
 def _networks(result: Sweep) -> list[list[int]]:

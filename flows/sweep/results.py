@@ -12,14 +12,12 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, cast
 
-from kan_dialect.errors import KanError
-from kan_dialect.files import write_atomically
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Point, spell
 from kan_dialect.flows.sweep.study import Study
+from kan_dialect.folders import GrowingFolder
 
 SECTIONS = ("figures", "synthesis", "pnr")
 """Of a point's file."""
@@ -39,30 +37,21 @@ _NEEDED = {
 class Store:
     """The results of points in a folder."""
 
-    def __init__(self, folder: Path, study: Study) -> None:
-        """
-        Raises
-        ------
-        KanError : the folder cannot be made.
-        """
-        self._points = folder / "points"
+    def __init__(self, folder: GrowingFolder, study: Study) -> None:
+        self._folder = folder
         self._study = study
-        try:
-            self._points.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise KanError(f"cannot write into {folder}: {error.strerror}") from None
 
-    def path(self, point: Point) -> Path:
-        """Where a point's results are."""
+    def file(self, point: Point) -> str:
+        """Where a point's results are, by path in the folder."""
         passes = [stage.recorded() for stage in self._study.passes(point)]
         options = dict(point.options)
         whole = [self._study.digest, *passes, spell(options.get("target"))]
-        return self._points / f"{hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:20]}.json"
+        return f"points/{hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:20]}.json"
 
     def read(self, point: Point) -> dict[str, dict[str, Any]]:
         """What is known of a point, by section; empty where nothing is, or not whole."""
         try:
-            found: object = json.loads(self.path(point).read_text())
+            found: object = json.loads((self._folder.path / self.file(point)).read_text())
         except (OSError, ValueError):
             return {}
         if not isinstance(found, dict):
@@ -84,7 +73,7 @@ class Store:
         """
         passes = [stage.recorded() for stage in self._study.passes(point)]
         whole = {"model": self._study.name, "passes": passes, **self.read(point), **sections}
-        write_atomically(self.path(point), json.dumps(whole, indent=1) + "\n")
+        self._folder.write(self.file(point), json.dumps(whole, indent=1) + "\n")
 
 
 def is_from(section: Mapping[str, Any] | None, names: Mapping[str, Any]) -> bool:
@@ -128,38 +117,28 @@ def columns_of(rows: Sequence[Row]) -> list[str]:
 _LAST = ("synthesis_tool", "pnr_tool", "design", "front", "error")
 
 
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """The table as text, what is not known left empty.
-
-    Raises
-    ------
-    KanError : the file cannot be written.
-    """
+def csv_text(rows: Sequence[Row]) -> str:
+    """The table as text, what is not known left empty."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns_of(rows), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _text(value) for name, value in row.items()})
-    write_atomically(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def _text(value: object) -> object:
     return spell(value) if isinstance(value, bool) else value
 
 
-def write_parquet(path: Path, rows: Sequence[Row]) -> None:
-    """The table as Parquet; needs pyarrow. A column of several types is text.
-
-    Raises
-    ------
-    KanError : the file cannot be written.
-    """
+def parquet(rows: Sequence[Row]) -> bytes:
+    """The table as Parquet; needs pyarrow. A column of several types is text."""
     arrow: Any = import_module("pyarrow")
-    parquet: Any = import_module("pyarrow.parquet")
+    writer: Any = import_module("pyarrow.parquet")
     columns = {name: _column([row.get(name) for row in rows]) for name in columns_of(rows)}
     stream = io.BytesIO()
-    parquet.write_table(arrow.table(columns), stream)
-    write_atomically(path, stream.getvalue())
+    writer.write_table(arrow.table(columns), stream)
+    return stream.getvalue()
 
 
 def _column(values: Iterable[object]) -> list[object]:

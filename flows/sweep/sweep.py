@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_arrays, write_atomically
+from kan_dialect.files import packed
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, Point
@@ -25,6 +24,7 @@ from kan_dialect.flows.sweep.schedules import (
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
 from kan_dialect.flows.sweep.tasks import Outcomes, Task, make_tasks
 from kan_dialect.flows.sweep.workbench import NO_MEASURES, Measures
+from kan_dialect.folders import GrowingFolder
 from kan_dialect.kan_pass import EXACT, KanPass, claim_of
 
 Runner: TypeAlias = Callable[[Study, Sequence[Task]], Outcomes]
@@ -112,7 +112,7 @@ def _up_to_trades(passes: Sequence[KanPass]) -> tuple[str, ...]:
 def sweep(
     study: Study,
     question: Question,
-    folder: Path,
+    folder: GrowingFolder,
     runner: Runner,
     progress: Progress = lambda _what, _done, _of: None,
 ) -> Sweep:
@@ -121,13 +121,15 @@ def sweep(
     Raises
     ------
     KanError : a point has an option of no such value, accuracy is asked for without data, the
-        folder cannot be written, or all points failed (with the first one's reason).
+        folder cannot be written or holds files of others, or all points failed (with the first
+        one's reason).
     """
     differ = require_data(study, question.points)
+    folder.create()
     work = _Work(study, Store(folder, study), runner, progress)
     if study.calibration is not None:
         # So that others can build a point just as it was measured.
-        write_arrays(folder / CALIBRATION, _build_data(study))
+        folder.write(CALIBRATION, packed(_build_data(study)))
     points = list(question.points)
     if question.schedule:
         points = work.schedules(points)
@@ -301,16 +303,6 @@ def pipeline_of(result: Sweep, number: int) -> str:
     """What `kan-flow build -p` takes to build a row's design, with the data that it was made of."""
     data = None if result.study.calibration is None else CALIBRATION
     return str(result.points[number].compile_pass(result.study.layers, data).spec())
-
-
-def write_summary(path: Path, result: Sweep, axes: Sequence[Axis]) -> None:
-    """Write `sweep.json`.
-
-    Raises
-    ------
-    KanError : the file cannot be written.
-    """
-    write_atomically(path, summary(result, axes))
 
 
 def refuse_schedule_options(axes: Sequence[Axis]) -> None:

@@ -10,7 +10,8 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_arrays, write_atomically
+from kan_dialect.files import packed
+from kan_dialect.folders import Owner, replacing_folder
 from kan_dialect.kan_pass import EXACT
 
 
@@ -39,6 +40,8 @@ class Sample:
             shown.append(f"x{i} = " + (f"{code} ({number})" if code and number else code or number))
         return ", ".join(shown) + (", ..." if count > SHOWN_INPUTS else "")
 
+
+_OWNER = Owner("--check-passes", forced=None)
 
 SHOWN_INPUTS = 16
 """Of wider samples, only so many inputs are shown in a message."""
@@ -174,21 +177,19 @@ class PassCheck:
         return self.claim == EXACT and not self.name.startswith(("kan-", "lower-kan-"))
 
     def _write(self, folder: Path, sample: Sample | None) -> str:
+        names = "before.mlir and after.mlir"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / "before.mlir", str(self.before) + "\n")
-            write_atomically(folder / "after.mlir", str(self.after) + "\n")
-            if sample is None:
-                (folder / "sample.npz").unlink(missing_ok=True)
-                return f"before.mlir and after.mlir are in {folder}"
-            arrays: dict[str, Array] = {"expected": sample.expected, "got": sample.got}
-            if sample.reals is not None:
-                arrays["x"] = sample.reals[np.newaxis]
-            if sample.codes is not None:
-                arrays["codes"] = sample.codes[np.newaxis]
-            write_arrays(folder / "sample.npz", arrays)
-        except OSError as error:
-            return f"{folder} cannot be written: {error.strerror}"
+            with replacing_folder(folder, _OWNER) as new:
+                (new / "before.mlir").write_text(str(self.before) + "\n")
+                (new / "after.mlir").write_text(str(self.after) + "\n")
+                if sample is not None:
+                    names = "before.mlir, after.mlir and sample.npz"
+                    arrays: dict[str, Array] = {"expected": sample.expected, "got": sample.got}
+                    if sample.reals is not None:
+                        arrays["x"] = sample.reals[np.newaxis]
+                    if sample.codes is not None:
+                        arrays["codes"] = sample.codes[np.newaxis]
+                    (new / "sample.npz").write_bytes(packed(arrays))
         except KanError as error:
-            return str(error)
-        return f"before.mlir, after.mlir and sample.npz are in {folder}"
+            return f"{names} were not kept: {error}"
+        return f"{names} are in {folder}"

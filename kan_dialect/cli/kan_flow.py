@@ -20,6 +20,7 @@ from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.limits import add_limits, limits_of, status_line
 from kan_dialect.cli.loading import (
     add_name,
+    add_output_folder,
     add_strip_head,
     add_table_overflow,
     build_import_options,
@@ -42,15 +43,18 @@ from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions, build, require_name
+from kan_dialect.flows.owners import BUILD, spared_files
 from kan_dialect.flows.prove.prove import Outcome, prove
 from kan_dialect.flows.prove.show import merge_proof, print_proof
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.flows.tools import find, limited
+from kan_dialect.folders import require_ours, settle
 from kan_dialect.fpga import DEVICES, XCUP, device
 from kan_dialect.frontends.frontend import KEEP, ImportOptions
 from kan_dialect.kan_pass import EXACT
+from kan_dialect.listing import written_stages
 from kan_dialect.lowering.compile import PRECISIONS, CompilePass
 from kan_dialect.model import Model, encode
 from kan_dialect.passes.schedule import DEFAULT_LEVELS
@@ -83,7 +87,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "pass, a testbench, the host's codecs, report.json and a README.md into a folder."
     )
     parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    add_output_folder(parser)
     add_name(parser)
     parser.add_argument(
         "--calibration",
@@ -364,6 +368,7 @@ def _refuse_unread(options: argparse.Namespace) -> None:
 def _build(options: argparse.Namespace) -> int:
     _refuse_unread(options)
     device(options.target)
+    require_ours(options.output, BUILD, force=options.force, spared=spared_files(options.output))
     if options.name is not None:
         require_name(options.name)
     if options.trainable:
@@ -394,6 +399,7 @@ def _build(options: argparse.Namespace) -> int:
                 check_dir=options.check_passes_dir,
                 target=options.target,
                 origin=origin_of(options),
+                force=options.force,
             ),
             tell,
         )
@@ -411,7 +417,8 @@ def built_models(folder: Path) -> tuple[Model, Model]:
     KanError : it is no folder of a build, or its stages are not what a build writes.
     """
     context = make_context()
-    paths = sorted((folder / "ir").glob("*.mlir"))
+    settle(folder)
+    paths = written_stages(folder)
     if not paths:
         raise KanError(f"{folder} is no folder of a build", remedy="run kan-flow build first")
     hardware = load_model(context, paths[-1])

@@ -169,8 +169,10 @@ class KanOptMain(xDSLOptMain):
     def prepare_output(self) -> IO[str]:
         if self.args.output_file is None or self.args.output_file == "-":
             return sys.stdout
-        path = Path(self.args.output_file)
-        check_writable(path)
+        path, source = Path(self.args.output_file), str(self.args.input_file or "-")
+        # IR may be rewritten in place; a model file that is read may not become IR.
+        model = None if extension_of(Path(source)) == "mlir" else Path(source)
+        check_writable(path, [model, self.args.samples])
         self.output = _WholeFile(path)
         return self.output
 

@@ -88,7 +88,8 @@ def _evaluate(model: Model, x: Array, *, codes: bool) -> Array:
 def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     if options.outputs is not None:
-        check_writable(options.outputs)
+        read = (options.model, options.inputs, options.labels, options.against, options.samples)
+        check_writable(options.outputs, read)
     context = make_context()
     reading = import_options(options)
     against: Path | None = options.against

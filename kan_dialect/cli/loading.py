@@ -149,6 +149,17 @@ def add_name(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_output_folder(parser: argparse.ArgumentParser) -> None:
+    """The options that say where a folder of files goes."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace files in DIR that are in the way, and name them: without it, a folder of "
+        "others and files that have changed are refused",
+    )
+
+
 def rename(module: ModuleOp, name: str | None) -> None:
     """Give the one function or hardware module another name, where there is one.
 

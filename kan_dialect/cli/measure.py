@@ -17,6 +17,7 @@ from kan_dialect.flows.place_and_route import DEVICES, PlaceAndRoute, place_and_
 from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.synthesis import Synthesis, find_target, synthesize
 from kan_dialect.flows.tools import find, limits_in_force
+from kan_dialect.folders import settle
 
 
 def add_synth(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +89,7 @@ def _design(options: argparse.Namespace) -> _Design:
         if not path.is_file():
             raise KanError(f"there is no {path}", remedy="run kan-flow build first")
         return _Design(path, None, {})
+    settle(path)
     report = path / "report.json"
     known = read_report(report)
     rtl = path / "rtl" / f"{known.get('name')}.sv"

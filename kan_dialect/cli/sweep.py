@@ -27,6 +27,7 @@ from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.limits import add_limits, limits_of
 from kan_dialect.cli.loading import (
     add_name,
+    add_output_folder,
     add_strip_head,
     add_table_overflow,
     build_import_options,
@@ -37,12 +38,13 @@ from kan_dialect.cli.loading import (
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import require_name
+from kan_dialect.flows.owners import SWEEP
 from kan_dialect.flows.place_and_route import DEVICES
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.cluster import connected, run_on_cluster
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import ACTIVATION_BITS, INPUT_BITS, Axis, grid, parse_axis, spell
-from kan_dialect.flows.sweep.page import write_page
+from kan_dialect.flows.sweep.page import page
 from kan_dialect.flows.sweep.pictures import (
     front_picture,
     heat_map_picture,
@@ -50,7 +52,7 @@ from kan_dialect.flows.sweep.pictures import (
     varied,
 )
 from kan_dialect.flows.sweep.processes import run_here, run_in_processes
-from kan_dialect.flows.sweep.results import write_csv, write_parquet
+from kan_dialect.flows.sweep.results import csv_text, parquet
 from kan_dialect.flows.sweep.study import Study, make_study
 from kan_dialect.flows.sweep.sweep import (
     Progress as Told,
@@ -61,11 +63,12 @@ from kan_dialect.flows.sweep.sweep import (
     Sweep,
     pipeline_of,
     refuse_schedule_options,
+    summary,
     sweep,
-    write_summary,
 )
 from kan_dialect.flows.sweep.workbench import Measures
 from kan_dialect.flows.tools import find
+from kan_dialect.folders import GrowingFolder, require_ours
 from kan_dialect.model import Model
 
 MOST_ROWS = 40
@@ -82,7 +85,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         "it does only what is missing."
     )
     parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    add_output_folder(parser)
     add_name(parser)
     parser.add_argument(
         "--calibration",
@@ -152,7 +155,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Run `kan-flow sweep`."""
-    folder: Path = options.output
+    require_ours(options.output, SWEEP, force=options.force)
     axes = [parse_axis(text) for text in options.vary]
     objectives = _objectives(options.front)
     if not axes and not options.schedule:
@@ -182,11 +185,12 @@ def run_sweep(options: argparse.Namespace) -> int:
         )
     question = Question(points, options.schedule, measures, objectives, loss)
     with _runner(options.scheduler, jobs) as runner, _progress() as tell:
+        folder = GrowingFolder(options.output, SWEEP, force=options.force)
         result = sweep(study, question, folder, runner, tell)
     _write(folder, result, axes, schedule=options.schedule)
     # In a file, lines may be as long as they are.
     width = None if sys.stdout.isatty() else 200
-    _print(result, folder, Console(highlight=False, width=width))
+    _print(result, options.output, Console(highlight=False, width=width))
     return 0
 
 
@@ -281,22 +285,22 @@ def _progress() -> Generator[Told]:
         yield tell
 
 
-def _write(folder: Path, result: Sweep, axes: Sequence[Axis], *, schedule: bool) -> None:
-    write_csv(folder / "sweep.csv", result.rows)
-    write_summary(folder / "sweep.json", result, axes)
-    write_page(folder / "sweep.html", result)
+def _write(folder: GrowingFolder, result: Sweep, axes: Sequence[Axis], *, schedule: bool) -> None:
+    folder.write("sweep.csv", csv_text(result.rows))
+    folder.write("sweep.json", summary(result, axes))
+    folder.write("sweep.html", page(result))
     if find_spec("pyarrow") is not None:
-        write_parquet(folder / "sweep.parquet", result.rows)
+        folder.write("sweep.parquet", parquet(result.rows))
     if find_spec("matplotlib") is None:
         return
     good = columns.quality(result.rows)
     if good is not None and good in result.objectives:
-        front_picture(folder / "front.png", result, good)
+        folder.write("front.png", front_picture(result, good))
     if schedule:
-        schedule_picture(folder / "schedule.png", result)
+        folder.write("schedule.png", schedule_picture(result))
     over = varied(result)
     if len(over) == 2 and not schedule:
-        heat_map_picture(folder / "heatmap.png", result, over)
+        folder.write("heatmap.png", heat_map_picture(result, over))
 
 
 def _print(result: Sweep, folder: Path, console: Console) -> None:

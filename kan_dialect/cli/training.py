@@ -19,6 +19,8 @@ from kan_dialect.flows.training_build import (
     build_training,
     print_training_report,
 )
+from kan_dialect.folders import settle
+from kan_dialect.listing import written_stages
 from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from kan_dialect.semantics import find_function
@@ -158,6 +160,7 @@ def build_trainable(options: argparse.Namespace) -> int:
                 check_passes=not options.no_check_passes,
                 check_dir=options.check_passes_dir,
                 origin=origin_of(options),
+                force=options.force,
             ),
             tell,
         )
@@ -192,7 +195,8 @@ def built_step(folder: Path) -> Step:
     KanError : it is no folder of a build of a trainable network.
     """
     context = make_context()
-    for path in sorted((folder / "ir").glob("*.mlir")):
+    settle(folder)
+    for path in written_stages(folder):
         module = load_model(context, path)
         if any(True for op in module.ops if op.name == "func.func") and is_trainable(
             find_function(module)
@@ -211,7 +215,7 @@ def train_sim(options: argparse.Namespace) -> int:
     KanError : see `simulate_training` and `plot_training`.
     """
     if options.plot is not None:
-        check_writable(options.plot)
+        check_writable(options.plot, [options.data])
     dataset = load_dataset(options.data)
     if not 1 <= options.window <= len(dataset.x):
         raise KanError(f"--window must lie in 1..{len(dataset.x)}, got {options.window}")

@@ -134,21 +134,25 @@ def test_a_build_has_a_readme_of_its_files(built: Path) -> None:
 
 
 def test_a_readme_of_someone_else_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A build into a folder of one's own; a README of an earlier build is replaced."""
+    """And one that has changed since a build wrote it; one that has not is replaced."""
     readme = tmp_path / "README.md"
     arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 3, "--fast"]
     arguments += ["--simulator", "none", "--no-check-passes", "-o", tmp_path]
     mine, told = "# Mine\n\nNotes.\n", "README.md was left as it is"
+    assert run(kan_flow, *arguments) == 0
+    ours = readme.read_text()
+    assert run(kan_flow, *arguments) == 0
+    assert readme.read_text() == ours and told not in capsys.readouterr().out
     readme.write_text(mine)
     assert run(kan_flow, *arguments) == 0
     assert readme.read_text() == mine and told in capsys.readouterr().out
-    assert (tmp_path / "report.json").is_file()
+    # From then on it is nobody's but its writer's.
+    assert "README.md" not in (tmp_path / ".kan-files").read_text()
+    assert run(kan_flow, *arguments, "--force") == 0
+    assert readme.read_text() == mine and told in capsys.readouterr().out
     readme.unlink()
     assert run(kan_flow, *arguments) == 0
-    ours = readme.read_text()
-    readme.write_text(ours + "from an earlier build\n")
-    assert run(kan_flow, *arguments) == 0
-    assert readme.read_text() == ours and told not in capsys.readouterr().out
+    assert readme.read_text() == ours
 
 
 def test_a_build_finds_the_pass_that_is_wrong(
@@ -163,7 +167,8 @@ def test_a_build_finds_the_pass_that_is_wrong(
     error = one_error(capfd)
     assert "lower-kan-to-hw does not keep the function @wine: node layer0_node0 is" in error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["failure"]
-    assert len(list((tmp_path / "failure").iterdir())) == 3
+    names = {path.name for path in (tmp_path / "failure").iterdir()}
+    assert names == {"before.mlir", "after.mlir", "sample.npz", ".kan-files"}
     assert run(kan_flow, *arguments, "--no-check-passes", "--simulator", "none") == 1
     assert "the hardware level differs from the integer model" in one_error(capfd)
 
@@ -206,7 +211,7 @@ def test_building_again_gives_the_same_bytes(built: Path, tmp_path: Path) -> Non
     arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 6, "--simulator", "none"]
     assert run(kan_flow, *arguments, "-o", again) == 0
     for path in written_files(built):
-        if path.name not in ("report.json", "README.md"):
+        if path.name not in ("report.json", "README.md", ".kan-files"):
             assert path.read_bytes() == (again / path.relative_to(built)).read_bytes(), path.name
     first, second = ((folder / "README.md").read_text() for folder in (built, again))
     # But for the command.
@@ -382,7 +387,7 @@ def test_a_failed_build_leaves_the_folder_as_it_was(
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "report.json").write_text("mine")
-    assert run(kan_flow, "build", EXAMPLE, "-o", folder) == 1
+    assert run(kan_flow, "build", EXAMPLE, "-o", folder, "--force") == 1
     assert "nothing is known of the range" in one_error(capfd)
     assert [path.name for path in folder.iterdir()] == ["report.json"]
     assert (folder / "report.json").read_text() == "mine"

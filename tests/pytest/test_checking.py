@@ -512,10 +512,17 @@ def test_what_is_written_shows_the_difference(
     with pytest.raises(KanError):
         bad.require_passed(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".kan-files",
         "after.mlir",
         "before.mlir",
         "sample.npz",
     ]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "before.mlir").write_text("mine")
+    with pytest.raises(KanError, match=r"were not kept: .* is not empty, and --check-passes did"):
+        bad.require_passed(other)
+    assert [path.read_text() for path in other.iterdir()] == ["mine"]
     before, after = (
         Model.of(parse((tmp_path / name).read_text())) for name in ("before.mlir", "after.mlir")
     )

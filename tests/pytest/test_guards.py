@@ -20,8 +20,9 @@ import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.errors import KanError
-from kan_dialect.files import replacing_folder, write_atomically
+from kan_dialect.files import write_atomically
 from kan_dialect.flows.build import require_name
+from kan_dialect.listing import Listing
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -228,25 +229,14 @@ def test_links_are_followed_and_permissions_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_folder_that_is_a_link(tmp_path: Path) -> None:
-    source = tmp_path / "m.mlir"
-    source.write_text(TINY.format(name="tiny", entry=3))
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "mine").write_text("mine")
-    (tmp_path / "link").symlink_to("real")
-    with pytest.raises(SystemExit) as ended:
-        kan_flow.main(["build", str(source), "-o", str(tmp_path / "link"), "--simulator", "none"])
-    assert ended.value.code == 0
-    names = {path.name for path in (tmp_path / "real").iterdir()}
-    assert names == {"rtl", "ir", "sim", "host", "README.md", "report.json", "mine"}
-
-
 @pytest.mark.parametrize("there", [False, True])
 def test_a_full_disk_leaves_what_was_there(there: bool, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     if there:
         folder.mkdir()
-        (folder / "report.json").write_text("mine")
+        (folder / "report.json").write_text("of an earlier build")
+        listing = Listing.of("kan-flow build", folder, ["report.json"])
+        (folder / ".kan-files").write_text(listing.text())
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
@@ -259,7 +249,8 @@ def test_a_full_disk_leaves_what_was_there(there: bool, tmp_path: Path) -> None:
     assert build.returncode == 1
     assert "cannot write into" in error and "File too large" in error
     assert [path.name for path in tmp_path.iterdir()] == (["out"] if there else [])
-    assert not there or [path.name for path in folder.iterdir()] == ["report.json"]
+    names = {path.name for path in folder.iterdir()} if there else set()
+    assert not there or names == {"report.json", ".kan-files"}
     output = tmp_path / "out.mlir"
     output.write_text("mine")
     opt = started("kan_opt", EXAMPLE, "-o", output, preexec_fn=limit)
@@ -275,58 +266,6 @@ def test_standard_output_that_is_full(tmp_path: Path) -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == "kan-opt: error: cannot write the output: No space left on device\n"
-
-
-def test_a_part_that_cannot_be_moved_undoes_the_others(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    with replacing_folder(folder, "abc") as new:
-        for part in "abc":
-            (new / part).write_text("old")
-    with pytest.raises(KanError, match="cannot write into"):  # noqa: SIM117 (who raises is shown)
-        with replacing_folder(folder, ("a", "b", "missing")) as new:
-            (new / "a").write_text("new")
-            (new / "b").write_text("new")
-    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys("abc", "old")
-
-
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    script = (
-        "import os, sys, signal; from pathlib import Path\n"
-        "from kan_dialect.files import replacing_folder\n"
-        "with replacing_folder(Path(sys.argv[1]), ['a']) as new: os.kill(os.getpid(), 9)\n"
-    )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], check=False)
-    assert len(list(tmp_path.iterdir())) == 1
-    with replacing_folder(tmp_path / "out", ["a"]) as first:
-        (first / "a").write_text("1")
-        # One that is at work is left alone.
-        with replacing_folder(tmp_path / "out", ["a"]) as second:
-            (second / "a").write_text("2")
-        assert first.is_dir()
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (tmp_path / "out" / "a").read_text() == "1"
-
-
-def test_builds_into_one_folder_do_not_mix(tmp_path: Path) -> None:
-    """Two networks at once, each whole afterwards: many times, with the longest part left out."""
-    script = (
-        "import sys; from pathlib import Path\n"
-        "from kan_dialect.files import replacing_folder\n"
-        "parts = ['rtl', 'ir', 'sim', 'host', 'report.json']\n"
-        "for _ in range(150):\n"
-        "    with replacing_folder(Path(sys.argv[1]), parts) as new:\n"
-        "        for part in parts[:-1]:\n"
-        "            (new / part).mkdir(); (new / part / sys.argv[2]).write_text(sys.argv[2])\n"
-        "        (new / parts[-1]).write_text(sys.argv[2])\n"
-    )
-    folder = tmp_path / "out"
-    command = [sys.executable, "-c", script, str(folder)]
-    writers = [subprocess.Popen([*command, name]) for name in ("one", "two", "three")]
-    assert [writer.wait() for writer in writers] == [0, 0, 0]
-    name = (folder / "report.json").read_text()
-    assert {path.name for path in folder.glob("*/*")} == {name}
-    assert len(list(folder.glob("*/*"))) == 4 and len(list(tmp_path.iterdir())) == 1
-    assert len(list(folder.iterdir())) == 5
 
 
 def test_two_builds_at_once(tmp_path: Path) -> None:
@@ -345,7 +284,7 @@ def test_two_builds_at_once(tmp_path: Path) -> None:
         assert [path.name for path in (folder / "rtl").iterdir()] == [f"{name}.sv"]
         assert all(f"@{name}" in path.read_text() for path in (folder / "ir").iterdir())
         assert {path.name.split("_")[0] for path in (folder / "host").glob("*_codec.py")} == {name}
-        assert len(list(folder.iterdir())) == 6
+        assert len(list(folder.iterdir())) == 7
 
 
 # Interruptions
@@ -379,7 +318,7 @@ def test_an_interrupted_build_leaves_nothing(number: signal.Signals, tmp_path: P
     code = interrupted(
         ["kan_flow", "build", EXAMPLE, "--calibration", DATA, "-o", outputs / "out"],
         number,
-        lambda: any(temporary.glob("kan-*")) or any(outputs.glob(".out*/host")),
+        lambda: any(temporary.glob("kan-*")) or any(outputs.glob(".out*/new/host")),
         temporary,
     )
     assert code == (130 if number is signal.SIGINT else 128 + number)

@@ -39,7 +39,7 @@
 // RUN: not ls %t/out
 
 // RUN: not kan-flow sweep %s -o %s --schedule 2>&1 | filecheck %s --check-prefix FOLDER
-// FOLDER: {{^}}kan-flow: error: cannot write into {{.*}}sweep-errors.mlir
+// FOLDER: {{^}}kan-flow: error: cannot write into {{.*}}sweep-errors.mlir: it is a file; name a folder
 
 func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
   %0 = kan.base "silu" %x weights dense<[[1.0]]> : tensor<1x1xf32> : tensor<1xf32> -> tensor<1x1xf32>
