@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 import numpy as np
 from xdsl.context import Context
@@ -60,6 +61,8 @@ from kan_dialect.wires import (
 MAX_PASSED_BITS = 18
 """In sums of more bits, all bits go through the adder: proofs list the sums that can come."""
 
+_NAMED = (TableOp, SumOp, ShiftOp, ClampOp, DelayOp)
+
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
 
@@ -108,6 +111,8 @@ class Lowering:
     """How many of the lowest bits of values are left out of their wires: they are always 0."""
     known_zeros: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
     """How many of the lowest bits of values are always 0."""
+    given: set[str] = field(default_factory=set[str])
+    """Names that no other signal may have."""
 
     def run(self) -> hw.HWModuleOp:
         self.cycles = cycles_of(self.function)
@@ -489,7 +494,7 @@ class Lowering:
         cycle = 0 if self.clock is None else op.cycle.value.data
         entry: dict[str, Attribute] = {
             "name": op.node,
-            "signal": StringAttr(name_hint(wire) or ""),
+            "signal": StringAttr(name_hint(wire) or self.name_node(wire, op.node.data)),
             "cycle": IntegerAttr(cycle, i64),
             "offset": IntegerAttr(op.offset.value.data, i64),
             "low": IntegerAttr(kind.low, i64),
@@ -499,6 +504,28 @@ class Lowering:
             entry["at_least"] = IntegerAttr(op.within.low, i64)
             entry["at_most"] = IntegerAttr(op.within.high, i64)
         self.nodes.append(DictionaryAttr(entry))
+
+    def name_node(self, wire: SSAValue, node: str) -> str:
+        """Name a wire that holds a node and has no name: proofs look for it; "" of a constant."""
+        owner = wire.owner
+        if not isinstance(owner, Operation) or isinstance(owner, hw.ConstantOp):
+            return ""
+        name = hint = self.unused_name(node)
+        if isinstance(owner, hw.ArrayGetOp):
+            owner, hint = owner.operands[0].owner, f"{name}{TABLE_SUFFIX}"
+            assert isinstance(owner, Operation)
+        owner.attributes[NAME_HINT] = StringAttr(hint)
+        return name
+
+    def unused_name(self, node: str) -> str:
+        """The node's name, or one with a number where another value has that."""
+        if not self.given:
+            ops = self.function.body.block.ops
+            self.given.update(op.given_name or "" for op in ops if isinstance(op, _NAMED))
+        numbered = (f"{node}_{number}" for number in count(1))
+        name = next(name for name in chain([node], numbered) if name not in self.given)
+        self.given.add(name)
+        return name
 
 
 def _is_whole(kind: IntType) -> bool:

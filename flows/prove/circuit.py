@@ -52,7 +52,18 @@ class Cut:
 
     low: int
     high: int
-    width: int
+    bits: tuple[Bit, ...]
+    """The signal's wires, each once."""
+
+    patterns: IntArray | None = None
+    """What the wires hold for numbers low..high of the signal; None: the number itself.
+
+    Of a number that the signal never is, they hold what they do for the next lower one that it is.
+    """
+
+    @property
+    def width(self) -> int:
+        return len(self.bits)
 
 
 Source: TypeAlias = Cell | InputPort | Cut
@@ -89,8 +100,8 @@ class Circuit:
     _choosing: dict[Cell, bool] = field(default_factory=dict[Cell, bool])
     """Whether a multiplexer chooses among constants, through others that do."""
 
-    def cut(self, bits: Sequence[Bit], cut: Cut) -> None:
-        for index, bit in enumerate(bits):
+    def cut(self, cut: Cut) -> None:
+        for index, bit in enumerate(cut.bits):
             self.cuts[bit] = cut, index
 
     def value(self, bits: Sequence[Bit], cycle: int, signed: bool) -> Form:

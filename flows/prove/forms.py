@@ -196,6 +196,22 @@ def bounds(form: Form) -> tuple[int, int]:
             return int(values.min()), int(values.max())
 
 
+def values_of(form: Form) -> IntArray:
+    """All values, rising.
+
+    Raises
+    ------
+    TooHard : they are of a sum that can have too many.
+    """
+    match form:
+        case Table():
+            return np.unique(form.values)
+        case Total():
+            return np.flatnonzero(form.reached) + form.low
+        case Image():
+            return np.unique(form.values[form.of.reached])
+
+
 def extremes(form: Form) -> list[Assignment]:
     """Assignments that give the smallest and the largest sum behind the form."""
     match form:
@@ -242,7 +258,7 @@ def add(left: Form, right: Form) -> Form:
         case Table() | Total(), Table() | Total():
             return _simple(_plus(as_total(left), as_total(right)))
         case _:
-            for rule in (_add_low_bits, _add_to_quotient, _add_remainder, _add_to_joint_part):
+            for rule in (_add_low_bits, _add_to_quotient, _add_remainder, _add_listed):
                 found = rule(left, right)
                 if found is not None:
                     return found
@@ -343,19 +359,20 @@ def _add_remainder(left: Form, right: Form) -> Form | None:
     return None
 
 
-def _add_to_joint_part(left: Form, right: Form) -> Form | None:
-    """A function of a sum of few variables, and a total with a part that has these together.
+def _add_listed(left: Form, right: Form) -> Form | None:
+    """Functions of sums of so few variables that all their points are listed, in a total.
 
-    Such a part may be what was listed of a function of the same sum: its upper bits, for one.
+    Among its parts may be what was listed of a function of the same sum: its upper bits, for one.
     """
-    for image, other in ((left, right), (right, left)):
-        if not isinstance(image, Image) or not isinstance(other, Total):
-            continue
-        over = variables(image)
-        joint = any(len(part) > 1 and set(part) <= set(over) for part in other.parts)
-        if joint and prod(variable.size for variable in over) <= MAX_POINTS:
-            return add(Table(over, listed(image, over)), other)
-    return None
+    terms: list[Total] = []
+    for form in (left, right):
+        if isinstance(form, Image):
+            over = variables(form)
+            if prod(variable.size for variable in over) > MAX_POINTS:
+                return None
+            form = Table(over, listed(form, over))
+        terms.append(as_total(form))
+    return _simple(_plus(*terms))
 
 
 def _primitive(image: Image) -> Image:
@@ -683,6 +700,34 @@ def _at_sums(forms: Sequence[Form], sums: Mapping[_Key, IntArray]) -> list[Array
             case Image():
                 columns.append(form.values[sums[form.of.key] - form.of.low])
     return columns
+
+
+def substituted(form: Form, by: Mapping[Variable, Form]) -> Form:
+    """The form with other forms for some of its variables, whose ranges these stay in.
+
+    Raises
+    ------
+    TooHard : what comes of it leaves the three forms.
+    """
+    match form:
+        case Table() if by.keys().isdisjoint(form.over):
+            return form
+        case Table():
+            inputs = [by.get(v) or variable(v) for v in form.over]
+
+            def look_up(columns: Sequence[IntArray]) -> IntArray:
+                index = (c - v.low for c, v in zip(columns, form.over, strict=True))
+                return form.values[tuple(index)]
+
+            return apply(look_up, inputs)
+        case Total():
+            whole: Form = constant(form.constant)
+            for over, part in form.parts.items():
+                whole = add(whole, substituted(Table(over, part), by))
+            return whole
+        case Image():
+            values, low = form.values, form.of.low
+            return mapped(lambda sums: values[sums - low], substituted(form.of, by))
 
 
 def common_factor(total: Total) -> int:

@@ -15,9 +15,11 @@ reference, which proves that no result depends on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+import numpy as np
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr
 
@@ -25,15 +27,18 @@ from kan_dialect.attributes import IntType
 from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.port_order import names_in_order
-from kan_dialect.flows.prove.circuit import Cut
+from kan_dialect.flows.prove.circuit import MAX_WIDTH, Cut
 from kan_dialect.flows.prove.forms import (
     MAX_POINTS,
     Form,
+    Table,
     Variable,
     add,
     bounds,
     constant,
     mapped,
+    substituted,
+    values_of,
     variable,
     variables,
 )
@@ -93,6 +98,22 @@ class Obligation:
         return low < mark.low or high > mark.high
 
 
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """What the wires of a node's signal can hold."""
+
+    wires: tuple[Bit, ...]
+    """Each once."""
+
+    low: int
+    high: int
+    numbers: IntArray | None = None
+    """Of low..high, the number that each stands for; None: all of them come."""
+
+    patterns: IntArray | None = None
+    """The wires for each of `numbers`."""
+
+
 @dataclass
 class Plan:
     """All that is to be proven, in an order in which each may rely on those before."""
@@ -113,8 +134,29 @@ class Plan:
     dead: list[str] = field(default_factory=list[str])
     """Nodes that are said to be dead."""
 
+    ranks: dict[Variable, int] = field(default_factory=dict[Variable, int])
+    """Of each node that is free, by its variable."""
+
     def cuts_below(self, rank: int) -> list[Cut]:
         return [cut for of, cut in self.cuts if of < rank]
+
+    def expanded(self, form: Form, rank: int) -> Form:
+        """The form with the nodes from a rank on as the reference has them, and so not free.
+
+        Raises
+        ------
+        TooHard : that leaves the forms.
+        """
+        nodes = {of: (name, mark) for name, (of, mark) in self.hidden.items()}
+        by: dict[Variable, Form] = {}
+        for of in variables(form):
+            if self.ranks.get(of, 0) >= rank:
+                name, mark = nodes[of]
+                signal = add(self.reference.nodes[name], constant(-mark.offset))
+                # A signal that is saturated may be any that gives the code.
+                within = mapped(lambda v, of=of: v.clip(of.low, of.high), signal)
+                by[of] = self.expanded(within, rank)
+        return substituted(form, by)
 
 
 def marks_of(circuit: Model) -> dict[str, Mark | None]:
@@ -160,7 +202,6 @@ class _Planner:
     interface: Interface
     marks: dict[str, Mark | None]
     plan: Plan = field(default_factory=Plan)
-    ranks: dict[Variable, int] = field(default_factory=dict[Variable, int])
     of_signal: dict[str, tuple[Variable, int]] = field(
         default_factory=dict[str, tuple[Variable, int]]
     )
@@ -199,7 +240,10 @@ class _Planner:
             if low < high:
                 self.plan.missing.append(name)
             return code
-        rank = 1 + max((self.ranks.get(v, 0) for v in variables(code)), default=0)
+        ranks = self.plan.ranks
+        # What is constant in the reference alone may read any node that was there before.
+        below = [ranks.get(v, 0) for v in variables(code)] or ranks.values()
+        rank = 1 + max(below, default=0)
         expected = add(code, constant(-mark.offset))
         bits = self.netlist.names[mark.signal]
         unsaturated = None if mark.within is None else mark
@@ -208,13 +252,10 @@ class _Planner:
                 name, bits, mark.cycle, mark.low < 0, expected, rank, unsaturated=unsaturated
             )
         )
-        low, high = bounds(expected) if unsaturated is None else (mark.low, mark.high)
-        free = low < high and all(self._is_inside(bit) for bit in bits)
-        # With bits that are the same wire, most values that would be free never come.
-        free = free and len(set(bits)) == len(bits)
-        free = free and (unsaturated is None or high - low < MAX_POINTS)
-        if not free or not variables(code):
+        held = self._held(bits, expected, unsaturated) if variables(code) else None
+        if held is None:
             return code
+        low, high = held.low, held.high
         if mark.signal in self.of_signal:
             # Two nodes in one signal: proven each, they are one variable.
             of, cycle = self.of_signal[mark.signal]
@@ -223,15 +264,44 @@ class _Planner:
         else:
             of = Variable(mark.signal, 0, low, high)
             self.of_signal[mark.signal] = of, mark.cycle
-            self.ranks[of] = rank
-            cut = Cut(mark.signal, mark.cycle, low, high, len(bits))
+            self.plan.ranks[of] = rank
+            cut = Cut(mark.signal, mark.cycle, low, high, held.wires, held.patterns)
             self.plan.cuts.append((rank, cut))
         self.plan.hidden[name] = of, mark
-        if unsaturated is None:
+        if unsaturated is None and held.numbers is None:
             return add(variable(of), constant(mark.offset))
         # What is proven to be the reference's code has its range; a wrong mark may say otherwise.
         first, last = bounds(code)
-        return mapped(lambda signal: mark.code(signal).clip(first, last), variable(of))
+        numbers = np.arange(low, high + 1) if held.numbers is None else held.numbers
+        return Table((of,), mark.code(numbers).clip(first, last))
+
+    def _held(self, bits: Sequence[Bit], expected: Form, unsaturated: Mark | None) -> _Held | None:
+        """What a node's signal can be, and in which wires; None where it cannot be free."""
+        wires = tuple(dict.fromkeys(bit for bit in bits if isinstance(bit, int)))
+        if not all(self._is_inside(bit) for bit in wires) or len(bits) > MAX_WIDTH:
+            return None
+        low, high = bounds(expected) if unsaturated is None else (unsaturated.low, unsaturated.high)
+        if high - low >= MAX_POINTS:
+            plain = unsaturated is None and len(wires) == len(bits)
+            return _Held(wires, low, high) if plain else None
+        numbers = np.arange(low, high + 1) if unsaturated is not None else values_of(expected)
+        # Bits that are constant, or the same wire as others, are so in all numbers that come.
+        columns = {bit: numbers >> place & 1 for place, bit in reversed([*enumerate(bits)])}
+        wrong = np.zeros(len(numbers), dtype=np.bool_)
+        for place, bit in enumerate(bits):
+            right = columns[bit] if isinstance(bit, int) else {"0": 0, "1": 1}.get(bit, -1)
+            wrong |= (numbers >> place & 1) != right
+        numbers = numbers[~wrong]
+        if len(numbers) < 2:
+            return None
+        low, high = int(numbers[0]), int(numbers[-1])
+        if len(wires) == len(bits) and len(numbers) == high - low + 1:
+            return _Held(wires, low, high)
+        # Between two numbers that come, the lower one stands for those that do not.
+        numbers = numbers[np.searchsorted(numbers, np.arange(low, high + 1), side="right") - 1]
+        places = [bits.index(bit) for bit in wires]
+        patterns = sum((numbers >> place & 1) << bit for bit, place in enumerate(places))
+        return _Held(wires, low, high, numbers, np.asarray(patterns))
 
     def dead(self, name: str, code: Form) -> Form:
         """A node that no signal holds, as what reads it has it: any of its codes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,11 @@ from kan_dialect.flows.prove.forms import (
     Undefined,
     evaluate,
     mapped,
-    variable,
     variables,
 )
 from kan_dialect.flows.prove.netlist import InputPort, Netlist, read_design
 from kan_dialect.flows.prove.obligations import Obligation, Plan, plan
-from kan_dialect.flows.prove.samples import Ranges, Samples, evaluate_on, leaf_variable
+from kan_dialect.flows.prove.samples import Ranges, Samples, evaluate_on, leaf_form, leaf_variable
 from kan_dialect.flows.prove.valid import check_valid
 from kan_dialect.flows.tools import find
 from kan_dialect.interface import Interface
@@ -186,11 +185,28 @@ def _take(proof: Proof) -> None:
 
 
 def _prove_one(index: int) -> Outcome:
-    proof, circuits = _Worker.proof, _Worker.circuits
+    proof, start = _Worker.proof, time.monotonic()
     obligation = proof.plan.obligations[index]
-    if obligation.rank not in circuits:
-        circuits[obligation.rank] = _circuit(proof, obligation.rank)
-    return _outcome(proof, obligation, circuits[obligation.rank])
+    outcome = _outcome(proof, obligation, _circuit_of(obligation.rank))
+    if outcome.proven:
+        return outcome
+    # Codes of free nodes may never come together: less and less is free, down to the inputs.
+    for rank in range(obligation.rank - 1, 0, -1):
+        try:
+            expected = proof.plan.expanded(obligation.expected, rank)
+        except TooHard:
+            continue
+        again = _outcome(proof, replace(obligation, expected=expected), _circuit_of(rank))
+        if again.proven:
+            return replace(again, seconds=time.monotonic() - start)
+    return outcome
+
+
+def _circuit_of(rank: int) -> Circuit:
+    circuits = _Worker.circuits
+    if rank not in circuits:
+        circuits[rank] = _circuit(_Worker.proof, rank)
+    return circuits[rank]
 
 
 def _circuit(proof: Proof, rank: int) -> Circuit:
@@ -198,11 +214,11 @@ def _circuit(proof: Proof, rank: int) -> Circuit:
     netlist, ranges = proof.netlist, proof.ranges
 
     def leaf(source: InputPort | Cut, cycle: int) -> Form:
-        return variable(leaf_variable(netlist, source, cycle, ranges))
+        return leaf_form(source, leaf_variable(netlist, source, cycle, ranges))
 
     circuit = Circuit(netlist, leaf, deadline=proof.deadline)
     for cut in proof.plan.cuts_below(rank):
-        circuit.cut(netlist.names[cut.name], cut)
+        circuit.cut(cut)
     return circuit
 
 

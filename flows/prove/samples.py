@@ -14,7 +14,7 @@ import numpy as np
 
 from kan_dialect.constants import IntArray
 from kan_dialect.flows.prove.circuit import Circuit, Cut
-from kan_dialect.flows.prove.forms import Assignment, Form, Table, Variable, listed
+from kan_dialect.flows.prove.forms import Assignment, Form, Table, Variable, listed, variable
 from kan_dialect.flows.prove.netlist import Bit, InputPort, Netlist
 
 Ranges: TypeAlias = dict[str, tuple[int, int]]
@@ -47,7 +47,17 @@ class Samples:
         return self.columns[of]
 
     def form(self, of: Variable) -> Form:
-        return Table((Variable("", 0, 0, self.count - 1),), self.column(of))
+        return self._table(self.column(of))
+
+    def leaf(self, source: InputPort | Cut, of: Variable) -> Form:
+        """What an input or a cut, which is this variable, holds in each sample."""
+        values = self.column(of)
+        if isinstance(source, Cut) and source.patterns is not None and of.sample == 0:
+            values = source.patterns[values - of.low]
+        return self._table(values)
+
+    def _table(self, values: IntArray) -> Form:
+        return Table((Variable("", 0, 0, self.count - 1),), values)
 
     def listed(self, form: Form) -> IntArray:
         """What a form over the samples is in each: (count)."""
@@ -73,9 +83,16 @@ def leaf_variable(
         low, high = ranges.get(source.name, (0, 1))
     if sample == 0:
         return Variable(source.name, 0, low, high)
-    if low < 0:
+    if low < 0 and not (isinstance(source, Cut) and source.patterns is not None):
         return Variable(source.name, sample, -(1 << (width - 1)), (1 << (width - 1)) - 1)
     return Variable(source.name, sample, 0, (1 << width) - 1)
+
+
+def leaf_form(source: InputPort | Cut, of: Variable) -> Form:
+    """What an input or a cut, which is this variable, holds."""
+    if isinstance(source, Cut) and source.patterns is not None and of.sample == 0:
+        return Table((of,), source.patterns)
+    return variable(of)
 
 
 def evaluate_on(
@@ -88,9 +105,9 @@ def evaluate_on(
     """What words (bits, cycle, signed) are in each sample: (count) each."""
 
     def leaf(source: InputPort | Cut, cycle: int) -> Form:
-        return samples.form(leaf_variable(netlist, source, cycle, ranges))
+        return samples.leaf(source, leaf_variable(netlist, source, cycle, ranges))
 
     circuit = Circuit(netlist, leaf)
     for cut in cuts:
-        circuit.cut(netlist.names[cut.name], cut)
+        circuit.cut(cut)
     return [samples.listed(circuit.value(*word)) for word in words]

@@ -19,7 +19,7 @@ def check_valid(netlist: Netlist, latency: int) -> str | None:
     for cell, index in netlist.drivers.values():
         if isinstance(cell, Cell) and cell.kind == "dff" and index == 0:
             bits[cell.name] = cell.connections["Q"][0]
-            circuit.cut(cell.connections["Q"][:1], Cut(cell.name, 0, 0, 1, 1))
+            circuit.cut(Cut(cell.name, 0, 0, 1, tuple(cell.connections["Q"][:1])))
     bit = netlist.outputs["out_valid"][0]
     for step in range(latency):
         register, _ = netlist.drivers.get(bit, (None, 0))

@@ -30,6 +30,7 @@ from fuzz.floats import FloatDrawing, FloatNetwork
 from fuzz.folders import Folders, outcome, proven_wrongly
 from fuzz.networks import Drawing, Network
 from fuzz.pipelines import NEEDED, float_pipeline, integer_pipeline
+from fuzz.related import RelatedDrawing
 from fuzz.shrink import shrunk, smaller_bytes
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools import find_simulator, look_for
@@ -71,7 +72,8 @@ def network_case(kind: str, seed: int, index: int) -> tuple[AnyNetwork, list[str
     rng = np.random.default_rng([seed, index, kind == "floats"])
     if kind == "floats":
         return FloatDrawing(rng).network(f"net{index}"), float_pipeline(rng)
-    return Drawing(rng).network(f"net{index}"), integer_pipeline(rng)
+    drawing = RelatedDrawing(rng) if index % 3 == 1 else Drawing(rng)
+    return drawing.network(f"net{index}"), integer_pipeline(rng)
 
 
 def check_network(
