@@ -468,8 +468,11 @@ class Circuit:
     def _lookup(self, cell: Cell, cycle: int) -> Form:
         if cell.parameters.get("CLK_ENABLE"):
             raise KanError(f"{cell.place}: a table with a clock of its own")
+        memory = self.netlist.memories[cell.memory]
+        if memory.writes:
+            raise KanError(f"{cell.place}: a memory that is written to cannot be proven")
         address = self._exact(cell.connections["ADDR"], cycle, False)
-        return _entry(self.netlist.tables[cell.memory], address)
+        return _entry(memory.entries, address)
 
     def _part(self, cell: Cell, cycle: int, width: int) -> Form:
         """`width` bits of a constant from the bit on that `B` says; undefined beyond its ends."""

@@ -50,6 +50,25 @@ Source: TypeAlias = Cell | InputPort
 
 
 @dataclass
+class Memory:
+    """A memory, or a table that is written as one.
+
+    A read is a cell `memrd_v2` (or `memrd`) that gives the word at `ADDR` within the cycle; where
+    it comes a cycle later, a register follows it. A write is a cell `memwr_v2`: at the edge of
+    `CLK`, the bits of `DATA` whose bit of `EN` is 1 are written to the word at `ADDR`. A read in
+    the cycle of a write has the word from before.
+    """
+
+    name: str
+    width: int
+    entries: list[int | None]
+    """Words as bit patterns when the device wakes up, from address 0 on; None where undefined."""
+
+    reads: list[Cell] = field(default_factory=list[Cell])
+    writes: list[Cell] = field(default_factory=list[Cell])
+
+
+@dataclass
 class Netlist:
     """A module after elaboration."""
 
@@ -64,8 +83,7 @@ class Netlist:
     drivers: dict[Bit, tuple[Source, int]] = field(default_factory=dict[Bit, tuple[Source, int]])
     """Of each net, what drives it, and which bit of it that is."""
 
-    tables: dict[str, list[int | None]] = field(default_factory=dict[str, list[int | None]])
-    """Of each table, its entries as bit patterns, from address 0 on; None where undefined."""
+    memories: dict[str, Memory] = field(default_factory=dict[str, Memory])
 
     signed: set[Source] = field(default_factory=set[Source])
     """What something reads as a signed number."""
@@ -80,8 +98,7 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
 
     Raises
     ------
-    KanError : the file is missing, Yosys refuses it or it holds no such module; a variable has an
-        initial value.
+    KanError : the file is missing, Yosys refuses it or it holds no such module.
     """
     if not rtl.is_file():
         raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
@@ -93,9 +110,6 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
         commands = [
             f"read_verilog -sv {name}",
             f"hierarchy -check -top {top}",
-            "select p:*",
-            "write_rtlil -selected processes.il",
-            "select -clear",
             "proc -noopt",
             "write_json design.json",
         ]
@@ -106,40 +120,11 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
             timeout=timeout,
             phase="reading the RTL",
         )
-        text = (folder / name).read_text(errors="replace")
-        _refuse_initial_values((folder / "processes.il").read_text(errors="replace"), text)
         written = json.loads((folder / "design.json").read_text())
     modules = cast("dict[str, dict[str, Any]]", written["modules"])
     if top not in modules:
         raise KanError(f"{rtl} holds no module {top}")
     return _netlist(modules[top])
-
-
-_PLACE = re.compile(r'attribute \\src "[^"]*?:(\d+)\.(\d+)-')
-
-_PROCESS = re.compile(r"always|[A-Za-z_]\w*\(", re.ASCII)
-"""Text of what becomes a process by right: an always block, or a call of a function.
-
-Yosys 0.52 puts calls at line 0, Yosys 0.70 where they stand.
-"""
-
-
-def _refuse_initial_values(processes: str, text: str) -> None:
-    """Refuse `logic a = b;`, which Yosys takes for a wire: it is set once, before time begins."""
-    lines = text.splitlines()
-    latest, place = (0, 0), (0, 0)
-    for entry in map(str.strip, processes.splitlines()):
-        if match := _PLACE.match(entry):
-            latest = int(match[1]), int(match[2])
-        elif entry.startswith("process "):
-            place = latest
-        elif entry == "sync always" and place[0]:
-            line, column = place
-            if not _PROCESS.match("".join(lines[line - 1 : line])[column - 1 :]):
-                raise KanError(
-                    f"line {line} of the RTL gives a variable an initial value, and no other",
-                    remedy="declare a wire",
-                )
 
 
 def _netlist(module: dict[str, Any]) -> Netlist:
@@ -156,17 +141,20 @@ def _netlist(module: dict[str, Any]) -> Netlist:
     for memory, entry in cast("dict[str, dict[str, Any]]", module.get("memories", {})).items():
         if entry["start_offset"]:
             raise KanError(f"table {memory} does not start at address 0")
-        netlist.tables[memory] = [None] * entry["size"]
+        netlist.memories[memory] = Memory(memory, entry["width"], [None] * entry["size"])
     for cell in cells:
         if cell.kind.startswith("memwr"):
-            raise KanError(f"{cell.place}: a memory that is written to cannot be proven")
+            netlist.memories[cell.memory].writes.append(cell)
+            continue
         if cell.kind.startswith("meminit"):
             _fill(netlist, cell)
             continue
+        if cell.kind.startswith("memrd"):
+            netlist.memories[cell.memory].reads.append(cell)
         for port in RESULTS:
             _drive(netlist, cell, cell.connections.get(port, []))
     for cell in cells:
-        _note_signed(netlist, cell)
+        note_signed(netlist, cell)
     return netlist
 
 
@@ -194,7 +182,7 @@ def _drive(netlist: Netlist, source: Source, bits: Sequence[Bit]) -> None:
 
 def _fill(netlist: Netlist, cell: Cell) -> None:
     """Entries of a table: data of `WORDS` words from an address on."""
-    entries = netlist.tables[cell.memory]
+    entries = netlist.memories[cell.memory].entries
     width = cell.parameters["WIDTH"]
     first = number(cell.connections["ADDR"])
     enabled = number(cell.connections["EN"]) if "EN" in cell.connections else (1 << width) - 1
@@ -205,7 +193,7 @@ def _fill(netlist: Netlist, cell: Cell) -> None:
         entries[first + index] = number(data[index * width : (index + 1) * width])
 
 
-def _note_signed(netlist: Netlist, cell: Cell) -> None:
+def note_signed(netlist: Netlist, cell: Cell) -> None:
     """A hint only: which sources are read as two's complement, by an operator or an extension."""
     for port, bits in cell.connections.items():
         signed = cell.parameters.get(f"{port}_SIGNED") or (len(bits) > 1 and bits[-1] == bits[-2])

@@ -24,7 +24,9 @@ from kan_dialect.flows.prove.forms import (
 )
 from kan_dialect.flows.prove.netlist import InputPort, Netlist, read_design
 from kan_dialect.flows.prove.obligations import Obligation, Plan, plan
+from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.samples import Ranges, Samples, evaluate_on, leaf_form, leaf_variable
+from kan_dialect.flows.prove.text import read_text
 from kan_dialect.flows.prove.valid import check_valid
 from kan_dialect.flows.tools import find
 from kan_dialect.interface import Interface
@@ -64,15 +66,25 @@ class Proof:
     integer: Model
     interface: Interface
     netlist: Netlist
+    """The design, read by the grammar of `docs/subset.md`."""
+
     plan: Plan
     engine: str
     deadline: float | None = None
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     valid_problem: str | None = None
+    readings_problem: str | None = None
+    """Where Yosys reads something else in the file."""
+
     seconds: float = 0.0
 
     @property
     def proven(self) -> bool:
+        return self.holds and self.readings_problem is None
+
+    @property
+    def holds(self) -> bool:
+        """Whether all is proven of this reading."""
         return self.valid_problem is None and all(outcome.proven for outcome in self.outcomes)
 
     @property
@@ -124,33 +136,67 @@ def prove(
 ) -> Proof:
     """Prove the design in `rtl` equal to `integer`, with the marks of `circuit`.
 
+    The file is read twice, by the grammar of `docs/subset.md` and by Yosys, and the proof is one of
+    both readings.
+
     Raises
     ------
-    KanError : Yosys is missing or refuses the file, ports differ, a sum of the model has too many
-        values, or no time is left.
+    KanError : the file is outside the subset, Yosys is missing or refuses the file, ports differ, a
+        sum of the model has too many values, or no time is left.
     """
     start = time.monotonic()
     deadline = None if timeout is None else start + timeout
+    netlist = read_text(rtl, circuit.name)
     yosys = find("yosys")
+    second = read_design(rtl, circuit.name, yosys, timeout)
+    engine = f"exact tables and sums, read by its own grammar and by yosys {yosys.version}"
+    proof = _planned(netlist, integer, circuit, engine, deadline)
+    count = len(proof.plan.obligations)
+    for number, outcome in enumerate(_prove_all(proof, jobs), start=1):
+        proof.outcomes.append(outcome)
+        if progress is not None:
+            progress(outcome, number, count)
+    _check_valid(proof)
+    if difference_of_readings(netlist, second) is not None:
+        other = _planned(second, integer, circuit, engine, deadline)
+        other.outcomes.extend(_prove_all(other, jobs))
+        _check_valid(other)
+        proof.readings_problem = _disagreement(proof, other)
+    proof.seconds = time.monotonic() - start
+    return proof
+
+
+def _planned(
+    netlist: Netlist, integer: Model, circuit: Model, engine: str, deadline: float | None
+) -> Proof:
     interface = circuit.interface()
-    netlist = read_design(rtl, circuit.name, yosys, timeout)
     try:
         obligations = plan(integer, circuit, netlist, interface)
     except TooHard as error:
         raise KanError(
             f"@{integer.name} cannot be proven: {error}", remedy="simulate it, or use fewer bits"
         ) from None
-    engine = f"exact tables and sums, read by yosys {yosys.version}"
-    proof = Proof(circuit, integer, interface, netlist, obligations, engine, deadline)
-    count = len(obligations.obligations)
-    for number, outcome in enumerate(_prove_all(proof, jobs), start=1):
-        proof.outcomes.append(outcome)
-        if progress is not None:
-            progress(outcome, number, count)
-    if not interface.combinational:
-        proof.valid_problem = check_valid(netlist, interface.latency)
-    proof.seconds = time.monotonic() - start
-    return proof
+    return Proof(circuit, integer, interface, netlist, obligations, engine, deadline)
+
+
+def _check_valid(proof: Proof) -> None:
+    if not proof.interface.combinational:
+        proof.valid_problem = check_valid(proof.netlist, proof.interface.latency)
+
+
+def _disagreement(ours: Proof, theirs: Proof) -> str | None:
+    """Where one reading is proven and the other is not."""
+    by_name = {outcome.name: outcome for outcome in theirs.outcomes}
+    pairs = [(o.name, o.proven, by_name[o.name].proven) for o in ours.outcomes if o.name in by_name]
+    pairs.append(("out_valid", ours.valid_problem is None, theirs.valid_problem is None))
+    for name, first, second in pairs:
+        if first != second:
+            able, unable = ("its own grammar", "Yosys") if first else ("Yosys", "its own grammar")
+            return f"{name} is proven as {able} reads the file, and not as {unable} does"
+    missing = sorted(by_name.keys() ^ {outcome.name for outcome in ours.outcomes})
+    if missing:
+        return f"only one of them has a signal for {missing[0]}"
+    return None
 
 
 def _prove_all(proof: Proof, jobs: int) -> Iterator[Outcome]:

@@ -36,6 +36,9 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     if proof.valid_problem is not None:
         text = f"out_valid: {proof.valid_problem}"
         console.print(text, style="red", markup=False, soft_wrap=True)
+    if proof.readings_problem is not None:
+        text = f"the two readings of the file differ: {proof.readings_problem}"
+        console.print(text, style="red", markup=False, soft_wrap=True)
     explained = next((outcome for outcome in failed if outcome.assignment is not None), None)
     if explained is not None:
         for line in _explanation(proof, explained, rtl):

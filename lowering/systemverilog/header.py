@@ -14,6 +14,7 @@ from xdsl.ir import Attribute
 from kan_dialect.counting import counted
 from kan_dialect.interface import ENCODINGS, INTERVAL, LATENCY, PORTS
 from kan_dialect.lowering.hardware_ops import listed
+from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.record import recorded_pipeline
 
 
@@ -98,6 +99,5 @@ def _text(attribute: Attribute | None) -> str:
 
 
 def _comment(lines: Iterable[str]) -> str:
-    """The lines as a comment; what could end it is made visible instead."""
-    printable = ("".join(c if c.isprintable() else "?" for c in line) for line in lines)
-    return "".join(f"// {line}".rstrip() + "\n" for line in printable)
+    """The lines as a comment."""
+    return "".join(f"// {commented(line)}".rstrip() + "\n" for line in lines)

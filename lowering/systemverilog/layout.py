@@ -39,10 +39,31 @@ def block(statements: list[str], indent: str) -> Iterator[str]:
     yield f"{indent[:-2]}end"
 
 
+_PRAGMA_WORDS = """
+    0in altera ambit cadence coverage exemplar full_case lint_off lint_on mentor parallel_case
+    pragma quartus spyglass synopsys synplify synthesis tessent translate_off translate_on vcs
+    verilator vivado xilinx
+"""
+"""Words by which tools know comments that are meant for them."""
+
+_SPOILED = re.compile(
+    "|".join([r"[^ -~]", r"[`\\]", r"(?<=/)\*", r"(?<=\*)/", *_PRAGMA_WORDS.split()]), re.IGNORECASE
+)
+
+
+def commented(text: str) -> str:
+    """Text as it may stand in a comment: `?` for all that a tool could read as more than that.
+
+    Such are ends of lines, characters that are no ASCII, macros, ends of other comments, and the
+    first letter of each word by which tools know pragmas.
+    """
+    return _SPOILED.sub(lambda found: f"?{found[0][1:]}", text)
+
+
 def comment(text: str, indent: str) -> Iterator[str]:
     """Text whose parts end in newlines, over as many lines as it takes."""
     line = f"{indent}//"
-    for part in text.split("\n"):
+    for part in map(commented, text.split("\n")):
         if len(line) + 1 + len(part) > LINE_LENGTH:
             yield line
             line = f"{indent}//    "

@@ -431,7 +431,7 @@ _WHY_ADDERS = """\
 """.splitlines()
 
 _WHY_ABSORBERS = """\
-  // Adds a table with bits of few inputs: a + b, as a - ~b - 1. Synthesis keeps the order of a
+  // Adds a table with bits of few inputs: a + b, as a - ~b - 1. Tools keep the order of a
   // difference, so that the carry chain takes the left operand as it is, and each bit of the right
   // one that depends on few inputs fits into the LUT that adds it.\
 """.splitlines()

@@ -20,6 +20,7 @@ from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.prove import prove
+from kan_dialect.flows.prove.text import check_text
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.interface import Interface
@@ -56,8 +57,15 @@ class Design:
 
     @property
     def text(self) -> str:
-        """SystemVerilog of ours."""
-        return emit_systemverilog(self.module)
+        """SystemVerilog of ours, in the language that proofs read.
+
+        Raises
+        ------
+        KanError : it is not.
+        """
+        text = emit_systemverilog(self.module)
+        check_text(text)
+        return text
 
 
 def compile_design(module: ModuleOp, pipeline: Sequence[str], seed: int) -> Design:

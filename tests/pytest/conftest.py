@@ -18,10 +18,13 @@ from types import ModuleType
 import pytest
 from coverage import Coverage
 from xdsl.context import Context
+from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
 from fuzz.designs import circt_export, circt_text
+from kan_dialect.flows.prove.text import check_text
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.systemverilog import target
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -29,6 +32,10 @@ CIRCT_MODULES = 20
 """Of the modules that a test lowers, the first so many are put through CIRCT."""
 CIRCT_OPS = 2000
 """Larger modules are not put through CIRCT: it takes seconds."""
+SUBSET_MODULES = 20
+"""Of the modules that a test prints as SystemVerilog, the first so many are read again."""
+SUBSET_CHARACTERS = 1 << 18
+"""Longer texts are not: it takes tenths of a second."""
 
 
 # What simulations have in common is compiled once.
@@ -108,6 +115,23 @@ def circt_conformance(monkeypatch: pytest.MonkeyPatch) -> None:
         return lowered
 
     monkeypatch.setattr(LowerKanToHwPass, "run", checked)
+
+
+@pytest.fixture(autouse=True)
+def in_the_subset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test prints as SystemVerilog is in the language that proofs read."""
+    write = target.write_module
+    left = SUBSET_MODULES
+
+    def checked(module: hw.HWModuleOp, name: str) -> str:
+        nonlocal left
+        text = write(module, name)
+        if left and len(text) <= SUBSET_CHARACTERS:
+            left -= 1
+            check_text(f"`default_nettype none\n\n{text}\n`default_nettype wire\n")
+        return text
+
+    monkeypatch.setattr(target, "write_module", checked)
 
 
 @pytest.fixture(scope="session")

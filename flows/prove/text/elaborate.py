@@ -1,0 +1,535 @@
+"""From the tree of a module to a netlist, with every rule of `docs/subset.md` on names and types.
+
+An expression has exactly the width that it needs where it stands: nothing is extended or cut, so
+the language's rules of contexts have nothing to say. Only operands of signed operators are signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from kan_dialect.flows.prove.netlist import Bit, Cell, InputPort, Memory, Netlist, note_signed
+from kan_dialect.flows.prove.text.syntax import (
+    Adder,
+    Assignment,
+    Binary,
+    Call,
+    Cast,
+    Choice,
+    Concatenation,
+    Constant,
+    Dimensions,
+    Element,
+    Expression,
+    Literal,
+    Load,
+    Module,
+    Name,
+    Part,
+    Port,
+    Process,
+    Register,
+    Replication,
+    Unary,
+    Wire,
+    Write,
+)
+from kan_dialect.flows.prove.text.syntax import Memory as MemoryDeclaration
+from kan_dialect.flows.prove.text.tokens import NotInSubset, Tokens
+
+
+def elaborate(module: Module, tokens: Tokens, file: str) -> Netlist:
+    """The cells of a module, one for each operator, register, and port of a memory.
+
+    Raises
+    ------
+    NotInSubset : a rule of names, types or drivers is broken.
+    """
+    return _Elaborator(tokens, file).run(module)
+
+
+class _Kind(Enum):
+    INPUT = "an input"
+    OUTPUT = "an output"
+    CONSTANT = "a constant"
+    WIRE = "a wire"
+    REGISTER = "a register"
+
+
+@dataclass(slots=True)
+class _Signal:
+    kind: _Kind
+    bits: list[Bit]
+    """Lowest first; of an output, none before it is assigned."""
+
+    dimensions: Dimensions
+    at: int
+    assigned: bool = False
+    """Of registers and outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What an expression is."""
+
+    bits: list[Bit]
+    signed: bool = False
+
+
+_CELLS = {
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "/": "div",
+    "%": "mod",
+    "&": "and",
+    "|": "or",
+    "^": "xor",
+    "<<": "shl",
+    ">>": "shr",
+    ">>>": "sshr",
+    "<": "lt",
+    "<=": "le",
+    ">": "gt",
+    ">=": "ge",
+    "==": "eq",
+    "!=": "ne",
+}
+"""Names of the cells, as Yosys has them."""
+
+COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+SHIFTS = frozenset({"<<", ">>", ">>>"})
+SIGNED = frozenset({"*", "/", "%", ">>>", "<", "<=", ">", ">="})
+"""Operators whose operands may be signed."""
+
+
+@dataclass
+class _Elaborator:
+    tokens: Tokens
+    file: str
+    signals: dict[str, _Signal] = field(default_factory=dict[str, _Signal])
+    memories: dict[str, MemoryDeclaration] = field(default_factory=dict[str, MemoryDeclaration])
+    adders: dict[str, Adder] = field(default_factory=dict[str, Adder])
+    cells: list[Cell] = field(default_factory=list[Cell])
+    clocks: dict[str, int] = field(default_factory=dict[str, int])
+    """Names of clocks, and where one is first."""
+
+    read: dict[str, int] = field(default_factory=dict[str, int])
+    """Inputs of one bit that are read, and where first."""
+
+    nets: int = 1
+
+    def __post_init__(self) -> None:
+        self.netlist = Netlist({}, {}, {}, [])
+
+    def run(self, module: Module) -> Netlist:
+        netlist = self.netlist
+        for port in module.ports:
+            self._port(port)
+        for item in module.items:
+            match item:
+                case Constant():
+                    self._constant(item)
+                case Wire():
+                    self._wire(item)
+                case Register():
+                    bits = self._fresh(_width(item.dimensions))
+                    signal = _Signal(_Kind.REGISTER, bits, item.dimensions, item.at)
+                    self._declare(item.name, item.at, signal)
+                case MemoryDeclaration():
+                    self._memory(item)
+                case Adder():
+                    self._declare(item.name, item.at, None)
+                    self.adders[item.name] = item
+                case Process():
+                    self._process(item)
+                case Assignment():
+                    self._assignment(item)
+        for name, signal in self.signals.items():
+            if signal.kind in (_Kind.REGISTER, _Kind.OUTPUT) and not signal.assigned:
+                raise self._refuse(signal.at, f"{signal.kind.value} that nothing assigns, {name}")
+        for name, at in self.clocks.items():
+            if name in self.read:
+                raise self._refuse(self.read[name], f"a clock that is read as data, {name}")
+            if self.signals[name].kind is not _Kind.INPUT or self.signals[name].dimensions:
+                raise self._refuse(at, f"a clock that is no input of one bit, {name}")
+        for adder in self.adders.values():
+            for name in adder.locals:
+                if name in self.signals or name in self.memories or name in self.adders:
+                    raise self._refuse(
+                        adder.at, f"a name in a function that the module has, {name}"
+                    )
+        for cell in self.cells:
+            note_signed(netlist, cell)
+        return netlist
+
+    def _refuse(self, at: int, construct: str) -> NotInSubset:
+        return self.tokens.refuse(at, construct)
+
+    def _fresh(self, count: int) -> list[Bit]:
+        first = self.nets + 1
+        self.nets += count
+        return list(range(first, first + count))
+
+    def _cell(
+        self, kind: str, at: int, width: int, inputs: dict[str, list[Bit]], **parameters: int
+    ) -> list[Bit]:
+        """An operator, and the nets of its result."""
+        bits = self._fresh(width)
+        self._add(f"{kind}${len(self.cells)}", kind, at, inputs | {"Y": bits}, parameters)
+        return bits
+
+    def _add(
+        self,
+        name: str,
+        kind: str,
+        at: int,
+        connections: dict[str, list[Bit]],
+        parameters: dict[str, int],
+        memory: str = "",
+    ) -> Cell:
+        place = f"{self.file}:{self.tokens.line(at)}"
+        cell = Cell(name, kind, place, parameters, connections, memory)
+        self.cells.append(cell)
+        for port in ("Y", "Q", "DATA"):
+            if port in connections and not kind.startswith("memwr"):
+                for index, bit in enumerate(connections[port]):
+                    self.netlist.drivers[bit] = cell, index
+        return cell
+
+    # Declarations
+
+    def _declare(self, name: str, at: int, signal: _Signal | None) -> None:
+        if name in self.signals or name in self.memories or name in self.adders:
+            raise self._refuse(at, f"a name that is declared twice, {name}")
+        if signal is not None:
+            self.signals[name] = signal
+            if signal.kind not in (_Kind.OUTPUT, _Kind.CONSTANT):
+                self.netlist.names[name] = signal.bits
+
+    def _port(self, port: Port) -> None:
+        kind = _Kind.OUTPUT if port.is_output else _Kind.INPUT
+        bits = [] if port.is_output else self._fresh(_width(port.dimensions))
+        self._declare(port.name, port.at, _Signal(kind, bits, port.dimensions, port.at))
+        self.netlist.ports.append(port.name)
+        if not port.is_output:
+            self.netlist.inputs[port.name] = bits
+            source = InputPort(port.name)
+            for index, bit in enumerate(bits):
+                self.netlist.drivers[bit] = source, index
+
+    def _constant(self, item: Constant) -> None:
+        bits: list[Bit] = []
+        for literal in reversed(item.value):
+            if literal.signed:
+                raise self._refuse(literal.at, "a signed number in a table")
+            bits += _bits(literal.pattern, literal.width)
+        self._require_width(item.at, len(bits), item.size)
+        signal = _Signal(_Kind.CONSTANT, bits, (item.size,), item.at)
+        self._declare(item.name, item.at, signal)
+
+    def _wire(self, item: Wire) -> None:
+        value = self._memory_word(item.value)
+        if value is None:
+            value = self._unsigned(item.value)
+        self._require_width(item.at, len(value), _width(item.dimensions))
+        # After its value: a wire cannot read itself.
+        self._declare(item.name, item.at, _Signal(_Kind.WIRE, value, item.dimensions, item.at))
+
+    def _memory(self, item: MemoryDeclaration) -> None:
+        self._declare(item.name, item.at, None)
+        width = _width(item.dimensions)
+        entries: list[int | None] = [None] * item.words
+        if item.contents is not None:
+            for index, literal in enumerate(item.contents):
+                if literal.signed:
+                    raise self._refuse(literal.at, "a signed number in a memory")
+                self._require_width(literal.at, literal.width, width)
+                entries[index] = literal.pattern
+        self.memories[item.name] = item
+        self.netlist.memories[item.name] = Memory(item.name, width, entries)
+
+    def _assignment(self, item: Assignment) -> None:
+        signal = self.signals.get(item.name)
+        if signal is None or signal.kind is not _Kind.OUTPUT:
+            raise self._refuse(item.at, f"an assignment to {item.name}, which is no output")
+        if signal.assigned:
+            raise self._refuse(item.at, f"a second assignment to {item.name}")
+        value = self._unsigned(item.value)
+        self._require_width(item.at, len(value), _width(signal.dimensions))
+        signal.bits, signal.assigned = value, True
+        self.netlist.outputs[item.name] = self.netlist.names[item.name] = value
+
+    # Processes
+
+    def _process(self, item: Process) -> None:
+        clock = item.clock
+        if clock.name not in self.signals:
+            raise self._refuse(clock.at, f"a name that is not declared, {clock.name}")
+        self.clocks.setdefault(clock.name, clock.at)
+        edge = self.signals[clock.name].bits
+        reset: list[Bit] | None = None
+        cleared: list[list[Bit]] = []
+        if item.reset is not None:
+            reset = self._condition(item.reset)
+            targets = [load.name for load in item.loads if isinstance(load, Load)]
+            if [load.name for load in item.resets] != targets or len(targets) != len(item.loads):
+                raise self._refuse(item.at, "a reset of other registers than the process loads")
+            cleared = [self._loaded(load) for load in item.resets]
+        registers: list[tuple[Load, list[Bit]]] = []
+        for index, statement in enumerate(item.loads):
+            if isinstance(statement, Write):
+                self._write(statement, edge)
+                continue
+            value = self._loaded(statement)
+            if reset is not None:
+                inputs = {"A": value, "B": cleared[index], "S": reset}
+                value = self._cell("mux", statement.at, len(value), inputs)
+            registers.append((statement, value))
+        for load, value in registers:
+            signal = self.signals[load.name]
+            if signal.assigned:
+                raise self._refuse(load.at, f"a second assignment to {load.name}")
+            signal.assigned = True
+            connections = {"CLK": edge, "D": value, "Q": signal.bits}
+            self._add(load.name, "dff", load.at, connections, {"CLK_POLARITY": 1})
+
+    def _loaded(self, load: Load) -> list[Bit]:
+        """What a register loads, checked to be one of its width."""
+        signal = self.signals.get(load.name)
+        if signal is None or signal.kind is not _Kind.REGISTER:
+            raise self._refuse(load.at, f"a process that assigns {load.name}, which is no register")
+        value = self._memory_word(load.value)
+        if value is None:
+            value = self._unsigned(load.value)
+        self._require_width(load.at, len(value), _width(signal.dimensions))
+        return value
+
+    def _write(self, item: Write, edge: list[Bit]) -> None:
+        memory = self._memory_of(item.memory, item.at)
+        if memory.writes:
+            raise self._refuse(item.at, f"a second place that writes to {item.memory}")
+        enable = self._condition(item.enable)
+        value = self._unsigned(item.value)
+        self._require_width(item.at, len(value), memory.width)
+        connections = {
+            "CLK": edge,
+            "EN": enable * memory.width,
+            "ADDR": self._address(item.memory, item.address, item.at),
+            "DATA": value,
+        }
+        parameters = {"CLK_ENABLE": 1, "CLK_POLARITY": 1, "WIDTH": memory.width}
+        name = f"{item.memory}$write"
+        cell = self._add(name, "memwr_v2", item.at, connections, parameters, item.memory)
+        memory.writes.append(cell)
+
+    def _memory_of(self, name: str, at: int) -> Memory:
+        if name not in self.netlist.memories:
+            raise self._refuse(at, f"a name that is no memory, {name}")
+        return self.netlist.memories[name]
+
+    def _memory_word(self, value: Expression) -> list[Bit] | None:
+        """The word that `memory[address]` is; None of any other expression."""
+        if not isinstance(value, Element) or value.name not in self.memories:
+            return None
+        memory = self.netlist.memories[value.name]
+        connections = {
+            "ADDR": self._address(value.name, value.index, value.at),
+            "DATA": self._fresh(memory.width),
+        }
+        name = f"{value.name}$read{len(memory.reads)}"
+        parameters = {"CLK_ENABLE": 0, "WIDTH": memory.width}
+        cell = self._add(name, "memrd_v2", value.at, connections, parameters, value.name)
+        memory.reads.append(cell)
+        return connections["DATA"]
+
+    def _address(self, name: str, index: Expression | int, at: int) -> list[Bit]:
+        words = self.memories[name].words
+        if words == 1:
+            if index != 0:
+                raise self._refuse(at, f"an address of the only word of {name} that is not 0")
+            return ["0"]
+        if isinstance(index, int):
+            raise self._refuse(at, f"an address of {name} without a width")
+        bits = self._unsigned(index)
+        self._require_width(index.at, len(bits), _index_width(words))
+        return bits
+
+    # Expressions
+
+    def _require_width(self, at: int, found: int, wanted: int) -> None:
+        if found != wanted:
+            raise self._refuse(at, f"{_bit_count(found)} where {_bit_count(wanted)} should be")
+
+    def _unsigned(self, expression: Expression) -> list[Bit]:
+        value = self._value(expression)
+        if value.signed:
+            raise self._refuse(expression.at, "a signed value that no operator reads")
+        return value.bits
+
+    def _condition(self, expression: Expression) -> list[Bit]:
+        bits = self._unsigned(expression)
+        self._require_width(expression.at, len(bits), 1)
+        return bits
+
+    def _value(self, expression: Expression) -> _Value:
+        match expression:
+            case Name():
+                return _Value(self._signal(expression.name, expression.at).bits)
+            case Element():
+                return _Value(self._element(expression))
+            case Literal():
+                return _Value(_bits(expression.pattern, expression.width), expression.signed)
+            case Part():
+                return _Value(self._part(expression))
+            case Concatenation():
+                bits: list[Bit] = []
+                for part in reversed(expression.parts):
+                    bits += self._unsigned(part)
+                return _Value(bits)
+            case Call():
+                return _Value(self._sum(expression))
+            case Binary():
+                return self._binary(expression)
+            case Choice():
+                return self._choice(expression)
+            case Replication():
+                if expression.count < 2:
+                    raise self._refuse(expression.at, f"{expression.count} copies")
+                return _Value(self._unsigned(expression.part) * expression.count)
+            case Cast():
+                value = self._value(expression.operand)
+                if value.signed == expression.signed:
+                    name = "$signed" if expression.signed else "$unsigned"
+                    raise self._refuse(expression.at, f"{name} of what it is already")
+                return _Value(value.bits, expression.signed)
+            case Unary():
+                return self._unary(expression)
+
+    def _signal(self, name: str, at: int) -> _Signal:
+        signal = self.signals.get(name)
+        if signal is None:
+            if name in self.memories:
+                raise self._refuse(at, f"a memory that is read within an expression, {name}")
+            raise self._refuse(at, f"a name that is not declared, {name}")
+        if signal.kind is _Kind.OUTPUT:
+            raise self._refuse(at, f"an output that is read, {name}")
+        if signal.kind is _Kind.INPUT and not signal.dimensions:
+            self.read.setdefault(name, at)
+        return signal
+
+    def _element(self, expression: Element) -> list[Bit]:
+        """A bit of a vector, or an element of an array."""
+        name, at, index = expression.name, expression.at, expression.index
+        signal = self._signal(name, at)
+        if not signal.dimensions:
+            raise self._refuse(at, f"a bit of {name}, which is a single bit")
+        count = signal.dimensions[0]
+        size = len(signal.bits) // count
+        if isinstance(index, Literal):
+            self._require_width(index.at, index.width, _index_width(count))
+            index = index.pattern
+        if isinstance(index, int):
+            if index >= count:
+                raise self._refuse(at, f"{name}[{index}], beyond its {count}")
+            return signal.bits[index * size : (index + 1) * size]
+        bits = self._unsigned(index)
+        self._require_width(index.at, len(bits), _index_width(count))
+        if size > 1:
+            width = len(bits) + size.bit_length()
+            scaled = {"A": [*bits, *_bits(0, width - len(bits))], "B": _bits(size, width)}
+            bits = self._cell("mul", at, width, scaled, A_SIGNED=0, B_SIGNED=0)
+        inputs = {"A": signal.bits, "B": bits}
+        return self._cell("shiftx", at, size, inputs, A_SIGNED=0, B_SIGNED=0)
+
+    def _part(self, expression: Part) -> list[Bit]:
+        signal = self._signal(expression.name, expression.at)
+        high, low = expression.high, expression.low
+        if len(signal.dimensions) != 1 or not low < high < signal.dimensions[0]:
+            raise self._refuse(expression.at, f"{expression.name}[{high}:{low}], which is no part")
+        return signal.bits[low : high + 1]
+
+    def _sum(self, call: Call) -> list[Bit]:
+        """A call of a function that adds, with its body in place."""
+        adder = self.adders.get(call.name)
+        if adder is None:
+            raise self._refuse(call.at, f"a call of {call.name}, which is no function before")
+        if len(call.arguments) != 2 + adder.carries:
+            raise self._refuse(call.at, f"a call with {len(call.arguments)} arguments")
+        left, right, *carries = (self._unsigned(argument) for argument in call.arguments)
+        for argument, bits in zip(call.arguments, (left, right), strict=False):
+            self._require_width(argument.at, len(bits), adder.width)
+        (carry,) = carries or [["0"]]
+        self._require_width(call.arguments[-1].at, len(carry), 1)
+        kind = "add"
+        below = carry
+        if adder.subtracts:
+            kind = "sub"
+            right = self._not(right, call.at)
+            below = self._not(carry, call.at) if carries else ["1"]
+        inputs: dict[str, list[Bit]] = {"A": [*carry, *left], "B": [*below, *right]}
+        twice = self._cell(kind, call.at, adder.width + 1, inputs, A_SIGNED=0, B_SIGNED=0)
+        return twice[1:]
+
+    def _not(self, bits: list[Bit], at: int) -> list[Bit]:
+        return self._cell("not", at, len(bits), {"A": bits}, A_SIGNED=0)
+
+    def _unary(self, expression: Unary) -> _Value:
+        bits = self._unsigned(expression.operand)
+        if expression.operator == "~":
+            return _Value(self._not(bits, expression.at))
+        kind, width = ("neg", len(bits)) if expression.operator == "-" else ("reduce_xor", 1)
+        return _Value(self._cell(kind, expression.at, width, {"A": bits}, A_SIGNED=0))
+
+    def _binary(self, expression: Binary) -> _Value:
+        operator, at = expression.operator, expression.at
+        left, right = self._value(expression.left), self._value(expression.right)
+        signed = left.signed
+        if signed and operator not in SIGNED:
+            raise self._refuse(at, f"{operator} of signed values")
+        if operator in SHIFTS:
+            if right.signed or (operator == ">>>") != signed:
+                raise self._refuse(at, f"{operator} of a value that is no number for it")
+        elif signed != right.signed:
+            raise self._refuse(at, f"{operator} of a signed and an unsigned value")
+        elif len(left.bits) != len(right.bits):
+            raise self._refuse(
+                at, f"{operator} of {_bit_count(len(left.bits))} and {_bit_count(len(right.bits))}"
+            )
+        compares = operator in COMPARISONS
+        width = 1 if compares else len(left.bits)
+        inputs = {"A": left.bits, "B": right.bits}
+        parameters = {"A_SIGNED": int(signed), "B_SIGNED": int(right.signed)}
+        bits = self._cell(_CELLS[operator], at, width, inputs, **parameters)
+        return _Value(bits, signed and not compares)
+
+    def _choice(self, expression: Choice) -> _Value:
+        condition = self._condition(expression.condition)
+        if_true, if_false = (
+            self._unsigned(each) for each in (expression.if_true, expression.if_false)
+        )
+        self._require_width(expression.if_false.at, len(if_false), len(if_true))
+        inputs = {"A": if_false, "B": if_true, "S": condition}
+        return _Value(self._cell("mux", expression.at, len(if_true), inputs))
+
+
+def _width(dimensions: Sequence[int]) -> int:
+    width = 1
+    for size in dimensions:
+        width *= size
+    return width
+
+
+def _index_width(count: int) -> int:
+    return max(1, (count - 1).bit_length())
+
+
+def _bits(pattern: int, width: int) -> list[Bit]:
+    """Lowest first."""
+    return list(f"{pattern:0{width}b}"[::-1])
+
+
+def _bit_count(width: int) -> str:
+    return f"{width} bit" if width == 1 else f"{width} bits"
