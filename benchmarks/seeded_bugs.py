@@ -315,6 +315,7 @@ def _place(seed: Seed) -> str:
     if module.startswith("systemverilog"):
         return "SystemVerilog text"
     names = {"univariate": "kan-fold-tables", "scales": "kan-quantize"}
+    names["edge_rounding"] = "kan-quantize"
     names["kan_to_hw"] = "lower-kan-to-hw"
     names["attributes"] = "codes as bits"
     names["adders"] = "kan-balance-sums"

@@ -66,22 +66,18 @@ QUANTIZE = _of(
     "passes.quantize",
     (
         "a bias rounds down",
-        "np.rint(to_floats(op.bias) / fine)",
-        "np.floor(to_floats(op.bias) / fine)",
+        "shape[:1]), op.bias_array",
+        "shape[:1]), np.floor(op.bias_array / fine) * fine",
     ),
-    (
-        "biases are lost",
-        "bias=bias.astype(np.int64),",
-        "bias=np.zeros(len(lower), dtype=np.int64),",
-    ),
+    ("biases are lost", "bias=rounded.bias,", "bias=np.zeros_like(rounded.bias),"),
     (
         "edges saturate at half of what they reach",
-        "lower, upper = tables.min(axis=-1), tables.max(axis=-1)",
-        "lower, upper = tables.min(axis=-1) // 2, tables.max(axis=-1) // 2",
+        "lower, upper = rounded.tables.min(axis=-1), rounded.tables.max(axis=-1)",
+        "lower, upper = rounded.tables.min(axis=-1) // 2, rounded.tables.max(axis=-1) // 2",
     ),
     (
         "the bounds of a sum leave its bias out",
-        "total_high = upper.sum(axis=1) + bias.astype(np.int64)",
+        "total_high = upper.sum(axis=1) + rounded.bias",
         "total_high = upper.sum(axis=1)",
     ),
     (
@@ -89,10 +85,12 @@ QUANTIZE = _of(
         "            np.broadcast_to(e.zero_point_for(1), size)\n",
         "            np.broadcast_to(elements[0].zero_point_for(1)[:1], size)\n",
     ),
+) + _of(
+    "edge_rounding",
     (
         "edges are bounded coarser than they are rounded",
-        "code_table(values, column, np.int64(0)",
-        "code_table(values, 2 * column, np.int64(0)",
+        "codes = np.rint(steps)",
+        "codes = np.rint(steps / 2)",
     ),
 )
 
@@ -100,13 +98,13 @@ SCALES = _of(
     "scales",
     (
         "scales are twice too fine: half the range saturates",
-        "scale = width / ((1 << bits) - 1)",
-        "scale = width / 2 / ((1 << bits) - 1)",
+        "scale = np.maximum(width / steps",
+        "scale = np.maximum(width / 2 / steps",
     ),
     (
         "scales are four times too coarse",
-        "scale = width / ((1 << bits) - 1)",
-        "scale = width * 4 / ((1 << bits) - 1)",
+        "scale = np.maximum(width / steps",
+        "scale = np.maximum(width * 4 / steps",
     ),
     (
         "zero points have the wrong sign",

@@ -60,7 +60,7 @@ class TableNetwork:
 
         Raises
         ------
-        KanError : the tables do not fit the layer before.
+        KanError : the tables do not fit the layer before, or hold other numbers than integers.
         """
         (inputs,) = tensor_shape(self._codes)
         low, high = quantized_type(self._codes).bounds
@@ -68,6 +68,11 @@ class TableNetwork:
             raise KanError(
                 f"layer {self._layers}: tables must have shape (out, {inputs}, {high - low + 1}), "
                 f"got {tables.shape}"
+            )
+        if tables.dtype.kind not in "iu":
+            raise KanError(
+                f"layer {self._layers}: tables must hold integers, got {tables.dtype}",
+                remedy="round them: np.rint(tables).astype(np.int64)",
             )
         if mask is None:
             mask = np.ones(tables.shape[:2], dtype=np.bool_)

@@ -42,6 +42,8 @@ from xdsl.irdl.declarative_assembly_format import (
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 
+from kan_dialect.errors import KanError
+
 Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -128,6 +130,21 @@ def to_floats(attribute: DenseAttr) -> FloatArray:
 def to_integers(attribute: DenseAttr) -> IntArray:
     """The constant as int64."""
     return to_numpy(attribute).astype(np.int64)
+
+
+def whole_numbers(values: FloatArray, what: str) -> IntArray:
+    """Floats rounded half to even, as int64.
+
+    Raises
+    ------
+    KanError : a number is not finite, or needs more than 62 bits; names `what` holds it.
+    """
+    rounded = np.rint(values)
+    bad = ~(np.abs(rounded) < 2.0**62)
+    if bool(bad.any()):
+        value = float(values[tuple(np.argwhere(bad)[0])])
+        raise KanError(f"{what}: {value:g} is no integer of at most 62 bits")
+    return rounded.astype(np.int64)
 
 
 def has_supported_type(attribute: DenseAttr) -> bool:

@@ -57,8 +57,9 @@ def unobserved(value: SSAValue) -> SSAValue:
 
 
 def cuts(function: func.FuncOp) -> list[SSAValue]:
-    """Arguments; then node sums, and what is concatenated or returned, in order; no observers.
+    """Arguments; then node sums, and what is concatenated or returned; no observers.
 
+    All in the order in which they are computed, so that a cut depends on those in front of it only.
     A concatenation is none: its operands are.
 
     Raises
@@ -73,6 +74,8 @@ def cuts(function: func.FuncOp) -> list[SSAValue]:
             for value in map(unobserved, op.operands):
                 if value not in values and not isinstance(value.owner, ConcatOp):
                     values.append(value)
+    position = {op: index for index, op in enumerate(function.body.block.ops)}
+    values.sort(key=lambda v: position[v.owner] if isinstance(v.owner, Operation) else -1)
     for value in values:
         if not is_float_tensor(value) or len(tensor_shape(value)) != 1:
             raise KanError(

@@ -50,6 +50,11 @@ _LARGEST: dict[type[Attribute], float] = {
 }
 
 
+def largest_value(expressed: AnyFloat) -> float:
+    """The largest finite number of a float type that codes may stand for."""
+    return _LARGEST.get(type(expressed), _LARGEST[Float64Type])
+
+
 def default_bounds(bits: int, signed: bool) -> tuple[int, int]:
     """Smallest and largest code of `bits` bits, two's complement where signed."""
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)

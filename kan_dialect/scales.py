@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from xdsl.dialects.builtin import AnyFloat
 
 from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.quant import largest_value
 
 ScaleMethod: TypeAlias = Literal["minmax", "percentile", "mse"]
 SCALE_METHODS: tuple[str, ...] = get_args(ScaleMethod)
@@ -44,6 +47,24 @@ class Observed:
         bins = self.histogram.shape[1]
         low, high = self.seen[:, :1], self.seen[:, 1:]
         return low + (high - low) * (np.arange(bins, dtype=np.float64) + 0.5) / bins
+
+
+def require_scalable(seen: FloatArray, expressed: AnyFloat, what: str) -> None:
+    """Refuse ranges (n, 2) whose width is beyond the float type that codes stand for.
+
+    Raises
+    ------
+    KanError : names the first element of `what`.
+    """
+    limit = largest_value(expressed) / 2
+    bad = np.flatnonzero((np.abs(seen) > limit).any(axis=1))
+    if bad.size:
+        low, high = seen[bad[0]].tolist()
+        raise KanError(
+            f"{what}: element {bad[0]} has values from {low:g} to {high:g}, codes can stand for "
+            f"numbers up to {limit:g}",
+            remedy="scale the data and the model to smaller numbers",
+        )
 
 
 def choose_ranges(observed: Observed, bits: int, method: str, percentile: float) -> FloatArray:
@@ -98,11 +119,19 @@ def _best_range(observed: Observed, element: int, bits: int) -> FloatArray:
 def scales_and_zero_points(ranges: FloatArray, bits: int) -> tuple[FloatArray, IntArray]:
     """Scales (n) and zero points (n) that map `ranges` (n, 2) onto codes 0 .. 2^bits - 1."""
     low, high = ranges[:, 0], ranges[:, 1]
-    # A range so narrow that float32 hardly resolves it would have a zero point beyond any integer.
-    narrowest = np.maximum(np.maximum(np.abs(low), np.abs(high)) * 2.0**-30, 1e-35)
+    steps = (1 << bits) - 1
     # A constant needs a scale too: any that does not vanish beside the constant.
     constant = np.maximum(np.abs(low), 1.0)
-    width = np.where(high > low, np.maximum(high - low, narrowest), constant)
-    scale = width / ((1 << bits) - 1)
+    width = np.where(high > low, high - low, constant)
+    scale = np.maximum(width / steps, finest_scales(ranges))
     zero_point = np.rint(-low / scale)
     return scale, zero_point.astype(np.int64)
+
+
+def finest_scales(ranges: FloatArray) -> FloatArray:
+    """The finest scales (n) that values of `ranges` (n, 2) may have.
+
+    Float64 then resolves the values to 1/64 of a step, zero points have at most 46 bits, and
+    arithmetic with scales does not underflow.
+    """
+    return np.maximum(np.abs(ranges).max(axis=1) * 2.0**-46, 2.0**-1000)

@@ -115,15 +115,17 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
     function = None if isinstance(op, Evaluable) else _SEMANTICS.get(type(op))
     owner = function or type(op)
     try:
-        if isinstance(op, Evaluable):
-            results = op.evaluate(operands)
-        elif function is not None:
-            results = function(op, operands)
-        else:
-            raise KanError(
-                f"'{op.name}' cannot be evaluated",
-                remedy="give the op an `evaluate` method or register one with `semantics_of`",
-            )
+        # What float64 does not hold is infinite.
+        with np.errstate(over="ignore"):
+            if isinstance(op, Evaluable):
+                results = op.evaluate(operands)
+            elif function is not None:
+                results = function(op, operands)
+            else:
+                raise KanError(
+                    f"'{op.name}' cannot be evaluated",
+                    remedy="give the op an `evaluate` method or register one with `semantics_of`",
+                )
     except Exception as error:
         name_failure(f"'{op.name}'", owner, error)
         raise

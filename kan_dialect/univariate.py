@@ -112,14 +112,20 @@ def require_no_nan(values: FloatArray, chain: Chain, layer: str) -> None:
     if not bad.size:
         return
     entry, *edge = bad[0].tolist()
-    element = quantized_type(chain.source)
-    code = int(np.clip(entry + element.bounds[0], *(b[edge[-1]] for b in bounds_of(chain.source))))
-    one = element.element([edge[-1]])
-    x = (code - int(one.zero_points[0])) * float(one.scales[0])
     raise KanError(
-        f"{layer}: edge [{', '.join(map(str, edge))}] is not a number for code {code} (x = {x:g})",
+        f"{layer}: edge [{', '.join(map(str, edge))}] is not a number for "
+        f"{place_of(chain, entry, edge[-1])}",
         remedy="its function is not defined there; calibrate with data inside its domain",
     )
+
+
+def place_of(chain: Chain, entry: int, edge: int) -> str:
+    """The code of an entry of an input, and the real value that it stands for, in words."""
+    element = quantized_type(chain.source)
+    code = int(np.clip(entry + element.bounds[0], *(b[edge] for b in bounds_of(chain.source))))
+    one = element.element([edge])
+    x = (code - int(one.zero_points[0])) * float(one.scales[0])
+    return f"code {code} (x = {x:g})"
 
 
 def code_table(

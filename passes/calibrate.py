@@ -17,13 +17,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.attributes import tensor_shape
+from kan_dialect.attributes import float_type, tensor_shape
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.cuts import cuts, spline_functions
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.reference import note_reference
+from kan_dialect.scales import require_scalable
 from kan_dialect.semantics import evaluate_function, evaluate_inside
 from kan_dialect.spline_ops import ObserveOp
 
@@ -97,6 +98,9 @@ def observe(function: func.FuncOp, inputs: list[FloatArray], bins: int) -> None:
                 f"@{function.sym_name.data} computes a value that is not finite on the calibration "
                 f"data ({_describe(value)})"
             )
+        ends = np.stack([seen.min(axis=0), seen.max(axis=0)], axis=1)
+        where = f"@{function.sym_name.data}, calibration data ({_describe(value)})"
+        require_scalable(ends, float_type(value), where)
         _insert(function, value, *histograms(seen, bins))
 
 

@@ -117,7 +117,11 @@ class ChooseBitsPass(KanPass):
         problem = ""
         for bits in range(self.at_least, self.at_most + 1):
             tell("choosing bits", bits - self.at_least, self.at_most + 1 - self.at_least)
-            outputs = self._outputs(function, bits, dataset.x)
+            try:
+                outputs = self._outputs(function, bits, dataset.x)
+            except KanError as error:
+                problem = error.message
+                continue
             after = score(outputs, dataset.y, reference)
             found = self._problem(budget, outputs, before, after)
             if found is None:

@@ -29,7 +29,7 @@ from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.cardinal import basis_table
-from kan_dialect.constants import Array, FloatArray, dense, to_floats
+from kan_dialect.constants import Array, FloatArray, IntArray, dense, to_floats
 from kan_dialect.cuts import spline_functions, unobserved
 from kan_dialect.errors import KanError
 from kan_dialect.fixed import MAX_FIXED_BITS, FixedType, to_fixed
@@ -533,6 +533,29 @@ class _Builder:
                 case _:
                     pass
             starts.append(
-                to_fixed(start, self.number) if isinstance(self.number, FixedType) else start
+                _fitting(start, self.number, layer.name)
+                if isinstance(self.number, FixedType)
+                else start
             )
         return starts
+
+
+def _fitting(start: FloatArray, number: FixedType, layer: str) -> IntArray:
+    """Coefficients to begin with, as codes.
+
+    Raises
+    ------
+    KanError : the fixed-point numbers do not reach so far.
+    """
+    codes = to_fixed(start, number)
+    lost = np.abs(codes * number.step - start)
+    if bool((lost > number.step / 2).any()):
+        value = float(start.flat[int(lost.argmax())])
+        needed = math.floor(math.log2(abs(value))) + 2
+        raise KanError(
+            f"{layer}: a coefficient of {value:g} does not fit fixed-point numbers of "
+            f"{number.bits - number.fraction} bits in front of the point",
+            remedy=f"take integer-bits of at least {needed}, or scale the results to smaller "
+            "numbers",
+        )
+    return codes

@@ -19,7 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.constants import BoolArray, FloatArray
+from kan_dialect.constants import BoolArray, FloatArray, whole_numbers
 from kan_dialect.cuts import is_spline, spline_functions
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
@@ -207,7 +207,7 @@ class _Pruning:
                 moved = sums[self.seen]
                 moved[:, node] -= values - values.mean()
                 if not self.real:
-                    moved = np.rint(moved).astype(np.int64)
+                    moved = whole_numbers(moved, "kan-prune: sums without an edge")
                 outputs = evaluate_inside(
                     self.function,
                     [*inputs, moved],
@@ -327,7 +327,7 @@ def _rewrite_tables(
     chain = read_chain(function)
     assert chain is not None
     this = chain.layers[layer]
-    scaled = np.rint(this.tables * (gains * mask)[..., np.newaxis])
-    this.tables = scaled.astype(np.int64)
-    this.bias = np.rint(bias).astype(np.int64)
+    scaled = this.tables * (gains * mask)[..., np.newaxis]
+    this.tables = whole_numbers(scaled, f"kan-prune: tables of layer {layer}")
+    this.bias = whole_numbers(bias, f"kan-prune: biases of layer {layer}")
     write_chain(function, chain, saturate=True)

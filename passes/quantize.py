@@ -11,7 +11,9 @@ edge functions remain, fed with dequantised codes and rounded to the scale of th
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -32,6 +34,7 @@ from kan_dialect.checking.quantized import codes_problem, given_problem, quantiz
 from kan_dialect.constants import BoolArray, DenseAttr, FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.counting import counted
 from kan_dialect.cuts import cuts, observer, readers, spline_functions
+from kan_dialect.edge_rounding import SumRange, promise_problem, round_edges
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.noted import noted
@@ -48,11 +51,13 @@ from kan_dialect.scales import (
     SCALE_METHODS,
     Observed,
     choose_ranges,
+    require_scalable,
     scales_and_zero_points,
 )
+from kan_dialect.semantics import evaluate_values
 from kan_dialect.spline_ops import AffineOp, BSplineOp, ConcatOp, NodeSumOp
 from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp
-from kan_dialect.univariate import code_table, evaluate_chain, find_chain, require_no_nan
+from kan_dialect.univariate import evaluate_chain, find_chain, require_no_nan
 
 BITS = "kan.bits"
 """Attribute of a function: what `kan-choose-bits` chose, and by which budget."""
@@ -61,8 +66,6 @@ _LOG = logging.getLogger(__name__)
 
 MAX_BITS = 16
 """Widest codes at a cut: a table has an entry for each."""
-EDGE_LIMIT = 1 << 20
-"""Edge values saturate here, in steps of their node: more than any sum of a layer needs."""
 
 
 @dataclass(frozen=True)
@@ -351,30 +354,36 @@ class _Quantizer:
         require_no_nan(values, chain, layer)
         steps = self._steps(op, values, bits, index, only_result)
         element, fine = steps.nodes, steps.edges
-        column = fine if element.axis is None else fine[:, np.newaxis]
-        limit = np.full(values.shape[1:], EDGE_LIMIT, dtype=np.int64)
-        tables = code_table(values, column, np.int64(0), -limit, limit)  # pyright: ignore[reportArgumentType] (a scalar broadcasts)
-        lower, upper = tables.min(axis=-1), tables.max(axis=-1)
-        bias = np.rint(to_floats(op.bias) / fine) if op.bias else np.zeros(len(lower))
-        edge_type = _signed(lower, upper, fine, element, layer)
         shape = tensor_shape(op.edges)
+        scale, bias = np.broadcast_to(fine, shape[:1]), op.bias_array
+        saturation = _saturation(steps, shape[0]) if steps.saturates else None
+        rounded = round_edges(values, scale, bias, saturation, chain)
+        lower, upper = rounded.tables.min(axis=-1), rounded.tables.max(axis=-1)
+        edge_type = _signed(lower, upper, fine, element, layer)
+        centred: list[Operation] = []
+        if rounded.constants.any():
+            centred.append(AffineOp(op.edges, np.ones((1, 1)), -rounded.constants))
         edges = QuantizeOp(
-            op.edges,
+            centred[0].results[0] if centred else op.edges,
             edge_type,
             bounds=bounds_constant(TensorType(edge_type, shape), lower, upper),
         )
-        total_low = lower.sum(axis=1) + bias.astype(np.int64)
-        total_high = upper.sum(axis=1) + bias.astype(np.int64)
+        total_low = lower.sum(axis=1) + rounded.bias
+        total_high = upper.sum(axis=1) + rounded.bias
         sum_type = _signed(total_low, total_high, fine, element, layer)
         sums = NodeSumOp(
             edges,
             mask=mask,
-            bias=bias.astype(np.int64),
+            bias=rounded.bias,
             bounds=bounds_constant(TensorType(sum_type, shape[:1]), total_low, total_high),
             result_type=TensorType(sum_type, shape[:1]),
             name=op.given_name,
         )
-        ops: list[Operation] = [edges, sums]
+        (codes,) = evaluate_values([edges.result], {op.edges: values}, ops=[*centred, edges])
+        problem = promise_problem(values, codes, scale, bias, rounded, saturation)
+        if problem is not None:
+            raise KanError(f"{layer}: {problem}", remedy="this is a bug; please report it")
+        ops: list[Operation] = [*centred, edges, sums]
         if steps.saturates:
             ops.append(RequantizeOp(sums, element, bounds=steps.bounds, name=op.given_name))
         ops.append(DequantizeOp(ops[-1]))
@@ -460,6 +469,9 @@ class _Quantizer:
     ) -> UniformQuantizedType:
         """The type of `bits` unsigned bits that fits what was seen, per element or for all."""
         options = self.options
+        owner = value.owner
+        name = owner.given_name if isinstance(owner, NodeSumOp) else None
+        require_scalable(seen.seen, float_type(value), name or f"@{self.function.sym_name.data}")
         if per_tensor:
             seen = seen.merged()
         ranges = choose_ranges(seen, bits, options.scale, options.percentile)
@@ -524,6 +536,26 @@ def _observation(value: SSAValue) -> Observed | None:
 def _uniform(ranges: FloatArray) -> Observed:
     """As if values had been seen evenly all over the ranges."""
     return Observed(ranges, np.ones((len(ranges), 256), dtype=np.int64))
+
+
+def _saturation(steps: _Steps, count: int) -> SumRange:
+    """Sums of the nodes (count) from which on their codes stay at either end."""
+    element = steps.nodes
+    low, high = element.bounds
+    ends = np.broadcast_to([low, high], (count, 2))
+    if steps.bounds is not None:
+        ends = to_integers(steps.bounds)
+    points = np.broadcast_to(element.zero_points, (count,)).tolist()
+    ratios = np.broadcast_to(element.scales / steps.edges, (count,))
+    shifts = np.rint(np.log2(ratios)).astype(np.int64).tolist()
+    least, greatest = (
+        tuple(
+            rounded((end - point) * Fraction(2) ** shift)
+            for end, point, shift in zip(ends[:, side].tolist(), points, shifts, strict=True)
+        )
+        for side, rounded in enumerate((math.floor, math.ceil))
+    )
+    return SumRange(least, greatest)
 
 
 def _worst_case(values: FloatArray, op: NodeSumOp) -> Observed:

@@ -1,5 +1,5 @@
 """What quantisation promises whatever it costs: codes as fine as their bits allow, over what was
-seen, that cut off no more than pays, and rounded biases.
+seen, that cut off no more than pays; and edges and biases that are rounded once (`edges.py`).
 
 Judged by what calibration recorded in the IR, not by the search that chose the scales.
 """
@@ -13,6 +13,7 @@ from xdsl.dialects import func
 from xdsl.ir import BlockArgument, SSAValue
 
 from kan_dialect.attributes import quantized_type
+from kan_dialect.checking.edges import edges_problem
 from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.cuts import cuts, observer
 from kan_dialect.quantizers import Quantizers, quantizers_of
@@ -22,6 +23,9 @@ from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.table_ops import RequantizeOp
 
 _SLACK = 1.0 + 1e-6
+_FINEST = 2.0**-45
+"""Of a range's size: float64 says little of finer steps."""
+_LEAST = 2.0**-999
 
 
 def quantization_problem(
@@ -113,30 +117,18 @@ def codes_problem(found: Quantizers, given: Quantizers) -> str | None:
 
 
 def _layers_problem(before: func.FuncOp, after: func.FuncOp) -> str | None:
-    """Whether all arguments and layers are there, with their biases."""
-    sums = [v.owner for v in cuts(before) if isinstance(v.owner, NodeSumOp)]
+    """Whether all arguments and layers are there, and keep half a step for each edge."""
+    values = cuts(before)
+    sums = [v.owner for v in values if isinstance(v.owner, NodeSumOp)]
     sources, _ = code_values(after)
     quantized = [op for op in after.body.block.ops if isinstance(op, NodeSumOp)]
     if len(sources) != len(before.args) or len(quantized) != len(sums):
         return f"{len(sums)} layers became {len(quantized)}"
     for old, new in zip(sums, quantized, strict=True):
-        problem = _bias_problem(old, new)
+        problem = edges_problem(old, new, values)
         if problem is not None:
             return f"{new.given_name or 'a layer'}: {problem}"
     return None
-
-
-def _bias_problem(before: NodeSumOp, after: NodeSumOp) -> str | None:
-    scale = quantized_type(after.result).scale_for(1)
-    lost = np.abs(after.bias_array * scale - before.bias_array)
-    wrong = np.flatnonzero(lost > scale * 0.5 * _SLACK)
-    if not wrong.size:
-        return None
-    node = int(wrong[0])
-    return (
-        f"the bias {before.bias_array[node]:.6g} of node {node} became "
-        f"{float((after.bias_array * scale)[node]):.6g}"
-    )
 
 
 def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) -> str | None:
@@ -149,9 +141,10 @@ def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) 
     point = np.broadcast_to(element.zero_point_for(1), (count,))[:, np.newaxis]
     low, high = observed.seen[:, :1], observed.seen[:, 1:]
     width = high - low
-    # Of what hardly varies, the scale is set by other means.
-    varies = (width > 2.0**-29 * np.maximum(np.abs(low), np.abs(high)))[:, 0]
+    # Of what hardly varies, or hardly differs from 0, float64 sets the scale.
     step = width / ((1 << bits) - 1)
+    size = np.maximum(np.abs(low), np.abs(high))
+    varies = (step > np.maximum(size * _FINEST, _LEAST) * _SLACK)[:, 0]
     coarse = np.flatnonzero(varies & (scale > step * _SLACK)[:, 0])
     if coarse.size:
         n = int(coarse[0])
@@ -160,7 +153,7 @@ def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) 
             f"{step[n, 0]:.6g}"
         )
     last = (1 << bits) - 1
-    if element.bounds != (0, last):
+    if isinstance(codes.owner, NodeSumOp):
         return None  # Sums that are results do not saturate.
     # A zero point is rounded, which moves the range by half a step at most.
     first, end = -point * scale, (last - point) * scale

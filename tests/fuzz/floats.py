@@ -32,6 +32,8 @@ from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
 TOTAL = ("silu", "gelu", "gelu_tanh", "relu", "tanh", "sigmoid", "identity", "sin", "cos", "abs")
 """Functions that are finite everywhere."""
 ONNX_FUNCTIONS = ("Atan", "Sin", "Tanh", "Sigmoid", "Abs", "Identity")
+FAR_AWAY = 0.2
+"""Of the networks, the share whose inputs have a large offset."""
 TYPES: dict[str, AnyFloat] = {"f32": f32, "f64": f64, "f16": f16}
 
 
@@ -156,6 +158,8 @@ class FloatNetwork:
     layers: tuple[FloatLayer, ...]
     results: tuple[int, ...]
     seed: int
+    place: FloatArray | None = None
+    """(in), where the values of the first argument lie; near 0 where not said."""
 
     def module(self) -> ModuleOp:
         """The function in a module, verified."""
@@ -166,18 +170,21 @@ class FloatNetwork:
             block.add_op(op)
             return op.results[0]
 
-        def observe(value: SSAValue, count: int) -> SSAValue:
+        def observe(value: SSAValue, count: int, place: FloatArray | None = None) -> SSAValue:
             ends = np.sort(rng.uniform(-4, 4, (count, 2)), axis=1)
+            if place is not None:
+                ends += place[:, np.newaxis]
             histogram = rng.integers(0, 50, (count, 16)) + (np.arange(16) == 3)
             return add(ObserveOp(value, ends, histogram))
 
         values: list[SSAValue] = []
         for index, count in enumerate(self.inputs):
             value: SSAValue = block.args[index]
+            place = self.place if index == 0 else None
             if index == 0 and self.affine is not None:
-                value = add(AffineOp(observe(value, count), *self.affine))
+                value = add(AffineOp(observe(value, count, place), *self.affine))
             elif self.observed:
-                value = observe(value, count)
+                value = observe(value, count, place)
             values.append(value)
         for index, layer in enumerate(self.layers):
             value = values[layer.sources[0]]
@@ -234,6 +241,8 @@ class FloatNetwork:
                         yield self._with(index, replace(layer, parts=tuple(parts)))
         if self.affine is not None:
             yield replace(self, affine=None)
+        if self.place is not None:
+            yield replace(self, place=None)
         for value in range(count + len(self.layers)):
             nodes = self._nodes(value)
             for keep in (range(nodes // 2), range(nodes // 2, nodes), range(nodes - 1)):
@@ -245,7 +254,10 @@ class FloatNetwork:
         layer = self.layers[index]
         inputs, results = (layer.mask.shape[1],), (1,)
         layer = replace(layer, sources=(0,))
-        return replace(self, inputs=inputs, affine=None, layers=(layer,), results=results)
+        place = self.place if index == 0 and len(self.inputs) == 1 else None
+        return replace(
+            self, inputs=inputs, affine=None, layers=(layer,), results=results, place=place
+        )
 
     def _with(self, index: int, layer: FloatLayer) -> FloatNetwork:
         return replace(self, layers=(*self.layers[:index], layer, *self.layers[index + 1 :]))
@@ -257,10 +269,13 @@ class FloatNetwork:
 
     def _keeping(self, value: int, keep: IntArray) -> FloatNetwork:
         inputs, layers, affine = list(self.inputs), list(self.layers), self.affine
+        place = self.place
         if value < len(inputs):
             inputs[value] = len(keep)
             if value == 0 and affine is not None:
                 affine = affine[0][keep], affine[1][keep]
+            if value == 0 and place is not None:
+                place = place[keep]
         else:
             layers[value - len(inputs)] = layers[value - len(inputs)].kept("o", keep)
         for index, layer in enumerate(layers):
@@ -272,7 +287,27 @@ class FloatNetwork:
                     columns.extend((start + part).tolist())
                     start += self._nodes(source)
                 layers[index] = layer.kept("i", np.array(columns))
-        return replace(self, inputs=tuple(inputs), affine=affine, layers=tuple(layers))
+        return replace(self, inputs=tuple(inputs), affine=affine, layers=tuple(layers), place=place)
+
+
+def far_away(network: FloatNetwork, rng: np.random.Generator) -> FloatNetwork:
+    """The network on values of its first argument of up to 1e9, which it brings back to near 0.
+
+    It does so by an affine in front of everything, or in the first layer's linear edges and biases.
+    """
+    count = network.inputs[0]
+    size = float(rng.choice([1e2, 101325.0, 1e6, 1e9]))
+    place = rng.uniform(-size, size, count)
+    gain = rng.uniform(0.1, 3, count) * rng.choice([-1, 1], count)
+    first = network.layers[0]
+    if rng.random() < 0.5 or first.sources[0] != 0 or network.kind == "f16":
+        return replace(network, place=place, affine=(gain, -gain * place), kind="f64")
+    weights = rng.normal(size=first.mask.shape) * float(rng.choice([1.0, 1e-3]))
+    part = Part("base", "identity", {"weights": ("oi", weights)})
+    bias = first.bias - (weights * first.mask)[:, :count] @ place
+    layer = replace(first, parts=(part,), bias=bias, edge_scale=None)
+    layers = (layer, *network.layers[1:])
+    return replace(network, place=place, affine=None, layers=layers)
 
 
 class FloatDrawing:
@@ -307,7 +342,7 @@ class FloatDrawing:
                 rng.uniform(0.1, 3, inputs[0]) * rng.choice([-1, 1], inputs[0]),
                 rng.normal(size=inputs[0]),
             )
-        return FloatNetwork(
+        network = FloatNetwork(
             name,
             tuple(inputs),
             str(rng.choice(["f32", "f32", "f64", "f16"])),
@@ -317,6 +352,8 @@ class FloatDrawing:
             (len(widths) - 1,),
             int(rng.integers(0, 1 << 30)),
         )
+        other = np.random.default_rng(network.seed)
+        return far_away(network, other) if other.random() < FAR_AWAY else network
 
     def layer(self, sources: tuple[int, ...], inputs: int, nodes: int) -> FloatLayer:
         rng = self.rng
