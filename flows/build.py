@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.attributes import range_of
+from kan_dialect.bounds import SEED, Bounds, bounded, require_bounds
 from kan_dialect.checking import Checker, PassCheck, verify_after
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.counting import counted
@@ -74,9 +75,9 @@ class BuildOptions:
     """Samples to calibrate and simulate with, and to tell the accuracy of."""
     simulator: SimulatorName | None = "verilator"
     """None: do not simulate."""
-    vectors: int = 10_000
+    vectors: int = bounded(10_000, Bounds(0, MAX_VECTORS))
     """Random vectors for the simulation, beyond samples and corners."""
-    seed: int = 0
+    seed: int = bounded(0, SEED)
     work_dir: Path | None = None
     """Where the simulator builds; a temporary folder where not given."""
     check_passes: bool = True
@@ -89,6 +90,15 @@ class BuildOptions:
     """For the report: the command, and the files that were read."""
     force: bool = False
     """Replace files of others that are in the way."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of bounds.
+
+        Raises
+        ------
+        KanError : names the number.
+        """
+        require_bounds(self)
 
 
 @dataclass
@@ -127,7 +137,6 @@ def build(
         does).
     """
     require_name(Model.of(module).name)
-    _require_vectors(options.vectors)
     _note_repetitions(module, options.passes)
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
@@ -206,11 +215,6 @@ def _note_repetitions(module: ModuleOp, passes: Sequence[ModulePass]) -> None:
             counted(each.edges, "edge"),
             tables,
         )
-
-
-def _require_vectors(count: int) -> None:
-    if not 0 <= count <= MAX_VECTORS:
-        raise KanError(f"the number of random vectors must lie in 0..{MAX_VECTORS}, got {count}")
 
 
 def _compile(

@@ -12,15 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kan_dialect.bounds import SEED, Bounds
 from kan_dialect.constants import IntArray
 from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
 from kan_dialect.flows.words import Words, from_words, masks, to_words
 from kan_dialect.interface import Interface, check_codes, show_codes
+from kan_dialect.limits import MAX_VECTORS
 
 IN_VALID = 1
 RST = 2
 """Bits of a plan's control."""
+
+BUBBLES = Bounds(0, 1, below=True)
+"""The chance that a cycle carries no sample."""
+
+RESETS = Bounds(0, 100_000)
+"""Resets in mid-stream."""
+
+MAX_CYCLES = 2 * MAX_VECTORS
+"""Of a simulation, as far as bubbles and vectors say."""
 
 _NONE_DUE = -1
 _NOT_EXAMINED = -2
@@ -84,10 +95,18 @@ def plan(
 
     Raises
     ------
-    KanError : a code is outside its port's range.
+    KanError : a code is outside its port's range; a number is out of bounds, or the cycles that
+        vectors and bubbles take are more than MAX_CYCLES.
     """
-    if not 0 <= bubbles < 1:
-        raise KanError(f"a chance of bubbles of {bubbles} is not from 0 to below 1")
+    BUBBLES.require("the chance of bubbles", bubbles)
+    RESETS.require("the number of resets", resets)
+    SEED.require("the seed", seed)
+    if len(codes) > (1 - bubbles) * MAX_CYCLES:
+        raise KanError(
+            f"{len(codes)} vectors with a chance of bubbles of {bubbles:g} take more than "
+            f"{MAX_CYCLES} cycles",
+            remedy="fewer vectors or bubbles",
+        )
     check_codes(codes, interface.inputs)
     if interface.combinational:
         return Plan(

@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.attributes import tensor_shape
+from kan_dialect.bounds import SEED, Bounds, bounded, require_bounds
 from kan_dialect.checking import Checker, verify_after
 from kan_dialect.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.counting import counted
@@ -73,15 +74,24 @@ class TrainingOptions:
     calibration: Path | None = None
     """The file of the dataset; splines are fitted where its samples lie."""
     simulate: bool = True
-    samples: int = 10_000
+    samples: int = bounded(10_000, Bounds(1, MAX_VECTORS))
     """Random ones, where there is no data."""
-    seed: int = 0
+    seed: int = bounded(0, SEED)
     check_passes: bool = True
     check_dir: Path | None = None
     origin: Origin = field(default_factory=Origin)
     """For the report: the command, and the files that were read."""
     force: bool = False
     """Replace files of others that are in the way."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of bounds.
+
+        Raises
+        ------
+        KanError : names the number.
+        """
+        require_bounds(self)
 
 
 @dataclass
@@ -157,8 +167,6 @@ def build_training(
         fit, the folder holds files of others, or the RTL differs from the integer model.
     """
     require_name(Model.of(module).name)
-    if not 1 <= options.samples <= MAX_VECTORS:
-        raise KanError(f"the number of samples must lie in 1..{MAX_VECTORS}, got {options.samples}")
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
         step, fitted, checks = _compile(context, module, target / "ir", options, progress)

@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
+from kan_dialect.bounds import require_bounds
 from kan_dialect.collection import collector_paused
 from kan_dialect.foreign import naming
 from kan_dialect.record import changed_by, passes_in_force, record, recorded_pipeline
@@ -37,6 +38,15 @@ class KanPass(ModulePass):
 
     unrecorded: ClassVar[frozenset[str]] = frozenset()
     """Options that are left out of the trace: paths, for the same input gives the same bytes."""
+
+    def __post_init__(self) -> None:
+        """Refuse options out of their bounds; subclasses that check more call this first.
+
+        Raises
+        ------
+        KanError : names the option, its bounds and its value.
+        """
+        require_bounds(self)
 
     @abstractmethod
     def run(self, ctx: Context, module: ModuleOp) -> bool:

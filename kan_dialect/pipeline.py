@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -129,7 +130,10 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
 def _as_float(option: str, value: ParameterType) -> ParameterType:
     if isinstance(value, str) and value.endswith("%") and option.endswith("_loss"):
         return parse_loss(value, _option_name(option))
-    return float(value) if type(value) is int else value
+    try:
+        return float(value) if type(value) is int else value
+    except OverflowError:
+        return math.inf if isinstance(value, int) and value > 0 else -math.inf
 
 
 def _option_name(field: str) -> str:

@@ -21,6 +21,7 @@ class TargetPass(KanPass):
     """The device whose costs decide."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         device(self.target)
 
     @property

@@ -14,18 +14,21 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from kan_dialect.bounds import LOSS, SEED, bounded, bounds_of, require_bounds
 from kan_dialect.collection import collector_paused
 from kan_dialect.errors import KanError
 from kan_dialect.fpga import XCUP
 from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.passes.balance_sums import FURTHER_LEVELS
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.choose_bits import ChooseBitsPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
-from kan_dialect.passes.quantize import QuantizePass
-from kan_dialect.passes.refine_precision import RefinePrecisionPass
+from kan_dialect.passes.quantize import GUARD_BITS, PERCENTILE, WIDTH, QuantizePass
+from kan_dialect.passes.refine_precision import LEVELS, LUTS, RefinePrecisionPass
 from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.split_tables import PARTS
 from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.pipeline import CompositePass
 from kan_dialect.precision.network import MAX_INPUT_BITS
@@ -46,48 +49,48 @@ class CompilePass(CompositePass):
 
     data: str | None = None
     """Calibration data, `.npz`; without it, ranges come from the grids."""
-    bits: tuple[int, ...] | int | Literal["auto"] | None = None
+    bits: tuple[int, ...] | int | Literal["auto"] | None = bounded(None, WIDTH)
     """See `kan-quantize`; 8, and 6 to start from with `precision=auto`, where nothing is said.
     `auto`: the fewest, the same for all codes, that keep the budget (`kan-choose-bits`); with
     `precision=auto`, the fewest from 6 to 10 that lose no more than half of it."""
     scale: str = "mse"
     """See `kan-quantize`."""
-    percentile: float = 99.9
+    percentile: float = bounded(99.9, PERCENTILE)
     """See `kan-quantize`."""
     per_tensor: bool = False
     """See `kan-quantize`."""
     per_layer: bool = False
     """See `kan-quantize`."""
-    guard_bits: int = 0
+    guard_bits: int = bounded(0, GUARD_BITS)
     """See `kan-quantize`."""
     quantizers: str | None = None
     """See `kan-quantize`."""
     precision: str = "given"
     """`given`: bits as they are; `auto`: as few as a budget allows, see `kan-refine-precision`."""
-    max_accuracy_loss: float | None = None
+    max_accuracy_loss: float | None = bounded(None, LOSS)
     """See `kan-refine-precision`."""
     max_rmse: float | str | None = None
     """See `kan-refine-precision`."""
     max_error: float | str | None = None
     """See `kan-refine-precision`."""
-    max_luts: int | None = None
+    max_luts: int | None = bounded(None, LUTS)
     """See `kan-refine-precision`."""
-    max_levels: int | None = None
+    max_levels: int | None = bounded(None, LEVELS)
     """See `kan-refine-precision`."""
-    seed: int = 0
+    seed: int = bounded(0, SEED)
     """See `kan-refine-precision`."""
     target: str = XCUP.name
     """The device whose costs decide, see `kan-narrow`, `kan-merge-tables`, `kan-share-tables`,
     `kan-split-tables`, `kan-balance-sums` and `kan-schedule`."""
-    parts: int = 3
+    parts: int = bounded(3, PARTS)
     """See `kan-split-tables`."""
-    further_levels: tuple[int, ...] | int = 0
+    further_levels: tuple[int, ...] | int = bounded(0, FURTHER_LEVELS)
     """See `kan-balance-sums`."""
-    levels: int | None = None
+    levels: int | None = bounded(None, bounds_of(SchedulePass, "levels"))
     """See `kan-schedule`."""
-    cycles: int | None = None
+    cycles: int | None = bounded(None, bounds_of(SchedulePass, "cycles"))
     """See `kan-schedule`."""
-    mhz: float | None = None
+    mhz: float | None = bounded(None, bounds_of(SchedulePass, "mhz"))
     """See `kan-schedule`."""
     combinational: bool = False
     """See `kan-schedule`."""
@@ -96,6 +99,7 @@ class CompilePass(CompositePass):
     """Leaves out the searches that take long: `kan-share-sums` and `kan-split-tables`."""
 
     def __post_init__(self) -> None:
+        require_bounds(self)
         if self.precision not in PRECISIONS:
             raise KanError(
                 f"precision cannot be {self.precision!r}", remedy=f"take {' or '.join(PRECISIONS)}"

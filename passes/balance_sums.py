@@ -27,6 +27,7 @@ from xdsl.pattern_rewriter import (
 
 from kan_dialect.adders import is_single_bit, is_wires
 from kan_dialect.attributes import range_of
+from kan_dialect.bounds import Bounds, bounded
 from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
 from kan_dialect.fpga import Fpga
@@ -252,13 +253,17 @@ def _apart(
     return added, carries
 
 
+FURTHER_LEVELS = Bounds(0, 64)
+"""Levels of logic that a sum may have beyond the fewest."""
+
+
 @dataclass(frozen=True)
 class BalanceSumsPass(TargetPass):
     """Shapes n-ary sums into binary adders."""
 
     name = "kan-balance-sums"
 
-    further_levels: tuple[int, ...] | int = 0
+    further_levels: tuple[int, ...] | int = bounded(0, FURTHER_LEVELS)
     """How many levels more than needed a sum may have, where that saves LUTs.
 
     One number, or one for each layer; the last one for all layers after it.
@@ -266,8 +271,8 @@ class BalanceSumsPass(TargetPass):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self._of_layers, default=-1) < 0:
-            raise KanError(f"further-levels must be at least 0, got {self.further_levels}")
+        if not self._of_layers:
+            raise KanError("further-levels needs a number, or one for each layer")
 
     @property
     def _of_layers(self) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.attributes import float_type, tensor_shape
+from kan_dialect.bounds import Bounds, bounded
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.cuts import cuts, spline_functions
 from kan_dialect.data import load_dataset
@@ -65,15 +66,13 @@ class CalibratePass(KanPass):
 
     data: str = field()
     """`.npz` file with `x` or `x_train`; a test set in it is not looked at."""
-    bins: int = 1024
+    bins: int = bounded(1024, Bounds(2, 1 << 16))
     """Cells of the histograms."""
     results: bool = False
     """Leave the results of all samples in the attribute `kan.reference`, for
     `kan-refine-precision` to count losses from."""
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
-        if not 2 <= self.bins <= 1 << 16:
-            raise KanError(f"kan-calibrate: bins must lie in 2..65536, got {self.bins}")
         functions = list(spline_functions(module))
         if functions:
             x = load_dataset(self.data).x

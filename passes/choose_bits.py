@@ -15,6 +15,7 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.bounds import LOSS, Bounds, bounded
 from kan_dialect.budgets import Allowed, Limit, allowed
 from kan_dialect.constants import FloatArray
 from kan_dialect.cuts import spline_functions
@@ -24,7 +25,7 @@ from kan_dialect.kan_pass import KanPass
 from kan_dialect.model import Model
 from kan_dialect.noted import note
 from kan_dialect.passes.calibrate import split_features
-from kan_dialect.passes.quantize import BITS, MAX_BITS, QuantizePass
+from kan_dialect.passes.quantize import BITS, GUARD_BITS, PERCENTILE, WIDTH, QuantizePass
 from kan_dialect.precision.score import check_labels, loss_problem, score
 from kan_dialect.progress import tell
 
@@ -41,40 +42,35 @@ class ChooseBitsPass(KanPass):
 
     data: str = field()
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
-    max_accuracy_loss: float | None = None
+    max_accuracy_loss: float | None = bounded(None, LOSS)
     """Share of the samples that may be lost; of targets that are numbers, of explained variance.
     0.005 where no budget is given."""
     max_rmse: float | str | None = None
     """See `kan-refine-precision`."""
     max_error: float | str | None = None
     """See `kan-refine-precision`."""
-    share: float = 1.0
+    share: float = bounded(1.0, Bounds(0, 1, above=True))
     """Of the loss, what quantisation may take: the rest is for passes that follow."""
-    at_least: int = 2
+    at_least: int = bounded(2, WIDTH)
     """The fewest bits that are tried."""
-    at_most: int = 12
+    at_most: int = bounded(12, WIDTH)
     """The most bits."""
     scale: str = "mse"
     """See `kan-quantize`; this, and what follows, as `kan-quantize` will have it."""
-    percentile: float = 99.9
+    percentile: float = bounded(99.9, PERCENTILE)
     """See `kan-quantize`."""
     per_tensor: bool = False
     """See `kan-quantize`."""
     per_layer: bool = False
     """See `kan-quantize`."""
-    guard_bits: int = 0
+    guard_bits: int = bounded(0, GUARD_BITS)
     """See `kan-quantize`."""
 
     def __post_init__(self) -> None:
-        loss = self.max_accuracy_loss
-        if loss is not None and not 0.0 <= loss < 1.0:
-            raise KanError(f"max-accuracy-loss must lie in 0..1, got {loss}")
-        if not 0.0 < self.share <= 1.0:
-            raise KanError(f"share must lie in 0..1, got {self.share}")
-        if not 1 <= self.at_least <= self.at_most <= MAX_BITS:
+        super().__post_init__()
+        if self.at_least > self.at_most:
             raise KanError(
-                f"at-least and at-most must lie in 1..{MAX_BITS}, got {self.at_least} and "
-                f"{self.at_most}"
+                f"at-least must be at most at-most, got {self.at_least} and {self.at_most}"
             )
         self._limits()
         self._quantize(self.at_least)

@@ -24,6 +24,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.attributes import tensor_shape
+from kan_dialect.bounds import Bounds, bounded
 from kan_dialect.constants import BoolArray, FloatArray, to_floats, to_integers
 from kan_dialect.cuts import spline_functions, unobserved
 from kan_dialect.edge_samples import edge_errors, edge_source, is_off, seen_of
@@ -60,21 +61,13 @@ class FitSplinesPass(KanPass):
     name = "kan-fit-splines"
     preserves: ClassVar[str] = "accuracy within a share of what nodes vary by, for each edge"
 
-    error: float = 0.02
+    error: float = bounded(0.02, Bounds(0, above=True, below=True))
     """The largest root mean square error of an edge, as a share of its node's standard
     deviation."""
-    cells: int | None = None
+    cells: int | None = bounded(None, Bounds(1, MAX_CELLS))
     """Cells of the grids; those of the layer's B-splines where not given, else 8."""
-    degree: int | None = None
+    degree: int | None = bounded(None, Bounds(0, MAX_DEGREE))
     """Of the B-splines; that of the layer's where not given, else 3."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.error < math.inf:
-            raise KanError(f"error must be greater than 0, got {self.error}")
-        if self.cells is not None and not 1 <= self.cells <= MAX_CELLS:
-            raise KanError(f"cells must lie in 1..{MAX_CELLS}, got {self.cells}")
-        if self.degree is not None and not 0 <= self.degree <= MAX_DEGREE:
-            raise KanError(f"degree must lie in 0..{MAX_DEGREE}, got {self.degree}")
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))

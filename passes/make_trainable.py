@@ -28,6 +28,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
+from kan_dialect.bounds import LOSS, SEED, Bounds, bounded
 from kan_dialect.cardinal import basis_table
 from kan_dialect.constants import Array, FloatArray, IntArray, dense, to_floats
 from kan_dialect.cuts import spline_functions, unobserved
@@ -77,25 +78,25 @@ class MakeTrainablePass(KanPass):
     name = "kan-make-trainable"
     preserves: ClassVar[str] = "outputs up to fixed-point numbers; inputs saturate to the grid"
 
-    learning_rate: float = 0.125
+    learning_rate: float = bounded(0.125, Bounds(0, above=True, below=True))
     """Any number; powers of two share the basis' table and its registers."""
-    momentum: float = 0.0
+    momentum: float = bounded(0.0, LOSS)
     """How much of its velocity a coefficient that takes part keeps. Of fixed-point numbers rounded
     to a multiple of 2^-16; not 0: velocities are state, too."""
-    weight_decay: float = 0.0
+    weight_decay: float = bounded(0.0, LOSS)
     """How much of a coefficient that takes part is lost with each training step, likewise."""
-    integer_bits: int = 6
+    integer_bits: int = bounded(6, Bounds(1, MAX_FIXED_BITS - 2))
     """Bits in front of the point, the sign among them, of inputs, nodes and coefficients."""
-    fraction_bits: int = 10
+    fraction_bits: int = bounded(10, Bounds(1, MAX_FIXED_BITS - 2))
     """Bits behind the point."""
-    local_bits: int = 6
+    local_bits: int = bounded(6, Bounds(1, MAX_LOCAL_BITS))
     """Bits of the local coordinate: rows of the basis' table."""
     error: str = "squared"
     """`squared`: of the squared error, the target is an input. `fed`: the error itself, the
     negative gradient of any loss by the outputs, is an input."""
     initial: str = "model"
     """`model`: the model's coefficients. `zero`. `random`: normal, of deviation 1 / sqrt(in)."""
-    seed: int = 0
+    seed: int = bounded(0, SEED)
     """Of random coefficients."""
     revive: bool = False
     """Pruned edges exist again, with coefficients of 0, which train; else they are refused."""
@@ -116,18 +117,11 @@ class MakeTrainablePass(KanPass):
 
         bits = self.integer_bits + self.fraction_bits
         check(
-            2 <= bits <= MAX_FIXED_BITS - 1 and self.integer_bits >= 1 and self.fraction_bits >= 1,
-            "integer-bits and fraction-bits must be at least 1, and together at most "
-            f"{MAX_FIXED_BITS - 1}, got {self.integer_bits} and {self.fraction_bits}",
+            bits <= MAX_FIXED_BITS - 1,
+            f"integer-bits and fraction-bits must be together at most {MAX_FIXED_BITS - 1}, "
+            f"got {self.integer_bits} and {self.fraction_bits}",
         )
-        check(
-            1 <= self.local_bits <= MAX_LOCAL_BITS,
-            f"local-bits must lie in 1..{MAX_LOCAL_BITS}, got {self.local_bits}",
-        )
-        rate = self.learning_rate
-        check(math.isfinite(rate) and rate > 0, f"learning-rate must be above 0, got {rate}")
         for option, share in (("momentum", self.momentum), ("weight-decay", self.weight_decay)):
-            check(0 <= share < 1, f"{option} must be at least 0 and below 1, got {share}")
             check(
                 self.real or share == 0 or 0 < _scaled(share) < 1 << FACTOR_BITS,
                 f"{option} becomes a multiple of 2^-{FACTOR_BITS}, which must be above 0 and below "
@@ -146,7 +140,6 @@ class MakeTrainablePass(KanPass):
             self.initial in ("model", "zero", "random"),
             f"initial must be model, zero or random, got {self.initial!r}",
         )
-        check(self.seed >= 0, f"seed must not be negative, got {self.seed}")
 
     def _step(self, function: func.FuncOp) -> func.FuncOp:
         layers = layers_of(function, revive=self.revive)

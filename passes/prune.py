@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
+from kan_dialect.bounds import LOSS, SEED, SHARE, Bounds, bounded
 from kan_dialect.constants import BoolArray, FloatArray, whole_numbers
 from kan_dialect.cuts import is_spline, spline_functions
 from kan_dialect.data import Dataset, load_dataset
@@ -51,31 +52,25 @@ class PrunePass(KanPass):
 
     data: str = field()
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
-    max_accuracy_loss: float | None = None
+    max_accuracy_loss: float | None = bounded(None, LOSS)
     """Share of samples that may be lost, on those held out, on all, and on others; of targets that
     are numbers, of explained variance. 0.005 where no threshold is given."""
-    threshold: float | None = None
+    threshold: float | None = bounded(None, Bounds(0, 1))
     """Drop the edges that vary by less than this share of the layer's most varying edge, in
     place of those that have the least effect."""
     fine_tune: bool = True
     """Let the other edges make up for those that go."""
-    validation: float = 0.25
+    validation: float = bounded(0.25, SHARE)
     """Share of the samples by which edges are not ordered, and to which gains are not fitted."""
-    seed: int = 0
+    seed: int = bounded(0, SEED)
     """Of which samples these are."""
 
     def __post_init__(self) -> None:
-        loss = self.max_accuracy_loss
-        if loss is not None and self.threshold is not None:
+        super().__post_init__()
+        if self.max_accuracy_loss is not None and self.threshold is not None:
             raise KanError(
                 "max-accuracy-loss has no meaning with threshold", remedy="give one of them"
             )
-        if not 0.0 <= self.budget < 1.0:
-            raise KanError(f"max-accuracy-loss must lie in 0..1, got {loss}")
-        if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
-            raise KanError(f"threshold must lie in 0..1, got {self.threshold}")
-        if not 0.0 < self.validation < 1.0:
-            raise KanError(f"validation must lie between 0 and 1, got {self.validation}")
 
     @property
     def budget(self) -> float:

@@ -30,6 +30,7 @@ from kan_dialect.attributes import (
     quantized_type,
     tensor_shape,
 )
+from kan_dialect.bounds import Bounds, bounded
 from kan_dialect.checking.quantized import codes_problem, given_problem, quantization_problem
 from kan_dialect.constants import BoolArray, DenseAttr, FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.counting import counted
@@ -68,6 +69,14 @@ MAX_BITS = 16
 """Widest codes at a cut: a table has an entry for each."""
 
 
+WIDTH = Bounds(1, MAX_BITS, remedy="a table has 2^bits entries")
+"""Bits of a code."""
+
+PERCENTILE = Bounds(50, 100, above=True)
+
+GUARD_BITS = Bounds(0, 8)
+
+
 @dataclass(frozen=True)
 class QuantizePass(KanPass):
     """Chooses scales and inserts quantisers."""
@@ -76,24 +85,25 @@ class QuantizePass(KanPass):
     preserves: ClassVar[str] = "accuracy within the chosen bits"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"quantizers"})
 
-    bits: tuple[int, ...] | int | Literal["auto"] = 8
+    bits: tuple[int, ...] | int | Literal["auto"] = bounded(8, WIDTH)
     """Bits of the codes: one number for all cuts, or one for each: input, every layer in order;
     `auto`: what `kan-choose-bits` chose."""
     scale: str = "mse"
     """`minmax`, `percentile` or `mse` (least mean squared error over the histogram)."""
-    percentile: float = 99.9
+    percentile: float = bounded(99.9, PERCENTILE)
     """For `percentile`: the share of samples, in percent, that must not saturate."""
     per_tensor: bool = False
     """One scale for all inputs and one for all nodes of a layer, instead of one each."""
     per_layer: bool = False
     """One scale for all nodes of a layer, as after `kan-share-shapes{up-to=sign}`; inputs have one
     each."""
-    guard_bits: int = 0
+    guard_bits: int = bounded(0, GUARD_BITS)
     """Edges are rounded to this many bits more than their node keeps."""
     quantizers: str | None = None
     """A file of the target `quantizers`, which then says all of the above."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.quantizers is not None:
             for option in ("bits", "scale", "percentile", "per_tensor", "per_layer", "guard_bits"):
                 if getattr(self, option) != getattr(QuantizePass, option):
@@ -101,20 +111,10 @@ class QuantizePass(KanPass):
                         f"{option.replace('_', '-')} has no meaning beside quantizers",
                         remedy="leave one of them out: the file says it",
                     )
-        for width in self.widths:
-            if not 1 <= width <= MAX_BITS:
-                raise KanError(
-                    f"bits must lie in 1..{MAX_BITS}, got {width}",
-                    remedy="a table has 2^bits entries",
-                )
         if self.scale not in SCALE_METHODS:
             raise KanError(
                 f"unknown scale method {self.scale!r}", remedy=f"use {', '.join(SCALE_METHODS)}"
             )
-        if not 50.0 < self.percentile <= 100.0:
-            raise KanError(f"percentile must lie in 50..100, got {self.percentile}")
-        if not 0 <= self.guard_bits <= 8:
-            raise KanError(f"guard-bits must lie in 0..8, got {self.guard_bits}")
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -15,12 +15,15 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.bounds import LOSS, SEED, SHARE, Bounds, bounded
 from kan_dialect.budgets import Allowed, Limit, allowed
 from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.fpga import Estimate, estimate
 from kan_dialect.model import Model, encode
+from kan_dialect.passes.balance_sums import FURTHER_LEVELS
+from kan_dialect.passes.split_tables import PARTS
 from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.precision.bits import note_trade
 from kan_dialect.precision.network import (
@@ -43,6 +46,12 @@ DEFAULT_LOSS = 0.005
 """Where no budget is given."""
 
 
+LUTS = Bounds(0, 1 << 40)
+
+LEVELS = Bounds(0, 1_000_000)
+"""Of logic, from inputs to results."""
+
+
 @dataclass(frozen=True)
 class RefinePrecisionPass(TargetPass):
     """Trades accuracy for LUTs, within a budget."""
@@ -53,7 +62,7 @@ class RefinePrecisionPass(TargetPass):
 
     data: str = field()
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
-    max_accuracy_loss: float | None = None
+    max_accuracy_loss: float | None = bounded(None, LOSS)
     """Share of samples that may be lost, on validation, on all samples and on others; of targets
     that are numbers, of explained variance. Counts from the float model's results, which
     `kan-calibrate{results=true}` leaves; without them, from the network as given. 0.005 where no
@@ -63,35 +72,27 @@ class RefinePrecisionPass(TargetPass):
     relative to the float model's. Without targets, against the float model's results."""
     max_error: float | str | None = None
     """The largest absolute error of an output on any sample, likewise."""
-    max_luts: int | None = None
+    max_luts: int | None = bounded(None, LUTS)
     """The most LUTs; of the networks that take no more, the one that loses least is taken."""
-    max_levels: int | None = None
+    max_levels: int | None = bounded(None, LEVELS)
     """The most levels of logic from inputs to results."""
-    validation: float = 0.25
+    validation: float = bounded(0.25, SHARE)
     """Share of the samples that is only used to validate."""
-    seed: int = 0
+    seed: int = bounded(0, SEED)
     """Of the split, and of the order in which edges are looked at."""
-    parts: int = 3
+    parts: int = bounded(3, PARTS)
     """See `kan-split-tables`: this, and what follows, as the passes after this one have it, for
     LUTs and levels are counted behind these."""
-    further_levels: tuple[int, ...] | int = 0
+    further_levels: tuple[int, ...] | int = bounded(0, FURTHER_LEVELS)
     """See `kan-balance-sums`."""
     fast: bool = False
     """`kan-split-tables` will be left out."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        loss = self.max_accuracy_loss
-        if loss is not None and not 0.0 <= loss < 1.0:
-            raise KanError(f"max-accuracy-loss must lie in 0..1, got {loss}")
         for name, given in (("max-rmse", self.max_rmse), ("max-error", self.max_error)):
             if given is not None:
                 Limit.parse(given, name)
-        if not 0.0 < self.validation < 1.0:
-            raise KanError(f"validation must lie between 0 and 1, got {self.validation}")
-        for name, limit in (("max-luts", self.max_luts), ("max-levels", self.max_levels)):
-            if limit is not None and limit < 0:
-                raise KanError(f"{name} must be at least 0, got {limit}")
 
     @property
     def max_loss(self) -> float | None:

@@ -24,6 +24,7 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.attributes import range_of
+from kan_dialect.bounds import Bounds, bounded
 from kan_dialect.errors import KanError
 from kan_dialect.interface import LATENCY
 from kan_dialect.operation import KanOperation
@@ -49,23 +50,17 @@ class SchedulePass(TargetPass):
 
     name = "kan-schedule"
 
-    levels: int | None = None
+    levels: int | None = bounded(None, Bounds(1, 1_000_000))
     """Largest number of levels of logic between two registers; 4, where nothing else is said."""
-    cycles: int | None = None
+    cycles: int | None = bounded(None, Bounds(0, 1000))
     """Exactly this many cycles, in stages of as few levels as that allows; 0: all combinational."""
-    mhz: float | None = None
+    mhz: float | None = bounded(None, Bounds(0, 1e6, above=True))
     """Stages that reach this clock, by the typical delays of the target."""
     combinational: bool = False
     """No registers at all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.levels is not None and self.levels < 1:
-            raise KanError(f"levels must be at least 1, got {self.levels}")
-        if self.cycles is not None and not 0 <= self.cycles <= 1000:
-            raise KanError(f"cycles must lie in 0..1000, got {self.cycles}")
-        if self.mhz is not None and not 0 < self.mhz < float("inf"):
-            raise KanError(f"mhz must be above 0, got {self.mhz:g}")
         ways = {
             "mhz": self.mhz is not None,
             f"levels={self.levels}": self.levels is not None,

@@ -24,12 +24,14 @@ from xdsl.ir import Operation
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
+from kan_dialect.bounds import LOSS, SEED, SHARE, Bounds, bounded
 from kan_dialect.constants import BoolArray, FloatArray, IntArray, to_floats
 from kan_dialect.cuts import spline_functions
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.edge_samples import EdgeSamples, sample_edges
 from kan_dialect.errors import KanError
 from kan_dialect.kan_pass import KanPass
+from kan_dialect.limits import MAX_LAYER_EDGES
 from kan_dialect.model import Model
 from kan_dialect.precision.judge import Judge, others_for
 from kan_dialect.precision.score import check_labels, loss_problem, score
@@ -53,7 +55,7 @@ class ShareShapesPass(KanPass):
     preserves: ClassVar[str] = "accuracy within the budget, or as far as so many shapes go"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
 
-    shapes: int | None = None
+    shapes: int | None = bounded(None, Bounds(1, MAX_LAYER_EDGES))
     """How many shapes; of each layer, or up to sign of each input."""
     up_to: str = "scale"
     """`scale`: copies of a layer's shapes are scaled and shifted at input and output. `gain`: at
@@ -61,20 +63,19 @@ class ShareShapesPass(KanPass):
     data: str | None = None
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`, to choose the number of shapes by;
     a test set is not looked at."""
-    max_accuracy_loss: float | None = None
+    max_accuracy_loss: float | None = bounded(None, LOSS)
     """Share of samples that may be lost, on all samples, on those held out and on others; of
     targets that are numbers, of explained variance. 0.005 where no number of shapes is given."""
-    validation: float = 0.25
+    validation: float = bounded(0.25, SHARE)
     """Share of the samples that are held out."""
-    seed: int = 0
+    seed: int = bounded(0, SEED)
     """Of which samples these are."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.up_to not in UP_TO:
             raise KanError(f"up-to cannot be {self.up_to!r}", remedy=f"use {', '.join(UP_TO)}")
         if self.shapes is not None:
-            if self.shapes < 1:
-                raise KanError(f"shapes must be at least 1, got {self.shapes}")
             if self.max_accuracy_loss is not None:
                 raise KanError(
                     "max-accuracy-loss has no meaning beside shapes", remedy="leave out one"
@@ -84,10 +85,6 @@ class ShareShapesPass(KanPass):
                 "the number of shapes is not known",
                 remedy="say it (shapes=8), or give data to choose it by",
             )
-        if self.max_accuracy_loss is not None and not 0.0 <= self.max_accuracy_loss < 1.0:
-            raise KanError(f"max-accuracy-loss must lie in 0..1, got {self.max_accuracy_loss}")
-        if not 0.0 < self.validation < 1.0:
-            raise KanError(f"validation must lie between 0 and 1, got {self.validation}")
 
     @property
     def loss(self) -> float | None:

@@ -10,7 +10,6 @@ section 2.5.1). The target `formula` prints the network.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,6 +22,7 @@ from xdsl.ir import Operation
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
+from kan_dialect.bounds import Bounds, bounded
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.cuts import spline_functions
 from kan_dialect.edge_samples import edge_errors, is_off, sample_edges
@@ -50,14 +50,13 @@ class SnapSymbolicPass(KanPass):
     name = "kan-snap-symbolic"
     preserves: ClassVar[str] = "accuracy within a share of what nodes vary by, for each edge"
 
-    error: float = 0.02
+    error: float = bounded(0.02, Bounds(0, above=True, below=True))
     """The root mean square error of an edge, as a share of its node's standard deviation."""
     functions: tuple[str, ...] = SIMPLEST_FIRST
     """Which functions, simplest first; the first that is within the budget is taken."""
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.error < math.inf:
-            raise KanError(f"error must be greater than 0, got {self.error}")
+        super().__post_init__()
         for name in self.functions:
             if name not in SYMBOLIC_FUNCTIONS:
                 raise KanError(

@@ -19,8 +19,8 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.adders import is_single_bit
 from kan_dialect.attributes import range_of
+from kan_dialect.bounds import Bounds, bounded
 from kan_dialect.constants import IntArray
-from kan_dialect.errors import KanError
 from kan_dialect.table_split import (
     MAX_INPUT_BITS,
     GatedPart,
@@ -37,19 +37,18 @@ MAX_RESULT_BITS = 48
 """Tables of more bits are left as they are: sums of their parts could leave the widest range."""
 
 
+PARTS = Bounds(1, 64)
+"""Parts that a table may be split into."""
+
+
 @dataclass(frozen=True)
 class SplitTablesPass(TargetPass):
     """Takes tables apart into sums of cheaper ones."""
 
     name = "kan-split-tables"
 
-    parts: int = 3
+    parts: int = bounded(3, PARTS)
     """The most tables that one becomes; 1: only its offset is chosen."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.parts < 1:
-            raise KanError(f"parts must be at least 1, got {self.parts}")
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

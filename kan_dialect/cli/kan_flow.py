@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import Literal, NoReturn, cast
+from typing import Any, Literal, NoReturn, cast
 
 import numpy as np
 from rich.console import Console
@@ -16,8 +16,9 @@ from xdsl.passes import ModulePass
 from xdsl.universe import Universe
 
 from kan_dialect import __version__
+from kan_dialect.bounds import SEED, bounds_of
 from kan_dialect.budgets import parse_loss
-from kan_dialect.cli.limits import add_limits, limits_of, status_line
+from kan_dialect.cli.limits import ABOVE_ZERO, add_limits, limits_of, status_line
 from kan_dialect.cli.loading import (
     add_name,
     add_output_folder,
@@ -30,6 +31,7 @@ from kan_dialect.cli.loading import (
 )
 from kan_dialect.cli.measure import add_pnr, add_synth, pnr, synth, synth_after_build
 from kan_dialect.cli.messages import ArgumentParser, run_tool
+from kan_dialect.cli.options import add_number
 from kan_dialect.cli.sweep import add_sweep, run_sweep
 from kan_dialect.cli.training import (
     TRAINING_ONLY,
@@ -43,6 +45,7 @@ from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions, build, require_name
+from kan_dialect.flows.cycles import BUBBLES, RESETS
 from kan_dialect.flows.owners import BUILD, spared_files
 from kan_dialect.flows.prove.prove import Outcome, prove
 from kan_dialect.flows.prove.show import merge_proof, print_proof
@@ -108,8 +111,12 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scale", default="mse", metavar="HOW", help="minmax, percentile or mse (default: mse)"
     )
-    parser.add_argument(
-        "--percentile", type=float, default=99.9, help="for --scale percentile (default: 99.9)"
+    _add_pass_number(
+        parser,
+        "--percentile",
+        kind=float,
+        default=99.9,
+        help="for --scale percentile (default: 99.9)",
     )
     parser.add_argument(
         "--per-tensor", action="store_true", help="one scale for all inputs, one for each layer"
@@ -117,8 +124,8 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--per-layer", action="store_true", help="one scale for each layer, but one for each input"
     )
-    parser.add_argument(
-        "--guard-bits", type=int, default=0, metavar="N", help="more precise edges (default: 0)"
+    _add_pass_number(
+        parser, "--guard-bits", default=0, metavar="N", help="more precise edges (default: 0)"
     )
     parser.add_argument(
         "--quantizers",
@@ -126,15 +133,19 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.json",
         help="scales and bits that a network was trained with, in place of the options above",
     )
-    parser.add_argument(
+    _add_pass_number(
+        parser,
         "--levels",
-        type=int,
         metavar="N",
         help=f"levels of logic a stage (default: {DEFAULT_LEVELS}); or one of the next three",
     )
-    parser.add_argument("--cycles", type=int, metavar="N", help="exactly so many cycles of latency")
-    parser.add_argument(
-        "--mhz", type=float, metavar="F", help="stages for this clock, by delays typical of TARGET"
+    _add_pass_number(parser, "--cycles", metavar="N", help="exactly so many cycles of latency")
+    _add_pass_number(
+        parser,
+        "--mhz",
+        kind=float,
+        metavar="F",
+        help="stages for this clock, by delays typical of TARGET",
     )
     parser.add_argument("--combinational", action="store_true", help="no registers at all")
     parser.add_argument(
@@ -146,9 +157,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fast", action="store_true", help="leave out what searches long: larger designs, sooner"
     )
-    parser.add_argument(
+    _add_pass_number(
+        parser,
         "--parts",
-        type=int,
         default=CompilePass.parts,
         metavar="N",
         help="most parts that a table is split into (default: %(default)s)",
@@ -182,6 +193,12 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add_training_options(parser)
 
 
+def _add_pass_number(parser: argparse.ArgumentParser, option: str, **options: Any) -> None:
+    """A number that is an option of `kan-compile`, too, with the bounds that it has there."""
+    bounds = bounds_of(CompilePass, option[2:].replace("-", "_"))
+    add_number(parser, option, bounds, **options)
+
+
 def _add_precision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
@@ -212,12 +229,10 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         help="for --precision auto and --bits auto: the largest absolute error of an output on any "
         "calibration sample, given as for --max-rmse",
     )
-    parser.add_argument(
-        "--max-luts", type=int, metavar="N", help="for --precision auto: the most LUTs"
-    )
-    parser.add_argument(
+    _add_pass_number(parser, "--max-luts", metavar="N", help="for --precision auto: the most LUTs")
+    _add_pass_number(
+        parser,
         "--max-levels",
-        type=int,
         metavar="N",
         help="for --precision auto: the most levels of logic from inputs to results",
     )
@@ -226,10 +241,18 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
 def _add_simulator(parser: argparse.ArgumentParser, *, with_none: bool) -> None:
     choices = ["verilator", "icarus", *(["none"] if with_none else [])]
     parser.add_argument("--simulator", choices=choices, default="verilator")
-    parser.add_argument(
-        "--vectors", type=int, default=10_000, metavar="N", help="random vectors (default: 10000)"
+    vectors = bounds_of(BuildOptions, "vectors")
+    add_number(
+        parser,
+        "--vectors",
+        vectors,
+        default=10_000,
+        metavar="N",
+        help="random vectors (default: 10000)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of what is random (default: 0)")
+    add_number(
+        parser, "--seed", SEED, default=0, metavar="N", help="of what is random (default: 0)"
+    )
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
@@ -241,10 +264,16 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inputs", type=Path, metavar="DATA.npz", help="samples, as for --calibration"
     )
-    parser.add_argument(
-        "--bubbles", type=float, default=0.0, metavar="P", help="chance of a cycle without a sample"
+    add_number(
+        parser,
+        "--bubbles",
+        BUBBLES,
+        kind=float,
+        default=0.0,
+        metavar="P",
+        help="chance of a cycle without a sample",
     )
-    parser.add_argument("--resets", type=int, default=0, metavar="N", help="resets in mid-stream")
+    add_number(parser, "--resets", RESETS, default=0, metavar="N", help="resets in mid-stream")
     _add_simulator(parser, with_none=False)
     add_limits(parser)
 
@@ -262,7 +291,14 @@ def _add_prove(parser: argparse.ArgumentParser) -> None:
         "--against", type=Path, metavar="MODEL", help="this model of codes instead of the build's"
     )
     add_table_overflow(parser)
-    parser.add_argument("--timeout", type=float, metavar="S", help="give up after so many seconds")
+    add_number(
+        parser,
+        "--timeout",
+        ABOVE_ZERO,
+        kind=float,
+        metavar="S",
+        help="give up after so many seconds",
+    )
     add_limits(parser, timeout=False)
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="processes to prove with (default: 1)"

@@ -26,6 +26,7 @@ from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
+from kan_dialect.bounds import Bounds
 from kan_dialect.checking import Checker, data_of, verify_after
 from kan_dialect.cli.loading import (
     IR_READER,
@@ -38,12 +39,14 @@ from kan_dialect.cli.loading import (
     require_text,
 )
 from kan_dialect.cli.messages import run_tool
+from kan_dialect.cli.options import add_number
 from kan_dialect.collection import collector_paused
 from kan_dialect.constants import ElidingPrinter
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_atomically
 from kan_dialect.frontends.frontend import find_frontends, import_file
+from kan_dialect.limits import MAX_TENSOR_ELEMENTS
 from kan_dialect.pipeline import build_pipeline, suggestion
 from kan_dialect.verifying import require_order
 
@@ -121,9 +124,10 @@ class KanOptMain(xDSLOptMain):
             "--list-frontends", action=_ListFrontends, help="what model files are read, and exit"
         )
         add_import_options(arg_parser)
-        arg_parser.add_argument(
+        add_number(
+            arg_parser,
             "--elide-large-constants",
-            type=int,
+            Bounds(0, MAX_TENSOR_ELEMENTS),
             metavar="N",
             help="for reading: constants of more than N elements are printed as "
             "dense_resource<__elided__>",

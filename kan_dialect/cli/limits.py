@@ -8,9 +8,13 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from kan_dialect.errors import KanError
+from kan_dialect.bounds import Bounds
+from kan_dialect.cli.options import add_number
 from kan_dialect.flows.tools import DEFAULT_LIMITS, Limits
 from kan_dialect.progress import TimeLeft, listening, speaking
+
+ABOVE_ZERO = Bounds(0, above=True)
+"""Of limits; infinity is none."""
 
 
 def add_limits(parser: argparse.ArgumentParser, *, timeout: bool = True) -> None:
@@ -21,32 +25,27 @@ def add_limits(parser: argparse.ArgumentParser, *, timeout: bool = True) -> None
     timeout : False where the command has a `--timeout` of another meaning.
     """
     if timeout:
-        parser.add_argument(
+        add_number(
+            parser,
             "--timeout",
-            type=float,
+            ABOVE_ZERO,
+            kind=float,
             metavar="S",
             help="give up after so many seconds a tool (Yosys, nextpnr, ...); inf: never "
             f"(default: {DEFAULT_LIMITS.seconds:g})",
         )
-    parser.add_argument(
+    add_number(
+        parser,
         "--memory",
-        type=float,
+        ABOVE_ZERO,
+        kind=float,
         metavar="GIB",
         help="give up where a tool takes more memory (default: three quarters of the machine's)",
     )
 
 
 def limits_of(options: argparse.Namespace) -> Limits:
-    """The limits that options ask for.
-
-    Raises
-    ------
-    KanError : a limit that is not above 0.
-    """
-    for name in ("timeout", "memory"):
-        value = getattr(options, name)
-        if value is not None and not value > 0:
-            raise KanError(f"--{name} must be above 0")
+    """The limits that options ask for."""
     return Limits(
         DEFAULT_LIMITS.seconds if options.timeout is None else options.timeout,
         None if options.memory is None else options.memory * (1 << 30),

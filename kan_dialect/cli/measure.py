@@ -11,13 +11,18 @@ from typing import Any, cast
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.bounds import Bounds
 from kan_dialect.cli.limits import add_limits, status_line
+from kan_dialect.cli.options import add_number
 from kan_dialect.errors import KanError
 from kan_dialect.flows.place_and_route import DEVICES, PlaceAndRoute, place_and_route
 from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.synthesis import Synthesis, find_target, synthesize
 from kan_dialect.flows.tools import find, limits_in_force
 from kan_dialect.folders import settle
+
+SEEDS = Bounds(1, 100)
+"""Runs of nextpnr."""
 
 
 def add_synth(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +45,17 @@ def add_pnr(parser: argparse.ArgumentParser) -> None:
     )
     _add_design(parser)
     parser.add_argument("--target", choices=list(DEVICES), default="ecp5")
-    parser.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="runs of nextpnr (default: 3)"
+    add_number(
+        parser, "--seeds", SEEDS, default=3, metavar="N", help="runs of nextpnr (default: 3)"
     )
-    parser.add_argument(
-        "--freq", type=float, default=500.0, metavar="MHZ", help="to strive for (default: 500)"
+    add_number(
+        parser,
+        "--freq",
+        Bounds(0, 10_000, above=True),
+        kind=float,
+        default=500.0,
+        metavar="MHZ",
+        help="to strive for (default: 500)",
     )
 
 
@@ -146,10 +157,6 @@ def synth_after_build(folder: Path, target: str) -> int:
 
 def pnr(options: argparse.Namespace) -> int:
     """Run `kan-flow pnr`."""
-    if not 1 <= options.seeds <= 100:
-        raise KanError(f"--seeds must lie in 1..100, got {options.seeds}")
-    if not 0 < options.freq <= 10_000:
-        raise KanError(f"--freq must lie above 0 and at most at 10000, got {options.freq:g}")
     design = _design(options)
     nextpnr = find(DEVICES[options.target].tool)
     synthesis = _synthesize(design, options, netlist=True)

@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from kan_dialect.bounds import SHARE
 from kan_dialect.budgets import parse_loss
 from kan_dialect.cli.limits import add_limits, limits_of
 from kan_dialect.cli.loading import (
@@ -35,6 +36,8 @@ from kan_dialect.cli.loading import (
     make_context,
     rename,
 )
+from kan_dialect.cli.measure import SEEDS
+from kan_dialect.cli.options import add_number
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import require_name
@@ -120,8 +123,13 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="place and route too, with nextpnr for ecp5 (default) or ice40",
     )
-    parser.add_argument(
-        "--seeds", type=int, default=1, metavar="N", help="runs of nextpnr a point (default: 1)"
+    add_number(
+        parser,
+        "--seeds",
+        SEEDS,
+        default=1,
+        metavar="N",
+        help="runs of nextpnr a point (default: 1)",
     )
     add_limits(parser)
     parser.add_argument(
@@ -138,9 +146,11 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         "or 0.01: of accuracy absolute, so many points; of errors relative, so much more "
         "(default: 1%%)",
     )
-    parser.add_argument(
+    add_number(
+        parser,
         "--validation",
-        type=float,
+        SHARE,
+        kind=float,
         default=0.25,
         metavar="P",
         help="share of the calibration samples that is held out to compare by (default: 0.25)",
@@ -195,8 +205,6 @@ def run_sweep(options: argparse.Namespace) -> int:
 
 
 def _measures(options: argparse.Namespace, jobs: int) -> Measures:
-    if not 1 <= options.seeds <= 100:
-        raise KanError(f"--seeds must lie in 1..100, got {options.seeds}")
     if options.scheduler is None:
         if options.synth or options.pnr:
             find("yosys")

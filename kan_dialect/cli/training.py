@@ -7,8 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kan_dialect.bounds import Bounds, bounds_of
 from kan_dialect.cli.limits import add_limits, status_line
 from kan_dialect.cli.loading import load_model, make_context, rename
+from kan_dialect.cli.options import add_number
 from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable
@@ -20,6 +22,7 @@ from kan_dialect.flows.training_build import (
     print_training_report,
 )
 from kan_dialect.folders import settle
+from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.listing import written_stages
 from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
@@ -59,9 +62,11 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         ("momentum", "M", "how much of its velocity a coefficient that takes part keeps "),
         ("weight-decay", "D", "how much a coefficient that takes part loses each step "),
     ):
-        group.add_argument(
+        add_number(
+            group,
             f"--{name}",
-            type=float,
+            bounds_of(MakeTrainablePass, name.replace("-", "_")),
+            kind=float,
             default=getattr(_DEFAULTS, name.replace("-", "_")),
             metavar=metavar,
             help=f"{what}(default: %(default)s)",
@@ -71,9 +76,10 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         ("fraction-bits", "behind the point"),
         ("local-bits", "of the place in a cell"),
     ):
-        group.add_argument(
+        add_number(
+            group,
             f"--{name}",
-            type=int,
+            bounds_of(MakeTrainablePass, name.replace("-", "_")),
             default=getattr(_DEFAULTS, name.replace("-", "_")),
             metavar="N",
             help=f"{what} (default: %(default)s)",
@@ -95,17 +101,23 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="pruned edges exist again, with coefficients of 0, which train",
     )
-    group.add_argument(
+    add_number(
+        group,
         "--fit-error",
-        type=float,
+        bounds_of(FitSplinesPass, "error"),
+        kind=float,
         default=_FIT.error,
         metavar="E",
         help="how far edges that become B-splines may be off, as a share of what their node "
         "varies by (default: %(default)s)",
     )
     for name, what in (("cells", "cells of the grids"), ("degree", "degree of the B-splines")):
-        group.add_argument(
-            f"--{name}", type=int, metavar="N", help=f"{what} (default: as the model has them)"
+        add_number(
+            group,
+            f"--{name}",
+            bounds_of(FitSplinesPass, name),
+            metavar="N",
+            help=f"{what} (default: as the model has them)",
         )
 
 
@@ -180,8 +192,13 @@ def add_train_sim(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="D.npz", help="samples x and targets y"
     )
-    parser.add_argument(
-        "--window", type=int, default=50, metavar="N", help="samples to average (default: 50)"
+    add_number(
+        parser,
+        "--window",
+        Bounds(1, MAX_VECTORS),
+        default=50,
+        metavar="N",
+        help="samples to average (default: 50)",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: .png, .svg or .pdf")
     add_limits(parser)
@@ -217,8 +234,7 @@ def train_sim(options: argparse.Namespace) -> int:
     if options.plot is not None:
         check_writable(options.plot, [options.data])
     dataset = load_dataset(options.data)
-    if not 1 <= options.window <= len(dataset.x):
-        raise KanError(f"--window must lie in 1..{len(dataset.x)}, got {options.window}")
+    Bounds(1, len(dataset.x)).require("--window", options.window)
     step = built_step(options.folder)
     with status_line("simulating the training"):
         course = simulate_training(options.folder / "rtl" / f"{step.name}.sv", step, dataset)

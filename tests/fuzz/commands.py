@@ -20,6 +20,8 @@ from xdsl.universe import Universe
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.frontends import frontend
+from kan_dialect.listing import NAME as LISTING
+from kan_dialect.listing import Listing
 
 LIMIT = 20
 """Seconds that a command may take on the small files here."""
@@ -111,8 +113,11 @@ def place_outputs(folder: Path) -> set[str]:
     """Write the files that a failing command must not touch; what is in the folder then."""
     for name in OUTPUTS:
         (folder / name).write_text(SENTINEL)
-    (folder / "built").mkdir(exist_ok=True)
-    (folder / "built" / "report.json").write_text(SENTINEL)
+    built = folder / "built"
+    built.mkdir(exist_ok=True)
+    (built / "report.json").write_text(SENTINEL)
+    listing = Listing.of("kan-flow build", built, ["report.json"])
+    (built / LISTING).write_text(listing.text())
     return _listing(folder)
 
 

@@ -309,7 +309,7 @@ BAD_BUILDS = [
     (["--bits", "six"], "whole numbers"),
     (["--scale", "best"], "unknown scale method"),
     (["--cycles", "-1"], "cycles must lie in"),
-    (["--levels", "0"], "levels must be at least 1"),
+    (["--levels", "0"], "--levels must lie in 1..1000000, got 0"),
     (["--mhz", "0"], "mhz must be above 0"),
     (["--mhz", "200", "--cycles", "2"], "mhz and cycles=2 exclude each other"),
     (["--levels", "2", "--cycles", "2"], "levels=2 and cycles=2 exclude each other; keep one"),
@@ -322,7 +322,7 @@ BAD_BUILDS = [
     (["--simulator", "modelsim"], "invalid choice"),
     (["--frobnicate"], "unrecognized arguments: --frobnicate; kan-flow build --help lists the"),
     (["--partz", "3"], "--partz 3 (did you mean --parts?); kan-flow build --help lists"),
-    (["--parts", "0"], "parts must be at least 1"),
+    (["--parts", "0"], "--parts must lie in 1..64, got 0"),
     (["--parts", "2", "--fast"], "--parts has no meaning with --fast"),
     (["--further-levels", "1,x"], "--further-levels takes whole numbers"),
 ]

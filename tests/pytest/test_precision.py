@@ -433,7 +433,7 @@ def test_a_broken_budget_is_found(
 
 def test_refusals(task: tuple[ModuleOp, Path], tmp_path: Path) -> None:
     module, path = task
-    with pytest.raises(KanError, match="max-accuracy-loss must lie in"):
+    with pytest.raises(KanError, match="max-accuracy-loss must be at least 0 and below 1"):
         RefinePrecisionPass(str(path), max_accuracy_loss=-0.1)
     with pytest.raises(KanError, match="there is no target"):
         RefinePrecisionPass(str(path), target="none")

@@ -182,7 +182,7 @@ def test_a_broken_budget_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_refusals(tmp_path: Path) -> None:
-    with pytest.raises(KanError, match="max-accuracy-loss must lie in"):
+    with pytest.raises(KanError, match="max-accuracy-loss must be at least 0 and below 1"):
         PrunePass("d.npz", max_accuracy_loss=1.0)
     with pytest.raises(KanError, match="threshold must lie in"):
         PrunePass("d.npz", threshold=-1.0)

@@ -306,7 +306,7 @@ def test_a_bias_goes_into_coefficients() -> None:
         ({"learning_rate": float("nan")}, "learning-rate must be above 0"),
         ({"learning_rate": 1e-9}, "never changes a coefficient of 10 fraction bits"),
         ({"integer_bits": 20, "fraction_bits": 20}, "together at most 31"),
-        ({"fraction_bits": 0}, "must be at least 1"),
+        ({"fraction_bits": 0}, "fraction-bits must lie in 1..30, got 0"),
         ({"integer_bits": 1}, "take more integer-bits"),
         ({"fraction_bits": 1}, "is too fine; take more fraction-bits"),
         ({"local_bits": 13}, "local-bits must lie in 1..12"),
@@ -319,7 +319,7 @@ def test_a_bias_goes_into_coefficients() -> None:
         ),
         ({"error": "huber"}, "error must be squared or fed"),
         ({"initial": "ones"}, "initial must be model, zero or random"),
-        ({"seed": -1}, "seed must not be negative"),
+        ({"seed": -1}, "seed must lie in 0..4294967295, got -1"),
     ],
 )
 def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:

@@ -163,7 +163,7 @@ def test_a_build_may_go_without_simulation(
         (["--integer-bits", "1"], "take more integer-bits"),
         (["--local-bits", "40"], "local-bits must lie in 1..12"),
         (["--simulator", "icarus"], "training is simulated in Verilator"),
-        (["--vectors", "0"], "the number of samples must lie in"),
+        (["--vectors", "0"], "samples must lie in 1..10000000, got 0"),
         (["--bits", "6"], "--bits has no meaning with --trainable; leave it out"),
         (["--combinational"], "--combinational has no meaning with --trainable"),
         (["--target", "ecp5"], "--target has no meaning with --trainable but without --synth"),

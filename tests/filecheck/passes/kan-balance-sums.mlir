@@ -5,7 +5,7 @@
 // RUN: kan-opt %s -p 'kan-balance-sums{target=ecp5}' | filecheck %s --check-prefix ECP5
 // RUN: not kan-opt %s -p 'kan-balance-sums{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
 // RUN: not kan-opt %s -p 'kan-balance-sums{further-levels=1,-1}' 2>&1 | filecheck %s --check-prefix LEVELS
-// LEVELS: further-levels must be at least 0, got (1, -1)
+// LEVELS: further-levels must lie in 0..64, got -1
 // TARGET: there is no target 'abacus'; take one of xcup, ecp5, ice40, lut3
 
 // Adders of two, in as few levels as there can be.

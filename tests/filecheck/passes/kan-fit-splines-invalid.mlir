@@ -1,6 +1,6 @@
 // RUN: kan-opt %s -p 'kan-fit-splines' --verify-diagnostics --split-input-file | filecheck %s
 // RUN: not kan-opt %s -p 'kan-fit-splines{error=0}' 2>&1 | filecheck %s --check-prefix ERROR
-// ERROR: error must be greater than 0, got 0
+// ERROR: error must be above 0 and finite, got 0
 // RUN: not kan-opt %s -p 'kan-fit-splines{cells=0}' 2>&1 | filecheck %s --check-prefix CELLS
 // CELLS: cells must lie in 1..1024, got 0
 // RUN: not kan-opt %s -p 'kan-fit-splines{degree=101}' 2>&1 | filecheck %s --check-prefix DEGREE

@@ -4,7 +4,7 @@
 // RUN: not kan-opt %s -p 'kan-refine-precision' 2>&1 | filecheck %s --check-prefix DATA
 
 // CHECK: error: @two is no chain of layers of tables; run kan-fold-tables first
-// LUTS: error: pass kan-refine-precision: max-luts must be at least 0, got -1
+// LUTS: error: pass kan-refine-precision: max-luts must lie in 0..1099511627776, got -1
 // DATA: error: pass kan-refine-precision: {{.*}}data
 func.func @two(%x: tensor<2xf32>) -> (tensor<1xf32>, tensor<1xf32>) {
   %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u3:f32, 1.0>>

@@ -8,7 +8,7 @@
 // RUN: not kan-opt %s -p kan-share-shapes 2>&1 | filecheck %s --check-prefix NUMBER
 // NUMBER: the number of shapes is not known; say it (shapes=8), or give data to choose it by
 // RUN: not kan-opt %s -p 'kan-share-shapes{shapes=0}' 2>&1 | filecheck %s --check-prefix NONE
-// NONE: shapes must be at least 1, got 0
+// NONE: shapes must lie in 1..524288, got 0
 // RUN: not kan-opt %s -p 'kan-share-shapes{shapes=1 up-to=size}' 2>&1 | filecheck %s --check-prefix KIND
 // KIND: up-to cannot be 'size'; use scale, gain, sign
 // RUN: not kan-opt %s -p 'kan-share-shapes{shapes=1 max-accuracy-loss=0.1}' 2>&1 | filecheck %s --check-prefix BOTH

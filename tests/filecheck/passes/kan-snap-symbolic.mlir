@@ -7,7 +7,7 @@
 // RUN: not kan-opt %s -p 'kan-snap-symbolic{functions="sine"}' 2>&1 | filecheck %s --check-prefix FUNCTION
 // FUNCTION: unknown function 'sine'
 // RUN: not kan-opt %s -p 'kan-snap-symbolic{error=0}' 2>&1 | filecheck %s --check-prefix ERROR
-// ERROR: error must be greater than 0, got 0
+// ERROR: error must be above 0 and finite, got 0
 
 // The edges that exist and have a formula get it; the bump has none within the budget, and stays: it is
 // what the others are multiplied by 0 for. The edge that is masked is not looked at.

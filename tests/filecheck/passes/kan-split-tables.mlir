@@ -1,7 +1,7 @@
 // RUN: kan-opt %s -p kan-split-tables | filecheck %s
 // RUN: kan-opt %s -p 'kan-split-tables{parts=1}' | filecheck %s --check-prefix ONE
 // RUN: not kan-opt %s -p 'kan-split-tables{parts=0}' 2>&1 | filecheck %s --check-prefix PARTS
-// PARTS: parts must be at least 1, got 0
+// PARTS: parts must lie in 1..64, got 0
 // RUN: not kan-opt %s -p 'kan-split-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
 // TARGET: there is no target 'abacus'
 

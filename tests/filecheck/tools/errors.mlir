@@ -32,7 +32,7 @@
 // TARGET-SYNTAX: kan-opt: error: cannot read the target; write it as name{option=value}
 
 // RUN: not kan-opt %s --elide-large-constants many 2>&1 | filecheck %s --check-prefix FLAG
-// FLAG: kan-opt: error: argument --elide-large-constants: invalid int value: 'many'; kan-opt --help lists the options
+// FLAG: kan-opt: error: --elide-large-constants takes a whole number, got 'many'
 
 // RUN: not kan-opt %t/none.mlir 2>&1 | filecheck %s --check-prefix FILE
 // FILE: kan-opt: error: there is no file {{.*}}none.mlir

@@ -1,0 +1,179 @@
+"""Options of commands, passes and targets, given any value: one message, no traceback."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from xdsl.universe import Universe
+from xdsl.utils.arg_spec import ArgSpec
+
+from kan_dialect.bounds import Bounds, bounds_of, declared_bounds
+from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.cli.options import NumberType
+from kan_dialect.errors import KanError
+from kan_dialect.flows.build import BuildOptions
+from kan_dialect.pipeline import build_pipeline
+from kan_dialect.universe import UNIVERSE
+
+ROOT = Path(__file__).parent.parent.parent
+WRONG = ["", "x", "-1", "1.5", "nan", "inf", "-inf", "1e999", "9" * 20, "9" * 5000, "\udcff", "%"]
+"""Of the wrong type, negative, huge, no number, empty, no UTF-8."""
+
+
+FORMS = ("max_rmse", "max_error")
+"""Budgets have a form of their own, `10%`; see `kan_dialect.budgets`."""
+
+
+def parsers() -> Iterator[tuple[object, list[str], argparse.ArgumentParser]]:
+    """The commands: module, words before the options, parser."""
+    flow = kan_flow._parser()  # pyright: ignore[reportPrivateUsage]
+    commands = next(
+        action
+        for action in flow._actions  # pyright: ignore[reportPrivateUsage]
+        if isinstance(action, argparse._SubParsersAction)  # pyright: ignore[reportPrivateUsage]
+    )
+    for name, parser in commands.choices.items():
+        yield kan_flow, [name], parser
+    yield kan_run, [], kan_run._parser()  # pyright: ignore[reportPrivateUsage]
+    opt = argparse.ArgumentParser()
+    main = kan_opt.KanOptMain(["none.mlir"])
+    main.register_all_arguments(opt)
+    yield kan_opt, [], opt
+
+
+def options() -> Iterator[tuple[object, list[str], str, argparse.Action]]:
+    """All options of all commands that take a value, with the words that the command needs."""
+    for module, words, parser in parsers():
+        actions = parser._actions  # pyright: ignore[reportPrivateUsage]
+        needed = [*words, *("none.mlir" for action in actions if not action.option_strings)]
+        for action in actions:
+            if action.required and action.option_strings:
+                needed += [action.option_strings[0], "none"]
+        for action in actions:
+            if action.option_strings and action.nargs != 0:
+                yield module, needed, action.option_strings[-1], action
+
+
+OPTIONS = list(options())
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, with what is installed looked up once."""
+    multiverse = Universe.get_multiverse()
+    monkeypatch.setattr(Universe, "get_multiverse", staticmethod(lambda: multiverse))
+    monkeypatch.chdir(str(tmp_path))
+
+
+def test_every_number_is_bounded() -> None:
+    """Except for --jobs, which depends on the machine."""
+    for _, needed, option, action in OPTIONS:
+        assert action.type not in (int, float) or option == "--jobs", (needed, option)
+    for name, factory in UNIVERSE.all_passes.items():
+        stage = factory()
+        bounded = dict(declared_bounds(stage))
+        for field in dataclasses.fields(stage):
+            words = str(field.type).replace("|", " ").replace("[", " ").split()
+            if {"int", "float", "int,"} & set(words) and field.name not in (
+                "max_rmse",
+                "max_error",
+            ):
+                assert field.name in bounded, (name, field.name)
+
+
+@pytest.mark.parametrize(
+    ("index", "name"), [(n, " ".join([*case[1][:1], case[2]])) for n, case in enumerate(OPTIONS)]
+)
+def test_options_of_commands(index: int, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """On a file that is not there, so that what is read ends in a message, too."""
+    module, needed, option, _ = OPTIONS[index]
+    for text in WRONG:
+        with pytest.raises(SystemExit) as ended:
+            module.main([*needed, f"{option}={text}"])  # type: ignore[attr-defined]
+        error = capfd.readouterr().err
+        assert ended.value.code == 1, (name, text, error)
+        assert error.count(": error: ") == 1, (name, text, error)
+        assert "Traceback" not in error and "internal" not in error, (name, text, error)
+
+
+@pytest.mark.parametrize("name", sorted(UNIVERSE.all_passes))
+def test_options_of_passes(name: str) -> None:
+    """A value is taken, or refused with a message that names the option."""
+    available = Universe.get_multiverse().all_passes
+    texts = [*WRONG[1:9], '"x"', '""', "true", "1,1,1", "-1,2", "9" * 400]
+    for field in dataclasses.fields(available[name]()):
+        option = field.name.replace("_", "-")
+        for text in texts:
+            try:
+                build_pipeline(available, f"{name}{{{option}={text}}}")
+            except KanError as error:
+                assert len(str(error)) < 1500, (option, text)
+
+
+@pytest.mark.parametrize("target", sorted(UNIVERSE.all_targets))
+def test_options_of_targets(target: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for text in ("x", "x=-1", "x=nan", f"x={'9' * 20}", "x=", '"'):
+        with pytest.raises(SystemExit) as ended:
+            kan_opt.main(["none.mlir", "-t", f"{target}{{{text}}}"])
+        error = capfd.readouterr().err
+        assert ended.value.code == 1 and error.count("error: ") == 1, (text, error)
+        assert "internal" not in error, (text, error)
+
+
+@pytest.mark.parametrize(
+    "text", ['kan-prune{data="x.npz" seed=-1}', 'kan-calibrate{data="x.npz" bins=1}']
+)
+def test_what_a_pass_says(text: str) -> None:
+    with pytest.raises(KanError, match=r"must lie in \d+\.\.\d+, got -?\d+$"):
+        build_pipeline(Universe.get_multiverse().all_passes, text)
+
+
+def test_the_documentation_has_the_ranges_of_all_passes() -> None:
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, factory in sorted(UNIVERSE.all_passes.items()):
+        for option, bounds in declared_bounds(factory()):
+            found.setdefault((option.replace("_", "-"), bounds.range), []).append(f"`{name}`")
+    rows = [
+        f"| `{option}` | {text} | {', '.join(names)} |" for (option, text), names in found.items()
+    ]
+    documented = (ROOT / "docs" / "passes.md").read_text().partition("## Ranges of options")[2]
+    assert sorted(rows) == sorted(documented.splitlines()[-len(rows) :])
+
+
+@pytest.mark.parametrize(
+    ("bounds", "phrase", "inside", "outside"),
+    [
+        (Bounds(0, 8), "lie in 0..8", [0, 8], [-1, 9, math.nan]),
+        (Bounds(1), "be at least 1", [1, math.inf], [0, math.nan, -math.inf]),
+        (Bounds(0, above=True), "be above 0", [1e-300, math.inf], [0, math.nan]),
+        (Bounds(0, above=True, below=True), "be above 0 and finite", [1], [0, math.inf]),
+        (Bounds(0, 1, above=True, below=True), "lie between 0 and 1", [0.5], [0, 1]),
+        (Bounds(0, 1, below=True), "be at least 0 and below 1", [0], [1]),
+        (Bounds(0, 1, above=True), "be above 0 and at most 1", [1], [0]),
+    ],
+)
+def test_bounds(bounds: Bounds, phrase: str, inside: list[float], outside: list[float]) -> None:
+    assert str(bounds) == phrase
+    assert all(map(bounds.admits, inside)) and not any(map(bounds.admits, outside))
+    with pytest.raises(KanError, match=f"--n must {phrase}, got"):
+        bounds.require("--n", outside[0])
+
+
+def test_a_command_takes_what_its_library_takes() -> None:
+    for _, needed, option, action in OPTIONS:
+        if needed[0] == "build" and option in ("--vectors", "--seed"):
+            assert isinstance(action.type, NumberType)
+            assert action.type.bounds == bounds_of(BuildOptions, option[2:])
+    with pytest.raises(KanError, match=r"vectors must lie in 0\.\.10000000, got -1"):
+        BuildOptions([], vectors=-1)
+
+
+def test_a_number_is_no_truth() -> None:
+    spec = ArgSpec("kan-calibrate", {"data": ("x",), "bins": (True,)})
+    with pytest.raises(KanError, match="bins takes a number, got true"):
+        UNIVERSE.all_passes["kan-calibrate"]().from_spec(spec)
