@@ -73,8 +73,9 @@ class _Numbering:
                 self.known[bit] = self._number(("input", source.name, index), 1)
             elif source.kind == "dff":
                 # Without a name that both have, it is no other register.
+                if bit in named:
+                    self.registers[bit] = named[bit]
                 key = named.get(bit, (source.name, index))
-                self.registers[bit] = key
                 self.known[bit] = self._number(("register", bit in named, *key), 1)
 
     def _number(self, key: Hashable, width: int) -> int:
@@ -119,20 +120,55 @@ class _Numbering:
             self.known[bit] = first + index
 
     def states(self) -> dict[str, Hashable]:
-        """What every register loads, every memory is and what is written to it, by name."""
+        """What every register loads, every memory is and what is written to it, by name.
+
+        Without a register that has no name of the file's: what reads it has a number of its own.
+        """
         found: dict[str, Hashable] = {}
         for bit, (source, index) in self.netlist.drivers.items():
-            if isinstance(source, Cell) and source.kind == "dff":
+            if bit in self.registers and isinstance(source, Cell):
                 loads = self.word([source.connections["D"][index], *source.connections["CLK"]])
                 name, place = self.registers[bit]
                 found[f"{name}[{place}]"] = (*loads, *_settings(source))
         for name, memory in self.netlist.memories.items():
             writes = [
-                tuple((port, self.word(word)) for port, word in _inputs(cell))
+                tuple((port, self.word(self._settled(cell, word))) for port, word in _inputs(cell))
                 for cell in memory.writes
             ]
             found[name] = (memory.width, tuple(memory.entries), tuple(writes))
         return found
+
+    def _settled(self, write: Cell, bits: Sequence[Bit]) -> list[Bit]:
+        """A word of a write without the multiplexers in which Yosys keeps its condition.
+
+        Where there is no write, Yosys has x for address and data: what they are says nothing then.
+        """
+        enables = {self._chosen(bit, "0", "1") for bit in write.connections["EN"]}
+        if len(enables) != 1 or (enable := enables.pop()) is None:
+            return list(bits)
+        found: list[Bit] = []
+        for bit in bits:
+            source, index = self._multiplexer(bit)
+            if source is None or source.connections["S"][0] != enable:
+                found.append(bit)
+            elif source.connections["A"][index] == "x":
+                found.append(source.connections["B"][index])
+            else:
+                found.append(enable if self._chosen(bit, "0", "1") == enable else bit)
+        return found
+
+    def _multiplexer(self, bit: Bit) -> tuple[Cell | None, int]:
+        source, index = self.netlist.drivers.get(bit, (None, 0))
+        is_choice = isinstance(source, Cell) and source.kind == "mux"
+        return (source, index) if is_choice and isinstance(source, Cell) else (None, 0)
+
+    def _chosen(self, bit: Bit, if_low: Bit, if_high: Bit) -> Bit | None:
+        """The select of the multiplexer that gives these; None where the bit is no such one."""
+        source, index = self._multiplexer(bit)
+        if source is None:
+            return None
+        choices = source.connections["A"][index], source.connections["B"][index]
+        return source.connections["S"][0] if choices == (if_low, if_high) else None
 
 
 def _kind(cell: Cell) -> str:

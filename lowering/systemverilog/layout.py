@@ -41,7 +41,7 @@ def block(statements: list[str], indent: str) -> Iterator[str]:
 
 _PRAGMA_WORDS = """
     0in altera ambit cadence coverage exemplar full_case lint_off lint_on mentor parallel_case
-    pragma quartus spyglass synopsys synplify synthesis tessent translate_off translate_on vcs
+    pragma psl quartus spyglass synopsys synplify synthesis tessent translate_off translate_on vcs
     verilator vivado xilinx
 """
 """Words by which tools know comments that are meant for them."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+LONGEST_NAME = 1000
+"""Characters of a name of the IR that are kept: tools read 1024 (IEEE 1800-2017, 5.6)."""
+
 _SYSTEMVERILOG_TEXT = """
     accept_on alias always always_comb always_ff always_latch and assert assign assume
     automatic before begin bind bins binsof bit break buf bufif0 bufif1 byte case casex
@@ -86,7 +89,7 @@ def module_name(name: str) -> str:
 
 def legal_name(name: str) -> str:
     """A simple identifier as close to `name` as it may be."""
-    legal = re.sub(r"[^A-Za-z0-9_]", "_", name) or "_"
+    legal = re.sub(r"[^A-Za-z0-9_]", "_", name[:LONGEST_NAME]) or "_"
     if legal[0].isdigit():
         legal = f"_{legal}"
     return f"{legal}_" if legal in _RESERVED else legal

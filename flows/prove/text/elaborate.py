@@ -99,6 +99,9 @@ _CELLS = {
 }
 """Names of the cells, as Yosys has them."""
 
+WIDEST = 1 << 20
+"""Bits of a word."""
+
 COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 SHIFTS = frozenset({"<<", ">>", ">>>"})
 SIGNED = frozenset({"*", "/", "%", ">>>", "<", "<=", ">", ">="})
@@ -135,7 +138,7 @@ class _Elaborator:
                 case Wire():
                     self._wire(item)
                 case Register():
-                    bits = self._fresh(_width(item.dimensions))
+                    bits = self._fresh(self._size(item.dimensions, item.at))
                     signal = _Signal(_Kind.REGISTER, bits, item.dimensions, item.at)
                     self._declare(item.name, item.at, signal)
                 case MemoryDeclaration():
@@ -211,7 +214,8 @@ class _Elaborator:
 
     def _port(self, port: Port) -> None:
         kind = _Kind.OUTPUT if port.is_output else _Kind.INPUT
-        bits = [] if port.is_output else self._fresh(_width(port.dimensions))
+        width = self._size(port.dimensions, port.at)
+        bits = [] if port.is_output else self._fresh(width)
         self._declare(port.name, port.at, _Signal(kind, bits, port.dimensions, port.at))
         self.netlist.ports.append(port.name)
         if not port.is_output:
@@ -234,13 +238,13 @@ class _Elaborator:
         value = self._memory_word(item.value)
         if value is None:
             value = self._unsigned(item.value)
-        self._require_width(item.at, len(value), _width(item.dimensions))
+        self._require_width(item.at, len(value), self._size(item.dimensions, item.at))
         # After its value: a wire cannot read itself.
         self._declare(item.name, item.at, _Signal(_Kind.WIRE, value, item.dimensions, item.at))
 
     def _memory(self, item: MemoryDeclaration) -> None:
         self._declare(item.name, item.at, None)
-        width = _width(item.dimensions)
+        width = self._size(item.dimensions, item.at)
         entries: list[int | None] = [None] * item.words
         if item.contents is not None:
             for index, literal in enumerate(item.contents):
@@ -275,7 +279,7 @@ class _Elaborator:
         if item.reset is not None:
             reset = self._condition(item.reset)
             targets = [load.name for load in item.loads if isinstance(load, Load)]
-            if [load.name for load in item.resets] != targets or len(targets) != len(item.loads):
+            if [load.name for load in item.resets] != targets:
                 raise self._refuse(item.at, "a reset of other registers than the process loads")
             cleared = [self._loaded(load) for load in item.resets]
         registers: list[tuple[Load, list[Bit]]] = []
@@ -363,6 +367,16 @@ class _Elaborator:
         if found != wanted:
             raise self._refuse(at, f"{_bit_count(found)} where {_bit_count(wanted)} should be")
 
+    def _size(self, dimensions: Dimensions, at: int) -> int:
+        """The bits of a declaration."""
+        width = _width(dimensions)
+        self._require_bounded(at, width)
+        return width
+
+    def _require_bounded(self, at: int, width: int) -> None:
+        if width > WIDEST:
+            raise self._refuse(at, f"a word of {width} bits, more than {WIDEST}")
+
     def _unsigned(self, expression: Expression) -> list[Bit]:
         value = self._value(expression)
         if value.signed:
@@ -388,6 +402,7 @@ class _Elaborator:
                 bits: list[Bit] = []
                 for part in reversed(expression.parts):
                     bits += self._unsigned(part)
+                self._require_bounded(expression.at, len(bits))
                 return _Value(bits)
             case Call():
                 return _Value(self._sum(expression))
@@ -398,7 +413,9 @@ class _Elaborator:
             case Replication():
                 if expression.count < 2:
                     raise self._refuse(expression.at, f"{expression.count} copies")
-                return _Value(self._unsigned(expression.part) * expression.count)
+                part = self._unsigned(expression.part)
+                self._require_bounded(expression.at, len(part) * expression.count)
+                return _Value(part * expression.count)
             case Cast():
                 value = self._value(expression.operand)
                 if value.signed == expression.signed:
@@ -484,8 +501,17 @@ class _Elaborator:
         return _Value(self._cell(kind, expression.at, width, {"A": bits}, A_SIGNED=0))
 
     def _binary(self, expression: Binary) -> _Value:
+        """Chains group to the left, and may be long: from the innermost outwards."""
+        chain = [expression]
+        while isinstance(inner := chain[-1].left, Binary):
+            chain.append(inner)
+        value = self._value(chain[-1].left)
+        for each in reversed(chain):
+            value = self._operation(each, value, self._value(each.right))
+        return value
+
+    def _operation(self, expression: Binary, left: _Value, right: _Value) -> _Value:
         operator, at = expression.operator, expression.at
-        left, right = self._value(expression.left), self._value(expression.right)
         signed = left.signed
         if signed and operator not in SIGNED:
             raise self._refuse(at, f"{operator} of signed values")
@@ -506,13 +532,17 @@ class _Elaborator:
         return _Value(bits, signed and not compares)
 
     def _choice(self, expression: Choice) -> _Value:
-        condition = self._condition(expression.condition)
-        if_true, if_false = (
-            self._unsigned(each) for each in (expression.if_true, expression.if_false)
-        )
-        self._require_width(expression.if_false.at, len(if_false), len(if_true))
-        inputs = {"A": if_false, "B": if_true, "S": condition}
-        return _Value(self._cell("mux", expression.at, len(if_true), inputs))
+        """Chains group to the right, and may be long: from the innermost outwards."""
+        chain = [expression]
+        while isinstance(inner := chain[-1].if_false, Choice):
+            chain.append(inner)
+        value = self._unsigned(chain[-1].if_false)
+        for each in reversed(chain):
+            condition, if_true = self._condition(each.condition), self._unsigned(each.if_true)
+            self._require_width(each.if_false.at, len(value), len(if_true))
+            inputs = {"A": value, "B": if_true, "S": condition}
+            value = self._cell("mux", each.at, len(value), inputs)
+        return _Value(value)
 
 
 def _width(dimensions: Sequence[int]) -> int:

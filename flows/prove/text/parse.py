@@ -52,6 +52,11 @@ DEEPEST = 60
 LARGEST = 1 << 24
 """Plain numbers are at most this: bounds of ranges, counts of copies."""
 
+LONGEST_NAME = 1024
+"""Characters of a name that every tool reads (IEEE 1800-2017, 5.6)."""
+
+_A_NAME = "a name"
+
 PRIMARY, UNARY, PRODUCT, SUM, OTHER = range(5)
 """How tightly the outermost operator of an expression binds."""
 
@@ -116,7 +121,7 @@ class _Parser:
     def unexpected(self, expected: str) -> NotInSubset:
         """The error that the next token is, where something else should stand."""
         text = self.texts[self.place]
-        known = _known(text)
+        known = None if expected == _A_NAME and text in KEYWORDS else _known(text)
         return self.refuse(known or f"{_shown(text)}, where {expected} should be")
 
     # Single tokens
@@ -139,7 +144,9 @@ class _Parser:
     def name(self) -> str:
         text = self.texts[self.place]
         if not text.isidentifier() or text in KEYWORDS:
-            raise self.unexpected("a name")
+            raise self.unexpected(_A_NAME)
+        if len(text) > LONGEST_NAME:
+            raise self.refuse(f"a name of more than {LONGEST_NAME} characters")
         self.place += 1
         return text
 
@@ -342,10 +349,12 @@ class _Parser:
         clock = Name(self.place, self.name())
         self.expect(")")
         if self.accept("begin"):
-            loads = self.statements()
-            return Process(at, clock, None, [], loads)
+            statements = [self.statement()]
+            while not self.accept("end"):
+                statements.append(self.statement())
+            return Process(at, clock, None, [], statements)
         if self.texts[self.place] != "if":
-            return Process(at, clock, None, [], [self.statement()])
+            return Process(at, clock, None, [], [self.load()])
         start = self.place
         self.sequence("if", "(")
         condition = self.expression()
@@ -353,29 +362,26 @@ class _Parser:
         if self.texts[self.place + 1 : self.place + 2] == ["["]:
             self.place = start
             return Process(at, clock, None, [], [self.write()])
-        resets = self.statements() if self.accept("begin") else [self.statement()]
+        resets = self.loads()
         if self.texts[self.place] != "else":
             raise self.refuse("a reset without an else", start)
         self.place += 1
-        loads = self.statements() if self.accept("begin") else [self.statement()]
-        return Process(at, clock, condition, self.only_loads(resets), loads)
+        loads: list[Load | Write] = [*self.loads()]
+        return Process(at, clock, condition, resets, loads)
 
-    def only_loads(self, statements: list[Load | Write]) -> list[Load]:
-        for statement in statements:
-            if isinstance(statement, Write):
-                raise self.refuse("a memory that is written to in reset", statement.at)
-        return [statement for statement in statements if isinstance(statement, Load)]
-
-    def statements(self) -> list[Load | Write]:
-        """Statements up to `end`."""
-        found: list[Load | Write] = []
+    def loads(self) -> list[Load]:
+        """One load, or some between `begin` and `end`."""
+        if not self.accept("begin"):
+            return [self.load()]
+        found = [self.load()]
         while not self.accept("end"):
-            found.append(self.statement())
+            found.append(self.load())
         return found
 
     def statement(self) -> Load | Write:
-        if self.texts[self.place] == "if":
-            return self.write()
+        return self.write() if self.texts[self.place] == "if" else self.load()
+
+    def load(self) -> Load:
         at = self.place
         name = self.name()
         if self.texts[self.place] == "[":

@@ -69,6 +69,7 @@ PRAGMAS = (
     "mentor",
     "parallel_case",
     "pragma",
+    "psl",
     "quartus",
     "spyglass",
     "synopsys",
@@ -155,27 +156,19 @@ def tokens(text: str) -> Tokens:
 
 
 def _without_comments(text: str) -> str:
-    own = 0
-    for comment in _OWN_LINE.finditer(text):
-        own += 1
-        if (pragma := _PRAGMA.search(comment[0])) is not None:
-            place = comment.start() + pragma.start()
+    own = {comment.end() for comment in _OWN_LINE.finditer(text)}
+    for comment in _COMMENT.finditer(text):
+        start, words = comment.start(), comment[0]
+        if (pragma := _PRAGMA.search(words)) is not None:
+            place = start + pragma.start()
             raise _refused(text, place, f"a comment with a word of pragmas, {pragma[0]!r}")
-        if (escape := _ESCAPE.search(comment[0])) is not None:
-            place = comment.start() + escape.start()
-            raise _refused(text, place, f"a comment with {escape[0]!r}")
-    code, every = _COMMENT.subn("", text)
-    if every != own:
-        lines = {match.end() for match in _OWN_LINE.finditer(text)}
-        other = next(m for m in _COMMENT.finditer(text) if m.end() not in lines)
-        before = text[: other.start()].rpartition("\n")[2]
-        what = (
-            "a comment that is not // and a blank"
-            if not before.strip()
-            else "a comment behind code"
-        )
-        raise _refused(text, other.start(), what)
-    return code
+        if (escape := _ESCAPE.search(words)) is not None:
+            raise _refused(text, start + escape.start(), f"a comment with {escape[0]}")
+        if comment.end() not in own:
+            behind = bool(text[:start].rpartition("\n")[2].strip())
+            what = "a comment behind code" if behind else "a comment that is not // and a blank"
+            raise _refused(text, start, what)
+    return _COMMENT.sub("", text)
 
 
 def _refused(text: str, offset: int, construct: str) -> NotInSubset:
