@@ -33,6 +33,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends import onnx_search
+from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.frontends.onnx import load_onnx
 from kan_dialect.frontends.onnx_graph import read_graph
 from kan_dialect.frontends.onnx_search import search_layers
@@ -121,7 +122,7 @@ def _by_form(path: Path) -> ModuleOp:
 
 
 def _by_search(path: Path) -> ModuleOp:
-    _, raised = search_layers(read_graph(path), None, KanError("not tried"))
+    _, raised = search_layers(read_graph(path), NO_OPTIONS, KanError("not tried"))
     return raised.module
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ from kan_dialect.saturation import count_saturations
 from kan_dialect.shapes import noted_shapes
 from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.univariate import has_real_edges
+from kan_dialect.windows import as_coded
 from kan_dialect.wire_ops import TableOp
 from kan_dialect.wires import wire_functions
 
@@ -428,6 +429,10 @@ def _allowed_loss(report: Report) -> float | None:
 def _count_saturations(
     report: Report, real: Model, integer: Model, interface: Interface, dataset: Dataset
 ) -> None:
+    if isinstance(real.op, func.FuncOp) and not real.has_codes:
+        ports, function = interface.inputs, real.op
+        test = None if dataset.x_test is None else as_coded(function, ports, dataset.x_test)
+        dataset = replace(dataset, x=as_coded(function, ports, dataset.x), x_test=test)
     samples = {"calibration": dataset.x, "test": dataset.x_test}
     found = {name: count_saturations(integer, x) for name, x in samples.items() if x is not None}
     report.saturation = found

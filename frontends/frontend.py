@@ -33,10 +33,12 @@ class ImportOptions:
     Attributes
     ----------
     strip_head : import the network up to a softmax or the like that follows its last layer.
-    samples : (samples, in), float64, real inputs of the network; they only choose where its
-        functions are probed.
+    samples : (samples, in), float64, real inputs of the network; they choose where its functions
+        are probed, and the network is compared with the file on all of them.
     table_overflow : one of `TABLE_OVERFLOWS`: entries of tables that do not fit their layer's bits
         stay as they are, saturate at the range of these bits, or keep their lowest bits.
+    test_samples : (samples, in), float64, real inputs that the network is compared on, too, and by
+        which nothing is chosen.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class ImportOptions:
     strip_head: bool = False
     samples: FloatArray | None = None
     table_overflow: str = KEEP
+    test_samples: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.table_overflow not in TABLE_OVERFLOWS:
@@ -64,6 +67,12 @@ class ImportOptions:
         }
         return frozenset(name for name, is_given in given.items() if is_given)
 
+    @property
+    def real_inputs(self) -> FloatArray | None:
+        """All real inputs, (samples, in), float64; None without any."""
+        given = [each for each in (self.samples, self.test_samples) if each is not None]
+        return np.concatenate(given) if given else None
+
     def without(self, names: Collection[str]) -> ImportOptions:
         """The same with these options as they are by default."""
         return replace(self, **{name: getattr(ImportOptions, name) for name in names})
@@ -75,19 +84,20 @@ class ImportOptions:
         ------
         KanError : they have another number of columns, or are not finite.
         """
-        samples = self.samples
-        if samples is None:
-            return
-        if samples.ndim != 2 or samples.shape[1] != inputs or not len(samples):
-            raise KanError(
-                f"{where}: the samples have shape {samples.shape}, the network has {inputs} "
-                f"input{'s' if inputs > 1 else ''}",
-                remedy=f"give samples of shape (samples, {inputs}), a column for each input",
-            )
-        if not bool(np.isfinite(samples).all()):
-            raise KanError(
-                f"{where}: the samples are not finite", remedy="leave out samples that are not"
-            )
+        for samples in (self.samples, self.test_samples):
+            if samples is None:
+                continue
+            if samples.ndim != 2 or samples.shape[1] != inputs or not len(samples):
+                raise KanError(
+                    f"{where}: the samples have shape {samples.shape}, the network has {inputs} "
+                    f"input{'s' if inputs > 1 else ''}",
+                    remedy=f"give samples of shape (samples, {inputs}), a column for each input",
+                )
+            if not bool(np.isfinite(samples).all()):
+                raise KanError(
+                    f"{where}: the samples are not finite",
+                    remedy="leave out samples that are not",
+                )
 
     def require_none(self, where: str, reader: str) -> None:
         """Refuse options where the reader of a model takes none.

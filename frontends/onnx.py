@@ -29,7 +29,7 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     from kan_dialect.frontends.onnx_graph import Unrecognised, read_graph
     from kan_dialect.frontends.onnx_head import check_classes, require_no_head, strip_head
     from kan_dialect.frontends.onnx_readings import recognise
-    from kan_dialect.frontends.onnx_search import natural_inputs, search_layers
+    from kan_dialect.frontends.onnx_search import natural_probes, search_layers
 
     whole = read_graph(path)
     options.check_samples(path.name, whole.inputs)
@@ -40,10 +40,10 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
         graph = whole
     try:
         graph, raised = recognise(graph)
-        check_raised(graph, raised, natural_inputs(graph))
+        check_raised(graph, raised, natural_probes(graph, options))
     except (Unrecognised, Differs) as error:
         # Not known by its form, or mistaken; what it computes may be a network all the same.
-        graph, raised = search_layers(graph, options.samples, error)
+        graph, raised = search_layers(graph, options, error)
     if options.strip_head:
         check_classes(whole, graph, raised)
     return raised.module

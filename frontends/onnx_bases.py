@@ -38,6 +38,9 @@ _MAGNITUDES = np.array(
 _POINTS = np.concatenate([-_MAGNITUDES[::-1], [0.0], _MAGNITUDES])
 _NEAR = np.abs(_POINTS) < 10.0
 
+_EXACT = frozenset({"Abs", "Relu"})
+"""Operators with a kink that are functions of the dialect."""
+
 
 @dataclass(frozen=True)
 class FixedBasis:
@@ -160,9 +163,23 @@ def _recognise_fixed(region: Region, waist: Tensor, columns: IntArray) -> Atom |
             # In float16 the forms of gelu are alike: the nearest it is.
             distance = float(np.nanmax(np.abs(actual - expected)[_NEAR], initial=0.0))
             best = min(best or (distance, name), (distance, name))
-    if best is None:
+    if best is None or not _is_everywhere(region, waist, columns, best[1], tolerance):
         return None
     return _one_to_one(waist, FixedBasis(best[1]), columns, np.zeros_like(columns))
+
+
+def _is_everywhere(
+    region: Region, waist: Tensor, columns: IntArray, function: str, tolerance: float
+) -> bool:
+    """Whether the region is the function at the values, too, at which something in it branches."""
+    node = region.top.node
+    if len(region.above(waist)) == 1 and node is not None and node.op_type in _EXACT:
+        return True  # The operator is the function.
+    points = region.thresholds(waist, _POINTS[_NEAR])
+    if not len(points):
+        return True
+    expected = functions.apply(function, points)[:, columns]
+    return _agree(region.evaluate(waist, points), expected, tolerance)
 
 
 # B-splines

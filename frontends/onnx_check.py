@@ -6,7 +6,8 @@ decides (a discontinuity, a steep function), a copy of the model in float64 has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,15 +19,19 @@ from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.attributes import tensor_shape
-from kan_dialect.constants import Array, DenseAttr, FloatArray, to_floats
+from kan_dialect.constants import Array, BoolArray, DenseAttr, FloatArray, IntArray, to_floats
+from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.onnx_file import first_line
 from kan_dialect.frontends.onnx_graph import Graph
 from kan_dialect.frontends.onnx_layers import Raised
+from kan_dialect.frontends.onnx_thresholds import Thresholds
 from kan_dialect.onnx_model import Runner, in_batches, open_runner, widened
 from kan_dialect.onnx_ops import OnnxOp
 from kan_dialect.semantics import evaluate_function, evaluate_values
-from kan_dialect.spline_ops import AffineOp, BSplineOp, RadialOp
+from kan_dialect.spline_ops import AffineOp, BSplineOp, EdgeOp, RadialOp
+
+_LOG = logging.getLogger(__name__)
 
 TOLERANCE = 1e-4
 """How far outputs may differ, as a share of their range."""
@@ -49,6 +54,20 @@ _TELLING = 4
 
 _LEAST_SHARE = 1e-6
 """A range of outputs that is a smaller share of the likeliest one is nothing but rounding."""
+
+MAX_SAMPLE_PROBES = 1 << 20
+"""Evaluations of a layer that carries its subgraph, to compare networks on real inputs."""
+
+_SAMPLE_ELEMENTS = 1 << 22
+"""Elements of a value, or edges, for samples that are compared at once."""
+
+_TOLD_INPUTS = 256
+"""Of so many inputs, the one that makes a difference is looked for."""
+
+_REMEDY = (
+    "export the model in float32 for one dynamic batch; if it is so already, please report this "
+    "file"
+)
 
 _SEED = 2024
 
@@ -104,13 +123,24 @@ def _rows(result: Array, batch: int, count: int) -> FloatArray:
     return moved.reshape(batch, -1)[:count]
 
 
-def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = ()) -> None:
-    """Verify the raised module, and compare its function with the file's.
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """Inputs to compare networks on, beyond those around a function's grids.
 
-    Parameters
+    Attributes
     ----------
-    further : inputs (samples, in) to compare them on, beyond those around the function's grids:
-        the likeliest last.
+    groups : (rows, in) each, the likeliest last.
+    thresholds : where the model branches, if it does.
+    samples : (samples, in), real inputs, of which all are compared.
+    """
+
+    groups: Sequence[FloatArray] = ()
+    thresholds: Thresholds | None = None
+    samples: FloatArray | None = None
+
+
+def check_raised(graph: Graph, raised: Raised, probes: Probes = Probes()) -> None:
+    """Verify the raised module, and compare its function with the file's.
 
     Raises
     ------
@@ -123,7 +153,7 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
         raise graph.error(
             f"the imported network is not legal: {first_line(error)}", "train the model again"
         ) from None
-    groups = _few_enough(raised.function, [*sample_inputs(raised.function), *further])
+    groups = _few_enough(raised.function, [*sample_inputs(raised.function), *probes.groups])
     tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
     chunk = max(1, CHUNK_ELEMENTS // raised.widest)
     reference = open_reference(graph, chunk)
@@ -133,21 +163,155 @@ def check_raised(graph: Graph, raised: Raised, further: Sequence[FloatArray] = (
             "the outputs are not finite for any of the inputs that were tried",
             "say where the inputs lie, with --samples DATA.npz",
         )
-    least = _LEAST_SHARE * _range(expected[-1] if further else expected[0])
+    likely = _range(expected[-1] if probes.groups else expected[0])
     for points, wanted in zip(groups, expected, strict=True):
         actual = _outputs(raised, points)
-        if relative_difference(actual, wanted, least) <= tolerance:
+        if relative_difference(actual, wanted, _LEAST_SHARE * likely) <= tolerance:
             continue
         exact = open_exact_reference(graph, chunk).outputs(points)
-        difference = relative_difference(actual, exact, least)
+        difference = relative_difference(actual, exact, _LEAST_SHARE * likely)
+        if not difference <= TOLERANCE:
+            # Close to a threshold of a sum, only rounding decides.
+            plain = open_wide_reference(graph, chunk).outputs(points)
+            exact = _nearer(actual, exact, plain)
+            difference = relative_difference(actual, exact, _LEAST_SHARE * likely)
         if not difference <= TOLERANCE:
             place = _first_difference(graph, raised, points, tolerance, chunk)
             raise Differs(
                 f"{graph.path.name}: the imported network differs from the model by "
                 f"{difference:.1e} of the outputs' range, more than {TOLERANCE:.0e}{place}",
-                remedy="export the model in float32 for one dynamic batch; if it is so already, "
-                "please report this file",
+                remedy=_REMEDY,
             )
+    each = _EachRow(graph, raised, reference, likely, tolerance)
+    if probes.thresholds is not None:
+        each.check_thresholds(probes.thresholds)
+    if probes.samples is not None:
+        each.check_samples(probes.samples)
+
+
+def _nearer(actual: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
+    """Of two results (rows, out), each row of the one that is nearer."""
+    if not actual.shape == first.shape == second.shape:
+        return first
+    with np.errstate(all="ignore"):
+        away = [np.nan_to_num(np.abs(actual - each), nan=np.inf) for each in (first, second)]
+    chosen = away[1].max(axis=1) < away[0].max(axis=1)
+    return np.where(chosen[:, np.newaxis], second, first)
+
+
+@dataclass(frozen=True, eq=False)
+class _EachRow:
+    """Compares single inputs, each of which may be the only one where networks differ.
+
+    Attributes
+    ----------
+    likely : the range of the outputs where inputs are likely.
+    """
+
+    graph: Graph
+    raised: Raised
+    reference: Reference
+    likely: float
+    tolerance: float
+
+    def check_thresholds(self, thresholds: Thresholds) -> None:
+        """Compare on both sides of each threshold, and on it."""
+        rows = thresholds.rows(self.graph.input_dtype)
+        for x in self._chunks(rows):
+            missed = self._missed(x)
+            if missed.size:
+                raise self._differs(x[missed[0]], self._told(thresholds, x[missed[0]]))
+
+    def check_samples(self, samples: FloatArray) -> None:
+        """Compare on real inputs; say where only rounding decides between two branches.
+
+        Of layers that carry their subgraph, every n-th sample is compared where all would take
+        more than `MAX_SAMPLE_PROBES` evaluations of it.
+        """
+        opaque = max((op.inputs for op in _subgraphs(self.raised.function)), default=0)
+        stride = max(1, -(-len(samples) * opaque // MAX_SAMPLE_PROBES))
+        numbers = np.arange(0, len(samples), stride)
+        undecided: list[int] = []
+        start = 0
+        for x in self._chunks(_single(samples[numbers])):
+            missed = self._missed(x)
+            if missed.size:
+                plain = open_wide_reference(self.graph, self.reference.chunk).outputs(x[missed])
+                wrong = missed[self._beyond(_outputs(self.raised, x[missed]), plain)]
+                if wrong.size:
+                    raise self._differs(x[wrong[0]], f"sample {numbers[start + wrong[0]]}")
+                undecided += numbers[start + missed].tolist()
+            start += len(x)
+        if undecided:
+            _LOG.warning(
+                "%s: in %s, the first is sample %d, the rounding of a sum decides on which side of "
+                "a threshold it lies; ONNX Runtime takes another one there than the network that "
+                "was imported",
+                self.graph.path.name,
+                counted(len(undecided), "sample"),
+                undecided[0],
+            )
+
+    def _chunks(self, x: FloatArray) -> Iterator[FloatArray]:
+        layers = [op for op in self.raised.function.walk() if isinstance(op, EdgeOp)]
+        edges = [op.outputs * op.inputs for op in layers]
+        count = max(1, _SAMPLE_ELEMENTS // max(self.raised.widest, *edges, 1))
+        for start in range(0, len(x), count):
+            yield x[start : start + count]
+
+    def _missed(self, x: FloatArray) -> IntArray:
+        """Rows at which the networks differ, and not because float32 is too coarse."""
+        actual = _outputs(self.raised, x)
+        missed = np.flatnonzero(self._beyond(actual, self.reference.outputs(x)))
+        if missed.size:
+            exact = open_exact_reference(self.graph, self.reference.chunk).outputs(x[missed])
+            missed = missed[self._beyond(actual[missed], exact)]
+        return missed
+
+    def _beyond(self, actual: FloatArray, wanted: FloatArray) -> BoolArray:
+        """Rows (rows) in which outputs differ by more than the tolerance, where they are finite."""
+        finite = np.isfinite(wanted)
+        largest = np.abs(np.where(finite, wanted, 0.0)).max(axis=1, keepdims=True)
+        allowed = self.tolerance * self.likely + _ROUNDING * largest
+        with np.errstate(all="ignore"):
+            near = np.abs(actual - wanted) <= allowed
+        return (finite & ~near).any(axis=1)
+
+    def _told(self, thresholds: Thresholds, x: FloatArray) -> str:
+        """Which input alone makes the difference, and which node looks at it."""
+        base = thresholds.likely[len(thresholds.likely) // 2]
+        changed = np.flatnonzero(x != base)[:_TOLD_INPUTS]
+        rows = np.repeat(base[np.newaxis], changed.size, axis=0)
+        rows[np.arange(changed.size), changed] = x[changed]
+        found = self._missed(rows) if changed.size else changed
+        for index in changed[found].tolist():
+            node = thresholds.node_at(index, float(x[index]))
+            if node is not None:
+                return f"input {index} = {x[index]:.9g}, where {node.label} decides"
+        return f"the input {_shown(x)}"
+
+    def _differs(self, x: FloatArray, where: str) -> Differs:
+        (actual,), (wanted,) = (
+            _outputs(self.raised, x[np.newaxis]),
+            self.reference.outputs(x[np.newaxis]),
+        )
+        with np.errstate(all="ignore"):
+            apart = np.nan_to_num(np.abs(actual - wanted), nan=np.inf)
+        output = int(np.where(np.isfinite(wanted), apart, -1.0).argmax())
+        return Differs(
+            f"{self.graph.path.name}: for {where}, the imported network gives "
+            f"{actual[output]:.9g} and ONNX Runtime {wanted[output]:.9g} (output {output})",
+            remedy=_REMEDY,
+        )
+
+
+def _shown(x: FloatArray) -> str:
+    few = ", ".join(f"{each:.9g}" for each in x[:4])
+    return f"({few}, ...)" if x.size > 4 else f"({few})"
+
+
+def _subgraphs(function: func.FuncOp) -> list[OnnxOp]:
+    return [op for op in function.walk() if isinstance(op, OnnxOp)]
 
 
 def differing_inputs(
@@ -173,7 +337,7 @@ def _few_enough(function: func.FuncOp, groups: Sequence[FloatArray]) -> list[Flo
     Likewise where outputs are so many that those of all samples would fill the memory. Of the
     last, likeliest, group more are kept.
     """
-    opaque = [op.inputs for op in function.walk() if isinstance(op, OnnxOp)]
+    opaque = [op.inputs for op in _subgraphs(function)]
     terminator = function.get_return_op()
     assert terminator is not None
     room = CHUNK_ELEMENTS // tensor_shape(terminator.operands[0])[0]
@@ -293,9 +457,14 @@ def open_reference(graph: Graph, chunk: int, further: Sequence[str] = ()) -> Ref
     return _open(graph, _with_outputs(graph, further), graph.input_dtype, chunk)
 
 
-def open_exact_reference(graph: Graph, chunk: int) -> Reference:
-    """The model in float64."""
+def open_wide_reference(graph: Graph, chunk: int) -> Reference:
+    """The model in float64, branches included."""
     return _open(graph, widened(graph.model), np.dtype(np.float64), chunk)
+
+
+def open_exact_reference(graph: Graph, chunk: int) -> Reference:
+    """The model in float64, with branches as the file takes them."""
+    return _open(graph, widened(graph.model, decided=True), np.dtype(np.float64), chunk)
 
 
 def _open(

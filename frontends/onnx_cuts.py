@@ -25,9 +25,11 @@ from kan_dialect.frontends.onnx_additivity import (
     residuals,
 )
 from kan_dialect.frontends.onnx_graph import Node, Unrecognised
+from kan_dialect.frontends.onnx_limits import DECISIONS
 from kan_dialect.frontends.onnx_places import Places, find_places
 from kan_dialect.frontends.onnx_refusals import PRODUCT, PRODUCT_REMEDY, REFUSALS
 from kan_dialect.frontends.onnx_static import StaticGraph, Step, cut_out, needed_steps
+from kan_dialect.frontends.onnx_thresholds import SEVERAL, dependences, margins_of
 from kan_dialect.onnx_model import open_runner, run_rows, widened
 
 MAX_VALUES = 16
@@ -62,6 +64,9 @@ _ARRANGEMENTS = ("Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpo
 
 _EVERY = 96
 """One input in so many shows whether a graph can be run at all."""
+
+_INFINITESIMAL = 1e-300
+"""The residual of a value that branches on a sum: it may differ at a single value of the sum."""
 
 _SEED = 2026
 _MAX_DEPENDENCES = 1 << 25
@@ -293,6 +298,7 @@ class _Search:
         tried = [name for name in values if name in members]
         first = [group.first(_FIRST_TRIALS) for group in exchanges]
         shares = dict.fromkeys(current, 0.0) | self._residuals(current, tried, first)
+        shares |= self._branching(current, steps, first)
         cuts = [cut for cut in cuts if all(shares[value] == 0.0 for value in cut.values)]
         sure = set(current)
 
@@ -306,7 +312,7 @@ class _Search:
         farthest = next((cut for cut in reversed(cuts) if is_additive(cut)), None)
         if farthest is None:
             everything = [name for name in values if name not in shares]
-            shares.update(self._residuals(current, everything, first))
+            shares = self._residuals(current, everything, first) | shares
             raise self._refusal(current, steps, shares)
         if farthest.values == (self._output,):
             return farthest  # Anything before it would be a layer more.
@@ -374,6 +380,44 @@ class _Search:
             found.update(zip(group, shares.tolist(), strict=True))
         return found
 
+    def _branching(
+        self, cut: Sequence[str], steps: Sequence[Step], exchanges: Sequence[Exchanges]
+    ) -> dict[str, float]:
+        """Values that branch on sums of several elements of a cut, with an infinitesimal residual.
+
+        Where only one value of the sum, or few, are treated differently, no exchange shows it.
+        """
+        margins = [
+            each
+            for step in steps
+            if step.node.op_type in DECISIONS
+            for each in margins_of(self._static, step)
+            if each.against is None
+        ]
+        names = list(dict.fromkeys(each.name for each in margins))
+        if not names:
+            return {}
+        x = np.concatenate([group.rows for group in exchanges])
+        mixing: set[str] = set()
+        for group in grouped(names, self._static, len(x)):
+            run = PartialRun(self._static, cut, group)
+            columns = dict(zip(group, run.columns[:-1].tolist(), strict=True))
+            likely = self._finite(cut)
+            index = dependences(run, likely[0], likely, np.dtype(np.float64))
+            values = run(x)
+            for each in margins:
+                if each.name not in columns:
+                    continue
+                element = columns[each.name] + each.element
+                signs = np.sign(values[:, element] - each.limit)
+                crossed = np.nanmin(signs, axis=0) < np.nanmax(signs, axis=0)
+                if bool((crossed & (index[element] == SEVERAL)).any()):
+                    mixing.update(each.node.outputs)
+        for step in steps:
+            if not mixing.isdisjoint(step.reads):
+                mixing.update(step.proto.output)
+        return dict.fromkeys((name for name in mixing if name not in cut), _INFINITESIMAL)
+
     def _is_place_of(self, cut: _Cut, other: _Cut) -> bool:
         """Whether each element of the other cut depends on one element of this one."""
         if cut.width * other.width > _MAX_DEPENDENCES:
@@ -402,6 +446,8 @@ class _Search:
             share = max((shares.get(name, 0.0) for name in step.proto.output), default=0.0)
             if share == np.inf:
                 return self._undefined(step.node, cut)
+            if share == _INFINITESIMAL:
+                return _refusal(step.node, cut, "branches on a sum of several of them")
             if share > 0.0:
                 evidence = (
                     f"misses a sum of functions of one value each by {share:.1e} of its range"

@@ -15,7 +15,8 @@ from onnx import helper
 
 from kan_dialect.constants import FloatArray, IntArray
 from kan_dialect.frontends.onnx_additivity import PartialRun, grouped
-from kan_dialect.frontends.onnx_static import FLOATS, StaticGraph, Step, needed_steps
+from kan_dialect.frontends.onnx_static import StaticGraph, Step, needed_steps
+from kan_dialect.onnx_model import FLOATS
 
 _BOUNDED = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min")
 """Operators that change at the value of a constant that they read."""

@@ -7,11 +7,14 @@ be evaluated on any points, without knowing how they are written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.frontends.onnx_boundaries import find_boundaries
+from kan_dialect.frontends.onnx_limits import BRANCHES, limits_of
 from kan_dialect.frontends.onnx_values import CONSTANT, Kind, Tensor
 
 CHUNK_ELEMENTS = 1 << 22
@@ -109,6 +112,10 @@ class Region:
         -------
         (samples, elements of the top)
         """
+        return self.values(waist, points, [self.top])
+
+    def values(self, waist: Tensor, points: FloatArray, wanted: Sequence[Tensor]) -> FloatArray:
+        """The elements of several tensors, side by side, as of `evaluate`."""
         above = self.above(waist)
         self.probe.spend(len(above), self.top)
         chunk = max(1, CHUNK_ELEMENTS // sum(tensor.size for tensor in (waist, *above)))
@@ -117,8 +124,49 @@ class Region:
             values = {waist: _from_samples(points[start : start + chunk], waist)}
             for tensor in above:
                 values[tensor] = _run(tensor, [values[operand] for operand in tensor.operands])
-            parts.append(_to_samples(values[self.top], self.top))
+            found = [_to_samples(values[tensor], tensor) for tensor in wanted]
+            parts.append(np.concatenate(found, axis=1))
         return np.concatenate(parts)
+
+    def thresholds(self, waist: Tensor, near: FloatArray) -> FloatArray:
+        """Points (rows, elements of the waist) around the values at which something branches.
+
+        Parameters
+        ----------
+        near : (rows), values of each element of the waist that are likely.
+        """
+        names: list[tuple[Tensor, IntArray, FloatArray]] = []
+        for tensor in self.above(waist):
+            if tensor.node is None or tensor.node.op_type not in BRANCHES:
+                continue
+            known = [None if isinstance(each, Tensor) else each for each in tensor.arguments]
+            for position, limit in limits_of(tensor.node, known, exact=True):
+                operand = tensor.arguments[position]
+                if isinstance(limit, int) or not isinstance(operand, Tensor):
+                    continue
+                labels, limits = np.broadcast_arrays(operand.labels, limit.astype(np.float64))
+                names.append((operand, labels.ravel(), limits.ravel()))
+        operands = list(dict.fromkeys(operand for operand, _, _ in names))
+        if not operands:
+            return np.zeros((0, waist.size))
+        starts = np.cumsum([0, *(operand.size for operand in operands)])
+        first = dict(zip(operands, starts.tolist(), strict=False))
+        element = np.concatenate([first[each] + labels for each, labels, _ in names])
+        limits = np.concatenate([each for _, _, each in names])
+        sources = np.concatenate([columns_of(operand, waist) for operand in operands])[element]
+        kept = np.isfinite(limits) & (sources != CONSTANT)
+        element, limits, sources = element[kept], limits[kept], sources[kept]
+        _, place = np.unique(np.stack([element, limits]), axis=1, return_index=True)
+        element, limits, sources = element[place], limits[place], sources[place]
+        likely = np.repeat(near[:, np.newaxis], waist.size, axis=1)
+        found = find_boundaries(
+            lambda x: self.values(waist, x, operands)[:, element] - limits,
+            sources,
+            likely[0],
+            likely,
+            np.dtype(np.float32),
+        )
+        return found.points(likely[0])
 
 
 def region_of(top: Tensor, probe: Probe) -> Region:

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
+import onnx
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.transforms.dead_code_elimination import region_dce
 
-from kan_dialect.constants import FloatArray
+from kan_dialect.constants import FloatArray, dense
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
 from kan_dialect.frontends.naming import identifier
-from kan_dialect.frontends.onnx_check import CannotRun, Differs, check_raised, differing_inputs
+from kan_dialect.frontends.onnx_check import (
+    TOLERANCE,
+    CannotRun,
+    Differs,
+    Probes,
+    check_raised,
+    differing_inputs,
+)
 from kan_dialect.frontends.onnx_cuts import (
     TRIALS,
     FoundLayer,
@@ -29,9 +39,11 @@ from kan_dialect.frontends.onnx_cuts import (
 from kan_dialect.frontends.onnx_express import exact
 from kan_dialect.frontends.onnx_graph import MAX_WIDTH, Graph, Unrecognised, graph_of
 from kan_dialect.frontends.onnx_layers import Raised, raise_layers
+from kan_dialect.frontends.onnx_limits import DECISIONS
 from kan_dialect.frontends.onnx_readings import fixed_batches
 from kan_dialect.frontends.onnx_static import StaticGraph, Step, cut_out, make_static
-from kan_dialect.onnx_model import run_graph
+from kan_dialect.frontends.onnx_thresholds import find_thresholds
+from kan_dialect.onnx_model import run_graph, widened
 from kan_dialect.onnx_ops import OnnxOp
 from kan_dialect.spline_ops import ConcatOp, NodeSumOp
 
@@ -53,14 +65,12 @@ _CHECKED = 2048
 _SEED = 11
 
 
-def search_layers(
-    graph: Graph, samples: FloatArray | None, stopped: KanError
-) -> tuple[Graph, Raised]:
+def search_layers(graph: Graph, options: ImportOptions, stopped: KanError) -> tuple[Graph, Raised]:
     """The graph as a module of one function, found without knowing its form, and checked.
 
     Parameters
     ----------
-    samples : (samples, in), real inputs, where there are some.
+    options : with real inputs, where there are some.
     stopped : why the graph was not recognised.
 
     Returns
@@ -71,6 +81,7 @@ def search_layers(
     ------
     KanError : the graph is no Kolmogorov-Arnold network; `stopped`, if it cannot even be run.
     """
+    samples = options.samples
     static = _first_static(graph, stopped)
     width = static.width(graph.output)
     if width > MAX_WIDTH:
@@ -89,12 +100,12 @@ def search_layers(
             raise _mixed_samples(static, unlike, stopped)
         raised = _search(static, samples, TRIALS)
         try:
-            _check(static, raised, samples)
+            _check(static, raised, options)
         except Differs:
             # An interaction that few points show was missed, most likely.
             telling = differing_inputs(static.source, raised, _points(static, samples))
             raised = _search(static, samples, 8 * TRIALS, telling)
-            _check(static, raised, samples)
+            _check(static, raised, options)
     except Unrecognised as error:
         raise _clearer(error, stopped) from None
     except CannotRun:
@@ -131,9 +142,10 @@ def _search(
     return _Assembly(static).build(find_layers(static, samples, trials, telling))
 
 
-def _check(static: StaticGraph, raised: Raised, samples: FloatArray | None) -> None:
+def _check(static: StaticGraph, raised: Raised, options: ImportOptions) -> None:
     """Compare with the file where the inputs lie, and at all magnitudes where nobody knows."""
-    check_raised(static.source, raised, _points(static, samples))
+    groups = _points(static, options.samples)
+    check_raised(static.source, raised, probes_of(static, groups, options.real_inputs))
 
 
 def _points(static: StaticGraph, samples: FloatArray | None) -> list[FloatArray]:
@@ -172,13 +184,22 @@ def _is_small(static: StaticGraph) -> bool:
     return widest <= _MAX_WIDTH and static.width(static.source.input) <= _MAX_INPUTS
 
 
-def natural_inputs(graph: Graph) -> list[FloatArray]:
-    """Inputs (rows, in) at all magnitudes and, last, at the places that the graph shows."""
+def natural_probes(graph: Graph, options: ImportOptions = NO_OPTIONS) -> Probes:
+    """Inputs at all magnitudes, at the places and at the thresholds that the graph shows."""
     with suppress(Exception):  # Of the runtimes' choice; there are other inputs.
         static = make_static(graph)
         if _is_small(static):
-            return typical_inputs(static, None, np.random.default_rng(_SEED))
-    return []
+            groups = typical_inputs(static, None, np.random.default_rng(_SEED))
+            return probes_of(static, groups, options.real_inputs)
+    return Probes(samples=options.real_inputs)
+
+
+def probes_of(static: StaticGraph, groups: Sequence[FloatArray], real: FloatArray | None) -> Probes:
+    """What networks are compared on: groups of inputs, thresholds, and real inputs."""
+    thresholds = None
+    with suppress(Exception):  # Of the runtimes' choice; there are other inputs.
+        thresholds = find_thresholds(static, groups[-1] if real is None else real[:_CHECKED])
+    return Probes(groups, thresholds, real)
 
 
 class _Assembly:
@@ -215,28 +236,68 @@ class _Assembly:
             self._block.add_op(concat)
             inputs = concat.result
         part = cut_out(self._static, layer.sources, [layer.target])
-        data = part.SerializeToString(deterministic=True)
         recognised = self._recognise(part, layer.activations)
         if recognised is not None:
             return self._inline(recognised, inputs)
+        branches = any(node.op_type in DECISIONS for node in part.graph.node)
+        if branches and self._static.source.input not in layer.sources:
+            # Sums come in float64, and rounding them first would decide otherwise.
+            part = widened(part)
+        data = part.SerializeToString(deterministic=True)
         rest = _middle(layer.activations)
         (at_rest,) = run_graph(data, rest[np.newaxis])
         name = f"layer{len(self._layers)}"
         edges = OnnxOp(inputs, data, exact(rest), at_rest.size, name=name)
+        windows = self._windows(layer, part, edges)
+        if len(windows):
+            edges.windows = dense(windows)
         nodes = NodeSumOp(edges, bias=exact(at_rest), name=name)
         self._block.add_ops([edges, nodes])
         self._layers.append((name, layer.target, nodes.result))
         return nodes.result
 
-    def _recognise(self, part: object, activations: FloatArray) -> Raised | None:
+    def _windows(self, layer: FoundLayer, part: onnx.ModelProto, op: OnnxOp) -> FloatArray:
+        """Where the edges of a layer are others than on both sides, as `Thresholds.windows`.
+
+        Raises
+        ------
+        Unrecognised : it looks for a single value of a sum.
+        """
+        static = make_static(graph_of(part, self._static.source.path))
+        thresholds = find_thresholds(static, layer.activations)
+        if thresholds is None:
+            return np.zeros((0, 3))
+        reached = run_graph(op.graph, layer.activations)
+        windows = thresholds.windows(op.edges, TOLERANCE * float(np.ptp(reached)))
+        widths = np.cumsum([self._static.width(name) for name in layer.sources])
+        source = self._static.source
+        found: list[tuple[float, float, float]] = windows.tolist()
+        for index, low, high in found:
+            name = layer.sources[int(np.searchsorted(widths, index, side="right"))]
+            node = thresholds.node_at(int(index), low)
+            if low == high and name != source.input and node is not None:
+                node = next((each for each in source.nodes if each.outputs == node.outputs), node)
+                raise node.refuse(
+                    f"it treats the single value {low:.9g} of '{name}' differently, which is a "
+                    "sum: whether a sample meets it is up to rounding",
+                    "compare with a threshold, or compare the inputs before they are added up",
+                )
+        return windows
+
+    def _recognise(self, part: onnx.ModelProto, activations: FloatArray) -> Raised | None:
         """The part with its grids and coefficients, if they are recognised."""
         try:
-            graph = graph_of(part, self._static.source.path)  # pyright: ignore[reportArgumentType] (a model)
+            graph = graph_of(part, self._static.source.path)
             raised = raise_layers(graph, first=len(self._layers))
-            check_raised(graph, raised, [*natural_inputs(graph), activations])
+            check_raised(graph, raised, self._probes(graph, activations))
         except Exception:  # What is not recognised stays what it is.
             return None
         return raised
+
+    def _probes(self, graph: Graph, activations: FloatArray) -> Probes:
+        """Inputs of a part to compare it on, its activations last."""
+        natural = natural_probes(graph)
+        return replace(natural, groups=[*natural.groups, activations])
 
     def _inline(self, raised: Raised, inputs: SSAValue) -> SSAValue:
         """The recognised function's ops, on `inputs`."""

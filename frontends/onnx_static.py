@@ -24,9 +24,7 @@ from kan_dialect.frontends.onnx_file import Budget
 from kan_dialect.frontends.onnx_graph import MAX_WIDTH, Graph, Node, Unrecognised
 from kan_dialect.frontends.onnx_kernels import COMPARISONS, ELEMENTWISE
 from kan_dialect.frontends.onnx_refusals import RANDOM, REFUSALS
-from kan_dialect.onnx_model import INPUT, MAX_ELEMENTS, OUTPUT, first_line
-
-FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16)
+from kan_dialect.onnx_model import FLOATS, INPUT, MAX_ELEMENTS, OUTPUT, first_line
 
 BOOL = onnx.TensorProto.BOOL
 

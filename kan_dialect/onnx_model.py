@@ -6,7 +6,7 @@ package where not. Nothing in a graph is executed other than the standard operat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import count as count_from
 from math import prod
@@ -40,6 +40,8 @@ _FAILURES = 64
 _ORT: Any = onnxruntime  # It has no types.
 _CHECKER: Any = onnx.checker  # Its types are incomplete.
 _NARROW = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+FLOATS = (*_NARROW, onnx.TensorProto.DOUBLE)
+"""ONNX element types of real numbers."""
 
 
 class Runner(Protocol):
@@ -95,15 +97,25 @@ class BatchNormalization(OpRun):
         return (result.astype(x.dtype),)
 
 
-def widened(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with float64 wherever it has float32 or float16."""
+def widened(model: onnx.ModelProto, *, decided: bool = False) -> onnx.ModelProto:
+    """The model with float64 wherever it has float32 or float16.
+
+    Parameters
+    ----------
+    decided : comparisons, roundings and casts to integers keep the type of the file, and all that
+        they are computed from is computed in that type as well, beside float64. So branches are
+        taken as a runtime takes them, to the last bit, and the rest has no rounding.
+    """
     wide = onnx.ModelProto()
     wide.CopyFrom(model)
+    kept = _keep_decisions(wide) if decided else frozenset[str]()
     for value in (*wide.graph.input, *wide.graph.output):
         if value.type.tensor_type.elem_type in _NARROW:
             value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
-    tensors = list(wide.graph.initializer)
+    tensors = [tensor for tensor in wide.graph.initializer if tensor.name not in kept]
     for node in wide.graph.node:
+        if not kept.isdisjoint(node.output):
+            continue
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
                 tensors.append(attribute.t)
@@ -118,11 +130,107 @@ def widened(model: onnx.ModelProto) -> onnx.ModelProto:
         if tensor.data_type in _NARROW:
             array = numpy_helper.to_array(tensor).astype(np.float64)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
-    _write_out_sigmoids(wide.graph)
+    _write_out_sigmoids(wide.graph, kept)
     return wide
 
 
-def _write_out_sigmoids(graph: onnx.GraphProto) -> None:
+def _keep_decisions(model: onnx.ModelProto) -> frozenset[str]:
+    """Add a copy of what decides on branches, and make the rest read its results.
+
+    Returns
+    -------
+    Names of the values and tensors that stay in the type of the file.
+    """
+    graph = model.graph
+    kinds = _element_types(model)
+    nodes = list(graph.node)
+    floats = {name for name, kind in kinds.items() if kind in _NARROW}
+    deciding = [node for node in nodes if is_decision(node, kinds)]
+    if not deciding:
+        return frozenset()
+    needed = {name for node in deciding for name in node.input if name in floats}
+    for node in reversed(nodes):
+        if not needed.isdisjoint(node.output):
+            needed.update(name for name in node.input if name in floats)
+    # A name that no value of the file has, as none holds a blank at its end.
+    suffix = " narrow"
+    while any(name.endswith(suffix) for name in kinds):
+        suffix += "'"
+
+    def copied(node: onnx.NodeProto) -> onnx.NodeProto:
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        for names in (copy.input, copy.output):
+            names[:] = [name + suffix if name in needed | made else name for name in names]
+        return copy
+
+    made: set[str] = set()
+    kept: set[str] = set()
+    graph.ClearField("node")
+    for value in graph.input:
+        if value.name in needed:
+            kind = value.type.tensor_type.elem_type
+            graph.node.append(
+                helper.make_node("Cast", [value.name], [value.name + suffix], to=kind)
+            )
+            kept.add(value.name + suffix)
+    for tensor in [each for each in graph.initializer if each.name in needed]:
+        copy = onnx.TensorProto()
+        copy.CopyFrom(tensor)
+        copy.name += suffix
+        graph.initializer.append(copy)
+        kept.add(copy.name)
+    for node in nodes:
+        decides = is_decision(node, kinds)
+        if decides:
+            made |= {name for name in node.output if name in floats}
+        if decides or not needed.isdisjoint(node.output):
+            graph.node.append(copied(node))
+            kept.update(filter(None, graph.node[-1].output))
+        if not decides:
+            graph.node.append(node)
+        else:  # Its results in float64 are those of the copy.
+            graph.node.extend(
+                helper.make_node("Cast", [name + suffix], [name], to=kinds[name])
+                for name in node.output
+                if name in floats
+            )
+    return frozenset(kept)
+
+
+_JUMPING = frozenset({"Ceil", "Floor", "Mod", "Round", "Sign", "Shrink", "ThresholdedRelu"})
+"""Operators from floats to floats that are not continuous."""
+
+
+def is_decision(node: onnx.NodeProto, kinds: Mapping[str, int]) -> bool:
+    """Whether a node makes a truth or an integer of floats, or jumps where they do not.
+
+    Parameters
+    ----------
+    kinds : ONNX element type of each value.
+    """
+    if node.op_type in ("Shape", "Size", "Constant", "ConstantOfShape"):
+        return False
+    floats = [name for name in node.input if kinds.get(name) in FLOATS]
+    exact = any(kinds.get(name) not in FLOATS for name in node.output if name in kinds)
+    return bool(floats) and (exact or node.op_type in _JUMPING)
+
+
+def _element_types(model: onnx.ModelProto) -> dict[str, int]:
+    """The element type of each value, as far as ONNX can tell."""
+    try:
+        inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model)
+    except Exception:  # The C++ library raises what it likes.
+        return {}
+    graph = inferred.graph
+    kinds = {
+        value.name: value.type.tensor_type.elem_type
+        for value in (*graph.value_info, *graph.input, *graph.output)
+    }
+    return kinds | {tensor.name: tensor.data_type for tensor in graph.initializer}
+
+
+def _write_out_sigmoids(graph: onnx.GraphProto, kept: frozenset[str]) -> None:
     """1 / (1 + exp(-x)): ONNX Runtime's own kernel is constant from about 18 on."""
     nodes = list(graph.node)
     if not any(node.op_type == "Sigmoid" for node in nodes):
@@ -133,7 +241,7 @@ def _write_out_sigmoids(graph: onnx.GraphProto) -> None:
     graph.initializer.append(numpy_helper.from_array(np.array(1.0), one))
     graph.ClearField("node")
     for node in nodes:
-        if node.op_type != "Sigmoid":
+        if node.op_type != "Sigmoid" or node.output[0] in kept:
             graph.node.append(node)
             continue
         negative, rising, total = next(free), next(free), next(free)
@@ -280,7 +388,7 @@ def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _runner_of(data: bytes) -> Runner:
-    return open_runner(widened(onnx.ModelProto.FromString(data)))
+    return open_runner(widened(onnx.ModelProto.FromString(data), decided=True))
 
 
 def run_graph(data: bytes, x: FloatArray) -> FloatArray:

@@ -40,20 +40,25 @@ class OnnxOp(EdgeOp):
     F is `model`: the bytes of an ONNX graph that maps `x` (batch, in) to `y` (batch, out), for a
     batch of its own choice, evaluated in float64. Where F is a sum of functions of one input each,
     which the ONNX frontend makes sure of, F(x) = F(rest) + the sum of the edges. `rest` is a point
-    at which F is finite.
+    at which F is finite. Branches are taken as in the types of `model`.
+
+    `windows`, (windows, 3), names values at which edges are others than on both sides, such as a
+    mark for missing values: an input, and the first and last value of the window. `kan-quantize`
+    keeps a code for each, however narrow it is.
     """
 
     name = "kan.onnx"
 
     rest = prop_def(DenseIntOrFPElementsAttr)
     model = prop_def(DenseIntOrFPElementsAttr)
+    windows = opt_prop_def(DenseIntOrFPElementsAttr)
     value_name = opt_prop_def(StringAttr, prop_name="name")
 
     traits = traits_def(Pure())
     custom_directives = (Constant,)
     assembly_format = (
         "$input (`as` $name^)? `rest` custom<Constant>($rest) `model` custom<Constant>($model) "
-        "attr-dict `:` type($input) `->` type($result)"
+        "(`windows` custom<Constant>($windows)^)? attr-dict `:` type($input) `->` type($result)"
     )
 
     def __init__(
@@ -87,6 +92,11 @@ class OnnxOp(EdgeOp):
         """The serialised graph."""
         return self.model.data.data
 
+    @property
+    def window_array(self) -> FloatArray:
+        """(windows, 3): input, first and last value."""
+        return np.zeros((0, 3)) if self.windows is None else to_floats(self.windows)
+
     def verify_edges(self, outputs: int, inputs: int) -> None:
         from kan_dialect.onnx_model import graph_shape
 
@@ -110,6 +120,13 @@ class OnnxOp(EdgeOp):
             f"{outputs}",
         )
         verifying.value_name(self.given_name)
+        if self.windows is not None:
+            windows = verifying.constant(self.windows, "windows")
+            require(windows.ndim == 2 and windows.shape[1] == 3, "windows must be (windows, 3)")
+            require(bool(np.isfinite(windows).all()), "windows must be finite")
+            known = np.isin(windows[:, 0], np.arange(inputs))
+            require(bool(known.all()), "windows name an input that is none")
+            require(bool((windows[:, 1] <= windows[:, 2]).all()), "a window is empty")
 
     def edges(self, x: FloatArray) -> FloatArray:
         from kan_dialect.onnx_model import run_graph

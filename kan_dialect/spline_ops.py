@@ -667,7 +667,9 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
     """What calibration saw of a value; in value the identity.
 
     `range` (n, 2) holds the smallest and largest value of each element, `histogram` (n, bins) how
-    many samples fell into each of `bins` equal cells between them.
+    many samples fell into each of `bins` equal cells between them. `windows` (windows, 5) holds
+    what was seen of values that readers set apart: element, first and last value, samples, and
+    where these were counted.
     """
 
     name = "kan.observe"
@@ -677,12 +679,13 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
     input = operand_def(T)
     seen = prop_def(DenseIntOrFPElementsAttr, prop_name="range")
     histogram = prop_def(DenseIntOrFPElementsAttr)
+    windows = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(T)
 
     custom_directives = (Constant,)
     assembly_format = (
         "$input `range` custom<Constant>($range) `histogram` custom<Constant>($histogram) "
-        "attr-dict `:` type($result)"
+        "(`windows` custom<Constant>($windows)^)? attr-dict `:` type($result)"
     )
 
     def __init__(
@@ -690,11 +693,16 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
         input: SSAValue | Operation,
         seen: DenseAttr | FloatArray,
         histogram: DenseAttr | Array,
+        windows: FloatArray | None = None,
     ) -> None:
         super().__init__(
             operands=[input],
             result_types=[SSAValue.get(input).type],
-            properties={"range": as_dense(seen), "histogram": as_dense(histogram)},
+            properties={
+                "range": as_dense(seen),
+                "histogram": as_dense(histogram),
+                "windows": None if windows is None or not len(windows) else as_dense(windows),
+            },
         )
 
     def verify_(self) -> None:
@@ -708,6 +716,13 @@ class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
             f"histogram must have shape {shape[0]} x bins",
         )
         require(bool((histogram >= 0).all()), "histogram counts must not be negative")
+        if self.windows is not None:
+            windows = verifying.constant(self.windows, "windows")
+            require(windows.ndim == 2 and windows.shape[1] == 5, "windows must be (windows, 5)")
+            require(
+                bool(np.isin(windows[:, 0], np.arange(shape[0])).all()),
+                "windows name an element that is none",
+            )
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
         return None

@@ -42,7 +42,9 @@ from kan_dialect.constants import (
     DenseAttr,
     FloatArray,
     IntArray,
+    as_dense,
     dense,
+    to_floats,
     to_numpy,
 )
 from kan_dialect.operation import KanOperation, optional_name
@@ -182,32 +184,68 @@ class QuantizeOp(KanOperation, Evaluable):
 
 @irdl_op_definition
 class DequantizeOp(KanOperation, Univariate):
-    """Codes to the real values that they stand for: `(q - zero_point) * scale`."""
+    """Codes to the real values that they stand for: `(q - zero_point) * scale`.
+
+    `standing`, (codes, 3), names codes that stand for another value: element, code, value.
+    """
 
     name = "kan.dequantize"
 
     input = operand_def(TensorType)
+    standing = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(TensorType)
 
     traits = traits_def(Pure())
-    assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`standing` custom<Constant>($standing)^)? attr-dict "
+        "`:` type($input) `->` type($result)"
+    )
 
-    def __init__(self, input: SSAValue | Operation) -> None:
+    def __init__(self, input: SSAValue | Operation, standing: FloatArray | None = None) -> None:
         value = SSAValue.get(input)
         element = quantized_type(value)
+        known = None if standing is None or not len(standing) else as_dense(standing)
         super().__init__(
             operands=[value],
             result_types=[TensorType(element.expressed_type, tensor_shape(value))],
+            properties={"standing": known},
         )
 
+    @property
+    def standing_array(self) -> FloatArray:
+        """(codes, 3): element, code, the value that it stands for."""
+        return np.zeros((0, 3)) if self.standing is None else to_floats(self.standing)
+
     def verify_(self) -> None:
-        shape, _ = verifying.quant_tensor(self.input, None, "input")
+        shape, element = verifying.quant_tensor(self.input, None, "input")
         require_shape(verifying.float_tensor(self.result, None, "result"), shape, "result")
+        if self.standing is None:
+            return
+        standing = verifying.constant(self.standing, "standing")
+        require(standing.ndim == 2 and standing.shape[1] == 3, "standing must be (codes, 3)")
+        require(len(shape) == 1, "standing is of vectors")
+        known = np.isin(standing[:, 0], np.arange(shape[0]))
+        require(bool(known.all()), "standing names an element that is none")
+        low, high = element.bounds
+        codes = standing[:, 1]
+        whole = (codes == np.rint(codes)) & (codes >= low) & (codes <= high)
+        require(bool(whole.all()), "standing names a code that is none")
+        require(bool(np.isfinite(standing).all()), "standing must be finite")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         element = quantized_type(self.input)
-        rank = operands[0].ndim - 1
-        return (dequantize(operands[0], element.scale_for(rank), element.zero_point_for(rank)),)
+        codes, rank = operands[0], operands[0].ndim - 1
+        values = dequantize(codes, element.scale_for(rank), element.zero_point_for(rank))
+        if self.standing is None:
+            return (values,)
+        # The codes may be the same for all elements, and stand there once.
+        shape = np.broadcast_shapes(values.shape, (1, *tensor_shape(self.input)))
+        codes, values = np.broadcast_to(codes, shape), np.broadcast_to(values, shape).copy()
+        for which, code, value in self.standing_array.tolist():
+            column = int(which)
+            values[codes[:, column] == code, column] = value
+        return (values,)
 
 
 @irdl_op_definition

@@ -28,6 +28,7 @@ from kan_dialect.reference import note_reference
 from kan_dialect.scales import require_scalable
 from kan_dialect.semantics import evaluate_function, evaluate_inside
 from kan_dialect.spline_ops import ObserveOp
+from kan_dialect.windows import set_apart, windows_of
 
 
 def histograms(values: FloatArray, bins: int) -> tuple[FloatArray, IntArray]:
@@ -97,10 +98,13 @@ def observe(function: func.FuncOp, inputs: list[FloatArray], bins: int) -> None:
                 f"@{function.sym_name.data} computes a value that is not finite on the calibration "
                 f"data ({_describe(value)})"
             )
+        windows = windows_of(value)
+        if len(windows):
+            seen, windows = set_apart(seen, windows)
         ends = np.stack([seen.min(axis=0), seen.max(axis=0)], axis=1)
         where = f"@{function.sym_name.data}, calibration data ({_describe(value)})"
         require_scalable(ends, float_type(value), where)
-        _insert(function, value, *histograms(seen, bins))
+        _insert(function, value, ObserveOp(value, *histograms(seen, bins), windows))
 
 
 def _describe(value: SSAValue) -> str:
@@ -111,8 +115,7 @@ def _describe(value: SSAValue) -> str:
     return f"result of '{owner.name}'"
 
 
-def _insert(function: func.FuncOp, value: SSAValue, seen: FloatArray, counts: IntArray) -> None:
-    op = ObserveOp(value, seen, counts)
+def _insert(function: func.FuncOp, value: SSAValue, op: ObserveOp) -> None:
     owner = value.owner
     place = (
         InsertPoint.after(owner)

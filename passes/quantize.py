@@ -59,6 +59,7 @@ from kan_dialect.semantics import evaluate_values
 from kan_dialect.spline_ops import AffineOp, BSplineOp, ConcatOp, NodeSumOp
 from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp
 from kan_dialect.univariate import evaluate_chain, find_chain, require_no_nan
+from kan_dialect.windows import Standing, set_apart, windows_of
 
 BITS = "kan.bits"
 """Attribute of a function: what `kan-choose-bits` chose, and by which budget."""
@@ -303,9 +304,10 @@ class _Quantizer:
             seen = _observation(value) or self._range_of_grids(value)
             element = self._unsigned(value, seen, bits, per_tensor=self.options.per_tensor)
             bounds = None
+        standing = self._standing(value, element, "input")
         ops: list[Operation] = self._host_affine(value)
         ops.append(QuantizeOp(ops[-1].results[0] if ops else value, element, bounds=bounds))
-        ops.append(DequantizeOp(ops[-1]))
+        ops.append(DequantizeOp(ops[-1], standing))
         _replace(value, ops, InsertPoint.at_start(self.block))
 
     def _host_affine(self, value: BlockArgument) -> list[Operation]:
@@ -384,9 +386,11 @@ class _Quantizer:
         if problem is not None:
             raise KanError(f"{layer}: {problem}", remedy="this is a bug; please report it")
         ops: list[Operation] = [*centred, edges, sums]
+        standing: FloatArray | None = None
         if steps.saturates:
             ops.append(RequantizeOp(sums, element, bounds=steps.bounds, name=op.given_name))
-        ops.append(DequantizeOp(ops[-1]))
+            standing = self._standing(op.result, element, f"{layer}, node")
+        ops.append(DequantizeOp(ops[-1], standing))
         _replace(op.result, ops, InsertPoint.before(op))
         Rewriter.erase_op(op)
 
@@ -462,7 +466,22 @@ class _Quantizer:
             codes = [v.owner.input for v in op.inputs if isinstance(v.owner, DequantizeOp)]
             if len(codes) == len(op.inputs):
                 joined = ConcatOp(codes, _concatenated(codes))
-                Rewriter.replace_op(op, [joined, DequantizeOp(joined)])
+                Rewriter.replace_op(op, [joined, DequantizeOp(joined, _joined_standing(op))])
+
+    def _standing(
+        self, value: SSAValue, element: UniformQuantizedType, where: str
+    ) -> FloatArray | None:
+        """Codes of a cut that stand for a value that its readers set apart."""
+        op = observer(value)
+        if op is not None and op.windows is not None:
+            seen = Observed(to_floats(op.seen), to_integers(op.histogram))
+            windows = to_floats(op.windows)
+            return Standing.of(windows, element, seen.histogram, seen.centres(), where).table
+        windows = windows_of(value)
+        if not len(windows):
+            return None
+        _, windows = set_apart(np.zeros((0, tensor_shape(value)[0])), windows)
+        return Standing.of(windows, element, None, None, where).table
 
     def _unsigned(
         self, value: SSAValue, seen: Observed, bits: int, *, per_tensor: bool
@@ -526,6 +545,17 @@ def _concatenated(parts: list[SSAValue]) -> TensorType[UniformQuantizedType]:
         bits, signed, scales, points, axis=0, expressed=elements[0].expressed_type
     )
     return TensorType(joined, scales.shape)
+
+
+def _joined_standing(op: ConcatOp) -> FloatArray:
+    """What codes stand for that are put side by side."""
+    found = [np.zeros((0, 3))]
+    start = 0
+    for value in op.inputs:
+        assert isinstance(value.owner, DequantizeOp)
+        found.append(value.owner.standing_array + np.array([start, 0, 0]))
+        start += tensor_shape(value)[0]
+    return np.concatenate(found)
 
 
 def _observation(value: SSAValue) -> Observed | None:

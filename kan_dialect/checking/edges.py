@@ -18,7 +18,7 @@ from kan_dialect.attributes import quantized_type
 from kan_dialect.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.semantics import evaluate_values
 from kan_dialect.spline_ops import ConcatOp, NodeSumOp
-from kan_dialect.table_ops import QuantizeOp, RequantizeOp, bounds_of
+from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp, bounds_of
 from kan_dialect.univariate import find_chain
 
 _SLACK = 1e-5
@@ -80,7 +80,8 @@ def _tables(
     element = quantized_type(chain.source)
     low, high = element.bounds
     codes = np.clip(np.arange(low, high + 1)[:, np.newaxis], *bounds_of(chain.source))
-    real = (codes - element.zero_point_for(1)) * element.scale_for(1)
+    stands_for = next(op for op in chain.ops if isinstance(op, DequantizeOp))
+    (real,) = stands_for.evaluate([codes])
     blocks = before.parent, after.parent
     assert blocks[0] is not None and blocks[1] is not None
     (values,) = evaluate_values([before.edges], {leaf: real}, ops=blocks[0].ops)

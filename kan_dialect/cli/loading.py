@@ -204,8 +204,13 @@ def import_options(arguments: argparse.Namespace) -> ImportOptions:
     KanError : the data file cannot be read.
     """
     path: Path | None = arguments.samples
-    samples = None if path is None else load_dataset(path).x
-    return ImportOptions(arguments.strip_head, samples, arguments.table_overflow)
+    dataset = None if path is None else load_dataset(path)
+    return ImportOptions(
+        arguments.strip_head,
+        None if dataset is None else dataset.x,
+        arguments.table_overflow,
+        None if dataset is None else dataset.x_test,
+    )
 
 
 def options_for(path: Path) -> frozenset[str]:
@@ -229,8 +234,13 @@ def build_import_options(
     KanError : there is no such file, or no frontend for it.
     """
     wanted = dataset is not None and "samples" in options_for(path)
-    samples = dataset.x if dataset is not None and wanted else None
-    return ImportOptions(arguments.strip_head, samples, arguments.table_overflow)
+    known = dataset if wanted else None
+    return ImportOptions(
+        arguments.strip_head,
+        None if known is None else known.x,
+        arguments.table_overflow,
+        None if known is None else known.x_test,
+    )
 
 
 IR_READER = "reading IR"

@@ -1,4 +1,4 @@
-"""The kinds of cases: networks of integers, networks of floats, broken files and folders."""
+"""The kinds of cases: networks of integers and floats, broken files and folders, ONNX graphs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from fuzz.branches import branches
 from fuzz.campaign import Chunk, Failure, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside, run_process
 from fuzz.corpus import Case, Corpus
@@ -288,4 +289,5 @@ KINDS = {
     "floats": Kind(partial(networks, "floats"), 25, 900, 1),
     "files": Kind(partial(files, "files"), 200, 900, 3),
     "folders": Kind(partial(files, "folders"), 100, 900, 2),
+    "branches": Kind(branches, 100, 900, 1),
 }

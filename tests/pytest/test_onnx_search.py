@@ -23,6 +23,7 @@ from kan_dialect.cli.loading import make_context
 from kan_dialect.constants import FloatArray, to_floats
 from kan_dialect.errors import KanError
 from kan_dialect.frontends import onnx_cuts, onnx_search
+from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
 from kan_dialect.frontends.onnx import load_onnx
 from kan_dialect.frontends.onnx_additivity import PartialRun, make_exchanges, residuals
 from kan_dialect.frontends.onnx_cuts import find_layers
@@ -130,7 +131,7 @@ def test_a_known_layer_between_unknown_ones_keeps_its_form(tmp_path: Path) -> No
 @pytest.mark.parametrize("case", ["depth3_script17", "plain_script13", "fixed_batch_dynamo18"])
 def test_known_layers_found_by_search_keep_their_splines(case: str) -> None:
     graph = read_graph(FIXTURES / f"{case}.onnx")
-    _, raised = search_layers(graph, None, KanError("not recognised"))
+    _, raised = search_layers(graph, NO_OPTIONS, KanError("not recognised"))
     assert count(raised.module, OnnxOp) == [0] and count(raised.module, BSplineOp)[0] >= 2
 
 
@@ -142,7 +143,7 @@ def test_every_fixture_as_opaque_layers(path: Path, monkeypatch: pytest.MonkeyPa
         return None
 
     monkeypatch.setattr(onnx_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
-    _, raised = search_layers(read_graph(path), None, KanError("not recognised"))
+    _, raised = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
     data = np.load(path.with_suffix(".npz"))
     actual = Model.of(raised.module).run(data["x"].astype(np.float64))
     expected = data["y"].astype(np.float64)
@@ -343,7 +344,8 @@ def test_samples_say_where_functions_are_defined(tmp_path: Path) -> None:
     nodes = [node("Sub", ["x", "far"], "s"), node("Acos", ["s"], "a"), *FIRST[1:], *LAST]
     path = save(tmp_path, nodes, far=np.float32(50.0))
     samples = RNG.uniform(49.2, 50.8, (80, 3))
-    _, raised = search_layers(read_graph(path), samples, KanError("not recognised"))
+    options = ImportOptions(samples=samples)
+    _, raised = search_layers(read_graph(path), options, KanError("not recognised"))
     assert_same(raised.module, path, RNG.uniform(49.2, 50.8, (50, 3)))
 
 
@@ -572,7 +574,7 @@ def test_random_networks(widths: list[int], seed: int, functions: list[str]) -> 
         path = Path(folder) / "net.onnx"
         path.write_bytes(model.SerializeToString())
         graph_read = read_graph(path)
-        _, raised = search_layers(graph_read, None, KanError("not recognised"))
+        _, raised = search_layers(graph_read, NO_OPTIONS, KanError("not recognised"))
         x = rng.uniform(-3, 3, (40, widths[0])).astype(np.float32)
         expected = outputs(path, x)
     actual = Model.of(raised.module).run(x.astype(np.float64))

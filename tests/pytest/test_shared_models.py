@@ -14,6 +14,7 @@ from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.frontends import onnx_search
+from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.frontends.onnx import load_onnx
 from kan_dialect.frontends.onnx_graph import read_graph
 from kan_dialect.frontends.onnx_layers import Raised
@@ -78,7 +79,7 @@ def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
         return None
 
     monkeypatch.setattr(onnx_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
-    _, raised = search_layers(read_graph(path), None, KanError("not recognised"))
+    _, raised = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
     return raised.module
 
 

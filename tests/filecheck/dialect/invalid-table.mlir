@@ -311,3 +311,19 @@ func.func @f(%a: tensor<1x!codes>, %b: tensor<1xf32>) -> tensor<2x!codes> {
   %c = kan.concat %a, %b : tensor<1x!codes>, tensor<1xf32> -> tensor<2x!codes>
   func.return %c : tensor<2x!codes>
 }
+
+// -----
+
+func.func @f(%q: tensor<2x!quant.uniform<u2:f32, 0.5:1>>) -> tensor<2xf32> {
+  // CHECK: 'kan.dequantize' op: standing names an element that is none
+  %y = kan.dequantize %q standing dense<[[2.0, 0.0, 1.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
+  func.return %y : tensor<2xf32>
+}
+
+// -----
+
+func.func @f(%q: tensor<2x!quant.uniform<u2:f32, 0.5:1>>) -> tensor<2xf32> {
+  // CHECK: 'kan.dequantize' op: standing names a code that is none
+  %y = kan.dequantize %q standing dense<[[0.0, 4.0, 1.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
+  func.return %y : tensor<2xf32>
+}

@@ -100,7 +100,11 @@ func.func @observe(%x: tensor<2xf32>) -> tensor<2xf32> {
   // CHECK: kan.observe %x range dense<{{\[\[}}-1.0, 1.0], [0.0, 0.0]]> : tensor<2x2xf32> histogram dense<{{\[\[}}1, 2, 3], [6, 0, 0]]> : tensor<2x3xi64> : tensor<2xf32>
   // GENERIC: "kan.observe"(%x) <{range = {{.*}}, histogram = {{.*}}}> : (tensor<2xf32>) -> tensor<2xf32>
   %y = kan.observe %x range dense<[[-1.0, 1.0], [0.0, 0.0]]> : tensor<2x2xf32> histogram dense<[[1, 2, 3], [6, 0, 0]]> : tensor<2x3xi64> : tensor<2xf32>
-  func.return %y : tensor<2xf32>
+  // Of 6 values of element 1, two lay in -999 .. -998, and were counted at -0.125.
+  // CHECK: kan.observe %y {{.*}} windows dense<{{\[\[}}1.0, -999.0, -998.0, 2.0, -0.125]]> : tensor<1x5xf64> : tensor<2xf32>
+  // GENERIC: "kan.observe"(%y) <{range = {{.*}}, histogram = {{.*}}, windows = {{.*}}}> : (tensor<2xf32>) -> tensor<2xf32>
+  %z = kan.observe %y range dense<[[-1.0, 1.0], [-0.125, 1.0]]> : tensor<2x2xf32> histogram dense<[[1, 2, 3], [2, 0, 4]]> : tensor<2x3xi64> windows dense<[[1.0, -999.0, -998.0, 2.0, -0.125]]> : tensor<1x5xf64> : tensor<2xf32>
+  func.return %z : tensor<2xf32>
 }
 
 // Constants of more than 8 elements are hexadecimal; short ones are decimal, in full.

@@ -65,3 +65,13 @@ func.func @concat(%a: tensor<1x!codes>, %b: tensor<2x!quant.uniform<i4:f32, 0.25
   %c = kan.concat %a, %b : tensor<1x!codes>, tensor<2x!quant.uniform<i4:f32, 0.25>> -> tensor<3x!quant.uniform<i5:f32:0, {0.5:1,0.25,0.25}>>
   func.return %c : tensor<3x!quant.uniform<i5:f32:0, {0.5:1,0.25,0.25}>>
 }
+
+// CHECK-LABEL: @standing
+// GENERIC-LABEL: sym_name = "standing"
+func.func @standing(%q: tensor<2x!codes>) -> tensor<2xf32> {
+  // Code 0 of element 1 stands for -999.
+  // CHECK: kan.dequantize %q standing dense<{{\[\[}}1.0, 0.0, -999.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
+  // GENERIC: "kan.dequantize"(%q) <{standing =
+  %y = kan.dequantize %q standing dense<[[1.0, 0.0, -999.0]]> : tensor<1x3xf64> : tensor<2x!codes> -> tensor<2xf32>
+  func.return %y : tensor<2xf32>
+}
