@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -202,6 +203,7 @@ def _disagreement(ours: Proof, theirs: Proof) -> str | None:
 def _prove_all(proof: Proof, jobs: int) -> Iterator[Outcome]:
     """The obligations in order; each rank shares a circuit, and so what its nodes share."""
     obligations = proof.plan.obligations
+    jobs = min(jobs, len(obligations), os.cpu_count() or 1)
     if jobs > 1 and "fork" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("fork")
         with holding_signals():

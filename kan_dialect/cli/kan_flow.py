@@ -18,7 +18,7 @@ from xdsl.universe import Universe
 from kan_dialect import __version__
 from kan_dialect.bounds import SEED, bounds_of
 from kan_dialect.budgets import parse_loss
-from kan_dialect.cli.limits import ABOVE_ZERO, add_limits, limits_of, status_line
+from kan_dialect.cli.limits import ABOVE_ZERO, JOBS, add_limits, limits_of, status_line
 from kan_dialect.cli.loading import (
     add_name,
     add_output_folder,
@@ -300,8 +300,13 @@ def _add_prove(parser: argparse.ArgumentParser) -> None:
         help="give up after so many seconds",
     )
     add_limits(parser, timeout=False)
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="processes to prove with (default: 1)"
+    add_number(
+        parser,
+        "--jobs",
+        JOBS,
+        default=1,
+        metavar="N",
+        help="processes to prove with, at most one a node and a processor (default: 1)",
     )
     parser.add_argument("--report", action="store_true", help="note the proof in DIR/report.json")
 
@@ -526,8 +531,6 @@ def _simulate(options: argparse.Namespace) -> int:
 
 def _prove(options: argparse.Namespace) -> int:
     folder: Path = options.folder
-    if options.jobs < 1:
-        raise KanError("--jobs must be at least 1")
     if options.against is None and options.table_overflow != KEEP:
         raise KanError("--table-overflow has no meaning without --against", remedy="leave it out")
     integer, circuit = built_models(folder)

@@ -15,6 +15,8 @@ from kan_dialect.progress import TimeLeft, listening, speaking
 
 ABOVE_ZERO = Bounds(0, above=True)
 """Of limits; infinity is none."""
+JOBS = Bounds(1, 1024)
+"""Of processes at once; no machine that this is for has more processors."""
 
 
 def add_limits(parser: argparse.ArgumentParser, *, timeout: bool = True) -> None:
