@@ -159,6 +159,10 @@ class KanOptMain(xDSLOptMain):
         options = import_options(self.args)
         if self.args.input_file is None or self.args.input_file == "-":
             options.require_none("standard input", IR_READER)
+            if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] (where closed)
+                raise KanError(
+                    "cannot read the input: standard input is closed", remedy="name a file"
+                )
             return BytesIO(require_text(sys.stdin.buffer.read(), "the input")), "mlir"
         path = Path(self.args.input_file)
         extension = self.args.frontend or extension_of(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ from xdsl.utils.exceptions import (
     UnregisteredConstructException,
 )
 
+from kan_dialect.cli.streams import open_streams
 from kan_dialect.errors import TRACEBACK_VARIABLE, KanError
 from kan_dialect.foreign import plugin_failure
 
@@ -74,6 +76,23 @@ def _terminate(number: int, _frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
+def _let_interrupt() -> None:
+    """Ctrl-C raises KeyboardInterrupt, where it is not ignored."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if threading.current_thread() is threading.main_thread() and not ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _ended(body: Callable[[], int | None]) -> int | None:
+    """What `body` returns, or exits with where all went well, as `--help` does."""
+    try:
+        return body()
+    except SystemExit as ended:
+        if ended.code in (0, None):
+            return 0
+        raise
+
+
 def run_tool(name: str, body: Callable[[], int | None]) -> int:
     """Run `body`; what goes wrong becomes one message on standard error.
 
@@ -81,13 +100,15 @@ def run_tool(name: str, body: Callable[[], int | None]) -> int:
     -------
     The exit code: `body`'s, 1 for an error, 130 for Ctrl-C.
     """
+    open_streams()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(signal.SIGHUP, _terminate)
     try:
+        _let_interrupt()
         with _noting(name):
-            code = body()
+            code = _ended(body)
         sys.stdout.flush()
         return code or 0
     except BrokenPipeError:
@@ -123,6 +144,8 @@ def _message(error: BaseException) -> str:
             return f"{error.filename}: {error.strerror}"
         case OSError():
             # Of a stream without a name: standard output, most likely.
+            if error.errno == errno.EBADF:
+                return "cannot write the output: standard output is closed"
             return f"cannot write the output: {error.strerror or error}"
         case ValueError() if "integer string conversion" in str(error):
             return "a number in the input has thousands of digits"

@@ -19,6 +19,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, NoReturn
@@ -43,7 +44,9 @@ def _tools() -> dict[str, EntryPoint]:
 def _import_tools() -> None:
     for name in _IMPORTED_FIRST:
         _tools()[name].load()
-    # What the tools import when they need it.
+    # What the tools import once they are started, or when they need it.
+    for name in ("kan_flow", "kan_opt", "kan_run"):
+        import_module(f"kan_dialect.cli.{name}")
     from kan_dialect.universe import UNIVERSE
 
     for load in [*UNIVERSE.all_dialects.values(), *UNIVERSE.all_passes.values()]:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -266,6 +267,67 @@ def test_standard_output_that_is_full(tmp_path: Path) -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == "kan-opt: error: cannot write the output: No space left on device\n"
+
+
+COMMANDS: list[tuple[object, list[str]]] = [
+    (kan_opt, ["m.mlir"]),
+    (kan_run, ["m.mlir"]),
+    (kan_flow, ["build", "m.mlir", "-o", "out", "--simulator", "none"]),
+    (kan_flow, ["sweep", "m.mlir", "-o", "out", "--vary", "levels=1", "--jobs", "1"]),
+    (kan_opt, ["--version"]),
+    (kan_flow, ["--help"]),
+]
+
+
+@pytest.mark.parametrize(("tool", "arguments"), COMMANDS)
+def test_standard_output_that_is_closed(
+    tool: object,
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "m.mlir").write_text(TINY.format(name="m", entry=3))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdout", None)
+    error = error_of(capfd, tool, *arguments)
+    assert error.endswith("error: cannot write the output: standard output is closed\n")
+
+
+def test_streams_that_are_closed(tmp_path: Path) -> None:
+    """In processes: what is written to a file is written, and no message appears in it."""
+    (tmp_path / "m.mlir").write_text(TINY.format(name="m", entry=3))
+    tool = f"{sys.executable} -c 'from kan_dialect.cli.start import kan_opt; kan_opt()'"
+    for words, code in (("m.mlir -o o.mlir >&- 2>&- <&-", 0), ("- <&-", 1)):
+        done = subprocess.run(
+            f"{tool} {words}", shell=True, cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        )
+        assert done.returncode == code
+    assert done.stderr == (
+        "kan-opt: error: cannot read the input: standard input is closed; name a file\n"
+    )
+    assert (tmp_path / "o.mlir").read_text().startswith("builtin.module {\n")
+
+
+def test_an_interrupt_during_the_imports() -> None:
+    script = (
+        "import os, signal, time; from kan_dialect.cli import start\n"
+        "def load(_): os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
+        "start.import_module = load; start.kan_opt()\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=_as_in_a_terminal)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "kan-opt: interrupted\n")
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {
+        tool.replace("_", "-"): f"kan_dialect.cli.start:{tool}"
+        for tool in ("kan_opt", "kan_run", "kan_flow")
+    }
+
+
+def _as_in_a_terminal() -> None:
+    # Whoever runs the tests may ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_two_builds_at_once(tmp_path: Path) -> None:

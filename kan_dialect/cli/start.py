@@ -1,0 +1,48 @@
+"""Entry points of the commands: what must be done before the large libraries are loaded.
+
+Ctrl-C while they are loaded ends the command with its message, and a standard stream that is closed
+is replaced, so that no file which a library opens takes its place.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+from kan_dialect.cli.streams import open_streams
+
+
+def _start(tool: str, module: str) -> NoReturn:
+    open_streams()
+
+    def leave(_number: int, _frame: object) -> None:
+        # Nothing is begun: an exception might become another one in a library that is loaded.
+        os.write(2, f"{tool}: interrupted\n".encode())
+        os._exit(130)
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, leave)
+    try:
+        import_module(module).main()
+    finally:
+        # All is done, or told.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit()
+
+
+def kan_opt() -> NoReturn:
+    """`kan-opt`."""
+    _start("kan-opt", "kan_dialect.cli.kan_opt")
+
+
+def kan_run() -> NoReturn:
+    """`kan-run`."""
+    _start("kan-run", "kan_dialect.cli.kan_run")
+
+
+def kan_flow() -> NoReturn:
+    """`kan-flow`."""
+    _start("kan-flow", "kan_dialect.cli.kan_flow")
