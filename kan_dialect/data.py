@@ -17,6 +17,9 @@ from kan_dialect.constants import Array, FloatArray
 from kan_dialect.errors import KanError
 from kan_dialect.limits import MAX_DATA_BYTES
 
+NAMES = ("x", "x_train", "y", "y_train", "x_test", "y_test")
+"""Arrays of a data file."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -47,11 +50,16 @@ def load_dataset(path: str | Path) -> Dataset:
             raise KanError(f"{path} holds a single array", remedy="save an .npz with an array `x`")
         with archive:
             _check_size(path, cast(Any, archive))
-            arrays = {name: cast(Array, archive[name]) for name in archive.files}
+            members = {name: cast(object, archive[name]) for name in archive.files}
     except KanError:
         raise
     except Exception as error:  # Damaged headers make NumPy raise anything.
         raise KanError(f"cannot read {path} as .npz data: {_first_line(error)}") from None
+    # A member without the extension .npy is read as bytes.
+    arrays = {name: cast(Array, m) for name, m in members.items() if isinstance(m, np.ndarray)}
+    for name in members:
+        if name in NAMES and name not in arrays:
+            raise KanError(f"{path}: `{name}` is no array", remedy="save it with numpy.savez")
     x = _samples(path, arrays, ("x_train", "x"))
     if x is None:
         raise KanError(

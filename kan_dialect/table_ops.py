@@ -47,6 +47,7 @@ from kan_dialect.constants import (
     to_floats,
     to_numpy,
 )
+from kan_dialect.errors import KanError
 from kan_dialect.operation import KanOperation, optional_name
 from kan_dialect.quant import UniformQuantizedType, storage_for
 from kan_dialect.semantics import Evaluable, Univariate, reads_argument
@@ -177,9 +178,15 @@ class QuantizeOp(KanOperation, Evaluable):
         if use is not None and isinstance(use.operation, NodeSumOp):
             # An edge that was pruned may be undefined; nobody reads it.
             real = np.where(use.operation.mask_array, real, 0.0)
-        return (
-            quantize(real, element.scale_for(rank), element.zero_point_for(rank), lower, upper),
-        )
+        scale, zero_point = element.scale_for(rank), element.zero_point_for(rank)
+        try:
+            return (quantize(real, scale, zero_point, lower, upper),)
+        except ValueError:
+            sample, *place = np.argwhere(np.isnan(real))[0].tolist()
+            raise KanError(
+                f"'{self.name}': value {', '.join(map(str, place))} of sample {sample} is not a "
+                "number, and has no code"
+            ) from None
 
 
 @irdl_op_definition

@@ -6,12 +6,14 @@ as well, so that it too comes back where all workers that had it are gone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from kan_dialect.bounds import shown
 from kan_dialect.errors import KanError
 from kan_dialect.flows.sweep.study import Study
 from kan_dialect.flows.sweep.tasks import Outcome, Outcomes, Task, perform
@@ -39,6 +41,21 @@ def require_distributed() -> ModuleType:
         ) from None
 
 
+_ADDRESS = re.compile(r"(?:(?:tcp|tls|wss?|ucxx?)://)?(?:[\w.-]+|\[[0-9A-Fa-f:.%]+\]):(\d{1,5})")
+
+
+def require_address(address: str) -> None:
+    """Refuse what is no address: Dask's client would begin to connect, and print a traceback later.
+
+    Raises
+    ------
+    KanError : it is none.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found[1]) < 1 << 16:
+        raise KanError(f"--scheduler takes an address, as tcp://host:8786, got {shown(address)!r}")
+
+
 def _given(study: Study) -> Study:
     return study
 
@@ -49,8 +66,10 @@ def connected(address: str) -> Generator[Any]:
 
     Raises
     ------
-    KanError : Dask is not installed, nobody answers at the address, or there are no workers.
+    KanError : it is no address, Dask is not installed, nobody answers at the address, or there are
+        no workers.
     """
+    require_address(address)
     distributed: Any = require_distributed()
     remedy = "start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
     try:

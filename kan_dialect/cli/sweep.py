@@ -44,7 +44,7 @@ from kan_dialect.flows.build import require_name
 from kan_dialect.flows.owners import SWEEP
 from kan_dialect.flows.place_and_route import DEVICES
 from kan_dialect.flows.sweep import columns
-from kan_dialect.flows.sweep.cluster import connected, run_on_cluster
+from kan_dialect.flows.sweep.cluster import connected, require_address, run_on_cluster
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import ACTIVATION_BITS, INPUT_BITS, Axis, grid, parse_axis, spell
 from kan_dialect.flows.sweep.page import page
@@ -179,6 +179,8 @@ def run_sweep(options: argparse.Namespace) -> int:
         )
     if options.schedule:
         refuse_schedule_options(axes)
+    if options.scheduler is not None:
+        require_address(options.scheduler)
     jobs = (os.cpu_count() or 1) if options.jobs is None else options.jobs
     measures = _measures(options, jobs)
     loss = parse_loss(options.loss, "--loss")

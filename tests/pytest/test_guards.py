@@ -21,7 +21,7 @@ import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_atomically
+from kan_dialect.files import write_arrays, write_atomically
 from kan_dialect.flows.build import require_name
 from kan_dialect.listing import Listing
 
@@ -347,6 +347,36 @@ def test_two_builds_at_once(tmp_path: Path) -> None:
         assert all(f"@{name}" in path.read_text() for path in (folder / "ir").iterdir())
         assert {path.name.split("_")[0] for path in (folder / "host").glob("*_codec.py")} == {name}
         assert len(list(folder.iterdir())) == 7
+
+
+QUANTIZED = """
+func.func @q(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %q = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u6:f32, 5.0e-2:32>>
+  %d = kan.dequantize %q : tensor<2x!quant.uniform<u6:f32, 5.0e-2:32>> -> tensor<2xf32>
+  func.return %d : tensor<2xf32>
+}
+"""
+
+
+def test_samples_that_are_no_numbers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "q.mlir").write_text(QUANTIZED)
+    np.save(tmp_path / "x.npy", [[1.0, np.inf], [0.0, np.nan]])
+    error = error_of(capfd, kan_run, tmp_path / "q.mlir", "--inputs", tmp_path / "x.npy")
+    assert "'kan.quantize': value 1 of sample 1 is not a number, and has no code" in error
+
+
+@pytest.mark.parametrize("name", ["x", "x_train", "y", "x_test", "y_test"])
+def test_data_files_with_members_that_are_no_arrays(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "q.mlir").write_text(QUANTIZED)
+    arrays = {} if name.startswith("x_tr") or name == "x" else {"x": np.zeros((3, 2))}
+    write_arrays(tmp_path / "d.npz", arrays)
+    with zipfile.ZipFile(tmp_path / "d.npz", "a") as archive:
+        archive.writestr(name, b"raw")
+        archive.writestr("notes", b"of no interest")
+    error = error_of(capfd, kan_run, tmp_path / "q.mlir", "--inputs", tmp_path / "d.npz")
+    assert f"d.npz: `{name}` is no array; save it with numpy.savez" in error
 
 
 # Interruptions

@@ -17,6 +17,7 @@ from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.cli.options import NumberType
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions
+from kan_dialect.flows.sweep.cluster import require_address
 from kan_dialect.pipeline import build_pipeline
 from kan_dialect.universe import UNIVERSE
 
@@ -171,6 +172,26 @@ def test_a_command_takes_what_its_library_takes() -> None:
             assert action.type.bounds == bounds_of(BuildOptions, option[2:])
     with pytest.raises(KanError, match=r"vectors must lie in 0\.\.10000000, got -1"):
         BuildOptions([], vectors=-1)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["garbage", "", "tcp://", "tcp://host", "tcp://a:b", "http://a:1", "tcp://a:99999", "tcp://a:0",
+     "inproc://x", "[", "tcp://a b:1"],
+)  # fmt: skip
+def test_addresses_of_schedulers(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Dask, which prints a traceback when the process ends, is not asked."""
+    arguments = ["sweep", "none.mlir", "-o", "out", "--vary", "levels=1", "--scheduler", address]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(arguments)
+    error = capfd.readouterr().err
+    assert ended.value.code == 1
+    assert error.startswith("kan-flow: error: --scheduler takes an address, as tcp://host:8786")
+
+
+@pytest.mark.parametrize("address", ["tcp://host:8786", "127.0.0.1:8786", "ws://[::1]:1"])
+def test_schedulers_of_others_are_asked(address: str) -> None:
+    require_address(address)
 
 
 def test_a_number_is_no_truth() -> None:
