@@ -8,8 +8,10 @@ input (`timed_netlist.py`), so that paths from the ports count as well.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
@@ -17,7 +19,6 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.synthesis import Synthesis
 from kan_dialect.flows.timed_netlist import is_clocked, register_ports
 from kan_dialect.flows.tools import Tool, find, run_all
-from kan_dialect.temporary import TemporaryFolder
 
 ASYNC = "<async>"
 """What nextpnr calls ports and all that has no clock."""
@@ -215,7 +216,8 @@ def place_and_route(
     designs = {"timed": register_ports(synthesis.netlist, synthesis.top, device.target)}
     if clocked:
         designs["plain"] = synthesis.netlist
-    with TemporaryFolder("pnr") as folder:
+    with tempfile.TemporaryDirectory(prefix="kan-pnr-") as directory:
+        folder = Path(directory)
         calls: list[list[str]] = []
         for name, design in designs.items():
             (folder / f"{name}.json").write_text(json.dumps(design))

@@ -6,6 +6,7 @@ to simulate with come from `stimuli.py`, the integer model's outputs from `kan_d
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from kan_dialect.flows.icarus import IcarusModel
 from kan_dialect.flows.port_order import check_port_order
 from kan_dialect.flows.verilator import VerilatorModel
 from kan_dialect.interface import Interface, show_codes
-from kan_dialect.temporary import TemporaryFolder
 
 SimulatorName: TypeAlias = Literal["verilator", "icarus"]
 
@@ -97,10 +97,14 @@ def open_simulation(
     check_port_order(rtl.read_text(errors="replace"), interface)
     if work_dir is not None:
         work_dir.mkdir(parents=True, exist_ok=True)
-    folder = TemporaryFolder("simulation") if work_dir is None else nullcontext(work_dir)
+    folder = (
+        tempfile.TemporaryDirectory(prefix="kan-simulation-")
+        if work_dir is None
+        else nullcontext(work_dir)
+    )
     with folder as directory:
         make = VerilatorModel if simulator == "verilator" else IcarusModel
-        yield Simulation(interface, make(rtl, interface, directory))
+        yield Simulation(interface, make(rtl, interface, Path(directory)))
 
 
 def simulate(

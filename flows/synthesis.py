@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from typing import Any, cast
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools import Tool, find, run
-from kan_dialect.temporary import TemporaryFolder
 
 
 @dataclass(frozen=True)
@@ -244,8 +244,9 @@ def synthesize(
     if not rtl.is_file():
         raise KanError(f"there is no file '{rtl}' to synthesise")
     yosys = yosys or find("yosys")
-    with TemporaryFolder("synthesis") as folder:
+    with tempfile.TemporaryDirectory(prefix="kan-synthesis-") as directory:
         # The wheel's Yosys sees little more than the folder that it runs in.
+        folder = Path(directory)
         shutil.copyfile(rtl, folder / "design.sv")
         commands = [
             "read_verilog -sv design.sv",

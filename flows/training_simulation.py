@@ -7,6 +7,7 @@ every coefficient.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from kan_dialect.errors import KanError
 from kan_dialect.fixed import FixedType, fixed_type
 from kan_dialect.flows.tools import Conversation, Tool
 from kan_dialect.flows.verilator import build_program, declared_ports
-from kan_dialect.temporary import TemporaryFolder
 from kan_dialect.training import Run, Step, run_steps
 from kan_dialect.training_memory import MemoryMap, memory_map
 
@@ -159,7 +159,8 @@ def open_circuit(rtl: Path, step: Step) -> Generator[TrainingCircuit]:
     """
     if not rtl.is_file():
         raise KanError(f"there is no file '{rtl}' to simulate")
-    with TemporaryFolder("training") as directory:
+    with tempfile.TemporaryDirectory(prefix="kan-training-") as folder:
+        directory = Path(folder)
         driver = Path(__file__).with_name("training_driver.cpp")
         build_program(rtl, step.name, directory, driver, lambda text: _header(step, text))
         circuit = TrainingCircuit(step, directory)

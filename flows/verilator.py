@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
@@ -24,7 +25,6 @@ from kan_dialect.flows import tools
 from kan_dialect.flows.cycles import Plan, Recording
 from kan_dialect.flows.tools import Tool
 from kan_dialect.interface import Interface, Port
-from kan_dialect.temporary import TemporaryFolder
 
 _VERILATOR_OPTIONS = (
     "--cc",
@@ -288,7 +288,7 @@ def _kept_parts(compiler: Tool, include: Path) -> Path:
     """The folder of the run-time library's objects: of all processes, or until this one ends."""
     folder = os.environ.get(_CACHE)
     if not folder:
-        return _temporary_folder().path
+        return Path(_temporary_folder().name)
     # Another compiler or library, also of the same name, has a folder of its own.
     sources = [compiler.path.resolve(), *sorted(include.glob("*.*"))]
     states = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in sources]
@@ -305,8 +305,8 @@ def _kept_parts(compiler: Tool, include: Path) -> Path:
 
 
 @cache
-def _temporary_folder() -> TemporaryFolder:
-    return TemporaryFolder("verilator")
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="kan-verilator-")
 
 
 def _object(kept: Path, name: str) -> Path | None:

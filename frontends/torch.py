@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import tempfile
 import warnings
 from collections.abc import Generator
 from importlib import import_module as python_module
@@ -25,7 +26,6 @@ from kan_dialect.frontends.onnx import load_onnx
 from kan_dialect.frontends.pykan import build_pykan
 from kan_dialect.frontends.pykan_config import parse_config
 from kan_dialect.frontends.torch_files import require_torch
-from kan_dialect.temporary import TemporaryFolder
 
 OPSET = 18
 """Version of the ONNX operators to export with."""
@@ -77,8 +77,8 @@ def import_module(
     if all(hasattr(model, part) for part in _PYKAN_PARTS):
         options.require_none(name, "reading a pykan network")
         return _from_pykan(model, name)
-    with TemporaryFolder("export") as folder:
-        path = folder / f"{name}.onnx"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.onnx"
         # Of a single sample the exporter would make a network for single samples.
         _export(model, tuple(torch.cat([each, each]) for each in examples), path)
         return load_onnx(path, options)

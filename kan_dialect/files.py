@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import stat
 import tempfile
-import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -68,15 +64,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     temporary: str | None = None
     try:
-        place = Path(os.path.realpath(path))
-        if place.is_symlink():
-            raise KanError(f"cannot write {path}: it is a link that leads to itself")
-        prefix = f".{place.name}.kan-"
-        _remove_abandoned(place.parent, prefix)
-        handle, temporary = tempfile.mkstemp(prefix=prefix, dir=place.parent)
+        place = path.resolve()
+        handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
         with os.fdopen(handle, "wb") as stream:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(handle, fcntl.LOCK_EX)
             stream.write(data)
         mode = place.stat().st_mode & 0o777 if place.exists() else 0o666 & ~_umask()
         Path(temporary).chmod(mode)
@@ -86,25 +76,6 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-
-
-_ABANDONED_SECONDS = 60
-"""After so long, a temporary file that is not locked was left by a process that was killed."""
-
-
-def _remove_abandoned(home: Path, prefix: str) -> None:
-    """Remove temporary files that processes of this user left when they were killed."""
-    for entry in list(os.scandir(home)):
-        if not entry.name.startswith(prefix):
-            continue
-        with suppress(OSError):
-            state = entry.stat(follow_symlinks=False)
-            old = time.time() - state.st_mtime > _ABANDONED_SECONDS
-            if old and stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid():
-                left = Path(entry.path)
-                with left.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    left.unlink()
 
 
 def _umask() -> int:

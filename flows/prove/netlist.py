@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import Any, TypeAlias, cast
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools import Tool, run
-from kan_dialect.temporary import TemporaryFolder
 
 Bit: TypeAlias = int | str
 """A bit of a connection: the number of a net, or the constant `0`, `1` or `x`."""
@@ -102,12 +102,14 @@ def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) 
     """
     if not rtl.is_file():
         raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
-    with TemporaryFolder("proof") as folder:
+    with tempfile.TemporaryDirectory(prefix="kan-proof-") as directory:
         # The wheel's Yosys sees little more than the folder that it runs in.
+        folder = Path(directory)
         name = rtl.name if re.fullmatch(r"\w[\w.]*\.sv", rtl.name, re.ASCII) else "design.sv"
         shutil.copyfile(rtl, folder / name)
         commands = [
-            f"read_verilog -sv {name}",
+            # Else a memory that is only read at constant addresses would become registers.
+            f"read_verilog -sv -nomem2reg {name}",
             f"hierarchy -check -top {top}",
             "proc -noopt",
             "write_json design.json",

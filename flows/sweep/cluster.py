@@ -72,12 +72,9 @@ def connected(address: str) -> Generator[Any]:
     require_address(address)
     distributed: Any = require_distributed()
     remedy = "start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
-    # Made in two steps: one whose start fails must not try to say goodbye when it is collected.
-    client: Any = distributed.Client.__new__(distributed.Client)
     try:
-        client.__init__(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client: Any = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        client.status = "closed"
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise KanError(
             f"cannot reach a Dask scheduler at {address!r}: {told}", remedy=remedy

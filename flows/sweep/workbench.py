@@ -7,6 +7,7 @@ points need it, so calibration happens once, and schedules of one network compil
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,6 @@ from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
-from kan_dialect.temporary import TemporaryFolder
 from kan_dialect.wire_ops import TableOp
 
 Figures: TypeAlias = dict[str, Any]
@@ -81,8 +81,8 @@ class Workbench:
                 remedy="install the same one everywhere",
             )
         self.study = study
-        self._folder = TemporaryFolder("sweep")
-        self._data = str(self._folder.path / CALIBRATION)
+        self._folder = tempfile.TemporaryDirectory(prefix="kan-sweep-")
+        self._data = str(Path(self._folder.name) / CALIBRATION)
         if study.calibration is not None:
             write_arrays(Path(self._data), study.calibration_data)
         self._context = Context()
@@ -147,10 +147,10 @@ class Workbench:
         target = point.compile_pass(self.study.layers, self._data).target
         found: dict[str, dict[str, Any]] = {}
         with (
-            TemporaryFolder("sweep-rtl") as folder,
+            tempfile.TemporaryDirectory(prefix="kan-sweep-rtl-") as folder,
             limited(measures.limits),
         ):
-            rtl = folder / "design.sv"
+            rtl = Path(folder) / "design.sv"
             rtl.write_text(emit_systemverilog(module))
 
             def mapped(target: str, *, netlist: bool) -> Synthesis:

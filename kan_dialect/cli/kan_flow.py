@@ -38,7 +38,9 @@ from kan_dialect.cli.training import (
     add_train_sim,
     add_training_options,
     build_trainable,
+    is_trainable_build,
     origin_of,
+    prove_trainable,
     train_sim,
 )
 from kan_dialect.constants import FloatArray, IntArray
@@ -281,7 +283,8 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
 def _add_prove(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Prove rtl/NAME.sv of a build equal to the integer model of the build, node by node, for "
-        "all input codes and every cycle. Needs Yosys."
+        "all input codes and every cycle; of a build that trains, equal to the training step for "
+        "all inputs, memory contents and histories. Needs Yosys, and for training bitwuzla."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="what kan-flow build wrote")
     parser.add_argument(
@@ -533,6 +536,8 @@ def _prove(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     if options.against is None and options.table_overflow != KEEP:
         raise KanError("--table-overflow has no meaning without --against", remedy="leave it out")
+    if is_trainable_build(folder):
+        return prove_trainable(options)
     integer, circuit = built_models(folder)
     if options.against is not None:
         reading = ImportOptions(table_overflow=options.table_overflow)

@@ -1,4 +1,4 @@
-"""`kan-flow build --trainable` and `kan-flow train-sim`: networks that learn on the chip."""
+"""Networks that learn on the chip: `kan-flow build --trainable`, `train-sim`, and their proof."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress
+from xdsl.dialects.builtin import IntegerAttr
 
 from kan_dialect.bounds import Bounds, bounds_of
 from kan_dialect.cli.limits import add_limits, status_line
@@ -15,6 +17,9 @@ from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable
 from kan_dialect.flows.origin import Origin
+from kan_dialect.flows.prove.show import merge_proof
+from kan_dialect.flows.prove.training.prove import Outcome, prove_training
+from kan_dialect.flows.prove.training.show import print_training_proof
 from kan_dialect.flows.train_sim import plot_training, simulate_training
 from kan_dialect.flows.training_build import (
     TrainingOptions,
@@ -22,10 +27,14 @@ from kan_dialect.flows.training_build import (
     print_training_report,
 )
 from kan_dialect.folders import settle
+from kan_dialect.interface import INTERVAL, LATENCY
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.listing import written_stages
+from kan_dialect.lowering.hardware_ops import hardware_modules
+from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
+from kan_dialect.progress import speaking
 from kan_dialect.semantics import find_function
 from kan_dialect.training import Step, is_trainable, step_of
 
@@ -248,6 +257,55 @@ def train_sim(options: argparse.Namespace) -> int:
         plot_training(options.plot, step, course, dataset, options.window)
         print(f"drawn to {options.plot}")
     return 0
+
+
+def is_trainable_build(folder: Path) -> bool:
+    """Whether `kan-flow build --trainable` wrote a folder."""
+    return any((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
+
+
+def _built_cycles(folder: Path) -> tuple[int, int]:
+    """Latency and interval of a build's hardware, in cycles."""
+    path = next((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
+    for circuit in hardware_modules(load_model(make_context(), path)):
+        found = [circuit.attributes.get(key) for key in (LATENCY, INTERVAL)]
+        numbers = [each.value.data for each in found if isinstance(each, IntegerAttr)]
+        if len(numbers) == 2:
+            return numbers[0], numbers[1]
+    raise KanError(f"{path} is no hardware that trains", remedy="run kan-flow build again")
+
+
+def prove_trainable(options: argparse.Namespace) -> int:
+    """`kan-flow prove` of hardware that trains.
+
+    Raises
+    ------
+    KanError : see `prove_training`.
+    """
+    folder: Path = options.folder
+    step = built_step(folder)
+    latency, interval = _built_cycles(folder)
+    rtl: Path = options.rtl or folder / "rtl" / f"{step.name}.sv"
+    if options.against is not None:
+        step = step_of(load_model(make_context(), options.against))
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the RTL", total=None)
+
+        def say(what: str) -> None:
+            progress.update(task, description=what)
+
+        def tell(outcome: Outcome) -> None:
+            progress.update(task, description=f"{outcome.group}: {outcome.name}")
+
+        with speaking(say):
+            proof = prove_training(
+                rtl, step, latency, interval, timeout=options.timeout, progress=tell
+            )
+    print_training_proof(proof, rtl, Console(highlight=False))
+    if options.report:
+        merge_proof(folder / "report.json", proof.summary() if proof.proven else None)
+    return 0 if proof.proven else 1
 
 
 def _shown(samples: int, window: int) -> list[int]:

@@ -7,17 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_atomically
 from kan_dialect.folders import GrowingFolder, Owner, replacing_folder, settle
 from kan_dialect.listing import Listing, written_stages
-from kan_dialect.temporary import TemporaryFolder, remove_abandoned
 
 TINY = """
 func.func @{name}(%x: !kan.int<0:3>) -> !kan.int<0:9> {{
@@ -524,70 +521,3 @@ def test_sha256sum_reads_the_list(source: Path, tmp_path: Path) -> None:
         text=True,
     )
     assert check.returncode == 1 and check.stdout == "rtl/tiny.sv: FAILED\n"
-
-
-# Temporary folders and files
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
-
-
-def test_a_temporary_folder_of_a_killed_process_is_removed(temporary: Path) -> None:
-    script = (
-        "import os; from kan_dialect.temporary import TemporaryFolder\n"
-        "kept = TemporaryFolder('proof')\n"
-        "(kept.path / 'below').mkdir(); (kept.path / 'below' / 'a').touch()\n"
-        "os.kill(os.getpid(), 9)\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=False)
-    (left,) = temporary.iterdir()
-    assert (left / "below" / "a").is_file()
-    # What others have under such a name stays, and so does what a process is at work in.
-    put(temporary, {"kan-proof-mine1234/notes": "mine", "kan-proof-12345678": "a file"})
-    (temporary / "kan-proof-elsewher").symlink_to(temporary / "kan-proof-mine1234")
-    with TemporaryFolder("proof") as first:
-        with TemporaryFolder("simulation") as second:
-            assert first.is_dir() and second.is_dir() and not left.exists()
-            assert second.name.startswith("kan-simulation-")
-        assert first.is_dir() and not second.exists()
-    assert sorted(path.name for path in temporary.iterdir()) == [
-        "kan-proof-12345678", "kan-proof-elsewher", "kan-proof-mine1234"
-    ]  # fmt: skip
-
-
-def test_a_copy_of_a_process_leaves_the_folder(temporary: Path) -> None:
-    with TemporaryFolder("proof") as folder:
-        if os.fork() == 0:
-            try:
-                remove_abandoned(temporary)
-                TemporaryFolder("pnr").cleanup()
-            finally:
-                os._exit(0)
-        os.wait()
-        assert folder.is_dir()
-    assert not list(temporary.iterdir())
-
-
-def test_a_folder_that_was_only_begun(temporary: Path) -> None:
-    old, new = temporary / ".kan-temporary-old", temporary / ".kan-temporary-new"
-    old.mkdir()
-    new.mkdir()
-    os.utime(old, (0, 0))
-    remove_abandoned(temporary)
-    assert not old.exists() and new.exists()
-
-
-def test_a_temporary_file_of_a_killed_process_is_removed(tmp_path: Path) -> None:
-    left, mine, new = (tmp_path / f".out.{name}" for name in ("kan-left", "mine", "kan-new"))
-    for path in (left, mine, new):
-        path.touch()
-    for path in (left, mine):
-        os.utime(path, (0, 0))
-    write_atomically(tmp_path / "out", "text")
-    assert sorted(tmp_path.iterdir()) == sorted([mine, new, tmp_path / "out"])

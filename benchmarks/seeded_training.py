@@ -1,0 +1,164 @@
+"""Puts bugs into the hardware of training steps, one at a time, and tells what the proof says.
+
+    python benchmarks/seeded_training.py                 all (some minutes)
+    python benchmarks/seeded_training.py --only reset    seeds whose name holds a word
+
+Each seed (`training_seeds.py`) is compiled with small networks until the proof fails of one. Then
+the claim that failed is shown, the inputs that were found, and whether Icarus Verilog agrees. Ends
+with exit code 1 if a bug is not found, or a network without any is not proven.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import numpy as np
+from training_seeds import SEEDS, TrainingSeed
+from xdsl.context import Context
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+
+from kan_dialect.flows.prove.training.bench import play_in_icarus
+from kan_dialect.flows.prove.training.prove import TrainingProof, prove_training
+from kan_dialect.flows.prove.training.witness import Witness, find_witness
+from kan_dialect.flows.tools import find_simulator
+from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.passes.make_trainable import MakeTrainablePass
+from kan_dialect.training import step_of
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "tests" / "pytest"))
+
+random_network = importlib.import_module("training_reference").random_network
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the spoilt compiler compiles."""
+
+    name: str
+    sizes: tuple[int, ...]
+    degrees: tuple[int, ...]
+    cells: tuple[int, ...]
+    options: dict[str, Any]
+
+
+NETWORKS = [
+    Network("one layer", (2, 1), (3,), (5,), {"learning_rate": 0.15}),
+    Network(
+        "two layers, momentum",
+        (1, 2, 1),
+        (2, 1),
+        (4, 3),
+        {"learning_rate": 0.3, "momentum": 0.75, "integer_bits": 4, "fraction_bits": 6},
+    ),
+    Network("blocks", (1, 1), (1,), (600,), {"fraction_bits": 12, "learning_rate": 0.3}),
+]
+
+
+def spoilt(seed: TrainingSeed | None) -> type[Any]:
+    """The lowering with a bug.
+
+    Raises
+    ------
+    ValueError : what the seed replaces does not stand there exactly once.
+    """
+    modules: dict[str, ModuleType] = {}
+    for name in ("datapath", "training_to_hw"):
+        path = ROOT / "lowering" / f"{name}.py"
+        source = path.read_text()
+        if seed is not None and seed.module == name:
+            if source.count(seed.good) != 1:
+                raise ValueError(f"{seed.name}: {source.count(seed.good)} places fit")
+            source = source.replace(seed.good, seed.bad)
+        module = ModuleType(f"spoilt_{name}")
+        # Dataclasses look their module up.
+        sys.modules[module.__name__] = module
+        exec(compile(source, str(path), "exec"), module.__dict__)
+        modules[name] = module
+    lowering = modules["training_to_hw"]
+    for name in ("Datapath", "Number"):
+        setattr(lowering, name, getattr(modules["datapath"], name))
+    return cast("type[Any]", lowering.LowerTrainingToHwPass)
+
+
+def proof_of(network: Network, lowering: type[Any], folder: Path) -> TrainingProof:
+    """The proof of a network, and its RTL as `net.sv` in a folder."""
+    rng = np.random.default_rng(1)
+    module: ModuleOp = random_network(rng, network.sizes, network.degrees, network.cells)
+    MakeTrainablePass(**network.options).apply(Context(), module)
+    step = step_of(module.clone())
+    lowering().apply(Context(), module)
+    circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
+    found = (circuit.attributes[key] for key in (LATENCY, INTERVAL))
+    latency, interval = (cast("IntegerAttr[Any]", each).value.data for each in found)
+    rtl = folder / "net.sv"
+    rtl.write_text(emit_systemverilog(module))
+    return prove_training(rtl, step, latency, interval)
+
+
+def found(seed: TrainingSeed, folder: Path) -> tuple[Network, TrainingProof] | None:
+    """The first network of which the proof fails with a bug."""
+    lowering = spoilt(seed)
+    for network in NETWORKS:
+        proof = proof_of(network, lowering, folder)
+        if not proof.proven:
+            return network, proof
+    return None
+
+
+def confirmed(proof: TrainingProof, witness: Witness, folder: Path) -> bool:
+    """Whether Icarus has the wrong value that the proof says."""
+    outputs = play_in_icarus(proof.ports, folder / "net.sv", proof.step.name, witness.trace)
+    wrong = witness.mismatch
+    return outputs[wrong.cycle].get(wrong.port) == wrong.got != wrong.expected
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default="", metavar="WORD", help="seeds whose name holds it")
+    only: str = parser.parse_args(arguments).only
+    missed: list[str] = []
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        for network in NETWORKS:
+            if not proof_of(network, spoilt(None), folder).proven:
+                missed.append(f"{network.name}, which has no bug")
+        for seed in [seed for seed in SEEDS if only in seed.name]:
+            start = time.process_time()
+            result = found(seed, folder)
+            if result is None:
+                missed.append(seed.name)
+                print(f"{seed.name:28} NOT FOUND", flush=True)
+                continue
+            network, proof = result
+            claim = next(outcome for outcome in proof.outcomes if not outcome.proven)
+            witness = find_witness(proof, claim)
+            shown = "no inputs found"
+            if witness is not None:
+                shown = f"{len(witness.trace)} cycles, {witness.mismatch.port}"
+                if find_simulator("icarus"):
+                    agrees = confirmed(proof, witness, folder)
+                    shown += ", as in Icarus" if agrees else ", NOT as in Icarus"
+            spent = time.process_time() - start
+            print(
+                f"{seed.name:28} {network.name:22} {claim.group}: {claim.name} "
+                f"({shown}; {spent:.1f} s)",
+                flush=True,
+            )
+    print(f"{len(SEEDS)} seeds, {len(missed)} not as they must be: {', '.join(missed) or 'none'}")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Proves hardware that trains itself equal to the training step of the IR."""

@@ -1,0 +1,326 @@
+"""What the signals of a design with memories are, cycle by cycle, as terms.
+
+The design is run forward from a state that is free: in cycle 0 every register holds a variable of
+its own, or what a reset leaves in it. What a memory is read as is a variable, too, one for each
+reading and cycle, whose address is kept. So what holds of the terms holds whatever came before,
+and whatever is in the memories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import ClassVar, TypeAlias
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.circuit import check_clock
+from kan_dialect.flows.prove.netlist import RESULTS, Bit, Cell, InputPort, Netlist, Source
+from kan_dialect.flows.prove.training.terms import Pool, Term
+
+Key: TypeAlias = tuple[Source, int]
+"""What drives a signal, and the cycle."""
+
+REGISTERS = ("dff",)
+READS = ("memrd", "memrd_v2")
+
+_UNREAD = frozenset({"CLK", "EN", "ARST", "SRST"})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A memory that is read."""
+
+    cell: Cell
+    cycle: int
+    address: Term
+    word: Term
+    """The variable that stands for the word."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The write port of a memory in a cycle."""
+
+    enable: Term
+    address: Term
+    data: Term
+
+
+Inputs: TypeAlias = Mapping[tuple[str, int], Term]
+"""Input ports, and bits of output ports, that are given: by port and cycle."""
+
+
+@dataclass
+class Machine:
+    """A design, run from a free state."""
+
+    netlist: Netlist
+    pool: Pool
+    given: Inputs = field(default_factory=dict[tuple[str, int], Term])
+    """What ports carry, where that is no variable."""
+    start: Mapping[Cell, Term] = field(default_factory=dict[Cell, Term])
+    """What registers hold in cycle 0, where that is no variable."""
+    read_word: Callable[[Cell, int, Term], Term] | None = None
+    """The word of a memory that is read in a cycle at an address, where that is no variable."""
+    readings: dict[Key, Reading] = field(default_factory=dict[Key, Reading])
+    _known: dict[Key, Term] = field(default_factory=dict[Key, Term])
+    undefined: ClassVar[Iterator[int]] = count()
+
+    def __post_init__(self) -> None:
+        # An output port that is given in a cycle stands for what drives it.
+        self._given_bits: dict[tuple[Bit, int], Term] = {}
+        for (port, cycle), term in self.given.items():
+            bits = self.netlist.outputs.get(port)
+            if bits is not None and len(bits) == 1:
+                self._given_bits[bits[0], cycle] = term
+
+    def port(self, name: str, cycle: int) -> Term:
+        """An input or output port in a cycle."""
+        bits = self.netlist.outputs.get(name) or self.netlist.inputs.get(name)
+        if bits is None:
+            raise KanError(f"the design has no port {name}")
+        return self.word(bits, cycle)
+
+    def writing(self, cell: Cell, cycle: int) -> Writing:
+        """What a write port does at the end of a cycle."""
+        ports = cell.connections
+        enables = {self.word([bit], cycle) for bit in ports["EN"]}
+        if len(enables) != 1:
+            raise KanError(f"{cell.place}: a memory whose words are written in part")
+        return Writing(
+            enables.pop(),
+            self.word(ports["ADDR"], cycle),
+            self.word(ports["DATA"], cycle),
+        )
+
+    def next_state(self, cell: Cell, cycle: int) -> Term:
+        """What a register holds in the cycle behind."""
+        return self.word(cell.connections["D"], cycle)
+
+    def registers(self) -> list[Cell]:
+        """All registers, in the order of the file."""
+        found = [source for source, _ in self.netlist.drivers.values()]
+        cells = dict.fromkeys(s for s in found if isinstance(s, Cell) and s.kind in REGISTERS)
+        return list(cells)
+
+    # Walking.
+
+    def word(self, bits: Sequence[Bit], cycle: int) -> Term:
+        """A word in a cycle.
+
+        Raises
+        ------
+        KanError : a cell that is not known here, a loop, or an undefined value.
+        """
+        pending: list[Key] = list(self._reads(bits, cycle))
+        opened: set[Key] = set()
+        while pending:
+            key = pending[-1]
+            if key in self._known:
+                pending.pop()
+                continue
+            needed = [k for k in self._inputs(key) if k not in self._known]
+            if not needed:
+                self._known[key] = self._evaluate(key)
+                opened.discard(key)
+                pending.pop()
+                continue
+            if key in opened:
+                raise KanError(f"{key[0].name} depends on itself")
+            opened.add(key)
+            pending.extend(needed)
+        return self._joined(bits, cycle)
+
+    def _inputs(self, key: Key) -> Iterator[Key]:
+        source, cycle = key
+        if not isinstance(source, Cell):
+            return
+        if source.kind in REGISTERS:
+            if cycle > 0:
+                yield from self._reads(source.connections["D"], cycle - 1)
+            return
+        for port, bits in source.connections.items():
+            if port not in RESULTS and port not in _UNREAD:
+                yield from self._reads(bits, cycle)
+
+    def _reads(self, bits: Sequence[Bit], cycle: int) -> Iterator[Key]:
+        for bit in dict.fromkeys(bits):
+            if isinstance(bit, int) and (bit, cycle) not in self._given_bits:
+                yield self._driver(bit)[0], cycle
+
+    def _driver(self, bit: Bit) -> tuple[Source, int]:
+        found = self.netlist.drivers.get(bit)
+        if found is None:
+            raise KanError("the design reads a signal that nothing drives")
+        return found
+
+    def _joined(self, bits: Sequence[Bit], cycle: int) -> Term:
+        """Bits of sources that are known, side by side."""
+        pool = self.pool
+        whole: Term | None = None
+        start = 0
+        while start < len(bits):
+            end = start + 1
+            bit = bits[start]
+            if isinstance(bit, str):
+                unknown = bit not in ("0", "1")
+                while end < len(bits) and isinstance(bits[end], str):
+                    if (bits[end] not in ("0", "1")) != unknown:
+                        break
+                    end += 1
+                piece = (
+                    self._undefined(end - start)
+                    if unknown
+                    else pool.constant(self._number(bits[start:end]), end - start)
+                )
+            elif (bit, cycle) in self._given_bits:
+                piece = self._given_bits[bit, cycle]
+            else:
+                source, low = self._driver(bit)
+                while end < len(bits):
+                    each = bits[end]
+                    if isinstance(each, str) or (each, cycle) in self._given_bits:
+                        break
+                    if self._driver(each) != (source, low + end - start):
+                        break
+                    end += 1
+                piece = pool.part(self._known[source, cycle], low, end - start)
+            # Copies of the highest bit, as many as follow, extend a word by its sign.
+            copies = 0
+            while whole is None and start == 0 and end + copies < len(bits):
+                if bits[end + copies] != bits[end - 1] or isinstance(bits[end - 1], str):
+                    break
+                copies += 1
+            if copies:
+                piece = pool.extended(piece, piece.width + copies, signed=True)
+            whole = piece if whole is None else pool.joined(piece, whole)
+            start = end + copies
+        assert whole is not None
+        return whole
+
+    def _undefined(self, width: int) -> Term:
+        """What nothing is known of, and each time something else."""
+        return self.pool.variable(f"x:{next(self.undefined)}", width)
+
+    def _number(self, bits: Sequence[Bit]) -> int:
+        if any(bit not in ("0", "1") for bit in bits):
+            raise KanError("the design reads a constant x as a number")
+        return sum(1 << index for index, bit in enumerate(bits) if bit == "1")
+
+    # Cells.
+
+    def _evaluate(self, key: Key) -> Term:
+        source, cycle = key
+        if isinstance(source, InputPort):
+            width = len(self.netlist.inputs[source.name])
+            given = self.given.get((source.name, cycle))
+            return given or self.pool.variable(f"{source.name}@{cycle}", width)
+        width = len(source.connections[next(p for p in RESULTS if p in source.connections)])
+        return self._cell(source, cycle, width)
+
+    def _operand(self, cell: Cell, port: str, cycle: int, width: int, *, signed: bool) -> Term:
+        word = self._joined(cell.connections[port], cycle)
+        return self.pool.extended(word, width, signed=signed)
+
+    def _cell(self, cell: Cell, cycle: int, width: int) -> Term:
+        pool, kind, ports = self.pool, cell.kind, cell.connections
+        signed = bool(cell.parameters.get("A_SIGNED", 0) and cell.parameters.get("B_SIGNED", 1))
+
+        def operands(bits: int) -> list[Term]:
+            return [self._operand(cell, port, cycle, bits, signed=signed) for port in "AB"]
+
+        def truth(port: str) -> Term:
+            word = self._joined(ports[port], cycle)
+            return pool.inverted(pool.equal(word, pool.constant(0, word.width)))
+
+        match kind:
+            case "dff":
+                check_clock(self.netlist, cell)
+                if cycle == 0:
+                    return self.start.get(cell) or pool.variable(f"{cell.name}@0", width)
+                return self._joined(ports["D"], cycle - 1)
+            case "memrd" | "memrd_v2":
+                return self._reading(cell, cycle, width)
+            case "add" | "sub" | "mul" | "and" | "or" | "xor":
+                return pool.make(kind, width, operands(width))
+            case "xnor":
+                return pool.inverted(pool.make("xor", width, operands(width)))
+            case "pos":
+                return self._operand(cell, "A", cycle, width, signed=signed)
+            case "not":
+                return pool.inverted(self._operand(cell, "A", cycle, width, signed=signed))
+            case "neg":
+                word = self._operand(cell, "A", cycle, width, signed=signed)
+                return pool.make("sub", width, [pool.constant(0, width), word])
+            case "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "eqx" | "nex":
+                return self._compared(kind, operands(max(len(ports["A"]), len(ports["B"]))), signed)
+            case "logic_and":
+                return pool.both(truth("A"), truth("B"))
+            case "logic_or":
+                return pool.any_of([truth("A"), truth("B")])
+            case "logic_not":
+                return pool.inverted(truth("A"))
+            case "reduce_or" | "reduce_bool":
+                return truth("A")
+            case "reduce_and":
+                word = self._joined(ports["A"], cycle)
+                return pool.equal(word, pool.constant(-1, word.width))
+            case "mux":
+                return pool.chosen(
+                    self._joined(ports["S"], cycle),
+                    self._joined(ports["B"], cycle),
+                    self._joined(ports["A"], cycle),
+                )
+            case "shiftx":
+                return self._bit_of_constant(cell, cycle, width)
+            case _:
+                raise KanError(
+                    f"{cell.place}: the proof does not know Yosys's cell ${cell.kind}",
+                    remedy="prove RTL that kan-flow build wrote",
+                )
+
+    def _compared(self, kind: str, operands: Sequence[Term], signed: bool) -> Term:
+        pool, less = self.pool, "slt" if signed else "ult"
+        left, right = operands
+        match kind:
+            case "eq" | "eqx":
+                return pool.equal(left, right)
+            case "ne" | "nex":
+                return pool.inverted(pool.equal(left, right))
+            case "lt":
+                return pool.make(less, 1, [left, right])
+            case "gt":
+                return pool.make(less, 1, [right, left])
+            case "ge":
+                return pool.inverted(pool.make(less, 1, [left, right]))
+            case _:
+                return pool.inverted(pool.make(less, 1, [right, left]))
+
+    def _bit_of_constant(self, cell: Cell, cycle: int, width: int) -> Term:
+        """`width` bits of a constant, from the one on that an index says."""
+        bits = cell.connections["A"]
+        if not all(isinstance(bit, str) for bit in bits) or cell.parameters.get("B_SIGNED"):
+            raise KanError(f"{cell.place}: bits are picked out of a signal, not of a constant")
+        index = self._joined(cell.connections["B"], cycle)
+        if len(bits) < (1 << index.width) + width - 1:
+            raise KanError(f"{cell.place}: an index may lie beyond the constant that it picks from")
+        whole = self._number(bits)
+        mask = (1 << width) - 1
+        entries = tuple(whole >> low & mask for low in range(1 << index.width))
+        return self.pool.make("table", width, [index], entries)
+
+    def _reading(self, cell: Cell, cycle: int, width: int) -> Term:
+        if cell.parameters.get("CLK_ENABLE"):
+            raise KanError(f"{cell.place}: a memory that is read with a clock of its own")
+        address = self._joined(cell.connections["ADDR"], cycle)
+        memory = self.netlist.memories[cell.memory]
+        whole = len(memory.entries) >= 1 << address.width and None not in memory.entries
+        if not memory.writes and whole:
+            return self.pool.make("table", width, [address], tuple(memory.entries))
+        if self.read_word is not None:
+            word = self.read_word(cell, cycle, address)
+        else:
+            word = self.pool.variable(f"{cell.name}@{cycle}", width)
+        self.readings[cell, cycle] = Reading(cell, cycle, address, word)
+        return word

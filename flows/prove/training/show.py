@@ -1,0 +1,127 @@
+"""What `kan-flow prove` says of hardware that trains: a table, or inputs that show it wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kan_dialect.attributes import tensor_shape
+from kan_dialect.counting import counted
+from kan_dialect.errors import KanError
+from kan_dialect.fixed import fixed_type
+from kan_dialect.flows.prove.training.bench import codes, play_in_icarus
+from kan_dialect.flows.prove.training.prove import TrainingProof
+from kan_dialect.flows.prove.training.witness import Witness, find_witness
+from kan_dialect.flows.tools import find_simulator
+
+SHOWN = 8
+"""Of more problems only so many are listed."""
+
+CYCLES = 24
+"""Of longer counterexamples only the last cycles are listed."""
+
+
+def print_training_proof(proof: TrainingProof, rtl: Path, console: Console) -> None:
+    """The verdict: by group where all is proven, else every problem, and inputs that show one."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("", "proven", "free", "seconds"):
+        table.add_column(heading, justify="left" if heading in ("", "free") else "right")
+    for row in _rows(proof):
+        table.add_row(*row)
+    console.print(table)
+
+    def tell(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, markup=False, soft_wrap=True)
+
+    failed = [outcome for outcome in proof.outcomes if not outcome.proven]
+    for outcome in failed[:SHOWN]:
+        tell(f"{outcome.group}, {outcome.name}: {outcome.problem}", "red")
+    if len(failed) > SHOWN:
+        tell(f"and {counted(len(failed) - SHOWN, 'other claim')}", "red")
+    if failed:
+        witness = find_witness(proof, failed[0])
+        for line in _explanation(proof, witness, rtl):
+            tell(line)
+        tell(f"{proof.step.name}: NOT proven ({proof.engine})")
+        return
+    tell(
+        f"{proof.step.name}: every sample and every access is a step of the IR, for all inputs and "
+        f"all words ({counted(proof.count('outputs'), 'output')}, "
+        f"{counted(proof.count('writes'), 'bank')}, "
+        f"{counted(proof.timing.latency, 'cycle')}, a trained sample every "
+        f"{counted(proof.timing.interval, 'cycle')}, {proof.seconds:.1f} s; {proof.engine})"
+    )
+
+
+_FREE = {
+    "handshake": "every history",
+    "initial words": "",
+    "memory port": "words",
+    "reads": "positions",
+    "outputs": "inputs, words",
+    "writes": "inputs, words",
+    "order": "every history",
+}
+
+
+def _rows(proof: TrainingProof) -> Iterator[tuple[str, str, str, str]]:
+    groups: dict[str, list[tuple[bool, float]]] = {}
+    for outcome in proof.outcomes:
+        groups.setdefault(outcome.group, []).append((outcome.proven, outcome.seconds))
+    for group, outcomes in groups.items():
+        done = sum(proven for proven, _ in outcomes)
+        seconds = sum(spent for _, spent in outcomes)
+        label = f"{group} behind writes" if group == "order" else group.replace("_", " ")
+        free = _FREE.get(group, "its operands")
+        yield label, f"{done} of {len(outcomes)}", free, f"{seconds:.2f}"
+
+
+def _explanation(proof: TrainingProof, witness: Witness | None, rtl: Path) -> Iterator[str]:
+    if witness is None:
+        yield (
+            "No inputs were found that show it at the ports: the states in which it fails may "
+            "never come. It is not proven all the same."
+        )
+        return
+    signed = _signed(proof)
+    yield "Inputs that show it, from the reset on:"
+    busy = [(index, cycle) for index, cycle in enumerate(witness.trace) if any(cycle.values())]
+    if len(busy) > CYCLES:
+        yield f"  (the first {len(busy) - CYCLES} cycles with inputs are left out)"
+    for index, cycle in busy[-CYCLES:]:
+        shown = [f"{port} = {codes(port, value, signed)}" for port, value in cycle.items() if value]
+        yield f"  cycle {index}: {', '.join(shown)}"
+    found = witness.mismatch
+    wanted = codes(found.port, found.expected, signed)
+    got = "undefined" if found.got is None else codes(found.port, found.got, signed)
+    yield f"  cycle {found.cycle}: {found.port} must be {wanted}, and is {got}"
+    if find_simulator("icarus"):
+        yield f"  icarus: {_simulated(proof, witness, rtl, signed)}"
+
+
+def _simulated(proof: TrainingProof, witness: Witness, rtl: Path, signed: dict[str, int]) -> str:
+    found = witness.mismatch
+    try:
+        outputs = play_in_icarus(proof.ports, rtl, proof.step.name, witness.trace)
+    except KanError as error:
+        return str(error)
+    pattern = outputs[found.cycle].get(found.port) if found.cycle < len(outputs) else None
+    value = "undefined" if pattern is None else codes(found.port, pattern, signed)
+    return f"{found.port} = {value}"
+
+
+def _signed(proof: TrainingProof) -> dict[str, int]:
+    """Widths of the ports that carry numbers with a sign."""
+    step = proof.step
+    values = {"x": step.input, "e" if step.fed_error else "t": step.target, "y": step.output}
+    found: dict[str, int] = {}
+    for letter, value in values.items():
+        kind = fixed_type(value)
+        assert kind is not None
+        for index in range(tensor_shape(value)[0]):
+            found[f"{letter}{index}"] = kind.bits
+    bits = found["x0"]
+    return found | {"mem_data": bits, "mem_read_data": bits}

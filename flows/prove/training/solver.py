@@ -1,0 +1,138 @@
+"""Bitwuzla: whether a term can be 1, and at which values of its variables."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.training.terms import Term, ordered
+
+Values: TypeAlias = dict[str, int]
+"""Numbers of variables."""
+
+_KINDS = {
+    "add": "BV_ADD",
+    "sub": "BV_SUB",
+    "mul": "BV_MUL",
+    "and": "BV_AND",
+    "or": "BV_OR",
+    "xor": "BV_XOR",
+    "not": "BV_NOT",
+    "eq": "BV_COMP",
+    "concat": "BV_CONCAT",
+}
+
+
+@dataclass
+class Solver:
+    """Decides terms; each question stands for itself."""
+
+    deadline: float | None = None
+    """In seconds of `time.monotonic`."""
+    module: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self.module = importlib.import_module("bitwuzla")
+        except ImportError:
+            raise KanError(
+                "a proof of hardware that trains needs the solver bitwuzla, which is not installed",
+                remedy="get it with: pip install 'kan-dialect[proof]'",
+            ) from None
+        self._manager = self.module.TermManager()
+        self._options = self.module.Options()
+        self._options.set(self.module.Option.PRODUCE_MODELS, True)
+        self._known: dict[Term, Any] = {}
+
+    @property
+    def version(self) -> str:
+        return str(self.module.version())
+
+    def find(
+        self, conditions: Sequence[Term], seconds: float | None = None
+    ) -> Values | Literal["unknown"] | None:
+        """Values at which all conditions are 1; None where there are none.
+
+        Parameters
+        ----------
+        seconds : give up after so many; `unknown` then.
+
+        Raises
+        ------
+        KanError : no time is left.
+        """
+        if any(condition.is_constant and not condition.data for condition in conditions):
+            return None
+        bounds = [] if seconds is None else [time.monotonic() + seconds]
+        if self.deadline is not None:
+            bounds.append(self.deadline)
+        end = min(bounds, default=None)
+        solver = self.module.Bitwuzla(self._manager, self._options)
+        if end is not None:
+            solver.configure_terminator(lambda: time.monotonic() > end)
+        one = self._manager.mk_bv_one(self._manager.mk_bv_sort(1))
+        for condition in conditions:
+            solver.assert_formula(self._make("EQUAL", [self.translated(condition), one]))
+        result = solver.check_sat()
+        if result == self.module.Result.UNSAT:
+            return None
+        if result == self.module.Result.UNKNOWN:
+            return "unknown"
+        names = [term for term in ordered(conditions) if term.kind == "var"]
+        return {
+            term.data: int(str(solver.get_value(self._known[term]).value(10))) for term in names
+        }
+
+    def _make(self, kind: str, args: list[Any], indices: list[int] | None = None) -> Any:
+        return self._manager.mk_term(getattr(self.module.Kind, kind), args, indices or [])
+
+    def translated(self, term: Term) -> Any:
+        """A term as Bitwuzla's."""
+        for each in ordered([term], self._known):
+            self._known[each] = self._one(each, [self._known[arg] for arg in each.args])
+        return self._known[term]
+
+    def _one(self, term: Term, args: list[Any]) -> Any:
+        manager = self._manager
+        match term.kind:
+            case "var":
+                return manager.mk_const(manager.mk_bv_sort(term.width), term.data)
+            case "const":
+                return manager.mk_bv_value(manager.mk_bv_sort(term.width), term.data)
+            case "ite":
+                one = manager.mk_bv_one(manager.mk_bv_sort(1))
+                return self._make("ITE", [self._make("EQUAL", [args[0], one]), *args[1:]])
+            case "ult" | "slt":
+                one, zero = (manager.mk_bv_value(manager.mk_bv_sort(1), v) for v in (1, 0))
+                kind = "BV_ULT" if term.kind == "ult" else "BV_SLT"
+                return self._make("ITE", [self._make(kind, args), one, zero])
+            case "extract":
+                low = term.data
+                return self._make("BV_EXTRACT", args, [low + term.width - 1, low])
+            case "zext" | "sext":
+                kind = "BV_ZERO_EXTEND" if term.kind == "zext" else "BV_SIGN_EXTEND"
+                return self._make(kind, args, [term.width - term.args[0].width])
+            case "table":
+                return self._entry(term, args[0])
+            case _:
+                return self._make(_KINDS[term.kind], args)
+
+    def _entry(self, term: Term, index: Any) -> Any:
+        """A choice between choices by the bits of the index, from the lowest bit on."""
+        manager = self._manager
+        sort = manager.mk_bv_sort(term.width)
+        words = [manager.mk_bv_value(sort, entry) for entry in term.data]
+        one = manager.mk_bv_one(manager.mk_bv_sort(1))
+        for place in range(term.args[0].width):
+            bit = self._make("EQUAL", [self._make("BV_EXTRACT", [index], [place, place]), one])
+            words = [
+                words[at]
+                if at + 1 == len(words) or words[at] is words[at + 1]
+                else self._make("ITE", [bit, words[at + 1], words[at]])
+                for at in range(0, len(words), 2)
+            ]
+        return words[0]
