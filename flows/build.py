@@ -37,6 +37,7 @@ from kan_dialect.flows.testbench import write_testbench
 from kan_dialect.flows.tools import find_simulator
 from kan_dialect.folders import replacing_folder
 from kan_dialect.fpga import XCUP, Estimate, device, estimate
+from kan_dialect.frontends.frontend import Original
 from kan_dialect.interface import Interface
 from kan_dialect.kan_pass import EXACT, claim_of, unwrapped
 from kan_dialect.limits import MAX_VECTORS
@@ -89,6 +90,8 @@ class BuildOptions:
     """The device that the estimate is for."""
     origin: Origin = field(default_factory=Origin)
     """For the report: the command, and the files that were read."""
+    original: Original | None = None
+    """The model as its own runtime computes it: float accuracy is of that, where it is given."""
     force: bool = False
     """Replace files of others that are in the way."""
 
@@ -159,9 +162,10 @@ def build(
         report.checks = [check.as_dict() for check in stages.checks]
         if options.dataset is not None:
             progress("evaluating accuracy")
-            _score_trade(report, stages, integer, options.dataset)
+            real = _Real(stages.imported, options.original)
+            _score_trade(report, stages, integer, real, options.dataset)
             _count_saturations(report, stages.imported, integer, interface, options.dataset)
-            _score(report, stages.imported, integer, options.dataset)
+            _score(report, real, integer, options.dataset)
         samples = None
         if options.dataset is not None:
             samples = encode(interface.inputs, _all_samples(options.dataset))
@@ -368,7 +372,18 @@ def _all_samples(dataset: Dataset) -> FloatArray:
     return np.concatenate([dataset.x, dataset.x_test])
 
 
-def _score(report: Report, real: Model, integer: Model, dataset: Dataset) -> None:
+@dataclass(frozen=True)
+class _Real:
+    """The float model: as its own runtime computes it, or as it was imported."""
+
+    imported: Model
+    original: Original | None
+
+    def run(self, x: FloatArray) -> FloatArray:
+        return self.imported.run(x) if self.original is None else self.original.run(x)
+
+
+def _score(report: Report, real: _Real, integer: Model, dataset: Dataset) -> None:
     x, labels, on = dataset.x, dataset.y, "calibration"
     if dataset.x_test is not None:
         x, labels, on = dataset.x_test, dataset.y_test, "test"
@@ -377,12 +392,14 @@ def _score(report: Report, real: Model, integer: Model, dataset: Dataset) -> Non
     # What the host computes before it quantises is given; the network of floats does not.
     ports = integer.interface().inputs
     floats = x * [port.gain for port in ports] + [port.offset for port in ports]
-    outputs = None if real.has_codes else real.run(floats)
+    outputs = None if real.imported.has_codes else real.run(floats)
+    if outputs is not None and real.original is not None:
+        report.float_engine = real.original.engine
     targets = targets_of(labels, codes_out.shape[1])
     saturates = bool(report.warnings)
     allowed = _allowed_loss(report)
     report.warnings += cautions.label_cautions(
-        real, codes_out if outputs is None else outputs, labels, on
+        real.imported, codes_out if outputs is None else outputs, labels, on
     )
     if targets is None:
         report.accuracy_integer = _accuracy(codes_out, labels)
@@ -442,7 +459,9 @@ def _count_saturations(
         report.warnings += cautions.node_cautions(found)
 
 
-def _score_trade(report: Report, stages: _Stages, integer: Model, dataset: Dataset) -> None:
+def _score_trade(
+    report: Report, stages: _Stages, integer: Model, real: _Real, dataset: Dataset
+) -> None:
     """The test samples' part in what was traded: nothing was chosen by it.
 
     Before is the float model, or of a model that came with codes the model as given.
@@ -453,7 +472,7 @@ def _score_trade(report: Report, stages: _Stages, integer: Model, dataset: Datas
     given = stages.unrefined if stages.imported.has_codes else stages.imported
     if given is None or dataset.x_test is None or dataset.y_test is None:
         return
-    before = given.run(dataset.x_test)
+    before = (given if stages.imported.has_codes else real).run(dataset.x_test)
     after = integer.run(dataset.x_test)
     report.precision["accuracy"]["test"] = {
         "before": score(before, dataset.y_test, before),

@@ -42,6 +42,8 @@ class Report:
     errors_float: Errors | None = None
     """Against targets, of the same samples; None of classes."""
     errors_integer: Errors | None = None
+    float_engine: str | None = None
+    """The runtime, with version, that the float outputs are of; None: the imported network's."""
     saturation: dict[str, Saturation] | None = None
     """On `calibration` samples, and on `test` samples where there are some."""
     max_abs_error: float | None = None
@@ -85,6 +87,7 @@ class Report:
             if self.accuracy_integer is not None
             else None,
             "regression": self._regression(),
+            "float_engine": self.float_engine,
             "max_abs_error": self.max_abs_error,
             "mean_abs_error": self.mean_abs_error,
             "edges": {"total": self.edges_total, "kept": self.edges_kept},

@@ -135,6 +135,20 @@ NO_OPTIONS = ImportOptions()
 
 
 @dataclass(frozen=True)
+class Original:
+    """A model as another program computes it, to measure an import or a build by.
+
+    Attributes
+    ----------
+    engine : the program and its version, for reports.
+    run : outputs (samples, out), float64, of samples (samples, in), float64.
+    """
+
+    engine: str
+    run: Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
 class Frontend:
     """A reader of one kind of model file.
 
@@ -146,6 +160,8 @@ class Frontend:
     load : reads a file into `builtin.module { func.func @... }`; raises KanError where it cannot.
     load_with : the same with options, where the frontend takes them.
     takes : names of the `ImportOptions` that `load_with` takes; others are refused.
+    original : the model in a file as its own runtime computes it, where there is one; raises
+        KanError as `load_with` does.
     """
 
     name: str
@@ -154,6 +170,7 @@ class Frontend:
     load: Callable[[Path], ModuleOp]
     load_with: Callable[[Path, ImportOptions], ModuleOp] | None = None
     takes: frozenset[str] = frozenset({"strip_head", "samples"})
+    original: Callable[[Path, ImportOptions], Original] | None = None
 
     @property
     def options(self) -> frozenset[str]:
@@ -200,6 +217,17 @@ def import_file(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     if frontend.load_with is not None:
         return frontend.load_with(path, options)
     return frontend.load(path)
+
+
+def original_of(path: Path, options: ImportOptions = NO_OPTIONS) -> Original | None:
+    """The model in a file as its own runtime computes it; None where there is none.
+
+    Raises
+    ------
+    KanError : there is no frontend for the file, or it cannot be run.
+    """
+    frontend = frontend_for(path)
+    return None if frontend.original is None else frontend.original(path, options)
 
 
 def _load(entry: EntryPoint) -> Frontend | None:

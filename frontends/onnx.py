@@ -10,7 +10,7 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions
+from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions, Original
 
 
 def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
@@ -49,10 +49,30 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
     return raised.module
 
 
+def onnx_original(path: Path, options: ImportOptions = NO_OPTIONS) -> Original:
+    """The model in an ONNX file as ONNX Runtime computes it, up to its head where that is stripped.
+
+    Raises
+    ------
+    KanError : the file is no valid ONNX, or cannot be run; or the options do not fit it.
+    """
+    from kan_dialect.frontends.onnx_check import open_original
+    from kan_dialect.frontends.onnx_graph import read_graph
+    from kan_dialect.frontends.onnx_head import require_no_head, strip_head
+
+    whole = read_graph(path)
+    if options.strip_head:
+        whole = strip_head(whole)
+    else:
+        require_no_head(whole)
+    return open_original(whole)
+
+
 FRONTEND = Frontend(
     name="onnx",
     extensions=(".onnx",),
     description="trained networks as PyTorch and other frameworks export them",
     load=load_onnx,
     load_with=load_onnx,
+    original=onnx_original,
 )

@@ -22,11 +22,13 @@ from kan_dialect.attributes import tensor_shape
 from kan_dialect.constants import Array, BoolArray, DenseAttr, FloatArray, IntArray, to_floats
 from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.frontend import Original
 from kan_dialect.frontends.onnx_file import first_line
 from kan_dialect.frontends.onnx_graph import Graph
 from kan_dialect.frontends.onnx_layers import Raised
+from kan_dialect.frontends.onnx_readings import fixed_batches
 from kan_dialect.frontends.onnx_thresholds import Thresholds
-from kan_dialect.onnx_model import Runner, in_batches, open_runner, widened
+from kan_dialect.onnx_model import Runner, engine_of, in_batches, open_runner, widened
 from kan_dialect.onnx_ops import OnnxOp
 from kan_dialect.semantics import evaluate_function, evaluate_values
 from kan_dialect.spline_ops import AffineOp, BSplineOp, EdgeOp, RadialOp
@@ -455,6 +457,35 @@ def _knots_read_from(argument: SSAValue) -> FloatArray | None:
 def open_reference(graph: Graph, chunk: int, further: Sequence[str] = ()) -> Reference:
     """ONNX Runtime on the file; its reference implementation, where it has no kernel."""
     return _open(graph, _with_outputs(graph, further), graph.input_dtype, chunk)
+
+
+_ORIGINAL_ROWS = 256
+"""Samples of an original model that are run at once, where the file leaves that open."""
+
+
+def open_original(graph: Graph) -> Original:
+    """The model as ONNX Runtime computes it, for a batch with which it runs.
+
+    Raises
+    ------
+    KanError : it cannot be run.
+    """
+
+    def run(x: FloatArray) -> FloatArray:
+        failure: KanError | None = None
+        for reading in (graph, *(fixed_batches(graph) if None in graph.input_shape else ())):
+            try:
+                found = open_reference(reading, _ORIGINAL_ROWS).outputs(_single(x))
+            except KanError as error:
+                failure = failure or error
+                continue
+            if len(found) == len(x):
+                return found
+        raise failure or graph.error(
+            "its outputs are not one row for each sample", "export the model for an open batch"
+        )
+
+    return Original(engine_of(graph.model), run)
 
 
 def open_wide_reference(graph: Graph, chunk: int) -> Reference:

@@ -189,7 +189,13 @@ def read_graph(path: Path) -> Graph:
     ------
     KanError : the file is no valid model, or not of one float input and one output.
     """
-    return graph_of(read_model(path), path)
+    try:
+        return graph_of(read_model(path), path)
+    except UnicodeDecodeError:
+        raise KanError(
+            f"{path.name}: a name in the file is not UTF-8 text",
+            remedy=f"{_EXPORT_AGAIN}, with names in UTF-8",
+        ) from None
 
 
 def graph_of(model: onnx.ModelProto, path: Path) -> Graph:

@@ -16,6 +16,7 @@ from kan_dialect.frontends import onnx_check, onnx_fold
 from kan_dialect.frontends.onnx_graph import Graph, Node
 from kan_dialect.frontends.onnx_layers import Raised
 from kan_dialect.frontends.onnx_refusals import REFUSALS
+from kan_dialect.frontends.onnx_static import make_static
 from kan_dialect.semantics import evaluate_function
 
 _MOVES = frozenset(
@@ -144,6 +145,11 @@ def check_classes(graph: Graph, reading: Graph, raised: Raised) -> None:
     assert head is not None
     graph = replace(graph, input_shape=reading.input_shape)
     x = np.concatenate(onnx_check.sample_inputs(raised.function))
+    if _crosses_samples(reading, head):
+        raise head.node.refuse(
+            "it looks for the largest among the samples of a batch, not among the outputs of one",
+            "export the model with the axis of the outputs (axis=-1)",
+        )
     chunk = max(1, onnx_check.CHUNK_ELEMENTS // raised.widest)
     (actual,) = onnx_check.open_reference(graph, chunk).values(x, [graph.output])
     with np.errstate(all="ignore"):
@@ -155,6 +161,17 @@ def check_classes(graph: Graph, reading: Graph, raised: Raised) -> None:
             "the network up to it has other classes than the model",
             "export the model so that the head compares all outputs of a sample, or without it",
         )
+
+
+def _crosses_samples(graph: Graph, head: Head) -> bool:
+    """Whether the head works along the batch of the network (batch, out) before it."""
+    default = 0 if head.node.op_type in ("ArgMax", "ArgMin") else -1
+    if head.written_out or not head.is_mixing or graph.vector is not None:
+        return False
+    static = make_static(graph)
+    rank = len(static.shapes[graph.output])
+    axis = head.node.integer("axis", default) % max(rank, 1)
+    return static.batch_axes.get(graph.output) == axis
 
 
 def _has_classes(actual: FloatArray, logits: FloatArray, tolerance: float, *, index: bool) -> bool:

@@ -18,7 +18,8 @@ _HALVES = np.arange(-2.5, 3.0)
 """Of the values at which roundings jump, those that are tried."""
 
 DECISIONS = frozenset(
-    {"Cast", "CastLike", "Ceil", "Floor", "Round", "Sign", "ThresholdedRelu", *COMPARISONS}
+    {"Cast", "CastLike", "Ceil", "Floor", "Mod", "Round", "Shrink", "Sign", "ThresholdedRelu"}
+    | {*COMPARISONS}
 )
 """Operators that jump."""
 

@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.frontend import ImportOptions
+from kan_dialect.frontends.frontend import ImportOptions, Original
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.onnx import load_onnx
 from kan_dialect.frontends.pykan import build_pykan
@@ -82,6 +82,36 @@ def import_module(
         # Of a single sample the exporter would make a network for single samples.
         _export(model, tuple(torch.cat([each, each]) for each in examples), path)
         return load_onnx(path, options)
+
+
+def module_original(model: object) -> Original:
+    """A PyTorch module as PyTorch computes it, in evaluation mode, for `BuildOptions.original`.
+
+    Parameters
+    ----------
+    model : `torch.nn.Module` of one input (batch, in), float32.
+
+    Raises
+    ------
+    KanError : PyTorch is missing, or it is no module.
+    """
+    torch = require_torch("running a module")
+    if not isinstance(model, torch.nn.Module):
+        raise KanError(f"{type(model).__name__} is no torch.nn.Module")
+    network: Any = model
+
+    def run(x: FloatArray) -> FloatArray:
+        modes = [(part, part.training) for part in network.modules()]
+        network.eval()
+        try:
+            with torch.no_grad():
+                rows = [network(part) for part in torch.tensor(x, dtype=torch.float32).split(256)]
+            return torch.cat(rows).to(torch.float64).numpy()
+        finally:
+            for part, training in modes:
+                part.training = training
+
+    return Original(f"PyTorch {torch.__version__}", run)
 
 
 def _from_pykan(model: object, name: str) -> ModuleOp:

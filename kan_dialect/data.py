@@ -118,6 +118,7 @@ def _labels(
         labels = arrays[name]
         if labels.dtype.kind == "b":
             labels = labels.astype(np.int64)
+        require_numbers(labels, f"{path}: `{name}`")
         if labels.dtype.kind not in "fiu" or labels.ndim == 0 or labels.shape[0] != samples:
             raise KanError(
                 f"{path}: `{name}` must hold {samples} labels, got {labels.dtype} of shape "
@@ -125,6 +126,23 @@ def _labels(
             )
         return labels
     return None
+
+
+def require_numbers(labels: Array, what: str) -> None:
+    """Refuse labels that are no numbers: which output a word means is not known here.
+
+    Raises
+    ------
+    KanError : they are text, dates or objects.
+    """
+    if labels.dtype.kind in "fiub":
+        return
+    text = labels.dtype.kind in "USO"
+    raise KanError(
+        f"{what} holds {'text' if text else labels.dtype}, not numbers",
+        remedy="number the classes as the network's outputs are: 0, 1, ..., as by "
+        "np.unique(labels, return_inverse=True)[1]",
+    )
 
 
 def classes(outputs: Array) -> Array:

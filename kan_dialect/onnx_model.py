@@ -74,6 +74,18 @@ def open_runner(model: onnx.ModelProto) -> Runner:
         return cast(Runner, ReferenceEvaluator(model, new_ops=[BatchNormalization]))
 
 
+def engine_of(model: onnx.ModelProto) -> str:
+    """Which runtime `open_runner` takes for a model, and its version.
+
+    Raises
+    ------
+    Exception : as `open_runner`.
+    """
+    if isinstance(open_runner(model), ReferenceEvaluator):
+        return f"onnx.reference {onnx.__version__}"
+    return f"ONNX Runtime {_ORT.__version__}"
+
+
 class BatchNormalization(OpRun):
     """In inference: the reference implementation of operators before version 14 trains."""
 

@@ -26,6 +26,7 @@ from kan_dialect.cli.loading import (
     add_table_overflow,
     build_import_options,
     load_model,
+    load_original,
     make_context,
     rename,
 )
@@ -444,6 +445,7 @@ def _build(options: argparse.Namespace) -> int:
                 target=options.target,
                 origin=origin_of(options),
                 force=options.force,
+                original=None if dataset is None else load_original(options.model, reading),
             ),
             tell,
         )

@@ -16,12 +16,20 @@ from kan_dialect.cli.loading import (
     add_import_options,
     import_options,
     load_model,
+    load_original,
     make_context,
     options_for,
 )
 from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.constants import Array
-from kan_dialect.data import Errors, accuracy, load_array, load_dataset, mean_squared_error
+from kan_dialect.data import (
+    Errors,
+    accuracy,
+    load_array,
+    load_dataset,
+    mean_squared_error,
+    require_numbers,
+)
 from kan_dialect.errors import KanError
 from kan_dialect.files import check_writable, write_array
 from kan_dialect.model import Model
@@ -42,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
         "--labels", type=Path, metavar="L", help=".npy: classes (integers) or targets (floats)"
     )
     parser.add_argument(
-        "--against", type=Path, metavar="OTHER", help="a second model to compare the outputs with"
+        "--against",
+        type=Path,
+        metavar="OTHER",
+        help="a second model to compare the outputs with; an ONNX file as ONNX Runtime computes it",
     )
     parser.add_argument(
         "--codes", action="store_true", help="inputs and outputs are integer codes, not numbers"
@@ -70,6 +81,7 @@ def _inputs(options: argparse.Namespace, model: Model) -> tuple[Array, Array | N
         x = load_array(path, "input")
     if options.labels is not None:
         labels = load_array(options.labels, "label")
+        require_numbers(labels, str(options.labels))
     if labels is not None and len(labels) != len(x):
         raise KanError(f"{len(labels)} labels for {len(x)} samples")
     if x.ndim != 2 or x.dtype.kind not in "fiub":
@@ -116,8 +128,14 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.outputs is not None:
         write_array(options.outputs, outputs)
     if against is not None:
-        other = Model.of(load_model(context, against, reading.without(reading.given - others)))
-        return _print_differences(options, outputs, other, _evaluate(other, x, codes=options.codes))
+        its = reading.without(reading.given - others)
+        original = None if options.codes else load_original(against, its)
+        if original is not None:
+            found = original.run(x.astype(np.float64))
+            return _print_differences(options, outputs, original.engine, found)
+        other = Model.of(load_model(context, against, its))
+        found = _evaluate(other, x, codes=options.codes)
+        return _print_differences(options, outputs, f"{other.level} level", found)
     return 0
 
 
@@ -137,7 +155,7 @@ def _print_score(outputs: Array, labels: Array) -> None:
 
 
 def _print_differences(
-    options: argparse.Namespace, outputs: Array, other: Model, others: Array
+    options: argparse.Namespace, outputs: Array, what: str, others: Array
 ) -> int:
     """Exit code 1 where codes differ; floats differ by what quantisation costs: only told."""
     if outputs.shape != others.shape:
@@ -145,7 +163,7 @@ def _print_differences(
     difference = np.abs(outputs - others)
     differing = np.flatnonzero((difference > 0).any(axis=1))
     print(
-        f"against {options.against} ({other.level} level): {len(differing)} of {len(outputs)} "
+        f"against {options.against} ({what}): {len(differing)} of {len(outputs)} "
         f"samples differ, largest difference {difference.max(initial=0):.6g}, "
         f"mean {difference.mean() if difference.size else 0:.6g}"
     )

@@ -20,8 +20,10 @@ from kan_dialect.frontends.frontend import (
     NO_OPTIONS,
     TABLE_OVERFLOWS,
     ImportOptions,
+    Original,
     frontend_for,
     import_file,
+    original_of,
 )
 from kan_dialect.limits import require_tensors
 from kan_dialect.model import Model
@@ -241,6 +243,17 @@ def build_import_options(
         arguments.table_overflow,
         None if known is None else known.x_test,
     )
+
+
+def load_original(path: Path, options: ImportOptions) -> Original | None:
+    """A model as its own runtime computes it; None of IR, and of files that have no runtime.
+
+    Raises
+    ------
+    KanError : there is no such file, no frontend for it, or it cannot be run.
+    """
+    require_file(path)
+    return None if extension_of(path) == "mlir" else original_of(path, options)
 
 
 IR_READER = "reading IR"
