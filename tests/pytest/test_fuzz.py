@@ -11,6 +11,7 @@ import pytest
 from fuzz.campaign import Campaign, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside
 from fuzz.designs import compile_design, require_proof
+from fuzz.folders import FOLDER, Folders, proven_wrongly
 from fuzz.kinds import files, networks
 from fuzz.networks import Drawing
 from fuzz.shrink import shrunk, smaller_bytes
@@ -331,3 +332,18 @@ def test_failures_are_made_small() -> None:
     network = Drawing(np.random.default_rng(2)).network("net")
     smallest = shrunk(network, lambda n: n.smaller(), lambda n: bool(n.module()))
     assert str(smallest.module()).count("\n") <= 8
+
+
+@pytest.mark.skipif(tools.find_simulator("icarus") is None, reason="Icarus is not installed")
+def test_a_proven_design_that_a_simulator_refuses_is_a_find(tmp_path: Path) -> None:
+    """What is proven is in a language that all tools read."""
+    (files,) = Folders(builds=1).folders
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    command, said = ("kan-flow", "prove", FOLDER), Ended(0, "equal to the integer model", "")
+    assert proven_wrongly(command, said, tmp_path) is None
+    rtl = next(tmp_path.rglob("rtl/*.sv"))
+    rtl.write_text(rtl.read_text() + "module other (\n")
+    found = proven_wrongly(command, said, tmp_path)
+    assert found is not None and found.startswith("proven, and in icarus: ")

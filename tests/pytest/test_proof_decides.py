@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove.forms import Image, Table, Variable
 from kan_dialect.flows.prove.obligations import marks_of
 from kan_dialect.flows.prove.prove import Proof, prove
+from kan_dialect.flows.simulation import simulate
+from kan_dialect.flows.stimuli import stimuli
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model import Model
@@ -32,8 +35,8 @@ UNDECIDED = {
 """Seeds of networks that were not decided while a mechanism was missing."""
 
 
-def proof_of(seed: int, folder: Path, **options: bool) -> Proof | None:
-    """Of the network of a seed with the default pipeline; None where the compiler refuses it."""
+def compiled(seed: int, **options: bool) -> tuple[Model, Model, str] | None:
+    """Reference, hardware and text of a seed's network; None where the compiler refuses it."""
     module = RelatedDrawing(np.random.default_rng([77, seed])).network("net").module()
     integer = Model.of(module.clone())
     try:
@@ -43,9 +46,17 @@ def proof_of(seed: int, folder: Path, **options: bool) -> Proof | None:
             stage.apply(make_context(), module)
     except KanError:
         return None
+    return integer, Model.of(module), emit_systemverilog(module)
+
+
+def proof_of(seed: int, folder: Path, **options: bool) -> Proof | None:
+    """The proof of a seed's network; None where the compiler refuses it."""
+    made = compiled(seed, **options)
+    if made is None:
+        return None
     rtl = folder / "net.sv"
-    rtl.write_text(emit_systemverilog(module))
-    return prove(rtl, integer, Model.of(module))
+    rtl.write_text(made[2])
+    return prove(rtl, *made[:2])
 
 
 @needs_yosys
@@ -67,6 +78,35 @@ def test_hundreds_of_networks_are_decided(tmp_path: Path) -> None:
         if proof is not None and not proof.proven:
             undecided.append(seed)
     assert not undecided
+
+
+@needs_yosys
+@pytest.mark.ci
+@pytest.mark.skipif(tools.find_simulator("icarus") is None, reason="Icarus is not installed")
+def test_no_mutant_is_proven_that_a_simulator_tells_apart(tmp_path: Path) -> None:
+    """One digit of a number is another: fewer free nodes must not hide it."""
+    rng = np.random.default_rng(0)
+    outcomes: list[bool] = []
+    for seed in (*UNDECIDED.values(), *range(2000, 2012)):
+        made = compiled(seed)
+        if made is None:
+            continue
+        integer, circuit, text = made
+        codes = stimuli(circuit.interface(), random=3000, seed=seed)
+        expected = integer.run_codes(codes)
+        digits = [match.start() for match in re.finditer(r"(?<=[0-9A-F])[0-9A-F];", text)]
+        for place in rng.permutation(digits)[:3].tolist():
+            other = rng.choice([digit for digit in "01" if digit != text[place]])
+            rtl = tmp_path / "net.sv"
+            rtl.write_text(f"{text[:place]}{other}{text[place + 1 :]}")
+            try:
+                outcomes.append(prove(rtl, integer, circuit).proven)
+            except KanError:
+                continue  # It is refused.
+            if outcomes[-1]:
+                got = simulate(rtl, circuit.interface(), codes, simulator="icarus")
+                np.testing.assert_array_equal(got, expected)
+    assert any(outcomes) and outcomes.count(False) > len(outcomes) / 2
 
 
 def test_every_node_that_is_no_constant_has_a_signal() -> None:
