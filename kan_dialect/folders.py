@@ -506,11 +506,13 @@ class GrowingFolder:
         path = self._place / there
         if not os.path.lexists(path) or listing.is_unchanged(self._place, name):
             return
-        if there == name and _is_file(self._place, name) and not path.is_symlink():
-            if digest(path) == content_digest:
+        if there == name and _is_file(self._place, name):
+            if not path.is_symlink() and digest(path) == content_digest:
                 return
             if self._force:
                 self._replace(name)
+                if path.is_symlink():  # what it leads to is not of this folder
+                    path.unlink()
                 return
         raise _in_the_way(self.path, self._owner, [there])
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from fuzz import options
 from fuzz.branches import branches
 from fuzz.campaign import Chunk, Failure, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside, run_process
@@ -30,6 +31,7 @@ from fuzz.designs import (
 from fuzz.floats import FloatDrawing, FloatNetwork
 from fuzz.folders import Folders, outcome, proven_wrongly
 from fuzz.networks import Drawing, Network
+from fuzz.outputs import outputs
 from fuzz.pipelines import NEEDED, float_pipeline, integer_pipeline
 from fuzz.related import RelatedDrawing
 from fuzz.shrink import shrunk, smaller_bytes
@@ -284,10 +286,26 @@ def _file_failure(kind: str, index: int, case: Case, message: str, *, process: b
     return Failure(kind, index, message, found)
 
 
+def options_of_commands(seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
+    """A chunk of commands with any values of their options."""
+    chunk = Chunk()
+    for index in cases:
+        tell(index)
+        case = options.case(np.random.default_rng([seed, index, 6]))
+        ended, found = run_case(case)
+        chunk.counts["commands with options"] += 1
+        chunk.counts[f"commands with options {'refused' if ended.code else 'accepted'}"] += 1
+        if found is not None:
+            chunk.failures.append(_file_failure("options", index, case, found, process=False))
+    return chunk
+
+
 KINDS = {
     "networks": Kind(partial(networks, "networks"), NETWORKS, 900, 4),
     "floats": Kind(partial(networks, "floats"), 25, 900, 1),
     "files": Kind(partial(files, "files"), 200, 900, 3),
     "folders": Kind(partial(files, "folders"), 100, 900, 2),
+    "options": Kind(options_of_commands, 200, 900, 1),
+    "outputs": Kind(outputs, 100, 900, 1),
     "branches": Kind(branches, 100, 900, 1),
 }

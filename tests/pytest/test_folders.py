@@ -350,6 +350,11 @@ def test_a_sweep_goes_on_in_its_folder_and_keeps_files_of_others(
     assert (folder / "sweep.csv").read_text() == f"mine,{table}"
     assert sweep(source, folder, "--force") == 0
     assert f"--force replaces in {folder}: sweep.csv" in capfd.readouterr().err
+    (folder / "sweep.csv").unlink()
+    (folder / "sweep.csv").symlink_to(source)
+    assert sweep(source, folder) == 1
+    assert sweep(source, folder, "--force") == 0
+    assert not (folder / "sweep.csv").is_symlink() and source.read_text().startswith("\nfunc")
 
 
 def test_a_sweep_that_was_killed_goes_on(tmp_path: Path) -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from xdsl.universe import Universe
 
-from fuzz.campaign import Campaign, Kind
+from fuzz.campaign import Campaign, Chunk, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside
 from fuzz.designs import compile_design, require_proof
 from fuzz.folders import FOLDER, Folders, proven_wrongly
-from fuzz.kinds import files, networks
+from fuzz.kinds import files, networks, options_of_commands
 from fuzz.networks import Drawing
+from fuzz.outputs import outputs
 from fuzz.shrink import shrunk, smaller_bytes
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.flows import tools
+from kan_dialect.listing import Listing
 from kan_dialect.model import Model
 from kan_dialect.pipeline import build_pipeline
 from kan_dialect.scales import Observed, choose_ranges
@@ -313,6 +317,33 @@ def test_a_sum_that_fits_in_two_ways_is_proven() -> None:
     """
     module = parse_text(make_context(), text.encode(), "test")
     require_proof(compile_design(module, ["kan-expand-wires", "lower-kan-to-hw"], 0))
+
+
+# Output folders and options.
+
+
+@pytest.mark.parametrize("kind", [outputs, options_of_commands])
+def test_a_few_folders_and_options(
+    kind: Callable[[int, range, Callable[[int], None]], Chunk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    multiverse = Universe.get_multiverse()
+    monkeypatch.setattr(Universe, "get_multiverse", staticmethod(lambda: multiverse))
+    chunk = kind(1, range(8), lambda _: None)
+    assert not chunk.failures and sum(chunk.counts.values()) == 16
+
+
+def test_a_lost_file_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that knows no changes lets files of others go."""
+    monkeypatch.setattr(Listing, "is_unchanged", lambda *_: True)
+    monkeypatch.setattr(Listing, "changed", lambda *_: [])
+    monkeypatch.setattr(Listing, "accepted", lambda *_: _All())
+    chunk = outputs(1, range(1, 2), lambda _: None)
+    assert any("was lost" in failure.message for failure in chunk.failures)
+
+
+class _All(set[str]):
+    def __contains__(self, _: object) -> bool:
+        return True
 
 
 # The machinery.

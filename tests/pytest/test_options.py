@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from xdsl.universe import Universe
 from xdsl.utils.arg_spec import ArgSpec
 
+from fuzz.options import Option, all_options
 from kan_dialect.bounds import Bounds, bounds_of, declared_bounds
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.cli.options import NumberType
@@ -30,37 +29,8 @@ FORMS = ("max_rmse", "max_error")
 """Budgets have a form of their own, `10%`; see `kan_dialect.budgets`."""
 
 
-def parsers() -> Iterator[tuple[object, list[str], argparse.ArgumentParser]]:
-    """The commands: module, words before the options, parser."""
-    flow = kan_flow._parser()  # pyright: ignore[reportPrivateUsage]
-    commands = next(
-        action
-        for action in flow._actions  # pyright: ignore[reportPrivateUsage]
-        if isinstance(action, argparse._SubParsersAction)  # pyright: ignore[reportPrivateUsage]
-    )
-    for name, parser in commands.choices.items():
-        yield kan_flow, [name], parser
-    yield kan_run, [], kan_run._parser()  # pyright: ignore[reportPrivateUsage]
-    opt = argparse.ArgumentParser()
-    main = kan_opt.KanOptMain(["none.mlir"])
-    main.register_all_arguments(opt)
-    yield kan_opt, [], opt
-
-
-def options() -> Iterator[tuple[object, list[str], str, argparse.Action]]:
-    """All options of all commands that take a value, with the words that the command needs."""
-    for module, words, parser in parsers():
-        actions = parser._actions  # pyright: ignore[reportPrivateUsage]
-        needed = [*words, *("none.mlir" for action in actions if not action.option_strings)]
-        for action in actions:
-            if action.required and action.option_strings:
-                needed += [action.option_strings[0], "none"]
-        for action in actions:
-            if action.option_strings and action.nargs != 0:
-                yield module, needed, action.option_strings[-1], action
-
-
-OPTIONS = list(options())
+MODULES = {"kan-flow": kan_flow, "kan-opt": kan_opt, "kan-run": kan_run}
+OPTIONS = all_options()
 
 
 @pytest.fixture(autouse=True)
@@ -73,8 +43,8 @@ def elsewhere(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_number_is_bounded() -> None:
     """Except for --jobs, which depends on the machine."""
-    for _, needed, option, action in OPTIONS:
-        assert action.type not in (int, float) or option == "--jobs", (needed, option)
+    for option in OPTIONS:
+        assert option.action.type not in (int, float) or option.name == "--jobs", option
     for name, factory in UNIVERSE.all_passes.items():
         stage = factory()
         bounded = dict(declared_bounds(stage))
@@ -87,19 +57,18 @@ def test_every_number_is_bounded() -> None:
                 assert field.name in bounded, (name, field.name)
 
 
-@pytest.mark.parametrize(
-    ("index", "name"), [(n, " ".join([*case[1][:1], case[2]])) for n, case in enumerate(OPTIONS)]
-)
-def test_options_of_commands(index: int, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda each: f"{each.command[-1]} {each.name}")
+def test_options_of_commands(option: Option, capfd: pytest.CaptureFixture[str]) -> None:
     """On a file that is not there, so that what is read ends in a message, too."""
-    module, needed, option, _ = OPTIONS[index]
     for text in WRONG:
         with pytest.raises(SystemExit) as ended:
-            module.main([*needed, f"{option}={text}"])  # type: ignore[attr-defined]
+            MODULES[option.command[0]].main(
+                [*option.command[1:], *option.needed, f"{option.name}={text}"]
+            )
         error = capfd.readouterr().err
-        assert ended.value.code == 1, (name, text, error)
-        assert error.count(": error: ") == 1, (name, text, error)
-        assert "Traceback" not in error and "internal" not in error, (name, text, error)
+        assert ended.value.code == 1, (text, error)
+        assert error.count(": error: ") == 1, (text, error)
+        assert "Traceback" not in error and "internal" not in error, (text, error)
 
 
 @pytest.mark.parametrize("name", sorted(UNIVERSE.all_passes))
@@ -166,10 +135,10 @@ def test_bounds(bounds: Bounds, phrase: str, inside: list[float], outside: list[
 
 
 def test_a_command_takes_what_its_library_takes() -> None:
-    for _, needed, option, action in OPTIONS:
-        if needed[0] == "build" and option in ("--vectors", "--seed"):
-            assert isinstance(action.type, NumberType)
-            assert action.type.bounds == bounds_of(BuildOptions, option[2:])
+    for option in OPTIONS:
+        if option.command[-1] == "build" and option.name in ("--vectors", "--seed"):
+            assert isinstance(option.action.type, NumberType)
+            assert option.action.type.bounds == bounds_of(BuildOptions, option.name[2:])
     with pytest.raises(KanError, match=r"vectors must lie in 0\.\.10000000, got -1"):
         BuildOptions([], vectors=-1)
 

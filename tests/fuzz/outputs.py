@@ -1,0 +1,161 @@
+"""Random trees as output folders: no file that a command did not write is lost.
+
+What a command may replace is read here from `.kan-files`, by a parser of this file's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from fuzz.campaign import Chunk, Failure
+from fuzz.commands import Ended, run_inside
+from fuzz.options import MODEL
+
+FOLDER = "out"
+LIST = ".kan-files"
+Tree = Mapping[str, bytes]
+
+NAMES = (
+    "rtl/tiny.sv", "rtl/top.sv", "rtl", "report.json", "README.md", "sweep.csv", "sweep.json",
+    "points/mine.json", "points", "ir/00-import.mlir", "ir/99-x.mlir", "sim/tiny_tb.sv", "host",
+    "notes.txt", "deep/er/file", LIST, ".kan-new-mine/x", "calibration.npz",
+)  # fmt: skip
+TEXTS = (b"", b"mine\n", b"{}", b'{"name": "tiny", "latency_cycles": 1}')
+
+BUILD = ("kan-flow", "build", "tiny.mlir", "-o", FOLDER, "--simulator", "none", "--vectors", "5",
+         "--no-check-passes")  # fmt: skip
+SWEEP = ("kan-flow", "sweep", "tiny.mlir", "-o", FOLDER, "--vary", "levels=1", "--jobs", "1")
+
+
+def tree(folder: Path) -> Tree:
+    """The files of a folder; links by where they lead."""
+    return {
+        path.relative_to(folder).as_posix(): b"-> " + str(path.readlink()).encode()
+        if path.is_symlink()
+        else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def ours(before: Tree, command: Sequence[str]) -> set[str]:
+    """The files that the command may replace: of its own list, and unchanged or empty."""
+    lines = before.get(LIST, b"").decode(errors="replace").splitlines()
+    if not lines or not lines[0].startswith(f"# Files that {command[0]} {command[1]} wrote into"):
+        return set()
+    listed = {tuple(line.split("  ", 1)) for line in lines[1:] if "  " in line}
+    found = {LIST}
+    for name, data in before.items():
+        if not data or (hashlib.sha256(data).hexdigest(), name) in listed:
+            found |= {name} if any(each[-1] == name for each in listed) else set()
+    return found
+
+
+def wrong(command: Sequence[str], ended: Ended, before: Tree, after: Tree) -> str | None:
+    """What is wrong with what a command did to its output folder; None where nothing is."""
+    if ended.timed_out or ended.code not in (0, 1):
+        return f"exit code {ended.code}: {ended.err[-300:]}"
+    for sign in ("Traceback", "internal error", "Warning:"):
+        if sign in ended.err:
+            return f"'{sign}': {ended.err[-400:]}"
+    if ended.code != ended.err.count("kan-flow: error: "):
+        return f"exit code {ended.code}, and: {ended.err[-300:]}"
+    own = ours(before, command)
+    for name, data in before.items():
+        kept = after.get(name) == data
+        if name in own and (kept or ended.code == 0 or command[1] == "sweep"):
+            continue
+        named = any(f" {part}" in ended.err for part in (name, *map(str, Path(name).parents[:-1])))
+        # A sweep writes one file after the other: it may end at a later one.
+        went = "--force" in command and (ended.code == 0 or command[1] == "sweep")
+        if not kept and not (went and named):
+            return f"{name} was lost (exit code {ended.code})"
+    left = [n for n in after if n.startswith(".kan-new-") and n not in before]
+    return f"{left[0]} is left behind" if left else None
+
+
+@cache
+def written(command: Sequence[str]) -> Tree:
+    """What a command writes into a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
+        (Path(name) / "tiny.mlir").write_bytes(MODEL)
+        run_inside(command, Path(name))
+        return tree(Path(name) / FOLDER)
+
+
+def _place(folder: Path, name: str, rng: np.random.Generator) -> None:
+    """Something of somebody else: a file, an edit, a link, an empty folder, or nothing any more."""
+    path = folder / name
+    inside = [*path.parents][: -len(folder.parents) - 1]
+    if any(above.is_symlink() or above.is_file() for above in inside):
+        return
+    choice = int(rng.integers(6))
+    if path.is_symlink() or path.is_file():
+        if choice == 0:
+            path.unlink()
+        elif choice < 4 and not path.is_symlink():
+            data = path.read_bytes()
+            path.write_bytes(data[: len(data) // 2] if choice == 1 else data + b"\nedited")
+    elif not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if choice == 0:
+            path.symlink_to(folder.parent / "outside")
+        elif choice == 1:
+            path.symlink_to(folder.parent / "outside" / "file")
+        elif choice == 2:
+            path.mkdir()
+        else:
+            path.write_bytes(TEXTS[int(rng.integers(len(TEXTS)))])
+
+
+def run_one(rng: np.random.Generator) -> tuple[Sequence[str], str | None, Ended, Tree]:
+    """A command into a random folder: the command, what is wrong, how it ended, what there was."""
+    with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
+        home = Path(name)
+        (home / "tiny.mlir").write_bytes(MODEL)
+        (home / "outside").mkdir()
+        (home / "outside" / "file").write_bytes(b"outside")
+        folder = home / FOLDER
+        folder.mkdir()
+        first = (BUILD, SWEEP)[int(rng.integers(5) == 0)]
+        if rng.integers(4):
+            for file, data in written(first).items():
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_bytes(data)
+        present = [*tree(folder), *NAMES]
+        for _ in range(int(rng.integers(4))):
+            _place(folder, present[int(rng.integers(len(present)))], rng)
+        command = [*(first if rng.integers(8) else (BUILD, SWEEP)[int(first is BUILD)])]
+        if not rng.integers(3):
+            command.append("--force")
+        if not rng.integers(4):
+            command += ["--name", "top"]
+        before = tree(folder)
+        ended = run_inside(command, home)
+        found = wrong(command, ended, before, tree(folder))
+        if (home / "outside" / "file").read_bytes() != b"outside" or len(
+            tree(home / "outside")
+        ) > 1:
+            found = found or "a file outside of the folder has changed"
+        return command, found, ended, before
+
+
+def outputs(seed: int, cases: range, tell: Callable[[int], None]) -> Chunk:
+    """A chunk of output folders."""
+    chunk = Chunk()
+    for index in cases:
+        tell(index)
+        command, found, ended, before = run_one(np.random.default_rng([seed, index, 5]))
+        chunk.counts["output folders"] += 1
+        chunk.counts[f"output folders {'refused' if ended.code else 'written'}"] += 1
+        if found is not None:
+            files = {f"{FOLDER}/{name}": data for name, data in before.items()}
+            text = f"{' '.join(command)}\n".encode()
+            chunk.failures.append(Failure("outputs", index, found, {**files, "reproduce.sh": text}))
+    return chunk
