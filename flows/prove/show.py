@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -57,7 +57,7 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
     )
 
 
-def merge_proof(path: Path, summary: dict[str, str | int | float] | None) -> None:
+def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
     """Note a proof in a build's report; None takes out one that does not hold any more.
 
     Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import time
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast
@@ -51,6 +52,13 @@ from kan_dialect.flows.build import BuildOptions, build, require_name
 from kan_dialect.flows.cycles import BUBBLES, RESETS
 from kan_dialect.flows.owners import BUILD, spared_files
 from kan_dialect.flows.prove.prove import Outcome, prove
+from kan_dialect.flows.prove.second.opinion import (
+    Opinion,
+    Verdict,
+    print_opinion,
+    require_solver,
+    second_opinion,
+)
 from kan_dialect.flows.prove.show import merge_proof, print_proof
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
@@ -313,6 +321,12 @@ def _add_prove(parser: argparse.ArgumentParser) -> None:
         help="processes to prove with, at most one a node and a processor (default: 1)",
     )
     parser.add_argument("--report", action="store_true", help="note the proof in DIR/report.json")
+    parser.add_argument(
+        "--second",
+        action="store_true",
+        help="compare with a second opinion: a solver, and a reader and a model of its own "
+        "(needs Bitwuzla: kan-dialect[proof])",
+    )
 
 
 def _numbers(option: str, text: str, also: str = "") -> tuple[int, ...] | int:
@@ -548,6 +562,10 @@ def _prove(options: argparse.Namespace) -> int:
         if not integer.has_codes or has_real_edges(against):
             raise KanError(f"{options.against} has no codes yet", remedy="quantise it first")
     rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
+    if options.second:
+        require_solver()
+    end = None if options.timeout is None else time.monotonic() + options.timeout
+    opinion: Opinion | None = None
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the RTL", total=None)
@@ -555,7 +573,7 @@ def _prove(options: argparse.Namespace) -> int:
         def say(what: str) -> None:
             progress.update(task, description=what)
 
-        def tell(outcome: Outcome, number: int, count: int) -> None:
+        def tell(outcome: Outcome | Verdict, number: int, count: int) -> None:
             progress.update(task, description=outcome.name, completed=number, total=count)
 
         with speaking(say):
@@ -567,10 +585,26 @@ def _prove(options: argparse.Namespace) -> int:
                 jobs=options.jobs,
                 progress=tell,
             )
+        if options.second:
+            task = progress.add_task("second opinion", total=None)
+            with speaking(say):
+                opinion = second_opinion(
+                    rtl,
+                    integer,
+                    circuit,
+                    timeout=None if end is None else max(0.001, end - time.monotonic()),
+                    jobs=options.jobs,
+                    progress=tell,
+                )
     print_proof(proof, rtl, Console(highlight=False))
+    proven = proof.proven
+    if opinion is not None:
+        print_opinion(opinion, proof.proven, Console(highlight=False))
+        proven &= opinion.shown
     if options.report:
-        merge_proof(folder / "report.json", proof.summary() if proof.proven else None)
-    return 0 if proof.proven else 1
+        second = {} if opinion is None else {"second": opinion.summary()}
+        merge_proof(folder / "report.json", proof.summary() | second if proven else None)
+    return 0 if proven else 1
 
 
 _COMMANDS = {

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.prove import prove
+from kan_dialect.flows.prove.second.opinion import second_opinion
 from kan_dialect.flows.prove.text import check_text
 from kan_dialect.flows.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.stimuli import stimuli
@@ -125,7 +127,7 @@ def _integer(module: ModuleOp) -> Model | None:
 
 
 def require_proof(design: Design) -> None:
-    """Prove the emitted text equal to the integer model.
+    """Prove the emitted text equal to the integer model, with a second opinion where there is one.
 
     Raises
     ------
@@ -135,9 +137,16 @@ def require_proof(design: Design) -> None:
         rtl = Path(folder) / f"{design.interface.name}.sv"
         rtl.write_text(design.text)
         proof = prove(rtl, design.tables, design.circuit, timeout=60)
+        second = (
+            second_opinion(rtl, design.tables, design.circuit, timeout=60)
+            if find_spec("bitwuzla") is not None
+            else None
+        )
     if not proof.proven:
         problems = [f"{o.name}: {o.problem}" for o in proof.outcomes if not o.proven]
         raise Mismatch(f"not proven: {'; '.join([*problems, proof.valid_problem or ''])}")
+    if second is not None and not second.shown:
+        raise Mismatch(f"no second opinion: {'; '.join(second.problems())}")
 
 
 def circt_text(module: ModuleOp, suffix: str = "") -> str:

@@ -1,0 +1,686 @@
+"""What a second opinion has to show of a design, and how each part is shown.
+
+Nodes have ranks: 1 where they depend on inputs alone, else one more than the highest rank that they
+depend on. A node is compared with the model while the signals of all nodes of lower ranks are free,
+each with the codes that the model gives it. Where a mark says `within`, the signal is free in the
+mark's range, which it is shown to stay in. A dead node is free in the model, and in no signal.
+Outputs come last. Marks are hints: what is shown with a wrong one is shown all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, StringAttr
+from xdsl.ir import Attribute
+
+from kan_dialect.constants import IntArray
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.second.lemmas import (
+    RAW_BITS,
+    Atom,
+    Lemmas,
+    Linear,
+    Number,
+    numbers_of,
+    raw_bits,
+    variables_of,
+)
+from kan_dialect.flows.prove.second.model import Add, Clamp, Code, outputs_of
+from kan_dialect.flows.prove.second.solver import Solver, Term
+from kan_dialect.flows.prove.second.text import Design
+from kan_dialect.flows.prove.second.words import (
+    Bit,
+    Undecided,
+    Variable,
+    Word,
+    Words,
+    bits_of,
+    evaluate,
+    terms,
+)
+from kan_dialect.interface import NODES, Interface
+from kan_dialect.model import Model
+
+SECONDS = 10.0
+"""Time for one question about a whole node."""
+
+SAMPLES = 20_000
+"""Random assignments that are tried on a node that has no proof."""
+
+DEEPEST = 96
+"""Bits of all that is free in a claim with fewer nodes free."""
+
+REACHED = 1 << 20
+"""Sums that are listed to find out which can come."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where the hardware holds a node: its code is signal + offset, in this cycle."""
+
+    signal: str
+    cycle: int
+    offset: int
+    low: int
+    high: int
+    within: Clamp | None
+    """What makes the code of signal + offset; None: nothing has to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """A signal that must hold a code of the model, for all values of what is free."""
+
+    name: str
+    signal: str
+    cycle: int
+    signed: bool
+    expected: Code
+    rank: int
+    mark: Mark | None = None
+    """None of an output."""
+
+
+@dataclass
+class Plan:
+    """All claims, in the order of their ranks, and what is cut for whom."""
+
+    claims: list[Claim] = field(default_factory=list[Claim])
+    variables: list[Variable] = field(default_factory=list[Variable])
+    inputs: dict[str, Variable] = field(default_factory=dict[str, Variable])
+    """Inputs in cycle 0, by port."""
+    cuts: list[tuple[int, list[tuple[str, int, int]], Variable]] = field(
+        default_factory=list[tuple[int, list[tuple[str, int, int]], Variable]]
+    )
+    """What is free: its rank, its bits (function, cycle and bit), and the variable that it is."""
+    ranks: dict[Variable, int] = field(default_factory=dict[Variable, int])
+    """Of each variable that is the signal of nodes."""
+    held: dict[Variable, list[Claim]] = field(default_factory=dict[Variable, list[Claim]])
+    """The claims on what such a variable holds."""
+    lowest: dict[Variable, int] = field(default_factory=dict[Variable, int])
+    """Of such a variable, which bit of the signal its lowest bit is."""
+    dead: int = 0
+
+
+def marks_of(circuit: Model) -> dict[str, Mark | None]:
+    """The marks of a hardware module by node; None of a dead one."""
+    assert isinstance(circuit.op, hw.HWModuleOp)
+    listed = circuit.op.attributes.get(NODES)
+    entries = cast("ArrayAttr[Attribute]", listed).data if isinstance(listed, ArrayAttr) else ()
+    found: dict[str, Mark | None] = {}
+    for entry in entries:
+        if not isinstance(entry, DictionaryAttr):
+            continue
+        texts = {k: v.data for k, v in entry.data.items() if isinstance(v, StringAttr)}
+        numbers = {
+            key: cast("IntegerAttr", value).value.data
+            for key, value in entry.data.items()
+            if isinstance(value, IntegerAttr)
+        }
+        if "dead" in entry.data:
+            found[texts["name"]] = None
+            continue
+        try:
+            saturated = "at_least" in numbers
+            found[texts["name"]] = Mark(
+                texts["signal"],
+                numbers["cycle"],
+                numbers["offset"],
+                numbers["low"],
+                numbers["high"],
+                Clamp(numbers["at_least"], numbers["at_most"]) if saturated else None,
+            )
+        except KeyError:
+            raise KanError(
+                f"an entry of {NODES} of the hardware lacks something: {entry}",
+                remedy="prove what kan-flow build wrote",
+            ) from None
+    return found
+
+
+def plan(integer: Model, circuit: Model, design: Design, interface: Interface) -> Plan:
+    """What to show.
+
+    Raises
+    ------
+    KanError : the ports of the text are not the interface's.
+    Undecided : an output of the model is no function of nodes that signals hold.
+    """
+    _check_ports(design, interface)
+    return _Planner(design, marks_of(circuit)).run(integer, interface)
+
+
+@dataclass
+class _Planner:
+    design: Design
+    marks: Mapping[str, Mark | None]
+    plan: Plan = field(default_factory=Plan)
+    held: dict[tuple[str, int], Variable] = field(default_factory=dict[tuple[str, int], Variable])
+
+    def run(self, integer: Model, interface: Interface) -> Plan:
+        codes: list[Code] = []
+        for port in interface.inputs:
+            of = self.variable(port.name, 0, port.width, port.low, port.high)
+            self.plan.inputs[port.name] = of
+            codes.append(Code({of: of.codes}).without_constants())
+        outputs = outputs_of(integer, codes, self.node)
+        last = 1 + max(self.plan.ranks.values(), default=0)
+        for port, code in zip(interface.outputs, outputs, strict=True):
+            self.plan.claims.append(
+                Claim(port.name, port.name, interface.latency, port.signed, code, last)
+            )
+        return self.plan
+
+    def variable(self, name: str, cycle: int, width: int, low: int, high: int) -> Variable:
+        found = Variable(name, cycle, width, low, high, len(self.plan.variables))
+        self.plan.variables.append(found)
+        return found
+
+    def node(self, name: str, code: Code) -> Code:
+        """Plan a node; what stands for its code in those that read it."""
+        mark = self.marks.get(name)
+        if mark is None and name in self.marks:
+            self.plan.dead += 1
+            low, high = code.range
+            if low == high:
+                return Code(constant=low)
+            width = max(low.bit_length(), high.bit_length()) + 1
+            of = self.variable(f"{name} (dead)", 0, width, low, high)
+            return Code({of: of.codes})
+        if mark is None or mark.signal not in self.design.signals:
+            return code
+        rank = 1 + max((self.plan.ranks.get(of, 0) for of in code.tables), default=0)
+        claim = Claim(name, mark.signal, mark.cycle, mark.low < 0, code, rank, mark)
+        self.plan.claims.append(claim)
+        low, high = (end - mark.offset for end in code.range)
+        if mark.within is not None:
+            # Where the code is not saturated, it is the signal.
+            saturated = mark.within.low - mark.offset, mark.within.high - mark.offset
+            low = max(mark.low, low) if low > saturated[0] else mark.low
+            high = min(mark.high, high) if high < saturated[1] else mark.high
+        if low == high or not code.tables:
+            return code
+        signal = self.free(mark, low, high, claim)
+        if signal is None:
+            return code
+        free = signal.then(Add(mark.offset))
+        if mark.within is None:
+            return free
+        # A node that is shown has the model's codes; a wrong mark may say otherwise.
+        return free.then(mark.within).then(Clamp(*code.range))
+
+    def free(self, mark: Mark, low: int, high: int, claim: Claim) -> Code | None:
+        """A signal in a range as what it is for others; None where it cannot be free."""
+        every = bits_of(self.design, mark.signal)
+        outside = {bit for name in self.design.inputs for bit in bits_of(self.design, name)}
+        # Below the lowest bit that is free, all are constant.
+        fixed = next((i for i, bit in enumerate(every) if not isinstance(bit, str)), len(every))
+        constant = sum(1 << index for index in range(fixed) if every[index] == "1")
+        bits = significant(every[fixed:], signed=low < 0)
+        functions = [bit for bit in bits if not isinstance(bit, str)]
+        if not bits or len(set(functions)) < len(bits) or not outside.isdisjoint(bits):
+            return None
+        low, high = -((constant - low) >> fixed), (high - constant) >> fixed
+        if low < -(1 << len(bits) - 1) or high >= 1 << len(bits) - (low < 0):
+            return None
+        key = mark.signal, mark.cycle
+        if key not in self.held:
+            of = self.held[key] = self.variable(mark.signal, mark.cycle, len(bits), low, high)
+            self.plan.ranks[of] = claim.rank
+            self.plan.lowest[of] = fixed
+            self.plan.cuts.append((claim.rank, cycle_of(functions, mark.cycle), of))
+        of = self.held[key]
+        if (of.low, of.high) != (low, high):
+            return None
+        self.plan.held.setdefault(of, []).append(claim)
+        return Code({of: (of.codes << fixed) + constant})
+
+
+def cycle_of(bits: Sequence[tuple[str, int]], cycle: int) -> list[tuple[str, int, int]]:
+    """Bits of functions in a cycle."""
+    return [(function, cycle, bit) for function, bit in bits]
+
+
+def significant(bits: Sequence[Bit], *, signed: bool) -> Sequence[Bit]:
+    """The bits of a number without what only extends its sign, or without zeros above it."""
+    count = len(bits)
+    while count > 1 and bits[count - 1] == (bits[count - 2] if signed else "0"):
+        count -= 1
+    return bits[:count]
+
+
+def _check_ports(design: Design, interface: Interface) -> None:
+    inputs = {port.name: port.width for port in interface.inputs}
+    outputs = {port.name: port.width for port in interface.outputs}
+    if not interface.combinational:
+        inputs |= dict.fromkeys(("clk", "rst", "in_valid"), 1)
+        outputs |= {"out_valid": 1}
+    for side, meant, found in (
+        ("inputs", inputs, design.inputs),
+        ("outputs", outputs, design.outputs),
+    ):
+        if meant != found:
+            names = sorted({*meant.items()} ^ {*found.items()})
+            raise KanError(
+                f"the {side} of the RTL are not those of the model: {names[0][0]} has "
+                f"{found.get(names[0][0], 0)} bits, not {meant.get(names[0][0], 0)}"
+            )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim."""
+
+    name: str
+    seconds: float
+    problem: str | None = None
+    """None: shown. Else `differs`, or why it is undecided."""
+
+    where: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Codes of what is free, where the signal differs."""
+    expected: int | None = None
+    got: int | None = None
+    """Codes there, of the model and of the text."""
+
+    @property
+    def shown(self) -> bool:
+        return self.problem is None
+
+    @property
+    def differs(self) -> bool:
+        return self.problem == "differs"
+
+
+class Examiner:
+    """Shows claims of one design, sharing what is shown of words between claims of a rank."""
+
+    def __init__(self, design: Design, plan: Plan, deadline: float | None) -> None:
+        self.design = design
+        self.plan = plan
+        self.solver = Solver(deadline)
+        self._lemmas: dict[int, Lemmas] = {}
+
+    def lemmas(self, rank: int) -> Lemmas:
+        """The design with the nodes of all lower ranks free."""
+        if rank not in self._lemmas:
+            cuts: dict[tuple[str, int], dict[int, tuple[Variable, int]]] = {}
+            for of, bits, variable in self.plan.cuts:
+                if of < rank:
+                    for index, (function, cycle, bit) in enumerate(bits):
+                        cuts.setdefault((function, cycle), {})[bit] = variable, index
+            words = Words(self.design, list(self.plan.variables), self.plan.inputs, cuts)
+            self._lemmas[rank] = Lemmas(words, self.solver)
+        return self._lemmas[rank]
+
+    def examine(self, claim: Claim) -> Verdict:
+        """Whether a claim holds."""
+        start = time.monotonic()
+        try:
+            found = _Question(self.lemmas(claim.rank), claim).answer()
+            # Codes of free nodes may never come together, and passes make use of that.
+            for rank in range(claim.rank - 1, 0, -1):
+                if found.shown:
+                    break
+                found = _Deeper(self.lemmas(rank), self.plan, rank, claim).answer() or found
+        except Undecided as error:
+            found = Verdict(claim.name, 0, f"undecided: {error}")
+        seconds = time.monotonic() - start
+        return Verdict(claim.name, seconds, found.problem, found.where, found.expected, found.got)
+
+    def valid_problem(self, latency: int) -> str | None:
+        """What is wrong with `out_valid`; None: it is `in_valid`, unless `rst` came in between."""
+        words = Words(self.design, [], {}, {})
+        solver = self.solver
+        out = words.signal("out_valid", latency)
+        known: dict[Word, Term] = {}
+        for of in words.variables:
+            known[words.free(of)] = solver.free(of.width, f"{of.name}@{of.cycle}")
+        expected = solver.constant(1, 1)
+        wanted = {("in_valid", 0): True} | {("rst", cycle): False for cycle in range(latency)}
+        for (name, cycle), one in wanted.items():
+            found = [of for of in words.variables if (of.name, of.cycle) == (name, cycle)]
+            if not found:
+                return f"out_valid does not depend on {name} in cycle {cycle}"
+            term = known[words.free(found[0])]
+            expected = solver.apply(
+                "bvand", [expected, term if one else solver.apply("bvnot", [term])]
+            )
+        (term,) = terms([out], known, solver)
+        answer = solver.always(solver.apply("=", [term, expected]), (), SECONDS)
+        if answer is None:
+            return "undecided: no time is left"
+        if answer:
+            return None
+        return f"out_valid is not in_valid {latency} cycles later, cleared by rst"
+
+
+@dataclass
+class _Question:
+    """One claim, and the ways to show it."""
+
+    lemmas: Lemmas
+    claim: Claim
+
+    def answer(self) -> Verdict:
+        claim = self.claim
+        self.word = self.lemmas.words.signal(claim.signal, claim.cycle)
+        doubtful = False
+        for depth, raw in (
+            (-1, False),
+            (0, False),
+            (1, False),
+            (0, True),
+            (2, False),
+            (None, True),
+        ):
+            if depth == -1:
+                found = self.lemmas.word(self.word)
+                if found is None:
+                    continue
+                atoms: list[Atom] = [found]
+            else:
+                atoms = list(self.lemmas.frontier(self.word, depth, raw=raw))
+            whole = depth is None
+            if not whole and raw_bits(atoms) > RAW_BITS:
+                continue
+            guess = self.guess(atoms, whole)
+            if guess is None:
+                continue
+            if whole and doubtful:
+                found = self.search()
+                if found is not None:
+                    return found
+            answer, values = self.ask(guess, atoms)
+            if answer:
+                inside = self.lemmas.stays_inside(self.word)
+                problem = None if inside else "undecided: an index may leave its table"
+                return Verdict(claim.name, 0, problem)
+            if answer is False:
+                doubtful = True
+                found = self.reach(guess, values, atoms)
+                if found is not None:
+                    return found
+        return self.search() or Verdict(claim.name, 0, "undecided")
+
+    def guess(self, atoms: Sequence[Atom], whole: bool) -> Linear | None:
+        """The model's sum as a linear function of atoms, with tables of what is left."""
+        code = self.claim.expected
+        sums = numbers_of(atoms)
+        raw = {atom for atom in atoms if isinstance(atom, Variable)}
+        variables = list(dict.fromkeys([*code.tables, *(v for s in sums for v in s.tables)]))
+        factors = [0] * len(sums)
+        if sums:
+            columns = [_stacked(variables, of.tables) for of in sums]
+            wanted = _stacked(variables, code.tables)
+            solved = np.linalg.lstsq(np.array(columns).T, wanted, rcond=None)[0]
+            factors = [round(factor) for factor in solved.tolist()]
+        constant = code.constant
+        tables: dict[Variable, IntArray] = {}
+        for of in variables:
+            rest = code.tables.get(of, np.zeros(len(of.codes), np.int64))
+            for sum_, factor in zip(sums, factors, strict=True):
+                if of in sum_.tables:
+                    rest = rest - factor * sum_.tables[of]
+            if np.ptp(rest):
+                tables[of] = rest
+            else:
+                constant += int(rest[0])
+        beside = sum(of.width for of in tables if of not in raw)
+        if not whole and beside + raw_bits(raw) > RAW_BITS:
+            return None
+        return Linear(dict(zip(sums, factors, strict=True)), tables, constant)
+
+    def ask(self, guess: Linear, atoms: Sequence[Atom]) -> tuple[bool | None, list[int]]:
+        """Whether the signal holds the model's code, where the sum is as guessed."""
+        lemmas, solver = self.lemmas, self.lemmas.solver
+        free = list(dict.fromkeys([*atoms, *guess.tables]))
+        known, assumed = lemmas.given(free)
+        width = self.width(guess)
+        signal = lemmas.term(self.word, known)
+        claim = self.compared(signal, lemmas.linear_term(guess, width), width)
+        parts = parts_of(free)
+        watched = [p.term if isinstance(p, Number) else lemmas.variable(p) for p in parts]
+        answer, values = solver.counterexample(claim, assumed, watched, SECONDS)
+        if answer is False and len(parts) == 1 and isinstance(parts[0], Number):
+            of = parts[0]
+            reached = self.reached(of)
+            if reached is not None:
+                answer, values = solver.counterexample(
+                    claim, [*assumed, self.among(of, reached)], watched, SECONDS
+                )
+        return answer, values
+
+    def compared(self, signal: Term, total: Term, width: int) -> Term:
+        """That the signal's code is what the model makes of the sum."""
+        claim, solver = self.claim, self.lemmas.solver
+        extend = "sign_extend" if claim.signed else "zero_extend"
+        got = solver.apply(extend, [signal], [width - self.word.width])
+        mark = claim.mark
+        inside: list[Term] = []
+        if mark is not None:
+            if mark.within is not None:
+                ends = [solver.constant(width, end) for end in (mark.low, mark.high)]
+                inside = [
+                    solver.apply("bvsle", [ends[0], got]),
+                    solver.apply("bvsle", [got, ends[1]]),
+                ]
+            got = solver.apply("bvadd", [got, solver.constant(width, mark.offset)])
+            if mark.within is not None:
+                got = mark.within.term(got, width, solver)
+        for step in claim.expected.steps:
+            total = step.term(total, width, solver)
+        equal = solver.apply("=", [got, total])
+        return solver.apply("and", [equal, *inside]) if inside else equal
+
+    def width(self, guess: Linear) -> int:
+        """Bits in which nothing overflows."""
+        largest = abs(guess.constant)
+        largest += sum(abs(factor) * of.top for of, factor in guess.factors.items())
+        largest += sum(int(np.abs(table).max()) for table in guess.tables.values())
+        for step in self.claim.expected.steps:
+            largest <<= max(0, -getattr(step, "shift", 0))
+            for name in ("constant", "low", "high"):
+                largest += abs(getattr(step, name, 0))
+        mark = self.claim.mark
+        if mark is not None:
+            ends = (mark.within.low, mark.within.high) if mark.within else ()
+            largest += sum(abs(end) for end in (mark.offset, mark.low, mark.high, *ends))
+        return max(largest.bit_length(), self.word.width) + 3
+
+    # Codes that show a difference.
+
+    def reached(self, of: Number) -> list[IntArray] | None:
+        """Which sums can come, after each table in turn: (sums), bool. None: they are too many."""
+        if of.top >= REACHED:
+            return None
+        found = [np.array([True] + [False] * of.top)]
+        for table in of.tables.values():
+            after = np.zeros(of.top + 1, bool)
+            for entry in np.unique(table).tolist():
+                after[entry:] |= found[-1][: of.top + 1 - entry]
+            found.append(after)
+        return found
+
+    def among(self, of: Number, reached: Sequence[IntArray]) -> Term:
+        """That a sum is one of those that can come."""
+        solver = self.lemmas.solver
+        value = sum(1 << index for index in np.flatnonzero(reached[-1]).tolist())
+        size = max(of.top + 1, of.bits)
+        address = self.lemmas.resized(of.term, of.bits, size)
+        shifted = solver.apply("bvlshr", [solver.constant(size, value), address])
+        bit = solver.apply("extract", [shifted], [0, 0])
+        return solver.apply("=", [bit, solver.constant(1, 1)])
+
+    def reach(self, guess: Linear, values: list[int], atoms: Sequence[Atom]) -> Verdict | None:
+        """Codes of variables that lead to the values of atoms that show a difference."""
+        row: dict[Variable, int] = {}
+        for part, value in zip(
+            parts_of(dict.fromkeys([*atoms, *guess.tables])), values, strict=True
+        ):
+            if isinstance(part, Variable):
+                row[part] = part.code(value)
+                continue
+            reached = self.reached(part)
+            if reached is None or not row.keys().isdisjoint(part.tables):
+                return None
+            for before, (of, table) in reversed(
+                list(zip(reached, part.tables.items(), strict=False))
+            ):
+                entries = [
+                    i for i, e in enumerate(table.tolist()) if e <= value and before[value - e]
+                ]
+                if not entries:
+                    return None
+                row[of] = entries[0] + of.low
+                value -= int(table[entries[0]])
+        return self.judged({of: np.array([code]) for of, code in row.items()})
+
+    def search(self) -> Verdict | None:
+        """A difference among random codes."""
+        random = np.random.default_rng(0)
+        columns: dict[Variable, IntArray] = {}
+        for of in self.lemmas.words.variables:
+            if self.word.support >> of.number & 1 or of in self.claim.expected.tables:
+                column = random.integers(of.low, of.high, SAMPLES, endpoint=True)
+                # Half of the rows have the least or the greatest code in most places.
+                ends = random.integers(0, 8, SAMPLES // 2)
+                half = column[: SAMPLES // 2]
+                half[(ends > 0) & (random.integers(0, 2, SAMPLES // 2) > 0)] = of.low
+                columns[of] = column
+        return self.judged(columns)
+
+    def judged(self, columns: Mapping[Variable, IntArray]) -> Verdict | None:
+        """The first row at which the signal differs."""
+        columns = dict(columns)
+        rows = len(next(iter(columns.values()))) if columns else 1
+        for of in self.lemmas.words.variables:
+            if of not in columns and (
+                self.word.support >> of.number & 1 or of in self.claim.expected.tables
+            ):
+                columns[of] = np.full(rows, of.low)
+        words = self.lemmas.words
+        given = {words.free(of): of.patterns(column) for of, column in columns.items()}
+        numbers = np.broadcast_to(evaluate(self.word, given), rows).astype(np.int64)
+        if self.claim.signed:
+            half = 1 << self.word.width - 1
+            numbers = (numbers + half) % (2 * half) - half
+        expected = np.broadcast_to(self.claim.expected.numbers(columns), rows)
+        got = numbers
+        mark = self.claim.mark
+        wrong = np.zeros(rows, bool)
+        if mark is not None:
+            got = got + mark.offset
+            if mark.within is not None:
+                wrong = (numbers < mark.low) | (numbers > mark.high)
+                got = got.clip(mark.within.low, mark.within.high)
+        found = np.flatnonzero(wrong | (got != expected))
+        if not len(found):
+            return None
+        row = int(found[0])
+        where = {of.name: int(column[row]) for of, column in columns.items()}
+        return Verdict(self.claim.name, 0, "differs", where, int(expected[row]), int(got[row]))
+
+
+@dataclass
+class _Deeper:
+    """A claim with the nodes from a rank on as the model has them, and so not free."""
+
+    lemmas: Lemmas
+    plan: Plan
+    rank: int
+    claim: Claim
+
+    def answer(self) -> Verdict | None:
+        """The verdict; None where this cannot tell."""
+        lemmas, solver = self.lemmas, self.lemmas.solver
+        question = _Question(lemmas, self.claim)
+        question.word = lemmas.words.signal(self.claim.signal, self.claim.cycle)
+        variables = {
+            of for of in lemmas.words.variables if question.word.support >> of.number & 1
+        } | self.free(self.claim)
+        if sum(of.width for of in variables) > DEEPEST:
+            return None
+        known, assumed = lemmas.given(list(variables))
+        self.wide = 2 + max(self.width(claim) for claim in [self.claim, *self.inner(self.claim)])
+        total = self.total(self.claim.expected)
+        claim = question.compared(lemmas.term(question.word, known), total, self.wide)
+        watched = [lemmas.variable(of) for of in variables]
+        answer, values = solver.counterexample(claim, assumed, watched, SECONDS)
+        if answer and lemmas.stays_inside(question.word):
+            return Verdict(self.claim.name, 0)
+        if answer is not False:
+            return None
+        row = dict(zip(variables, values, strict=True))
+        where = {of.name: of.code(value) for of, value in row.items()}
+        return Verdict(self.claim.name, 0, "differs", where)
+
+    def inner(self, claim: Claim) -> list[Claim]:
+        """The claims on nodes that are not free, below a claim."""
+        found: list[Claim] = []
+        for of in claim.expected.tables:
+            if self.plan.ranks.get(of, 0) >= self.rank:
+                claims = self.plan.held[of]
+                found += [claims[0], *self.inner(claims[0])]
+        return found
+
+    def free(self, claim: Claim) -> set[Variable]:
+        return {
+            of
+            for each in [claim, *self.inner(claim)]
+            for of in each.expected.tables
+            if self.plan.ranks.get(of, 0) < self.rank
+        }
+
+    def width(self, claim: Claim) -> int:
+        question = _Question(self.lemmas, claim)
+        question.word = self.lemmas.words.signal(claim.signal, claim.cycle)
+        return question.width(Linear({}, claim.expected.tables, claim.expected.constant))
+
+    def total(self, code: Code) -> Term:
+        """The sum of a code's tables."""
+        lemmas, solver = self.lemmas, self.lemmas.solver
+        found = solver.constant(self.wide, code.constant)
+        for of, table in code.tables.items():
+            bits = None
+            if self.plan.ranks.get(of, 0) >= self.rank:
+                bits = self.bits(of)
+            part = lemmas.table_term(of, table, self.wide, bits)
+            found = solver.apply("bvadd", [found, part])
+        return found
+
+    def bits(self, of: Variable) -> Term:
+        """The bits of a node's signal, by the model."""
+        solver, claims = self.lemmas.solver, self.plan.held[of]
+        mark = claims[0].mark
+        assert mark is not None
+        if mark.within is not None and (len(claims) > 1 or self.plan.lowest[of]):
+            raise Undecided("a signal that is saturated, and shared or constant in part")
+        code = self.total(claims[0].expected)
+        for step in claims[0].expected.steps:
+            code = step.term(code, self.wide, solver)
+        signal = solver.apply("bvsub", [code, solver.constant(self.wide, mark.offset)])
+        # A signal that is saturated may be any that gives the code.
+        first = self.plan.lowest[of]
+        low, high = (end << first for end in (of.low, of.high + 1))
+        signal = Clamp(low, high - 1).term(signal, self.wide, solver)
+        return solver.apply("extract", [signal], [first + of.width - 1, first])
+
+
+def parts_of(atoms: Iterable[Atom]) -> list[Number | Variable]:
+    """What is free in a lemma, each once."""
+    return [*numbers_of(atoms), *variables_of(atoms)]
+
+
+def _stacked(variables: Sequence[Variable], tables: Mapping[Variable, IntArray]) -> list[float]:
+    """Changes of a sum along each variable."""
+    found: list[float] = []
+    for of in variables:
+        table = tables.get(of)
+        found += [0.0] * len(of.codes) if table is None else (table - table[0]).tolist()
+    return found

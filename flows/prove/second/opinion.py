@@ -1,0 +1,219 @@
+"""A second opinion on a design: reads the text by way of Yosys's SMT back end, and asks a solver.
+
+It shares no code with the proof: neither reader, nor reference, nor arithmetic.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from kan_dialect.counting import counted
+from kan_dialect.flows.prove.second.induction import Claim, Examiner, Plan, Verdict, plan
+from kan_dialect.flows.prove.second.solver import Solver
+from kan_dialect.flows.prove.second.text import Design, read_text
+from kan_dialect.flows.prove.second.words import Undecided, check_acyclic
+from kan_dialect.flows.tools import find
+from kan_dialect.interruptions import end_on_signals, holding_signals
+from kan_dialect.model import Model
+
+
+@dataclass
+class Opinion:
+    """What a second opinion says of a design."""
+
+    engine: str
+    verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    claims: list[Claim] = field(default_factory=list[Claim])
+    valid_problem: str | None = None
+    problem: str | None = None
+    """Why there are no claims."""
+    dead: int = 0
+    seconds: float = 0.0
+
+    @property
+    def shown(self) -> bool:
+        """Whether the design is the integer model, as far as this goes."""
+        return (
+            self.problem is None
+            and self.valid_problem is None
+            and all(verdict.shown for verdict in self.verdicts)
+        )
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it is not shown, and no difference was found either."""
+        problems = [v.problem for v in self.verdicts] + [self.problem, self.valid_problem]
+        return not self.shown and all(p is None or p.startswith("undecided") for p in problems)
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes are shown."""
+        return sum(v.shown and c.mark is not None for v, c in self._pairs())
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs are shown."""
+        return sum(v.shown and c.mark is None for v, c in self._pairs())
+
+    def _pairs(self) -> Iterator[tuple[Verdict, Claim]]:
+        return zip(self.verdicts, self.claims, strict=True)
+
+    def problems(self) -> list[str]:
+        """Lines that say what is not shown."""
+        lines = [] if self.problem is None else [self.problem]
+        for verdict, claim in self._pairs():
+            if verdict.differs:
+                where = ", ".join(f"{name} = {code}" for name, code in verdict.where.items())
+                codes = (
+                    "differs"
+                    if verdict.got is None
+                    else f"has code {verdict.got}, and must have {verdict.expected}"
+                )
+                lines.append(
+                    f"{verdict.name}: in cycle {claim.cycle} the RTL {codes}, at "
+                    f"{where or 'any input'}"
+                )
+            elif verdict.problem is not None:
+                lines.append(f"{verdict.name}: {verdict.problem}")
+        if self.valid_problem is not None:
+            lines.append(f"out_valid: {self.valid_problem}")
+        return lines
+
+    def summary(self) -> dict[str, str | int | float | bool]:
+        """What `report.json` holds under `proof.second`, where both agree."""
+        return {
+            "engine": self.engine,
+            "nodes": self.nodes,
+            **({"dead": self.dead} if self.dead else {}),
+            "outputs": self.outputs,
+            "seconds": round(self.seconds, 3),
+            "agrees": True,
+        }
+
+
+Progress = Callable[[Verdict, int, int], None]
+"""Told of each verdict, the how manieth it is, and of how many."""
+
+
+def second_opinion(
+    rtl: Path,
+    integer: Model,
+    circuit: Model,
+    *,
+    timeout: float | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Opinion:
+    """Compare the design in `rtl` with `integer`, by the marks of `circuit`.
+
+    Raises
+    ------
+    KanError : Yosys or Bitwuzla is missing, Yosys refuses the file, or ports differ.
+    """
+    start = time.monotonic()
+    deadline = None if timeout is None else start + timeout
+    solver = Solver()
+    yosys = find("yosys")
+    interface = circuit.interface()
+    design = read_text(rtl, circuit.name, yosys, timeout)
+    check_acyclic(design)
+    opinion = Opinion(f"lemmas, bitwuzla {solver.version}, read as SMT by yosys {yosys.version}")
+    try:
+        planned = plan(integer, circuit, design, interface)
+    except Undecided as error:
+        opinion.problem = f"undecided: {error}"
+        return opinion
+    opinion.claims, opinion.dead = planned.claims, planned.dead
+    work = _Work(design, planned, deadline)
+    for number, verdict in enumerate(_verdicts(work, jobs), start=1):
+        opinion.verdicts.append(verdict)
+        if progress is not None:
+            progress(verdict, number, len(planned.claims))
+    if not interface.combinational:
+        examiner = Examiner(design, planned, deadline)
+        try:
+            opinion.valid_problem = examiner.valid_problem(interface.latency)
+        except Undecided as error:
+            opinion.valid_problem = f"undecided: {error}"
+    opinion.seconds = time.monotonic() - start
+    return opinion
+
+
+@dataclass(frozen=True)
+class _Work:
+    design: Design
+    plan: Plan
+    deadline: float | None
+
+
+class _Worker:
+    """What a process works with: terms of the solver are its own."""
+
+    work: _Work
+    examiner: Examiner
+
+
+def _verdicts(work: _Work, jobs: int) -> Iterator[Verdict]:
+    """The verdicts on all claims, in order."""
+    count = len(work.plan.claims)
+    if jobs > 1 and "fork" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("fork")
+        with holding_signals():
+            pool = context.Pool(jobs, _start, (work,))
+        with pool:
+            yield from pool.imap(_examine, range(count), chunksize=max(1, count // (4 * jobs)))
+        return
+    _take(work)
+    yield from map(_examine, range(count))
+
+
+def _start(work: _Work) -> None:
+    end_on_signals()
+    _take(work)
+
+
+def _take(work: _Work) -> None:
+    _Worker.work = work
+    _Worker.examiner = Examiner(work.design, work.plan, work.deadline)
+
+
+def _examine(index: int) -> Verdict:
+    return _Worker.examiner.examine(_Worker.work.plan.claims[index])
+
+
+def require_solver() -> None:
+    """
+    Raises
+    ------
+    KanError : Bitwuzla is not installed.
+    """
+    Solver()
+
+
+def print_opinion(opinion: Opinion, proven: bool, console: Console) -> None:
+    """Say whether a second opinion agrees with the proof, and where not."""
+    for line in opinion.problems():
+        console.print(f"second opinion: {line}", style="red", markup=False, soft_wrap=True)
+    found = (
+        f"{counted(opinion.nodes, 'node')}, {counted(opinion.outputs, 'output')}, "
+        f"{opinion.seconds:.1f} s; {opinion.engine}"
+    )
+    match proven, opinion.shown:
+        case True, True:
+            verdict = "agrees"
+        case False, False:
+            verdict = "agrees that this is not proven"
+        case _ if opinion.is_undecided:
+            verdict = "UNDECIDED"
+        case _:
+            verdict = "DISAGREES"
+    console.print(f"second opinion: {verdict} ({found})", markup=False, soft_wrap=True)
+
+
+__all__ = ["Opinion", "Verdict", "print_opinion", "require_solver", "second_opinion"]
