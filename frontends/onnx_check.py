@@ -60,6 +60,9 @@ _LEAST_SHARE = 1e-6
 MAX_SAMPLE_PROBES = 1 << 20
 """Evaluations of a layer that carries its subgraph, to compare networks on real inputs."""
 
+MAX_SAMPLE_EDGES = 1 << 26
+"""Evaluations of edges for the same: some ten seconds."""
+
 _SAMPLE_ELEMENTS = 1 << 22
 """Elements of a value, or edges, for samples that are compared at once."""
 
@@ -227,11 +230,12 @@ class _EachRow:
     def check_samples(self, samples: FloatArray) -> None:
         """Compare on real inputs; say where only rounding decides between two branches.
 
-        Of layers that carry their subgraph, every n-th sample is compared where all would take
-        more than `MAX_SAMPLE_PROBES` evaluations of it.
+        Every n-th sample is compared where all would take more than `MAX_SAMPLE_PROBES` evaluations
+        of a subgraph, or `MAX_SAMPLE_EDGES` of edges.
         """
         opaque = max((op.inputs for op in _subgraphs(self.raised.function)), default=0)
         stride = max(1, -(-len(samples) * opaque // MAX_SAMPLE_PROBES))
+        stride = max(stride, -(-len(samples) * sum(self._edges) // MAX_SAMPLE_EDGES))
         numbers = np.arange(0, len(samples), stride)
         undecided: list[int] = []
         start = 0
@@ -255,11 +259,15 @@ class _EachRow:
             )
 
     def _chunks(self, x: FloatArray) -> Iterator[FloatArray]:
-        layers = [op for op in self.raised.function.walk() if isinstance(op, EdgeOp)]
-        edges = [op.outputs * op.inputs for op in layers]
-        count = max(1, _SAMPLE_ELEMENTS // max(self.raised.widest, *edges, 1))
+        count = max(1, _SAMPLE_ELEMENTS // max(self.raised.widest, *self._edges, 1))
         for start in range(0, len(x), count):
             yield x[start : start + count]
+
+    @property
+    def _edges(self) -> list[int]:
+        """Edges of each op that has some."""
+        layers = [op for op in self.raised.function.walk() if isinstance(op, EdgeOp)]
+        return [op.outputs * op.inputs for op in layers]
 
     def _missed(self, x: FloatArray) -> IntArray:
         """Rows at which the networks differ, and not because float32 is too coarse."""

@@ -269,3 +269,19 @@ def test_import_of_bad_samples_is_one_message(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx", [("MatMul", ["x", "W"], "y")], W=WEIGHTS)
     with pytest.raises(KanError, match=r"samples have shape \(2, 3\)"):
         load_onnx(path, ImportOptions(test_samples=np.zeros((2, 3))))
+
+
+def test_many_samples_are_thinned_out(tmp_path: Path, monkeypatch: Any) -> None:
+    from kan_dialect.frontends import onnx_check
+
+    seen: list[int] = []
+    real = onnx_check._outputs  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(
+        onnx_check,
+        "_outputs",
+        lambda raised, x: (seen.append(len(x)), real(raised, x))[1],  # pyright: ignore (a test's)
+    )
+    path = save(tmp_path / "m.onnx", [("MatMul", ["x", "W"], "y")], W=WEIGHTS)
+    monkeypatch.setattr(onnx_check, "MAX_SAMPLE_EDGES", 400)
+    load_onnx(path, ImportOptions(samples=RNG.normal(size=(1000, 2))))
+    assert seen[-1] == 100
