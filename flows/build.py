@@ -26,6 +26,7 @@ from kan_dialect.counting import counted
 from kan_dialect.data import Dataset, Errors, accuracy
 from kan_dialect.errors import KanError
 from kan_dialect.flows import cautions, readme
+from kan_dialect.flows.certified import CertificateChoice, certificate_entry
 from kan_dialect.flows.host import write_host
 from kan_dialect.flows.origin import Origin, versions
 from kan_dialect.flows.owners import BUILD, spared_files
@@ -94,6 +95,8 @@ class BuildOptions:
     """The model as its own runtime computes it: float accuracy is of that, where it is given."""
     force: bool = False
     """Replace files of others that are in the way."""
+    certificate: CertificateChoice = "auto"
+    """Whether to bound the error of the integers."""
 
     def __post_init__(self) -> None:
         """Refuse numbers out of bounds.
@@ -110,6 +113,8 @@ class _Stages:
     """The module at the stages that figures come from."""
 
     imported: Model
+    real: Model | None = None
+    """As `kan-quantize` reads it."""
     integer: Model | None = None
     """After the last pass that trades accuracy: what is simulated."""
     unrefined: Model | None = None
@@ -166,6 +171,12 @@ def build(
             _score_trade(report, stages, integer, real, options.dataset)
             _count_saturations(report, stages.imported, integer, interface, options.dataset)
             _score(report, real, integer, options.dataset)
+        if stages.real is not None:
+            progress("bounding the error")
+            x = None if options.dataset is None else options.dataset.x
+            report.certificate = certificate_entry(
+                stages.real, stages.integer, x, options.certificate
+            )
         samples = None
         if options.dataset is not None:
             samples = encode(interface.inputs, _all_samples(options.dataset))
@@ -241,6 +252,8 @@ def _compile(
         progress(f"running {stage.name}")
         trades = claim_of(stage) != EXACT
         passed = recorded_pipeline(module) if trades else []
+        if stage.name == QuantizePass.name and options.certificate != "never":
+            stages.real = _real(module)
         if checker is None:
             stage.apply(context, module)
             verify_after(stage, module)
@@ -260,6 +273,12 @@ def _compile(
                 remedy="give the model, or IR of an earlier stage",
             )
     return stages
+
+
+def _real(module: ModuleOp) -> Model | None:
+    """The network of floats that is quantised next; None of a module that has codes already."""
+    model = Model.of(module)
+    return Model.of(module.clone()) if model.level == "spline" else None
 
 
 def _look(module: ModuleOp, stages: _Stages, target: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kan_dialect import listing
 from kan_dialect.counting import counted
+from kan_dialect.flows.certified import certificate_text
 from kan_dialect.flows.ports import value_of
 
 NAME = "README.md"
@@ -84,6 +85,8 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield _latency(report)
     yield ""
+    if "certificate" in report:
+        yield from _certificate(report["certificate"])
     yield "## Files"
     yield ""
     yield "| file | what it is |"
@@ -103,6 +106,11 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {' | '.join(map(str, row))} |"
     yield ""
     yield from _again(report)
+
+
+def _certificate(entry: dict[str, Any]) -> Iterator[str]:
+    yield f"Certificate, of |float network - integer network|: {certificate_text(entry)}."
+    yield ""
 
 
 def _latency(report: Mapping[str, Any]) -> str:

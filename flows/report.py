@@ -13,6 +13,7 @@ from rich.table import Table
 from kan_dialect.counting import counted
 from kan_dialect.data import Errors
 from kan_dialect.errors import KanError
+from kan_dialect.flows.certified import certificate_text
 from kan_dialect.folders import write_listed
 from kan_dialect.kan_pass import EXACT
 from kan_dialect.lowering.systemverilog.names import legal_name
@@ -49,6 +50,8 @@ class Report:
     max_abs_error: float | None = None
     """Largest difference between an output of the integer and of the float model."""
     mean_abs_error: float | None = None
+    certificate: dict[str, Any] | None = None
+    """What the error of the integers is bounded by: see `certificate_entry`."""
     shapes: dict[str, Any] | None = None
     """What `kan-share-shapes` found: `up_to`, `shapes`, `edges`, `before`, `tried`."""
     chosen_bits: dict[str, Any] | None = None
@@ -90,6 +93,7 @@ class Report:
             "float_engine": self.float_engine,
             "max_abs_error": self.max_abs_error,
             "mean_abs_error": self.mean_abs_error,
+            "certificate": self.certificate,
             "edges": {"total": self.edges_total, "kept": self.edges_kept},
             "table_bits": self.table_bits,
             "saturation": None
@@ -194,6 +198,8 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     if report.max_abs_error is not None:
         mean = "" if report.mean_abs_error is None else f", {report.mean_abs_error:.4g} on average"
         rows.append(("output error", f"{report.max_abs_error:.4g} at most{mean}"))
+    if report.certificate is not None:
+        rows.append(("certificate", certificate_text(report.certificate)))
     if report.saturation is not None:
         rows.append(("saturation", _saturation_text(report.saturation)))
     if report.shapes is not None and "shapes" in report.shapes:

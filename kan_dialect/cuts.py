@@ -6,11 +6,11 @@ stand the quantisers, and calibration observes the values there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.attributes import is_float_tensor, tensor_shape
 from kan_dialect.errors import KanError
@@ -83,3 +83,23 @@ def cuts(function: func.FuncOp) -> list[SSAValue]:
                 remedy="arguments, nodes and results must be vectors of floats",
             )
     return values
+
+
+def cut_behind(value: SSAValue, found: Collection[SSAValue]) -> SSAValue | None:
+    """The cut, or concatenation of cuts, that a value is a function of; None if there are several.
+
+    Parameters
+    ----------
+    found : the function's `cuts`.
+    """
+    leaves: set[SSAValue] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        owner = current.owner
+        # What is returned is a cut as well, and a function of another one.
+        if isinstance(owner, Block | ConcatOp) or (current in found and current is not value):
+            leaves.add(current)
+        else:
+            pending.extend(owner.operands)
+    return leaves.pop() if len(leaves) == 1 else None

@@ -73,17 +73,34 @@ def count_saturations(model: Model, x: FloatArray) -> Saturation:
     ------
     KanError : the model has no codes, or the samples are of another shape or not numbers.
     """
+    inputs, nodes = _found(model, x)
+    every = saturating_samples(model, x)
+    return Saturation(len(x), int(every.sum()), _counts(inputs), _counts(nodes))
+
+
+def saturating_samples(model: Model, x: FloatArray) -> BoolArray:
+    """In which of the samples (samples, inputs) some input or node saturates.
+
+    Raises
+    ------
+    KanError : as `count_saturations`.
+    """
+    every = np.zeros(len(x), dtype=np.bool_)
+    for found in _found(model, x):
+        for each in found.values():
+            every |= each
+    return every
+
+
+def _found(model: Model, x: FloatArray) -> tuple[dict[str, BoolArray], dict[str, BoolArray]]:
+    """For each input port, and for each node, the samples (samples) in which it saturates."""
     ports, _ = model.ports()
     raw = encode_unsaturated(ports, x)
     inputs = {
         port.name: (raw[:, index] < port.low) | (raw[:, index] > port.high)
         for index, port in enumerate(ports)
     }
-    nodes = _nodes(model, encode(ports, x))
-    every = np.zeros(len(x), dtype=np.bool_)
-    for found in (*inputs.values(), *nodes.values()):
-        every |= found
-    return Saturation(len(x), int(every.sum()), _counts(inputs), _counts(nodes))
+    return inputs, _nodes(model, encode(ports, x))
 
 
 def _counts(found: Mapping[str, BoolArray]) -> dict[str, int]:

@@ -12,12 +12,13 @@ from fractions import Fraction
 from typing import cast
 
 import numpy as np
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import SSAValue
 
 from kan_dialect.attributes import quantized_type
 from kan_dialect.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.cuts import cut_behind
 from kan_dialect.semantics import evaluate_values
-from kan_dialect.spline_ops import ConcatOp, NodeSumOp
+from kan_dialect.spline_ops import NodeSumOp
 from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp, bounds_of
 from kan_dialect.univariate import find_chain
 
@@ -74,7 +75,7 @@ def _tables(
     """Edges of both layers at every code of the inputs: (entries, out, in) each."""
     quantize = after.edges.owner
     chain = find_chain(quantize.input) if isinstance(quantize, QuantizeOp) else None
-    leaf = _leaf(before.edges, cuts)
+    leaf = cut_behind(before.edges, cuts)
     if chain is None or leaf is None:
         return None
     element = quantized_type(chain.source)
@@ -87,20 +88,6 @@ def _tables(
     (values,) = evaluate_values([before.edges], {leaf: real}, ops=blocks[0].ops)
     (integers,) = evaluate_values([after.edges], {chain.source: codes}, ops=blocks[1].ops)
     return values, integers
-
-
-def _leaf(value: SSAValue, cuts: Collection[SSAValue]) -> SSAValue | None:
-    """The cut that edges are functions of; None where there are several."""
-    leaves: set[SSAValue] = set()
-    pending = [value]
-    while pending:
-        current = pending.pop()
-        owner = current.owner
-        if current in cuts or isinstance(owner, Block | ConcatOp):
-            leaves.add(current)
-        else:
-            pending.extend(owner.operands)
-    return leaves.pop() if len(leaves) == 1 else None
 
 
 def _saturation(after: NodeSumOp, node: int) -> tuple[Fraction, Fraction] | None:

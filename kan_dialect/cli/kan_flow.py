@@ -19,6 +19,7 @@ from xdsl.universe import Universe
 from kan_dialect import __version__
 from kan_dialect.bounds import SEED, bounds_of
 from kan_dialect.budgets import parse_loss
+from kan_dialect.certificate import MAX_ENTRIES
 from kan_dialect.cli.limits import ABOVE_ZERO, JOBS, add_limits, limits_of, status_line
 from kan_dialect.cli.loading import (
     add_name,
@@ -186,6 +187,13 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--no-check-passes", action="store_true", help="do not compare the IR around each pass"
+    )
+    parser.add_argument(
+        "--certificate",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="bound the error of the integers; auto: unless the tables have more than "
+        f"{MAX_ENTRIES} entries (default: %(default)s)",
     )
     parser.add_argument(
         "--check-passes-dir",
@@ -400,7 +408,7 @@ PIPELINE_ONLY = (
 )
 """Options of `kan-flow build` that say nothing to another pipeline than the default one."""
 
-FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head", "table_overflow")
+FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head", "table_overflow", "certificate")
 """Options of `kan-flow build` that say nothing to a network that trains itself."""
 
 
@@ -460,6 +468,7 @@ def _build(options: argparse.Namespace) -> int:
                 origin=origin_of(options),
                 force=options.force,
                 original=None if dataset is None else load_original(options.model, reading),
+                certificate=options.certificate,
             ),
             tell,
         )
