@@ -562,6 +562,11 @@ def _prove(options: argparse.Namespace) -> int:
     if options.against is None and options.table_overflow != KEEP:
         raise KanError("--table-overflow has no meaning without --against", remedy="leave it out")
     if is_trainable_build(folder):
+        if options.second:
+            raise KanError(
+                "there is no second opinion on hardware that trains itself",
+                remedy="leave --second out",
+            )
         return prove_trainable(options)
     integer, circuit = built_models(folder)
     if options.against is not None:

@@ -329,6 +329,14 @@ def test_a_missing_solver_is_one_message(
     assert "pip install 'kan-dialect[proof]'" in said.err
 
 
+def test_hardware_that_trains_is_refused(
+    built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(kan_flow, "is_trainable_build", lambda _: True)
+    assert run("prove", built, "--second") == 1
+    assert "no second opinion on hardware that trains itself" in capfd.readouterr().err
+
+
 # Independence.
 
 
