@@ -35,6 +35,7 @@ from fuzz.outputs import outputs
 from fuzz.pipelines import NEEDED, float_pipeline, integer_pipeline
 from fuzz.related import RelatedDrawing
 from fuzz.shrink import shrunk, smaller_bytes
+from fuzz.training import trainings
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools import find_simulator, look_for
 
@@ -308,4 +309,5 @@ KINDS = {
     "options": Kind(options_of_commands, 200, 900, 1),
     "outputs": Kind(outputs, 100, 900, 1),
     "branches": Kind(branches, 100, 900, 1),
+    "trainings": Kind(trainings, 10, 900, 1),
 }

@@ -233,7 +233,10 @@ class _Prover:
         if found is None:
             return Outcome(group, name, spent)
         if isinstance(found, str):
-            raise KanError("the proof took too long", remedy="allow more with --timeout")
+            deadline = self.matching.solver.deadline
+            if deadline is not None and time.monotonic() > deadline:
+                raise KanError("the proof took too long", remedy="allow more with --timeout")
+            return Outcome(group, name, spent, "undecided")
         return Outcome(group, name, spent, "does not hold", found)
 
     # The handshake, for every history.
@@ -390,7 +393,8 @@ class _Prover:
             found = matching.differs(address, reference.rows[bank])
             if found is not None:
                 outcome = self._outcome("writes", name, start, found)
-                yield Outcome("writes", name, outcome.seconds, "address differs", outcome.values)
+                problem = "address differs" if outcome.values is not None else outcome.problem
+                yield Outcome("writes", name, outcome.seconds, problem, outcome.values)
                 continue
             yield self._equal("writes", name, writing.data, number, reference.following[bank])
 

@@ -60,6 +60,12 @@ def find_witness(proof: TrainingProof, outcome: Outcome) -> Witness | None:
     return None if other is None else _shrunk(proof, other)
 
 
+def random_traces(proof: TrainingProof, count: int) -> Iterator[list[Cycle]]:
+    """Words, samples in few cells, accesses and resets between them, and all words again."""
+    search = _Search(proof)
+    return (search.random() for _ in range(count))
+
+
 def _run(proof: TrainingProof, trace: Sequence[Cycle]) -> Mismatch | None:
     outputs = play(proof.ports, trace)
     return first_mismatch(proof.step, proof.ports, proof.timing, trace, outputs)
@@ -113,7 +119,7 @@ class _Search:
             yield self._of_history(outcome)
         yield [{"rst": 1}, {}, *self._reads(self._some(self.addresses)), *self.idle]
         while True:
-            yield self._random()
+            yield self.random()
 
     def _some(self, addresses: Sequence[int]) -> list[int]:
         if len(addresses) <= MAX_WORDS:
@@ -138,9 +144,11 @@ class _Search:
             if all(t.data in columns for t in ordered([row.term]) if t.kind == "var"):
                 at = int(evaluate(row.term, columns)[0])
                 places[bank] = self.map.place(bank) << self.map.row_bits | at
-        loads = [
-            self._write(address, outcome.values.get(self._word(bank), 0))
+        loads = [self._write(a, self._code(self.number.bits)) for a in self._some(self.addresses)]
+        loads += [
+            self._write(address, outcome.values[self._word(bank)])
             for bank, address in places.items()
+            if self._word(bank) in outcome.values
         ]
         sample: Cycle = {"in_valid": 1, "train": 1}
         for letter, count in zip(("x", self.letter), self.counts, strict=True):
@@ -166,7 +174,7 @@ class _Search:
         reads = self._reads(self._some(self.addresses))
         return [{"rst": 1}, *history, *self.idle, *reads, *self.idle]
 
-    def _random(self) -> list[Cycle]:
+    def random(self) -> list[Cycle]:
         """Words, samples in few cells, accesses and resets between them, and all words again."""
         rng = self.rng
         addresses = self._some(self.addresses)
