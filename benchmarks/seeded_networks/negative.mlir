@@ -1,6 +1,8 @@
-// Table level: negative zero points, signed codes, a node that is constant, rounding shifts, a skip.
+// Table level: an affine for the host, negative zero points, signed codes, a node that is constant, rounding shifts, a skip.
 func.func @negative(%x: tensor<3xf32>) -> (tensor<2xf32>, tensor<3xf32>) {
-  %q = kan.quantize %x : tensor<3xf32> -> tensor<3x!quant.uniform<i3:f32, 0.5:-2>>
+  %h = kan.affine %x scale dense<[2.0, -0.5, 1.0]> : tensor<3xf32>
+    bias dense<[0.5, -1.0, 0.25]> : tensor<3xf32> : tensor<3xf32>
+  %q = kan.quantize %h : tensor<3xf32> -> tensor<3x!quant.uniform<i3:f32, 0.5:-2>>
   %t = kan.lookup %q tables dense<[
       [[-7, 0, 5, 1, 3, -2, 6, -4], [3, -2, 1, 0, -5, 6, 2, 7], [0, 1, -1, 2, -2, 3, -3, 4]],
       [[0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0]],
