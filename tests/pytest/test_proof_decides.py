@@ -69,11 +69,11 @@ def test_nodes_that_depend_on_each_other_are_decided(seed: int, tmp_path: Path) 
 
 @needs_yosys
 @pytest.mark.ci
-def test_hundreds_of_networks_are_decided(tmp_path: Path) -> None:
+def test_a_hundred_networks_are_decided(tmp_path: Path) -> None:
     """With the default options, and others on every third."""
     others: list[dict[str, bool]] = [{}, {}, {"combinational": True}, {}, {}, {"fast": True}]
     undecided: list[int] = []
-    for seed in range(1000, 1300):
+    for seed in range(1000, 1100):
         proof = proof_of(seed, tmp_path, **others[seed % 6])
         if proof is not None and not proof.proven:
             undecided.append(seed)

@@ -558,6 +558,6 @@ def test_a_point_that_fails_does_not_end_the_others(
 
 def test_no_scheduler_is_told_with_its_remedy(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    refused = r"cannot reach a Dask scheduler at 'nowhere.*dask worker"
-    with pytest.raises(KanError, match=refused), connected("nowhere"):
+    refused = r"cannot reach a Dask scheduler at 'tcp://nowhere.*dask worker"
+    with pytest.raises(KanError, match=refused), connected("tcp://nowhere.invalid:8786"):
         pass

@@ -303,7 +303,7 @@ def test_bad_input_is_one_message(
     assert "cannot read" in message("synth", tmp_path)
     assert "there is no target 'zynq'" in message("synth", build, "--target", "zynq")
     assert "--seeds must lie in 1..100" in message("pnr", build, "--seeds", 0)
-    assert "--freq must lie above 0" in message("pnr", build, "--freq", "nan")
+    assert "--freq must be above 0" in message("pnr", build, "--freq", "nan")
     assert "--timeout must be above 0" in message("synth", build, "--timeout", 0)
     monkeypatch.setattr(tools, "look_for", lambda _: None)
     before = (build / "report.json").read_bytes()
