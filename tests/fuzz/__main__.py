@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 importlib.import_module(module)
             except ImportError:
-                print(f"without {module}: its files are only refused", flush=True)
+                print(f"without {module}: its files are not drawn", flush=True)
     campaign = Campaign(kinds, folder.absolute(), seed)
     print(f"seed {seed}, {options.seconds:g} s, state and failures in {folder}", flush=True)
     campaign.run(options.seconds, options.jobs, lambda text: print(text, flush=True))

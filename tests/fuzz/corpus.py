@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ class Corpus:
             {"layers": [2, 3, 2], "layers_bitwidth": [3, 2, 4]}
         ).encode()
         self.dataset = _dataset()
+        self.has_torch = find_spec("torch") is not None
+        """Whether there can be checkpoints of PyTorch; else other files are drawn."""
         self._states: tuple[bytes, bytes, bytes, bytes] | None = None
 
     @property
@@ -75,11 +78,11 @@ class Corpus:
             return self._ir(mutator)
         if share < 0.76:
             return self._onnx(mutator)
-        if share < 0.82:
+        if share < 0.82 and self.has_torch:
             return self._checkpoint(mutator)
         if share < 0.88:
             return self._tables(mutator)
-        if share < 0.91:
+        if share < 0.91 and self.has_torch:
             return self._pykan(mutator)
         if share < 0.97:
             return self._data(mutator)
