@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from fractions import Fraction
-from typing import cast
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -132,7 +131,7 @@ class _Node:
         certain: BoolArray = ~self.above & ~self.below
         self.lowest: FloatArray = np.where(certain, self.offsets, np.inf).min(axis=0)
         self.highest: FloatArray = np.where(certain, self.offsets, -np.inf).max(axis=0)
-        self.known = cast("BoolArray", certain.any(axis=0))
+        self.known: BoolArray = np.logical_or.reduce(certain, axis=0)
         """Edges with a code at which the other edges decide whether the node saturates."""
 
     def edge_off(self) -> int | None:
@@ -183,4 +182,5 @@ class _Node:
             alone = float(self.total - Fraction(self.bias) / Fraction(self.scale))
             return abs(alone) > slack
         half = len(self.pivots) / 2
-        return self.highest.sum() + bias > half + slack or self.lowest.sum() + bias < -half - slack
+        highest, lowest = float(self.highest.sum()), float(self.lowest.sum())
+        return highest + bias > half + slack or lowest + bias < -half - slack

@@ -5,6 +5,7 @@
 
 // RUN: not kan-opt %t.onnx 2>&1 | filecheck %s --check-prefix HEAD
 // RUN: not kan-run %t.onnx 2>&1 | filecheck %s --check-prefix HEAD
+// RUN: rm -rf %t.build
 // RUN: not kan-flow build %t.onnx -o %t.build 2>&1 | filecheck %s --check-prefix HEAD
 // HEAD: kan-{{[a-z]+}}: error: {{.*}}.onnx: node 'head' (Softmax): each output depends on all others; pass --strip-head (in Python: strip_head=True) to import the network up to it: the classes stay the same
 
