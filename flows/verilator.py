@@ -240,7 +240,8 @@ def _compile(compiler: Tool, directory: Path) -> None:
     tools.run_all(compiler, ([*options, *call] for call in calls), cwd=directory, phase=phase)
     objects = [Path(f"{name}.o") for name in missing]
     objects += [Path(f"{unit.stem}.o") for _, unit in units]
-    objects += [path for name in library if (path := _object(kept, name))]
+    # Another process may have kept by now what was missing here.
+    objects += [path for name in library if name not in missing and (path := _object(kept, name))]
     tools.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory, phase=phase)
     for name in missing:
         _keep(directory / f"{name}.o", kept)
