@@ -28,7 +28,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 import numpy as np
-from seeds import SEEDS, Seed
+from seeds import SEEDS, Seed, spoilt_source
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -70,20 +70,6 @@ def networks(folder: Path) -> dict[str, Network]:
 
 
 # The compiler with a bug.
-
-
-def spoilt_source(seed: Seed) -> str:
-    """The source of the seed's module with the bug.
-
-    Raises
-    ------
-    ValueError : what the seed replaces does not stand there exactly once.
-    """
-    path = ROOT / "kan_dialect" / f"{seed.module.replace('.', '/')}.py"
-    source = path.read_text()
-    if source.count(seed.old) != 1:
-        raise ValueError(f"{seed.module}: {source.count(seed.old)} times {seed.old!r}")
-    return source.replace(seed.old, seed.new)
 
 
 def plant(seed: Seed) -> None:

@@ -22,7 +22,8 @@ from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
-from training_seeds import SEEDS, TrainingSeed
+from seeds import Seed, spoilt_source
+from training_seeds import SEEDS
 from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
@@ -66,7 +67,7 @@ NETWORKS = [
 ]
 
 
-def spoilt(seed: TrainingSeed | None) -> type[Any]:
+def spoilt(seed: Seed | None) -> type[Any]:
     """The lowering with a bug.
 
     Raises
@@ -76,11 +77,10 @@ def spoilt(seed: TrainingSeed | None) -> type[Any]:
     modules: dict[str, ModuleType] = {}
     for name in ("datapath", "training_to_hw"):
         path = ROOT / "lowering" / f"{name}.py"
-        source = path.read_text()
-        if seed is not None and seed.module == name:
-            if source.count(seed.good) != 1:
-                raise ValueError(f"{seed.name}: {source.count(seed.good)} places fit")
-            source = source.replace(seed.good, seed.bad)
+        if seed is not None and seed.module == f"lowering.{name}":
+            source = spoilt_source(seed)
+        else:
+            source = path.read_text()
         module = ModuleType(f"spoilt_{name}")
         # Dataclasses look their module up.
         sys.modules[module.__name__] = module
@@ -107,8 +107,8 @@ def proof_of(network: Network, lowering: type[Any], folder: Path) -> TrainingPro
     return prove_training(rtl, step, latency, interval)
 
 
-def found(seed: TrainingSeed, folder: Path) -> tuple[Network, TrainingProof] | None:
-    """The first network of which the proof fails with a bug."""
+def found(seed: Seed, folder: Path) -> tuple[Network, TrainingProof] | None:
+    """The first network that is not proven, once the lowering has a bug; and its proof."""
     lowering = spoilt(seed)
     for network in NETWORKS:
         proof = proof_of(network, lowering, folder)

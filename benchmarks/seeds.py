@@ -7,6 +7,9 @@ A seed names a module, a text that stands in its source exactly once, and what s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,26 @@ class Seed:
     """Why the change is none: nothing may object to it."""
 
 
-def _of(module: str, *seeds: tuple[str, str, str] | tuple[str, str, str, str]) -> list[Seed]:
+def seeds_of(module: str, *seeds: tuple[str, str, str] | tuple[str, str, str, str]) -> list[Seed]:
+    """The seeds of one module: name, old and new text, and why it is no bug where it is none."""
     return [Seed(name, module, old, new, *why) for name, old, new, *why in seeds]
 
 
-FOLD_AFFINE = _of(
+def spoilt_source(seed: Seed) -> str:
+    """The source of the seed's module with the bug.
+
+    Raises
+    ------
+    ValueError : what the seed replaces does not stand there exactly once.
+    """
+    path = ROOT / "kan_dialect" / f"{seed.module.replace('.', '/')}.py"
+    source = path.read_text()
+    if source.count(seed.old) != 1:
+        raise ValueError(f"{seed.module}: {source.count(seed.old)} times {seed.old!r}")
+    return source.replace(seed.old, seed.new)
+
+
+FOLD_AFFINE = seeds_of(
     "passes.fold_affine",
     (
         "merged affines: the inner bias is not scaled",
@@ -62,7 +80,7 @@ FOLD_AFFINE = _of(
     ("scaled edges: a bias is lost", "scale.ndim != 2 or bias.any() or", "scale.ndim != 2 or"),
 )
 
-QUANTIZE = _of(
+QUANTIZE = seeds_of(
     "passes.quantize",
     (
         "a bias rounds down",
@@ -85,7 +103,7 @@ QUANTIZE = _of(
         "            np.broadcast_to(e.zero_point_for(1), size)\n",
         "            np.broadcast_to(elements[0].zero_point_for(1)[:1], size)\n",
     ),
-) + _of(
+) + seeds_of(
     "edge_rounding",
     (
         "edges are bounded coarser than they are rounded",
@@ -94,7 +112,7 @@ QUANTIZE = _of(
     ),
 )
 
-SCALES = _of(
+SCALES = seeds_of(
     "scales",
     (
         "scales are twice too fine: half the range saturates",
@@ -113,7 +131,7 @@ SCALES = _of(
     ),
 )
 
-FOLD_TABLES = _of(
+FOLD_TABLES = seeds_of(
     "passes.fold_tables",
     (
         "tables saturate one code early",
@@ -142,7 +160,7 @@ FOLD_TABLES = _of(
         "        pass\n",
         "no sum reads them; the next pass makes no table of a pruned edge",
     ),
-) + _of(
+) + seeds_of(
     "univariate",
     ("tables round down", "np.rint(values / scale)", "np.floor(values / scale)"),
     (
@@ -153,7 +171,7 @@ FOLD_TABLES = _of(
     ),
 )
 
-EXPAND_WIRES = _of(
+EXPAND_WIRES = seeds_of(
     "passes.expand_wires",
     (
         "tables are cut one code too late",
@@ -210,7 +228,7 @@ EXPAND_WIRES = _of(
     ),
 )
 
-NARROW = _of(
+NARROW = seeds_of(
     "passes.narrow",
     ("what tables have in common, plus one", "_Term((value,), low)", "_Term((value,), low + 1)"),
     ("what tables have in common counts twice", "entries - low, care", "entries, care"),
@@ -271,7 +289,7 @@ NARROW = _of(
     ),
 )
 
-ADDERS = _of(
+ADDERS = seeds_of(
     "adders",
     (
         "numbers whose bits meet in one place stand side by side",
@@ -280,7 +298,7 @@ ADDERS = _of(
     ),
 )
 
-BALANCE_SUMS = _of(
+BALANCE_SUMS = seeds_of(
     "passes.balance_sums",
     (
         "a constant enters its table with the wrong sign",
@@ -331,7 +349,7 @@ BALANCE_SUMS = _of(
     ),
 )
 
-SHARE_TABLES = _of(
+SHARE_TABLES = seeds_of(
     "passes.share_tables",
     ("the offset of a shared table is lost", "int(offset.flat[0]))", "0)"),
     (
@@ -356,7 +374,7 @@ SHARE_TABLES = _of(
     ),
 )
 
-SHARE_SUMS = _of(
+SHARE_SUMS = seeds_of(
     "passes.share_sums",
     (
         "a sum is shared with the wrong sign",
@@ -373,7 +391,7 @@ SHARE_SUMS = _of(
     ("the second node keeps its tables", "if value.owner not in gone]", "]"),
 )
 
-SPLIT_TABLES = _of(
+SPLIT_TABLES = seeds_of(
     "passes.split_tables",
     (
         "the constant of a split is left out",
@@ -398,7 +416,7 @@ SPLIT_TABLES = _of(
     ),
 )
 
-SCHEDULE = _of(
+SCHEDULE = seeds_of(
     "passes.schedule",
     (
         "a register too many on every hop",
@@ -451,7 +469,7 @@ SCHEDULE = _of(
     ),
 )
 
-KAN_TO_HW = _of(
+KAN_TO_HW = seeds_of(
     "lowering.kan_to_hw",
     ("out_valid a cycle late", "range(1, latency + 1)", "range(1, latency + 2)"),
     ("out_valid a cycle early", "range(1, latency + 1)", "range(1, latency)"),
@@ -567,7 +585,7 @@ KAN_TO_HW = _of(
     ),
 )
 
-BIT_PATTERNS = _of(
+BIT_PATTERNS = seeds_of(
     "attributes",
     (
         "signed inputs address their tables as unsigned",
@@ -581,7 +599,7 @@ BIT_PATTERNS = _of(
     ),
 )
 
-EMIT_MODULE = _of(
+EMIT_MODULE = seeds_of(
     "lowering.systemverilog.module",
     ("reset active low", "if ({self._operand(reset)})", "if (!{self._operand(reset)})"),
     ("registers at the falling edge", "always_ff @(posedge", "always_ff @(negedge"),
@@ -618,7 +636,7 @@ EMIT_MODULE = _of(
     ),
 )
 
-EMIT_EXPRESSIONS = _of(
+EMIT_EXPRESSIONS = seeds_of(
     "lowering.systemverilog.expressions",
     (
         "extended by the last bit but one",
@@ -672,7 +690,7 @@ EMIT_EXPRESSIONS = _of(
     ),
 )
 
-EMIT_OPERATIONS = _of(
+EMIT_OPERATIONS = seeds_of(
     "lowering.systemverilog.operations",
     (
         "signed comparisons of unsigned operands",
@@ -726,7 +744,7 @@ EMIT_OPERATIONS = _of(
     ("less for greater", '"lt": ("<", Level.ORDER)', '"lt": (">", Level.ORDER)'),
 )
 
-EMIT_TABLES = _of(
+EMIT_TABLES = seeds_of(
     "lowering.systemverilog.tables",
     ("vectors start at their highest bit", 'axis=1, bitorder="little")', 'axis=1, bitorder="big")'),
     ("vectors of the next higher bit", ">> places) &", ">> (places + 1)) &"),
@@ -743,7 +761,7 @@ EMIT_TABLES = _of(
         "if len(entries) > 2 * LISTED_ENTRIES:",
         "comments are not read",
     ),
-) + _of(
+) + seeds_of(
     "lowering.systemverilog.module",
     ("bits of an entry backwards", "for bit in reversed(word)", "for bit in word"),
     (
@@ -763,7 +781,7 @@ EMIT_TABLES = _of(
     ),
 )
 
-EMIT_ADDERS = _of(
+EMIT_ADDERS = seeds_of(
     "lowering.systemverilog.module",
     (
         "add functions return one bit too low",
@@ -789,7 +807,7 @@ EMIT_ADDERS = _of(
         'below, inverted = ("1\'b1", "1\'b0")',
     ),
     ("carries come in inverted", 'carry, f"~{carry}"', 'f"~{carry}", carry'),
-) + _of(
+) + seeds_of(
     "lowering.systemverilog.operations",
     (
         "the narrowest add function for all",
@@ -803,7 +821,7 @@ EMIT_ADDERS = _of(
     ),
 )
 
-EMIT_LAYOUT = _of(
+EMIT_LAYOUT = seeds_of(
     "lowering.systemverilog.layout",
     (
         "signals one bit too narrow",
@@ -820,7 +838,7 @@ EMIT_LAYOUT = _of(
         'ranges = f" [{width - 1}:0]" if width',
         'ranges = f" [0:{width - 1}]" if width',
     ),
-) + _of(
+) + seeds_of(
     "lowering.systemverilog.analysis",
     (
         "values that are only named are not written",

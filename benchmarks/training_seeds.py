@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class TrainingSeed:
-    """A change of the compiler that makes hardware that is not the step."""
-
-    name: str
-    module: str
-    """Below `lowering`."""
-    good: str
-    """Stands once in the module's source."""
-    bad: str
-
-
-def _of(module: str, *seeds: tuple[str, str, str]) -> list[TrainingSeed]:
-    return [TrainingSeed(name, module, good, bad) for name, good, bad in seeds]
-
+from seeds import seeds_of
 
 _UPDATE = "self.math.saturated(self.math.rounded(step, shift, plus=old), self.number)"
 _ACCESSED = "[self.access, self.mem_write, self._is_accessed(bank)]"
 
 SEEDS = [
-    *_of(
-        "training_to_hw",
+    *seeds_of(
+        "lowering.training_to_hw",
         ("interlock-a-cycle-short", "k in range(1, interval)]", "k in range(1, interval - 1)]"),
         ("interval-a-cycle-short", "[s] + 1 - self.read", "[s] - self.read"),
         ("blocks-count-as-read-late", "= places.cycle + within", "= places.cycle + 1"),
@@ -122,8 +105,8 @@ SEEDS = [
             "self.math.saturated(self.math.shifted_right(total, FACTOR_BITS), kind)",
         ),
     ),
-    *_of(
-        "datapath",
+    *seeds_of(
+        "lowering.datapath",
         (
             "ties-round-up",
             "last = self.build.add(comb.AndOp([last, self.build.inverted(tie, 1)]))",

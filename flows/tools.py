@@ -27,9 +27,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from kan_dialect.errors import KanError
 from kan_dialect.interruptions import undisturbed
@@ -119,6 +119,22 @@ def find(name: str) -> Tool:
     if tool is None:
         raise KanError(f"'{name}' is not installed", remedy=_KNOWN[name].remedy)
     return tool
+
+
+def load_bitwuzla(purpose: str) -> Any:
+    """The module of the solver Bitwuzla, which has no stubs.
+
+    Raises
+    ------
+    KanError : it is not installed; `purpose` is what needs it.
+    """
+    try:
+        return import_module("bitwuzla")
+    except ImportError:
+        raise KanError(
+            f"{purpose} needs the solver Bitwuzla, which is not installed",
+            remedy="get it with: pip install 'kan-dialect[proof]'",
+        ) from None
 
 
 def look_for(name: str) -> Tool | None:

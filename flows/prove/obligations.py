@@ -297,7 +297,7 @@ class _Planner:
         low, high = int(numbers[0]), int(numbers[-1])
         if len(wires) == len(bits) and len(numbers) == high - low + 1:
             return _Held(wires, low, high)
-        # Between two numbers that come, the lower one stands for those that do not.
+        # A number that never comes is replaced by the next lower one that does.
         numbers = numbers[np.searchsorted(numbers, np.arange(low, high + 1), side="right") - 1]
         places = [bits.index(bit) for bit in wires]
         patterns = sum((numbers >> place & 1) << bit for bit, place in enumerate(places))

@@ -24,7 +24,7 @@ from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.constants import FloatArray, to_floats
 from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools import look_for
+from kan_dialect.flows.tools import find_simulator
 from kan_dialect.flows.training_build import data_for, targets_of
 from kan_dialect.model import Model
 from kan_dialect.noted import noted
@@ -51,7 +51,7 @@ BASES = ["silu", "tanh", "sin", "identity", "square", "gelu"]
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 needs_verilator = pytest.mark.skipif(
-    look_for("verilator") is None, reason="verilator not installed"
+    find_simulator("verilator") is None, reason="verilator not installed"
 )
 
 

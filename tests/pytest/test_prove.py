@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from rtl_bugs import BUGS, first, flipped, victim_network
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DictionaryAttr,
@@ -610,89 +611,6 @@ def test_a_constant_output_that_is_wrong_is_found(tmp_path: Path) -> None:
 # Seeded bugs.
 
 
-def first(pattern: str, replacement: str | Callable[[re.Match[str]], str]) -> Callable[[str], str]:
-    return lambda text: re.sub(pattern, replacement, text, count=1, flags=re.MULTILINE)
-
-
-def _flip(match: re.Match[str]) -> str:
-    """The entry of code 9, in one of its bits."""
-    return f"{match[1]}{int(match[2], 16) ^ 1 << 9:0{len(match[2])}X};"
-
-
-def _narrower(match: re.Match[str]) -> str:
-    """The sum without its highest bit."""
-    highest = int(match[1])
-    return (
-        f"wire logic [{highest}:0] wide = {match[3]};\n"
-        f"  wire logic [{highest}:0] {match[2]} = {{1'b0, wide[{highest - 1}:0]}};"
-    )
-
-
-def _cleared(text: str) -> str:
-    found = re.search(r"(layer0_sum0\w*_s2) <= (\w+);", text)
-    assert found is not None
-    width = re.search(rf"logic \[(\d+):0\] {found[1]};", text)
-    assert width is not None
-    load = f"{found[1]} <= rst ? {int(width[1]) + 1}'d0 : {found[2]};"
-    return text.replace(found[0], load)
-
-
-BUGS: dict[str, tuple[Callable[[str], str], str]] = {
-    "one bit of a table": (
-        first(r"(layer0_edge\w+_bit\d = \d+'h)(\w+);", _flip),
-        "layer0_node",
-    ),
-    "one bit of a table in the last layer": (
-        first(r"(layer1_edge\w+_bit\d = \d+'h)(\w+);", _flip),
-        "layer1_node",
-    ),
-    "an adder too narrow": (
-        first(r"wire logic \[(\d+):0\] (layer0_sum\d+_part\d+) = ([^;]*);", _narrower),
-        "layer0_node",
-    ),
-    "a register missing": (
-        first(r"(= \{\d'[bd]0, layer0_edge0_\d)_s1\}", r"\1}"),
-        "layer0_node0",
-    ),
-    "a register too many": (
-        lambda text: re.sub(
-            r"^  logic ([^;\n]*) (layer0_sum0_part\d)_s2;(.*)^( +)\2_s2 <= \2;",
-            r"  logic \1 \2_s2; logic \1 late;  always_ff @(posedge clk) late <= \2;"
-            r"\3\4\2_s2 <= late;",
-            text,
-            count=1,
-            flags=re.MULTILINE | re.DOTALL,
-        ),
-        "layer0_node0",
-    ),
-    "another node": (
-        first(r"(_bit\d)\[layer0_node0(\w*)\]", r"\1[layer0_node1\2]"),
-        "layer1_node0",
-    ),
-    "another input": (first(r"(_bit\d)\[x0\]", r"\1[x1]"), "layer0_node"),
-    "a one above a number": (first(r"(layer0_sum1\w* = )\{1'b0, ", r"\1{1'b1, "), "layer0_node1"),
-    "a difference for a sum": (first(r"(layer0_sum1\w* = [^;]*?) \+ ", r"\1 - "), "layer0_node1"),
-    "a clamp that gives another end": (
-        first(r"\? (\d+)'d(\d+) :", lambda m: f"? {m[1]}'d{int(m[2]) - 1} :"),
-        "layer0_node",
-    ),
-    "an unsigned comparison": (
-        first(r"\$signed\((\w+)\) < -(\d+)'sd", r"\1 < \2'd"),
-        "layer0_node",
-    ),
-    "entries missing": (
-        first(r"\[15:0\] (layer0_edge\w+_bit\d) = 16'h\w(\w+);", r"[11:0] \1 = 12'h\2;"),
-        "layer0_node",
-    ),
-    "data that reset clears": (
-        _cleared,
-        "layer0_node0",
-    ),
-    "outputs swapped": (
-        lambda text: text.replace("y0 = layer1_node0", "y0 = layer1_node1"),
-        "y0",
-    ),
-}
 BENIGN: dict[str, Callable[[str], str]] = {
     "terms in another order": first(r"(wire .*) = (\{[^}]*\}) \+ (\{[^}]*\});", r"\1 = \3 + \2;"),
     "a comparison with the end itself": first(
@@ -712,11 +630,7 @@ VALID_BUGS: dict[str, tuple[Callable[[str], str], str]] = {
 @pytest.fixture(scope="module")
 def victim() -> Made:
     """Two layers that saturate, in several stages, with sign extensions."""
-    rng = np.random.default_rng(4)
-    tables = TableNetwork("net", UniformQuantizedType(4, False, 1.0), 7)
-    tables.add_layer(rng.integers(-20, 20, (3, 7, 16)), saturate=(-30, 31))
-    tables.add_layer(rng.integers(-40, 40, (2, 3, 62)), saturate=(-64, 63))
-    made = compiled(tables.module(), *CompilePass(levels=1, further_levels=0).expand())
+    made = compiled(victim_network(), *CompilePass(levels=1, further_levels=0).expand())
     assert made[1].interface().latency >= 6
     return made
 
@@ -959,7 +873,7 @@ def small() -> Made:
     tables = TableNetwork("net", UniformQuantizedType(4, False, 1.0), 2)
     tables.add_layer(rng.integers(-9, 10, (2, 2, 16)), saturate=(-8, 7))
     tables.add_layer(rng.integers(-9, 10, (1, 2, 16)))
-    return compiled(tables.module(), *CompilePass(levels=1, further_levels=0).expand())
+    return compiled(victim_network(), *CompilePass(levels=1, further_levels=0).expand())
 
 
 Changed = Callable[[str], str]
@@ -1115,7 +1029,7 @@ def test_guard_bits_and_a_command_line(tmp_path: Path, capfd: pytest.CaptureFixt
 
     wrong = tmp_path / "wrong.sv"
     text = (folder / "rtl" / "wine.sv").read_text()
-    wrong.write_text(first(r"(layer0_edge\w+_bit\d = \d+'h)(\w+);", _flip)(text))
+    wrong.write_text(first(r"(layer0_edge\w+_bit\d = \d+'h)(\w+);", flipped)(text))
     assert run("prove", folder, "--rtl", wrong, "--report") == 1
     printed = capfd.readouterr().out
     assert "NOT proven" in printed and "Input codes that show it" in printed

@@ -183,7 +183,7 @@ class _Planner:
         return found
 
     def node(self, name: str, code: Code) -> Code:
-        """Plan a node; what stands for its code in those that read it."""
+        """Plan the proof of a node. Returns its code as the nodes that read it see it."""
         mark = self.marks.get(name)
         if mark is None and name in self.marks:
             self.plan.dead += 1
@@ -508,7 +508,7 @@ class _Question:
         return found
 
     def among(self, of: Number, reached: Sequence[IntArray]) -> Term:
-        """That a sum is one of those that can come."""
+        """The condition that a sum has one of the values which it can have."""
         solver = self.lemmas.solver
         value = sum(1 << index for index in np.flatnonzero(reached[-1]).tolist())
         size = max(of.top + 1, of.bits)

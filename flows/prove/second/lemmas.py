@@ -80,7 +80,7 @@ class Sum:
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Words of one variable, of which nothing is known but which values they have together."""
+    """Words of one variable, abstracted to the combinations of values that they have together."""
 
     of: Variable
     index: Variable

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any, NewType, cast
 
-from kan_dialect.errors import KanError
+from kan_dialect.flows.tools import load_bitwuzla
 
 Term = NewType("Term", object)
 """A term of the solver: a bit vector, or a truth value."""
@@ -60,14 +59,8 @@ class Solver:
         ------
         KanError : Bitwuzla is not installed.
         """
-        try:
-            # It has no stubs: what leaves this class is a Term.
-            self._module: Any = import_module("bitwuzla")
-        except ImportError:
-            raise KanError(
-                "a second opinion needs the solver Bitwuzla, which is not installed",
-                remedy="pip install 'kan-dialect[proof]'",
-            ) from None
+        # It has no stubs: what leaves this class is a Term.
+        self._module = load_bitwuzla("a second opinion")
         self._terms: Any = self._module.TermManager()
         self._kinds = {name: getattr(self._module.Kind, of) for name, of in _KINDS.items()}
         self.deadline = deadline

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.training.terms import Term, ordered
+from kan_dialect.flows.tools import load_bitwuzla
 
 Values: TypeAlias = dict[str, int]
 """Numbers of variables."""
@@ -36,13 +35,7 @@ class Solver:
     module: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        try:
-            self.module = importlib.import_module("bitwuzla")
-        except ImportError:
-            raise KanError(
-                "a proof of hardware that trains needs the solver bitwuzla, which is not installed",
-                remedy="get it with: pip install 'kan-dialect[proof]'",
-            ) from None
+        self.module = load_bitwuzla("a proof of hardware that trains")
         self._manager = self.module.TermManager()
         self._options = self.module.Options()
         self._options.set(self.module.Option.PRODUCE_MODELS, True)
@@ -60,10 +53,6 @@ class Solver:
         Parameters
         ----------
         seconds : give up after so many; `unknown` then.
-
-        Raises
-        ------
-        KanError : no time is left.
         """
         if any(condition.is_constant and not condition.data for condition in conditions):
             return None
