@@ -68,6 +68,7 @@ test: lint types filecheck pytest
 lint: $(VENV)/.test
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
+	@found=$$($(BIN)/lint-imports --no-logo --no-cache) || { echo "$$found"; exit 1; }
 
 types: $(VENV)/.test
 	$(BIN)/pyright --pythonpath $(BIN)/python

@@ -43,6 +43,7 @@ QUICK = [
 LOCKS = {
     "test": ["eda", "sweep", "extend", "group:build", "group:tests", "group:checks"],
     "demo": ["simulation", "synthesis", "proof", "group:build"],
+    "docs": ["group:docs", "group:build"],
     "torch": [
         "simulation",
         "synthesis",
@@ -70,6 +71,7 @@ def check_all(session: nox.Session) -> None:
     files = [f"tests/pytest/{name}" for name in QUICK]
     steps = {
         "lint": ("ruff", "check", "--quiet", "."),
+        "imports": ("lint-imports", "--no-logo", "--no-cache"),
         "types": ("pyright", "--pythonpath", str(Path(session.bin) / "python")),
         "lit": ("lit", "-q", "-j", JOBS, "tests/filecheck"),
         "pytest": ("python", "-m", "pytest", "-n", JOBS, "-m", "not ci and not torch", *files),

@@ -1,4 +1,4 @@
-"""How far the cost model (`kan_dialect/fpga.py`) is from what Yosys maps.
+"""How far the cost model (`kan_dialect/devices/device.py`) is from what Yosys maps.
 
     python benchmarks/calibrate_cost.py                     all targets (many minutes)
     python benchmarks/calibrate_cost.py --targets ecp5 --cases 100
@@ -28,16 +28,16 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from kan_dialect.attributes import IntType
 from kan_dialect.cli.loading import make_context
-from kan_dialect.flows.synthesis import Cells, Target, find_target, read_statistics
-from kan_dialect.flows.tools import find, run
-from kan_dialect.fpga import DEVICES, estimate
+from kan_dialect.devices.device import DEVICES, estimate
+from kan_dialect.flows.tools.synthesis import Cells, Target, find_target, read_statistics
+from kan_dialect.flows.tools.toolchain import find, run
+from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.ops.wire import ClampOp, SumOp, TableOp
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.schedule import SchedulePass
-from kan_dialect.wire_ops import ClampOp, SumOp, TableOp
 
 Made: TypeAlias = Operation | list[Operation]
 

@@ -28,16 +28,17 @@ from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import SSAValue
 
-from kan_dialect.attributes import tensor_shape
+from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.collection import collector_paused
-from kan_dialect.cuts import spline_functions
+from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp
+from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passes.calibrate import observe
-from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
-from kan_dialect.univariate import has_real_edges
 
 SMALL = [("13-4-3", 6), ("13-4-3", 8), ("64-16-10", 6), ("64-16-10", 8)]
 GROWTH = [("25-32-6", 6), ("80-100-20", 6), ("250-320-63", 6)]

@@ -33,15 +33,15 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from kan_dialect.attributes import range_of
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import IntArray
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import ClampOp, ConstantOp, DeadOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
-from kan_dialect.wire_ops import ClampOp, ConstantOp, DeadOp, MarkOp, ShiftOp, SumOp, TableOp
-from kan_dialect.wires import wire_functions
 
 SAMPLES = 1000
 CYCLE_LEVELS = 5

@@ -32,12 +32,12 @@ from onnx import TensorProto, helper, numpy_helper
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
-from kan_dialect.frontends import onnx_search
 from kan_dialect.frontends.frontend import NO_OPTIONS
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.frontends.onnx_graph import read_graph
-from kan_dialect.frontends.onnx_search import search_layers
-from kan_dialect.model import Model
+from kan_dialect.frontends.onnx.discover import search as onnx_search
+from kan_dialect.frontends.onnx.discover.search import search_layers
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.frontends.onnx.read.graph import read_graph
+from kan_dialect.model.model import Model
 
 BASELINE = "64-16-10"
 GROWTH = ["8-8-4", "25-32-6", "80-100-20", "250-320-63"]
@@ -148,7 +148,7 @@ def _torch_module(widths: list[int]) -> Any:
 def _by_module(widths: list[int]) -> Callable[[], ModuleOp]:
     import torch
 
-    from kan_dialect.frontends.torch import import_module
+    from kan_dialect.frontends.torch_module import import_module
 
     model = _torch_module(widths)
     return lambda: import_module(model, torch.zeros(1, widths[0]), name="network")

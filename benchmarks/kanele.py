@@ -33,10 +33,10 @@ from rich.table import Table
 from xdsl.utils.arg_spec import parse_pipeline
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.place_and_route import place_and_route
 from kan_dialect.flows.report import read_report
-from kan_dialect.flows.synthesis import ECP5, XILINX, synthesize
-from kan_dialect.flows.tools import find
+from kan_dialect.flows.tools.place_and_route import place_and_route
+from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
+from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.lowering.compile import CompilePass
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,15 +22,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from xdsl.context import Context
 
+from kan_dialect.analysis.wires import latency_of, wire_functions
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.data import accuracy, load_dataset
-from kan_dialect.fpga import estimate
+from kan_dialect.devices.device import estimate
+from kan_dialect.files.data_sets import accuracy, load_dataset
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fold_affine import FoldAffinePass
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.wires import latency_of, wire_functions
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 sys.path.insert(0, str(EXAMPLES))

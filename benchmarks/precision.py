@@ -27,9 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.place_and_route import place_and_route
 from kan_dialect.flows.report import read_report
-from kan_dialect.flows.synthesis import ECP5, XILINX, synthesize
+from kan_dialect.flows.tools.place_and_route import place_and_route
+from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))

@@ -24,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kan_dialect.attributes import range_of
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import IntArray
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.wire_ops import TableOp
+from kan_dialect.ops.wire import TableOp
 
 TABLES_OF_A_WIDTH = 16
 SEED = 0

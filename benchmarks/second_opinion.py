@@ -19,7 +19,7 @@ from kan_dialect.cli.kan_flow import built_models
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 

@@ -102,10 +102,10 @@ class Compiled:
     """A network through the whole pipeline, with no check on."""
 
     def __init__(self, network: Network) -> None:
+        from kan_dialect.evaluate.edge_tables import has_real_edges
         from kan_dialect.lowering.compile import CompilePass
         from kan_dialect.lowering.systemverilog import emit_systemverilog
-        from kan_dialect.model import Model, encode
-        from kan_dialect.univariate import has_real_edges
+        from kan_dialect.model.model import Model, encode
 
         self.integer: Model | None = None
         self.stages: list[str] = []
@@ -122,7 +122,7 @@ class Compiled:
         codes = None
         if self.samples is not None:
             codes = encode(self.integer.interface().inputs, self.samples)
-        from kan_dialect.flows.stimuli import stimuli
+        from kan_dialect.flows.simulate.stimuli import stimuli
 
         self.codes = stimuli(self.integer.interface(), codes)
         self.expected = self.integer.run_codes(self.codes)
@@ -137,7 +137,7 @@ class Compiled:
 def load(network: Network) -> tuple:  # type: ignore[type-arg]
     """Module, context, and samples where there are any."""
     from kan_dialect.cli.loading import load_model, make_context
-    from kan_dialect.data import load_dataset
+    from kan_dialect.files.data_sets import load_dataset
     from kan_dialect.frontends.frontend import ImportOptions
 
     context = make_context()
@@ -169,7 +169,7 @@ def _verifier(network: Network) -> str | None:
 
 def _check_passes(network: Network) -> str | None:
     from kan_dialect.checking import Checker
-    from kan_dialect.data import load_dataset
+    from kan_dialect.files.data_sets import load_dataset
     from kan_dialect.lowering.compile import CompilePass
 
     module, context, _ = load(network)
@@ -186,7 +186,7 @@ def _check_passes(network: Network) -> str | None:
 
 
 def _simulation(made: Compiled) -> str | None:
-    from kan_dialect.flows.simulation import compare, simulate
+    from kan_dialect.flows.simulate.simulation import compare, simulate
 
     with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
         rtl = Path(folder) / "design.sv"
@@ -280,8 +280,8 @@ def _preload() -> None:
     """
     for name in ("xdsl.dialects.builtin", "xdsl.dialects.hw", "onnx", "kan_dialect.errors"):
         importlib.import_module(name)
-    verilator: ModuleType = importlib.import_module("kan_dialect.flows.verilator")
-    interface: ModuleType = importlib.import_module("kan_dialect.interface")
+    verilator: ModuleType = importlib.import_module("kan_dialect.flows.simulate.verilator")
+    interface: ModuleType = importlib.import_module("kan_dialect.model.interface")
     port = interface.Port.of_range
     through = interface.Interface(
         "through", (port("x0", 0, 1),), (port("y0", 0, 1),), 0, combinational=True

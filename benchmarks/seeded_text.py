@@ -36,8 +36,8 @@ from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import check_text
-from kan_dialect.flows.simulation import compare, simulate
-from kan_dialect.flows.tools import find_simulator
+from kan_dialect.flows.simulate.simulation import compare, simulate
+from kan_dialect.flows.tools.toolchain import find_simulator
 
 PLACES = 6
 EVERYWHERE = ("= in a clocked process",)
@@ -95,8 +95,8 @@ def _training(path: Path) -> tuple[str, str]:
     from kan_dialect.cli.loading import load_model, make_context
     from kan_dialect.frontends.frontend import ImportOptions
     from kan_dialect.lowering.systemverilog import emit_systemverilog
-    from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
-    from kan_dialect.model import Model
+    from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+    from kan_dialect.model.model import Model
     from kan_dialect.passes.make_trainable import MakeTrainablePass
 
     context = make_context()

@@ -31,11 +31,11 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from kan_dialect.flows.prove.training.bench import play_in_icarus
 from kan_dialect.flows.prove.training.prove import TrainingProof, prove_training
 from kan_dialect.flows.prove.training.witness import Witness, find_witness
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
 from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model.training_step import step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.training import step_of
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests" / "pytest"))

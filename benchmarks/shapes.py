@@ -18,16 +18,16 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.data import Dataset, accuracy, load_dataset
-from kan_dialect.fpga import estimate
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.devices.device import estimate
+from kan_dialect.files.data_sets import Dataset, accuracy, load_dataset
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.share_shapes import ShareShapesPass
-from kan_dialect.wires import wire_functions
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 COUNTS = (1, 2, 3, 4, 6, 8)

@@ -20,13 +20,14 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.place_and_route import place_and_route
-from kan_dialect.flows.synthesis import ECP5, XILINX, synthesize
-from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.flows.tools.place_and_route import place_and_route
+from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
+from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BSplineOp
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.spline_ops import BSplineOp, NodeSumOp
 
 DEGREE = 3
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kan_dialect.constants import FloatArray, IntArray
-from kan_dialect.fixed import FixedType, rounded_to, to_fixed
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.fixed_point import FixedType, rounded_to, to_fixed
 
 
 @dataclass

@@ -23,12 +23,12 @@ import numpy as np
 from fixed_point_mlp import FixedPointMlp
 
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import FloatArray
-from kan_dialect.flows.training_simulation import TrainingCircuit, open_circuit
+from kan_dialect.flows.training.simulation import TrainingCircuit, open_circuit
+from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.model.training_step import Step, run_steps, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.training import Step, run_steps, step_of
 
 PERIOD = 1e-3
 """Seconds between two control steps."""

@@ -18,13 +18,13 @@ import numpy as np
 from fixed_point_mlp import FixedPointMlp
 
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import FloatArray
-from kan_dialect.data import Dataset
-from kan_dialect.flows.train_sim import Course, plot_training, simulate_training
+from kan_dialect.files.data_sets import Dataset
+from kan_dialect.flows.training.learning_curve import Course, plot_training, simulate_training
+from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.model.training_step import Step, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.training import Step, step_of
 
 WINDOW = 50
 SAMPLES = 500

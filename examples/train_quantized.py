@@ -28,8 +28,9 @@ from kan_layers import Kan, accuracy, check_export, export
 from torch import Tensor, nn
 
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import to_floats
-from kan_dialect.spline_ops import AffineOp, BaseOp, BSplineOp, NodeSumOp
+from kan_dialect.ir.constants import to_floats
+from kan_dialect.ops.layer import AffineOp, NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp
 
 HERE = Path(__file__).parent
 NETWORKS: dict[str, tuple[Callable[[], Kan], int, dict[str, Any]]] = {

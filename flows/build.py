@@ -18,49 +18,49 @@ from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from kan_dialect.attributes import range_of
-from kan_dialect.bounds import SEED, Bounds, bounded, require_bounds
+from kan_dialect.analysis.repeated_edges import repetitions
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import Checker, PassCheck, verify_after
-from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.counting import counted
-from kan_dialect.data import Dataset, Errors, accuracy
+from kan_dialect.devices.device import XCUP, Estimate, device, estimate
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.files.data_sets import Dataset, Errors, accuracy
+from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows import cautions, readme
-from kan_dialect.flows.certified import CertificateChoice, certificate_entry
-from kan_dialect.flows.host import write_host
+from kan_dialect.flows.certificate import CertificateChoice, certificate_entry
+from kan_dialect.flows.folder_owners import BUILD, spared_files
+from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.origin import Origin, versions
-from kan_dialect.flows.owners import BUILD, spared_files
 from kan_dialect.flows.ports import port_entries
 from kan_dialect.flows.report import Report
-from kan_dialect.flows.simulation import SimulatorName, compare, simulate
-from kan_dialect.flows.stimuli import stimuli
-from kan_dialect.flows.testbench import write_testbench
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.folders import replacing_folder
-from kan_dialect.fpga import XCUP, Estimate, device, estimate
+from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
+from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.flows.simulate.testbench import write_testbench
+from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.frontend import Original
-from kan_dialect.interface import Interface
-from kan_dialect.kan_pass import EXACT, claim_of, unwrapped
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.figures import noted
+from kan_dialect.ir.types import range_of
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
-from kan_dialect.model import Model, encode
-from kan_dialect.noted import noted
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model, encode
+from kan_dialect.model.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
+from kan_dialect.model.saturation import count_saturations
+from kan_dialect.model.windows import as_coded
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.wire import TableOp
+from kan_dialect.passbase.kan_pass import EXACT, claim_of, unwrapped
+from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bounds
+from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.passes.quantize import BITS, QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
-from kan_dialect.precision.bits import bits_of, trade_of
-from kan_dialect.precision.network import read_chain, table_functions
-from kan_dialect.precision.score import score, targets_of
-from kan_dialect.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
-from kan_dialect.record import recorded_pipeline
-from kan_dialect.repetition import repetitions
-from kan_dialect.saturation import count_saturations
-from kan_dialect.shapes import noted_shapes
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.univariate import has_real_edges
-from kan_dialect.windows import as_coded
-from kan_dialect.wire_ops import TableOp
-from kan_dialect.wires import wire_functions
+from kan_dialect.quantity import counted
+from kan_dialect.search.precision.bits import bits_of, trade_of
+from kan_dialect.search.precision.network import read_chain, table_functions
+from kan_dialect.search.precision.score import score, targets_of
+from kan_dialect.search.shape_counts import noted_shapes
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,16 +11,16 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation
 
-from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.counting import counted
-from kan_dialect.cuts import unobserved
-from kan_dialect.data import Dataset, Errors
-from kan_dialect.interface import Interface
-from kan_dialect.model import Model
-from kan_dialect.precision.score import LABELS_REMEDY, is_classification, labels_problem
-from kan_dialect.saturation import Saturation
-from kan_dialect.semantics import is_univariate
-from kan_dialect.spline_ops import AffineOp, MapOp
+from kan_dialect.analysis.quantization_points import unobserved
+from kan_dialect.files.data_sets import Dataset, Errors
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.semantics import is_univariate
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model
+from kan_dialect.model.saturation import Saturation
+from kan_dialect.ops.layer import AffineOp, MapOp
+from kan_dialect.quantity import counted
+from kan_dialect.search.precision.score import LABELS_REMEDY, is_classification, labels_problem
 
 OFTEN = 0.1
 """Share of the samples in which an input or a node may saturate."""

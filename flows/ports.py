@@ -8,8 +8,8 @@ from typing import Any
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ArrayAttr
 
-from kan_dialect.hardware_semantics import bit_width
-from kan_dialect.interface import Port
+from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.model.interface import Port
 
 
 def port_entries(circuit: hw.HWModuleOp, data: Iterable[Port]) -> list[dict[str, Any]]:

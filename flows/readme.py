@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from kan_dialect import listing
-from kan_dialect.counting import counted
-from kan_dialect.flows.certified import certificate_text
+from kan_dialect.files import manifest
+from kan_dialect.flows.certificate import certificate_text
 from kan_dialect.flows.ports import value_of
+from kan_dialect.quantity import counted
 
 NAME = "README.md"
 _SIGNATURE = "`kan-flow build` wrote this folder"
@@ -91,7 +91,7 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| file | what it is |"
     yield "| --- | --- |"
-    for file, what in (*_described(folder), (listing.NAME, _LISTING)):
+    for file, what in (*_described(folder), (manifest.NAME, _LISTING)):
         yield f"| `{file}` | {what.format(name=name)} |"
     yield ""
     yield "## Ports"

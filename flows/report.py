@@ -10,14 +10,14 @@ from typing import Any, cast
 from rich.console import Console
 from rich.table import Table
 
-from kan_dialect.counting import counted
-from kan_dialect.data import Errors
 from kan_dialect.errors import KanError
-from kan_dialect.flows.certified import certificate_text
-from kan_dialect.folders import write_listed
-from kan_dialect.kan_pass import EXACT
+from kan_dialect.files.data_sets import Errors
+from kan_dialect.files.output_folders import write_listed
+from kan_dialect.flows.certificate import certificate_text
 from kan_dialect.lowering.systemverilog.names import legal_name
-from kan_dialect.saturation import Saturation
+from kan_dialect.model.saturation import Saturation
+from kan_dialect.passbase.kan_pass import EXACT
+from kan_dialect.quantity import counted
 
 
 @dataclass

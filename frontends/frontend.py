@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.constants import FloatArray
 from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import FloatArray
 
 ENTRY_POINT_GROUP = "kan_dialect.frontends"
 

@@ -48,19 +48,22 @@ _PASSES = {
     "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),
     "lower-kan-to-hw": ("kan_dialect.lowering.kan_to_hw", "LowerKanToHwPass"),
-    "lower-training-to-hw": ("kan_dialect.lowering.training_to_hw", "LowerTrainingToHwPass"),
+    "lower-training-to-hw": (
+        "kan_dialect.lowering.training.training_to_hw",
+        "LowerTrainingToHwPass",
+    ),
 }
 
 UNIVERSE = Universe(
     all_dialects={
         "kan": _dialect("kan_dialect.dialect", "Kan"),
-        "quant": _dialect("kan_dialect.quant", "Quant"),
+        "quant": _dialect("kan_dialect.ir.quant", "Quant"),
     },
     all_passes={name: _pass(module, cls) for name, (module, cls) in _PASSES.items()},
     all_targets={
-        "circt": _target("kan_dialect.lowering.circt_target", "CirctTarget"),
-        "formula": _target("kan_dialect.lowering.formula_target", "FormulaTarget"),
-        "quantizers": _target("kan_dialect.lowering.quantizers_target", "QuantizersTarget"),
+        "circt": _target("kan_dialect.lowering.targets.circt", "CirctTarget"),
+        "formula": _target("kan_dialect.lowering.targets.formula", "FormulaTarget"),
+        "quantizers": _target("kan_dialect.lowering.targets.quantizers", "QuantizersTarget"),
         "systemverilog": _target("kan_dialect.lowering.systemverilog", "SystemVerilogTarget"),
     },
 )

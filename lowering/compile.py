@@ -14,12 +14,13 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from kan_dialect.bounds import LOSS, SEED, bounded, bounds_of, require_bounds
-from kan_dialect.collection import collector_paused
+from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import XCUP
-from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.passbase.garbage_collector import collector_paused
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import LOSS, SEED, bounded, bounds_of, require_bounds
+from kan_dialect.passbase.pipeline import CompositePass
 from kan_dialect.passes.balance_sums import FURTHER_LEVELS
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.choose_bits import ChooseBitsPass
@@ -30,8 +31,7 @@ from kan_dialect.passes.refine_precision import LEVELS, LUTS, RefinePrecisionPas
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.passes.split_tables import PARTS
 from kan_dialect.passes.wire_level import wire_level_passes
-from kan_dialect.pipeline import CompositePass
-from kan_dialect.precision.network import MAX_INPUT_BITS
+from kan_dialect.search.precision.network import MAX_INPUT_BITS
 
 PRECISIONS = ("given", "auto")
 BITS = {"given": 8, "auto": 6}

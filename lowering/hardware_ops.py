@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
-from kan_dialect.memory_ops import MEMORY_OPS
+from kan_dialect.ops.memory import MEMORY_OPS
 
 HARDWARE_DIALECTS = frozenset({"hw", "comb", "seq"})
 

@@ -28,16 +28,16 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.adders import inverts_top, joined_of
-from kan_dialect.attributes import IntType, range_of
-from kan_dialect.constants import Array, IntArray
+from kan_dialect.analysis.wires import cycles_of, gain_and_offset, latency_of, wire_functions
+from kan_dialect.devices.carry_chains import inverts_top, joined_of
 from kan_dialect.errors import KanError
-from kan_dialect.hardware_names import NAME_HINT, TABLE_SUFFIX, name_hint
-from kan_dialect.interface import LATENCY, NODES, PORTS
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.lowering import building
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.wire_ops import (
+from kan_dialect.ir.attribute_names import ENCODING, LATENCY, NODES, PORTS
+from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ir.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
+from kan_dialect.lowering import hw_builder
+from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
     ConstantOp,
@@ -50,13 +50,7 @@ from kan_dialect.wire_ops import (
     complement_of,
     low_zeros,
 )
-from kan_dialect.wires import (
-    ENCODING,
-    cycles_of,
-    gain_and_offset,
-    latency_of,
-    wire_functions,
-)
+from kan_dialect.passbase.kan_pass import KanPass
 
 MAX_PASSED_BITS = 18
 """In sums of more bits, all bits go through the adder: proofs list the sums that can come."""
@@ -124,7 +118,7 @@ class Lowering:
             valid = self.input("in_valid", i1)
         for index, argument in enumerate(self.function.args):
             self.wires[argument] = self.input(
-                f"x{index}", building.integer(range_of(argument).bits)
+                f"x{index}", hw_builder.integer(range_of(argument).bits)
             )
         outputs: list[SSAValue] = []
         if reset is not None and valid is not None:
@@ -137,7 +131,7 @@ class Lowering:
                 self.visit(op)
         for index, kind in enumerate(self.function.function_type.outputs.data):
             assert isinstance(kind, IntType)
-            self.output(f"y{index}", building.integer(kind.bits))
+            self.output(f"y{index}", hw_builder.integer(kind.bits))
         self.block.add_op(hw.OutputOp(outputs))
         return self.module(latency)
 
@@ -202,7 +196,7 @@ class Lowering:
         """The number's two's complement in `bits` bits."""
         key = (value & ((1 << bits) - 1), bits)
         if key not in self.constants:
-            self.constants[key] = self.add(building.constant(*key))
+            self.constants[key] = self.add(hw_builder.constant(*key))
         return self.constants[key]
 
     def zeros_of(self, value: SSAValue) -> int:
@@ -234,7 +228,7 @@ class Lowering:
             wire, zeros = self.part(wire, -zeros, own), 0
         if zeros:
             below = self.constant(0, zeros)
-            wire = self.add(building.joined([wire, below], own))
+            wire = self.add(hw_builder.joined([wire, below], own))
         return self.resized(wire, own, bits, range_of(value).is_signed)
 
     def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
@@ -247,16 +241,16 @@ class Lowering:
         if signed:
             upper = self.part(wire, bits - 1, 1)
             if missing > 1:
-                upper = self.add(building.repeated(upper, missing))
+                upper = self.add(hw_builder.repeated(upper, missing))
         else:
             upper = self.constant(0, missing)
-        return self.add(building.joined([upper, wire], target))
+        return self.add(hw_builder.joined([upper, wire], target))
 
     def valid_chain(self, valid: SSAValue, reset: SSAValue, latency: int) -> SSAValue:
         zero = self.constant(0, 1)
         assert self.clock is not None
         for stage in range(1, latency + 1):
-            register = building.register(valid, self.clock, (reset, zero))
+            register = hw_builder.register(valid, self.clock, (reset, zero))
             valid = self.add(register, f"valid_s{stage}")
         return valid
 
@@ -306,8 +300,8 @@ class Lowering:
         index = wires[0]
         if len(wires) > 1:
             width = sum(range_of(value).bits for value in op.inputs)
-            index = self.add(building.joined(wires, width))
-        return self.add(building.entry(array, index, bits))
+            index = self.add(hw_builder.joined(wires, width))
+        return self.add(hw_builder.entry(array, index, bits))
 
     def array(self, entries: Array, bits: int, name: str | None) -> SSAValue:
         """The constant array of the entries.
@@ -318,8 +312,8 @@ class Lowering:
         pieces = [self.constant(value, width) for value, width in pack(entries, bits)]
         whole = pieces[0]
         if len(pieces) > 1:
-            whole = self.add(building.joined(pieces, len(entries) * bits))
-        array = building.cast(whole, building.array_type(bits, len(entries)))
+            whole = self.add(hw_builder.joined(pieces, len(entries) * bits))
+        array = hw_builder.cast(whole, hw_builder.array_type(bits, len(entries)))
         return self.add(array, None if name is None else f"{name}{TABLE_SUFFIX}")
 
     def sum(self, op: SumOp) -> SSAValue:
@@ -331,7 +325,7 @@ class Lowering:
             wire = self.resize(inverted, bits)
             top = self.inverted(self.part(wire, bits - 1, 1), 1)
             if bits > 1:
-                top = self.add(building.joined([top, self.part(wire, 0, bits - 1)], bits))
+                top = self.add(hw_builder.joined([top, self.part(wire, 0, bits - 1)], bits))
             return self.named(top, name)
         together = joined_of(op, self.known_zeros)
         if together is not None:
@@ -341,12 +335,12 @@ class Lowering:
             value, count = through
             low = self.resize(value, count - zeros, zeros)
             upper = [self.resize(each, bits + zeros - count, count) for each in op.inputs]
-            whole = self.add(building.added(upper))
-            return self.add(building.joined([whole, low], bits), name)
+            whole = self.add(hw_builder.added(upper))
+            return self.add(hw_builder.joined([whole, low], bits), name)
         terms = [self.resize(value, bits, zeros) for value in op.inputs]
         if len(terms) == 1:
             return terms[0]
-        return self.add(building.added(terms), name)
+        return self.add(hw_builder.added(terms), name)
 
     def named(self, wire: SSAValue, name: str | None) -> SSAValue:
         """The same wire, with a name."""
@@ -364,7 +358,7 @@ class Lowering:
         pieces = [self.resize(upper, bits + zeros - count, count)]
         if width < count:
             pieces.append(self.constant(0, count - width))
-        return building.joined([*pieces, self.resize(lower, width - zeros, zeros)], bits)
+        return hw_builder.joined([*pieces, self.resize(lower, width - zeros, zeros)], bits)
 
     def passed_through(self, op: SumOp) -> tuple[SSAValue, int] | None:
         """Of a sum of values of which all but one end in more zeros: the one, and how many.
@@ -409,7 +403,7 @@ class Lowering:
         return result
 
     def part(self, wire: SSAValue, low: int, width: int) -> SSAValue:
-        return self.add(building.bits_of(wire, low, width))
+        return self.add(hw_builder.bits_of(wire, low, width))
 
     def inverted(self, wire: SSAValue, width: int, name: str | None = None) -> SSAValue:
         return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]), name)
@@ -438,13 +432,13 @@ class Lowering:
                 differs = self.add(comb.ICmpOp(upper, filled, "ne"))
                 beyond = differs if beyond is None else self.add(comb.AndOp([beyond, differs]))
             assert beyond is not None, "a value beyond an end has a bit that says so"
-            mask = beyond if width == 1 else self.add(building.repeated(beyond, width))
+            mask = beyond if width == 1 else self.add(hw_builder.repeated(beyond, width))
             if is_low:
                 body = self.add(comb.AndOp([body, self.inverted(mask, width)]))
             else:
                 body = self.add(comb.OrOp([body, mask]))
         if target.is_signed and negative is not None:
-            body = self.add(building.joined([negative, body], target.bits))
+            body = self.add(hw_builder.joined([negative, body], target.bits))
         if op.given_name is not None and isinstance(body.owner, Operation):
             body.owner.attributes[NAME_HINT] = StringAttr(op.given_name)
         return body
@@ -461,17 +455,17 @@ class Lowering:
             if amount == 0:
                 return shifted
             low = self.constant(0, -amount)
-            return self.add(building.joined([shifted, low], target.bits), op.given_name)
+            return self.add(hw_builder.joined([shifted, low], target.bits), op.given_name)
         source = range_of(op.input)
         # Wide enough that adding cannot overflow, and that the quotient's bits are there.
         bits = max(source.bits, amount) + 1
         wide = self.resize(op.input, bits)
         odd = self.part(wide, amount, 1)
-        odd = self.add(building.joined([self.constant(0, bits - 1), odd], bits))
+        odd = self.add(hw_builder.joined([self.constant(0, bits - 1), odd], bits))
         half = self.constant((1 << (amount - 1)) - 1, bits)
-        rounded = self.add(building.added([wide, half, odd]))
+        rounded = self.add(hw_builder.added([wide, half, odd]))
         kept = min(bits - amount, target.bits)
-        quotient = self.add(building.bits_of(rounded, amount, kept), op.given_name)
+        quotient = self.add(hw_builder.bits_of(rounded, amount, kept), op.given_name)
         return self.resized(quotient, kept, target.bits, source.is_signed)
 
     def delay(self, op: DelayOp) -> SSAValue:
@@ -483,7 +477,7 @@ class Lowering:
             name = self.name_by(op.given_name, self.zeros_of(op.result))
             if name is not None and cycle < cycles:
                 name = f"{name}_{cycle}"
-            wire = self.add(building.register(wire, self.clock), name)
+            wire = self.add(hw_builder.register(wire, self.clock), name)
         return wire
 
     def mark(self, op: MarkOp) -> None:

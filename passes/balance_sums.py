@@ -25,17 +25,17 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.adders import is_single_bit, is_wires
-from kan_dialect.attributes import range_of
-from kan_dialect.bounds import Bounds, bounded
-from kan_dialect.constants import FloatArray
+from kan_dialect.analysis.wires import layers_of, remove_dead, wire_functions
+from kan_dialect.devices.carry_chains import is_single_bit, is_wires
+from kan_dialect.devices.device import Fpga
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import Fpga
-from kan_dialect.pairing import Extent, Pairing, Summands, joins
-from kan_dialect.table_split import CARRY, FURTHER_PART
-from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp, complement_of, low_zeros
-from kan_dialect.wires import layers_of, remove_dead, wire_functions
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.types import range_of
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of, low_zeros
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.search.adder_trees import Extent, Pairing, Summands, joins
+from kan_dialect.search.table_split import CARRY, FURTHER_PART
 
 
 @dataclass

@@ -17,18 +17,18 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.attributes import float_type, tensor_shape
-from kan_dialect.bounds import Bounds, bounded
-from kan_dialect.constants import FloatArray, IntArray
-from kan_dialect.cuts import cuts, spline_functions
-from kan_dialect.data import load_dataset
+from kan_dialect.analysis.float_results import note_reference
+from kan_dialect.analysis.quantization_points import cuts, spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.reference import note_reference
-from kan_dialect.scales import require_scalable
-from kan_dialect.semantics import evaluate_function, evaluate_inside
-from kan_dialect.spline_ops import ObserveOp
-from kan_dialect.windows import set_apart, windows_of
+from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.types import float_type, tensor_shape
+from kan_dialect.model.windows import set_apart, windows_of
+from kan_dialect.ops.layer import ObserveOp
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.search.scales import require_scalable
 
 
 def histograms(values: FloatArray, bins: int) -> tuple[FloatArray, IntArray]:

@@ -15,19 +15,19 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.bounds import LOSS, Bounds, bounded
-from kan_dialect.budgets import Allowed, Limit, allowed
-from kan_dialect.constants import FloatArray
-from kan_dialect.cuts import spline_functions
-from kan_dialect.data import Dataset, load_dataset
+from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.model import Model
-from kan_dialect.noted import note
+from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.figures import note
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import LOSS, Bounds, bounded
+from kan_dialect.passbase.progress import tell
 from kan_dialect.passes.calibrate import split_features
 from kan_dialect.passes.quantize import BITS, GUARD_BITS, PERCENTILE, WIDTH, QuantizePass
-from kan_dialect.precision.score import check_labels, loss_problem, score
-from kan_dialect.progress import tell
+from kan_dialect.search.precision.budgets import Allowed, Limit, allowed
+from kan_dialect.search.precision.score import check_labels, loss_problem, score
 
 DEFAULT_LOSS = 0.005
 """Where no budget is given."""

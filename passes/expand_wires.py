@@ -18,28 +18,17 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.attributes import (
-    IntType,
-    is_quantized,
-    quantized_type,
-    range_of,
-    tensor_shape,
-)
-from kan_dialect.constants import to_numpy
+from kan_dialect.analysis.nodes import is_requantized, layer_names
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.nodes import is_requantized, layer_names
-from kan_dialect.semantics import code_values, host_affine, reads_argument
-from kan_dialect.spline_ops import AffineOp, ConcatOp, NodeSumOp
-from kan_dialect.table_ops import (
-    DequantizeOp,
-    LookupOp,
-    QuantizeOp,
-    RequantizeOp,
-    bounds_of,
-)
-from kan_dialect.wire_ops import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
-from kan_dialect.wires import AFFINE, ENCODING
+from kan_dialect.evaluate.code_ports import code_values, host_affine
+from kan_dialect.ir.attribute_names import AFFINE, ENCODING
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import to_numpy
+from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
+from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
+from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
+from kan_dialect.ops.wire import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.passbase.kan_pass import KanPass
 
 
 @dataclass(frozen=True)

@@ -23,23 +23,19 @@ from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
-from kan_dialect.attributes import tensor_shape
-from kan_dialect.bounds import Bounds, bounded
-from kan_dialect.constants import BoolArray, FloatArray, to_floats, to_integers
-from kan_dialect.cuts import spline_functions, unobserved
-from kan_dialect.edge_samples import edge_errors, edge_source, is_off, seen_of
+from kan_dialect.analysis.quantization_points import spline_functions, unobserved
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.noted import note
-from kan_dialect.semantics import evaluate_values
-from kan_dialect.spline_fit import (
-    fit_points,
-    fit_splines,
-    fit_weights,
-    spline_values,
-)
-from kan_dialect.spline_ops import MAX_DEGREE, AffineOp, BSplineOp, NodeSumOp, ObserveOp
-from kan_dialect.splines import extend_grid, uniform_grid
+from kan_dialect.evaluate.interpreter import evaluate_values
+from kan_dialect.ir.constants import BoolArray, FloatArray, to_floats, to_integers
+from kan_dialect.ir.figures import note
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.maths.bsplines import extend_grid, uniform_grid
+from kan_dialect.ops.layer import AffineOp, NodeSumOp, ObserveOp
+from kan_dialect.ops.spline import MAX_DEGREE, BSplineOp
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.search.edge_samples import edge_errors, edge_source, is_off, seen_of
+from kan_dialect.search.spline_fit import fit_points, fit_splines, fit_weights, spline_values
 
 FITTED = "kan.fitted"
 """Attribute of a function: of each layer its grid, and how far its edges are off."""

@@ -22,17 +22,11 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.attributes import is_float_tensor, tensor_shape
-from kan_dialect.constants import FloatArray, dense, to_floats
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.spline_ops import (
-    AffineOp,
-    BaseOp,
-    BSplineOp,
-    ChebyshevOp,
-    NodeSumOp,
-    RadialOp,
-)
+from kan_dialect.ir.constants import FloatArray, dense, to_floats
+from kan_dialect.ir.types import is_float_tensor, tensor_shape
+from kan_dialect.ops.layer import AffineOp, NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
+from kan_dialect.passbase.kan_pass import KanPass
 
 
 def _parameters(op: AffineOp) -> tuple[FloatArray, FloatArray]:

@@ -16,20 +16,20 @@ from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
-from kan_dialect.attributes import bounds_constant, quantized_type, tensor_shape
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.quant import UniformQuantizedType, storage_for
-from kan_dialect.semantics import reads_argument
-from kan_dialect.spline_ops import ConcatOp, NodeSumOp
-from kan_dialect.table_ops import (
-    DequantizeOp,
-    LookupOp,
-    QuantizeOp,
-    RequantizeOp,
-    bounds_of,
+from kan_dialect.evaluate.edge_tables import (
+    Chain,
+    code_table,
+    evaluate_chain,
+    find_chain,
+    require_no_nan,
 )
-from kan_dialect.univariate import Chain, code_table, evaluate_chain, find_chain, require_no_nan
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.quant import UniformQuantizedType, storage_for
+from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
+from kan_dialect.ops.layer import ConcatOp, NodeSumOp, reads_argument
+from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
+from kan_dialect.passbase.kan_pass import KanPass
 
 _ANY_STORAGE = (DequantizeOp, RequantizeOp, ConcatOp)
 """Ops that read codes whatever their storage."""

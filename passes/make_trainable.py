@@ -28,18 +28,17 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.bounds import LOSS, SEED, Bounds, bounded
-from kan_dialect.cardinal import basis_table
-from kan_dialect.constants import Array, FloatArray, IntArray, dense, to_floats
-from kan_dialect.cuts import spline_functions, unobserved
+from kan_dialect.analysis.quantization_points import spline_functions, unobserved
 from kan_dialect.errors import KanError
-from kan_dialect.fixed import MAX_FIXED_BITS, FixedType, to_fixed
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.quant import storage_for
-from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
-from kan_dialect.splines import uniform_grid
-from kan_dialect.training import INITIAL, ROLE, is_trainable
-from kan_dialect.training_ops import (
+from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense, to_floats
+from kan_dialect.ir.fixed_point import MAX_FIXED_BITS, FixedType, to_fixed
+from kan_dialect.ir.quant import storage_for
+from kan_dialect.maths.bsplines import uniform_grid
+from kan_dialect.maths.uniform_bsplines import basis_table
+from kan_dialect.model.training_step import INITIAL, ROLE, is_trainable
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp
+from kan_dialect.ops.training import (
     FACTOR_BITS,
     MAX_LOCAL_BITS,
     MAX_TRAINABLE_DEGREE,
@@ -53,6 +52,8 @@ from kan_dialect.training_ops import (
     UpdateOp,
     grid_codes,
 )
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import LOSS, SEED, Bounds, bounded
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.attributes import IntType, range_of
-from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.fpga import Fpga
-from kan_dialect.table_cost import supports
-from kan_dialect.target_pass import TargetPass
-from kan_dialect.verifying import MAX_NAME
-from kan_dialect.wire_ops import ConstantOp, DelayOp, SumOp, TableOp, sum_range
-from kan_dialect.wires import wire_functions
+from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.table_cost import supports
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ir.verifier import MAX_NAME
+from kan_dialect.ops.wire import ConstantOp, DelayOp, SumOp, TableOp, sum_range
+from kan_dialect.passbase.target_pass import TargetPass
 
 NEAR = 8
 """So many other tables are tried for each that joins a group."""

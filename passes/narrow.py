@@ -20,12 +20,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.attributes import IntType, range_of
-from kan_dialect.constants import Array, IntArray
-from kan_dialect.fpga import Fpga
-from kan_dialect.operation import optional_name
-from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import (
+from kan_dialect.analysis.wires import remove_dead, wire_functions
+from kan_dialect.devices.device import Fpga
+from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.operation import optional_name
+from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
     ConstantOp,
@@ -36,7 +36,7 @@ from kan_dialect.wire_ops import (
     TableOp,
     shift_range,
 )
-from kan_dialect.wires import remove_dead, wire_functions
+from kan_dialect.passbase.target_pass import TargetPass
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,20 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.bounds import LOSS, SEED, SHARE, Bounds, bounded
-from kan_dialect.constants import BoolArray, FloatArray, whole_numbers
-from kan_dialect.cuts import is_spline, spline_functions
-from kan_dialect.data import Dataset, load_dataset
+from kan_dialect.analysis.quantization_points import is_spline, spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.model import Model
+from kan_dialect.evaluate.interpreter import evaluate_inside
+from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.ir.constants import BoolArray, FloatArray, whole_numbers
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
+from kan_dialect.passbase.progress import tell
 from kan_dialect.passes.calibrate import split_features
-from kan_dialect.precision.judge import Judge, others_for
-from kan_dialect.precision.network import read_chain, table_functions, write_chain
-from kan_dialect.precision.score import check_labels, loss_problem, score
-from kan_dialect.progress import tell
-from kan_dialect.semantics import evaluate_inside
-from kan_dialect.spline_ops import AffineOp, ConcatOp, NodeSumOp
+from kan_dialect.search.precision.judge import Judge, others_for
+from kan_dialect.search.precision.network import read_chain, table_functions, write_chain
+from kan_dialect.search.precision.score import check_labels, loss_problem, score
 
 DEFAULT_LOSS = 0.005
 """Where neither a budget nor a threshold is given."""

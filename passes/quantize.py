@@ -23,24 +23,29 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.attributes import (
+from kan_dialect.analysis.quantization_points import cuts, observer, readers, spline_functions
+from kan_dialect.checking.quantized import codes_problem, given_problem, quantization_problem
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.edge_tables import evaluate_chain, find_chain, require_no_nan
+from kan_dialect.evaluate.interpreter import evaluate_values
+from kan_dialect.ir.constants import (
+    BoolArray,
+    DenseAttr,
+    FloatArray,
+    IntArray,
+    to_floats,
+    to_integers,
+)
+from kan_dialect.ir.figures import noted
+from kan_dialect.ir.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
+from kan_dialect.ir.types import (
     bounds_constant,
     float_type,
     is_float_tensor,
     quantized_type,
     tensor_shape,
 )
-from kan_dialect.bounds import Bounds, bounded
-from kan_dialect.checking.quantized import codes_problem, given_problem, quantization_problem
-from kan_dialect.constants import BoolArray, DenseAttr, FloatArray, IntArray, to_floats, to_integers
-from kan_dialect.counting import counted
-from kan_dialect.cuts import cuts, observer, readers, spline_functions
-from kan_dialect.edge_rounding import SumRange, promise_problem, round_edges
-from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.noted import noted
-from kan_dialect.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
-from kan_dialect.quantizers import (
+from kan_dialect.model.quantizers import (
     Codes,
     Layer,
     Quantizers,
@@ -48,18 +53,21 @@ from kan_dialect.quantizers import (
     quantizers_of,
     read_quantizers,
 )
-from kan_dialect.scales import (
+from kan_dialect.model.windows import Standing, set_apart, windows_of
+from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp
+from kan_dialect.ops.spline import BSplineOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.quantity import counted
+from kan_dialect.search.edge_rounding import SumRange, promise_problem, round_edges
+from kan_dialect.search.scales import (
     SCALE_METHODS,
     Observed,
     choose_ranges,
     require_scalable,
     scales_and_zero_points,
 )
-from kan_dialect.semantics import evaluate_values
-from kan_dialect.spline_ops import AffineOp, BSplineOp, ConcatOp, NodeSumOp
-from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp
-from kan_dialect.univariate import evaluate_chain, find_chain, require_no_nan
-from kan_dialect.windows import Standing, set_apart, windows_of
 
 BITS = "kan.bits"
 """Attribute of a function: what `kan-choose-bits` chose, and by which budget."""

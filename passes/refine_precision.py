@@ -15,18 +15,22 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.bounds import LOSS, SEED, SHARE, Bounds, bounded
-from kan_dialect.budgets import Allowed, Limit, allowed
-from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.data import Dataset, load_dataset
+from kan_dialect.analysis.float_results import forget_reference, reference_of
+from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.devices.device import Estimate, estimate
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import Estimate, estimate
-from kan_dialect.model import Model, encode
+from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.model.model import Model, encode
+from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
+from kan_dialect.passbase.progress import tell
+from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.passes.balance_sums import FURTHER_LEVELS
 from kan_dialect.passes.split_tables import PARTS
 from kan_dialect.passes.wire_level import wire_level_passes
-from kan_dialect.precision.bits import note_trade
-from kan_dialect.precision.network import (
+from kan_dialect.search.precision.bits import note_trade
+from kan_dialect.search.precision.budgets import Allowed, Limit, allowed
+from kan_dialect.search.precision.network import (
     MAX_INPUT_BITS,
     TableChain,
     input_patterns,
@@ -35,12 +39,8 @@ from kan_dialect.precision.network import (
     widest_code,
     write_chain,
 )
-from kan_dialect.precision.score import check_labels, loss_problem, score
-from kan_dialect.precision.search import Budget, Problem, Refined, refine
-from kan_dialect.progress import tell
-from kan_dialect.reference import forget_reference, reference_of
-from kan_dialect.target_pass import TargetPass
-from kan_dialect.wires import wire_functions
+from kan_dialect.search.precision.score import check_labels, loss_problem, score
+from kan_dialect.search.precision.search import Budget, Problem, Refined, refine
 
 DEFAULT_LOSS = 0.005
 """Where no budget is given."""
@@ -103,7 +103,7 @@ class RefinePrecisionPass(TargetPass):
         return self.max_accuracy_loss
 
     def allowed(self, reference: FloatArray, labels: Array | None) -> Allowed:
-        """What the budget comes to on samples, see `kan_dialect.budgets`."""
+        """What the budget comes to on samples, see `kan_dialect.search.precision.budgets`."""
         rmse, error = self.max_rmse, self.max_error
         return allowed(
             reference,

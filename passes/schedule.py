@@ -23,14 +23,14 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.attributes import range_of
-from kan_dialect.bounds import Bounds, bounded
+from kan_dialect.analysis.wires import layers_of, remove_dead, wire_functions
 from kan_dialect.errors import KanError
-from kan_dialect.interface import LATENCY
-from kan_dialect.operation import KanOperation
-from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import BitsOp, ConstantOp, DeadOp, DelayOp, MarkOp, TableOp
-from kan_dialect.wires import layers_of, remove_dead, wire_functions
+from kan_dialect.ir.attribute_names import LATENCY
+from kan_dialect.ir.operation import KanOperation
+from kan_dialect.ir.types import range_of
+from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, DelayOp, MarkOp, TableOp
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.target_pass import TargetPass
 
 DEFAULT_LEVELS = 4
 """Levels of logic in a stage, where nothing is said of the schedule."""

@@ -24,21 +24,21 @@ from xdsl.ir import Operation
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
-from kan_dialect.bounds import LOSS, SEED, SHARE, Bounds, bounded
-from kan_dialect.constants import BoolArray, FloatArray, IntArray, to_floats
-from kan_dialect.cuts import spline_functions
-from kan_dialect.data import Dataset, load_dataset
-from kan_dialect.edge_samples import EdgeSamples, sample_edges
+from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats
 from kan_dialect.limits import MAX_LAYER_EDGES
-from kan_dialect.model import Model
-from kan_dialect.precision.judge import Judge, others_for
-from kan_dialect.precision.score import check_labels, loss_problem, score
-from kan_dialect.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
-from kan_dialect.shape_ops import ShapedOp
-from kan_dialect.shapes import Shapes, Tried, note_shapes
-from kan_dialect.spline_ops import AffineOp, NodeSumOp
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import AffineOp, NodeSumOp
+from kan_dialect.ops.shaped import ShapedOp
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
+from kan_dialect.search.edge_samples import EdgeSamples, sample_edges
+from kan_dialect.search.precision.judge import Judge, others_for
+from kan_dialect.search.precision.score import check_labels, loss_problem, score
+from kan_dialect.search.shape_counts import Shapes, Tried, note_shapes
+from kan_dialect.search.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
 
 UP_TO = ("scale", "gain", "sign")
 DEFAULT_LOSS = 0.005

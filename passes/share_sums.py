@@ -22,14 +22,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.attributes import range_of
-from kan_dialect.constants import FloatArray, IntArray
-from kan_dialect.fpga import Fpga
-from kan_dialect.table_split import FURTHER_PART, Splitter, splitter_for
-from kan_dialect.target_pass import TargetPass
-from kan_dialect.verifying import MAX_NAME
-from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp, complement
-from kan_dialect.wires import remove_dead, wire_functions
+from kan_dialect.analysis.wires import remove_dead, wire_functions
+from kan_dialect.devices.device import Fpga
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.types import range_of
+from kan_dialect.ir.verifier import MAX_NAME
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement
+from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.search.table_split import FURTHER_PART, Splitter, splitter_for
 
 MAX_INPUT_BITS = 8
 """Tables over more input bits are not compared: that would take long."""

@@ -20,12 +20,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.attributes import range_of
-from kan_dialect.fpga import Fpga
-from kan_dialect.table_cost import supports
-from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp, complement
-from kan_dialect.wires import remove_dead, wire_functions
+from kan_dialect.analysis.wires import remove_dead, wire_functions
+from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.table_cost import supports
+from kan_dialect.ir.types import range_of
+from kan_dialect.ops.wire import BitsOp, ConstantOp, SumOp, TableOp, complement
+from kan_dialect.passbase.target_pass import TargetPass
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,15 @@ from xdsl.ir import Operation
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 
-from kan_dialect.bounds import Bounds, bounded
-from kan_dialect.constants import FloatArray, IntArray
-from kan_dialect.cuts import spline_functions
-from kan_dialect.edge_samples import edge_errors, is_off, sample_edges
+from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.spline_ops import AffineOp, NodeSumOp
-from kan_dialect.symbolic_fit import fit
-from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ops.layer import AffineOp, NodeSumOp
+from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.search.edge_samples import edge_errors, is_off, sample_edges
+from kan_dialect.search.symbolic_fit import fit
 
 SLACK = 1.0 + 1e-6
 """Of the check: the fit adds up otherwise."""

@@ -1,7 +1,7 @@
 """`kan-split-tables`: a table becomes a few smaller ones and additions, where that is cheaper.
 
 A summand whose entries differ little between neighbouring codes is a part that looks at the upper
-input bits only, plus one of few bits (`kan_dialect.table_split`). Both join the sum that read the
+input bits only, plus one of few bits (`kan_dialect.search`). Both join the sum that read the
 table. What a bit costs, adding included, is the target's to say: on devices with 6-input LUTs, bits
 of at most 5 inputs fit into the adder's own LUTs.
 """
@@ -17,11 +17,14 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.adders import is_single_bit
-from kan_dialect.attributes import range_of
-from kan_dialect.bounds import Bounds, bounded
-from kan_dialect.constants import IntArray
-from kan_dialect.table_split import (
+from kan_dialect.analysis.wires import remove_dead, wire_functions
+from kan_dialect.devices.carry_chains import is_single_bit
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.types import range_of
+from kan_dialect.ops.wire import BitsOp, ConstantOp, SumOp, TableOp, complement_of
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.search.table_split import (
     MAX_INPUT_BITS,
     GatedPart,
     Part,
@@ -29,9 +32,6 @@ from kan_dialect.table_split import (
     Splitter,
     splitter_for,
 )
-from kan_dialect.target_pass import TargetPass
-from kan_dialect.wire_ops import BitsOp, ConstantOp, SumOp, TableOp, complement_of
-from kan_dialect.wires import remove_dead, wire_functions
 
 MAX_RESULT_BITS = 48
 """Tables of more bits are left as they are: sums of their parts could leave the widest range."""

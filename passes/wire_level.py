@@ -6,7 +6,7 @@ take on a device runs it on a copy.
 
 from __future__ import annotations
 
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.merge_tables import MergeTablesPass

@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.forms import (
     Form,
@@ -37,6 +36,7 @@ from kan_dialect.flows.prove.forms import (
     within,
 )
 from kan_dialect.flows.prove.netlist import RESULTS, Bit, Cell, InputPort, Netlist, number
+from kan_dialect.ir.constants import Array, IntArray
 
 MAX_WIDTH = 62
 """Wider words do not fit the forms' int64."""

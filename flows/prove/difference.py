@@ -12,7 +12,6 @@ from math import prod
 
 import numpy as np
 
-from kan_dialect.constants import Array, IntArray
 from kan_dialect.flows.prove.forms import (
     MAX_POINTS,
     Assignment,
@@ -31,6 +30,7 @@ from kan_dialect.flows.prove.forms import (
     subtract,
     variables,
 )
+from kan_dialect.ir.constants import Array, IntArray
 
 MAX_PAIRS = 20_000_000
 """Pairs of sums that are looked at; each takes a byte for each group of variables."""

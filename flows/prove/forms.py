@@ -22,7 +22,7 @@ from typing import NamedTuple, SupportsInt, TypeAlias
 
 import numpy as np
 
-from kan_dialect.constants import Array, IntArray
+from kan_dialect.ir.constants import Array, IntArray
 
 MAX_POINTS = 1 << 20
 """No table is listed over more points, and no image over more sums."""

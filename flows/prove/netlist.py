@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools import Tool, run
+from kan_dialect.flows.tools.toolchain import Tool, run
 
 Bit: TypeAlias = int | str
 """A bit of a connection: the number of a net, or the constant `0`, `1` or `x`."""

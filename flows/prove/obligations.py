@@ -23,10 +23,8 @@ import numpy as np
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr
 
-from kan_dialect.attributes import IntType
-from kan_dialect.constants import IntArray
+from kan_dialect.analysis.nodes import is_dead, saturated, within_of
 from kan_dialect.errors import KanError
-from kan_dialect.flows.port_order import names_in_order
 from kan_dialect.flows.prove.circuit import MAX_WIDTH, Cut
 from kan_dialect.flows.prove.forms import (
     MAX_POINTS,
@@ -44,10 +42,13 @@ from kan_dialect.flows.prove.forms import (
 )
 from kan_dialect.flows.prove.netlist import Bit, Cell, Netlist
 from kan_dialect.flows.prove.reference import Reference, reference
-from kan_dialect.interface import NODES, Interface
+from kan_dialect.flows.simulate.port_order import names_in_order
+from kan_dialect.ir.attribute_names import NODES
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.hardware_ops import listed
-from kan_dialect.model import Model
-from kan_dialect.nodes import is_dead, saturated, within_of
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.interruption import end_on_signals, holding_signals
 from kan_dialect.flows.prove.circuit import Circuit, Cut
 from kan_dialect.flows.prove.difference import difference
 from kan_dialect.flows.prove.forms import (
@@ -29,10 +30,9 @@ from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.samples import Ranges, Samples, evaluate_on, leaf_form, leaf_variable
 from kan_dialect.flows.prove.text import read_text
 from kan_dialect.flows.prove.valid import check_valid
-from kan_dialect.flows.tools import find
-from kan_dialect.interface import Interface
-from kan_dialect.interruptions import end_on_signals, holding_signals
-from kan_dialect.model import Model
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model
 
 
 @dataclass(frozen=True)

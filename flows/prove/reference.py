@@ -15,9 +15,8 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.attributes import quantized_type, range_of, tensor_shape
-from kan_dialect.constants import IntArray, to_numpy
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.code_ports import code_values
 from kan_dialect.flows.prove.forms import (
     Form,
     Variable,
@@ -28,12 +27,15 @@ from kan_dialect.flows.prove.forms import (
     mapped,
     variable,
 )
-from kan_dialect.interface import Port
-from kan_dialect.model import Model
-from kan_dialect.semantics import code_values
-from kan_dialect.spline_ops import ConcatOp, NodeSumOp
-from kan_dialect.table_ops import LookupOp, RequantizeOp, bounds_of, round_shift
-from kan_dialect.wire_ops import (
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import IntArray, to_numpy
+from kan_dialect.ir.rounding import round_shift
+from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
+from kan_dialect.model.interface import Port
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import ConcatOp, NodeSumOp
+from kan_dialect.ops.table import LookupOp, RequantizeOp
+from kan_dialect.ops.wire import (
     ClampOp,
     ConstantOp,
     DeadOp,

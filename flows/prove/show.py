@@ -9,16 +9,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
+from kan_dialect.files.output_folders import write_listed
 from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
 from kan_dialect.flows.report import read_report
-from kan_dialect.flows.simulation import SimulatorName, simulate
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.folders import write_listed
-from kan_dialect.interface import show_codes
+from kan_dialect.flows.simulate.simulation import SimulatorName, simulate
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.model.interface import show_codes
+from kan_dialect.quantity import counted
 
 
 def print_proof(proof: Proof, rtl: Path, console: Console) -> None:

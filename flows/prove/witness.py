@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kan_dialect.constants import Array, IntArray
 from kan_dialect.flows.prove.forms import (
     Assignment,
     Form,
@@ -28,6 +27,7 @@ from kan_dialect.flows.prove.netlist import Bit
 from kan_dialect.flows.prove.obligations import Mark, Obligation
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.samples import Samples, evaluate_on
+from kan_dialect.ir.constants import Array, IntArray
 
 STREAMS = 20_000
 """Streams of samples that are tried."""

@@ -13,10 +13,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from kan_dialect.bounds import shown
 from kan_dialect.errors import KanError
 from kan_dialect.flows.sweep.study import Study
 from kan_dialect.flows.sweep.tasks import Outcome, Outcomes, Task, perform
+from kan_dialect.passbase.option_bounds import shown
 
 CONNECT_SECONDS = 10.0
 """For the scheduler to answer."""

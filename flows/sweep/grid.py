@@ -16,11 +16,11 @@ from math import prod
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from kan_dialect.budgets import parse_loss
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.pipeline import suggestion
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.pipeline import suggestion
+from kan_dialect.search.precision.budgets import parse_loss
 
 Value: TypeAlias = int | float | bool | str | tuple[int, ...] | None
 """Of an option."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kan_dialect.constants import BoolArray, FloatArray
 from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number
+from kan_dialect.ir.constants import BoolArray, FloatArray
 
 
 def pareto_front(costs: FloatArray) -> BoolArray:

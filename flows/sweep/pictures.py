@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from kan_dialect.constants import FloatArray
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number, label
 from kan_dialect.flows.sweep.sweep import Sweep
+from kan_dialect.ir.constants import FloatArray
 
 BLUE, ORANGE, GREY, INK = "#1f6feb", "#d9480f", "#b6bcc4", "#24292f"
 DPI = 110

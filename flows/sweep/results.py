@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, cast
 
+from kan_dialect.files.output_folders import GrowingFolder
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Point, spell
 from kan_dialect.flows.sweep.study import Study
-from kan_dialect.folders import GrowingFolder
 
 SECTIONS = ("figures", "synthesis", "pnr")
 """Of a point's file."""

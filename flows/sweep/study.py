@@ -17,14 +17,14 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 import kan_dialect
-from kan_dialect.constants import Array, FloatArray
-from kan_dialect.cuts import cuts, spline_functions
-from kan_dialect.data import Dataset, accuracy, mean_squared_error
+from kan_dialect.analysis.quantization_points import cuts, spline_functions
 from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import Dataset, accuracy, mean_squared_error
 from kan_dialect.flows.sweep.grid import Point
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes.quantize import QuantizePass
 
 CALIBRATION = "calibration.npz"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kan_dialect.errors import KanError
-from kan_dialect.files import packed
+from kan_dialect.files.atomic import packed
+from kan_dialect.files.output_folders import GrowingFolder
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, Point
@@ -24,8 +25,7 @@ from kan_dialect.flows.sweep.schedules import (
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
 from kan_dialect.flows.sweep.tasks import Outcomes, Task, make_tasks
 from kan_dialect.flows.sweep.workbench import NO_MEASURES, Measures
-from kan_dialect.folders import GrowingFolder
-from kan_dialect.kan_pass import EXACT, KanPass, claim_of
+from kan_dialect.passbase.kan_pass import EXACT, KanPass, claim_of
 
 Runner: TypeAlias = Callable[[Study, Sequence[Task]], Outcomes]
 """Does tasks: in this process, in others, or on a cluster."""

@@ -19,21 +19,21 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.universe import Universe
 
-from kan_dialect.attributes import range_of
 from kan_dialect.checking import verify_after
+from kan_dialect.devices.device import device, estimate
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_arrays
-from kan_dialect.flows.place_and_route import DEVICES, place_and_route
+from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.study import CALIBRATION, Study, compiler_digest
-from kan_dialect.flows.synthesis import Synthesis, find_target, synthesize
-from kan_dialect.flows.tools import DEFAULT_LIMITS, Limits, limited
-from kan_dialect.fpga import device, estimate
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
+from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.flows.tools.toolchain import DEFAULT_LIMITS, Limits, limited
+from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
-from kan_dialect.wire_ops import TableOp
+from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import TableOp
+from kan_dialect.passbase.kan_pass import KanPass
 
 Figures: TypeAlias = dict[str, Any]
 """By name; numbers, but for the names of designs and tools."""

@@ -23,14 +23,15 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.checking.results import Difference, FunctionCheck, PassCheck, Sample, Trade
 from kan_dialect.checking.samples import CodeSamples, code_samples, real_samples, sample_count
 from kan_dialect.checking.snapshot import Network, Snapshot, equivalent, inputs_of, networks
-from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.data import classes, load_dataset
 from kan_dialect.errors import KanError
-from kan_dialect.interface import INTERVAL, Port
-from kan_dialect.kan_pass import EXACT, claim_of, promise_broken, unwrapped
-from kan_dialect.model import decode, encode
-from kan_dialect.pipeline import CompositePass
-from kan_dialect.verifying import require_order
+from kan_dialect.files.data_sets import classes, load_dataset
+from kan_dialect.ir.attribute_names import INTERVAL
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.verifier import require_order
+from kan_dialect.model.interface import Port
+from kan_dialect.model.model import decode, encode
+from kan_dialect.passbase.kan_pass import EXACT, claim_of, promise_broken, unwrapped
+from kan_dialect.passbase.pipeline import CompositePass
 
 TOLERANCE = 1e-9
 """Of floats: differences up to this share of an output, or of its median over the samples

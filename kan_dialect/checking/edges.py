@@ -13,13 +13,14 @@ from fractions import Fraction
 import numpy as np
 from xdsl.ir import SSAValue
 
-from kan_dialect.attributes import quantized_type
-from kan_dialect.constants import BoolArray, FloatArray, IntArray
-from kan_dialect.cuts import cut_behind
-from kan_dialect.semantics import evaluate_values
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.table_ops import DequantizeOp, QuantizeOp, RequantizeOp, bounds_of
-from kan_dialect.univariate import find_chain
+from kan_dialect.analysis.quantization_points import cut_behind
+from kan_dialect.evaluate.edge_tables import find_chain
+from kan_dialect.evaluate.interpreter import evaluate_values
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.ir.types import quantized_type
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
 
 _SLACK = 1e-5
 """Of a step: what float64 rounds."""

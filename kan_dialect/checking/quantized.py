@@ -12,15 +12,15 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import BlockArgument, SSAValue
 
-from kan_dialect.attributes import quantized_type
+from kan_dialect.analysis.quantization_points import cuts, observer
 from kan_dialect.checking.edges import edges_problem
-from kan_dialect.constants import FloatArray, IntArray, to_floats, to_integers
-from kan_dialect.cuts import cuts, observer
-from kan_dialect.quantizers import Quantizers, quantizers_of
-from kan_dialect.scales import Observed
-from kan_dialect.semantics import code_values
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.table_ops import RequantizeOp
+from kan_dialect.evaluate.code_ports import code_values
+from kan_dialect.ir.constants import FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.ir.types import quantized_type
+from kan_dialect.model.quantizers import Quantizers, quantizers_of
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import RequantizeOp
+from kan_dialect.search.scales import Observed
 
 _SLACK = 1.0 + 1e-6
 _FINEST = 2.0**-45

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.constants import Array, FloatArray, IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.files import packed
-from kan_dialect.folders import Owner, replacing_folder
-from kan_dialect.kan_pass import EXACT
+from kan_dialect.files.atomic import packed
+from kan_dialect.files.output_folders import Owner, replacing_folder
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.passbase.kan_pass import EXACT
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,18 @@ from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
-from kan_dialect.attributes import tensor_shape
-from kan_dialect.constants import FloatArray, IntArray, to_floats
-from kan_dialect.cuts import observer, readers
+from kan_dialect.analysis.quantization_points import observer, readers
 from kan_dialect.errors import KanError
-from kan_dialect.interface import Port, highs, lows
-from kan_dialect.model import Model
-from kan_dialect.semantics import code_values, evaluate_inside, evaluate_op
-from kan_dialect.spline_ops import BSplineOp, NodeSumOp
-from kan_dialect.wire_ops import ConstantOp, SumOp
+from kan_dialect.evaluate.code_ports import code_values
+from kan_dialect.evaluate.interpreter import evaluate_inside
+from kan_dialect.ir.constants import FloatArray, IntArray, to_floats
+from kan_dialect.ir.semantics import evaluate_op
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.model.interface import Port, highs, lows
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BSplineOp
+from kan_dialect.ops.wire import ConstantOp, SumOp
 
 MAX_SAMPLES = 4096
 """Random samples of a small model; a large one gets fewer."""

@@ -11,18 +11,19 @@ from xdsl.dialects.builtin import AnyFloat, IntegerAttr, ModuleOp, TensorType
 from xdsl.ir import Attribute, IRNode, SSAValue
 from xdsl.traits import IsTerminator
 
-from kan_dialect.attributes import IntType, range_of, tensor_shape
+from kan_dialect.analysis.nodes import dead_nodes, hardware_nodes, wire_nodes
+from kan_dialect.analysis.wires import latency_of
 from kan_dialect.checking.samples import CodeSamples
-from kan_dialect.constants import Array, FloatArray, IntArray, dense
 from kan_dialect.errors import KanError
-from kan_dialect.interface import LATENCY, PORTS, Port
-from kan_dialect.model import Model
-from kan_dialect.nodes import dead_nodes, hardware_nodes, wire_nodes
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.semantics import evaluate_op
-from kan_dialect.training import as_step, is_trainable
-from kan_dialect.wire_ops import TableOp
-from kan_dialect.wires import latency_of
+from kan_dialect.ir.attribute_names import LATENCY, PORTS
+from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.semantics import evaluate_op
+from kan_dialect.ir.types import IntType, range_of, tensor_shape
+from kan_dialect.model.interface import Port
+from kan_dialect.model.model import Model
+from kan_dialect.model.training_step import as_step, is_trainable
+from kan_dialect.ops.wire import TableOp
 
 Network: TypeAlias = func.FuncOp | hw.HWModuleOp
 

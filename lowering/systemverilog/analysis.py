@@ -19,15 +19,15 @@ from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
 
-from kan_dialect.constants import Array
-from kan_dialect.hardware_names import name_hint
-from kan_dialect.hardware_semantics import REGISTERED, bit_width, in_dataflow_order
-from kan_dialect.interface import PORTS
+from kan_dialect.devices.table_cost import support
+from kan_dialect.evaluate.hardware import REGISTERED, bit_width, in_dataflow_order
+from kan_dialect.ir.attribute_names import PORTS
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.semantics import evaluate_op
+from kan_dialect.ir.value_names import name_hint
 from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.lowering.systemverilog.tables import planes
-from kan_dialect.memory_ops import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
-from kan_dialect.semantics import evaluate_op
-from kan_dialect.table_cost import support
+from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 
 _WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)
 ABSORBED_INPUTS = 5

@@ -11,11 +11,11 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 
-from kan_dialect.counting import counted
-from kan_dialect.interface import ENCODINGS, INTERVAL, LATENCY, PORTS
+from kan_dialect.ir.attribute_names import ENCODINGS, INTERVAL, LATENCY, PORTS
 from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.lowering.systemverilog.layout import commented
-from kan_dialect.record import recorded_pipeline
+from kan_dialect.passbase.record import recorded_pipeline
+from kan_dialect.quantity import counted
 
 
 def file_header(module: ModuleOp) -> str:

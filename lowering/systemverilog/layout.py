@@ -9,7 +9,7 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Attribute
 
-from kan_dialect.hardware_semantics import bit_width
+from kan_dialect.evaluate.hardware import bit_width
 
 LINE_LENGTH = 100
 

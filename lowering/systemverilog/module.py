@@ -15,8 +15,8 @@ from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.constants import Array
-from kan_dialect.hardware_semantics import bit_width
+from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
 from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation, literal
 from kan_dialect.lowering.systemverilog.header import module_header
@@ -33,7 +33,7 @@ from kan_dialect.lowering.systemverilog.tables import (
     vector,
 )
 from kan_dialect.lowering.systemverilog.unread import parts_of, unread_bits
-from kan_dialect.memory_ops import (
+from kan_dialect.ops.memory import (
     DISTRIBUTED_WORDS,
     MemoryOp,
     MemoryReadOp,

@@ -10,7 +10,7 @@ from xdsl.dialects import comb, hw
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.hardware_semantics import array_length, bit_width
+from kan_dialect.evaluate.hardware import array_length, bit_width
 from kan_dialect.lowering.systemverilog.analysis import Analysis, addends
 from kan_dialect.lowering.systemverilog.expressions import (
     Expression,

@@ -10,13 +10,7 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
-from kan_dialect.memory_ops import (
-    MemoryOp,
-    MemoryReadOp,
-    MemoryType,
-    MemoryWordOp,
-    MemoryWriteOp,
-)
+from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryType, MemoryWordOp, MemoryWriteOp
 
 _SUPPORTED = (
     hw.ConstantOp,

@@ -11,12 +11,12 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.target import Target
 
-from kan_dialect.collection import collector_paused
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog.header import file_header
 from kan_dialect.lowering.systemverilog.module import write_module
 from kan_dialect.lowering.systemverilog.names import Names, module_name, module_name_problem
+from kan_dialect.passbase.garbage_collector import collector_paused
 
 _LOG = logging.getLogger(__name__)
 

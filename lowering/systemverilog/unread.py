@@ -12,11 +12,11 @@ from xdsl.dialects import comb, hw
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.hardware_semantics import bit_width
+from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.lowering.systemverilog.analysis import Analysis
 from kan_dialect.lowering.systemverilog.expressions import Expression, part
 from kan_dialect.lowering.systemverilog.tables import index_bits_read
-from kan_dialect.memory_ops import (
+from kan_dialect.ops.memory import (
     MemoryReadOp,
     MemoryType,
     MemoryWordOp,

@@ -16,10 +16,10 @@ from onnx import helper, numpy_helper
 
 from fuzz.campaign import Chunk, Failure
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.onnx_subgraph import open_runner, widened
 from kan_dialect.frontends.frontend import ImportOptions
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.model import Model
-from kan_dialect.onnx_model import open_runner, widened
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.model.model import Model
 
 Array: TypeAlias = NDArray[Any]
 

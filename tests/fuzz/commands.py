@@ -19,9 +19,9 @@ from pathlib import Path
 from xdsl.universe import Universe
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.files.manifest import NAME as LISTING
+from kan_dialect.files.manifest import Listing
 from kan_dialect.frontends import frontend
-from kan_dialect.listing import NAME as LISTING
-from kan_dialect.listing import Listing
 
 LIMIT = 20
 """Seconds that a command may take on the small files here."""

@@ -21,8 +21,8 @@ from fuzz.networks import Drawing
 from fuzz.pipelines import float_pipeline, integer_pipeline
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
-from kan_dialect.model import Model
-from kan_dialect.pipeline import build_pipeline
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.pipeline import build_pipeline
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PIPELINES = (

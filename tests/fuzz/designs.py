@@ -18,19 +18,19 @@ from xdsl.universe import Universe
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context, parse_text
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.prove.second.opinion import second_opinion
 from kan_dialect.flows.prove.text import check_text
-from kan_dialect.flows.simulation import SimulatorName, compare, simulate
-from kan_dialect.flows.stimuli import stimuli
-from kan_dialect.interface import Interface
-from kan_dialect.lowering.circt_target import CirctTarget
+from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
+from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
-from kan_dialect.pipeline import PassFactory, build_pipeline
-from kan_dialect.univariate import has_real_edges
+from kan_dialect.lowering.targets.circt import CirctTarget
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.pipeline import PassFactory, build_pipeline
 
 VECTORS = 80
 """Samples that a design is compared on, beyond those of the check of every pass."""

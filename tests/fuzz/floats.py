@@ -12,22 +12,13 @@ from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType, f16, f32, f64
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.functions import FUNCTIONS
-from kan_dialect.onnx_ops import OnnxOp
-from kan_dialect.spline_ops import (
-    AffineOp,
-    BaseOp,
-    BSplineOp,
-    ChebyshevOp,
-    ConcatOp,
-    MapOp,
-    NodeSumOp,
-    ObserveOp,
-    RadialOp,
-)
-from kan_dialect.splines import RADIAL_FUNCTIONS
-from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.maths.bsplines import RADIAL_FUNCTIONS
+from kan_dialect.maths.functions import FUNCTIONS
+from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp, ObserveOp
+from kan_dialect.ops.onnx import OnnxOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
+from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
 
 TOTAL = ("silu", "gelu", "gelu_tanh", "relu", "tanh", "sigmoid", "identity", "sin", "cos", "abs")
 """Functions that are finite everywhere."""

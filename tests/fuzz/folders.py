@@ -23,14 +23,14 @@ from fuzz.pipelines import float_pipeline, integer_pipeline
 from fuzz.text_mutants import CHANGES, mutants
 from kan_dialect.cli.kan_flow import built_models
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions, build
-from kan_dialect.flows.simulation import SimulatorName, compare, simulate
-from kan_dialect.flows.stimuli import stimuli
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.interface import Interface, highs, lows
-from kan_dialect.pipeline import build_pipeline
+from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
+from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.model.interface import Interface, highs, lows
+from kan_dialect.passbase.pipeline import build_pipeline
 
 FOLDER = "design"
 BUILDS = 24

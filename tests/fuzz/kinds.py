@@ -37,7 +37,7 @@ from fuzz.related import RelatedDrawing
 from fuzz.shrink import shrunk, smaller_bytes
 from fuzz.training import trainings
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools import find_simulator, look_for
+from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 
 NETWORKS = 50
 """Of a chunk."""

@@ -10,11 +10,11 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from kan_dialect.attributes import bounds_constant
-from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.quant import UniformQuantizedType, default_bounds, storage_for
-from kan_dialect.spline_ops import ConcatOp, NodeSumOp
-from kan_dialect.table_ops import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
+from kan_dialect.ir.types import bounds_constant
+from kan_dialect.ops.layer import ConcatOp, NodeSumOp
+from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
 
 MAX_CODE_BITS = 12
 """Codes that a table reads are at most so wide."""

@@ -26,11 +26,11 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.training.bench import first_mismatch, play
 from kan_dialect.flows.prove.training.prove import prove_training
 from kan_dialect.flows.prove.training.witness import random_traces
-from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.model.training_step import Step, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.training import Step, step_of
 
 PLAYED = 3
 """Traces for each changed text that is proven."""

@@ -12,14 +12,14 @@ from xdsl.dialects.builtin import ModuleOp
 
 from golden.options import Options, stages_of
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import IntArray
-from kan_dialect.flows.simulation import compare, simulate
-from kan_dialect.frontends.torch_files import has_torch
-from kan_dialect.interface import Interface
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.flows.simulate.simulation import compare, simulate
+from kan_dialect.frontends.torch.files import has_torch
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
-from kan_dialect.record import PIPELINE_ATTRIBUTE
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.record import PIPELINE_ATTRIBUTE
 
 MODELS = ("moons", "wine", "drybean", "jsc_openml")
 SMALL = ("moons",)

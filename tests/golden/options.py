@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 from typing import TypeAlias
 
-from kan_dialect.fpga import DEVICES
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.devices.device import DEVICES
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.passbase.kan_pass import KanPass
 
 Value: TypeAlias = str | int | bool | None
 Options: TypeAlias = dict[str, Value]

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import pytest
 
-from kan_dialect.constants import FloatArray
+from kan_dialect.ir.constants import FloatArray
 
 torch: Any = pytest.importorskip("torch")
 

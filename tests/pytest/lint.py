@@ -9,8 +9,8 @@ import pytest
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.flows import tools
-from kan_dialect.hardware_semantics import bit_width
+from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.flows.tools import toolchain
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
 
@@ -44,11 +44,11 @@ def require_silent(folder: Path, files: Iterable[Path], *options: str) -> None:
     """Both linters are silent about some files of one design."""
     paths = list(files)
     _require_silent_slang(paths)
-    verilator = tools.look_for("verilator")
+    verilator = toolchain.look_for("verilator")
     if verilator is None:
         pytest.skip("verilator is not installed")
     # A warning is an error to --lint-only.
-    tools.run(verilator, ["--lint-only", "-Wall", *options, *map(str, paths)], cwd=folder)
+    toolchain.run(verilator, ["--lint-only", "-Wall", *options, *map(str, paths)], cwd=folder)
 
 
 def _require_silent_slang(files: list[Path]) -> None:

@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from kan_dialect.constants import FloatArray
+from kan_dialect.ir.constants import FloatArray
 
 Array: TypeAlias = NDArray[Any]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.builder import TableNetwork
-from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType
 
 
 def victim_network() -> ModuleOp:

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.ir import Block
 
-from kan_dialect.adders import inverts_top, joined_of
-from kan_dialect.attributes import IntType, range_of
-from kan_dialect.wire_ops import ConstantOp, SumOp, TableOp
+from kan_dialect.devices.carry_chains import inverts_top, joined_of
+from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 
 
 @settings(deadline=None, max_examples=300)

@@ -15,28 +15,28 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.universe import Universe
 
-from kan_dialect.budgets import Limit, allowed, parse_loss
-from kan_dialect.builder import TableNetwork
 from kan_dialect.checking import run_passes
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import make_context, parse_text
-from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_arrays
+from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.sweep.grid import parse_axis
-from kan_dialect.kan_pass import NamedPass
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import NamedPass
+from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
-from kan_dialect.pipeline import build_pipeline
-from kan_dialect.precision import judge, search
-from kan_dialect.precision.bits import trade_of
-from kan_dialect.precision.network import read_chain
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.semantics import find_function
+from kan_dialect.search.precision import judge, search
+from kan_dialect.search.precision.bits import trade_of
+from kan_dialect.search.precision.budgets import Limit, allowed, parse_loss
+from kan_dialect.search.precision.network import read_chain
 
 
 def test_losses_are_spelt_alike() -> None:

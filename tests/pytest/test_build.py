@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
-from kan_dialect.flows.tools import find_simulator
+from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.lowering import kan_to_hw
 from kan_dialect.lowering.compile import CompilePass
 from lint import require_silent

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from xdsl.context import Context
 
-from kan_dialect.builder import TableNetwork
 from kan_dialect.cli import kan_flow, kan_run
-from kan_dialect.constants import Array
-from kan_dialect.data import Errors
-from kan_dialect.files import write_arrays
-from kan_dialect.model import Model
+from kan_dialect.files.atomic import write_arrays
+from kan_dialect.files.data_sets import Errors
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.model.model import Model
+from kan_dialect.model.saturation import count_saturations
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.saturation import count_saturations
 
 FUNCTION = """
 func.func @net(%x: tensor<2xf32>) -> tensor<{n}xf32> {{

@@ -15,32 +15,26 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
 from fuzz.floats import FloatDrawing
-from kan_dialect import certificate, enclosures
-from kan_dialect.certificate import Certificate, certify
-from kan_dialect.constants import FloatArray
-from kan_dialect.data import load_dataset
-from kan_dialect.enclosed_functions import FUNCTIONS, Range
-from kan_dialect.enclosures import Enclosure, NoEnclosureError, enclose
+from kan_dialect.analysis import certificate, enclosures
+from kan_dialect.analysis.certificate import Certificate, certify
+from kan_dialect.analysis.enclosures import Enclosure, NoEnclosureError, enclose
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import evaluate_values
+from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.frontends.frontend import import_file
-from kan_dialect.functions import FUNCTIONS as REAL_FUNCTIONS
-from kan_dialect.model import Model
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.maths.bsplines import RADIAL_FUNCTIONS, radial_basis
+from kan_dialect.maths.functions import FUNCTIONS as REAL_FUNCTIONS
+from kan_dialect.maths.interval_functions import FUNCTIONS, Range
+from kan_dialect.model.model import Model
+from kan_dialect.model.saturation import saturating_samples
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, EdgeOp, RadialOp
+from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
-from kan_dialect.saturation import saturating_samples
-from kan_dialect.semantics import evaluate_values
-from kan_dialect.spline_ops import (
-    BaseOp,
-    BSplineOp,
-    ChebyshevOp,
-    EdgeOp,
-    NodeSumOp,
-    RadialOp,
-)
-from kan_dialect.splines import RADIAL_FUNCTIONS, radial_basis
-from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 

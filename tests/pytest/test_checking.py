@@ -23,18 +23,24 @@ from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.attributes import IntType, range_of
-from kan_dialect.builder import TableNetwork
+from kan_dialect.analysis.quantization_points import spline_functions
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import Checker, PassCheck
 from kan_dialect.checking.samples import code_samples, real_samples
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import FloatArray, IntArray, dense, to_floats, to_integers
-from kan_dialect.cuts import spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import FloatArray, IntArray, dense, to_floats, to_integers
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering import kan_to_hw
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model, encode
+from kan_dialect.model.model import Model, encode
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp
+from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.wire import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes import (
     balance_sums,
     expand_wires,
@@ -48,12 +54,7 @@ from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.scales import SCALE_METHODS
-from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
-from kan_dialect.table_ops import LookupOp
-from kan_dialect.wire_ops import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
-from kan_dialect.wires import wire_functions
+from kan_dialect.search.scales import SCALE_METHODS
 
 NETWORK = """
 func.func @net(%x: tensor<3xf32>) -> tensor<2xf32> {

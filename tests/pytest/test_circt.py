@@ -17,7 +17,7 @@ from xdsl.parser import Parser
 
 from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.errors import KanError
-from kan_dialect.lowering.circt_target import CirctTarget
+from kan_dialect.lowering.targets.circt import CirctTarget
 
 circt = pytest.importorskip("circt", reason="the circt package is not installed")
 

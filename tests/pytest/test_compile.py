@@ -14,13 +14,13 @@ from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
-from kan_dialect.collection import collector_paused
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
-from kan_dialect.pipeline import build_pipeline
-from kan_dialect.record import recorded_pipeline
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.garbage_collector import collector_paused
+from kan_dialect.passbase.pipeline import build_pipeline
+from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.universe import UNIVERSE
 
 NETWORK = """

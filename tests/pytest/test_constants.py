@@ -14,9 +14,9 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect import verifying
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import (
+from kan_dialect.ir import verifier
+from kan_dialect.ir.constants import (
     Array,
     DenseAttr,
     ElidingPrinter,
@@ -81,7 +81,7 @@ def test_types_can_be_asked_for() -> None:
 def test_splats_are_expanded() -> None:
     attribute = parsed("dense<0.5> : tensor<2x3xf32>")
     assert to_floats(attribute).tolist() == [[0.5] * 3] * 2
-    assert verifying.constant(attribute, "weights").shape == (2, 3)
+    assert verifier.constant(attribute, "weights").shape == (2, 3)
 
 
 def test_long_constants_are_hexadecimal_or_left_out() -> None:
@@ -96,6 +96,6 @@ def test_long_constants_are_hexadecimal_or_left_out() -> None:
 def test_other_types_are_refused() -> None:
     half = DenseIntOrFPElementsAttr.from_list(TensorType(f16, [1]), [0.5])
     with pytest.raises(VerifyException, match="weights must be f32 or f64, got f16"):
-        verifying.constant(half, "weights")
+        verifier.constant(half, "weights")
     with pytest.raises(ValueError, match="element type f16"):
         to_numpy(half)

@@ -15,8 +15,8 @@ import pytest
 from xdsl.parser import Parser
 
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import FloatArray
-from kan_dialect.model import Model
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.model.model import Model
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 SCRIPTS = Path(sys.executable).parent

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kan_dialect.builder import TableNetwork
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.model import Model
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.spline_ops import NodeSumOp
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = Path(sys.executable).parent

@@ -17,33 +17,26 @@ from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
-from kan_dialect import functions
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import FloatArray, to_floats
-from kan_dialect.data import Dataset, load_dataset
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.flows.training_build import data_for, targets_of
-from kan_dialect.model import Model
-from kan_dialect.noted import noted
+from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.training.build import data_for, targets_of
+from kan_dialect.ir.constants import FloatArray, to_floats
+from kan_dialect.ir.figures import noted
+from kan_dialect.maths import functions
+from kan_dialect.model.model import Model
+from kan_dialect.model.training_step import infer, step_of
+from kan_dialect.ops.layer import AffineOp, MapOp, NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
 from kan_dialect.passes.calibrate import CalibratePass, observe
 from kan_dialect.passes.fit_splines import FITTED, FitSplinesPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.semantics import find_function
-from kan_dialect.spline_fit import fit_points, fit_splines, fit_weights
-from kan_dialect.spline_ops import (
-    AffineOp,
-    BaseOp,
-    BSplineOp,
-    ChebyshevOp,
-    MapOp,
-    NodeSumOp,
-    RadialOp,
-)
-from kan_dialect.training import infer, step_of
+from kan_dialect.search.spline_fit import fit_points, fit_splines, fit_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES, SHARED = ROOT / "examples", ROOT.parent / "shared" / "data" / "onnx"

@@ -18,13 +18,13 @@ from xdsl.utils.exceptions import PassFailedException
 
 from kan_dialect.cli.loading import make_context
 from kan_dialect.cli.messages import run_tool
-from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.model import Model
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.semantics import Univariate, semantics_of
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.pipeline import PassFactory, build_pipeline
 from kan_dialect.passes.fold_tables import FoldTablesPass
-from kan_dialect.pipeline import PassFactory, build_pipeline
-from kan_dialect.semantics import Univariate, semantics_of
 from kan_dialect.universe import UNIVERSE
 
 

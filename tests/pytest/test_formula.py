@@ -11,11 +11,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import FloatArray
-from kan_dialect.lowering.formula_target import FormulaTarget
-from kan_dialect.model import Model
-from kan_dialect.spline_ops import BSplineOp
-from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.lowering.targets.formula import FormulaTarget
+from kan_dialect.model.model import Model
+from kan_dialect.ops.spline import BSplineOp
+from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS
 
 NETWORK = """
 func.func @net(%x: tensor<2xf64>) -> tensor<1xf64> {

@@ -10,14 +10,14 @@ import pytest
 from xdsl.dialects import func
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from kan_dialect.attributes import IntType
+from kan_dialect.analysis.nodes import dead_nodes
+from kan_dialect.analysis.wires import remove_dead, wire_functions
 from kan_dialect.cli.loading import make_context, parse_text
-from kan_dialect.constants import IntArray
-from kan_dialect.fpga import DEVICES, ECP5, ICE40, XCUP, estimate
-from kan_dialect.nodes import dead_nodes
-from kan_dialect.table_cost import Mapper, planes, support
-from kan_dialect.wire_ops import BitsOp, ClampOp, ConstantOp, DelayOp, SumOp, TableOp
-from kan_dialect.wires import remove_dead, wire_functions
+from kan_dialect.devices.device import DEVICES, ECP5, ICE40, XCUP, estimate
+from kan_dialect.devices.table_cost import Mapper, planes, support
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.types import IntType
+from kan_dialect.ops.wire import BitsOp, ClampOp, ConstantOp, DelayOp, SumOp, TableOp
 
 
 def argument(low: int, high: int) -> SSAValue:

@@ -20,11 +20,11 @@ from fuzz.outputs import outputs
 from fuzz.shrink import shrunk, smaller_bytes
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context, parse_text
-from kan_dialect.flows import tools
-from kan_dialect.listing import Listing
-from kan_dialect.model import Model
-from kan_dialect.pipeline import build_pipeline
-from kan_dialect.scales import Observed, choose_ranges
+from kan_dialect.files.manifest import Listing
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.pipeline import build_pipeline
+from kan_dialect.search.scales import Observed, choose_ranges
 from kan_dialect.universe import UNIVERSE
 
 
@@ -42,7 +42,7 @@ def test_broken_files() -> None:
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
 
 
-@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
 def test_broken_folders() -> None:
     chunk = files("folders", 1, range(1, 40), lambda _: None)
     assert not chunk.failures, "\n".join(failure.message for failure in chunk.failures)
@@ -167,7 +167,7 @@ def test_edges_that_were_pruned_may_be_undefined() -> None:
     np.testing.assert_array_equal(quantized.run(np.array([[-3.0], [0.5]])), 0.0)
 
 
-@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
 def test_sums_that_are_shifted_left_are_proven() -> None:
     """Many sums, scaled by 8 and saturated: the proof took them for functions of other sums."""
     rng = np.random.default_rng([6, 3])
@@ -234,7 +234,7 @@ def test_numbers_go_through_functions_of_codes() -> None:
     np.testing.assert_array_equal(outputs, [[3.0], [4.0]])
 
 
-@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
 def test_a_sum_of_too_many_values_is_no_proof_and_no_crash(tmp_path: Path) -> None:
     quiet = ["-o", "wide", "--simulator", "none", "--vectors", "20"]
     assert ended(tmp_path, WIDE, "kan-flow", "build", "in.mlir", *quiet).code == 0
@@ -243,7 +243,7 @@ def test_a_sum_of_too_many_values_is_no_proof_and_no_crash(tmp_path: Path) -> No
     assert "@net cannot be proven: a sum can have 2000004 values" in found.err
 
 
-@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
 @pytest.mark.parametrize(
     ("file", "old", "new", "command", "message"),
     [
@@ -296,7 +296,7 @@ def test_the_search_for_a_scale_stays_silent_where_squares_overflow() -> None:
         assert np.isfinite(choose_ranges(observed, 3, "mse", 99.9)).all()
 
 
-@pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
 def test_a_sum_that_fits_in_two_ways_is_proven() -> None:
     """Its large steps are 2^n apart: its slices were taken for functions of another sum."""
     rng = np.random.default_rng(1568)
@@ -365,7 +365,7 @@ def test_failures_are_made_small() -> None:
     assert str(smallest.module()).count("\n") <= 8
 
 
-@pytest.mark.skipif(tools.find_simulator("icarus") is None, reason="Icarus is not installed")
+@pytest.mark.skipif(toolchain.find_simulator("icarus") is None, reason="Icarus is not installed")
 def test_a_proven_design_that_a_simulator_refuses_is_a_find(tmp_path: Path) -> None:
     """What is proven is in a language that all tools read."""
     (files,) = Folders(builds=1).folders

@@ -21,9 +21,9 @@ import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.errors import KanError
-from kan_dialect.files import write_arrays, write_atomically
+from kan_dialect.files.atomic import write_arrays, write_atomically
+from kan_dialect.files.manifest import Listing
 from kan_dialect.flows.build import require_name
-from kan_dialect.listing import Listing
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -158,7 +158,7 @@ def test_data_files_that_unpack_to_too_much(
         assert str(lie) in error
     (tmp_path / "lie.npy").write_bytes(npy_header((1 << 40, 13)))
     assert "lie.npy" in error_of(capfd, kan_run, EXAMPLE, "--inputs", tmp_path / "lie.npy")
-    monkeypatch.setattr("kan_dialect.data.MAX_DATA_BYTES", 1000)
+    monkeypatch.setattr("kan_dialect.files.data_sets.MAX_DATA_BYTES", 1000)
     assert "more than 1000" in error_of(capfd, kan_run, EXAMPLE, "--inputs", DATA)
 
 

@@ -35,12 +35,12 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.parser import Parser
 
-from kan_dialect.constants import Array
 from kan_dialect.errors import KanError
-from kan_dialect.hardware_semantics import bit_width, in_dataflow_order, simulate_hardware
-from kan_dialect.lowering.circt_target import CirctTarget
+from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order, simulate_hardware
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.semantics import evaluate_op
+from kan_dialect.lowering.targets.circt import CirctTarget
 from lint import require_no_lint
 
 CYCLES = 48

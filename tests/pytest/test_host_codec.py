@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.host import write_host
-from kan_dialect.flows.words import to_words
-from kan_dialect.interface import Interface, Port
+from kan_dialect.flows.host.codec import write_host
+from kan_dialect.flows.simulate.port_words import to_words
+from kan_dialect.model.interface import Interface, Port
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
 SCALES = [1.0, 0.25, 0.1, 1 / 3, 0.0538, 5.38e-2 / 7, 3.7e5, 2.0**-40, 1e-300, TINY, HUGE, math.pi]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_dialect.constants import FloatArray
-from kan_dialect.precision.judge import REACH, Judge, Shown, around, others_for, together
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.search.precision.judge import REACH, Judge, Shown, around, others_for, together
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=40)
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.model import Model
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.model.model import Model
 from kan_exports import EXPORTERS, Exporter, export, outputs_of, samples
 
 pytestmark = pytest.mark.torch

@@ -13,13 +13,13 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
-from kan_dialect.flows.simulation import simulate
-from kan_dialect.flows.stimuli import stimuli
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.frontends.onnx import load_onnx
+from kan_dialect.flows.simulate.simulation import simulate
+from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
 from kan_exports import EXPORTERS, Exporter, export, outputs_of, samples
 from kan_variants import (
     INPUTS,

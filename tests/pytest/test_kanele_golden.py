@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.builder import TableNetwork
 from kan_dialect.cli.loading import make_context
-from kan_dialect.flows.simulation import simulate
+from kan_dialect.flows.simulate.simulation import simulate
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType, default_bounds
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
-from kan_dialect.quant import UniformQuantizedType, default_bounds
+from kan_dialect.model.model import Model
 
 MODELS = ["jsc_openml", "wine", "drybean", "moons"]
 

@@ -20,20 +20,24 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import to_integers
-from kan_dialect.data import accuracy
 from kan_dialect.errors import KanError
-from kan_dialect.flows.host_c import c_codec
-from kan_dialect.flows.host_python import python_codec
+from kan_dialect.evaluate.code_ports import host_affine
+from kan_dialect.files.data_sets import accuracy
+from kan_dialect.flows.host.c import c_codec
+from kan_dialect.flows.host.python import python_codec
 from kan_dialect.frontends.frontend import frontend_for
-from kan_dialect.frontends.kanele import CHECKPOINT_FRONTEND, TABLES_FRONTEND, function_name
+from kan_dialect.frontends.kanele.frontend import (
+    CHECKPOINT_FRONTEND,
+    TABLES_FRONTEND,
+    function_name,
+)
+from kan_dialect.ir.constants import to_integers
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model, encode
+from kan_dialect.model.model import Model, encode
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import LookupOp, QuantizeOp
 from kan_dialect.passes.fold_tables import FoldTablesPass
-from kan_dialect.semantics import host_affine
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.table_ops import LookupOp, QuantizeOp
 
 MODELS = ["jsc_openml", "wine", "drybean", "moons"]
 CORRECT = {"wine": (53, 54), "drybean": (2506, 2723), "moons": (1947, 2000)}

@@ -13,24 +13,26 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from kan_dialect.attributes import IntType, range_of
-from kan_dialect.builder import TableNetwork
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import Array, IntArray
-from kan_dialect.flows import tools
+from kan_dialect.devices.device import device
+from kan_dialect.devices.table_cost import planes, support, supports
+from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
 from kan_dialect.flows.prove.prove import prove
-from kan_dialect.fpga import device
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp, TableOp
 from kan_dialect.passes.merge_tables import MergeTablesPass
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.semantics import evaluate_inside, find_function
-from kan_dialect.table_cost import planes, support, supports
-from kan_dialect.wire_ops import ConstantOp, MarkOp, SumOp, TableOp
 
-needs_yosys = pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+needs_yosys = pytest.mark.skipif(
+    toolchain.look_for("yosys") is None, reason="Yosys is not installed"
+)
 RANGES = [(0, 1), (-1, 0), (3, 4), (0, 3), (-2, 1), (-1, 1), (0, 7), (-4, 3), (2, 6)]
 
 

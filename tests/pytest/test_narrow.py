@@ -10,16 +10,16 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Region, SSAValue
 
-from kan_dialect.adders import inverts_top
-from kan_dialect.attributes import IntType, range_of
+from kan_dialect.analysis.nodes import dead_nodes
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.constants import IntArray
+from kan_dialect.devices.carry_chains import inverts_top
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
-from kan_dialect.nodes import dead_nodes
+from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.passes.narrow import NarrowPass
-from kan_dialect.wire_ops import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
-from kan_dialect.wires import wire_functions
 
 
 def codes_of(kind: IntType) -> IntArray:

@@ -21,20 +21,21 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
-from kan_dialect import edge_rounding
-from kan_dialect.attributes import quantized_type
-from kan_dialect.constants import FloatArray
-from kan_dialect.edge_rounding import RoundedEdges
 from kan_dialect.errors import KanError
-from kan_dialect.model import Model
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.types import quantized_type
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp
+from kan_dialect.ops.table import QuantizeOp
 from kan_dialect.passes import quantize
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.choose_bits import ChooseBitsPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from kan_dialect.passes.quantize import QuantizePass
-from kan_dialect.spline_ops import BaseOp, BSplineOp, NodeSumOp
-from kan_dialect.table_ops import QuantizeOp
+from kan_dialect.search import edge_rounding
+from kan_dialect.search.edge_rounding import RoundedEdges
 
 
 @dataclass(frozen=True)

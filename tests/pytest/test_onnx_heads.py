@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from kan_dialect.data import classes
 from kan_dialect.errors import KanError
-from kan_dialect.frontends import onnx_head
+from kan_dialect.files.data_sets import classes
 from kan_dialect.frontends.frontend import ImportOptions
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.model import Model
+from kan_dialect.frontends.onnx import classifier_head
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.model.model import Model
 
 Array = NDArray[Any]
 
@@ -217,12 +217,12 @@ def test_classes_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A head whose logits were mistaken is not let through."""
     net = Net()
     path = net.save(tmp_path, net("ArgMax", net("Neg", "h"), axis=1))
-    search = onnx_head.find_head
+    search = classifier_head.find_head
 
     def mistaken(graph: Any) -> Any:
         head = search(graph)
-        return None if head is None else onnx_head.Head(head.node, "h")
+        return None if head is None else classifier_head.Head(head.node, "h")
 
-    monkeypatch.setattr(onnx_head, "find_head", mistaken)
+    monkeypatch.setattr(classifier_head, "find_head", mistaken)
     with pytest.raises(KanError, match="has other classes than the model"):
         load_onnx(path, STRIP)

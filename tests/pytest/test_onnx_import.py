@@ -19,21 +19,13 @@ from onnx import helper, numpy_helper
 from xdsl.dialects import func
 from xdsl.ir import Operation
 
-from kan_dialect.constants import to_floats, to_numpy
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import evaluate_function, find_function
 from kan_dialect.frontends.frontend import find_frontends, frontend_for
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.semantics import evaluate_function, find_function
-from kan_dialect.spline_ops import (
-    AffineOp,
-    BaseOp,
-    BSplineOp,
-    ChebyshevOp,
-    ConcatOp,
-    MapOp,
-    NodeSumOp,
-    RadialOp,
-)
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.ir.constants import to_floats, to_numpy
+from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
 
 Array = NDArray[Any]
 

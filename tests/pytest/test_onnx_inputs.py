@@ -15,10 +15,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import ImportOptions
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.frontends.onnx_graph import Unrecognised
-from kan_dialect.model import Model
-from kan_dialect.spline_ops import NodeSumOp
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.frontends.onnx.read.graph import Unrecognised
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
 
 Array = NDArray[Any]
 Extents = Sequence[int | str]

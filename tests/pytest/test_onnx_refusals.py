@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from kan_dialect.errors import KanError
-from kan_dialect.frontends import onnx_check, onnx_layers
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.frontends.onnx_graph import Unrecognised, read_graph
-from kan_dialect.spline_ops import BSplineOp
+from kan_dialect.frontends.onnx import comparison
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
+from kan_dialect.frontends.onnx.recognise import layers
+from kan_dialect.ops.spline import BSplineOp
 
 Array = NDArray[Any]
 
@@ -456,8 +457,8 @@ def test_values_that_differ_from_sample_to_sample(tmp_path: Path) -> None:
 def test_networks_that_came_out_wrong_are_refused() -> None:
     """A coefficient is changed behind the importer's back; the check says in which layer."""
     graph = read_graph(FIXTURES / "plain_script17.onnx")
-    raised = onnx_layers.raise_layers(graph)
-    onnx_check.check_raised(graph, raised)
+    raised = layers.raise_layers(graph)
+    comparison.check_raised(graph, raised)
     first = next(op for op in raised.function.body.block.ops if isinstance(op, BSplineOp))
     changed = BSplineOp(
         first.input,
@@ -470,14 +471,14 @@ def test_networks_that_came_out_wrong_are_refused() -> None:
     )
     first.properties["coefficients"] = changed.coefficients
     with pytest.raises(KanError, match=r"differs from the model by .* first in layer0"):
-        onnx_check.check_raised(graph, raised)
+        comparison.check_raised(graph, raised)
 
 
 def test_differences_are_relative() -> None:
     """Differences count as shares of the range; what is no number is infinitely far."""
-    step = onnx_check.relative_difference(np.array([[1.0], [2.0]]), np.array([[1.0], [3.0]]))
+    step = comparison.relative_difference(np.array([[1.0], [2.0]]), np.array([[1.0], [3.0]]))
     assert step == pytest.approx(0.5)
-    infinite = onnx_check.relative_difference(np.array([[np.nan]]), np.array([[1.0]]))
+    infinite = comparison.relative_difference(np.array([[np.nan]]), np.array([[1.0]]))
     assert infinite == np.inf
 
 

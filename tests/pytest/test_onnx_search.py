@@ -20,21 +20,23 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import FloatArray, to_floats
 from kan_dialect.errors import KanError
-from kan_dialect.frontends import onnx_cuts, onnx_search
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.frontends.onnx_additivity import PartialRun, make_exchanges, residuals
-from kan_dialect.frontends.onnx_cuts import find_layers
-from kan_dialect.frontends.onnx_graph import Unrecognised, read_graph
-from kan_dialect.frontends.onnx_layers import Raised, raise_layers
-from kan_dialect.frontends.onnx_search import search_layers
-from kan_dialect.frontends.onnx_static import cut_out, make_static
+from kan_dialect.frontends.onnx.discover import layer_boundaries
+from kan_dialect.frontends.onnx.discover import search as onnx_search
+from kan_dialect.frontends.onnx.discover.additivity import PartialRun, make_exchanges, residuals
+from kan_dialect.frontends.onnx.discover.layer_boundaries import find_layers
+from kan_dialect.frontends.onnx.discover.search import search_layers
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.frontends.onnx.operators.static_graph import cut_out, make_static
+from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
+from kan_dialect.frontends.onnx.recognise.layers import Raised, raise_layers
+from kan_dialect.ir.constants import FloatArray, to_floats
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
-from kan_dialect.onnx_ops import OnnxOp
-from kan_dialect.spline_ops import BSplineOp, ConcatOp, NodeSumOp
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import ConcatOp, NodeSumOp
+from kan_dialect.ops.onnx import OnnxOp
+from kan_dialect.ops.spline import BSplineOp
 
 Array = NDArray[Any]
 
@@ -585,4 +587,4 @@ def test_random_networks(widths: list[int], seed: int, functions: list[str]) -> 
 def test_the_search_does_not_depend_on_chance(tmp_path: Path) -> None:
     path = save(tmp_path, FIRST + LAST)
     assert str(load_onnx(path)) == str(load_onnx(path))
-    assert onnx_cuts.TRIALS >= 128
+    assert layer_boundaries.TRIALS >= 128

@@ -9,10 +9,10 @@ import pytest
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import ImportOptions
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.frontends.onnx_check import open_exact_reference
-from kan_dialect.frontends.onnx_graph import Unrecognised, read_graph
-from kan_dialect.model import Model
+from kan_dialect.frontends.onnx.comparison import open_exact_reference
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
+from kan_dialect.model.model import Model
 from random_graphs import MIXINGS, REGIMES, Network, make_network
 
 FOUND = {

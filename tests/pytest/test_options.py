@@ -11,13 +11,13 @@ from xdsl.universe import Universe
 from xdsl.utils.arg_spec import ArgSpec
 
 from fuzz.options import Option, all_options
-from kan_dialect.bounds import Bounds, bounds_of, declared_bounds
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.cli.options import NumberType
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions
 from kan_dialect.flows.sweep.cluster import require_address
-from kan_dialect.pipeline import build_pipeline
+from kan_dialect.passbase.option_bounds import Bounds, bounds_of, declared_bounds
+from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.universe import UNIVERSE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,7 +26,7 @@ WRONG = ["", "x", "-1", "1.5", "nan", "inf", "-inf", "1e999", "9" * 20, "9" * 50
 
 
 FORMS = ("max_rmse", "max_error")
-"""Budgets have a form of their own, `10%`; see `kan_dialect.budgets`."""
+"""Budgets have a form of their own, `10%`; see `kan_dialect.search.precision.budgets`."""
 
 
 MODULES = {"kan-flow": kan_flow, "kan-opt": kan_opt, "kan-run": kan_run}

@@ -13,11 +13,11 @@ from onnx import helper
 from test_onnx_branches import DENSE, F32, SENTINEL, WEIGHTS, Node, assert_follows, save
 
 from kan_dialect.cli import kan_flow, kan_run
-from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.report import read_report
 from kan_dialect.frontends.frontend import ImportOptions, original_of
-from kan_dialect.frontends.onnx import load_onnx
+from kan_dialect.frontends.onnx.load import load_onnx
 
 RNG = np.random.default_rng(3)
 ENGINE = f"ONNX Runtime {onnxruntime.__version__}"  # pyright: ignore[reportUnknownMemberType] (it has no types)
@@ -26,7 +26,7 @@ ENGINE = f"ONNX Runtime {onnxruntime.__version__}"  # pyright: ignore[reportUnkn
 @pytest.fixture(name="wrong_import")
 def _wrong_import(monkeypatch: pytest.MonkeyPatch) -> None:
     """Imports are 100 off, and nothing notices."""
-    from kan_dialect.model import Model
+    from kan_dialect.model.model import Model
 
     real = Model.run
     monkeypatch.setattr(
@@ -105,7 +105,7 @@ def test_original_up_to_the_head(tmp_path: Path) -> None:
 @pytest.mark.torch
 def test_original_of_a_module() -> None:
     torch: Any = pytest.importorskip("torch")
-    from kan_dialect.frontends.torch import module_original
+    from kan_dialect.frontends.torch_module import module_original
 
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Dropout(), torch.nn.Tanh())
     x = RNG.normal(size=(600, 2))

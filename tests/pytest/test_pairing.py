@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_dialect.attributes import IntType
-from kan_dialect.pairing import Extent, Pairing, Summands, joins
+from kan_dialect.ir.types import IntType
+from kan_dialect.search.adder_trees import Extent, Pairing, Summands, joins
 
 # Least value, how many more, lowest zeros, bits that an adder absorbs, levels before.
 SUMMAND = st.tuples(

@@ -17,35 +17,35 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
 import kan_dialect.passes.refine_precision as refine_precision
-from kan_dialect.builder import TableNetwork
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import run_passes
 from kan_dialect.cli.kan_flow import built_models, main
-from kan_dialect.constants import Array, FloatArray, IntArray
+from kan_dialect.devices.device import Estimate, estimate
+from kan_dialect.devices.table_cost import supports
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import Estimate, estimate
+from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model, encode
+from kan_dialect.model.model import Model, encode
+from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
-from kan_dialect.pipeline import build_pipeline
-from kan_dialect.precision import search
-from kan_dialect.precision.bits import bits_of, trade_of
-from kan_dialect.precision.descent import Descent, coarsened
-from kan_dialect.precision.edges import best_table, input_choices
-from kan_dialect.precision.network import (
+from kan_dialect.search.precision import search
+from kan_dialect.search.precision.bits import bits_of, trade_of
+from kan_dialect.search.precision.descent import Descent, coarsened
+from kan_dialect.search.precision.edges import best_table, input_choices
+from kan_dialect.search.precision.network import (
     TableChain,
     input_patterns,
     read_chain,
     write_chain,
 )
-from kan_dialect.precision.objective import Classes, Targets, one_hot, softmax
-from kan_dialect.precision.score import check_labels
-from kan_dialect.precision.search import Candidate, Problem, Refined, Scores
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.semantics import find_function
-from kan_dialect.table_cost import supports
+from kan_dialect.search.precision.objective import Classes, Targets, one_hot, softmax
+from kan_dialect.search.precision.score import check_labels
+from kan_dialect.search.precision.search import Candidate, Problem, Refined, Scores
 from kan_dialect.universe import UNIVERSE
-from kan_dialect.wires import wire_functions
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=25)
 PRICES = np.array([0.0, 0.5, 0.5, 0.5, 1.0, 1.0, 1.5, 3.5, 6.5, 12.5, 24.5])

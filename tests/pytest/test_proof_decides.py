@@ -13,18 +13,20 @@ from hypothesis import strategies as st
 from fuzz.related import RelatedDrawing
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
-from kan_dialect.flows import tools
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove.forms import Image, Table, Variable
 from kan_dialect.flows.prove.obligations import marks_of
 from kan_dialect.flows.prove.prove import Proof, prove
-from kan_dialect.flows.simulation import simulate
-from kan_dialect.flows.stimuli import stimuli
+from kan_dialect.flows.simulate.simulation import simulate
+from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.flows.tools import toolchain
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
 
-needs_yosys = pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+needs_yosys = pytest.mark.skipif(
+    toolchain.look_for("yosys") is None, reason="Yosys is not installed"
+)
 
 UNDECIDED = {
     "four inputs at once": 22,
@@ -82,7 +84,7 @@ def test_a_hundred_networks_are_decided(tmp_path: Path) -> None:
 
 @needs_yosys
 @pytest.mark.ci
-@pytest.mark.skipif(tools.find_simulator("icarus") is None, reason="Icarus is not installed")
+@pytest.mark.skipif(toolchain.find_simulator("icarus") is None, reason="Icarus is not installed")
 def test_no_mutant_is_proven_that_a_simulator_tells_apart(tmp_path: Path) -> None:
     """One digit of a number is another: fewer free nodes must not hide it."""
     rng = np.random.default_rng(0)

@@ -30,11 +30,9 @@ from xdsl.dialects.builtin import (
     UnitAttr,
 )
 
-from kan_dialect.builder import TableNetwork
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.errors import KanError
-from kan_dialect.flows import tools
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove import prove as prove_module
 from kan_dialect.flows.prove.circuit import Circuit
@@ -47,20 +45,24 @@ from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.show import print_proof
 from kan_dialect.flows.prove.text import NotInSubset, read_text
 from kan_dialect.flows.prove.witness import find_witness
-from kan_dialect.flows.simulation import simulate
+from kan_dialect.flows.simulate.simulation import simulate
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
-from kan_dialect.pipeline import build_pipeline
-from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import MarkOp
+from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.universe import UNIVERSE
-from kan_dialect.wire_ops import MarkOp
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
-needs_yosys = pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+needs_yosys = pytest.mark.skipif(
+    toolchain.look_for("yosys") is None, reason="Yosys is not installed"
+)
 needs_icarus = pytest.mark.skipif(
-    tools.find_simulator("icarus") is None, reason="Icarus Verilog is not installed"
+    toolchain.find_simulator("icarus") is None, reason="Icarus Verilog is not installed"
 )
 
 
@@ -364,7 +366,7 @@ def test_every_operator_means_what_icarus_says(tmp_path: Path) -> None:
         ["vvp", "sim"], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout
     words = [int(line, 2) for line in printed.split()]
-    netlist = read_design(tmp_path / "ops.sv", "ops", tools.find("yosys"))
+    netlist = read_design(tmp_path / "ops.sv", "ops", toolchain.find("yosys"))
     over = (
         Variable("a", 0, 0, 15),
         Variable("b", 0, -4, 3),
@@ -935,7 +937,7 @@ def test_readings_that_differ_are_no_proof(
 @needs_yosys
 def test_readings_are_compared_cell_by_cell(victim: Made, tmp_path: Path) -> None:
     """So nothing is proven twice; and every change of a cell shows."""
-    yosys = tools.find("yosys")
+    yosys = toolchain.find("yosys")
 
     def readings(text: str) -> list[Netlist]:
         (tmp_path / "net.sv").write_text(text)

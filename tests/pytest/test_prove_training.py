@@ -19,7 +19,6 @@ from xdsl.dialects.builtin import IntegerAttr
 
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.errors import KanError
-from kan_dialect.fixed import FixedType, fixed_type
 from kan_dialect.flows.prove.training.bench import (
     Cycle,
     first_mismatch,
@@ -32,13 +31,14 @@ from kan_dialect.flows.prove.training.reference import Reference, unsettled
 from kan_dialect.flows.prove.training.solver import Solver
 from kan_dialect.flows.prove.training.terms import Pool, Term, apply, evaluate
 from kan_dialect.flows.prove.training.witness import find_witness
-from kan_dialect.flows.tools import look_for
-from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
+from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.model.coefficient_memory import Bank
+from kan_dialect.model.training_step import Step, run_steps, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.training import Step, run_steps, step_of
-from kan_dialect.training_memory import Bank
 from training_reference import random_network
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,16 +15,17 @@ from xdsl.parser import Parser
 
 from kan_dialect.checking import run_passes
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import Array, FloatArray, to_floats
 from kan_dialect.errors import KanError
-from kan_dialect.model import Model
+from kan_dialect.ir.constants import Array, FloatArray, to_floats
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BaseOp
 from kan_dialect.passes import prune
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.prune import PrunePass
 from kan_dialect.passes.quantize import QuantizePass
-from kan_dialect.precision.score import score
-from kan_dialect.spline_ops import BaseOp, NodeSumOp
+from kan_dialect.search.precision.score import score
 
 
 def network(first: Array, second: Array) -> ModuleOp:

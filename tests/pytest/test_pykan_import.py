@@ -14,12 +14,12 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import frontend_for
-from kan_dialect.frontends.pykan import PYKAN_FRONTEND
-from kan_dialect.frontends.pykan_config import FUNCTIONS
+from kan_dialect.frontends.pykan.config import FUNCTIONS
+from kan_dialect.frontends.pykan.frontend import PYKAN_FRONTEND
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
-from kan_dialect.spline_ops import BaseOp, BSplineOp
-from kan_dialect.symbolic_ops import SymbolicOp
+from kan_dialect.model.model import Model
+from kan_dialect.ops.spline import BaseOp, BSplineOp
+from kan_dialect.ops.symbolic import SymbolicOp
 
 pytest.importorskip("yaml")
 

@@ -13,18 +13,12 @@ from xdsl.parser import Parser
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.test_value import create_ssa_value
 
-from kan_dialect.attributes import IntType
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import dense
-from kan_dialect.quant import UniformQuantizedType, default_bounds, storage_for
-from kan_dialect.table_ops import (
-    DequantizeOp,
-    QuantizeOp,
-    RequantizeOp,
-    dequantize,
-    quantize,
-    round_shift,
-)
+from kan_dialect.ir.constants import dense
+from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
+from kan_dialect.ir.rounding import round_shift
+from kan_dialect.ir.types import IntType
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, dequantize, quantize
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 

@@ -18,22 +18,22 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import Array, FloatArray, IntArray
-from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import evaluate_values, find_function
+from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.build import BuildOptions, build
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.quantizers_target import QuantizersTarget
-from kan_dialect.model import Model
+from kan_dialect.lowering.targets.quantizers import QuantizersTarget
+from kan_dialect.model.model import Model
+from kan_dialect.model.quantizers import read_quantizers
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.passbase.record import PIPELINE_ATTRIBUTE
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.share_shapes import ShareShapesPass
-from kan_dialect.quantizers import read_quantizers
-from kan_dialect.record import PIPELINE_ATTRIBUTE
-from kan_dialect.semantics import evaluate_values, find_function
-from kan_dialect.spline_ops import NodeSumOp
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"

@@ -12,17 +12,22 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from kan_dialect.attributes import range_of
 from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.loading import load_model, make_context, parse_text
+from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import TableOp
+from kan_dialect.passbase.pipeline import build_pipeline
+from kan_dialect.passbase.record import (
+    CHANGED,
+    content_digest,
+    passes_in_force,
+    recorded_pipeline,
+)
 from kan_dialect.passes.narrow import NarrowPass
-from kan_dialect.pipeline import build_pipeline
-from kan_dialect.record import CHANGED, content_digest, passes_in_force, recorded_pipeline
 from kan_dialect.universe import UNIVERSE
-from kan_dialect.wire_ops import TableOp
 
 NETWORK = """
 func.func @net(%x0: !kan.int<0:3>, %x1: !kan.int<0:3>) -> !kan.int<-2:35> {

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.analysis.repeated_edges import Repetition, repetitions
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import load_model, make_context, parse_text
-from kan_dialect.constants import FloatArray
-from kan_dialect.repetition import Repetition, repetitions
+from kan_dialect.ir.constants import FloatArray
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 KERNEL = np.array([0.5, -1.25, 2.0])

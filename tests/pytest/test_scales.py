@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kan_dialect.constants import FloatArray
+from kan_dialect.ir.constants import FloatArray
 from kan_dialect.passes.calibrate import histograms
-from kan_dialect.scales import (
+from kan_dialect.search.scales import (
     SCALE_METHODS,
     Observed,
     choose_ranges,

@@ -14,24 +14,26 @@ import pytest
 from rtl_bugs import BUGS, victim_network
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp
 
-from kan_dialect.builder import TableNetwork
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
-from kan_dialect.flows import tools
 from kan_dialect.flows.prove import second
 from kan_dialect.flows.prove.second import induction, lemmas
 from kan_dialect.flows.prove.second.model import Add, Clamp, Divide
 from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
 from kan_dialect.flows.prove.second.solver import Solver
-from kan_dialect.interface import NODES
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.attribute_names import NODES
+from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model import Model
-from kan_dialect.quant import UniformQuantizedType
+from kan_dialect.model.model import Model
 
 pytest.importorskip("bitwuzla")
-needs_yosys = pytest.mark.skipif(tools.look_for("yosys") is None, reason="Yosys is not installed")
+needs_yosys = pytest.mark.skipif(
+    toolchain.look_for("yosys") is None, reason="Yosys is not installed"
+)
 
 Made = tuple[Model, Model, str]
 """Integer model, hardware and SystemVerilog."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kan_dialect.flows.tools import find_simulator, look_for
+from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 SLICE = {

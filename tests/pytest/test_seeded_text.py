@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fuzz.text_mutants import CHANGES, mutants
-from kan_dialect.flows.tools import look_for
+from kan_dialect.flows.tools.toolchain import look_for
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 NOWHERE = {"operators of four states"}

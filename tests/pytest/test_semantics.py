@@ -11,25 +11,19 @@ from xdsl.dialects.builtin import FunctionType, ModuleOp, TensorType, f32
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def
 
-from kan_dialect import semantics
-from kan_dialect.attributes import IntType
-from kan_dialect.builder import TableNetwork
-from kan_dialect.constants import Array, dense
 from kan_dialect.errors import KanError
-from kan_dialect.model import Model
-from kan_dialect.quant import UniformQuantizedType
-from kan_dialect.semantics import (
-    code_values,
-    evaluate_function,
-    evaluate_inside,
-    find_function,
-    host_affine,
-    is_univariate,
-    semantics_of,
-)
-from kan_dialect.spline_ops import AffineOp, BaseOp, ConcatOp, MapOp, NodeSumOp
-from kan_dialect.table_ops import DequantizeOp, QuantizeOp
-from kan_dialect.wire_ops import ConstantOp, DelayOp, MarkOp, SumOp
+from kan_dialect.evaluate.code_ports import code_values, host_affine
+from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside, find_function
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import Array, dense
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.semantics import is_univariate, semantics_of
+from kan_dialect.ir.types import IntType
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp
+from kan_dialect.ops.spline import BaseOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp
+from kan_dialect.ops.wire import ConstantOp, DelayOp, MarkOp, SumOp
 
 CODES = UniformQuantizedType(4, False, 0.5, 8)
 
@@ -66,10 +60,10 @@ def test_chunks_of_samples_give_what_all_at_once_give(monkeypatch: pytest.Monkey
     x = np.random.default_rng(1).normal(size=(101, 3))
     whole = evaluate_function(op, [x])
     # The widest value has 12 elements: 8 samples a chunk, the last one smaller.
-    monkeypatch.setattr(semantics, "CHUNK_ELEMENTS", 100)
+    monkeypatch.setattr(interpreter, "CHUNK_ELEMENTS", 100)
     for value, part in zip(whole, evaluate_function(op, [x]), strict=True):
         np.testing.assert_array_equal(value, part)
-    monkeypatch.setattr(semantics, "CHUNK_ELEMENTS", 1)
+    monkeypatch.setattr(interpreter, "CHUNK_ELEMENTS", 1)
     for value, part in zip(whole, evaluate_function(op, [x]), strict=True):
         np.testing.assert_allclose(value, part, rtol=1e-14)
 

@@ -16,24 +16,25 @@ from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import FloatArray, to_floats, to_integers
-from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.ir.constants import FloatArray, to_floats, to_integers
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.shaped import ShapedOp
+from kan_dialect.ops.spline import BSplineOp
+from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.wire import TableOp
 from kan_dialect.passes.calibrate import CalibratePass, observe
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.share_shapes import ShareShapesPass
 from kan_dialect.passes.share_tables import ShareTablesPass
-from kan_dialect.precision.judge import Judge
-from kan_dialect.semantics import find_function
-from kan_dialect.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
-from kan_dialect.shape_ops import ShapedOp
-from kan_dialect.shapes import noted_shapes
-from kan_dialect.spline_ops import BSplineOp, NodeSumOp
-from kan_dialect.table_ops import LookupOp
-from kan_dialect.wire_ops import TableOp
+from kan_dialect.search.precision.judge import Judge
+from kan_dialect.search.shape_counts import noted_shapes
+from kan_dialect.search.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"

@@ -11,18 +11,18 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from kan_dialect.attributes import IntType
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import IntArray
-from kan_dialect.fpga import XCUP, estimate
+from kan_dialect.devices.device import XCUP, estimate
+from kan_dialect.evaluate.interpreter import evaluate_inside
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.types import IntType
+from kan_dialect.ops.wire import SumOp, TableOp
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.split_tables import SplitTablesPass
-from kan_dialect.semantics import evaluate_inside
-from kan_dialect.wire_ops import SumOp, TableOp
-from kan_dialect.wires import wire_functions
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=40)
 AFTER: list[ModulePass] = [

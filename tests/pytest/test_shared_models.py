@@ -12,16 +12,17 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.frontends import onnx_search
+from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.frontend import NO_OPTIONS
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.frontends.onnx_graph import read_graph
-from kan_dialect.frontends.onnx_layers import Raised
-from kan_dialect.frontends.onnx_search import search_layers
-from kan_dialect.model import Model
-from kan_dialect.onnx_ops import OnnxOp
-from kan_dialect.spline_ops import BaseOp, BSplineOp, ChebyshevOp, EdgeOp, NodeSumOp, RadialOp
+from kan_dialect.frontends.onnx.discover import search
+from kan_dialect.frontends.onnx.discover.search import search_layers
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.frontends.onnx.read.graph import read_graph
+from kan_dialect.frontends.onnx.recognise.layers import Raised
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.onnx import OnnxOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, EdgeOp, RadialOp
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
     def unknown(assembly: object, part: object, activations: object) -> Raised | None:
         return None
 
-    monkeypatch.setattr(onnx_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
     _, raised = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
     return raised.module
 

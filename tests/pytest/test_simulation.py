@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.flows.cycles import Plan, Recording, collect, plan
-from kan_dialect.flows.simulation import (
+from kan_dialect.flows.simulate.plan import Plan, Recording, collect, plan
+from kan_dialect.flows.simulate.port_words import from_hex, from_words, to_hex, to_words
+from kan_dialect.flows.simulate.simulation import (
     Simulation,
     SimulatorName,
     compare,
     open_simulation,
     simulate,
 )
-from kan_dialect.flows.stimuli import stimuli
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.flows.verilator import VerilatorModel, _kept_parts
-from kan_dialect.flows.words import from_hex, from_words, to_hex, to_words
-from kan_dialect.interface import Interface, Port
+from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.flows.simulate.verilator import VerilatorModel, _kept_parts
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.model.interface import Interface, Port
 
 SIMULATORS: tuple[SimulatorName, ...] = ("icarus", "verilator")
 
@@ -305,7 +305,7 @@ def test_temporary_files_go_on_interrupt(folder: Path, monkeypatch: pytest.Monke
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kan_dialect.flows.icarus.IcarusModel.play", interrupted)
+    monkeypatch.setattr("kan_dialect.flows.simulate.icarus.IcarusModel.play", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(CLOCKED_RTL, folder)
 

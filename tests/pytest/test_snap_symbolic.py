@@ -18,18 +18,19 @@ from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.constants import FloatArray
-from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import evaluate_inside
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.formula_target import FormulaTarget
-from kan_dialect.model import Model
+from kan_dialect.lowering.targets.formula import FormulaTarget
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp
+from kan_dialect.ops.spline import BSplineOp
+from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
 from kan_dialect.passes.calibrate import CalibratePass, observe
 from kan_dialect.passes.snap_symbolic import SIMPLEST_FIRST, SnapSymbolicPass
-from kan_dialect.semantics import evaluate_inside
-from kan_dialect.spline_ops import AffineOp, BSplineOp, ConcatOp, MapOp, NodeSumOp
-from kan_dialect.symbolic_fit import fit
-from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
+from kan_dialect.search.symbolic_fit import fit
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"

@@ -15,16 +15,17 @@ from xdsl.parser import Parser
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.attributes import IntType, bounds_constant, quantized_type, range_of
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import Array, IntArray, dense
 from kan_dialect.errors import KanError
-from kan_dialect.model import Model
-from kan_dialect.quant import UniformQuantizedType, storage_for
-from kan_dialect.semantics import evaluate_op
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.table_ops import LookupOp, RequantizeOp, bounds_of
-from kan_dialect.wire_ops import (
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import Array, IntArray, dense
+from kan_dialect.ir.quant import UniformQuantizedType, storage_for
+from kan_dialect.ir.semantics import evaluate_op
+from kan_dialect.ir.types import IntType, bounds_constant, quantized_type, range_of
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import LookupOp, RequantizeOp
+from kan_dialect.ops.wire import (
     ClampOp,
     ConstantOp,
     DelayOp,

@@ -20,12 +20,17 @@ from xdsl.ir import Block, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
-from kan_dialect.attributes import tensor_shape
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.model.quantizers import quantizers_of, to_json
+from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
+from kan_dialect.ops.symbolic import SymbolicOp
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass
@@ -34,19 +39,6 @@ from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.schedule import SchedulePass
-from kan_dialect.quantizers import quantizers_of, to_json
-from kan_dialect.semantics import find_function
-from kan_dialect.spline_ops import (
-    AffineOp,
-    BaseOp,
-    BSplineOp,
-    ChebyshevOp,
-    ConcatOp,
-    MapOp,
-    NodeSumOp,
-    RadialOp,
-)
-from kan_dialect.symbolic_ops import SymbolicOp
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=40)
 

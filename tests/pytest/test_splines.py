@@ -12,16 +12,16 @@ from scipy.interpolate import BSpline
 from xdsl.dialects.builtin import TensorType, f32
 from xdsl.utils.test_value import create_ssa_value
 
-from kan_dialect import functions
-from kan_dialect.constants import FloatArray
-from kan_dialect.spline_ops import BaseOp, BSplineOp, ChebyshevOp, RadialOp
-from kan_dialect.splines import (
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.maths import functions
+from kan_dialect.maths.bsplines import (
     bspline_basis,
     chebyshev_basis,
     edge_values,
     extend_grid,
     radial_basis,
 )
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
 
 
 def reference_basis(x: FloatArray, knots: FloatArray, degree: int) -> FloatArray:

@@ -27,8 +27,8 @@ import kan_dialect
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli import sweep as command
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.data import load_dataset
 from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.sweep import processes
 from kan_dialect.flows.sweep.cluster import connected, run_on_cluster
 from kan_dialect.flows.sweep.columns import Row

@@ -13,13 +13,13 @@ from xdsl.parser import Parser
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import FloatArray, IntArray
+from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.quantize import QuantizePass
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.symbolic_ops import SYMBOLIC_FUNCTIONS, SymbolicOp
 
 
 def network(

@@ -10,9 +10,9 @@ import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
-from kan_dialect.flows import tools
-from kan_dialect.flows.place_and_route import place_and_route, read_report
-from kan_dialect.flows.synthesis import (
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools.place_and_route import place_and_route, read_report
+from kan_dialect.flows.tools.synthesis import (
     ECP5,
     ICE40,
     XILINX,
@@ -23,8 +23,8 @@ from kan_dialect.flows.synthesis import (
     read_statistics,
     synthesize,
 )
-from kan_dialect.flows.timed_netlist import register_ports
-from kan_dialect.flows.tools import look_for
+from kan_dialect.flows.tools.timed_netlist import register_ports
+from kan_dialect.flows.tools.toolchain import look_for
 
 
 def needs(*names: str) -> pytest.MarkDecorator:
@@ -238,7 +238,7 @@ def test_tables_beyond_the_memory_are_refused_before_yosys_starts(
     (tmp_path / "rtl").mkdir()
     (tmp_path / "rtl" / "big.sv").write_text("module big; endmodule")
     (tmp_path / "report.json").write_text('{"name": "big", "table_bits": 45744128}')
-    monkeypatch.setattr(tools, "run", None)
+    monkeypatch.setattr(toolchain, "run", None)
     with pytest.raises(SystemExit) as caught:
         kan_flow.main(["synth", str(tmp_path), "--memory", "16"])
     assert caught.value.code == 1
@@ -305,7 +305,7 @@ def test_bad_input_is_one_message(
     assert "--seeds must lie in 1..100" in message("pnr", build, "--seeds", 0)
     assert "--freq must be above 0" in message("pnr", build, "--freq", "nan")
     assert "--timeout must be above 0" in message("synth", build, "--timeout", 0)
-    monkeypatch.setattr(tools, "look_for", lambda _: None)
+    monkeypatch.setattr(toolchain, "look_for", lambda _: None)
     before = (build / "report.json").read_bytes()
     assert "'yosys' is not installed; get it with: pip install" in message("synth", build)
     assert "'nextpnr-ecp5' is not installed" in message("pnr", build)

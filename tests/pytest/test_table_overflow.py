@@ -16,12 +16,12 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import TABLE_OVERFLOWS, ImportOptions
-from kan_dialect.frontends.kanele import load_tables
+from kan_dialect.frontends.kanele.frontend import load_tables
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.model import Model
+from kan_dialect.model.model import Model
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SWEEP = {

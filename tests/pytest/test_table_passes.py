@@ -16,26 +16,26 @@ from xdsl.ir import Block, Region
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
-from kan_dialect.attributes import range_of
-from kan_dialect.builder import TableNetwork
+from kan_dialect.analysis.nodes import dead_nodes, saturated
+from kan_dialect.analysis.wires import latency_of
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import Array, IntArray
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
+from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
-from kan_dialect.model import Model
-from kan_dialect.nodes import dead_nodes, saturated
+from kan_dialect.model.model import Model
+from kan_dialect.ops.table import RequantizeOp
+from kan_dialect.ops.wire import MarkOp, TableOp
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
 from kan_dialect.passes.split_tables import SplitTablesPass
-from kan_dialect.quant import UniformQuantizedType, default_bounds, storage_for
-from kan_dialect.semantics import evaluate_inside, find_function
-from kan_dialect.table_ops import RequantizeOp
-from kan_dialect.wire_ops import MarkOp, TableOp
-from kan_dialect.wires import latency_of
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=16)
 

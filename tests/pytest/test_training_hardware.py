@@ -15,25 +15,21 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 
 from fuzz.designs import circt_export, circt_text
-from kan_dialect.constants import BoolArray, IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.fixed import fixed_type
-from kan_dialect.flows.synthesis import XILINX, synthesize
-from kan_dialect.flows.tools import look_for
-from kan_dialect.flows.training_simulation import (
-    TrainingCircuit,
-    compare_training,
-    open_circuit,
-)
-from kan_dialect.flows.training_testbench import write_training_testbench
-from kan_dialect.interface import INTERVAL, LATENCY
+from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.flows.tools.synthesis import XILINX, synthesize
+from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.flows.training.simulation import TrainingCircuit, compare_training, open_circuit
+from kan_dialect.flows.training.testbench import write_training_testbench
+from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
+from kan_dialect.ir.constants import BoolArray, IntArray
+from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.lowering.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.model.training_step import Step, infer, run_steps, step_of
+from kan_dialect.ops.training import CombineOp, UpdateOp
 from kan_dialect.passes.make_trainable import MakeTrainablePass, layers_of
-from kan_dialect.semantics import find_function
-from kan_dialect.training import Step, infer, run_steps, step_of
-from kan_dialect.training_ops import CombineOp, UpdateOp
 from lint import require_no_lint, require_silent
 from training_reference import Reference, random_network, reference_of, torch_network
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kan_dialect.cli import kan_flow
-from kan_dialect.flows.tools import find_simulator, look_for
+from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 
 NETWORK = Path(__file__).parent.parent.parent / "benchmarks" / "seeded_networks" / "negative.mlir"
 NATIVE = re.compile(

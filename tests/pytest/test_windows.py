@@ -12,15 +12,15 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import FloatArray
-from kan_dialect.data import Dataset
+from kan_dialect.evaluate.onnx_subgraph import open_runner
+from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.build import BuildOptions, build
-from kan_dialect.frontends.onnx import load_onnx
-from kan_dialect.model import Model
-from kan_dialect.onnx_model import open_runner
-from kan_dialect.pipeline import build_pipeline
+from kan_dialect.frontends.onnx.load import load_onnx
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.model.model import Model
+from kan_dialect.model.windows import as_coded, set_apart
+from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.universe import UNIVERSE
-from kan_dialect.windows import as_coded, set_apart
 
 RNG = np.random.default_rng(7)
 

@@ -23,26 +23,20 @@ from xdsl.rewriter import Rewriter
 from xdsl.transforms.canonicalize import CanonicalizePass
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 
-from kan_dialect.adders import addends_of
-from kan_dialect.attributes import IntType, range_of
+from kan_dialect.analysis.nodes import dead_nodes, saturated
+from kan_dialect.analysis.wires import cycles_of, latency_of, remove_dead
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
-from kan_dialect.constants import Array, IntArray
+from kan_dialect.devices.carry_chains import addends_of
+from kan_dialect.devices.device import device, estimate
 from kan_dialect.errors import KanError
-from kan_dialect.fpga import device, estimate
-from kan_dialect.hardware_semantics import simulate_hardware
+from kan_dialect.evaluate.hardware import simulate_hardware
+from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
+from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
-from kan_dialect.model import Model
-from kan_dialect.nodes import dead_nodes, saturated
-from kan_dialect.passes.balance_sums import BalanceSumsPass
-from kan_dialect.passes.merge_tables import MergeTablesPass
-from kan_dialect.passes.narrow import NarrowPass
-from kan_dialect.passes.schedule import SchedulePass
-from kan_dialect.passes.share_sums import ShareSumsPass
-from kan_dialect.passes.share_tables import ShareTablesPass
-from kan_dialect.passes.split_tables import SplitTablesPass
-from kan_dialect.semantics import evaluate_inside, find_function
-from kan_dialect.wire_ops import (
+from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import (
     ClampOp,
     ConstantOp,
     DelayOp,
@@ -53,7 +47,13 @@ from kan_dialect.wire_ops import (
     shift_range,
     sum_range,
 )
-from kan_dialect.wires import cycles_of, latency_of, remove_dead
+from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.merge_tables import MergeTablesPass
+from kan_dialect.passes.narrow import NarrowPass
+from kan_dialect.passes.schedule import SchedulePass
+from kan_dialect.passes.share_sums import ShareSumsPass
+from kan_dialect.passes.share_tables import ShareTablesPass
+from kan_dialect.passes.split_tables import SplitTablesPass
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=120)
 

@@ -19,10 +19,11 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
+from kan_dialect.model.training_step import Step
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.spline import BSplineOp
+from kan_dialect.ops.training import LocateOp
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.spline_ops import BSplineOp, NodeSumOp
-from kan_dialect.training import Step
-from kan_dialect.training_ops import LocateOp
 
 
 def cox_de_boor(index: int, degree: int, x: Fraction) -> Fraction:

@@ -21,10 +21,10 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.constants import to_integers
-from kan_dialect.kan_pass import KanPass
-from kan_dialect.spline_ops import NodeSumOp
-from kan_dialect.table_ops import LookupOp
+from kan_dialect.ir.constants import to_integers
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import LookupOp
+from kan_dialect.passbase.kan_pass import KanPass
 
 
 class ConstantEdgesIntoBias(RewritePattern):

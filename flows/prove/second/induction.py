@@ -19,7 +19,6 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, StringAttr
 from xdsl.ir import Attribute
 
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.second.lemmas import (
     RAW_BITS,
@@ -44,8 +43,10 @@ from kan_dialect.flows.prove.second.words import (
     evaluate,
     terms,
 )
-from kan_dialect.interface import NODES, Interface
-from kan_dialect.model import Model
+from kan_dialect.ir.attribute_names import NODES
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model
 
 SECONDS = 10.0
 """Time for one question about a whole node."""

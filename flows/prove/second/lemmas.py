@@ -20,7 +20,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kan_dialect.constants import IntArray
 from kan_dialect.flows.prove.second.model import Tables
 from kan_dialect.flows.prove.second.solver import Solver, Term
 from kan_dialect.flows.prove.second.words import (
@@ -32,6 +31,7 @@ from kan_dialect.flows.prove.second.words import (
     evaluate,
     terms,
 )
+from kan_dialect.ir.constants import IntArray
 
 WIDEST = 40
 """Bits of a word that may be cut: its sums stay exact in 64 bits."""

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kan_dialect.counting import counted
+from kan_dialect.files.interruption import end_on_signals, holding_signals
 from kan_dialect.flows.prove.second.induction import Claim, Examiner, Plan, Verdict, plan
 from kan_dialect.flows.prove.second.solver import Solver
 from kan_dialect.flows.prove.second.text import Design, read_text
 from kan_dialect.flows.prove.second.words import Undecided, check_acyclic
-from kan_dialect.flows.tools import find
-from kan_dialect.interruptions import end_on_signals, holding_signals
-from kan_dialect.model import Model
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.model.model import Model
+from kan_dialect.quantity import counted
 
 
 @dataclass

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NewType, cast
 
-from kan_dialect.flows.tools import load_bitwuzla
+from kan_dialect.flows.tools.toolchain import load_bitwuzla
 
 Term = NewType("Term", object)
 """A term of the solver: a bit vector, or a truth value."""

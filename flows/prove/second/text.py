@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools import Tool, run
+from kan_dialect.flows.tools.toolchain import Tool, run
 
 Expression: TypeAlias = "str | tuple[Expression, ...]"
 """An expression of SMT-LIB: a word, or a list."""

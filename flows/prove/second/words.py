@@ -13,10 +13,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.second.solver import OPERATORS, Solver, Term
 from kan_dialect.flows.prove.second.text import Design, Expression
+from kan_dialect.ir.constants import IntArray
 
 
 class Undecided(Exception):

@@ -15,15 +15,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kan_dialect.attributes import tensor_shape
-from kan_dialect.constants import Array
-from kan_dialect.fixed import fixed_type
-from kan_dialect.flows import tools
 from kan_dialect.flows.prove.netlist import Cell
 from kan_dialect.flows.prove.training.handshake import READ_CYCLES, Ports, Timing
 from kan_dialect.flows.prove.training.machine import Machine
 from kan_dialect.flows.prove.training.terms import Pool, Term
-from kan_dialect.training import Step, run_steps
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.fixed_point import fixed_type
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.model.training_step import Step, run_steps
 
 Cycle: TypeAlias = dict[str, int]
 """Patterns of ports in a cycle; an input that is not there is 0."""
@@ -100,8 +100,12 @@ def play_in_icarus(ports: Ports, rtl: Path, name: str, trace: Sequence[Cycle]) -
         copyfile(rtl, folder / "design.sv")
         (folder / "player.sv").write_text("\n".join(lines))
         arguments = ["-g2012", "-s", f"{name}_player", "-o", "player.vvp", "player.sv", "design.sv"]
-        tools.run(tools.find("iverilog"), arguments, cwd=folder, phase="compiling the simulation")
-        printed = tools.run(tools.find("vvp"), ["-n", "player.vvp"], cwd=folder, phase="simulating")
+        toolchain.run(
+            toolchain.find("iverilog"), arguments, cwd=folder, phase="compiling the simulation"
+        )
+        printed = toolchain.run(
+            toolchain.find("vvp"), ["-n", "player.vvp"], cwd=folder, phase="simulating"
+        )
     rows = [row.split() for row in printed.splitlines()]
     found: list[Cycle] = []
     for row in [row for row in rows if len(row) == len(outputs)][: len(trace)]:

@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.training.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.training.reference import Part
@@ -28,6 +27,7 @@ from kan_dialect.flows.prove.training.terms import (
     evaluate_all,
     ordered,
 )
+from kan_dialect.ir.constants import IntArray
 
 SAMPLES = 192
 """Of each signal."""

@@ -14,10 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from xdsl.ir import SSAValue
 
-from kan_dialect.attributes import tensor_shape
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.fixed import FixedType, fixed_type
 from kan_dialect.flows.prove.netlist import Netlist, read_design
 from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import read_text
@@ -39,10 +36,13 @@ from kan_dialect.flows.prove.training.matching import SAMPLES, Matching
 from kan_dialect.flows.prove.training.reference import Part, Reference
 from kan_dialect.flows.prove.training.solver import Solver, Values
 from kan_dialect.flows.prove.training.terms import Pool, Term
-from kan_dialect.flows.tools import find
-from kan_dialect.training import Step
-from kan_dialect.training_memory import Bank, memory_map
-from kan_dialect.training_ops import LocateOp
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.fixed_point import FixedType, fixed_type
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.model.coefficient_memory import Bank, memory_map
+from kan_dialect.model.training_step import Step
+from kan_dialect.ops.training import LocateOp
 
 
 @dataclass(frozen=True)

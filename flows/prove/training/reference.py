@@ -2,7 +2,7 @@
 
 Coefficient j of an edge is word j div n of bank j mod n, with n = degree + 1. Of the coefficients
 cell ... cell + degree one is in each bank, so that sums over j are sums over banks: nothing else is
-assumed of the hardware. The ops say positions, factors and tables (`kan_dialect.training_ops`).
+assumed of the hardware. The ops say positions, factors and tables (`kan_dialect.ops.training`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.attributes import tensor_shape
-from kan_dialect.constants import IntArray
 from kan_dialect.errors import KanError
-from kan_dialect.fixed import FixedType, fixed_type
 from kan_dialect.flows.prove.training.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.training.terms import Pool
-from kan_dialect.training import Step
-from kan_dialect.training_memory import Bank, MemoryMap, memory_map
-from kan_dialect.training_ops import (
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.fixed_point import FixedType, fixed_type
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.model.coefficient_memory import Bank, MemoryMap, memory_map
+from kan_dialect.model.training_step import Step
+from kan_dialect.ops.training import (
     FACTOR_BITS,
     BackpropagateOp,
     BasisOp,

@@ -8,14 +8,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from kan_dialect.attributes import tensor_shape
-from kan_dialect.counting import counted
 from kan_dialect.errors import KanError
-from kan_dialect.fixed import fixed_type
 from kan_dialect.flows.prove.training.bench import codes, play_in_icarus
 from kan_dialect.flows.prove.training.prove import TrainingProof
 from kan_dialect.flows.prove.training.witness import Witness, find_witness
-from kan_dialect.flows.tools import find_simulator
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.ir.fixed_point import fixed_type
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.quantity import counted
 
 SHOWN = 8
 """Of more problems only so many are listed."""

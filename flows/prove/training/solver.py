@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from kan_dialect.flows.prove.training.terms import Term, ordered
-from kan_dialect.flows.tools import load_bitwuzla
+from kan_dialect.flows.tools.toolchain import load_bitwuzla
 
 Values: TypeAlias = dict[str, int]
 """Numbers of variables."""

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from kan_dialect.attributes import tensor_shape
-from kan_dialect.fixed import fixed_type
 from kan_dialect.flows.prove.training.bench import (
     HANDSHAKE,
     Cycle,
@@ -20,8 +18,10 @@ from kan_dialect.flows.prove.training.bench import (
 )
 from kan_dialect.flows.prove.training.prove import Outcome, TrainingProof
 from kan_dialect.flows.prove.training.terms import evaluate, ordered
-from kan_dialect.training_memory import Bank
-from kan_dialect.training_ops import LocateOp
+from kan_dialect.ir.fixed_point import fixed_type
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.model.coefficient_memory import Bank
+from kan_dialect.ops.training import LocateOp
 
 SECONDS = 20.0
 """To look for inputs."""

@@ -1,0 +1,269 @@
+"""`kan-opt`: xDSL's optimiser driver with the frontends, passes and targets for KANs.
+
+Everything that `xdsl-opt` offers, and: models as input (`kan-opt model.onnx`), `kan-compile`
+expanded into its passes, output files that appear whole or not at all, and one message instead of a
+traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import IO, ClassVar, NoReturn, cast
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+from xdsl.passes import ModulePass, PassPipeline
+from xdsl.printer import Printer
+from xdsl.utils.arg_spec import parse_spec
+from xdsl.utils.exceptions import ArgSpecParseError
+from xdsl.xdsl_opt_main import xDSLOptMain
+
+from kan_dialect import __version__
+from kan_dialect.checking import Checker, data_of, verify_after
+from kan_dialect.cli.loading import (
+    IR_READER,
+    add_import_options,
+    extension_of,
+    import_options,
+    parse_module,
+    read_bytes,
+    require_file,
+    require_text,
+)
+from kan_dialect.cli.messages import run_tool
+from kan_dialect.cli.options import add_number
+from kan_dialect.errors import KanError
+from kan_dialect.files.atomic import check_writable, write_atomically
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.frontends.frontend import find_frontends, import_file
+from kan_dialect.ir.constants import ElidingPrinter
+from kan_dialect.ir.verifier import require_order
+from kan_dialect.limits import MAX_TENSOR_ELEMENTS
+from kan_dialect.passbase.garbage_collector import collector_paused
+from kan_dialect.passbase.option_bounds import Bounds
+from kan_dialect.passbase.pipeline import build_pipeline, suggestion
+
+
+class _WholeFile(StringIO):
+    """Collects the output; `commit` puts it in place."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.text = ""
+
+    def close(self) -> None:
+        if not self.closed:
+            self.text = self.getvalue()
+        super().close()
+
+    def commit(self) -> None:
+        write_atomically(self.path, self.text)
+
+
+class _ListFrontends(argparse.Action):
+    """Prints the installed frontends: extensions, name, what they read."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        print(".mlir  mlir: IR of any level, in MLIR's textual form")
+        for frontend in {f.name: f for f in find_frontends().values()}.values():
+            print(f"{', '.join(frontend.extensions)}  {frontend.name}: {frontend.description}")
+        parser.exit()
+
+
+class KanOptMain(xDSLOptMain):
+    """The driver; see the module."""
+
+    version_format: ClassVar[str] = f"kan-opt {__version__}, built on xdsl {{xdsl_version}}"
+
+    def __init__(self, args: Sequence[str] | None = None) -> None:
+        self.output: _WholeFile | None = None
+        arguments = sys.argv[1:] if args is None else args
+        # Its value is optional and follows `=` only: a word behind it is the input.
+        args = ["--check-passes=" if word == "--check-passes" else word for word in arguments]
+        try:
+            super().__init__("Optimises and compiles Kolmogorov-Arnold networks", args)
+        except ArgSpecParseError:
+            # Passes are read by `build_pipeline`; what is left is the target.
+            raise KanError(
+                "cannot read the target", remedy="write it as name{option=value}"
+            ) from None
+
+    def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
+        def refuse(message: str) -> NoReturn:
+            target = re.search(r"--target: invalid choice: '([^']*)'", message)
+            if target is not None:
+                names = sorted(self.available_targets)
+                raise KanError(
+                    f"unknown target {target[1]!r}",
+                    remedy=suggestion(target[1], names, "targets are", names),
+                )
+            raise KanError(message, remedy="kan-opt --help lists the options")
+
+        # xDSL makes the parser itself, so its way of reporting is changed after the fact.
+        arg_parser.prog = "kan-opt"
+        arg_parser.error = refuse
+        super().register_all_arguments(arg_parser)
+        arg_parser.add_argument(
+            "--list-frontends", action=_ListFrontends, help="what model files are read, and exit"
+        )
+        add_import_options(arg_parser)
+        add_number(
+            arg_parser,
+            "--elide-large-constants",
+            Bounds(0, MAX_TENSOR_ELEMENTS),
+            metavar="N",
+            help="for reading: constants of more than N elements are printed as "
+            "dense_resource<__elided__>",
+        )
+        arg_parser.add_argument(
+            "--check-passes",
+            metavar="[DATA.npz]",
+            help="evaluate the module before and after each pass and compare, on samples of the "
+            "file (after `=`) or of the passes' data, random ones and ends of ranges",
+        )
+        arg_parser.add_argument(
+            "--check-passes-dir",
+            type=Path,
+            default=Path("check-passes-failure"),
+            metavar="DIR",
+            help="where the IR around a pass that fails its check goes (default: %(default)s)",
+        )
+
+    def register_all_frontends(self) -> None:
+        super().register_all_frontends()
+
+        def parse(stream: IO[bytes]) -> ModuleOp:
+            parser = Parser(self.ctx, stream.read().decode(), self.get_input_name())
+            return parse_module(parser, allow_implicit=not self.args.no_implicit_module)
+
+        self.available_frontends["mlir"] = parse
+
+    def get_input_stream(self) -> tuple[IO[bytes], str]:
+        options = import_options(self.args)
+        if self.args.input_file is None or self.args.input_file == "-":
+            options.require_none("standard input", IR_READER)
+            if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] (where closed)
+                raise KanError(
+                    "cannot read the input: standard input is closed", remedy="name a file"
+                )
+            return BytesIO(require_text(sys.stdin.buffer.read(), "the input")), "mlir"
+        path = Path(self.args.input_file)
+        extension = self.args.frontend or extension_of(path)
+        if extension == "mlir":
+            options.require_none(path.name, IR_READER)
+            return BytesIO(require_text(read_bytes(path), str(path))), extension
+        require_file(path)
+        # A frontend opens the file by itself: it may need what lies beside it.
+        self.available_frontends[extension] = lambda _: import_file(path, options)
+        return BytesIO(), extension
+
+    def prepare_output(self) -> IO[str]:
+        if self.args.output_file is None or self.args.output_file == "-":
+            return sys.stdout
+        path, source = Path(self.args.output_file), str(self.args.input_file or "-")
+        # IR may be rewritten in place; a model file that is read may not become IR.
+        model = None if extension_of(Path(source)) == "mlir" else Path(source)
+        check_writable(path, [model, self.args.samples])
+        self.output = _WholeFile(path)
+        return self.output
+
+    def setup_pipeline(self) -> None:
+        started = time.perf_counter()
+        passes = build_pipeline(self.available_passes, self.args.passes)
+        checker: Checker | None = None
+        before: ModuleOp | None = None
+
+        def after(
+            previous: ModulePass | None, module: ModuleOp, following: ModulePass | None
+        ) -> None:
+            nonlocal started, before, checker
+            if self.args.time_passes and previous is not None:
+                seconds = time.perf_counter() - started
+                print(f"Pass {previous.name} took {seconds:.6f} seconds", file=sys.stderr)
+            if not self.args.disable_verify:
+                if previous is None:
+                    module.verify()
+                    require_order(module)
+                else:
+                    verify_after(previous, module)
+            if previous is None:
+                checker = self._checker(passes)
+            if checker is not None:
+                if previous is not None and before is not None:
+                    check = checker.check(previous, before, module)
+                    check.require_passed(self.args.check_passes_dir)
+                    print(check.summary(), file=sys.stderr)
+                before = module.clone()
+            if previous is not None and following is not None and self.args.print_between_passes:
+                print(f"IR after {previous.name}:")
+                self._printer(sys.stdout).print_op(module)
+                print("\n\n")
+            started = time.perf_counter()
+
+        self.pipeline = PassPipeline(tuple(passes), after)
+
+    def _checker(self, passes: Sequence[ModulePass]) -> Checker | None:
+        path = cast("str | None", self.args.check_passes)
+        if path is None:
+            return None
+        return Checker(load_dataset(path).x if path else data_of(passes))
+
+    def _printer(self, stream: IO[str]) -> Printer:
+        limit = cast("int | None", self.args.elide_large_constants)
+        if limit is None:
+            return Printer(stream=stream)
+        return ElidingPrinter(stream=stream, elide_above=limit)
+
+    def output_resulting_program(self, prog: ModuleOp) -> str:
+        elide = self.args.elide_large_constants is not None
+        if elide and parse_spec(self.args.target).name == "mlir":
+            text = StringIO()
+            self._printer(text).print_op(prog)
+            return text.getvalue() + "\n"
+        try:
+            return super().output_resulting_program(prog)
+        except ValueError as error:
+            if "Provided arguments" not in str(error):
+                raise
+            raise KanError(
+                f"target {parse_spec(self.args.target).name} has no such option",
+                remedy="name the target alone",
+            ) from None
+
+    def run(self) -> None:
+        # What checks the passes copies the module after each; those copies are collected.
+        checked = self.args.check_passes is not None
+        with nullcontext() if checked else collector_paused():
+            super().run()
+        if self.output is not None:
+            self.output.commit()
+
+
+def _main(args: Sequence[str] | None) -> None:
+    KanOptMain(args).run()
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of `kan-opt`."""
+    sys.exit(run_tool("kan-opt", lambda: _main(args)))
+
+
+if __name__ == "__main__":
+    main()

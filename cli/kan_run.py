@@ -1,0 +1,184 @@
+"""`kan-run`: evaluates a model of any level on samples, and prints accuracy or differences."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from kan_dialect import __version__
+from kan_dialect.cli.loading import (
+    add_import_options,
+    import_options,
+    load_model,
+    load_original,
+    make_context,
+    options_for,
+)
+from kan_dialect.cli.messages import ArgumentParser, run_tool
+from kan_dialect.errors import KanError
+from kan_dialect.files.atomic import check_writable, write_array
+from kan_dialect.files.data_sets import (
+    Errors,
+    accuracy,
+    load_array,
+    load_dataset,
+    mean_squared_error,
+    require_numbers,
+)
+from kan_dialect.ir.constants import Array
+from kan_dialect.model.model import Model
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = ArgumentParser(
+        prog="kan-run",
+        description="Evaluate a model of any level: IR at spline, table, wire or hardware level, "
+        "or a model file that a frontend reads.",
+    )
+    parser.add_argument("model", type=Path, help="IR (.mlir) or a model file")
+    parser.add_argument(
+        "--inputs", type=Path, metavar="X", help=".npy (samples, inputs), or .npz with x_test or x"
+    )
+    parser.add_argument("--outputs", type=Path, metavar="Y", help="write the outputs here, .npy")
+    parser.add_argument(
+        "--labels", type=Path, metavar="L", help=".npy: classes (integers) or targets (floats)"
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="OTHER",
+        help="a second model to compare the outputs with; an ONNX file as ONNX Runtime computes it",
+    )
+    parser.add_argument(
+        "--codes", action="store_true", help="inputs and outputs are integer codes, not numbers"
+    )
+    add_import_options(parser)
+    parser.add_argument("--function", metavar="NAME", help="which function, if there are several")
+    parser.add_argument("--version", action="version", version=f"kan-run {__version__}")
+    return parser
+
+
+def _inputs(options: argparse.Namespace, model: Model) -> tuple[Array, Array | None]:
+    """Samples, and labels where given."""
+    path: Path | None = options.inputs
+    labels: Array | None = None
+    if path is None:
+        raise KanError("no samples to evaluate", remedy="give --inputs X.npy")
+    if path.suffix == ".npz":
+        dataset = load_dataset(path)
+        x, labels = dataset.x, dataset.y
+        if dataset.x_test is not None:
+            x, labels = dataset.x_test, dataset.y_test
+        if options.codes:
+            x = x.astype(np.int64)
+    else:
+        x = load_array(path, "input")
+    if options.labels is not None:
+        labels = load_array(options.labels, "label")
+        require_numbers(labels, str(options.labels))
+    if labels is not None and len(labels) != len(x):
+        raise KanError(f"{len(labels)} labels for {len(x)} samples")
+    if x.ndim != 2 or x.dtype.kind not in "fiub":
+        raise KanError(f"inputs must have shape (samples, features), got {x.dtype} {x.shape}")
+    return x, labels
+
+
+def _evaluate(model: Model, x: Array, *, codes: bool) -> Array:
+    if not codes:
+        return model.run(x.astype(np.float64))
+    if x.dtype.kind == "f":
+        raise KanError("--codes takes integers, the inputs are floats")
+    return model.run_codes(x.astype(np.int64))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    if options.outputs is not None:
+        read = (options.model, options.inputs, options.labels, options.against, options.samples)
+        check_writable(options.outputs, read)
+    context = make_context()
+    reading = import_options(options)
+    against: Path | None = options.against
+    # A model and its IR are compared with the options that made the one out of the other: each
+    # takes its own. What neither takes is refused for the first.
+    others = frozenset[str]() if against is None else options_for(against)
+    module = load_model(
+        context, options.model, reading.without(others - options_for(options.model))
+    )
+    model = Model.of(module, options.function)
+    if options.inputs is None and against is None:
+        print(f"{model.name}: {model.level} level")
+        return 0
+    x, labels = _inputs(options, model)
+    started = time.perf_counter()
+    outputs = _evaluate(model, x, codes=options.codes)
+    seconds = time.perf_counter() - started
+    print(
+        f"{model.name}: {model.level} level, {len(x)} samples, {x.shape[1]} inputs, "
+        f"{outputs.shape[1]} outputs, {len(x) / max(seconds, 1e-9):.3g} samples/s"
+    )
+    if labels is not None:
+        _print_score(outputs, labels)
+    if options.outputs is not None:
+        write_array(options.outputs, outputs)
+    if against is not None:
+        its = reading.without(reading.given - others)
+        original = None if options.codes else load_original(against, its)
+        if original is not None:
+            found = original.run(x.astype(np.float64))
+            return _print_differences(options, outputs, original.engine, found)
+        other = Model.of(load_model(context, against, its))
+        found = _evaluate(other, x, codes=options.codes)
+        return _print_differences(options, outputs, f"{other.level} level", found)
+    return 0
+
+
+def _print_score(outputs: Array, labels: Array) -> None:
+    share, error = accuracy(outputs, labels), mean_squared_error(outputs, labels)
+    if share is not None:
+        print(f"accuracy: {share:.4f} ({round(share * len(labels))} of {len(labels)})")
+    elif error is not None:
+        print(f"mean squared error: {error:.6g}")
+        found = Errors.of(outputs, labels.reshape(len(labels), -1))
+        explained = "" if found.r2 is None else f"R²: {found.r2:.6g}, "
+        print(f"RMSE: {found.rmse:.6g}, {explained}largest error: {found.max_error:.6g}")
+    else:
+        raise KanError(
+            f"labels of shape {labels.shape} do not fit outputs of shape {outputs.shape}"
+        )
+
+
+def _print_differences(
+    options: argparse.Namespace, outputs: Array, what: str, others: Array
+) -> int:
+    """Exit code 1 where codes differ; floats differ by what quantisation costs: only told."""
+    if outputs.shape != others.shape:
+        raise KanError(f"the models give {outputs.shape[1]} and {others.shape[1]} outputs")
+    difference = np.abs(outputs - others)
+    differing = np.flatnonzero((difference > 0).any(axis=1))
+    print(
+        f"against {options.against} ({what}): {len(differing)} of {len(outputs)} "
+        f"samples differ, largest difference {difference.max(initial=0):.6g}, "
+        f"mean {difference.mean() if difference.size else 0:.6g}"
+    )
+    if differing.size:
+        first = int(differing[0])
+        print(
+            f"first at sample {first}: {outputs[first].tolist()} and {others[first].tolist()}",
+        )
+    return int(bool(differing.size) and options.codes)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of `kan-run`."""
+    sys.exit(run_tool("kan-run", lambda: _main(arguments)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,409 @@
+"""`kan-flow sweep`: one model with many options, to choose from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from kan_dialect.cli.limits import JOBS, add_limits, limits_of
+from kan_dialect.cli.loading import (
+    add_name,
+    add_output_folder,
+    add_strip_head,
+    add_table_overflow,
+    build_import_options,
+    load_model,
+    make_context,
+    rename,
+)
+from kan_dialect.cli.measure import SEEDS
+from kan_dialect.cli.options import add_number
+from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.files.output_folders import GrowingFolder, require_ours
+from kan_dialect.flows.build import require_name
+from kan_dialect.flows.folder_owners import SWEEP
+from kan_dialect.flows.sweep import columns
+from kan_dialect.flows.sweep.cluster import connected, require_address, run_on_cluster
+from kan_dialect.flows.sweep.columns import COLUMNS, Row
+from kan_dialect.flows.sweep.grid import ACTIVATION_BITS, INPUT_BITS, Axis, grid, parse_axis, spell
+from kan_dialect.flows.sweep.page import page
+from kan_dialect.flows.sweep.pictures import (
+    front_picture,
+    heat_map_picture,
+    schedule_picture,
+    varied,
+)
+from kan_dialect.flows.sweep.processes import run_here, run_in_processes
+from kan_dialect.flows.sweep.results import csv_text, parquet
+from kan_dialect.flows.sweep.study import Study, make_study
+from kan_dialect.flows.sweep.sweep import (
+    Progress as Told,
+)
+from kan_dialect.flows.sweep.sweep import (
+    Question,
+    Runner,
+    Sweep,
+    pipeline_of,
+    refuse_schedule_options,
+    summary,
+    sweep,
+)
+from kan_dialect.flows.sweep.workbench import Measures
+from kan_dialect.flows.tools.place_and_route import DEVICES
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.option_bounds import SHARE
+from kan_dialect.search.precision.budgets import parse_loss
+
+MOST_ROWS = 40
+"""Of a table in the terminal; of more points, the front is shown."""
+
+EXTRA = "pip install 'kan-dialect[sweep]'"
+
+
+def add_sweep(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow sweep`."""
+    parser.description = (
+        "Compile a model with many options, tell for each how good it is and what it takes, and "
+        "show which ones no other beats: as tables, pictures and an interactive page. Run again, "
+        "it does only what is missing."
+    )
+    parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
+    add_output_folder(parser)
+    add_name(parser)
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DATA.npz",
+        help="samples x or x_train with labels y or y_train, to calibrate with and to compare by; "
+        "x_test, y_test get columns of their own",
+    )
+    add_strip_head(parser)
+    add_table_overflow(parser)
+    parser.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUES",
+        help="values of an option of kan-compile, as levels=1,2,4 or bits=2..10, or of input-bits "
+        "and activation-bits; again for other options: all combinations",
+    )
+    parser.add_argument(
+        "--schedule",
+        action="store_true",
+        help="all useful schedules, from combinational to the most stages",
+    )
+    parser.add_argument(
+        "--synth", action="store_true", help="synthesise too, with Yosys for the point's target"
+    )
+    parser.add_argument(
+        "--pnr",
+        nargs="?",
+        const="ecp5",
+        choices=list(DEVICES),
+        metavar="T",
+        help="place and route too, with nextpnr for ecp5 (default) or ice40",
+    )
+    add_number(
+        parser,
+        "--seeds",
+        SEEDS,
+        default=1,
+        metavar="N",
+        help="runs of nextpnr a point (default: 1)",
+    )
+    add_limits(parser)
+    parser.add_argument(
+        "--front",
+        metavar="COLUMN,...",
+        help="columns of which the front is made (default: validation accuracy and LUTs; with "
+        "--schedule: delay, latency, LUTs and registers)",
+    )
+    parser.add_argument(
+        "--loss",
+        default="1%",
+        metavar="P",
+        help="what the choice may lose against the float model on the validation samples, as 1%% "
+        "or 0.01: of accuracy absolute, so many points; of errors relative, so much more "
+        "(default: 1%%)",
+    )
+    add_number(
+        parser,
+        "--validation",
+        SHARE,
+        kind=float,
+        default=0.25,
+        metavar="P",
+        help="share of the calibration samples that is held out to compare by (default: 0.25)",
+    )
+    add_number(
+        parser,
+        "--jobs",
+        JOBS,
+        metavar="N",
+        help="processes (default: as many as there are cores)",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, as tcp://host:8786"
+    )
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    """Run `kan-flow sweep`."""
+    require_ours(options.output, SWEEP, force=options.force)
+    axes = [parse_axis(text) for text in options.vary]
+    objectives = _objectives(options.front)
+    if not axes and not options.schedule:
+        raise KanError(
+            "nothing varies: the grid is empty",
+            remedy="give --vary OPTION=VALUES, as --vary bits=2..10, or --schedule",
+        )
+    if options.schedule:
+        refuse_schedule_options(axes)
+    if options.scheduler is not None:
+        require_address(options.scheduler)
+    jobs = (os.cpu_count() or 1) if options.jobs is None else options.jobs
+    measures = _measures(options, jobs)
+    loss = parse_loss(options.loss, "--loss")
+    if loss < 0:
+        raise KanError(f"--loss must be at least 0, got {loss:g}")
+    points = grid(axes)
+    study = _study(options)
+    _require_float(study, axes)
+    for point in points:
+        study.passes(point)
+    missing = _missing()
+    if missing:
+        print(
+            f"kan-flow: note: {' and '.join(missing)} left out; to get them: {EXTRA}",
+            file=sys.stderr,
+        )
+    question = Question(points, options.schedule, measures, objectives, loss)
+    with _runner(options.scheduler, jobs) as runner, _progress() as tell:
+        folder = GrowingFolder(options.output, SWEEP, force=options.force)
+        result = sweep(study, question, folder, runner, tell)
+    _write(folder, result, axes, schedule=options.schedule)
+    # In a file, lines may be as long as they are.
+    width = None if sys.stdout.isatty() else 200
+    _print(result, options.output, Console(highlight=False, width=width))
+    return 0
+
+
+def _measures(options: argparse.Namespace, jobs: int) -> Measures:
+    if options.scheduler is None:
+        if options.synth or options.pnr:
+            find("yosys")
+        if options.pnr:
+            find(DEVICES[options.pnr].tool)
+    limits = limits_of(options)
+    if options.scheduler is None and options.memory is None:
+        # Tools of all points that run at once share the machine.
+        limits = replace(limits, memory=limits.bytes / jobs)
+    return Measures(options.synth, options.pnr, options.seeds, limits)
+
+
+def _objectives(text: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip().replace("-", "_") for name in (text or "").split(",") if name)
+    for name in names:
+        if name not in COLUMNS or name.startswith("test_"):
+            told = ", which must decide nothing" if name.startswith("test_") else ""
+            known = ", ".join(name for name in COLUMNS if not name.startswith("test_"))
+            raise KanError(
+                f"--front cannot be made of {name!r}{told}", remedy=f"columns are {known}"
+            )
+    return names
+
+
+def _study(options: argparse.Namespace) -> Study:
+    dataset = None if options.calibration is None else load_dataset(options.calibration)
+    reading = build_import_options(options, options.model, dataset)
+    with Console(stderr=True).status("loading the model"):
+        module = load_model(make_context(), options.model, reading)
+        rename(module, options.name)
+        require_name(Model.of(module).name)
+        return make_study(module, dataset, share=options.validation)
+
+
+def _require_float(study: Study, axes: Sequence[Axis]) -> None:
+    """Refuse bits of a model that has codes: `kan-quantize` would leave it alone."""
+    for axis in axes:
+        if study.has_codes and axis.option in ("bits", INPUT_BITS, ACTIVATION_BITS):
+            raise KanError(
+                f"{axis.option} cannot vary: {study.name} is quantised already",
+                remedy="give the float model",
+            )
+
+
+def _missing() -> list[str]:
+    parts = {"pictures": "matplotlib", "Parquet": "pyarrow"}
+    return [what for what, module in parts.items() if find_spec(module) is None]
+
+
+@contextmanager
+def _runner(scheduler: str | None, jobs: int) -> Generator[Runner]:
+    if scheduler is not None:
+        with connected(scheduler) as client:
+            yield lambda study, tasks: run_on_cluster(study, tasks, client)
+    elif jobs == 1:
+        yield run_here
+    else:
+        yield lambda study, tasks: run_in_processes(study, tasks, min(jobs, len(tasks)))
+
+
+@contextmanager
+def _progress() -> Generator[Told]:
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        # What former runs did would make the time left too short: a bar counts what is new.
+        started: dict[str, tuple[TaskID, int]] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if done < of and what not in started:
+                started[what] = bar.add_task(what, total=of - done), done
+            if what in started:
+                task, before = started[what]
+                bar.update(task, completed=done - before)
+
+        yield tell
+
+
+def _write(folder: GrowingFolder, result: Sweep, axes: Sequence[Axis], *, schedule: bool) -> None:
+    folder.write("sweep.csv", csv_text(result.rows))
+    folder.write("sweep.json", summary(result, axes))
+    folder.write("sweep.html", page(result))
+    if find_spec("pyarrow") is not None:
+        folder.write("sweep.parquet", parquet(result.rows))
+    if find_spec("matplotlib") is None:
+        return
+    good = columns.quality(result.rows)
+    if good is not None and good in result.objectives:
+        folder.write("front.png", front_picture(result, good))
+    if schedule:
+        folder.write("schedule.png", schedule_picture(result))
+    over = varied(result)
+    if len(over) == 2 and not schedule:
+        folder.write("heatmap.png", heat_map_picture(result, over))
+
+
+def _print(result: Sweep, folder: Path, console: Console) -> None:
+    rows = result.rows
+    shown = list(range(len(rows))) if len(rows) <= MOST_ROWS else result.front
+    known = f" ({result.found} compiled by former runs)" if result.found else ""
+    console.print(f"\n{result.study.name}: {len(rows)} points{known}", markup=False)
+    for name, figure in result.reference.items():
+        if not name.endswith("error"):
+            console.print(f"float model, {columns.label(name)}: {figure:.4f}", markup=False)
+    if len(shown) < len(rows):
+        console.print(f"the {len(shown)} points on the front:")
+    console.print(_table(result, shown))
+    failed = [row for row in rows if "error" in row]
+    if failed:
+        console.print(
+            f"{len(failed)} points have no figures, or not all. The first one: "
+            f"{failed[0]['error']}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    front = ", ".join(columns.label(name) for name in result.objectives)
+    console.print(f"* on the front of {front}", markup=False, soft_wrap=True)
+    _print_choice(result, console)
+    console.print(f"\nwritten to {folder}", markup=False, soft_wrap=True)
+
+
+def _print_choice(result: Sweep, console: Console) -> None:
+    good = columns.quality(result.rows)
+    if good is None or good not in result.objectives:
+        return
+    within = f"within {result.loss:g} of the float model's {columns.label(good)}"
+    if good == "validation_error":
+        within = f"within a factor {1 + result.loss:g} of the least {columns.label(good)}"
+    if result.choice is None:
+        console.print(f"no point is {within}", markup=False, soft_wrap=True)
+        return
+    console.print(
+        f"fewest LUTs {within}: {result.points[result.choice]}\n"
+        f"as {pipeline_of(result, result.choice)}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _table(result: Sweep, shown: Sequence[int]) -> Table:
+    rows = [result.rows[number] for number in shown]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("")
+    options = dict.fromkeys(name for n in shown for name, _ in result.points[n].options)
+    for option in options:
+        table.add_column(option, justify="right")
+    names = [name for name in _SHOWN if columns.has(rows, name)]
+    for name in names:
+        table.add_column(_SHOWN[name], justify="right")
+    for number, row in zip(shown, rows, strict=True):
+        mark = "*" if row["front"] else ""
+        style = "bold green" if number == result.choice else None
+        figures = [_cell(row, name) for name in names]
+        chosen = dict(result.points[number].options)
+        values = [spell(chosen[name]) if name in chosen else "" for name in options]
+        table.add_row(mark, *values, *figures, style=style)
+    return table
+
+
+_SHOWN = {
+    "validation_accuracy": "validation",
+    "validation_mse": "validation mse",
+    "validation_error": "error",
+    "test_accuracy": "test",
+    "test_mse": "test mse",
+    "latency_cycles": "cycles",
+    "estimate_levels": "logic levels",
+    "estimate_luts": "LUTs",
+    "estimate_registers": "registers",
+    "estimate_delay_ns": "stage ns",
+    "estimate_latency_ns": "latency ns",
+    "synthesis_luts": "LUTs (Yosys)",
+    "synthesis_registers": "registers (Yosys)",
+    "pnr_luts": "LUTs (nextpnr)",
+    "pnr_fmax_mhz": "MHz",
+    "pnr_latency_ns": "latency ns (nextpnr)",
+}
+"""Columns of the table in the terminal, with short headings; without a tool's name, estimates."""
+
+
+def _cell(row: Row, name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        return ""
+    if name.endswith("accuracy"):
+        return f"{value:.4f}"
+    return f"{value:.3g}" if isinstance(value, float) and value < 100 else f"{value:.0f}"

@@ -1,0 +1,315 @@
+"""Networks that learn on the chip: `kan-flow build --trainable`, `train-sim`, and their proof."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from xdsl.dialects.builtin import IntegerAttr
+
+from kan_dialect.cli.limits import add_limits, status_line
+from kan_dialect.cli.loading import load_model, make_context, rename
+from kan_dialect.cli.options import add_number
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.files.atomic import check_writable
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.files.manifest import written_stages
+from kan_dialect.files.output_folders import settle
+from kan_dialect.flows.origin import Origin
+from kan_dialect.flows.prove.show import merge_proof
+from kan_dialect.flows.prove.training.prove import Outcome, prove_training
+from kan_dialect.flows.prove.training.show import print_training_proof
+from kan_dialect.flows.training.build import (
+    TrainingOptions,
+    build_training,
+    print_training_report,
+)
+from kan_dialect.flows.training.learning_curve import plot_training, simulate_training
+from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
+from kan_dialect.limits import MAX_VECTORS
+from kan_dialect.lowering.hardware_ops import hardware_modules
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.model.training_step import Step, is_trainable, step_of
+from kan_dialect.passbase.option_bounds import Bounds, bounds_of
+from kan_dialect.passbase.progress import speaking
+from kan_dialect.passes.fit_splines import FitSplinesPass
+from kan_dialect.passes.make_trainable import MakeTrainablePass
+
+_DEFAULTS = MakeTrainablePass()
+_FIT = FitSplinesPass()
+
+TRAINING_ONLY = (
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "integer_bits",
+    "fraction_bits",
+    "local_bits",
+    "error",
+    "initial",
+    "revive",
+    "fit_error",
+    "cells",
+    "degree",
+)
+"""Options of `kan-flow build` for networks that train themselves."""
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow build` that say how a network learns."""
+    group = parser.add_argument_group("networks that learn on the chip")
+    group.add_argument(
+        "--trainable",
+        action="store_true",
+        help="hardware that trains itself; --calibration gives the samples (x, y) to simulate with",
+    )
+    for name, metavar, what in (
+        ("learning-rate", "R", ""),
+        ("momentum", "M", "how much of its velocity a coefficient that takes part keeps "),
+        ("weight-decay", "D", "how much a coefficient that takes part loses each step "),
+    ):
+        add_number(
+            group,
+            f"--{name}",
+            bounds_of(MakeTrainablePass, name.replace("-", "_")),
+            kind=float,
+            default=getattr(_DEFAULTS, name.replace("-", "_")),
+            metavar=metavar,
+            help=f"{what}(default: %(default)s)",
+        )
+    for name, what in (
+        ("integer-bits", "in front of the point, with the sign"),
+        ("fraction-bits", "behind the point"),
+        ("local-bits", "of the place in a cell"),
+    ):
+        add_number(
+            group,
+            f"--{name}",
+            bounds_of(MakeTrainablePass, name.replace("-", "_")),
+            default=getattr(_DEFAULTS, name.replace("-", "_")),
+            metavar="N",
+            help=f"{what} (default: %(default)s)",
+        )
+    group.add_argument(
+        "--error",
+        choices=["squared", "fed"],
+        default=_DEFAULTS.error,
+        help="the target is an input, or the error itself (default: %(default)s)",
+    )
+    group.add_argument(
+        "--initial",
+        choices=["model", "zero", "random"],
+        default=_DEFAULTS.initial,
+        help="coefficients to begin with (default: %(default)s)",
+    )
+    group.add_argument(
+        "--revive",
+        action="store_true",
+        help="pruned edges exist again, with coefficients of 0, which train",
+    )
+    add_number(
+        group,
+        "--fit-error",
+        bounds_of(FitSplinesPass, "error"),
+        kind=float,
+        default=_FIT.error,
+        metavar="E",
+        help="how far edges that become B-splines may be off, as a share of what their node "
+        "varies by (default: %(default)s)",
+    )
+    for name, what in (("cells", "cells of the grids"), ("degree", "degree of the B-splines")):
+        add_number(
+            group,
+            f"--{name}",
+            bounds_of(FitSplinesPass, name),
+            metavar="N",
+            help=f"{what} (default: as the model has them)",
+        )
+
+
+def origin_of(options: argparse.Namespace) -> Origin:
+    """The command line of a build and the files that it names, for the report."""
+    files = {what: getattr(options, what) for what in ("model", "calibration", "quantizers")}
+    return Origin(options.typed, {what: path for what, path in files.items() if path is not None})
+
+
+def build_trainable(options: argparse.Namespace) -> int:
+    """`kan-flow build --trainable`.
+
+    Raises
+    ------
+    KanError : see `build_training`.
+    """
+    make = MakeTrainablePass(
+        learning_rate=options.learning_rate,
+        momentum=options.momentum,
+        weight_decay=options.weight_decay,
+        integer_bits=options.integer_bits,
+        fraction_bits=options.fraction_bits,
+        local_bits=options.local_bits,
+        error=options.error,
+        initial=options.initial,
+        seed=options.seed,
+        revive=options.revive,
+    )
+    fit = FitSplinesPass(options.fit_error, options.cells, options.degree)
+    if options.simulator == "icarus":
+        raise KanError(
+            "training is simulated in Verilator",
+            remedy="take --simulator verilator, or run the testbench in sim/ with Icarus",
+        )
+    dataset = None if options.calibration is None else load_dataset(options.calibration)
+    context = make_context()
+    with status_line("loading the model") as tell:
+        module = load_model(context, options.model)
+        rename(module, options.name)
+        report = build_training(
+            context,
+            module,
+            options.output,
+            TrainingOptions(
+                make,
+                dataset,
+                fit,
+                options.calibration,
+                simulate=options.simulator == "verilator",
+                samples=options.vectors,
+                seed=options.seed,
+                check_passes=not options.no_check_passes,
+                check_dir=options.check_passes_dir,
+                origin=origin_of(options),
+                force=options.force,
+            ),
+            tell,
+        )
+    print_training_report(report, Console(highlight=False), str(options.output))
+    return 0
+
+
+def add_train_sim(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow train-sim`."""
+    parser.description = (
+        "Train the RTL of a build on samples in their order, in Verilator, compare it with the "
+        "integer model, and show its error over time."
+    )
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="what kan-flow build --trainable wrote"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="D.npz", help="samples x and targets y"
+    )
+    add_number(
+        parser,
+        "--window",
+        Bounds(1, MAX_VECTORS),
+        default=50,
+        metavar="N",
+        help="samples to average (default: 50)",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it: .png, .svg or .pdf")
+    add_limits(parser)
+
+
+def built_step(folder: Path) -> Step:
+    """The training step of a build.
+
+    Raises
+    ------
+    KanError : it is no folder of a build of a trainable network.
+    """
+    context = make_context()
+    settle(folder)
+    for path in written_stages(folder):
+        module = load_model(context, path)
+        if any(True for op in module.ops if op.name == "func.func") and is_trainable(
+            find_function(module)
+        ):
+            return step_of(module)
+    raise KanError(
+        f"{folder} is no folder of a trainable build", remedy="run kan-flow build --trainable first"
+    )
+
+
+def train_sim(options: argparse.Namespace) -> int:
+    """`kan-flow train-sim`.
+
+    Raises
+    ------
+    KanError : see `simulate_training` and `plot_training`.
+    """
+    if options.plot is not None:
+        check_writable(options.plot, [options.data])
+    dataset = load_dataset(options.data)
+    Bounds(1, len(dataset.x)).require("--window", options.window)
+    step = built_step(options.folder)
+    with status_line("simulating the training"):
+        course = simulate_training(options.folder / "rtl" / f"{step.name}.sv", step, dataset)
+    run = course.verdict
+    print(f"{step.name}: {run.describe()}, {run.cycles} cycles")
+    mean = course.mean_error(options.window)
+    print(f"{'samples':>8}  mean squared error over {options.window}")
+    for end in _shown(len(dataset.x), options.window):
+        print(f"{end:8}  {mean[end - options.window]:.6f}")
+    if options.plot is not None:
+        plot_training(options.plot, step, course, dataset, options.window)
+        print(f"drawn to {options.plot}")
+    return 0
+
+
+def is_trainable_build(folder: Path) -> bool:
+    """Whether `kan-flow build --trainable` wrote a folder."""
+    return any((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
+
+
+def _built_cycles(folder: Path) -> tuple[int, int]:
+    """Latency and interval of a build's hardware, in cycles."""
+    path = next((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
+    for circuit in hardware_modules(load_model(make_context(), path)):
+        found = [circuit.attributes.get(key) for key in (LATENCY, INTERVAL)]
+        numbers = [each.value.data for each in found if isinstance(each, IntegerAttr)]
+        if len(numbers) == 2:
+            return numbers[0], numbers[1]
+    raise KanError(f"{path} is no hardware that trains", remedy="run kan-flow build again")
+
+
+def prove_trainable(options: argparse.Namespace) -> int:
+    """`kan-flow prove` of hardware that trains.
+
+    Raises
+    ------
+    KanError : see `prove_training`.
+    """
+    folder: Path = options.folder
+    step = built_step(folder)
+    latency, interval = _built_cycles(folder)
+    rtl: Path = options.rtl or folder / "rtl" / f"{step.name}.sv"
+    if options.against is not None:
+        step = step_of(load_model(make_context(), options.against))
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the RTL", total=None)
+
+        def say(what: str) -> None:
+            progress.update(task, description=what)
+
+        def tell(outcome: Outcome) -> None:
+            progress.update(task, description=f"{outcome.group}: {outcome.name}")
+
+        with speaking(say):
+            proof = prove_training(
+                rtl, step, latency, interval, timeout=options.timeout, progress=tell
+            )
+    print_training_proof(proof, rtl, Console(highlight=False))
+    if options.report:
+        merge_proof(folder / "report.json", proof.summary() if proof.proven else None)
+    return 0 if proof.proven else 1
+
+
+def _shown(samples: int, window: int) -> list[int]:
+    """Ends of windows to print: about twenty."""
+    apart = max(window, -(-samples // (20 * window)) * window)
+    ends = list(range(window, samples + 1, apart))
+    return ends if ends[-1] == samples else [*ends, samples]

@@ -1,0 +1,89 @@
+"""The certificate of a build: what it bounds, beside what the samples show."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from xdsl.dialects import func
+
+from kan_dialect.analysis.certificate import MAX_ENTRIES, certify, entries_of
+from kan_dialect.analysis.enclosures import NoEnclosureError
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.model.model import Model
+from kan_dialect.model.saturation import saturating_samples
+
+CertificateChoice: TypeAlias = Literal["auto", "always", "never"]
+"""`auto`: unless the tables have more than `MAX_ENTRIES` entries."""
+
+
+def certificate_entry(
+    real: Model, integers: Model | None, x: FloatArray | None, choice: CertificateChoice
+) -> dict[str, Any] | None:
+    """The certificate of a network, as `report.json` has it.
+
+    Parameters
+    ----------
+    real : the network of floats, as `kan-quantize` reads it.
+    integers : the integer model.
+    x : (samples, inputs), the calibration samples.
+
+    Returns
+    -------
+    `outputs`, for each `bound`, `bound_unsaturated` and, with samples, `observed` and
+    `observed_unsaturated`; `box`; `samples`. Or `none`: why there is no certificate. None where
+    none is asked for.
+
+    Raises
+    ------
+    KanError : a sample is further off than the bound, which is a bug.
+    """
+    if choice == "never":
+        return None
+    if integers is None or integers.level != "table":
+        return {"none": "the last pass that trades accuracy leaves no tables"}
+    assert isinstance(real.op, func.FuncOp) and isinstance(integers.op, func.FuncOp)
+    entries = entries_of(integers.op)
+    if choice == "auto" and entries > MAX_ENTRIES:
+        return {"none": f"{entries} table entries take long; --certificate always"}
+    try:
+        found = certify(real.op, integers.op)
+    except NoEnclosureError as error:
+        return {"none": error.message}
+    columns: dict[str, FloatArray] = {
+        "bound": found.bounds,
+        "bound_unsaturated": found.unsaturated,
+    }
+    entry: dict[str, Any] = {}
+    if x is not None:
+        apart = np.abs(real.run(x) - integers.run(x))
+        inside = ~saturating_samples(integers, x)
+        columns["observed"] = apart.max(axis=0)
+        columns["observed_unsaturated"] = apart[inside].max(axis=0, initial=0.0)
+        for bound, seen in (("bound", "observed"), ("bound_unsaturated", "observed_unsaturated")):
+            if (columns[seen] > columns[bound]).any():
+                raise KanError(
+                    f"an output is off by {columns[seen].max():g} on the calibration samples, the "
+                    f"certificate says at most {columns[bound].max():g}",
+                    remedy="this is a bug; please report it",
+                )
+        entry["samples"] = {"all": len(x), "unsaturated": int(inside.sum())}
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    outputs = [dict(zip(columns, row, strict=True)) for row in rows]
+    return {"outputs": outputs, "box": found.box.tolist(), **entry}
+
+
+def certificate_text(entry: dict[str, Any]) -> str:
+    """A certificate in one line: the largest bound, beside what was observed."""
+    if "none" in entry:
+        return f"none: {entry['none']}"
+
+    def largest(key: str) -> float:
+        return max(output[key] for output in entry["outputs"])
+
+    seen = f"; {largest('observed'):.4g} seen" if "samples" in entry else ""
+    return (
+        f"{largest('bound'):.4g} at most, {largest('bound_unsaturated'):.4g} where nothing "
+        f"saturates{seen}"
+    )

@@ -1,0 +1,1 @@
+"""The host's codec of a design."""

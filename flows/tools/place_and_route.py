@@ -1,0 +1,248 @@
+"""Place and route with nextpnr: how fast a design is on a device.
+
+Each design is placed and routed with several seeds, and twice with each. As it stands, for the
+clock frequency that tools report: that of paths between registers. And with a register at every
+input (`timed_netlist.py`), so that paths from the ports count as well.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.synthesis import Synthesis
+from kan_dialect.flows.tools.timed_netlist import is_clocked, register_ports
+from kan_dialect.flows.tools.toolchain import Tool, find, run_all
+
+ASYNC = "<async>"
+"""What nextpnr calls ports and all that has no clock."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that nextpnr knows."""
+
+    name: str
+    target: str
+    """The synthesis target that it belongs to."""
+
+    tool: str
+    options: tuple[str, ...]
+    luts: str
+    """What nextpnr calls its cells of lookup tables."""
+
+    registers: str | None
+    """What it calls its flip-flops, where these are cells of their own."""
+
+
+DEVICES = {
+    "ecp5": Device(
+        "ecp5-85k",
+        "ecp5",
+        "nextpnr-ecp5",
+        ("--85k", "--package", "CABGA756", "--out-of-context"),
+        "TRELLIS_COMB",
+        "TRELLIS_FF",
+    ),
+    "ice40": Device(
+        "ice40-hx8k",
+        "ice40",
+        "nextpnr-ice40",
+        # The default router may swap two arcs for ever here; no run for ECP5 is known to.
+        ("--hx8k", "--package", "ct256", "--router", "router2"),
+        "ICESTORM_LC",
+        None,
+    ),
+}
+"""Devices by the target that they belong to."""
+
+
+@dataclass(frozen=True)
+class Routed:
+    """What one run of nextpnr says."""
+
+    fmax_mhz: float | None
+    """Of paths between registers; None where there are none."""
+
+    input_ns: float | None
+    """The longest path from a port to a register, where nextpnr times it."""
+
+    output_ns: float | None
+    """The longest path from a register to a port, likewise."""
+
+    path_ns: float | None
+    """The longest path from port to port, likewise."""
+
+    used: dict[str, int]
+    """Cells of each type."""
+
+
+def read_report(text: str) -> Routed:
+    """What `nextpnr --report` writes.
+
+    Raises
+    ------
+    KanError : the text is something else.
+    """
+    try:
+        report = cast("dict[str, Any]", json.loads(text))
+        clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
+        paths = {
+            (path["from"] == ASYNC, path["to"] == ASYNC): sum(
+                step["delay"] for step in path["path"]
+            )
+            for path in report["critical_paths"]
+        }
+        used = {name: int(cell["used"]) for name, cell in report["utilization"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KanError(f"nextpnr's report cannot be read: {error}") from None
+    return Routed(
+        min(clocks, default=None),
+        paths.get((True, False)),
+        paths.get((False, True)),
+        paths.get((True, True)),
+        used,
+    )
+
+
+@dataclass(frozen=True)
+class PlaceAndRoute:
+    """A design on a device, with several seeds."""
+
+    device: Device
+    version: str
+    cycles: int | None
+    """Latency of the design; None where that is not known."""
+
+    runs: Sequence[Routed]
+    """As it stands, a seed each; of a combinational design, empty."""
+
+    timed: Sequence[Routed]
+    """With registers at its ports."""
+
+    @property
+    def combinational(self) -> bool:
+        return not self.runs
+
+    def summary(self) -> dict[str, Any]:
+        """What `report.json` holds under `pnr`."""
+        shown = self.runs or self.timed
+        luts = round(median(run.used.get(self.device.luts, 0) for run in shown))
+        whole: dict[str, Any] = {
+            "tool": f"{self.device.tool} {self.version}",
+            "device": self.device.name,
+            "seeds": len(self.timed),
+            "luts": luts,
+        }
+        if self.device.registers is not None and self.runs:
+            whole["registers"] = self.runs[0].used.get(self.device.registers, 0)
+        with_ports = _frequencies(self.timed)
+        if self.combinational:
+            # From register to register, so that the path's ends are real; both are in it.
+            whole["path_ns"] = _rounded(1000 / median(with_ports)) if with_ports else None
+            whole["latency_ns"] = whole["path_ns"]
+        else:
+            alone = _frequencies(self.runs)
+            whole |= self._clocked("", alone) | self._clocked("_with_inputs", with_ports)
+            for name in ("input_ns", "output_ns"):
+                delays = [getattr(run, name) for run in self.runs]
+                known = [delay for delay in delays if delay is not None]
+                whole[name] = _rounded(median(known)) if known else None
+        latency = whole.get("latency_with_inputs_ns", whole.get("latency_ns"))
+        if latency is not None:
+            whole["area_delay"] = round(luts * latency)
+        return {key: value for key, value in whole.items() if value is not None}
+
+    def _clocked(self, suffix: str, frequencies: Sequence[float]) -> dict[str, float | None]:
+        if not frequencies:
+            return {}
+        fmax = median(frequencies)
+        return {
+            f"fmax{suffix}_mhz": _rounded(fmax),
+            f"fmax{suffix}_best_mhz": _rounded(max(frequencies)),
+            f"latency{suffix}_ns": None
+            if self.cycles is None
+            else _rounded(self.cycles * 1000 / fmax),
+        }
+
+
+def _frequencies(runs: Iterable[Routed]) -> list[float]:
+    return [run.fmax_mhz for run in runs if run.fmax_mhz is not None]
+
+
+def _rounded(number: float) -> float:
+    return round(number, 2)
+
+
+def place_and_route(
+    synthesis: Synthesis,
+    cycles: int | None,
+    *,
+    seeds: int = 3,
+    frequency: float = 500.0,
+    timeout: float | None = None,
+    nextpnr: Tool | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _count: None,
+) -> PlaceAndRoute:
+    """Place and route a mapped design with seeds 1 to `seeds`, as many at once as there are cores.
+
+    Parameters
+    ----------
+    synthesis : with its netlist, for a target that has a device here.
+    cycles : the latency of the design, None where it is not known.
+    frequency : what nextpnr tries to reach, in MHz.
+    timeout : for all runs together, in seconds; None takes the limit in force (`tools.limited`).
+    progress : told how many runs have ended, of how many.
+
+    Raises
+    ------
+    KanError : nextpnr is missing or fails, the design does not fit, or it takes too long or
+        too much memory.
+    """
+    device = DEVICES.get(synthesis.target.name)
+    if device is None or synthesis.netlist is None:
+        raise KanError(
+            f"there is no place and route for {synthesis.target.name}",
+            remedy=f"take one of {', '.join(DEVICES)}",
+        )
+    nextpnr = nextpnr or find(device.tool)
+    clocked = is_clocked(synthesis.netlist, synthesis.top)
+    designs = {"timed": register_ports(synthesis.netlist, synthesis.top, device.target)}
+    if clocked:
+        designs["plain"] = synthesis.netlist
+    with tempfile.TemporaryDirectory(prefix="kan-pnr-") as directory:
+        folder = Path(directory)
+        calls: list[list[str]] = []
+        for name, design in designs.items():
+            (folder / f"{name}.json").write_text(json.dumps(design))
+            for seed in range(1, seeds + 1):
+                calls.append(
+                    [
+                        *device.options,
+                        *("--json", f"{name}.json", "--report", f"{name}{seed}.report"),
+                        *("--seed", str(seed), "--freq", f"{frequency:g}"),
+                        "--timing-allow-fail",
+                        "--quiet",
+                    ]
+                )
+        run_all(
+            nextpnr,
+            calls,
+            cwd=folder,
+            timeout=timeout,
+            phase=f"placing and routing for {device.name}",
+            progress=progress,
+        )
+
+        def results(name: str) -> list[Routed]:
+            reports = [folder / f"{name}{seed}.report" for seed in range(1, seeds + 1)]
+            return [read_report(report.read_text()) for report in reports]
+
+        runs = results("plain") if clocked else []
+        return PlaceAndRoute(device, nextpnr.version, cycles, runs, results("timed"))

@@ -1,0 +1,291 @@
+"""Synthesis with Yosys: what a design takes on a family of devices.
+
+Yosys maps the SystemVerilog as it stands, out of context (no pads, no clock buffers), and what is
+counted are the cells that it made. Placing and routing them is in `place_and_route.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.toolchain import Tool, find, run
+
+
+@dataclass(frozen=True)
+class Target:
+    """A family of devices, as Yosys knows it."""
+
+    name: str
+    command: str
+    """Yosys's synthesis command with its options."""
+
+    lut: str
+    """What a lookup table's cell is called, a regular expression whose group is its inputs."""
+
+    register: str
+    """What a flip-flop's cell is called, of every kind: with and without enable, set and reset."""
+
+    carry: str = "$^"
+    """What a cell of a carry chain is called."""
+
+    carry_luts: int = 0
+    """Lookup tables that a cell of a carry chain takes up."""
+
+    mux: str = "$^"
+    """What a multiplexer that widens lookup tables is called."""
+
+    multiplier: str = "$^"
+    """What a multiplier of its own is called."""
+
+    memory: str = "$^"
+    """What a cell of memory is called, of lookup tables or in blocks."""
+
+    shift_register: str = "$^"
+    """What a cell is called that lookup tables make of a chain of registers."""
+
+    statistics: str = "stat -json"
+
+    keep_hierarchy: str = ""
+    """The option that leaves modules apart, where the command flattens by itself."""
+
+
+XILINX = Target(
+    "xcup",
+    "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -abc9",
+    lut=r"LUT(\d)",
+    register=r"FD[RSCP]E(_1)?",
+    carry=r"CARRY[48]",
+    mux=r"MUXF[789]",
+    multiplier=r"DSP48E2",
+    memory=r"RAM[B\d]\w*|URAM\w*",
+    shift_register=r"SRL\w+",
+    statistics="stat -json -tech xilinx",
+)
+"""AMD UltraScale+; `luts` is Yosys's estimate of logic cells, two small tables sharing one."""
+
+ECP5 = Target(
+    "ecp5",
+    "synth_ecp5 -abc9",
+    lut=r"LUT(4)",
+    register=r"TRELLIS_FF",
+    carry=r"CCU2C",
+    carry_luts=2,
+    mux=r"PFUMX|L6MUX21",
+    multiplier=r"MULT18X18D",
+    memory=r"TRELLIS_DPR16X4|DP16KD|PDPW16KD",
+    keep_hierarchy="-noflatten",
+)
+"""Lattice ECP5; a carry cell adds two bits in the place of two lookup tables."""
+
+ICE40 = Target(
+    "ice40",
+    "synth_ice40 -abc9",
+    lut=r"SB_LUT(4)",
+    register=r"SB_DFF\w*",
+    carry=r"SB_CARRY",
+    multiplier=r"SB_MAC16",
+    memory=r"SB_RAM40_4K\w*",
+    keep_hierarchy="-noflatten",
+)
+"""Lattice iCE40; a carry cell sits beside a lookup table."""
+
+
+def lut_target(inputs: int) -> Target:
+    """Lookup tables of so many inputs and nothing else: no carry chains, no wide multiplexers."""
+    if not 3 <= inputs <= 8:
+        raise KanError(f"lookup tables of {inputs} inputs: must lie in 3..8")
+    return Target(
+        f"lut{inputs}",
+        f"synth -flatten -lut {inputs}",
+        lut=r"\$lut_?(\d*)",
+        register=r"\$_\w*DFF\w*",
+        statistics="stat -json -width",
+    )
+
+
+TARGETS = {target.name: target for target in (XILINX, ECP5, ICE40)}
+"""Targets by name; `lutK` beside these, see `find_target`."""
+
+
+def find_target(name: str) -> Target:
+    """The target of this name: xcup, ecp5, ice40, or lut3 .. lut8.
+
+    Raises
+    ------
+    KanError : there is no such target.
+    """
+    generic = re.fullmatch(r"lut([3-8])", name)
+    if generic:
+        return lut_target(int(generic[1]))
+    if name not in TARGETS:
+        known = ", ".join([*TARGETS, "lut3 .. lut8"])
+        raise KanError(f"there is no target {name!r}", remedy=f"take one of {known}")
+    return TARGETS[name]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a design was mapped to."""
+
+    luts: int
+    """Lookup tables (of Xilinx logic cells, in which two small tables may share one)."""
+
+    registers: int
+    luts_by_inputs: dict[int, int]
+    carries: int
+    muxes: int
+    multipliers: int = 0
+    memories: int = 0
+    shift_registers: int = 0
+    """Chains of registers in lookup tables, which `luts` and `registers` do not count."""
+
+
+def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | None = None) -> Cells:
+    """Sort cells by what they are.
+
+    Parameters
+    ----------
+    cells : how many there are of each type.
+    logic_cells : Yosys's own estimate of the place they take, where it has one.
+    """
+    by_inputs: Counter[int] = Counter()
+    registers = carries = muxes = multipliers = memories = shift_registers = 0
+    for kind, count in cells.items():
+        if match := re.fullmatch(target.lut, kind):
+            by_inputs[int(match[1] or 0)] += count
+        elif re.fullmatch(target.register, kind):
+            registers += count
+        elif re.fullmatch(target.carry, kind):
+            carries += count
+        elif re.fullmatch(target.mux, kind):
+            muxes += count
+        elif re.fullmatch(target.multiplier, kind):
+            multipliers += count
+        elif re.fullmatch(target.memory, kind):
+            memories += count
+        elif re.fullmatch(target.shift_register, kind):
+            shift_registers += count
+    luts = sum(by_inputs.values()) + target.carry_luts * carries
+    return Cells(
+        luts if logic_cells is None else logic_cells,
+        registers,
+        dict(sorted(by_inputs.items())),
+        carries,
+        muxes,
+        multipliers,
+        memories,
+        shift_registers,
+    )
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What Yosys made of a design."""
+
+    target: Target
+    top: str
+    cells: Cells
+    version: str
+    """Of Yosys."""
+
+    netlist: dict[str, Any] | None = None
+    """The mapped design in Yosys's JSON form, where asked for: what nextpnr reads."""
+
+    def summary(self) -> dict[str, Any]:
+        """What `report.json` holds under `synthesis`."""
+        cells = self.cells
+        return {
+            "tool": f"yosys {self.version}",
+            "target": self.target.name,
+            "command": self.target.command,
+            "luts": cells.luts,
+            "registers": cells.registers,
+            "luts_by_inputs": {str(size): count for size, count in cells.luts_by_inputs.items()},
+            "carry_cells": cells.carries,
+            "wide_muxes": cells.muxes,
+            **({"multipliers": cells.multipliers} if cells.multipliers else {}),
+            **({"memories": cells.memories} if cells.memories else {}),
+            **({"shift_registers": cells.shift_registers} if cells.shift_registers else {}),
+        }
+
+
+def synthesize(
+    rtl: Path,
+    target: Target,
+    *,
+    top: str | None = None,
+    yosys: Tool | None = None,
+    timeout: float | None = None,
+    with_netlist: bool = False,
+) -> Synthesis:
+    """Map a SystemVerilog file.
+
+    Parameters
+    ----------
+    top : the top module; where not given, the one that no other instantiates.
+    yosys : which one; where not given, the one that is found.
+    timeout : in seconds; None takes the limit in force (`tools.limited`).
+    with_netlist : give the mapped design too.
+
+    Raises
+    ------
+    KanError : Yosys is missing, refuses the design or takes too long or too much memory, or the
+        file is missing.
+    """
+    if not rtl.is_file():
+        raise KanError(f"there is no file '{rtl}' to synthesise")
+    yosys = yosys or find("yosys")
+    with tempfile.TemporaryDirectory(prefix="kan-synthesis-") as directory:
+        # The wheel's Yosys sees little more than the folder that it runs in.
+        folder = Path(directory)
+        shutil.copyfile(rtl, folder / "design.sv")
+        commands = [
+            "read_verilog -sv design.sv",
+            target.command + ("" if top is None else f" -top {top}"),
+            f"tee -q -o statistics.json {target.statistics}",
+            *(["write_json netlist.json"] if with_netlist else []),
+        ]
+        run(
+            yosys,
+            ["-q", "-p", "; ".join(commands)],
+            cwd=folder,
+            timeout=timeout,
+            phase=f"synthesising for {target.name}",
+        )
+        counted = read_statistics((folder / "statistics.json").read_text(), target)
+        netlist = json.loads((folder / "netlist.json").read_text()) if with_netlist else None
+    if len(counted) != 1:
+        raise KanError(f"{rtl} holds {len(counted)} modules after flattening, not one")
+    ((name, cells),) = counted.items()
+    return Synthesis(target, name, cells, yosys.version, netlist)
+
+
+def read_statistics(text: str, target: Target) -> dict[str, Cells]:
+    """The cells of each module, from what Yosys's `stat -json` prints.
+
+    Raises
+    ------
+    KanError : the text is something else.
+    """
+    try:
+        modules = cast("dict[str, dict[str, Any]]", json.loads(text)["modules"])
+        return {
+            name.removeprefix("\\"): count_cells(
+                target,
+                # Newer ones count instances of modules apart.
+                entry["num_cells_by_type"],
+                entry.get("estimated_num_lc"),
+            )
+            for name, entry in modules.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KanError(f"Yosys's statistics cannot be read: {error}") from None

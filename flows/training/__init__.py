@@ -1,0 +1,1 @@
+"""Builds of hardware that trains itself."""

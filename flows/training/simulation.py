@@ -1,0 +1,316 @@
+"""Simulates hardware that trains itself, in Verilator: samples in, outputs and coefficients out.
+
+The compiled design is a process that stays: samples may come one at a time, each depending on what
+came back, as in a closed loop. Whole runs are compared with the integer model, every output and
+every coefficient.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.simulate.verilator import build_program, declared_ports
+from kan_dialect.flows.tools.toolchain import Conversation, Tool
+from kan_dialect.ir.constants import Array, BoolArray, IntArray
+from kan_dialect.ir.fixed_point import FixedType, fixed_type
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.model.coefficient_memory import MemoryMap, memory_map
+from kan_dialect.model.training_step import Run, Step, run_steps
+
+
+class _Kind(IntEnum):
+    """Transactions of the driver."""
+
+    INFER = 0
+    TRAIN = 1
+    WRITE = 2
+    READ = 3
+    IDLE = 4
+    SYNC = 5
+
+
+class TrainingCircuit:
+    """A design that trains itself, running in a simulator."""
+
+    def __init__(self, step: Step, directory: Path) -> None:
+        self._step = step
+        self.map: MemoryMap = memory_map(step)
+        self._shapes = [tensor_shape(value)[0] for value in (step.input, step.target)]
+        program = Tool(f"the simulation of {step.name}", directory.absolute() / "model")
+        self._process = Conversation(program, "simulating the training")
+        self.cycles = 0
+        """Clock cycles so far."""
+
+    def run(
+        self,
+        inputs: IntArray,
+        targets: IntArray,
+        train: BoolArray | None = None,
+        *,
+        bubbles: float = 0.0,
+        seed: int = 0,
+    ) -> IntArray:
+        """Samples one after another, each as soon as the design takes it.
+
+        Parameters
+        ----------
+        inputs, targets : codes (samples, in) and (samples, out).
+        train : (samples); all true where not given.
+        bubbles : chance, from 0 to below 1, of a cycle without a sample before each.
+
+        Returns
+        -------
+        The outputs (samples, out), int64.
+
+        Raises
+        ------
+        KanError : shapes do not fit, or the simulation fails.
+        """
+        samples = len(inputs)
+        expected = [(samples, width) for width in self._shapes]
+        if [inputs.shape, targets.shape] != expected:
+            raise KanError(
+                f"expected codes of shapes {expected}, got {[inputs.shape, targets.shape]}"
+            )
+        kinds = np.full(samples, _Kind.TRAIN, dtype=np.int64)
+        if train is not None:
+            kinds[~train] = _Kind.INFER
+        records = self._records(kinds, inputs, targets)
+        if bubbles:
+            rng = np.random.default_rng(seed)
+            places = np.repeat(np.arange(samples), rng.geometric(1 - bubbles, samples) - 1)
+            idle = np.zeros((len(places), records.shape[1]), dtype=np.int64)
+            idle[:, 0] = _Kind.IDLE
+            records = np.insert(records, places, idle, axis=0)
+        outputs, _ = self._play(records)
+        return outputs.reshape(samples, -1)
+
+    def read(self) -> list[Array]:
+        """The coefficients of each layer as they are now: (out, in, coefficients), int64."""
+        states: list[Array] = []
+        kind = _number(self._step)
+        for layer in range(len(self.map.shapes)):
+            addresses = self.map.addresses(layer)
+            _, words = self._play(self._accesses(_Kind.READ, addresses, np.zeros_like(addresses)))
+            codes = (words ^ (1 << (kind.bits - 1))) - (1 << (kind.bits - 1))
+            states.append(codes.reshape(addresses.shape))
+        return states
+
+    def write(self, states: Sequence[Array]) -> None:
+        """Load coefficients: of each layer (out, in, coefficients), codes."""
+        for layer, state in enumerate(states):
+            self._play(self._accesses(_Kind.WRITE, self.map.addresses(layer), state))
+
+    def _accesses(self, kind: _Kind, addresses: IntArray, words: IntArray) -> IntArray:
+        kinds = np.full(addresses.size, kind, dtype=np.int64)
+        return self._records(kinds, addresses.reshape(-1, 1), words.reshape(-1, 1))
+
+    def _records(self, kinds: IntArray, *columns: IntArray) -> IntArray:
+        size = 1 + max(2, sum(self._shapes))
+        records = np.zeros((len(kinds), size), dtype=np.int64)
+        whole = np.concatenate([kinds[:, np.newaxis], *columns], axis=1)
+        records[:, : whole.shape[1]] = whole
+        return records
+
+    def _play(self, records: IntArray) -> tuple[IntArray, IntArray]:
+        """Outputs and words read, flat."""
+        sync = np.zeros((1, records.shape[1]), dtype=np.int64)
+        sync[0, 0] = _Kind.SYNC
+        with self._process.question():
+            self._process.stdin.write(np.concatenate([records, sync]).tobytes())
+            self._process.stdin.flush()
+            outputs, words = self._receive(), self._receive()
+            (self.cycles,) = self._numbers(1).tolist()
+        return outputs, words
+
+    def _receive(self) -> IntArray:
+        return self._numbers(int(self._numbers(1)[0]))
+
+    def _numbers(self, count: int) -> IntArray:
+        data = self._process.stdout.read(8 * count)
+        if len(data) != 8 * count:
+            raise EOFError
+        return np.frombuffer(data, dtype=np.int64)
+
+    def close(self) -> None:
+        """End the simulation, in the middle of what it does if need be."""
+        self._process.close()
+
+
+@contextmanager
+def open_circuit(rtl: Path, step: Step) -> Generator[TrainingCircuit]:
+    """Compile a design and start it; reset has been given.
+
+    Parameters
+    ----------
+    rtl : SystemVerilog file with the top module `step.name`.
+
+    Raises
+    ------
+    KanError : a tool is missing or fails, or the design's ports are not those of the step.
+    """
+    if not rtl.is_file():
+        raise KanError(f"there is no file '{rtl}' to simulate")
+    with tempfile.TemporaryDirectory(prefix="kan-training-") as folder:
+        directory = Path(folder)
+        driver = Path(__file__).with_name("training_driver.cpp")
+        build_program(rtl, step.name, directory, driver, lambda text: _header(step, text))
+        circuit = TrainingCircuit(step, directory)
+        try:
+            yield circuit
+        finally:
+            circuit.close()
+
+
+def _number(step: Step) -> FixedType:
+    kind = step.number
+    if kind is None:
+        raise KanError(f"@{step.name} is real-valued, hardware is not")
+    return kind
+
+
+def _header(step: Step, declared: str) -> str:
+    """C++ by which the driver reaches the ports."""
+    number, target, output = _number(step), fixed_type(step.target), fixed_type(step.output)
+    assert target is not None and output is not None
+    letter = "e" if step.fed_error else "t"
+    inputs = [(f"x{i}", number.bits) for i in range(tensor_shape(step.input)[0])]
+    inputs += [(f"{letter}{i}", target.bits) for i in range(tensor_shape(step.target)[0])]
+    outputs = [(f"y{i}", output.bits) for i in range(tensor_shape(step.output)[0])]
+    address = memory_map(step).address_bits
+    expected = {name: ("IN", 1) for name in ("clk", "rst", "in_valid", "train")}
+    expected |= {name: ("IN", bits) for name, bits in inputs}
+    expected |= {"mem_valid": ("IN", 1), "mem_write": ("IN", 1), "mem_address": ("IN", address)}
+    expected |= {"mem_data": ("IN", number.bits), "mem_read_data": ("OUT", number.bits)}
+    expected |= {name: ("OUT", bits) for name, bits in outputs}
+    flags = ("in_ready", "out_valid", "mem_ready", "mem_read_valid")
+    expected |= {name: ("OUT", 1) for name in flags}
+    found = declared_ports(declared)
+    for name in [*expected, *found]:
+        if found.get(name) != expected.get(name):
+            raise KanError(
+                f"{step.name}: port {name} should be {expected.get(name, 'absent')}, but is "
+                f"{found.get(name, 'absent')}"
+            )
+    sets = [f"d.{name} = x[{i}] & {(1 << bits) - 1};" for i, (name, bits) in enumerate(inputs)]
+    cases = [
+        f"case {i}: return (int64_t(d.{name}) << {64 - bits}) >> {64 - bits};"
+        for i, (name, bits) in enumerate(outputs)
+    ]
+    return "\n".join(
+        [
+            '#include "Vdesign.h"',
+            "using Design = Vdesign;",
+            f"constexpr size_t OUTPUTS = {len(outputs)};",
+            f"constexpr size_t RECORD = {1 + max(2, len(inputs))};",
+            f"constexpr int64_t DATA_MASK = {(1 << number.bits) - 1};",
+            "static void set_inputs(Design& d, const int64_t* x) {",
+            *(f"    {line}" for line in sets),
+            "}",
+            "static int64_t output(Design& d, size_t index) {",
+            "    switch (index) {",
+            *(f"        {line}" for line in cases),
+            "    }",
+            "    return 0;",
+            "}",
+            "static int64_t word(Design& d) { return d.mem_read_data; }",
+            "",
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class TrainingVerdict:
+    """A run of the RTL beside the integer model."""
+
+    samples: int
+    trained: int
+    cycles: int
+    """Clock cycles that the samples took, the pipeline's depth included."""
+    coefficients: int
+    """How many were compared."""
+    wrong_outputs: int
+    wrong_coefficients: int
+    first: str | None
+    """The first difference, in words."""
+    model: Run
+    """What the integer model gave."""
+
+    @property
+    def passed(self) -> bool:
+        return self.first is None
+
+    def describe(self) -> str:
+        if self.first is None:
+            return (
+                f"{self.samples} samples, {self.trained} of them trained, and {self.coefficients} "
+                "coefficients, no mismatch"
+            )
+        return (
+            f"{self.wrong_outputs} of {self.samples} samples and {self.wrong_coefficients} of "
+            f"{self.coefficients} coefficients differ; first {self.first}"
+        )
+
+
+def compare_training(
+    circuit: TrainingCircuit,
+    step: Step,
+    inputs: IntArray,
+    targets: IntArray,
+    train: BoolArray | None = None,
+    *,
+    bubbles: float = 0.0,
+    seed: int = 0,
+) -> TrainingVerdict:
+    """Run samples through the RTL and the integer model, and compare outputs and coefficients.
+
+    Both begin with the coefficients that the circuit has.
+
+    Parameters
+    ----------
+    inputs, targets, train, bubbles, seed : as `TrainingCircuit.run`.
+
+    Raises
+    ------
+    KanError : the simulation fails.
+    """
+    begin = circuit.read()
+    before = circuit.cycles
+    got = circuit.run(inputs, targets, train, bubbles=bubbles, seed=seed)
+    cycles = circuit.cycles - before
+    model = run_steps(step, inputs, targets, train, begin)
+    states = circuit.read()
+    wrong = (got != model.outputs).any(axis=1)
+    apart = [a != b for a, b in zip(states, model.states, strict=True)]
+    first: str | None = None
+    if wrong.any():
+        index = int(np.flatnonzero(wrong)[0])
+        first = (
+            f"sample {index} ({inputs[index].tolist()}): expected {model.outputs[index].tolist()}, "
+            f"got {got[index].tolist()}"
+        )
+    for layer, places in enumerate(apart):
+        if first is None and places.any():
+            place = tuple(np.argwhere(places)[0].tolist())
+            first = (
+                f"coefficient {place} of layer {layer}: expected "
+                f"{model.states[layer][place]}, got {states[layer][place]}"
+            )
+    return TrainingVerdict(
+        len(inputs),
+        len(inputs) if train is None else int(train.sum()),
+        cycles,
+        sum(places.size for places in apart),
+        int(wrong.sum()),
+        int(sum(places.sum() for places in apart)),
+        first,
+        model,
+    )

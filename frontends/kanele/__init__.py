@@ -1,0 +1,1 @@
+"""KANELÉ checkpoints and tables."""

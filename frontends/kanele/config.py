@@ -1,0 +1,192 @@
+"""The `config.json` beside a KANELÉ model: widths, bits, and how its splines are made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+from kan_dialect.errors import KanError
+from kan_dialect.ops.spline import MAX_DEGREE
+
+MAX_BITS = 16
+"""Widest codes: a table has an entry for each."""
+MAX_BYTES = 1 << 30
+"""Memory that a layer's coefficients, or its tables in float64, may take."""
+
+ACTIVATIONS: Mapping[str, str] = {
+    "SiLU": "silu",
+    "GELU": "gelu",
+    "ReLU": "relu",
+    "Tanh": "tanh",
+    "Sigmoid": "sigmoid",
+    "Identity": "identity",
+}
+"""PyTorch's names of base functions, and ours."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What every KANELÉ model says of itself."""
+
+    path: Path
+    widths: tuple[int, ...]
+    """Inputs, then nodes of each layer."""
+    bits: tuple[int, ...]
+    """Bits of the input codes, then of each layer's codes."""
+
+    @property
+    def layers(self) -> int:
+        return len(self.widths) - 1
+
+    @property
+    def input_zero_point(self) -> int:
+        """Hardware sees signed input codes shifted to start at 0."""
+        return 1 << (self.bits[0] - 1)
+
+    def check_memory(self, per_edge: int) -> None:
+        """Refuse layers of more than `MAX_BYTES`, with `per_edge` float64 numbers for each edge.
+
+        Raises
+        ------
+        KanError : names the layer.
+        """
+        for layer, (inputs, outputs) in enumerate(pairwise(self.widths)):
+            numbers = max(per_edge, 1 << self.bits[layer])
+            if inputs * outputs * numbers * 8 > MAX_BYTES:
+                raise KanError(
+                    f"{self.path.name}: layer {layer} with {inputs} x {outputs} edges and "
+                    f"{self.bits[layer]} bits is too large",
+                    remedy="a layer may take 1 GiB in float64; use fewer bits or narrower layers",
+                )
+
+
+@dataclass(frozen=True)
+class SplineSettings:
+    """How the edge functions of a checkpoint are made."""
+
+    degree: int
+    grid_size: int
+    activation: str
+    """A key of `functions.FUNCTIONS`."""
+
+    @property
+    def functions(self) -> int:
+        """Basis functions of an edge."""
+        return self.grid_size + self.degree
+
+    @property
+    def knots(self) -> int:
+        """Knots of a grid that is extended by the degree on both sides."""
+        return self.grid_size + 1 + 2 * self.degree
+
+
+def read_json(path: Path, what: str) -> Mapping[str, object]:
+    """The JSON object in a file.
+
+    Raises
+    ------
+    KanError : there is no such file, or it holds no JSON object.
+    """
+    try:
+        content: object = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise KanError(f"there is no {what} {path}", remedy=f"put {path.name} there") from None
+    except OSError as error:
+        raise KanError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        detail = (str(error).splitlines() or ["no text"])[0]
+        raise KanError(f"{path.name} is no valid JSON: {detail}") from None
+    if not isinstance(content, dict):
+        raise KanError(f"{path.name} holds no JSON object", remedy=f"{what} is one")
+    return cast("dict[str, object]", content)
+
+
+def read_config(folder: Path) -> Config:
+    """The `config.json` of a folder."""
+    path = folder / "config.json"
+    return Config(path, read_json(path, "the model's configuration"))
+
+
+@dataclass(frozen=True)
+class Config:
+    """The keys of a `config.json`; those of training are never looked at."""
+
+    path: Path
+    entries: Mapping[str, object]
+
+    def architecture(self) -> Architecture:
+        """
+        Raises
+        ------
+        KanError : names the key that is missing or wrong.
+        """
+        widths = self._integers("layers", 1, 1 << 24)
+        bits = self._integers("layers_bitwidth", 1, MAX_BITS)
+        if len(widths) < 2:
+            raise self._wrong("layers", "at least two widths: the inputs and one layer's nodes")
+        if len(bits) != len(widths):
+            raise self._wrong(
+                "layers_bitwidth",
+                f"as many numbers as `layers` has, {len(widths)}: the input's and each layer's",
+            )
+        return Architecture(self.path, widths, bits)
+
+    def splines(self) -> SplineSettings:
+        """
+        Raises
+        ------
+        KanError : names the key that is missing or wrong.
+        """
+        name = self._get("base_activation")
+        match = (
+            re.fullmatch(r"(?:torch\.)?(?:nn\.)?(\w+)(?:\(\))?", name)
+            if isinstance(name, str)
+            else None
+        )
+        activation = ACTIVATIONS.get(match[1]) if match else None
+        if activation is None:
+            known = ", ".join(f"nn.{known}" for known in ACTIVATIONS)
+            raise self._wrong("base_activation", f"one of {known}")
+        return SplineSettings(
+            degree=self._integer("spline_order", 0, MAX_DEGREE),
+            grid_size=self._integer("grid_size", 1, 1 << 24),
+            activation=activation,
+        )
+
+    def _get(self, key: str) -> object:
+        if key not in self.entries:
+            raise KanError(
+                f"{self.path.name} has no key `{key}`",
+                remedy="it is the configuration that the model was trained with",
+            )
+        return self.entries[key]
+
+    def _integer(self, key: str, low: int, high: int) -> int:
+        value = self._get(key)
+        if not _is_integer(value, low, high):
+            raise self._wrong(key, f"an integer of {low}..{high}")
+        return cast(int, value)
+
+    def _integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
+        value = self._get(key)
+        if not isinstance(value, list):
+            raise self._wrong(key, f"a list of integers of {low}..{high}")
+        items = cast("list[object]", value)
+        if not all(_is_integer(item, low, high) for item in items):
+            raise self._wrong(key, f"a list of integers of {low}..{high}")
+        return tuple(cast("list[int]", items))
+
+    def _wrong(self, key: str, expected: str) -> KanError:
+        shown = json.dumps(self.entries[key])
+        if len(shown) > 60:
+            shown = shown[:57] + "..."
+        return KanError(f"{self.path.name}: `{key}` is {shown}", remedy=f"it must be {expected}")
+
+
+def _is_integer(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

@@ -1,0 +1,118 @@
+"""The frontends for KANELÉ's models: checkpoints of the training, and its published tables.
+
+KANELÉ (Hoang et al., arXiv 2512.12850) trains networks with their quantisers in place. Both files
+stand beside a `config.json`, and give the same integers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions
+from kan_dialect.frontends.kanele.checkpoint import InputQuantizer, Parameters, read_parameters
+from kan_dialect.frontends.kanele.config import Config, read_config
+from kan_dialect.frontends.kanele.network import build_network, input_type
+from kan_dialect.frontends.kanele.tables import read_tables
+from kan_dialect.frontends.naming import identifier
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.frontends.torch.files import has_torch
+from kan_dialect.ir.quant import default_bounds
+from kan_dialect.ops.layer import AffineOp
+from kan_dialect.ops.table import QuantizeOp
+
+_FIXED_STEMS = ("checkpoint", "truth_tables")
+"""KANELÉ names every model's files so: the folder says which model it is."""
+
+
+def function_name(path: Path) -> str:
+    """The function's name: the file's, or its folder's where every model's file has that name."""
+    path = path.absolute()
+    return identifier(path.parent.name if path.stem in _FIXED_STEMS else path.stem)
+
+
+def load_checkpoint(path: Path) -> ModuleOp:
+    """The network in a checkpoint, at table level, with real-valued edge functions.
+
+    `kan-fold-tables` makes the published tables of them. Batch norm and bias of the input stand in
+    front of its quantiser: they are the host's.
+
+    Raises
+    ------
+    KanError : PyTorch is not installed, or the files hold no such network.
+    """
+    config = read_config(path.parent)
+    splines = config.splines()
+    parameters = read_parameters(path, config.architecture(), splines)
+    return build_network(
+        function_name(path),
+        config.architecture(),
+        (splines.degree, splines.activation),
+        parameters,
+    )
+
+
+def load_tables(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
+    """The network in truth tables, at table level.
+
+    Scales, and the batch norm of the input, come from a `checkpoint.pt` beside the file where there
+    is one and PyTorch is installed; else scales are 1.0. The integers are the same.
+
+    Raises
+    ------
+    KanError : the files hold no such network.
+    """
+    config = read_config(path.parent)
+    shape = config.architecture()
+    tables = read_tables(path, shape, options.table_overflow)
+    parameters = _parameters_beside(path, config)
+    first = None if parameters is None else parameters.input
+    scales = [1.0] * shape.layers if parameters is None else [p.scale for p in parameters.layers]
+    network = TableNetwork(
+        function_name(path),
+        input_type(shape, 1.0 if first is None else first.scale),
+        shape.widths[0],
+    )
+    for (entries, mask), scale, bits in zip(tables, scales, shape.bits[1:], strict=True):
+        network.add_layer(entries, mask=mask, scale=scale, saturate=default_bounds(bits, True))
+    module = network.module()
+    if first is not None:
+        _insert_affine(module, first)
+        module.verify()
+    return module
+
+
+def _parameters_beside(path: Path, config: Config) -> Parameters | None:
+    checkpoint = path.with_name("checkpoint.pt")
+    if not checkpoint.exists() or not has_torch():
+        return None
+    return read_parameters(checkpoint, config.architecture(), config.splines())
+
+
+def _insert_affine(module: ModuleOp, quantizer: InputQuantizer) -> None:
+    """Put the host's affine between the argument and its quantiser."""
+    quantize = next(op for op in module.walk() if isinstance(op, QuantizeOp))
+    argument: SSAValue = quantize.input
+    affine = AffineOp(argument, quantizer.gain, quantizer.offset)
+    Rewriter.insert_op(affine, InsertPoint.before(quantize))
+    quantize.operands[0] = affine.result
+
+
+CHECKPOINT_FRONTEND = Frontend(
+    name="kanele-checkpoint",
+    extensions=(".pt", ".pth"),
+    description="KANELÉ checkpoints, config.json beside them",
+    load=load_checkpoint,
+)
+
+TABLES_FRONTEND = Frontend(
+    name="kanele-tables",
+    extensions=(".json",),
+    description="KANELÉ truth tables, config.json beside them",
+    load=load_tables,
+    load_with=load_tables,
+    takes=frozenset({"table_overflow"}),
+)

@@ -1,0 +1,1 @@
+"""Layers of unknown form, found by evaluation."""

@@ -1,0 +1,1 @@
+"""The meaning of ONNX operators: values, dependence, folding."""

@@ -1,0 +1,155 @@
+"""What is known of each value of the graph that depends on the input.
+
+Elements are described without the batch: arrays of the value's shape with extent 1 there. Each
+element is a constant, a function of one *variable*, or, where an op adds up functions of several,
+a new variable of its own: a node of the network, once something nonlinear reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
+
+import numpy as np
+
+from kan_dialect.frontends.onnx.read.graph import Node
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+
+CONSTANT = -1
+"""In `Tensor.variables`: the element depends on no variable."""
+
+Run: TypeAlias = Callable[[Sequence[Array]], Array]
+
+
+class Kind(Enum):
+    """How a tensor comes from its operands."""
+
+    INPUT = auto()
+    """It is the graph's input."""
+    MOVE = auto()
+    """Each element is one of an operand, or a constant."""
+    AFFINE = auto()
+    """Each element is a sum of one element of each operand, times constants, plus a constant."""
+    CONTRACTION = auto()
+    """Each element is a weighted sum of elements of one operand."""
+    FUNCTION = auto()
+    """Each element is a nonlinear function of one element of each operand."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one operand gives to a linear tensor: element rows[k] += factors[k] * columns[k].
+
+    Attributes
+    ----------
+    rows : elements of the tensor, ascending; None for each of them once.
+    columns : elements of the operand.
+    factors : None for 1.
+    """
+
+    operand: Tensor
+    rows: IntArray | None
+    columns: IntArray
+    factors: FloatArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class LinearForm:
+    """A tensor as a linear combination of its operands, plus `offset`, one for each element."""
+
+    parts: Sequence[Part]
+    offset: FloatArray | None = None
+
+
+@dataclass(eq=False)
+class Source:
+    """A tensor whose elements are variables: `first`, `first + 1`, ...
+
+    `needed` says that it is the input, or that it must become the nodes of a layer.
+    """
+
+    tensor: Tensor
+    first: int
+    needed: bool = False
+
+    @property
+    def count(self) -> int:
+        return self.tensor.size
+
+
+@dataclass(eq=False)
+class Tensor:
+    """A value that depends on the input.
+
+    Attributes
+    ----------
+    order : counts tensors in the order in which they can be computed.
+    node : the op that gives it; None for the input.
+    arguments : operands and constants, aligned so that they broadcast against each other.
+    run : values from those of `operands`, with any number of samples on the batch axis.
+    variables : which variable each element depends on, or CONSTANT; extent 1 at `batch_axis`.
+    linear : how it is linear in `operands`, unless it is a FUNCTION or the input.
+    source : set where the elements are variables of their own.
+    """
+
+    order: int
+    name: str
+    node: Node | None
+    kind: Kind
+    arguments: tuple[Tensor | Array, ...]
+    run: Run
+    batch_axis: int
+    variables: IntArray
+    linear: Callable[[], LinearForm] | None = None
+    source: Source | None = None
+
+    @property
+    def operands(self) -> list[Tensor]:
+        return [argument for argument in self.arguments if isinstance(argument, Tensor)]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents, 1 for the batch."""
+        return self.variables.shape
+
+    @property
+    def size(self) -> int:
+        """Number of elements of one sample."""
+        return self.variables.size
+
+    @property
+    def labels(self) -> IntArray:
+        """The elements' numbers, in the tensor's shape."""
+        return np.arange(self.size, dtype=np.int64).reshape(self.shape)
+
+    def elements_of(self, operand: Tensor) -> IntArray:
+        """Which element of `operand` each element reads, of an AFFINE or a FUNCTION."""
+        return np.broadcast_to(operand.labels, self.shape).ravel()
+
+
+def move_form(arrange: Run, arguments: Sequence[Tensor | Array]) -> LinearForm:
+    """The linear form of a MOVE, found by moving the numbers of the elements."""
+    labels: list[Array] = []
+    constants: list[Array] = []
+    starts: list[int] = []
+    start = 0
+    for argument in arguments:
+        starts.append(start)
+        if isinstance(argument, Tensor):
+            labels.append(argument.labels + start)
+            constants.append(np.zeros(argument.shape))
+            start += argument.size
+        else:
+            labels.append(np.full(argument.shape, CONSTANT, dtype=np.int64))
+            constants.append(argument.astype(np.float64))
+    moved = arrange(labels).ravel()
+    offset = arrange(constants).ravel() if bool((moved == CONSTANT).any()) else None
+    parts: list[Part] = []
+    for argument, first in zip(arguments, starts, strict=True):
+        if isinstance(argument, Tensor):
+            rows = np.flatnonzero((moved >= first) & (moved < first + argument.size))
+            every = rows.size == moved.size
+            parts.append(Part(argument, None if every else rows, moved[rows] - first, None))
+    return LinearForm(parts, offset)

@@ -1,0 +1,328 @@
+"""Where functions of one input each change sign, to the last bit of the inputs' type.
+
+The functions are margins: how far a value is from what it is compared with. Any number of them is
+followed at once; each row of inputs serves one candidate of every input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
+
+Margins: TypeAlias = Callable[[FloatArray], FloatArray]
+"""Inputs (rows, in) -> margins (rows, margins)."""
+
+MAX_BOUNDARIES = 1 << 12
+"""No more places are followed at once."""
+
+_ROUNDS = 160
+"""More than it takes to find two neighbours among floats of 64 bits."""
+
+_LARGEST_STEP = 1 << 52
+
+_MINIMA_ROUNDS = 4
+"""Steps towards the point where a margin comes nearest to 0 without changing its sign."""
+
+_MAGNITUDES = 10.0 ** np.arange(-4, 8)
+
+_INTEGERS: dict[int, np.dtype[np.signedinteger]] = {  # pyright: ignore[reportMissingTypeArgument]
+    2: np.dtype(np.int16),
+    4: np.dtype(np.int32),
+    8: np.dtype(np.int64),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Boundaries:
+    """Places at which margins change their sign, in the order of inputs and values.
+
+    Attributes
+    ----------
+    margin : (places), which one.
+    index : (places), the input that it depends on.
+    below, above : (places), neighbours among the floats of the inputs' type; the margin has
+        another sign at each. A margin that is 0 at one value has two places.
+    """
+
+    margin: IntArray
+    index: IntArray
+    below: FloatArray
+    above: FloatArray
+
+    @staticmethod
+    def none() -> Boundaries:
+        empty: IntArray = np.zeros(0, dtype=np.int64)
+        return Boundaries(empty, empty, np.zeros(0), np.zeros(0))
+
+    @staticmethod
+    def joined(parts: list[Boundaries]) -> Boundaries:
+        """All of several, in order."""
+        margin = np.concatenate([part.margin for part in parts])
+        index = np.concatenate([part.index for part in parts])
+        below = np.concatenate([part.below for part in parts])
+        above = np.concatenate([part.above for part in parts])
+        order = np.lexsort((above, index))
+        return Boundaries(margin[order], index[order], below[order], above[order])
+
+    def values_of(self, index: int) -> FloatArray:
+        """Values of an input: both sides of each boundary, between two of them, and beyond."""
+        chosen = self.index == index
+        edges = np.unique(np.concatenate([self.below[chosen], self.above[chosen]]))
+        if not edges.size:
+            return edges
+        far = max(float(np.ptp(edges)), 0.5 * float(np.abs(edges).max()), 1e-3)
+        between = (edges[1:] + edges[:-1]) / 2
+        return np.unique([*edges, *between, edges[0] - far, edges[-1] + far])
+
+    def points(self, base: FloatArray) -> FloatArray:
+        """Rows (rows, in) of which each holds a value of every input that has one."""
+        values = {int(each): self.values_of(int(each)) for each in np.unique(self.index)}
+        count = max((each.size for each in values.values()), default=0)
+        points = np.repeat(base[np.newaxis], count, axis=0)
+        for index, tried in values.items():
+            points[:, index] = np.resize(tried, count)
+        return points
+
+
+def at_values(
+    margin: IntArray, index: IntArray, value: FloatArray, dtype: np.dtype[np.generic]
+) -> Boundaries:
+    """The places of margins that are an input itself less a value."""
+    narrow = _rounded(value, dtype)
+    held = narrow == value
+    margin, index, narrow = margin[held], index[held], narrow[held]
+    number = _to_numbers(narrow, dtype)
+    before, after = _to_values(number - 1, dtype), _to_values(number + 1, dtype)
+    kept = np.isfinite(before) & np.isfinite(after)
+    below = Boundaries(margin[kept], index[kept], before[kept], narrow[kept])
+    above = Boundaries(margin[kept], index[kept], narrow[kept], after[kept])
+    return Boundaries.joined([below, above])
+
+
+def find_boundaries(
+    run: Margins, index: IntArray, base: FloatArray, near: FloatArray, dtype: np.dtype[np.generic]
+) -> Boundaries:
+    """Where margins change their sign.
+
+    Parameters
+    ----------
+    index : (margins), the input that each depends on.
+    base : (in), a likely value of each input.
+    near : (rows, in), where they may lie.
+    dtype : of the inputs.
+    """
+    if not index.size:
+        return Boundaries.none()
+    search = _Search(run, index, base, dtype)
+    x = _positions(near, dtype)
+    first = search.between(x)
+    if not first.index.size:
+        return first
+    # What one margin shows, another may have between two of the positions that were tried.
+    points = _columns(first, base)
+    return search.between(np.concatenate([x, points]))
+
+
+def _columns(found: Boundaries, base: FloatArray) -> FloatArray:
+    """The values of the places, each in the column of its input: (rows, in)."""
+    values = np.concatenate([found.below, found.above])
+    index = np.concatenate([found.index, found.index])
+    order = np.lexsort((values, index))
+    index, values = index[order], values[order]
+    rank = np.arange(index.size) - np.searchsorted(index, index)
+    points = np.repeat(base[np.newaxis], int(rank.max()) + 1, axis=0)
+    points[rank, index] = values
+    return points
+
+
+def _positions(near: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
+    """Where margins are looked at first, (rows, in): at all magnitudes, and near the inputs."""
+    scales = np.concatenate([-_MAGNITUDES[::-1], [0.0], _MAGNITUDES])
+    wide = np.repeat(scales[:, np.newaxis], near.shape[1], axis=1)
+    low, high = near.min(axis=0), near.max(axis=0)
+    within = low + (high - low) * np.linspace(-0.25, 1.25, 13)[:, np.newaxis]
+    seen = near[:: max(1, len(near) // 16)]
+    return _rounded(np.concatenate([wide, within, seen]), dtype)
+
+
+@dataclass(eq=False)
+class _Brackets:
+    """Between `low` and `high`, numbers of floats, a margin changes its sign.
+
+    `step` is the next one from the end that was moved last, which is the lower one where `up`; 0 at
+    first, and -1 once the change is known to lie within the last step.
+    """
+
+    margin: IntArray
+    low: IntArray
+    high: IntArray
+    at_low: FloatArray
+    at_high: FloatArray
+    step: IntArray
+    up: BoolArray
+
+    @property
+    def fields(self) -> tuple[Array, ...]:
+        return self.margin, self.low, self.high, self.at_low, self.at_high, self.step, self.up
+
+    def where(self, chosen: BoolArray) -> _Brackets:
+        return _Brackets(*(each[chosen] for each in self.fields))
+
+    def joined(self, *others: _Brackets) -> _Brackets:
+        every = zip(self.fields, *(other.fields for other in others), strict=True)
+        return _Brackets(*(np.concatenate(parts) for parts in every))
+
+
+class _Search:
+    def __init__(
+        self, run: Margins, index: IntArray, base: FloatArray, dtype: np.dtype[np.generic]
+    ) -> None:
+        self._run = run
+        self._index = index
+        self._base = _rounded(base, dtype)
+        self._dtype = dtype
+
+    def between(self, x: FloatArray) -> Boundaries:
+        """The places between positions x (rows, in)."""
+        x = np.sort(x, axis=0)
+        with np.errstate(all="ignore"):
+            values = self._run(x)
+            at = x[:, self._index]
+            brackets = self._changes(at, values)
+            for _ in range(_MINIMA_ROUNDS):
+                more = self._nearest(at, values)
+                if more is None:
+                    break
+                at, values = more
+                brackets = brackets.joined(self._changes(at, values))
+        return self._refined(brackets)
+
+    def _changes(self, at: FloatArray, values: FloatArray) -> _Brackets:
+        """Neighbours among positions (rows, margins), ascending, with another sign."""
+        signs = np.sign(values)
+        rows, margin = np.nonzero(
+            (signs[1:] != signs[:-1]) & np.isfinite(values[1:]) & np.isfinite(values[:-1])
+        )
+        rows, margin = rows[:MAX_BOUNDARIES], margin[:MAX_BOUNDARIES].astype(np.int64)
+        low, high = (_to_numbers(at[each, margin], self._dtype) for each in (rows, rows + 1))
+        ends = values[rows, margin], values[rows + 1, margin]
+        start: IntArray = np.zeros_like(margin)
+        return _Brackets(margin, low, high, *ends, start, start > 0)
+
+    def _nearest(self, at: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Positions and margins around the places where margins are nearest to 0, of one sign.
+
+        A margin that only touches 0 has no change of sign between the positions.
+        """
+        size = np.where(np.isfinite(values), np.abs(values), np.inf)
+        best = np.clip(size.argmin(axis=0), 1, len(size) - 2)
+        every: IntArray = np.arange(size.shape[1], dtype=np.int64)
+        rows: IntArray = best + np.arange(-1, 2)[:, np.newaxis]
+        a, b, c = at[rows, every]
+        fa, fb, fc = values[rows, every]
+        left, right = b - fb * (b - a) / (fb - fa), b - fb * (c - b) / (fc - fb)
+        bow = (b - a) * (fb - fc) - (b - c) * (fb - fa)
+        vertex = b - 0.5 * ((b - a) ** 2 * (fb - fc) - (b - c) ** 2 * (fb - fa)) / bow
+        tried = np.stack([left, right, vertex])
+        # Beyond the last position, a straight line leads on.
+        tried = np.where(np.isfinite(tried) & (np.abs(tried) < 1e30), tried, b)
+        tried = _rounded(tried, self._dtype)
+        if not bool(((tried != a) & (tried != b) & (tried != c)).any()):
+            return None
+        found = [self._at(every, each) for each in tried]
+        positions = np.concatenate([at[rows, every], tried])
+        results = np.concatenate([values[rows, every], np.stack(found)])
+        order = np.argsort(positions, axis=0, kind="stable")
+        return np.take_along_axis(positions, order, 0), np.take_along_axis(results, order, 0)
+
+    def _at(self, margin: IntArray, value: FloatArray) -> FloatArray:
+        """Margins, each at a value of its input."""
+        index = self._index[margin]
+        # Equal values of an input share a row.
+        order = np.lexsort((value, index))
+        new = np.ones(order.size, dtype=np.bool_)
+        new[1:] = (np.diff(index[order]) != 0) | (np.diff(value[order]) != 0)
+        number = np.cumsum(new) - 1
+        first = number[np.searchsorted(index[order], index[order])]
+        row = np.empty_like(order)
+        row[order] = number - first
+        x = np.repeat(self._base[np.newaxis], int(row.max()) + 1, axis=0)
+        x[row, index] = value
+        return self._run(x)[row, margin]
+
+    def _refined(self, left: _Brackets) -> Boundaries:
+        """Brackets halved until their ends are neighbours; those that a 0 splits become two."""
+        done: list[_Brackets] = []
+        for _ in range(_ROUNDS):
+            ready = left.high <= left.low + 1
+            done.append(left.where(ready))
+            left = left.where(~ready)
+            if not left.low.size:
+                break
+            left = self._narrowed(left)
+        found = done[0].joined(*done[1:])
+        _, first = np.unique(np.stack([found.margin, found.low]), axis=1, return_index=True)
+        margin = found.margin[first]
+        below, above = (_to_values(each[first], self._dtype) for each in (found.low, found.high))
+        return Boundaries.joined([Boundaries(margin, self._index[margin], below, above)])
+
+    def _narrowed(self, left: _Brackets) -> _Brackets:
+        """One evaluation further: first as on a straight line, then by growing steps from there."""
+        low, high = _to_values(left.low, self._dtype), _to_values(left.high, self._dtype)
+        with np.errstate(all="ignore"):
+            straight = low - left.at_low * (high - low) / (left.at_high - left.at_low)
+        number = _to_numbers(_rounded(np.nan_to_num(straight), self._dtype), self._dtype)
+        walked = np.where(left.up, left.low + left.step, left.high - left.step)
+        middle = left.low // 2 + left.high // 2
+        candidate = np.where(left.step == 0, number, np.where(left.step > 0, walked, middle))
+        candidate = np.clip(candidate, left.low + 1, left.high - 1)
+        with np.errstate(all="ignore"):
+            found = self._at(left.margin, _to_values(candidate, self._dtype))
+        found = np.where(np.isfinite(found), found, left.at_high)
+        # A 0 between two signs has a place on each side.
+        split = (found == 0) & (left.at_low != 0) & (left.at_high != 0)
+        up = (np.sign(found) == np.sign(left.at_low)) & ~split
+        grown = np.where(left.step == 0, 1, np.where(left.up == up, 2 * left.step, -1))
+        step = np.where(left.step < 0, -1, np.minimum(grown, _LARGEST_STEP))
+        step = np.where(split, 1, step)
+        moved = _Brackets(
+            left.margin,
+            np.where(up, candidate, left.low),
+            np.where(up, left.high, candidate),
+            np.where(up, found, left.at_low),
+            np.where(up, left.at_high, found),
+            step,
+            up,
+        )
+        over = left.where(split)
+        over.low, over.at_low = candidate[split], found[split]
+        over.step, over.up = np.ones_like(over.low), np.ones_like(over.up)
+        return moved.joined(over)
+
+
+def _rounded(values: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
+    """The nearest values of the type that are finite, in float64."""
+    assert np.issubdtype(dtype, np.floating)
+    limit = float(np.finfo(dtype).max)  # pyright: ignore[reportArgumentType, reportCallIssue] (it is a float type)
+    with np.errstate(all="ignore"):
+        return np.clip(values, -limit, limit).astype(dtype).astype(np.float64)
+
+
+def _to_numbers(values: FloatArray, dtype: np.dtype[np.generic]) -> IntArray:
+    """Numbers of floats of a type, in their order; 0 for 0."""
+    bits = values.astype(dtype).view(_INTEGERS[dtype.itemsize]).astype(np.int64)
+    lowest = -(1 << (8 * dtype.itemsize - 1))
+    return np.where(bits >= 0, bits, lowest - bits)
+
+
+def _to_values(numbers: IntArray, dtype: np.dtype[np.generic]) -> FloatArray:
+    """The floats of such numbers, in float64."""
+    lowest = -(1 << (8 * dtype.itemsize - 1))
+    bits = np.where(numbers >= 0, numbers, lowest - numbers)
+    with np.errstate(all="ignore"):
+        return bits.astype(_INTEGERS[dtype.itemsize]).view(dtype).astype(np.float64)

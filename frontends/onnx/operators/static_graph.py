@@ -1,0 +1,482 @@
+"""A graph for one number of samples: the extents of every value, and what does not depend on data.
+
+Nothing is run: extents follow from the operators' own shape inference, node by node, so that a file
+that asks for terabytes is refused before they are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper, shape_inference
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.onnx_subgraph import FLOATS, INPUT, MAX_ELEMENTS, OUTPUT, first_line
+from kan_dialect.frontends.onnx.operators import folding
+from kan_dialect.frontends.onnx.operators.contraction import einsum_terms
+from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS, ELEMENTWISE
+from kan_dialect.frontends.onnx.operators.refusals import RANDOM, REFUSALS
+from kan_dialect.frontends.onnx.read.file import Budget
+from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Node, Unrecognised
+from kan_dialect.ir.constants import Array
+
+BOOL = onnx.TensorProto.BOOL
+
+MAX_EFFORT = 1 << 32
+"""Elements of results that may be computed to find the layers of one model: some twenty seconds."""
+
+STEP_EFFORT, SLOW_STEP_EFFORT = 1 << 11, 1 << 15
+"""Elements that an op counts for, however small its result is: in ONNX Runtime, and in Python."""
+
+_OPEN_BATCH = 64
+"""Samples at once, where the file leaves their number open and values are not too wide."""
+
+_BATCH_ELEMENTS = 1 << 20
+"""A value should not have more elements than this for a whole batch."""
+
+_ALL_ELEMENTS = 1 << 25
+"""Nor all values together: the reference implementation keeps them to the end."""
+
+_REMEDY = "export the model with fixed extents, but for the batch"
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A node that data flows through, as the file spells it, and how messages name it."""
+
+    proto: onnx.NodeProto
+    node: Node
+
+    @property
+    def reads(self) -> list[str]:
+        """What it reads as data: shapes are none."""
+        return [name for name in self.proto.input if name]
+
+
+class Effort:
+    """Work that looking for the layers of one model may take; it counts what is run for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.left = MAX_EFFORT
+
+    def spend(self, amount: int) -> None:
+        """Count work, before it is done.
+
+        Raises
+        ------
+        KanError : there is not so much left.
+        """
+        self.left -= amount
+        if self.left < 0:
+            raise KanError(
+                f"{self._path.name}: to find out what its layers are takes too long",
+                remedy="export the model in parts, or with layers of a form that is known",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class StaticGraph:
+    """A graph at one number of samples.
+
+    Attributes
+    ----------
+    batch : the number of samples.
+    steps : the nodes that depend on the input's values, in order.
+    constants : what else they read, by name.
+    shapes, kinds : extents and ONNX element type of the input and of every result of the steps.
+    batch_axes : the axis that runs over samples; None for values that have none.
+    """
+
+    source: Graph
+    batch: int
+    steps: Sequence[Step]
+    constants: dict[str, Array]
+    shapes: dict[str, tuple[int, ...]]
+    kinds: dict[str, int]
+    batch_axes: dict[str, int | None]
+    effort: Effort
+
+    def effort_of(self, steps: Sequence[Step], *, slow: bool) -> int:
+        """What running steps for one batch takes: elements of results, and so many for an op."""
+        sizes = [prod(self.shapes[name]) for step in steps for name in step.proto.output if name]
+        return sum(sizes) + (SLOW_STEP_EFFORT if slow else STEP_EFFORT) * len(steps)
+
+    def width(self, name: str) -> int:
+        """Elements of a value for one sample."""
+        return prod(self.shapes[name]) // self.batch
+
+    def products(self) -> int:
+        """Multiplications in matrix products, convolutions and sums of products, for one sample."""
+        return sum(map(self._products, self.steps)) // self.batch
+
+    def _products(self, step: Step) -> int:
+        shapes = [
+            self.shapes[name] if name in self.shapes else self.constants[name].shape
+            for name in step.reads
+        ]
+        results = prod(self.shapes[step.proto.output[0]])
+        match step.node.op_type:
+            case "MatMul":
+                return results * shapes[0][-1]
+            case "Gemm":
+                return results * shapes[0][0 if step.node.integer("transA", 0) else 1]
+            case "Conv" | "ConvTranspose":
+                return results * prod(shapes[1][1:])
+            case "Einsum":
+                terms, _ = einsum_terms(step.node, [len(shape) for shape in shapes])
+                return prod(
+                    {
+                        label: extent
+                        for term, shape in zip(terms, shapes, strict=True)
+                        for label, extent in zip(term, shape, strict=True)
+                    }.values()
+                )
+            case _:
+                return 0
+
+    def is_cut(self, name: str) -> bool:
+        """Whether the value holds floats, not too many, and each row belongs to one sample."""
+        known = self.batch == 1 or self.batch_axes.get(name) is not None
+        return known and self.kinds[name] in FLOATS and 0 < self.width(name) <= MAX_WIDTH
+
+    def rows(self, name: str, array: Array) -> Array:
+        """The value as (batch, elements)."""
+        axis = self.batch_axes.get(name)
+        moved = array if axis is None else np.moveaxis(array, axis, 0)
+        return moved.reshape(self.batch, -1)
+
+
+def make_static(graph: Graph) -> StaticGraph:
+    """The graph at a number of samples of our choice, where it takes any; else at its own.
+
+    Raises
+    ------
+    KanError : extents depend on data, do not fit each other, or are too large.
+    """
+    declared = graph.input_shape
+    axis = declared.index(None) if None in declared else 0
+    own = declared[axis]
+    try:
+        small = [_measure(graph, axis, batch) for batch in (3, 5)]
+        widths = [small[0].width(name) for name in small[0].shapes]
+        fitting = (_BATCH_ELEMENTS // max(widths), _ALL_ELEMENTS // sum(widths))
+        batch = max(1, min(_OPEN_BATCH, *fitting))
+        chosen = _measure(graph, axis, batch)
+    except KanError:
+        if own is None:
+            raise
+        # The batch of the example is baked into the file.
+        chosen = _measure(graph, axis, own)
+        return _with_axes(chosen, [chosen])
+    return _with_axes(chosen, small)
+
+
+def _with_axes(static: StaticGraph, measured: Sequence[StaticGraph]) -> StaticGraph:
+    """The batch axis of each value: where extents follow the number of samples."""
+    axes: dict[str, int | None] = {}
+    for name in static.shapes:
+        candidates = [
+            [axis for axis, extent in enumerate(each.shapes[name]) if extent == each.batch]
+            for each in measured
+            if name in each.shapes
+        ]
+        shared = [axis for axis in candidates[0] if all(axis in found for found in candidates)]
+        axes[name] = shared[0] if shared else None
+    return StaticGraph(
+        static.source,
+        static.batch,
+        static.steps,
+        static.constants,
+        static.shapes,
+        static.kinds,
+        axes,
+        static.effort,
+    )
+
+
+def _measure(graph: Graph, axis: int, batch: int) -> StaticGraph:
+    """The graph for `batch` samples, the batch axes left open."""
+    measuring = _Measuring(graph, axis, batch)
+    measuring.run()
+    return StaticGraph(
+        graph,
+        batch,
+        measuring.steps,
+        measuring.constants,
+        measuring.shapes,
+        measuring.kinds,
+        {},
+        Effort(graph.path),
+    )
+
+
+class _Measuring:
+    """Goes through the nodes in order, once."""
+
+    def __init__(self, graph: Graph, axis: int, batch: int) -> None:
+        self._graph = graph
+        # Folding charges; what another number of samples was charged with is gone by now.
+        self._budget = Budget(graph.path)
+        self.steps: list[Step] = []
+        self.constants: dict[str, Array] = dict(graph.constants)
+        shape = [batch if index == axis else extent for index, extent in enumerate(_known(graph))]
+        self.shapes: dict[str, tuple[int, ...]] = {graph.input: tuple(shape)}
+        kind = helper.np_dtype_to_tensor_dtype(graph.input_dtype)
+        self.kinds: dict[str, int] = {graph.input: kind}
+
+    def run(self) -> None:
+        protos: Sequence[onnx.NodeProto] = self._graph.model.graph.node
+        for proto, node in zip(protos, self._graph.nodes, strict=True):
+            if node.op_type in RANDOM:
+                raise node.refuse(*REFUSALS[node.op_type])
+            names = [name for name in proto.input if name]
+            if node.op_type in ("Shape", "Size") and names[0] in self.shapes:
+                shape = self.shapes[names[0]]
+                known = folding.shape_slice(node, shape)
+                value = known if node.op_type == "Shape" else np.array(prod(shape), np.int64)
+                self.constants[proto.output[0]] = value
+            elif all(name in self.constants for name in names):
+                self._fold(proto, node)
+            else:
+                self._add_step(proto, node)
+
+    def _fold(self, proto: onnx.NodeProto, node: Node) -> None:
+        operands = [self.constants[name] if name else None for name in proto.input]
+        try:
+            with np.errstate(all="ignore"):
+                results = folding.fold(node, operands, self._budget)
+        except Unrecognised:
+            # A runtime can do more than we can; the node is run where its result is needed.
+            self._add_step(proto, node)
+            return
+        except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+            raise node.refuse(f"its operands do not fit it: {error}") from None
+        for result in results:
+            if result.dtype.kind == "f" and not np.isfinite(result).all() and result.size > 1:
+                raise node.refuse("its result, a constant, is not finite", "train the model again")
+        self.constants.update(zip(proto.output, results, strict=False))
+
+    def _add_step(self, proto: onnx.NodeProto, node: Node) -> None:
+        types = self._infer(proto, node)
+        for name in filter(None, proto.output):
+            found = types.get(name)
+            extents = None if found is None else _extents(found)
+            kind = 0 if found is None else found.tensor_type.elem_type
+            if extents is None and node.op_type in ELEMENTWISE:
+                # Older operators that are defined by others have no inference of their own.
+                extents = np.broadcast_shapes(*map(self._shape, filter(None, proto.input)))
+                kind = BOOL if node.op_type in COMPARISONS else self._kind(proto.input[0])
+            if extents is None:
+                raise node.refuse("the extents of its result depend on data", _REMEDY)
+            if prod(extents) > MAX_ELEMENTS:
+                raise node.refuse(
+                    f"its result has {prod(extents)} elements, too many for one model",
+                    "split or narrow the model",
+                )
+            self.shapes[name] = extents
+            self.kinds[name] = kind
+        if node.op_type == "Reshape" and prod(self.shapes[proto.output[0]]) != prod(
+            self._shape(proto.input[0])
+        ):
+            raise node.refuse("its operand has another number of elements", _REMEDY)
+        self.steps.append(Step(proto, node))
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return self.shapes[name] if name in self.shapes else self.constants[name].shape
+
+    def _kind(self, name: str) -> int:
+        if name in self.kinds:
+            return self.kinds[name]
+        return helper.np_dtype_to_tensor_dtype(self.constants[name].dtype)
+
+    def _infer(self, proto: onnx.NodeProto, node: Node) -> dict[str, onnx.TypeProto]:
+        types: dict[str, onnx.TypeProto] = {}
+        data: dict[str, onnx.TensorProto] = {}
+        for name in filter(None, proto.input):
+            if name in self.shapes:
+                types[name] = helper.make_tensor_type_proto(self.kinds[name], self.shapes[name])
+                continue
+            if name not in self.constants:
+                raise node.refuse(f"it reads '{name}', a further result that is not supported")
+            array = self.constants[name]
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            types[name] = helper.make_tensor_type_proto(kind, array.shape)
+            if array.size <= 64:  # Extents and axes, at most.
+                data[name] = numpy_helper.from_array(array, name)
+        try:
+            schema = onnx.defs.get_schema(proto.op_type, self._graph.opset, "")
+            infer = cast(Any, shape_inference.infer_node_outputs)
+            return infer(
+                schema,
+                proto,
+                types,
+                data,
+                opset_imports=[helper.make_opsetid("", self._graph.opset)],
+            )
+        except Exception as error:  # The C++ library raises what it likes.
+            raise node.refuse(f"its operands do not fit it: {first_line(error)}") from None
+
+
+def _known(graph: Graph) -> list[int]:
+    return [extent or 1 for extent in graph.input_shape]
+
+
+def _extents(value: onnx.TypeProto) -> tuple[int, ...] | None:
+    """The extents of a tensor; None where one is open."""
+    tensor = value.tensor_type
+    if not value.HasField("tensor_type") or not tensor.HasField("shape"):
+        return None
+    extents = tensor.shape.dim
+    if any(not extent.HasField("dim_value") for extent in extents):
+        return None
+    return tuple(extent.dim_value for extent in extents)
+
+
+# Parts of a graph
+
+
+def cut_out(static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> onnx.ModelProto:
+    """The part of a graph between values, as a model of its own.
+
+    Parameters
+    ----------
+    sources : values that together are enough to compute the targets.
+    targets : one value, or several side by side.
+
+    Returns
+    -------
+    A model from `x` (batch, elements of the sources side by side) to `y`, likewise of the targets.
+    """
+    steps = needed_steps(static, sources, targets)
+    read = {name for step in steps for name in step.reads}
+    tensors = [
+        numpy_helper.from_array(np.array(static.constants[name], order="C"), name)
+        for name in sorted(read & set(static.constants))
+    ]
+    kinds = {static.kinds[name] for name in sources}
+    kind = kinds.pop() if len(kinds) == 1 else onnx.TensorProto.FLOAT
+    ends = _Ends(static, tensors)
+    first = ends.scatter(sources, kind)
+    last = ends.gather(targets)
+    graph = helper.make_graph(
+        [*first, *(step.proto for step in steps), *last],
+        "part",
+        [_end(static, ends.input, kind, sources)],
+        [_end(static, ends.output, static.kinds[targets[0]], targets)],
+        tensors,
+    )
+    for old, new in ((INPUT, ends.free(INPUT)), (OUTPUT, ends.free(OUTPUT))):
+        _rename(graph, old, new)
+    _rename(graph, ends.input, INPUT)
+    _rename(graph, ends.output, OUTPUT)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", static.source.opset)])
+    model.ir_version = static.source.model.ir_version
+    return model
+
+
+def _end(static: StaticGraph, name: str, kind: int, values: Sequence[str]) -> onnx.ValueInfoProto:
+    width = sum(static.width(value) for value in values)
+    return helper.make_tensor_value_info(name, kind, [static.batch, width])
+
+
+def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
+    """Another name for a value, wherever it stands."""
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                if name == old:
+                    names[index] = new
+    for named in (*graph.input, *graph.output, *graph.initializer):
+        if named.name == old:
+            named.name = new
+
+
+def needed_steps(static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> list[Step]:
+    """The nodes that compute the targets from the sources, in order."""
+    wanted = set(targets) - set(sources)
+    found: list[Step] = []
+    for step in reversed(static.steps):
+        if wanted.intersection(step.proto.output):
+            found.append(step)
+            wanted.update(name for name in step.reads if name not in sources)
+    return found[::-1]
+
+
+class _Ends:
+    """Makes what leads from the part's input to the sources, and from the targets to its output."""
+
+    def __init__(self, static: StaticGraph, tensors: list[onnx.TensorProto]) -> None:
+        self._static = static
+        self._tensors = tensors
+        self._taken = {*static.constants, *static.shapes}
+        self._counts: dict[str, int] = {}
+        self.input, self.output = self.free("input"), self.free("output")
+
+    def free(self, name: str) -> str:
+        """A name that is not taken."""
+        candidate, count = f"part_{name}", self._counts.get(name, 0)
+        while candidate in self._taken:
+            count += 1
+            candidate = f"part_{name}{count}"
+        self._taken.add(candidate)
+        self._counts[name] = count
+        return candidate
+
+    def scatter(self, sources: Sequence[str], kind: int) -> list[onnx.NodeProto]:
+        """The sources as parts of the input."""
+        nodes: list[onnx.NodeProto] = []
+        columns = [self.input]
+        if len(sources) > 1:
+            columns = [self.free(f"columns{index}") for index in range(len(sources))]
+            widths = self._constant("widths", [self._static.width(name) for name in sources])
+            nodes.append(_node("Split", [self.input, widths], columns, axis=1))
+        for value, name in zip(columns, sources, strict=True):
+            if self._static.kinds[name] != kind:
+                nodes.append(
+                    _node("Cast", [value], [self.free("cast")], to=self._static.kinds[name])
+                )
+                value = nodes[-1].output[0]
+            shape, axis = self._static.shapes[name], self._static.batch_axes.get(name) or 0
+            moved = [*shape[axis : axis + 1], *shape[:axis], *shape[axis + 1 :]]
+            target = self.free("moved") if axis else name
+            nodes.append(_node("Reshape", [value, self._constant("shape", moved)], [target]))
+            if axis:
+                back = [*range(1, axis + 1), 0, *range(axis + 1, len(shape))]
+                nodes.append(_node("Transpose", [target], [name], perm=back))
+        return nodes
+
+    def gather(self, targets: Sequence[str]) -> list[onnx.NodeProto]:
+        """The targets side by side as the output."""
+        nodes: list[onnx.NodeProto] = []
+        parts = [self.free("flat") for _ in targets] if len(targets) > 1 else [self.output]
+        for name, part in zip(targets, parts, strict=True):
+            shape, axis = self._static.shapes[name], self._static.batch_axes.get(name) or 0
+            value = name
+            if axis:
+                value = self.free("moved")
+                order = [axis, *(each for each in range(len(shape)) if each != axis)]
+                nodes.append(_node("Transpose", [name], [value], perm=order))
+            flat = self._constant("shape", [self._static.batch, self._static.width(name)])
+            nodes.append(_node("Reshape", [value, flat], [part]))
+        if len(parts) > 1:
+            nodes.append(_node("Concat", parts, [self.output], axis=1))
+        return nodes
+
+    def _constant(self, name: str, values: Sequence[int]) -> str:
+        name = self.free(name)
+        self._tensors.append(numpy_helper.from_array(np.array(values, dtype=np.int64), name))
+        return name
+
+
+def _node(
+    op_type: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: object
+) -> onnx.NodeProto:
+    make = cast(Any, helper.make_node)
+    return make(op_type, list(inputs), list(outputs), **attributes)

@@ -1,0 +1,363 @@
+"""The values of single inputs at which a graph branches, clips or rounds, and inputs that try them.
+
+A threshold is followed back to the network's input through whatever acts on each element alone; it
+is found there to the last bit, as ONNX Runtime decides it. What a sum of several inputs is compared
+with is looked at where the sum is the input of a part (`onnx_search`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_dialect.evaluate.onnx_subgraph import (
+    FLOATS,
+    INPUT,
+    OUTPUT,
+    in_batches,
+    open_runner,
+    widened,
+)
+from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, limits_of
+from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE
+from kan_dialect.frontends.onnx.operators.movement import MOVES
+from kan_dialect.frontends.onnx.operators.sign_changes import (
+    Boundaries,
+    Margins,
+    at_values,
+    find_boundaries,
+)
+from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, Step, cut_out
+from kan_dialect.frontends.onnx.read.graph import Node
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
+
+_ARRANGING = frozenset({"Concat", "Identity", "Split", *MOVES})
+_ALONE = frozenset({"BatchNormalization", "Cast", "CastLike", *ELEMENTWISE, *_ARRANGING})
+"""Operators whose results depend on one element of each operand."""
+
+MAX_MARGINS = 1 << 16
+"""Of more comparisons, on elements that are no inputs themselves, every n-th is followed."""
+
+MAX_WINDOWS = 1 << 10
+"""Of more windows, the narrowest are told: wide ones hold codes of their own."""
+
+_SINGLE_ROWS = 128
+"""Rows that change one input of a likely one."""
+
+_SEED = 19
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholds:
+    """Where a graph changes its mind about single inputs.
+
+    Attributes
+    ----------
+    likely : (rows, in), likely inputs.
+    places : boundaries; their `margin` is an index of `nodes`.
+    """
+
+    likely: FloatArray
+    places: Boundaries
+    nodes: Sequence[Node]
+
+    def rows(self, dtype: np.dtype[np.generic]) -> FloatArray:
+        """Inputs (rows, in) that hold all these values, of all inputs together and one by one."""
+        rng = np.random.default_rng(_SEED)
+        inputs = [int(each) for each in np.unique(self.places.index)]
+        values = {each: self.places.values_of(each) for each in inputs}
+        count = max((each.size for each in values.values()), default=0)
+        if not count:
+            return np.zeros((0, self.likely.shape[1]))
+        together = self.likely[rng.integers(len(self.likely), size=count)]
+        some = self.likely[rng.integers(len(self.likely), size=count)]
+        alone = [np.zeros((0, self.likely.shape[1]))]
+        every = -(-sum(each.size for each in values.values()) // _SINGLE_ROWS)
+        base = self.likely[len(self.likely) // 2]
+        for index, tried in values.items():
+            together[:, index] = np.resize(rng.permutation(tried), count)
+            few = rng.random(count) < 0.3
+            some[few, index] = np.resize(rng.permutation(tried), count)[few]
+            chosen = tried[rng.integers(every) :: every]
+            alone.append(np.repeat(base[np.newaxis], chosen.size, axis=0))
+            alone[-1][:, index] = chosen
+        with np.errstate(over="ignore"):
+            rows = np.concatenate([together, some, *alone]).astype(dtype).astype(np.float64)
+        return rows[np.isfinite(rows).all(axis=1)]
+
+    def windows(self, edges: Callable[[FloatArray], FloatArray], least: float) -> FloatArray:
+        """Where functions of an input are others than on both sides, (windows, 3).
+
+        Each is an input, and the first and the last value of it that belong to the window; a single
+        value is one. Those that are narrow come first.
+
+        Parameters
+        ----------
+        edges : (rows, in) -> (rows, out, in), all functions of all inputs.
+        least : smaller differences are none.
+        """
+        base = self.likely[len(self.likely) // 2]
+        below, above = (
+            np.repeat(base[np.newaxis], len(ends), 0) for ends in 2 * [self.places.index]
+        )
+        rows, index = np.arange(self.places.index.size), self.places.index
+        below[rows, index], above[rows, index] = self.places.below, self.places.above
+        with np.errstate(all="ignore"):
+            before, after = edges(below), edges(above)
+            jumps = np.abs(after - before)[rows, :, index].max(axis=1) > least
+        found: list[tuple[float, float, float]] = []
+        for one in np.unique(index[jumps]).tolist():
+            mine = np.flatnonzero(jumps & (index == one))
+            low, high = self.places.above[mine[:-1]], self.places.below[mine[1:]]
+            inside = low <= high
+            found += [(one, *ends) for ends in zip(low[inside], high[inside], strict=True)]
+        windows = np.array(found, dtype=np.float64).reshape(-1, 3)
+        narrow = np.argsort(windows[:, 2] - windows[:, 1], kind="stable")
+        return np.unique(windows[narrow[:MAX_WINDOWS]], axis=0)
+
+    def node_at(self, index: int, value: float) -> Node | None:
+        """The node that changes nearest to a value of an input."""
+        mine = np.flatnonzero(self.places.index == index)
+        if not mine.size:
+            return None
+        away = np.abs(self.places.below[mine] - value) + np.abs(self.places.above[mine] - value)
+        return self.nodes[int(self.places.margin[mine[int(away.argmin())]])]
+
+
+@dataclass(frozen=True, eq=False)
+class NodeMargins:
+    """Margins: elements of a value less limits, or less elements of another value.
+
+    Attributes
+    ----------
+    element, other : (margins), which element; of no other value -1.
+    """
+
+    node: Node
+    name: str
+    element: IntArray
+    limit: FloatArray
+    against: str | None = None
+    other: IntArray | None = None
+
+
+def find_thresholds(static: StaticGraph, likely: FloatArray) -> Thresholds | None:
+    """The thresholds of a graph's inputs; None where it has none.
+
+    Parameters
+    ----------
+    likely : (rows, in), where inputs may lie.
+
+    Raises
+    ------
+    Exception : of the runtimes' choice, which cannot run the graph.
+    """
+    arranged, alone = _elementwise_values(static)
+    steps = [step for step in static.steps if _reads(static, step) <= alone]
+    margins = [each for step in steps for each in margins_of(static, step)]
+    if not margins:
+        return None
+    dtype = static.source.input_dtype
+    likely = likely.astype(dtype).astype(np.float64)
+    direct = [each for each in margins if each.name in arranged and each.against is None]
+    further = [each for each in margins if each not in direct]
+    parts: list[Boundaries] = []
+    if direct:
+        parts.append(_of_inputs(static, direct, margins, dtype))
+    if further:
+        with suppress(Exception):  # Of the runtimes' choice; where values are not defined.
+            parts.append(_of_values(static, further, margins, likely, dtype))
+    if not parts or not any(part.index.size for part in parts):
+        return None
+    return Thresholds(likely, Boundaries.joined(parts), [each.node for each in margins])
+
+
+def _elementwise_values(static: StaticGraph) -> tuple[set[str], set[str]]:
+    """Values whose elements are inputs, and those whose elements depend on an input each."""
+    arranged, alone = {static.source.input}, {static.source.input}
+    for step in static.steps:
+        reads = _reads(static, step)
+        mixed = step.node.op_type == "Concat" and len(reads) < len(set(step.reads))
+        if step.node.op_type in _ARRANGING and reads <= arranged and not mixed:
+            arranged.update(step.proto.output)
+        if step.node.op_type in _ALONE and reads <= alone:
+            alone.update(step.proto.output)
+    return arranged, alone
+
+
+def _reads(static: StaticGraph, step: Step) -> set[str]:
+    """The values that a node reads and that depend on the input."""
+    return {name for name in step.reads if name in static.shapes}
+
+
+def margins_of(static: StaticGraph, step: Step) -> list[NodeMargins]:
+    """Where a node changes, by what it reads."""
+    if step.node.op_type not in BRANCHES:
+        return []
+    operands = list(step.proto.input)
+    known = [static.constants.get(name) for name in operands]
+    exact = static.kinds.get(step.proto.output[0]) not in FLOATS
+    found: list[NodeMargins] = []
+    for position, limit in limits_of(step.node, known, exact=exact):
+        name = operands[position]
+        if name not in static.shapes or not static.is_cut(name):
+            continue
+        if isinstance(limit, int):
+            against = operands[limit]
+            if against in static.shapes and static.is_cut(against):
+                pair = np.broadcast_arrays(_labels(static, name), _labels(static, against))
+                mine, other = (each.ravel() for each in pair)
+                zeros = np.zeros(mine.size)
+                found.append(NodeMargins(step.node, name, mine, zeros, against, other))
+            continue
+        labels, limits = np.broadcast_arrays(_labels(static, name), limit.astype(np.float64))
+        pairs = np.unique(np.stack([labels.ravel().astype(np.float64), limits.ravel()]), axis=1)
+        pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
+        found.append(NodeMargins(step.node, name, pairs[0].astype(np.int64), pairs[1]))
+    return found
+
+
+def _labels(static: StaticGraph, name: str) -> IntArray:
+    """The numbers of a value's elements in its own axes, with one sample."""
+    axis, labels = static.batch_axes.get(name), np.arange(static.width(name), dtype=np.int64)
+    if axis is None:
+        return labels.reshape(static.shapes[name])
+    extents = [extent for each, extent in enumerate(static.shapes[name]) if each != axis]
+    labels = labels.reshape(1, *extents)
+    return np.moveaxis(labels, 0, axis)
+
+
+def _of_inputs(
+    static: StaticGraph,
+    direct: Sequence[NodeMargins],
+    margins: Sequence[NodeMargins],
+    dtype: np.dtype[np.generic],
+) -> Boundaries:
+    """Of inputs that are compared as they are."""
+    names = list(dict.fromkeys(each.name for each in direct))
+    numbers = np.arange(static.width(static.source.input), dtype=np.float64)[np.newaxis]
+    sources, columns = (
+        _Values(static, names, np.dtype(np.float64))(numbers),
+        _columns(static, names),
+    )
+    number = {each: position for position, each in enumerate(margins)}
+    parts: list[Boundaries] = []
+    for each in direct:
+        index: IntArray = sources[0, columns[each.name] + each.element].astype(np.int64)
+        margin: IntArray = np.full(index.size, number[each], dtype=np.int64)
+        parts.append(at_values(margin, index, each.limit, dtype))
+    return Boundaries.joined(parts)
+
+
+def _of_values(
+    static: StaticGraph,
+    further: Sequence[NodeMargins],
+    margins: Sequence[NodeMargins],
+    likely: FloatArray,
+    dtype: np.dtype[np.generic],
+) -> Boundaries:
+    """Of values that are computed from an input each."""
+    names = list(
+        dict.fromkeys(name for each in further for name in (each.name, each.against) if name)
+    )
+    columns = _columns(static, names)
+    number = {each: position for position, each in enumerate(margins)}
+    mine = np.concatenate([columns[each.name] + each.element for each in further])
+    limits = np.concatenate([each.limit for each in further])
+    others = np.concatenate(
+        [
+            np.full(each.element.size, -1, dtype=np.int64)
+            if each.against is None or each.other is None
+            else columns[each.against] + each.other
+            for each in further
+        ]
+    )
+    owner = np.concatenate(
+        [np.full(each.element.size, number[each], dtype=np.int64) for each in further]
+    )
+    unique = np.unique(np.stack([mine, others, limits]), axis=1, return_index=True)[1]
+    unique = np.sort(unique)[:: -(-unique.size // MAX_MARGINS)]
+    mine, limits, others, owner = mine[unique], limits[unique], others[unique], owner[unique]
+    values = _Values(static, names, dtype)
+
+    def margins_at(x: FloatArray) -> FloatArray:
+        found = values(x)
+        against = np.where(others >= 0, found[:, np.maximum(others, 0)], 0.0)
+        return found[:, mine] - limits - against
+
+    base = likely[len(likely) // 2]
+    index = dependences(margins_at, base, likely, dtype)
+    known = np.flatnonzero(index >= 0)
+    places = find_boundaries(
+        lambda x: margins_at(x)[:, known], index[known], base, likely[:48], dtype
+    )
+    margin = owner[known[places.margin]]
+    return Boundaries(margin, places.index, places.below, places.above)
+
+
+NONE, SEVERAL = -1, -2
+"""In place of the number of an input."""
+
+
+def dependences(
+    run: Margins, base: FloatArray, likely: FloatArray, dtype: np.dtype[np.generic]
+) -> IntArray:
+    """The one input that each margin depends on, (margins); or NONE, or SEVERAL.
+
+    Parameters
+    ----------
+    base : (in), a likely input; likely : (rows, in), more of them.
+    """
+    inputs = base.size
+    bits = max(1, int(inputs - 1).bit_length())
+    numbers = np.arange(inputs, dtype=np.int64)
+    codes = np.array([(numbers & (1 << bit)) != 0 for bit in range(bits)], dtype=np.bool_)
+    spread = np.maximum(np.ptp(likely, axis=0), 1e-3)
+    starts = [base, np.full(inputs, 0.5), likely[0]]
+    moves = [spread / 3, np.full(inputs, 0.3), -100 * spread]
+    with_bit: BoolArray | None = None
+    for start, move in zip(starts, moves, strict=True):
+        rows = [start, *(start + move * code for code in codes)]
+        rows += [start + move * ~code for code in codes]
+        with np.errstate(all="ignore"):
+            values = run(np.array(rows).astype(dtype).astype(np.float64))
+            changed = (values[1:] != values[0]) & ~(np.isnan(values[1:]) & np.isnan(values[0]))
+        with_bit = changed if with_bit is None else with_bit | changed
+    assert with_bit is not None
+    one, zero = with_bit[:bits], with_bit[bits:]
+    alone = (one != zero).all(axis=0)
+    index = (one * (1 << np.arange(bits))[:, np.newaxis]).sum(axis=0)
+    unread = np.where(with_bit.any(axis=0), SEVERAL, NONE)
+    return np.where(alone & (index < inputs), index, unread)
+
+
+def _columns(static: StaticGraph, names: Sequence[str]) -> dict[str, int]:
+    """Where the elements of each value begin, side by side."""
+    widths = np.cumsum([0, *(static.width(name) for name in names)])
+    return dict(zip(names, widths[:-1].tolist(), strict=True))
+
+
+class _Values:
+    """Values of a graph side by side, in the type of the file, or in another one."""
+
+    def __init__(
+        self, static: StaticGraph, names: Sequence[str], dtype: np.dtype[np.generic]
+    ) -> None:
+        model = cut_out(static, [static.source.input], names)
+        if dtype != static.source.input_dtype:
+            model = widened(model)
+        self._runner = open_runner(model)
+        self._dtype = dtype
+        self._batch = static.batch
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        def run(rows: FloatArray) -> list[FloatArray]:
+            filled = np.concatenate([rows, np.repeat(rows[-1:], self._batch - len(rows), axis=0)])
+            (found,) = self._runner.run([OUTPUT], {INPUT: filled.astype(self._dtype)})
+            return [np.asarray(found, dtype=np.float64)[: len(rows)]]
+
+        (found,) = in_batches(run, x, self._batch)
+        return found

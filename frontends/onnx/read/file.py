@@ -1,0 +1,278 @@
+"""Reads an ONNX file and the tensors it holds, trusting nothing that it says about itself.
+
+Sizes are checked against the bytes that are there before anything is allocated, and data outside
+the file is read from the file's own folder only. What the graph means is not looked at here.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import inliner
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.onnx_subgraph import OPSETS
+from kan_dialect.ir.constants import Array
+
+MAX_BYTES = 1 << 29
+"""Models that hold more than this are refused."""
+
+MAX_NODES = 20_000
+"""Graphs of more operators than this are refused."""
+
+_MAX_OFFSET = (1 << 63) - 1
+"""No file is larger."""
+
+_EXPORT_AGAIN = "export the model again"
+
+_DTYPES: dict[int, np.dtype[np.generic]] = {
+    onnx.TensorProto.FLOAT: np.dtype(np.float32),
+    onnx.TensorProto.DOUBLE: np.dtype(np.float64),
+    onnx.TensorProto.FLOAT16: np.dtype(np.float16),
+    onnx.TensorProto.INT8: np.dtype(np.int8),
+    onnx.TensorProto.INT16: np.dtype(np.int16),
+    onnx.TensorProto.INT32: np.dtype(np.int32),
+    onnx.TensorProto.INT64: np.dtype(np.int64),
+    onnx.TensorProto.UINT8: np.dtype(np.uint8),
+    onnx.TensorProto.UINT16: np.dtype(np.uint16),
+    onnx.TensorProto.UINT32: np.dtype(np.uint32),
+    onnx.TensorProto.UINT64: np.dtype(np.uint64),
+    onnx.TensorProto.BOOL: np.dtype(np.bool_),
+}
+
+
+class Budget:
+    """Memory that reading one model may take. Files of a few bytes can ask for terabytes."""
+
+    def __init__(self, path: Path, limit: int = MAX_BYTES) -> None:
+        self._path = path
+        self._left = limit
+
+    def charge(self, size: int, what: str) -> None:
+        """Count `size` bytes for `what`, before they are allocated.
+
+        Raises
+        ------
+        KanError : there are not so many left.
+        """
+        self.check(size, what)
+        self._left -= size
+
+    def check(self, size: int, what: str) -> None:
+        """As `charge`, for memory that is given back at once."""
+        if size > self._left:
+            raise KanError(
+                f"{self._path.name}: {what} needs {size} bytes, too much for reading one model",
+                remedy="split or narrow the model",
+            )
+
+
+def dtype_of(element_type: int) -> np.dtype[np.generic] | None:
+    """The NumPy type of an ONNX element type, where elements of it can be read."""
+    return _DTYPES.get(element_type)
+
+
+def element_type_name(element_type: int) -> str:
+    try:
+        return onnx.TensorProto.DataType.Name(onnx.TensorProto.DataType.ValueType(element_type))
+    except ValueError:
+        return f"type {element_type}"
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """The model in a file, of an operator set that is understood, without local functions.
+
+    Raises
+    ------
+    KanError : the file cannot be read, is no ONNX model, or is of another operator set.
+    """
+    model = _parse(path, _read_bytes(path))
+    if not model.graph.node and not model.graph.output:
+        raise KanError(f"{path.name}: the file holds no ONNX graph", remedy=_EXPORT_AGAIN)
+    _check_opset(path, model)
+    if model.functions:
+        model = _inline_functions(path, model)
+    return model
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise KanError(f"{path.name}: the file is empty", remedy=_EXPORT_AGAIN)
+        if size > MAX_BYTES:
+            raise KanError(f"{path.name}: {size} bytes are more than {MAX_BYTES}, the limit here")
+        return path.read_bytes()
+    except OSError as error:
+        raise KanError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parse(path: Path, data: bytes) -> onnx.ModelProto:
+    try:
+        return onnx.ModelProto.FromString(data)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        raise KanError(
+            f"{path.name}: not an ONNX file, or a truncated or damaged one",
+            remedy=f"{_EXPORT_AGAIN}, or copy the file again",
+        ) from None
+
+
+def _check_opset(path: Path, model: onnx.ModelProto) -> None:
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    if not versions:
+        raise KanError(
+            f"{path.name}: the file does not say of which operator set (opset) it is",
+            remedy=f"{_EXPORT_AGAIN} with opset_version=17",
+        )
+    for version in versions:
+        if version not in OPSETS:
+            raise KanError(
+                f"{path.name}: operator set {version} is not supported, only "
+                f"{OPSETS.start} to {OPSETS.stop - 1} are",
+                remedy=f"{_EXPORT_AGAIN} with opset_version=17, or convert it with "
+                f"onnx.version_converter",
+            )
+
+
+def _inline_functions(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
+    _check_inlined_size(path, model)
+    try:
+        return inliner.inline_local_functions(model)
+    except Exception as error:  # The C++ library raises what it likes.
+        raise KanError(
+            f"{path.name}: the model's local functions cannot be inlined: {first_line(error)}",
+            remedy=_EXPORT_AGAIN,
+        ) from None
+
+
+def _check_inlined_size(path: Path, model: onnx.ModelProto) -> None:
+    """Functions that call each other twice double the graph at each level; bound it beforehand."""
+    bodies = {(each.domain, each.name): each for each in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+    # A function that is not settled after as many rounds as there are functions calls itself.
+    for _ in range(len(bodies) + 1):
+        unsettled = [key for key in bodies if key not in sizes]
+        for key in unsettled:
+            callees = [(node.domain, node.op_type) for node in bodies[key].node]
+            if all(callee in sizes or callee not in bodies for callee in callees):
+                sizes[key] = sum(sizes.get(callee, 1) for callee in callees)
+    total = sum(sizes.get((node.domain, node.op_type), 1) for node in model.graph.node)
+    if len(sizes) < len(bodies) or total > MAX_NODES:
+        raise KanError(
+            f"{path.name}: the model's local functions call themselves or are nested too deeply",
+            remedy=_EXPORT_AGAIN,
+        )
+
+
+def first_line(error: Exception) -> str:
+    """What another library says is wrong, in one line."""
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+
+
+def read_tensor(proto: onnx.TensorProto, path: Path, name: str, budget: Budget) -> Array:
+    """The array of a tensor that is stored in the model at `path`, or in a file beside it.
+
+    The proto keeps its data: what was outside the file is embedded.
+
+    Raises
+    ------
+    KanError : wrong type, shape or amount of data, or data outside the file's folder.
+    """
+    where = f"{path.name}: tensor '{name}'"
+    dtype = dtype_of(proto.data_type)
+    if dtype is None:
+        raise KanError(
+            f"{where} holds {element_type_name(proto.data_type)}, which is not supported",
+            remedy="export the model in float32",
+        )
+    shape = tuple(proto.dims)
+    if any(extent < 0 for extent in shape):
+        raise KanError(f"{where} has a negative dimension: {list(shape)}", remedy=_EXPORT_AGAIN)
+    size = prod(shape) * dtype.itemsize
+    budget.charge(size, f"tensor '{name}' of shape {list(shape)}")
+    if proto.data_location == onnx.TensorProto.EXTERNAL:
+        _embed(proto, path, where, size)
+    return _decode(proto, dtype, shape, where)
+
+
+def _decode(
+    proto: onnx.TensorProto, dtype: np.dtype[np.generic], shape: tuple[int, ...], where: str
+) -> Array:
+    count = prod(shape)
+    if proto.HasField("raw_data"):
+        stored, expected, unit = len(proto.raw_data), count * dtype.itemsize, "bytes"
+    else:
+        stored, expected, unit = len(_typed_data(proto)), count, "elements"
+    if stored != expected:
+        raise KanError(
+            f"{where} of shape {list(shape)} should hold {expected} {unit}, but holds {stored}",
+            remedy=_EXPORT_AGAIN,
+        )
+    if proto.HasField("raw_data"):
+        return np.frombuffer(proto.raw_data, dtype=dtype.newbyteorder("<")).reshape(shape)
+    values = np.array(_typed_data(proto))
+    if dtype == np.float16:  # Stored as the bits of each element.
+        return values.astype(np.uint16).view(np.float16).reshape(shape)
+    return values.astype(dtype).reshape(shape)
+
+
+def _typed_data(proto: onnx.TensorProto) -> list[int] | list[float]:
+    match proto.data_type:
+        case onnx.TensorProto.FLOAT:
+            return list(proto.float_data)
+        case onnx.TensorProto.DOUBLE:
+            return list(proto.double_data)
+        case onnx.TensorProto.INT64:
+            return list(proto.int64_data)
+        case onnx.TensorProto.UINT64 | onnx.TensorProto.UINT32:
+            return list(proto.uint64_data)
+        case _:
+            return list(proto.int32_data)
+
+
+def _embed(proto: onnx.TensorProto, path: Path, where: str, size: int) -> None:
+    """Move a tensor's data from a file beside the model into the tensor."""
+    entries = {entry.key: entry.value for entry in proto.external_data}
+    location = entries.get("location", "")
+    folder = path.resolve().parent
+    # A path with a null byte cannot even be resolved.
+    target = (folder / location.partition("\0")[0]).resolve()
+    if not location or "\0" in location or not target.is_relative_to(folder):
+        raise KanError(
+            f"{where}: its data lies outside the model's folder, at {location!r}",
+            remedy="put the data file beside the model, or export with external_data=False",
+        )
+    try:
+        offset = int(entries.get("offset", "0"))
+        length = int(entries.get("length", str(size)))
+    except ValueError:
+        offset = length = -1
+    if not 0 <= offset <= _MAX_OFFSET or length != size:
+        raise KanError(
+            f"{where} needs {size} bytes of external data, but offset and length say "
+            f"{entries.get('offset', '0')} and {entries.get('length', 'nothing')}",
+            remedy=_EXPORT_AGAIN,
+        )
+    try:
+        if not target.is_file():
+            raise FileNotFoundError(0, "no such file")
+        with target.open("rb") as file:
+            file.seek(offset)
+            data = file.read(length)
+    except OSError as error:
+        raise KanError(
+            f"{where}: its data file {location[:60]!r} cannot be read: {error.strerror}",
+            remedy="copy the data file along with the model",
+        ) from None
+    if len(data) != length:
+        raise KanError(
+            f"{where}: its data file {location[:60]!r} ends too early",
+            remedy="copy the data file again",
+        )
+    proto.raw_data = data
+    proto.ClearField("external_data")
+    proto.data_location = onnx.TensorProto.DEFAULT

@@ -1,0 +1,199 @@
+"""The inputs of an ONNX model, made into one of shape (batch, features), whatever the file has.
+
+Several inputs become one, which holds them side by side in the graph's order and is split in front
+of the network; the input of a model for one sample without a batch gets a batch of 1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from kan_dialect.errors import KanError
+from kan_dialect.frontends.onnx.read.file import dtype_of, element_type_name
+
+_SHAPE_REMEDY = "export the model with an example input of shape (batch, features)"
+
+
+def float_inputs(path: Path, graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """The inputs of a graph that are no parameters.
+
+    Raises
+    ------
+    KanError : there are none.
+    """
+    parameters = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in parameters]
+    if not inputs:
+        raise KanError(
+            f"{path.name}: the model has no input",
+            remedy="export the model as a function of its features",
+        )
+    return inputs
+
+
+def input_dtype(path: Path, value: onnx.ValueInfoProto) -> np.dtype[np.generic]:
+    """The type of an input's elements.
+
+    Raises
+    ------
+    KanError : they are no floats.
+    """
+    element_type = value.type.tensor_type.elem_type
+    dtype = dtype_of(element_type)
+    if dtype is None or dtype.kind != "f":
+        raise KanError(
+            f"{path.name}: input '{value.name}' holds {element_type_name(element_type)}, but "
+            f"only float16, float32 and float64 inputs are supported",
+            remedy="export the model in float32",
+        )
+    return dtype
+
+
+def input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
+    """An input's extents, None for the batch where that is open.
+
+    Raises
+    ------
+    KanError : there is no shape, no batch dimension, or more than the batch is open.
+    """
+    where = f"{path.name}: input '{value.name}'"
+    shape = _declared_shape(value)
+    if shape is None:
+        raise KanError(f"{where} has no shape", remedy=_SHAPE_REMEDY)
+    shown = _shown(shape)
+    if len(shape) < 2:
+        raise KanError(f"{where} of shape ({shown}) has no batch dimension", remedy=_SHAPE_REMEDY)
+    if any(extent is not None and extent <= 0 for extent in shape):
+        raise KanError(
+            f"{where} of shape ({shown}) has an extent that is not positive", remedy=_SHAPE_REMEDY
+        )
+    if sum(extent is None for extent in shape) > 1:
+        raise KanError(
+            f"{where} of shape ({shown}) leaves the number of features open",
+            remedy="export it with only the batch dimension dynamic",
+        )
+    return shape
+
+
+def join_inputs(path: Path, graph: onnx.GraphProto) -> str | None:
+    """Change a graph of several inputs, or of one without a batch, to one of (batch, features).
+
+    The input is called after the inputs that it stands for: 'a+b', 'x'.
+
+    Returns
+    -------
+    The value that is the input without its batch, where the file has none.
+
+    Raises
+    ------
+    KanError : an input is not of floats, or one of several is not (batch, features).
+    """
+    inputs = float_inputs(path, graph)
+    if len(inputs) > 1:
+        _join(path, graph, inputs)
+        return None
+    shape = _declared_shape(inputs[0])
+    if shape is None or len(shape) != 1 or not shape[0] or shape[0] < 0:
+        return None
+    return _add_batch(path, graph, inputs[0], shape[0])
+
+
+def _declared_shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...] | None:
+    if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
+        return None
+    extents = value.type.tensor_type.shape.dim
+    return tuple(each.dim_value if each.HasField("dim_value") else None for each in extents)
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    return ", ".join("?" if extent is None else str(extent) for extent in shape)
+
+
+def _join(path: Path, graph: onnx.GraphProto, inputs: list[onnx.ValueInfoProto]) -> None:
+    dtypes = [input_dtype(path, value) for value in inputs]
+    shapes = [input_shape(path, value) for value in inputs]
+    for value, shape in zip(inputs, shapes, strict=True):
+        where = f"{path.name}: input '{value.name}' of shape ({_shown(shape)})"
+        if len(shape) != 2 or shape[1] is None:
+            raise KanError(
+                f"{where} is one of several, each of which must have the shape (batch, features)",
+                remedy="flatten it, or make one input of all before the export",
+            )
+        if shape[0] != shapes[0][0]:
+            raise KanError(
+                f"{where} has another batch than input '{inputs[0].name}' of shape "
+                f"({_shown(shapes[0])})",
+                remedy="export all inputs with the same batch dimension",
+            )
+    names = [value.name for value in inputs]
+    joined = _unused(graph, "+".join(names))
+    sizes = _add_constant(graph, f"{joined} sizes", [shape[1] or 0 for shape in shapes])
+    widest = max(dtypes, key=lambda dtype: dtype.itemsize)
+    casts = [
+        helper.make_node(
+            "Cast",
+            [f"{joined} {name}"],
+            [name],
+            name=f"{name} cast",
+            to=helper.np_dtype_to_tensor_dtype(dtype),
+        )
+        for name, dtype in zip(names, dtypes, strict=True)
+        if dtype != widest
+    ]
+    narrow = {cast.output[0] for cast in casts}
+    pieces = [f"{joined} {name}" if name in narrow else name for name in names]
+    split = helper.make_node("Split", [joined, sizes], pieces, name=joined, axis=1)
+    features = sum(shape[1] or 0 for shape in shapes)
+    _replace_inputs(graph, inputs, joined, widest, [shapes[0][0], features], [split, *casts])
+
+
+def _add_batch(
+    path: Path, graph: onnx.GraphProto, value: onnx.ValueInfoProto, features: int
+) -> str:
+    dtype = input_dtype(path, value)
+    vector = _unused(graph, f"{value.name} of one sample")
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            if name == value.name:
+                node.input[index] = vector
+    axes = _add_constant(graph, f"{vector} axes", [0])
+    squeeze = helper.make_node("Squeeze", [value.name, axes], [vector], name=vector)
+    _replace_inputs(graph, [value], value.name, dtype, [1, features], [squeeze])
+    return vector
+
+
+def _replace_inputs(
+    graph: onnx.GraphProto,
+    inputs: list[onnx.ValueInfoProto],
+    name: str,
+    dtype: np.dtype[np.generic],
+    shape: list[int | None],
+    nodes: list[onnx.NodeProto],
+) -> None:
+    replaced = {value.name for value in inputs}
+    kept = [value for value in graph.input if value.name not in replaced]
+    element_type = helper.np_dtype_to_tensor_dtype(dtype)
+    old = list(graph.node)
+    graph.ClearField("input")
+    graph.input.extend([helper.make_tensor_value_info(name, element_type, shape), *kept])
+    graph.ClearField("node")
+    graph.node.extend([*nodes, *old])
+
+
+def _add_constant(graph: onnx.GraphProto, name: str, values: list[int]) -> str:
+    name = _unused(graph, name)
+    graph.initializer.append(numpy_helper.from_array(np.array(values, dtype=np.int64), name))
+    return name
+
+
+def _unused(graph: onnx.GraphProto, name: str) -> str:
+    """The name, lengthened until no value of the graph has it."""
+    taken = {each for node in graph.node for each in (*node.input, *node.output)}
+    taken |= {each.name for each in (*graph.initializer, *graph.input, *graph.output)}
+    while name in taken:
+        name += "'"
+    return name

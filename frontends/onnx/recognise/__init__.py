@@ -1,0 +1,1 @@
+"""Layers of known form: bases, edges, sums."""

@@ -1,0 +1,181 @@
+"""Writes one layer as IR: the ops that give its edges, their sum and the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects import arith
+from xdsl.ir import SSAValue
+
+from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Tensor
+from kan_dialect.frontends.onnx.read.graph import Node
+from kan_dialect.frontends.onnx.recognise.bases import (
+    ChebyshevBasis,
+    FixedBasis,
+    RadialBasis,
+    SplineBasis,
+)
+from kan_dialect.frontends.onnx.recognise.edge_groups import Group, LayerEdges
+from kan_dialect.frontends.onnx.recognise.expressions import Expressions, exact
+from kan_dialect.frontends.onnx.recognise.linear_terms import Terms
+from kan_dialect.ir.constants import Array, DenseAttr, FloatArray, IntArray, dense
+from kan_dialect.ops.layer import MapOp, NodeSumOp
+from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, EdgeOp, RadialOp
+
+MAX_FUNCTIONS = 64
+"""Functions of one input that are written one by one, where they are no known basis."""
+
+_KINDS = ("spline", "radial", "chebyshev", "base")
+"""The order of the kinds of edges in a sum; the first op is called as the layer."""
+
+_REMEDY = (
+    "edges may be B-splines, radial functions, polynomials and the functions of the dialect, of "
+    "one input each"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Edges:
+    """Edges of one kind: which exist (out, in), and their op, given its name."""
+
+    kind: str
+    kept: NDArray[np.bool_]
+    build: Callable[[str], EdgeOp]
+
+
+class LayerWriter:
+    """Collects the edges of a layer, then writes its nodes.
+
+    Parameters
+    ----------
+    node : whose result the nodes are, for messages.
+    """
+
+    def __init__(self, name: str, node: Node, layer: LayerEdges, expressions: Expressions) -> None:
+        self._name = name
+        self._node = node
+        self._layer = layer
+        self._expressions = expressions
+        self._edges: list[_Edges] = []
+
+    def add_group(self, group: Group) -> None:
+        """Edges over a known basis."""
+        layer, coefficients = self._layer, group.coefficients
+        place = np.full(layer.inputs, CONSTANT)
+        place[layer.columns(group.waist.variables.ravel())] = np.arange(group.waist.size)
+        # Inputs that the waist does not hold have no edges; they borrow parameters of another one.
+        elements = np.where(place == CONSTANT, 0, place)
+        value = self._expressions.value(group.waist, elements)
+        constant = self._constant(coefficients)
+        kept = np.asarray(coefficients.any(axis=2))
+        match group.basis:
+            case FixedBasis(function):
+                weights = self._constant(coefficients[:, :, 0])
+                self._add("base", kept, lambda name: BaseOp(function, value, weights, name=name))
+            case SplineBasis(degree, knots, closed):
+                vector = _shared(knots[elements])
+                self._add(
+                    "spline",
+                    kept,
+                    lambda name: BSplineOp(
+                        value, degree, vector, constant, closed=closed, name=name
+                    ),
+                )
+            case RadialBasis(kind, centers, widths):
+                parameters = _shared(centers[elements]), _shared(widths[elements])
+                self._add(
+                    "radial",
+                    kept,
+                    lambda name: RadialOp(kind, value, *parameters, constant, name=name),
+                )
+            case ChebyshevBasis():
+                self._add("chebyshev", kept, lambda name: ChebyshevOp(value, constant, name=name))
+
+    def add_written(self, tensor: Tensor, terms: Terms) -> None:
+        """Functions that are no known basis, written one for each input at a time."""
+        variables = tensor.variables.ravel()
+        columns = self._layer.columns(variables)
+        if bool((variables[terms.elements] == CONSTANT).any()):
+            raise self._node.refuse("it reads a constant that is not folded", "simplify the file")
+        left = np.unique(terms.elements)
+        for _ in range(MAX_FUNCTIONS):
+            inputs, first = np.unique(columns[left], return_index=True)
+            chosen = left[first]
+            elements = np.full(self._layer.inputs, chosen[0])
+            elements[inputs] = chosen
+            self._add_function(tensor, elements, _only(terms, chosen), columns)
+            left = np.delete(left, first)
+            if not left.size:
+                return
+        assert tensor.node is not None
+        raise tensor.node.refuse("the basis of a layer's edges is not known", _REMEDY)
+
+    def _add_function(
+        self, tensor: Tensor, elements: IntArray, terms: Terms, columns: IntArray
+    ) -> None:
+        """The functions elements[i] of `tensor`, one for each input, times weights."""
+        weights = np.zeros((self._layer.outputs, self._layer.inputs))
+        np.add.at(weights, (terms.rows, columns[terms.elements]), terms.weights)
+        if not weights.any():
+            return
+        value = self._expressions.value(tensor, elements)
+        function = "identity"
+        if isinstance(value.owner, MapOp):
+            function, value = value.owner.function.data, value.owner.input
+        constant = self._constant(weights)
+        kept = np.asarray(weights != 0)
+        self._add("base", kept, lambda name: BaseOp(function, value, constant, name=name))
+
+    def write(self, bias: FloatArray) -> SSAValue:
+        """The nodes (out): the sums over all edges, plus `bias`."""
+        layer, to = self._layer, self._expressions
+        if not self._edges:
+            # Every node is a constant; the layer keeps edges of weight 0, which are pruned.
+            weights = self._constant(np.zeros((layer.outputs, layer.inputs)))
+            pruned = np.zeros((layer.outputs, layer.inputs), dtype=np.bool_)
+            self._add(
+                "base", pruned, lambda name: BaseOp("identity", to.inputs, weights, name=name)
+            )
+        total: SSAValue | None = None
+        kept = np.zeros((layer.outputs, layer.inputs), dtype=np.bool_)
+        names: set[str] = set()
+        for edges in sorted(self._edges, key=lambda each: _KINDS.index(each.kind)):
+            kept |= edges.kept
+            value = to.add(edges.build(self._free_name(edges.kind, names)))
+            total = value if total is None else to.add(arith.AddfOp(total, value))
+        assert total is not None
+        self._constant(bias)
+        return to.add(NodeSumOp(total, mask=kept, bias=exact(bias), name=self._name))
+
+    def _add(self, kind: str, kept: NDArray[np.bool_], build: Callable[[str], EdgeOp]) -> None:
+        self._edges.append(_Edges(kind, kept, build))
+
+    def _constant(self, values: FloatArray) -> DenseAttr:
+        """Parameters as a constant, once they are known to be finite."""
+        if not bool(np.isfinite(values).all()):
+            raise self._node.refuse(
+                f"parameters of {self._name} are not finite", "train the model again"
+            )
+        return dense(exact(values))
+
+    def _free_name(self, kind: str, taken: set[str]) -> str:
+        """`layer0` for the first op, then `layer0_base`, `layer0_base2`, ..."""
+        name, count = self._name, 1
+        while name in taken:
+            name = f"{self._name}_{kind}" + (str(count) if count > 1 else "")
+            count += 1
+        taken.add(name)
+        return name
+
+
+def _only(terms: Terms, elements: IntArray) -> Terms:
+    mine = np.isin(terms.elements, elements)
+    return Terms(terms.rows[mine], terms.elements[mine], terms.weights[mine])
+
+
+def _shared(rows: FloatArray) -> Array:
+    """One row for all inputs where they share it."""
+    return exact(rows[0] if bool((rows == rows[0]).all()) else rows)

@@ -1,0 +1,240 @@
+"""The part of the graph between a layer's inputs and one tensor that depends on them one by one.
+
+A *waist* is a tensor that everything flows through and that has one element for each input: the
+batch norm before a spline, the tanh before Chebyshev polynomials. Above a waist the functions can
+be evaluated on any points, without knowing how they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, limits_of
+from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Kind, Tensor
+from kan_dialect.frontends.onnx.operators.sign_changes import find_boundaries
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+
+CHUNK_ELEMENTS = 1 << 22
+"""Samples are evaluated in chunks of which all tensors together hold no more elements than this."""
+
+MAX_WAISTS = 16
+"""How many waists of a tensor are looked at, from the nearest on."""
+
+MAX_EVALUATIONS = 500_000
+"""Evaluations of ops that looking at one model may take; B-spline layers take thousands."""
+
+
+@dataclass(eq=False)
+class Probe:
+    """How functions are looked at.
+
+    Attributes
+    ----------
+    slack : by how much what the file computes may be coarser than float32.
+    left : evaluations of ops that may still be made.
+    """
+
+    slack: float = 1.0
+    left: int = MAX_EVALUATIONS
+
+    def spend(self, count: int, top: Tensor) -> None:
+        """Count evaluations for looking at `top`.
+
+        Raises
+        ------
+        Unrecognised : too many have been made.
+        """
+        self.left -= count
+        if self.left < 0:
+            assert top.node is not None
+            raise top.node.refuse(
+                "the functions of the edges are too long to be recognised",
+                "export the layers with plain arithmetic, comparisons and matrix products",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """`top` and all it is computed from, up to the nodes and inputs that it depends on.
+
+    Attributes
+    ----------
+    tensors : in order, `top` last.
+    """
+
+    top: Tensor
+    tensors: list[Tensor]
+    probe: Probe
+
+    def waists(self) -> list[Tensor]:
+        """The waists below `top`, the nearest first."""
+        place = {tensor: index for index, tensor in enumerate(self.tensors)}
+        farthest = [0] * len(self.tensors)
+        for index, tensor in enumerate(self.tensors):
+            if not _is_root(tensor):
+                for operand in tensor.operands:
+                    farthest[place[operand]] = index
+        roots = [index for index, tensor in enumerate(self.tensors) if _is_root(tensor)]
+        reach = max(roots, default=0)
+        found: list[Tensor] = []
+        for index, tensor in enumerate(self.tensors[:-1]):
+            # Nothing before this place is read after it.
+            if reach <= index and self._fits(tensor):
+                found.append(tensor)
+            reach = max(reach, farthest[index])
+        return found[: -MAX_WAISTS - 1 : -1]
+
+    def _fits(self, tensor: Tensor) -> bool:
+        if tensor.kind is Kind.MOVE and len(tensor.arguments) == 1:
+            return False  # What it moves is as good a waist.
+        variables = tensor.variables.ravel()
+        return (
+            not bool((variables == CONSTANT).any())
+            and np.unique(variables).size == variables.size
+            and bool(np.isin(self.top.variables[self.top.variables != CONSTANT], variables).all())
+        )
+
+    def above(self, waist: Tensor) -> list[Tensor]:
+        """What is computed from `waist`, in order."""
+        return [tensor for tensor in self.tensors if tensor.order > waist.order]
+
+    def evaluate(self, waist: Tensor, points: FloatArray) -> FloatArray:
+        """The elements of `top` where those of `waist` are given.
+
+        Parameters
+        ----------
+        points : (samples, elements of the waist)
+
+        Returns
+        -------
+        (samples, elements of the top)
+        """
+        return self.values(waist, points, [self.top])
+
+    def values(self, waist: Tensor, points: FloatArray, wanted: Sequence[Tensor]) -> FloatArray:
+        """The elements of several tensors, side by side, as of `evaluate`."""
+        above = self.above(waist)
+        self.probe.spend(len(above), self.top)
+        chunk = max(1, CHUNK_ELEMENTS // sum(tensor.size for tensor in (waist, *above)))
+        parts: list[FloatArray] = []
+        for start in range(0, len(points), chunk):
+            values = {waist: _from_samples(points[start : start + chunk], waist)}
+            for tensor in above:
+                values[tensor] = _run(tensor, [values[operand] for operand in tensor.operands])
+            found = [_to_samples(values[tensor], tensor) for tensor in wanted]
+            parts.append(np.concatenate(found, axis=1))
+        return np.concatenate(parts)
+
+    def thresholds(self, waist: Tensor, near: FloatArray) -> FloatArray:
+        """Points (rows, elements of the waist) around the values at which something branches.
+
+        Parameters
+        ----------
+        near : (rows), values of each element of the waist that are likely.
+        """
+        names: list[tuple[Tensor, IntArray, FloatArray]] = []
+        for tensor in self.above(waist):
+            if tensor.node is None or tensor.node.op_type not in BRANCHES:
+                continue
+            known = [None if isinstance(each, Tensor) else each for each in tensor.arguments]
+            for position, limit in limits_of(tensor.node, known, exact=True):
+                operand = tensor.arguments[position]
+                if isinstance(limit, int) or not isinstance(operand, Tensor):
+                    continue
+                labels, limits = np.broadcast_arrays(operand.labels, limit.astype(np.float64))
+                names.append((operand, labels.ravel(), limits.ravel()))
+        operands = list(dict.fromkeys(operand for operand, _, _ in names))
+        if not operands:
+            return np.zeros((0, waist.size))
+        starts = np.cumsum([0, *(operand.size for operand in operands)])
+        first = dict(zip(operands, starts.tolist(), strict=False))
+        element = np.concatenate([first[each] + labels for each, labels, _ in names])
+        limits = np.concatenate([each for _, _, each in names])
+        sources = np.concatenate([columns_of(operand, waist) for operand in operands])[element]
+        kept = np.isfinite(limits) & (sources != CONSTANT)
+        element, limits, sources = element[kept], limits[kept], sources[kept]
+        _, place = np.unique(np.stack([element, limits]), axis=1, return_index=True)
+        element, limits, sources = element[place], limits[place], sources[place]
+        likely = np.repeat(near[:, np.newaxis], waist.size, axis=1)
+        found = find_boundaries(
+            lambda x: self.values(waist, x, operands)[:, element] - limits,
+            sources,
+            likely[0],
+            likely,
+            np.dtype(np.float32),
+        )
+        return found.points(likely[0])
+
+
+def region_of(top: Tensor, probe: Probe) -> Region:
+    """The region below `top`."""
+    seen = {top}
+    stack = [top]
+    while stack:
+        tensor = stack.pop()
+        if tensor is not top and _is_root(tensor):
+            continue
+        for operand in tensor.operands:
+            if operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    probe.spend(len(seen), top)
+    return Region(top, sorted(seen, key=lambda tensor: tensor.order), probe)
+
+
+def columns_of(tensor: Tensor, waist: Tensor) -> IntArray:
+    """Which element of `waist` each element of `tensor` depends on, or CONSTANT."""
+    variables = waist.variables.ravel()
+    order = np.argsort(variables)
+    wanted = tensor.variables.ravel()
+    place = np.minimum(np.searchsorted(variables, wanted, sorter=order), order.size - 1)
+    columns = order[place]
+    return np.where(variables[columns] == wanted, columns, CONSTANT)
+
+
+def with_neighbours(columns: IntArray, shape: tuple[int, ...]) -> IntArray:
+    """Constant elements count to the input of their neighbours, where that is one.
+
+    The constant polynomial of a basis belongs to its input although it does not depend on it.
+
+    Parameters
+    ----------
+    columns : as of `columns_of`; shape : of the tensor.
+    """
+    if not bool((columns == CONSTANT).any()):
+        return columns
+    spread = columns.reshape(shape)
+    for axis in range(len(shape)):
+        highest = spread.max(axis=axis, keepdims=True)
+        alike = (spread == highest) | (spread == CONSTANT)
+        if bool(alike.all()) and bool((highest != CONSTANT).all()):
+            return np.broadcast_to(highest, shape).ravel()
+    return columns
+
+
+def _run(tensor: Tensor, values: list[Array]) -> Array:
+    try:
+        return tensor.run(values)
+    except (ValueError, IndexError, TypeError) as error:
+        # NumPy says what is wrong with an op that the file types wrongly: a difference of truths.
+        assert tensor.node is not None
+        raise tensor.node.refuse(f"its operands do not fit it: {error}") from None
+
+
+def _is_root(tensor: Tensor) -> bool:
+    return tensor.source is not None and tensor.source.needed
+
+
+def _from_samples(points: FloatArray, tensor: Tensor) -> Array:
+    """(samples, elements) in the tensor's own axes."""
+    shape = [extent for axis, extent in enumerate(tensor.shape) if axis != tensor.batch_axis]
+    return np.moveaxis(points.reshape(len(points), *shape), 0, tensor.batch_axis)
+
+
+def _to_samples(values: Array, tensor: Tensor) -> FloatArray:
+    """A tensor's values as (samples, elements), float64."""
+    moved = np.moveaxis(values, tensor.batch_axis, 0)
+    return moved.reshape(len(moved), -1).astype(np.float64)

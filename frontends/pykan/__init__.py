@@ -1,0 +1,1 @@
+"""pykan's checkpoints."""

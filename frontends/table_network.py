@@ -1,0 +1,117 @@
+"""Networks from arrays: the Python API for those who have tables or splines in hand.
+
+network = TableNetwork("tiny", UniformQuantizedType(6, False, 0.05, 32), inputs=3)
+network.add_layer(tables, scale=0.1, saturate=(-128, 127))
+module = network.module()
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.quant import UniformQuantizedType, storage_for
+from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
+
+
+class TableNetwork:
+    """Builds a table-level function layer by layer: lookup, exact sum, saturation."""
+
+    def __init__(self, name: str, input_type: UniformQuantizedType, inputs: int) -> None:
+        """
+        Parameters
+        ----------
+        name : of the function, and so of the RTL's top module.
+        input_type : of the input codes.
+        inputs : how many there are.
+        """
+        self.name = name
+        self._block = Block(arg_types=[TensorType(input_type.expressed_type, (inputs,))])
+        self._codes = self._add(QuantizeOp(self._block.args[0], input_type))
+        self._layers = 0
+
+    def _add(self, op: Operation) -> SSAValue:
+        self._block.add_op(op)
+        return op.results[0]
+
+    def add_layer(
+        self,
+        tables: IntArray,
+        *,
+        scale: float = 1.0,
+        mask: Array | None = None,
+        saturate: tuple[int, int] | None = None,
+    ) -> TableNetwork:
+        """Append a layer.
+
+        Parameters
+        ----------
+        tables : (out, in, entries), int64: the code that each edge gives for each code of its
+            input, lowest first.
+        scale : what one unit of the sums stands for.
+        mask : (out, in), bool; which edges exist, all where not given.
+        saturate : smallest and largest code of the nodes; the sums as they are where not given.
+
+        Raises
+        ------
+        KanError : the tables do not fit the layer before, or hold other numbers than integers.
+        """
+        (inputs,) = tensor_shape(self._codes)
+        low, high = quantized_type(self._codes).bounds
+        if tables.ndim != 3 or tables.shape[1:] != (inputs, high - low + 1):
+            raise KanError(
+                f"layer {self._layers}: tables must have shape (out, {inputs}, {high - low + 1}), "
+                f"got {tables.shape}"
+            )
+        if tables.dtype.kind not in "iu":
+            raise KanError(
+                f"layer {self._layers}: tables must hold integers, got {tables.dtype}",
+                remedy="round them: np.rint(tables).astype(np.int64)",
+            )
+        if mask is None:
+            mask = np.ones(tables.shape[:2], dtype=np.bool_)
+        tables = np.where(mask[..., np.newaxis], tables, 0).astype(np.int64)
+        name = f"layer{self._layers}"
+        lower, upper = tables.min(axis=-1), tables.max(axis=-1)
+        edge_type = _type_for(lower, upper, scale)
+        bounds = bounds_constant(TensorType(edge_type, lower.shape), lower, upper)
+        edges = self._add(LookupOp(self._codes, tables, edge_type, bounds=bounds, name=name))
+        low_sum, high_sum = lower.sum(axis=1), upper.sum(axis=1)
+        sum_type = TensorType(_type_for(low_sum, high_sum, scale), low_sum.shape)
+        self._codes = self._add(
+            NodeSumOp(
+                edges,
+                mask=mask,
+                bounds=bounds_constant(sum_type, low_sum, high_sum),
+                result_type=sum_type,
+                name=name,
+            )
+        )
+        if saturate is not None:
+            bits, signed = storage_for(*saturate)
+            code_type = UniformQuantizedType(bits, signed, scale, bounds=saturate)
+            self._codes = self._add(RequantizeOp(self._codes, code_type, name=name))
+        self._layers += 1
+        return self
+
+    def module(self) -> ModuleOp:
+        """The finished module; call it once."""
+        result = self._add(DequantizeOp(self._codes))
+        self._block.add_op(func.ReturnOp(result))
+        function = func.FuncOp(
+            self.name, ([self._block.args[0].type], [result.type]), Region(self._block)
+        )
+        module = ModuleOp([function])
+        module.verify()
+        return module
+
+
+def _type_for(lower: IntArray, upper: IntArray, scale: float) -> UniformQuantizedType:
+    bits, signed = storage_for(min(int(lower.min()), 0), max(int(upper.max()), 0))
+    return UniformQuantizedType(bits, signed, scale)

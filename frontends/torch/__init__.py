@@ -1,0 +1,1 @@
+"""PyTorch modules in memory, and files that `torch.save` wrote."""

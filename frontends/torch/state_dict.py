@@ -1,0 +1,107 @@
+"""A PyTorch state dict: every tensor must be there, of the right shape, finite, and understood.
+
+A key that nothing reads could mean that the network computes something else than what is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.frontends.torch.files import tensor_array
+from kan_dialect.ir.constants import FloatArray
+
+
+class StateDict:
+    """The tensors of one file; remembers which were read."""
+
+    def __init__(
+        self, file: str, entries: Mapping[object, object], library: str, config: str
+    ) -> None:
+        """
+        Parameters
+        ----------
+        file : its name.
+        library : what wrote it, for messages.
+        config : name of the file that says what shapes the tensors have.
+
+        Raises
+        ------
+        KanError : a key is no text.
+        """
+        self.file = file
+        self.entries: dict[str, object] = {}
+        for key, value in entries.items():
+            if not isinstance(key, str):
+                raise KanError(f"{file}: key {key!r} of the state dict is no text")
+            self.entries[key] = value
+        self._library = library
+        self._config = config
+        self._read: set[str] = set()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.entries
+
+    def array(self, key: str, shape: tuple[int, ...]) -> FloatArray:
+        """The tensor under a key, as float64. A single number may have shape () or (1).
+
+        Raises
+        ------
+        KanError : there is none, it has another shape, or a value is not finite.
+        """
+        if key not in self.entries:
+            raise KanError(
+                f"{self.file}: the state dict has no key `{key}`",
+                remedy=f"is it {self._library}'s, of the network that {self._config} describes?",
+            )
+        self._read.add(key)
+        array = tensor_array(self.entries[key], f"{self.file}: `{key}`")
+        if array is None:
+            raise KanError(f"{self.file}: `{key}` is no tensor")
+        if array.shape != shape and not (shape == () and array.shape == (1,)):
+            raise KanError(
+                f"{self.file}: `{key}` has shape {array.shape}, {self._config} asks for {shape}",
+                remedy="the two must belong to the same model",
+            )
+        floats = array.astype(np.float64)
+        bad = np.argwhere(~np.isfinite(floats))
+        if bad.size:
+            raise KanError(
+                f"{self.file}: `{key}`{bad[0].tolist()} is {floats[tuple(bad[0])]}",
+                remedy="parameters must be finite: did the training diverge?",
+            )
+        return floats.reshape(shape)
+
+    def optional(self, key: str, shape: tuple[int, ...], default: float) -> FloatArray:
+        """The tensor under a key, or one full of `default` where there is none."""
+        return self.array(key, shape) if key in self else np.full(shape, default)
+
+    def knots(self, key: str, shape: tuple[int, ...]) -> FloatArray:
+        """The tensor under a key, whose rows ascend."""
+        knots = self.array(key, shape)
+        if (np.diff(knots, axis=-1) < 0.0).any():
+            raise KanError(
+                f"{self.file}: `{key}` is not in ascending order", remedy="a grid must not decrease"
+            )
+        return knots
+
+    def ignore(self, key: str) -> None:
+        """Count a key that means nothing for inference as read."""
+        self._read.add(key)
+
+    def require_all_read(self) -> None:
+        """Refuse a state dict of which some key was never asked for.
+
+        Raises
+        ------
+        KanError : names the key.
+        """
+        unknown = next((key for key in self.entries if key not in self._read), None)
+        if unknown is not None:
+            raise KanError(
+                f"{self.file}: key `{unknown}` of the state dict is not understood",
+                remedy=f"only {self._library}'s own layers are read, those that {self._config} "
+                "describes",
+            )

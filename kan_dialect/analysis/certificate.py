@@ -1,0 +1,333 @@
+"""A certificate for the integers: how far a quantised network is from its float functions at most.
+
+For every input in a box, each output of the integer network differs from that of the network of
+floats by no more than the certificate says. The network of floats is the one that `kan-quantize`
+reads: the imported functions, in real numbers. Docs: numerics.md, section Certificate.
+
+A layer at a time. Of an element that has codes, three things are known: how far the real value may
+be from what its code stands for; where the real value lies at all; and that the codes at both ends
+may stand for anything beyond. So for each code of an input the real values form an interval, an
+edge function has bounds there (`enclosures.py`), and its table one integer. The largest differences
+over the codes of an edge add up to those of the node.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.ir import Block, Operation, SSAValue
+
+from kan_dialect.analysis.enclosures import NoEnclosureError, enclose
+from kan_dialect.analysis.quantization_points import cut_behind, cuts, observer, unobserved
+from kan_dialect.evaluate.code_ports import code_values, host_affine
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats, to_integers
+from kan_dialect.ir.types import quantized_type, tensor_shape
+from kan_dialect.maths.interval_functions import Range
+from kan_dialect.ops.layer import ConcatOp, NodeSumOp
+from kan_dialect.ops.table import LookupOp, RequantizeOp
+
+_CHUNK = 1 << 21
+"""Intervals times edges that are bounded at once."""
+_BEYOND = 64
+"""Intervals that values beyond the codes are split into, at either end."""
+_SPLIT = 8
+"""Most intervals that the values of one code are split into."""
+_SLACK = 2.0**-40
+"""Relative: what float64 rounds in sums of bounds, and decimal scales of powers of two."""
+
+
+MAX_ENTRIES = 1 << 22
+"""Entries of all tables together: more take longer than some seconds, see `entries_of`."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Bounds of |float network - integer network|.
+
+    Parameters
+    ----------
+    bounds : (outputs), float64, for all inputs in the box.
+    unsaturated : (outputs), for those inputs in the box with which no input and no node saturates.
+    box : (inputs, 2), from, to.
+    """
+
+    bounds: FloatArray
+    unsaturated: FloatArray
+    box: FloatArray
+
+
+class _Known(NamedTuple):
+    """What is known of the elements (n) of a value, beside their codes."""
+
+    error: Range
+    """Of the real value less what its code stands for, where the code does not saturate."""
+    real: Range
+    """Of the real value."""
+    open: BoolArray
+    """Whether the least and the greatest code stand for anything beyond, too."""
+
+
+def certify(real: func.FuncOp, integers: func.FuncOp) -> Certificate:
+    """Bound the difference of two functions on the box that calibration saw.
+
+    Parameters
+    ----------
+    real : calibrated, before `kan-quantize`.
+    integers : the same network in tables.
+
+    Raises
+    ------
+    NoEnclosureError : there is no bound; says why, and of which layer.
+    KanError : the functions are of different networks.
+    """
+    bounds, box = _Certifier(real, integers, saturating=True).run()
+    unsaturated, _ = _Certifier(real, integers, saturating=False).run()
+    return Certificate(bounds, np.minimum(bounds, unsaturated), box)
+
+
+def entries_of(integers: func.FuncOp) -> int:
+    """Entries of all tables of a function: what a certificate's time is in proportion to."""
+    tables = (op.tables for op in integers.body.block.ops if isinstance(op, LookupOp))
+    return sum(math.prod(each.get_shape()) for each in tables)
+
+
+class _Certifier:
+    def __init__(self, real: func.FuncOp, integers: func.FuncOp, *, saturating: bool) -> None:
+        self.real = real
+        self.saturating = saturating
+        self.ops = list(real.body.block.ops)
+        self.cuts = cuts(real)
+        self.known: dict[SSAValue, _Known] = {}
+        self.arguments, self.results = code_values(integers)
+        inner = list(integers.body.block.ops)
+        self.layers = [op for op in inner if isinstance(op, NodeSumOp)]
+        self.tables = [
+            op for op in inner if isinstance(op, LookupOp) and len(tensor_shape(op.result)) == 1
+        ]
+
+    def run(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds (outputs), and the box (inputs, 2) where they hold."""
+        sums = [value for value in self.cuts if isinstance(value.owner, NodeSumOp)]
+        others = len(self.cuts) - len(sums) - len(self.real.args)
+        if (len(sums), others) != (len(self.layers), len(self.tables)):
+            raise NoEnclosureError("the integer network has other layers")
+        layers, tables = iter(self.layers), iter(self.tables)
+        boxes: list[FloatArray] = []
+        for value in self.cuts:
+            owner = value.owner
+            if isinstance(owner, Block):
+                boxes.append(self._argument(value, self.arguments[len(boxes)]))
+            elif isinstance(owner, NodeSumOp):
+                self.known[value] = self._layer(owner, next(layers))
+            else:
+                self.known[value] = self._table(value, next(tables))
+        terminator = self.real.get_return_op()
+        assert terminator is not None
+        bounds = [
+            _largest(self._of(value), codes)
+            for value, codes in zip(terminator.operands, self.results, strict=True)
+        ]
+        return np.concatenate(bounds), np.concatenate(boxes)
+
+    def _argument(self, value: SSAValue, codes: SSAValue) -> FloatArray:
+        """What is known of an argument: it lies in a box (n, 2), which is returned."""
+        if host_affine(codes) is not None:
+            raise NoEnclosureError("the host computes a gain and an offset in front of the codes")
+        real, _, ends = _meaning(codes)
+        half = np.broadcast_to(quantized_type(codes).scale_for(1), real.shape[1:]) / 2
+        seen = observer(value)
+        if seen is None:
+            box = np.stack([ends[0] - half, ends[1] + half], axis=1)
+        else:
+            box = to_floats(seen.seen)
+        error = Range(-half, half)
+        self.known[value] = _Known(
+            _slackened(error, np.abs(real).max(axis=0)),
+            Range(*box.T),
+            self._open(len(box)),
+        )
+        return box
+
+    def _open(self, count: int) -> BoolArray:
+        return np.full(count, self.saturating)
+
+    def _of(self, value: SSAValue) -> _Known:
+        """What is known of a cut, or of a concatenation of cuts."""
+        value = unobserved(value)
+        if not isinstance(value.owner, ConcatOp):
+            return self.known[value]
+        parts = [self._of(operand) for operand in value.owner.inputs]
+        error, real = (
+            Range(
+                np.concatenate([getattr(part, which).low for part in parts]),
+                np.concatenate([getattr(part, which).high for part in parts]),
+            )
+            for which in ("error", "real")
+        )
+        # What is not open ends at its own real values.
+        return _Known(error, real, np.concatenate([part.open for part in parts]))
+
+    def _differences(
+        self, value: SSAValue, lookup: LookupOp, steps: FloatArray, kept: BoolArray, where: str
+    ) -> tuple[Range, Range]:
+        """Bounds of value - table over all codes, and of the value: (..., in) each.
+
+        Parameters
+        ----------
+        steps : what an entry of the tables stands for: (..., in, entries), or as it broadcasts.
+        kept : (..., in), which functions exist in the network of floats.
+        """
+        leaf = cut_behind(value, self.cuts)
+        if leaf is None:
+            raise NoEnclosureError(f"{where}: the edges are not functions of one value each")
+        low, high, entries, valid = _intervals(self._of(leaf), lookup.input)
+        shape = tensor_shape(value)
+        least, most = np.full(shape, np.inf), np.full(shape, -np.inf)
+        bottom, top = least.copy(), most.copy()
+        chunk = max(1, _CHUNK // max(1, int(np.prod(shape))))
+        columns = np.arange(shape[-1])
+        for start in range(0, len(low), chunk):
+            part = slice(start, start + chunk)
+            try:
+                bounds = enclose(value, leaf, low[part], high[part], self.ops)
+            except NoEnclosureError as error:
+                raise NoEnclosureError(f"{where}: {error.message}") from None
+            found = [np.broadcast_to(each, (len(low[part]), *shape)) for each in bounds]
+            below, above = (np.where(kept, each, 0.0) for each in found)
+            # (in, intervals, ...) where there are several tables an input.
+            given = steps[..., columns, entries[part]]
+            given = np.moveaxis(given, -2, 0) if given.ndim == 3 else given
+            one = valid[part] if len(shape) == 1 else valid[part][:, np.newaxis]
+            least = np.minimum(least, np.where(one, below - given, np.inf).min(axis=0))
+            most = np.maximum(most, np.where(one, above - given, -np.inf).max(axis=0))
+            bottom = np.minimum(bottom, np.where(one, below, np.inf).min(axis=0))
+            top = np.maximum(top, np.where(one, above, -np.inf).max(axis=0))
+        if not all(np.isfinite(each).all() for each in (least, most, bottom, top)):
+            raise NoEnclosureError(f"{where}: an edge has no finite bounds")
+        return Range(least, most), Range(bottom, top)
+
+    def _layer(self, before: NodeSumOp, after: NodeSumOp) -> _Known:
+        where = before.given_name or "a layer"
+        lookup = after.edges.owner
+        if tensor_shape(before.edges) != tensor_shape(after.edges) or not isinstance(
+            lookup, LookupOp
+        ):
+            raise NoEnclosureError(f"{where}: the integer network has other edges")
+        scale = np.broadcast_to(
+            quantized_type(after.result).scale_for(1), after.mask_array.shape[:1]
+        )
+        tables = to_integers(lookup.tables) * after.mask_array[..., np.newaxis]
+        steps: FloatArray = tables * scale[:, np.newaxis, np.newaxis]
+        error, real = self._differences(before.edges, lookup, steps, before.mask_array, where)
+        size = np.abs(real.low) + np.abs(real.high) + np.abs(steps).max(axis=-1)
+        bias, added = before.bias_array, after.bias_array * scale
+        size = size.sum(axis=1) + np.abs(bias) + np.abs(added)
+        error = Range(*(each.sum(axis=1) + (bias - added) for each in error))
+        real = Range(*(each.sum(axis=1) + bias for each in real))
+        error, real = _slackened(error, size), _slackened(real, size)
+        readers = [use.operation for use in after.result.uses]
+        requantize = next((op for op in readers if isinstance(op, RequantizeOp)), None)
+        if requantize is None:
+            return _Known(error, real, np.zeros(len(scale), dtype=np.bool_))
+        coarse = np.broadcast_to(quantized_type(requantize.result).scale_for(1), scale.shape)
+        half = np.where(requantize.shifts > 0, coarse / 2 * (1 + _SLACK), 0.0)
+        opened = Range(error.low - half, error.high + half)
+        return _Known(_slackened(opened, size), real, self._open(len(scale)))
+
+    def _table(self, value: SSAValue, lookup: LookupOp) -> _Known:
+        """A function of each element, whose table gives codes at once."""
+        element = quantized_type(lookup.result)
+        shape = tensor_shape(value)
+        scale = np.broadcast_to(element.scale_for(1), shape)[:, np.newaxis]
+        point = np.broadcast_to(element.zero_point_for(1), shape)[:, np.newaxis]
+        steps = (to_integers(lookup.tables) - point) * scale
+        kept = np.ones(shape, dtype=np.bool_)
+        what = f"the result of '{value.owner.name}'" if isinstance(value.owner, Operation) else ""
+        error, real = self._differences(value, lookup, steps, kept, what)
+        size = np.abs(real.low) + np.abs(real.high) + np.abs(steps).max(axis=-1)
+        return _Known(_slackened(error, size), _slackened(real, size), ~kept)
+
+
+def _meaning(codes: SSAValue) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """What codes stand for: (entries, n), whether they occur, and (2, n) the ends of these."""
+    element = quantized_type(codes)
+    low, high = element.bounds
+    lower, upper = bounds_of(codes)
+    scale, point = element.scale_for(1), element.zero_point_for(1)
+    numbers = np.arange(low, high + 1, dtype=np.int64)[:, np.newaxis]
+    real = np.broadcast_to((numbers - point) * scale, (len(numbers), len(lower)))
+    occurs = (numbers >= lower) & (numbers <= upper)
+    ends = np.stack([(lower - point) * scale, (upper - point) * scale])
+    return real, occurs, ends
+
+
+def _slackened(x: Range, size: FloatArray) -> Range:
+    return Range(x.low - size * _SLACK, x.high + size * _SLACK)
+
+
+def _largest(known: _Known, codes: SSAValue) -> FloatArray:
+    """The largest difference of the elements (n) of a result."""
+    _, _, ends = _meaning(codes)
+    low = np.where(
+        known.open, np.minimum(known.error.low, known.real.low - ends[0]), known.error.low
+    )
+    high = np.where(
+        known.open, np.maximum(known.error.high, known.real.high - ends[1]), known.error.high
+    )
+    return np.maximum(-low, high)
+
+
+def _intervals(
+    known: _Known, codes: SSAValue
+) -> tuple[FloatArray, FloatArray, IntArray, BoolArray]:
+    """The real values that each code may stand for, in pieces.
+
+    Returns
+    -------
+    low, high : (intervals, n).
+    entries : (intervals, n), index of the code, from the storage's least on.
+    valid : (intervals, n), whether real values can lie there.
+    """
+    real, occurs, ends = _meaning(codes)
+    count = real.shape[1]
+    (below, above), (least, most) = known.error, known.real
+    step = np.broadcast_to(quantized_type(codes).scale_for(1), (count,))
+    pieces = int(np.clip(np.ceil((above - below) / step * 0.999).max(), 1, _SPLIT))
+    lows: list[FloatArray] = []
+    highs: list[FloatArray] = []
+    entries: list[IntArray] = []
+    index = np.broadcast_to(np.arange(len(real))[:, np.newaxis], real.shape)
+    for piece in range(pieces):
+        lows.append(real + (below + (above - below) * (piece / pieces)))
+        highs.append(real + (below + (above - below) * ((piece + 1) / pieces)))
+        entries.append(index)
+    valid = [occurs] * pieces
+    first, last = bounds_of(codes)
+    base = quantized_type(codes).bounds[0]
+    for code, start, end in (
+        (first, np.minimum(least, ends[0] + below), ends[0] + below),
+        (last, ends[1] + above, np.maximum(most, ends[1] + above)),
+    ):
+        share = np.arange(_BEYOND + 1)[:, np.newaxis] / _BEYOND
+        edges = start + (end - start) * share
+        edges[-1] = end
+        lows.append(edges[:-1])
+        highs.append(edges[1:])
+        entries.append(np.broadcast_to(code - base, (_BEYOND, count)))
+        valid.append(np.broadcast_to(known.open & (end > start), (_BEYOND, count)))
+    low, high = np.concatenate(lows), np.concatenate(highs)
+    low, high = np.maximum(low, least), np.minimum(high, most)
+    possible = np.concatenate(valid) & (low <= high)
+    # Where nothing can lie, any point will do.
+    somewhere = np.clip(np.minimum(low, high), least, most)
+    return (
+        np.where(possible, low, somewhere),
+        np.where(possible, high, somewhere),
+        np.concatenate(entries),
+        possible,
+    )

@@ -1,0 +1,138 @@
+"""What passes over wire-level functions share: finding them, and when each value is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, IntegerAttr, ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.rewriter import Rewriter
+from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.attribute_names import AFFINE, LATENCY
+from kan_dialect.ir.types import IntType
+from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
+
+_COMPUTES_NOTHING = {ConstantOp, DeadOp, MarkOp, func.ReturnOp}
+
+
+def gain_and_offset(port: DictionaryAttr) -> tuple[float, float] | None:
+    """The host's affine by an argument's attributes; None where it has none."""
+    pair = port.data.get(AFFINE)
+    if not isinstance(pair, ArrayAttr):
+        return None
+    gain, offset = cast("ArrayAttr[FloatAttr]", pair).data
+    return gain.value.data, offset.value.data
+
+
+def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
+    """Functions whose arguments and results are all `!kan.int`."""
+    for op in list(module.ops):
+        if not isinstance(op, func.FuncOp) or op.is_declaration:
+            continue
+        types = [*op.function_type.inputs.data, *op.function_type.outputs.data]
+        if types and all(isinstance(port, IntType) for port in types):
+            yield op
+
+
+def remove_dead(function: func.FuncOp) -> None:
+    """Take out the ops without effects whose results nothing reads, or marks alone.
+
+    A mark does not keep hardware alive: a node that no result depends on becomes `kan.dead`. A
+    constant takes no hardware, so its marks stay.
+
+    xDSL's `dce` goes through whole modules until nothing changes; ops of one block, users after
+    what they use, need one walk.
+    """
+    for op in reversed(list(function.body.block.ops)):
+        if not would_be_trivially_dead(op):
+            continue
+        readers = [use.operation for result in op.results for use in result.uses]
+        marks = [reader for reader in readers if isinstance(reader, MarkOp)]
+        if len(marks) < len(readers) or (marks and isinstance(op, ConstantOp)):
+            continue
+        for mark in marks:
+            Rewriter.replace_op(mark, DeadOp(mark.node.data))
+        Rewriter.erase_op(op)
+
+
+def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
+    """The clock cycle, counted from the arguments, in which each value is there.
+
+    None for values that are always there: constants and what depends on nothing else.
+
+    Raises
+    ------
+    KanError : an op reads values of different cycles, or a mark says another cycle.
+    """
+    cycles: dict[SSAValue, int | None] = dict.fromkeys(function.args, 0)
+    for op in function.body.block.ops:
+        kind = type(op)
+        if kind is ConstantOp:
+            cycles[op.results[0]] = None
+            continue
+        if kind is func.ReturnOp:
+            continue
+        arrivals = {cycles[operand] for operand in op.operands}
+        arrivals.discard(None)
+        if len(arrivals) > 1:
+            what = op.properties.get("name", op.name)
+            raise KanError(
+                f"@{function.sym_name.data}: {what} reads values of cycles "
+                f"{', '.join(map(str, sorted(c for c in arrivals if c is not None)))} at once",
+                remedy="run kan-schedule",
+            )
+        cycle = next(iter(arrivals), None)
+        if type(op) is MarkOp and cycle is not None and op.cycle.value.data != cycle:
+            raise KanError(
+                f"@{function.sym_name.data}: the mark of {op.node} says cycle "
+                f"{op.cycle.value.data}, the value is there in cycle {cycle}"
+            )
+        if type(op) is DelayOp and cycle is not None:
+            cycle += op.cycles.value.data
+        for result in op.results:
+            cycles[result] = cycle
+    return cycles
+
+
+def latency_of(function: func.FuncOp, cycles: Mapping[SSAValue, int | None] | None = None) -> int:
+    """Clock cycles from the arguments to the results; `cycles_of` the function is used if given.
+
+    Results that are all constant are there in any cycle: the attribute `kan.latency` decides.
+
+    Raises
+    ------
+    KanError : the results do not come in the same cycle.
+    """
+    cycles = cycles_of(function) if cycles is None else cycles
+    terminator = function.get_return_op()
+    assert terminator is not None
+    arrivals = {cycles[operand] for operand in terminator.operands} - {None}
+    if len(arrivals) > 1:
+        listed = ", ".join(str(cycles[operand]) for operand in terminator.operands)
+        raise KanError(
+            f"@{function.sym_name.data}: the results come in different cycles ({listed})",
+            remedy="run kan-schedule",
+        )
+    declared = function.attributes.get(LATENCY)
+    constant = declared.value.data if isinstance(declared, IntegerAttr) else 0
+    return next((cycle for cycle in arrivals if cycle is not None), constant)
+
+
+def layers_of(function: func.FuncOp) -> dict[Operation, int]:
+    """How many nodes there are, one after the other, before each op that computes something."""
+    layers: dict[Operation, int] = {}
+    after: dict[SSAValue, int] = {}
+    for op in function.body.block.ops:
+        if type(op) in _COMPUTES_NOTHING:
+            continue
+        layers[op] = max((after.get(value, 0) for value in op.operands), default=0)
+        after.update((result, layers[op] + _is_node(result)) for result in op.results)
+    return layers
+
+
+def _is_node(value: SSAValue) -> bool:
+    return any(type(use.operation) is MarkOp for use in value.uses)

@@ -1,0 +1,1 @@
+"""FPGA families: the cost and the delay of tables, adders and registers."""

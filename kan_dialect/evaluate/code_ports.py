@@ -1,0 +1,88 @@
+"""Where integer codes enter and leave a table-level function, and what the host computes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import SSAValue
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import FloatArray, to_floats
+from kan_dialect.ir.semantics import is_float, shape_of
+from kan_dialect.ops.layer import AffineOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp
+
+
+def code_values(function: func.FuncOp) -> tuple[Sequence[SSAValue], Sequence[SSAValue]]:
+    """Where codes enter and leave a table-level function: next to its arguments and results.
+
+    Affines between an argument and its quantiser are part of what the codes mean (`host_affine`).
+
+    Raises
+    ------
+    KanError : an argument is not quantised.
+    """
+
+    block = function.body.block
+    sources: list[SSAValue] = []
+    for argument in block.args:
+        codes = _codes_of_argument(argument)
+        if codes is not None:
+            sources.append(codes)
+        elif isinstance(argument.type, TensorType) and is_float(argument):
+            raise KanError(
+                f"the model has no codes yet: argument {argument.index} of "
+                f"@{function.sym_name.data} is not read by one kan.quantize alone",
+                remedy="quantise it first (kan-quantize, or kan-compile), or leave --codes out",
+            )
+        else:
+            sources.append(argument)
+    terminator = block.last_op
+    assert terminator is not None
+    results: list[SSAValue] = []
+    for output in terminator.operands:
+        owner = output.owner
+        results.append(owner.operands[0] if isinstance(owner, DequantizeOp) else output)
+    return sources, results
+
+
+def _codes_of_argument(argument: SSAValue) -> SSAValue | None:
+    """The codes of an argument that one `kan.quantize` alone reads, behind affines at most."""
+
+    value = argument
+    while (use := value.get_unique_use()) is not None:
+        op = use.operation
+        if isinstance(op, QuantizeOp):
+            return op.result
+        if not isinstance(op, AffineOp):
+            break
+        value = op.result
+    return None
+
+
+def host_affine(codes: SSAValue) -> tuple[FloatArray, FloatArray] | None:
+    """The affine that the host computes in front of a port's codes, where there is one.
+
+    Real inputs x become the codes of `x * gain + offset`, in float64. A chain of several affines is
+    taken together, which may round differently: codes can then differ where a value lies within
+    that rounding of the middle between two codes, and nowhere else.
+
+    Returns
+    -------
+    gain, offset : (in), float64.
+    """
+
+    quantize = codes.owner
+    if not isinstance(quantize, QuantizeOp) or not isinstance(quantize.input.owner, AffineOp):
+        return None
+    value: SSAValue = quantize.input
+    gain, offset = np.ones(shape_of(value)), np.zeros(shape_of(value))
+    while isinstance(value.owner, AffineOp):
+        affine = value.owner
+        offset = offset + gain * to_floats(affine.bias)
+        gain = gain * to_floats(affine.scale)
+        value = affine.input
+    return gain, offset

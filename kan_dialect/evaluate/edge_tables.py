@@ -1,0 +1,139 @@
+"""Chains of univariate ops between two quantisers, evaluated at every code of their input.
+
+The chain's source is a tensor of codes; since each element of the result depends on one input only,
+one run over all codes, the same for every input at once, gives every table.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import evaluate_values
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.semantics import is_univariate
+from kan_dialect.ir.types import quantized_type, tensor_shape
+from kan_dialect.limits import require_evaluable
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Univariate ops, in order, from the codes `source` to a value."""
+
+    source: SSAValue
+    """tensor<in x !quant.uniform>"""
+    value: SSAValue
+    """The real value that the chain computes: (in) or (out, in)."""
+    ops: tuple[Operation, ...]
+    name: str = "an edge function"
+    """For messages."""
+
+
+def find_chain(value: SSAValue, layer: str = "an edge function") -> Chain | None:
+    """The chain behind a real value; None where something on the way is not univariate.
+
+    Raises
+    ------
+    KanError : the value depends on two different tensors of codes; the message names `layer`.
+    """
+    sources: list[SSAValue] = []
+    seen: set[Operation] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        owner = current.owner
+        if isinstance(owner, Block):
+            return None
+        if owner in seen:
+            continue
+        seen.add(owner)
+        if isinstance(owner, DequantizeOp):
+            if owner.input not in sources:
+                sources.append(owner.input)
+            continue
+        if not is_univariate(owner):
+            return None
+        pending.extend(owner.operands)
+    if len(sources) > 1:
+        raise KanError(
+            f"{layer} depends on two different tensors of codes",
+            remedy="put them side by side with kan.concat, or sum the layers' edges first",
+        )
+    if not sources:
+        return None
+    block = value.owner.parent if isinstance(value.owner, Operation) else None
+    assert block is not None
+    return Chain(sources[0], value, tuple(op for op in block.ops if op in seen), layer)
+
+
+def has_real_edges(module: ModuleOp) -> bool:
+    """Whether some edge functions are still computed in floats, between quantisers."""
+    return any(
+        isinstance(op, QuantizeOp) and find_chain(op.input) is not None for op in module.walk()
+    )
+
+
+def evaluate_chain(chain: Chain) -> FloatArray:
+    """The chain's value for every code of its source.
+
+    Codes that an input's bounds exclude are taken for the nearest that they allow.
+
+    Returns
+    -------
+    (entries, in) or (entries, out, in), float64; entry `code - lo`.
+
+    Raises
+    ------
+    KanError : there are too many entries to compute.
+    """
+    low, high = quantized_type(chain.source).bounds
+    lower, upper = bounds_of(chain.source)
+    shape = tensor_shape(chain.value)
+    require_evaluable(high - low + 1, math.prod(shape), chain.name)
+    codes = np.arange(low, high + 1, dtype=np.int64)[:, np.newaxis]
+    allowed = np.clip(codes, lower, upper)
+    (values,) = evaluate_values([chain.value], {chain.source: allowed}, ops=chain.ops)
+    return values
+
+
+def require_no_nan(values: FloatArray, chain: Chain, layer: str) -> None:
+    """Refuse a chain that is not a number somewhere.
+
+    Raises
+    ------
+    KanError : names the edge, the code and the input that it stands for.
+    """
+    bad = np.argwhere(np.isnan(values))
+    if not bad.size:
+        return
+    entry, *edge = bad[0].tolist()
+    raise KanError(
+        f"{layer}: edge [{', '.join(map(str, edge))}] is not a number for "
+        f"{place_of(chain, entry, edge[-1])}",
+        remedy="its function is not defined there; calibrate with data inside its domain",
+    )
+
+
+def place_of(chain: Chain, entry: int, edge: int) -> str:
+    """The code of an entry of an input, and the real value that it stands for, in words."""
+    element = quantized_type(chain.source)
+    code = int(np.clip(entry + element.bounds[0], *(b[edge] for b in bounds_of(chain.source))))
+    one = element.element([edge])
+    x = (code - int(one.zero_points[0])) * float(one.scales[0])
+    return f"code {code} (x = {x:g})"
+
+
+def code_table(
+    values: FloatArray, scale: FloatArray, zero_point: IntArray, lower: IntArray, upper: IntArray
+) -> IntArray:
+    """Values of all codes, (entries, ...), as a table of codes, entries last: (..., entries)."""
+    with np.errstate(over="ignore"):
+        codes = np.clip(np.rint(values / scale) + zero_point, lower, upper)
+    return np.moveaxis(codes.astype(np.int64), 0, -1)

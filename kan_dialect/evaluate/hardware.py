@@ -1,0 +1,421 @@
+"""What the hardware ops mean: hw, comb and seq in NumPy, per sample and per clock cycle.
+
+Values are the unsigned bit patterns: int64 of shape (samples,) for widths up to 63, Python integers
+in an object array for wider ones, (samples, size) for `!hw.array`. Constants have one sample.
+
+Where the hardware dialects leave a result open (division by zero, an index behind the end of an
+array), it is 0 here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects import comb, hw, seq
+from xdsl.dialects.builtin import IntegerType
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.semantics import evaluate_op, semantics_of
+from kan_dialect.ops.memory import MemoryReadOp
+
+BitArray: TypeAlias = NDArray[np.uint8]
+
+REGISTERED = (seq.CompRegOp, MemoryReadOp)
+"""Ops whose results show in a cycle what their operands were in the one before."""
+
+NARROW = 63
+"""Widths up to this are held in int64; its arithmetic modulo 2^64 gives the right low bits."""
+
+
+def bit_width(value_type: Attribute) -> int:
+    """The number of bits of an integer or an array of integers.
+
+    Raises
+    ------
+    KanError : the type is neither.
+    """
+    match value_type:
+        case IntegerType():
+            return value_type.width.data
+        case hw.ArrayType():
+            return len(value_type) * bit_width(value_type.element_type)
+        case _:
+            raise KanError(f"'{value_type}' is not a type of bits")
+
+
+def array_length(value_type: Attribute) -> int | None:
+    """The number of elements of an array type."""
+    match value_type:
+        case hw.ArrayType():
+            return len(value_type)
+        case _:
+            return None
+
+
+def _mask(values: Array, width: int) -> Array:
+    """The low `width` bits, in the representation of that width."""
+    return _held(values & ((1 << width) - 1), width)
+
+
+def _held(values: Array, width: int) -> Array:
+    """Patterns of `width` bits in their representation: int64, or Python integers if wide."""
+    return values.astype(np.dtype(np.int64 if width <= NARROW else object), copy=False)
+
+
+def _signed(values: Array, width: int) -> Array:
+    """The patterns read as two's complement."""
+    sign = 1 << (width - 1)
+    return (values ^ sign) - sign
+
+
+def _to_bits(values: Array, width: int) -> BitArray:
+    """Patterns (samples,) as bits (samples, width), the lowest first."""
+    if width <= NARROW:
+        return ((values[:, np.newaxis] >> np.arange(width)) & 1).astype(np.uint8)
+    size = (width + 7) // 8
+    raw = b"".join(int(value).to_bytes(size, "little") for value in values)
+    packed = np.frombuffer(raw, dtype=np.uint8).reshape(-1, size)
+    return np.unpackbits(packed, axis=1, count=width, bitorder="little")
+
+
+def _from_bits(bits: BitArray) -> Array:
+    """Bits (..., width), the lowest first, as patterns (...)."""
+    width = bits.shape[-1]
+    if width <= NARROW:
+        weights: NDArray[np.int64] = np.left_shift(1, np.arange(width, dtype=np.int64))
+        return np.matmul(bits.astype(np.int64), weights)
+    packed = np.packbits(bits, axis=-1, bitorder="little")
+    flat = packed.reshape(-1, packed.shape[-1])
+    patterns = np.empty(len(flat), dtype=object)
+    patterns[:] = [int.from_bytes(row.tobytes(), "little") for row in flat]
+    return patterns.reshape(bits.shape[:-1])
+
+
+# Constants and arrays
+
+
+@semantics_of(hw.ConstantOp)
+def _constant(op: hw.ConstantOp, operands: Sequence[Array]) -> Sequence[Array]:
+    width = bit_width(op.result.type)
+    pattern = np.empty(1, dtype=object)
+    pattern[0] = op.value.value.data & ((1 << width) - 1)
+    return (_held(pattern, width),)
+
+
+@semantics_of(hw.BitcastOp)
+def _bitcast(op: hw.BitcastOp, operands: Sequence[Array]) -> Sequence[Array]:
+    source, target = op.operands[0].type, op.results[0].type
+    if source == target:
+        return (operands[0],)
+    values = operands[0]
+    width = bit_width(source)
+    bits = _to_bits(values.reshape(-1), width // (array_length(source) or 1))
+    bits = bits.reshape(len(values), width)
+    length = array_length(target)
+    if length is not None:
+        bits = bits.reshape(len(values), length, width // length)
+    return (_from_bits(bits),)
+
+
+@semantics_of(hw.ArrayCreateOp)
+def _array_create(op: hw.ArrayCreateOp, operands: Sequence[Array]) -> Sequence[Array]:
+    """The operands, the last element first: element 0 holds the lowest bits."""
+    return (np.stack(np.broadcast_arrays(*reversed(operands)), axis=-1),)
+
+
+@semantics_of(hw.ArrayGetOp)
+def _array_get(op: hw.ArrayGetOp, operands: Sequence[Array]) -> Sequence[Array]:
+    elements, index = operands
+    size = elements.shape[1]
+    inside = index < size
+    index = np.where(inside, index, 0)
+    if len(elements) == 1:
+        found = elements[0][index]
+    else:
+        index = np.broadcast_to(index, (len(elements),))
+        found = np.take_along_axis(elements, index[:, np.newaxis], axis=1)[:, 0]
+    return (found if inside.all() else np.where(inside, found, 0),)
+
+
+# Arithmetic
+
+
+@semantics_of(comb.AddOp, comb.MulOp, comb.AndOp, comb.OrOp, comb.XorOp)
+def _variadic(op: comb.VariadicCombOperation, operands: Sequence[Array]) -> Sequence[Array]:
+    result = operands[0]
+    for operand in operands[1:]:
+        match op:
+            case comb.AddOp():
+                result = result + operand
+            case comb.MulOp():
+                result = result * operand
+            case comb.AndOp():
+                result = result & operand
+            case comb.OrOp():
+                result = result | operand
+            case _:
+                result = result ^ operand
+    return (_mask(result, bit_width(op.result.type)),)
+
+
+@semantics_of(comb.SubOp)
+def _sub(op: comb.SubOp, operands: Sequence[Array]) -> Sequence[Array]:
+    return (_mask(operands[0] - operands[1], bit_width(op.result.type)),)
+
+
+@semantics_of(comb.DivUOp, comb.DivSOp, comb.ModUOp, comb.ModSOp)
+def _divide(op: comb.BinCombOperation, operands: Sequence[Array]) -> Sequence[Array]:
+    """Division rounds towards zero; the remainder has the sign of the dividend."""
+    width = bit_width(op.result.type)
+    dividend, divisor = operands
+    if isinstance(op, comb.DivSOp | comb.ModSOp):
+        dividend, divisor = _signed(dividend, width), _signed(divisor, width)
+    by_zero = divisor == 0
+    magnitude = np.abs(np.where(by_zero, 1, divisor))
+    quotient = np.abs(dividend) // magnitude
+    if isinstance(op, comb.DivUOp | comb.DivSOp):
+        result = np.where((dividend < 0) != (divisor < 0), -quotient, quotient)
+    else:
+        remainder = np.abs(dividend) - quotient * magnitude
+        result = np.where(dividend < 0, -remainder, remainder)
+    return (_mask(np.where(by_zero, 0, result), width),)
+
+
+@semantics_of(comb.ShlOp, comb.ShrUOp, comb.ShrSOp)
+def _shift(op: comb.BinCombOperation, operands: Sequence[Array]) -> Sequence[Array]:
+    width = bit_width(op.result.type)
+    values, amount = operands
+    beyond = amount >= width
+    amount = np.where(beyond, width - 1, amount)
+    match op:
+        case comb.ShlOp():
+            result = np.where(beyond, 0, values << amount)
+        case comb.ShrUOp():
+            result = np.where(beyond, 0, values >> amount)
+        case _:
+            result = _signed(values, width) >> amount
+    return (_mask(result, width),)
+
+
+# Comparison and choice
+
+
+@semantics_of(comb.ICmpOp)
+def _icmp(op: comb.ICmpOp, operands: Sequence[Array]) -> Sequence[Array]:
+    lhs, rhs = operands
+    predicate = comb.ICMP_COMPARISON_OPERATIONS[op.predicate.value.data]
+    if predicate[0] == "s":
+        width = bit_width(op.lhs.type)
+        lhs, rhs = _signed(lhs, width), _signed(rhs, width)
+    match predicate[-2:]:
+        case "eq":
+            result = lhs == rhs
+        case "ne":
+            result = lhs != rhs
+        case "lt":
+            result = lhs < rhs
+        case "le":
+            result = lhs <= rhs
+        case "gt":
+            result = lhs > rhs
+        case _:
+            result = lhs >= rhs
+    return (result.astype(np.int64),)
+
+
+@semantics_of(comb.MuxOp)
+def _mux(op: comb.MuxOp, operands: Sequence[Array]) -> Sequence[Array]:
+    condition, if_true, if_false = operands
+    condition = condition.reshape(-1, *[1] * (if_true.ndim - 1))
+    return (np.where(condition != 0, if_true, if_false),)
+
+
+@semantics_of(comb.ParityOp)
+def _parity(op: comb.ParityOp, operands: Sequence[Array]) -> Sequence[Array]:
+    bits = _to_bits(operands[0], bit_width(op.input.type))
+    return (bits.sum(axis=1, dtype=np.int64) & 1,)
+
+
+# Wiring
+
+
+@semantics_of(comb.ExtractOp)
+def _extract(op: comb.ExtractOp, operands: Sequence[Array]) -> Sequence[Array]:
+    return (_mask(operands[0] >> op.low_bit.value.data, bit_width(op.result.type)),)
+
+
+@semantics_of(comb.ConcatOp)
+def _concat(op: comb.ConcatOp, operands: Sequence[Array]) -> Sequence[Array]:
+    """The operands side by side, the first one highest."""
+    width = bit_width(op.result.type)
+    result: Array = _held(np.zeros(1, dtype=np.int64), width)
+    for operand, value in zip(operands, op.inputs, strict=True):
+        result = (result << bit_width(value.type)) | _held(operand, width)
+    return (result,)
+
+
+@semantics_of(comb.ReplicateOp)
+def _replicate(op: comb.ReplicateOp, operands: Sequence[Array]) -> Sequence[Array]:
+    width, part = bit_width(op.result.type), bit_width(op.input.type)
+    ones = sum(1 << low for low in range(0, width, part))
+    return (_held(operands[0], width) * ones,)
+
+
+@semantics_of(seq.CompRegOp)
+def _register(op: seq.CompRegOp, operands: Sequence[Array]) -> Sequence[Array]:
+    """The identity: a register delays, and over samples there is no time."""
+    return (operands[0],)
+
+
+# Time
+
+
+def in_dataflow_order(
+    ops: Iterable[Operation], *, through_registers: bool = True
+) -> list[Operation]:
+    """`ops` of one block such that operands come before their users; order is kept where it may be.
+
+    Parameters
+    ----------
+    through_registers : whether a register comes after its operands. If not, registers may feed
+        back, and only combinational loops are refused.
+
+    Raises
+    ------
+    KanError : there is a loop.
+    """
+    ordered: list[Operation] = []
+    # By identity: thousands of ops are looked up, and xDSL's own hash takes several times as long.
+    done: set[int] = set()
+    begun: set[int] = set()
+    for root in ops:
+        stack = [root]
+        while stack:
+            op = stack[-1]
+            if id(op) in done:
+                stack.pop()
+                continue
+            pending = [
+                owner
+                for operand in op.operands
+                if isinstance(operand, OpResult)
+                and id(owner := operand.op) not in done
+                and (through_registers or type(owner) not in REGISTERED)
+            ]
+            if not pending:
+                done.add(id(op))
+                ordered.append(op)
+                stack.pop()
+                continue
+            begun.add(id(op))
+            if any(id(owner) in begun for owner in pending):
+                kind = "feedback" if through_registers else "combinational"
+                raise KanError(f"'{op.name}' is part of a {kind} loop")
+            stack.extend(reversed(pending))
+    return ordered
+
+
+def simulate_hardware(
+    module: hw.HWModuleOp,
+    inputs: Mapping[str, Array],
+    *,
+    probes: Mapping[str, SSAValue] = MappingProxyType({}),
+) -> dict[str, Array]:
+    """The outputs of a feed-forward pipeline in every clock cycle.
+
+    An output holds what the port shows during a cycle: inputs of the same cycle where the path is
+    combinational, of earlier ones behind registers. Registers start at their power-on value, or 0.
+
+    Parameters
+    ----------
+    inputs : by the name of each data port, patterns of shape (cycles,); negative codes are taken
+        in two's complement. Clocks are left out.
+    probes : values inside the module to be shown as well, under names that no output port has.
+
+    Returns
+    -------
+    by the name of each output port and probe, patterns of shape (cycles,).
+
+    Raises
+    ------
+    KanError : an input is missing, or longer than another; the module holds a loop or more than
+        one clock; an op has no meaning here.
+    """
+    block = module.body.block
+    known, cycles = _port_values(module, inputs)
+    body = in_dataflow_order(op for op in block.ops if not isinstance(op, hw.OutputOp))
+    output = block.last_op
+    assert isinstance(output, hw.OutputOp)
+    _check_clocks(body)
+
+    kept = frozenset(probes.values())
+    last_use = {operand: op for op in (*body, output) for operand in op.operands}
+    for op in body:
+        operands = [known[operand] for operand in op.operands if operand in known]
+        if isinstance(op, seq.CompRegOp):
+            known[op.data] = _registered(op, known, cycles)
+        else:
+            known.update(zip(op.results, evaluate_op(op, operands), strict=True))
+        for operand in op.operands:
+            if last_use[operand] is op and operand not in kept:
+                known.pop(operand, None)  # a long run of a large module would not fit in memory
+
+    names = [port.port_name.data for port in module.module_type.ports if _is_output(port)]
+    shown = {**dict(zip(names, output.inputs, strict=True)), **probes}
+    return {
+        name: np.broadcast_to(known[value], (cycles, *known[value].shape[1:]))
+        for name, value in shown.items()
+    }
+
+
+def _is_output(port: hw.ModulePort) -> bool:
+    return port.dir.data is hw.Direction.OUTPUT
+
+
+def _port_values(
+    module: hw.HWModuleOp, inputs: Mapping[str, Array]
+) -> tuple[dict[SSAValue, Array], int]:
+    """The values of the block's arguments but clocks, and the number of cycles."""
+    ports = [port for port in module.module_type.ports if not _is_output(port)]
+    known: dict[SSAValue, Array] = {}
+    cycles: int | None = None
+    for port, argument in zip(ports, module.body.block.args, strict=True):
+        name = port.port_name.data
+        if isinstance(argument.type, seq.ClockType):
+            continue
+        if name not in inputs:
+            raise KanError(f"no values are given for input '{name}' of @{module.sym_name.data}")
+        values: NDArray[Any] = np.asarray(inputs[name])
+        if cycles is not None and len(values) != cycles:
+            raise KanError(f"input '{name}' has {len(values)} cycles, an earlier one has {cycles}")
+        cycles = len(values)
+        if values.dtype != object:
+            values = values.astype(np.int64, copy=False)
+        width = bit_width(argument.type)
+        known[argument] = _mask(values if width <= NARROW else values.astype(object), width)
+    return known, 1 if cycles is None else cycles
+
+
+def _check_clocks(ops: Iterable[Operation]) -> None:
+    clocks = {op.clk for op in ops if isinstance(op, seq.CompRegOp)}
+    if len(clocks) > 1:
+        raise KanError(f"the module has {len(clocks)} clocks, one can be simulated")
+
+
+def _registered(op: seq.CompRegOp, known: Mapping[SSAValue, Array], cycles: int) -> Array:
+    """What the register shows in each cycle."""
+    following = known[op.input]
+    if op.reset is not None and op.reset_value is not None:
+        reset = known[op.reset].reshape(-1, *[1] * (following.ndim - 1))
+        following = np.where(reset != 0, known[op.reset_value], following)
+    shown = np.zeros((cycles, *following.shape[1:]), dtype=following.dtype)
+    if cycles and op.power_on_value is not None:
+        shown[0] = known[op.power_on_value][0]
+    shown[1:] = np.broadcast_to(following, shown.shape)[:-1]
+    return shown

@@ -1,0 +1,151 @@
+"""Evaluates functions of any level, vectorised over samples.
+
+`kan-run`, table folding, the tests and the check of every pass use it. The meaning of each op comes
+from the registry (`registry.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.traits import IsTerminator
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.code_ports import code_values
+from kan_dialect.ir.constants import Array
+from kan_dialect.ir.semantics import as_value, evaluate_op, shape_of
+
+CHUNK_ELEMENTS = 1 << 22
+"""Evaluation is split over samples so that no value holds more elements than this."""
+
+
+def evaluate_values(
+    wanted: Sequence[SSAValue], known: dict[SSAValue, Array], *, ops: Iterable[Operation]
+) -> list[Array]:
+    """The values `wanted` after running those of `ops`, which are in order, that they need."""
+    values = dict(known)
+    needed = _needed(wanted, known)
+    for op in ops:
+        if op not in needed:
+            continue
+        results = evaluate_op(op, [values[operand] for operand in op.operands])
+        values.update(zip(op.results, results, strict=True))
+    samples = next(iter(known.values())).shape[0] if known else 1
+    return [_broadcast_samples(values[value], samples) for value in wanted]
+
+
+def _needed(wanted: Sequence[SSAValue], known: Mapping[SSAValue, Array]) -> set[Operation]:
+    """The ops between the values `known` and the values `wanted`."""
+    needed: set[Operation] = set()
+    pending = [value for value in wanted if value not in known]
+    while pending:
+        owner = pending.pop().owner
+        if isinstance(owner, Operation) and owner not in needed:
+            needed.add(owner)
+            pending.extend(operand for operand in owner.operands if operand not in known)
+    return needed
+
+
+def _broadcast_samples(array: Array, samples: int) -> Array:
+    """Constants are evaluated with one sample; spread them."""
+    if array.shape[0] == samples:
+        return array
+    return np.broadcast_to(array, (samples, *array.shape[1:]))
+
+
+def find_function(module: ModuleOp, name: str | None = None) -> func.FuncOp:
+    """The function called `name`, or the only one of the module.
+
+    Raises
+    ------
+    KanError : there is no such function, or more than one to choose from.
+    """
+    functions = [op for op in module.ops if isinstance(op, func.FuncOp) and not op.is_declaration]
+    if name is not None:
+        functions = [op for op in functions if op.sym_name.data == name]
+    if len(functions) != 1:
+        what = f"a function @{name}" if name else "exactly one function"
+        raise KanError(f"expected {what} in the module, found {len(functions)}")
+    return functions[0]
+
+
+def evaluate_function(
+    function: func.FuncOp, inputs: Sequence[Array], *, codes: bool = False
+) -> list[Array]:
+    """The function's results for many samples.
+
+    Parameters
+    ----------
+    inputs : one array for each argument: (samples, *shape).
+    codes : at table level, take integer codes where a `kan.quantize` reads an argument, and give
+        codes where a `kan.dequantize` feeds the results. At wire level, values are codes anyway.
+
+    Raises
+    ------
+    KanError : wrong number or shape of inputs, or an op without meaning.
+    """
+    block = function.body.block
+    terminator = block.last_op
+    assert terminator is not None and terminator.has_trait(IsTerminator)
+    outputs: Sequence[SSAValue] = terminator.operands
+    sources: Sequence[SSAValue] = block.args
+    if codes:
+        sources, outputs = code_values(function)
+    return evaluate_inside(function, inputs, outputs, sources=sources)
+
+
+def evaluate_inside(
+    function: func.FuncOp,
+    inputs: Sequence[Array],
+    wanted: Sequence[SSAValue],
+    *,
+    sources: Sequence[SSAValue] | None = None,
+) -> list[Array]:
+    """Any values inside a function, for many samples.
+
+    Parameters
+    ----------
+    inputs : one array for each of `sources`: (samples, *shape).
+    sources : the values that are given; the function's arguments where not said.
+
+    Raises
+    ------
+    KanError : wrong number or shape of inputs, or an op without meaning.
+    """
+    block = function.body.block
+    if sources is None:
+        sources = block.args
+    _check_inputs(function.sym_name.data, sources, inputs)
+    body = [op for op in block.ops if not op.has_trait(IsTerminator)]
+    samples = inputs[0].shape[0] if inputs else 1
+    size = max((_elements(result) for op in body for result in op.results), default=1)
+    chunk = max(1, CHUNK_ELEMENTS // size)
+    parts: list[list[Array]] = []
+    for start in range(0, max(samples, 1), chunk):
+        known = {
+            source: as_value(array[start : start + chunk])
+            for source, array in zip(sources, inputs, strict=True)
+        }
+        parts.append(evaluate_values(wanted, known, ops=body))
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _elements(value: SSAValue) -> int:
+    return prod(shape_of(value))
+
+
+def _check_inputs(name: str, sources: Sequence[SSAValue], inputs: Sequence[Array]) -> None:
+    if len(sources) != len(inputs):
+        raise KanError(f"@{name} takes {len(sources)} inputs, got {len(inputs)}")
+    for index, (source, array) in enumerate(zip(sources, inputs, strict=True)):
+        shape = shape_of(source)
+        if array.shape[1:] != tuple(shape):
+            raise KanError(
+                f"input {index} of @{name} has shape (samples, {', '.join(map(str, shape))}), "
+                f"got {array.shape}"
+            )

@@ -1,0 +1,1 @@
+"""Files and folders: atomic output, manifests, locks, data sets."""

@@ -1,0 +1,222 @@
+"""Data files: calibration samples, labels, and a test set that is only ever reported.
+
+An `.npz` with `x` or `x_train` (samples, features), and where given `y` or `y_train`, `x_test` and
+`y_test`. Integer labels are classes, floats are targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.limits import MAX_DATA_BYTES
+
+NAMES = ("x", "x_train", "y", "y_train", "x_test", "y_test")
+"""Arrays of a data file."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples with what is known of them.
+
+    `x` (samples, features) float64; `y` labels or targets, or None; likewise for the test set.
+    """
+
+    x: FloatArray
+    y: Array | None = None
+    x_test: FloatArray | None = None
+    y_test: Array | None = None
+
+
+def load_dataset(path: str | Path) -> Dataset:
+    """Read a data file.
+
+    Raises
+    ------
+    KanError : no such file, no `.npz`, samples missing, not finite, or of an odd shape.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise KanError(f"there is no data file {path}")
+    try:
+        archive: Any = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise KanError(f"{path} holds a single array", remedy="save an .npz with an array `x`")
+        with archive:
+            _check_size(path, cast(Any, archive))
+            members = {name: cast(object, archive[name]) for name in archive.files}
+    except KanError:
+        raise
+    except Exception as error:  # Damaged headers make NumPy raise anything.
+        raise KanError(f"cannot read {path} as .npz data: {_first_line(error)}") from None
+    # A member without the extension .npy is read as bytes.
+    arrays = {name: cast(Array, m) for name, m in members.items() if isinstance(m, np.ndarray)}
+    for name in members:
+        if name in NAMES and name not in arrays:
+            raise KanError(f"{path}: `{name}` is no array", remedy="save it with numpy.savez")
+    x = _samples(path, arrays, ("x_train", "x"))
+    if x is None:
+        raise KanError(
+            f"{path} has no array `x` or `x_train`, only {', '.join(arrays) or 'nothing'}"
+        )
+    x_test = _samples(path, arrays, ("x_test",))
+    if x_test is not None and x_test.shape[1] != x.shape[1]:
+        raise KanError(f"{path}: `x_test` has {x_test.shape[1]} features, `x` has {x.shape[1]}")
+    y_test = None if x_test is None else _labels(path, arrays, ("y_test",), len(x_test))
+    return Dataset(x, _labels(path, arrays, ("y_train", "y"), len(x)), x_test, y_test)
+
+
+def _check_size(path: Path, archive: Any) -> None:
+    """A few bytes may unpack to gigabytes, and say so."""
+    size = sum(entry.file_size for entry in archive.zip.infolist())
+    if size > MAX_DATA_BYTES:
+        raise KanError(
+            f"{path} holds {size} bytes of data, more than {MAX_DATA_BYTES}",
+            remedy="give fewer samples: a few thousand are enough to calibrate with",
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _samples(path: Path, arrays: Mapping[str, Array], names: tuple[str, ...]) -> FloatArray | None:
+    for name in names:
+        if name not in arrays:
+            continue
+        array = arrays[name]
+        if array.dtype.kind not in "fiub":
+            raise KanError(f"{path}: `{name}` holds {array.dtype}, not numbers")
+        if array.ndim != 2 or 0 in array.shape:
+            raise KanError(
+                f"{path}: `{name}` must have shape (samples, features), got {array.shape}"
+            )
+        values = array.astype(np.float64, copy=False)
+        bad = np.argwhere(~np.isfinite(values))
+        if bad.size:
+            row, column = bad[0].tolist()
+            raise KanError(
+                f"{path}: `{name}`[{row}, {column}] is {values[row, column]}",
+                remedy="leave out samples that are not finite",
+            )
+        return values
+    return None
+
+
+def _labels(
+    path: Path, arrays: Mapping[str, Array], names: tuple[str, ...], samples: int
+) -> Array | None:
+    for name in names:
+        if name not in arrays:
+            continue
+        labels = arrays[name]
+        if labels.dtype.kind == "b":
+            labels = labels.astype(np.int64)
+        require_numbers(labels, f"{path}: `{name}`")
+        if labels.dtype.kind not in "fiu" or labels.ndim == 0 or labels.shape[0] != samples:
+            raise KanError(
+                f"{path}: `{name}` must hold {samples} labels, got {labels.dtype} of shape "
+                f"{labels.shape}"
+            )
+        return labels
+    return None
+
+
+def require_numbers(labels: Array, what: str) -> None:
+    """Refuse labels that are no numbers: which output a word means is not known here.
+
+    Raises
+    ------
+    KanError : they are text, dates or objects.
+    """
+    if labels.dtype.kind in "fiub":
+        return
+    text = labels.dtype.kind in "USO"
+    raise KanError(
+        f"{what} holds {'text' if text else labels.dtype}, not numbers",
+        remedy="number the classes as the network's outputs are: 0, 1, ..., as by "
+        "np.unique(labels, return_inverse=True)[1]",
+    )
+
+
+def classes(outputs: Array) -> Array:
+    """Predicted classes (samples): the first largest output; of one output, 1 where it is > 0."""
+    if outputs.shape[1] == 1:
+        return (outputs[:, 0] > 0).astype(np.int64)
+    return outputs.argmax(axis=1)
+
+
+def accuracy(outputs: Array, labels: Array) -> float | None:
+    """Share of samples whose class is right; None where the labels are targets, not classes."""
+    if labels.dtype.kind == "f":
+        return None
+    flat = labels.reshape(len(labels), -1)
+    if flat.shape[1] != 1:
+        return None
+    return float((classes(outputs) == flat[:, 0]).mean())
+
+
+def mean_squared_error(outputs: Array, targets: Array) -> float | None:
+    """Of float targets; None where they are classes or of another shape."""
+    flat = targets.reshape(len(targets), -1)
+    if targets.dtype.kind != "f" or flat.shape != outputs.shape:
+        return None
+    return float(np.mean((outputs - flat) ** 2))
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of outputs against targets, over all samples and outputs, in the outputs' unit.
+
+    Parameters
+    ----------
+    rmse : root of the mean squared error.
+    r2 : share of the targets' variance that is explained, 1 - rmse² / variance, where the variance
+        is about each output's mean; None of targets that do not vary.
+    max_error : largest absolute error.
+    """
+
+    rmse: float
+    r2: float | None
+    max_error: float
+
+    @staticmethod
+    def of(outputs: Array, targets: Array) -> Errors:
+        """Errors of outputs (samples, out) against targets (samples, out)."""
+        apart = outputs - targets
+        squared = float((apart**2).mean())
+        variance = float(((targets - targets.mean(axis=0)) ** 2).mean())
+        return Errors(
+            squared**0.5,
+            1.0 - squared / variance if variance else None,
+            float(np.abs(apart).max(initial=0.0)),
+        )
+
+    def as_dict(self) -> dict[str, float]:
+        """Figures by name, as `report.json` has them; what is not known is absent."""
+        figures = {"rmse": self.rmse, "r2": self.r2, "max_error": self.max_error}
+        return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def load_array(path: Path, what: str) -> Array:
+    """A single array from an `.npy` file.
+
+    Raises
+    ------
+    KanError : no such file, or no array of numbers.
+    """
+    if not path.exists():
+        raise KanError(f"there is no {what} file {path}")
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+    except Exception as error:  # Damaged headers make NumPy raise anything.
+        raise KanError(f"cannot read {path} as .npy: {_first_line(error)}") from None
+    if not isinstance(loaded, np.ndarray):
+        raise KanError(f"{path} is an archive", remedy=f"give the {what} as a single .npy array")
+    return cast(Array, loaded)

@@ -1,0 +1,1 @@
+"""Types, constants, attribute names, base classes of ops, and the meaning of ops."""

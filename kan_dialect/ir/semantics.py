@@ -1,0 +1,227 @@
+"""What IR means: vectorised evaluation of every op, over many samples at once.
+
+Semantics are written once, in NumPy, and serve `kan-run`, table folding, the tests and the check of
+every pass. An op of this dialect brings its own by implementing `Evaluable`; for ops of other
+dialects (arith, hw, comb, seq) a function is registered with `semantics_of`. Packages of others do
+either for theirs.
+
+Values are arrays whose first axis runs over samples: float64 of shape (samples, *tensor shape) for
+float tensors, int64 for quantised tensors, `!kan.int` values and signless integers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    DenseIntOrFPElementsAttr,
+    FloatAttr,
+    IntegerAttr,
+    TensorType,
+)
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import traits_def
+from xdsl.traits import Pure
+
+from kan_dialect.errors import KanError
+from kan_dialect.foreign import OURS, name_failure, package_of
+from kan_dialect.ir.constants import Array, DenseAttr, to_numpy
+from kan_dialect.quantity import counted
+
+Semantics: TypeAlias = Callable[[Any, Sequence[Array]], Sequence[Array]]
+
+
+class Evaluable(ABC):
+    """Interface of an op that can evaluate itself."""
+
+    @abstractmethod
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        """The results for `operands`, for many samples at once.
+
+        Parameters
+        ----------
+        operands : one array for each operand: (samples, *tensor shape), or (1, *tensor shape) of
+            an operand that is the same for all samples.
+
+        Returns
+        -------
+        A sequence of one array for each result, also where there is one result only: `(y,)`.
+        Shapes as those of the operands; float64 for float tensors, integers otherwise.
+        """
+
+
+class Univariate(Evaluable):
+    """Interface of an op that maps each input separately.
+
+    Element `[..., i]` of the result depends on element `[..., i]` of each operand and on nothing
+    else, where the last axis runs over the inputs of a layer: (in) -> (in), (in) -> (out, in), or
+    (out, in) -> (out, in). Whatever implements this folds into tables, without being known.
+
+    Such an op has no side effects: the interface brings the trait `Pure`, so that the op goes once
+    nothing reads its result.
+    """
+
+    traits = traits_def(Pure())
+
+
+_SEMANTICS: dict[type[Operation], Semantics] = {}
+_ELEMENTWISE: set[type[Operation]] = set()
+
+_SemanticsT = TypeVar("_SemanticsT", bound=Semantics)
+
+
+def semantics_of(
+    *ops: type[Operation], elementwise: bool = False
+) -> Callable[[_SemanticsT], _SemanticsT]:
+    """Register the decorated function `(op, operands) -> results` as the meaning of `ops`.
+
+    `elementwise` says that the op is univariate in the sense of `Univariate`.
+    """
+
+    def register(function: _SemanticsT) -> _SemanticsT:
+        for op in ops:
+            _SEMANTICS[op] = function
+            if elementwise:
+                _ELEMENTWISE.add(op)
+        return function
+
+    return register
+
+
+def is_univariate(op: Operation) -> bool:
+    """Whether `op` maps each input separately, and so may be folded into tables."""
+    return isinstance(op, Univariate) or type(op) in _ELEMENTWISE
+
+
+def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
+    """The results of one op.
+
+    Raises
+    ------
+    KanError : no meaning is known for the op, or, where it is of another package, its evaluation
+        fails or gives another number, shape or kind of arrays than the op's results are.
+    """
+    function = None if isinstance(op, Evaluable) else _SEMANTICS.get(type(op))
+    owner = function or type(op)
+    try:
+        # What float64 does not hold is infinite.
+        with np.errstate(over="ignore"):
+            if isinstance(op, Evaluable):
+                results = op.evaluate(operands)
+            elif function is not None:
+                results = function(op, operands)
+            else:
+                raise KanError(
+                    f"'{op.name}' cannot be evaluated",
+                    remedy="give the op an `evaluate` method or register one with `semantics_of`",
+                )
+    except Exception as error:
+        name_failure(f"'{op.name}'", owner, error)
+        raise
+    if package_of(owner) != OURS:
+        return _require_results(op, operands, results)
+    return results
+
+
+def _require_results(op: Operation, operands: Sequence[Array], results: object) -> Sequence[Array]:
+    """What an op of another package gave, floats as float64.
+
+    Raises
+    ------
+    KanError : it is not an array for each of the op's results; says what was expected.
+    """
+    samples = max((operand.shape[0] for operand in operands), default=1)
+    shapes = [("samples", *shape_of(result)) for result in op.results]
+    expected = ", ".join(_shape_text(shape) for shape in shapes)
+    problem = _problem_of(results, [shape_of(result) for result in op.results], samples)
+    if problem is not None:
+        raise KanError(
+            f"'{op.name}': evaluate returned {problem} for {counted(samples, 'sample')}",
+            remedy=f"expected is a sequence of {counted(len(shapes), 'array')}: {expected}",
+        )
+    return [
+        array.astype(np.float64, copy=False) if is_float(result) else array
+        for result, array in zip(op.results, cast("Sequence[Array]", results), strict=True)
+    ]
+
+
+def _problem_of(results: object, shapes: Sequence[tuple[int, ...]], samples: int) -> str | None:
+    """What is wrong with the results of an op; None if nothing."""
+    if isinstance(results, np.ndarray):
+        return f"an array of shape {cast('Array', results).shape} and no sequence of arrays"
+    if not isinstance(results, Sequence):
+        return f"{type(results).__name__} and no sequence of arrays"
+    arrays = cast("Sequence[object]", results)
+    if len(arrays) != len(shapes):
+        return counted(len(arrays), "array")
+    for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        if not isinstance(array, np.ndarray):
+            return f"{type(array).__name__} as result {index}"
+        found = cast("Array", array)
+        if found.dtype.kind not in "fiub":
+            return f"an array of {found.dtype} as result {index}"
+        if found.shape not in ((samples, *shape), (1, *shape)):
+            return f"an array of shape {found.shape} as result {index}"
+    return None
+
+
+def _shape_text(shape: Sequence[object]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def as_value(array: Array) -> Array:
+    kind = np.float64 if array.dtype.kind == "f" else np.int64
+    return array.astype(kind, copy=False)
+
+
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    """A tensor's shape; () of anything else."""
+    value_type: Attribute = value.type
+    if not isinstance(value_type, TensorType):
+        return ()
+    return cast("TensorType[Attribute]", value_type).get_shape()
+
+
+def is_float(value: SSAValue) -> bool:
+    value_type: Attribute = value.type
+    if isinstance(value_type, TensorType):
+        value_type = cast("TensorType[Attribute]", value_type).get_element_type()
+    return isinstance(value_type, AnyFloat)
+
+
+@semantics_of(arith.AddfOp, elementwise=True)
+def _addf(op: arith.AddfOp, operands: Sequence[Array]) -> Sequence[Array]:
+    return (operands[0] + operands[1],)
+
+
+@semantics_of(arith.SubfOp, elementwise=True)
+def _subf(op: arith.SubfOp, operands: Sequence[Array]) -> Sequence[Array]:
+    return (operands[0] - operands[1],)
+
+
+@semantics_of(arith.MulfOp, elementwise=True)
+def _mulf(op: arith.MulfOp, operands: Sequence[Array]) -> Sequence[Array]:
+    return (operands[0] * operands[1],)
+
+
+@semantics_of(arith.NegfOp, elementwise=True)
+def _negf(op: arith.NegfOp, operands: Sequence[Array]) -> Sequence[Array]:
+    return (-operands[0],)
+
+
+@semantics_of(arith.ConstantOp, elementwise=True)
+def _constant(op: arith.ConstantOp, operands: Sequence[Array]) -> Sequence[Array]:
+    match op.value:
+        case DenseIntOrFPElementsAttr():
+            return (as_value(to_numpy(cast(DenseAttr, op.value)))[np.newaxis],)
+        case FloatAttr() | IntegerAttr():
+            scalar: NDArray[Any] = np.array([op.value.value.data])
+            return (as_value(scalar),)
+        case _:
+            raise KanError(f"'arith.constant' of {op.value} cannot be evaluated")

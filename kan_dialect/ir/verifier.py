@@ -1,0 +1,178 @@
+"""Checks that several verifiers share, each with a message that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
+from xdsl.ir import Attribute, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect.ir.constants import (
+    Array,
+    DenseAttr,
+    has_supported_type,
+    is_well_formed,
+    to_numpy,
+)
+from kan_dialect.ir.quant import UniformQuantizedType
+
+MAX_NAME = 200
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise `VerifyException(message)` unless `condition`."""
+    if not condition:
+        raise VerifyException(message)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def constant(attribute: DenseAttr, what: str, *, floats: bool = True) -> Array:
+    """The constant's array, once it is known to be well formed, finite and of the right kind."""
+    # Messages are made where there is something to say: types take long to spell.
+    element = attribute.get_element_type()
+    if not has_supported_type(attribute):
+        kinds = "f32 or f64" if floats else "i8, i16, i32 or i64"
+        raise VerifyException(f"{what} must be {kinds}, got {element}")
+    if not is_well_formed(attribute):
+        raise VerifyException(f"{what} hold a wrong number of elements for their type")
+    array = to_numpy(attribute)
+    if array.dtype.kind != ("f" if floats else "i"):
+        kinds = "floats" if floats else "integers"
+        raise VerifyException(f"{what} must be {kinds}, got {element}")
+    if floats:
+        bad = np.argwhere(~np.isfinite(array))
+        if bad.size:
+            index = ", ".join(map(str, bad[0].tolist()))
+            raise VerifyException(
+                f"{what}[{index}] is {float(array[tuple(bad[0])])}: parameters must be finite"
+            )
+    return array
+
+
+def require_shape(actual: Sequence[int], expected: Sequence[int], what: str) -> None:
+    require(
+        tuple(actual) == tuple(expected),
+        f"{what} must have shape {shape_text(expected)}, got {shape_text(actual)}",
+    )
+
+
+def choice(attribute: DenseAttr, edges: tuple[int, int], count: int, what: str) -> None:
+    """Require which of so many functions each of the edges (out, in) has: integers from 0 on."""
+    chosen = constant(attribute, "choice", floats=False)
+    require_shape(chosen.shape, edges, "choice")
+    require(
+        bool(((chosen >= 0) & (chosen < count)).all()),
+        f"choice must lie in 0..{count - 1}: there are {count} {what}(s)",
+    )
+
+
+def tensor(value: SSAValue, rank: int | None, what: str) -> tuple[tuple[int, ...], Attribute]:
+    """Shape and element type of a tensor value of known extents, at least 1 each."""
+    require(isinstance(value.type, TensorType), f"{what} must be a tensor, got {value.type}")
+    tensor_type = cast(TensorType[Any], value.type)
+    shape = tensor_type.get_shape()
+    if rank is not None:
+        require(
+            len(shape) == rank, f"{what} must have {rank} dimension(s), got {shape_text(shape)}"
+        )
+    require(
+        all(extent >= 1 for extent in shape),
+        f"{what} must have known extents of at least 1, got {tensor_type}",
+    )
+    return shape, tensor_type.get_element_type()
+
+
+def float_tensor(value: SSAValue, rank: int | None, what: str) -> tuple[int, ...]:
+    shape, element = tensor(value, rank, what)
+    require(isinstance(element, AnyFloat), f"{what} must hold floats, got {element}")
+    return shape
+
+
+def quant_tensor(
+    value: SSAValue, rank: int | None, what: str
+) -> tuple[tuple[int, ...], UniformQuantizedType]:
+    shape, element = tensor(value, rank, what)
+    if not isinstance(element, UniformQuantizedType):
+        raise VerifyException(f"{what} must hold !quant.uniform codes, got {element}")
+    if element.axis is not None:
+        require(
+            element.axis < len(shape),
+            f"{what}: quantised dimension {element.axis} of a tensor of {len(shape)} dimension(s)",
+        )
+        require(
+            len(element.scales) == shape[element.axis],
+            f"{what}: {len(element.scales)} scales for {shape[element.axis]} indices of dimension "
+            f"{element.axis}",
+        )
+    return shape, element
+
+
+def edge_shapes(input_shape: Sequence[int], result_shape: Sequence[int]) -> tuple[int, int]:
+    """(out, in) of an op that maps the inputs of a layer, (in), to its edges, (out, in)."""
+    require(
+        result_shape[1] == input_shape[0],
+        f"result must have one column for each of {input_shape[0]} inputs, got "
+        f"{shape_text(result_shape)}",
+    )
+    return result_shape[0], result_shape[1]
+
+
+def per_element_bounds(
+    bounds: DenseAttr | None, shape: Sequence[int], element: UniformQuantizedType
+) -> None:
+    """Bounds (…, 2) that lie within the storage, lower at most upper."""
+    if bounds is None:
+        return
+    array = constant(bounds, "bounds", floats=False)
+    require_shape(array.shape, (*shape, 2), "bounds")
+    low, high = element.bounds
+    lower, upper = array[..., 0], array[..., 1]
+    require(bool((lower <= upper).all()), "a lower bound lies above its upper bound")
+    require(
+        bool((lower >= low).all() and (upper <= high).all()),
+        f"bounds leave the storage's range {low}:{high}",
+    )
+
+
+def require_order(module: ModuleOp) -> None:
+    """Values come before their users in every function, so that nothing depends on itself.
+
+    Raises
+    ------
+    VerifyException : one does not, or is read outside its function; names the op that reads it.
+    """
+    for function in module.ops:
+        require(
+            all(operand.owner.parent is function.parent for operand in function.operands),
+            f"'{function.name}' stands outside every function, and reads a value of one",
+        )
+        if not isinstance(function, func.FuncOp):
+            continue
+        for block in function.body.blocks:
+            known: set[SSAValue] = set(block.args)
+            for op in block.ops:
+                for operand in op.operands:
+                    if operand not in known and operand.owner.parent is block:
+                        raise VerifyException(
+                            f"@{function.sym_name.data}: '{op.name}' reads a value that is "
+                            "computed after it, or from its own result"
+                        )
+                known.update(op.results)
+
+
+def value_name(name: str | None) -> None:
+    """A name that can reach the RTL."""
+    if name is None:
+        return
+    if not (0 < len(name) <= MAX_NAME and name.isascii() and name.isidentifier()):
+        raise VerifyException(
+            f"name {name!r} is not an identifier of at most {MAX_NAME} ASCII letters, digits and "
+            f"underscores"
+        )

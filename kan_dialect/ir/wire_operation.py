@@ -1,0 +1,69 @@
+"""The base class of wire-level ops, which are verified after every pass, by the ten thousand."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TypeAlias, cast
+
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, i64
+from xdsl.ir import Attribute, ErasedSSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect.ir.operation import KanOperation
+from kan_dialect.ir.types import IntType
+
+_Signature: TypeAlias = tuple[type[KanOperation], int, int, tuple[object, ...]]
+
+_FITTING: set[_Signature] = set()
+"""What has been compared with declarations, and fits."""
+
+
+class WireOp(KanOperation, ABC):
+    """An op on `!kan.int` values whose declaration asks for kinds of types and attributes only.
+
+    So ops of one kind, with as many operands and results and the same kinds of properties, fit
+    their declaration alike: xDSL's comparison with it, most of the time of verification, is made
+    once for all of them. What is left, `check`, looks at the op itself.
+    """
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `VerifyException` unless values and properties of the op go together."""
+
+    def verify_(self) -> None:
+        self.check()
+
+    def verify(self, verify_nested_ops: bool = True) -> None:
+        signature = self._signature()
+        if signature in _FITTING:
+            try:
+                self.check()
+            except VerifyException:
+                pass  # It is verified again, for a message that shows the op.
+            else:
+                return
+        super().verify(verify_nested_ops)
+        if signature is not None:
+            _FITTING.add(signature)
+
+    def _signature(self) -> _Signature | None:
+        """What decides whether the op fits its declaration; None where it is not that simple."""
+        if self.next_op is None or self.regions or self.successors:
+            return None  # The last op of a block has to be a terminator.
+        operands, results = self.operands, self.results
+        for value in operands:
+            if type(value.type) is not IntType or type(value) is ErasedSSAValue:
+                return None
+        for value in results:
+            if type(value.type) is not IntType:
+                return None
+        properties = tuple((name, _kind(value)) for name, value in self.properties.items())
+        return type(self), len(operands), len(results), properties
+
+
+def _kind(attribute: Attribute) -> object:
+    """The attribute's class; of a number its type as well."""
+    if isinstance(attribute, IntegerAttr):
+        number_type = cast("IntegerAttr[IntegerType]", attribute).type
+        return IntegerAttr if number_type is i64 else number_type
+    return type(attribute)

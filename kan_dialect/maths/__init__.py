@@ -1,0 +1,1 @@
+"""Mathematics without IR: B-splines, named functions and their interval enclosures."""

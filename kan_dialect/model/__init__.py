@@ -1,0 +1,1 @@
+"""A compiled network as an object: ports, codes, quantisers, training step."""

@@ -1,0 +1,158 @@
+"""The interface of a design: its ports, what their codes stand for, and its latency.
+
+The order and the names of the ports are a contract: `clk`, `rst`, `in_valid`, `x0`.., `out_valid`,
+`y0`.. for a clocked design, which takes a sample and gives a result in every cycle; `x0`..,
+`y0`.. for a combinational one. `rst` is synchronous, active high, and clears valid bits only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.quant import storage_for
+
+
+@dataclass(frozen=True)
+class Port:
+    """A data port. Its codes are two's complement where `low` < 0, else unsigned.
+
+    A code `q` stands for the number `(q - zero_point) * scale`; at an input, that is `x * gain +
+    offset`, which the host computes first.
+    """
+
+    name: str
+    width: int
+    """Bits, 1 to 64; 63 at most where unsigned, for codes are handled as int64."""
+
+    low: int
+    """Smallest code."""
+
+    high: int
+    """Largest code."""
+
+    scale: float = 1.0
+    zero_point: int = 0
+    gain: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise KanError(f"port {self.name}: empty range {self.low}..{self.high}")
+        if not storage_for(self.low, self.high)[0] <= self.width <= 63 + self.signed:
+            raise KanError(
+                f"port {self.name}: a width of {self.width} bits does not suit the codes "
+                f"{self.low}..{self.high}"
+            )
+        if not (math.isfinite(self.scale) and self.scale > 0):
+            raise KanError(f"port {self.name}: illegal scale {self.scale}")
+        if abs(self.zero_point) >= 1 << 51:
+            raise KanError(f"port {self.name}: illegal zero point {self.zero_point}")
+        if not (math.isfinite(self.gain) and math.isfinite(self.offset)):
+            raise KanError(f"port {self.name}: illegal gain {self.gain} or offset {self.offset}")
+
+    @classmethod
+    def of_range(
+        cls,
+        name: str,
+        low: int,
+        high: int,
+        scale: float = 1.0,
+        zero_point: int = 0,
+        gain: float = 1.0,
+        offset: float = 0.0,
+    ) -> Port:
+        """A port of the narrowest width that holds every code of low..high."""
+        width = storage_for(low, high)[0]
+        return cls(name, width, low, high, scale, zero_point, gain, offset)
+
+    @property
+    def signed(self) -> bool:
+        """Whether codes are two's complement."""
+        return self.low < 0
+
+
+@dataclass(frozen=True)
+class Interface:
+    """The ports and the timing of a design."""
+
+    name: str
+    """Top module."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+    latency: int
+    """Cycles from an input to its output: clock edges between them. 0 where combinational."""
+
+    combinational: bool = False
+    """No registers, and so neither clock, reset nor valid ports."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z_]\w*", self.name, re.ASCII):
+            raise KanError(f"'{self.name}' is no name for a module")
+        if not self.inputs or not self.outputs:
+            raise KanError(f"{self.name}: a design has at least one input and one output")
+        for letter, ports in (("x", self.inputs), ("y", self.outputs)):
+            for index, port in enumerate(ports):
+                if port.name != f"{letter}{index}":
+                    raise KanError(
+                        f"{self.name}: port {index} is called {port.name}, not {letter}{index}"
+                    )
+        if self.latency < 0 or (self.combinational and self.latency != 0):
+            kind = "combinational" if self.combinational else "clocked"
+            raise KanError(f"{self.name}: a {kind} design has no latency of {self.latency} cycles")
+
+
+def lows(ports: Sequence[Port]) -> IntArray:
+    """The smallest code of each port: (ports), int64."""
+    return np.array([port.low for port in ports], dtype=np.int64)
+
+
+def highs(ports: Sequence[Port]) -> IntArray:
+    """The largest code of each port: (ports), int64."""
+    return np.array([port.high for port in ports], dtype=np.int64)
+
+
+def check_codes(codes: IntArray, ports: Sequence[Port]) -> None:
+    """Check that every code is one of its port's.
+
+    Parameters
+    ----------
+    codes : (samples, ports), int64.
+
+    Raises
+    ------
+    KanError : wrong shape or type, or a code outside its port's range; names vector and port.
+    """
+    if codes.ndim != 2 or codes.shape[1] != len(ports) or codes.dtype.kind not in "iu":
+        raise KanError(
+            f"expected integer codes of shape (samples, {len(ports)}), "
+            f"got {codes.dtype} of shape {codes.shape}"
+        )
+    outside = (codes < lows(ports)) | (codes > highs(ports))
+    if outside.any():
+        vector, index = (int(position) for position in np.argwhere(outside)[0])
+        port = ports[index]
+        raise KanError(
+            f"vector {vector}: code {codes[vector, index]} of {port.name} is outside its range "
+            f"{port.low}..{port.high}"
+        )
+
+
+def show_codes(codes: Sequence[int], ports: Sequence[Port]) -> str:
+    """One sample, for messages: `x0 = 3, x1 = -7, ...`."""
+    shown = [f"{port.name} = {code}" for port, code in zip(ports, codes, strict=True)]
+    if len(shown) > _SHOWN_PORTS:
+        shown[_SHOWN_PORTS:] = ["..."]
+    return ", ".join(shown)
+
+
+_SHOWN_PORTS = 16
+"""Of wider samples, only so many codes are shown in a message."""

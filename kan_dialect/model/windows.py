@@ -1,0 +1,186 @@
+"""Windows: values of an input or node at which edges are other functions than on both sides.
+
+A mark for missing values is one, as -999 is. A window that is narrower than a step of the codes has
+no code within it. The code nearest to it then stands for the window.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.ir import SSAValue
+
+from kan_dialect.analysis.quantization_points import readers, unobserved
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.model.interface import Port
+from kan_dialect.model.model import encode
+from kan_dialect.ops.layer import ConcatOp
+from kan_dialect.ops.onnx import OnnxOp
+from kan_dialect.quantity import counted
+
+_LOG = logging.getLogger(__name__)
+
+APART = 1 / 8
+"""A window beyond the other values is taken to lie this share of their range beyond them."""
+
+_NARROW = 1 / 64
+"""Of the range of other values: a wider window is no mark, and stays where it is."""
+
+
+def windows_of(value: SSAValue) -> FloatArray:
+    """The windows (windows, 3) of a vector, each once: element, first and last value."""
+    found = [np.zeros((0, 3))]
+    for op in readers(value):
+        if isinstance(op, OnnxOp):
+            found.append(op.window_array)
+        elif isinstance(op, ConcatOp):
+            start = 0
+            for part in op.inputs:
+                (size,) = tensor_shape(part)
+                if unobserved(part) is value:
+                    windows = windows_of(op.result)
+                    mine = (windows[:, 0] >= start) & (windows[:, 0] < start + size)
+                    found.append(windows[mine] - [start, 0, 0])
+                start += size
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def set_apart(values: FloatArray, windows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Values (samples, n) with narrow windows near the others, and what was seen of the windows.
+
+    So a window far away does not take the codes of all other values.
+
+    Returns
+    -------
+    The values; and (windows, 5): element, first and last value, how many samples lie within, and
+    where they are taken to lie.
+    """
+    values = values.copy()
+    seen = np.column_stack([windows, np.zeros(len(windows)), windows[:, 1:].mean(axis=1)])
+    for element in np.unique(windows[:, 0]).astype(np.int64).tolist():
+        mine = np.flatnonzero(windows[:, 0] == element)
+        column = values[:, element].copy()
+        within = [(column >= windows[n, 1]) & (column <= windows[n, 2]) for n in mine]
+        others = column[~np.any(within, axis=0)]
+        for n, inside in zip(mine.tolist(), within, strict=True):
+            seen[n, 3] = inside.sum()
+            if not others.size:
+                continue
+            low, high = float(others.min()), float(others.max())
+            width = (high - low) or max(abs(low), 1.0)
+            first, last = float(windows[n, 1]), float(windows[n, 2])
+            if last - first > _NARROW * width:
+                continue
+            seen[n, 4] = np.clip((first + last) / 2, low - APART * width, high + APART * width)
+            values[inside, element] = seen[n, 4]
+    return values, seen
+
+
+def as_coded(function: func.FuncOp, ports: Sequence[Port], x: FloatArray) -> FloatArray:
+    """Samples (samples, in) in which windows of the arguments are the values of their codes.
+
+    So what saturates because it is set apart does not count as out of range.
+
+    Parameters
+    ----------
+    function : of spline level. ports : of the inputs of its integer model.
+    """
+    start = 0
+    coded: FloatArray | None = None
+    for argument in function.args:
+        (size,) = tensor_shape(argument)
+        for which, first, last in windows_of(argument).tolist():
+            column = start + int(which)
+            if coded is None:
+                x = x.copy()
+                codes = encode(ports, x)
+                point = np.array([port.zero_point for port in ports])
+                real = (codes - point) * np.array([port.scale for port in ports])
+                real = real - np.array([port.offset for port in ports])
+                coded = real / np.array([port.gain for port in ports])
+            within = (x[:, column] >= first) & (x[:, column] <= last)
+            x[within, column] = coded[within, column]
+        start += size
+    return x
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Codes that stand for windows.
+
+    Attributes
+    ----------
+    table : (codes, 3): element, code, the value it stands for.
+    """
+
+    table: FloatArray
+
+    @staticmethod
+    def of(
+        windows: FloatArray,
+        element: UniformQuantizedType,
+        histogram: IntArray | None,
+        centres: FloatArray | None,
+        where: str,
+    ) -> Standing:
+        """The codes of windows (windows, 5), as `set_apart` gives them, that hold no code's value.
+
+        Where other values have that code too, the more frequent ones get it; a warning says so.
+
+        Parameters
+        ----------
+        histogram, centres : (n, bins), of what was seen; None where nothing was.
+        where : of which input or layer, for messages.
+        """
+        found: dict[tuple[int, int], tuple[float, float]] = {}
+        low, high = element.bounds
+        count = int(windows[:, 0].max(initial=-1)) + 1 if centres is None else len(centres)
+        scales = np.broadcast_to(element.scale_for(1), max(count, 1))
+        points = np.broadcast_to(element.zero_point_for(1), max(count, 1))
+        for which, first, last, samples, _ in windows.tolist():
+            index = int(which)
+            scale, point = float(scales[index]), int(points[index])
+            middle = (first + last) / 2
+            code = int(np.clip(np.rint(middle / scale) + point, low, high))
+            if first <= (code - point) * scale <= last:
+                continue
+            shown = f"{where} {index}: {_shown(first, last)}"
+            others = 0
+            if histogram is not None and centres is not None:
+                codes = np.clip(np.rint(centres[index] / scale) + point, low, high)
+                others = int(histogram[index][codes == code].sum())
+                moved = np.clip(np.rint(windows[:, 4] / scale) + point, low, high) == code
+                others -= int(windows[moved & (windows[:, 0] == which), 3].sum())
+            before = found.get((index, code))
+            if before is not None:
+                _LOG.warning("%s shares code %d with another value that is set apart", shown, code)
+            if others > samples:
+                _LOG.warning(
+                    "%s is treated differently by the model, but shares code %d with %s; it is "
+                    "read as they are: give more bits, or set it apart from them",
+                    shown,
+                    code,
+                    counted(others, "other sample"),
+                )
+            elif before is None or before[1] < samples:
+                if others > 0:
+                    _LOG.warning(
+                        "%s has code %d, and so have %s, which are read as it is: give more bits, "
+                        "or set it apart from them",
+                        shown,
+                        code,
+                        counted(others, "other sample"),
+                    )
+                found[index, code] = middle, samples
+        rows = [(index, code, value) for (index, code), (value, _) in sorted(found.items())]
+        return Standing(np.array(rows, dtype=np.float64).reshape(-1, 3))
+
+
+def _shown(first: float, last: float) -> str:
+    return f"the value {first:.9g}" if first == last else f"what lies in {first:.9g} .. {last:.9g}"

@@ -1,0 +1,1 @@
+"""The ops of the `kan` dialect, one file a level or kind."""

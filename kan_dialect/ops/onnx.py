@@ -1,0 +1,179 @@
+"""Edges of any form: an ONNX subgraph that the op carries along and evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import numpy as np
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, StringAttr, TensorType, f32
+from xdsl.ir import Operation, SSAValue
+from xdsl.irdl import irdl_op_definition, opt_prop_def, prop_def, traits_def
+from xdsl.traits import Pure
+
+from kan_dialect.deferred import deferred
+from kan_dialect.errors import KanError
+from kan_dialect.ir import verifier
+from kan_dialect.ir.constants import (
+    Constant,
+    DenseAttr,
+    FloatArray,
+    IntArray,
+    as_dense,
+    dense,
+    to_floats,
+)
+from kan_dialect.ir.operation import optional_name
+from kan_dialect.ir.types import element_type
+from kan_dialect.ir.verifier import require, require_shape
+from kan_dialect.ops.spline import EdgeOp
+
+MAX_GRAPH_BYTES = 1 << 28
+"""Larger subgraphs are refused."""
+
+_SUBGRAPH = "kan_dialect.evaluate.onnx_subgraph"
+graph_shape = cast("Callable[[bytes], tuple[int, int, int]]", deferred(_SUBGRAPH, "graph_shape"))
+run_graph = cast("Callable[[bytes, FloatArray], FloatArray]", deferred(_SUBGRAPH, "run_graph"))
+
+_ROW_ELEMENTS = 1 << 20
+"""So many elements of inputs are handed to the subgraph at once."""
+
+
+@irdl_op_definition
+class OnnxOp(EdgeOp):
+    """Edges that a subgraph computes: phi[o, i](x) = F(rest with x_i for rest_i)[o] - F(rest)[o].
+
+    F is `model`: the bytes of an ONNX graph that maps `x` (batch, in) to `y` (batch, out), for a
+    batch of its own choice, evaluated in float64. Where F is a sum of functions of one input each,
+    which the ONNX frontend makes sure of, F(x) = F(rest) + the sum of the edges. `rest` is a point
+    at which F is finite. Branches are taken as in the types of `model`.
+
+    `windows`, (windows, 3), names values at which edges are others than on both sides, such as a
+    mark for missing values: an input, and the first and last value of the window. `kan-quantize`
+    keeps a code for each, however narrow it is.
+    """
+
+    name = "kan.onnx"
+
+    rest = prop_def(DenseIntOrFPElementsAttr)
+    model = prop_def(DenseIntOrFPElementsAttr)
+    windows = opt_prop_def(DenseIntOrFPElementsAttr)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`as` $name^)? `rest` custom<Constant>($rest) `model` custom<Constant>($model) "
+        "(`windows` custom<Constant>($windows)^)? attr-dict `:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        model: DenseAttr | bytes,
+        rest: DenseAttr | FloatArray,
+        outputs: int,
+        *,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        model : the serialised graph, of one input `x` (batch, in) and one output `y` (batch, out).
+        rest : (in), float32 or float64.
+        """
+        if isinstance(model, bytes):
+            model = dense(np.frombuffer(model, dtype=np.int8))
+        rest = as_dense(rest)
+        value = SSAValue.get(input)
+        result_type = TensorType(element_type(value) or f32, (outputs, *rest.get_shape()))
+        super().__init__(
+            operands=[value],
+            result_types=[result_type],
+            properties={"rest": rest, "model": model, "name": optional_name(name)},
+        )
+
+    @property
+    def graph(self) -> bytes:
+        """The serialised graph."""
+        return self.model.data.data
+
+    @property
+    def window_array(self) -> FloatArray:
+        """(windows, 3): input, first and last value."""
+        return np.zeros((0, 3)) if self.windows is None else to_floats(self.windows)
+
+    def verify_edges(self, outputs: int, inputs: int) -> None:
+        rest = verifier.constant(self.rest, "rest")
+        require_shape(rest.shape, (inputs,), "rest")
+        require(bool(np.isfinite(rest).all()), "rest must be finite")
+        graph = verifier.constant(self.model, "model", floats=False)
+        require(
+            graph.dtype == np.int8 and graph.ndim == 1 and graph.size == len(self.graph),
+            "model must hold the bytes of a graph, as tensor<n x i8>",
+        )
+        require(graph.size <= MAX_GRAPH_BYTES, f"model holds more than {MAX_GRAPH_BYTES} bytes")
+        try:
+            _, graph_inputs, graph_outputs = graph_shape(self.graph)
+        except KanError as error:
+            require(False, str(error))
+            raise  # Not reached.
+        require(
+            (graph_inputs, graph_outputs) == (inputs, outputs),
+            f"model maps {graph_inputs} inputs to {graph_outputs} outputs, not {inputs} to "
+            f"{outputs}",
+        )
+        verifier.value_name(self.given_name)
+        if self.windows is not None:
+            windows = verifier.constant(self.windows, "windows")
+            require(windows.ndim == 2 and windows.shape[1] == 3, "windows must be (windows, 3)")
+            require(bool(np.isfinite(windows).all()), "windows must be finite")
+            known = np.isin(windows[:, 0], np.arange(inputs))
+            require(bool(known.all()), "windows name an input that is none")
+            require(bool((windows[:, 1] <= windows[:, 2]).all()), "a window is empty")
+
+    def edges(self, x: FloatArray) -> FloatArray:
+        samples, inputs = x.shape
+        outputs = self.outputs
+        rest = to_floats(self.rest)
+        (at_rest,) = run_graph(self.graph, rest[np.newaxis])
+        edges = np.empty((samples, outputs, inputs))
+        with np.errstate(all="ignore"):
+            for first, places, inverses, values in _probes(x):
+                rows = np.repeat(rest[np.newaxis], len(values), axis=0)
+                rows[np.arange(len(values)), places] = values
+                found = run_graph(self.graph, rows) - at_rest
+                for column, inverse in enumerate(inverses, start=first):
+                    edges[:, :, column] = found[inverse]
+        return edges
+
+
+def _probes(x: FloatArray) -> Iterator[tuple[int, IntArray, list[IntArray], FloatArray]]:
+    """What to try for x (samples, in): several inputs at once, each value of an input only once.
+
+    Yields
+    ------
+    The first of the inputs; for each row the input that it varies; for each input the row of every
+    sample; the values (rows).
+    """
+    inputs = x.shape[1]
+    limit = max(1, _ROW_ELEMENTS // inputs)
+    places: list[IntArray] = []
+    inverses: list[IntArray] = []
+    values: list[FloatArray] = []
+    first = count = 0
+    for column in range(inputs):
+        distinct, inverse = np.unique(x[:, column], return_inverse=True)
+        if values and count + len(distinct) > limit:
+            yield first, np.concatenate(places), inverses, np.concatenate(values)
+            places, inverses, values = [], [], []
+            first, count = column, 0
+        places.append(np.full(len(distinct), column, dtype=np.int64))
+        inverses.append(inverse.reshape(-1) + count)
+        values.append(distinct)
+        count += len(distinct)
+    if values:
+        yield first, np.concatenate(places), inverses, np.concatenate(values)
+
+
+ONNX_OPS: list[type[Operation]] = [OnnxOp]

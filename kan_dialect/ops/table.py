@@ -1,0 +1,445 @@
+"""Table level: tensors of integer codes (`!quant.uniform`), edges as lookup tables.
+
+The numerics are fixed: quantise `q = clamp(round_half_even(x / scale) + zero_point, lo, hi)`,
+dequantise `(q - zero_point) * scale`, sums exact; only quantise and requantise lose information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    DenseIntOrFPElementsAttr,
+    StringAttr,
+    TensorType,
+)
+from xdsl.interfaces import HasFolderInterface
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import (
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir import verifier
+from kan_dialect.ir.code_bounds import BoundedCodes, bounds_of
+from kan_dialect.ir.constants import (
+    Array,
+    Constant,
+    DenseAttr,
+    FloatArray,
+    IntArray,
+    as_dense,
+    dense,
+    to_floats,
+    to_numpy,
+)
+from kan_dialect.ir.operation import KanOperation, optional_name
+from kan_dialect.ir.quant import UniformQuantizedType, storage_for
+from kan_dialect.ir.rounding import round_shift
+from kan_dialect.ir.semantics import Evaluable, Univariate
+from kan_dialect.ir.types import (
+    MAX_RANGE_BITS,
+    QuantTensor,
+    element_bounds,
+    quantized_type,
+    tensor_shape,
+)
+from kan_dialect.ir.verifier import require, require_shape, shape_text
+from kan_dialect.ops.layer import NodeSumOp, reads_argument
+
+
+def quantize(
+    x: FloatArray, scale: FloatArray, zero_point: IntArray, lower: IntArray, upper: IntArray
+) -> IntArray:
+    """Codes of real values; infinite values saturate, NaN is refused.
+
+    Raises
+    ------
+    ValueError : a value is NaN.
+    """
+    return np.clip(unsaturated_codes(x, scale, zero_point), lower, upper).astype(np.int64)
+
+
+def unsaturated_codes(x: FloatArray, scale: FloatArray, zero_point: IntArray) -> FloatArray:
+    """Codes of real values before they saturate, as float64: they may lie outside of any range.
+
+    Raises
+    ------
+    ValueError : a value is NaN.
+    """
+    with np.errstate(over="ignore"):
+        scaled: FloatArray = np.rint(x / scale) + zero_point.astype(np.float64)
+    if bool(np.isnan(scaled).any()):
+        raise ValueError("a value to quantise is NaN")
+    return scaled
+
+
+def dequantize(codes: IntArray, scale: FloatArray, zero_point: IntArray) -> FloatArray:
+    """Real values that codes stand for."""
+    return (codes - zero_point) * scale
+
+
+class _KeepsPorts(MemoryEffect):
+    """A quantiser of an argument says what the port's codes mean, also where nobody reads them.
+
+    So it must not be erased: to xDSL it writes. Quantisers of what is inside do nothing else than
+    compute.
+    """
+
+    @classmethod
+    def get_effects(cls, op: Operation) -> frozenset[EffectInstance]:
+        if reads_argument(op.operands[0]):
+            return frozenset({EffectInstance(MemoryEffectKind.WRITE)})
+        return frozenset()
+
+
+@irdl_op_definition
+class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
+    """Real values to codes: `clamp(round_half_even(x / scale) + zero_point, lo, hi)`.
+
+    `bounds` (shape, 2) narrow lo and hi for each element.
+    """
+
+    name = "kan.quantize"
+
+    input = operand_def(TensorType)
+    bounds = opt_prop_def(DenseIntOrFPElementsAttr)
+    result = result_def(TensorType)
+
+    traits = traits_def(_KeepsPorts())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`bounds` custom<Constant>($bounds)^)? attr-dict "
+        "`:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        element: UniformQuantizedType,
+        *,
+        bounds: DenseAttr | None = None,
+    ) -> None:
+        value = SSAValue.get(input)
+        super().__init__(
+            operands=[value],
+            result_types=[TensorType(element, tensor_shape(value))],
+            properties={"bounds": bounds},
+        )
+
+    def verify_(self) -> None:
+        shape = verifier.float_tensor(self.input, None, "input")
+        result, element = verifier.quant_tensor(self.result, None, "result")
+        require_shape(result, shape, "result")
+        verifier.per_element_bounds(self.bounds, shape, element)
+
+    def code_bounds(self) -> tuple[IntArray, IntArray]:
+        return element_bounds(cast(QuantTensor, self.result.type), self.bounds)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        element = quantized_type(self.result)
+        rank = operands[0].ndim - 1
+        lower, upper = bounds_of(self.result)
+        real = operands[0]
+        use = self.result.get_unique_use()
+        if use is not None and isinstance(use.operation, NodeSumOp):
+            # An edge that was pruned may be undefined; nobody reads it.
+            real = np.where(use.operation.mask_array, real, 0.0)
+        scale, zero_point = element.scale_for(rank), element.zero_point_for(rank)
+        try:
+            return (quantize(real, scale, zero_point, lower, upper),)
+        except ValueError:
+            sample, *place = np.argwhere(np.isnan(real))[0].tolist()
+            raise KanError(
+                f"'{self.name}': value {', '.join(map(str, place))} of sample {sample} is not a "
+                "number, and has no code"
+            ) from None
+
+
+@irdl_op_definition
+class DequantizeOp(KanOperation, Univariate):
+    """Codes to the real values that they stand for: `(q - zero_point) * scale`.
+
+    `standing`, (codes, 3), names codes that stand for another value: element, code, value.
+    """
+
+    name = "kan.dequantize"
+
+    input = operand_def(TensorType)
+    standing = opt_prop_def(DenseIntOrFPElementsAttr)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`standing` custom<Constant>($standing)^)? attr-dict "
+        "`:` type($input) `->` type($result)"
+    )
+
+    def __init__(self, input: SSAValue | Operation, standing: FloatArray | None = None) -> None:
+        value = SSAValue.get(input)
+        element = quantized_type(value)
+        known = None if standing is None or not len(standing) else as_dense(standing)
+        super().__init__(
+            operands=[value],
+            result_types=[TensorType(element.expressed_type, tensor_shape(value))],
+            properties={"standing": known},
+        )
+
+    @property
+    def standing_array(self) -> FloatArray:
+        """(codes, 3): element, code, the value that it stands for."""
+        return np.zeros((0, 3)) if self.standing is None else to_floats(self.standing)
+
+    def verify_(self) -> None:
+        shape, element = verifier.quant_tensor(self.input, None, "input")
+        require_shape(verifier.float_tensor(self.result, None, "result"), shape, "result")
+        if self.standing is None:
+            return
+        standing = verifier.constant(self.standing, "standing")
+        require(standing.ndim == 2 and standing.shape[1] == 3, "standing must be (codes, 3)")
+        require(len(shape) == 1, "standing is of vectors")
+        known = np.isin(standing[:, 0], np.arange(shape[0]))
+        require(bool(known.all()), "standing names an element that is none")
+        low, high = element.bounds
+        codes = standing[:, 1]
+        whole = (codes == np.rint(codes)) & (codes >= low) & (codes <= high)
+        require(bool(whole.all()), "standing names a code that is none")
+        require(bool(np.isfinite(standing).all()), "standing must be finite")
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        element = quantized_type(self.input)
+        codes, rank = operands[0], operands[0].ndim - 1
+        values = dequantize(codes, element.scale_for(rank), element.zero_point_for(rank))
+        if self.standing is None:
+            return (values,)
+        # The codes may be the same for all elements, and stand there once.
+        shape = np.broadcast_shapes(values.shape, (1, *tensor_shape(self.input)))
+        codes, values = np.broadcast_to(codes, shape), np.broadcast_to(values, shape).copy()
+        for which, code, value in self.standing_array.tolist():
+            column = int(which)
+            values[codes[:, column] == code, column] = value
+        return (values,)
+
+
+@irdl_op_definition
+class LookupOp(KanOperation, Univariate, BoundedCodes):
+    """Edges as tables: result[o, i] = tables[o, i, q_i - lo], or one table an input, (in) -> (in).
+
+    `tables` is (out, in, entries) or (in, entries); there is an entry for every code of the input's
+    storage range lo..hi. Entries that an input's own bounds exclude are never read. `bounds` say
+    which codes each table gives, where that is less than the result's storage holds.
+    """
+
+    name = "kan.lookup"
+
+    input = operand_def(TensorType)
+    tables = prop_def(DenseIntOrFPElementsAttr)
+    bounds = opt_prop_def(DenseIntOrFPElementsAttr)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`as` $name^)? `tables` custom<Constant>($tables) "
+        "(`bounds` custom<Constant>($bounds)^)? attr-dict `:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        tables: DenseAttr | IntArray,
+        element: UniformQuantizedType,
+        *,
+        bounds: DenseAttr | None = None,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        tables : (out, in, entries) or (in, entries), integers.
+        element : type of the codes that the tables give.
+        """
+        if isinstance(tables, np.ndarray):
+            tables = dense(tables)
+        super().__init__(
+            operands=[input],
+            result_types=[TensorType(element, tables.get_shape()[:-1])],
+            properties={"tables": tables, "bounds": bounds, "name": optional_name(name)},
+        )
+
+    def verify_(self) -> None:
+        inputs, element = verifier.quant_tensor(self.input, 1, "input")
+        shape, result = verifier.quant_tensor(self.result, None, "result")
+        tables = verifier.constant(self.tables, "tables", floats=False)
+        require(
+            len(shape) in (1, 2) and shape[-1] == inputs[0],
+            f"result must have shape {inputs[0]} or out x {inputs[0]}, got {shape_text(shape)}",
+        )
+        low, high = element.bounds
+        entries = high - low + 1
+        require(
+            tables.shape == (*shape, entries),
+            f"tables must have shape {shape_text((*shape, entries))}: one entry for each code of "
+            f"{low}:{high}, got {shape_text(tables.shape)}",
+        )
+        verifier.per_element_bounds(self.bounds, shape, result)
+        verifier.value_name(self.given_name)
+        self._verify_entries(tables, low)
+
+    def _verify_entries(self, tables: Array, low: int) -> None:
+        """Every entry that can be read lies within its table's bounds."""
+        lower, upper = bounds_of(self.result)
+        outside = (tables < lower[..., np.newaxis]) | (tables > upper[..., np.newaxis])
+        if not bool(outside.any()):
+            return
+        outside &= self.readable()
+        if bool(outside.any()):
+            index = tuple(np.argwhere(outside)[0].tolist())
+            table = ", ".join(map(str, index[:-1]))
+            raise VerifyException(
+                f"table [{table}] gives {int(tables[index])} for code {index[-1] + low}, outside "
+                f"its bounds {int(lower[index[:-1]])}:{int(upper[index[:-1]])}"
+            )
+
+    def readable(self) -> Array:
+        """Which entries some code reads: bool, broadcastable over the tables."""
+        low, high = quantized_type(self.input).bounds
+        codes = np.arange(low, high + 1)
+        lower, upper = bounds_of(self.input)
+        return (codes >= lower[:, np.newaxis]) & (codes <= upper[:, np.newaxis])
+
+    def code_bounds(self) -> tuple[IntArray, IntArray]:
+        return element_bounds(cast(QuantTensor, self.result.type), self.bounds)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        tables = to_numpy(self.tables)
+        index = operands[0] - quantized_type(self.input).bounds[0]
+        columns = range(index.shape[1])
+        if tables.ndim == 2:
+            return (np.stack([tables[i][index[:, i]] for i in columns], -1).astype(np.int64),)
+        result = np.empty((index.shape[0], *tables.shape[:2]), dtype=np.int64)
+        for i in columns:
+            # One gather of whole rows an input: (entries, out) at (samples).
+            result[:, :, i] = np.ascontiguousarray(tables[:, i, :].T)[index[:, i]]
+        return (result,)
+
+
+@irdl_op_definition
+class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
+    """Codes to codes of another type: shift the zero point, rescale by a power of two, saturate.
+
+    With the input's scale times 2^k the result's: `clamp(shift(q - z_in, k) + z_out, lo, hi)`,
+    where shift divides by 2^k, rounded half to even. Other ratios belong into a table.
+    """
+
+    name = "kan.requantize"
+
+    input = operand_def(TensorType)
+    bounds = opt_prop_def(DenseIntOrFPElementsAttr)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$input (`as` $name^)? (`bounds` custom<Constant>($bounds)^)? attr-dict "
+        "`:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        element: UniformQuantizedType,
+        *,
+        bounds: DenseAttr | None = None,
+        name: str | None = None,
+    ) -> None:
+        value = SSAValue.get(input)
+        super().__init__(
+            operands=[value],
+            result_types=[TensorType(element, tensor_shape(value))],
+            properties={"bounds": bounds, "name": optional_name(name)},
+        )
+
+    @property
+    def shifts(self) -> IntArray:
+        """The exponent k of each element: result scale / input scale = 2^k, (n), int64.
+
+        Raises
+        ------
+        VerifyException : a ratio is no power of two.
+        """
+        shape = tensor_shape(self.input)
+        ratio = np.broadcast_to(
+            quantized_type(self.result).scale_for(1) / quantized_type(self.input).scale_for(1),
+            shape,
+        )
+        exponents = np.rint(np.log2(ratio))
+        # Scales are rounded decimal numbers: a power of two up to their last digit.
+        if not bool(np.isclose(ratio, np.exp2(exponents), rtol=1e-12, atol=0.0).all()):
+            raise VerifyException(
+                "the ratio of the scales must be a power of two; fold any other into the next "
+                "layer's tables or use kan.lookup"
+            )
+        return exponents.astype(np.int64)
+
+    def verify_(self) -> None:
+        shape, _ = verifier.quant_tensor(self.input, 1, "input")
+        result, element = verifier.quant_tensor(self.result, 1, "result")
+        require_shape(result, shape, "result")
+        verifier.per_element_bounds(self.bounds, shape, element)
+        verifier.value_name(self.given_name)
+        shifts = self.shifts
+        require(bool((np.abs(shifts) <= 31).all()), "scales differ by more than 2^31")
+        self._verify_range(shifts)
+
+    def _verify_range(self, shifts: IntArray) -> None:
+        """What is computed before it saturates stays within int64, in which it is evaluated."""
+        before, after = quantized_type(self.input), quantized_type(self.result)
+        points = (
+            np.broadcast_to(element.zero_point_for(1), shifts.shape).tolist()
+            for element in (before, after)
+        )
+        for index, (zero_in, zero_out, shift) in enumerate(
+            zip(*points, shifts.tolist(), strict=True)
+        ):
+            # In Python's integers: the product may leave int64.
+            for code in before.bounds:
+                wide = (code - zero_in) << max(-shift, 0)
+                require(
+                    max(storage_for(v, v)[0] for v in (wide, zero_out)) <= MAX_RANGE_BITS,
+                    f"element {index}, rescaled by 2^{-shift}, needs more than {MAX_RANGE_BITS} "
+                    "bits",
+                )
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        return (self.input,) if self.input.type == self.result.type and not self.bounds else None
+
+    def unsaturated(self, codes: IntArray) -> IntArray:
+        """Codes (samples, n) of the result before they saturate, of codes of the input."""
+        centred = codes - quantized_type(self.input).zero_point_for(1)
+        shifted = np.empty_like(centred)
+        for column, shift in enumerate(self.shifts.tolist()):
+            shifted[:, column] = round_shift(centred[:, column], shift)
+        return shifted + quantized_type(self.result).zero_point_for(1)
+
+    def code_bounds(self) -> tuple[IntArray, IntArray]:
+        return element_bounds(cast(QuantTensor, self.result.type), self.bounds)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        lower, upper = bounds_of(self.result)
+        return (np.clip(self.unsaturated(operands[0]), lower, upper),)
+
+
+TABLE_OPS: list[type[Operation]] = [QuantizeOp, DequantizeOp, LookupOp, RequantizeOp]

@@ -1,0 +1,637 @@
+"""Wire level: one integer value per edge and node, of a type that says its exact range.
+
+Verifiers prove every result's range from the operands' ranges, so a sum that overflows does not
+verify. A register is `kan.delay`: the identity in value, cycles in time. `kan.mark` says which
+value holds a node of the model, so that proofs and debugging find it after every rewrite;
+`kan.dead` says that none does, as nothing reads the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    I64,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    StringAttr,
+    i64,
+)
+from xdsl.interfaces import HasFolderInterface
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import (
+    VarConstraint,
+    base,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import ConstantLike, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect.ir import verifier
+from kan_dialect.ir.constants import (
+    Array,
+    Constant,
+    DenseAttr,
+    IntArray,
+    as_dense,
+    dense,
+    to_integers,
+    to_numpy,
+)
+from kan_dialect.ir.operation import direct_access, optional_name
+from kan_dialect.ir.quant import storage_for
+from kan_dialect.ir.rounding import round_shift
+from kan_dialect.ir.semantics import Evaluable
+from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
+from kan_dialect.ir.verifier import require, shape_text
+from kan_dialect.ir.wire_operation import WireOp
+
+MAX_TABLE_BITS = 20
+"""A table over more input bits than this is refused: it would never fit."""
+
+
+def _hold(result: SSAValue, low: int, high: int, what: str) -> None:
+    declared = range_of(result)
+    if not declared.contains(low, high):
+        raise VerifyException(
+            f"{what} can be {low}:{high}, "
+            f"which !kan.int<{declared.low}:{declared.high}> does not hold"
+        )
+
+
+@lru_cache(1 << 12)
+def _number(value: int) -> IntegerAttr[I64]:
+    return IntegerAttr(value, i64)
+
+
+@direct_access
+@irdl_op_definition
+class ConstantOp(WireOp, Evaluable, HasFolderInterface):
+    """An integer that is always the same."""
+
+    name = "kan.constant"
+
+    value = prop_def(IntegerAttr[I64])
+    result = result_def(IntType)
+
+    traits = traits_def(Pure(), ConstantLike())
+    assembly_format = "$value attr-dict `:` type($result)"
+
+    def __init__(self, value: int) -> None:
+        self.set_up((), [int_type(value, value)], {"value": _number(value)})
+
+    def check(self) -> None:
+        value = self.value.value.data
+        require(
+            (range_of(self.result).low, range_of(self.result).high) == (value, value),
+            f"the type of constant {value} must be !kan.int<{value}:{value}>",
+        )
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        return (self.value,)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return (np.array([self.value.value.data], dtype=np.int64),)
+
+
+@direct_access
+@irdl_op_definition
+class TableOp(WireOp, Evaluable):
+    """A lookup table: result = entries[x - lo], or of several inputs, entries[x - lo_x, y - lo_y].
+
+    `entries` has one dimension an input, with one entry for every value of its range. Where `care`
+    (of the same shape, 0 and 1) is 0, the entry does not matter: no input reaches it, or nothing
+    depends on it. It is then `filled` with an entry that does matter, as in hardware, so that the
+    result never leaves its range.
+    """
+
+    name = "kan.table"
+
+    inputs = var_operand_def(IntType)
+    entries = prop_def(DenseIntOrFPElementsAttr)
+    care = opt_prop_def(DenseIntOrFPElementsAttr)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    custom_directives = (Constant,)
+    assembly_format = (
+        "$inputs (`as` $name^)? `entries` custom<Constant>($entries) "
+        "(`care` custom<Constant>($care)^)? attr-dict `:` type($inputs) `->` type($result)"
+    )
+
+    def __init__(
+        self,
+        inputs: Sequence[SSAValue | Operation],
+        entries: DenseAttr | IntArray,
+        *,
+        care: DenseAttr | Array | None = None,
+        result_type: IntType | None = None,
+        name: str | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        entries : one dimension an input, integers.
+        care : of the same shape, 0 and 1 (or bool); None where every entry matters.
+        result_type : the range; what the entries that matter span, where not given.
+        """
+        if isinstance(care, np.ndarray):
+            care = None if bool(care.all()) else dense(care.astype(np.int8))
+        array = entries if isinstance(entries, np.ndarray) else to_integers(entries)
+        if result_type is None:
+            kept = array if care is None else array[to_numpy(care) == 1]
+            # Where nothing matters, one value is as good as any other.
+            kept = kept if kept.size else array.ravel()[:1]
+            result_type = int_type(int(kept.min()), int(kept.max()))
+        self.set_up(
+            inputs,
+            [result_type],
+            {
+                "entries": as_dense(entries),
+                "care": care,
+                "name": optional_name(name),
+            },
+        )
+
+    @property
+    def entries_array(self) -> IntArray:
+        """The entries, one dimension an input, int64."""
+        return to_integers(self.entries)
+
+    @property
+    def care_array(self) -> Array:
+        """Which entries matter, bool."""
+        if self.care is None:
+            return np.ones(self.entries.get_shape(), dtype=np.bool_)
+        return to_numpy(self.care) == 1
+
+    @property
+    def filled(self) -> IntArray:
+        """The entries, where they do not matter the first one that does, int64."""
+        entries = self.entries_array
+        if self.care is None:
+            return entries
+        care = self.care_array
+        kept = entries[care]
+        return np.where(care, entries, kept[0] if kept.size else range_of(self.result).low)
+
+    @property
+    def by_bit_pattern(self) -> IntArray:
+        """The entries for every combination of bit patterns of the inputs: flat, first input first.
+
+        Patterns outside an input's range never come; they repeat the nearest entry. But where the
+        entries are the codes with some bits inverted, these are inverted for all patterns.
+        """
+        entries = self.filled
+        if len(self.inputs) == 1:
+            kind = range_of(self.inputs[0])
+            inverted = int(entries[0]) ^ kind.low
+            # The ends tell of most tables that they are no such codes.
+            if int(entries[-1]) ^ kind.high == inverted:
+                codes = np.arange(kind.low, kind.high + 1)
+                if ((entries ^ codes) == inverted).all():
+                    return kind.bit_patterns ^ inverted
+        for axis, value in enumerate(self.inputs):
+            kind = range_of(value)
+            entries = entries.take(_entry_of_patterns(kind.low, kind.high), axis=axis)
+        return entries.ravel()
+
+    def check(self) -> None:
+        require(len(self.inputs) >= 1, "a table needs at least one input")
+        entries = verifier.constant(self.entries, "entries", floats=False)
+        sizes = tuple(range_of(value).size for value in self.inputs)
+        require(
+            sum(range_of(value).bits for value in self.inputs) <= MAX_TABLE_BITS,
+            f"a table over more than {MAX_TABLE_BITS} input bits is not supported",
+        )
+        require(
+            entries.shape == sizes,
+            f"entries must have shape {shape_text(sizes)}: one for each value of the inputs, got "
+            f"{shape_text(entries.shape)}",
+        )
+        kept = entries.ravel()
+        if self.care is not None:
+            care = verifier.constant(self.care, "care", floats=False)
+            verifier.require_shape(care.shape, sizes, "care")
+            require(bool(np.isin(care, (0, 1)).all()), "care must hold only 0 and 1")
+            kept = entries[care == 1]
+        if kept.size:
+            _hold(self.result, int(kept.min()), int(kept.max()), "the table")
+        verifier.value_name(self.given_name)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        index = tuple(
+            operand - range_of(value).low
+            for operand, value in zip(operands, self.inputs, strict=True)
+        )
+        entries = to_numpy(self.entries) if self.care is None else self.filled
+        return (entries[index].astype(np.int64),)
+
+
+@lru_cache(1 << 7)  # tables repeat few ranges often
+def _entry_of_patterns(low: int, high: int) -> IntArray:
+    """Which entry of a table over low..high each bit pattern reads, the nearest outside."""
+    return np.clip(int_type(low, high).bit_patterns, low, high) - low
+
+
+@direct_access
+@irdl_op_definition
+class BitsOp(WireOp, Evaluable):
+    """Some bits of a value, as an unsigned number: floor(input / 2^low) mod 2^width.
+
+    The input is taken in two's complement where it may be negative; the width is that of the
+    result's range 0:2^width - 1.
+    """
+
+    name = "kan.bits"
+
+    input = operand_def(IntType)
+    low = prop_def(IntegerAttr[I64])
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$input `from` $low attr-dict `:` type($input) `->` type($result)"
+
+    def __init__(self, input: SSAValue | Operation, low: int, width: int) -> None:
+        """The `width` bits from bit `low` on."""
+        self.set_up([input], [int_type(0, (1 << width) - 1)], {"low": _number(low)})
+
+    def check(self) -> None:
+        low, kind, result = self.low.value.data, range_of(self.input), range_of(self.result)
+        require(
+            (result.low, result.high) == (0, (1 << result.bits) - 1),
+            f"the bits' type must be !kan.int<0:{(1 << result.bits) - 1}>, or of another width",
+        )
+        require(
+            low >= 0 and low + result.bits <= kind.bits,
+            f"bits {low} to {low + result.bits - 1} of a value of {kind.bits} bits",
+        )
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return ((operands[0] >> self.low.value.data) & range_of(self.result).high,)
+
+
+@direct_access
+@irdl_op_definition
+class SumOp(WireOp, Evaluable):
+    """The exact sum of one or more integers."""
+
+    name = "kan.sum"
+
+    inputs = var_operand_def(IntType)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$inputs (`as` $name^)? attr-dict `:` type($inputs) `->` type($result)"
+
+    def __init__(
+        self,
+        inputs: Sequence[SSAValue | Operation],
+        *,
+        result_type: IntType | None = None,
+        name: str | None = None,
+    ) -> None:
+        """`result_type` is the range; the sum of the inputs' ranges where not given."""
+        values = [SSAValue.get(value) for value in inputs]
+        if result_type is None:
+            result_type = int_type(*sum_range(values))
+        self.set_up(values, [result_type], {"name": optional_name(name)})
+
+    def check(self) -> None:
+        require(len(self.inputs) >= 1, "a sum needs at least one input")
+        low, high = sum_range(self.inputs)
+        if not range_of(self.result).contains(low, high):
+            low, high = joint_sum_range(self.inputs)
+        _hold(self.result, low, high, "the sum")
+        verifier.value_name(self.given_name)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        total = operands[0]
+        for operand in operands[1:]:
+            total = total + operand
+        return (total,)
+
+
+def sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
+    """Smallest and largest sum of values of these ranges."""
+    ranges = [range_of(value) for value in values]
+    return sum(r.low for r in ranges), sum(r.high for r in ranges)
+
+
+def joint_sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
+    """Smallest and largest sum of values, where tables that read the same values go together.
+
+    Looks through sums, their complements and registers, down to tables: what tables of the same
+    inputs add up to is known for each input.
+    """
+    low = high = 0
+    tables: dict[SSAValue, IntArray] = {}
+    pending = [(value, 1) for value in values]
+    while pending:
+        value, sign = pending.pop()
+        op = value.owner
+        if isinstance(op, SumOp):
+            pending.extend((each, sign) for each in op.inputs)
+        elif isinstance(op, DelayOp):
+            pending.append((op.input, sign))
+        elif (inverted := complement_of(value)) is not None:
+            pending.append((inverted.value, -sign))
+            low, high = low + sign * inverted.constant, high + sign * inverted.constant
+        elif (found := as_function(value)) is not None:
+            tables[found[0]] = tables.get(found[0], 0) + sign * found[1]
+        else:
+            ends = [sign * range_of(value).low, sign * range_of(value).high]
+            low, high = low + min(ends), high + max(ends)
+    for entries in tables.values():
+        low, high = low + int(entries.min()), high + int(entries.max())
+    return low, high
+
+
+class Complement(NamedTuple):
+    """A constant less a value."""
+
+    value: SSAValue
+    constant: int
+
+
+def complement(value: SSAValue, name: str | None = None) -> tuple[TableOp, Complement]:
+    """The table that inverts a value's bits, which takes no logic, and what it is in numbers."""
+    kind = range_of(value)
+    constant = -1 if kind.is_signed else (1 << kind.bits) - 1
+    table = TableOp([value], constant - np.arange(kind.low, kind.high + 1), name=name)
+    return table, Complement(value, constant)
+
+
+def complement_of(value: SSAValue) -> Complement | None:
+    """What a value is the complement of, if it is one."""
+    op = value.owner
+    if type(op) is not TableOp or len(op.inputs) > 1 or op.care is not None:
+        return None
+    kind = range_of(op.inputs[0])
+    constant = -1 if kind.is_signed else (1 << kind.bits) - 1
+    entries = to_numpy(op.entries)
+    if int(entries[0]) + kind.low != constant or int(entries[-1]) + kind.high != constant:
+        return None
+    inverts = (op.entries_array + np.arange(kind.low, kind.high + 1) == constant).all()
+    return Complement(op.inputs[0], constant) if inverts else None
+
+
+def as_function(value: SSAValue) -> tuple[SSAValue, IntArray] | None:
+    """A value as a function of one other, by way of tables and bits; of itself, where of several.
+
+    The other value, and the value for each of its range, int64; None where it has more values than
+    a table may have entries.
+    """
+    op = value.owner
+    if isinstance(op, DelayOp):
+        return as_function(op.input)
+    if isinstance(op, TableOp | BitsOp):
+        found = [as_function(operand) for operand in op.operands]
+        known = [each for each in found if each is not None]
+        if len(known) == len(found) and len({root for root, _ in known}) == 1:
+            return known[0][0], op.evaluate([entries for _, entries in known])[0]
+    kind = range_of(value)
+    few = kind.bits <= MAX_TABLE_BITS
+    return (value, np.arange(kind.low, kind.high + 1)) if few else None
+
+
+def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
+    """How many of the lowest bits of a value are known to be 0: of tables, and sums of tables.
+
+    `known` is what has been found before, and grows.
+    """
+    found = known.get(value)
+    if found is not None:
+        return found
+    match value.owner:
+        case TableOp():
+            every = int(np.bitwise_or.reduce(value.owner.filled, axis=None))
+            found = (every & -every).bit_length() - 1 if every else 0
+        case SumOp():
+            found = range_of(value).bits
+            for each in value.owner.inputs:
+                found = min(found, low_zeros(each, known))
+                if not found:
+                    break
+        case DelayOp():
+            found = low_zeros(value.owner.input, known)
+        case _:
+            found = 0
+    known[value] = found
+    return found
+
+
+@direct_access
+@irdl_op_definition
+class ClampOp(WireOp, Evaluable, HasFolderInterface):
+    """Saturation: the input, but at least lo and at most hi of the result's range."""
+
+    name = "kan.clamp"
+
+    input = operand_def(IntType)
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$input (`as` $name^)? attr-dict `:` type($input) `->` type($result)"
+
+    def __init__(
+        self, input: SSAValue | Operation, low: int, high: int, *, name: str | None = None
+    ) -> None:
+        self.set_up([input], [int_type(low, high)], {"name": optional_name(name)})
+
+    def check(self) -> None:
+        verifier.value_name(self.given_name)
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        return (self.input,) if self.input.type == self.result.type else None
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        target = range_of(self.result)
+        return (np.clip(operands[0], target.low, target.high),)
+
+
+@direct_access
+@irdl_op_definition
+class ShiftOp(WireOp, Evaluable):
+    """Division by 2^amount, rounded half to even; a negative amount multiplies."""
+
+    name = "kan.shift"
+
+    input = operand_def(IntType)
+    amount = prop_def(IntegerAttr[I64])
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(IntType)
+
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$input `by` $amount (`as` $name^)? attr-dict `:` type($input) `->` type($result)"
+    )
+
+    def __init__(
+        self, input: SSAValue | Operation, amount: int, *, name: str | None = None
+    ) -> None:
+        value = SSAValue.get(input)
+        self.set_up(
+            [value],
+            [int_type(*shift_range(range_of(value), amount))],
+            {"amount": _number(amount), "name": optional_name(name)},
+        )
+
+    def check(self) -> None:
+        amount = self.amount.value.data
+        require(-31 <= amount <= 31, f"shift amount must lie in -31..31, got {amount}")
+        _hold(self.result, *shift_range(range_of(self.input), amount), "the shifted value")
+        verifier.value_name(self.given_name)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return (round_shift(operands[0], self.amount.value.data),)
+
+
+def shift_range(value: IntType, amount: int) -> tuple[int, int]:
+    """Smallest and largest result of a shift: it is monotone."""
+    if amount <= 0:
+        # In Python's integers: the product may leave int64.
+        return value.low << -amount, value.high << -amount
+    low, high = round_shift(np.array([value.low, value.high], dtype=np.int64), amount).tolist()
+    return low, high
+
+
+@direct_access
+@irdl_op_definition
+class DelayOp(WireOp, Evaluable, HasFolderInterface):
+    """Registers: the same value, `cycles` clock cycles later."""
+
+    name = "kan.delay"
+
+    T: ClassVar = VarConstraint("T", base(IntType))
+
+    input = operand_def(T)
+    cycles = prop_def(IntegerAttr[I64])
+    value_name = opt_prop_def(StringAttr, prop_name="name")
+    result = result_def(T)
+
+    traits = traits_def(Pure())
+    assembly_format = "$input `by` $cycles (`as` $name^)? attr-dict `:` type($result)"
+
+    def __init__(
+        self, input: SSAValue | Operation, cycles: int, *, name: str | None = None
+    ) -> None:
+        value = SSAValue.get(input)
+        self.set_up([value], [value.type], {"cycles": _number(cycles), "name": optional_name(name)})
+
+    def check(self) -> None:
+        require(self.input.type == self.result.type, "a register holds values of one type")
+        cycles = self.cycles.value.data
+        require(0 <= cycles <= 10_000, f"cycles must lie in 0..10000, got {cycles}")
+        verifier.value_name(self.given_name)
+
+    def fold(self) -> Sequence[SSAValue | Attribute] | None:
+        return (self.input,) if self.cycles.value.data == 0 else None
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return (operands[0],)
+
+
+@direct_access
+@irdl_op_definition
+class MarkOp(WireOp, Evaluable):
+    """Says that `value` holds the node `node` of the model: node code = value + offset.
+
+    `cycle` is the clock cycle, counted from the inputs, in which it does. Where the node's clamp is
+    in the tables that read it, the code is that only once it is saturated `within` a range. Passes
+    that re-code or move a node's value keep its mark true.
+    """
+
+    name = "kan.mark"
+
+    value = operand_def(IntType)
+    node = prop_def(StringAttr)
+    offset = prop_def(IntegerAttr[I64])
+    cycle = prop_def(IntegerAttr[I64])
+    within = opt_prop_def(IntType)
+
+    assembly_format = (
+        "$value `as` $node `offset` $offset `cycle` $cycle (`within` $within^)? attr-dict "
+        "`:` type($value)"
+    )
+
+    def __init__(
+        self,
+        value: SSAValue | Operation,
+        node: str,
+        *,
+        offset: int = 0,
+        cycle: int = 0,
+        within: IntType | None = None,
+    ) -> None:
+        properties = {
+            "node": StringAttr(node),
+            "offset": _number(offset),
+            "cycle": _number(cycle),
+            "within": within,
+        }
+        self.set_up([value], (), properties)
+
+    def check(self) -> None:
+        verifier.value_name(self.node.data)
+        require(self.cycle.value.data >= 0, "cycle must not be negative")
+        if not isinstance(self.value.type, IntType):
+            raise VerifyException(f"value must be a !kan.int, got {self.value.type}")
+        kind, offset = self.value.type, self.offset.value.data
+        require(
+            storage_for(kind.low + offset, kind.high + offset)[0] <= MAX_RANGE_BITS,
+            f"codes {kind.low + offset}:{kind.high + offset} of the node need more than "
+            f"{MAX_RANGE_BITS} bits",
+        )
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return ()
+
+
+@direct_access
+@irdl_op_definition
+class DeadOp(WireOp, Evaluable):
+    """Says that no result depends on the node `node` of the model, so that no value holds it.
+
+    It stands in the place of the node's `kan.mark`.
+    """
+
+    name = "kan.dead"
+
+    node = prop_def(StringAttr)
+
+    assembly_format = "$node attr-dict"
+
+    def __init__(self, node: str) -> None:
+        self.set_up((), (), {"node": StringAttr(node)})
+
+    def check(self) -> None:
+        verifier.value_name(self.node.data)
+
+    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
+        return ()
+
+
+WIRE_OPS: list[type[Operation]] = [
+    ConstantOp,
+    TableOp,
+    BitsOp,
+    SumOp,
+    ClampOp,
+    ShiftOp,
+    DelayOp,
+    MarkOp,
+    DeadOp,
+]

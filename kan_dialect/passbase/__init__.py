@@ -1,0 +1,1 @@
+"""The base classes of passes, pipelines, and the record of passes in a module."""

@@ -1,0 +1,151 @@
+"""The base class of passes over the `kan` dialect."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.arg_spec import ArgSpec
+
+from kan_dialect.foreign import naming
+from kan_dialect.passbase.garbage_collector import collector_paused
+from kan_dialect.passbase.option_bounds import require_bounds
+from kan_dialect.passbase.record import changed_by, passes_in_force, record, recorded_pipeline
+
+EXACT = "exact"
+"""`preserves` of a pass after which every output is the same.
+
+Bit for bit where there are codes; where there are floats only, up to the rounding of float64, see
+`kan_dialect.checking`.
+"""
+
+
+@dataclass(frozen=True)
+class KanPass(ModulePass):
+    """A pass that says what it preserves and leaves its trace in the module.
+
+    A subclass implements `run` and tells by its result whether the module is of the pass's level:
+    one of another level is left as it is, without a trace.
+    """
+
+    preserves: ClassVar[str] = EXACT
+    """`exact`, or in a few words what the pass trades."""
+
+    unrecorded: ClassVar[frozenset[str]] = frozenset()
+    """Options that are left out of the trace: paths, for the same input gives the same bytes."""
+
+    def __post_init__(self) -> None:
+        """Refuse options out of their bounds; subclasses that check more call this first.
+
+        Raises
+        ------
+        KanError : names the option, its bounds and its value.
+        """
+        require_bounds(self)
+
+    @abstractmethod
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        """Rewrite the module; whether there was something of the pass's level in it."""
+
+    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        """Of a pass that trades accuracy: what it gave up beyond what it may, in words.
+
+        The check of every pass asks, with a function as it was and as the pass left it.
+        """
+        return None
+
+    def skipped(self, module: ModuleOp) -> None:
+        """The module has been through the pass before, and is not put through it again."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        self.apply_to_recorded(ctx, op, recorded_pipeline(op))
+
+    def apply_to_recorded(self, ctx: Context, module: ModuleOp, passed: list[str]) -> None:
+        """Run on a module whose `recorded_pipeline` is `passed`."""
+        with collector_paused():
+            if self.run(ctx, module):
+                record(module, [*passed, self.recorded()])
+
+    def resuming(self) -> ModulePass:
+        """The same pass, except that it skips a module that it has seen as it is."""
+        return ResumedPass(self)
+
+    def recorded(self) -> str:
+        """The pass with its options, as the module's trace spells it."""
+        spec = self.spec()
+        for field in fields(self):
+            if field.name in self.unrecorded:
+                spec.parameters.pop(field.name, None)
+        return pass_text(spec)
+
+
+@dataclass(frozen=True)
+class WrappedPass(ModulePass):
+    """A pass that runs another one, and is called like it."""
+
+    inner: ModulePass
+
+    @property
+    def name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] (class variable)
+        return self.inner.name
+
+
+@dataclass(frozen=True)
+class ResumedPass(WrappedPass):
+    """Runs a pass unless it has seen the module as it is: so `kan-compile` resumes anywhere."""
+
+    inner: KanPass
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        passed = recorded_pipeline(op)
+        with naming(f"pass {self.name}", type(self.inner)):
+            if self.inner.name in passes_in_force(passed):
+                self.inner.skipped(op)
+            else:
+                self.inner.apply_to_recorded(ctx, op, passed)
+
+
+@dataclass(frozen=True)
+class NamedPass(WrappedPass):
+    """Runs a pass as drivers do: failures name it, and the record says what it changed.
+
+    A `KanPass` records itself. Of another one, which leaves no record, a module that has one says
+    that the pass changed it.
+    """
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        passed = [] if isinstance(self.inner, KanPass) else recorded_pipeline(op)
+        with naming(f"pass {self.name}", type(self.inner)):
+            self.inner.apply(ctx, op)
+        if passed and recorded_pipeline(op) != passed:
+            record(op, [*passed, changed_by(pass_text(self.inner.spec()))])
+
+
+def unwrapped(stage: ModulePass) -> ModulePass:
+    """The pass itself."""
+    while isinstance(stage, WrappedPass):
+        stage = stage.inner
+    return stage
+
+
+def pass_text(spec: ArgSpec) -> str:
+    """A pass with its options, spelt as `-p` takes them and messages print them: `min-bits`."""
+    options = {name.replace("_", "-"): values for name, values in spec.parameters.items()}
+    return str(ArgSpec(spec.name, options))
+
+
+def claim_of(stage: ModulePass) -> str:
+    """What a pass says that it preserves; exact where it says nothing, as passes of others do."""
+    claim: object = getattr(unwrapped(stage), "preserves", EXACT)
+    return claim if isinstance(claim, str) else EXACT
+
+
+def promise_broken(stage: ModulePass, before: func.FuncOp, after: func.FuncOp) -> str | None:
+    """What a pass gave up beyond what it may; None of passes that promise nothing."""
+    stage = unwrapped(stage)
+    return stage.broken_promise(before, after) if isinstance(stage, KanPass) else None

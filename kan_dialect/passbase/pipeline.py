@@ -1,0 +1,144 @@
+"""Pass pipelines from text, `kan-narrow,kan-schedule{cycles=3}`; errors say what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+
+from xdsl.passes import ModulePass
+from xdsl.utils.arg_spec import ArgSpec, ParameterType, parse_pipeline
+from xdsl.utils.exceptions import ArgSpecParseError
+from xdsl.utils.hints import type_repr
+
+from kan_dialect.errors import KanError
+from kan_dialect.foreign import name_failure, naming
+from kan_dialect.passbase.kan_pass import NamedPass
+from kan_dialect.search.precision.budgets import parse_loss
+
+_FLOATS = ("float", float, "float | None", "float | str | None")
+"""Types of options that are numbers."""
+
+PassFactory = Callable[[], type[ModulePass]]
+
+
+class CompositePass(ModulePass):
+    """A pass that stands for others; drivers run those: each is timed, printed and checked."""
+
+    @abstractmethod
+    def expand(self) -> Sequence[ModulePass]:
+        """The passes, in order."""
+
+
+def suggestion(name: str, names: Sequence[str], what: str, listed: Sequence[str]) -> str:
+    """A remedy for an unknown name: the closest one of `names`, and those there are to choose from.
+
+    Parameters
+    ----------
+    what : what `listed` is a list of, with its verb: `its options are`.
+    listed : some or all of `names`.
+    """
+    known = f"{what} {', '.join(listed) or 'none'}"
+    match = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {match[0]}? {known[0].upper()}{known[1:]}" if match else known
+
+
+def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[ModulePass]:
+    """The passes that `text` names, composite ones expanded.
+
+    Raises
+    ------
+    KanError : the text does not parse, or a pass or option does not exist or has a wrong value.
+    """
+    text = _on_one_line(text)
+    try:
+        specs = list(parse_pipeline(text))
+    except ArgSpecParseError as error:
+        reason = str(error).splitlines()[-1].strip() or "syntax error"
+        raise KanError(
+            f"cannot read the pass pipeline {text!r}: {reason}",
+            remedy='write passes as name{option=value option="text"}, separated by commas',
+        ) from None
+    passes: list[ModulePass] = []
+    for spec in specs:
+        instance = build_pass(available, spec)
+        if isinstance(instance, CompositePass):
+            passes.extend(instance.expand())
+        else:
+            passes.append(NamedPass(instance))
+    return passes
+
+
+def _on_one_line(text: str) -> str:
+    """A pipeline that was broken over lines: no white space around commas outside quotes."""
+    parts = text.strip().split('"')
+    parts[::2] = [re.sub(r"\s*,\s*", ",", part) for part in parts[::2]]
+    return '"'.join(parts)
+
+
+def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePass:
+    """One pass from its spec.
+
+    Raises
+    ------
+    KanError : no such pass or option, or a value of the wrong type.
+    """
+    if spec.name not in available:
+        ours = sorted(name for name in available if "kan" in name)
+        raise KanError(
+            f"unknown pass {spec.name!r}",
+            remedy=suggestion(spec.name, list(available), "passes over KANs are", ours),
+        )
+    what = f"pass {spec.name}"
+    with naming(what, available[spec.name]):
+        cls = available[spec.name]()
+    normal = spec.normalize_parameter_names()
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    for option in normal.parameters:
+        if option not in fields:
+            options, wrong = [_option_name(name) for name in fields], _option_name(option)
+            raise KanError(
+                f"pass {spec.name} has no option {wrong!r}",
+                remedy=suggestion(wrong, options, "its options are", options),
+            )
+    for option, values in normal.parameters.items():
+        if fields[option].type in _FLOATS:
+            # A float may be spelt as an integer, and a loss in percent.
+            normal.parameters[option] = tuple(_as_float(option, value) for value in values)
+    try:
+        return cls.from_spec(normal)
+    except KanError as error:
+        raise KanError(f"{what}: {error}") from None
+    except ValueError as error:
+        reason = str(error)
+        for option in fields:
+            reason = reason.replace(f'"{option}"', f'"{_option_name(option)}"')
+        for option, values in normal.parameters.items():
+            if f"given {values}" in reason:
+                given = ", ".join(str(value) for value in values)
+                reason = f"option {_option_name(option)} cannot be {given}"
+        types = ", ".join(f"{_option_name(name)}: {_type_name(f)}" for name, f in fields.items())
+        raise KanError(f"{what}: {reason}", remedy=f"its options are {types}") from None
+    except Exception as error:
+        name_failure(what, cls, error)
+        raise
+
+
+def _as_float(option: str, value: ParameterType) -> ParameterType:
+    if isinstance(value, str) and value.endswith("%") and option.endswith("_loss"):
+        return parse_loss(value, _option_name(option))
+    try:
+        return float(value) if type(value) is int else value
+    except OverflowError:
+        return math.inf if isinstance(value, int) and value > 0 else -math.inf
+
+
+def _option_name(field: str) -> str:
+    return field.replace("_", "-")
+
+
+def _type_name(field: dataclasses.Field[object]) -> str:
+    return field.type if isinstance(field.type, str) else type_repr(field.type)

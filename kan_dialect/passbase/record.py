@@ -1,0 +1,162 @@
+"""The record of a module's passes: which ones shaped it, and whether the module is still theirs.
+
+Two attributes of the module hold it: the passes, in order, and a digest of what the last of them
+left. The digest covers every op, type, property and attribute, but neither names of SSA values nor
+comments or layout. Where it is not that of the module, something that leaves no record has changed
+the module since: an editor, or a pass that is no `KanPass`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import cast
+
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    ModuleOp,
+    StringAttr,
+)
+from xdsl.ir import Attribute, Operation
+
+from kan_dialect.ir.constants import DenseAttr
+
+PIPELINE_ATTRIBUTE = "kan.pipeline"
+"""Module attribute: the passes that shaped the module, in order, as `-p` would spell them."""
+
+DIGEST_ATTRIBUTE = "kan.digest"
+"""Module attribute: the digest of the module, as the last of the recorded passes left it."""
+
+CHANGED = "(edited, or changed by a pass that leaves no record)"
+"""Entry of the record: the passes before it have not seen the module as it is then."""
+
+
+def changed_by(what: str) -> str:
+    """The entry of a change by something that has a name."""
+    return f"(changed by {what})"
+
+
+def recorded_pipeline(module: ModuleOp) -> list[str]:
+    """The passes that shaped the module so far, as text.
+
+    The last entry is `CHANGED` where the module is not what these passes left.
+    """
+    trace = module.attributes.get(PIPELINE_ATTRIBUTE)
+    if not isinstance(trace, ArrayAttr):
+        return []
+    entries = cast("ArrayAttr[Attribute]", trace).data
+    passed = [entry.data for entry in entries if isinstance(entry, StringAttr)]
+    digest = module.attributes.get(DIGEST_ATTRIBUTE)
+    if passed and digest != StringAttr(content_digest(module)):
+        passed.append(CHANGED)
+    return passed
+
+
+def recorded_names(recorded: Sequence[str]) -> set[str]:
+    """Names of all passes that a record tells of."""
+    return {entry.removeprefix("(changed by ").rstrip(")").partition("{")[0] for entry in recorded}
+
+
+def passes_in_force(recorded: Sequence[str]) -> set[str]:
+    """Names of the recorded passes that have seen the module as it is: those since a change."""
+    in_force: set[str] = set()
+    for entry in recorded:
+        if entry.startswith("("):
+            in_force.clear()
+        else:
+            in_force.add(entry.partition("{")[0])
+    return in_force
+
+
+def record(module: ModuleOp, passed: Sequence[str]) -> None:
+    """Write down the passes that shaped the module as it is now."""
+    module.attributes[PIPELINE_ATTRIBUTE] = ArrayAttr(StringAttr(entry) for entry in passed)
+    module.attributes[DIGEST_ATTRIBUTE] = StringAttr(content_digest(module))
+
+
+def settle_record(module: ModuleOp) -> None:
+    """Enter a change of the module, if there was one, into its record."""
+    passed = recorded_pipeline(module)
+    if passed:
+        record(module, passed)
+
+
+def content_digest(module: ModuleOp) -> str:
+    """16 hexadecimal digits that depend on all of the module but its record."""
+    text = _Text(module)
+    text.add(module)
+    return blake2b("\n".join(text.lines).encode(), digest_size=8).hexdigest()
+
+
+@lru_cache(maxsize=1 << 14)
+def _text_of_type(kind: Attribute) -> str:
+    """A type as text, also for the next passes: most types stay."""
+    return str(kind)
+
+
+class _Text:
+    """A module as lines, much faster than xDSL prints it; passes call this often.
+
+    Values and blocks are numbered as they are met. They and attributes are told apart by identity,
+    as all of them stay alive meanwhile: to hash an attribute, Python walks all that it consists of.
+    """
+
+    def __init__(self, module: ModuleOp) -> None:
+        self.module = module
+        self.lines: list[str] = []
+        self.numbers: dict[int, int] = {}
+        self.types: dict[int, str] = {}
+
+    def add(self, op: Operation) -> None:
+        lines, numbers = self.lines, self.numbers
+        lines.append(op.name)
+        for group in (op.operands, op.successors):
+            if group:
+                lines.append(str([numbers.setdefault(id(each), len(numbers)) for each in group]))
+        for result in op.results:
+            number = numbers.setdefault(id(result), len(numbers))
+            lines.append(f"{number}: {self.of_type(result.type)}")
+        for kind, entries in (("<", op.properties), ("{", op.attributes)):
+            if not entries:
+                continue
+            for name in sorted(entries) if len(entries) > 1 else entries:
+                if op is not self.module or name not in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE):
+                    lines.append(f"{kind}{name} {self.of_attribute(entries[name])}")
+        for region in op.regions:
+            lines.append("(")
+            for block in region.blocks:
+                lines.append(f"^{numbers.setdefault(id(block), len(numbers))}")
+                for argument in block.args:
+                    number = numbers.setdefault(id(argument), len(numbers))
+                    lines.append(f"{number}: {self.of_type(argument.type)}")
+                for inner in block.ops:
+                    self.add(inner)
+            lines.append(")")
+
+    def of_type(self, kind: Attribute) -> str:
+        text = self.types.get(id(kind))
+        if text is None:
+            text = self.types[id(kind)] = _text_of_type(kind)
+        return text
+
+    def of_attribute(self, attribute: Attribute) -> str:
+        # By class, most frequent first: it is quicker than `match`, which takes subclasses, too.
+        cls = type(attribute)
+        if cls is StringAttr:
+            return repr(cast(StringAttr, attribute).data)
+        if cls is IntegerAttr:
+            number = cast("IntegerAttr[IntegerType | IndexType]", attribute)
+            return f"{number.value.data} {self.of_type(number.type)}"
+        if cls is DenseIntOrFPElementsAttr:
+            dense = cast(DenseAttr, attribute)
+            return f"{dense.data.data.hex()} {self.of_type(dense.type)}"
+        if cls is DenseArrayBase:
+            array = cast(DenseArrayBase, attribute)
+            return f"[{array.data.data.hex()} {self.of_type(array.elt_type)}]"
+        return str(attribute)

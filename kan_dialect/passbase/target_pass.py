@@ -1,0 +1,30 @@
+"""The base class of passes that ask a device what things cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kan_dialect.devices.device import XCUP, Fpga, device
+from kan_dialect.passbase.kan_pass import KanPass
+
+
+@dataclass(frozen=True)
+class TargetPass(KanPass):
+    """A pass with an option that names the device whose costs decide.
+
+    Raises
+    ------
+    KanError : there is no such device.
+    """
+
+    target: str = field(default=XCUP.name, kw_only=True)
+    """The device whose costs decide."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        device(self.target)
+
+    @property
+    def device(self) -> Fpga:
+        """The device itself."""
+        return device(self.target)

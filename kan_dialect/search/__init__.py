@@ -1,0 +1,1 @@
+"""Searches that passes call: table splitting, adder trees, fits, precision."""

@@ -1,0 +1,240 @@
+"""The edges of a layer as integers, and the integers that its nodes add.
+
+An edge value becomes `round_half_even(value / scale)`, once. Two kinds of edges would need far more
+bits than their node has:
+
+- Edges with a large common part, such as x of a layer x - 101325. The common part goes to the
+  node's bias before anything is rounded.
+- Edges that leave a node's codes by far at some input, such as 1/x near 0. Values beyond the point
+  where the node saturates, whatever its other edges give, become that point.
+
+Both keep every sum that the node's codes can tell apart. What does not fit then is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.edge_tables import Chain, place_of
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
+
+UNCHANGED_STEPS = 1 << 20
+"""Edges with a common part of at most so many steps of their node are rounded as they are."""
+MAX_STEPS = 1 << 50
+"""Float64 resolves values of at most so many steps to an eighth of a step."""
+MAX_ENTRY = 1 << 31
+"""Entries of tables are 32-bit integers."""
+_SLACK = 1e-6
+"""Of a step: float64 rounds values of up to `MAX_ENTRY` steps by less."""
+
+
+@dataclass(frozen=True)
+class SumRange:
+    """Where the nodes (out) saturate: sums up to `least`, and from `greatest` on."""
+
+    least: tuple[int, ...]
+    greatest: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RoundedEdges:
+    """Edges and biases of a layer in integers.
+
+    Parameters
+    ----------
+    constants : (out, in), float64, what goes from each edge to its node's bias.
+    tables : (out, in, entries), int64: `round((value - constant) / scale)`, entry `code - lo`.
+    bias : (out), int64: `round((bias + sum of constants) / scale)`.
+    """
+
+    constants: FloatArray
+    tables: IntArray
+    bias: IntArray
+
+
+def round_edges(
+    values: FloatArray,
+    scale: FloatArray,
+    bias: FloatArray,
+    saturation: SumRange | None,
+    chain: Chain,
+) -> RoundedEdges:
+    """Round the edges and biases of a layer.
+
+    Parameters
+    ----------
+    values : (entries, out, in), what each edge gives for every code; 0 of edges that do not exist.
+    scale : (out), what a step of each node stands for.
+    bias : (out), float64.
+    saturation : of sums that become codes; None of results, which keep their sums.
+    chain : the edges, for messages.
+
+    Raises
+    ------
+    KanError : an edge or a bias does not fit; says which and what to do.
+    """
+    column = scale[:, np.newaxis]
+    with np.errstate(over="ignore"):
+        steps = values / column
+    wide = (np.abs(steps) > UNCHANGED_STEPS).any(axis=0)
+    constants = np.zeros(wide.shape)
+    for node, edge in np.argwhere(wide).tolist():
+        common = _common_part(values[:, node, edge])
+        if abs(common) > UNCHANGED_STEPS * scale[node]:
+            constants[node, edge] = common
+    _require_resolved(constants, column, chain)
+    if constants.any():
+        with np.errstate(over="ignore"):
+            steps = (values - constants) / column
+    codes = np.rint(steps)
+    total = np.array(
+        [
+            _rounded_bias(float(bias[node]), row, float(scale[node]), chain, node)
+            for node, row in enumerate(constants)
+        ],
+        dtype=np.int64,
+    )
+    if saturation is not None:
+        for node in np.flatnonzero((np.abs(codes) > UNCHANGED_STEPS).any(axis=(0, 2))).tolist():
+            ends = saturation.least[node], saturation.greatest[node]
+            codes[:, node] = _saturated(codes[:, node], int(total[node]), *ends)
+    _require_entries(codes, values, column, chain)
+    return RoundedEdges(constants, np.moveaxis(codes.astype(np.int64), 0, -1), total)
+
+
+def promise_problem(
+    values: FloatArray,
+    codes: IntArray,
+    scale: FloatArray,
+    bias: FloatArray,
+    rounded: RoundedEdges,
+    saturation: SumRange | None,
+) -> str | None:
+    """What of a layer is off by more than half a step, edge by edge; None where nothing is.
+
+    Parameters
+    ----------
+    values : (entries, out, in), what each edge gives for every code.
+    codes : (entries, out, in), the integers that the layer's quantiser makes of them.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = (values - rounded.constants) / scale[:, np.newaxis]
+        lost = codes - steps
+    apart = ~(np.abs(lost) <= 0.5 + _SLACK)
+    for node, edge in np.argwhere(apart.any(axis=0)).tolist():
+        total = codes[:, node, edge] + int(rounded.bias[node])
+        others = np.rint(np.delete(steps[:, node], edge, axis=1))
+        wrong: BoolArray = apart[:, node, edge]
+        if saturation is not None:
+            above = total + others.min(axis=0).sum() >= saturation.greatest[node]
+            below = total + others.max(axis=0).sum() <= saturation.least[node]
+            lower = lost[:, node, edge] < 0
+            wrong &= ~((lower & above) | (~lower & below))
+        if wrong.any():
+            entry = int(wrong.argmax())
+            return (
+                f"edge [{node}, {edge}] is {values[entry, node, edge]:.9g} at entry {entry}, and "
+                f"became {codes[entry, node, edge]} steps of {scale[node]:.9g}"
+            )
+    for node, row in enumerate(rounded.constants):
+        exact = sum(map(Fraction, row[row != 0.0].tolist()), Fraction(float(bias[node])))
+        error = abs(int(rounded.bias[node]) - exact / Fraction(float(scale[node])))
+        if error > Fraction(0.5 + _SLACK):
+            return f"bias {float(exact):.9g} of node {node} became {rounded.bias[node]} steps"
+    return None
+
+
+def _common_part(values: FloatArray) -> float:
+    """The median of the finite values: one of them, so that a constant edge leaves 0."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0
+    middle = len(finite) // 2
+    return float(np.partition(finite, middle)[middle])
+
+
+def _rounded_bias(bias: float, constants: FloatArray, scale: float, chain: Chain, node: int) -> int:
+    """Round a bias and the constants that go to it, together and once."""
+    moved = constants[constants != 0.0].tolist()
+    with np.errstate(over="ignore"):
+        steps = np.float64(bias) / scale
+    if moved or abs(steps) > UNCHANGED_STEPS:
+        rounded = round(sum(map(Fraction, moved), Fraction(bias)) / Fraction(scale))
+    else:
+        rounded = int(np.rint(steps))
+    if abs(rounded) >= MAX_STEPS:
+        raise KanError(
+            f"{chain.name}: its sums need more than 51 bits: the bias of node {node} is "
+            f"{bias:g}, in steps of {scale:g}",
+            remedy="use fewer bits for this layer, or take what all its values have in common out "
+            "of the model",
+        )
+    return rounded
+
+
+def _require_resolved(constants: FloatArray, column: FloatArray, chain: Chain) -> None:
+    """Refuse common parts beside which float64 does not resolve a node's steps."""
+    with np.errstate(over="ignore"):
+        bad = np.argwhere(np.abs(constants) / column > MAX_STEPS)
+    if bad.size:
+        node, edge = bad[0].tolist()
+        raise KanError(
+            f"{chain.name}: edge [{node}, {edge}] has values near {constants[node, edge]:g}, its "
+            f"node has steps of {column[node, 0]:g}: float64 does not resolve these",
+            remedy="subtract from the inputs what all their values have in common, or use fewer "
+            "bits for this layer",
+        )
+
+
+def _saturated(codes: FloatArray, bias: int, least: int, greatest: int) -> FloatArray:
+    """Entries (entries, in) of a node, those far beyond its codes replaced.
+
+    An entry from which on the sum is at least `greatest`, whatever the other edges give, may be any
+    larger number. The same holds downwards for `least`.
+    """
+    lows = [_integer(value) for value in codes.min(axis=0).tolist()]
+    highs = [_integer(value) for value in codes.max(axis=0).tolist()]
+    saturated = codes.copy()
+    for edge, (low, high) in enumerate(zip(lows, highs, strict=True)):
+        if max(abs(low), abs(high)) <= UNCHANGED_STEPS:
+            continue
+        rest = [each for other, each in enumerate(lows) if other != edge]
+        top = max(low, greatest - bias - sum(rest)) if -np.inf not in rest else np.inf
+        rest = [each for other, each in enumerate(highs) if other != edge]
+        bottom = min(high, least - bias - sum(rest)) if np.inf not in rest else -np.inf
+        if abs(top) <= MAX_ENTRY:
+            saturated[:, edge] = np.minimum(saturated[:, edge], float(top))
+        if abs(bottom) <= MAX_ENTRY:
+            saturated[:, edge] = np.maximum(saturated[:, edge], float(bottom))
+    return saturated
+
+
+def _integer(value: float) -> int | float:
+    return int(value) if np.isfinite(value) else value
+
+
+def _require_entries(
+    codes: FloatArray, values: FloatArray, column: FloatArray, chain: Chain
+) -> None:
+    """Refuse entries that no table holds."""
+    bad = np.argwhere((codes >= MAX_ENTRY) | (codes < -MAX_ENTRY))
+    if not bad.size:
+        return
+    entry, node, edge = bad[0].tolist()
+    column_values, step = values[:, node, edge], float(column[node, 0])
+    if np.isfinite(column_values).all():
+        what = f"spans {column_values.min():g} to {column_values.max():g}"
+        remedy = "use fewer bits for this layer, or calibrate with data that reaches such values"
+    else:
+        entry = int((~np.isfinite(column_values)).argmax())
+        what = f"is {column_values[entry]:g} for {place_of(chain, entry, edge)}"
+        remedy = "calibrate with data inside the edge's domain"
+    raise KanError(
+        f"{chain.name}: its sums need more than 32 bits: edge [{node}, {edge}] {what}, in steps of "
+        f"{step:g}",
+        remedy=remedy,
+    )

@@ -1,0 +1,117 @@
+"""How good a network's outputs are, sample by sample: what the search makes small.
+
+Of classes, the cross entropy with what the given network says (distillation: Hinton et al., arXiv
+1503.02531), for a changed decision is what may be lost. Of numbers, the squared error. Either is
+known for every sample as a function of one output, so that the best table of an edge can be found
+entry by entry.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kan_dialect.ir.constants import FloatArray, IntArray
+
+Floats32 = NDArray[np.float32]
+
+LEAST_TEMPERATURE = 0.2
+"""Of the outputs' standard deviation: where all samples are right, any confidence would do."""
+
+
+class Objective(ABC):
+    """What one set of samples wants of the outputs."""
+
+    def __init__(self, targets: FloatArray, unit: float) -> None:
+        """
+        Parameters
+        ----------
+        targets : (outputs, samples)
+        unit : what a sum of the last layer is multiplied by before it is compared.
+        """
+        self.targets: Floats32 = targets.astype(np.float32)
+        self.unit = unit
+
+    @abstractmethod
+    def loss(self, sums: IntArray) -> Floats32:
+        """Loss of each sample (samples) for the sums of the last layer (outputs, samples)."""
+
+    @abstractmethod
+    def along(self, sums: IntArray, output: int, steps: IntArray) -> Floats32:
+        """Losses (samples, steps), up to a constant, with steps added to the sum of one output."""
+
+    def scaled(self, sums: IntArray) -> Floats32:
+        return (sums * self.unit).astype(np.float32)
+
+
+class Classes(Objective):
+    """Cross entropy; of one output, of whether it is above 0."""
+
+    def loss(self, sums: IntArray) -> Floats32:
+        logits = self.scaled(sums)
+        if len(logits) == 1:
+            return np.logaddexp(np.float32(0), logits[0]) - self.targets[0] * logits[0]
+        most = logits.max(axis=0)
+        total = np.log(np.exp(logits - most).sum(axis=0))
+        return most + total - np.einsum("os,os->s", self.targets, logits)
+
+    def along(self, sums: IntArray, output: int, steps: IntArray) -> Floats32:
+        logits = self.scaled(sums)
+        others = np.zeros(logits.shape[1], dtype=np.float32)
+        if len(logits) > 1:
+            rest = np.delete(logits, output, axis=0)
+            most = rest.max(axis=0)
+            others = most + np.log(np.exp(rest - most).sum(axis=0))
+        value = logits[output][:, np.newaxis] + (steps * self.unit).astype(np.float32)
+        value_or_others = np.maximum(value, others[:, np.newaxis])
+        apart = np.abs(value - others[:, np.newaxis])
+        return value_or_others + np.log1p(np.exp(-apart)) - self.targets[output][:, None] * value
+
+
+class Targets(Objective):
+    """Half the squared error, summed over outputs."""
+
+    def loss(self, sums: IntArray) -> Floats32:
+        return ((self.scaled(sums) - self.targets) ** 2).sum(axis=0) / np.float32(2)
+
+    def along(self, sums: IntArray, output: int, steps: IntArray) -> Floats32:
+        apart = self.scaled(sums)[output] - self.targets[output]
+        value = apart[:, np.newaxis] + (steps * self.unit).astype(np.float32)
+        return value**2 / np.float32(2)
+
+
+def one_hot(labels: IntArray, outputs: int) -> FloatArray:
+    """Targets (outputs, samples) of classes; of one output, whether it is class 1."""
+    if outputs == 1:
+        return (labels == 1).astype(np.float64)[np.newaxis]
+    return (np.arange(outputs)[:, np.newaxis] == labels).astype(np.float64)
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Shares (outputs, samples) of classes; of one output, the share of class 1."""
+    if len(logits) == 1:
+        return np.exp(-np.logaddexp(0.0, -logits))
+    shares = np.exp(logits - logits.max(axis=0))
+    return shares / shares.sum(axis=0)
+
+
+def temperature(outputs: FloatArray, labels: IntArray | None) -> float:
+    """What outputs (outputs, samples) are divided by to be logits: of least cross entropy.
+
+    Parameters
+    ----------
+    labels : (samples); without any, outputs are taken to tell classes apart well.
+    """
+    spread = float(outputs.std()) or 1.0
+    choices = spread * np.geomspace(LEAST_TEMPERATURE, 4.0, 32)
+    if labels is None:
+        return float(choices[0])
+    targets = one_hot(labels, len(outputs))
+    # In steps so fine that they do not matter.
+    fine = np.rint(outputs / spread * 4096).astype(np.int64)
+    losses = [
+        float(Classes(targets, spread / 4096 / choice).loss(fine).mean()) for choice in choices
+    ]
+    return float(choices[int(np.argmin(losses))])

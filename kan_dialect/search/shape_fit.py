@@ -1,0 +1,254 @@
+"""Few shapes for many functions that are known at points, by least squares.
+
+Up to scale: each function is c * S(a * t + b) + d with one of the shapes S. What is best of a, b,
+c, d and S is found in turns: for given shapes, c and d follow from moments for each of many a and
+b; for given copies, the shapes are linear least squares (lines between points of a grid). Shapes
+are added one by one, each from the function that the others leave the largest error of. Up to gain:
+the same, with a = 1 or -1 and b = 0.
+
+Up to sign: each function is +S(t) + d or -S(t) + d: k-means, where a function may be reflected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.search.symbolic_fit import regression
+
+GRID = np.linspace(-1.6, 1.6, 65)
+"""Where shapes up to scale have values; copies are made of -1 .. 1, scaled and shifted."""
+_SLOPES = np.array([0.5, 0.63, 0.8, 1.0, 1.26])
+_OFFSETS = np.linspace(-0.8, 0.8, 9)
+_WARPS = (
+    np.repeat([*_SLOPES, *-_SLOPES], len(_OFFSETS)),
+    np.tile(_OFFSETS, 2 * len(_SLOPES)),
+)
+_UNWARPED = (np.array([1.0, -1.0]), np.zeros(2))
+_ROUNDS = 6
+_ZOOMS = 5
+_NEAR = np.linspace(-1.0, 1.0, 5)
+_SMOOTH = 1e-3
+"""What bends of shapes count beside errors: it decides where no copy reaches."""
+
+
+class Copies(NamedTuple):
+    """Copies of shapes for n functions.
+
+    Parameters
+    ----------
+    grid : (points,), where the shapes have values.
+    shapes : (shapes, points)
+    choice : (n,), which shape each function has.
+    affine : (n, 3), a, b and c of each.
+    constant : (n,), d of each.
+    """
+
+    grid: FloatArray
+    shapes: FloatArray
+    choice: IntArray
+    affine: FloatArray
+    constant: FloatArray
+
+
+class Functions(NamedTuple):
+    """Functions to find shapes for.
+
+    Parameters
+    ----------
+    t : where they are known, (points,), within about -1 .. 1.
+    values : (n, points)
+    weights : of each point, (n, points), which add up to 1.
+    importance : of each function, (n,), a factor of its squared error.
+    """
+
+    t: FloatArray
+    values: FloatArray
+    weights: FloatArray
+    importance: FloatArray
+
+    def of(self, rows: IntArray) -> Functions:
+        """Some of them."""
+        return Functions(self.t, self.values[rows], self.weights[rows], self.importance[rows])
+
+    @property
+    def means(self) -> FloatArray:
+        return (self.weights * self.values).sum(axis=1)
+
+    @property
+    def variances(self) -> FloatArray:
+        """(n,), times the importance."""
+        centred = self.values - self.means[:, np.newaxis]
+        return self.importance * (self.weights * centred**2).sum(axis=1)
+
+
+def copies_up_to_scale(
+    functions: Functions, counts: IntArray, *, only_gain: bool = False
+) -> Iterator[Copies]:
+    """Copies of so many shapes, for each of increasing counts.
+
+    Parameters
+    ----------
+    only_gain : inputs are not scaled, but perhaps reflected.
+    """
+    shapes: FloatArray = np.empty((0, len(GRID)))
+    error = functions.variances
+    warps = _UNWARPED if only_gain else _WARPS
+    for count in counts.tolist():
+        for _ in range(_ROUNDS):
+            while len(shapes) < min(count, len(error)):
+                worst = int(error.argmax())
+                added = _at(GRID, functions.t, functions.values[worst])
+                shapes = np.concatenate([shapes, [_standard(added)]])
+                error = _assigned(functions, shapes, warps)[2]
+            choice, affine, error = _assigned(functions, shapes, warps)
+            shapes = _refitted(functions, shapes, choice, affine)
+        choice, affine, error = _assigned(functions, shapes, warps)
+        a, b = affine[:, 0], affine[:, 1]
+        if not only_gain:
+            a, b = _refined(functions, shapes, choice, affine)
+        c, d, error = _scaled(functions, shapes, choice, a[:, np.newaxis], b[:, np.newaxis])
+        affine = np.stack([a, b, c[:, 0]], axis=1)
+        error = error[:, 0] * functions.importance
+        yield Copies(GRID, shapes, choice, affine, d[:, 0])
+
+
+def _standard(shape: FloatArray) -> FloatArray:
+    """The shape from 0, of height 1."""
+    return (shape - shape.min()) / (np.ptp(shape) or 1.0)
+
+
+def _at(x: FloatArray, points: FloatArray, values: FloatArray) -> FloatArray:
+    """Values between points: lines; constant beyond."""
+    return np.interp(x, points, values).astype(np.float64)
+
+
+def _assigned(
+    functions: Functions, shapes: FloatArray, warps: tuple[FloatArray, FloatArray]
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Of each function its shape (n), a, b, c (n, 3), and weighted squared error (n).
+
+    Parameters
+    ----------
+    warps : a and b that are tried.
+    """
+    a, b = warps
+    inner = np.multiply.outer(a, functions.t) + b[:, np.newaxis]
+    rows = np.arange(len(functions.values))
+    found: list[FloatArray] = []
+    for shape in shapes:
+        values = _at(inner, GRID, shape)
+        (c, _), error = regression(values, functions.values, functions.weights)
+        best = error.argmin(axis=1)
+        found.append(np.stack([a[best], b[best], c[rows, best], error[rows, best]]))
+    each = np.stack(found)  # (shapes, 4, n)
+    choice = each[:, 3].argmin(axis=0)
+    a, b, c, error = each[choice, :, rows].T
+    # Of a shape that is flat where the function is known, there is no copy but a constant.
+    flat = ~np.isfinite(error)
+    c = np.where(flat, 0.0, c)
+    error = np.where(flat, functions.variances, error * functions.importance)
+    return choice, np.stack([a, b, c], axis=1), error
+
+
+def _refitted(
+    functions: Functions, shapes: FloatArray, choice: IntArray, affine: FloatArray
+) -> FloatArray:
+    """Shapes nearest to the functions that are copies of each."""
+    bends = np.diff(np.eye(len(GRID)), n=2, axis=0)
+    smooth = _SMOOTH * bends.T @ bends + 1e-9 * np.eye(len(GRID))
+    new = shapes.copy()
+    for index in range(len(shapes)):
+        mine = np.flatnonzero((choice == index) & (affine[:, 2] != 0.0))
+        if not mine.size:
+            continue
+        some = functions.of(mine)
+        a, b, c = affine[mine].T
+        # Hat functions at the points of each copy, (n, points, grid), less their means.
+        place = np.clip(a[:, np.newaxis] * some.t + b[:, np.newaxis], GRID[0], GRID[-1])
+        step = GRID[1] - GRID[0]
+        hats = np.maximum(1.0 - np.abs(place[..., np.newaxis] - GRID) / step, 0.0)
+        hats -= np.einsum("np,npg->ng", some.weights, hats)[:, np.newaxis]
+        hats *= c[:, np.newaxis, np.newaxis]
+        target = some.values - some.means[:, np.newaxis]
+        weights = some.weights * some.importance[:, np.newaxis]
+        flat = (weights[..., np.newaxis] * hats).reshape(-1, len(GRID))
+        products: FloatArray = flat.T @ hats.reshape(-1, len(GRID))
+        size = float(np.diag(products).mean()) or 1.0
+        right: FloatArray = flat.T @ target.ravel()
+        solved = np.linalg.solve(products + size * smooth, right).astype(np.float64)
+        new[index] = _standard(solved) if np.ptp(solved) > 0 else shapes[index]
+    return new
+
+
+def _refined(
+    functions: Functions, shapes: FloatArray, choice: IntArray, affine: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Better a and b near those of each function."""
+    a, b = affine[:, 0].copy(), affine[:, 1].copy()
+    step_a, step_b = np.abs(a) / 8, np.full(len(b), (_OFFSETS[1] - _OFFSETS[0]) / 2)
+    near_a, near_b = (axis.ravel() for axis in np.meshgrid(_NEAR, _NEAR))
+    # The nearest first, which are taken where others are no better.
+    order = np.argsort(near_a**2 + near_b**2, kind="stable")
+    near_a, near_b = near_a[order], near_b[order]
+    rows = np.arange(len(a))
+    for _ in range(_ZOOMS):
+        tried_a = a[:, np.newaxis] + step_a[:, np.newaxis] * near_a
+        tried_b = b[:, np.newaxis] + step_b[:, np.newaxis] * near_b
+        error = _scaled(functions, shapes, choice, tried_a, tried_b)[2]
+        best = error.argmin(axis=1)
+        a, b = tried_a[rows, best], tried_b[rows, best]
+        step_a, step_b = step_a / 2, step_b / 2
+    return a, b
+
+
+def _scaled(
+    functions: Functions, shapes: FloatArray, choice: IntArray, a: FloatArray, b: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """c, d and the squared error for each function's k pairs of a and b: (n, k) all."""
+    inner = a[..., np.newaxis] * functions.t + b[..., np.newaxis]
+    values = np.empty_like(inner)
+    for index, shape in enumerate(shapes):
+        values[choice == index] = _at(inner[choice == index], GRID, shape)
+    (c, d), error = regression(values, functions.values, functions.weights)
+    flat = ~np.isfinite(error)
+    variance = (functions.variances / functions.importance)[:, np.newaxis]
+    return (
+        np.where(flat, 0.0, c),
+        np.where(flat, functions.means[:, np.newaxis], d),
+        np.where(flat, variance, error),
+    )
+
+
+def copies_up_to_sign(functions: Functions, count: int) -> Copies:
+    """Copies with a = 1, b = 0 and c = 1 or -1 of at most so many shapes."""
+    means = functions.means
+    y = functions.values - means[:, np.newaxis]
+    rows = np.arange(len(y))
+    weights = functions.weights * functions.importance[:, np.newaxis]
+    shapes = y[[int(functions.variances.argmax())]]
+    choice, sign = np.zeros(len(y), dtype=np.int64), np.ones(len(y))
+    for _ in range(_ROUNDS * max(count, 1)):
+        apart, away = (
+            (weights[:, np.newaxis] * (y[:, np.newaxis] - factor * shapes) ** 2).sum(axis=-1)
+            for factor in (1.0, -1.0)
+        )
+        error = np.minimum(apart, away)
+        choice = error.argmin(axis=1)
+        sign = np.where(apart[rows, choice] <= away[rows, choice], 1.0, -1.0)
+        if len(shapes) < min(count, len(y)):
+            shapes = np.concatenate([shapes, y[[int(error[rows, choice].argmax())]]])
+            continue
+        before = shapes
+        shapes = shapes.copy()
+        for index in np.unique(choice):
+            mine = choice == index
+            share = weights[mine] / np.maximum(weights[mine].sum(axis=0), 1e-300)
+            shapes[index] = (share * y[mine] * sign[mine, np.newaxis]).sum(axis=0)
+        if np.array_equal(before, shapes):
+            break
+    affine = np.stack([np.ones(len(y)), np.zeros(len(y)), sign], axis=1)
+    return Copies(functions.t, shapes, choice, affine, means)

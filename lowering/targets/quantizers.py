@@ -1,0 +1,32 @@
+"""The target `quantizers`: scales, zero points, bits and grids of a quantised network as JSON.
+
+A trainer trains with them, and `kan-quantize{quantizers="FILE"}` takes them for what it trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.target import Target
+
+from kan_dialect.errors import KanError
+from kan_dialect.model.quantizers import quantized_functions, quantizers_of, to_json
+
+
+@dataclass(frozen=True)
+class QuantizersTarget(Target):
+    """Prints the quantisers of the one function at table level."""
+
+    name = "quantizers"
+
+    def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
+        functions = list(quantized_functions(module))
+        if len(functions) != 1:
+            raise KanError(
+                f"expected one function with quantisers, found {len(functions)}",
+                remedy="print the model after kan-quantize, and before kan-expand-wires",
+            )
+        output.write(to_json(quantizers_of(functions[0])))
