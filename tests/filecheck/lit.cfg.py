@@ -23,6 +23,3 @@ config.environment.update({k: v for k, v in os.environ.items() if k.startswith("
 config.environment["KAN_CACHE"] = str(Path(config.test_exec_root).parent / "cache")  # noqa: F821
 if shutil.which("verilator"):
     config.available_features.add("verilator")  # noqa: F821
-
-# Where a test runs passes over IR and expects them to go well, each pass is checked too.
-config.substitutions.append((r"(?<!not )\bkan-opt %s -p", "kan-opt --check-passes %s -p"))  # noqa: F821

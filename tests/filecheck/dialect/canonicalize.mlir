@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p canonicalize,cse | filecheck %s
+// RUN: kan-opt --check-passes %s -p canonicalize,cse | filecheck %s
 
 // A grid that is to be extended becomes the knots themselves.
 // CHECK-LABEL: @extend

@@ -1,6 +1,6 @@
 // RUN: kan-opt %s | kan-opt | filecheck %s
 // RUN: kan-opt --print-op-generic %s | kan-opt | filecheck %s
-// RUN: kan-opt %s -p kan-quantize,kan-fold-tables | filecheck %s --check-prefix TABLES
+// RUN: kan-opt --check-passes %s -p kan-quantize,kan-fold-tables | filecheck %s --check-prefix TABLES
 
 // Edges that an ONNX graph computes: here y = atan(x) w, with w = (1, -2)^T, for batches of 4.
 // CHECK-LABEL: @opaque

@@ -1,6 +1,6 @@
 // RUN: kan-opt %s -t formula | filecheck %s
 // RUN: python -c "import numpy as np; np.savez('%t.npz', x=[[-1, 0], [1, 1], [0, -1]])"
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-quantize{bits=3}' -o %t.mlir
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-quantize{bits=3}' -o %t.mlir
 // RUN: not kan-opt %t.mlir -t formula 2>&1 | filecheck %s --check-prefix LEVEL
 // LEVEL: there is no function of real values to print as formulas; print the model before kan-quantize
 

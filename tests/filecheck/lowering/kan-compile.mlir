@@ -1,16 +1,16 @@
 // RUN: python -c "import numpy as np; np.savez('%t.npz', x=[[-1, 0], [1, 1], [0, -1]])"
-// RUN: kan-opt %s -p 'kan-compile{data="%t.npz" bits=3 scale="minmax" levels=1}' -o %t.all.mlir
+// RUN: kan-opt --check-passes %s -p 'kan-compile{data="%t.npz" bits=3 scale="minmax" levels=1}' -o %t.all.mlir
 // RUN: filecheck %s < %t.all.mlir
 
 // `kan-opt` runs the pipeline's passes one by one, so that each can be timed and printed.
-// RUN: kan-opt %s -p 'kan-compile{data="%t.npz" bits=3}' --print-between-passes | filecheck %s --check-prefix PASSES
+// RUN: kan-opt --check-passes %s -p 'kan-compile{data="%t.npz" bits=3}' --print-between-passes | filecheck %s --check-prefix PASSES
 
 // It is the same as the passes spelt out.
-// RUN: kan-opt %s -p 'kan-fold-affine,kan-calibrate{data="%t.npz"},kan-quantize{bits=3 scale="minmax"},kan-fold-tables,kan-expand-wires,kan-narrow,kan-merge-tables,kan-share-tables,kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule{levels=1},lower-kan-to-hw' -o %t.spelt.mlir
+// RUN: kan-opt --check-passes %s -p 'kan-fold-affine,kan-calibrate{data="%t.npz"},kan-quantize{bits=3 scale="minmax"},kan-fold-tables,kan-expand-wires,kan-narrow,kan-merge-tables,kan-share-tables,kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule{levels=1},lower-kan-to-hw' -o %t.spelt.mlir
 // RUN: diff %t.all.mlir %t.spelt.mlir
 
 // It resumes where the module stands: what was done is not done again.
-// RUN: kan-opt %s -p 'kan-fold-affine,kan-calibrate{data="%t.npz"},kan-quantize{bits=3 scale="minmax"}' -o %t.table.mlir
+// RUN: kan-opt --check-passes %s -p 'kan-fold-affine,kan-calibrate{data="%t.npz"},kan-quantize{bits=3 scale="minmax"}' -o %t.table.mlir
 // RUN: kan-opt %t.table.mlir -p 'kan-compile{bits=7 levels=1}' | diff - %t.all.mlir
 // RUN: kan-opt %t.all.mlir -p kan-compile | diff - %t.all.mlir
 

@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p lower-kan-to-hw | filecheck %s
+// RUN: kan-opt --check-passes %s -p lower-kan-to-hw | filecheck %s
 
 // Bits that are always 0 have no wires: the table's entries are divided by 4, as the name says. The
 // lowest bits of what it is added to are those of the sum.

@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p lower-kan-to-hw | filecheck %s
+// RUN: kan-opt --check-passes %s -p lower-kan-to-hw | filecheck %s
 
 // Registers make a clocked module: `clk`, `rst`, `in_valid` and the inputs; `out_valid` and the
 // outputs. Only the valid bits are reset.

@@ -1,7 +1,7 @@
-// RUN: kan-opt %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5},lower-training-to-hw' | filecheck %s
-// RUN: kan-opt %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5},lower-training-to-hw' -t systemverilog | filecheck %s --check-prefix VERILOG
-// RUN: kan-opt %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 initial=zero},lower-training-to-hw' -t circt | filecheck %s --check-prefix CIRCT
-// RUN: kan-opt %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5 momentum=0.5 weight-decay=0.0625},lower-training-to-hw' -t systemverilog | filecheck %s --check-prefix MOMENTUM
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5},lower-training-to-hw' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5},lower-training-to-hw' -t systemverilog | filecheck %s --check-prefix VERILOG
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 initial=zero},lower-training-to-hw' -t circt | filecheck %s --check-prefix CIRCT
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{fraction-bits=6 integer-bits=2 local-bits=2 learning-rate=0.5 momentum=0.5 weight-decay=0.0625},lower-training-to-hw' -t systemverilog | filecheck %s --check-prefix MOMENTUM
 
 // Of degree 1: two banks, coefficient j in bank j mod 2.
 // CHECK-LABEL: hw.module @line(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %train: i1, in %x0: i8, in %t0: i8, in %mem_valid: i1, in %mem_write: i1, in %mem_address: i3, in %mem_data: i8, out in_ready: i1, out out_valid: i1, out y0: i8, out mem_ready: i1, out mem_read_valid: i1, out mem_read_data: i8)

@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p lower-kan-to-hw -t systemverilog | filecheck %s
+// RUN: kan-opt --check-passes %s -p lower-kan-to-hw -t systemverilog | filecheck %s
 
 // A table of few inputs is added by a function that leaves room for it in the adder's LUTs, a sum of
 // other sums by one that keeps them apart, and the last sum of all is plain.

@@ -1,7 +1,7 @@
 // RUN: python -c "import numpy as np; np.savez('%t.npz', x=[[-1, 0, 5], [0, 0, 5], [1, 0, 5], [3, 1, 5]], x_test=[[99, 99, 99]])"
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz" bins=4}' | filecheck %s
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz" bins=4},kan-calibrate{data="%t.npz" bins=2}' | filecheck %s --check-prefix TWICE
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz" bins=4 results=true}' | filecheck %s --check-prefix RESULTS
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz" bins=4}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz" bins=4},kan-calibrate{data="%t.npz" bins=2}' | filecheck %s --check-prefix TWICE
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz" bins=4 results=true}' | filecheck %s --check-prefix RESULTS
 
 // The samples' columns go to the arguments in order; the test set is not looked at. The data's path
 // is not recorded, so that the same model gives the same bytes.

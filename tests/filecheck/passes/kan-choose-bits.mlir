@@ -1,6 +1,6 @@
 // RUN: python -c "import numpy as np; x = np.linspace(-1, 1, 60).reshape(-1, 1); np.savez('%t.npz', x=x, y=2 * x, x_test=[[99]], y_test=[[0.0]])"
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-choose-bits{data="%t.npz" max-error=0.1 scale="minmax"}' | filecheck %s
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-choose-bits{data="%t.npz" max-error=0.1 scale="minmax"},kan-quantize{bits=auto scale="minmax"}' | filecheck %s --check-prefix QUANTIZED
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-choose-bits{data="%t.npz" max-error=0.1 scale="minmax"}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-choose-bits{data="%t.npz" max-error=0.1 scale="minmax"},kan-quantize{bits=auto scale="minmax"}' | filecheck %s --check-prefix QUANTIZED
 // RUN: not kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-choose-bits{data="%t.npz" max-error=0.1 at-most=4}' 2>&1 | filecheck %s --check-prefix FEW
 // RUN: not kan-opt %s -p 'kan-choose-bits{data="%t.npz" at-least=9 at-most=8}' 2>&1 | filecheck %s --check-prefix ORDER
 // RUN: not kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-quantize{bits=auto}' 2>&1 | filecheck %s --check-prefix NONE

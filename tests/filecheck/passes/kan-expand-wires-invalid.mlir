@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p kan-expand-wires --verify-diagnostics --split-input-file | filecheck %s
+// RUN: kan-opt --check-passes %s -p kan-expand-wires --verify-diagnostics --split-input-file | filecheck %s
 
 !codes = !quant.uniform<u2:f32, 0.5:1>
 !edges = !quant.uniform<i4:f32, 0.25>

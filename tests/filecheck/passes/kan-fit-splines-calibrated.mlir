@@ -1,7 +1,7 @@
 // RUN: python -c "import numpy as np; np.savez('%t.npz', x=np.linspace(-1.9, 1.4, 500)[:, None])"
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-fit-splines' | filecheck %s
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-fit-splines{cells=6 degree=3}' | filecheck %s --check-prefix CELLS
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-fit-splines,kan-make-trainable' | filecheck %s --check-prefix TRAIN
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-fit-splines' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-fit-splines{cells=6 degree=3}' | filecheck %s --check-prefix CELLS
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-fit-splines,kan-make-trainable' | filecheck %s --check-prefix TRAIN
 
 // Values were seen beyond the grid: it is longer by whole cells, where the B-spline is 0 at last.
 // CHECK: cells = 4 : i64, degree = 1

@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p 'kan-fit-splines' --verify-diagnostics --split-input-file | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-fit-splines' --verify-diagnostics --split-input-file | filecheck %s
 // RUN: not kan-opt %s -p 'kan-fit-splines{error=0}' 2>&1 | filecheck %s --check-prefix ERROR
 // ERROR: error must be above 0 and finite, got 0
 // RUN: not kan-opt %s -p 'kan-fit-splines{cells=0}' 2>&1 | filecheck %s --check-prefix CELLS

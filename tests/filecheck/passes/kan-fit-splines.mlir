@@ -1,6 +1,6 @@
-// RUN: kan-opt %s -p 'kan-fit-splines' --split-input-file | filecheck %s
-// RUN: kan-opt %s -p 'kan-fit-splines,kan-fit-splines' --split-input-file | filecheck %s
-// RUN: kan-opt %s -p 'kan-fit-splines{cells=12 degree=1}' --split-input-file | filecheck %s --check-prefix CELLS
+// RUN: kan-opt --check-passes %s -p 'kan-fit-splines' --split-input-file | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-fit-splines,kan-fit-splines' --split-input-file | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-fit-splines{cells=12 degree=1}' --split-input-file | filecheck %s --check-prefix CELLS
 
 // A uniform B-spline alone stays what it is, unless another grid is wanted.
 // CHECK-LABEL: @alone

@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p kan-fold-affine | filecheck %s
+// RUN: kan-opt --check-passes %s -p kan-fold-affine | filecheck %s
 
 // What a pass did to a module is recorded in it.
 // CHECK: builtin.module attributes {kan.pipeline = ["kan-fold-affine"], kan.digest = "{{[0-9a-f]+}}"}

@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p kan-fold-tables | filecheck %s
+// RUN: kan-opt --check-passes %s -p kan-fold-tables | filecheck %s
 
 !codes = !quant.uniform<u2:f32, 0.5:1>
 !edges = !quant.uniform<i8:f32, 0.25>

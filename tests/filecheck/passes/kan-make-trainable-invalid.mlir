@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p 'kan-make-trainable' --verify-diagnostics --split-input-file | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable' --verify-diagnostics --split-input-file | filecheck %s
 
 // CHECK: @f: the base function silu cannot be trained: edges must be B-splines alone; fit splines to them first (kan-fit-splines)
 func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {

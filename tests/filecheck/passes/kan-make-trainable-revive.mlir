@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p 'kan-make-trainable{revive=true}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{revive=true}' | filecheck %s
 
 // A pruned edge exists again, with coefficients of 0 whatever it had; the bias is the first edge's.
 // CHECK: kan.initial = dense<{{\[\[}}[512, 512, 512], [1024, 2048, 3072]]]>

@@ -1,7 +1,7 @@
-// RUN: kan-opt %s -p 'kan-make-trainable{learning-rate=0.15}' --split-input-file | filecheck %s
-// RUN: kan-opt %s -p 'kan-make-trainable{real=true error=fed}' --split-input-file | filecheck %s --check-prefix REAL
-// RUN: kan-opt %s -p 'kan-make-trainable{momentum=0.9 weight-decay=0.001953125}' --split-input-file | filecheck %s --check-prefix MOMENTUM
-// RUN: kan-opt %s -p 'kan-make-trainable{weight-decay=0.001953125}' --split-input-file | filecheck %s --check-prefix DECAY
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{learning-rate=0.15}' --split-input-file | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{real=true error=fed}' --split-input-file | filecheck %s --check-prefix REAL
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{momentum=0.9 weight-decay=0.001953125}' --split-input-file | filecheck %s --check-prefix MOMENTUM
+// RUN: kan-opt --check-passes %s -p 'kan-make-trainable{weight-decay=0.001953125}' --split-input-file | filecheck %s --check-prefix DECAY
 
 // One layer: located, gathered, multiplied and added up; the error; the update. Coefficients are an
 // argument and a result.

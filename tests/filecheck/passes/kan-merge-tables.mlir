@@ -1,6 +1,6 @@
-// RUN: kan-opt %s -p kan-merge-tables | filecheck %s
-// RUN: kan-opt %s -p kan-merge-tables,kan-merge-tables | filecheck %s
-// RUN: kan-opt %s -p 'kan-merge-tables{target=lut6}' | filecheck %s --check-prefix LUT6
+// RUN: kan-opt --check-passes %s -p kan-merge-tables | filecheck %s
+// RUN: kan-opt --check-passes %s -p kan-merge-tables,kan-merge-tables | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-merge-tables{target=lut6}' | filecheck %s --check-prefix LUT6
 // RUN: not kan-opt %s -p 'kan-merge-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
 // TARGET: there is no target 'abacus'
 

@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p kan-narrow | filecheck %s
+// RUN: kan-opt --check-passes %s -p kan-narrow | filecheck %s
 
 // Types are what the operands allow, results and all that read them included.
 // CHECK-LABEL: @ranges(%x: !kan.int<0:3>, %y: !kan.int<-2:1>) -> (!kan.int<-2:4>, !kan.int<-1:2>)

@@ -1,8 +1,8 @@
 // RUN: python -c "import numpy as np; np.savez('%t.npz', x=np.random.default_rng(0).integers(0, 4, (200, 2)))"
-// RUN: kan-opt %s -p 'kan-prune{data="%t.npz" max-accuracy-loss=0.02 fine-tune=false}' | filecheck %s
-// RUN: kan-opt %s -p 'kan-prune{data="%t.npz" max-accuracy-loss=0.02}' | filecheck %s --check-prefix TUNED
-// RUN: kan-opt %s -p 'kan-prune{data="%t.npz" threshold=0.5}' | filecheck %s --check-prefix NORM
-// RUN: kan-opt %s -p 'kan-prune{data="%t.npz" max-accuracy-loss=0}' | filecheck %s --check-prefix NONE
+// RUN: kan-opt --check-passes %s -p 'kan-prune{data="%t.npz" max-accuracy-loss=0.02 fine-tune=false}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-prune{data="%t.npz" max-accuracy-loss=0.02}' | filecheck %s --check-prefix TUNED
+// RUN: kan-opt --check-passes %s -p 'kan-prune{data="%t.npz" threshold=0.5}' | filecheck %s --check-prefix NORM
+// RUN: kan-opt --check-passes %s -p 'kan-prune{data="%t.npz" max-accuracy-loss=0}' | filecheck %s --check-prefix NONE
 
 // The second edge hardly matters: its mean goes to the bias.
 // CHECK-LABEL: @layer

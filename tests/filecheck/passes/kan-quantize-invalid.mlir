@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p 'kan-quantize{bits=4,4,4}' --verify-diagnostics --split-input-file | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=4,4,4}' --verify-diagnostics --split-input-file | filecheck %s
 
 // CHECK: kan-quantize: 3 numbers of bits for @f; give one for all, or 2: the input and each of 1 layers
 func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {

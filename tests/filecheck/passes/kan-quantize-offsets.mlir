@@ -1,5 +1,5 @@
-// RUN: kan-opt %s -p 'kan-quantize{bits=8 scale="minmax"}' --check-passes | filecheck %s
-// RUN: kan-opt %s -p 'kan-quantize{bits=8 scale="minmax"},kan-fold-tables' --check-passes | filecheck %s --check-prefix TABLES
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=8 scale="minmax"}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=8 scale="minmax"},kan-fold-tables' | filecheck %s --check-prefix TABLES
 
 // An edge with a large common part: its median goes to the bias before anything is rounded. The
 // inputs 101320..101330 are codes 0..255, the median is that of code 128.

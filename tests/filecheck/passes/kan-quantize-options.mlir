@@ -1,8 +1,8 @@
-// RUN: kan-opt %s -p 'kan-quantize{bits=2 scale="minmax" per-tensor=true}' | filecheck %s --check-prefix TENSOR
-// RUN: kan-opt %s -p 'kan-quantize{bits=2 scale="minmax" guard-bits=2}' | filecheck %s --check-prefix GUARD
-// RUN: kan-opt %s -p 'kan-quantize{bits=1,2,3 scale="minmax"}' | filecheck %s --check-prefix WIDTHS
-// RUN: kan-opt %s -p 'kan-quantize{bits=2 scale="percentile" percentile=75.0}' | filecheck %s --check-prefix PERCENTILE
-// RUN: kan-opt %s -p 'kan-quantize{bits=2}' | filecheck %s --check-prefix MSE
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=2 scale="minmax" per-tensor=true}' | filecheck %s --check-prefix TENSOR
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=2 scale="minmax" guard-bits=2}' | filecheck %s --check-prefix GUARD
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=1,2,3 scale="minmax"}' | filecheck %s --check-prefix WIDTHS
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=2 scale="percentile" percentile=75.0}' | filecheck %s --check-prefix PERCENTILE
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=2}' | filecheck %s --check-prefix MSE
 
 func.func @layer(%x: tensor<2xf32>) -> tensor<1xf32> {
   // One scale and zero point for all inputs.

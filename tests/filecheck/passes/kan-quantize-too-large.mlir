@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p 'kan-quantize{bits=16 scale="minmax"}' --verify-diagnostics --split-input-file | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=16 scale="minmax"}' --verify-diagnostics --split-input-file | filecheck %s
 
 // Results keep their sums, so that what is infinite has no integer.
 // CHECK: layer0: its sums need more than 32 bits: edge [0, 0] is inf for code 0 (x = 0), in steps of 1.5259e-05; calibrate with data inside the edge's domain

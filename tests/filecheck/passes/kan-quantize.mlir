@@ -1,4 +1,4 @@
-// RUN: kan-opt %s -p 'kan-quantize{bits=2 scale="minmax"}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=2 scale="minmax"}' | filecheck %s
 
 // CHECK: kan.pipeline = ["kan-quantize{bits=2 scale=\22minmax\22}"]
 

@@ -1,5 +1,5 @@
 // RUN: python -c "import numpy as np; x = np.random.default_rng(0).integers(0, 8, (200, 2)); np.savez('%t.npz', x=x, y=(x[:, 0] >= 4).astype(int), x_test=[[99, 99]], y_test=[7])"
-// RUN: kan-opt %s -p 'kan-refine-precision{data="%t.npz" max-accuracy-loss=0.02}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-refine-precision{data="%t.npz" max-accuracy-loss=0.02}' | filecheck %s
 
 // What was traded, on all samples and on those held out; the test set is not looked at, and the
 // data's path is not recorded.

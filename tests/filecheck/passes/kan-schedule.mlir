@@ -1,15 +1,15 @@
-// RUN: kan-opt %s -p 'kan-schedule{levels=2}' | filecheck %s
-// RUN: kan-opt %s -p kan-schedule | filecheck %s --check-prefix DEFAULT
-// RUN: kan-opt %s -p 'kan-schedule{levels=1}' | filecheck %s --check-prefix LEVELS
-// RUN: kan-opt %s -p 'kan-schedule{cycles=5}' | filecheck %s --check-prefix CYCLES
-// RUN: kan-opt %s -p 'kan-schedule{cycles=2}' | filecheck %s --check-prefix NODES
-// RUN: kan-opt %s -p 'kan-schedule{mhz=800.0}' | filecheck %s --check-prefix CLOCK
-// RUN: kan-opt %s -p 'kan-schedule{mhz=170 target="ecp5"}' | filecheck %s --check-prefix CLOCK
+// RUN: kan-opt --check-passes %s -p 'kan-schedule{levels=2}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p kan-schedule | filecheck %s --check-prefix DEFAULT
+// RUN: kan-opt --check-passes %s -p 'kan-schedule{levels=1}' | filecheck %s --check-prefix LEVELS
+// RUN: kan-opt --check-passes %s -p 'kan-schedule{cycles=5}' | filecheck %s --check-prefix CYCLES
+// RUN: kan-opt --check-passes %s -p 'kan-schedule{cycles=2}' | filecheck %s --check-prefix NODES
+// RUN: kan-opt --check-passes %s -p 'kan-schedule{mhz=800.0}' | filecheck %s --check-prefix CLOCK
+// RUN: kan-opt --check-passes %s -p 'kan-schedule{mhz=170 target="ecp5"}' | filecheck %s --check-prefix CLOCK
 // RUN: not kan-opt %s -p 'kan-schedule{mhz=2000}' 2>&1 | filecheck %s --check-prefix FAST
 // RUN: not kan-opt %s -p 'kan-schedule{mhz=100 combinational=true}' 2>&1 | filecheck %s --check-prefix BOTH
 // RUN: not kan-opt %s -p 'kan-schedule{levels=4 cycles=2}' 2>&1 | filecheck %s --check-prefix TWO
-// RUN: kan-opt %s -p 'kan-schedule{combinational=true}' | filecheck %s --check-prefix COMB
-// RUN: kan-opt %s -p 'kan-schedule{levels=1},kan-schedule{cycles=0}' | filecheck %s --check-prefix COMB
+// RUN: kan-opt --check-passes %s -p 'kan-schedule{combinational=true}' | filecheck %s --check-prefix COMB
+// RUN: kan-opt --check-passes %s -p 'kan-schedule{levels=1},kan-schedule{cycles=0}' | filecheck %s --check-prefix COMB
 
 // A table of few inputs, a sum of two and a clamp are a level of logic each: two levels are a stage
 // here, then comes a register. A value that is needed in a later stage waits in registers of its own,

@@ -1,8 +1,8 @@
 // RUN: python -c "import numpy as np; x = np.random.default_rng(0).uniform(-1, 1, (500, 2)); np.savez('%t.npz', x=x, y=(x[:, 0] > 0).astype(int))"
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-share-shapes{shapes=1}' | filecheck %s
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-share-shapes{shapes=1 up-to=sign}' --check-passes | filecheck %s --check-prefix SIGN
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-share-shapes{shapes=1 up-to=sign},kan-quantize{bits=4 per-layer=true},kan-fold-tables' | filecheck %s --check-prefix TABLES
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-share-shapes{data="%t.npz" up-to=gain}' --check-passes | filecheck %s --check-prefix BUDGET
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-share-shapes{shapes=1}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-share-shapes{shapes=1 up-to=sign}' | filecheck %s --check-prefix SIGN
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-share-shapes{shapes=1 up-to=sign},kan-quantize{bits=4 per-layer=true},kan-fold-tables' | filecheck %s --check-prefix TABLES
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-share-shapes{data="%t.npz" up-to=gain}' | filecheck %s --check-prefix BUDGET
 // RUN: not kan-opt %s -p 'kan-share-shapes{shapes=1}' 2>&1 | filecheck %s --check-prefix RANGE
 // RANGE: @layer: the inputs' ranges of layer0 are not known; run kan-calibrate first
 // RUN: not kan-opt %s -p kan-share-shapes 2>&1 | filecheck %s --check-prefix NUMBER

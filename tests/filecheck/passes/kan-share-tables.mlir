@@ -1,6 +1,6 @@
-// RUN: kan-opt %s -p kan-share-tables | filecheck %s
-// RUN: kan-opt %s -p kan-share-tables,kan-share-tables | filecheck %s
-// RUN: kan-opt %s -p 'kan-share-tables{target=ecp5}' | filecheck %s --check-prefix ECP5
+// RUN: kan-opt --check-passes %s -p kan-share-tables | filecheck %s
+// RUN: kan-opt --check-passes %s -p kan-share-tables,kan-share-tables | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-share-tables{target=ecp5}' | filecheck %s --check-prefix ECP5
 // RUN: not kan-opt %s -p 'kan-share-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
 // TARGET: there is no target 'abacus'
 

@@ -1,7 +1,7 @@
 // RUN: python -c "import numpy as np; np.savez('%t.npz', x=np.random.default_rng(0).uniform(-1, 1, (500, 2)))"
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-snap-symbolic{error=0.001}' | filecheck %s
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-snap-symbolic{error=0.001}' -t formula | filecheck %s --check-prefix TEXT
-// RUN: kan-opt %s -p 'kan-calibrate{data="%t.npz"},kan-snap-symbolic{error=0.001 functions="exp","identity"}' -t formula | filecheck %s --check-prefix FEW
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-snap-symbolic{error=0.001}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-snap-symbolic{error=0.001}' -t formula | filecheck %s --check-prefix TEXT
+// RUN: kan-opt --check-passes %s -p 'kan-calibrate{data="%t.npz"},kan-snap-symbolic{error=0.001 functions="exp","identity"}' -t formula | filecheck %s --check-prefix FEW
 // RUN: not kan-opt %s -p kan-snap-symbolic 2>&1 | filecheck %s --check-prefix RANGE
 // RANGE: @layer: the inputs' ranges of layer0 are not known; run kan-calibrate first
 // RUN: not kan-opt %s -p 'kan-snap-symbolic{functions="sine"}' 2>&1 | filecheck %s --check-prefix FUNCTION
