@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-dep
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 20
 
 .PHONY: help demo test test-all test-torch test-latest pythons lint types filecheck pytest coverage \
-  lock wheel fuzz golden dist benchmark seeded-bugs seeded-text pictures clean
+  lock wheel fuzz golden dist benchmark seeded-bugs seeded-text pictures docs clean
 
 help:
 	@echo "make demo         build the example network to verified RTL, print the report"
@@ -33,6 +33,7 @@ help:
 	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
 	@echo "make seeded-text  what prove says of RTL that tools read differently (two minutes)"
 	@echo "make pictures   the sweeps whose pictures the documentation has (half an hour)"
+	@echo "make docs       the documentation as a site, in build/site"
 	@echo "make dist       build wheel and sdist"
 	@echo "make clean      remove what was built"
 
@@ -54,6 +55,11 @@ $(VENV)/.test: requirements/test.txt pyproject.toml | $(BIN)/python
 	@$(PIP) --require-hashes --only-binary :all: --requirement requirements/test.txt
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
+
+# What the documentation is made with, beside the package whose reference it prints.
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.test
+	@$(PIP) --require-hashes --only-binary :all: --requirement requirements/docs.txt
+	@touch $@
 
 demo: $(VENV)/.demo
 	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --bits 6 --output out/wine
@@ -119,7 +125,7 @@ seeded-bugs: $(VENV)/.test
 seeded-text: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS)
 
-# The pictures of docs/precision.md and docs/hardware.md, and the tables that these quote.
+# The pictures of docs/howto/precision.md and docs/reference/hardware.md, and the tables that these quote.
 pictures: $(VENV)/.test
 	@mkdir -p docs/pictures
 	for name in wine digits; do \
@@ -132,6 +138,10 @@ pictures: $(VENV)/.test
 	  --pnr -o out/precision/schedule
 	cp out/precision/schedule/schedule.png docs/pictures/schedule_wine.png
 	$(BIN)/python benchmarks/shapes.py --floats --picture out/precision/shapes.png
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
 
 dist: $(VENV)/.test
 	$(BIN)/python -m build

@@ -6,8 +6,9 @@
 Tables come from networks (KANELÉ truth tables, or whatever kan-opt reads), as kan-compile leaves
 them: a sample of each width of codes, all in one circuit. Each form is written here, by hand as it
 were, so that forms stay comparable whatever the emitter does. Every circuit has registers around
-what is measured, and they are counted too. `docs/hardware.md` holds figures, with the versions of
-the tools. Nothing here asserts anything; that all forms mean the same is checked with --check.
+what is measured, and they are counted too. `docs/rationale/hardware.md` holds figures, with the
+versions of the tools. Nothing here asserts anything; that all forms mean the same is checked with
+--check.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Proof:
     integer: Model
     interface: Interface
     netlist: Netlist
-    """The design, read by the grammar of `docs/subset.md`."""
+    """The design, read by the grammar of `docs/reference/rtl-subset.md`."""
 
     plan: Plan
     engine: str
@@ -137,8 +137,8 @@ def prove(
 ) -> Proof:
     """Prove the design in `rtl` equal to `integer`, with the marks of `circuit`.
 
-    The file is read twice, by the grammar of `docs/subset.md` and by Yosys, and the proof is one of
-    both readings.
+    The file is read twice, by the grammar of `docs/reference/rtl-subset.md` and by Yosys. The proof
+    is one of both readings.
 
     Raises
     ------

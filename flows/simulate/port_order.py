@@ -12,7 +12,7 @@ _LAST_NAME = re.compile(r"(\w+)(?:\s*\[[^\]]*\])*\s*$")
 
 
 def names_in_order(interface: Interface) -> list[str]:
-    """All ports, as docs/hardware.md orders them."""
+    """All ports, as docs/reference/hardware.md orders them."""
     inputs = [port.name for port in interface.inputs]
     outputs = [port.name for port in interface.outputs]
     if interface.combinational:

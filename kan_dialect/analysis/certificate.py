@@ -2,7 +2,7 @@
 
 For every input in a box, each output of the integer network differs from that of the network of
 floats by no more than the certificate says. The network of floats is the one that `kan-quantize`
-reads: the imported functions, in real numbers. Docs: numerics.md, section Certificate.
+reads: the imported functions, in real numbers. docs/reference/numerics.md, section Certificate.
 
 A layer at a time. Of an element that has codes, three things are known: how far the real value may
 be from what its code stands for; where the real value lies at all; and that the codes at both ends

@@ -35,7 +35,7 @@ from kan_dialect.ops.wire import (
 
 _WIDEST_ABSORBED = 1.25
 """LUTs of a bit of the most inputs that an adder's LUT has room for: synthesis does not always find
-that one LUT is less than two, as its mapper counts both alike (docs/hardware.md)."""
+that one LUT is less than two, as its mapper counts both alike (docs/rationale/hardware.md)."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The quantisers of a network as data: what a trainer needs to know, and what it hands back.
 
 `quantizers_of` reads them off a function at table level; `kan-quantize` takes them in place of a
-choice of its own. As JSON they are documented in `docs/numerics.md`.
+choice of its own. As JSON they are documented in `docs/reference/numerics.md`.
 """
 
 from __future__ import annotations
@@ -502,7 +502,8 @@ class _Entry:
     def error(self, what: str) -> KanError:
         return KanError(
             f"{self.path}: {self.where} {what}",
-            remedy="make the file with kan-opt -t quantizers; docs/numerics.md has its fields",
+            remedy="make the file with kan-opt -t quantizers; "
+            "docs/reference/numerics.md has its fields",
         )
 
     def has(self, key: str) -> bool:

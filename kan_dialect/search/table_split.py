@@ -30,7 +30,7 @@ _Integers: TypeAlias = NDArray[np.signedinteger]
 FURTHER_PART = 0.75
 """LUTs that a further summand costs beside its bits: sums get wider, and their trees deeper.
 
-Chosen by what Yosys makes of four networks (docs/hardware.md)."""
+Chosen by what Yosys makes of four networks (docs/rationale/hardware.md)."""
 
 CARRY = 0.5
 """LUTs that a bit costs less which comes in below an adder: it takes no bit of the adder itself."""

@@ -1,8 +1,8 @@
 """One hardware module as text: ports, and the pipeline stage by stage.
 
 A stage shows its wires and tables, then the registers at its end. Tables are constant vectors, one
-for each bit, and sums of sums calls of a function: docs/hardware.md says why. Attributes of the
-module keep Vivado and Quartus from making memories of tables.
+for each bit, and sums of sums calls of a function: docs/rationale/hardware.md says why. Attributes
+of the module keep Vivado and Quartus from making memories of tables.
 """
 
 from __future__ import annotations

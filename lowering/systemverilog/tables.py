@@ -1,8 +1,8 @@
 """Tables as text: a constant vector for each bit of the entries, indexed by the code.
 
 Yosys sees small functions of bits in them, where a `case` would be a memory: its address register
-would move behind the table, and be as wide as all its entries (docs/hardware.md has figures). A
-comment says what the bits spell: the entry of each code, neighbours that are equal taken together.
+would move behind the table, and be as wide as all its entries (docs/rationale/hardware.md has
+figures). A comment says what the bits spell: the entry of each code, equal neighbours together.
 
 Yosys makes a barrel shifter of an indexed vector first, with a multiplexer for each entry and each
 bit of the code. Long tables are therefore choices between words, one for each bit of the code: one

@@ -6,7 +6,7 @@ stage a cycle; nothing ever stalls in it. A training sample keeps `in_ready` low
 behind it would read what it writes, so the results are those of the steps one after another.
 
 Values are scheduled as they are lowered: each knows the cycle, counted from the one in which its
-sample is accepted, in which its wires carry it. docs/training.md shows the pipeline.
+sample is accepted, in which its wires carry it. docs/reference/training.md shows the pipeline.
 """
 
 from __future__ import annotations

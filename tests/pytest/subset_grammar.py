@@ -1,4 +1,4 @@
-"""The grammar of `docs/subset.md`, run: recognises and makes sentences as the page has them."""
+"""The grammar of `docs/reference/rtl-subset.md`, run: recognises and makes sentences of the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from kan_dialect.flows.prove.text.tokens import KEYWORDS
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "subset.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "rtl-subset.md"
 
 Node = tuple[str, object]
 """`("token", text)`, `("rule", name)`, `("all", nodes)`, `("any", nodes)`, `("many", node)`."""

@@ -1,4 +1,4 @@
-"""The op of docs/extending.md, as printed there, in a package that is installed beside ours."""
+"""The op of docs/tutorials/first-op.md, as printed there, in a package installed beside ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kan_dialect.cli.loading import make_context
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.model.model import Model
 
-PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "first-op.md"
 SCRIPTS = Path(sys.executable).parent
 
 

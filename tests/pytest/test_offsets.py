@@ -1,4 +1,4 @@
-"""Integers of networks with large offsets: as far off as docs/numerics.md says, or refused.
+"""Integers of networks with large offsets: as docs/reference/numerics.md says, or refused.
 
 The reference is written here, in float64 with matrices: a layer of linear edges, and one of tanh
 behind it. The bound is half a step for each edge and for the bias of each node, what the codes of

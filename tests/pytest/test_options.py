@@ -111,7 +111,9 @@ def test_the_documentation_has_the_ranges_of_all_passes() -> None:
     rows = [
         f"| `{option}` | {text} | {', '.join(names)} |" for (option, text), names in found.items()
     ]
-    documented = (ROOT / "docs" / "passes.md").read_text().partition("## Ranges of options")[2]
+    documented = (
+        (ROOT / "docs" / "reference" / "passes.md").read_text().partition("## Ranges of options")[2]
+    )
     assert sorted(rows) == sorted(documented.splitlines()[-len(rows) :])
 
 

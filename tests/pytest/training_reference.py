@@ -1,4 +1,4 @@
-"""Training in plain Python integers and fractions, written from docs/training.md alone.
+"""Training in plain Python integers and fractions, written from docs/reference/training.md alone.
 
 Nothing here shares code with the compiler: B-splines are the Cox-de Boor recursion in rational
 numbers, and rounding is Python's of fractions. Below, the same network in PyTorch, in real numbers,
@@ -42,7 +42,7 @@ def slope(index: int, degree: int, x: Fraction) -> Fraction:
 
 @dataclass
 class Layer:
-    """A layer as docs/training.md describes it; all numbers are codes."""
+    """A layer as docs/reference/training.md describes it; all numbers are codes."""
 
     degree: int
     cells: int

@@ -1,7 +1,7 @@
 """The SystemVerilog that a proof reads: a small language with one meaning for every tool.
 
-`docs/subset.md` is its definition. Nothing here is shared with `lowering/systemverilog/`, which
-writes it.
+`docs/reference/rtl-subset.md` is its definition. Nothing here is shared with
+`lowering/systemverilog/`, which writes it.
 """
 
 from kan_dialect.flows.prove.text.read import check_text, read_text

@@ -1,4 +1,6 @@
-"""From the tree of a module to a netlist, with every rule of `docs/subset.md` on names and types.
+"""From the tree of a module to a netlist; checks the rules on names and types.
+
+The rules are those of `docs/reference/rtl-subset.md`.
 
 An expression has exactly the width that it needs where it stands: nothing is extended or cut, so
 the language's rules of contexts have nothing to say. Only operands of signed operators are signed.

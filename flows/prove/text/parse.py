@@ -1,7 +1,7 @@
 """From tokens to the tree, by recursive descent: one method for each production of the grammar.
 
-`docs/subset.md` has the grammar. What does not follow it is refused with its place, and called by
-its name in SystemVerilog where it has one.
+`docs/reference/rtl-subset.md` has the grammar. What does not follow it is refused with its
+place, and called by its name in SystemVerilog where it has one.
 """
 
 from __future__ import annotations

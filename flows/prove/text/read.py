@@ -12,7 +12,7 @@ from kan_dialect.flows.prove.text.tokens import tokens
 
 
 def read_text(rtl: Path, top: str) -> Netlist:
-    """The module `top` of a file in the subset that `docs/subset.md` defines.
+    """The module `top` of a file in the subset that `docs/reference/rtl-subset.md` defines.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The tree of a text: what `docs/subset.md` has productions for.
+"""The tree of a text: what `docs/reference/rtl-subset.md` has productions for.
 
 `at` is the index of a token, for messages. Widths are in bits, patterns are unsigned.
 """

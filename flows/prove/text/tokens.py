@@ -13,7 +13,7 @@ REMEDY = "prove RTL that kan-flow build wrote"
 
 
 class NotInSubset(KanError):
-    """The text is not in the language that `docs/subset.md` defines."""
+    """The text is not in the language that `docs/reference/rtl-subset.md` defines."""
 
     def __init__(self, line: int, column: int, construct: str) -> None:
         super().__init__(

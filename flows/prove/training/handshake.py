@@ -20,7 +20,7 @@ from kan_dialect.flows.prove.training.terms import Pool, Term, evaluate, ordered
 from kan_dialect.model.coefficient_memory import Bank, MemoryMap
 
 READ_CYCLES = 2
-"""From an access to what it reads (docs/training.md)."""
+"""From an access to what it reads (docs/reference/training.md)."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Proves hardware that trains itself: every output and every write is that of the IR's step.
 
-docs/proof.md has the argument.
+docs/rationale/proof.md has the argument.
 """
 
 from __future__ import annotations
