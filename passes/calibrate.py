@@ -18,7 +18,7 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.float_results import note_reference
-from kan_dialect.analysis.quantization_points import cuts, spline_functions
+from kan_dialect.analysis.quantization_points import quantization_points, spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside
 from kan_dialect.files.data_sets import load_dataset
@@ -60,7 +60,7 @@ def split_features(function: func.FuncOp, x: FloatArray, source: str) -> list[Fl
 
 @dataclass(frozen=True)
 class CalibratePass(KanPass):
-    """Records what the data in an `.npz` file looks like at every cut."""
+    """Records what the data in an `.npz` file looks like at every quantisation point."""
 
     name = "kan-calibrate"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
@@ -87,11 +87,11 @@ class CalibratePass(KanPass):
 
 
 def observe(function: func.FuncOp, inputs: list[FloatArray], bins: int) -> None:
-    """Put a `kan.observe` behind every cut, in place of any that stand there."""
+    """Insert a `kan.observe` behind every quantisation point, in place of existing ones."""
     for op in list(function.body.block.ops):
         if isinstance(op, ObserveOp):
             Rewriter.replace_op(op, (), [op.input])
-    values = cuts(function)
+    values = quantization_points(function)
     for value, seen in zip(values, evaluate_inside(function, inputs, values), strict=True):
         if not np.isfinite(seen).all():
             raise KanError(

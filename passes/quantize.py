@@ -1,7 +1,7 @@
 """`kan-quantize`: chooses scales and bit widths from what calibration saw, inserts quantisers.
 
-At every cut (argument, node sum, result) stands a tensor of codes afterwards; between cuts the
-edge functions remain, fed with dequantised codes and rounded to the scale of their node:
+Afterwards every quantisation point (argument, node sum, result) has a tensor of codes. Between the
+points the edge functions remain, fed with dequantised codes and rounded to the scale of their node:
 
     codes -> dequantize -> edge functions -> quantize -> integer node_sum -> requantize -> codes
 
@@ -23,7 +23,12 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.quantization_points import cuts, observer, readers, spline_functions
+from kan_dialect.analysis.quantization_points import (
+    observer,
+    quantization_points,
+    readers,
+    spline_functions,
+)
 from kan_dialect.checking.quantized import codes_problem, given_problem, quantization_problem
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import evaluate_chain, find_chain, require_no_nan
@@ -75,7 +80,7 @@ BITS = "kan.bits"
 _LOG = logging.getLogger(__name__)
 
 MAX_BITS = 16
-"""Widest codes at a cut: a table has an entry for each."""
+"""Widest codes of a quantisation point: a table has an entry for each."""
 
 
 WIDTH = Bounds(1, MAX_BITS, remedy="a table has 2^bits entries")
@@ -95,8 +100,8 @@ class QuantizePass(KanPass):
     unrecorded: ClassVar[frozenset[str]] = frozenset({"quantizers"})
 
     bits: tuple[int, ...] | int | Literal["auto"] = bounded(8, WIDTH)
-    """Bits of the codes: one number for all cuts, or one for each: input, every layer in order;
-    `auto`: what `kan-choose-bits` chose."""
+    """Bits of the codes: one number for all quantisation points, or one for the input and one
+    for each layer in order; `auto`: what `kan-choose-bits` chose."""
     scale: str = "mse"
     """`minmax`, `percentile` or `mse` (least mean squared error over the histogram)."""
     percentile: float = bounded(99.9, PERCENTILE)
@@ -191,7 +196,7 @@ class _Steps(NamedTuple):
 
 
 class _Quantizer:
-    """Quantises one function, cut by cut, in order: a layer's codes are known before the next's."""
+    """Quantises one function, point by point: a layer's codes are known before the next's."""
 
     def __init__(
         self, options: QuantizePass, function: func.FuncOp, given: Quantizers | None
@@ -200,7 +205,7 @@ class _Quantizer:
         self.function = function
         self.given = given
         self.block = function.body.block
-        self.cuts = cuts(function)
+        self.points = quantization_points(function)
 
     def run(self) -> None:
         widths = self.widths()
@@ -208,7 +213,7 @@ class _Quantizer:
             self._require_alike(self.given)
             self._note_missing_edges(self.given)
         terminator = self.function.get_return_op()
-        for index, (value, bits) in enumerate(zip(self.cuts, widths, strict=True)):
+        for index, (value, bits) in enumerate(zip(self.points, widths, strict=True)):
             owner = value.owner
             only_result = all(reader is terminator for reader in readers(value))
             if isinstance(value, BlockArgument):
@@ -235,7 +240,7 @@ class _Quantizer:
 
     def _note_missing_edges(self, given: Quantizers) -> None:
         """Say how many edges the file keeps that the network does not have: they stay out."""
-        sums = [value.owner for value in self.cuts if isinstance(value.owner, NodeSumOp)]
+        sums = [value.owner for value in self.points if isinstance(value.owner, NodeSumOp)]
         kept = [layer.edges.kept for layer in given.layers if layer.edges is not None]
         missing = sum(
             int((mask & ~op.mask_array).sum()) for mask, op in zip(kept, sums, strict=True)
@@ -256,12 +261,12 @@ class _Quantizer:
             *((layer.name, *_extents(layer)) for layer in given.layers),
         ]
         found = f"{self.options.quantizers} is of another network"
-        if (len(given.arguments), len(theirs)) != (arguments, len(self.cuts)):
+        if (len(given.arguments), len(theirs)) != (arguments, len(self.points)):
             raise KanError(
                 f"{found}: {len(given.arguments)} inputs and {len(given.layers)} layers, "
-                f"@{self.function.sym_name.data} has {arguments} and {len(self.cuts) - arguments}"
+                f"@{self.function.sym_name.data} has {arguments} and {len(self.points) - arguments}"
             )
-        for (name, nodes, inputs), value in zip(theirs, self.cuts, strict=True):
+        for (name, nodes, inputs), value in zip(theirs, self.points, strict=True):
             sums = value.owner if isinstance(value.owner, NodeSumOp) else None
             shape = tensor_shape(value if sums is None else sums.edges)
             expected = (nodes,) if inputs is None else (nodes, inputs)
@@ -272,16 +277,16 @@ class _Quantizer:
                 )
 
     def _given_layer(self, index: int) -> Layer | None:
-        """What the file says of a cut that is no argument."""
+        """What the file says of a quantisation point that is no argument."""
         return None if self.given is None else self.given.layers[index - len(self.function.args)]
 
     def widths(self) -> list[int]:
-        """Bits of each cut: arguments share the first number."""
+        """Bits of each quantisation point: arguments share the first number."""
         widths = list(self.options.widths) or [self._chosen()]
         arguments = len(self.function.args)
-        layers = len(self.cuts) - arguments
+        layers = len(self.points) - arguments
         if len(widths) == 1:
-            return widths * len(self.cuts)
+            return widths * len(self.points)
         if len(widths) != 1 + layers:
             raise KanError(
                 f"kan-quantize: {len(widths)} numbers of bits for @{self.function.sym_name.data}",
@@ -348,7 +353,7 @@ class _Quantizer:
         return _uniform(np.stack([low, high], axis=1))
 
     def _quantize_nodes(self, op: NodeSumOp, bits: int, index: int, only_result: bool) -> None:
-        layer = op.given_name or f"cut {index}"
+        layer = op.given_name or f"quantisation point {index}"
         chain = find_chain(op.edges, layer)
         if chain is None:
             raise KanError(
@@ -479,7 +484,7 @@ class _Quantizer:
     def _standing(
         self, value: SSAValue, element: UniformQuantizedType, where: str
     ) -> FloatArray | None:
-        """Codes of a cut that stand for a value that its readers set apart."""
+        """Codes of a quantisation point that stand for a value that its readers set apart."""
         op = observer(value)
         if op is not None and op.windows is not None:
             seen = Observed(to_floats(op.seen), to_integers(op.histogram))

@@ -17,7 +17,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 import kan_dialect
-from kan_dialect.analysis.quantization_points import cuts, spline_functions
+from kan_dialect.analysis.quantization_points import quantization_points, spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, accuracy, mean_squared_error
 from kan_dialect.flows.sweep.grid import Point
@@ -176,14 +176,14 @@ def _with_outputs(model: Model, samples: Samples) -> Samples:
 
 
 def _layers(module: ModuleOp) -> int:
-    """Cuts that are no arguments, once what comes before quantisation is done."""
+    """Number of quantisation points behind the arguments, after the passes before quantisation."""
     module = module.clone()
     for stage in CompilePass().passes():
         if isinstance(stage, QuantizePass):
             break
         stage.resuming().apply(Context(), module)
     functions = list(spline_functions(module))
-    return sum(len(cuts(function)) - len(function.args) for function in functions)
+    return sum(len(quantization_points(function)) - len(function.args) for function in functions)
 
 
 @cache

@@ -22,7 +22,12 @@ from xdsl.dialects import func
 from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.analysis.enclosures import NoEnclosureError, enclose
-from kan_dialect.analysis.quantization_points import cut_behind, cuts, observer, unobserved
+from kan_dialect.analysis.quantization_points import (
+    observer,
+    point_behind,
+    quantization_points,
+    unobserved,
+)
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats, to_integers
@@ -101,7 +106,7 @@ class _Certifier:
         self.real = real
         self.saturating = saturating
         self.ops = list(real.body.block.ops)
-        self.cuts = cuts(real)
+        self.points = quantization_points(real)
         self.known: dict[SSAValue, _Known] = {}
         self.arguments, self.results = code_values(integers)
         inner = list(integers.body.block.ops)
@@ -112,13 +117,13 @@ class _Certifier:
 
     def run(self) -> tuple[FloatArray, FloatArray]:
         """Bounds (outputs), and the box (inputs, 2) where they hold."""
-        sums = [value for value in self.cuts if isinstance(value.owner, NodeSumOp)]
-        others = len(self.cuts) - len(sums) - len(self.real.args)
+        sums = [value for value in self.points if isinstance(value.owner, NodeSumOp)]
+        others = len(self.points) - len(sums) - len(self.real.args)
         if (len(sums), others) != (len(self.layers), len(self.tables)):
             raise NoEnclosureError("the integer network has other layers")
         layers, tables = iter(self.layers), iter(self.tables)
         boxes: list[FloatArray] = []
-        for value in self.cuts:
+        for value in self.points:
             owner = value.owner
             if isinstance(owner, Block):
                 boxes.append(self._argument(value, self.arguments[len(boxes)]))
@@ -157,7 +162,7 @@ class _Certifier:
         return np.full(count, self.saturating)
 
     def _of(self, value: SSAValue) -> _Known:
-        """What is known of a cut, or of a concatenation of cuts."""
+        """What is known of a quantisation point, or of a concatenation of points."""
         value = unobserved(value)
         if not isinstance(value.owner, ConcatOp):
             return self.known[value]
@@ -182,7 +187,7 @@ class _Certifier:
         steps : what an entry of the tables stands for: (..., in, entries), or as it broadcasts.
         kept : (..., in), which functions exist in the network of floats.
         """
-        leaf = cut_behind(value, self.cuts)
+        leaf = point_behind(value, self.points)
         if leaf is None:
             raise NoEnclosureError(f"{where}: the edges are not functions of one value each")
         low, high, entries, valid = _intervals(self._of(leaf), lookup.input)

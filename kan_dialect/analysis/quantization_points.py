@@ -1,7 +1,8 @@
-"""Where a spline-level function is cut: arguments, node sums, what it concatenates, and results.
+"""Quantisation points of a spline-level function: the values that `kan-quantize` gives codes.
 
-Between two cuts every value depends on each input separately, so it folds into tables; at a cut
-stand the quantisers, and calibration observes the values there.
+These are arguments, node sums, operands of `kan.concat`, and results. Between two points every
+value is a function of each input separately, so it folds into tables. `kan-calibrate` observes the
+values at the points.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def spline_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
 
 
 def is_spline(function: func.FuncOp) -> bool:
-    """Whether it is a function of float tensors that has no quantisers yet."""
+    """Whether a function takes tensors of floats and has no quantisers yet."""
     if function.is_declaration or not function.args:
         return False
     return all(map(is_float_tensor, function.args)) and not any(
@@ -35,7 +36,7 @@ def is_spline(function: func.FuncOp) -> bool:
 
 
 def observer(value: SSAValue) -> ObserveOp | None:
-    """The `kan.observe` that reads the value, if there is one."""
+    """The first `kan.observe` that reads a value; None if there is none."""
     for use in value.uses:
         if isinstance(use.operation, ObserveOp):
             return use.operation
@@ -43,7 +44,7 @@ def observer(value: SSAValue) -> ObserveOp | None:
 
 
 def readers(value: SSAValue) -> list[Operation]:
-    """Ops that read the value, as it is or behind its observers."""
+    """Ops that read a value, directly or through its observers."""
     found: list[Operation] = []
     for use in value.uses:
         op = use.operation
@@ -52,19 +53,19 @@ def readers(value: SSAValue) -> list[Operation]:
 
 
 def unobserved(value: SSAValue) -> SSAValue:
-    """The value that a `kan.observe` passes on."""
+    """The value itself, or the observed value where it is the result of a `kan.observe`."""
     return value.owner.input if isinstance(value.owner, ObserveOp) else value
 
 
-def cuts(function: func.FuncOp) -> list[SSAValue]:
-    """Arguments; then node sums, and what is concatenated or returned; no observers.
+def quantization_points(function: func.FuncOp) -> list[SSAValue]:
+    """Arguments, then node sums and values that are concatenated or returned.
 
-    All in the order in which they are computed, so that a cut depends on those in front of it only.
-    A concatenation is none: its operands are.
+    The order is that of computation: a point depends on earlier points only. A concatenation is no
+    point, its operands are. An observed value is given, not the result of its `kan.observe`.
 
     Raises
     ------
-    KanError : one of them is no vector of floats.
+    KanError : a point is not a vector of floats.
     """
     values: list[SSAValue] = list(function.args)
     for op in function.body.block.ops:
@@ -85,20 +86,20 @@ def cuts(function: func.FuncOp) -> list[SSAValue]:
     return values
 
 
-def cut_behind(value: SSAValue, found: Collection[SSAValue]) -> SSAValue | None:
-    """The cut, or concatenation of cuts, that a value is a function of; None if there are several.
+def point_behind(value: SSAValue, points: Collection[SSAValue]) -> SSAValue | None:
+    """The point, or concatenation of points, that a value is a function of; None if several.
 
     Parameters
     ----------
-    found : the function's `cuts`.
+    points : the function's `quantization_points`.
     """
     leaves: set[SSAValue] = set()
     pending = [value]
     while pending:
         current = pending.pop()
         owner = current.owner
-        # What is returned is a cut as well, and a function of another one.
-        if isinstance(owner, Block | ConcatOp) or (current in found and current is not value):
+        # A result is a point itself, and a function of an earlier point.
+        if isinstance(owner, Block | ConcatOp) or (current in points and current is not value):
             leaves.add(current)
         else:
             pending.extend(owner.operands)

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from xdsl.ir import SSAValue
 
-from kan_dialect.analysis.quantization_points import cut_behind
+from kan_dialect.analysis.quantization_points import point_behind
 from kan_dialect.evaluate.edge_tables import find_chain
 from kan_dialect.evaluate.interpreter import evaluate_values
 from kan_dialect.ir.code_bounds import bounds_of
@@ -26,19 +26,19 @@ _SLACK = 1e-5
 """Of a step: what float64 rounds."""
 
 
-def edges_problem(before: NodeSumOp, after: NodeSumOp, cuts: Collection[SSAValue]) -> str | None:
+def edges_problem(before: NodeSumOp, after: NodeSumOp, points: Collection[SSAValue]) -> str | None:
     """What of a quantised layer is further off than half a step for each edge and the bias.
 
     Parameters
     ----------
     before, after : the layer of floats, and the one of codes.
-    cuts : values of `before` that have codes in `after`.
+    points : values of `before` that have codes in `after`.
 
     Returns
     -------
     The first problem in words, or None; also where the layer has no edges in floats any more.
     """
-    found = _tables(before, after, cuts)
+    found = _tables(before, after, points)
     if found is None:
         return None
     values, codes = found
@@ -70,12 +70,12 @@ def counted_halves(edges: int) -> str:
 
 
 def _tables(
-    before: NodeSumOp, after: NodeSumOp, cuts: Collection[SSAValue]
+    before: NodeSumOp, after: NodeSumOp, points: Collection[SSAValue]
 ) -> tuple[FloatArray, IntArray] | None:
     """Edges of both layers at every code of the inputs: (entries, out, in) each."""
     quantize = after.edges.owner
     chain = find_chain(quantize.input) if isinstance(quantize, QuantizeOp) else None
-    leaf = cut_behind(before.edges, cuts)
+    leaf = point_behind(before.edges, points)
     if chain is None or leaf is None:
         return None
     element = quantized_type(chain.source)

@@ -12,7 +12,7 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import BlockArgument, SSAValue
 
-from kan_dialect.analysis.quantization_points import cuts, observer
+from kan_dialect.analysis.quantization_points import observer, quantization_points
 from kan_dialect.checking.edges import edges_problem
 from kan_dialect.evaluate.code_ports import code_values
 from kan_dialect.ir.constants import FloatArray, IntArray, to_floats, to_integers
@@ -36,14 +36,14 @@ def quantization_problem(
     Parameters
     ----------
     before, after : the calibrated function of floats, and the one of codes.
-    widths : bits of each cut of `before`, in order.
+    widths : bits of each quantisation point of `before`, in order.
     method : how ranges were chosen, see `choose_ranges`.
 
     Returns
     -------
     The first problem in words, or None.
     """
-    values = cuts(before)
+    values = quantization_points(before)
     problem = _layers_problem(before, after)
     if problem is not None:
         return problem
@@ -118,7 +118,7 @@ def codes_problem(found: Quantizers, given: Quantizers) -> str | None:
 
 def _layers_problem(before: func.FuncOp, after: func.FuncOp) -> str | None:
     """Whether all arguments and layers are there, and keep half a step for each edge."""
-    values = cuts(before)
+    values = quantization_points(before)
     sums = [v.owner for v in values if isinstance(v.owner, NodeSumOp)]
     sources, _ = code_values(after)
     quantized = [op for op in after.body.block.ops if isinstance(op, NodeSumOp)]
