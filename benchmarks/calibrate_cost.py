@@ -1,4 +1,4 @@
-"""How far the cost model (`kan_dialect/devices/device.py`) is from what Yosys maps.
+"""How far the cost model (`kan_dialect/devices`) is from what Yosys maps.
 
     python benchmarks/calibrate_cost.py                     all targets (many minutes)
     python benchmarks/calibrate_cost.py --targets ecp5 --cases 100
@@ -29,7 +29,8 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from kan_dialect.cli.loading import make_context
-from kan_dialect.devices.device import DEVICES, estimate
+from kan_dialect.devices.device import DEVICES
+from kan_dialect.devices.estimate import estimate
 from kan_dialect.flows.tools.synthesis import Cells, Target, find_target, read_statistics
 from kan_dialect.flows.tools.toolchain import find, run
 from kan_dialect.ir.types import IntType

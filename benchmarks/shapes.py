@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.cli.loading import load_model, make_context
-from kan_dialect.devices.device import estimate
+from kan_dialect.devices.estimate import estimate
 from kan_dialect.files.data_sets import Dataset, accuracy, load_dataset
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model

@@ -21,7 +21,8 @@ from xdsl.passes import ModulePass
 from kan_dialect.analysis.repeated_edges import repetitions
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import Checker, PassCheck, verify_after
-from kan_dialect.devices.device import XCUP, Estimate, device, estimate
+from kan_dialect.devices.device import XCUP, device
+from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.files.data_sets import Dataset, Errors, accuracy

@@ -28,6 +28,7 @@ from xdsl.pattern_rewriter import (
 from kan_dialect.analysis.wires import layers_of, remove_dead, wire_functions
 from kan_dialect.devices.carry_chains import is_single_bit, is_wires
 from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.lut_count import absorbed_bits, absorbed_bits_of
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.types import range_of
@@ -113,7 +114,7 @@ class _Tree:
         self._zeros = dict[SSAValue, int]()
         self._levels = dict[SSAValue, int]()
         values = list(dict.fromkeys(op.inputs))
-        self._absorbed = dict(zip(values, target.absorbed_bits_of(values), strict=True))
+        self._absorbed = dict(zip(values, absorbed_bits_of(values, target), strict=True))
         constants = [value for value in op.inputs if isinstance(value.owner, ConstantOp)]
         terms = [term for term in op.inputs if term not in constants]
         fewest = 2 - len(constants)
@@ -178,7 +179,7 @@ class _Tree:
 
     def _absorbed_bits(self, value: SSAValue) -> int:
         if value not in self._absorbed:
-            self._absorbed[value] = self._target.absorbed_bits(value)
+            self._absorbed[value] = absorbed_bits(value, self._target)
         return self._absorbed[value]
 
     def _append(self, values: Sequence[SSAValue]) -> None:

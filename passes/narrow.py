@@ -22,6 +22,7 @@ from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.wires import remove_dead, wire_functions
 from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.operation import optional_name
 from kan_dialect.ir.types import IntType, range_of
@@ -214,7 +215,7 @@ class _Narrowing:
                 for table in tables
             )
 
-        clamped = luts(kind.bit_patterns) + self.device.luts(clamp)
+        clamped = luts(kind.bit_patterns) + luts_of(clamp, self.device)
         if luts(code.bit_patterns + constant) > clamped:
             return False
         node = self.without_constant(value) if constant else value

@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.analysis.float_results import forget_reference, reference_of
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.devices.device import Estimate, estimate
+from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.ir.constants import Array, FloatArray, IntArray

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -24,6 +24,7 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import layers_of, remove_dead, wire_functions
+from kan_dialect.devices.estimate import delay_of, levels_of
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attribute_names import LATENCY
 from kan_dialect.ir.operation import KanOperation
@@ -91,7 +92,9 @@ class SchedulePass(TargetPass):
             anywhere = limit.assign(function)
             at_nodes = limit.assign(function, at_nodes=True)
             return at_nodes if at_nodes.result_stage <= anywhere.result_stage else anywhere
-        cost = cache(self.device.levels)  # the same ops, for any number of levels
+        cost = cache(
+            partial(levels_of, device=self.device)
+        )  # the same ops, for any number of levels
         levels, stages = _fitting(function, self.cycles, cost, at_nodes=False)
         layers = max(layers_of(function).values(), default=0) + 1
         if layers <= self.cycles:
@@ -102,9 +105,11 @@ class SchedulePass(TargetPass):
 
     def _limit(self, function: func.FuncOp) -> StageLimit:
         if self.mhz is None:
-            return StageLimit(cache(self.device.levels), self.levels or DEFAULT_LEVELS)
+            return StageLimit(
+                cache(partial(levels_of, device=self.device)), self.levels or DEFAULT_LEVELS
+            )
         period = 1000 / self.mhz - self.device.timing.register
-        limit = StageLimit(cache(self.device.delay), period)
+        limit = StageLimit(cache(partial(delay_of, device=self.device)), period)
         slowest = max(function.body.block.ops, key=limit.cost)
         if (delay := limit.cost(slowest)) > period:
             name = slowest.given_name if isinstance(slowest, KanOperation) else None

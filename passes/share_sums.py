@@ -195,7 +195,7 @@ def _costed(
     saved = float(np.maximum(gains, 0).sum())
     height = sum(int(np.ptp(entries[x])) for x in shared)
     # The shared sum is a term of both nodes: an adder more, and no table comes in at it.
-    adder = target.summand_costs(1)[1] * (height.bit_length() + 1) + 2 * FURTHER_PART
+    adder = target.adders.bit_luts * (height.bit_length() + 1) + 2 * FURTHER_PART
     return _Pair(pair.first, pair.second, pair.sign, tuple(shared), saved - float(adder))
 
 

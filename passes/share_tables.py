@@ -104,7 +104,7 @@ def _cost_read(table: TableOp, readers: int, target: Fpga) -> float:
     inputs = (len(entries) - 1).bit_length()
     used = supports(entries[np.newaxis], range_of(table.result).bits)[0]
     # A bit of one input takes no LUT, but that of an adder.
-    adders = readers * target.summand_costs(1)[1] * np.count_nonzero(used)
+    adders = readers * target.adders.bit_luts * np.count_nonzero(used)
     return float(target.bit_costs(inputs)[used].sum() + adders)
 
 

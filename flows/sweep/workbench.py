@@ -20,7 +20,8 @@ from xdsl.parser import Parser
 from xdsl.universe import Universe
 
 from kan_dialect.checking import verify_after
-from kan_dialect.devices.device import device, estimate
+from kan_dialect.devices.device import device
+from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.sweep.grid import Point

@@ -19,6 +19,7 @@ from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr
 from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
 
+from kan_dialect.devices.device import EMITTED_FOR
 from kan_dialect.devices.table_cost import support
 from kan_dialect.evaluate.hardware import REGISTERED, bit_width, in_dataflow_order
 from kan_dialect.ir.attribute_names import PORTS
@@ -30,9 +31,6 @@ from kan_dialect.lowering.systemverilog.tables import planes
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 
 _WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)
-ABSORBED_INPUTS = 5
-"""Inputs of a table's bit that shares a LUT of 6 inputs with the bit of the sum it is added to."""
-
 _SIGN_KEEPING = {comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp}
 _REGISTERED = set(REGISTERED)
 _SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp}
@@ -343,13 +341,14 @@ def _fitting_bits_of(
     ):
         return 0
     entries = facts.constants[table.input][0]
-    inputs = (len(entries) - 1).bit_length()
-    if inputs <= ABSORBED_INPUTS:
+    inputs, most = (len(entries) - 1).bit_length(), EMITTED_FOR.adders.absorbed_inputs
+    if inputs <= most:
         return inf
     used = [support(plane, inputs) for plane in planes(entries, bit_width(source.type))]
-    if max(used) <= ABSORBED_INPUTS:
+    if max(used) <= most:
         return inf
-    return sum(each in (2, 3, ABSORBED_INPUTS) for each in used[low:high])
+    worth = EMITTED_FOR.worth_absorbing
+    return sum(each in worth for each in used[low:high])
 
 
 def _pieces(

@@ -20,7 +20,7 @@ import kan_dialect.passes.refine_precision as refine_precision
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import run_passes
 from kan_dialect.cli.kan_flow import built_models, main
-from kan_dialect.devices.device import Estimate, estimate
+from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.devices.table_cost import supports
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function

@@ -13,7 +13,8 @@ from xdsl.passes import ModulePass
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.cli.loading import make_context
-from kan_dialect.devices.device import XCUP, estimate
+from kan_dialect.devices.device import XCUP
+from kan_dialect.devices.estimate import estimate
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType

@@ -28,7 +28,8 @@ from kan_dialect.analysis.wires import cycles_of, latency_of, remove_dead
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
 from kan_dialect.devices.carry_chains import addends_of
-from kan_dialect.devices.device import device, estimate
+from kan_dialect.devices.device import device
+from kan_dialect.devices.estimate import delay_of, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import simulate_hardware
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
@@ -430,10 +431,10 @@ def test_a_schedule_reaches_its_clock(text: str, name: str, room: float, balance
     module = run(parse(text), *([BalanceSumsPass(target=name)] if balance else []))
     remove_dead(find_function(module))  # Not scheduled, however slow.
     target = device(name)
-    slowest = max(target.delay(op) for op in find_function(module).body.block.ops) or 1.0
+    slowest = max(delay_of(op, target) for op in find_function(module).body.block.ops) or 1.0
     period = target.timing.register + room * slowest
     mhz = 1000 / period
-    if room < 1 and any(target.delay(op) for op in find_function(module).body.block.ops):
+    if room < 1 and any(delay_of(op, target) for op in find_function(module).body.block.ops):
         with pytest.raises(KanError, match=r"alone takes .* take at most mhz="):
             run(module, SchedulePass(mhz=mhz, target=name))
         return

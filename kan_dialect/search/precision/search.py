@@ -16,7 +16,7 @@ from itertools import takewhile, zip_longest
 
 import numpy as np
 
-from kan_dialect.devices.device import Estimate
+from kan_dialect.devices.estimate import Estimate
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.search.precision.budgets import Allowed

@@ -1,0 +1,241 @@
+"""Lookup tables that wire-level ops take on a device, before any tool has run.
+
+Synthesis shares equal functions of the same values, takes small tables into the LUTs of adders, and
+small clamps into the tables that read them. The count follows these rules from the contents of
+tables and the ranges of values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+from xdsl.ir import Operation, SSAValue
+
+from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
+from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.table_cost import Mapper, by_size, planes, supports
+from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ops.wire import (
+    BitsOp,
+    ClampOp,
+    DelayOp,
+    MarkOp,
+    ShiftOp,
+    SumOp,
+    TableOp,
+    low_zeros,
+)
+
+MUX_INPUTS = 3
+"""Inputs of a choice between two bits."""
+SATURATE_INPUTS = 4
+"""Inputs of a choice between a bit and two constants: two tests, the bit, and one more."""
+
+
+def luts_of(op: Operation, device: Fpga) -> int:
+    """Lookup tables of one op, regardless of others."""
+    return device.pack(count_luts([op], device))
+
+
+def count_luts(ops: Iterable[Operation], device: Fpga) -> Counter[int]:
+    """Functions that ops take, by number of inputs; `Fpga.pack` says how many LUTs hold these.
+
+    Tables that read the same values share equal functions.
+    """
+    every = list(ops)
+    terms = {op: term for op in every if (term := _absorbed_term(op, device)) is not None}
+    pieces = [piece for term in terms.values() for piece in pieces_of(term)]
+    absorbed = {piece.owner for piece in pieces if isinstance(piece.owner, TableOp)}
+    luts = Counter[int]()
+    mappers: dict[Hashable, Mapper] = {}
+    for piece in pieces:
+        if piece.owner not in absorbed:
+            luts[device.adders.bit_inputs] += range_of(piece).bits
+    for op in every:
+        match op:
+            case TableOp():
+                mapper = mappers.setdefault(tuple(map(_signal, op.inputs)), device.mapper)
+                if op in absorbed:
+                    luts += _absorbed_table(op, mapper, device)
+                else:
+                    map_table(op, mapper)
+            case SumOp() if op not in terms:
+                luts += _sum(op, device)
+            case ClampOp():
+                luts += _reset(op, device) if _resets(op, device) else _clamp(op, device)
+            case ShiftOp() if op.amount.value.data > 0:
+                luts[device.adders.bit_inputs] += range_of(op.result).bits + 1
+            case _:
+                pass
+    for mapper in mappers.values():
+        luts += mapper.luts
+    return +luts
+
+
+def map_table(op: TableOp, mapper: Mapper) -> int:
+    """Add a table to those that read the same values; its levels of lookup tables."""
+    bits = sum(range_of(value).bits for value in op.inputs)
+    patterns = op.by_bit_pattern
+    clamp = op.inputs[0].owner
+    if isinstance(clamp, ClampOp) and _merges_with_readers(clamp, mapper.lut_inputs):
+        bits = range_of(clamp.input).bits
+        target = range_of(clamp.result)
+        codes = np.clip(range_of(clamp.input).bit_patterns, target.low, target.high)
+        patterns = patterns[codes & ((1 << target.bits) - 1)]
+    found = planes(patterns, range_of(op.result).bits)
+    return max(mapper.add(plane, bits) for plane in found)
+
+
+def absorbed_bits(value: SSAValue, device: Fpga) -> int:
+    """Bits of a value that the LUTs of an adder absorb, as they are small bits of tables.
+
+    Bits that are always 0, below the others, are not counted.
+    """
+    return absorbed_bits_of([value], device)[0]
+
+
+def absorbed_bits_of(values: Sequence[SSAValue], device: Fpga) -> list[int]:
+    """`absorbed_bits` of several values at once."""
+    limit = device.adders.absorbed_inputs
+    if limit < 0:
+        return [0] * len(values)
+    found: list[int] = []
+    wide: list[tuple[int, TableOp]] = []
+    for index, value in enumerate(values):
+        pieces = pieces_of(value)
+        if len(pieces) > 1:
+            found.append(sum(absorbed_bits_of(pieces, device)))
+            continue
+        table = value.owner
+        if not isinstance(table, TableOp) or not value.has_one_use():
+            found.append(0)
+            continue
+        found.append(range_of(value).bits - low_zeros(value, {}))
+        if sum(range_of(each).bits for each in table.inputs) > limit:
+            wide.append((index, table))
+    patterns = [
+        table.by_bit_pattern & ((1 << range_of(table.result).bits) - 1) for _, table in wide
+    ]
+    for which, entries in by_size(patterns):
+        used = supports(entries, int(entries.max()).bit_length())
+        fits = used <= limit
+        some = np.count_nonzero(fits & (used > 1), axis=1)
+        for number in np.flatnonzero(~fits.all(axis=1)).tolist():
+            found[wide[which[number]][0]] = int(some[number])
+    return found
+
+
+def _absorbed_term(op: Operation, device: Fpga) -> SSAValue | None:
+    """The term of an adder whose tables fit into its LUTs."""
+    if not isinstance(op, SumOp) or len(terms := addends_of(op)) != 2 or is_wires(op):
+        return None
+    fits = {value: absorbed_bits(value, device) for value in terms}
+    best = max(terms, key=lambda value: fits[value])
+    return best if fits[best] else None
+
+
+def _absorbed_table(op: TableOp, mapper: Mapper, device: Fpga) -> Counter[int]:
+    """A table and the adder that absorbs it; functions that others may share go to the mapper."""
+    luts = Counter[int]()
+    patterns, bits = op.by_bit_pattern, range_of(op.result).bits
+    inputs = sum(range_of(value).bits for value in op.inputs)
+    used: list[int] = supports(patterns[np.newaxis], bits)[0].tolist()
+    for plane, number in zip(planes(patterns, bits), used, strict=True):
+        if number <= device.adders.absorbed_inputs:
+            luts[number + 1] += number > 0
+        else:
+            mapper.add(plane, inputs)
+            luts[device.adders.bit_inputs] += 1
+    return luts
+
+
+def _sum(op: SumOp, device: Fpga) -> Counter[int]:
+    """Adders of two terms, one after the other."""
+    luts = Counter[int]()
+    if is_wires(op):
+        return luts
+    first, *others = addends_of(op)
+    total = range_of(first)
+    for value in others:
+        term = range_of(value)
+        whole = IntType(total.low + term.low, total.high + term.high)
+        luts[device.adders.bit_inputs] += _adder_bits(total, term, whole, device)
+        total = whole
+    return luts
+
+
+def _adder_bits(first: IntType, second: IntType, whole: IntType, device: Fpga) -> int:
+    """Lookup tables of an adder."""
+    if not device.adders.carry_chains:
+        # Sum and carry of a bit each take one; larger tables take some of them in.
+        return int(whole.bits * device.adders.bit_luts)
+    if device.adders.whole_bits:
+        return whole.bits
+    # Above an operand without sign, the other one's bits go straight to the carry chain; where both
+    # have a sign, the upper bits of the sum differ by the carry only.
+    unsigned = [term.bits for term in (first, second) if not term.is_signed]
+    return min(unsigned) if unsigned else max(first.bits, second.bits)
+
+
+def _clamp(op: ClampOp, device: Fpga) -> Counter[int]:
+    """Tests of the upper bits where the ends are powers of two; otherwise comparisons."""
+    source, target = range_of(op.input), range_of(op.result)
+    low, high = source.low < target.low, source.high > target.high
+    if (not low and not high) or _merges_with_readers(op, device.lut_inputs):
+        return Counter()
+    span = 1 << (target.bits - target.is_signed)
+    aligned = (not low or target.low in (0, -span)) and (not high or target.high == span - 1)
+    if not aligned:
+        tests = _test_luts(source.bits, device) * (low + high)
+        return Counter({SATURATE_INPUTS: target.bits, device.lut_inputs: tests})
+    if device.adders.whole_bits and device.adders.carry_chains:
+        return Counter({device.lut_inputs: source.bits + target.bits})
+    upper = source.bits - target.bits + target.is_signed
+    chosen = target.bits - target.is_signed
+    if upper < device.lut_inputs:
+        return Counter({upper + 1: chosen})
+    return Counter({device.lut_inputs: _test_luts(upper, device), MUX_INPUTS: chosen})
+
+
+def _test_luts(bits: int, device: Fpga) -> int:
+    """Lookup tables, one after the other, of a test of so many bits."""
+    return -(-(bits - 1) // (device.lut_inputs - 1))
+
+
+def _resets(op: ClampOp, device: Fpga) -> bool:
+    """Whether the set or reset of the registers behind a clamp makes it."""
+    source, target = range_of(op.input), range_of(op.result)
+    users = [use.operation for use in op.result.uses]
+    return (
+        device.clamps_by_reset
+        and any(isinstance(user, DelayOp) for user in users)
+        and all(isinstance(user, DelayOp | MarkOp) for user in users)
+        and (source.low < target.low) != (source.high > target.high)
+    )
+
+
+def _reset(op: ClampOp, device: Fpga) -> Counter[int]:
+    """The test of the upper bits that drives the reset."""
+    tested = range_of(op.input).bits - range_of(op.result).bits + 1
+    return Counter({min(tested, device.lut_inputs): 1})
+
+
+def _merges_with_readers(op: ClampOp, lut_inputs: int) -> bool:
+    """Whether synthesis takes a clamp into the tables that read it: it has few input bits."""
+    users = [use.operation for use in op.result.uses]
+    readers = [user for user in users if not isinstance(user, MarkOp)]
+    return (
+        range_of(op.input).bits <= lut_inputs
+        and bool(readers)
+        and all(isinstance(reader, TableOp) and len(reader.inputs) == 1 for reader in readers)
+    )
+
+
+def _signal(value: SSAValue) -> Hashable:
+    """A key that is equal for values of the same bits in hardware."""
+    op = value.owner
+    if not isinstance(op, BitsOp):
+        return value
+    return _signal(op.input), op.low.value.data, range_of(value).bits
