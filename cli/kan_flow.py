@@ -68,11 +68,12 @@ from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.tools.toolchain import find, limited
 from kan_dialect.frontends.frontend import KEEP, ImportOptions
 from kan_dialect.ir.constants import FloatArray, IntArray
-from kan_dialect.lowering.compile import PRECISIONS, CompilePass
+from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model, encode
 from kan_dialect.model.saturation import count_saturations
 from kan_dialect.passbase.kan_pass import EXACT
 from kan_dialect.passbase.option_bounds import SEED, bounds_of
+from kan_dialect.passbase.options import option_of
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passbase.progress import speaking
 from kan_dialect.passbase.record import recorded_names, recorded_pipeline
@@ -221,7 +222,7 @@ def _add_pass_number(parser: argparse.ArgumentParser, option: str, **options: An
 def _add_precision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
-        choices=PRECISIONS,
+        choices=option_of(CompilePass, "precision").choices,
         default="given",
         help="auto: as few bits of every input, edge and node as the budget allows, chosen on the "
         "calibration samples (default: as given)",

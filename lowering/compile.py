@@ -14,96 +14,75 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import KanPass
-from kan_dialect.passbase.option_bounds import LOSS, SEED, bounded, bounds_of, require_bounds
+from kan_dialect.passbase.option_bounds import require_bounds
+from kan_dialect.passbase.options import sharing, taken_from
 from kan_dialect.passbase.pipeline import CompositePass
-from kan_dialect.passes.balance_sums import FURTHER_LEVELS
+from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.choose_bits import ChooseBitsPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
-from kan_dialect.passes.quantize import GUARD_BITS, PERCENTILE, WIDTH, QuantizePass
-from kan_dialect.passes.refine_precision import LEVELS, LUTS, RefinePrecisionPass
+from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.passes.schedule import SchedulePass
-from kan_dialect.passes.split_tables import PARTS
+from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.search.precision.network import MAX_INPUT_BITS
 
-PRECISIONS = ("given", "auto")
 BITS = {"given": 8, "auto": 6}
-"""Of the codes, where nothing else is said; `auto` starts from these."""
+"""Bits of the codes by default; with `precision=auto`, the search for fewer starts from these."""
 REFINED_SHARE = 0.5
-"""Of a loss, what quantisation may take where bits of single edges are chosen after it."""
+"""Part of an allowed loss that quantisation may take where single edges lose bits after it."""
 
 
 @dataclass(frozen=True)
 class CompilePass(CompositePass):
-    """The default pipeline; its options are those of its passes."""
+    """The default pipeline; it hands its options on to its passes, which declare them."""
 
     name = "kan-compile"
     preserves: ClassVar[str] = QuantizePass.preserves
 
     data: str | None = None
     """Calibration data, `.npz`; without it, ranges come from the grids."""
-    bits: tuple[int, ...] | int | Literal["auto"] | None = bounded(None, WIDTH)
-    """See `kan-quantize`; 8, and 6 to start from with `precision=auto`, where nothing is said.
-    `auto`: the fewest, the same for all codes, that keep the budget (`kan-choose-bits`); with
-    `precision=auto`, the fewest from 6 to 10 that lose no more than half of it."""
-    scale: str = "mse"
-    """See `kan-quantize`."""
-    percentile: float = bounded(99.9, PERCENTILE)
-    """See `kan-quantize`."""
-    per_tensor: bool = False
-    """See `kan-quantize`."""
-    per_layer: bool = False
-    """See `kan-quantize`."""
-    guard_bits: int = bounded(0, GUARD_BITS)
-    """See `kan-quantize`."""
-    quantizers: str | None = None
-    """See `kan-quantize`."""
-    precision: str = "given"
-    """`given`: bits as they are; `auto`: as few as a budget allows, see `kan-refine-precision`."""
-    max_accuracy_loss: float | None = bounded(None, LOSS)
-    """See `kan-refine-precision`."""
-    max_rmse: float | str | None = None
-    """See `kan-refine-precision`."""
-    max_error: float | str | None = None
-    """See `kan-refine-precision`."""
-    max_luts: int | None = bounded(None, LUTS)
-    """See `kan-refine-precision`."""
-    max_levels: int | None = bounded(None, LEVELS)
-    """See `kan-refine-precision`."""
-    seed: int = bounded(0, SEED)
-    """See `kan-refine-precision`."""
-    target: str = XCUP.name
-    """The device whose costs decide, see `kan-narrow`, `kan-merge-tables`, `kan-share-tables`,
-    `kan-split-tables`, `kan-balance-sums` and `kan-schedule`."""
-    parts: int = bounded(3, PARTS)
-    """See `kan-split-tables`."""
-    further_levels: tuple[int, ...] | int = bounded(0, FURTHER_LEVELS)
-    """See `kan-balance-sums`."""
-    levels: int | None = bounded(None, bounds_of(SchedulePass, "levels"))
-    """See `kan-schedule`."""
-    cycles: int | None = bounded(None, bounds_of(SchedulePass, "cycles"))
-    """See `kan-schedule`."""
-    mhz: float | None = bounded(None, bounds_of(SchedulePass, "mhz"))
-    """See `kan-schedule`."""
-    combinational: bool = False
-    """See `kan-schedule`."""
-
+    bits: tuple[int, ...] | int | Literal["auto"] | None = taken_from(
+        QuantizePass, "bits", default=None
+    )
+    """Bits of the codes: one number, or one for the input and one for each layer; `auto`: the
+    fewest, the same for all codes, that keep the budget (`kan-choose-bits`), with `precision=auto`
+    the fewest from 6 to 10 that lose no more than half of it. Default: 8, with `precision=auto` 6.
+    """
+    scale: str = taken_from(QuantizePass, "scale")
+    percentile: float = taken_from(QuantizePass, "percentile")
+    per_tensor: bool = taken_from(QuantizePass, "per_tensor")
+    per_layer: bool = taken_from(QuantizePass, "per_layer")
+    guard_bits: int = taken_from(QuantizePass, "guard_bits")
+    quantizers: str | None = taken_from(QuantizePass, "quantizers")
+    precision: Literal["given", "auto"] = "given"
+    """`given`: bits as they are; `auto`: as few bits of every input, edge and node as the budget
+    allows, chosen on the calibration data (`kan-refine-precision`)."""
+    max_accuracy_loss: float | None = taken_from(RefinePrecisionPass, "max_accuracy_loss")
+    max_rmse: float | str | None = taken_from(RefinePrecisionPass, "max_rmse")
+    max_error: float | str | None = taken_from(RefinePrecisionPass, "max_error")
+    max_luts: int | None = taken_from(RefinePrecisionPass, "max_luts")
+    max_levels: int | None = taken_from(RefinePrecisionPass, "max_levels")
+    seed: int = taken_from(RefinePrecisionPass, "seed")
+    target: str = taken_from(TargetPass, "target")
+    parts: int = taken_from(SplitTablesPass, "parts")
+    further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
+    levels: int | None = taken_from(SchedulePass, "levels")
+    cycles: int | None = taken_from(SchedulePass, "cycles")
+    mhz: float | None = taken_from(SchedulePass, "mhz")
+    combinational: bool = taken_from(SchedulePass, "combinational")
     fast: bool = False
-    """Leaves out the searches that take long: `kan-share-sums` and `kan-split-tables`."""
+    """Leave out the searches that take long: `kan-share-sums` and `kan-split-tables`."""
 
     def __post_init__(self) -> None:
         require_bounds(self)
-        if self.precision not in PRECISIONS:
-            raise KanError(
-                f"precision cannot be {self.precision!r}", remedy=f"take {' or '.join(PRECISIONS)}"
-            )
         budget: list[object] = [self.max_luts, self.max_levels]
         if self.bits != "auto":
             budget += [self.max_accuracy_loss, self.max_rmse, self.max_error]
@@ -124,83 +103,39 @@ class CompilePass(CompositePass):
             return QuantizePass.bits
         return BITS[self.precision] if self.bits is None else self.bits
 
-    def _choose(self) -> list[KanPass]:
-        """The pass that chooses a number of bits for all codes, if one shall."""
-        if self.bits != "auto" or self.data is None:
+    def _choose_bits(self) -> list[KanPass]:
+        """The pass that chooses one number of bits for all codes, with `bits=auto`."""
+        if self.bits != "auto":
             return []
-        refined = self.precision == "auto"
+        if self.precision == "given":
+            return [sharing(self, ChooseBitsPass)]
         return [
-            ChooseBitsPass(
-                self.data,
-                max_accuracy_loss=self.max_accuracy_loss,
-                max_rmse=self.max_rmse,
-                max_error=self.max_error,
-                share=REFINED_SHARE if refined else ChooseBitsPass.share,
-                at_least=BITS["auto"] if refined else ChooseBitsPass.at_least,
-                at_most=MAX_INPUT_BITS if refined else ChooseBitsPass.at_most,
-                scale=self.scale,
-                percentile=self.percentile,
-                per_tensor=self.per_tensor,
-                per_layer=self.per_layer,
-                guard_bits=self.guard_bits,
-            )
-        ]
-
-    def _refine(self) -> list[KanPass]:
-        """The pass that chooses bits, if one shall."""
-        if self.precision == "given" or self.data is None:
-            return []
-        return [
-            RefinePrecisionPass(
-                self.data,
-                max_accuracy_loss=self.max_accuracy_loss,
-                max_rmse=self.max_rmse,
-                max_error=self.max_error,
-                max_luts=self.max_luts,
-                max_levels=self.max_levels,
-                seed=self.seed,
-                target=self.target,
-                parts=self.parts,
-                further_levels=self.further_levels,
-                fast=self.fast,
+            sharing(
+                self,
+                ChooseBitsPass,
+                share=REFINED_SHARE,
+                at_least=BITS["auto"],
+                at_most=MAX_INPUT_BITS,
             )
         ]
 
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
-        calibrate = (
-            []
-            if self.data is None
-            else [CalibratePass(self.data, results=self.precision == "auto")]
-        )
+        chooses = self.precision == "auto"
         return [
             FoldAffinePass(),
-            *calibrate,
-            *self._choose(),
-            QuantizePass(
-                bits=self.given_bits,
-                scale=self.scale,
-                percentile=self.percentile,
-                per_tensor=self.per_tensor,
-                per_layer=self.per_layer,
-                guard_bits=self.guard_bits,
-                quantizers=self.quantizers,
-            ),
+            *([] if self.data is None else [sharing(self, CalibratePass, results=chooses)]),
+            *self._choose_bits(),
+            sharing(self, QuantizePass, bits=self.given_bits),
             FoldTablesPass(),
-            *self._refine(),
+            *([sharing(self, RefinePrecisionPass)] if chooses else []),
             *wire_level_passes(
                 self.target,
                 parts=self.parts,
                 further_levels=self.further_levels,
                 fast=self.fast,
             ),
-            SchedulePass(
-                levels=self.levels,
-                cycles=self.cycles,
-                mhz=self.mhz,
-                combinational=self.combinational,
-                target=self.target,
-            ),
+            sharing(self, SchedulePass),
             LowerKanToHwPass(),
         ]
 

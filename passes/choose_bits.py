@@ -22,10 +22,12 @@ from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.figures import note
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import KanPass
-from kan_dialect.passbase.option_bounds import LOSS, Bounds, bounded
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.options import taken_from
 from kan_dialect.passbase.progress import tell
 from kan_dialect.passes.calibrate import split_features
-from kan_dialect.passes.quantize import BITS, GUARD_BITS, PERCENTILE, WIDTH, QuantizePass
+from kan_dialect.passes.quantize import BITS, WIDTH, QuantizePass
+from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.search.precision.budgets import Allowed, Limit, allowed
 from kan_dialect.search.precision.score import check_labels, loss_problem, score
 
@@ -42,29 +44,20 @@ class ChooseBitsPass(KanPass):
 
     data: str = field()
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
-    max_accuracy_loss: float | None = bounded(None, LOSS)
-    """Share of the samples that may be lost; of targets that are numbers, of explained variance.
-    0.005 where no budget is given."""
-    max_rmse: float | str | None = None
-    """See `kan-refine-precision`."""
-    max_error: float | str | None = None
-    """See `kan-refine-precision`."""
+    max_accuracy_loss: float | None = taken_from(RefinePrecisionPass, "max_accuracy_loss")
+    max_rmse: float | str | None = taken_from(RefinePrecisionPass, "max_rmse")
+    max_error: float | str | None = taken_from(RefinePrecisionPass, "max_error")
     share: float = bounded(1.0, Bounds(0, 1, above=True))
-    """Of the loss, what quantisation may take: the rest is for passes that follow."""
+    """Part of the allowed loss that quantisation may take; the rest is for passes that follow."""
     at_least: int = bounded(2, WIDTH)
     """The fewest bits that are tried."""
     at_most: int = bounded(12, WIDTH)
-    """The most bits."""
-    scale: str = "mse"
-    """See `kan-quantize`; this, and what follows, as `kan-quantize` will have it."""
-    percentile: float = bounded(99.9, PERCENTILE)
-    """See `kan-quantize`."""
-    per_tensor: bool = False
-    """See `kan-quantize`."""
-    per_layer: bool = False
-    """See `kan-quantize`."""
-    guard_bits: int = bounded(0, GUARD_BITS)
-    """See `kan-quantize`."""
+    """The most bits that are tried."""
+    scale: str = taken_from(QuantizePass, "scale")
+    percentile: float = taken_from(QuantizePass, "percentile")
+    per_tensor: bool = taken_from(QuantizePass, "per_tensor")
+    per_layer: bool = taken_from(QuantizePass, "per_layer")
+    guard_bits: int = taken_from(QuantizePass, "guard_bits")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,10 +23,11 @@ from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.model.model import Model, encode
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
+from kan_dialect.passbase.options import taken_from
 from kan_dialect.passbase.progress import tell
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.passes.balance_sums import FURTHER_LEVELS
-from kan_dialect.passes.split_tables import PARTS
+from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.split_tables import SplitTablesPass
 from kan_dialect.passes.wire_level import wire_level_passes
 from kan_dialect.search.precision.bits import note_trade
 from kan_dialect.search.precision.budgets import Allowed, Limit, allowed
@@ -63,15 +64,16 @@ class RefinePrecisionPass(TargetPass):
     data: str = field()
     """`.npz` file with `x` or `x_train`, and `y` or `y_train`; a test set is not looked at."""
     max_accuracy_loss: float | None = bounded(None, LOSS)
-    """Share of samples that may be lost, on validation, on all samples and on others; of targets
-    that are numbers, of explained variance. Counts from the float model's results, which
-    `kan-calibrate{results=true}` leaves; without them, from the network as given. 0.005 where no
-    budget is given."""
+    """The accuracy that may be lost, absolute: 0.005 is half a point; of targets that are numbers,
+    the explained variance (R²) that may be lost. It counts from the float model where its results
+    are known (`kan-calibrate{results=true}`), else from the network as given. 0.005 where no budget
+    is given."""
     max_rmse: float | str | None = None
-    """The largest root mean squared error against the targets: in the outputs' unit, or as "10%"
-    relative to the float model's. Without targets, against the float model's results."""
+    """The largest root mean squared error against the targets, or against the float model where
+    there are no targets: absolute in the outputs' unit, as 0.3, or relative to the float model's
+    error, as 10%."""
     max_error: float | str | None = None
-    """The largest absolute error of an output on any sample, likewise."""
+    """The largest absolute error of an output on any sample, given as for max-rmse."""
     max_luts: int | None = bounded(None, LUTS)
     """The most LUTs; of the networks that take no more, the one that loses least is taken."""
     max_levels: int | None = bounded(None, LEVELS)
@@ -79,14 +81,11 @@ class RefinePrecisionPass(TargetPass):
     validation: float = bounded(0.25, SHARE)
     """Share of the samples that is only used to validate."""
     seed: int = bounded(0, SEED)
-    """Of the split, and of the order in which edges are looked at."""
-    parts: int = bounded(3, PARTS)
-    """See `kan-split-tables`: this, and what follows, as the passes after this one have it, for
-    LUTs and levels are counted behind these."""
-    further_levels: tuple[int, ...] | int = bounded(0, FURTHER_LEVELS)
-    """See `kan-balance-sums`."""
+    """Seed of the split of the samples, and of the order in which edges are tried."""
+    parts: int = taken_from(SplitTablesPass, "parts")
+    further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
     fast: bool = False
-    """`kan-split-tables` will be left out."""
+    """`kan-share-sums` and `kan-split-tables` will not run: LUTs and levels count without them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

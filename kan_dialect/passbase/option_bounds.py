@@ -12,8 +12,8 @@ from kan_dialect.errors import KanError
 
 _Default = TypeVar("_Default")
 
-_KEY = "bounds"
-"""Of a dataclass field's metadata."""
+BOUNDS = "bounds"
+"""Key of a dataclass field's metadata."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ LOSS = Bounds(0, 1, below=True)
 
 def bounded(default: _Default, bounds: Bounds) -> _Default:
     """A dataclass field for a number, several numbers, or None or a text instead of them."""
-    return cast(_Default, dataclasses.field(default=cast(Any, default), metadata={_KEY: bounds}))
+    return cast(_Default, dataclasses.field(default=cast(Any, default), metadata={BOUNDS: bounds}))
 
 
 def bounds_of(owner: type[Any], option: str) -> Bounds:
@@ -86,8 +86,8 @@ def bounds_of(owner: type[Any], option: str) -> Bounds:
 def declared_bounds(owner: Any) -> Iterator[tuple[str, Bounds]]:
     """The fields of a dataclass that are bounded."""
     for field in dataclasses.fields(owner):
-        if _KEY in field.metadata:
-            yield field.name, field.metadata[_KEY]
+        if BOUNDS in field.metadata:
+            yield field.name, field.metadata[BOUNDS]
 
 
 def require_bounds(options: Any) -> None:

@@ -16,8 +16,12 @@ from kan_dialect.cli.options import NumberType
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions
 from kan_dialect.flows.sweep.cluster import require_address
+from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.option_bounds import Bounds, bounds_of, declared_bounds
+from kan_dialect.passbase.options import Option as PassOption
+from kan_dialect.passbase.options import options_of, sharing, taken_from
 from kan_dialect.passbase.pipeline import build_pipeline
+from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.universe import UNIVERSE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -69,6 +73,92 @@ def test_options_of_commands(option: Option, capfd: pytest.CaptureFixture[str]) 
         assert ended.value.code == 1, (text, error)
         assert error.count(": error: ") == 1, (text, error)
         assert "Traceback" not in error and "internal" not in error, (text, error)
+
+
+@pytest.mark.parametrize("name", sorted(UNIVERSE.all_passes))
+def test_every_option_of_a_pass_has_a_help_text(name: str) -> None:
+    """The docstring below its field, or below the field that it is taken from."""
+    for option in options_of(UNIVERSE.all_passes[name]()):
+        assert option.help, option.name
+        assert not option.help.startswith("See "), option.name
+
+
+@dataclasses.dataclass(frozen=True)
+class Taker:
+    """A pass that takes an option over as it is, and two with a change."""
+
+    percentile: float = taken_from(QuantizePass, "percentile")
+    scale: str = taken_from(QuantizePass, "scale", default="minmax")
+    bits: int | None = taken_from(QuantizePass, "bits", default=None)
+    """Its own
+    help."""
+
+
+def test_an_option_is_taken_from_the_pass_that_declares_it() -> None:
+    taken, declared = options_of(Taker), {o.name: o for o in options_of(QuantizePass)}
+    percentile, scale, bits = taken
+    assert percentile == declared["percentile"]
+    assert scale == dataclasses.replace(declared["scale"], default="minmax")
+    assert bits.bounds == declared["bits"].bounds
+    assert (bits.help, bits.type, bits.default) == ("Its own help.", "int | None", None)
+    assert sharing(Taker(99.0, bits=5), QuantizePass, scale="mse") == QuantizePass(
+        5, "mse", percentile=99.0
+    )
+    with pytest.raises(KeyError):
+        taken_from(QuantizePass, "bitz")
+
+
+NOT_HANDED_ON = {
+    "kan-calibrate": {"bins", "results"},
+    "kan-choose-bits": {"share", "at-least", "at-most"},
+    "kan-refine-precision": {"validation"},
+}
+"""Options of the passes of `kan-compile` that it sets itself, or leaves at their defaults."""
+
+
+def test_the_default_pipeline_has_the_options_of_its_passes() -> None:
+    """Of the same type but for None, with the same bounds."""
+    own = {option.name: option for option in options_of(CompilePass)}
+    found: dict[str, set[str]] = {}
+    for stage in CompilePass(data="x.npz", bits="auto", precision="auto").passes():
+        for option in options_of(type(stage)):
+            if option.name not in own:
+                found.setdefault(stage.name, set()).add(option.name)
+                continue
+            mine = own[option.name]
+            assert set(option.kinds) <= set(mine.kinds), (stage.name, option.name)
+            assert option.bounds == mine.bounds, (stage.name, option.name)
+    assert found == NOT_HANDED_ON
+
+
+OTHER_VALUES = {
+    "data": "data.npz", "bits": 5, "scale": "minmax", "percentile": 99.0, "per-tensor": True,
+    "per-layer": True, "guard-bits": 2, "quantizers": "quantizers.json", "precision": "auto",
+    "max-accuracy-loss": 0.25, "max-rmse": "10%", "max-error": 3.0, "max-luts": 700,
+    "max-levels": 12, "seed": 9, "target": "ecp5", "parts": 5, "further-levels": (1, 2),
+    "levels": 7, "cycles": 11, "mhz": 123.0, "combinational": True, "fast": True,
+}  # fmt: skip
+"""A value of each option of `kan-compile` that is not its default."""
+
+
+@pytest.mark.parametrize("option", options_of(CompilePass), ids=lambda each: each.name)
+def test_options_of_the_default_pipeline_reach_their_passes(option: PassOption) -> None:
+    """Every pass that has the option gets its value; another value makes another pipeline."""
+    value = OTHER_VALUES[option.name]
+    needed = {"data": "x.npz", "precision": "auto"}
+    if option.name == "quantizers":
+        needed = {"data": "x.npz"}
+    stages = CompilePass(**needed | {option.field: value}).passes()  # pyright: ignore[reportArgumentType]
+    got = [
+        getattr(stage, option.field)
+        for stage in stages
+        if option.name in {each.name for each in options_of(type(stage))}
+    ]
+    assert all(each == value for each in got)
+    default = CompilePass(**needed).passes()  # pyright: ignore[reportArgumentType]
+    if option.name == "precision":
+        default = CompilePass(data="x.npz").passes()
+    assert stages != default
 
 
 @pytest.mark.parametrize("name", sorted(UNIVERSE.all_passes))
