@@ -9,7 +9,7 @@ _ACCESSED = "[self.access, self.mem_write, self._is_accessed(bank)]"
 
 SEEDS = [
     *seeds_of(
-        "lowering.training_to_hw",
+        "lowering.training.training_to_hw",
         ("interlock-a-cycle-short", "k in range(1, interval)]", "k in range(1, interval - 1)]"),
         ("interval-a-cycle-short", "[s] + 1 - self.read", "[s] - self.read"),
         ("blocks-count-as-read-late", "= places.cycle + within", "= places.cycle + 1"),
@@ -106,7 +106,7 @@ SEEDS = [
         ),
     ),
     *seeds_of(
-        "lowering.datapath",
+        "lowering.training.datapath",
         (
             "ties-round-up",
             "last = self.build.add(comb.AndOp([last, self.build.inverted(tie, 1)]))",

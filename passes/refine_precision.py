@@ -2,8 +2,8 @@
 
 Tables get fewer and coarser values, look at fewer input bits, or become constants; codes of hidden
 nodes and results get coarser. What is given up is measured on samples that the search does not see,
-and stands in the function's attribute `kan.precision` (`kan_dialect.precision`). It counts from the
-float model where `kan-calibrate{results=true}` left its results, else from the network as given.
+and stands in the function's attribute `kan.precision`. It counts from the float model where
+`kan-calibrate{results=true}` left its results, else from the network as given.
 """
 
 from __future__ import annotations

@@ -427,8 +427,8 @@ def test_folders_in_the_way(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from kan_dialect import folders
-from kan_dialect.folders import Owner, replacing_folder
+from kan_dialect.files import output_folders
+from kan_dialect.files.output_folders import Owner, replacing_folder
 left = int(sys.argv[2])
 def counting(move):
     def count(self, target):

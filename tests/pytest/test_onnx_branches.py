@@ -178,19 +178,19 @@ def test_samples_between_two_roundings_are_told(
     (expected,) = open_runner(onnx.load(path)).run(["y"], {"x": x})  # pyright: ignore[reportUnknownMemberType] (it has no types)
     apart = np.abs(Model.of(module).run(x.astype(np.float64)) - expected)[:, 0] > 1
     assert apart.any()
-    # The rounding of a matrix product is that of the kernel, which depends on the size of the batch.
+    # A matrix product is rounded by the kernel, which depends on the size of the batch.
     told = re.search(r"in (\d+) samples, the first is sample \d+, the rounding", caplog.text)
     assert told is not None
     assert 0 < int(told[1]) < 2000
 
 
 def test_samples_of_the_test_set_are_compared(tmp_path: Path, monkeypatch: Any) -> None:
-    from kan_dialect.frontends.onnx import comparison as onnx_check
+    from kan_dialect.frontends.onnx import load
 
     seen: list[FloatArray | None] = []
-    real = onnx_check.check_raised
+    real = load.check_raised
     monkeypatch.setattr(
-        onnx_check,
+        load,
         "check_raised",
         lambda graph, raised, probes: (seen.append(probes.samples), real(graph, raised, probes)),  # pyright: ignore[reportUnknownLambdaType] (it is real's)
     )

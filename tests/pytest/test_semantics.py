@@ -12,6 +12,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def
 
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate import interpreter
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside, find_function
 from kan_dialect.frontends.table_network import TableNetwork
