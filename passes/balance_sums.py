@@ -34,6 +34,7 @@ from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of, low_zeros
 from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.adder_trees import Extent, Pairing, Summands, joins
 from kan_dialect.search.table_split import CARRY, FURTHER_PART
@@ -58,22 +59,18 @@ class ConstantIntoTable(RewritePattern):
         # Of equal ones, the widest.
         sizes = [-range_of(table.result).size for table in tables]
         _, _, table = min(zip(rises, sizes, tables, strict=True), key=lambda each: each[:2])
-        # The sum's readers rely on its type, also where that is wider than it must be.
-        result_type = range_of(op.result)
+        # Alone, it replaces the sum, whose readers rely on the sum's type.
         alone = len(op.inputs) == len(constants) + 1
         shifted = TableOp(
             table.inputs,
             table.entries_array + amount,
             care=table.care_array,
-            result_type=result_type if alone else None,
+            result_type=range_of(op.result) if alone else None,
             name=table.given_name,
         )
         rewriter.replace(table, shifted)
-        if alone:
-            rewriter.replace(op, (), [shifted.result])
-            return
         rest = [value for value in op.inputs if value not in constants]
-        rewriter.replace(op, SumOp(rest, result_type=result_type, name=op.given_name))
+        rewriter.replace(op, *rebuild_sum(op, rest))
 
     def _rises(self, tables: Sequence[TableOp], amount: int, bits: int) -> FloatArray:
         """LUTs that the constant costs in each table, in a sum of so many bits."""

@@ -26,6 +26,7 @@ from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ir.verifier import MAX_NAME
 from kan_dialect.ops.wire import ConstantOp, DelayOp, SumOp, TableOp, sum_range
+from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 
 NEAR = 8
@@ -109,11 +110,7 @@ def _merge_summands(op: SumOp, target: Fpga, *, fixed: bool) -> None:
             del summands[place]
     if not merged:
         return
-    values = list(summands.values())
-    if len(values) == 1:
-        Rewriter.replace_op(op, (), values)
-    else:
-        Rewriter.replace_op(op, SumOp(values, result_type=kind, name=op.given_name))
+    Rewriter.replace_op(op, *rebuild_sum(op, list(summands.values())))
     for table in merged:
         Rewriter.erase_op(table)
 

@@ -26,8 +26,8 @@ from kan_dialect.analysis.wires import remove_dead, wire_functions
 from kan_dialect.devices.device import Fpga
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.types import range_of
-from kan_dialect.ir.verifier import MAX_NAME
-from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement
+from kan_dialect.ops.wire import SumOp, TableOp, complement
+from kan_dialect.passbase.sums import derived_name, rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.table_split import FURTHER_PART, Splitter, splitter_for
 
@@ -213,13 +213,18 @@ def _rewrite(pair: _Pair, tables: dict[SumOp, dict[SSAValue, TableOp]], earlier:
     for table in shared_tables:
         table.detach()
         Rewriter.insert_op(table, place)
-    common = SumOp([table.result for table in shared_tables], name=_named(pair.first, "common"))
+    common = SumOp(
+        [table.result for table in shared_tables],
+        name=derived_name(pair.first.given_name, "common"),
+    )
     Rewriter.insert_op(common, place)
     kept = [value for value in pair.first.inputs if value.owner not in shared_tables]
-    _replace(pair.first, [common.result, *kept])
+    Rewriter.replace_op(pair.first, *rebuild_sum(pair.first, [common.result, *kept]))
     terms, constant = [common.result], 0
     if pair.sign < 0:
-        inverted, meaning = complement(common.result, _named(pair.second, "inverted"))
+        inverted, meaning = complement(
+            common.result, derived_name(pair.second.given_name, "inverted")
+        )
         Rewriter.insert_op(inverted, InsertPoint.before(pair.second))
         terms, constant = [inverted.result], -meaning.constant
     gone = [tables[pair.second][x] for x in pair.inputs]
@@ -229,28 +234,8 @@ def _rewrite(pair: _Pair, tables: dict[SumOp, dict[SSAValue, TableOp]], earlier:
         low = int(entries.min())
         constant += low
         if entries.max() > low:
-            name = _suffixed(own.given_name, "differs")
+            name = derived_name(own.given_name, "differs")
             differs = TableOp(own.inputs, entries - low, name=name)
             Rewriter.insert_op(differs, InsertPoint.before(pair.second))
             terms.append(differs.result)
-    if constant:
-        offset = ConstantOp(constant)
-        Rewriter.insert_op(offset, InsertPoint.before(pair.second))
-        terms.append(offset.result)
-    _replace(pair.second, terms)
-
-
-def _replace(op: SumOp, terms: Sequence[SSAValue]) -> None:
-    """The same sum of other terms."""
-    kind = range_of(op.result)
-    Rewriter.replace_op(op, SumOp(terms, result_type=kind, name=op.given_name))
-
-
-def _named(op: SumOp, suffix: str) -> str | None:
-    return _suffixed(op.given_name, suffix)
-
-
-def _suffixed(name: str | None, suffix: str) -> str | None:
-    if name is None or len(name) + len(suffix) + 1 > MAX_NAME:
-        return name
-    return f"{name}_{suffix}"
+    Rewriter.replace_op(pair.second, *rebuild_sum(pair.second, terms, constant))

@@ -24,7 +24,8 @@ from kan_dialect.analysis.wires import remove_dead, wire_functions
 from kan_dialect.devices.device import Fpga
 from kan_dialect.devices.table_cost import supports
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import BitsOp, ConstantOp, SumOp, TableOp, complement
+from kan_dialect.ops.wire import BitsOp, SumOp, TableOp, complement
+from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 
 
@@ -144,12 +145,5 @@ def _replace(block: Block, summands: dict[SSAValue, _Summand]) -> None:
         if not isinstance(op, SumOp) or summands.keys().isdisjoint(op.inputs):
             continue
         terms = [summands.get(value, _Summand(value, 0)) for value in op.inputs]
-        constants = [term for term in terms if isinstance(term.value.owner, ConstantOp)]
-        values = [term.value for term in terms if term not in constants]
-        amount = sum(range_of(term.value).low for term in constants)
-        amount += sum(term.constant for term in terms)
-        if amount:
-            constant = ConstantOp(amount)
-            Rewriter.insert_op(constant, InsertPoint.before(op))
-            values.append(constant.result)
-        Rewriter.replace_op(op, SumOp(values, result_type=range_of(op.result), name=op.given_name))
+        constant = sum(term.constant for term in terms)
+        Rewriter.replace_op(op, *rebuild_sum(op, [term.value for term in terms], constant))

@@ -23,6 +23,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import BitsOp, ConstantOp, SumOp, TableOp, complement_of
 from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.table_split import (
     MAX_INPUT_BITS,
@@ -114,9 +115,7 @@ def _split_summands(op: SumOp, splits: Mapping[TableOp, Split]) -> None:
     constant = 0
     for value in op.inputs:
         owner = value.owner
-        if isinstance(owner, ConstantOp):
-            constant += range_of(value).low
-        elif isinstance(owner, TableOp) and owner in splits:
+        if isinstance(owner, TableOp) and owner in splits:
             split = splits[owner]
             constant += split.constant
             parts = _Parts(owner)
@@ -127,12 +126,7 @@ def _split_summands(op: SumOp, splits: Mapping[TableOp, Split]) -> None:
             Rewriter.insert_op(parts.ops, place)
         else:
             summands.append(value)
-    if constant or not summands:
-        added = ConstantOp(constant)
-        Rewriter.insert_op(added, place)
-        summands.append(added.result)
-    whole = SumOp(summands, result_type=range_of(op.result), name=op.given_name)
-    Rewriter.replace_op(op, whole)
+    Rewriter.replace_op(op, *rebuild_sum(op, summands, constant))
 
 
 def _may_split(table: TableOp) -> bool:

@@ -27,7 +27,9 @@ _LINK = re.compile(r"(?<!!)\[(?P<label>[^\]\[]*)\]\((?P<target>[^)\s]+)\)")
 def outside_pages() -> dict[str, str]:
     """Pages of the site that are no files of `docs/`: path in the repository, place on the site."""
     results = sorted((ROOT / "benchmarks" / "results").glob("*.md"))
-    return _OUTSIDE | {f"benchmarks/results/{page.name}": f"results/{page.name}" for page in results}
+    return _OUTSIDE | {
+        f"benchmarks/results/{page.name}": f"results/{page.name}" for page in results
+    }
 
 
 def source_of(place: str) -> str:
