@@ -21,6 +21,8 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Block, Operation, SSAValue
 
+# Registers the bounds of ONNX subgraphs.
+import kan_dialect.analysis.onnx_intervals  # noqa: F401 # pyright: ignore[reportUnusedImport]
 from kan_dialect.analysis.enclosures import NoEnclosureError, enclose
 from kan_dialect.analysis.quantization_points import (
     observer,

@@ -105,10 +105,8 @@ def enclose(
     NoEnclosureError : an op has no rule, or a function is not finite on an interval.
     """
     known: dict[SSAValue, Enclosure] = {leaf: Enclosure.of(low, high)}
-    for op in ops:
-        if value in known:
-            break
-        if not op.results or not all(operand in known for operand in op.operands):
+    for op in _leading(list(ops), leaf, value):
+        if not all(operand in known for operand in op.operands):
             continue
         if isinstance(op, arith.ConstantOp):
             (array,) = evaluate_op(op, [])
@@ -121,6 +119,17 @@ def enclose(
     if value not in known:
         raise NoEnclosureError("the edges are not functions of one value each")
     return known[value].value
+
+
+def _leading(ops: list[Operation], leaf: SSAValue, value: SSAValue) -> list[Operation]:
+    """Those of the ops that `value` is computed by, from `leaf` on."""
+    needed = {value} - {leaf}
+    found: list[Operation] = []
+    for op in reversed(ops):
+        if not needed.isdisjoint(op.results):
+            found.append(op)
+            needed.update(operand for operand in op.operands if operand is not leaf)
+    return found[::-1]
 
 
 def _constant(array: FloatArray, low: FloatArray) -> Enclosure:

@@ -154,7 +154,7 @@ def _keep_decisions(model: onnx.ModelProto) -> frozenset[str]:
     Names of the values and tensors that stay in the type of the file.
     """
     graph = model.graph
-    kinds = _element_types(model)
+    kinds = element_types(model)
     nodes = list(graph.node)
     floats = {name for name, kind in kinds.items() if kind in _NARROW}
     deciding = [node for node in nodes if is_decision(node, kinds)]
@@ -228,7 +228,7 @@ def is_decision(node: onnx.NodeProto, kinds: Mapping[str, int]) -> bool:
     return bool(floats) and (exact or node.op_type in _JUMPING)
 
 
-def _element_types(model: onnx.ModelProto) -> dict[str, int]:
+def element_types(model: onnx.ModelProto) -> dict[str, int]:
     """The element type of each value, as far as ONNX can tell."""
     try:
         inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model)

@@ -189,9 +189,8 @@ def test_a_rule_that_is_left_out_is_found(
     assert excess(functions, certify(*functions), dense) > 0
 
 
-def one_layer(edges: Callable[[SSAValue], EdgeOp]) -> ModuleOp:
-    """A function of one layer, of one input or as many as the edges have."""
-    inputs = edges(Block(arg_types=[TensorType(f64, (1,))]).args[0]).inputs
+def one_layer(edges: Callable[[SSAValue], EdgeOp], inputs: int = 1) -> ModuleOp:
+    """A function of one layer."""
     block = Block(arg_types=[TensorType(f64, (inputs,))])
     op = edges(block.args[0])
     nodes = NodeSumOp(op, name="layer0")

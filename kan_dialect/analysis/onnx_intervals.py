@@ -1,0 +1,283 @@
+"""Bounds of the edges that an ONNX subgraph computes, over intervals of their inputs.
+
+The graph is walked once for many intervals, operator by operator (`onnx_interval_rules.py`). It is
+the graph that the evaluation runs: in float64, with decisions in the types of the file. Bounds hold
+for real numbers, and for what a runtime rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from kan_dialect.analysis.enclosures import Enclosure, NoEnclosureError, enclosure_of
+from kan_dialect.analysis.onnx_bounds import FLOATS, Bounds
+from kan_dialect.analysis.onnx_interval_rules import MADE, RULES, Step, run_alone
+from kan_dialect.evaluate.onnx_subgraph import (
+    INPUT,
+    OUTPUT,
+    STANDARD_DOMAINS,
+    element_types,
+    graph_shape,
+)
+from kan_dialect.evaluate.onnx_subgraph import widened as in_float64
+from kan_dialect.ir.constants import FloatArray, IntArray, to_floats
+from kan_dialect.maths.interval_functions import Range, widened
+from kan_dialect.ops.onnx import OnnxOp
+
+MAX_WORK = 1 << 28
+"""Elements of all values of a graph, for all intervals: more take longer than a minute."""
+
+_EASY_WORK = 1 << 24
+"""Up to so many elements, intervals are split."""
+_MAX_SPLIT = 8
+_CHUNK = 1 << 18
+"""Elements of the widest value that are bounded at once."""
+
+
+class OnnxIntervals:
+    """A serialised graph x (batch, in) -> y (batch, out), to be walked with bounds.
+
+    Raises
+    ------
+    NoEnclosureError : operators have no rule; names them all.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.batch, self.inputs, self.outputs = graph_shape(data)
+        model = in_float64(onnx.ModelProto.FromString(data), decided=True)
+        version = next(
+            entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS
+        )
+        self.kinds, shapes = element_types(model), _shapes(model)
+        self.constants: dict[str, Bounds] = {
+            tensor.name: _constant(numpy_helper.to_array(tensor))
+            for tensor in model.graph.initializer
+            if tensor.name != INPUT
+        }
+        self.steps: list[Step] = []
+        missing: set[str] = set()
+        unknown: set[str] = set()
+        for node in model.graph.node:
+            step = Step(node, self.kinds, version)
+            names = [name for name in node.input if name]
+            if unknown.intersection(names):
+                unknown.update(node.output)
+                if node.op_type not in RULES:
+                    missing.add(node.op_type)
+                continue
+            fixed = all(name in self.constants for name in names)
+            shaped = node.op_type in ("Shape", "Size")
+            found = self._folded(step, shapes) if fixed or shaped else None
+            if found is not None:
+                self.constants.update(zip(node.output, found, strict=False))
+            elif node.op_type not in RULES:
+                missing.add(node.op_type)
+                unknown.update(node.output)
+            else:
+                self.steps.append(step)
+        if missing:
+            names_of = ", ".join(sorted(missing))
+            several = "operators" if len(missing) > 1 else "operator"
+            have = "have" if len(missing) > 1 else "has"
+            raise NoEnclosureError(f"the ONNX {several} {names_of} {have} no bounds")
+        self.last = {name: index for index, s in enumerate(self.steps) for name in s.node.input}
+        sizes = [prod(shapes.get(name, ())) for s in self.steps for name in s.node.output if name]
+        self.widest = max(sizes, default=1)
+        self.work = sum(sizes) // self.batch + 1
+        """Elements of all values, for a row."""
+
+    def _folded(self, step: Step, shapes: Mapping[str, tuple[int, ...]]) -> list[Bounds] | None:
+        """Results of a node whose operands are constants; None if it has no rule."""
+        node = step.node
+        if node.op_type == "Constant":
+            return [_constant(_constant_of(step))]
+        if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
+            zeros = np.broadcast_to(0.0, shapes[node.input[0]])
+            return _results(step, [Bounds.exact(zeros)])
+        operands = [self.constants[name] if name else None for name in node.input]
+        points = [None if x is None else x.point for x in operands]
+        exact = all(p is not None for p, x in zip(points, operands, strict=True) if x is not None)
+        whole = all(self.kinds.get(name) not in FLOATS for name in node.output if name)
+        if exact and (node.op_type in MADE or whole):
+            feed = {
+                name: p.astype(onnx.helper.tensor_dtype_to_np_dtype(self.kinds[name]))
+                for name, p in zip(node.input, points, strict=True)
+                if p is not None
+            }
+            return [_constant(each) for each in run_alone(step, feed, list(node.input))]
+        if node.op_type not in RULES:
+            return None
+        return _results(step, operands)
+
+    def run(self, low: FloatArray, high: FloatArray) -> Bounds:
+        """Bounds of y: (rows, out), for x in low..high: (rows, in) each.
+
+        Slopes are those of going from low to high, by half the way.
+
+        Raises
+        ------
+        NoEnclosureError : an operator has no bounds for these operands.
+        """
+        rows = len(low)
+        room = max(1, _CHUNK // self.widest) * self.batch
+        parts: list[Bounds] = []
+        for start in range(0, rows, room):
+            one, other = low[start : start + room], high[start : start + room]
+            groups = -(-len(one) // self.batch)
+            # The last group is filled up with its last row.
+            fill = groups * self.batch - len(one)
+            one, other = (
+                np.concatenate([each, np.repeat(each[-1:], fill, axis=0)]) for each in (one, other)
+            )
+            shape = (groups, self.batch, self.inputs)
+            parts.append(self._walk(one.reshape(shape), other.reshape(shape)))
+
+        def joined(select: Callable[[Bounds], Range]) -> Range:
+            ends = [[end.reshape(-1, self.outputs) for end in select(part)] for part in parts]
+            low, high = (np.concatenate(each)[:rows] for each in zip(*ends, strict=True))
+            return Range(low, high)
+
+        return Bounds(
+            joined(lambda part: part.value),
+            joined(lambda part: part.slopes),
+            joined(lambda part: part.middles),
+        )
+
+    def _walk(self, low: FloatArray, high: FloatArray) -> Bounds:
+        """For x in low..high: (groups, batch, in) each."""
+        middle = low + (high - low) / 2
+        radius = np.maximum(high - middle, middle - low)
+        known: dict[str, Bounds] = {
+            INPUT: Bounds(Range(low, high), Range(radius, radius), Range(middle, middle))
+        }
+        with np.errstate(all="ignore"):
+            for index, step in enumerate(self.steps):
+                operands = [
+                    None if not name else known[name] if name in known else self.constants[name]
+                    for name in step.node.input
+                ]
+                results = _results(step, operands)
+                known.update(
+                    (name, each)
+                    for name, each in zip(step.node.output, results, strict=False)
+                    if name
+                )
+                for name in step.node.input:
+                    if self.last[name] == index and name != OUTPUT:
+                        known.pop(name, None)
+        found = known.get(OUTPUT) or self.constants[OUTPUT]
+        shape = (len(low), self.batch, self.outputs)
+
+        def full(each: Range) -> Range:
+            return Range(*(np.broadcast_to(end, shape) for end in each))
+
+        return Bounds(full(found.value), full(found.slopes), full(found.middles))
+
+
+def _results(step: Step, operands: list[Bounds | None]) -> list[Bounds]:
+    found = RULES[step.node.op_type](step, operands)
+    return found if isinstance(found, list) else [found]
+
+
+def _constant(array: Any) -> Bounds:
+    return Bounds.exact(np.asarray(array).astype(np.float64))
+
+
+def _constant_of(step: Step) -> Any:
+    ((name, value),) = step.attributes.items()
+    if name == "value":
+        return numpy_helper.to_array(value)
+    if name in ("value_float", "value_int", "value_floats", "value_ints"):
+        return np.array(value)
+    raise step.none(f"with {name}")
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    return {
+        value.name: tuple(extent.dim_value for extent in value.type.tensor_type.shape.dim)
+        for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output)
+    }
+
+
+@lru_cache(maxsize=16)
+def _opened(data: bytes) -> OnnxIntervals:
+    return OnnxIntervals(data)
+
+
+@enclosure_of(OnnxOp)
+def _onnx(op: OnnxOp, operands: list[Enclosure]) -> Enclosure:
+    """F(rest with x_i for rest_i) - F(rest), a row for each interval and input."""
+    (x,) = operands
+    graph, rest = _opened(op.graph), to_floats(op.rest)
+    count, inputs = x.value.low.shape
+    work = count * inputs * graph.work
+    if work > MAX_WORK:
+        raise NoEnclosureError(
+            f"{count * inputs} intervals of an ONNX subgraph of {graph.work} elements take long"
+        )
+    split = int(np.clip(_EASY_WORK // max(1, work), 1, _MAX_SPLIT))
+    at_rest = graph.run(rest[np.newaxis], rest[np.newaxis]).value
+
+    def edges(each: Range) -> Bounds:
+        """F of (intervals, out, in)."""
+        low, high = (np.broadcast_to(rest, (len(end), inputs, inputs)).copy() for end in each)
+        every: IntArray = np.arange(inputs, dtype=np.int64)
+        low[:, every, every], high[:, every, every] = each
+        found = graph.run(low.reshape(-1, inputs), high.reshape(-1, inputs))
+
+        def turned(one: Range) -> Range:
+            return Range(
+                *(end.reshape(-1, inputs, graph.outputs).transpose(0, 2, 1) for end in one)
+            )
+
+        return Bounds(turned(found.value), turned(found.slopes), turned(found.middles))
+
+    away = Range(at_rest.low[0][:, np.newaxis], at_rest.high[0][:, np.newaxis])
+
+    def moved(each: Range) -> Range:
+        return widened(each.low - away.high, each.high - away.low, each, away)
+
+    width = x.value.high - x.value.low
+    value = steep = None
+    for piece in range(split):
+        low = x.value.low + width * (piece / split)
+        high = x.value.high if piece == split - 1 else x.value.low + width * ((piece + 1) / split)
+        part = Range(np.maximum(low, x.value.low), np.minimum(np.maximum(low, high), x.value.high))
+        found = edges(part)
+        radius = ((part.high - part.low) / 2)[:, np.newaxis]
+        slope = widened(_over(found.slopes.low, radius, -1), _over(found.slopes.high, radius, 1))
+        value = found.value if value is None else _hull(value, found.value)
+        steep = slope if steep is None else _hull(steep, slope)
+    assert value is not None and steep is not None
+    middle = edges(x.middle).value
+    for bound in value:
+        if not np.isfinite(bound).all():
+            index, _, i = np.argwhere(~np.isfinite(bound))[0].tolist()
+            raise NoEnclosureError(
+                f"the ONNX subgraph has no finite bounds between {x.value.low[index, i]:g} and "
+                f"{x.value.high[index, i]:g}"
+            )
+    inner = Enclosure(_rows(x.value), _rows(x.slope), _rows(x.middle), x.radius)
+    return inner.then(moved(value), steep, moved(middle))
+
+
+def _over(slope: FloatArray, radius: FloatArray, sign: int) -> FloatArray:
+    """Slopes by x, of those by half an interval; anything at a point."""
+    with np.errstate(all="ignore"):
+        return np.where(radius > 0.0, slope / radius, sign * np.inf)
+
+
+def _rows(x: Range) -> Range:
+    return Range(x.low[:, np.newaxis], x.high[:, np.newaxis])
+
+
+def _hull(one: Range, other: Range) -> Range:
+    return Range(np.minimum(one.low, other.low), np.maximum(one.high, other.high))
