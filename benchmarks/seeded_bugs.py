@@ -1,10 +1,10 @@
 """Puts bugs into the compiler, one at a time, and tells which of its checks find them.
 
     python benchmarks/seeded_bugs.py                     everything (a quarter of an hour)
-    python benchmarks/seeded_bugs.py --only narrow       seeds whose module or name holds a word
+    python benchmarks/seeded_bugs.py --only narrow       seeds whose pass or name contains a word
     python benchmarks/seeded_bugs.py --networks odd,negative,wires
 
-Each seed (`seeds.py`) is compiled into a process of its own, and there each check is asked for
+Each seed (`seeds/`) is compiled into a process of its own, and there each check is asked for
 itself, with the others off: (a) the verifiers after each pass, (b) the comparison of the IR before
 and after each pass, (c) the simulation in Verilator on the vectors of `kan-flow build`, (d) the
 proof. A check finds a bug if it objects on one of the networks. Ends with exit code 1 if a bug is
@@ -23,12 +23,11 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 
 import numpy as np
-from seeds import SEEDS, Seed, spoilt_source
+from seeds import SEEDS, Seed, imported_with_bug, spoilt_module
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -67,23 +66,6 @@ def networks(folder: Path) -> dict[str, Network]:
     if tables.exists():
         found.append(Network("jsc", tables))
     return {network.name: network for network in found}
-
-
-# The compiler with a bug.
-
-
-def plant(seed: Seed) -> None:
-    """Let the seed's module be imported with the bug, once, in this process."""
-    name = f"kan_dialect.{seed.module}"
-    assert name not in sys.modules, f"{name} is imported already"
-    original: Callable[[SourceFileLoader, str], CodeType | None] = SourceFileLoader.get_code
-
-    def get_code(self: SourceFileLoader, fullname: str) -> CodeType | None:
-        if fullname == name:
-            return compile(spoilt_source(seed), self.get_filename(fullname), "exec")
-        return original(self, fullname)
-
-    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
 
 
 @dataclass
@@ -226,10 +208,18 @@ class Good:
 
 
 def judge(seed: Seed, chosen: Sequence[Network], good: dict[str, Good]) -> Verdict:
-    """Ask each check until it objects, network by network."""
+    """Ask each check until it objects, network by network. The module is imported here first."""
     began = time.perf_counter()
-    plant(seed)
+    spoilt = spoilt_module(seed)
+    assert spoilt.name not in sys.modules, f"{spoilt.name} is imported already"
     verdict = Verdict(seed)
+    with imported_with_bug(spoilt):
+        _ask_all(verdict, chosen, good)
+    verdict.seconds = time.perf_counter() - began
+    return verdict
+
+
+def _ask_all(verdict: Verdict, chosen: Sequence[Network], good: dict[str, Good]) -> None:
     for network in chosen:
         right = good[network.name]
         try:
@@ -252,8 +242,6 @@ def judge(seed: Seed, chosen: Sequence[Network], good: dict[str, Good]) -> Verdi
         for name, check in asked.items():
             if name not in verdict.found and (said := _objection(check)) is not None:
                 verdict.found[name] = f"{network.name}: {said.splitlines()[0]}"
-    verdict.seconds = time.perf_counter() - began
-    return verdict
 
 
 def _in_child(task: Callable[..., object], arguments: tuple[object, ...]) -> object:
@@ -295,25 +283,12 @@ def _preload() -> None:
 # The tables.
 
 
-def _place(seed: Seed) -> str:
-    """Where a bug is, in the words of the documentation."""
-    module = seed.module.removeprefix("lowering.").removeprefix("passes.")
-    if module.startswith("systemverilog"):
-        return "SystemVerilog text"
-    names = {"univariate": "kan-fold-tables", "scales": "kan-quantize"}
-    names["edge_rounding"] = "kan-quantize"
-    names["kan_to_hw"] = "lower-kan-to-hw"
-    names["attributes"] = "codes as bits"
-    names["adders"] = "kan-balance-sums"
-    return names.get(module, f"kan-{module.replace('_', '-')}")
-
-
 def table(verdicts: Sequence[Verdict]) -> str:
     """How many bugs each check finds, by where they are: a table in Markdown."""
     rows: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         if not verdict.seed.equivalent:
-            rows.setdefault(_place(verdict.seed), []).append(verdict)
+            rows.setdefault(verdict.seed.subject, []).append(verdict)
     lines = ["| bugs in | seeded | verifiers | check of passes | simulation | proof | together |"]
     lines.append("| --- " * 7 + "|")
     rows["all"] = [verdict for row in rows.values() for verdict in row]
@@ -330,15 +305,17 @@ def table(verdicts: Sequence[Verdict]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", action="append", metavar="WORD", help="seeds that hold the word")
+    parser.add_argument(
+        "--only", action="append", metavar="WORD", help="seeds whose pass or name contains the word"
+    )
     parser.add_argument("--networks", metavar="NAME,...", help="these only")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
     options = parser.parse_args()
     words: list[str] = options.only or [""]
-    seeds = [s for s in SEEDS if any(word in f"{s.module}: {s.name}" for word in words)]
+    seeds = [s for s in SEEDS if any(word in f"{s.subject}: {s.name}" for word in words)]
     for seed in seeds:
-        compile(spoilt_source(seed), seed.module, "exec")
+        spoilt_module(seed)  # Names a seed that does not fit the source before anything runs.
     with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
         available = networks(Path(folder))
         names: list[str] = (options.networks or ",".join(available)).split(",")
@@ -354,20 +331,20 @@ def main() -> int:
                 found = ", ".join(c for c in CHECKS if c in verdict.found) or "nothing"
                 note = "" if verdict.changed else " (no network comes out otherwise)"
                 seed = verdict.seed
-                print(f"{seed.module}: {seed.name}: {found}{note}", flush=True)
+                print(f"{seed.subject}: {seed.name}: {found}{note}", flush=True)
     print()
     print(table(verdicts))
     bad = 0
     for verdict in verdicts:
         seed = verdict.seed
         if seed.equivalent:
-            print(f"\nno bug: {seed.module}: {seed.name}: {seed.equivalent}", end="")
+            print(f"\nno bug: {seed.subject}: {seed.name}: {seed.equivalent}", end="")
             if verdict.found:
                 bad += 1
                 print(f"; but {verdict.found}", end="")
         elif not verdict.found:
             bad += 1
-            print(f"\nNOT FOUND: {seed.module}: {seed.name}", end="")
+            print(f"\nNOT FOUND: {seed.subject}: {seed.name}", end="")
     print()
     if options.json is not None:
         options.json.write_text(json.dumps([asdict(v) for v in verdicts], indent=1))

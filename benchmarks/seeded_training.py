@@ -3,7 +3,7 @@
     python benchmarks/seeded_training.py                 all (some minutes)
     python benchmarks/seeded_training.py --only reset    seeds whose name holds a word
 
-Each seed (`training_seeds.py`) is compiled with small networks until the proof fails of one. Then
+Each seed (`seeds/training.py`) is compiled with small networks until the proof fails of one. Then
 the claim that failed is shown, the inputs that were found, and whether Icarus Verilog agrees. Ends
 with exit code 1 if a bug is not found, or a network without any is not proven.
 """
@@ -16,14 +16,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
-from seeds import Seed, spoilt_source
-from training_seeds import SEEDS
+from seeds import Seed, SeedError, imported_with_bug, spoilt_module
+from seeds.training import SEEDS
 from xdsl.context import Context
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
@@ -38,6 +39,7 @@ from kan_dialect.model.training_step import step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 ROOT = Path(__file__).parent.parent
+LOWERING = "kan_dialect.lowering.training"
 sys.path.append(str(ROOT / "tests" / "pytest"))
 
 random_network = importlib.import_module("training_reference").random_network
@@ -68,28 +70,32 @@ NETWORKS = [
 
 
 def spoilt(seed: Seed | None) -> type[Any]:
-    """The lowering with a bug.
+    """The lowering with a bug, from modules that are loaded anew and then forgotten.
 
     Raises
     ------
-    ValueError : what the seed replaces does not stand there exactly once.
+    SeedError : the seed does not fit the source, or is not in the lowering of training steps.
     """
-    modules: dict[str, ModuleType] = {}
-    for name in ("datapath", "training_to_hw"):
-        path = ROOT / "lowering" / f"{name}.py"
-        if seed is not None and seed.module == f"lowering.{name}":
-            source = spoilt_source(seed)
-        else:
-            source = path.read_text()
-        module = ModuleType(f"spoilt_{name}")
-        # Dataclasses look their module up.
-        sys.modules[module.__name__] = module
-        exec(compile(source, str(path), "exec"), module.__dict__)
-        modules[name] = module
-    lowering = modules["training_to_hw"]
-    for name in ("Datapath", "Number"):
-        setattr(lowering, name, getattr(modules["datapath"], name))
-    return cast("type[Any]", lowering.LowerTrainingToHwPass)
+    bug = nullcontext()
+    if seed is not None:
+        module = spoilt_module(seed)
+        if not module.name.startswith(f"{LOWERING}."):
+            raise SeedError(f"seed {seed.name!r}: {module.name} is not in {LOWERING}")
+        bug = imported_with_bug(module)
+    kept = _forget_lowering()
+    try:
+        with bug:
+            name = f"{LOWERING}.training_to_hw"
+            return cast("type[Any]", importlib.import_module(name).LowerTrainingToHwPass)
+    finally:
+        _forget_lowering()
+        sys.modules.update(kept)
+
+
+def _forget_lowering() -> dict[str, ModuleType]:
+    """Remove the modules of the lowering from those that are imported, and return them."""
+    names = [name for name in sys.modules if f"{name}.".startswith(f"{LOWERING}.")]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def proof_of(network: Network, lowering: type[Any], folder: Path) -> TrainingProof:

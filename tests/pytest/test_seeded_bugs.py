@@ -1,7 +1,8 @@
-"""A few of the bugs that `benchmarks/seeded_bugs.py` seeds; and that every seed still fits."""
+"""A few of the bugs that `benchmarks/seeded_bugs.py` seeds; every seed still fits the source."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -31,11 +32,34 @@ SLICE = {
 def test_every_seed_fits_the_source() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from seeded_bugs import spoilt_source\nfrom seeds import SEEDS\n"
-        "for seed in SEEDS: compile(spoilt_source(seed), seed.module, 'exec')\n"
-        "assert sum(not seed.equivalent for seed in SEEDS) >= 60\n"
+        "from seeds import SEEDS, spoilt_module\n"
+        "for seed in SEEDS: compile(spoilt_module(seed).tree, seed.name, 'exec')\n"
+        "assert sum(not seed.equivalent for seed in SEEDS) >= 159\n"
     )
     subprocess.run([sys.executable, "-c", script, str(BENCHMARKS)], check=True)
+
+
+def test_a_seed_without_its_place_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    edits, seeds = importlib.import_module("edits"), importlib.import_module("seeds")
+
+    def message(function: str, old: str) -> str:
+        seed = seeds.Seed("a bug", "kan-narrow", function, edits.Replace(old, "0"))
+        with pytest.raises(seeds.SeedError) as failure:
+            seeds.spoilt_module(seed)
+        return str(failure.value)
+
+    start = "seed 'a bug' of kan-narrow: "
+    assert message("no_such_function", "x") == (
+        f"{start}no_such_function: expected one module that defines it, found none"
+    )
+    several = message("_replace", "x")
+    assert several.startswith(f"{start}_replace: expected one module that defines it, found kan_")
+    assert ".fold_tables" in several and ".share_tables" in several
+    assert message("fold_tables:_replace", "no_such_name").endswith(
+        "fold_tables: 0 places match 'no_such_name', expected one"
+    )
+    assert "places match 'consumer', expected one" in message("fold_tables:_replace", "consumer")
 
 
 @pytest.mark.skipif(
