@@ -27,13 +27,13 @@ from seeds import Seed, SeedError, imported_with_bug, spoilt_module
 from seeds.training import SEEDS
 from xdsl.context import Context
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.flows.prove.training.bench import play_in_icarus
 from kan_dialect.flows.prove.training.prove import TrainingProof, prove_training
 from kan_dialect.flows.prove.training.witness import Witness, find_witness
 from kan_dialect.flows.tools.toolchain import find_simulator
-from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
+from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.training_step import step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
@@ -106,8 +106,7 @@ def proof_of(network: Network, lowering: type[Any], folder: Path) -> TrainingPro
     step = step_of(module.clone())
     lowering().apply(Context(), module)
     circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
-    found = (circuit.attributes[key] for key in (LATENCY, INTERVAL))
-    latency, interval = (cast("IntegerAttr[Any]", each).value.data for each in found)
+    latency, interval = training_cycles(circuit)
     rtl = folder / "net.sv"
     rtl.write_text(emit_systemverilog(module))
     return prove_training(rtl, step, latency, interval)

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func, hw
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, f64
+from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
-from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
+from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.ops.layer import NodeSumOp
@@ -52,8 +52,7 @@ def measure(sizes: list[int], cells: int, rate: float, seeds: int) -> str:
     MakeTrainablePass(learning_rate=rate).apply(Context(), module)
     LowerTrainingToHwPass().apply(Context(), module)
     circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
-    cycles = [circuit.attributes[key] for key in (LATENCY, INTERVAL)]
-    latency, interval = (c.value.data for c in cycles if isinstance(c, IntegerAttr))
+    latency, interval = training_cycles(circuit)
     with tempfile.TemporaryDirectory() as folder:
         rtl = Path(folder) / "net.sv"
         rtl.write_text(emit_systemverilog(module))

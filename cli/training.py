@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
-from xdsl.dialects.builtin import IntegerAttr
 
 from kan_dialect.cli.limits import add_limits, status_line
 from kan_dialect.cli.loading import load_model, make_context, rename
@@ -28,7 +27,7 @@ from kan_dialect.flows.training.build import (
     print_training_report,
 )
 from kan_dialect.flows.training.learning_curve import plot_training, simulate_training
-from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
+from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
@@ -267,12 +266,8 @@ def is_trainable_build(folder: Path) -> bool:
 def _built_cycles(folder: Path) -> tuple[int, int]:
     """Latency and interval of a build's hardware, in cycles."""
     path = next((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
-    for circuit in hardware_modules(load_model(make_context(), path)):
-        found = [circuit.attributes.get(key) for key in (LATENCY, INTERVAL)]
-        numbers = [each.value.data for each in found if isinstance(each, IntegerAttr)]
-        if len(numbers) == 2:
-            return numbers[0], numbers[1]
-    raise KanError(f"{path} is no hardware that trains", remedy="run kan-flow build again")
+    (circuit,) = hardware_modules(load_model(make_context(), path))
+    return training_cycles(circuit)
 
 
 def prove_trainable(options: argparse.Namespace) -> int:

@@ -1,10 +1,11 @@
-"""The `kan` dialect: its ops and types."""
+"""The `kan` dialect: its ops, types and attributes."""
 
 from __future__ import annotations
 
 from xdsl.ir import Dialect
 
 from kan_dialect.ir.fixed_point import FixedType
+from kan_dialect.ir.hardware_attributes import NodeAttr, PortAttr
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.layer import LAYER_OPS
 from kan_dialect.ops.memory import MEMORY_OPS, MemoryType
@@ -28,4 +29,4 @@ _OPS = [
     *MEMORY_OPS,
 ]
 
-Kan = Dialect("kan", _OPS, [IntType, FixedType, MemoryType])
+Kan = Dialect("kan", _OPS, [IntType, FixedType, MemoryType, PortAttr, NodeAttr])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import cast
 
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp
-from xdsl.ir import Attribute, Operation
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 
 from kan_dialect.errors import KanError
 from kan_dialect.ops.memory import MEMORY_OPS
@@ -41,10 +40,3 @@ def dialect_of(op: Operation) -> str:
 @cache
 def _dialect_in(name: str) -> str:
     return name.partition(".")[0]
-
-
-def listed(attribute: Attribute | None) -> tuple[Attribute, ...]:
-    """The elements of an array attribute; none if it is something else, or not there."""
-    if not isinstance(attribute, ArrayAttr):
-        return ()
-    return cast(ArrayAttr[Attribute], attribute).data

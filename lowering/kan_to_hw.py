@@ -17,23 +17,19 @@ from xdsl.context import Context
 from xdsl.dialects import comb, func, hw, seq
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    DictionaryAttr,
-    IntegerAttr,
     ModuleOp,
     StringAttr,
-    UnitAttr,
     i1,
-    i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.analysis.wires import cycles_of, gain_and_offset, latency_of, wire_functions
+from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attribute_names import ENCODING, LATENCY, NODES, PORTS
 from kan_dialect.ir.constants import Array, IntArray
-from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.hardware_attributes import NodeAttr
+from kan_dialect.ir.module_attributes import declare_latency, list_nodes, list_ports, wire_ports
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ir.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.lowering import hw_builder
@@ -97,7 +93,7 @@ class Lowering:
     constants: dict[tuple[int, int], SSAValue] = field(
         default_factory=dict[tuple[int, int], SSAValue]
     )
-    nodes: list[DictionaryAttr] = field(default_factory=list[DictionaryAttr])
+    nodes: list[NodeAttr] = field(default_factory=list[NodeAttr])
     ports: list[hw.ModulePort] = field(default_factory=list[hw.ModulePort])
     clock: SSAValue | None = None
     cycles: dict[SSAValue, int | None] = field(default_factory=dict[SSAValue, int | None])
@@ -141,39 +137,11 @@ class Lowering:
             hw.ModuleType(ArrayAttr(self.ports)),
             Region(self.block),
         )
-        module.attributes[LATENCY] = IntegerAttr(latency, i64)
-        module.attributes[PORTS] = ArrayAttr(self.data_ports())
-        module.attributes[NODES] = ArrayAttr(self.nodes)
+        declare_latency(module, latency)
+        inputs, outputs = wire_ports(self.function)
+        list_ports(module, [*inputs, *outputs])
+        list_nodes(module, self.nodes)
         return module
-
-    def data_ports(self) -> list[DictionaryAttr]:
-        """Of each data port its range and, where known, what its codes stand for.
-
-        Scale, gain and offset are text: MLIR's float literals do not hold every double in decimal.
-        """
-        kinds = self.function.function_type
-        sides = [
-            ("x", kinds.inputs.data, self.function.arg_attrs),
-            ("y", kinds.outputs.data, self.function.res_attrs),
-        ]
-        ports: list[DictionaryAttr] = []
-        for letter, types, attributes in sides:
-            for index, kind in enumerate(types):
-                assert isinstance(kind, IntType)
-                port: dict[str, Attribute] = {
-                    "name": StringAttr(f"{letter}{index}"),
-                    "low": IntegerAttr(kind.low, i64),
-                    "high": IntegerAttr(kind.high, i64),
-                }
-                entry = attributes.data[index] if attributes else DictionaryAttr({})
-                encoding, affine = entry.data.get(ENCODING), gain_and_offset(entry)
-                if isinstance(encoding, UniformQuantizedType):
-                    port["scale"] = StringAttr(repr(float(encoding.scales[0])))
-                    port["zero_point"] = IntegerAttr(int(encoding.zero_points[0]), i64)
-                if affine is not None:
-                    port["gain"], port["offset"] = (StringAttr(repr(part)) for part in affine)
-                ports.append(DictionaryAttr(port))
-        return ports
 
     # Building blocks.
 
@@ -278,7 +246,7 @@ class Lowering:
             case MarkOp():
                 self.mark(op)
             case DeadOp():
-                self.nodes.append(DictionaryAttr({"name": op.node, "dead": UnitAttr()}))
+                self.nodes.append(NodeAttr.of_dead(op.node.data))
             case _:
                 raise KanError(
                     f"@{self.function.sym_name.data}: '{op.name}' has no lowering to hardware"
@@ -486,18 +454,10 @@ class Lowering:
         kind = range_of(op.value)
         # A design of latency 0 has no clock, and so none of the function's registers.
         cycle = 0 if self.clock is None else op.cycle.value.data
-        entry: dict[str, Attribute] = {
-            "name": op.node,
-            "signal": StringAttr(name_hint(wire) or self.name_node(wire, op.node.data)),
-            "cycle": IntegerAttr(cycle, i64),
-            "offset": IntegerAttr(op.offset.value.data, i64),
-            "low": IntegerAttr(kind.low, i64),
-            "high": IntegerAttr(kind.high, i64),
-        }
-        if op.within is not None:
-            entry["at_least"] = IntegerAttr(op.within.low, i64)
-            entry["at_most"] = IntegerAttr(op.within.high, i64)
-        self.nodes.append(DictionaryAttr(entry))
+        signal = name_hint(wire) or self.name_node(wire, op.node.data)
+        self.nodes.append(
+            NodeAttr(op.node.data, signal, kind, cycle, op.offset.value.data, op.within)
+        )
 
     def name_node(self, wire: SSAValue, node: str) -> str:
         """Name a wire that holds a node and has no name: proofs look for it; "" of a constant."""

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, ModuleOp, f64
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.nodes import is_requantized, layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
-from kan_dialect.ir.attribute_names import AFFINE, ENCODING
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
+from kan_dialect.ir.module_attributes import argument_attributes
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
 from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
@@ -195,7 +195,7 @@ class _Expansion:
     def finish(
         self,
         encodings: list[Attribute],
-        affines: list[Attribute | None],
+        affines: list[tuple[float, float] | None],
         results: Sequence[SSAValue],
     ) -> func.FuncOp:
         outputs: list[SSAValue] = []
@@ -213,30 +213,17 @@ class _Expansion:
             self.function.sym_name.data,
             ([a.type for a in self.block.args], [value.type for value in outputs]),
             Region(self.block),
-            arg_attrs=_port_attributes(encodings, affines),
-            res_attrs=_port_attributes(output_encodings, [None] * len(outputs)),
+            arg_attrs=ArrayAttr(map(argument_attributes, encodings, affines)),
+            res_attrs=ArrayAttr(map(argument_attributes, output_encodings)),
         )
         expanded.attributes.update(self.function.attributes)
         return expanded
 
 
-def _affines(codes: SSAValue) -> Sequence[Attribute | None]:
+def _affines(codes: SSAValue) -> Sequence[tuple[float, float] | None]:
     """Gain and offset of each element of an argument; None of all where the host has no affine."""
     affine = host_affine(codes)
     if affine is None:
         return [None] * tensor_shape(codes)[0]
-    return [
-        ArrayAttr([FloatAttr(gain, f64), FloatAttr(offset, f64)])
-        for gain, offset in zip(*(part.tolist() for part in affine), strict=True)
-    ]
-
-
-def _port_attributes(
-    encodings: Sequence[Attribute], affines: Sequence[Attribute | None]
-) -> ArrayAttr[DictionaryAttr]:
-    return ArrayAttr(
-        DictionaryAttr(
-            {ENCODING: encoding} if affine is None else {ENCODING: encoding, AFFINE: affine}
-        )
-        for encoding, affine in zip(encodings, affines, strict=True)
-    )
+    gains, offsets = affine
+    return list(zip(gains.tolist(), offsets.tolist(), strict=True))

@@ -17,13 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr
 
-from kan_dialect.analysis.nodes import is_dead, saturated, within_of
+from kan_dialect.analysis.nodes import saturated
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.circuit import MAX_WIDTH, Cut
 from kan_dialect.flows.prove.forms import (
@@ -43,10 +41,9 @@ from kan_dialect.flows.prove.forms import (
 from kan_dialect.flows.prove.netlist import Bit, Cell, Netlist
 from kan_dialect.flows.prove.reference import Reference, reference
 from kan_dialect.flows.simulate.port_order import names_in_order
-from kan_dialect.ir.attribute_names import NODES
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.module_attributes import nodes_of
 from kan_dialect.ir.types import IntType
-from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 
@@ -163,21 +160,20 @@ class Plan:
 def marks_of(circuit: Model) -> dict[str, Mark | None]:
     """The marks of a hardware module, by node; None of a dead one."""
     assert isinstance(circuit.op, hw.HWModuleOp)
-    marks: dict[str, Mark | None] = {}
-    for entry in listed(circuit.op.attributes.get(NODES)):
-        if isinstance(entry, DictionaryAttr):
-            name = _text(entry, "name")
-            if is_dead(entry):
-                marks[name] = None
-                continue
-            mark = Mark(
-                name,
-                _text(entry, "signal"),
-                *(_number(entry, key) for key in ("cycle", "offset", "low", "high")),
-                within=within_of(entry),
-            )
-            marks[mark.node] = mark
-    return marks
+    return {
+        node.node: None
+        if node.is_dead
+        else Mark(
+            node.node,
+            node.signal,
+            node.cycle,
+            node.offset,
+            node.values.low,
+            node.values.high,
+            node.within,
+        )
+        for node in nodes_of(circuit.op)
+    }
 
 
 def plan(integer: Model, circuit: Model, netlist: Netlist, interface: Interface) -> Plan:
@@ -356,24 +352,3 @@ def _check_ports(netlist: Netlist, interface: Interface) -> None:
     for found, expected in zip(netlist.ports, names_in_order(interface), strict=True):
         if found != expected:
             raise KanError(f"port {found} of the RTL stands where {expected} should")
-
-
-def _text(entry: DictionaryAttr, key: str) -> str:
-    value = entry.data.get(key)
-    if not isinstance(value, StringAttr):
-        raise _unsaid(key)
-    return value.data
-
-
-def _number(entry: DictionaryAttr, key: str) -> int:
-    value = entry.data.get(key)
-    if not isinstance(value, IntegerAttr):
-        raise _unsaid(key)
-    return cast("IntegerAttr", value).value.data
-
-
-def _unsaid(key: str) -> KanError:
-    return KanError(
-        f"an entry of {NODES} of the hardware has no {key!r}",
-        remedy="prove what kan-flow build wrote",
-    )

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from xdsl.context import Context
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker, verify_after
@@ -33,10 +33,10 @@ from kan_dialect.flows.ports import port_entries
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
-from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.ir.figures import noted
 from kan_dialect.ir.fixed_point import fixed_type
+from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -168,7 +168,7 @@ def build_training(
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
         step, fitted, checks = _compile(context, module, target / "ir", options, progress)
         circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
-        report = TrainingReport(step, _number(circuit, LATENCY), _number(circuit, INTERVAL))
+        report = TrainingReport(step, *training_cycles(circuit))
         report.fitted, report.checks = fitted, checks
         report.tools = versions()
         report.ports = port_entries(circuit, _coded_ports(step, circuit))
@@ -251,12 +251,6 @@ def _coded_ports(step: Step, circuit: hw.HWModuleOp) -> Iterator[Port]:
             kind = step.number
         if kind is not None:
             yield Port(name, kind.bits, kind.low, kind.high, kind.step)
-
-
-def _number(circuit: hw.HWModuleOp, key: str) -> int:
-    attribute = circuit.attributes[key]
-    assert isinstance(attribute, IntegerAttr)
-    return attribute.value.data
 
 
 def samples_for(step: Step, options: TrainingOptions) -> tuple[IntArray, IntArray, BoolArray]:

@@ -6,15 +6,12 @@ and the first one that differs be named.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
-
 from xdsl.dialects import func, hw
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, StringAttr
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import SSAValue
 
-from kan_dialect.ir.attribute_names import NODES
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.hardware_attributes import NodeAttr
+from kan_dialect.ir.module_attributes import nodes_of
 from kan_dialect.ir.types import IntType, is_quantized, tensor_shape
 from kan_dialect.ir.value_names import name_hint
 from kan_dialect.ops.layer import NodeSumOp
@@ -78,58 +75,19 @@ def dead_nodes(function: func.FuncOp) -> set[str]:
     return {op.node.data for op in function.body.block.ops if isinstance(op, DeadOp)}
 
 
-@dataclass(frozen=True)
-class HardwareNode:
-    """An entry of `kan.nodes`: node code = signal, read as `kind`, plus offset, saturated."""
-
-    name: str
-    signal: SSAValue | None
-    """None where no signal has the name, or more than one, or the node is dead."""
-    cycle: int
-    offset: int
-    kind: IntType
-    within: IntType | None
-    """Where the code is saturated; None: it need not be."""
-
-
 def saturated(codes: IntArray, within: IntType | None) -> IntArray:
     """Codes of a node, from what its mark says to be the code once it is saturated."""
     return codes if within is None else codes.clip(within.low, within.high)
 
 
-def within_of(entry: DictionaryAttr) -> IntType | None:
-    """Where an entry of `kan.nodes` says that the code is saturated."""
-    if "at_least" not in entry.data:
-        return None
-    return IntType(_number(entry, "at_least"), _number(entry, "at_most"))
+def node_signals(module: hw.HWModuleOp) -> list[tuple[NodeAttr, SSAValue]]:
+    """The nodes that a signal of a hardware module holds, each with that signal.
 
-
-def is_dead(entry: DictionaryAttr) -> bool:
-    """Whether an entry of `kan.nodes` says that nothing reads the node: it has a name only."""
-    return "dead" in entry.data
-
-
-def hardware_nodes(module: hw.HWModuleOp) -> list[HardwareNode]:
-    """The nodes that a hardware module lists."""
-    listed = module.attributes.get(NODES)
-    if not isinstance(listed, ArrayAttr):
-        return []
+    Left out are dead and constant nodes, and those whose signal no value or several values are
+    called.
+    """
     signals = _signals(module)
-    nodes: list[HardwareNode] = []
-    for entry in cast("ArrayAttr[Attribute]", listed).data:
-        if isinstance(entry, DictionaryAttr):
-            low, high = _number(entry, "low"), _number(entry, "high")
-            nodes.append(
-                HardwareNode(
-                    _text(entry, "name"),
-                    signals.get(_text(entry, "signal")),
-                    _number(entry, "cycle"),
-                    _number(entry, "offset"),
-                    IntType(low, high),
-                    within_of(entry),
-                )
-            )
-    return nodes
+    return [(node, signals[node.signal]) for node in nodes_of(module) if node.signal in signals]
 
 
 def _signals(module: hw.HWModuleOp) -> dict[str, SSAValue]:
@@ -150,13 +108,3 @@ def _signals(module: hw.HWModuleOp) -> dict[str, SSAValue]:
             repeated.add(name)
         found[name] = value
     return {name: value for name, value in found.items() if name not in repeated}
-
-
-def _text(entry: DictionaryAttr, key: str) -> str:
-    attribute = entry.data.get(key)
-    return attribute.data if isinstance(attribute, StringAttr) else ""
-
-
-def _number(entry: DictionaryAttr, key: str) -> int:
-    attribute = entry.data.get(key)
-    return attribute.value.data if isinstance(attribute, IntegerAttr) else 0

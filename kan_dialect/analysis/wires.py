@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FloatAttr, IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attribute_names import AFFINE, LATENCY
+from kan_dialect.ir.module_attributes import declared_latency
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
 
 _COMPUTES_NOTHING = {ConstantOp, DeadOp, MarkOp, func.ReturnOp}
-
-
-def gain_and_offset(port: DictionaryAttr) -> tuple[float, float] | None:
-    """The host's affine by an argument's attributes; None where it has none."""
-    pair = port.data.get(AFFINE)
-    if not isinstance(pair, ArrayAttr):
-        return None
-    gain, offset = cast("ArrayAttr[FloatAttr]", pair).data
-    return gain.value.data, offset.value.data
 
 
 def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
@@ -117,8 +107,7 @@ def latency_of(function: func.FuncOp, cycles: Mapping[SSAValue, int | None] | No
             f"@{function.sym_name.data}: the results come in different cycles ({listed})",
             remedy="run kan-schedule",
         )
-    declared = function.attributes.get(LATENCY)
-    constant = declared.value.data if isinstance(declared, IntegerAttr) else 0
+    constant = declared_latency(function) or 0
     return next((cycle for cycle in arrivals if cycle is not None), constant)
 
 

@@ -25,8 +25,8 @@ from kan_dialect.checking.samples import CodeSamples, code_samples, real_samples
 from kan_dialect.checking.snapshot import Network, Snapshot, equivalent, inputs_of, networks
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import classes, load_dataset
-from kan_dialect.ir.attribute_names import INTERVAL
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.module_attributes import declared_interval
 from kan_dialect.ir.verifier import require_order
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import decode, encode
@@ -379,7 +379,9 @@ class Checker:
 def _trains_itself(module: ModuleOp, name: str) -> bool:
     """Whether a hardware module of this name is what became of a training step."""
     return any(
-        isinstance(op, hw.HWModuleOp) and op.sym_name.data == name and INTERVAL in op.attributes
+        isinstance(op, hw.HWModuleOp)
+        and op.sym_name.data == name
+        and declared_interval(op) is not None
         for op in module.ops
     )
 

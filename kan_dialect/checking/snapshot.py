@@ -7,16 +7,17 @@ from typing import TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects import func, hw
-from xdsl.dialects.builtin import AnyFloat, IntegerAttr, ModuleOp, TensorType
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
 from xdsl.ir import Attribute, IRNode, SSAValue
 from xdsl.traits import IsTerminator
 
-from kan_dialect.analysis.nodes import dead_nodes, hardware_nodes, wire_nodes
+from kan_dialect.analysis.nodes import dead_nodes, wire_nodes
 from kan_dialect.analysis.wires import latency_of
 from kan_dialect.checking.samples import CodeSamples
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attribute_names import LATENCY, PORTS
+from kan_dialect.ir.attribute_names import PORTS
 from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense
+from kan_dialect.ir.module_attributes import declared_latency, nodes_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of, tensor_shape
@@ -148,7 +149,7 @@ class Snapshot:
     def node_names(self) -> set[str]:
         """Nodes that are marked, or said to be dead, whether they can be found or not."""
         if isinstance(self.op, hw.HWModuleOp):
-            return {node.name for node in hardware_nodes(self.op)}
+            return {node.node for node in nodes_of(self.op)}
         return {mark.node.data for mark in wire_nodes(self.op)} | dead_nodes(self.op)
 
     def schedule_problem(self) -> str | None:
@@ -159,9 +160,9 @@ class Snapshot:
             latency = latency_of(self.op)
         except KanError as error:
             return str(error)
-        declared = self.op.attributes.get(LATENCY)
-        if isinstance(declared, IntegerAttr) and declared.value.data != latency:
-            return f"the function says a latency of {declared.value.data} cycles, it has {latency}"
+        declared = declared_latency(self.op)
+        if declared not in (None, latency):
+            return f"the function says a latency of {declared} cycles, it has {latency}"
         return None
 
 

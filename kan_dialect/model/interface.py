@@ -16,6 +16,7 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.hardware_attributes import MAX_PORT_ZERO_POINT, PortAttr
 from kan_dialect.ir.quant import storage_for
 
 
@@ -52,7 +53,7 @@ class Port:
             )
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise KanError(f"port {self.name}: illegal scale {self.scale}")
-        if abs(self.zero_point) >= 1 << 51:
+        if abs(self.zero_point) >= MAX_PORT_ZERO_POINT:
             raise KanError(f"port {self.name}: illegal zero point {self.zero_point}")
         if not (math.isfinite(self.gain) and math.isfinite(self.offset)):
             raise KanError(f"port {self.name}: illegal gain {self.gain} or offset {self.offset}")
@@ -71,6 +72,15 @@ class Port:
         """A port of the narrowest width that holds every code of low..high."""
         width = storage_for(low, high)[0]
         return cls(name, width, low, high, scale, zero_point, gain, offset)
+
+    @classmethod
+    def of_attribute(cls, attribute: PortAttr) -> Port:
+        """The port that a `#kan.port` says; codes without a scale stand for themselves."""
+        codes, scale = attribute.codes, 1.0 if attribute.scale is None else attribute.scale
+        affine = attribute.affine or (1.0, 0.0)
+        return cls.of_range(
+            attribute.port, codes.low, codes.high, scale, attribute.zero_point, *affine
+        )
 
     @property
     def signed(self) -> bool:

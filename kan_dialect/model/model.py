@@ -8,36 +8,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 import numpy as np
 from xdsl.dialects import func, hw, seq
-from xdsl.dialects.builtin import (
-    ArrayAttr,
-    DictionaryAttr,
-    IntegerAttr,
-    ModuleOp,
-    StringAttr,
-    TensorType,
-)
-from xdsl.ir import Attribute, SSAValue
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import SSAValue
 
 from kan_dialect.analysis.nodes import (
-    HardwareNode,
-    hardware_nodes,
+    node_signals,
     saturated,
     table_nodes,
     wire_nodes,
 )
-from kan_dialect.analysis.wires import gain_and_offset, latency_of
+from kan_dialect.analysis.wires import latency_of
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.hardware import bit_width, simulate_hardware
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside, find_function
-from kan_dialect.ir.attribute_names import ENCODING, INTERVAL, LATENCY, PORTS
+from kan_dialect.ir.attribute_names import LATENCY, PORTS
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
-from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.hardware_attributes import NodeAttr
+from kan_dialect.ir.module_attributes import (
+    declared_interval,
+    declared_latency,
+    ports_of,
+    wire_ports,
+)
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.interface import Interface, Port
 from kan_dialect.model.training_step import as_step, infer, is_trainable
@@ -91,10 +89,10 @@ class Model:
             case hw.HWModuleOp():
                 return _hardware_ports(self.op)
             case _ if self.level == "wire":
-                kinds, op = self.op.function_type, self.op
+                inputs, outputs = wire_ports(self.op)
                 return (
-                    _ports("x", kinds.inputs.data, op.arg_attrs),
-                    _ports("y", kinds.outputs.data, op.res_attrs),
+                    tuple(map(Port.of_attribute, inputs)),
+                    tuple(map(Port.of_attribute, outputs)),
                 )
             case _:
                 sources, results = code_values(self.op)
@@ -155,7 +153,7 @@ class Model:
         _check_codes(codes, self.ports()[0])
         match self.op:
             case hw.HWModuleOp():
-                return _stream(self.op, codes, self.interface(), hardware_nodes(self.op))
+                return _stream(self.op, codes, self.interface(), node_signals(self.op))
             case _ if self.level == "wire":
                 marks = wire_nodes(self.op)
                 results = _returned(self.op)
@@ -320,34 +318,6 @@ def _check_codes(codes: IntArray, inputs: Sequence[Port]) -> None:
             )
 
 
-def _port(
-    name: str,
-    low: int,
-    high: int,
-    encoding: Attribute | None,
-    affine: tuple[float, float] = (1.0, 0.0),
-) -> Port:
-    if isinstance(encoding, UniformQuantizedType):
-        scale, zero_point = float(encoding.scales[0]), int(encoding.zero_points[0])
-        return Port.of_range(name, low, high, scale, zero_point, *affine)
-    return Port.of_range(name, low, high)
-
-
-def _ports(
-    letter: str,
-    kinds: Sequence[Attribute],
-    attributes: ArrayAttr[DictionaryAttr] | None,
-) -> tuple[Port, ...]:
-    ports: list[Port] = []
-    for index, kind in enumerate(kinds):
-        assert isinstance(kind, IntType)
-        entry = None if attributes is None else attributes.data[index]
-        encoding = None if entry is None else entry.data.get(ENCODING)
-        affine = (entry and gain_and_offset(entry)) or (1.0, 0.0)
-        ports.append(_port(f"{letter}{index}", kind.low, kind.high, encoding, affine))
-    return tuple(ports)
-
-
 def _table_ports(
     letter: str,
     values: Sequence[SSAValue],
@@ -370,88 +340,61 @@ def _table_ports(
         gain, offset = affine_of or (np.ones(len(lower)), np.zeros(len(lower)))
         for index, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
             encoding = quantized_type(value).element([index])
+            scale, zero_point = float(encoding.scales[0]), int(encoding.zero_points[0])
             affine = float(gain[index]), float(offset[index])
-            ports.append(_port(f"{letter}{len(ports)}", low, high, encoding, affine))
+            name = f"{letter}{len(ports)}"
+            ports.append(Port.of_range(name, low, high, scale, zero_point, *affine))
     return tuple(ports)
 
 
 def _latency(module: hw.HWModuleOp) -> int:
-    latency = module.attributes.get(LATENCY)
-    if not isinstance(latency, IntegerAttr):
-        raise KanError(f"@{module.sym_name.data} does not say its latency (kan.latency)")
-    return latency.value.data
+    latency = declared_latency(module)
+    if latency is None:
+        raise KanError(f"@{module.sym_name.data} does not say its latency ({LATENCY})")
+    return latency
 
 
 def _hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-    if INTERVAL in module.attributes:
+    if declared_interval(module) is not None:
         raise KanError(
             f"@{module.sym_name.data} trains itself, so it computes no fixed function",
             remedy="kan-flow train-sim simulates it",
         )
-    listed = module.attributes.get(PORTS)
-    if not isinstance(listed, ArrayAttr):
-        raise KanError(f"@{module.sym_name.data} does not say what its ports are (kan.ports)")
-    sides: dict[str, list[Port]] = {"x": [], "y": []}
+    listed = ports_of(module)
+    if listed is None:
+        raise KanError(f"@{module.sym_name.data} does not say what its ports are ({PORTS})")
     widths = {
         port.port_name.data: bit_width(port.type)
         for port in module.module_type.ports
         if not isinstance(port.type, seq.ClockType)
     }
-    for entry in cast("ArrayAttr[DictionaryAttr]", listed).data:
-        name = _text(entry, "name")
-        scale = _text(entry, "scale") or "1.0"
-        port = Port.of_range(
-            name,
-            _number(entry, "low"),
-            _number(entry, "high"),
-            _real(scale, "scale"),
-            _number(entry, "zero_point"),
-            _real(_text(entry, "gain") or "1.0", "gain"),
-            _real(_text(entry, "offset") or "0.0", "offset"),
-        )
-        if widths.get(name) != port.width:
+    inputs: list[Port] = []
+    outputs: list[Port] = []
+    for attribute in listed:
+        port = Port.of_attribute(attribute)
+        if widths.get(port.name) != port.width:
             raise KanError(
-                f"@{module.sym_name.data}: codes {port.low}..{port.high} of port {name} need "
-                f"{port.width} bits, the port has {widths.get(name, 'none')}"
+                f"@{module.sym_name.data}: codes {port.low}..{port.high} of port {port.name} need "
+                f"{port.width} bits, the port has {widths.get(port.name, 'none')}"
             )
-        sides[name[:1]].append(port)
-    return tuple(sides["x"]), tuple(sides["y"])
-
-
-def _text(entry: DictionaryAttr, key: str) -> str:
-    attribute = entry.data.get(key)
-    return attribute.data if isinstance(attribute, StringAttr) else ""
-
-
-def _real(text: str, what: str) -> float:
-    """A number that an attribute holds as text.
-
-    Raises
-    ------
-    KanError : it is none.
-    """
-    try:
-        return float(text)
-    except ValueError:
-        raise KanError(f"kan.ports: {what} {text!r} is no number") from None
-
-
-def _number(entry: DictionaryAttr, key: str) -> int:
-    attribute = entry.data.get(key)
-    return attribute.value.data if isinstance(attribute, IntegerAttr) else 0
+        (inputs if attribute.is_input else outputs).append(port)
+    return tuple(inputs), tuple(outputs)
 
 
 def _stream(
-    module: hw.HWModuleOp, codes: IntArray, interface: Interface, nodes: Sequence[HardwareNode]
+    module: hw.HWModuleOp,
+    codes: IntArray,
+    interface: Interface,
+    nodes: Sequence[tuple[NodeAttr, SSAValue]],
 ) -> tuple[IntArray, dict[str, IntArray]]:
     """All samples back to back through the registers, and cycles more until the last is there.
 
     Returns
     -------
-    The outputs (samples, outputs), and the codes (samples) of those `nodes` that have a signal.
+    The outputs (samples, outputs), and the codes (samples) of each node.
     """
     samples, latency = codes.shape[0], interface.latency
-    probes = {f"node {node.name}": node for node in nodes if node.signal is not None}
+    probes = {f"node {node.node}": node for node, _ in nodes}
     more = max([latency, *(node.cycle for node in probes.values())])
     cycles = samples + more
     inputs: dict[str, Array] = {}
@@ -462,7 +405,7 @@ def _stream(
         inputs["clk"] = np.zeros(cycles, dtype=np.int64)
         inputs["rst"] = np.zeros(cycles, dtype=np.int64)
         inputs["in_valid"] = np.repeat(np.array([1, 0], dtype=np.int64), [samples, more])
-    signals = {name: node.signal for name, node in probes.items() if node.signal is not None}
+    signals = {f"node {node.node}": signal for node, signal in nodes}
     results = simulate_hardware(module, inputs, probes=signals)
     if not interface.combinational:
         valid: Array = results["out_valid"]
@@ -478,8 +421,8 @@ def _stream(
     found: dict[str, IntArray] = {}
     for name, node in probes.items():
         pattern = results[name][node.cycle : node.cycle + samples].astype(np.int64)
-        number = _read(pattern, node.kind.bits, signed=node.kind.is_signed)
-        found[node.name] = saturated(number + node.offset, node.within)
+        number = _read(pattern, node.values.bits, signed=node.values.is_signed)
+        found[node.node] = saturated(number + node.offset, node.within)
     return np.stack(columns, axis=1), found
 
 

@@ -16,17 +16,15 @@ from math import inf
 from typing import NamedTuple, TypeGuard
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr
-from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
+from xdsl.ir import Block, Operation, OpResult, SSAValue
 
 from kan_dialect.devices.device import EMITTED_FOR
 from kan_dialect.devices.table_cost import support
 from kan_dialect.evaluate.hardware import REGISTERED, bit_width, in_dataflow_order
-from kan_dialect.ir.attribute_names import PORTS
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.module_attributes import ports_of
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.value_names import name_hint
-from kan_dialect.lowering.hardware_ops import listed
 from kan_dialect.lowering.systemverilog.tables import planes
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 
@@ -401,17 +399,12 @@ def _readers(value: SSAValue, low: int, high: int) -> Iterator[Operation]:
 
 def _signed_outputs(module: hw.HWModuleOp) -> Iterator[SSAValue]:
     """The outputs whose codes may be negative, by what the module says of its ports."""
-    signed: set[Attribute] = set()
-    for entry in listed(module.attributes.get(PORTS)):
-        if isinstance(entry, DictionaryAttr):
-            name, low = entry.data.get("name"), entry.data.get("low")
-            if name is not None and isinstance(low, IntegerAttr) and low.value.data < 0:
-                signed.add(name)
+    signed = {port.port for port in ports_of(module) or () if port.codes.is_signed}
     outputs = [port for port in module.module_type.ports if port.dir.data is hw.Direction.OUTPUT]
     terminator = module.body.block.last_op
     assert terminator is not None
     for port, value in zip(outputs, terminator.operands, strict=True):
-        if port.port_name in signed:
+        if port.port_name.data in signed:
             yield value
 
 

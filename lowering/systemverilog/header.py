@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from xdsl.dialects import hw, seq
-from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
-from xdsl.ir import Attribute
+from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.ir.attribute_names import ENCODINGS, INTERVAL, LATENCY, PORTS
-from kan_dialect.lowering.hardware_ops import listed
+from kan_dialect.ir.module_attributes import (
+    declared_interval,
+    declared_latency,
+    encodings_of,
+    ports_of,
+)
 from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.quantity import counted
@@ -30,24 +33,21 @@ def file_header(module: ModuleOp) -> str:
 def module_header(module: hw.HWModuleOp, name: str) -> str:
     """What the module is, when its outputs come, and what the codes at its ports stand for."""
     lines = [name, *_timing(module)]
-    ports = [*_strings(module.attributes.get(ENCODINGS)), *_ports(module)]
+    ports = [*encodings_of(module), *_ports(module)]
     if ports:
         lines += ["", "Ports:", *(f"  {port}" for port in ports)]
     return _comment(lines)
 
 
 def _timing(module: hw.HWModuleOp) -> Iterator[str]:
-    latency = module.attributes.get(LATENCY)
-    if isinstance(latency, IntegerAttr):
-        cycles = latency.value.data
-        if cycles:
-            yield f"Latency: {counted(cycles, 'clock cycle')}, one sample per clock."
-        else:
-            yield "Latency: combinational."
-    interval = module.attributes.get(INTERVAL)
-    if isinstance(interval, IntegerAttr):
-        cycles = interval.value.data
-        yield f"Training: the sample behind one that trains comes {cycles} cycles later or more."
+    latency = declared_latency(module)
+    if latency:
+        yield f"Latency: {counted(latency, 'clock cycle')}, one sample per clock."
+    elif latency is not None:
+        yield "Latency: combinational."
+    interval = declared_interval(module)
+    if interval is not None:
+        yield f"Training: the sample behind one that trains comes {interval} cycles later or more."
     resets = [
         register.reset
         for register in module.body.block.ops
@@ -59,43 +59,20 @@ def _timing(module: hw.HWModuleOp) -> Iterator[str]:
 
 def _ports(module: hw.HWModuleOp) -> Iterator[str]:
     """Of each data port: `x0: codes -32 .. 31, value = (code - 3) * 0.05`."""
-    for entry in listed(module.attributes.get(PORTS)):
-        if not isinstance(entry, DictionaryAttr):
-            continue
-        name, low, high, scale, zero_point = (
-            _text(entry.data.get(key)) for key in ("name", "low", "high", "scale", "zero_point")
-        )
-        line = f"{name}: codes {low} .. {high}"
-        if scale:
-            code = _difference("code", zero_point)
-            line += f", value = {code} * {scale}"
-            gain, offset = (_text(entry.data.get(key)) for key in ("gain", "offset"))
-            if gain:
-                line += f" = {name} * {gain} + {offset}".replace("+ -", "- ")
+    for port in ports_of(module) or ():
+        line = f"{port.port}: codes {port.codes.low} .. {port.codes.high}"
+        if port.scale is not None:
+            line += f", value = {_difference('code', port.zero_point)} * {port.scale}"
+        if port.affine is not None:
+            gain, offset = port.affine
+            line += f" = {port.port} * {gain} + {offset}".replace("+ -", "- ")
         yield line
 
 
-def _difference(code: str, zero_point: str) -> str:
-    if zero_point in ("", "0"):
+def _difference(code: str, zero_point: int) -> str:
+    if zero_point == 0:
         return code
-    if zero_point.startswith("-"):
-        return f"({code} + {zero_point[1:]})"
-    return f"({code} - {zero_point})"
-
-
-def _strings(attribute: Attribute | None) -> Iterator[str]:
-    for entry in listed(attribute):
-        yield _text(entry)
-
-
-def _text(attribute: Attribute | None) -> str:
-    match attribute:
-        case StringAttr():
-            return attribute.data
-        case IntegerAttr():
-            return str(attribute.value.data)
-        case _:
-            return ""
+    return f"({code} {'+' if zero_point < 0 else '-'} {abs(zero_point)})"
 
 
 def _comment(lines: Iterable[str]) -> str:

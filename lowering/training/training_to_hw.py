@@ -20,20 +20,17 @@ from xdsl.context import Context
 from xdsl.dialects import comb, func, hw, seq
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    IntegerAttr,
     IntegerType,
     ModuleOp,
-    StringAttr,
     i1,
-    i64,
 )
 from xdsl.ir import Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attribute_names import ENCODINGS, INTERVAL, LATENCY
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
+from kan_dialect.ir.module_attributes import declare_interval, declare_latency, list_encodings
 from kan_dialect.ir.operation import KanOperation
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.ir.value_names import name_hint
@@ -206,9 +203,9 @@ class TrainingLowering:
             hw.ModuleType(ArrayAttr(self.build.ports)),
             Region(self.build.block),
         )
-        module.attributes[LATENCY] = IntegerAttr(latency, i64)
-        module.attributes[INTERVAL] = IntegerAttr(interval, i64)
-        module.attributes[ENCODINGS] = ArrayAttr(map(StringAttr, self._encodings()))
+        declare_latency(module, latency)
+        declare_interval(module, interval)
+        list_encodings(module, self._encodings())
         return module
 
     def _encodings(self) -> Iterator[str]:

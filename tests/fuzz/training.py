@@ -19,14 +19,13 @@ import numpy as np
 from numpy.random import Generator
 from xdsl.context import Context
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import IntegerAttr
 
 from fuzz.campaign import Chunk, Failure
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.training.bench import first_mismatch, play
 from kan_dialect.flows.prove.training.prove import prove_training
 from kan_dialect.flows.prove.training.witness import random_traces
-from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
+from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.training_step import Step, step_of
@@ -61,9 +60,7 @@ def _design(rng: Generator) -> tuple[Step, str, tuple[int, int]]:
     step = step_of(module.clone())
     LowerTrainingToHwPass().apply(Context(), module)
     circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
-    found = [circuit.attributes[key] for key in (LATENCY, INTERVAL)]
-    latency, interval = (a.value.data for a in found if isinstance(a, IntegerAttr))
-    return step, emit_systemverilog(module), (latency, interval)
+    return step, emit_systemverilog(module), training_cycles(circuit)
 
 
 def _changed(text: str, rng: Generator) -> str:

@@ -464,12 +464,14 @@ def test_kan_run_errors(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
     )
     numbers = tmp_path / "numbers.mlir"
     numbers.write_text(
-        "hw.module @net(in %x0: i1, out y0: i1) attributes {kan.latency = 0 : i64, kan.nodes = [], "
-        'kan.ports = [{name = "x0", low = 0 : i64, high = 1 : i64, scale = "1.O"}, '
-        '{name = "y0", low = 0 : i64, high = 1 : i64}]} {\n  hw.output %x0 : i1\n}\n'
+        "hw.module @net(in %x0: i1, out y0: i1) attributes {kan.latency = 0 : i64, "
+        'kan.ports = [{name = "x0", low = 0 : i64}]} {\n  hw.output %x0 : i1\n}\n'
     )
     cases: list[tuple[list[object], str]] = [
-        ([numbers, "--inputs", tmp_path / "narrow.npy"], "scale '1.O' is no number"),
+        (
+            [numbers, "--inputs", tmp_path / "narrow.npy"],
+            "kan.ports must be an array of #kan.port",
+        ),
         ([EXAMPLE, "--inputs", tmp_path / "narrow.npy"], "takes samples of 13 features"),
         ([EXAMPLE, "--inputs", tmp_path / "codes.npy", "--codes"], "has no codes yet"),
         ([EXAMPLE, "--inputs", tmp_path / "none.npy"], "there is no input file"),

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.parser import Parser
 
 from kan_dialect.cli.loading import make_context, parse_text
+from kan_dialect.dialect import Kan
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.targets.circt import CirctTarget
 
@@ -28,7 +29,7 @@ from circt.passmanager import PassManager  # noqa: E402
 PIPELINE = """
 builtin.module attributes {kan.pipeline = ["kan-narrow"]} {
 hw.module @model(in %clk : !seq.clock, in %rst : i1, in %x0 : i3, out valid : i1, out y0 : i4)
-    attributes {kan.latency = 1 : i64, kan.ports = [{name = "x0", low = 0 : i64}]} {
+    attributes {kan.latency = 1 : i64, kan.ports = [#kan.port<"x0", 0:7>]} {
   %t = hw.constant -4431538 : i24
   %a = hw.bitcast %t {sv.namehint = "layer0_edge0_0_table"} : (i24) -> !hw.array<8xi3>
   %e = hw.array_get %a[%x0] : !hw.array<8xi3>, i3
@@ -52,7 +53,7 @@ hw.module @second(in %clk : !seq.clock, in %x0 : i1, out y0 : i1) {
 
 def parse(text: str) -> ModuleOp:
     context = Context()
-    for dialect in (Builtin, hw.HW, comb.Comb, seq.Seq):
+    for dialect in (Builtin, hw.HW, comb.Comb, seq.Seq, Kan):
         context.load_dialect(dialect)
     return Parser(context, text).parse_module()
 

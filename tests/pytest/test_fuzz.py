@@ -275,8 +275,7 @@ def test_broken_folders_are_refused(
 HARDWARE = """
 hw.module @net(in %x0: i1, out y0: i1) attributes {
   kan.latency = 0 : i64,
-  kan.ports = [{name = "x0", low = 0 : i64, high = 1 : i64},
-               {name = "y0", low = 0 : i64, high = 1 : i64}]} {
+  kan.ports = [#kan.port<"x0", 0:1>, #kan.port<"y0", 0:1>]} {
   hw.output %x0 : i1
 }
 """

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,13 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from rtl_bugs import BUGS, first, flipped, victim_network
+from xdsl.dialects import hw
 from xdsl.dialects.builtin import (
-    ArrayAttr,
-    DictionaryAttr,
-    IntegerAttr,
     ModuleOp,
-    StringAttr,
-    UnitAttr,
 )
 
 from kan_dialect.cli import kan_flow
@@ -48,7 +44,10 @@ from kan_dialect.flows.prove.witness import find_witness
 from kan_dialect.flows.simulate.simulation import simulate
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.hardware_attributes import NodeAttr
+from kan_dialect.ir.module_attributes import list_nodes, nodes_of
 from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
@@ -673,13 +672,18 @@ def unsaturated_network() -> ModuleOp:
     return tables.module()
 
 
-def with_entry(made: Made, key: str, change: int) -> Made:
-    """The same with one number of the first node's entry changed."""
+def with_entry(
+    made: Made, *, offset: int = 0, high: int = 0, at_least: int = 0, at_most: int = 0
+) -> Made:
+    """The same with numbers added to those of the first node's `#kan.node`."""
     op = made[1].op.clone()
-    first, *others = cast("ArrayAttr[DictionaryAttr]", op.attributes["kan.nodes"]).data
-    number = cast("IntegerAttr", first.data[key]).value.data
-    entry = DictionaryAttr({**first.data, key: IntegerAttr(number + change, 64)})
-    op.attributes["kan.nodes"] = ArrayAttr([entry, *others])
+    assert isinstance(op, hw.HWModuleOp)
+    node, *others = nodes_of(op)
+    assert node.within is not None
+    values = IntType(node.values.low, node.values.high + high)
+    within = IntType(node.within.low + at_least, node.within.high + at_most)
+    changed = NodeAttr(node.node, node.signal, values, node.cycle, node.offset + offset, within)
+    list_nodes(op, [changed, *others])
     return made[0], dataclasses.replace(made[1], op=op), made[2]
 
 
@@ -692,13 +696,13 @@ def test_nodes_that_tables_saturate_are_proven(tmp_path: Path) -> None:
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
     assert {"layer0_node0", "layer0_node1"} <= proof.plan.hidden.keys() and not proof.plan.missing
     # What their marks say is proven, too.
-    for key, change, problem in (
-        ("at_most", 1, "differs"),
-        ("at_least", 1, "differs"),
-        ("offset", 1, "differs"),
-        ("high", -1, "leaves the range that its mark says"),
+    for wrong, problem in (
+        (with_entry(made, at_most=1), "differs"),
+        (with_entry(made, at_least=1), "differs"),
+        (with_entry(made, offset=1), "differs"),
+        (with_entry(made, high=-1), "leaves the range that its mark says"),
     ):
-        failed = [o for o in check(with_entry(made, key, change), tmp_path).outcomes if o.problem]
+        failed = [o for o in check(wrong, tmp_path).outcomes if o.problem]
         assert (failed[0].name, failed[0].problem) == ("layer0_node0", problem)
 
 
@@ -716,13 +720,8 @@ def dead_network() -> ModuleOp:
 def says_dead(made: Made, node: str) -> Made:
     """The same, with hardware that says that a node is dead."""
     op = made[1].op.clone()
-    entries = [
-        DictionaryAttr({"name": StringAttr(node), "dead": UnitAttr()})
-        if entry.data["name"] == StringAttr(node)
-        else entry
-        for entry in cast("ArrayAttr[DictionaryAttr]", op.attributes["kan.nodes"]).data
-    ]
-    op.attributes["kan.nodes"] = ArrayAttr(entries)
+    assert isinstance(op, hw.HWModuleOp)
+    list_nodes(op, [NodeAttr.of_dead(n.node) if n.node == node else n for n in nodes_of(op)])
     return made[0], dataclasses.replace(made[1], op=op), made[2]
 
 

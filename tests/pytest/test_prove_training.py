@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import IntegerAttr
 
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.errors import KanError
@@ -32,8 +31,8 @@ from kan_dialect.flows.prove.training.solver import Solver
 from kan_dialect.flows.prove.training.terms import Pool, Term, apply, evaluate
 from kan_dialect.flows.prove.training.witness import find_witness
 from kan_dialect.flows.tools.toolchain import look_for
-from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
+from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.coefficient_memory import Bank
@@ -55,11 +54,9 @@ def design(
     step = step_of(module.clone())
     LowerTrainingToHwPass().apply(Context(), module)
     circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
-    found = [circuit.attributes[key] for key in (LATENCY, INTERVAL)]
-    latency, interval = (a.value.data for a in found if isinstance(a, IntegerAttr))
     rtl = folder / "net.sv"
     rtl.write_text(emit_systemverilog(module))
-    return step, rtl, (latency, interval)
+    return step, rtl, training_cycles(circuit)
 
 
 def status(*arguments: str) -> int:

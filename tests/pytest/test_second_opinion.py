@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rtl_bugs import BUGS, victim_network
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.loading import make_context
@@ -24,7 +24,8 @@ from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
 from kan_dialect.flows.prove.second.solver import Solver
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.ir.attribute_names import NODES
+from kan_dialect.ir.hardware_attributes import NodeAttr
+from kan_dialect.ir.module_attributes import list_nodes, nodes_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -145,14 +146,10 @@ def test_false_marks_show_nothing(
 ) -> None:
     monkeypatch.setattr(induction, "SECONDS", 0.1)
     op = victim[1].op.clone()
-    listed = op.attributes[NODES]
-    assert isinstance(listed, ArrayAttr)
-    entry, *others = listed.data
-    assert isinstance(entry, DictionaryAttr)
-    number = entry.data[key]
-    assert isinstance(number, IntegerAttr)
-    changed = {**entry.data, key: IntegerAttr(number.value.data + 1, number.type)}
-    op.attributes[NODES] = ArrayAttr([DictionaryAttr(changed), *others])
+    node, *others = nodes_of(op)
+    cycle, offset = node.cycle + (key == "cycle"), node.offset + (key == "offset")
+    changed = NodeAttr(node.node, node.signal, node.values, cycle, offset, node.within)
+    list_nodes(op, [changed, *others])
     opinion = asked((victim[0], Model(op, "hardware"), victim[2]), tmp_path)
     assert not opinion.verdicts[0].shown and not opinion.shown
 

@@ -244,7 +244,7 @@ def test_requantised_codes_stay_within_their_bounds(k: int, zero: int, low: int,
 def test_a_port_of_another_width_than_its_codes_need_is_refused() -> None:
     text = """
     hw.module @net(in %x0: i2, out y0: i2) attributes {kan.latency = 0 : i64, kan.ports = [
-      {name = "x0", low = 0, high = 3}, {name = "y0", low = 0, high = 7}]} {
+      #kan.port<"x0", 0:3>, #kan.port<"y0", 0:7>]} {
       hw.output %x0 : i2
     }
     """

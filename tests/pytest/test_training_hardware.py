@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from xdsl.context import Context
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 
 from fuzz.designs import circt_export, circt_text
 from kan_dialect.errors import KanError
@@ -21,9 +21,9 @@ from kan_dialect.flows.tools.synthesis import XILINX, synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.training.simulation import TrainingCircuit, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
-from kan_dialect.ir.attribute_names import INTERVAL, LATENCY
 from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.ir.fixed_point import fixed_type
+from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
@@ -345,8 +345,7 @@ def test_cycles(sizes: list[int], cycles: tuple[int, int]) -> None:
     module = random_network(np.random.default_rng(0), sizes, [3] * layers, [5] * layers)
     lowered(module)
     circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
-    found = [circuit.attributes[key] for key in (LATENCY, INTERVAL)]
-    assert tuple(a.value.data for a in found if isinstance(a, IntegerAttr)) == cycles
+    assert training_cycles(circuit) == cycles
 
 
 @needs("yosys")

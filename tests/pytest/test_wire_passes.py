@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects import func, hw
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
@@ -34,6 +34,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import simulate_hardware
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
 from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.module_attributes import nodes_of
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
 from kan_dialect.model.model import Model
@@ -313,14 +314,11 @@ def test_a_module_with_its_own_registers_lowers_as_it_is(text: str) -> None:
 
 def check_signals(module: hw.HWModuleOp, codes: IntArray, nodes: dict[str, IntArray]) -> None:
     """The signals that `kan.nodes` lists hold the nodes' codes, in the cycles that it says."""
-    listed = module.attributes["kan.nodes"]
-    assert isinstance(listed, ArrayAttr)
-    entries = [entry for entry in listed.data if isinstance(entry, DictionaryAttr)]
-    named = [entry for entry in entries if "dead" not in entry.data and string(entry, "signal")]
+    named = [node for node in nodes_of(module) if node.signal]
     probed = module.clone()
     output = probed.body.block.last_op
     assert output is not None
-    signals = [find_signal(probed, string(entry, "signal")) for entry in named]
+    signals = [find_signal(probed, node.signal) for node in named]
     output.operands = [*output.operands, *signals]
     kinds = [
         hw.ModulePort(StringAttr(f"probe{i}"), signal.type, hw.DirectionAttr(hw.Direction.OUTPUT))
@@ -328,18 +326,17 @@ def check_signals(module: hw.HWModuleOp, codes: IntArray, nodes: dict[str, IntAr
     ]
     ports = ArrayAttr([*module.module_type.ports.data, *kinds])
     probed.properties["module_type"] = hw.ModuleType(ports)
-    last = max((number(entry, "cycle") for entry in named), default=0)
+    last = max((node.cycle for node in named), default=0)
     seen = simulate_hardware(probed, stimuli(module, codes, last))
-    for i, entry in enumerate(named):
-        low, high = number(entry, "low"), number(entry, "high")
-        bits, cycle = IntType(low, high).bits, number(entry, "cycle")
-        values = seen[f"probe{i}"].astype(np.int64)[cycle : cycle + len(codes)]
-        if low < 0:
+    for i, node in enumerate(named):
+        bits = node.values.bits
+        values = seen[f"probe{i}"].astype(np.int64)[node.cycle : node.cycle + len(codes)]
+        if node.values.is_signed:
             values = np.where(values >= 1 << (bits - 1), values - (1 << bits), values)
-        values = values + number(entry, "offset")
-        if "at_least" in entry.data:
-            values = np.clip(values, number(entry, "at_least"), number(entry, "at_most"))
-        np.testing.assert_array_equal(values, nodes[string(entry, "name")])
+        values = values + node.offset
+        if node.within is not None:
+            values = np.clip(values, node.within.low, node.within.high)
+        np.testing.assert_array_equal(values, nodes[node.node])
 
 
 def stimuli(module: hw.HWModuleOp, codes: IntArray, cycles: int) -> dict[str, Array]:
@@ -363,18 +360,6 @@ def find_signal(module: hw.HWModuleOp, signal: str) -> SSAValue:
             (use,) = op.results[0].uses
             return use.operation.results[0]
     raise AssertionError(f"there is no signal {signal}")
-
-
-def string(entry: DictionaryAttr, key: str) -> str:
-    attribute = entry.data[key]
-    assert isinstance(attribute, StringAttr)
-    return attribute.data
-
-
-def number(entry: DictionaryAttr, key: str) -> int:
-    attribute = entry.data[key]
-    assert isinstance(attribute, IntegerAttr)
-    return attribute.value.data
 
 
 @deterministic

@@ -12,12 +12,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, StringAttr
-from xdsl.ir import Attribute
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.second.lemmas import (
@@ -43,8 +40,8 @@ from kan_dialect.flows.prove.second.words import (
     evaluate,
     terms,
 )
-from kan_dialect.ir.attribute_names import NODES
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.module_attributes import nodes_of
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 
@@ -112,37 +109,19 @@ class Plan:
 def marks_of(circuit: Model) -> dict[str, Mark | None]:
     """The marks of a hardware module by node; None of a dead one."""
     assert isinstance(circuit.op, hw.HWModuleOp)
-    listed = circuit.op.attributes.get(NODES)
-    entries = cast("ArrayAttr[Attribute]", listed).data if isinstance(listed, ArrayAttr) else ()
-    found: dict[str, Mark | None] = {}
-    for entry in entries:
-        if not isinstance(entry, DictionaryAttr):
-            continue
-        texts = {k: v.data for k, v in entry.data.items() if isinstance(v, StringAttr)}
-        numbers = {
-            key: cast("IntegerAttr", value).value.data
-            for key, value in entry.data.items()
-            if isinstance(value, IntegerAttr)
-        }
-        if "dead" in entry.data:
-            found[texts["name"]] = None
-            continue
-        try:
-            saturated = "at_least" in numbers
-            found[texts["name"]] = Mark(
-                texts["signal"],
-                numbers["cycle"],
-                numbers["offset"],
-                numbers["low"],
-                numbers["high"],
-                Clamp(numbers["at_least"], numbers["at_most"]) if saturated else None,
-            )
-        except KeyError:
-            raise KanError(
-                f"an entry of {NODES} of the hardware lacks something: {entry}",
-                remedy="prove what kan-flow build wrote",
-            ) from None
-    return found
+    return {
+        node.node: None
+        if node.is_dead
+        else Mark(
+            node.signal,
+            node.cycle,
+            node.offset,
+            node.values.low,
+            node.values.high,
+            None if node.within is None else Clamp(node.within.low, node.within.high),
+        )
+        for node in nodes_of(circuit.op)
+    }
 
 
 def plan(integer: Model, circuit: Model, design: Design, interface: Interface) -> Plan:

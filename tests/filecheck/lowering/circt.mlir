@@ -6,7 +6,7 @@ builtin.module attributes {kan.pipeline = ["kan-narrow"]} {
 // Attributes stand where CIRCT reads them, those of our own types are left out, and registers are
 // called in the text what they are called in SystemVerilog.
 // CHECK-NEXT:   hw.module @top(in %clk: !seq.clock, in %x0: i3, out y0: i6) attributes {kan.latency = 1 : i64} {
-hw.module @top(in %clk : !seq.clock, in %x0 : i3, out y0 : i6) attributes {kan.latency = 1 : i64, kan.range = !kan.int<0:3>} {
+hw.module @top(in %clk : !seq.clock, in %x0 : i3, out y0 : i6) attributes {kan.latency = 1 : i64, kan.ports = [#kan.port<"x0", 0:7>]} {
   // CHECK-NEXT:     %bias = hw.constant 5 : i6 {sv.namehint = "bias"}
   %bias = hw.constant {sv.namehint = "bias"} 5 : i6
   // CHECK-NEXT:     [[BITS:%.*]] = hw.constant 0xFFFFFFFFFFFFFFFFFFFFFFFE : i96

@@ -4,7 +4,7 @@
 // outputs. Only the valid bits are reset.
 // CHECK-LABEL: hw.module @clocked(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %x0: i2, in %x1: i3, out out_valid: i1, out y0: i2)
 // CHECK-SAME: attributes {kan.latency = 2 : i64,
-// CHECK-SAME: kan.ports = [{name = "x0", low = 0 : i64, high = 3 : i64}, {name = "x1", low = -4 : i64, high = 3 : i64}, {name = "y0", low = 0 : i64, high = 3 : i64}]
+// CHECK-SAME: kan.ports = [#kan.port<"x0", 0:3>, #kan.port<"x1", -4:3>, #kan.port<"y0", 0:3>]
 func.func @clocked(%x: !kan.int<0:3>, %y: !kan.int<-4:3>) -> !kan.int<0:3> {
   // CHECK-NEXT: [[NO:%.*]] = hw.constant false
   // CHECK-NEXT: [[V1:%.*]] = seq.compreg %in_valid, %clk reset %rst, [[NO]] {sv.namehint = "valid_s1"} : i1
@@ -141,18 +141,18 @@ func.func @shift(%x: !kan.int<-8:7>) -> (!kan.int<-2:2>, !kan.int<-32:28>) {
 
 // What codes stand for, and which signal holds each node in which cycle, is listed.
 // CHECK-LABEL: hw.module @listed
-// CHECK-SAME: kan.ports = [{name = "x0", low = 0 : i64, high = 3 : i64, scale = "0.1", zero_point = 1 : i64}, {name = "y0", low = 1 : i64, high = 2 : i64, scale = "0.5", zero_point = 0 : i64}]
-// CHECK-SAME: kan.nodes = [{name = "layer0_node0", signal = "x0", cycle = 0 : i64, offset = 0 : i64, low = 0 : i64, high = 3 : i64},
-// CHECK-SAME: {name = "layer0_node1", signal = "t", cycle = 0 : i64, offset = 5 : i64, low = 0 : i64, high = 3 : i64},
-// CHECK-SAME: {name = "layer0_node2", signal = "c", cycle = 0 : i64, offset = 0 : i64, low = 1 : i64, high = 2 : i64},
-// CHECK-SAME: {name = "layer0_node3", signal = "d", cycle = 1 : i64, offset = 0 : i64, low = 1 : i64, high = 2 : i64},
-// CHECK-SAME: {name = "layer0_node4", dead}]
-func.func @listed(%x: !kan.int<0:3> {kan.encoding = !quant.uniform<u2:f32, 0.1:1>}) -> (!kan.int<1:2> {kan.encoding = !quant.uniform<u2:f32, 0.5>}) {
+// CHECK-SAME: kan.ports = [#kan.port<"x0", 0:3, scale = 0.1, zero_point = 1, gain = 2.0, offset = -0.5>, #kan.port<"y0", 1:2, scale = 0.5>]
+// CHECK-SAME: kan.nodes = [#kan.node<"layer0_node0", signal = "x0", range = 0:3, cycle = 0>,
+// CHECK-SAME: #kan.node<"layer0_node1", signal = "t", range = 0:3, cycle = 0, offset = 5, within = 5:7>,
+// CHECK-SAME: #kan.node<"layer0_node2", signal = "c", range = 1:2, cycle = 0>,
+// CHECK-SAME: #kan.node<"layer0_node3", signal = "d", range = 1:2, cycle = 1>,
+// CHECK-SAME: #kan.node<"layer0_node4", dead>]
+func.func @listed(%x: !kan.int<0:3> {kan.encoding = !quant.uniform<u2:f32, 0.1:1>, kan.affine = [2.0 : f64, -0.5 : f64]}) -> (!kan.int<1:2> {kan.encoding = !quant.uniform<u2:f32, 0.5>}) {
   %t = kan.table %x as "t" entries dense<[3, 2, 1, 0]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
   %c = kan.clamp %t as "c" : !kan.int<0:3> -> !kan.int<1:2>
   %d = kan.delay %c by 1 as "d" : !kan.int<1:2>
   kan.mark %x as "layer0_node0" offset 0 cycle 0 : !kan.int<0:3>
-  kan.mark %t as "layer0_node1" offset 5 cycle 0 : !kan.int<0:3>
+  kan.mark %t as "layer0_node1" offset 5 cycle 0 within <5:7> : !kan.int<0:3>
   kan.mark %c as "layer0_node2" offset 0 cycle 0 : !kan.int<1:2>
   kan.mark %d as "layer0_node3" offset 0 cycle 1 : !kan.int<1:2>
   kan.dead "layer0_node4"

@@ -76,9 +76,9 @@ builtin.module attributes {kan.pipeline = ["kan-narrow", "kan-schedule{levels=1}
 // CHECK-NEXT:`default_nettype wire
 hw.module @wine(in %clk : !seq.clock, in %rst : i1, in %in_valid : i1, in %x0 : i3, in %x1 : i3, out out_valid : i1, out y0 : i4)
     attributes {kan.latency = 2 : i64, kan.ports = [
-      {name = "x0", low = 0 : i64, high = 7 : i64, scale = "0.05", zero_point = 3 : i64},
-      {name = "x1", low = 0 : i64, high = 4 : i64, scale = "0.5", zero_point = 0 : i64},
-      {name = "y0", low = -8 : i64, high = 7 : i64, scale = "0.025", zero_point = -1 : i64}]} {
+      #kan.port<"x0", 0:7, scale = 0.05, zero_point = 3>,
+      #kan.port<"x1", 0:4, scale = 0.5>,
+      #kan.port<"y0", -8:7, scale = 0.025, zero_point = -1>]} {
   %false = hw.constant false
   %v1 = seq.compreg %in_valid, %clk reset %rst, %false {sv.namehint = "valid_s1"} : i1
   %v2 = seq.compreg %v1, %clk reset %rst, %false {sv.namehint = "valid_s2"} : i1

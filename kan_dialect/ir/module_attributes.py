@@ -1,0 +1,212 @@
+"""Reads and writes the discardable attributes of functions, arguments and hardware modules.
+
+`attribute_names` lists them. Nothing else takes them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar, cast
+
+from xdsl.dialects import func, hw
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FloatAttr,
+    IntegerAttr,
+    StringAttr,
+    f64,
+    i64,
+)
+from xdsl.ir import Attribute, Operation
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.attribute_names import (
+    AFFINE,
+    ENCODING,
+    ENCODINGS,
+    INTERVAL,
+    LATENCY,
+    NODES,
+    PORTS,
+)
+from kan_dialect.ir.hardware_attributes import NodeAttr, PortAttr
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import IntType
+
+# Cycles
+
+
+def declared_latency(op: Operation) -> int | None:
+    """Clock cycles from inputs to outputs, by a function's or module's attribute."""
+    return _integer(op.attributes.get(LATENCY))
+
+
+def declare_latency(op: Operation, cycles: int) -> None:
+    op.attributes[LATENCY] = IntegerAttr(cycles, i64)
+
+
+def declared_interval(op: Operation) -> int | None:
+    """Cycles from a training sample to the next one; None of hardware that does not train."""
+    return _integer(op.attributes.get(INTERVAL))
+
+
+def declare_interval(op: Operation, cycles: int) -> None:
+    op.attributes[INTERVAL] = IntegerAttr(cycles, i64)
+
+
+def training_cycles(module: hw.HWModuleOp) -> tuple[int, int]:
+    """Latency and interval of hardware that trains itself, in clock cycles.
+
+    Raises
+    ------
+    KanError : the module does not say them.
+    """
+    latency, interval = declared_latency(module), declared_interval(module)
+    if latency is None or interval is None:
+        raise KanError(
+            f"@{module.sym_name.data} is no hardware that trains itself: it has no {INTERVAL}",
+            remedy="lower a training step to hardware (kan-flow build --trainable)",
+        )
+    return latency, interval
+
+
+def _integer(attribute: Attribute | None) -> int | None:
+    return attribute.value.data if isinstance(attribute, IntegerAttr) else None
+
+
+# Ports and nodes of a hardware module
+
+
+def ports_of(module: hw.HWModuleOp) -> tuple[PortAttr, ...] | None:
+    """The data ports, inputs first; None of a module that does not say.
+
+    Raises
+    ------
+    KanError : the attribute holds something else.
+    """
+    return _listed(module, PORTS, PortAttr)
+
+
+def nodes_of(module: hw.HWModuleOp) -> tuple[NodeAttr, ...]:
+    """The nodes of the model; none of a module that does not say.
+
+    Raises
+    ------
+    KanError : the attribute holds something else.
+    """
+    return _listed(module, NODES, NodeAttr) or ()
+
+
+def encodings_of(module: hw.HWModuleOp) -> tuple[str, ...]:
+    """Lines about the ports of hardware that trains itself.
+
+    Raises
+    ------
+    KanError : the attribute holds something else.
+    """
+    return tuple(line.data for line in _listed(module, ENCODINGS, StringAttr) or ())
+
+
+def list_ports(module: hw.HWModuleOp, ports: Iterable[PortAttr]) -> None:
+    module.attributes[PORTS] = ArrayAttr(ports)
+
+
+def list_nodes(module: hw.HWModuleOp, nodes: Iterable[NodeAttr]) -> None:
+    module.attributes[NODES] = ArrayAttr(nodes)
+
+
+def list_encodings(module: hw.HWModuleOp, lines: Iterable[str]) -> None:
+    module.attributes[ENCODINGS] = ArrayAttr(map(StringAttr, lines))
+
+
+_Entry = TypeVar("_Entry", bound=Attribute)
+
+
+def _listed(module: hw.HWModuleOp, name: str, kind: type[_Entry]) -> tuple[_Entry, ...] | None:
+    attribute = module.attributes.get(name)
+    if attribute is None:
+        return None
+    entries: Sequence[Attribute] = [attribute]
+    if isinstance(attribute, ArrayAttr):
+        entries = cast("ArrayAttr[Attribute]", attribute).data
+    found = tuple(entry for entry in entries if isinstance(entry, kind))
+    if len(found) < len(entries):
+        wrong = next(entry for entry in entries if not isinstance(entry, kind))
+        raise KanError(
+            f"@{module.sym_name.data}: {name} must be an array of #{kind.name}, got {wrong}",
+            remedy="lower the model again with this version of kan-compile",
+        )
+    return found
+
+
+# Ports of a wire-level function
+
+
+def argument_attributes(
+    encoding: Attribute, affine: tuple[float, float] | None = None
+) -> DictionaryAttr:
+    """The attributes of a wire-level argument or result.
+
+    Parameters
+    ----------
+    encoding : the `!quant.uniform` of the codes.
+    affine : gain and offset of the host's affine, where there is one.
+    """
+    if affine is None:
+        return DictionaryAttr({ENCODING: encoding})
+    pair = ArrayAttr(FloatAttr(number, f64) for number in affine)
+    return DictionaryAttr({ENCODING: encoding, AFFINE: pair})
+
+
+def wire_ports(function: func.FuncOp) -> tuple[list[PortAttr], list[PortAttr]]:
+    """Inputs and outputs of a function on `!kan.int`.
+
+    Raises
+    ------
+    KanError : the encoding or the affine of one is not that of a port.
+    """
+    kinds = function.function_type
+    return (
+        _wire_ports(function, "x", kinds.inputs.data, function.arg_attrs),
+        _wire_ports(function, "y", kinds.outputs.data, function.res_attrs),
+    )
+
+
+def _wire_ports(
+    function: func.FuncOp,
+    letter: str,
+    kinds: Sequence[Attribute],
+    attributes: ArrayAttr[DictionaryAttr] | None,
+) -> list[PortAttr]:
+    ports: list[PortAttr] = []
+    for index, kind in enumerate(kinds):
+        assert isinstance(kind, IntType)
+        entry = DictionaryAttr({}) if attributes is None else attributes.data[index]
+        encoding, affine = entry.data.get(ENCODING), entry.data.get(AFFINE)
+        try:
+            ports.append(_wire_port(f"{letter}{index}", kind, encoding, affine))
+        except VerifyException as error:
+            raise KanError(f"@{function.sym_name.data}: {error}") from error
+    return ports
+
+
+def _wire_port(
+    name: str, kind: IntType, encoding: Attribute | None, affine: Attribute | None
+) -> PortAttr:
+    if not isinstance(encoding, UniformQuantizedType):
+        return PortAttr(name, kind)
+    scale, zero_point = float(encoding.scales[0]), int(encoding.zero_points[0])
+    return PortAttr(name, kind, scale, zero_point, _pair(affine))
+
+
+def _pair(affine: Attribute | None) -> tuple[float, float] | None:
+    if affine is None:
+        return None
+    numbers = cast("ArrayAttr[Attribute]", affine).data if isinstance(affine, ArrayAttr) else ()
+    match numbers:
+        case (FloatAttr() as gain, FloatAttr() as offset):
+            return gain.value.data, offset.value.data
+        case _:
+            raise VerifyException(f"{AFFINE} must be [gain, offset], got {affine}")
