@@ -37,7 +37,6 @@ from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.adder_trees import Extent, Pairing, Summands, joins
-from kan_dialect.search.table_split import CARRY, FURTHER_PART
 
 
 @dataclass
@@ -79,7 +78,9 @@ class ConstantIntoTable(RewritePattern):
         after = self.target.summand_costs_of([each + amount for each in entries], bits)
         # What came in at the carry of an adder needs one of its own now.
         single = np.array([is_single_bit(table.result, {}) for table in tables])
-        return after - before + np.where(single, FURTHER_PART + CARRY, 0.0)
+        adders = self.target.adders
+        own = adders.further_luts + adders.carry_in_luts
+        return after - before + np.where(single, own, 0.0)
 
 
 @dataclass

@@ -29,7 +29,7 @@ from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement
 from kan_dialect.passbase.sums import derived_name, rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.search.table_split import FURTHER_PART, Splitter, splitter_for
+from kan_dialect.search.table_split.splitter import Splitter, splitter_for
 
 MAX_INPUT_BITS = 8
 """Tables over more input bits are not compared: that would take long."""
@@ -117,8 +117,9 @@ def _pairs(
             _, first, sign = max(some, key=lambda each: each[0])
             likely.append(_Likely.of(first, second, sign, entries))
     # All tables at once, which takes less time than one pair after the other.
-    own = _costs([table for pair in likely for table in pair.own.values()], splitter)
-    differ = _costs([table for pair in likely for table in pair.differ.values()], splitter)
+    further = target.adders.further_luts
+    own = _costs([table for pair in likely for table in pair.own.values()], splitter, further)
+    differ = _costs([table for pair in likely for table in pair.differ.values()], splitter, further)
     end = 0
     for pair in likely:
         start, end = end, end + len(pair.own)
@@ -195,15 +196,15 @@ def _costed(
     saved = float(np.maximum(gains, 0).sum())
     height = sum(int(np.ptp(entries[x])) for x in shared)
     # The shared sum is a term of both nodes: an adder more, and no table comes in at it.
-    adder = target.adders.bit_luts * (height.bit_length() + 1) + 2 * FURTHER_PART
+    adders = target.adders
+    adder = adders.bit_luts * (height.bit_length() + 1) + 2 * adders.further_luts
     return _Pair(pair.first, pair.second, pair.sign, tuple(shared), saved - float(adder))
 
 
-def _costs(tables: Sequence[IntArray], splitter: Splitter) -> FloatArray:
+def _costs(tables: Sequence[IntArray], splitter: Splitter, further: float) -> FloatArray:
     """LUTs of each table, adding included; of a constant none."""
-    return np.array(
-        [split.cost + FURTHER_PART if split.parts else 0.0 for split in splitter.split_all(tables)]
-    )
+    splits = splitter.split_all(tables)
+    return np.array([splitter.cost(split) + further if split.parts else 0.0 for split in splits])
 
 
 def _rewrite(pair: _Pair, tables: dict[SumOp, dict[SSAValue, TableOp]], earlier: SumOp) -> None:

@@ -1,9 +1,9 @@
-"""`kan-split-tables`: a table becomes a few smaller ones and additions, where that is cheaper.
+"""`kan-split-tables`: a table becomes a sum of smaller tables where that takes fewer LUTs.
 
-A summand whose entries differ little between neighbouring codes is a part that looks at the upper
-input bits only, plus one of few bits (`kan_dialect.search`). Both join the sum that read the
-table. What a bit costs, adding included, is the target's to say: on devices with 6-input LUTs, bits
-of at most 5 inputs fit into the adder's own LUTs.
+A summand whose entries differ little between neighbouring codes is a part that reads the upper
+input bits only, plus one of few bits (`kan_dialect.search.table_split`). Both join the sum that
+read the table. The target says what a bit costs, adding included: on devices with 6-input LUTs,
+bits of at most 5 inputs fit into the adder's own LUTs.
 """
 
 from __future__ import annotations
@@ -18,21 +18,16 @@ from xdsl.ir import SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import remove_dead, wire_functions
-from kan_dialect.devices.carry_chains import is_single_bit
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import BitsOp, ConstantOp, SumOp, TableOp, complement_of
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.search.table_split import (
-    MAX_INPUT_BITS,
-    GatedPart,
-    Part,
-    Split,
-    Splitter,
-    splitter_for,
-)
+from kan_dialect.search.table_split.limits import MAX_INPUT_BITS
+from kan_dialect.search.table_split.parts import GatedPart, Part, Split
+from kan_dialect.search.table_split.splitter import splitter_for
+from kan_dialect.search.table_split.sums import TableSplits, choose_splits
 
 MAX_RESULT_BITS = 48
 """Tables of more bits are left as they are: sums of their parts could leave the widest range."""
@@ -60,52 +55,13 @@ class SplitTablesPass(TargetPass):
             owners = dict.fromkeys(value.owner for op in sums for value in op.inputs)
             tables = [op for op in owners if isinstance(op, TableOp) and _may_split(op)]
             entries = [op.by_bit_pattern for op in tables]
-            splits = zip(splitter.split_all(entries), splitter.split_all(entries, 1), strict=True)
-            choices = dict(zip(tables, splits, strict=True))
+            in_parts, whole = splitter.split_all(entries), splitter.split_all(entries, 1)
+            splits = dict(zip(tables, map(TableSplits, in_parts, whole), strict=True))
             for op in sums:
-                chosen = _chosen(op, choices, splitter)
-                if self.parts > 1:
-                    _take_lowest_apart(op, chosen, splitter)
+                chosen = choose_splits(op, splits, splitter, separate_bits=self.parts > 1)
                 _split_summands(op, chosen)
             remove_dead(function)
         return bool(functions)
-
-
-def _chosen(
-    op: SumOp, choices: Mapping[TableOp, tuple[Split, Split]], splitter: Splitter
-) -> dict[TableOp, Split]:
-    """How the tables of a sum are taken apart.
-
-    Where nothing else is added up, one of them stays whole, if that is cheaper for the first one:
-    another is added to it, which takes no more than that other one.
-    """
-    tables = [value.owner for value in op.inputs if isinstance(value.owner, TableOp)]
-    chosen = {table: choices[table][0] for table in tables if table in choices}
-    if not chosen or any(not is_single_bit(value, {}) for value in _others(op, chosen)):
-        return chosen
-    gains = {table: split.cost - splitter.own(choices[table][1]) for table, split in chosen.items()}
-    first = max(gains, key=lambda table: gains[table])
-    if gains[first] > 0:
-        # Last, so that others give away their lowest bits before it.
-        del chosen[first]
-        chosen[first] = choices[first][1]
-    return chosen
-
-
-def _others(op: SumOp, chosen: Mapping[TableOp, Split]) -> list[SSAValue]:
-    """What a sum adds up but for these tables and constants."""
-    return [v for v in op.inputs if v.owner not in chosen and not isinstance(v.owner, ConstantOp)]
-
-
-def _take_lowest_apart(op: SumOp, chosen: dict[TableOp, Split], splitter: Splitter) -> None:
-    """Where adders have no other bit coming in below, the lowest bits of tables do."""
-    others = _others(op, chosen)
-    bits = sum(is_single_bit(value, {}) for value in others)
-    free = len(others) - 2 * bits - 1
-    free += sum(2 * split.adders - len(split.parts) for split in chosen.values())
-    for table, split in chosen.items():
-        chosen[table] = splitter.lowest_apart(split, max(free, 0))
-        free -= len(chosen[table].parts) - len(split.parts)
 
 
 def _split_summands(op: SumOp, splits: Mapping[TableOp, Split]) -> None:

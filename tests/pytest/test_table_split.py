@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 
 from kan_dialect.devices.device import DEVICES, XCUP, Fpga
 from kan_dialect.ir.constants import FloatArray, IntArray
-from kan_dialect.search.table_split import (
-    CARRY,
-    FURTHER_PART,
-    GatedPart,
-    Part,
-    Split,
-    Splitter,
-    splitter_for,
-)
+from kan_dialect.search.table_split.costs import PartCosts
+from kan_dialect.search.table_split.parts import GatedPart, Part, Split
+from kan_dialect.search.table_split.splitter import Splitter, splitter_for
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -80,15 +74,19 @@ def test_pairs_of_tables_cost_what_their_sums_do(
     pairs: list[tuple[IntArray, IntArray]], device: Fpga
 ) -> None:
     """Costed as arrays, before any part is made."""
-    splitter = Splitter(device.bit_costs(INPUTS), device.summand_costs(INPUTS), 3)
+    costs = PartCosts.on(device, INPUTS)
     every = [table - table.min() for table in (*(a for a, _ in pairs), *(b for _, b in pairs))]
     size = max(map(len, every))
     columns = np.stack([table.repeat(size // len(table)) for table in every], axis=1)
-    shifted = splitter.with_best_offsets(columns)
+    shifted = costs.best_offsets(columns)
     splits = [shifted.split(index, table) for index, table in enumerate(every)]
     half = len(pairs)
-    sums = [splits[i].joined(splits[i + half], 0).cost for i in range(half)]
-    assert shifted.pair_costs().tolist() == sums
+    sums = [costs.of(splits[i].joined(splits[i + half], 0)) for i in range(half)]
+    assert costs.of_pairs(shifted).tolist() == sums
+
+
+def splitter_on(target: Fpga, max_parts: int) -> Splitter:
+    return Splitter(PartCosts.on(target, INPUTS), max_parts)
 
 
 def bits_of_part(part: Part | GatedPart, own: FloatArray, summand: FloatArray) -> float:
@@ -131,29 +129,31 @@ def test_parts_add_up_and_cost_what_is_said(
 ) -> None:
     own, summand = costs_on(target)
     before = entries.copy()
-    found = Splitter(own, summand, max_parts).split(entries)
+    splitter = splitter_on(target, max_parts)
+    found = splitter.split(entries)
     assert np.array_equal(entries, before)
     check(found, entries, max_parts)
     bits = sum(bits_of_part(part, own, summand) for part in found.parts)
-    assert found.bits == pytest.approx(bits)
+    assert found.bit_luts == pytest.approx(bits)
     single = len(found.parts) - found.adders
     assert 0 <= single <= sum(map(is_single, found.parts))
     assert single <= found.carries <= len(found.parts)
     adders = found.adders + max(0, single - found.adders)
-    saved = CARRY * min(adders, found.carries)
-    assert found.cost == pytest.approx(bits - saved + FURTHER_PART * max(0, adders - 1))
+    saved = target.adders.carry_in_luts * min(adders, found.carries)
+    further = target.adders.further_luts * max(0, adders - 1)
+    assert splitter.cost(found) == pytest.approx(bits - saved + further)
 
 
 @deterministic
 @given(tables(), devices, st.integers(1, 4))
 def test_lowest_bits_apart_change_nothing(entries: IntArray, target: Fpga, most: int) -> None:
     own, summand = costs_on(target)
-    splitter = Splitter(own, summand, 3)
+    splitter = splitter_on(target, 3)
     found = splitter.split(entries)
-    apart = splitter.lowest_apart(found, most)
+    apart = splitter.separate_lowest_bits(found, most)
     check(apart, entries, len(found.parts) + most)
     assert sum(bits_of_part(part, own, summand) for part in apart.parts) == pytest.approx(
-        found.bits
+        found.bit_luts
     )
     kept = set(map(id, found.parts))
     taken = [part for part in apart.parts if id(part) not in kept]
@@ -166,15 +166,16 @@ def test_lowest_bits_apart_change_nothing(entries: IntArray, target: Fpga, most:
 def test_never_costs_more_than_the_table_shifted(
     entries: IntArray, target: Fpga, max_parts: int
 ) -> None:
-    own, summand = costs_on(target)
-    found = Splitter(own, summand, max_parts).split(entries)
-    assert found.cost <= Splitter(own, summand, 1).split(entries).cost
+    _, summand = costs_on(target)
+    splitter = splitter_on(target, max_parts)
+    (found,), (whole,) = splitter.split_all([entries]), splitter.split_all([entries], 1)
+    assert splitter.cost(found) <= splitter.cost(whole)
     lowered = entries - entries.min()
     high = int(lowered.max())
     slack = (1 << high.bit_length()) - high
     # All offsets are tried if they are few. Bits of their own may come in below adders.
     offsets = range(slack) if slack <= 32 else [0]
-    assert found.cost <= min(cost_of(lowered + offset, summand) for offset in offsets)
+    assert splitter.cost(found) <= min(cost_of(lowered + offset, summand) for offset in offsets)
 
 
 @deterministic
@@ -183,42 +184,41 @@ def test_together_as_one_by_one(
     some: list[IntArray], target: Fpga, max_parts: int, offset: int
 ) -> None:
     """Nor does it matter what was split before; an offset of the table is one of the constant."""
-    own, summand = costs_on(target)
-    splitter = Splitter(own, summand, max_parts)
+    splitter = splitter_on(target, max_parts)
     together = splitter.split_all([*some, *(entries + offset for entries in some)])
     for index, entries in enumerate(some):
-        alone = Splitter(own, summand, max_parts).split(entries)
+        alone = splitter_on(target, max_parts).split(entries)
         for found, moved in ((together[index], 0), (together[len(some) + index], offset)):
             check(found, entries + moved, max_parts)
-            assert (found.cost, found.constant) == (alone.cost, alone.constant + moved)
+            assert splitter.cost(found) == splitter.cost(alone)
+            assert found.constant == alone.constant + moved
 
 
 @pytest.mark.parametrize("inputs", [7, 8])
 def test_a_smooth_table_is_split(inputs: int) -> None:
     places = np.linspace(-1, 1, 1 << inputs)
     entries = np.rint(60 * places + 6 * np.sin(3 * places)).astype(np.int64)
-    own, summand = costs_on(XCUP)
-    found = Splitter(own, summand, 3).split(entries)
+    splitter = splitter_on(XCUP, 3)
+    (found,), (whole,) = splitter.split_all([entries]), splitter.split_all([entries], 1)
     check(found, entries, 3)
     assert len(found.parts) > 1
-    assert found.cost < 0.9 * Splitter(own, summand, 1).split(entries).cost
+    assert splitter.cost(found) < 0.9 * splitter.cost(whole)
 
 
 @pytest.mark.parametrize("inputs", [4, 6, 8])
 def test_a_rough_table_is_not_split(inputs: int) -> None:
     entries = np.random.default_rng(0).integers(-128, 128, 1 << inputs)
-    own, summand = costs_on(XCUP)
-    found = Splitter(own, summand, 3).split(entries)
+    found = splitter_on(XCUP, 3).split(entries)
     check(found, entries, 3)
     assert len(found.parts) == 1
 
 
 def test_more_parts_are_no_worse() -> None:
-    own, summand = costs_on(XCUP)
     rng = np.random.default_rng(1)
     for _ in range(10):
         entries = smooth(7, 40, rng)
-        costs = [Splitter(own, summand, parts).split(entries).cost for parts in range(1, 4)]
+        splitters = [splitter_on(XCUP, parts) for parts in range(1, 4)]
+        costs = [each.cost(each.split(entries)) for each in splitters]
         assert costs == sorted(costs, reverse=True)
 
 
@@ -229,4 +229,4 @@ def test_tables_of_twelve_inputs_are_taken_apart() -> None:
     (split,), (whole,) = splitter.split_all([table]), splitter.split_all([table], 1)
     total = sum((part.values(12) for part in split.parts), np.full(1 << 12, split.constant))
     np.testing.assert_array_equal(total, table)
-    assert split.cost < whole.cost / 2
+    assert splitter.cost(split) < splitter.cost(whole) / 2

@@ -1,0 +1,15 @@
+"""Tables as sums of cheaper tables: the search behind `kan-split-tables`.
+
+A table whose entries differ little between neighbouring codes is the sum of a high part, which
+reads the upper input bits only, and a rest of few bits. Either may be split again. The rest between
+two neighbours may also be gated: the high part is the lesser of both, and the last input bit says
+whether the difference is added. Constants are free, so every part may have an offset. (Bipartite
+tables approximate the same; here nothing is lost. Schulte and Stine, "Approximating elementary
+functions with symmetric bipartite tables", IEEE Trans. Computers 48(8), 1999.)
+
+`parts` holds the sums, `costs` their LUTs and best offsets, `decompositions` and `gates` the ways
+to split a table once, `splitter` the search, `sums` the choice for all tables of a sum, and
+`limits` what bounds the search.
+
+Arrays are indexed by bit patterns of the input; their length is a power of two.
+"""

@@ -1,0 +1,37 @@
+"""Limits of the search for cheaper sums: they trade its time for the cost of its results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_INPUT_BITS = 14
+"""Input bits of the widest table that is split."""
+
+
+@dataclass(frozen=True)
+class SearchLimits:
+    """Limits of the search for the parts of one table."""
+
+    offsets: int = 64
+    """Offsets tried for a part; evenly spaced if more leave its width as it is."""
+    high_offsets: int = 3
+    """Offsets tried for the high part, for each number of input bits that it leaves out."""
+    offset_bits: int = 6
+    """Resolution of these offsets: bits below the power of two that the high part is a multiple of.
+    At most 6, as the offsets that are possible are bits of a 64-bit word."""
+    decompositions: int = 8
+    """Decompositions of a table, cheapest first, whose parts get their best offsets."""
+    refined: int = 4
+    """Decompositions of a table, cheapest first, whose parts are split again."""
+    refined_once: int = 1 << 8
+    """Entries from which on only the cheapest decomposition of a table is refined."""
+    gate_variants: int = 1 << 7
+    """Entries from which on a table's neighbours are told apart by gates of every kind."""
+    gate_bits: int = 10
+    """Bits of the largest difference of neighbours that a gate adds."""
+    batch_entries: int = 1 << 12
+    """Entries of the tables that are searched as one batch."""
+    cached_splits: int = 1 << 11
+    """Results that are kept for tables that occur again."""
+    thinned_at: tuple[int, ...] = (1, 3)
+    """Input bits left out from which on repeated entries are dropped before offsets are tried."""

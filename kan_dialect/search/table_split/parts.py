@@ -1,0 +1,110 @@
+"""Sums of tables: parts that read the upper input bits, gated parts, and a constant."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kan_dialect.ir.constants import IntArray
+
+
+class Part(NamedTuple):
+    """A table of the input's upper bits.
+
+    Parameters
+    ----------
+    skipped : number of lowest input bits that it does not read.
+    unshifted : int64, for each pattern of the other bits: the entries less the offset.
+    offset : added to all entries, which are then at least 0.
+    """
+
+    skipped: int
+    unshifted: IntArray
+    offset: int = 0
+
+    @property
+    def entries(self) -> IntArray:
+        """Entries by pattern of the input bits that it reads, int64, at least 0."""
+        return self.unshifted + self.offset
+
+    def values(self, inputs: int) -> IntArray:
+        """Its value for every pattern of `inputs` input bits, int64."""
+        return np.repeat(self.entries, 1 << self.skipped)[: 1 << inputs]
+
+
+class GatedPart(NamedTuple):
+    """An amount that depends on a gate bit and on a class of the bits above.
+
+    Parameters
+    ----------
+    skipped : number of lowest input bits that it does not read; the next one is the gate.
+    classes : int64, for each pattern of the bits above the gate; at least 0.
+    amounts : int64, (2, classes), by gate and class; at least 0.
+    """
+
+    skipped: int
+    classes: IntArray
+    amounts: IntArray
+
+    def values(self, inputs: int) -> IntArray:
+        """Its value for every pattern of `inputs` input bits, int64."""
+        neighbours = self.amounts[:, self.classes].T
+        return np.repeat(neighbours.ravel(), 1 << self.skipped)[: 1 << inputs]
+
+
+class Split(NamedTuple):
+    """A table as a sum of parts and a constant.
+
+    Parameters
+    ----------
+    bit_luts : LUTs of the parts' bits, with adding each to a sum.
+    constant : the table less the sum of its parts.
+    adders : number of parts of several bits, which bring an adder each.
+    carries : number of bits that may enter at an adder's carry input: parts that are 0 or 1, and
+        lowest bits of other parts that cost less there.
+    """
+
+    bit_luts: float
+    parts: tuple[Part | GatedPart, ...]
+    constant: int
+    adders: int
+    carries: int
+
+    @staticmethod
+    def of_part(
+        part: Part | GatedPart, mask: int, constant: int, bit_luts: float, *, lowest_may_carry: bool
+    ) -> Split:
+        """A sum of one part.
+
+        Parameters
+        ----------
+        mask : bits that any entry of the part has.
+        lowest_may_carry : the lowest of them costs less at an adder's carry input.
+        """
+        if mask == 0:
+            return Split(0.0, (), constant, 0, 0)
+        is_bit = mask == 1
+        return Split(bit_luts, (part,), constant, int(not is_bit), int(is_bit or lowest_may_carry))
+
+    def joined(self, other: Split, constant: int) -> Split:
+        """The sum of both and a constant."""
+        return Split(
+            self.bit_luts + other.bit_luts,
+            (*self.parts, *other.parts),
+            self.constant + other.constant + constant,
+            self.adders + other.adders,
+            self.carries + other.carries,
+        )
+
+    def raised(self, skipped: int, place: int) -> Split:
+        """The split multiplied by 2^place, for an input with `skipped` more bits below."""
+        parts: list[Part | GatedPart] = []
+        for part in self.parts:
+            if isinstance(part, Part):
+                upper = part.unshifted << place
+                parts.append(Part(part.skipped + skipped, upper, part.offset << place))
+            else:
+                amounts = part.amounts << place
+                parts.append(GatedPart(part.skipped + skipped, part.classes, amounts))
+        return self._replace(parts=tuple(parts), constant=self.constant << place)
