@@ -246,7 +246,10 @@ SEEDS = [
         "share_tables:_replace",
         (
             "constants of a sum go where a table is shared",
-            Replace("sum(range_of(term.value).low for term in constants)", "0"),
+            Replace(
+                "[term.value for term in terms]",
+                "[term.value for term in terms if range_of(term.value).size > 1]",
+            ),
         ),
     ),
     *seeds_in(
