@@ -31,10 +31,10 @@ from kan_dialect.ir.constants import FloatArray, IntArray, to_floats
 from kan_dialect.maths.interval_functions import Range, widened
 from kan_dialect.ops.onnx import OnnxOp
 
-MAX_WORK = 1 << 28
+MAX_WORK = 1 << 26
 """Elements of all values of a graph, for all intervals: more take longer than a minute."""
 
-_EASY_WORK = 1 << 24
+_EASY_WORK = 1 << 22
 """Up to so many elements, intervals are split."""
 _MAX_SPLIT = 8
 _CHUNK = 1 << 18

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_certificate import excess, only, quantised, samples_of
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.analysis.certificate import certify
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.flows.simulate.simulation import simulate
@@ -20,6 +22,8 @@ from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
+from kan_dialect.passes.calibrate import observe
+from kan_dialect.passes.quantize import QuantizePass
 from kan_exports import EXPORTERS, Exporter, export, outputs_of, samples
 from kan_variants import (
     INPUTS,
@@ -144,6 +148,18 @@ def test_variants_in_hardware(zoo: Zoo, name: str) -> None:
     expected = outputs_of(zoo.network(name), X)
     errors = np.abs(circuit.run(X) - expected) / np.ptp(expected)
     assert errors.max() < 0.03 and errors.mean() < 0.003
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_have_certificates(zoo: Zoo, name: str, exporter: Exporter) -> None:
+    """Every form of edges is bounded, by no less than what samples show."""
+    module = zoo.load(name, exporter)
+    observe(only(module), [X], 1024)
+    functions = quantised(module, QuantizePass(bits=6))
+    found = certify(*functions)
+    x = samples_of(found.box, 3000, np.random.default_rng(0))
+    assert excess(functions, found, x) <= 0
 
 
 @pytest.mark.parametrize("name", ["edge_networks", "spline_matrix", "dense"])
