@@ -381,6 +381,7 @@ class _Quantizer:
         edges = QuantizeOp(
             centred[0].results[0] if centred else op.edges,
             edge_type,
+            mask=mask,
             bounds=bounds_constant(TensorType(edge_type, shape), lower, upper),
         )
         total_low = lower.sum(axis=1) + rounded.bias

@@ -102,31 +102,31 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-fold-tables",
-        "fold_tables:fold",
+        "fold_tables:_lookup",
         (
             "tables saturate one code early",
             Replace(
-                "code_table(values, ..., ..., lower, upper)",
-                "code_table(values, ..., ..., lower, upper - 1)",
+                "code_table(values, scale, zero_point, *bounds_of(op.result))",
+                "code_table(values, scale, zero_point, bounds_of(op.result)[0], bounds_of(op.result)[1] - 1)",
             ),
         ),
         (
             "tables start at the second code",
             Replace(
-                "_replace(op, chain.source, tables, ...)",
-                "_replace(op, chain.source, np.roll(tables, 1, axis=-1), ...)",
+                "LookupOp(chain.source, tables, ...)",
+                "LookupOp(chain.source, np.roll(tables, 1, axis=-1), ...)",
             ),
         ),
         (
             "pruned edges keep the tables that nobody reads",
-            Replace("values[:, ~consumer.mask_array] = 0.0", ""),
+            Replace("values[:, ~kept] = 0.0", ""),
             "no sum reads them; the next pass makes no table of a pruned edge",
         ),
     ),
     *seeds_in(
         "kan-fold-tables",
-        "fold_tables:_replace",
-        ("biases are lost", Replace("NodeSumOp(..., bias=consumer.bias)", "NodeSumOp(...)")),
+        "_narrowed_sum",
+        ("biases are lost", Replace("NodeSumOp(..., bias=node_sum.bias)", "NodeSumOp(...)")),
         (
             "the bounds of a sum leave its bias out",
             Replace(
@@ -134,7 +134,10 @@ SEEDS = [
                 "np.where(mask, upper, 0).sum(axis=1)",
             ),
         ),
-        ("storage of sums for the smallest node", Replace("high.max()", "high.min()")),
+        (
+            "storage of sums for the smallest node",
+            Replace("_narrowest(element, low, high)", "_narrowest(element, low, high[:1])"),
+        ),
     ),
     *seeds_in(
         "kan-fold-tables",

@@ -51,7 +51,7 @@ def build_network(
         base = add(BaseOp(splines[1], x, layer.base_weights))
         edges = add(arith.AddfOp(spline, base))
         node_type = UniformQuantizedType(bits, True, layer.scale)
-        edge_codes = add(QuantizeOp(edges, node_type))
+        edge_codes = add(QuantizeOp(edges, node_type, mask=layer.mask))
         sums = add(
             NodeSumOp(
                 edge_codes,

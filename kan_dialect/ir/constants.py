@@ -132,6 +132,20 @@ def to_integers(attribute: DenseAttr) -> IntArray:
     return to_numpy(attribute).astype(np.int64)
 
 
+def mask_constant(mask: DenseAttr | Array | None) -> DenseAttr | None:
+    """A mask as a constant of 0 and 1, int8; None where it keeps all elements."""
+    if isinstance(mask, np.ndarray):
+        return None if bool(mask.all()) else dense(mask.astype(np.int8))
+    return mask
+
+
+def mask_values(mask: DenseAttr | None, shape: Sequence[int]) -> BoolArray:
+    """The elements of `shape` that a mask keeps, bool; all of them without a mask."""
+    if mask is None:
+        return np.ones(shape, dtype=np.bool_)
+    return to_integers(mask).astype(np.bool_)
+
+
 def whole_numbers(values: FloatArray, what: str) -> IntArray:
     """Floats rounded half to even, as int64.
 

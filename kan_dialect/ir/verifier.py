@@ -124,6 +124,15 @@ def edge_shapes(input_shape: Sequence[int], result_shape: Sequence[int]) -> tupl
     return result_shape[0], result_shape[1]
 
 
+def mask(attribute: DenseAttr | None, shape: Sequence[int]) -> None:
+    """Require a mask, where there is one, to hold a 0 or 1 for each element of `shape`."""
+    if attribute is None:
+        return
+    values = constant(attribute, "mask", floats=False)
+    require_shape(values.shape, shape, "mask")
+    require(bool(np.isin(values, (0, 1)).all()), "mask must hold only 0 and 1")
+
+
 def per_element_bounds(
     bounds: DenseAttr | None, shape: Sequence[int], element: UniformQuantizedType
 ) -> None:

@@ -31,12 +31,15 @@ from kan_dialect.ir import verifier
 from kan_dialect.ir.code_bounds import BoundedCodes, bounds_of
 from kan_dialect.ir.constants import (
     Array,
+    BoolArray,
     Constant,
     DenseAttr,
     FloatArray,
     IntArray,
     as_dense,
     dense,
+    mask_constant,
+    mask_values,
     to_floats,
     to_integers,
 )
@@ -203,8 +206,6 @@ class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
         result_type : tensor<out>; of the edges' float type where not given.
         """
         edges = SSAValue.get(edges)
-        if isinstance(mask, np.ndarray):
-            mask = None if bool(mask.all()) else dense(mask.astype(np.int8))
         if isinstance(bias, np.ndarray):
             bias = dense(bias) if bool(bias.any()) else None
         if result_type is None:
@@ -214,7 +215,7 @@ class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
             operands=[edges],
             result_types=[result_type],
             properties={
-                "mask": mask,
+                "mask": mask_constant(mask),
                 "bias": bias,
                 "bounds": bounds,
                 "name": optional_name(name),
@@ -222,11 +223,9 @@ class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
         )
 
     @property
-    def mask_array(self) -> Array:
+    def mask_array(self) -> BoolArray:
         """Which edges exist, (out, in), bool."""
-        if self.mask is None:
-            return np.ones(tensor_shape(self.edges), dtype=np.bool_)
-        return to_integers(self.mask).astype(np.bool_)
+        return mask_values(self.mask, tensor_shape(self.edges))
 
     @property
     def bias_array(self) -> Array:
@@ -244,10 +243,7 @@ class NodeSumOp(KanOperation, Evaluable, BoundedCodes):
             shape[0] * shape[1] <= MAX_LAYER_EDGES,
             f"{shape[0]} x {shape[1]} edges are more than {MAX_LAYER_EDGES} in one layer",
         )
-        if self.mask is not None:
-            mask = verifier.constant(self.mask, "mask", floats=False)
-            require_shape(mask.shape, shape, "mask")
-            require(bool(np.isin(mask, (0, 1)).all()), "mask must hold only 0 and 1")
+        verifier.mask(self.mask, shape)
         quantized = is_quantized(self.edges)
         if self.bias is not None:
             bias = verifier.constant(self.bias, "bias", floats=not quantized)

@@ -33,12 +33,15 @@ from kan_dialect.ir import verifier
 from kan_dialect.ir.code_bounds import BoundedCodes, bounds_of
 from kan_dialect.ir.constants import (
     Array,
+    BoolArray,
     Constant,
     DenseAttr,
     FloatArray,
     IntArray,
     as_dense,
     dense,
+    mask_constant,
+    mask_values,
     to_floats,
     to_numpy,
 )
@@ -54,7 +57,7 @@ from kan_dialect.ir.types import (
     tensor_shape,
 )
 from kan_dialect.ir.verifier import require, require_shape, shape_text
-from kan_dialect.ops.layer import NodeSumOp, reads_argument
+from kan_dialect.ops.layer import reads_argument
 
 
 def quantize(
@@ -106,20 +109,23 @@ class _KeepsPorts(MemoryEffect):
 class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
     """Real values to codes: `clamp(round_half_even(x / scale) + zero_point, lo, hi)`.
 
-    `bounds` (shape, 2) narrow lo and hi for each element.
+    `bounds` (shape, 2) narrow lo and hi for each element. `mask`, in the shape of the input, keeps
+    the elements that are 1. The others have the code of 0 whatever the input is, NaN included:
+    edges that are pruned behind the op may be undefined.
     """
 
     name = "kan.quantize"
 
     input = operand_def(TensorType)
+    mask = opt_prop_def(DenseIntOrFPElementsAttr)
     bounds = opt_prop_def(DenseIntOrFPElementsAttr)
     result = result_def(TensorType)
 
     traits = traits_def(_KeepsPorts())
     custom_directives = (Constant,)
     assembly_format = (
-        "$input (`bounds` custom<Constant>($bounds)^)? attr-dict "
-        "`:` type($input) `->` type($result)"
+        "$input (`mask` custom<Constant>($mask)^)? (`bounds` custom<Constant>($bounds)^)? "
+        "attr-dict `:` type($input) `->` type($result)"
     )
 
     def __init__(
@@ -127,33 +133,51 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
         input: SSAValue | Operation,
         element: UniformQuantizedType,
         *,
+        mask: DenseAttr | Array | None = None,
         bounds: DenseAttr | None = None,
     ) -> None:
+        """
+        Parameters
+        ----------
+        input : tensor of floats.
+        element : type of the codes.
+        mask : in the shape of the input, of 0 and 1; all 1 is stored as no mask.
+        bounds : (shape, 2), integers within the storage of `element`.
+        """
         value = SSAValue.get(input)
         super().__init__(
             operands=[value],
             result_types=[TensorType(element, tensor_shape(value))],
-            properties={"bounds": bounds},
+            properties={"mask": mask_constant(mask), "bounds": bounds},
         )
+
+    @property
+    def mask_array(self) -> BoolArray:
+        """Which elements are quantised, bool, in the shape of the input."""
+        return mask_values(self.mask, tensor_shape(self.input))
 
     def verify_(self) -> None:
         shape = verifier.float_tensor(self.input, None, "input")
         result, element = verifier.quant_tensor(self.result, None, "result")
         require_shape(result, shape, "result")
+        verifier.mask(self.mask, shape)
         verifier.per_element_bounds(self.bounds, shape, element)
 
     def code_bounds(self) -> tuple[IntArray, IntArray]:
-        return element_bounds(cast(QuantTensor, self.result.type), self.bounds)
+        lower, upper = element_bounds(cast(QuantTensor, self.result.type), self.bounds)
+        if self.mask is None:
+            return lower, upper
+        zero = quantized_type(self.result).zero_point_for(lower.ndim)
+        code, kept = np.clip(zero, lower, upper), self.mask_array
+        return np.where(kept, lower, code), np.where(kept, upper, code)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         element = quantized_type(self.result)
         rank = operands[0].ndim - 1
         lower, upper = bounds_of(self.result)
         real = operands[0]
-        use = self.result.get_unique_use()
-        if use is not None and isinstance(use.operation, NodeSumOp):
-            # An edge that was pruned may be undefined; nobody reads it.
-            real = np.where(use.operation.mask_array, real, 0.0)
+        if self.mask is not None:
+            real = np.where(self.mask_array, real, 0.0)
         scale, zero_point = element.scale_for(rank), element.zero_point_for(rank)
         try:
             return (quantize(real, scale, zero_point, lower, upper),)

@@ -14,10 +14,12 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.test_value import create_ssa_value
 
 from kan_dialect.cli.loading import make_context
+from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import dense
 from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.types import IntType
+from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp, dequantize, quantize
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
@@ -190,3 +192,22 @@ def test_quantize_and_dequantize_per_axis() -> None:
     assert codes.tolist() == [[6, 2], [15, 0]]
     (back,) = DequantizeOp(op).evaluate([codes])
     assert back.tolist() == [[-1.0, 4.0], [3.5, 0.0]]
+
+
+def test_quantize_gives_masked_elements_the_code_of_zero() -> None:
+    """Also where the input is NaN, and within the bounds; without a mask, NaN has no code."""
+    element = UniformQuantizedType(4, False, 0.5, 8)
+    value = create_ssa_value(TensorType(f32, (1, 3)))
+    mask = np.array([[True, False, False]])
+    bounds = dense(np.array([[[0, 15], [0, 15], [10, 12]]]))
+    op = QuantizeOp(value, element, mask=mask, bounds=bounds)
+    op.verify()
+    assert [array.tolist() for array in op.code_bounds()] == [[[0, 8, 10]], [[15, 8, 10]]]
+    inputs = np.array([[[1.0, np.nan, np.inf]]])
+    assert op.evaluate([inputs])[0].tolist() == [[[10, 8, 10]]]
+    # Readers do not count: a sum that prunes the edge changes nothing.
+    unmasked = QuantizeOp(value, element)
+    NodeSumOp(unmasked, mask=mask, result_type=TensorType(element, (1,)))
+    with pytest.raises(KanError, match="value 0, 1 of sample 0 is not a number"):
+        unmasked.evaluate([inputs])
+    assert QuantizeOp(value, element, mask=np.ones((1, 3))).mask is None

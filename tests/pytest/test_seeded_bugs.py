@@ -55,11 +55,11 @@ def test_a_seed_without_its_place_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     )
     several = message("_replace", "x")
     assert several.startswith(f"{start}_replace: expected one module that defines it, found kan_")
-    assert ".fold_tables" in several and ".share_tables" in several
-    assert message("fold_tables:_replace", "no_such_name").endswith(
+    assert ".quantize" in several and ".share_tables" in several
+    assert message("fold_tables:_lookup", "no_such_name").endswith(
         "fold_tables: 0 places match 'no_such_name', expected one"
     )
-    assert "places match 'consumer', expected one" in message("fold_tables:_replace", "consumer")
+    assert "places match 'node_sum', expected one" in message("fold_tables:_lookup", "node_sum")
 
 
 @pytest.mark.skipif(

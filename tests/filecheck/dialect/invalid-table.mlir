@@ -70,6 +70,24 @@ func.func @f(%x: tensor<2xf32>) -> tensor<2x!codes> {
 // kan.quantize, kan.dequantize
 
 !codes = !quant.uniform<u2:f32, 0.5:1>
+func.func @f(%x: tensor<2xf32>) -> tensor<2x!codes> {
+  // CHECK: 'kan.quantize' op: mask must have shape 2, got 3
+  %q = kan.quantize %x mask dense<1> : tensor<3xi8> : tensor<2xf32> -> tensor<2x!codes>
+  func.return %q : tensor<2x!codes>
+}
+
+// -----
+
+!codes = !quant.uniform<u2:f32, 0.5:1>
+func.func @f(%x: tensor<2xf32>) -> tensor<2x!codes> {
+  // CHECK: 'kan.quantize' op: mask must hold only 0 and 1
+  %q = kan.quantize %x mask dense<[1, 2]> : tensor<2xi8> : tensor<2xf32> -> tensor<2x!codes>
+  func.return %q : tensor<2x!codes>
+}
+
+// -----
+
+!codes = !quant.uniform<u2:f32, 0.5:1>
 func.func @f(%x: tensor<2xf32>) -> tensor<3x!codes> {
   // CHECK: 'kan.quantize' op: result must have shape 2, got 3
   %q = kan.quantize %x : tensor<2xf32> -> tensor<3x!codes>

@@ -37,6 +37,16 @@ func.func @layer(%x: tensor<2xf32>) -> tensor<1xf32> {
   func.return %y : tensor<1xf32>
 }
 
+// Elements without a mask bit are not quantised: the edges that no sum reads.
+// CHECK-LABEL: @masked
+func.func @masked(%e: tensor<1x2xf32>) -> tensor<1x2x!edges> {
+  // CHECK-NEXT: kan.quantize %e mask dense<{{\[\[}}0, 1]]> : tensor<1x2xi8> : tensor<1x2xf32>
+  %q = kan.quantize %e mask dense<[[0, 1]]> : tensor<1x2xi8> : tensor<1x2xf32> -> tensor<1x2x!edges>
+  // CHECK-NEXT: kan.quantize %e mask dense<{{\[\[}}0, 1]]> : tensor<1x2xi8> bounds dense<{{\[\[\[}}0, 0], [-1, 2]]]>
+  %r = kan.quantize %e mask dense<[[0, 1]]> : tensor<1x2xi8> bounds dense<[[[0, 0], [-1, 2]]]> : tensor<1x2x2xi8> : tensor<1x2xf32> -> tensor<1x2x!edges>
+  func.return %r : tensor<1x2x!edges>
+}
+
 // Bounds of each element: of codes, of tables, of sums.
 // CHECK-LABEL: @bounds
 // GENERIC-LABEL: sym_name = "bounds"

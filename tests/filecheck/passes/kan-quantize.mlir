@@ -26,7 +26,7 @@ func.func @layers(%x: tensor<2xf32>) -> tensor<1xf32> {
   %e1 = kan.base "identity" %on weights dense<1.0> : tensor<1x2xf32> : tensor<2xf32> -> tensor<1x2xf32>
 
   // Sums that are the result stay as they are, exact, with one scale for all; a pruned edge is 0.
-  // CHECK-NEXT: [[T:%.*]] = kan.quantize {{%.*}} bounds dense<{{\[\[\[}}0, 0], [-2, 1]]]>
+  // CHECK-NEXT: [[T:%.*]] = kan.quantize {{%.*}} mask dense<{{\[\[}}0, 1]]> : tensor<1x2xi8> bounds dense<{{\[\[\[}}0, 0], [-2, 1]]]>
   // CHECK-NEXT: [[U:%.*]] = kan.node_sum [[T]] mask dense<{{\[\[}}0, 1]]> : tensor<1x2xi8> : {{.*}} -> tensor<1x!quant.uniform<i2:f32, 2.0>>
   // CHECK-NEXT: [[Y:%.*]] = kan.dequantize [[U]]
   // CHECK-NEXT: func.return [[Y]]
