@@ -106,8 +106,8 @@ SEEDS = [
         (
             "tables saturate one code early",
             Replace(
-                "code_table(values, scale, zero_point, *bounds_of(op.result))",
-                "code_table(values, scale, zero_point, bounds_of(op.result)[0], bounds_of(op.result)[1] - 1)",
+                "bounds_of(op.result)",
+                "(bounds_of(op.result)[0], bounds_of(op.result)[1] - 1)",
             ),
         ),
         (
