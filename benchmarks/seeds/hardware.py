@@ -98,7 +98,10 @@ SEEDS = [
         "Lowering.mark",
         (
             "marks name the cycle before",
-            Replace("IntegerAttr(cycle, ...)", "IntegerAttr(max(cycle - 1, 0), ...)"),
+            Replace(
+                "NodeAttr(..., ..., kind, cycle, ...)",
+                "NodeAttr(..., ..., kind, max(cycle - 1, 0), ...)",
+            ),
         ),
     ),
     *seeds_in(
@@ -111,16 +114,21 @@ SEEDS = [
     ),
     *seeds_in(
         "lower-kan-to-hw",
-        "Lowering.data_ports",
+        "Lowering.module",
         (
             "zero points with the wrong sign",
-            Replace("int(encoding.zero_points[0])", "-int(encoding.zero_points[0])"),
+            Replace(
+                "[*inputs, *outputs]",
+                "[type(p)(p.port, p.codes, p.scale, -p.zero_point, p.affine)"
+                " for p in (*inputs, *outputs)]",
+            ),
         ),
         (
             "the host's offset is lost",
             Replace(
-                "port['gain'], port['offset'] = (StringAttr(repr(part)) for part in affine)",
-                "port['gain'] = StringAttr(repr(affine[0]))",
+                "[*inputs, *outputs]",
+                "[type(p)(p.port, p.codes, p.scale, p.zero_point, p.affine and (p.affine[0], 0.0))"
+                " for p in (*inputs, *outputs)]",
             ),
         ),
     ),

@@ -77,7 +77,7 @@ SEEDS = [
         "_affines",
         (
             "the host's offset with the wrong sign",
-            Replace("FloatAttr(offset, ...)", "FloatAttr(-offset, ...)"),
+            Replace("offsets.tolist()", "(-offsets).tolist()"),
         ),
     ),
     *seeds_in(
