@@ -190,7 +190,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-balance-sums",
-        "_Tree._add_up",
+        "AdderTree._add_up",
         (
             "the second summand of a pair is forgotten",
             Replace("[*pair, *carry]", "[pair[0], *carry]"),
@@ -199,7 +199,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-balance-sums",
-        "_Tree._carry",
+        "AdderTree._take_carry",
         ("a carry that comes in twice", Replace("self._carries.remove(bit)", "pass")),
         (
             "bits come in at adders below whose lowest bits they are",
@@ -209,7 +209,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-balance-sums",
-        "_Tree._joined",
+        "AdderTree._put_side_by_side",
         (
             "what is joined leaves its lower part behind",
             Replace("left.pop(numbers[lower])", "left[numbers[lower]]"),
@@ -217,7 +217,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-balance-sums",
-        "_Tree.__init__",
+        "AdderTree.__init__",
         (
             "a sum of the wrong type",
             Replace("SumOp(..., result_type=range_of(op.result))", "SumOp(...)"),
@@ -225,7 +225,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-share-tables",
-        "share_tables:_shared",
+        "_share_alike",
         ("the offset of a shared table is lost", Replace("int(offset.flat[0])", "0")),
         ("a complement where the tables are equal", Replace("offset.min() < offset.max()", "True")),
         (
@@ -235,7 +235,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-share-tables",
-        "_alike",
+        "alike_tables",
         (
             "all tables of one value are taken for alike",
             Replace("min((entries - low).tobytes(), (high - entries).tobytes())", "b''"),
@@ -243,12 +243,12 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-share-tables",
-        "share_tables:_replace",
+        "_replace_summands",
         (
             "constants of a sum go where a table is shared",
             Replace(
                 "[term.value for term in terms]",
-                "[term.value for term in terms if range_of(term.value).size > 1]",
+                "[t.value for t in terms if getattr(t.value.owner, 'name', '') != 'kan.constant']",
             ),
         ),
     ),
@@ -277,12 +277,12 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-split-tables",
-        "_split_summands",
+        "SplitSummands.match_and_rewrite",
         ("the constant of a split is left out", Replace("split.constant", "0")),
     ),
     *seeds_in(
         "kan-split-tables",
-        "_Parts.add",
+        "_Parts._part",
         (
             "parts look at one bit less",
             Replace("self._bits(part.skipped)", "self._bits(part.skipped + 1)"),

@@ -1,4 +1,4 @@
-"""The grammar of `docs/reference/rtl-subset.md`, run: recognises and makes sentences of the page."""
+"""The grammar of `docs/reference/rtl-subset.md`: recognises and generates sentences of the page."""
 
 from __future__ import annotations
 

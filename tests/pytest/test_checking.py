@@ -42,7 +42,6 @@ from kan_dialect.ops.table import LookupOp
 from kan_dialect.ops.wire import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes import (
-    balance_sums,
     expand_wires,
     fold_affine,
     fold_tables,
@@ -54,6 +53,7 @@ from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.search.adder_trees.tree import AdderTree
 from kan_dialect.search.scales import SCALE_METHODS
 
 NETWORK = """
@@ -332,9 +332,8 @@ def entries_off_by_one(patch: pytest.MonkeyPatch) -> None:
 
 def drop_a_carry(patch: pytest.MonkeyPatch) -> None:
     """It is 0 or a power of two, so that all types still fit."""
-    tree = balance_sums._Tree  # pyright: ignore[reportPrivateUsage]
-    carry = tree._carry  # pyright: ignore[reportPrivateUsage]
-    patch.setattr(tree, "_carry", lambda self, zeros: carry(self, zeros)[:0])  # type: ignore
+    take = AdderTree._take_carry  # pyright: ignore[reportPrivateUsage]
+    patch.setattr(AdderTree, "_take_carry", lambda self, zeros: take(self, zeros)[:0])  # type: ignore
 
 
 def saturate_early(module: ModuleOp) -> None:

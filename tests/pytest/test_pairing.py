@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_dialect.ir.types import IntType
-from kan_dialect.search.adder_trees import Extent, Pairing, Summands, joins
+from kan_dialect.search.adder_trees.pairing import Pairing, Summands
+from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
 
 # Least value, how many more, lowest zeros, bits that an adder absorbs, levels before.
 SUMMAND = st.tuples(
@@ -118,17 +119,17 @@ EXTENTS = st.lists(
 
 @settings(deadline=None, max_examples=200)
 @given(EXTENTS)
-def test_joined_numbers_do_not_meet_and_none_that_fits_is_left(
+def test_numbers_side_by_side_do_not_meet_and_none_that_fits_is_left(
     some: list[tuple[int, int, bool, bool]],
 ) -> None:
-    known = [Extent(low, low + width, signed, small) for low, width, signed, small in some]
-    pairs = list(joins(known))
+    known = [Extent(low, low + width, signed, absorbed) for low, width, signed, absorbed in some]
+    pairs = list(side_by_side(known))
     left = set(range(len(known)))
     for upper, lower in pairs:
         top, bottom = known[upper], known[lower]
         assert not bottom.signed
         assert bottom.bits <= top.zeros
-        both = Extent(bottom.zeros, top.bits, top.signed, top.small and bottom.small)
+        both = Extent(bottom.zeros, top.bits, top.signed, top.absorbed and bottom.absorbed)
         left -= {upper, lower}
         left.add(len(known))
         known.append(both)
@@ -138,10 +139,10 @@ def test_joined_numbers_do_not_meet_and_none_that_fits_is_left(
             assert known[lower].signed or known[lower].bits > known[upper].zeros
 
 
-def test_numbers_of_one_kind_are_joined_first() -> None:
-    wide, small, upper = (
+def test_absorbed_numbers_stand_below_absorbed_ones() -> None:
+    wide, narrow, upper = (
         Extent(0, 3, False, False),
         Extent(0, 2, False, True),
         Extent(3, 5, False, True),
     )
-    assert list(joins([wide, small, upper])) == [(2, 1)]
+    assert list(side_by_side([wide, narrow, upper])) == [(2, 1)]

@@ -1,0 +1,197 @@
+"""The adders of one sum: a tree of two-input adders, with single bits at their carry inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xdsl.ir import SSAValue
+
+from kan_dialect.devices.carry_chains import is_single_bit, is_wires
+from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.lut_count import absorbed_bits, absorbed_bits_of
+from kan_dialect.ir.types import range_of
+from kan_dialect.ops.wire import ConstantOp, SumOp, complement_of, low_zeros
+from kan_dialect.search.adder_trees.pairing import Pairing, Summands
+from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
+
+
+def adder_tree(op: SumOp, target: Fpga, further: int) -> list[SumOp]:
+    """The adders that replace a sum, in no block, operands first; the last one is the whole sum.
+
+    Parameters
+    ----------
+    further : levels that the tree may have beyond the fewest.
+    """
+    return AdderTree(op, target, further).adders
+
+
+class AdderTree:
+    """Adds the two summands that are best added next, until one is left.
+
+    Each adder takes one of the single bits at its carry input, as long as there are any.
+    """
+
+    def __init__(self, op: SumOp, target: Fpga, further: int) -> None:
+        self.adders: list[SumOp] = []
+        self._name = op.given_name
+        self._target = target
+        self._zeros = dict[SSAValue, int]()
+        self._levels = dict[SSAValue, int]()
+        values = list(dict.fromkeys(op.inputs))
+        self._absorbed = dict(zip(values, absorbed_bits_of(values, target), strict=True))
+        constants = [value for value in op.inputs if isinstance(value.owner, ConstantOp)]
+        terms = [term for term in op.inputs if term not in constants]
+        fewest = 2 - len(constants)
+        terms = self._put_side_by_side(terms, fewest, bits=False)
+        terms, self._carries = choose_carries(terms, self._absorbed, self._zeros)
+        # Bits without a carry input may stand beside a term, as long as adders are left for the
+        # bits that have one.
+        terms = self._put_side_by_side(terms, max(fewest, len(self._carries) + 1), bits=True)
+        self._count = len(terms)
+        self._left = dict(enumerate(terms))
+        self._pairing = Pairing(self._summands(terms), further)
+        # Constants last: an adder with a constant is the cheapest, and can wait.
+        last = self._add_up(constants)
+        if len(self._carries) == 1 and len(last) == 2:
+            last += self._take_carry(max(low_zeros(value, self._zeros) for value in last))
+        if self._carries:
+            # No adder has a carry input for these bits: they are summands like others.
+            self._append(self._carries)
+            self._carries = []
+            last = self._add_up(constants)
+        self.adders.append(SumOp(last, result_type=range_of(op.result), name=op.given_name))
+
+    def _put_side_by_side(
+        self, terms: Sequence[SSAValue], fewest: int, *, bits: bool
+    ) -> list[SSAValue]:
+        """The terms, with those whose bits do not meet joined to one term each.
+
+        Parameters
+        ----------
+        fewest : number of terms that are left at least.
+        bits : single bits are joined too.
+        """
+        left = dict(enumerate(terms))
+        numbers = [
+            number
+            for number, term in left.items()
+            if not self._levels_of(term) and (bits or not is_single_bit(term, self._zeros))
+        ]
+        for upper, lower in side_by_side([self._extent(left[number]) for number in numbers]):
+            if len(left) <= fewest:
+                break
+            both = SumOp(
+                [left.pop(numbers[upper]), left.pop(numbers[lower])], name=self._part_name()
+            )
+            self.adders.append(both)
+            numbers.append(len(terms) + len(numbers))
+            left[numbers[-1]] = both.result
+        return list(left.values())
+
+    def _extent(self, value: SSAValue) -> Extent:
+        kind, zeros = range_of(value), low_zeros(value, self._zeros)
+        absorbed = self._absorbed_bits(value) >= kind.bits - zeros
+        return Extent(zeros, kind.bits, kind.is_signed, absorbed)
+
+    def _levels_of(self, value: SSAValue) -> int:
+        return adder_levels(value, self._levels)
+
+    def _part_name(self) -> str | None:
+        """A name for the next adder."""
+        return None if self._name is None else f"{self._name}_part{len(self.adders)}"
+
+    def _summands(self, values: Sequence[SSAValue]) -> Summands:
+        return Summands.of(
+            [(kind.low, kind.high) for kind in map(range_of, values)],
+            [low_zeros(value, self._zeros) for value in values],
+            [self._levels_of(value) for value in values],
+            [self._absorbed_bits(value) for value in values],
+        )
+
+    def _absorbed_bits(self, value: SSAValue) -> int:
+        if value not in self._absorbed:
+            self._absorbed[value] = absorbed_bits(value, self._target)
+        return self._absorbed[value]
+
+    def _append(self, values: Sequence[SSAValue]) -> None:
+        """Add summands to those that are left."""
+        for value in values:
+            self._left[self._count] = value
+            self._count += 1
+        self._pairing.extend(self._summands(values))
+
+    def _add_up(self, constants: Sequence[SSAValue]) -> list[SSAValue]:
+        """Add pairs until one adder is left; its operands."""
+        while len(self._left) + len(constants) > 2 and len(self._left) > 1:
+            left, right = self._pairing.best()
+            carry = self._take_carry(self._pairing.most_zeros(left, right))
+            pair = [self._left.pop(left), self._left.pop(right)]
+            adder = SumOp([*pair, *carry], name=self._part_name())
+            self.adders.append(adder)
+            self._left[self._count] = adder.result
+            self._count += 1
+            zeros = low_zeros(adder.result, self._zeros)
+            self._pairing.add(left, right, range_of(adder.result), zeros)
+        return [*self._left.values(), *constants]
+
+    def _take_carry(self, zeros: int) -> list[SSAValue]:
+        """A bit for the carry input of an adder with an operand that ends in `zeros` zeros."""
+        for bit in self._carries:
+            if low_zeros(bit, self._zeros) <= zeros:
+                self._carries.remove(bit)
+                return [bit]
+        return []
+
+
+def adder_levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
+    """Levels of adders that end at a value.
+
+    Parameters
+    ----------
+    known : results for other values; grows.
+    """
+    inverted = complement_of(value)
+    if inverted is not None:
+        value = inverted.value
+    op = value.owner
+    if not isinstance(op, SumOp):
+        return 0
+    if value not in known:
+        own = 0 if is_wires(op) else 1
+        known[value] = own + max(adder_levels(each, known) for each in op.inputs)
+    return known[value]
+
+
+def choose_carries(
+    terms: Sequence[SSAValue], absorbed: Mapping[SSAValue, int], zeros: dict[SSAValue, int]
+) -> tuple[list[SSAValue], list[SSAValue]]:
+    """The terms to add, and the single bits among the terms that enter at carry inputs.
+
+    Where there are more bits than adders, some are terms like others, preferably bits that adders
+    absorb. The rest come by falling place, so that each adder gets the highest bit that it can
+    take.
+
+    Parameters
+    ----------
+    absorbed : number of bits of each term that the LUTs of an adder absorb.
+    zeros : number of lowest bits of values that are always 0; grows.
+    """
+    place = {term: low_zeros(term, zeros) for term in terms}
+    bits = [term for term in terms if is_single_bit(term, zeros)]
+    numbers = [term for term in terms if not is_single_bit(term, zeros)]
+    most = max((place[number] for number in numbers), default=0)
+    bits = [bit for bit in bits if place[bit] <= most]
+    as_terms = max(0, -((len(terms) - 2 * len(bits) - 1) // 2))
+    bits.sort(key=lambda bit: (absorbed[bit] == 0, place[bit]))
+    ends = [place[term] for term in [*numbers, *bits[:as_terms]]]
+    carries: list[SSAValue] = []
+    for bit in sorted(reversed(bits[as_terms:]), key=lambda bit: -place[bit]):
+        # Above the lowest place, each needs a number of its own that ends in as many zeros.
+        if place[bit] == 0 or len(carries) < sum(end >= place[bit] for end in ends):
+            carries.append(bit)
+        else:
+            ends.append(place[bit])
+    added = list(terms)
+    for bit in carries:
+        added.remove(bit)  # once: a value may be a term twice
+    return added, carries
