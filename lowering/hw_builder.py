@@ -1,31 +1,172 @@
-"""Ops of hw, comb and seq for lowering, which makes tens of thousands of them.
+"""Builds a hardware module: ports, constants, wires, registers, tables and names.
 
-The constructors of xDSL's ops compare what they are given with the op's declaration, which takes
-longer than all else that lowering does; these functions say what the declarations would. Types and
-small attributes are made once.
+Constructors of xDSL's ops compare their arguments with the op's declaration. For the ops that
+lowerings make by the ten thousand, this takes longer than the rest of lowering. The functions at
+the end of this file create these ops without the comparison; the verifier makes it later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+import numpy as np
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import (
+    ArrayAttr,
     DenseArrayBase,
     IntegerAttr,
     IntegerType,
+    StringAttr,
     i32,
 )
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import AttrSizedOperandSegments
+
+from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.value_names import NAME_HINT, TABLE_SUFFIX
+
+MAX_CONSTANT_BITS = 8192
+"""Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
+
+
+@dataclass
+class HwBuilder:
+    """Appends ops to the body of a module, and collects its ports."""
+
+    block: Block = field(default_factory=Block)
+    ports: list[hw.ModulePort] = field(default_factory=list[hw.ModulePort])
+    constants: dict[tuple[int, int], SSAValue] = field(
+        default_factory=dict[tuple[int, int], SSAValue]
+    )
+    """By bit pattern and width: equal constants are one op."""
+    clock: SSAValue | None = None
+
+    # The module
+
+    def input(self, name: str, kind: Attribute) -> SSAValue:
+        self.ports.append(_port(name, kind, hw.Direction.INPUT))
+        argument = self.block.insert_arg(kind, len(self.block.args))
+        argument.name_hint = name
+        return argument
+
+    def finish(self, name: StringAttr, outputs: Mapping[str, SSAValue]) -> hw.HWModuleOp:
+        """The module, with these outputs behind its inputs."""
+        for port, wire in outputs.items():
+            self.ports.append(_port(port, wire.type, hw.Direction.OUTPUT))
+        self.block.add_op(hw.OutputOp(list(outputs.values())))
+        return hw.HWModuleOp(name, hw.ModuleType(ArrayAttr(self.ports)), Region(self.block))
+
+    def add(self, op: Operation, name: str | None = None) -> SSAValue:
+        """Append an op of one result, which gets a name."""
+        if name is not None:
+            op.attributes[NAME_HINT] = StringAttr(name)
+        self.block.add_op(op)
+        return op.results[0]
+
+    def named(self, wire: SSAValue, name: str | None) -> SSAValue:
+        """The same wire, with a name."""
+        if name is not None and isinstance(wire.owner, Operation):
+            wire.owner.attributes[NAME_HINT] = StringAttr(name)
+        return wire
+
+    # Wires
+
+    def constant(self, value: int, bits: int) -> SSAValue:
+        """The number's two's complement in `bits` bits."""
+        key = (value & ((1 << bits) - 1), bits)
+        if key not in self.constants:
+            self.constants[key] = self.add(_constant(*key))
+        return self.constants[key]
+
+    def part(self, wire: SSAValue, low: int, width: int, name: str | None = None) -> SSAValue:
+        """The `width` bits of a wire from bit `low` on."""
+        return self.add(_bits_of(wire, low, width), name)
+
+    def joined(self, wires: Sequence[SSAValue], bits: int, name: str | None = None) -> SSAValue:
+        """Wires side by side, the highest first; `bits` is the sum of their widths."""
+        return self.add(_joined(wires, bits), name)
+
+    def repeated(self, wire: SSAValue, bits: int) -> SSAValue:
+        """Copies of a wire side by side, `bits` bits in total."""
+        return self.add(_repeated(wire, bits))
+
+    def inverted(self, wire: SSAValue, width: int, name: str | None = None) -> SSAValue:
+        """Every bit of a wire of `width` bits inverted."""
+        return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]), name)
+
+    def added(self, wires: Sequence[SSAValue], name: str | None = None) -> SSAValue:
+        """The sum of wires of one width, modulo 2^width."""
+        return self.add(_added(wires), name)
+
+    def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
+        """A wire of `bits` bits extended by its sign or zeros, or cut off, to `target` bits."""
+        missing = target - bits
+        if missing == 0:
+            return wire
+        if missing < 0:
+            return self.part(wire, 0, target)
+        if signed:
+            upper = self.part(wire, bits - 1, 1)
+            if missing > 1:
+                upper = self.repeated(upper, missing)
+        else:
+            upper = self.constant(0, missing)
+        return self.joined([upper, wire], target)
+
+    def register(
+        self,
+        wire: SSAValue,
+        name: str | None = None,
+        reset: tuple[SSAValue, SSAValue] | None = None,
+    ) -> SSAValue:
+        """A wire one cycle later; `reset` is a signal and the value that it sets."""
+        assert self.clock is not None, "a module with registers has a clock"
+        return self.add(_register(wire, self.clock, reset), name)
+
+    # Tables
+
+    def array(self, entries: Array, bits: int, name: str | None) -> SSAValue:
+        """The constant array of entries of `bits` bits each.
+
+        The array carries the name of its entry: `hw.array_get` has no attributes in xDSL's syntax.
+        """
+        pieces = [self.constant(value, width) for value, width in pack(entries, bits)]
+        whole = pieces[0]
+        if len(pieces) > 1:
+            whole = self.joined(pieces, len(entries) * bits)
+        array = _cast(whole, array_type(bits, len(entries)))
+        return self.add(array, None if name is None else f"{name}{TABLE_SUFFIX}")
+
+    def entry(self, array: SSAValue, index: SSAValue, bits: int) -> SSAValue:
+        """The entry of an array of integers of `bits` bits that an index chooses."""
+        return self.add(_entry(array, index, bits))
+
+
+def pack(entries: IntArray, bits: int) -> list[tuple[int, int]]:
+    """Entries as one long number, entry 0 lowest, in pieces (value, bits), highest first."""
+    planes = (entries[:, np.newaxis] >> np.arange(bits)) & 1
+    raw = np.packbits(planes.ravel().astype(np.uint8), bitorder="little").tobytes()
+    total = len(entries) * bits
+    step = MAX_CONSTANT_BITS // 8
+    pieces = [
+        (int.from_bytes(raw[start : start + step], "little"), min(8 * step, total - 8 * start))
+        for start in range(0, len(raw), step)
+    ]
+    return pieces[::-1]
+
+
+def _port(name: str, kind: Attribute, direction: hw.Direction) -> hw.ModulePort:
+    return hw.ModulePort(StringAttr(name), kind, hw.DirectionAttr(direction))  # pyright: ignore[reportArgumentType] (types of ports are types)
+
 
 _SEGMENTS = AttrSizedOperandSegments.attribute_name
 
 
 @lru_cache(1 << 12)
 def integer(bits: int) -> IntegerType:
-    """The signless integer type of so many bits."""
+    """The signless integer type of a width."""
     return IntegerType(bits)
 
 
@@ -36,7 +177,7 @@ def _place(bit: int) -> Attribute:
 
 @lru_cache(1 << 12)
 def array_type(bits: int, size: int) -> hw.ArrayType[IntegerType]:
-    """The type of an array of so many integers of so many bits."""
+    """The type of an array of `size` integers of `bits` bits."""
     return hw.ArrayType(integer(bits), size)
 
 
@@ -45,48 +186,48 @@ def _segments(with_reset: bool) -> Attribute:
     return DenseArrayBase.from_list(i32, [1, 1, int(with_reset), int(with_reset), 0])
 
 
-def constant(value: int, bits: int) -> hw.ConstantOp:
-    """A number of so many bits."""
+def _constant(value: int, bits: int) -> hw.ConstantOp:
+    """A number of `bits` bits."""
     kind = integer(bits)
     return hw.ConstantOp.create(result_types=[kind], properties={"value": IntegerAttr(value, kind)})
 
 
-def bits_of(value: SSAValue, low: int, width: int) -> comb.ExtractOp:
+def _bits_of(value: SSAValue, low: int, width: int) -> comb.ExtractOp:
     """The `width` bits from bit `low` on."""
     return comb.ExtractOp.create(
         operands=[value], result_types=[integer(width)], properties={"lowBit": _place(low)}
     )
 
 
-def joined(values: Sequence[SSAValue], bits: int) -> comb.ConcatOp:
-    """Values side by side, the highest first, which have so many bits together."""
+def _joined(values: Sequence[SSAValue], bits: int) -> comb.ConcatOp:
+    """Values side by side, the highest first; `bits` is the sum of their widths."""
     return comb.ConcatOp.create(operands=values, result_types=[integer(bits)])
 
 
-def repeated(value: SSAValue, bits: int) -> comb.ReplicateOp:
-    """Copies of a value, side by side, up to so many bits."""
+def _repeated(value: SSAValue, bits: int) -> comb.ReplicateOp:
+    """Copies of a value side by side, `bits` bits in total."""
     return comb.ReplicateOp.create(operands=[value], result_types=[integer(bits)])
 
 
-def added(values: Sequence[SSAValue]) -> comb.AddOp:
+def _added(values: Sequence[SSAValue]) -> comb.AddOp:
     """The sum of values of one type."""
     return comb.AddOp.create(operands=values, result_types=[values[0].type])
 
 
-def cast(value: SSAValue, kind: Attribute) -> hw.BitcastOp:
+def _cast(value: SSAValue, kind: Attribute) -> hw.BitcastOp:
     """The bits of a value as of another type."""
     return hw.BitcastOp.create(operands=[value], result_types=[kind])
 
 
-def entry(array: SSAValue, index: SSAValue, bits: int) -> hw.ArrayGetOp:
-    """An entry, of so many bits, of an array."""
+def _entry(array: SSAValue, index: SSAValue, bits: int) -> hw.ArrayGetOp:
+    """An entry of an array of integers of `bits` bits."""
     return hw.ArrayGetOp.create(operands=[array, index], result_types=[integer(bits)])
 
 
-def register(
+def _register(
     value: SSAValue, clock: SSAValue, reset: tuple[SSAValue, SSAValue] | None = None
 ) -> seq.CompRegOp:
-    """A value one cycle later; `reset` is the signal and the value that it sets."""
+    """A value one cycle later; `reset` is a signal and the value that it sets."""
     return seq.CompRegOp.create(
         operands=[value, clock, *(reset or ())],
         result_types=[value.type],

@@ -1,38 +1,32 @@
 """`lower-kan-to-hw`: wire-level functions become `hw.module`s of `hw`, `comb` and `seq` ops.
 
 A value of `!kan.int<lo:hi>` becomes a signless integer of its type's width, two's complement where
-lo < 0. A table becomes a constant array that the input's bits index directly; a sum an adder of its
-result's width (modular, which is exact since the result fits); a clamp two comparisons; a delay
-registers without reset. `clk`, `rst` and the valid bits come in where there are registers.
+lo < 0. A table becomes a constant array that the input's bits index directly. A sum becomes an
+adder of its result's width: it is modular, and exact since the result fits. A clamp becomes two
+comparisons, a delay registers without reset. Modules with registers have `clk`, `rst` and valid
+bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 
-import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import comb, func, hw, seq
-from xdsl.dialects.builtin import (
-    ArrayAttr,
-    ModuleOp,
-    StringAttr,
-    i1,
-)
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.dialects import func, hw, seq
+from xdsl.dialects.builtin import ModuleOp, StringAttr, i1
+from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.hardware_attributes import NodeAttr
 from kan_dialect.ir.module_attributes import declare_latency, list_nodes, list_ports, wire_ports
-from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ir.types import range_of
 from kan_dialect.ir.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
-from kan_dialect.lowering import hw_builder
+from kan_dialect.lowering.clamp_and_shift import clamped, shifted
+from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -53,9 +47,6 @@ MAX_PASSED_BITS = 18
 
 _NAMED = (TableOp, SumOp, ShiftOp, ClampOp, DelayOp)
 
-MAX_CONSTANT_BITS = 8192
-"""Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
-
 
 @dataclass(frozen=True)
 class LowerKanToHwPass(KanPass):
@@ -70,37 +61,19 @@ class LowerKanToHwPass(KanPass):
         return bool(functions)
 
 
-def pack(entries: IntArray, bits: int) -> list[tuple[int, int]]:
-    """Entries as one long number, entry 0 lowest, in pieces (value, bits), highest first."""
-    planes = (entries[:, np.newaxis] >> np.arange(bits)) & 1
-    raw = np.packbits(planes.ravel().astype(np.uint8), bitorder="little").tobytes()
-    total = len(entries) * bits
-    step = MAX_CONSTANT_BITS // 8
-    pieces = [
-        (int.from_bytes(raw[start : start + step], "little"), min(8 * step, total - 8 * start))
-        for start in range(0, len(raw), step)
-    ]
-    return pieces[::-1]
-
-
 @dataclass
 class Lowering:
     """Builds the hardware module of one function."""
 
     function: func.FuncOp
-    block: Block = field(default_factory=Block)
+    build: HwBuilder = field(default_factory=HwBuilder)
     wires: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
-    constants: dict[tuple[int, int], SSAValue] = field(
-        default_factory=dict[tuple[int, int], SSAValue]
-    )
     nodes: list[NodeAttr] = field(default_factory=list[NodeAttr])
-    ports: list[hw.ModulePort] = field(default_factory=list[hw.ModulePort])
-    clock: SSAValue | None = None
     cycles: dict[SSAValue, int | None] = field(default_factory=dict[SSAValue, int | None])
     zeros: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
-    """How many of the lowest bits of values are left out of their wires: they are always 0."""
+    """Low bits, always 0, that the wires of values lack."""
     known_zeros: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
-    """How many of the lowest bits of values are always 0."""
+    """Low bits of values that are always 0."""
     given: set[str] = field(default_factory=set[str])
     """Names that no other signal may have."""
 
@@ -109,66 +82,30 @@ class Lowering:
         latency = latency_of(self.function, self.cycles)
         reset = valid = None
         if latency:
-            self.clock = self.input("clk", seq.clock)
-            reset = self.input("rst", i1)
-            valid = self.input("in_valid", i1)
+            self.build.clock = self.build.input("clk", seq.clock)
+            reset = self.build.input("rst", i1)
+            valid = self.build.input("in_valid", i1)
         for index, argument in enumerate(self.function.args):
-            self.wires[argument] = self.input(
-                f"x{index}", hw_builder.integer(range_of(argument).bits)
-            )
-        outputs: list[SSAValue] = []
+            kind = integer(range_of(argument).bits)
+            self.wires[argument] = self.build.input(f"x{index}", kind)
+        results: dict[str, SSAValue] = {}
         if reset is not None and valid is not None:
-            outputs.append(self.valid_chain(valid, reset, latency))
-            self.output("out_valid", i1)
+            results["out_valid"] = self.valid_chain(valid, reset, latency)
         for op in self.function.body.block.ops:
             if type(op) is func.ReturnOp:
-                outputs.extend(self.wires[value] for value in op.operands)
+                wires = (self.wires[value] for value in op.operands)
+                results.update({f"y{index}": wire for index, wire in enumerate(wires)})
             else:
                 self.visit(op)
-        for index, kind in enumerate(self.function.function_type.outputs.data):
-            assert isinstance(kind, IntType)
-            self.output(f"y{index}", hw_builder.integer(kind.bits))
-        self.block.add_op(hw.OutputOp(outputs))
-        return self.module(latency)
-
-    def module(self, latency: int) -> hw.HWModuleOp:
-        module = hw.HWModuleOp(
-            self.function.sym_name,
-            hw.ModuleType(ArrayAttr(self.ports)),
-            Region(self.block),
-        )
+        module = self.build.finish(self.function.sym_name, results)
         declare_latency(module, latency)
         inputs, outputs = wire_ports(self.function)
         list_ports(module, [*inputs, *outputs])
         list_nodes(module, self.nodes)
         return module
 
-    # Building blocks.
-
-    def input(self, name: str, kind: Attribute) -> SSAValue:
-        self.ports.append(_port(name, kind, hw.Direction.INPUT))
-        argument = self.block.insert_arg(kind, len(self.block.args))
-        argument.name_hint = name
-        return argument
-
-    def output(self, name: str, kind: Attribute) -> None:
-        self.ports.append(_port(name, kind, hw.Direction.OUTPUT))
-
-    def add(self, op: Operation, name: str | None = None) -> SSAValue:
-        if name is not None:
-            op.attributes[NAME_HINT] = StringAttr(name)
-        self.block.add_op(op)
-        return op.results[0]
-
-    def constant(self, value: int, bits: int) -> SSAValue:
-        """The number's two's complement in `bits` bits."""
-        key = (value & ((1 << bits) - 1), bits)
-        if key not in self.constants:
-            self.constants[key] = self.add(hw_builder.constant(*key))
-        return self.constants[key]
-
     def zeros_of(self, value: SSAValue) -> int:
-        """How many of a value's lowest bits have no wires, as they are always 0."""
+        """The number of low bits, always 0, that the value's wire lacks: only sums read it."""
         found = self.zeros.get(value)
         if found is not None:
             return found
@@ -181,72 +118,66 @@ class Lowering:
         return found
 
     def name_by(self, name: str | None, zeros: int) -> str | None:
-        """The name of a value's wires, which says by what the value is divided."""
+        """The name of a wire that lacks low bits: `sum0_by4` carries a quarter of `sum0`."""
         return f"{name}_by{1 << zeros}" if name is not None and zeros else name
 
     def resize(self, value: SSAValue, bits: int, without: int = 0) -> SSAValue:
-        """A wire-level value as a number of `bits` bits: extended by its sign, or cut off.
-
-        `without` so many of the lowest bits.
-        """
+        """A value without its lowest `without` bits, extended or cut off to `bits` bits."""
         zeros = self.zeros_of(value) - without
         wire = self.wires[value]
         own = range_of(value).bits - without
         if zeros < 0:
-            wire, zeros = self.part(wire, -zeros, own), 0
+            wire, zeros = self.build.part(wire, -zeros, own), 0
         if zeros:
-            below = self.constant(0, zeros)
-            wire = self.add(hw_builder.joined([wire, below], own))
-        return self.resized(wire, own, bits, range_of(value).is_signed)
-
-    def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
-        """A wire of `bits` bits as one of `target` bits."""
-        missing = target - bits
-        if missing == 0:
-            return wire
-        if missing < 0:
-            return self.part(wire, 0, target)
-        if signed:
-            upper = self.part(wire, bits - 1, 1)
-            if missing > 1:
-                upper = self.add(hw_builder.repeated(upper, missing))
-        else:
-            upper = self.constant(0, missing)
-        return self.add(hw_builder.joined([upper, wire], target))
+            below = self.build.constant(0, zeros)
+            wire = self.build.joined([wire, below], own)
+        return self.build.resized(wire, own, bits, range_of(value).is_signed)
 
     def valid_chain(self, valid: SSAValue, reset: SSAValue, latency: int) -> SSAValue:
-        zero = self.constant(0, 1)
-        assert self.clock is not None
+        zero = self.build.constant(0, 1)
         for stage in range(1, latency + 1):
-            register = hw_builder.register(valid, self.clock, (reset, zero))
-            valid = self.add(register, f"valid_s{stage}")
+            valid = self.build.register(valid, f"valid_s{stage}", (reset, zero))
         return valid
 
-    # One rule for each op.
+    # One rule for each op
 
     def visit(self, op: Operation) -> None:
         for result in op.results:
             low_zeros(result, self.known_zeros)  # in order, so that no chain is followed twice
         match op:
-            case TableOp():
-                self.wires[op.result] = self.table(op)
-            case SumOp():
-                self.wires[op.result] = self.sum(op)
-            case DelayOp():
-                self.wires[op.result] = self.delay(op)
-            case BitsOp():
-                width = range_of(op.result).bits
-                self.wires[op.result] = self.part(self.wires[op.input], op.low.value.data, width)
-            case ConstantOp():
-                self.wires[op.result] = self.constant(op.value.value.data, range_of(op.result).bits)
-            case ClampOp():
-                self.wires[op.result] = self.clamp(op)
-            case ShiftOp():
-                self.wires[op.result] = self.shift(op)
             case MarkOp():
                 self.mark(op)
             case DeadOp():
                 self.nodes.append(NodeAttr.of_dead(op.node.data))
+            case _:
+                self.wires[op.results[0]] = self.wire(op)
+
+    def wire(self, op: Operation) -> SSAValue:
+        """The wire of the op's result."""
+        match op:
+            case TableOp():
+                return self.table(op)
+            case SumOp():
+                return self.sum(op)
+            case DelayOp():
+                return self.delay(op)
+            case BitsOp():
+                width = range_of(op.result).bits
+                return self.build.part(self.wires[op.input], op.low.value.data, width)
+            case ConstantOp():
+                return self.build.constant(op.value.value.data, range_of(op.result).bits)
+            case ClampOp():
+                source, target = range_of(op.input), range_of(op.result)
+                return clamped(self.build, self.wires[op.input], source, target, op.given_name)
+            case ShiftOp():
+                return shifted(
+                    self.build,
+                    self.wires[op.input],
+                    range_of(op.input),
+                    op.amount.value.data,
+                    range_of(op.result),
+                    op.given_name,
+                )
             case _:
                 raise KanError(
                     f"@{self.function.sym_name.data}: '{op.name}' has no lowering to hardware"
@@ -260,29 +191,16 @@ class Lowering:
             width = range_of(inverted.value).bits
             wire = self.resize(inverted.value, width)
             if bits < width:
-                wire = self.part(wire, zeros, bits)
-            return self.inverted(wire, bits, self.name_by(op.given_name, zeros))
+                wire = self.build.part(wire, zeros, bits)
+            return self.build.inverted(wire, bits, self.name_by(op.given_name, zeros))
         entries = op.by_bit_pattern >> zeros
-        array = self.array(entries, bits, self.name_by(op.given_name, zeros))
+        array = self.build.array(entries, bits, self.name_by(op.given_name, zeros))
         wires = [self.wires[value] for value in op.inputs]
         index = wires[0]
         if len(wires) > 1:
             width = sum(range_of(value).bits for value in op.inputs)
-            index = self.add(hw_builder.joined(wires, width))
-        return self.add(hw_builder.entry(array, index, bits))
-
-    def array(self, entries: Array, bits: int, name: str | None) -> SSAValue:
-        """The constant array of the entries.
-
-        The array carries the name of what is read from it: `hw.array_get` has no place for one in
-        xDSL's syntax.
-        """
-        pieces = [self.constant(value, width) for value, width in pack(entries, bits)]
-        whole = pieces[0]
-        if len(pieces) > 1:
-            whole = self.add(hw_builder.joined(pieces, len(entries) * bits))
-        array = hw_builder.cast(whole, hw_builder.array_type(bits, len(entries)))
-        return self.add(array, None if name is None else f"{name}{TABLE_SUFFIX}")
+            index = self.build.joined(wires, width)
+        return self.build.entry(array, index, bits)
 
     def sum(self, op: SumOp) -> SSAValue:
         zeros = self.zeros_of(op.result)
@@ -291,47 +209,47 @@ class Lowering:
         inverted = inverts_top(op)
         if inverted is not None and zeros == 0:
             wire = self.resize(inverted, bits)
-            top = self.inverted(self.part(wire, bits - 1, 1), 1)
+            top = self.build.inverted(self.build.part(wire, bits - 1, 1), 1)
             if bits > 1:
-                top = self.add(hw_builder.joined([top, self.part(wire, 0, bits - 1)], bits))
-            return self.named(top, name)
+                top = self.build.joined([top, self.build.part(wire, 0, bits - 1)], bits)
+            return self.build.named(top, name)
         together = joined_of(op, self.known_zeros)
         if together is not None:
-            return self.add(self.joined(*together, zeros, bits), name)
+            return self.side_by_side(*together, zeros, bits, name)
         through = self.passed_through(op)
         if through is not None:
             value, count = through
             low = self.resize(value, count - zeros, zeros)
             upper = [self.resize(each, bits + zeros - count, count) for each in op.inputs]
-            whole = self.add(hw_builder.added(upper))
-            return self.add(hw_builder.joined([whole, low], bits), name)
+            whole = self.build.added(upper)
+            return self.build.joined([whole, low], bits, name)
         terms = [self.resize(value, bits, zeros) for value in op.inputs]
         if len(terms) == 1:
             return terms[0]
-        return self.add(hw_builder.added(terms), name)
+        return self.build.added(terms, name)
 
-    def named(self, wire: SSAValue, name: str | None) -> SSAValue:
-        """The same wire, with a name."""
-        if name is not None and isinstance(wire.owner, Operation):
-            wire.owner.attributes[NAME_HINT] = StringAttr(name)
-        return wire
+    def side_by_side(
+        self, upper: SSAValue, lower: SSAValue, zeros: int, bits: int, name: str | None
+    ) -> SSAValue:
+        """The sum of two terms whose bits do not meet, as wires side by side.
 
-    def joined(self, upper: SSAValue, lower: SSAValue, zeros: int, bits: int) -> Operation:
-        """Wires side by side, `bits` of them, of two terms whose bits do not meet.
-
-        Without so many of the lowest, which are always 0.
+        Parameters
+        ----------
+        zeros : lowest bits that are left out, since they are always 0.
+        bits : width of the result.
         """
         count = low_zeros(upper, self.known_zeros)
         width = range_of(lower).bits
         pieces = [self.resize(upper, bits + zeros - count, count)]
         if width < count:
-            pieces.append(self.constant(0, count - width))
-        return hw_builder.joined([*pieces, self.resize(lower, width - zeros, zeros)], bits)
+            pieces.append(self.build.constant(0, count - width))
+        pieces.append(self.resize(lower, width - zeros, zeros))
+        return self.build.joined(pieces, bits, name)
 
     def passed_through(self, op: SumOp) -> tuple[SSAValue, int] | None:
-        """Of a sum of values of which all but one end in more zeros: the one, and how many.
+        """A summand whose low bits are those of the sum, and their number.
 
-        So many of its lowest bits are those of the sum.
+        All other summands are 0 in these bits, so that the adder need not span them.
         """
         if len(op.inputs) < 2 or range_of(op.result).bits > MAX_PASSED_BITS:
             return None
@@ -343,124 +261,31 @@ class Lowering:
             return None
         return op.inputs[zeros.index(least)], count
 
-    def clamp(self, op: ClampOp) -> SSAValue:
-        source, target = range_of(op.input), range_of(op.result)
-        # What is left of the source within the target's ends, or one of them.
-        if source.low >= target.high:
-            return self.constant(target.high, target.bits)
-        if source.high <= target.low:
-            return self.constant(target.low, target.bits)
-        wire = self.wires[op.input]
-        checks = [
-            ("lt", target.low, source.low < target.low),
-            ("gt", target.high, source.high > target.high),
-        ]
-        sign = "s" if source.is_signed else "u"
-        if all(needed for *_, needed in checks) and _is_whole(target):
-            return self.masked_clamp(op, checks)
-        result = self.resize(op.input, target.bits)
-        last: comb.MuxOp | None = None
-        for comparison, bound, needed in checks:
-            if needed:
-                beyond = comb.ICmpOp(wire, self.constant(bound, source.bits), f"{sign}{comparison}")
-                saturated = self.constant(bound, target.bits)
-                last = comb.MuxOp(self.add(beyond), saturated, result)
-                result = self.add(last)
-        if op.given_name is not None and last is not None:
-            last.attributes[NAME_HINT] = StringAttr(op.given_name)
-        return result
-
-    def part(self, wire: SSAValue, low: int, width: int) -> SSAValue:
-        return self.add(hw_builder.bits_of(wire, low, width))
-
-    def inverted(self, wire: SSAValue, width: int, name: str | None = None) -> SSAValue:
-        return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]), name)
-
-    def masked_clamp(self, op: ClampOp, checks: Sequence[tuple[str, int, bool]]) -> SSAValue:
-        """A clamp to all that the result's bits hold: below the sign, ones above it, zeros below.
-
-        It takes fewer LUTs than choices: two tests for all bits, and one LUT of few inputs a bit.
-        """
-        source, target = range_of(op.input), range_of(op.result)
-        wire = self.wires[op.input]
-        width = target.bits - target.is_signed
-        above = source.bits - source.is_signed - width
-        body = self.part(wire, 0, width)
-        upper = self.part(wire, width, above) if above else None
-        negative = self.part(wire, source.bits - 1, 1) if source.is_signed else None
-        for comparison, _, needed in reversed(checks):
-            if not needed:
-                continue
-            is_low = comparison == "lt"
-            beyond = (
-                negative if is_low else None if negative is None else self.inverted(negative, 1)
-            )
-            if upper is not None and not (is_low and not target.is_signed):
-                filled = self.constant((1 << above) - 1 if is_low else 0, above)
-                differs = self.add(comb.ICmpOp(upper, filled, "ne"))
-                beyond = differs if beyond is None else self.add(comb.AndOp([beyond, differs]))
-            assert beyond is not None, "a value beyond an end has a bit that says so"
-            mask = beyond if width == 1 else self.add(hw_builder.repeated(beyond, width))
-            if is_low:
-                body = self.add(comb.AndOp([body, self.inverted(mask, width)]))
-            else:
-                body = self.add(comb.OrOp([body, mask]))
-        if target.is_signed and negative is not None:
-            body = self.add(hw_builder.joined([negative, body], target.bits))
-        if op.given_name is not None and isinstance(body.owner, Operation):
-            body.owner.attributes[NAME_HINT] = StringAttr(op.given_name)
-        return body
-
-    def shift(self, op: ShiftOp) -> SSAValue:
-        """Rounding half to even: add half less one, and the last bit that stays; then cut off."""
-        amount = op.amount.value.data
-        target = range_of(op.result)
-        if target.bits + amount <= 0:
-            # Zero, times a power of two that is beyond the result.
-            return self.constant(0, target.bits)
-        if amount <= 0:
-            shifted = self.resize(op.input, target.bits + amount)
-            if amount == 0:
-                return shifted
-            low = self.constant(0, -amount)
-            return self.add(hw_builder.joined([shifted, low], target.bits), op.given_name)
-        source = range_of(op.input)
-        # Wide enough that adding cannot overflow, and that the quotient's bits are there.
-        bits = max(source.bits, amount) + 1
-        wide = self.resize(op.input, bits)
-        odd = self.part(wide, amount, 1)
-        odd = self.add(hw_builder.joined([self.constant(0, bits - 1), odd], bits))
-        half = self.constant((1 << (amount - 1)) - 1, bits)
-        rounded = self.add(hw_builder.added([wide, half, odd]))
-        kept = min(bits - amount, target.bits)
-        quotient = self.add(hw_builder.bits_of(rounded, amount, kept), op.given_name)
-        return self.resized(quotient, kept, target.bits, source.is_signed)
-
     def delay(self, op: DelayOp) -> SSAValue:
         wire = self.wires[op.input]
-        if self.cycles[op.result] is None or self.clock is None:
+        if self.cycles[op.result] is None or self.build.clock is None:
             return wire
         cycles = op.cycles.value.data
         for cycle in range(1, cycles + 1):
             name = self.name_by(op.given_name, self.zeros_of(op.result))
             if name is not None and cycle < cycles:
                 name = f"{name}_{cycle}"
-            wire = self.add(hw_builder.register(wire, self.clock), name)
+            wire = self.build.register(wire, name)
         return wire
 
     def mark(self, op: MarkOp) -> None:
-        """Nodes are listed on the module: name, signal, cycle, and how its code is read."""
+        """List the node, its signal, and the cycle in which the signal holds it."""
         wire = self.wires[op.value]
         kind = range_of(op.value)
         # A design of latency 0 has no clock, and so none of the function's registers.
-        cycle = 0 if self.clock is None else op.cycle.value.data
+        cycle = 0 if self.build.clock is None else op.cycle.value.data
         signal = name_hint(wire) or self.name_node(wire, op.node.data)
         self.nodes.append(
             NodeAttr(op.node.data, signal, kind, cycle, op.offset.value.data, op.within)
         )
 
     def name_node(self, wire: SSAValue, node: str) -> str:
-        """Name a wire that holds a node and has no name: proofs look for it; "" of a constant."""
+        """Name an unnamed wire that holds a node, for proofs; "" of a constant."""
         owner = wire.owner
         if not isinstance(owner, Operation) or isinstance(owner, hw.ConstantOp):
             return ""
@@ -472,7 +297,7 @@ class Lowering:
         return name
 
     def unused_name(self, node: str) -> str:
-        """The node's name, or one with a number where another value has that."""
+        """The node's name, numbered where another value has it."""
         if not self.given:
             ops = self.function.body.block.ops
             self.given.update(op.given_name or "" for op in ops if isinstance(op, _NAMED))
@@ -482,14 +307,8 @@ class Lowering:
         return name
 
 
-def _is_whole(kind: IntType) -> bool:
-    """Whether the range is all that its bits hold, and more than a sign."""
-    span = 1 << (kind.bits - kind.is_signed)
-    return kind.high > 0 and (kind.low, kind.high) == (-span if kind.is_signed else 0, span - 1)
-
-
 def _only_sums_read(value: SSAValue) -> bool:
-    """Whether sums alone read a value, be it by way of registers."""
+    """Whether sums alone read a value, directly or behind registers."""
     pending = [value]
     while pending:
         for use in pending.pop().uses:
@@ -499,7 +318,3 @@ def _only_sums_read(value: SSAValue) -> bool:
             elif kind is not SumOp:
                 return False
     return True
-
-
-def _port(name: str, kind: Attribute, direction: hw.Direction) -> hw.ModulePort:
-    return hw.ModulePort(StringAttr(name), kind, hw.DirectionAttr(direction))  # pyright: ignore[reportArgumentType] (types of ports are types)

@@ -14,12 +14,12 @@ SEEDS = [
         ("out_valid a cycle early", Replace("latency + 1", "latency")),
         (
             "reset clears no valid bit",
-            Replace(
-                "hw_builder.register(valid, self.clock, (reset, zero))",
-                "hw_builder.register(valid, self.clock)",
-            ),
+            Replace("(reset, zero)", "None"),
         ),
-        ("reset sets the valid bits", Replace("self.constant(0, ...)", "self.constant(1, ...)")),
+        (
+            "reset sets the valid bits",
+            Replace("self.build.constant(0, ...)", "self.build.constant(1, ...)"),
+        ),
         (
             "reset clears the last valid bit only",
             Replace("(reset, zero)", "(reset, zero) if stage == latency else None"),
@@ -31,9 +31,9 @@ SEEDS = [
         (
             "reset clears data",
             Replace(
-                "hw_builder.register(wire, self.clock)",
-                "hw_builder.register(wire, self.clock, "
-                "(self.block.args[1], self.constant(0, range_of(op.result).bits)))",
+                "self.build.register(wire, name)",
+                "self.build.register(wire, name, (self.build.block.args[1], "
+                "self.build.constant(0, range_of(op.result).bits)))",
             ),
         ),
         ("a delay is one register short", Replace("cycles + 1", "cycles")),
@@ -49,12 +49,12 @@ SEEDS = [
         "Lowering.table",
         (
             "tables of two inputs: the second first",
-            Replace("hw_builder.joined(wires, ...)", "hw_builder.joined(wires[::-1], ...)"),
+            Replace("self.build.joined(wires, ...)", "self.build.joined(wires[::-1], ...)"),
         ),
     ),
     *seeds_in(
         "lower-kan-to-hw",
-        "Lowering.resized",
+        "HwBuilder.resized",
         ("zeros for signs", Replace("signed", "False")),
         ("extended by the last bit but one", Replace("bits - 1", "max(bits - 2, 0)")),
         (
@@ -64,12 +64,14 @@ SEEDS = [
     ),
     *seeds_in(
         "lower-kan-to-hw",
-        "Lowering.clamp",
+        "clamped",
         ("clamps compare as unsigned", Replace("'s' if source.is_signed else 'u'", "'u'")),
         ("clamps never saturate below", Replace("source.low < target.low", "False")),
         (
             "clamps saturate at the wrong end",
-            Replace("self.constant(bound, target.bits)", "self.constant(target.low, target.bits)"),
+            Replace(
+                "build.constant(bound, target.bits)", "build.constant(target.low, target.bits)"
+            ),
         ),
         (
             "clamps turned round",
@@ -78,11 +80,11 @@ SEEDS = [
     ),
     *seeds_in(
         "lower-kan-to-hw",
-        "Lowering.shift",
+        "clamp_and_shift:shifted",
         ("shifts round half up", Replace("(1 << amount - 1) - 1", "1 << amount - 1")),
         (
             "shifts look at the wrong bit to round to even",
-            Replace("self.part(wide, amount, ...)", "self.part(wide, amount - 1, ...)"),
+            Replace("build.part(wide, amount, ...)", "build.part(wide, amount - 1, ...)"),
         ),
         (
             "rounding overflows",
@@ -90,7 +92,7 @@ SEEDS = [
         ),
         (
             "multiplied by one power of two less",
-            Replace("self.constant(0, -amount)", "self.constant(1, -amount)"),
+            Replace("build.constant(0, -amount)", "build.constant(1, -amount)"),
         ),
     ),
     *seeds_in(
@@ -99,8 +101,8 @@ SEEDS = [
         (
             "marks name the cycle before",
             Replace(
-                "NodeAttr(..., ..., kind, cycle, ...)",
-                "NodeAttr(..., ..., kind, max(cycle - 1, 0), ...)",
+                "NodeAttr(..., ..., ..., cycle, ...)",
+                "NodeAttr(..., ..., ..., max(cycle - 1, 0), ...)",
             ),
         ),
     ),
@@ -114,7 +116,7 @@ SEEDS = [
     ),
     *seeds_in(
         "lower-kan-to-hw",
-        "Lowering.module",
+        "Lowering.run",
         (
             "zero points with the wrong sign",
             Replace(
@@ -138,9 +140,9 @@ SEEDS = [
         (
             "adders lose their highest bit",
             Replace(
-                "self.add(hw_builder.added(terms), name)",
-                "self.resized(self.add(hw_builder.added("
-                "[self.resized(t, bits, max(bits - 1, 1), False) for t in terms]), name), "
+                "self.build.added(terms, name)",
+                "self.build.resized(self.build.added("
+                "[self.build.resized(t, bits, max(bits - 1, 1), False) for t in terms], name), "
                 "max(bits - 1, 1), bits, False)",
             ),
         ),

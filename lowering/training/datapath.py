@@ -17,7 +17,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.value_names import NAME_HINT
-from kan_dialect.lowering.kan_to_hw import Lowering
+from kan_dialect.lowering.hw_builder import HwBuilder
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Number:
 class Datapath:
     """Adds arithmetic to a module that is being built."""
 
-    build: Lowering
+    build: HwBuilder
 
     def constant(self, value: int) -> Number:
         return Number(self.build.constant(value, storage_for(value, value)[0]), value, value)

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects import comb, func, hw, seq
 from xdsl.dialects.builtin import (
-    ArrayAttr,
     IntegerType,
     ModuleOp,
     i1,
 )
-from xdsl.ir import Operation, Region, SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.errors import KanError
@@ -34,7 +33,7 @@ from kan_dialect.ir.module_attributes import declare_interval, declare_latency, 
 from kan_dialect.ir.operation import KanOperation
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.ir.value_names import name_hint
-from kan_dialect.lowering.kan_to_hw import Lowering
+from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.training.datapath import Datapath, Number
 from kan_dialect.model.coefficient_memory import Bank, MemoryMap, memory_map
 from kan_dialect.model.training_step import Step, as_step, is_trainable
@@ -145,12 +144,12 @@ class TrainingLowering:
             )
         self.number: FixedType = number
         self.map: MemoryMap = memory_map(self.step)
-        self.build = Lowering(self.step.function)
+        self.build = HwBuilder()
         self.math = Datapath(self.build)
 
     def run(self) -> hw.HWModuleOp:
         step, build = self.step, self.build
-        self.clock = build.input("clk", seq.clock)
+        self.clock = build.clock = build.input("clk", seq.clock)
         self.reset = build.input("rst", i1)
         in_valid = build.input("in_valid", i1)
         train = build.input("train", i1)
@@ -192,18 +191,8 @@ class TrainingLowering:
             ),
             "mem_read_data": self._read_word(),
         }
-        for name, wire in outputs.items():
-            build.output(name, wire.type)
-        build.block.add_op(hw.OutputOp(list(outputs.values())))
-        return self._module(output.cycle, interval)
-
-    def _module(self, latency: int, interval: int) -> hw.HWModuleOp:
-        module = hw.HWModuleOp(
-            self.step.function.sym_name,
-            hw.ModuleType(ArrayAttr(self.build.ports)),
-            Region(self.build.block),
-        )
-        declare_latency(module, latency)
+        module = build.finish(step.function.sym_name, outputs)
+        declare_latency(module, output.cycle)
         declare_interval(module, interval)
         list_encodings(module, self._encodings())
         return module
@@ -260,7 +249,7 @@ class TrainingLowering:
                 reset = (self.reset, self.build.constant(0, 1)) if clear else None
                 hint = name_hint(root)
                 name = None if hint is None else f"{hint}_d{cycle}"
-                self.later[key] = self.build.add(seq.CompRegOp(wire, self.clock, reset), name)
+                self.later[key] = self.build.register(wire, name, reset)
                 self.roots[self.later[key]] = root, cycle
             wire = self.later[key]
         return wire

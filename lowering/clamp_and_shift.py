@@ -1,0 +1,106 @@
+"""Clamps and rounding shifts as `comb` ops."""
+
+from __future__ import annotations
+
+from xdsl.dialects import comb
+from xdsl.ir import SSAValue
+
+from kan_dialect.ir.types import IntType
+from kan_dialect.lowering.hw_builder import HwBuilder
+
+
+def clamped(
+    build: HwBuilder, wire: SSAValue, source: IntType, target: IntType, name: str | None
+) -> SSAValue:
+    """A number of `source` saturated to the ends of `target`."""
+    # The clamp may leave one end of the target only.
+    if source.low >= target.high:
+        return build.constant(target.high, target.bits)
+    if source.high <= target.low:
+        return build.constant(target.low, target.bits)
+    checks = [
+        ("lt", target.low, source.low < target.low),
+        ("gt", target.high, source.high > target.high),
+    ]
+    sign = "s" if source.is_signed else "u"
+    if all(needed for *_, needed in checks) and _is_whole(target):
+        return _masked(build, wire, source, target, name)
+    result = build.resized(wire, source.bits, target.bits, source.is_signed)
+    is_clamped = False
+    for comparison, bound, needed in checks:
+        if needed:
+            beyond = comb.ICmpOp(wire, build.constant(bound, source.bits), f"{sign}{comparison}")
+            saturated = build.constant(bound, target.bits)
+            result = build.add(comb.MuxOp(build.add(beyond), saturated, result))
+            is_clamped = True
+    return build.named(result, name) if is_clamped else result
+
+
+def _is_whole(kind: IntType) -> bool:
+    """Whether the range is all that its bits hold, and more than a sign."""
+    span = 1 << (kind.bits - kind.is_signed)
+    return kind.high > 0 and (kind.low, kind.high) == (-span if kind.is_signed else 0, span - 1)
+
+
+def _masked(
+    build: HwBuilder, wire: SSAValue, source: IntType, target: IntType, name: str | None
+) -> SSAValue:
+    """A clamp at both ends to all numbers that the target's bits hold, as masks of the low bits.
+
+    Masks take fewer LUTs than choices: one test an end for all bits, and one LUT of few inputs a
+    bit. Beyond the upper end the bits below the sign become ones, beyond the lower end zeros.
+    """
+    width = target.bits - target.is_signed
+    above = source.bits - source.is_signed - width
+    body = build.part(wire, 0, width)
+    upper = build.part(wire, width, above) if above else None
+    negative = build.part(wire, source.bits - 1, 1) if source.is_signed else None
+    for is_low in (False, True):
+        beyond = negative
+        if not is_low and negative is not None:
+            beyond = build.inverted(negative, 1)
+        if upper is not None and not (is_low and not target.is_signed):
+            filled = build.constant((1 << above) - 1 if is_low else 0, above)
+            differs = build.add(comb.ICmpOp(upper, filled, "ne"))
+            beyond = differs if beyond is None else build.add(comb.AndOp([beyond, differs]))
+        assert beyond is not None, "a value beyond an end has a bit that says so"
+        mask = beyond if width == 1 else build.repeated(beyond, width)
+        if is_low:
+            body = build.add(comb.AndOp([body, build.inverted(mask, width)]))
+        else:
+            body = build.add(comb.OrOp([body, mask]))
+    if target.is_signed and negative is not None:
+        body = build.joined([negative, body], target.bits)
+    return build.named(body, name)
+
+
+def shifted(
+    build: HwBuilder,
+    wire: SSAValue,
+    source: IntType,
+    amount: int,
+    target: IntType,
+    name: str | None,
+) -> SSAValue:
+    """A number of `source` over 2^amount, rounded half to even.
+
+    Adds half less one and the last bit that stays; then cuts off the low bits.
+    """
+    if target.bits + amount <= 0:
+        # Zero, times a power of two that is beyond the result.
+        return build.constant(0, target.bits)
+    if amount <= 0:
+        kept = build.resized(wire, source.bits, target.bits + amount, source.is_signed)
+        if amount == 0:
+            return kept
+        return build.joined([kept, build.constant(0, -amount)], target.bits, name)
+    # Wide enough that adding cannot overflow, and that the quotient's bits are there.
+    bits = max(source.bits, amount) + 1
+    wide = build.resized(wire, source.bits, bits, source.is_signed)
+    odd = build.part(wide, amount, 1)
+    odd = build.joined([build.constant(0, bits - 1), odd], bits)
+    half = build.constant((1 << (amount - 1)) - 1, bits)
+    rounded = build.added([wide, half, odd])
+    kept_bits = min(bits - amount, target.bits)
+    quotient = build.part(rounded, amount, kept_bits, name)
+    return build.resized(quotient, kept_bits, target.bits, source.is_signed)
