@@ -27,6 +27,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
 from kan_dialect.checking import Checker, data_of, verify_after
+from kan_dialect.cli.error_messages import run_tool
 from kan_dialect.cli.loading import (
     IR_READER,
     add_import_options,
@@ -37,8 +38,7 @@ from kan_dialect.cli.loading import (
     require_file,
     require_text,
 )
-from kan_dialect.cli.messages import run_tool
-from kan_dialect.cli.options import add_number
+from kan_dialect.cli.number_options import add_number
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_atomically
 from kan_dialect.files.data_sets import load_dataset

@@ -12,6 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from kan_dialect import __version__
+from kan_dialect.cli.error_messages import ArgumentParser, run_tool
 from kan_dialect.cli.loading import (
     add_import_options,
     import_options,
@@ -20,7 +21,6 @@ from kan_dialect.cli.loading import (
     make_context,
     options_for,
 )
-from kan_dialect.cli.messages import ArgumentParser, run_tool
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_array
 from kan_dialect.files.data_sets import (

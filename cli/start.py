@@ -12,7 +12,7 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
-from kan_dialect.cli.streams import open_streams
+from kan_dialect.cli.standard_streams import open_streams
 
 
 def _start(tool: str, module: str) -> NoReturn:

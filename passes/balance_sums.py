@@ -113,7 +113,7 @@ class BalanceSumsPass(TargetPass):
     name = "kan-balance-sums"
 
     further_levels: tuple[int, ...] | int = bounded(0, FURTHER_LEVELS)
-    """Levels that a sum may have beyond the fewest, where that saves LUTs.
+    """Levels of logic that a sum may have beyond the fewest, where that saves LUTs.
 
     One number, or one for each layer; the last one holds for all later layers.
     """

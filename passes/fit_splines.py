@@ -61,9 +61,9 @@ class FitSplinesPass(KanPass):
     """The largest root mean square error of an edge, as a share of its node's standard
     deviation."""
     cells: int | None = bounded(None, Bounds(1, MAX_CELLS))
-    """Cells of the grids; those of the layer's B-splines where not given, else 8."""
+    """Cells of the grids; without it those of the layer's B-splines, else 8."""
     degree: int | None = bounded(None, Bounds(0, MAX_DEGREE))
-    """Of the B-splines; that of the layer's where not given, else 3."""
+    """Degree of the B-splines; without it that of the layer's B-splines, else 3."""
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))

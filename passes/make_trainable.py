@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from xdsl.context import Context
@@ -80,27 +80,28 @@ class MakeTrainablePass(KanPass):
     preserves: ClassVar[str] = "outputs up to fixed-point numbers; inputs saturate to the grid"
 
     learning_rate: float = bounded(0.125, Bounds(0, above=True, below=True))
-    """Any number; powers of two share the basis' table and its registers."""
+    """The learning rate; powers of two share the basis' table and its registers."""
     momentum: float = bounded(0.0, LOSS)
-    """How much of its velocity a coefficient that takes part keeps. Of fixed-point numbers rounded
-    to a multiple of 2^-16; not 0: velocities are state, too."""
+    """Share of its velocity that a coefficient keeps each training step, for fixed-point numbers
+    rounded to a multiple of 2^-16; above 0, velocities are state too."""
     weight_decay: float = bounded(0.0, LOSS)
-    """How much of a coefficient that takes part is lost with each training step, likewise."""
+    """Share of its value that a coefficient loses each training step, rounded likewise."""
     integer_bits: int = bounded(6, Bounds(1, MAX_FIXED_BITS - 2))
     """Bits in front of the point, the sign among them, of inputs, nodes and coefficients."""
     fraction_bits: int = bounded(10, Bounds(1, MAX_FIXED_BITS - 2))
     """Bits behind the point."""
     local_bits: int = bounded(6, Bounds(1, MAX_LOCAL_BITS))
     """Bits of the local coordinate: rows of the basis' table."""
-    error: str = "squared"
-    """`squared`: of the squared error, the target is an input. `fed`: the error itself, the
-    negative gradient of any loss by the outputs, is an input."""
-    initial: str = "model"
-    """`model`: the model's coefficients. `zero`. `random`: normal, of deviation 1 / sqrt(in)."""
+    error: Literal["squared", "fed"] = "squared"
+    """`squared`: the target is an input, and the squared error is minimised; `fed`: the error is an
+    input, the negative gradient of any loss by the outputs."""
+    initial: Literal["model", "zero", "random"] = "model"
+    """The coefficients to begin with: `model`, those of the model; `zero`; `random`, normal with
+    deviation 1 / sqrt(in)."""
     seed: int = bounded(0, SEED)
-    """Of random coefficients."""
+    """Seed of random coefficients."""
     revive: bool = False
-    """Pruned edges exist again, with coefficients of 0, which train; else they are refused."""
+    """Pruned edges exist again and train, from coefficients of 0; without it they are refused."""
     real: bool = False
     """Real-valued instead of fixed-point: for reference."""
 
@@ -132,14 +133,6 @@ class MakeTrainablePass(KanPass):
         check(
             self.real or self.weight_decay == 0 or decayed > 0.5,
             f"a weight-decay of {self.weight_decay:g} never changes a coefficient of {bits} bits",
-        )
-        check(
-            self.error in ("squared", "fed"),
-            f"error must be squared or fed, got {self.error!r}",
-        )
-        check(
-            self.initial in ("model", "zero", "random"),
-            f"initial must be model, zero or random, got {self.initial!r}",
         )
 
     def _step(self, function: func.FuncOp) -> func.FuncOp:

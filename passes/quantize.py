@@ -105,16 +105,17 @@ class QuantizePass(KanPass):
     scale: str = "mse"
     """`minmax`, `percentile` or `mse` (least mean squared error over the histogram)."""
     percentile: float = bounded(99.9, PERCENTILE)
-    """For `percentile`: the share of samples, in percent, that must not saturate."""
+    """With scale `percentile`: the share of samples, in percent, that must not saturate."""
     per_tensor: bool = False
     """One scale for all inputs and one for all nodes of a layer, instead of one each."""
     per_layer: bool = False
     """One scale for all nodes of a layer, as after `kan-share-shapes{up-to=sign}`; inputs have one
     each."""
     guard_bits: int = bounded(0, GUARD_BITS)
-    """Edges are rounded to this many bits more than their node keeps."""
+    """Bits of an edge's value beyond those that its node keeps."""
     quantizers: str | None = None
-    """A file of the target `quantizers`, which then says all of the above."""
+    """A JSON file of scales and bits, as the target `quantizers` writes it; it takes the place of
+    bits, scale, percentile, per-tensor, per-layer and guard-bits."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

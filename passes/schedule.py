@@ -52,11 +52,11 @@ class SchedulePass(TargetPass):
     name = "kan-schedule"
 
     levels: int | None = bounded(None, Bounds(1, 1_000_000))
-    """Largest number of levels of logic between two registers; 4, where nothing else is said."""
+    """The most levels of logic between two registers; 4 where no other limit is given."""
     cycles: int | None = bounded(None, Bounds(0, 1000))
-    """Exactly this many cycles, in stages of as few levels as that allows; 0: all combinational."""
+    """The latency, in stages of as few levels as it allows; 0: all combinational."""
     mhz: float | None = bounded(None, Bounds(0, 1e6, above=True))
-    """Stages that reach this clock, by the typical delays of the target."""
+    """The clock that every stage reaches, by the typical delays of the target."""
     combinational: bool = False
     """No registers at all."""
 

@@ -165,7 +165,7 @@ class SplitTablesPass(TargetPass):
     name = "kan-split-tables"
 
     parts: int = bounded(3, PARTS)
-    """The most tables that one becomes; 1: only its offset is chosen."""
+    """The most tables that one table is split into; 1: only its offset is chosen."""
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

@@ -6,24 +6,20 @@ Options are the fields of `kan-compile`'s dataclass, spelt as in a pipeline. Two
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_text import OptionValue, expected, read_value, spell_value
+from kan_dialect.passbase.options import Option, option_of, options_of
 from kan_dialect.passbase.pipeline import suggestion
-from kan_dialect.search.precision.budgets import parse_loss
-
-Value: TypeAlias = int | float | bool | str | tuple[int, ...] | None
-"""Of an option."""
+from kan_dialect.passes.quantize import QuantizePass
 
 INPUT_BITS = "input-bits"
 ACTIVATION_BITS = "activation-bits"
@@ -31,13 +27,16 @@ PARTS_OF_BITS = (INPUT_BITS, ACTIVATION_BITS)
 
 MAX_POINTS = 100_000
 
-_FIELDS = {
-    field.name.replace("_", "-"): field
-    for field in dataclasses.fields(CompilePass)
-    if field.init and field.name != "data"
+_BITS = replace(option_of(QuantizePass, "bits"), kinds=(int,))
+_OPTIONS = {
+    **{option.name: option for option in options_of(CompilePass) if option.name != "data"},
+    **{name: replace(_BITS, name=name) for name in PARTS_OF_BITS},
 }
-OPTIONS = (*_FIELDS, *PARTS_OF_BITS)
-"""What may vary."""
+OPTIONS = tuple(_OPTIONS)
+"""Names of the options that may vary."""
+
+SEPARATOR = ":"
+"""Stands between the numbers of one value; values have commas between."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +44,16 @@ class Axis:
     """An option and its values, each once."""
 
     option: str
-    values: tuple[Value, ...]
+    values: tuple[OptionValue, ...]
 
 
 @dataclass(frozen=True)
 class Point:
     """One choice of options; all others have `kan-compile`'s defaults."""
 
-    options: tuple[tuple[str, Value], ...] = ()
+    options: tuple[tuple[str, OptionValue], ...] = ()
 
-    def with_options(self, more: Mapping[str, Value]) -> Point:
+    def with_options(self, more: Mapping[str, OptionValue]) -> Point:
         return Point((*self.options, *more.items()))
 
     def __str__(self) -> str:
@@ -93,17 +92,9 @@ class Point:
             raise KanError(f"{self}: {error.message}", remedy=error.remedy) from None
 
 
-def spell(value: Value) -> str:
+def spell(value: OptionValue) -> str:
     """A value as `--vary` takes it."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case tuple():
-            return ":".join(map(str, value))
-        case _:
-            return str(value)
+    return spell_value(value, SEPARATOR)
 
 
 def parse_axis(text: str) -> Axis:
@@ -125,75 +116,36 @@ def parse_axis(text: str) -> Axis:
             f"there is no option {option!r} to vary{more}",
             remedy=suggestion(option, OPTIONS, "options are", OPTIONS),
         )
-    kinds = _kinds(option)
     found = dict.fromkeys(
         value
         for part in values.split(",")
         if part.strip()
-        for value in _values(option, part.strip(), kinds)
+        for value in _values(_OPTIONS[option], part.strip())
     )
     if not found:
         raise KanError(f"{option} has no values in {text!r}: the grid is empty")
     return Axis(option, tuple(found))
 
 
-def _kinds(option: str) -> tuple[object, ...]:
-    """The types that a value may have."""
-    if option in PARTS_OF_BITS:
-        return (int,)
-    kind = get_type_hints(CompilePass)[_FIELDS[option].name]
-    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    return tuple(each for each in _READERS if each in kinds)
-
-
-def _values(option: str, text: str, kinds: tuple[object, ...]) -> Iterator[Value]:
+def _values(option: Option, text: str) -> Iterator[OptionValue]:
+    """One value, or the numbers of a range."""
     found = re.fullmatch(r"(-?\d{1,9})\.\.(-?\d{1,9})(?:\.\.(\d{1,9}))?", text)
-    if found is None or int not in kinds:
-        yield _value(option, text, kinds)
+    if found is None or int not in option.kinds:
+        try:
+            yield read_value(option, text, SEPARATOR)
+        except ValueError:
+            raise KanError(
+                f"option {option.name} cannot be {text!r}",
+                remedy=f"it takes {expected(option, SEPARATOR)}",
+            ) from None
         return
     first, last, step = int(found[1]), int(found[2]), int(found[3] or 1)
     if step == 0:
-        raise KanError(f"{option}: the steps of {text} are 0")
+        raise KanError(f"{option.name}: the steps of {text} are 0")
     values = range(first, last + 1, step)
     if len(values) > MAX_POINTS:
-        raise KanError(f"{option}: {text} has {len(values)} values, more than {MAX_POINTS}")
+        raise KanError(f"{option.name}: {text} has {len(values)} values, more than {MAX_POINTS}")
     yield from values
-
-
-def _value(option: str, text: str, kinds: tuple[object, ...]) -> Value:
-    if text.endswith("%") and option.endswith("-loss"):
-        # A loss as everywhere; limits of errors keep the sign, which makes them relative.
-        return parse_loss(text, option)
-    for kind in kinds:
-        with suppress(ValueError, KeyError):
-            return _READERS[kind](text)
-    wanted = " or ".join(_NAMES[kind] for kind in kinds if kind in _NAMES)
-    raise KanError(f"option {option} cannot be {text!r}", remedy=f"it takes {wanted}")
-
-
-def _list(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(":"))
-
-
-_READERS: dict[object, Callable[[str], Value]] = {
-    int: int,
-    float: float,
-    bool: lambda text: {"true": True, "false": False}[text.lower()],
-    NoneType: lambda text: {"none": None}[text.lower()],
-    tuple[int, ...]: _list,
-    Literal["auto"]: lambda text: {"auto": "auto"}[text.lower()],
-    str: str,
-}
-"""How values of each type are read; of several, the first that can."""
-
-_NAMES: dict[object, str] = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    NoneType: "none",
-    tuple[int, ...]: "numbers with colons between",
-    Literal["auto"]: "auto",
-}
 
 
 def grid(axes: Sequence[Axis]) -> list[Point]:

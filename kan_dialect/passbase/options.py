@@ -37,7 +37,7 @@ class Option:
     type: str
     """As the field is annotated: `int | None`."""
     kinds: tuple[object, ...]
-    """The alternatives of the type, evaluated: `(int, NoneType)`."""
+    """The alternatives of the type, evaluated: `(int, NoneType)`; empty where that fails."""
     default: object
     """`dataclasses.MISSING` where the option is required."""
     bounds: Bounds | None
@@ -56,6 +56,16 @@ class Option:
         return self.default is MISSING
 
     @property
+    def takes_floats(self) -> bool:
+        """Whether numbers are floats, which may be spelt as integers too."""
+        return float in self.kinds and int not in self.kinds
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether the number is a loss, which may be given in percent: `1%` for 0.01."""
+        return self.takes_floats and self.name.endswith("-loss")
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The words that the type lists, such as `auto`; empty where it lists none."""
         listed = (get_args(kind) for kind in self.kinds if get_origin(kind) is Literal)
@@ -70,12 +80,15 @@ def options_of(owner: type[Any]) -> tuple[Option, ...]:
     ----------
     owner : a pass, or any other dataclass with documented fields.
     """
-    types = get_type_hints(owner)
+    try:
+        types = get_type_hints(owner)
+    except NameError:  # an annotation of another package's pass that only type checkers resolve
+        types = {}
     return tuple(
         Option(
             option_name(field.name),
             field.type if isinstance(field.type, str) else type_repr(field.type),
-            _alternatives(types[field.name]),
+            _alternatives(types.get(field.name)),
             _default_of(field),
             field.metadata.get(BOUNDS),
             _help_of(owner, field),
@@ -137,6 +150,8 @@ def _fields(owner: Any) -> list[dataclasses.Field[Any]]:
 
 
 def _alternatives(kind: object) -> tuple[object, ...]:
+    if kind is None:
+        return ()
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 

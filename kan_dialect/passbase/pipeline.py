@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import math
 import re
@@ -12,15 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec, ParameterType, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError
-from xdsl.utils.hints import type_repr
 
 from kan_dialect.errors import KanError
 from kan_dialect.foreign import name_failure, naming
 from kan_dialect.passbase.kan_pass import NamedPass
+from kan_dialect.passbase.options import Option, option_name, options_of
 from kan_dialect.search.precision.budgets import parse_loss
-
-_FLOATS = ("float", float, "float | None", "float | str | None")
-"""Types of options that are numbers."""
 
 PassFactory = Callable[[], type[ModulePass]]
 
@@ -96,49 +92,42 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
     with naming(what, available[spec.name]):
         cls = available[spec.name]()
     normal = spec.normalize_parameter_names()
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
-    for option in normal.parameters:
-        if option not in fields:
-            options, wrong = [_option_name(name) for name in fields], _option_name(option)
+    options = {option.field: option for option in options_of(cls)}
+    names = [option.name for option in options.values()]
+    for field in normal.parameters:
+        if field not in options:
+            wrong = option_name(field)
             raise KanError(
                 f"pass {spec.name} has no option {wrong!r}",
-                remedy=suggestion(wrong, options, "its options are", options),
+                remedy=suggestion(wrong, names, "its options are", names),
             )
-    for option, values in normal.parameters.items():
-        if fields[option].type in _FLOATS:
-            # A float may be spelt as an integer, and a loss in percent.
-            normal.parameters[option] = tuple(_as_float(option, value) for value in values)
+    for field, values in normal.parameters.items():
+        if options[field].takes_floats:
+            normal.parameters[field] = tuple(_as_float(options[field], value) for value in values)
     try:
         return cls.from_spec(normal)
     except KanError as error:
         raise KanError(f"{what}: {error}") from None
     except ValueError as error:
         reason = str(error)
-        for option in fields:
-            reason = reason.replace(f'"{option}"', f'"{_option_name(option)}"')
-        for option, values in normal.parameters.items():
+        for field in options:
+            reason = reason.replace(f'"{field}"', f'"{option_name(field)}"')
+        for field, values in normal.parameters.items():
             if f"given {values}" in reason:
                 given = ", ".join(str(value) for value in values)
-                reason = f"option {_option_name(option)} cannot be {given}"
-        types = ", ".join(f"{_option_name(name)}: {_type_name(f)}" for name, f in fields.items())
+                reason = f"option {option_name(field)} cannot be {given}"
+        types = ", ".join(f"{option.name}: {option.type}" for option in options.values())
         raise KanError(f"{what}: {reason}", remedy=f"its options are {types}") from None
     except Exception as error:
         name_failure(what, cls, error)
         raise
 
 
-def _as_float(option: str, value: ParameterType) -> ParameterType:
-    if isinstance(value, str) and value.endswith("%") and option.endswith("_loss"):
-        return parse_loss(value, _option_name(option))
+def _as_float(option: Option, value: ParameterType) -> ParameterType:
+    """A float, spelt as an integer too, and a loss in percent."""
+    if isinstance(value, str) and value.endswith("%") and option.is_loss:
+        return parse_loss(value, option.name)
     try:
         return float(value) if type(value) is int else value
     except OverflowError:
         return math.inf if isinstance(value, int) and value > 0 else -math.inf
-
-
-def _option_name(field: str) -> str:
-    return field.replace("_", "-")
-
-
-def _type_name(field: dataclasses.Field[object]) -> str:
-    return field.type if isinstance(field.type, str) else type_repr(field.type)

@@ -21,7 +21,7 @@ from fuzz.mutate import Mutator
 from fuzz.networks import Drawing
 from fuzz.pipelines import float_pipeline, integer_pipeline
 from fuzz.text_mutants import CHANGES, mutants
-from kan_dialect.cli.kan_flow import built_models
+from kan_dialect.cli.built_models import built_models
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions, build

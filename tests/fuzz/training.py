@@ -53,7 +53,7 @@ def _design(rng: Generator) -> tuple[Step, str, tuple[int, int]]:
         integer_bits=int(rng.integers(3, 5)),
         fraction_bits=int(rng.integers(5, 8)),
         local_bits=int(rng.integers(2, 4)),
-        error=["squared", "fed"][int(rng.integers(2))],
+        error="fed" if rng.integers(2) else "squared",
         momentum=float(rng.choice([0.0, 0.75, 0.9])),
         weight_decay=float(rng.choice([0.0, 2**-5])),
     ).apply(Context(), module)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.cli.built_models import built_models
 from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import Listing, written_stages
 from kan_dialect.files.output_folders import GrowingFolder, Owner, replacing_folder, settle
@@ -147,7 +148,7 @@ def test_a_build_replaces_its_own_files_only(source: Path, tmp_path: Path) -> No
     ]
     # What others put beside the stages is no stage.
     assert [path.name[:2] for path in written_stages(folder)] == ["00", "01"]
-    assert kan_flow.built_models(folder)[1].name == "other"
+    assert built_models(folder)[1].name == "other"
 
 
 def test_a_file_that_has_changed_is_not_replaced(
@@ -427,7 +428,6 @@ def test_folders_in_the_way(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from kan_dialect.files import output_folders
 from kan_dialect.files.output_folders import Owner, replacing_folder
 left = int(sys.argv[2])
 def counting(move):

@@ -16,8 +16,8 @@ from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
 from xdsl.utils.exceptions import PassFailedException
 
+from kan_dialect.cli.error_messages import run_tool
 from kan_dialect.cli.loading import make_context
-from kan_dialect.cli.messages import run_tool
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.semantics import Univariate, semantics_of

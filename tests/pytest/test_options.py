@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import math
 from pathlib import Path
@@ -12,14 +13,16 @@ from xdsl.utils.arg_spec import ArgSpec
 
 from fuzz.options import Option, all_options
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
-from kan_dialect.cli.options import NumberType
+from kan_dialect.cli.flow.build import add_build, compile_pass
+from kan_dialect.cli.number_options import NumberType
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import BuildOptions
 from kan_dialect.flows.sweep.cluster import require_address
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.option_bounds import Bounds, bounds_of, declared_bounds
+from kan_dialect.passbase.option_text import OptionValue, expected, read_value, spell_value
 from kan_dialect.passbase.options import Option as PassOption
-from kan_dialect.passbase.options import options_of, sharing, taken_from
+from kan_dialect.passbase.options import option_of, options_of, sharing, taken_from
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.universe import UNIVERSE
@@ -131,7 +134,7 @@ def test_the_default_pipeline_has_the_options_of_its_passes() -> None:
     assert found == NOT_HANDED_ON
 
 
-OTHER_VALUES = {
+OTHER_VALUES: dict[str, OptionValue] = {
     "data": "data.npz", "bits": 5, "scale": "minmax", "percentile": 99.0, "per-tensor": True,
     "per-layer": True, "guard-bits": 2, "quantizers": "quantizers.json", "precision": "auto",
     "max-accuracy-loss": 0.25, "max-rmse": "10%", "max-error": 3.0, "max-luts": 700,
@@ -159,6 +162,59 @@ def test_options_of_the_default_pipeline_reach_their_passes(option: PassOption) 
     if option.name == "precision":
         default = CompilePass(data="x.npz").passes()
     assert stages != default
+
+
+@pytest.mark.parametrize("option", options_of(CompilePass), ids=lambda each: each.name)
+def test_kan_flow_build_has_every_option_of_the_default_pipeline(option: PassOption) -> None:
+    """On the command line its value is read as in a pipeline, and becomes the pass's."""
+    value = OTHER_VALUES[option.name]
+    flag = "--calibration" if option.name == "data" else f"--{option.name}"
+    if option.name == "max-accuracy-loss":
+        words = [flag, "25%"]
+    elif value is True:
+        words = [flag]
+    else:
+        words = [flag, spell_value(value, ",")]
+    if option.name in ("max-accuracy-loss", "max-rmse", "max-error", "max-luts", "max-levels"):
+        words += ["--precision", "auto"]
+    if "auto" in words:
+        words += ["--calibration", "data.npz"]
+    parser = argparse.ArgumentParser()
+    add_build(parser)
+    made = compile_pass(parser.parse_args(["none.mlir", "-o", "none", *words]))
+    assert getattr(made, option.field) == value
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        ("bits", "6,8", (6, 8)),
+        ("bits", "AUTO", "auto"),
+        ("max-accuracy-loss", "1%", 0.01),
+        ("max-rmse", "10%", "10%"),
+        ("max-rmse", "0.25", 0.25),
+        ("levels", "none", None),
+        ("fast", "True", True),
+    ],
+)
+def test_values_as_text(option: str, text: str, value: object) -> None:
+    assert read_value(option_of(CompilePass, option), text, ",") == value
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "words"),
+    [
+        ("bits", "6,x", "whole numbers, as 8 or 6,8,8, auto, or none"),
+        ("levels", "2.5", "a whole number or none"),
+        ("mhz", "fast", "a number or none"),
+        ("fast", "1", "true or false"),
+        ("precision", "some", "given or auto"),
+    ],
+)
+def test_texts_that_are_no_values(option: str, text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=f"{option} does not take"):
+        read_value(option_of(CompilePass, option), text, ",")
+    assert expected(option_of(CompilePass, option), ",") == words
 
 
 @pytest.mark.parametrize("name", sorted(UNIVERSE.all_passes))

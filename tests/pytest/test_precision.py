@@ -19,7 +19,8 @@ from xdsl.dialects.builtin import ModuleOp
 import kan_dialect.passes.refine_precision as refine_precision
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import run_passes
-from kan_dialect.cli.kan_flow import built_models, main
+from kan_dialect.cli.built_models import built_models
+from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.devices.table_cost import supports
 from kan_dialect.errors import KanError

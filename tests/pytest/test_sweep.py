@@ -25,7 +25,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 import kan_dialect
 from kan_dialect.cli import kan_flow
-from kan_dialect.cli import sweep as command
+from kan_dialect.cli.flow import sweep as command
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
@@ -95,7 +95,7 @@ def test_values_are_read_by_the_type_of_their_option() -> None:
         ("data=a.npz", "what --calibration says"),
         ("bits=", "the grid is empty"),
         ("bits=5..3", "the grid is empty"),
-        ("bits=two", "cannot be 'two'; it takes a whole number or none or numbers with colons"),
+        ("bits=two", "cannot be 'two'; it takes whole numbers, as 8 or 6:8:8, auto, or none"),
         ("levels=2.5", "cannot be '2.5'; it takes a whole number"),
         ("per-tensor=1", "it takes true or false"),
         ("levels=1..9..0", "steps of 1..9..0 are 0"),

@@ -8,9 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from kan_dialect.cli.limits import add_limits, status_line
 from kan_dialect.cli.loading import load_model, make_context, rename
-from kan_dialect.cli.options import add_number
+from kan_dialect.cli.number_options import add_number
+from kan_dialect.cli.pass_options import PassOptions
+from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.atomic import check_writable
@@ -32,28 +33,17 @@ from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.training_step import Step, is_trainable, step_of
-from kan_dialect.passbase.option_bounds import Bounds, bounds_of
+from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import speaking
 from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
-_DEFAULTS = MakeTrainablePass()
-_FIT = FitSplinesPass()
+MAKE_TRAINABLE = PassOptions(MakeTrainablePass, without=("seed", "real"))
+"""Options of the training step; `--seed` is also the simulation's."""
+FIT_SPLINES = PassOptions(FitSplinesPass, renamed={"error": "fit-error"})
+"""Options of the fit of edges that are not B-splines yet."""
 
-TRAINING_ONLY = (
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "integer_bits",
-    "fraction_bits",
-    "local_bits",
-    "error",
-    "initial",
-    "revive",
-    "fit_error",
-    "cells",
-    "degree",
-)
+TRAINING_ONLY = (*MAKE_TRAINABLE.names, *FIT_SPLINES.names)
 """Options of `kan-flow build` for networks that train themselves."""
 
 
@@ -65,74 +55,14 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="hardware that trains itself; --calibration gives the samples (x, y) to simulate with",
     )
-    for name, metavar, what in (
-        ("learning-rate", "R", ""),
-        ("momentum", "M", "how much of its velocity a coefficient that takes part keeps "),
-        ("weight-decay", "D", "how much a coefficient that takes part loses each step "),
-    ):
-        add_number(
-            group,
-            f"--{name}",
-            bounds_of(MakeTrainablePass, name.replace("-", "_")),
-            kind=float,
-            default=getattr(_DEFAULTS, name.replace("-", "_")),
-            metavar=metavar,
-            help=f"{what}(default: %(default)s)",
-        )
-    for name, what in (
-        ("integer-bits", "in front of the point, with the sign"),
-        ("fraction-bits", "behind the point"),
-        ("local-bits", "of the place in a cell"),
-    ):
-        add_number(
-            group,
-            f"--{name}",
-            bounds_of(MakeTrainablePass, name.replace("-", "_")),
-            default=getattr(_DEFAULTS, name.replace("-", "_")),
-            metavar="N",
-            help=f"{what} (default: %(default)s)",
-        )
-    group.add_argument(
-        "--error",
-        choices=["squared", "fed"],
-        default=_DEFAULTS.error,
-        help="the target is an input, or the error itself (default: %(default)s)",
-    )
-    group.add_argument(
-        "--initial",
-        choices=["model", "zero", "random"],
-        default=_DEFAULTS.initial,
-        help="coefficients to begin with (default: %(default)s)",
-    )
-    group.add_argument(
-        "--revive",
-        action="store_true",
-        help="pruned edges exist again, with coefficients of 0, which train",
-    )
-    add_number(
-        group,
-        "--fit-error",
-        bounds_of(FitSplinesPass, "error"),
-        kind=float,
-        default=_FIT.error,
-        metavar="E",
-        help="how far edges that become B-splines may be off, as a share of what their node "
-        "varies by (default: %(default)s)",
-    )
-    for name, what in (("cells", "cells of the grids"), ("degree", "degree of the B-splines")):
-        add_number(
-            group,
-            f"--{name}",
-            bounds_of(FitSplinesPass, name),
-            metavar="N",
-            help=f"{what} (default: as the model has them)",
-        )
+    MAKE_TRAINABLE.add_to(group)
+    FIT_SPLINES.add_to(group)
 
 
 def origin_of(options: argparse.Namespace) -> Origin:
     """The command line of a build and the files that it names, for the report."""
     files = {what: getattr(options, what) for what in ("model", "calibration", "quantizers")}
-    return Origin(options.typed, {what: path for what, path in files.items() if path is not None})
+    return Origin(options.typed, {what: Path(file) for what, file in files.items() if file})
 
 
 def build_trainable(options: argparse.Namespace) -> int:
@@ -142,19 +72,8 @@ def build_trainable(options: argparse.Namespace) -> int:
     ------
     KanError : see `build_training`.
     """
-    make = MakeTrainablePass(
-        learning_rate=options.learning_rate,
-        momentum=options.momentum,
-        weight_decay=options.weight_decay,
-        integer_bits=options.integer_bits,
-        fraction_bits=options.fraction_bits,
-        local_bits=options.local_bits,
-        error=options.error,
-        initial=options.initial,
-        seed=options.seed,
-        revive=options.revive,
-    )
-    fit = FitSplinesPass(options.fit_error, options.cells, options.degree)
+    make = MakeTrainablePass(seed=options.seed, **MAKE_TRAINABLE.values(options))
+    fit = FitSplinesPass(**FIT_SPLINES.values(options))
     if options.simulator == "icarus":
         raise KanError(
             "training is simulated in Verilator",
@@ -232,7 +151,7 @@ def built_step(folder: Path) -> Step:
     )
 
 
-def train_sim(options: argparse.Namespace) -> int:
+def run_train_sim(options: argparse.Namespace) -> int:
     """`kan-flow train-sim`.
 
     Raises

@@ -11,8 +11,8 @@ from typing import Any, cast
 from rich.console import Console
 from rich.table import Table
 
-from kan_dialect.cli.limits import add_limits, status_line
-from kan_dialect.cli.options import add_number
+from kan_dialect.cli.number_options import add_number
+from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.errors import KanError
 from kan_dialect.files.output_folders import settle
 from kan_dialect.flows.report import merge_into_report, read_report
@@ -139,7 +139,7 @@ def _synthesize(design: _Design, options: argparse.Namespace, *, netlist: bool) 
         )
 
 
-def synth(options: argparse.Namespace) -> int:
+def run_synth(options: argparse.Namespace) -> int:
     """Run `kan-flow synth`."""
     design = _design(options)
     synthesis = _synthesize(design, options, netlist=False)
@@ -152,10 +152,10 @@ def synth(options: argparse.Namespace) -> int:
 
 def synth_after_build(folder: Path, target: str) -> int:
     """What `kan-flow build --synth` does at its end."""
-    return synth(argparse.Namespace(design=folder, target=target))
+    return run_synth(argparse.Namespace(design=folder, target=target))
 
 
-def pnr(options: argparse.Namespace) -> int:
+def run_pnr(options: argparse.Namespace) -> int:
     """Run `kan-flow pnr`."""
     design = _design(options)
     nextpnr = find(DEVICES[options.target].tool)

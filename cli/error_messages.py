@@ -23,7 +23,7 @@ from xdsl.utils.exceptions import (
     UnregisteredConstructException,
 )
 
-from kan_dialect.cli.streams import open_streams
+from kan_dialect.cli.standard_streams import open_streams
 from kan_dialect.errors import TRACEBACK_VARIABLE, KanError
 from kan_dialect.foreign import plugin_failure
 

@@ -23,7 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from kan_dialect.cli.limits import JOBS, add_limits, limits_of
+from kan_dialect.cli.flow.synthesis import SEEDS
 from kan_dialect.cli.loading import (
     add_name,
     add_output_folder,
@@ -34,8 +34,8 @@ from kan_dialect.cli.loading import (
     make_context,
     rename,
 )
-from kan_dialect.cli.measure import SEEDS
-from kan_dialect.cli.options import add_number
+from kan_dialect.cli.number_options import add_number
+from kan_dialect.cli.tool_limits import JOBS, add_limits, limits_of
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.output_folders import GrowingFolder, require_ours

@@ -1,0 +1,60 @@
+"""The models that a folder of `kan-flow build` holds, read back from its stages of IR."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+from xdsl.universe import Universe
+
+from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.files.manifest import written_stages
+from kan_dialect.files.output_folders import settle
+from kan_dialect.flows.build import require_name
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import EXACT
+from kan_dialect.passbase.record import recorded_names, recorded_pipeline
+
+
+def built_models(folder: Path) -> tuple[Model, Model]:
+    """The integer model of a build and its hardware.
+
+    The integer model is the first stage of codes only behind the last pass that trades accuracy.
+
+    Raises
+    ------
+    KanError : it is no folder of a build, or its stages are not what a build writes.
+    """
+    context = make_context()
+    settle(folder)
+    paths = written_stages(folder)
+    if not paths:
+        raise KanError(f"{folder} is no folder of a build", remedy="run kan-flow build first")
+    hardware = load_model(context, paths[-1])
+    passed = recorded_names(recorded_pipeline(hardware))
+    for path in paths[_last_trade(paths, passed) :]:
+        module = load_model(context, path)
+        if Model.of(module).has_codes and not has_real_edges(module):
+            circuit = Model.of(hardware)
+            if circuit.level != "hardware":
+                raise KanError(f"{paths[-1]} is no hardware", remedy="run kan-flow build again")
+            require_name(circuit.name)
+            return Model.of(module), circuit
+    raise KanError(f"{folder} holds no integer model", remedy="run kan-flow build again")
+
+
+def _last_trade(paths: Sequence[Path], passed: Container[str]) -> int:
+    """Which of the stages NN-PASS.mlir is of the last pass that traded accuracy; 0 of none.
+
+    `passed` names the passes that had something to do.
+    """
+    passes = Universe.get_multiverse().all_passes
+    last = 0
+    for index, path in enumerate(paths):
+        name = path.stem.partition("-")[2]
+        acted = name in passed and name in passes
+        if acted and getattr(passes[name](), "preserves", EXACT) != EXACT:
+            last = index
+    return last

@@ -1,0 +1,1 @@
+"""The commands of kan-flow: options and what each runs."""

@@ -1,0 +1,179 @@
+"""`kan-flow build`: a model to verified RTL and a report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+from xdsl.passes import ModulePass
+from xdsl.universe import Universe
+
+from kan_dialect.analysis.certificate import MAX_ENTRIES
+from kan_dialect.cli.flow.simulate import add_simulator
+from kan_dialect.cli.flow.synthesis import synth_after_build
+from kan_dialect.cli.flow.training import (
+    TRAINING_ONLY,
+    add_training_options,
+    build_trainable,
+    origin_of,
+)
+from kan_dialect.cli.loading import (
+    add_name,
+    add_output_folder,
+    add_strip_head,
+    add_table_overflow,
+    build_import_options,
+    load_model,
+    load_original,
+    make_context,
+    rename,
+)
+from kan_dialect.cli.pass_options import PassOptions
+from kan_dialect.cli.tool_limits import add_limits, status_line
+from kan_dialect.devices.device import device
+from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.files.output_folders import require_ours
+from kan_dialect.flows.build import BuildOptions, build, require_name
+from kan_dialect.flows.folder_owners import BUILD, spared_files
+from kan_dialect.flows.report import print_report
+from kan_dialect.flows.simulate.simulation import SimulatorName
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.passbase.pipeline import build_pipeline
+
+COMPILE = PassOptions(CompilePass, without=("data", "seed"), metavars={"quantizers": "FILE.json"})
+"""Options of the default pipeline; `--calibration` is its data, `--seed` also the simulation's."""
+
+PIPELINE_ONLY = tuple(name for name in COMPILE.names if name != "target")
+"""Options of `kan-flow build` that say nothing to another pipeline than the default one."""
+
+FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head", "table_overflow", "certificate")
+"""Options of `kan-flow build` that say nothing to a network that trains itself."""
+
+
+def add_build(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow build`."""
+    parser.description = (
+        "Compile a model, simulate the RTL against the integer model, and write RTL, IR after each "
+        "pass, a testbench, the host's codecs, report.json and a README.md into a folder."
+    )
+    parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
+    add_output_folder(parser)
+    add_name(parser)
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DATA.npz",
+        help="samples: x or x_train to calibrate with; y, x_test, y_test to report accuracy",
+    )
+    add_strip_head(parser)
+    add_table_overflow(parser)
+    COMPILE.add_to(parser.add_argument_group("the default pipeline, kan-compile"))
+    parser.add_argument(
+        "-p", "--passes", metavar="PIPELINE", help="this pipeline instead of the default one"
+    )
+    parser.add_argument(
+        "--no-check-passes", action="store_true", help="do not compare the IR around each pass"
+    )
+    parser.add_argument(
+        "--certificate",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="bound the error of the integers; auto: unless the tables have more than "
+        f"{MAX_ENTRIES} entries (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--check-passes-dir",
+        type=Path,
+        default=Path("check-passes-failure"),
+        metavar="DIR",
+        help="where the IR around a pass that fails its check goes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--synth",
+        action="store_true",
+        help="synthesise too, and show the estimate beside what Yosys counts",
+    )
+    add_simulator(parser, with_none=True)
+    add_limits(parser)
+    add_training_options(parser)
+
+
+def run_build(options: argparse.Namespace) -> int:
+    """Run `kan-flow build`."""
+    _refuse_unread(options)
+    device(options.target)
+    require_ours(options.output, BUILD, force=options.force, spared=spared_files(options.output))
+    if options.name is not None:
+        require_name(options.name)
+    if options.trainable:
+        built = build_trainable(options)
+        return synth_after_build(options.output, options.target) if options.synth else built
+    console = Console(highlight=False)
+    if options.synth:
+        find("yosys")
+    passes = _passes(options)
+    dataset = None if options.calibration is None else load_dataset(options.calibration)
+    context = make_context()
+    simulator = None if options.simulator == "none" else cast(SimulatorName, options.simulator)
+    reading = build_import_options(options, options.model, dataset)
+    with status_line("loading the model") as tell:
+        module = load_model(context, options.model, reading)
+        rename(module, options.name)
+        report = build(
+            context,
+            module,
+            options.output,
+            BuildOptions(
+                passes,
+                dataset,
+                simulator,
+                options.vectors,
+                options.seed,
+                check_passes=not options.no_check_passes,
+                check_dir=options.check_passes_dir,
+                target=options.target,
+                origin=origin_of(options),
+                force=options.force,
+                original=None if dataset is None else load_original(options.model, reading),
+                certificate=options.certificate,
+            ),
+            tell,
+        )
+    print_report(report, console, str(options.output))
+    return synth_after_build(options.output, options.target) if options.synth else 0
+
+
+def compile_pass(options: argparse.Namespace) -> CompilePass:
+    """The default pipeline with the options of the command."""
+    data = None if options.calibration is None else str(options.calibration)
+    return CompilePass(data, seed=options.seed, **COMPILE.values(options))
+
+
+def _passes(options: argparse.Namespace) -> list[ModulePass]:
+    if options.passes is None:
+        return list(compile_pass(options).expand())
+    return build_pipeline(Universe.get_multiverse().all_passes, options.passes)
+
+
+def _refuse_unread(options: argparse.Namespace) -> None:
+    """Refuse options that would be ignored, where they are not what they are by default."""
+    parser = argparse.ArgumentParser()
+    add_build(parser)
+    unread: list[tuple[tuple[str, ...], str]] = [(TRAINING_ONLY, "without --trainable")]
+    if options.trainable:
+        unread = [(FIXED_ONLY, "with --trainable")]
+        if not options.synth:
+            unread.append((("target",), "with --trainable but without --synth"))
+    elif options.passes is not None:
+        unread.append((PIPELINE_ONLY, "with --passes, whose passes have options of their own"))
+    elif options.fast:
+        unread.append((("parts",), "with --fast, which splits no tables"))
+    for name, when in ((name, when) for names, when in unread for name in names):
+        if getattr(options, name) != parser.get_default(name):
+            raise KanError(
+                f"--{name.replace('_', '-')} has no meaning {when}", remedy="leave it out"
+            )
