@@ -34,6 +34,7 @@ _PASSES = {
     "kan-expand-wires": ("kan_dialect.passes.expand_wires", "ExpandWiresPass"),
     "kan-fit-splines": ("kan_dialect.passes.fit_splines", "FitSplinesPass"),
     "kan-fold-affine": ("kan_dialect.passes.fold_affine", "FoldAffinePass"),
+    "kan-fold-clamps": ("kan_dialect.passes.fold_clamps", "FoldClampsPass"),
     "kan-fold-tables": ("kan_dialect.passes.fold_tables", "FoldTablesPass"),
     "kan-make-trainable": ("kan_dialect.passes.make_trainable", "MakeTrainablePass"),
     "kan-merge-tables": ("kan_dialect.passes.merge_tables", "MergeTablesPass"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
+from kan_dialect.passes.fold_clamps import FoldClampsPass
 from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.share_sums import ShareSumsPass
@@ -31,7 +32,8 @@ def wire_level_passes(
     searches = (ShareSumsPass(target=target), SplitTablesPass(target=target, parts=parts))
     return (
         ExpandWiresPass(),
-        NarrowPass(target=target),
+        NarrowPass(),
+        FoldClampsPass(target=target),
         MergeTablesPass(target=target),
         ShareTablesPass(target=target),
         *(() if fast else searches),

@@ -13,6 +13,7 @@ WIRE_LEVEL = (
     *("kan-narrow", "kan-narrow", "kan-balance-sums", "kan-balance-sums{target=ecp5}"),
     *("kan-split-tables", "kan-split-tables{parts=2 target=lut4}", "kan-merge-tables"),
     *("kan-share-tables", "kan-share-tables{target=ecp5}"),
+    *("kan-fold-clamps", "kan-fold-clamps{target=ecp5}"),
 )
 EXPAND, LOWER = "kan-expand-wires", "lower-kan-to-hw"
 NEEDED = ("kan-fold-affine", "kan-quantize", "kan-fold-tables", EXPAND, LOWER)
@@ -46,6 +47,7 @@ def _wire_level(rng: np.random.Generator) -> Sequence[str]:
     if rng.random() < 0.3:
         return [
             "kan-narrow",
+            "kan-fold-clamps",
             "kan-merge-tables",
             "kan-share-tables",
             "kan-split-tables",

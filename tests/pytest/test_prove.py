@@ -785,11 +785,11 @@ def test_a_reference_whose_nodes_are_not_saturated(tmp_path: Path) -> None:
     module = unsaturated_network()
     stages = list(CompilePass(combinational=True).expand())
     names = [stage.name for stage in stages]
-    narrow = names.index("kan-narrow") + 1
-    for stage in stages[:narrow]:
+    folded = names.index("kan-fold-clamps") + 1
+    for stage in stages[:folded]:
         stage.apply(make_context(), module)
     assert any(isinstance(op, MarkOp) and op.within is not None for op in module.walk())
-    proof = check(compiled(module, *stages[narrow:]), tmp_path)
+    proof = check(compiled(module, *stages[folded:]), tmp_path)
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
 
 

@@ -50,6 +50,7 @@ from kan_dialect.ops.wire import (
     sum_range,
 )
 from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.fold_clamps import FoldClampsPass
 from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
@@ -259,6 +260,7 @@ passes = st.one_of(
     ),
     st.builds(SplitTablesPass, target=st.sampled_from(["xcup", "lut4"]), parts=st.integers(1, 3)),
     st.just(ShareSumsPass()),
+    st.builds(FoldClampsPass, target=st.sampled_from(["xcup", "lut4"])),
     st.builds(MergeTablesPass, target=st.sampled_from(["xcup", "ice40"])),
     st.builds(ShareTablesPass, target=st.sampled_from(["xcup", "ecp5"])),
     schedules,

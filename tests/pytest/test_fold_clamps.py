@@ -1,4 +1,4 @@
-"""Clamps that `kan-narrow` leaves to tables: against NumPy, for all inputs there are."""
+"""Clamps that `kan-fold-clamps` rewrites: against NumPy, for every input."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.ops.wire import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.passes.fold_clamps import FoldClampsPass
 from kan_dialect.passes.narrow import NarrowPass
 
 
@@ -108,7 +109,9 @@ class Network:
 @given(st.integers(0, 2**32), st.sampled_from(["xcup", "ecp5", "lut4"]))
 def test_outputs_and_nodes_stay(seed: int, target: str) -> None:
     network = Network(seed)
-    run_passes(Context(), network.module, [NarrowPass(target=target)], Checker(count=50))
+    run_passes(
+        Context(), network.module, [NarrowPass(), FoldClampsPass(target=target)], Checker(count=50)
+    )
     outputs, nodes = Model.of(network.module).run_nodes(network.inputs)
     np.testing.assert_array_equal(outputs, network.outputs)
     (function,) = wire_functions(network.module)
@@ -136,7 +139,8 @@ def test_clamps_go_and_stay() -> None:
     kinds: set[str] = set()
     for seed in range(40):
         network = Network(seed)
-        NarrowPass().apply(Context(), network.module)
+        for each in (NarrowPass(), FoldClampsPass()):
+            each.apply(Context(), network.module)
         for op in network.module.walk():
             match op:
                 case SumOp() if inverts_top(op) is not None:
