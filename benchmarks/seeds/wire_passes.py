@@ -82,10 +82,10 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-narrow",
-        "_Narrowing.table",
+        "_Narrowing._narrow_table",
         (
             "what tables have in common, plus one",
-            Replace("_Term((value,), low)", "_Term((value,), low + 1)"),
+            Replace("_Term([_add(op, from_zero)], low)", "_Term([_add(op, from_zero)], low + 1)"),
         ),
         ("what tables have in common counts twice", Replace("entries - low", "entries")),
         ("a table that is nearly constant is one", Replace("low == high", "high - low <= 1")),
@@ -99,31 +99,18 @@ SEEDS = [
                 "(...).clip(old.low, old.high) - old.low", "(...).clip(old.low, old.high) - new.low"
             ),
         ),
-        (
-            "entries of a sum whose constant counts twice",
-            Replace(
-                "np.arange(new.low + taken, new.high + taken + 1)",
-                "np.arange(new.low, new.high + 1)",
-            ),
-        ),
     ),
     *seeds_in(
         "kan-narrow",
-        "_Narrowing.mark",
-        (
-            "a mark forgets that its node is not saturated",
-            Replace("MarkOp(..., within=within)", "MarkOp(...)"),
-        ),
-        ("a mark loses its offset", Replace("MarkOp(..., offset=offset + taken)", "MarkOp(...)")),
-    ),
-    *seeds_in(
-        "kan-narrow",
-        "_Narrowing.sum",
+        "_Narrowing._narrow_sum",
         (
             "of several constants the last",
             Replace("constant += term.constant", "constant = term.constant"),
         ),
-        ("negative constants are lost", Replace("if constant: ...", "if constant > 0: ...")),
+        (
+            "negative constants are lost",
+            Replace("constant or not values", "constant > 0 or not values"),
+        ),
         (
             "a sum takes in the first of a sum's values",
             Replace("values.extend(term.values)", "values.extend(term.values[:1])"),
@@ -131,7 +118,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-narrow",
-        "_Narrowing.clamp",
+        "_Narrowing._narrow_clamp",
         (
             "a clamp that saturates below only is dropped",
             Replace("(low, high) == (source.low, source.high)", "high == source.high"),
@@ -143,23 +130,66 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-narrow",
-        "_Narrowing.starts_from_zero",
-        (
-            "codes from 0 are taken for twice as far off",
-            Replace("self.taken[op.result] = -half", "self.taken[op.result] = -2 * half"),
-        ),
-        (
-            "half of the range is not taken off again",
-            Replace("self.constant(-half)", "self.constant(0)"),
-        ),
-    ),
-    *seeds_in(
-        "kan-narrow",
-        "_Narrowing.shift",
+        "_Narrowing._narrow_shift",
         (
             "a shift by one more",
             Replace("ShiftOp(value, amount, ...)", "ShiftOp(value, amount + 1, ...)"),
         ),
+    ),
+    *seeds_in(
+        "kan-fold-clamps",
+        "fold_clamps:_move_readers",
+        (
+            "entries of a sum whose constant counts twice",
+            Replace(
+                "np.arange(source.low, source.high + 1) + added",
+                "np.arange(source.low, source.high + 1)",
+            ),
+        ),
+    ),
+    *seeds_in(
+        "kan-fold-clamps",
+        "moved_mark",
+        (
+            "a mark forgets that its node is not saturated",
+            Replace("MarkOp(..., within=within)", "MarkOp(...)"),
+        ),
+        ("a mark loses its offset", Replace("MarkOp(..., offset=offset + added)", "MarkOp(...)")),
+    ),
+    *seeds_in(
+        "kan-fold-clamps",
+        "ClampFromZero.match_and_rewrite",
+        (
+            "codes from 0 are taken for twice as far off",
+            Replace(
+                "_move_readers(op, clamp.result, -half, rewriter)",
+                "_move_readers(op, clamp.result, -2 * half, rewriter)",
+            ),
+        ),
+        (
+            "half of the range is not taken off again",
+            Replace("[ConstantOp(-half)]", "[ConstantOp(0)]"),
+        ),
+    ),
+    *seeds_in(
+        "kan-fold-clamps",
+        "ClampIntoTables.match_and_rewrite",
+        (
+            "the constant of the sum is forgotten",
+            Replace(
+                "_move_readers(op, value, constant, rewriter)",
+                "_move_readers(op, value, 0, rewriter)",
+            ),
+        ),
+    ),
+    *seeds_in(
+        "sums of passes",
+        "rebuild_sum",
+        (
+            "the constants of the old sum are lost",
+            Replace("amount += constant", "amount = constant"),
+        ),
+        ("the new constant is lost", Replace("amount += constant", "amount += 0")),
     ),
     *seeds_in(
         "kan-balance-sums",
