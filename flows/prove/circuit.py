@@ -1,20 +1,31 @@
-"""What the signals of a netlist are, cycle by cycle, as forms of free variables.
+"""Signals of a netlist as forms of free variables, cycle by cycle.
 
-A signal in cycle t is followed back through operators, and through every register to cycle t - 1,
-until an input port or a cut. So a register too many or too few shows as a variable of another
-sample. Words are bit patterns; a form stands for the pattern that it is modulo 2^width.
+A signal in cycle t is followed back through operators, and through each register to cycle t - 1,
+until an input port or a cut. A missing or surplus register therefore shows as a variable of another
+sample. Words are bit patterns; a form stands for its value modulo 2^width.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cell_functions import (
+    BITWISE,
+    COMPARISONS,
+    LOGICAL,
+    entry_at,
+    joined_images,
+    product,
+    reduction,
+    shift,
+    sum_of,
+)
 from kan_dialect.flows.prove.forms import (
     Form,
     Image,
@@ -35,20 +46,29 @@ from kan_dialect.flows.prove.forms import (
     tamed,
     within,
 )
-from kan_dialect.flows.prove.netlist import RESULTS, Bit, Cell, InputPort, Netlist, number
-from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.flows.prove.netlist import (
+    RESULTS,
+    Bit,
+    Cell,
+    InputPort,
+    Netlist,
+    check_clock,
+    number,
+    width_without_extension,
+)
+from kan_dialect.ir.constants import IntArray
 
 MAX_WIDTH = 62
-"""Wider words do not fit the forms' int64."""
+"""Most bits of a word: forms hold int64."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A signal that is free: a node that is proven on its own."""
+    """A signal taken as a free variable: a node that has a proof of its own."""
 
     name: str
     cycle: int
-    """In which it holds the node of the sample whose inputs come in cycle 0."""
+    """The cycle in which the signal holds the node of the sample that enters in cycle 0."""
 
     low: int
     high: int
@@ -56,9 +76,9 @@ class Cut:
     """The signal's wires, each once."""
 
     patterns: IntArray | None = None
-    """What the wires hold for numbers low..high of the signal; None: the number itself.
+    """Bit patterns of the wires for the values low..high of the signal; None: the value itself.
 
-    Of a number that the signal never is, they hold what they do for the next lower one that it is.
+    A value that the signal never takes has the pattern of the next lower value that it takes.
     """
 
     @property
@@ -90,7 +110,7 @@ class Unknown(Exception):
 
 @dataclass
 class Circuit:
-    """Evaluates signals of a netlist, each once a cycle."""
+    """Evaluates signals of a netlist; each signal once a cycle."""
 
     netlist: Netlist
     leaf: Leaf
@@ -98,19 +118,19 @@ class Circuit:
     deadline: float | None = None
     _known: dict[Key, tuple[Form, int]] = field(default_factory=dict[Key, tuple[Form, int]])
     _choosing: dict[Cell, bool] = field(default_factory=dict[Cell, bool])
-    """Whether a multiplexer chooses among constants, through others that do."""
+    """By multiplexer: True where all its alternatives are constants, through others or directly."""
 
     def cut(self, cut: Cut) -> None:
         for index, bit in enumerate(cut.bits):
             self.cuts[bit] = cut, index
 
     def value(self, bits: Sequence[Bit], cycle: int, signed: bool) -> Form:
-        """The number that a word is in a cycle.
+        """The value of a word in a cycle.
 
         Raises
         ------
         TooHard, Undefined : see `forms`.
-        KanError : a cell that is not known here, registers that feed back, or no time left.
+        KanError : an unknown cell, registers that feed back, or no time left.
         """
         self._prepare([(bits, cycle)])
         try:
@@ -121,9 +141,9 @@ class Circuit:
     # Walking back.
 
     def _prepare(self, words: Sequence[tuple[Sequence[Bit], int]]) -> None:
-        """Evaluate all that the words depend on: depth first, without recursion."""
+        """Evaluate every source that the words depend on: depth first, without recursion."""
         pending: list[Key] = [key for bits, cycle in words for key in self._reads(bits, cycle)]
-        # The way from a word back to the key that is looked at.
+        # The path from a word back to the current key.
         opened: dict[Source, int] = {}
         while pending:
             key = pending[-1]
@@ -196,7 +216,7 @@ class Circuit:
 
     def _modulo(self, bits: Sequence[Bit], cycle: int) -> Form:
         """The word modulo 2^width."""
-        least = _without_extension(bits)
+        least = width_without_extension(bits)
         if least < len(bits):
             return within(self._modulo(bits[:least], cycle), least, -(1 << (least - 1)))
         parts: list[Form] = []
@@ -208,12 +228,12 @@ class Circuit:
             parts.append(scale(form, 1 << offset))
             offset += piece.width
         try:
-            whole = _sum(parts)
+            whole = sum_of(parts)
         except TooHard:
             # The lower bits of a sum may be beside its upper ones, and others below them.
             others = [part for part in parts if not isinstance(part, Image)]
             of_sums = [part for part in parts if isinstance(part, Image)]
-            whole = _sum([*others, *_together(of_sums, 1 << len(bits))])
+            whole = sum_of([*others, *joined_images(of_sums, 1 << len(bits))])
         # The upper bits of a sum beside the lower ones are the sum again.
         return plain(whole, 1 << len(bits))
 
@@ -229,7 +249,7 @@ class Circuit:
         quotient = divided(form, 1 << low)
         if quotient is not None:
             return quotient
-        # Right modulo 2^(width - low), whatever multiple of 2^width the form is off by.
+        # Exact modulo 2^(width - low): a multiple of 2^width in the form drops out.
         return shifted(form, low)
 
     def _exact(self, bits: Sequence[Bit], cycle: int, signed: bool) -> Form:
@@ -249,10 +269,10 @@ class Circuit:
         return self._modulo(bits[:width], cycle)
 
     def _sum_of_pieces(self, cell: Cell, cycle: int, width: int, signed: bool) -> Form:
-        """The sum or difference of two words, with what their pieces have in common added first.
+        """The sum or difference of two words; pieces that both words share are added first.
 
-        A bit that both have below a sum's upper bits counts twice: so a carry comes in. The upper
-        and the lower bits of one sum in a word are that sum.
+        A bit that both words hold below the upper bits of a sum counts twice: this is how a carry
+        enters. The upper and the lower bits of one sum in a word are joined to the sum.
         """
         terms: list[Form] = []
         for port, sign in (("A", 1), ("B", -1 if cell.kind == "sub" else 1)):
@@ -263,8 +283,8 @@ class Circuit:
             offset = 0
             of_sums: list[Form] = []
             bits = bits[:width]
-            # What is extended up to the width by its sign is a number of that sign.
-            least = _without_extension(bits) if len(bits) == width else len(bits)
+            # A word that its sign bit extends to the full width is a signed number.
+            least = width_without_extension(bits) if len(bits) == width else len(bits)
             for piece in self._pieces(bits[:least]):
                 form, end = self._piece(piece, cycle), offset + piece.width
                 if end < width:
@@ -273,8 +293,8 @@ class Circuit:
                 part = scale(form, sign << offset)
                 (of_sums if isinstance(part, Image) else terms).append(part)
                 offset += piece.width
-            terms.extend(_together(of_sums, 1 << width))
-        whole = _sum(sorted(terms, key=lambda term: isinstance(term, Image)))
+            terms.extend(joined_images(of_sums, 1 << width))
+        whole = sum_of(sorted(terms, key=lambda term: isinstance(term, Image)))
         return plain(whole, 1 << width)
 
     # Cells.
@@ -290,7 +310,7 @@ class Circuit:
             form = self._cell(source, cycle, width)
         except Unknown:
             raise KanError(f"{source.place}: a constant x is read as a number") from None
-        # Any form of the pattern will do; one that is also the number keeps later sums plain.
+        # Any form of the pattern is right; one that equals the value keeps later sums plain.
         lows = [0, -(1 << (width - 1))]
         if source in self.netlist.signed:
             lows.reverse()
@@ -316,9 +336,7 @@ class Circuit:
                 except TooHard:
                     return self._sum_of_pieces(cell, cycle, width, signed)
             case "mul":
-                return _product(
-                    *(self._operand(cell, p, cycle, width, signed) for p in "AB"),
-                )
+                return product(*(self._operand(cell, p, cycle, width, signed) for p in "AB"))
             case "pos":
                 return self._operand(cell, "A", cycle, width, signed)
             case "neg":
@@ -329,17 +347,17 @@ class Circuit:
                 operands = [
                     within(self._operand(cell, p, cycle, width, signed), width, 0) for p in "AB"
                 ]
-                return combined(_BITWISE[kind], *operands)
+                return combined(BITWISE[kind], *operands)
             case "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "eqx" | "nex":
                 operands = [self._exact(ports[p], cycle, signed) for p in "AB"]
-                return combined(_COMPARISONS[kind], *operands)
+                return combined(COMPARISONS[kind], *operands)
             case "logic_and" | "logic_or":
                 operands = [self._exact(ports[p], cycle, False) for p in "AB"]
-                return combined(_BITWISE_OF_TRUTH[kind], *operands)
+                return combined(LOGICAL[kind], *operands)
             case "logic_not":
                 return mapped(lambda v: v == 0, self._exact(ports["A"], cycle, False))
             case "reduce_or" | "reduce_bool" | "reduce_and" | "reduce_xor" | "reduce_xnor":
-                return _reduce(kind, self._exact(ports["A"], cycle, False), len(ports["A"]))
+                return reduction(kind, self._exact(ports["A"], cycle, False), len(ports["A"]))
             case "shl" | "sshl" | "shr" | "sshr":
                 return self._shift(cell, cycle, width)
             case "mux" if self._chooses_constants(cell):
@@ -360,22 +378,19 @@ class Circuit:
                 )
 
     def _shift(self, cell: Cell, cycle: int, width: int) -> Form:
-        signed = bool(cell.parameters.get("A_SIGNED", 0))
         bits = cell.connections["A"]
-        value = self._exact(bits, cycle, signed)
+        value = self._exact(bits, cycle, bool(cell.parameters.get("A_SIGNED", 0)))
         amount = self._exact(cell.connections["B"], cycle, False)
         if cell.kind in ("shl", "sshl"):
-            mask = (1 << width) - 1
             _, high = bounds(amount)
             if high + max(len(bits), width) > MAX_WIDTH:
                 raise KanError(f"{cell.place}: a shift by up to {high} bits is too wide")
-            return combined(lambda v, s: (v << s) & mask, value, amount)
-        if cell.kind == "shr":
+        elif cell.kind == "shr":
             value = within(value, max(len(bits), width), 0)
-        return combined(lambda v, s: v >> np.minimum(s, 63), value, amount)
+        return shift(cell.kind, value, amount, width)
 
     def _choice(self, cycle: int, selects: Sequence[Bit], words: Sequence[Sequence[Bit]]) -> Form:
-        """The word of the select that is 1, the first where none is; two at once are undefined."""
+        """The word whose select is 1, the first one where none is; two selects are undefined."""
         forms: list[Form | None] = []
         for word in words:
             try:
@@ -401,11 +416,11 @@ class Circuit:
 
         return apply(choose, [*(self._exact([bit], cycle, False) for bit in selects), *defined])
 
-    # A long table: choices between choices between constants, which are evaluated as one. The value
-    # of each for every code would take much memory.
+    # A long table is a tree of multiplexers between constants. It is evaluated as one function: the
+    # values of every multiplexer at every code would take much memory.
 
     def _alternatives(self, cell: Cell) -> Iterator[Cell | int | None]:
-        """For select 0 and 1, a multiplexer or the number of a constant; None for all else."""
+        """The alternatives for select 0 and 1: a multiplexer, a constant, or else None."""
         for bits in (cell.connections["A"], cell.connections["B"]):
             source, low = (None, 0) if isinstance(bits[0], str) else self._driver(bits[0])
             whole = [self._driver(bit) for bit in bits if isinstance(bit, int)]
@@ -431,7 +446,7 @@ class Circuit:
         return self._choosing[cell]
 
     def _selects(self, cell: Cell) -> list[Bit]:
-        """The bits by which constants are chosen, each once."""
+        """The select bits of a tree of multiplexers, each once."""
         found: dict[Bit, None] = {}
         pending, seen = [cell], {cell}
         while pending:
@@ -472,116 +487,17 @@ class Circuit:
         if memory.writes:
             raise KanError(f"{cell.place}: a memory that is written to cannot be proven")
         address = self._exact(cell.connections["ADDR"], cycle, False)
-        return _entry(memory.entries, address)
+        return entry_at(memory.entries, address)
 
     def _part(self, cell: Cell, cycle: int, width: int) -> Form:
-        """`width` bits of a constant from the bit on that `B` says; undefined beyond its ends."""
+        """`width` bits of a constant from bit `B` on; undefined beyond the ends of the constant."""
         bits = cell.connections["A"]
         if not all(isinstance(bit, str) for bit in bits):
             raise KanError(f"{cell.place}: bits are picked out of a signal, not of a constant")
         entries = [number(bits[low : low + width]) for low in range(len(bits) - width + 1)]
         offset = self._exact(cell.connections["B"], cycle, bool(cell.parameters.get("B_SIGNED")))
-        return _entry(entries, offset)
-
-
-def _sum(parts: Iterable[Form]) -> Form:
-    whole: Form = constant(0)
-    for part in parts:
-        whole = add(whole, part)
-    return whole
-
-
-def _together(images: Sequence[Form], modulus: int) -> list[Form]:
-    """Functions of sums, those that follow each other added up where that gives a sum again."""
-    found: list[Form] = []
-    for image in images:
-        if found:
-            try:
-                whole = plain(add(found[-1], image), modulus)
-            except TooHard:
-                whole = image
-            if not isinstance(whole, Image):
-                found[-1] = whole
-                continue
-        found.append(image)
-    return found
-
-
-def _entry(entries: Sequence[int | None], address: Form) -> Form:
-    """The entry at an address, from 0 on."""
-    defined = np.array([entry is not None for entry in entries])
-    values = np.array([entry or 0 for entry in entries], dtype=np.int64)
-
-    def look_up(index: IntArray) -> IntArray:
-        bad = (index < 0) | (index >= len(values))
-        bad |= ~defined[np.where(bad, 0, index)]
-        if bool(bad.any()):
-            raise UndefinedAt(int(np.flatnonzero(bad)[0]))
-        return values[index]
-
-    return mapped(look_up, address)
-
-
-def check_clock(netlist: Netlist, register: Cell) -> None:
-    """Refuse a register that does not load at every rising edge of the port `clk`."""
-    source, _ = netlist.drivers.get(register.connections["CLK"][0], (None, 0))
-    if not (
-        isinstance(source, InputPort)
-        and source.name == "clk"
-        and register.parameters.get("CLK_POLARITY") == 1
-    ):
-        raise KanError(f"{register.place}: a register that does not load at the rising edge of clk")
+        return entry_at(entries, offset)
 
 
 _UNREAD = frozenset({"CLK", "EN", "ARST", "SRST"})
 """Ports that are checked, not evaluated."""
-
-_BITWISE: dict[str, Callable[[IntArray, IntArray], Array]] = {
-    "and": lambda a, b: a & b,
-    "or": lambda a, b: a | b,
-    "xor": lambda a, b: a ^ b,
-    "xnor": lambda a, b: ~(a ^ b),
-}
-_BITWISE_OF_TRUTH: dict[str, Callable[[IntArray, IntArray], Array]] = {
-    "logic_and": lambda a, b: (a != 0) & (b != 0),
-    "logic_or": lambda a, b: (a != 0) | (b != 0),
-}
-_COMPARISONS: dict[str, Callable[[IntArray, IntArray], Array]] = {
-    "eq": lambda a, b: a == b,
-    "eqx": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "nex": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
-}
-
-
-def _reduce(kind: str, word: Form, width: int) -> Form:
-    if kind in ("reduce_or", "reduce_bool"):
-        return mapped(lambda v: v != 0, word)
-    if kind == "reduce_and":
-        return mapped(lambda v: v == (1 << width) - 1, word)
-    odd = int(kind == "reduce_xnor")
-
-    def parity(v: IntArray) -> Array:
-        return (odd + np.sum([(v >> bit) & 1 for bit in range(width)], axis=0)) & 1
-
-    return mapped(parity, word)
-
-
-def _product(left: Form, right: Form) -> Form:
-    for factor, form in ((left, right), (right, left)):
-        low, high = bounds(factor)
-        if low == high:
-            return scale(form, low)
-    return combined(lambda a, b: a * b, left, right)
-
-
-def _without_extension(bits: Sequence[Bit]) -> int:
-    """How many bits are left of a word without the copies of its sign at the top."""
-    least = len(bits)
-    while least > 1 and isinstance(bits[-1], int) and bits[least - 2] == bits[-1]:
-        least -= 1
-    return least

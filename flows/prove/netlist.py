@@ -207,3 +207,27 @@ def number(bits: Sequence[Bit]) -> int | None:
     if not all(bit in ("0", "1") for bit in bits):
         return None
     return sum(1 << index for index, bit in enumerate(bits) if bit == "1")
+
+
+def check_clock(netlist: Netlist, register: Cell) -> None:
+    """Check that a register loads at every rising edge of the port `clk`.
+
+    Raises
+    ------
+    KanError : it does not.
+    """
+    source, _ = netlist.drivers.get(register.connections["CLK"][0], (None, 0))
+    if not (
+        isinstance(source, InputPort)
+        and source.name == "clk"
+        and register.parameters.get("CLK_POLARITY") == 1
+    ):
+        raise KanError(f"{register.place}: a register that does not load at the rising edge of clk")
+
+
+def width_without_extension(bits: Sequence[Bit]) -> int:
+    """The width of a word without the copies of its sign bit at the top."""
+    least = len(bits)
+    while least > 1 and isinstance(bits[-1], int) and bits[least - 2] == bits[-1]:
+        least -= 1
+    return least

@@ -7,9 +7,9 @@ is then 0. Every step is proven for all values of both.
 from __future__ import annotations
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.circuit import Circuit, Cut, check_clock
+from kan_dialect.flows.prove.circuit import Circuit, Cut
 from kan_dialect.flows.prove.forms import Table, Variable, variable, variables
-from kan_dialect.flows.prove.netlist import Bit, Cell, InputPort, Netlist
+from kan_dialect.flows.prove.netlist import Bit, Cell, InputPort, Netlist, check_clock
 
 
 def check_valid(netlist: Netlist, latency: int) -> str | None:

@@ -13,8 +13,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 
 from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.text import NotInSubset, check_text, read_text
-from kan_dialect.flows.prove.text import parse as parser
+from kan_dialect.flows.prove.text import NotInSubset, check_text, cursor, expressions, read_text
 from kan_dialect.flows.prove.text.elaborate import SIGNED
 from kan_dialect.flows.prove.text.parse import parse
 from kan_dialect.flows.prove.text.tokens import KEYWORDS, PRAGMAS, tokens
@@ -337,13 +336,19 @@ def test_the_page_lists_what_the_reader_has() -> None:
     words = page.partition("```text\n")[2].partition("```")[0].split()
     assert words == sorted(PRAGMAS)
     assert {word for word in grammar.terminals if word.isidentifier()} <= KEYWORDS
-    operators = parser.PRODUCTS | parser.SUMS | parser.SHIFTS | parser.COMPARISONS | parser.BITWISE
+    operators = (
+        expressions.PRODUCTS
+        | expressions.SUMS
+        | expressions.SHIFTS
+        | expressions.COMPARISONS
+        | expressions.BITWISE
+    )
     assert operators <= set(grammar.terminals)
     prose = " ".join(page.split())
     before = prose.partition(" may have signed operands")[0].rpartition("operand unsigned.")[2]
     assert set(re.findall(r"`([^`]+)`", before)) == SIGNED
-    assert f"nested at most {parser.DEEPEST} deep" in prose
-    assert f"at most {parser.LONGEST_NAME} characters" in prose
+    assert f"nested at most {expressions.DEEPEST} deep" in prose
+    assert f"at most {cursor.LONGEST_NAME} characters" in prose
 
 
 def test_keywords_are_those_that_the_emitter_avoids() -> None:

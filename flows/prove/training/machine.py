@@ -14,8 +14,15 @@ from itertools import count
 from typing import ClassVar, TypeAlias
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.circuit import check_clock
-from kan_dialect.flows.prove.netlist import RESULTS, Bit, Cell, InputPort, Netlist, Source
+from kan_dialect.flows.prove.netlist import (
+    RESULTS,
+    Bit,
+    Cell,
+    InputPort,
+    Netlist,
+    Source,
+    check_clock,
+)
 from kan_dialect.flows.prove.training.terms import Pool, Term
 
 Key: TypeAlias = tuple[Source, int]
