@@ -47,12 +47,12 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-quantize",
-        "_Quantizer._quantize_nodes",
+        "_quantize_layer",
         (
             "a bias rounds down",
             Replace(
-                "(np.broadcast_to(fine, shape[:1]), op.bias_array)",
-                "(np.broadcast_to(fine, shape[:1]), np.floor(op.bias_array / fine) * fine)",
+                "round_layer(values, op.bias_array, ...)",
+                "round_layer(values, np.floor(op.bias_array / codes.edges) * codes.edges, ...)",
             ),
         ),
         (
@@ -62,6 +62,10 @@ SEEDS = [
                 "NodeSumOp(..., bias=np.zeros_like(rounded.bias))",
             ),
         ),
+    ),
+    *seeds_in(
+        "kan-quantize",
+        "round_layer",
         (
             "edges saturate at half of what they reach",
             Replace(
@@ -76,7 +80,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-quantize",
-        "_concatenated",
+        "_concatenated_type",
         (
             "concatenated codes: the zero points of the first part for all",
             Replace("e.zero_point_for(1)", "elements[0].zero_point_for(1)[:1]"),

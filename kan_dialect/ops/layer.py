@@ -44,11 +44,13 @@ from kan_dialect.ir.constants import (
     to_integers,
 )
 from kan_dialect.ir.operation import KanOperation, optional_name
+from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.semantics import Evaluable, Univariate
 from kan_dialect.ir.types import (
     QuantTensor,
     element_bounds,
     is_quantized,
+    quantized_type,
     tensor_shape,
 )
 from kan_dialect.ir.verifier import require, require_shape
@@ -323,10 +325,9 @@ class ConcatOp(KanOperation, Evaluable, BoundedCodes):
         result_type: TensorType[Attribute] | None = None,
     ) -> None:
         values = [SSAValue.get(value) for value in inputs]
-        if result_type is None:
-            element = cast(TensorType[Attribute], values[0].type).get_element_type()
-            result_type = TensorType(element, (sum(tensor_shape(value)[0] for value in values),))
-        super().__init__(operands=[values], result_types=[result_type])
+        super().__init__(
+            operands=[values], result_types=[result_type or _concatenated_type(values)]
+        )
 
     def verify_(self) -> None:
         require(len(self.inputs) >= 1, "at least one input is needed")
@@ -356,6 +357,32 @@ class ConcatOp(KanOperation, Evaluable, BoundedCodes):
         samples = max(operand.shape[0] for operand in operands)
         spread = [np.broadcast_to(part, (samples, *part.shape[1:])) for part in operands]
         return (np.concatenate(spread, axis=-1),)
+
+
+def _concatenated_type(values: Sequence[SSAValue]) -> TensorType[Attribute]:
+    """Type of concatenated vectors; codes keep their scales and zero points, in shared storage."""
+    sizes = [tensor_shape(value)[0] for value in values]
+    if not is_quantized(values[0]):
+        element = cast(TensorType[Attribute], values[0].type).get_element_type()
+        return TensorType(element, (sum(sizes),))
+    elements = [quantized_type(value) for value in values]
+    scales = np.concatenate(
+        [np.broadcast_to(e.scale_for(1), size) for e, size in zip(elements, sizes, strict=True)]
+    )
+    points = np.concatenate(
+        [
+            np.broadcast_to(e.zero_point_for(1), size)
+            for e, size in zip(elements, sizes, strict=True)
+        ]
+    )
+    bits, signed = storage_for(
+        min(element.bounds[0] for element in elements),
+        max(element.bounds[1] for element in elements),
+    )
+    joined = UniformQuantizedType(
+        bits, signed, scales, points, axis=0, expressed=elements[0].expressed_type
+    )
+    return TensorType(joined, scales.shape)
 
 
 def _verify_quantized_concat(op: ConcatOp) -> None:

@@ -1,0 +1,217 @@
+"""Codes of the quantisation points of a function: what `kan-quantize` asks for, point by point.
+
+`GivenCodes` takes them from a file of the target `quantizers`. `CalibratedCodes` of
+`kan_dialect.search.calibrated_codes` chooses them.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import BlockArgument, SSAValue
+
+from kan_dialect.analysis.quantization_points import quantization_points
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import BoolArray, DenseAttr, FloatArray
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import bounds_constant, float_type, tensor_shape
+from kan_dialect.model.quantizers import Argument, Codes, Layer, Quantizers, quantizers_of
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.quantity import counted
+
+_LOG = logging.getLogger(__name__)
+
+
+class PointCodes(NamedTuple):
+    """Codes of a quantisation point."""
+
+    element: UniformQuantizedType
+    bounds: DenseAttr | None = None
+    """(n, 2), integers, where some elements have fewer codes than the storage; else None."""
+
+
+class LayerCodes(NamedTuple):
+    """Codes of a layer's nodes, and the steps of its edges."""
+
+    nodes: PointCodes
+    edges: FloatArray
+    """Scale of each node's edges, float64: (out), or (1) for all nodes."""
+    saturates: bool
+    """True if sums are requantised to codes of the nodes; False if the sums are the codes."""
+
+
+class CodeChoice(ABC):
+    """Decides the codes of one function.
+
+    `point` is the index of a value in `quantization_points(function)`. `only_result` is true if
+    nothing but the return op reads the value.
+    """
+
+    @abstractmethod
+    def of_argument(self, value: BlockArgument) -> PointCodes:
+        """Codes of an argument."""
+
+    @abstractmethod
+    def of_layer(
+        self, op: NodeSumOp, values: FloatArray, point: int, *, only_result: bool
+    ) -> LayerCodes:
+        """Codes of a node sum.
+
+        Parameters
+        ----------
+        values : (entries, out, in), float64, the edges at every code of their inputs.
+        """
+
+    @abstractmethod
+    def of_value(
+        self, value: SSAValue, values: FloatArray, point: int, *, only_result: bool
+    ) -> PointCodes:
+        """Codes of a result or concatenated value that is not a node sum.
+
+        Parameters
+        ----------
+        values : (entries, n), float64, the value at every code of its inputs.
+        """
+
+    def host_affine(self, value: BlockArgument) -> tuple[FloatArray, FloatArray] | None:
+        """Gain and offset (n) that the host applies before an argument's quantiser, if any."""
+        return None
+
+    def kept(self, op: NodeSumOp, point: int) -> BoolArray:
+        """Mask (out, in) of the edges to quantise."""
+        return op.mask_array
+
+
+class GivenCodes(CodeChoice):
+    """Codes of a file of the target `quantizers`."""
+
+    def __init__(self, given: Quantizers, path: str, function: func.FuncOp) -> None:
+        """
+        Parameters
+        ----------
+        path : of the file, for messages.
+
+        Raises
+        ------
+        KanError : the file is of another network.
+        """
+        self.given = given
+        self.path = path
+        self.function = function
+        points = quantization_points(function)
+        self._require_alike(points)
+        self._warn_of_missing_edges(points)
+
+    def of_argument(self, value: BlockArgument) -> PointCodes:
+        return _point_codes(self.given.arguments[value.index].codes, value)
+
+    def host_affine(self, value: BlockArgument) -> tuple[FloatArray, FloatArray] | None:
+        argument: Argument = self.given.arguments[value.index]
+        if (argument.gain == 1.0).all() and (argument.offset == 0.0).all():
+            return None
+        return argument.gain, argument.offset
+
+    def kept(self, op: NodeSumOp, point: int) -> BoolArray:
+        edges = self._layer(point).edges
+        return op.mask_array if edges is None else op.mask_array & edges.kept
+
+    def of_layer(
+        self, op: NodeSumOp, values: FloatArray, point: int, *, only_result: bool
+    ) -> LayerCodes:
+        layer = self._layer(point)
+        assert layer.edges is not None
+        if not layer.saturates and not only_result:
+            raise KanError(
+                f"{self.path}: sums of {layer.name} are results that do not saturate, in "
+                f"@{self.function.sym_name.data} other layers read them",
+                remedy="give the quantisers of the same network",
+            )
+        if not layer.saturates and (layer.nodes.zero_point.any() or layer.shift.any()):
+            raise KanError(
+                f"{self.path}: {layer.name} has results that do not saturate, but another "
+                "zero_point or shift than 0",
+                remedy="make them 0: results are sums, in the scale of their edges",
+            )
+        nodes = _point_codes(layer.nodes, op.result)
+        edges = np.broadcast_to(layer.edges.scale, nodes.element.scales.shape)
+        return LayerCodes(nodes, edges, layer.saturates)
+
+    def of_value(
+        self, value: SSAValue, values: FloatArray, point: int, *, only_result: bool
+    ) -> PointCodes:
+        return _point_codes(self._layer(point).nodes, value)
+
+    def require_unedited(self) -> None:
+        """Require the file's description of the network to be that of the quantised function.
+
+        Raises
+        ------
+        KanError : a field that follows from the network was edited; names one.
+        """
+        given = self.given
+        if given.digest is None or given.digest == given.description_digest():
+            return
+        mine, its = quantizers_of(self.function).description(), given.description()
+        edited = next((place for place in its if mine.get(place) != its[place]), "digest")
+        raise KanError(
+            f"{self.path}: what describes the network was edited, such as {edited}",
+            remedy="it follows from the network; kept, low, high, scale, zero_point, gain and "
+            "offset can be edited",
+        )
+
+    def _layer(self, point: int) -> Layer:
+        return self.given.layers[point - len(self.function.args)]
+
+    def _require_alike(self, points: list[SSAValue]) -> None:
+        """Require as many inputs and layers as the function has, of the same shapes."""
+        given, arguments = self.given, len(self.function.args)
+        found = f"{self.path} is of another network"
+        if (len(given.arguments), len(given.layers)) != (arguments, len(points) - arguments):
+            raise KanError(
+                f"{found}: {len(given.arguments)} inputs and {len(given.layers)} layers, "
+                f"@{self.function.sym_name.data} has {arguments} and {len(points) - arguments}"
+            )
+        described = [
+            *(("input", (len(argument.codes),)) for argument in given.arguments),
+            *((layer.name, _extents(layer)) for layer in given.layers),
+        ]
+        for (name, expected), value in zip(described, points, strict=True):
+            sums = value.owner if isinstance(value.owner, NodeSumOp) else None
+            shape = tensor_shape(value if sums is None else sums.edges)
+            if shape != expected:
+                raise KanError(
+                    f"{found}: its {name} is {' x '.join(map(str, expected))}, that of "
+                    f"@{self.function.sym_name.data} is {' x '.join(map(str, shape))}"
+                )
+
+    def _warn_of_missing_edges(self, points: list[SSAValue]) -> None:
+        """Warn of edges that the file keeps and the network does not have: they stay pruned."""
+        sums = [value.owner for value in points if isinstance(value.owner, NodeSumOp)]
+        kept = [layer.edges.kept for layer in self.given.layers if layer.edges is not None]
+        missing = sum(
+            int((mask & ~op.mask_array).sum()) for mask, op in zip(kept, sums, strict=True)
+        )
+        if missing:
+            _LOG.warning(
+                "%s keeps %s that @%s does not have",
+                self.path,
+                counted(missing, "edge"),
+                self.function.sym_name.data,
+            )
+
+
+def _extents(layer: Layer) -> tuple[int, ...]:
+    """(out, in) of a layer; (out) of a function of the nodes, which has no edges."""
+    edges = layer.edges
+    return (len(layer.nodes),) if edges is None else (len(layer.nodes), edges.kept.shape[1])
+
+
+def _point_codes(codes: Codes, value: SSAValue) -> PointCodes:
+    element = codes.element(float_type(value))
+    bounds = bounds_constant(TensorType(element, (len(codes),)), codes.low, codes.high)
+    return PointCodes(element, bounds)
