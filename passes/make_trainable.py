@@ -1,47 +1,36 @@
 """`kan-make-trainable`: a network of B-splines becomes a training step, its coefficients state.
 
-Each layer is located, gathered, multiplied and added up; the error at the outputs goes back through
-the layers by their slopes, and every layer's coefficients are updated by gradient descent, with
-momentum and weight decay where asked for. With fixed-point numbers the step is what the hardware
-computes, integer for integer; with `real` it is the real-valued step.
+The step runs every layer forward (`kan.locate`, `kan.basis`, `kan.gather`, `kan.mac`), takes the
+error of the outputs back through the layers, last one first, and updates the coefficients by
+gradient descent, with momentum and weight decay if asked for. With fixed-point numbers the step is
+the hardware's, integer for integer; with `real` it is the real-valued step.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import (
-    ArrayAttr,
-    DictionaryAttr,
-    ModuleOp,
-    StringAttr,
-    TensorType,
-    f64,
-    i1,
-)
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr, TensorType, i1
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.analysis.quantization_points import spline_functions, unobserved
+from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense, to_floats
-from kan_dialect.ir.fixed_point import MAX_FIXED_BITS, FixedType, to_fixed
-from kan_dialect.ir.quant import storage_for
-from kan_dialect.maths.bsplines import uniform_grid
-from kan_dialect.maths.uniform_bsplines import basis_table
+from kan_dialect.ir.constants import Array, dense
+from kan_dialect.ir.fixed_point import MAX_FIXED_BITS
+from kan_dialect.model.trainable_layers import TrainableLayer, trainable_layers
+from kan_dialect.model.training_numbers import TrainingNumbers, scaled_factor
 from kan_dialect.model.training_step import INITIAL, ROLE, is_trainable
-from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.spline import BaseOp, BSplineOp
 from kan_dialect.ops.training import (
     FACTOR_BITS,
     MAX_LOCAL_BITS,
-    MAX_TRAINABLE_DEGREE,
     BackpropagateOp,
     BasisOp,
     CombineOp,
@@ -50,26 +39,227 @@ from kan_dialect.ops.training import (
     LocateOp,
     MacOp,
     UpdateOp,
-    grid_codes,
 )
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import LOSS, SEED, Bounds, bounded
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """What training needs to know of a layer of B-splines."""
+class _Forward(NamedTuple):
+    """Values of a layer that its update needs."""
 
-    name: str
-    degree: int
-    grid: FloatArray
-    """(in, 2): the first and the last grid point."""
-    coefficients: FloatArray
-    """(out, in, cells + degree)."""
+    cell: SSAValue
+    local: SSAValue
+    inside: SSAValue
+    active: SSAValue
 
-    @property
-    def cells(self) -> int:
-        return self.coefficients.shape[2] - self.degree
+
+class _Update(NamedTuple):
+    """Operands that the updates of a layer's coefficients and velocities share."""
+
+    cell: SSAValue
+    error: SSAValue
+    weights: SSAValue
+    train: SSAValue
+
+
+@dataclass
+class _StepBuilder:
+    """Builds the function of one step."""
+
+    options: MakeTrainablePass
+    layers: list[TrainableLayer]
+    block: Block = field(default_factory=Block)
+
+    def __post_init__(self) -> None:
+        self.numbers = self.options.numbers
+
+    def add(self, op: Operation) -> SSAValue:
+        self.block.add_op(op)
+        return op.results[0]
+
+    def argument(self, kind: Attribute, name: str) -> SSAValue:
+        value = self.block.insert_arg(kind, len(self.block.args))
+        value.name_hint = name
+        return value
+
+    def build(self, name: str) -> func.FuncOp:
+        layers, number = self.layers, self.numbers.number
+        inputs, outputs = layers[0].coefficients.shape[1], layers[-1].coefficients.shape[0]
+        fed = self.options.error == "fed"
+        x = self.argument(TensorType(number, (inputs,)), "x")
+        kind = self.numbers.error if fed else number
+        target = self.argument(TensorType(kind, (outputs,)), "error" if fed else "target")
+        train = self.argument(i1, "train")
+        states, velocities = self.state_arguments("c"), list[SSAValue]()
+        if self.options.momentum:
+            velocities = self.state_arguments("v")
+
+        output, forward = self.forward(x, states)
+        error = target
+        if not fed:
+            name_of_error = f"{layers[-1].name}_error"
+            error = self.add(ErrorOp(target, output, self.numbers.error, name=name_of_error))
+        following = self.backward(forward, states, velocities, error, train)
+        results = [output, *following]
+        self.block.add_op(func.ReturnOp(*results))
+        return func.FuncOp(
+            name,
+            ([value.type for value in self.block.args], [value.type for value in results]),
+            Region(self.block),
+            arg_attrs=ArrayAttr(self.argument_roles(len(velocities))),
+            res_attrs=_roles(["output", *["state"] * len(states), *["velocity"] * len(velocities)]),
+        )
+
+    def state_arguments(self, letter: str) -> list[SSAValue]:
+        """An argument in the shape of the coefficients for each layer."""
+        return [
+            self.argument(
+                TensorType(self.numbers.number, layer.coefficients.shape), f"{letter}{index}"
+            )
+            for index, layer in enumerate(self.layers)
+        ]
+
+    def argument_roles(self, velocities: int) -> list[DictionaryAttr]:
+        """Roles of the arguments; states and velocities with their initial values."""
+        starts = self.initial()
+        return [
+            *_roles(["input", "error" if self.options.error == "fed" else "target", "train"]),
+            *(_state_role("state", start) for start in starts),
+            *(_state_role("velocity", np.zeros_like(start)) for start in starts[:velocities]),
+        ]
+
+    def initial(self) -> list[Array]:
+        """Initial coefficients of each layer, as codes if numbers are fixed-point."""
+        rng = np.random.default_rng(self.options.seed)
+        starts: list[Array] = []
+        for layer in self.layers:
+            start = layer.coefficients
+            match self.options.initial:
+                case "zero":
+                    start = np.zeros_like(start)
+                case "random":
+                    start = rng.normal(size=start.shape) / math.sqrt(start.shape[1])
+                case _:
+                    pass
+            starts.append(self.numbers.initial(start, layer.name))
+        return starts
+
+    def forward(
+        self, value: SSAValue, states: Sequence[SSAValue]
+    ) -> tuple[SSAValue, list[_Forward]]:
+        """The outputs of the last layer, and the values of each layer that its update needs."""
+        forward: list[_Forward] = []
+        for layer, state in zip(self.layers, states, strict=True):
+            name = layer.name
+            located = LocateOp(
+                value, self.numbers.grid(layer), layer.cells, self.numbers.local, name=name
+            )
+            self.add(located)
+            basis_type = self.numbers.basis(layer)
+            basis = BasisOp(located.local, layer.degree, basis_type, name=f"{name}_basis")
+            self.add(basis)
+            active = GatherOp(state, located.cell, layer.degree, name=f"{name}_coefficients")
+            self.add(active)
+            value = self.add(MacOp(active, basis, self.numbers.number, name=f"{name}_node"))
+            forward.append(_Forward(located.cell, located.local, located.inside, active.result))
+        return value, forward
+
+    def backward(
+        self,
+        forward: Sequence[_Forward],
+        states: Sequence[SSAValue],
+        velocities: Sequence[SSAValue],
+        error: SSAValue,
+        train: SSAValue,
+    ) -> list[SSAValue]:
+        """The next states, then the next velocities, in the order of the layers.
+
+        The ops come last layer first: the error of a layer's nodes is what the next layer gives
+        for its inputs.
+        """
+        following, faster = list[SSAValue](), list[SSAValue]()
+        for index in reversed(range(len(self.layers))):
+            layer, values = self.layers[index], forward[index]
+            update = _Update(values.cell, error, self.weights(layer, values), train)
+            origin = None
+            if self.options.momentum or self.options.weight_decay:
+                velocity = velocities[index] if velocities else None
+                origin, kept = self.origin(layer, values, velocity)
+                if velocity is not None:
+                    faster.append(self.updated(f"{layer.name}_velocity", velocity, kept, update))
+            following.append(self.updated(f"{layer.name}_update", states[index], origin, update))
+            if index:
+                error = self.input_error(layer, values, error)
+        return [*reversed(following), *reversed(faster)]
+
+    def weights(self, layer: TrainableLayer, values: _Forward) -> SSAValue:
+        """The basis times the learning rate."""
+        rate = self.options.learning_rate
+        kind = self.numbers.basis(layer, scale=rate)
+        name = f"{layer.name}_weights"
+        return self.add(BasisOp(values.local, layer.degree, kind, scale=rate, name=name))
+
+    def origin(
+        self, layer: TrainableLayer, values: _Forward, velocity: SSAValue | None
+    ) -> tuple[SSAValue, SSAValue | None]:
+        """Where the steps of coefficients and velocities begin.
+
+        A velocity becomes v' = momentum * v + error * weight, a coefficient (1 - decay) * c + v'.
+        """
+        numbers = self.numbers
+        share = 1 - numbers.factor(self.options.weight_decay)
+        if velocity is None:
+            decayed = f"{layer.name}_decayed"
+            factors = np.array([share])
+            op = CombineOp([values.active], factors, numbers.number, name=decayed)
+            return self.add(op), None
+        name = f"{layer.name}_velocities"
+        moving = self.add(GatherOp(velocity, values.cell, layer.degree, name=name))
+        factors = np.array([share, numbers.factor(self.options.momentum)])
+        kept = CombineOp([moving], factors[1:], numbers.number, name=f"{layer.name}_kept")
+        carried = f"{layer.name}_carried"
+        origin = CombineOp([values.active, moving], factors, numbers.carried, name=carried)
+        return self.add(origin), self.add(kept)
+
+    def updated(
+        self, name: str, state: SSAValue, origin: SSAValue | None, update: _Update
+    ) -> SSAValue:
+        return self.add(UpdateOp(state, *update, origin=origin, name=name))
+
+    def input_error(self, layer: TrainableLayer, values: _Forward, error: SSAValue) -> SSAValue:
+        """The error of a layer's inputs: that of its nodes times the slopes of its edges."""
+        grid = self.numbers.grid(layer)
+        scale = layer.cells / (grid[:, 1] - grid[:, 0])
+        if bool((scale == scale[0]).all()):
+            scale = scale[0]
+        derivatives = BasisOp(
+            values.local,
+            layer.degree,
+            self.numbers.basis(layer, scale=scale, derivative=True),
+            scale=scale,
+            inside=values.inside,
+            derivative=True,
+            name=f"{layer.name}_derivatives",
+        )
+        self.add(derivatives)
+        slopes = MacOp(
+            values.active,
+            derivatives,
+            self.numbers.number,
+            per_edge=True,
+            name=f"{layer.name}_slope",
+        )
+        self.add(slopes)
+        name = f"{layer.name}_input_error"
+        return self.add(BackpropagateOp(error, slopes, self.numbers.error, name=name))
+
+
+def _roles(roles: Sequence[str]) -> ArrayAttr[DictionaryAttr]:
+    return ArrayAttr([DictionaryAttr({ROLE: StringAttr(role)}) for role in roles])
+
+
+def _state_role(role: str, start: Array) -> DictionaryAttr:
+    return DictionaryAttr({ROLE: StringAttr(role), INITIAL: dense(start)})
 
 
 @dataclass(frozen=True)
@@ -105,6 +295,11 @@ class MakeTrainablePass(KanPass):
     real: bool = False
     """Real-valued instead of fixed-point: for reference."""
 
+    @property
+    def numbers(self) -> TrainingNumbers:
+        """The types of the step's values."""
+        return TrainingNumbers(self.integer_bits, self.fraction_bits, self.local_bits, self.real)
+
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         self._check_options()
         functions = [op for op in spline_functions(module) if not is_trainable(op)]
@@ -125,424 +320,23 @@ class MakeTrainablePass(KanPass):
         )
         for option, share in (("momentum", self.momentum), ("weight-decay", self.weight_decay)):
             check(
-                self.real or share == 0 or 0 < _scaled(share) < 1 << FACTOR_BITS,
+                self.real or share == 0 or 0 < scaled_factor(share) < 1 << FACTOR_BITS,
                 f"{option} becomes a multiple of 2^-{FACTOR_BITS}, which must be above 0 and below "
                 f"1, got {share:g}",
             )
-        decayed = math.ldexp(_scaled(self.weight_decay), bits - 1 - FACTOR_BITS)
+        decayed = math.ldexp(scaled_factor(self.weight_decay), bits - 1 - FACTOR_BITS)
         check(
             self.real or self.weight_decay == 0 or decayed > 0.5,
             f"a weight-decay of {self.weight_decay:g} never changes a coefficient of {bits} bits",
         )
 
     def _step(self, function: func.FuncOp) -> func.FuncOp:
-        layers = layers_of(function, revive=self.revive)
-        if not self.real:
-            self._require_learning(function.sym_name.data, layers)
+        name = function.sym_name.data
+        layers = trainable_layers(function, revive=self.revive)
+        self.numbers.require_learning(name, layers, self.learning_rate)
         try:
-            step = _Builder(self, layers).step(function.sym_name.data)
+            step = _StepBuilder(self, layers).build(name)
             step.verify()
         except VerifyException as error:
-            raise KanError(f"@{function.sym_name.data}: {error}") from None
+            raise KanError(f"@{name}: {error}") from None
         return step
-
-    def _require_learning(self, name: str, layers: list[_Layer]) -> None:
-        """Refuse a rate with which no error that there can be changes a coefficient."""
-        largest = 2.0 ** (self.integer_bits + 1)
-        for layer in layers:
-            top = float(basis_table(self.local_bits, layer.degree, 1.0, 30).max()) / 2**30
-            if self.learning_rate * largest * top < 2.0 ** -(self.fraction_bits + 1):
-                raise KanError(
-                    f"@{name}: a learning rate of {self.learning_rate:g} never changes a "
-                    f"coefficient of {self.fraction_bits} fraction bits, not even with an error of "
-                    f"{largest:g}",
-                    remedy="take a higher rate or more fraction-bits",
-                )
-
-
-def _scaled(share: float) -> int:
-    """The nearest multiple of 2^-16, as an integer."""
-    return round(math.ldexp(share, FACTOR_BITS))
-
-
-def layers_of(function: func.FuncOp, *, revive: bool = False) -> list[_Layer]:
-    """The layers of a network that is a chain of B-spline layers, first one first.
-
-    Pruned edges are refused, or with `revive` they are edges of coefficients 0.
-
-    Raises
-    ------
-    KanError : the network holds something that cannot be trained; names it.
-    """
-    name = function.sym_name.data
-    terminator = function.get_return_op()
-    if len(function.args) != 1 or terminator is None or len(terminator.operands) != 1:
-        raise KanError(f"@{name}: a trainable network has one tensor of inputs and one of outputs")
-    layers: list[_Layer] = []
-    value = unobserved(terminator.operands[0])
-    while isinstance(value.owner, Operation):
-        node_sum = value.owner
-        if not isinstance(node_sum, NodeSumOp):
-            raise KanError(
-                f"@{name}: '{node_sum.name}' cannot be trained: only layers of B-splines can",
-                remedy="fold affines into nodes (kan-fold-affine) and fit splines to edges "
-                "(kan-fit-splines) first, and take out what is no function of one value",
-            )
-        spline = _spline(name, unobserved(node_sum.edges))
-        layers.append(_layer(name, node_sum, spline, revive))
-        value = unobserved(spline.input)
-    if not layers:
-        raise KanError(f"@{name}: there is no layer to train")
-    return [
-        layer
-        if layer.name
-        else _Layer(f"layer{index}", layer.degree, layer.grid, layer.coefficients)
-        for index, layer in enumerate(reversed(layers))
-    ]
-
-
-def _spline(name: str, edges: SSAValue) -> BSplineOp:
-    """The B-splines of a layer's edges; base functions whose weights are all 0 count as none."""
-    op = edges.owner
-    if isinstance(op, arith.AddfOp):
-        parts = [unobserved(part).owner for part in op.operands]
-        kept = [
-            part
-            for part in parts
-            if not isinstance(part, BaseOp) or bool(to_floats(part.weights).any())
-        ]
-        if len(kept) == 1 and isinstance(kept[0], BSplineOp):
-            return kept[0]
-        op = next((part for part in kept if not isinstance(part, BSplineOp)), op)
-    if isinstance(op, BSplineOp):
-        return op
-    what = f"'{op.name}'" if isinstance(op, Operation) else "an argument"
-    if isinstance(op, BaseOp):
-        what = f"the base function {op.function.data}"
-    raise KanError(
-        f"@{name}: {what} cannot be trained: edges must be B-splines alone",
-        remedy="fit splines to them first (kan-fit-splines)",
-    )
-
-
-def _layer(name: str, node_sum: NodeSumOp, spline: BSplineOp, revive: bool) -> _Layer:
-    given = spline.given_name or node_sum.given_name or ""
-    where = f"@{name}: {given or 'a layer'}"
-    degree = spline.degree.value.data
-    if not 1 <= degree <= MAX_TRAINABLE_DEGREE:
-        raise KanError(f"{where} has degree {degree}; trained are 1..{MAX_TRAINABLE_DEGREE}")
-    kept = node_sum.mask_array
-    if not revive and not kept.all():
-        raise KanError(
-            f"{where} has pruned edges",
-            remedy="train before pruning, or let them exist again (revive)",
-        )
-    grid = uniform_grid(np.atleast_2d(spline.knot_vector), degree)
-    if grid is None:
-        raise KanError(
-            f"{where} has knots that are not a uniform grid with {degree} more on each side",
-            remedy="refit the splines on a uniform grid (kan-fit-splines)",
-        )
-    coefficients = np.where(kept[..., np.newaxis], to_floats(spline.coefficients), 0.0)
-    # The basis of an input adds up to 1, so a bias is part of one input's coefficients.
-    coefficients[:, 0, :] += node_sum.bias_array[:, np.newaxis]
-    grid = np.broadcast_to(grid, (coefficients.shape[1], 2))
-    return _Layer(given, degree, grid, coefficients)
-
-
-@dataclass
-class _Forward:
-    """The values of a layer that its update needs."""
-
-    cell: SSAValue
-    local: SSAValue
-    inside: SSAValue
-    active: SSAValue
-
-
-@dataclass(frozen=True)
-class _Update:
-    """What the steps of a layer's coefficients and of their velocities share."""
-
-    values: _Forward
-    error: SSAValue
-    weights: SSAValue
-    train: SSAValue
-
-
-@dataclass
-class _Builder:
-    """Builds the function of one step."""
-
-    options: MakeTrainablePass
-    layers: list[_Layer]
-    block: Block = field(default_factory=Block)
-
-    def __post_init__(self) -> None:
-        options = self.options
-        bits, fraction = options.integer_bits + options.fraction_bits, options.fraction_bits
-        self.number: Attribute = f64 if options.real else FixedType(bits, fraction)
-        self.error: Attribute = f64 if options.real else FixedType(bits + 1, fraction - 1)
-        local = options.local_bits
-        self.local: Attribute = f64 if options.real else FixedType(local, local, signed=False)
-
-    def add(self, op: Operation) -> SSAValue:
-        self.block.add_op(op)
-        return op.results[0]
-
-    def argument(self, kind: Attribute) -> SSAValue:
-        return self.block.insert_arg(kind, len(self.block.args))
-
-    def step(self, name: str) -> func.FuncOp:
-        layers = self.layers
-        inputs, outputs = layers[0].coefficients.shape[1], layers[-1].coefficients.shape[0]
-        fed = self.options.error == "fed"
-        x = self.argument(TensorType(self.number, (inputs,)))
-        x.name_hint = "x"
-        target = self.argument(TensorType(self.error if fed else self.number, (outputs,)))
-        target.name_hint = "error" if fed else "target"
-        train = self.argument(i1)
-        train.name_hint = "train"
-        states = [
-            self.argument(TensorType(self.number, layer.coefficients.shape)) for layer in layers
-        ]
-        velocities = (
-            [self.argument(state.type) for state in states] if self.options.momentum else []
-        )
-        for letter, arguments in (("c", states), ("v", velocities)):
-            for index, state in enumerate(arguments):
-                state.name_hint = f"{letter}{index}"
-
-        value, forward = x, list[_Forward]()
-        for layer, state in zip(layers, states, strict=True):
-            value, values = self.forward(layer, state, value)
-            forward.append(values)
-        output = value
-        error = (
-            target
-            if fed
-            else self.add(ErrorOp(target, output, self.error, name=f"{layers[-1].name}_error"))
-        )
-        following, faster = list[SSAValue](), list[SSAValue]()
-        for index in reversed(range(len(layers))):
-            layer, values = layers[index], forward[index]
-            weights = self.weights(layer, values)
-            update = _Update(values, error, weights, train)
-            origin = None
-            if self.options.momentum or self.options.weight_decay:
-                velocity = velocities[index] if velocities else None
-                origin, kept = self.origin(layer, values, velocity)
-                if velocity is not None:
-                    faster.append(self.updated(f"{layer.name}_velocity", velocity, kept, update))
-            following.append(self.updated(f"{layer.name}_update", states[index], origin, update))
-            if index:
-                error = self.backward(layer, values, error)
-        results = [output, *reversed(following), *reversed(faster)]
-        self.block.add_op(func.ReturnOp(*results))
-        roles = ["input", "error" if fed else "target", "train"]
-        attributes = [DictionaryAttr({ROLE: StringAttr(role)}) for role in roles]
-        starts = self.initial()
-        attributes += [
-            DictionaryAttr({ROLE: StringAttr("state"), INITIAL: dense(start)}) for start in starts
-        ]
-        attributes += [
-            DictionaryAttr({ROLE: StringAttr("velocity"), INITIAL: dense(np.zeros_like(start))})
-            for start in starts[: len(velocities)]
-        ]
-        result_roles = ["output", *["state"] * len(states), *["velocity"] * len(velocities)]
-        return func.FuncOp(
-            name,
-            ([value.type for value in self.block.args], [value.type for value in results]),
-            Region(self.block),
-            arg_attrs=ArrayAttr(attributes),
-            res_attrs=ArrayAttr(
-                [DictionaryAttr({ROLE: StringAttr(role)}) for role in result_roles]
-            ),
-        )
-
-    def forward(self, layer: _Layer, state: SSAValue, value: SSAValue) -> tuple[SSAValue, _Forward]:
-        """The layer's outputs; the grid moves to the nearest codes of the input."""
-        grid = layer.grid
-        if isinstance(self.number, FixedType):
-            grid = self._on_codes(layer, self.number)
-        located = LocateOp(value, grid, layer.cells, self.local, name=layer.name)
-        self.add(located)
-        basis = self.add(
-            BasisOp(
-                located.local, layer.degree, self._basis_type(layer), name=f"{layer.name}_basis"
-            )
-        )
-        active = self.add(
-            GatherOp(state, located.cell, layer.degree, name=f"{layer.name}_coefficients")
-        )
-        nodes = self.add(MacOp(active, basis, self.number, name=f"{layer.name}_node"))
-        return nodes, _Forward(located.cell, located.local, located.inside, active)
-
-    def weights(self, layer: _Layer, values: _Forward) -> SSAValue:
-        """The basis times the learning rate."""
-        rate = self.options.learning_rate
-        return self.add(
-            BasisOp(
-                values.local,
-                layer.degree,
-                self._basis_type(layer, scale=rate),
-                scale=rate,
-                name=f"{layer.name}_weights",
-            )
-        )
-
-    def origin(
-        self, layer: _Layer, values: _Forward, velocity: SSAValue | None
-    ) -> tuple[SSAValue, SSAValue | None]:
-        """Where the steps of coefficients and velocities begin.
-
-        A velocity becomes v' = momentum * v + error * weight, a coefficient (1 - decay) * c + v'.
-        """
-        share, momentum = 1 - self.factor(self.options.weight_decay), self.options.momentum
-        if velocity is None:
-            name = f"{layer.name}_decayed"
-            factors = np.array([share])
-            return self.add(CombineOp([values.active], factors, self.number, name=name)), None
-        moving = self.add(
-            GatherOp(velocity, values.cell, layer.degree, name=f"{layer.name}_velocities")
-        )
-        factors = np.array([share, self.factor(momentum)])
-        wide = self.number
-        if isinstance(wide, FixedType):
-            wide = FixedType(wide.bits + 1, wide.fraction)
-        kept = CombineOp([moving], factors[1:], self.number, name=f"{layer.name}_kept")
-        origin = CombineOp([values.active, moving], factors, wide, name=f"{layer.name}_carried")
-        return self.add(origin), self.add(kept)
-
-    def factor(self, share: float) -> float:
-        """A share as a factor of a combination."""
-        return share if self.options.real else math.ldexp(_scaled(share), -FACTOR_BITS)
-
-    def updated(
-        self, name: str, state: SSAValue, origin: SSAValue | None, update: _Update
-    ) -> SSAValue:
-        return self.add(
-            UpdateOp(
-                state,
-                update.values.cell,
-                update.error,
-                update.weights,
-                update.train,
-                origin=origin,
-                name=name,
-            )
-        )
-
-    def backward(self, layer: _Layer, values: _Forward, error: SSAValue) -> SSAValue:
-        """How the layer's inputs are to change."""
-        grid = layer.grid
-        if isinstance(self.number, FixedType):
-            grid = self._on_codes(layer, self.number)
-        scale = layer.cells / (grid[:, 1] - grid[:, 0])
-        if bool((scale == scale[0]).all()):
-            scale = scale[0]
-        derivatives = BasisOp(
-            values.local,
-            layer.degree,
-            self._basis_type(layer, scale=scale, derivative=True),
-            scale=scale,
-            inside=values.inside,
-            derivative=True,
-            name=f"{layer.name}_derivatives",
-        )
-        slopes = MacOp(
-            values.active,
-            self.add(derivatives),
-            self.number,
-            per_edge=True,
-            name=f"{layer.name}_slope",
-        )
-        op = BackpropagateOp(error, self.add(slopes), self.error, name=f"{layer.name}_input_error")
-        return self.add(op)
-
-    def _on_codes(self, layer: _Layer, kind: FixedType) -> FloatArray:
-        grid = np.ldexp(np.rint(np.ldexp(layer.grid, kind.fraction)), -kind.fraction)
-        try:
-            codes = grid_codes(grid, kind)
-        except VerifyException as error:
-            bits = math.ceil(math.log2(max(float(np.abs(grid).max()), 0.5))) + 1
-            raise KanError(
-                f"{layer.name}: {error}",
-                remedy=f"take more integer-bits (it needs {max(bits, 1)})",
-            ) from None
-        span = int((codes[:, 1] - codes[:, 0]).min())
-        if span < layer.cells:
-            raise KanError(
-                f"{layer.name}: a grid of {layer.cells} cells over {span} codes is too fine",
-                remedy="take more fraction-bits or fewer cells",
-            )
-        return grid
-
-    def _basis_type(
-        self, layer: _Layer, *, scale: float | FloatArray = 1.0, derivative: bool = False
-    ) -> Attribute:
-        """The narrowest type of a basis: as many fraction bits as numbers have, at a scale of 1.
-
-        A smaller scale has more, so that as many bits that matter are left.
-        """
-        if self.options.real:
-            return f64
-        scales = np.atleast_1d(np.asarray(scale, dtype=np.float64))
-        fraction = self.options.fraction_bits
-        if not derivative:
-            fraction -= math.floor(math.log2(float(scales.max())))
-        tables = [
-            basis_table(
-                self.options.local_bits, layer.degree, value, fraction, derivative=derivative
-            )
-            for value in scales.tolist()
-        ]
-        low, high = min(int(t.min()) for t in tables), max(int(t.max()) for t in tables)
-        bits, signed = storage_for(low, high)
-        if bits > MAX_FIXED_BITS:
-            raise KanError(
-                f"{layer.name}: the basis needs {bits} bits, more than {MAX_FIXED_BITS}",
-                remedy="take fewer fraction-bits, or a coarser grid",
-            )
-        return FixedType(bits, fraction, signed=signed)
-
-    def initial(self) -> list[Array]:
-        """Where each layer's coefficients begin, as codes where there are some."""
-        rng = np.random.default_rng(self.options.seed)
-        starts: list[Array] = []
-        for layer in self.layers:
-            start = layer.coefficients
-            match self.options.initial:
-                case "zero":
-                    start = np.zeros_like(start)
-                case "random":
-                    start = rng.normal(size=start.shape) / math.sqrt(start.shape[1])
-                case _:
-                    pass
-            starts.append(
-                _fitting(start, self.number, layer.name)
-                if isinstance(self.number, FixedType)
-                else start
-            )
-        return starts
-
-
-def _fitting(start: FloatArray, number: FixedType, layer: str) -> IntArray:
-    """Coefficients to begin with, as codes.
-
-    Raises
-    ------
-    KanError : the fixed-point numbers do not reach so far.
-    """
-    codes = to_fixed(start, number)
-    lost = np.abs(codes * number.step - start)
-    if bool((lost > number.step / 2).any()):
-        value = float(start.flat[int(lost.argmax())])
-        needed = math.floor(math.log2(abs(value))) + 2
-        raise KanError(
-            f"{layer}: a coefficient of {value:g} does not fit fixed-point numbers of "
-            f"{number.bits - number.fraction} bits in front of the point",
-            remedy=f"take integer-bits of at least {needed}, or scale the results to smaller "
-            "numbers",
-        )
-    return codes

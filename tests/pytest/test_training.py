@@ -20,10 +20,11 @@ from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.ir.fixed_point import FixedType, rounded_to, to_fixed, to_real
 from kan_dialect.maths.uniform_bsplines import basis_table, cell_basis
 from kan_dialect.model.coefficient_memory import memory_map
+from kan_dialect.model.trainable_layers import trainable_layers
 from kan_dialect.model.training_step import Step, infer, run_steps, step_of
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.training import position_factor
-from kan_dialect.passes.make_trainable import MakeTrainablePass, layers_of
+from kan_dialect.passes.make_trainable import MakeTrainablePass
 from training_reference import (
     cox_de_boor,
     random_network,
@@ -185,7 +186,7 @@ def test_gradients_are_pytorchs(seed: int, torch: Any) -> None:
     sizes = rng.integers(1, 4, count + 1).tolist()
     degrees = [1 + (seed + k) % 5 for k in range(count)]
     module = random_network(rng, sizes, degrees, rng.integers(2, 9, count).tolist())
-    layers = layers_of(find_function(module))
+    layers = trainable_layers(find_function(module))
     step = trainable(module, real=True, learning_rate=1.0)
     for _ in range(8):
         x = rng.uniform(-1.2, 1.2, sizes[0])
@@ -213,7 +214,7 @@ def test_momentum_and_decay_are_those_of_pytorchs_gradients(seed: int, torch: An
     """v' = m v + rate * descent, c' = (1 - d) c + v', of the coefficients that take part."""
     rng = np.random.default_rng(seed)
     module = random_network(rng, [2, 2, 1], [3, 2], [5, 4])
-    layers = layers_of(find_function(module))
+    layers = trainable_layers(find_function(module))
     rate, momentum, decay = 0.1, 0.9, 0.02
     options = {"learning_rate": rate, "momentum": momentum, "weight_decay": decay}
     step = trainable(module, real=True, **options)

@@ -27,9 +27,10 @@ from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.model.trainable_layers import trainable_layers
 from kan_dialect.model.training_step import Step, infer, run_steps, step_of
 from kan_dialect.ops.training import CombineOp, UpdateOp
-from kan_dialect.passes.make_trainable import MakeTrainablePass, layers_of
+from kan_dialect.passes.make_trainable import MakeTrainablePass
 from lint import require_no_lint, require_silent
 from training_reference import Reference, random_network, reference_of, torch_network
 
@@ -254,7 +255,7 @@ def test_the_rtl_learns_as_pytorch_does(tmp_path: Path, torch: Any) -> None:
     """With many bits, gradient descent in float64 with PyTorch's gradients, up to small steps."""
     rng = np.random.default_rng(1)
     module = random_network(rng, [1, 2, 1], [3, 3], [5, 5])
-    layers = layers_of(find_function(module))
+    layers = trainable_layers(find_function(module))
     options: dict[str, Any] = {"integer_bits": 6, "fraction_bits": 20, "local_bits": 10}
     step = lowered(module, learning_rate=0.1, **options)
     x = rng.uniform(-1, 1, (200, 1))
