@@ -46,13 +46,13 @@ from kan_dialect.passes import (
     fold_affine,
     fold_tables,
     narrow,
-    quantize,
     schedule,
 )
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.quantize import QuantizePass
+from kan_dialect.search import calibrated_codes
 from kan_dialect.search.adder_trees.tree import AdderTree
 from kan_dialect.search.scales import SCALE_METHODS
 
@@ -184,13 +184,13 @@ def test_codes_that_cut_off_what_was_seen_are_found(
     scale: str, steps: float, shift: float, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scales so many times what they should be, and zero points off by a share of the codes."""
-    original = quantize.scales_and_zero_points
+    original = calibrated_codes.scales_and_zero_points
 
     def spoilt(ranges: FloatArray, bits: int) -> tuple[FloatArray, IntArray]:
         scales, points = original(ranges, bits)
         return scales * steps, points + int(shift * 2**bits)
 
-    monkeypatch.setattr(quantize, "scales_and_zero_points", spoilt)
+    monkeypatch.setattr(calibrated_codes, "scales_and_zero_points", spoilt)
     x = np.random.default_rng(0).normal(size=(200, 3))
     problem = broken_promise(QuantizePass(bits=6, scale=scale), x, 512)
     assert problem is not None and message in problem

@@ -28,13 +28,12 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp
 from kan_dialect.ops.table import QuantizeOp
-from kan_dialect.passes import quantize
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.choose_bits import ChooseBitsPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from kan_dialect.passes.quantize import QuantizePass
-from kan_dialect.search import edge_rounding
+from kan_dialect.search import edge_rounding, layer_rounding
 from kan_dialect.search.edge_rounding import RoundedEdges
 
 
@@ -227,12 +226,12 @@ def test_edges_that_are_wrong_are_found(
     def spoilt(*arguments: object) -> RoundedEdges:
         return spoil(edge_rounding.round_edges(*arguments))  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(quantize, "round_edges", spoilt)
+    monkeypatch.setattr(layer_rounding, "round_edges", spoilt)
     if checked == "by the pass":
         with pytest.raises(KanError, match="this is a bug"):
             quantised(network, PAIRS, 8)
         return
-    monkeypatch.setattr(quantize, "promise_problem", lambda *_: None)
+    monkeypatch.setattr(layer_rounding, "promise_problem", lambda *_: None)
     with pytest.raises(AssertionError, match="is off by more than"):
         quantised(network, PAIRS, 8)
 

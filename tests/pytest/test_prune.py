@@ -20,12 +20,12 @@ from kan_dialect.ir.constants import Array, FloatArray, to_floats
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BaseOp
-from kan_dialect.passes import prune
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.prune import PrunePass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.search.precision.score import score
+from kan_dialect.search.pruning import Edge, EdgeSearch
 
 
 def network(first: Array, second: Array) -> ModuleOp:
@@ -174,10 +174,10 @@ def test_a_broken_budget_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     module = network(np.array([[1.0, 0.5]]), np.ones((1, 1)))
     np.savez(tmp_path / "data.npz", x=samples(4, 100, 2))
 
-    def always(self: object, edges: object) -> bool:
-        return True
+    def all_edges(self: EdgeSearch, order: list[Edge], *_: object) -> list[Edge]:
+        return order
 
-    monkeypatch.setattr(prune._Pruning, "_keeps_budget", always)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(EdgeSearch, "most_within", all_edges)
     with pytest.raises(KanError, match=r"a loss of at most 0.005 was allowed"):
         run_passes(Context(), module, [PrunePass(str(tmp_path / "data.npz"))])
 
