@@ -61,7 +61,7 @@ from kan_dialect.quantity import counted
 from kan_dialect.search.precision.bits import bits_of, trade_of
 from kan_dialect.search.precision.network import read_chain, table_functions
 from kan_dialect.search.precision.score import score, targets_of
-from kan_dialect.search.shape_counts import noted_shapes
+from kan_dialect.search.shape_search import recorded_shape_search
 
 _LOG = logging.getLogger(__name__)
 
@@ -286,7 +286,7 @@ def _look(module: ModuleOp, stages: _Stages, target: str) -> None:
     """Take the figures that this stage of the module is the first or last to tell."""
     for op in module.ops:
         if isinstance(op, func.FuncOp):
-            stages.shapes = noted_shapes(op) or stages.shapes
+            stages.shapes = recorded_shape_search(op) or stages.shapes
             stages.chosen_bits = stages.chosen_bits or noted(op, BITS)
     edges = _count_edges(module)
     if edges is not None:

@@ -40,8 +40,9 @@ from kan_dialect.search.precision.network import (
     widest_code,
     write_chain,
 )
+from kan_dialect.search.precision.problem import Budget, Problem, Refined
 from kan_dialect.search.precision.score import check_labels, loss_problem, score
-from kan_dialect.search.precision.search import Budget, Problem, Refined, refine
+from kan_dialect.search.precision.search import refine
 
 DEFAULT_LOSS = 0.005
 """Where no budget is given."""

@@ -37,8 +37,8 @@ from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounde
 from kan_dialect.search.edge_samples import EdgeSamples, sample_edges
 from kan_dialect.search.precision.judge import Judge, others_for
 from kan_dialect.search.precision.score import check_labels, loss_problem, score
-from kan_dialect.search.shape_counts import Shapes, Tried, note_shapes
 from kan_dialect.search.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
+from kan_dialect.search.shape_search import ShapeCount, ShapeSearch, record_shape_search
 
 UP_TO = ("scale", "gain", "sign")
 DEFAULT_LOSS = 0.005
@@ -121,7 +121,7 @@ class ShareShapesPass(KanPass):
         layers = _layers(function)
         counts = COUNTS if self.shapes is None else (self.shapes,)
         judge = None if dataset is None else _Judge(self, function, dataset)
-        tried: list[Tried] = []
+        tried: list[ShapeCount] = []
         chosen: func.FuncOp | None = None
         columns = [self._copies(layer, np.array(counts)) for layer in layers]
         for count, *copies in zip(counts, *columns, strict=True):
@@ -131,11 +131,11 @@ class ShareShapesPass(KanPass):
             scores, keeps = (None, None), True
             if judge is not None:
                 scores, keeps = judge.look_at(candidate, self.loss)
-            tried.append(Tried(count, *scores))
+            tried.append(ShapeCount(count, *scores))
             if keeps:
                 chosen = candidate
                 break
-        figures = Shapes(
+        figures = ShapeSearch(
             self.up_to,
             tried[-1].count if chosen is not None else None,
             sum(int(layer.samples.kept.sum()) for layer in layers),
@@ -144,7 +144,7 @@ class ShareShapesPass(KanPass):
         )
         if chosen is not None:
             Rewriter.replace_op(function, chosen)
-        note_shapes(function if chosen is None else chosen, figures)
+        record_shape_search(function if chosen is None else chosen, figures)
 
     def _copies(self, layer: _Layer, counts: IntArray) -> Iterator[Copies]:
         """Copies for the edges of a layer that are kept, for each of some numbers of shapes."""

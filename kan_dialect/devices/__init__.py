@@ -1,1 +1,1 @@
-"""FPGA families: the cost and the delay of tables, adders and registers."""
+"""FPGA families: cost and delay of tables, adders and registers, and estimates of functions."""

@@ -1,8 +1,10 @@
-"""Sums that one carry chain computes, or none.
+"""Sums that one carry chain computes, and sums that are wires.
 
-The carry into a chain's lowest bit takes no lookup table. So a sum of three is one adder where one
-of the three is a bit that counts as much as the lowest bit at which the other two are added. And a
-sum of two whose bits do not meet is no adder at all: their wires stand side by side.
+The carry into a chain's lowest bit takes no lookup table. So a sum of three terms is one adder if
+one of them is a single bit of the place where the addition of the other two starts. A sum of two
+terms whose bits do not meet takes no adder: their wires stand side by side.
+
+Arguments `known` hold the lowest zero bits of values (`low_zeros`) that have been found; they grow.
 """
 
 from __future__ import annotations
@@ -14,10 +16,7 @@ from kan_dialect.ops.wire import ConstantOp, SumOp, low_zeros
 
 
 def is_single_bit(value: SSAValue, known: dict[SSAValue, int]) -> bool:
-    """Whether a value is 0 or one power of two.
-
-    `known` is what has been found of the lowest bits of values (`low_zeros`), and grows.
-    """
+    """Whether a value is 0 or one power of two."""
     kind = range_of(value)
     return (
         kind.low == 0
@@ -28,7 +27,7 @@ def is_single_bit(value: SSAValue, known: dict[SSAValue, int]) -> bool:
 
 
 def carry_of(op: SumOp, known: dict[SSAValue, int]) -> SSAValue | None:
-    """The bit that comes in below the other two terms of a sum of three, if there is one."""
+    """The term of a sum of three that enters at the carry input of the other two's adder."""
     if len(op.inputs) != 3:
         return None
     for index in (2, 1, 0):
@@ -36,18 +35,16 @@ def carry_of(op: SumOp, known: dict[SSAValue, int]) -> SSAValue | None:
         others = [other for place, other in enumerate(op.inputs) if place != index]
         if isinstance(value.owner, ConstantOp) or not is_single_bit(value, known):
             continue
-        # Below the zeros of one, the bits of the other are those of the sum.
+        # Below the lowest zeros of one term, the sum has the bits of the other.
         if low_zeros(value, known) <= max(low_zeros(other, known) for other in others):
             return value
     return None
 
 
 def joined_of(op: SumOp, known: dict[SSAValue, int]) -> tuple[SSAValue, SSAValue] | None:
-    """Of a sum of two terms whose bits do not meet, the upper and the lower one.
+    """The upper and the lower term of a sum of two whose bits do not meet; None for other sums.
 
-    Not where constants cancel, so that the sum ends below the upper one: -4 + 3 is one bit.
-
-    `known` is what has been found of the lowest bits of values (`low_zeros`), and grows.
+    None too where constants cancel, so that the sum ends below the upper one: -4 + 3 is one bit.
     """
     if len(op.inputs) != 2:
         return None
@@ -60,10 +57,7 @@ def joined_of(op: SumOp, known: dict[SSAValue, int]) -> tuple[SSAValue, SSAValue
 
 
 def inverts_top(op: SumOp) -> SSAValue | None:
-    """The value that a sum adds half of a power of two to, as many as it has bits.
-
-    That inverts the highest bit, if nothing else is above it.
-    """
+    """The value of n bits to which a sum of n bits adds 2^(n-1), which inverts the highest bit."""
     if len(op.inputs) != 2:
         return None
     bits = range_of(op.result).bits
@@ -75,12 +69,12 @@ def inverts_top(op: SumOp) -> SSAValue | None:
 
 
 def is_wires(op: SumOp) -> bool:
-    """Whether a sum takes no adder: bits do not meet, or the highest one is inverted."""
+    """Whether a sum takes no adder: its bits do not meet, or it inverts the highest bit."""
     return joined_of(op, {}) is not None or inverts_top(op) is not None
 
 
 def pieces_of(value: SSAValue) -> list[SSAValue]:
-    """What a term of a sum is joined of, where nothing else reads it: the upper ones first."""
+    """The values that stand side by side in a term which nothing else reads, upper ones first."""
     if isinstance(value.owner, SumOp) and value.has_one_use():
         joined = joined_of(value.owner, {})
         if joined is not None:
@@ -89,7 +83,7 @@ def pieces_of(value: SSAValue) -> list[SSAValue]:
 
 
 def addends_of(op: SumOp) -> list[SSAValue]:
-    """The terms of a sum, but for the bit that comes in below them."""
+    """The terms of a sum, without the bit at its carry input."""
     carry = carry_of(op, {})
     if carry is None:
         return list(op.inputs)

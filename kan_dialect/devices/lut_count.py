@@ -15,7 +15,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
 from kan_dialect.devices.device import Fpga
-from kan_dialect.devices.table_cost import Mapper, by_size, planes, supports
+from kan_dialect.devices.table_cost import MUX_INPUTS, Mapper, by_size, planes, supports
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.wire import (
     BitsOp,
@@ -28,8 +28,6 @@ from kan_dialect.ops.wire import (
     low_zeros,
 )
 
-MUX_INPUTS = 3
-"""Inputs of a choice between two bits."""
 SATURATE_INPUTS = 4
 """Inputs of a choice between a bit and two constants: two tests, the bit, and one more."""
 

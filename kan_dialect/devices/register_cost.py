@@ -1,10 +1,11 @@
-"""What the registers of a wire-level function take on a device: its flip-flops, bit by bit.
+"""Flip-flops and shift registers of a wire-level function on a device, counted bit by bit.
 
 Synthesis merges flip-flops that hold the same bit, and removes those of constant bits. So every
-registered bit is traced to what it is: a constant, a bit of an input, a function of bits that a
-table computes, or a bit of an adder or a clamp. Bits of `kan.bits`, of terms side by side, below
-the zeros of an adder's other terms, and equal bits of tables are found to be the same. Devices that
-make shift registers of lookup tables take longer chains of registers there."""
+registered bit is traced to its source: a constant, a bit of an input, a function of bits that a
+table computes, or a bit of an adder or a clamp. Equal bits are found through `kan.bits`, through
+terms side by side, below the lowest zeros of an adder's other terms, and in tables. On devices
+whose lookup tables hold shift registers, longer chains of registers go there.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +23,11 @@ from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, MarkOp, SumOp, Tab
 
 
 class RegisterCost(NamedTuple):
-    """What registers take."""
+    """Resources of registers."""
 
     flip_flops: int
     shift_registers: int
-    """Chains of one bit each that lookup tables hold instead of flip-flops."""
+    """Chains of registers, one bit wide, that lookup tables hold instead of flip-flops."""
 
 
 class _Delayed(NamedTuple):
@@ -37,7 +38,7 @@ class _Delayed(NamedTuple):
 
 
 Bit: TypeAlias = Hashable
-"""What a bit is: 0, 1, or something that is equal for bits that are the same."""
+"""A key of a bit: 0, 1, or an object that is equal for equal bits."""
 
 
 def register_cost(ops: Iterable[Operation], shortest_shift: int = 0) -> RegisterCost:
@@ -45,8 +46,8 @@ def register_cost(ops: Iterable[Operation], shortest_shift: int = 0) -> Register
 
     Parameters
     ----------
-    shortest_shift : registers of the shortest chain, read at its end only, that the device makes a
-        shift register of; 0: it makes none.
+    shortest_shift : registers of the shortest chain, read at its end only, that is a shift register
+        on the device; 0: none is.
     """
     tracer = _Tracer()
     registers: set[_Delayed] = set()
@@ -67,7 +68,7 @@ def register_cost(ops: Iterable[Operation], shortest_shift: int = 0) -> Register
 
 
 def _shift_registers(registers: set[_Delayed], read: set[_Delayed], shortest: int) -> list[int]:
-    """The lengths of the chains that end at a bit that is read, and are long enough."""
+    """Lengths of the chains of at least `shortest` registers that are read at their end only."""
     longest = Counter[Hashable]()
     for bit, cycles in registers:
         longest[bit] = max(longest[bit], cycles)
@@ -84,14 +85,14 @@ def _shift_registers(registers: set[_Delayed], read: set[_Delayed], shortest: in
 
 
 class _Tracer:
-    """Traces bits, those of each value once."""
+    """Traces bits to their sources, once for each value."""
 
     def __init__(self) -> None:
         self._known: dict[SSAValue, list[Bit]] = {}
         self._zeros: dict[SSAValue, int] = {}
 
     def bits(self, value: SSAValue) -> list[Bit]:
-        """The bits of a value, lowest first, as many as its type has."""
+        """Keys of all bits of a value, lowest first."""
         found = self._known.get(value)
         if found is None:
             found = self._known[value] = self._trace(value)
@@ -116,13 +117,13 @@ class _Tracer:
                 return [(value, place) for place in range(count)]
 
     def _extended(self, value: SSAValue, count: int) -> list[Bit]:
-        """The `count` lowest bits of a value; the sign, or zeros, above those of its type."""
+        """The `count` lowest bits of a value, extended by its sign or by zeros."""
         bits = self.bits(value)
         above: Bit = bits[-1] if range_of(value).is_signed else 0
         return [*bits, *[above] * (count - len(bits))][:count]
 
     def _table(self, op: TableOp) -> list[Bit]:
-        # Of several inputs, the first one is the upper part of the index.
+        # The first of several inputs is the upper part of the index.
         index = [bit for value in reversed(op.inputs) for bit in self.bits(value)]
         return functions(op.by_bit_pattern, range_of(op.result), index)
 
@@ -139,7 +140,7 @@ class _Tracer:
             return [*self._extended(lower, below), *self._extended(upper, count)[below:]][:count]
         if len(op.inputs) == 1:
             return self._extended(op.inputs[0], count)
-        # Below the zeros of all other terms, the sum's bits are those of one term.
+        # Below the lowest zeros of all other terms, the sum has the bits of one term.
         zeros = [low_zeros(value, self._zeros) for value in op.inputs]
         least, passed = sorted(zeros)[:2]
         first = op.inputs[zeros.index(least)]
@@ -148,11 +149,11 @@ class _Tracer:
 
 
 def functions(patterns: IntArray, kind: IntType, index: Sequence[Bit]) -> list[Bit]:
-    """The bits of a table by the bits of its index.
+    """Keys of a table's bits, by the bits of its index.
 
     Parameters
     ----------
-    patterns : an entry for every index, int64.
+    patterns : entries by index, int64.
     kind : of the entries.
     index : the index's bits, lowest first.
     """
@@ -162,7 +163,7 @@ def functions(patterns: IntArray, kind: IntType, index: Sequence[Bit]) -> list[B
         used: list[Bit] = []
         rest = plane.reshape((2,) * len(index))
         for bit in reversed(index):
-            # An axis that does not matter goes.
+            # Drop an axis that the entries do not depend on.
             below, above = (rest.take(half, axis=len(used)) for half in (0, 1))
             if np.array_equal(below, above):
                 rest = below

@@ -1,10 +1,10 @@
-"""What the bits of lookup tables take on a device: from their contents, without any tool.
+"""Lookup tables of a device that the bits of a `kan.table` take, from its entries.
 
-A table's result bits are planes: Boolean functions of its input bits. A plane that is constant, or
-an input bit, or like another plane (or its complement) takes nothing. One that depends on no more
-inputs than a lookup table has takes one, of that size. A few more inputs take wide multiplexers,
-where the device has them. Others are taken apart as synthesis does that starts from a multiplexer
-tree: cofactors by the upper input bits, equal ones built once, and what chooses among them.
+A table's result bits are planes: Boolean functions of its input bits. A plane that is constant, an
+input bit, or equal to another plane (or to its complement) takes nothing. A plane that depends on
+no more inputs than a lookup table has takes one, of that size. A few more inputs take wide
+multiplexers, where the device has them. Other planes are decomposed like a multiplexer tree in
+synthesis: into cofactors by the upper input bits, equal ones once, and the choice among them.
 
 Planes are Python integers: bit x is the value for input code x.
 """
@@ -22,15 +22,18 @@ from numpy.typing import NDArray
 
 from kan_dialect.ir.constants import IntArray
 
+MUX_INPUTS = 3
+"""Inputs of a choice between two bits."""
+
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def planes(patterns: IntArray, bits: int) -> list[int]:
-    """The bits of a table's entries, lowest first.
+    """The planes of a table, lowest bit first.
 
     Parameters
     ----------
-    patterns : an entry for every code of the input, int64, in number a power of two.
+    patterns : entries by bit pattern of the input, int64; their number is a power of two.
     """
     values = ((patterns.reshape(-1, 1) >> np.arange(bits)) & 1).astype(np.uint8)
     return [
@@ -52,7 +55,7 @@ def low_half(inputs: int, variable: int) -> int:
 
 
 def support(plane: int, inputs: int) -> int:
-    """How many of its input bits a plane depends on."""
+    """Number of input bits that a plane depends on."""
     return sum(
         bool((plane ^ (plane >> (1 << variable))) & low_half(inputs, variable))
         for variable in range(inputs)
@@ -60,7 +63,7 @@ def support(plane: int, inputs: int) -> int:
 
 
 def by_size(tables: Sequence[NDArray[_Scalar]]) -> Iterator[tuple[IntArray, NDArray[_Scalar]]]:
-    """The numbers of the tables of each size, int64, and their entries: (tables, entries)."""
+    """Tables grouped by size: their indices, int64, and their entries (tables, entries)."""
     sizes = np.array([len(table) for table in tables])
     for size in set(sizes.tolist()):
         (which,) = (sizes == size).nonzero()
@@ -69,7 +72,7 @@ def by_size(tables: Sequence[NDArray[_Scalar]]) -> Iterator[tuple[IntArray, NDAr
 
 
 def supports(entries: IntArray, bits: int) -> IntArray:
-    """How many input bits the planes of many tables depend on: (tables, planes).
+    """Number of input bits that each plane of each table depends on: (tables, planes).
 
     Parameters
     ----------
@@ -91,20 +94,20 @@ class Mapper:
 
     lut_inputs: int
     wide_inputs: int
-    """The largest function that lookup tables and the multiplexers beside them make."""
+    """Inputs of the largest function that lookup tables and the multiplexers beside them make."""
 
     wide_factor: float = 1.0
-    """LUTs of a wide function, as a multiple of the lookup tables that its multiplexers join,
-    where these all differ."""
+    """LUTs of a wide function, as a multiple of the lookup tables that its multiplexers join, if
+    these all differ."""
 
     luts: Counter[int] = field(default_factory=Counter[int])
-    """Lookup tables so far, by how many inputs they use."""
+    """Number of lookup tables so far, by number of inputs."""
 
     made: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
-    """Functions that exist, with their number of inputs."""
+    """Functions counted so far, each with its number of inputs."""
 
     def add(self, plane: int, inputs: int) -> int:
-        """Count what is missing for a plane; gives its levels of lookup tables."""
+        """Count the lookup tables that a plane still needs; its levels of lookup tables."""
         plane, inputs = _reduced(plane, inputs)
         used = support(plane, inputs)
         if used <= 1:
@@ -120,7 +123,7 @@ class Mapper:
 
     def _decompose(self, plane: int, inputs: int, used: int) -> int:
         if used <= self.wide_inputs:
-            # Synthesis prefers the fast multiplexers, also where shared parts would be smaller.
+            # Synthesis prefers the fast multiplexers even where shared parts would be smaller.
             joined = 1 << (used - self.lut_inputs)
             parts, _ = self._split(plane, inputs, self.lut_inputs)
             if len(parts) == 1 << (inputs - self.lut_inputs):
@@ -130,7 +133,7 @@ class Mapper:
         best: tuple[int, int, list[int], int] | None = None
         for low in range(min(self.lut_inputs, inputs - 1), 1, -1):
             if inputs - low >= self.lut_inputs:
-                # What chooses would have too many inputs already.
+                # The choice alone would have too many inputs.
                 break
             parts, top = self._split(plane, inputs, low)
             if top <= self.lut_inputs:
@@ -144,11 +147,11 @@ class Mapper:
         half = 1 << (inputs - 1)
         below, above = plane & ((1 << half) - 1), plane >> half
         levels = max(self.add(below, inputs - 1), self.add(above, inputs - 1))
-        self.luts[3] += 1
+        self.luts[MUX_INPUTS] += 1
         return levels + 1
 
     def _split(self, plane: int, inputs: int, low: int) -> tuple[list[int], int]:
-        """The different functions of the lower bits, and how many inputs chooses among them."""
+        """The different functions of the lower bits, and the inputs of the choice among them."""
         mask, rest = _whole(low), plane
         parts: set[int] = set()
         wires: set[int] = set()
@@ -162,7 +165,7 @@ class Mapper:
 
 
 def _reduced(plane: int, inputs: int) -> tuple[int, int]:
-    """Up to complement, and without upper inputs that it does not depend on."""
+    """The plane or its complement, without upper inputs that it does not depend on."""
     plane ^= _whole(inputs) if plane & 1 else 0
     while inputs and plane >> (1 << (inputs - 1)) == plane & _whole(inputs - 1):
         inputs -= 1

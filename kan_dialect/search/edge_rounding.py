@@ -1,14 +1,14 @@
-"""The edges of a layer as integers, and the integers that its nodes add.
+"""The edges and biases of a layer as integers.
 
 An edge value becomes `round_half_even(value / scale)`, once. Two kinds of edges would need far more
 bits than their node has:
 
-- Edges with a large common part, such as x of a layer x - 101325. The common part goes to the
+- Edges with a large common part, such as x in a layer x - 101325. The common part moves to the
   node's bias before anything is rounded.
-- Edges that leave a node's codes by far at some input, such as 1/x near 0. Values beyond the point
-  where the node saturates, whatever its other edges give, become that point.
+- Edges that exceed the range of the node's codes by far at some input, such as 1/x near 0. Values
+  beyond the point where the node saturates regardless of its other edges become that point.
 
-Both keep every sum that the node's codes can tell apart. What does not fit then is an error.
+Both keep every sum that the node's codes tell apart. Entries that still do not fit are an error.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from kan_dialect.evaluate.edge_tables import Chain, place_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
 UNCHANGED_STEPS = 1 << 20
-"""Edges with a common part of at most so many steps of their node are rounded as they are."""
+"""Largest common part of an edge, in steps of its node, that stays in the edge."""
 MAX_STEPS = 1 << 50
-"""Float64 resolves values of at most so many steps to an eighth of a step."""
+"""Largest value in steps: float64 resolves it to an eighth of a step."""
 MAX_ENTRY = 1 << 31
-"""Entries of tables are 32-bit integers."""
+"""Bound of the entries of tables, which are 32-bit integers."""
 _SLACK = 1e-6
-"""Of a step: float64 rounds values of up to `MAX_ENTRY` steps by less."""
+"""Tolerance in steps: float64 rounds values of up to `MAX_ENTRY` steps by less."""
 
 
 @dataclass(frozen=True)
 class SumRange:
-    """Where the nodes (out) saturate: sums up to `least`, and from `greatest` on."""
+    """Sums at which the nodes (out) saturate: up to `least`, and from `greatest` on."""
 
     least: tuple[int, ...]
     greatest: tuple[int, ...]
@@ -46,7 +46,7 @@ class RoundedEdges:
 
     Parameters
     ----------
-    constants : (out, in), float64, what goes from each edge to its node's bias.
+    constants : (out, in), float64: the part of each edge that moves to its node's bias.
     tables : (out, in, entries), int64: `round((value - constant) / scale)`, entry `code - lo`.
     bias : (out), int64: `round((bias + sum of constants) / scale)`.
     """
@@ -67,15 +67,15 @@ def round_edges(
 
     Parameters
     ----------
-    values : (entries, out, in), what each edge gives for every code; 0 of edges that do not exist.
-    scale : (out), what a step of each node stands for.
+    values : (entries, out, in): value of each edge for every code; 0 for edges that do not exist.
+    scale : (out), size of a step of each node.
     bias : (out), float64.
-    saturation : of sums that become codes; None of results, which keep their sums.
+    saturation : for sums that become codes; None for results, which are sums.
     chain : the edges, for messages.
 
     Raises
     ------
-    KanError : an edge or a bias does not fit; says which and what to do.
+    KanError : an edge or a bias does not fit.
     """
     column = scale[:, np.newaxis]
     with np.errstate(over="ignore"):
@@ -114,12 +114,12 @@ def promise_problem(
     rounded: RoundedEdges,
     saturation: SumRange | None,
 ) -> str | None:
-    """What of a layer is off by more than half a step, edge by edge; None where nothing is.
+    """The first edge or bias that is off by more than half a step, in words; None if all are exact.
 
     Parameters
     ----------
-    values : (entries, out, in), what each edge gives for every code.
-    codes : (entries, out, in), the integers that the layer's quantiser makes of them.
+    values : (entries, out, in): value of each edge for every code.
+    codes : (entries, out, in): the integers of the layer's quantiser.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         steps = (values - rounded.constants) / scale[:, np.newaxis]
@@ -149,7 +149,7 @@ def promise_problem(
 
 
 def _common_part(values: FloatArray) -> float:
-    """The median of the finite values: one of them, so that a constant edge leaves 0."""
+    """The median of the finite values; it is one of them, so that a constant edge becomes 0."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0
@@ -158,7 +158,7 @@ def _common_part(values: FloatArray) -> float:
 
 
 def _rounded_bias(bias: float, constants: FloatArray, scale: float, chain: Chain, node: int) -> int:
-    """Round a bias and the constants that go to it, together and once."""
+    """Round the sum of a bias and the constants that move to it."""
     moved = constants[constants != 0.0].tolist()
     with np.errstate(over="ignore"):
         steps = np.float64(bias) / scale
@@ -170,14 +170,14 @@ def _rounded_bias(bias: float, constants: FloatArray, scale: float, chain: Chain
         raise KanError(
             f"{chain.name}: its sums need more than 51 bits: the bias of node {node} is "
             f"{bias:g}, in steps of {scale:g}",
-            remedy="use fewer bits for this layer, or take what all its values have in common out "
-            "of the model",
+            remedy="use fewer bits for this layer, or subtract the common part of its values in "
+            "the model",
         )
     return rounded
 
 
 def _require_resolved(constants: FloatArray, column: FloatArray, chain: Chain) -> None:
-    """Refuse common parts beside which float64 does not resolve a node's steps."""
+    """Refuse common parts so large that float64 does not resolve a node's steps beside them."""
     with np.errstate(over="ignore"):
         bad = np.argwhere(np.abs(constants) / column > MAX_STEPS)
     if bad.size:
@@ -185,16 +185,16 @@ def _require_resolved(constants: FloatArray, column: FloatArray, chain: Chain) -
         raise KanError(
             f"{chain.name}: edge [{node}, {edge}] has values near {constants[node, edge]:g}, its "
             f"node has steps of {column[node, 0]:g}: float64 does not resolve these",
-            remedy="subtract from the inputs what all their values have in common, or use fewer "
-            "bits for this layer",
+            remedy="subtract the common part of the inputs' values from them, or use fewer bits "
+            "for this layer",
         )
 
 
 def _saturated(codes: FloatArray, bias: int, least: int, greatest: int) -> FloatArray:
-    """Entries (entries, in) of a node, those far beyond its codes replaced.
+    """Entries (entries, in) of a node, with those far beyond its codes replaced.
 
-    An entry from which on the sum is at least `greatest`, whatever the other edges give, may be any
-    larger number. The same holds downwards for `least`.
+    If an entry makes the sum at least `greatest` for any values of the other edges, larger entries
+    do the same, and become it. Likewise downwards for `least`.
     """
     lows = [_integer(value) for value in codes.min(axis=0).tolist()]
     highs = [_integer(value) for value in codes.max(axis=0).tolist()]
@@ -220,7 +220,7 @@ def _integer(value: float) -> int | float:
 def _require_entries(
     codes: FloatArray, values: FloatArray, column: FloatArray, chain: Chain
 ) -> None:
-    """Refuse entries that no table holds."""
+    """Refuse entries that do not fit into a table."""
     bad = np.argwhere((codes >= MAX_ENTRY) | (codes < -MAX_ENTRY))
     if not bad.size:
         return

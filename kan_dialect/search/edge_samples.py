@@ -1,4 +1,4 @@
-"""A layer's edge functions as numbers: at points over what calibration saw of their inputs."""
+"""A layer's edge functions, sampled over the ranges that calibration saw of their inputs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from kan_dialect.ir.semantics import is_univariate
 from kan_dialect.ops.layer import NodeSumOp, ObserveOp
 
 POINTS = 127
-"""Points at which edges are compared."""
+"""Number of points at which edges are sampled."""
 BEYOND = 1.05
-"""They reach up to a twentieth beyond the range that was seen."""
+"""End of the points, as a multiple of half the seen range."""
 EVERYWHERE = 0.1
-"""The weight of the whole range, beside that of where values were seen."""
+"""Weight of the whole range; the rest is the weight of the seen values."""
 
 
 class EdgeSamples(NamedTuple):
-    """Edges of a layer at points t of -1 .. 1, and a little beyond: x = centre + half * t.
+    """Edges of a layer at points t of -1 .. 1 and slightly beyond, where x = centre + half * t.
 
     Parameters
     ----------
-    source : what the edges read, (in).
-    t : (points,), the same of all inputs.
-    centre, half : (in), the middle and half the width of what was seen.
+    source : the value that the edges read, (in).
+    t : (points,), the same for all inputs.
+    centre, half : (in), centre and half width of the seen ranges.
     values : (points, out, in)
     weights : (in, points), which add up to 1 for each input.
-    kept : (out, in), edges that exist and are finite.
+    kept : (out, in), whether an edge exists and is finite.
     """
 
     source: SSAValue
@@ -46,7 +46,7 @@ class EdgeSamples(NamedTuple):
 
 
 def sample_edges(function: func.FuncOp, nodes: NodeSumOp) -> EdgeSamples | None:
-    """The edges of a layer; None where they are functions of several vectors.
+    """Samples of a layer's edges; None where these are functions of several vectors.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def sample_edges(function: func.FuncOp, nodes: NodeSumOp) -> EdgeSamples | None:
 
 
 def edge_source(edges: SSAValue) -> SSAValue | None:
-    """The value of which edges are functions; None where there is not one."""
+    """The one value that edges are functions of; None where they read several."""
     sources: set[SSAValue] = set()
     pending = [edges]
     while pending:
@@ -89,9 +89,9 @@ def edge_source(edges: SSAValue) -> SSAValue | None:
 def edge_errors(
     values: FloatArray, fitted: FloatArray, weights: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """The root mean square error of each edge (out, in), and the deviation of its node (out, 1).
+    """Root mean square error of each edge (out, in), and standard deviation of its node (out, 1).
 
-    A node varies by what its edges vary by, as if its inputs were independent.
+    The variance of a node is the sum of its edges' variances, as if its inputs were independent.
 
     Parameters
     ----------
@@ -105,11 +105,12 @@ def edge_errors(
 
 
 def is_off(layer: str, error: FloatArray, node: FloatArray, share: float, wrong: Array) -> str:
-    """What is wrong with the worst of some edges, in words.
+    """A message on the worst of some edges whose error is too large.
 
     Parameters
     ----------
-    error, node : see `edge_errors`; share : of the deviation of its node, what was allowed.
+    error, node : see `edge_errors`.
+    share : error that was allowed, relative to the deviation of the node.
     wrong : (n, 2), the edges.
     """
     o, i = max(wrong.tolist(), key=lambda edge: float(error[edge[0], edge[1]]))
@@ -120,12 +121,12 @@ def is_off(layer: str, error: FloatArray, node: FloatArray, share: float, wrong:
 
 
 def seen_of(value: SSAValue) -> ObserveOp | None:
-    """What calibration saw of a value."""
+    """The observation of a value by calibration."""
     return value.owner if isinstance(value.owner, ObserveOp) else observer(value)
 
 
 def _weights(histogram: FloatArray, t: FloatArray) -> FloatArray:
-    """Weights (inputs, points) of points t, of which -1 .. 1 are the histogram's ends."""
+    """Weights (inputs, points) of points t; the histogram spans -1 .. 1."""
     bins = histogram.shape[1]
     centres = np.arange(1, 2 * bins, 2, dtype=np.float64) / bins - 1
     nearest = np.abs(t - centres[:, np.newaxis]).argmin(axis=1)

@@ -1,7 +1,7 @@
-"""Scales and zero points from what calibration saw of each element.
+"""Scales and zero points from the values that calibration saw of each element.
 
-A scale and a zero point map a real range onto 2^bits unsigned codes. The range is all that was
-seen, or narrower: the codes then saturate on rare values and resolve the others better.
+A scale and a zero point map a real range onto 2^bits unsigned codes. The range is that of the seen
+values, or narrower: codes then saturate on rare values and resolve the others better.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ from kan_dialect.ir.quant import largest_value
 ScaleMethod: TypeAlias = Literal["minmax", "percentile", "mse"]
 SCALE_METHODS: tuple[str, ...] = get_args(ScaleMethod)
 
-_SHRINKS = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
-"""Shares of the range that the mean-squared-error search cuts off at either end."""
+CLIPPED_SHARES = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
+"""Shares of the range that the search for the least squared error cuts off at either end."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Ranges (n, 2) and histograms (n, bins) of n elements."""
+    """Values that calibration saw of n elements.
+
+    Parameters
+    ----------
+    seen : ranges, (n, 2).
+    histogram : counts, (n, bins), over these ranges.
+    """
 
     seen: FloatArray
     histogram: IntArray
@@ -43,14 +49,14 @@ class Observed:
         return Observed(np.array([[low, high]]), counts.astype(np.int64)[np.newaxis])
 
     def centres(self) -> FloatArray:
-        """Middles of the histograms' cells, (n, bins)."""
+        """Centres of the histogram bins, (n, bins)."""
         bins = self.histogram.shape[1]
         low, high = self.seen[:, :1], self.seen[:, 1:]
         return low + (high - low) * (np.arange(bins, dtype=np.float64) + 0.5) / bins
 
 
 def require_scalable(seen: FloatArray, expressed: AnyFloat, what: str) -> None:
-    """Refuse ranges (n, 2) whose width is beyond the float type that codes stand for.
+    """Refuse ranges (n, 2) that are wider than the codes' float type can express.
 
     Raises
     ------
@@ -68,12 +74,12 @@ def require_scalable(seen: FloatArray, expressed: AnyFloat, what: str) -> None:
 
 
 def choose_ranges(observed: Observed, bits: int, method: str, percentile: float) -> FloatArray:
-    """The real range of each element that its codes shall span, (n, 2).
+    """The real range that the codes of each element span, (n, 2).
 
     Parameters
     ----------
     method : `minmax`, `percentile` or `mse`.
-    percentile : for `percentile`, the share of samples, in percent, that must not saturate.
+    percentile : for `percentile`, share of the samples in percent that must not saturate.
     """
     match method:
         case "percentile":
@@ -97,17 +103,17 @@ def _percentile_ranges(observed: Observed, percentile: float) -> FloatArray:
 
 
 def _best_range(observed: Observed, element: int, bits: int) -> FloatArray:
-    """The range with the least mean squared error over the histogram (a search over 49)."""
+    """The range of least mean squared error over the histogram, of 49 candidates."""
     low, high = observed.seen[element]
     counts = observed.histogram[element]
     kept = counts > 0
     values, weights = observed.centres()[element][kept], counts[kept].astype(np.float64)
     if high <= low or not kept.any():
         return observed.seen[element]
-    cut_low, cut_high = np.meshgrid(_SHRINKS, _SHRINKS, indexing="ij")
+    cut_low, cut_high = np.meshgrid(CLIPPED_SHARES, CLIPPED_SHARES, indexing="ij")
     width = high - low
     ranges = np.stack([low + width * cut_low.ravel(), high - width * cut_high.ravel()], axis=1)
-    # As the codes will be: with a zero point that is an integer, which moves the range's ends.
+    # Zero points are integers, which moves the ends of the ranges.
     scales, zero_points = scales_and_zero_points(ranges, bits)
     scale, zero_point = scales[:, np.newaxis], zero_points[:, np.newaxis]
     codes = np.clip(np.rint(values / scale) + zero_point, 0, (1 << bits) - 1)
@@ -120,7 +126,7 @@ def scales_and_zero_points(ranges: FloatArray, bits: int) -> tuple[FloatArray, I
     """Scales (n) and zero points (n) that map `ranges` (n, 2) onto codes 0 .. 2^bits - 1."""
     low, high = ranges[:, 0], ranges[:, 1]
     steps = (1 << bits) - 1
-    # A constant needs a scale too: any that does not vanish beside the constant.
+    # A constant needs a scale too, one that does not vanish beside it.
     constant = np.maximum(np.abs(low), 1.0)
     width = np.where(high > low, high - low, constant)
     scale = np.maximum(width / steps, finest_scales(ranges))

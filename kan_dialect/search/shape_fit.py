@@ -1,12 +1,13 @@
-"""Few shapes for many functions that are known at points, by least squares.
+"""Few shapes for many sampled functions, fitted by least squares.
 
-Up to scale: each function is c * S(a * t + b) + d with one of the shapes S. What is best of a, b,
-c, d and S is found in turns: for given shapes, c and d follow from moments for each of many a and
-b; for given copies, the shapes are linear least squares (lines between points of a grid). Shapes
-are added one by one, each from the function that the others leave the largest error of. Up to gain:
-the same, with a = 1 or -1 and b = 0.
+A shape is a function of one variable. Its copies differ in scale and offset of input and output.
 
-Up to sign: each function is +S(t) + d or -S(t) + d: k-means, where a function may be reflected.
+Up to scale: each function is c * S(a * t + b) + d with one of the shapes S. The fit alternates. For
+given shapes, c and d follow from moments for each of many a and b. For given copies, the shapes are
+linear least squares (lines between points of a grid). Shapes are added one by one, each from the
+function with the largest error so far. Up to gain: the same with a = 1 or -1 and b = 0.
+
+Up to sign: each function is +S(t) + d or -S(t) + d. This is k-means with reflection.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.search.symbolic_fit import regression
 
 GRID = np.linspace(-1.6, 1.6, 65)
-"""Where shapes up to scale have values; copies are made of -1 .. 1, scaled and shifted."""
+"""Points at which shapes up to scale have values; copies read -1 .. 1, scaled and shifted."""
 _SLOPES = np.array([0.5, 0.63, 0.8, 1.0, 1.26])
 _OFFSETS = np.linspace(-0.8, 0.8, 9)
 _WARPS = (
@@ -29,10 +30,12 @@ _WARPS = (
 )
 _UNWARPED = (np.array([1.0, -1.0]), np.zeros(2))
 _ROUNDS = 6
+"""Number of alternations for each number of shapes."""
 _ZOOMS = 5
+"""Number of searches of the neighbourhood of the best a and b, each narrower than the last."""
 _NEAR = np.linspace(-1.0, 1.0, 5)
 _SMOOTH = 1e-3
-"""What bends of shapes count beside errors: it decides where no copy reaches."""
+"""Weight of a shape's bends beside errors. It decides where no copy reaches."""
 
 
 class Copies(NamedTuple):
@@ -40,9 +43,9 @@ class Copies(NamedTuple):
 
     Parameters
     ----------
-    grid : (points,), where the shapes have values.
-    shapes : (shapes, points)
-    choice : (n,), which shape each function has.
+    grid : (points,), points at which shapes have values.
+    shapes : values of the shapes, (shapes, points).
+    choice : (n,), number of the shape of each function.
     affine : (n, 3), a, b and c of each.
     constant : (n,), d of each.
     """
@@ -59,10 +62,10 @@ class Functions(NamedTuple):
 
     Parameters
     ----------
-    t : where they are known, (points,), within about -1 .. 1.
+    t : sample points, (points,), within about -1 .. 1.
     values : (n, points)
-    weights : of each point, (n, points), which add up to 1.
-    importance : of each function, (n,), a factor of its squared error.
+    weights : of each point, (n, points); they add up to 1.
+    importance : factor of each function's squared error, (n,).
     """
 
     t: FloatArray
@@ -71,7 +74,7 @@ class Functions(NamedTuple):
     importance: FloatArray
 
     def of(self, rows: IntArray) -> Functions:
-        """Some of them."""
+        """The functions of these rows."""
         return Functions(self.t, self.values[rows], self.weights[rows], self.importance[rows])
 
     @property
@@ -80,7 +83,7 @@ class Functions(NamedTuple):
 
     @property
     def variances(self) -> FloatArray:
-        """(n,), times the importance."""
+        """Variance of each function times its importance, (n,)."""
         centred = self.values - self.means[:, np.newaxis]
         return self.importance * (self.weights * centred**2).sum(axis=1)
 
@@ -88,11 +91,11 @@ class Functions(NamedTuple):
 def copies_up_to_scale(
     functions: Functions, counts: IntArray, *, only_gain: bool = False
 ) -> Iterator[Copies]:
-    """Copies of so many shapes, for each of increasing counts.
+    """Copies of as many shapes as each of increasing counts says.
 
     Parameters
     ----------
-    only_gain : inputs are not scaled, but perhaps reflected.
+    only_gain : inputs are not scaled or shifted, only reflected.
     """
     shapes: FloatArray = np.empty((0, len(GRID)))
     error = functions.variances
@@ -117,23 +120,23 @@ def copies_up_to_scale(
 
 
 def _standard(shape: FloatArray) -> FloatArray:
-    """The shape from 0, of height 1."""
+    """The shape scaled to 0 .. 1."""
     return (shape - shape.min()) / (np.ptp(shape) or 1.0)
 
 
 def _at(x: FloatArray, points: FloatArray, values: FloatArray) -> FloatArray:
-    """Values between points: lines; constant beyond."""
+    """Linear interpolation between points, constant beyond."""
     return np.interp(x, points, values).astype(np.float64)
 
 
 def _assigned(
     functions: Functions, shapes: FloatArray, warps: tuple[FloatArray, FloatArray]
 ) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Of each function its shape (n), a, b, c (n, 3), and weighted squared error (n).
+    """Shape (n), a, b, c (n, 3) and weighted squared error (n) of each function.
 
     Parameters
     ----------
-    warps : a and b that are tried.
+    warps : candidates of a and b.
     """
     a, b = warps
     inner = np.multiply.outer(a, functions.t) + b[:, np.newaxis]
@@ -147,7 +150,7 @@ def _assigned(
     each = np.stack(found)  # (shapes, 4, n)
     choice = each[:, 3].argmin(axis=0)
     a, b, c, error = each[choice, :, rows].T
-    # Of a shape that is flat where the function is known, there is no copy but a constant.
+    # A shape that is flat at all sample points has only constant copies.
     flat = ~np.isfinite(error)
     c = np.where(flat, 0.0, c)
     error = np.where(flat, functions.variances, error * functions.importance)
@@ -157,7 +160,7 @@ def _assigned(
 def _refitted(
     functions: Functions, shapes: FloatArray, choice: IntArray, affine: FloatArray
 ) -> FloatArray:
-    """Shapes nearest to the functions that are copies of each."""
+    """Each shape fitted to the functions that are its copies."""
     bends = np.diff(np.eye(len(GRID)), n=2, axis=0)
     smooth = _SMOOTH * bends.T @ bends + 1e-9 * np.eye(len(GRID))
     new = shapes.copy()
@@ -187,11 +190,11 @@ def _refitted(
 def _refined(
     functions: Functions, shapes: FloatArray, choice: IntArray, affine: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Better a and b near those of each function."""
+    """The best a and b near those of each function."""
     a, b = affine[:, 0].copy(), affine[:, 1].copy()
     step_a, step_b = np.abs(a) / 8, np.full(len(b), (_OFFSETS[1] - _OFFSETS[0]) / 2)
     near_a, near_b = (axis.ravel() for axis in np.meshgrid(_NEAR, _NEAR))
-    # The nearest first, which are taken where others are no better.
+    # Nearest first, as the first of equal ones is taken.
     order = np.argsort(near_a**2 + near_b**2, kind="stable")
     near_a, near_b = near_a[order], near_b[order]
     rows = np.arange(len(a))
@@ -208,7 +211,7 @@ def _refined(
 def _scaled(
     functions: Functions, shapes: FloatArray, choice: IntArray, a: FloatArray, b: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """c, d and the squared error for each function's k pairs of a and b: (n, k) all."""
+    """c, d and squared error for each function's k pairs of a and b, (n, k) each."""
     inner = a[..., np.newaxis] * functions.t + b[..., np.newaxis]
     values = np.empty_like(inner)
     for index, shape in enumerate(shapes):
@@ -224,7 +227,7 @@ def _scaled(
 
 
 def copies_up_to_sign(functions: Functions, count: int) -> Copies:
-    """Copies with a = 1, b = 0 and c = 1 or -1 of at most so many shapes."""
+    """Copies with a = 1, b = 0 and c = 1 or -1 of at most `count` shapes."""
     means = functions.means
     y = functions.values - means[:, np.newaxis]
     rows = np.arange(len(y))

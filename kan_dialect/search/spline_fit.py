@@ -1,7 +1,7 @@
-"""B-splines for functions that are known at points, by weighted least squares.
+"""B-splines fitted to sampled functions by weighted least squares.
 
-The sum of weights times squared errors is least (de Boor, A Practical Guide to Splines, 1978,
-chapter XIV), for all functions of an input at once.
+All functions of an input are fitted at once (de Boor, A Practical Guide to Splines, 1978, chapter
+XIV).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from kan_dialect.maths.bsplines import bspline_basis, edge_values
 from kan_dialect.search.edge_samples import EVERYWHERE
 
 POINTS_A_CELL = 16
-"""At so many points of each cell a function counts."""
+"""Number of sample points of each grid cell."""
 
 
 def fit_points(ends: FloatArray, cells: int, degree: int) -> FloatArray:
-    """Points (points, in) in the cells of grids, none at a knot, that tell B-splines apart.
+    """Points (points, in) inside the grid cells, enough to determine B-splines.
 
     Parameters
     ----------
@@ -31,13 +31,14 @@ def fit_points(ends: FloatArray, cells: int, degree: int) -> FloatArray:
 def fit_weights(
     points: FloatArray, ends: FloatArray, seen: FloatArray | None, histogram: FloatArray | None
 ) -> FloatArray:
-    """How much points (points, in) count, (in, points), which adds up to 1 for each input.
+    """Weights (in, points) of points (points, in); they add up to 1 for each input.
 
-    Without a histogram all count the same. What was seen outside of a grid counts at its end.
+    Without a histogram, all weights are equal. Values seen outside a grid count at its end.
 
     Parameters
     ----------
-    seen : the range of the histogram, (in, 2); histogram : (in, bins).
+    seen : range of the histogram, (in, 2).
+    histogram : (in, bins).
     """
     count, inputs = points.shape
     everywhere = np.full((inputs, count), 1.0 / count)
@@ -60,13 +61,13 @@ def fit_weights(
 def fit_splines(
     points: FloatArray, values: FloatArray, weights: FloatArray, knots: FloatArray, degree: int
 ) -> FloatArray:
-    """The coefficients (out, in, K - 1 - degree) of the B-splines nearest to functions.
+    """Coefficients (out, in, K - 1 - degree) of the B-splines nearest to sampled functions.
 
     Parameters
     ----------
     points : (points, in); values : (points, out, in), finite.
     weights : (in, points), above 0.
-    knots : (in, K); each of the cells that they enclose holds points.
+    knots : (in, K); every cell between them holds points.
     """
     root = np.sqrt(weights)[..., np.newaxis]
     basis = bspline_basis(points, knots, degree).transpose(1, 0, 2)
@@ -79,5 +80,5 @@ def fit_splines(
 def spline_values(
     points: FloatArray, coefficients: FloatArray, knots: FloatArray, degree: int
 ) -> FloatArray:
-    """B-splines (points, out, in) at points (points, in)."""
+    """Values (points, out, in) of B-splines at points (points, in)."""
     return edge_values(bspline_basis(points, knots, degree), coefficients)

@@ -1,7 +1,7 @@
-"""Formulas c * f(a * t + b) + d for functions that are known at points, by least squares.
+"""Formulas c * f(a * t + b) + d fitted to sampled functions by least squares.
 
-For given a and b, c and d follow from moments (linear regression), so that many functions are
-compared with many a and b by products of matrices. The best of a grid is refined, each for itself.
+For given a and b, c and d follow from moments (linear regression), so matrix products compare many
+functions with many a and b. The best pair of a grid is refined for each function.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS
 _SLOPES = np.geomspace(0.25, 8.0, 28)
 _OFFSETS = np.linspace(-8.0, 8.0, 49)
 _HOPEFUL = 0.1
-"""What leaves more of the variance unexplained on the grid is not refined."""
+"""Largest unexplained share of the variance on the grid with which a fit is refined."""
 _ZOOMS = 16
-"""So often the neighbourhood of the best a and b is searched, which gets narrower."""
+"""Number of searches of the neighbourhood of the best a and b, each narrower than the last."""
 _NEAR = np.linspace(-1.0, 1.0, 5)
 _CHUNK = 256
-"""Functions that are fitted together."""
+"""Number of functions in a batch."""
 
 
 class Fit(NamedTuple):
@@ -30,7 +30,7 @@ class Fit(NamedTuple):
     Parameters
     ----------
     affine : a, b, c and d of each, (n, 4).
-    error : the mean squared error of each, (n,); of a formula that is finite at all points.
+    error : mean squared error of each, (n,).
     """
 
     affine: FloatArray
@@ -42,7 +42,7 @@ def fit(name: str, t: FloatArray, y: FloatArray, weights: FloatArray) -> Fit:
 
     Parameters
     ----------
-    t : where the functions are known, (points,), within about -1 .. 1.
+    t : sample points, (points,), within about -1 .. 1.
     y : their values, (n, points).
     weights : of each point, (n, points), which add up to 1; points without weight still have to
         be in the domain of the formula.
@@ -84,7 +84,7 @@ def _refined(
     """Better a and b near the given ones, of each function."""
     step_a, step_b = np.abs(a) / 4, np.full(len(b), _OFFSETS[1] - _OFFSETS[0])
     near_a, near_b = (axis.ravel() for axis in np.meshgrid(_NEAR, _NEAR))
-    # The nearest first, which are taken where others are no better.
+    # Nearest first, as the first of equal ones is taken.
     order = np.argsort(near_a**2 + near_b**2, kind="stable")
     near_a, near_b = near_a[order], near_b[order]
     for _ in range(_ZOOMS):
@@ -92,22 +92,22 @@ def _refined(
         tried_b = b[:, np.newaxis] + step_b[:, np.newaxis] * near_b
         inner = tried_a[..., np.newaxis] * t + tried_b[..., np.newaxis]
         _, error = regression(_values(name, inner), y, weights)
-        # Near 0, whatever the function is, it is a line.
+        # With a slope near 0, every function is a line.
         error[np.abs(tried_a) < _SLOPES[0]] = np.inf
         best = error.argmin(axis=1)
         a, b = (tried[np.arange(len(best)), best] for tried in (tried_a, tried_b))
-        # Where the best is at the border, better ones may lie beyond it.
+        # If the best one is at the border, better ones may lie beyond it.
         step_a /= np.where(np.abs(near_a[best]) < 1.0, 2.5, 1.2)
         step_b /= np.where(np.abs(near_b[best]) < 1.0, 2.5, 1.2)
     return a, b
 
 
 def _values(name: str, inner: FloatArray) -> FloatArray:
-    """The function of (..., points); NaN at all points where it is not finite between them."""
+    """The function at (..., points); NaN at all points if it is not finite at or between them."""
     with np.errstate(all="ignore"):
         values = SYMBOLIC_FUNCTIONS[name](inner)
     finite = (np.abs(values) < 1e6).all(axis=-1, keepdims=True)
-    # Poles may lie between two points.
+    # A pole may lie between two points.
     if name.startswith("reciprocal"):
         finite &= np.sign(inner.min(axis=-1, keepdims=True)) == np.sign(inner[..., :1])
         finite &= np.sign(inner.max(axis=-1, keepdims=True)) == np.sign(inner[..., :1])
@@ -120,17 +120,17 @@ def _values(name: str, inner: FloatArray) -> FloatArray:
 def regression(
     values: FloatArray, y: FloatArray, weights: FloatArray
 ) -> tuple[tuple[FloatArray, FloatArray], FloatArray]:
-    """Factor and constant (n, k) for each of n functions and k candidates, and the error (n, k).
+    """Factor, constant and mean squared error (n, k) of each of k candidates for n functions.
 
     Parameters
     ----------
-    values : (k, points), the same candidates for all functions, or (n, k, points).
+    values : candidates, (k, points) for all functions or (n, k, points).
     """
     product = "np,kp->nk" if values.ndim == 2 else "np,nkp->nk"
     mean = (weights * y).sum(axis=1, keepdims=True)
     centred = weights * (y - mean)
     total = (centred * (y - mean)).sum(axis=1, keepdims=True)
-    # About their mean, the candidates' squares lose no digits.
+    # Squares lose no digits if the candidates are centred first.
     about = values.mean(axis=-1, keepdims=True)
     values = values - about
     first = np.einsum(product, weights, values, optimize=True)

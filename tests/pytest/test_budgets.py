@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,8 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModuleOp, Path, Arr
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search with few paths, few worths and few samples made near the given ones."""
-    for name, value in (("WORTHS", (1e-3, 1e-2)), ("ORDERS", 1), ("FOLDS", 2), ("FEW_AROUND", 200)):
-        monkeypatch.setattr(search, name, value)
+    few = replace(search.LIMITS, worths=(1e-3, 1e-2), orders=1, splits=2, made_samples=200)
+    monkeypatch.setattr(search, "LIMITS", few)
     monkeypatch.setattr(judge, "MANY_AROUND", 400)
 
 
@@ -157,7 +158,7 @@ def test_decisions_near_samples_count_from_the_float_model() -> None:
         return some[:, :1] - 0.3
 
     shown = [
-        judge.Judge(x, labels, origin, given, held, [0], decided=given(x)).shown(now(x), now)
+        judge.Judge(x, labels, origin, given, held, [0], decided=given(x)).held_out(now(x), now)
         for origin in (given(x), x[:, :1])
     ]
     apart = float(((x[:, 0] > 0) & (x[:, 0] <= 0.2)).mean())

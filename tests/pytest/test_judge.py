@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.search.precision.judge import REACH, Judge, Shown, around, others_for, together
+from kan_dialect.search.precision.judge import REACH, Evidence, Judge, around, combined, others_for
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -21,7 +21,7 @@ def test_others_lose_no_more_19_times_in_20(
     others: int, changed: float, share: float, seed: int
 ) -> None:
     """Where as many decisions change, and as many of these are lost, as is thought."""
-    shown = Shown(1_000_000, 0, 0.0, changed * 1_000_000, 0, True)
+    shown = Evidence(1_000_000, 0, 0.0, changed * 1_000_000, 0, True)
     most = shown.loss_of(others, share)
     rng = np.random.default_rng(seed)
     chances = [changed * (1 + share) / 2, changed * (1 - share) / 2, 1 - changed]
@@ -40,7 +40,7 @@ def test_what_is_allowed_to_change_grows_with_the_budget() -> None:
     for loss in (0.002, 0.005, 0.0185, 0.02, 0.05, 0.1):
         others = others_for(31, loss)
         within = [
-            Shown(100_000, 0, 0.0, share * 100_000, 0, True).loss_of(others, 1.0) <= loss
+            Evidence(100_000, 0, 0.0, share * 100_000, 0, True).loss_of(others, 1.0) <= loss
             for share in shares.tolist()
         ]
         allowed.append(sum(within))
@@ -50,9 +50,11 @@ def test_what_is_allowed_to_change_grows_with_the_budget() -> None:
     assert others_for(2722, 0.0025) == 2722
     assert others_for(31, None) == 31
     # Nothing but the network itself loses nothing.
-    assert Shown(124, 8192, 0.0, 0.0, 0, True).loss_of(others_for(31, 0.0), 1.0) > 0
-    wine = Shown(124, 8192, 0.0, 0.0, 62, True)
-    assert wine.loss_of(55, 1.0) <= 0.0185 < Shown(124, 8192, 0.0, 0.0, 80, True).loss_of(55, 1.0)
+    assert Evidence(124, 8192, 0.0, 0.0, 0, True).loss_of(others_for(31, 0.0), 1.0) > 0
+    wine = Evidence(124, 8192, 0.0, 0.0, 62, True)
+    assert (
+        wine.loss_of(55, 1.0) <= 0.0185 < Evidence(124, 8192, 0.0, 0.0, 80, True).loss_of(55, 1.0)
+    )
 
 
 def test_counts_are_those_of_the_samples() -> None:
@@ -68,19 +70,19 @@ def test_counts_are_those_of_the_samples() -> None:
         return np.stack([-x[:, 0], x[:, 0] + 0.3], axis=1)
 
     judge = Judge(x, labels, before(x), before, held, [3])
-    shown = judge.shown(after(x), after)
+    shown = judge.held_out(after(x), after)
     differ = (x[:, 0] <= 0) & (x[:, 0] + 0.3 > -x[:, 0])
     assert (shown.samples, shown.changed) == (50, differ[held].sum())
     assert shown.lost == pytest.approx(differ[held].sum())
     near = judge.near[:, 0]
     assert shown.near == len(near)
     assert shown.near_changed == ((near <= 0) & (2 * near + 0.3 > 0)).sum() > 0
-    whole = judge.whole(after(x))
+    whole = judge.on_all(after(x))
     assert (whole.samples, whole.near, whole.changed) == (200, 0, differ.sum())
     assert whole.share_lost == 1.0
     # Near samples say about what the samples say.
     assert shown.near_changed / shown.near == pytest.approx(differ.mean(), abs=0.05)
-    both = together([shown, whole])
+    both = combined([shown, whole])
     assert both.changed == shown.changed + whole.changed and both.near == shown.near
     # The same network loses nothing to speak of.
     assert judge.loss(before(x), before, 100) == whole_of(200).loss_of(100) < 0.015
@@ -88,9 +90,9 @@ def test_counts_are_those_of_the_samples() -> None:
     assert judge.loss(after(x), after, 100) == max(losses)
 
 
-def whole_of(samples: int) -> Shown:
+def whole_of(samples: int) -> Evidence:
     """What so many samples show, none of which changes."""
-    return Shown(samples, 0, 0.0, 0.0, 0, True)
+    return Evidence(samples, 0, 0.0, 0.0, 0, True)
 
 
 def test_numbers_lose_by_their_squares() -> None:
@@ -98,7 +100,7 @@ def test_numbers_lose_by_their_squares() -> None:
     x = rng.normal(size=(100, 1))
     judge = Judge(x, None, x, lambda some: some, np.arange(25), [0])
     assert not len(judge.near)
-    shown = judge.shown(x + 0.1, lambda some: some + 0.1)
+    shown = judge.held_out(x + 0.1, lambda some: some + 0.1)
     spread = x[:25].var()
     assert shown.lost / 25 == pytest.approx(0.01 / spread)
     error = np.sqrt((0.01 / spread) ** 2 * (1 / 25 + 1 / 25))

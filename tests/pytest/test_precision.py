@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,9 @@ from kan_dialect.search.precision.network import (
     write_chain,
 )
 from kan_dialect.search.precision.objective import Classes, Targets, one_hot, softmax
+from kan_dialect.search.precision.paths import Fold, folds
+from kan_dialect.search.precision.problem import Candidate, Problem, Refined, Scores
 from kan_dialect.search.precision.score import check_labels
-from kan_dialect.search.precision.search import Candidate, Problem, Refined, Scores
 from kan_dialect.universe import UNIVERSE
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=25)
@@ -56,9 +58,8 @@ PRICES = np.array([0.0, 0.5, 0.5, 0.5, 1.0, 1.0, 1.5, 3.5, 6.5, 12.5, 24.5])
 def short_search() -> Iterator[None]:
     """Few starts and worths: what the tests say holds for the networks of any search."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "HIDDEN_BITS", (3, 4))
-        patch.setattr(search, "ORDERS", 1)
-        patch.setattr(search, "WORTHS", search.WORTHS[::2])
+        few = replace(search.LIMITS, hidden_bits=(3, 4), orders=1, worths=search.LIMITS.worths[::2])
+        patch.setattr(search, "LIMITS", few)
         yield
 
 
@@ -328,7 +329,7 @@ def test_the_descent_does_not_see_validation_samples(task: tuple[ModuleOp, Path]
     with np.load(path) as data:
         x, labels = data["x_train"], data["y_train"]
 
-    def folds(x: FloatArray, labels: Array) -> list[search._Fold]:  # pyright: ignore[reportPrivateUsage]
+    def folds_of(x: FloatArray, labels: Array) -> list[Fold]:
         problem = Problem(
             chain,
             x,
@@ -339,15 +340,15 @@ def test_the_descent_does_not_see_validation_samples(task: tuple[ModuleOp, Path]
             lambda _: Estimate("xcup", 0, 0, 0),
             PRICES,
         )
-        return list(search._folds(problem, 0.25, 0))  # pyright: ignore[reportPrivateUsage]
+        return list(folds(problem, 0.25, 0, search.LIMITS))
 
-    found = folds(x, labels)
+    found = folds_of(x, labels)
     assert sorted(np.concatenate([fold.judge.held for fold in found]).tolist()) == list(range(300))
     for number, fold in enumerate(found):
         others, wrong = x.copy(), labels.copy()
         others[fold.judge.held] = 0.7
         wrong[fold.judge.held] = (labels[fold.judge.held] + 1) % 3
-        again = folds(others, wrong)[number]
+        again = folds_of(others, wrong)[number]
         assert np.array_equal(again.codes, fold.codes)
         assert np.array_equal(again.objective(1.0).targets, fold.objective(1.0).targets)
         assert again.step == fold.step

@@ -33,8 +33,8 @@ from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.share_shapes import ShareShapesPass
 from kan_dialect.passes.share_tables import ShareTablesPass
 from kan_dialect.search.precision.judge import Judge
-from kan_dialect.search.shape_counts import noted_shapes
 from kan_dialect.search.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
+from kan_dialect.search.shape_search import recorded_shape_search
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -183,7 +183,7 @@ def test_the_fewest_shapes_within_the_budget_are_taken(tmp_path: Path) -> None:
         sharing = ShareShapesPass(data=str(data), up_to=up_to, max_accuracy_loss=loss)
         checks = run_passes(make_context(), module, [CalibratePass(str(data)), sharing])
         assert checks[-1].failed is None
-        found = noted_shapes(find_function(module))
+        found = recorded_shape_search(find_function(module))
         assert found is not None and found["up_to"] == up_to and found["edges"] == 64
         tried = found["tried"]
         assert isinstance(tried, list) and tried[-1]["shapes"] == found["shapes"]
@@ -220,7 +220,7 @@ def test_without_enough_shapes_edges_stay(monkeypatch: pytest.MonkeyPatch, tmp_p
     sharing = ShareShapesPass(data=str(data), up_to="gain", max_accuracy_loss=1e-6)
     run_passes(make_context(), module, [sharing], Checker(samples, count=50))
     np.testing.assert_array_equal(Model.of(module).run(samples), before)
-    found = noted_shapes(find_function(module))
+    found = recorded_shape_search(find_function(module))
     assert found is not None and "shapes" not in found
     assert [each["shapes"] for each in found["tried"]] == [1, 2]  # pyright: ignore
 

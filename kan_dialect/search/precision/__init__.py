@@ -1,6 +1,7 @@
-"""Fewer bits where they are not missed: the search behind `kan-refine-precision`.
+"""Fewer bits at a small loss: the search behind `kan-refine-precision`.
 
-`network` holds a table-level function as arrays, `objective` says how good its outputs are,
-`descent` evaluates and changes one edge at a time, `edges` finds the best table for an edge at each
-price, and `search` goes from many bits to few.
+`network` holds a table-level function as arrays, `objective` measures its outputs, `descent`
+evaluates and changes one edge at a time, `edges` finds the best table of an edge at a price,
+`paths` follows networks from many LUTs to few, and `search` chooses among them. `score` and
+`budgets` say what a budget means on samples, and `judge` what held-out samples say of others.
 """

@@ -1,4 +1,4 @@
-"""How many bits are left of each input, edge and node of a chain; and how the IR says it."""
+"""Bits of each input, edge and node of a chain, and the record of a trade in the IR."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kan_dialect.ir.figures import note, noted
 from kan_dialect.search.precision.network import TableChain, TableLayer
 
 PRECISION = "kan.precision"
-"""Attribute of a function: what `kan-refine-precision` was allowed to trade, and what it traded."""
+"""Attribute of a function: the budget of `kan-refine-precision`, and the loss that it caused."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Bits:
 
     Parameters
     ----------
-    inputs : (in), of each input's code, those that some table depends on.
-    edges : of each layer, (out, in): of a table's values, the offset and common powers of two left
-        out; 0 where there is no edge.
-    nodes : of each layer, (out): of the codes, or of the results.
+    inputs : (in), bits of each input's code that some table depends on.
+    edges : for each layer (out, in), bits of a table's values without offset and common power of
+        two; 0 where there is no edge.
+    nodes : for each layer (out), bits of the codes, or of the results.
     """
 
     inputs: IntArray
@@ -33,7 +33,7 @@ class Bits:
     nodes: list[IntArray]
 
     def as_dict(self) -> dict[str, object]:
-        """What a report holds."""
+        """The bits as a report holds them."""
         layers = [
             {"nodes": nodes.tolist(), "edges": edges.tolist()}
             for nodes, edges in zip(self.nodes, self.edges, strict=True)
@@ -51,7 +51,7 @@ def bits_of(chain: TableChain) -> Bits:
 
 
 def edge_luts(layer: TableLayer, prices: FloatArray) -> FloatArray:
-    """What the tables of a layer cost, (out, in).
+    """LUTs of the tables of a layer, (out, in).
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def edge_luts(layer: TableLayer, prices: FloatArray) -> FloatArray:
 
 
 def _input_bits(layer: TableLayer) -> IntArray:
-    """How many bits of each input's code some table depends on."""
+    """Number of bits of each input's code that some table depends on."""
     return _bits_read(layer).any(axis=0).sum(axis=1)
 
 
 def _bits_read(layer: TableLayer) -> BoolArray:
-    """Which bits of its input's code a table depends on, (out, in, bits)."""
+    """Whether each table depends on each bit of its input's code, (out, in, bits)."""
     found = np.zeros((*layer.tables.shape[:2], int(layer.input_bits.max())), dtype=np.bool_)
     for index, bits in enumerate(layer.input_bits.tolist()):
         tables = layer.tables[:, index, : 1 << bits]
@@ -77,13 +77,13 @@ def _bits_read(layer: TableLayer) -> BoolArray:
 
 
 def _edge_bits(layer: TableLayer) -> IntArray:
-    """Bits of each table's values, counted from the least one in their common power of two."""
+    """Bits of each table's values, less the least value, in units of their common power of two."""
     found = np.zeros(layer.tables.shape[:2], dtype=np.int64)
     for index, bits in enumerate(layer.input_bits.tolist()):
         tables = layer.tables[:, index, : 1 << bits]
         above = tables - tables.min(axis=1, keepdims=True)
-        every = np.bitwise_or.reduce(above, axis=1)
-        lowest = every & -every
+        mask = np.bitwise_or.reduce(above, axis=1)
+        lowest = mask & -mask
         found[:, index] = np.frexp(above.max(axis=1) // np.maximum(lowest, 1))[1]
     return found
 
@@ -99,11 +99,11 @@ def _node_bits(layer: TableLayer) -> IntArray:
 
 
 def note_trade(function: func.FuncOp, figures: Mapping[str, float]) -> None:
-    """Leave the figures of a trade with the function."""
+    """Attach the figures of a trade to the function."""
     note(function, PRECISION, figures)
 
 
 def trade_of(function: func.FuncOp) -> dict[str, float] | None:
-    """The figures that `note_trade` left, or None."""
+    """The figures that `note_trade` attached, or None."""
     figures = noted(function, PRECISION) or {}
     return {key: each for key, each in figures.items() if isinstance(each, int | float)} or None

@@ -1,10 +1,10 @@
-"""Budgets of accuracy: how losses and limits are spelt, and what they come to on samples.
+"""Budgets of accuracy: losses and limits as options spell them, and their meaning on samples.
 
 A *loss* counts from the float model and is absolute: `1%` and `0.01` both mean one point of
 accuracy, or of explained variance (R²) where labels are targets. A *limit* bounds an error of the
 integer model against the targets: absolute as `0.3`, in the outputs' unit, or relative as `10%`,
-so much more than the float model's error. Where there are no targets, the float model's outputs
-stand for them.
+which means 10 % more than the float model's error. Without targets, the float model's outputs stand
+for them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def parse_loss(text: str, option: str) -> float:
 
 @dataclass(frozen=True)
 class Limit:
-    """The most that an error may be: `value`, or so much more than the float model's error."""
+    """Largest error allowed: `value`, or the share `value` more than the float model's error."""
 
     value: float
     relative: bool = False
@@ -100,13 +100,14 @@ def _number(text: str) -> float:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What samples allow a network.
+    """A budget in terms of some samples.
 
     Parameters
     ----------
-    loss : of the score, from the float model's; None: any.
-    rmse, error : root mean squared and largest absolute error, in the outputs' unit; None: any.
-    targets : (samples, out), what errors are against.
+    loss : largest loss of score from the float model; None: any.
+    rmse, error : limits of the root mean squared and the largest absolute error, in the outputs'
+        unit; None: any.
+    targets : (samples, out), from which errors count.
     """
 
     loss: float | None
@@ -115,7 +116,7 @@ class Allowed:
     targets: FloatArray
 
     def problem(self, outputs: FloatArray) -> str | None:
-        """Which limit of errors outputs (samples, out) exceed, in words; None where they do not."""
+        """The limit of errors that outputs (samples, out) exceed, in words; None if none."""
         if self.rmse is None and self.error is None:
             return None
         found = Errors.of(outputs, self.targets)
@@ -135,10 +136,10 @@ def allowed(
     rmse: Limit | None,
     error: Limit | None,
 ) -> Allowed:
-    """What a budget comes to on samples.
+    """A budget in terms of samples.
 
     A limit of the root mean squared error against targets is a loss of explained variance too, so
-    that what is promised of losses on other samples holds for it.
+    that bounds of losses on other samples hold for it.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
-"""A chain of layers with what samples do in it: changed an edge at a time, exactly, in integers.
+"""Coordinate descent: changes a chain of layers one edge at a time, exactly, in integers.
 
-For every sample, the loss is known as a function of the code of one node with all else as it is
-(its profile). So the loss of every entry of a table of that node, at every value that the entry may
-have, is a sum over the samples that read the entry. Only what a change touches is evaluated again.
+The profile of a node is the loss of every sample as a function of the node's code, with all else
+unchanged. From it follows the loss of each value of each entry of the node's tables, as a sum over
+the samples that read the entry. After a change, only the values that depend on it are computed
+again.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from kan_dialect.search.precision.network import TableChain, TableLayer
 from kan_dialect.search.precision.objective import Floats32, Objective
 
 MOST_STEPS = 128
-"""Values up to so far from the middle of a table are tried for its entries."""
+"""Largest distance of an entry's candidates from the middle of its table."""
 FURTHER_STEPS = 8
-"""Values up to so far beyond those that a table has."""
+"""Largest distance of an entry's candidates beyond the range of its table."""
 
 
 class Descent:
-    """Evaluates a chain on samples, and makes its edges better or cheaper."""
+    """Evaluates a chain on samples, and replaces its tables by better or cheaper ones."""
 
     def __init__(
         self, chain: TableChain, codes: IntArray, objective: Objective, prices: FloatArray
@@ -40,9 +41,9 @@ class Descent:
         self.objective = objective
         self.prices = prices
         self.codes: list[IntArray] = [codes]
-        """What each layer reads, (in, samples)."""
+        """Codes that each layer reads, (in, samples)."""
         self.sums: list[IntArray] = []
-        """Of each layer, (out, samples)."""
+        """Sums of each layer, (out, samples)."""
         self._evaluate(0)
         self._anchors = [layer.tables.copy() for layer in self.layers]
         self._weights = [
@@ -50,10 +51,10 @@ class Descent:
             for layer, codes in zip(self.layers, self.codes, strict=True)
         ]
         self.luts = [edge_luts(layer, prices) for layer in self.layers]
-        """What each edge costs, (out, in)."""
+        """LUTs of each edge, for each layer (out, in)."""
 
     def loss(self) -> float:
-        """Mean over the samples."""
+        """Mean loss of the samples."""
         return float(self.objective.loss(self.sums[-1]).mean())
 
     def sweep(self, weight: float, prior: float, rng: np.random.Generator) -> None:
@@ -61,9 +62,9 @@ class Descent:
 
         Parameters
         ----------
-        weight : mean loss of a sample that a LUT is worth.
-        prior : what the square of an entry's distance to where it was at first costs, as a mean
-            over all samples, so that entries which few samples read stay near.
+        weight : worth of a LUT in mean loss of a sample.
+        prior : loss of the squared distance of an entry to its first value, as a mean over all
+            samples. It keeps entries near that few samples read.
         """
         for index in reversed(range(len(self.layers))):
             for node in rng.permutation(len(self.layers[index].tables)).tolist():
@@ -73,7 +74,7 @@ class Descent:
                     self._set(index, node, edge, found)
 
     def _evaluate(self, first: int) -> None:
-        """Codes and sums from a layer on."""
+        """Compute codes and sums from a layer on."""
         del self.codes[first + 1 :], self.sums[first:]
         for layer in self.layers[first:]:
             self.sums.append(layer.sums(self.codes[-1]))
@@ -81,13 +82,13 @@ class Descent:
                 self.codes.append(layer.codes(self.sums[-1]))
 
     def _results(self, index: int, sums: IntArray) -> IntArray:
-        """Sums of the last layer, for those of a layer."""
+        """Sums of the last layer, given those of another one."""
         for layer, after in zip(self.layers[index:], self.layers[index + 1 :], strict=False):
             sums = after.sums(layer.codes(sums))
         return sums
 
     def _profile(self, index: int, node: int) -> Floats32 | None:
-        """Losses (samples, codes) for every code of a node; None of the last layer."""
+        """Losses (samples, codes) for every code of a node; None for the last layer."""
         layer = self.layers[index]
         if layer.sizes is None:
             return None
@@ -128,7 +129,7 @@ class Descent:
         place = old - values[0]
         if int(place.min()) < 0 or int(place.max()) >= len(values):
             return found
-        # What stands there was given, or found at another worth by the same rules.
+        # The present table was given, or found at another worth by the same rules.
         now = float(losses[np.arange(count), place].sum())
         if now + weight * luts <= found.loss + weight * found.luts:
             return Candidate(old.copy(), now, luts)
@@ -141,7 +142,7 @@ class Descent:
     def _losses(
         self, index: int, node: int, edge: int, values: IntArray, profile: Floats32 | None
     ) -> FloatArray:
-        """Losses (patterns, values): of the samples that read an entry, if it had a value."""
+        """Losses (patterns, values) of the samples that read an entry, for each of its values."""
         layer = self.layers[index]
         read = self.codes[index][edge]
         rest = self.sums[index][node] - layer.tables[node, edge].take(read)
@@ -160,7 +161,7 @@ class Descent:
         return losses
 
     def _set(self, index: int, node: int, edge: int, found: Candidate) -> None:
-        """Give an edge a table; its least entry goes to the bias."""
+        """Give an edge a table; its least entry moves to the bias."""
         layer = self.layers[index]
         low = int(found.entries.min())
         table = np.zeros(layer.tables.shape[2], dtype=np.int64)
@@ -183,18 +184,17 @@ class Descent:
 
 
 def coarsened(chain: TableChain, bits: int, unit: float, codes: IntArray) -> TableChain:
-    """The chain with fewer bits of hidden nodes and results, as near to it as rounding allows.
+    """The chain with fewer bits of hidden nodes and results, rounded.
 
     Parameters
     ----------
-    bits : of hidden nodes, at most.
-    unit : steps of the results, in units of theirs now; rounded down to a power of two.
-    codes : bit patterns of the input codes (in, samples) of the samples on which sums stay the same
-        on average.
+    bits : most bits of hidden nodes.
+    unit : new step of the results, in present steps; rounded down to a power of two.
+    codes : bit patterns of the input codes (in, samples) on which the mean of each sum stays.
     """
     layers: list[TableLayer] = []
     old_codes = new_codes = codes
-    # Old codes of each input for its new ones.
+    # For each input, the old codes of its new codes.
     widths: list[int] = chain.layers[0].input_bits.tolist()
     meaning: list[IntArray] = [np.arange(1 << width, dtype=np.int64) for width in widths]
     for layer in chain.layers:
@@ -232,7 +232,7 @@ def coarsened(chain: TableChain, bits: int, unit: float, codes: IntArray) -> Tab
 
 
 def _reindexed(tables: FloatArray, meaning: list[IntArray]) -> IntArray:
-    """Tables (out, in, patterns) of which some entries are taken, rounded."""
+    """Tables (out, in, patterns) with some entries, rounded."""
     width = max(max(1, (len(each) - 1).bit_length()) for each in meaning)
     found = np.empty((*tables.shape[:2], 1 << width), dtype=np.int64)
     for index, taken in enumerate(meaning):

@@ -1,9 +1,9 @@
-"""The best table of an edge at each price, when the loss of every entry is known.
+"""The best table of an edge at a price, given the loss of every value of every entry.
 
-A table that looks at some bits of its input and gives 2^b equally spaced values costs b lookup
-tables on a device, whatever its entries are. So for every choice of input bits, spacing, b and
-lowest value, each entry is the value of least loss, and the table's loss is the sum of these.
-Entries that no sample reads have no loss: they follow the table that was given.
+A table that reads some bits of its input and gives 2^b equally spaced values costs b lookup tables
+on a device, for any entries. So for every choice of input bits, spacing, b and lowest value, each
+entry is the value of least loss, and the table's loss is the sum of these. Entries that no sample
+reads have no loss: they follow the given table.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import numpy as np
 from kan_dialect.ir.constants import FloatArray, IntArray
 
 MAX_BITS = 6
-"""Of a table's values."""
+"""Most bits of a table's values."""
 MAX_PLACES = 5
-"""Values are multiples of at most two to this, but for an offset."""
+"""Exponent of the largest power of two that values are multiples of, up to an offset."""
 FEW_INPUTS = (1, 2, 3, 5)
-"""How many of its input bits a table looks at, where it does not look at all of them.
+"""Numbers of input bits that a table reads, where it does not read all of them.
 
 A bit of 4 inputs costs what one of 5 does.
 """
 MANY_CHOICES = 64
-"""Of more ways to choose so many input bits, only the uppermost bits are looked at."""
+"""Most choices of input bits of one number; with more, only the uppermost bits are tried."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A table with what it costs.
+    """A table with its loss and cost.
 
     Parameters
     ----------
     entries : (patterns), int64.
-    loss : of all samples.
-    luts : the device's, adding included.
+    loss : summed over all samples.
+    luts : LUTs of the device, adding included.
     """
 
     entries: IntArray
@@ -47,18 +47,18 @@ class Candidate:
 
 @cache
 def input_choices(bits: int) -> tuple[tuple[int, ...], ...]:
-    """Which input bits a table may look at, all of them first."""
-    every = tuple(range(bits))
-    choices = [every]
+    """Choices of the input bits that a table reads, all of them first."""
+    whole = tuple(range(bits))
+    choices = [whole]
     for count in FEW_INPUTS[::-1]:
         if count < bits:
-            some = list(combinations(every, count))
-            choices += some if len(some) <= MANY_CHOICES else [every[-count:]]
+            some = list(combinations(whole, count))
+            choices += some if len(some) <= MANY_CHOICES else [whole[-count:]]
     return tuple(choices)
 
 
 def folded(losses: FloatArray, bits: int, kept: tuple[int, ...]) -> FloatArray:
-    """Losses (2^kept, values): the sum over patterns that are the same in the bits kept."""
+    """Losses (2^kept, values), summed over patterns with equal kept bits."""
     axes = tuple(bits - 1 - bit for bit in range(bits) if bit not in kept)
     whole = losses.reshape(*(2,) * bits, losses.shape[1])
     return whole.sum(axis=axes).reshape(1 << len(kept), losses.shape[1])
@@ -80,10 +80,10 @@ def best_table(
 
     Parameters
     ----------
-    losses : (patterns, values), of every entry and value that it may have.
-    values : (values), int64, one after the other.
+    losses : (patterns, values), of every value of every entry.
+    values : (values), int64, consecutive.
     prices : LUTs of a table's bit that depends on 0, 1, ... inputs, adding included.
-    weight : loss that a LUT is worth.
+    weight : worth of a LUT in loss.
     """
     patterns, count = losses.shape
     bits = (patterns - 1).bit_length()

@@ -1,7 +1,7 @@
-"""A table-level function that is a chain of layers, as arrays: read from the IR, and written back.
+"""A table-level function that is a chain of layers, as arrays read from the IR and written back.
 
-Codes are held as bit patterns: the index into a table, and what hardware sees. Those of hidden
-nodes start from 0, which also makes saturation cheap.
+Codes are bit patterns: indices of tables, as in hardware. Codes of hidden nodes start from 0, which
+also makes saturation cheap.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
 
 MAX_INPUT_BITS = 10
-"""Of codes that a layer reads; the search looks at every pattern."""
+"""Most bits of a code that a layer reads; the search evaluates every pattern."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class TableLayer:
     zero : (out), int64: ... plus this, ...
     sizes : (out), int64: ... saturated to 0 .. size - 1. None of the last layer, whose results are
         its sums.
-    scales : (out), float64: what one unit of a sum stands for.
+    scales : (out), float64: real value of one unit of a sum.
     """
 
     tables: IntArray
@@ -86,7 +86,7 @@ class TableLayer:
 
     @property
     def kept(self) -> BoolArray:
-        """Which edges are not constant, (out, in)."""
+        """Whether each edge is not constant, (out, in)."""
         counts: IntArray = np.left_shift(1, self.input_bits)[:, np.newaxis]
         read = np.arange(self.tables.shape[2], dtype=np.int64) < counts
         low = np.where(read, self.tables, self.tables[..., :1]).min(axis=2)
@@ -96,7 +96,7 @@ class TableLayer:
 
 @dataclass
 class TableChain:
-    """Layers that each read the codes of the one before alone."""
+    """Layers that read the codes of the previous layer only."""
 
     layers: list[TableLayer]
 
@@ -111,7 +111,7 @@ class TableChain:
 
     @property
     def edges(self) -> int:
-        """How many edges are not constant."""
+        """Number of edges that are not constant."""
         return sum(int(layer.kept.sum()) for layer in self.layers)
 
     @property
@@ -137,9 +137,9 @@ def table_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
 
 
 def read_chain(function: func.FuncOp) -> TableChain | None:
-    """The layers of a function of tables; None where it is no chain, or reads too wide codes.
+    """The layers of a table-level function; None if it is no chain, or reads too wide codes.
 
-    A result that is saturated is taken before that.
+    Results are the sums before a saturation.
     """
     ops = _layer_ops(function)
     if ops is None:
@@ -160,7 +160,7 @@ def read_chain(function: func.FuncOp) -> TableChain | None:
         tables = np.zeros((*given.shape[:2], 1 << int(bits.max())), dtype=np.int64)
         for index, pattern in enumerate(patterns):
             first = int(lower[index]) - base
-            # What no code reads is like the last entry: any would do.
+            # Entries that no code reads repeat the last one: any would do.
             tables[:, index] = given[:, index, first + len(pattern) - 1, np.newaxis]
             tables[:, index, pattern] = given[:, index, first : first + len(pattern)]
         nodes = len(given)
@@ -178,7 +178,7 @@ def read_chain(function: func.FuncOp) -> TableChain | None:
 
 
 def widest_code(function: func.FuncOp) -> int | None:
-    """Most bits of a code that a layer of a chain reads; None where the function is no chain."""
+    """Bits of the widest code that a layer of a chain reads; None if the function is no chain."""
     ops = _layer_ops(function)
     if ops is None:
         return None
@@ -190,7 +190,7 @@ def widest_code(function: func.FuncOp) -> int | None:
 
 
 def input_patterns(function: func.FuncOp, codes: IntArray) -> IntArray:
-    """Bit patterns (in, samples) of input codes (samples, in) of a function of tables."""
+    """Bit patterns (in, samples) of input codes (samples, in) of a table-level function."""
     sources, _ = code_values(function)
     lower, upper = bounds_of(sources[0])
     ends = zip(lower.tolist(), upper.tolist(), strict=True)
@@ -199,12 +199,12 @@ def input_patterns(function: func.FuncOp, codes: IntArray) -> IntArray:
 
 
 def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = False) -> None:
-    """Put the layers in place of those that the function has, from its input codes on.
+    """Replace the layers of a function, from its input codes on.
 
     Parameters
     ----------
-    saturate : results as they were saturated, which needs their scale to be as it was; otherwise
-        they are the sums.
+    saturate : saturate results as the function does, which needs the same scale; otherwise results
+        are the sums.
 
     Raises
     ------
@@ -247,7 +247,7 @@ def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = Fa
 def _layer_ops(
     function: func.FuncOp,
 ) -> list[tuple[LookupOp, NodeSumOp, RequantizeOp | None]] | None:
-    """The ops of each layer, in order; None where they are no chain of one input and result."""
+    """The ops of each layer, in order; None if they are no chain with one input and one result."""
     terminator = function.get_return_op()
     if len(function.args) != 1 or terminator is None or len(terminator.operands) != 1:
         return None
@@ -278,7 +278,7 @@ def _patterns(low: int, high: int) -> IntArray:
 def _layer_of(
     codes: SSAValue, layer: TableLayer, lookup: LookupOp, sums: NodeSumOp, *, first: bool
 ) -> Sequence[Operation]:
-    """The ops of a layer that reads `codes`, named as those that it replaces."""
+    """The ops of a layer that reads `codes`, named like those that they replace."""
     lower, upper = bounds_of(codes) if first else (None, None)
     low, high = quantized_type(codes).bounds
     mask = layer.kept
@@ -336,7 +336,7 @@ def _layer_of(
 def _type_of(
     scales: FloatArray, lower: IntArray, upper: IntArray, expressed: AnyFloat, lookup: LookupOp
 ) -> UniformQuantizedType:
-    """Storage for all of lower..upper, 0 included, with zero point 0."""
+    """A type for codes lower .. upper and 0, with zero point 0."""
     bits, signed = storage_for(min(int(lower.min()), 0), max(int(upper.max()), 0))
     if bits > MAX_STORAGE_BITS:
         raise KanError(

@@ -1,9 +1,9 @@
-"""How good a network's outputs are, sample by sample: what the search makes small.
+"""Losses of a network's outputs, sample by sample, that the search minimises.
 
-Of classes, the cross entropy with what the given network says (distillation: Hinton et al., arXiv
-1503.02531), for a changed decision is what may be lost. Of numbers, the squared error. Either is
-known for every sample as a function of one output, so that the best table of an edge can be found
-entry by entry.
+For classes, the cross entropy with the given network's outputs (distillation: Hinton et al., arXiv
+1503.02531), since a changed decision may be a lost one. For numbers, the squared error. Either is
+known for every sample as a function of one output, so the best table of an edge is found entry by
+entry.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 Floats32 = NDArray[np.float32]
 
 LEAST_TEMPERATURE = 0.2
-"""Of the outputs' standard deviation: where all samples are right, any confidence would do."""
+"""Least temperature in standard deviations of the outputs: bounds it if all samples are right."""
 
 
 class Objective(ABC):
-    """What one set of samples wants of the outputs."""
+    """The loss of outputs on one set of samples."""
 
     def __init__(self, targets: FloatArray, unit: float) -> None:
         """
         Parameters
         ----------
         targets : (outputs, samples)
-        unit : what a sum of the last layer is multiplied by before it is compared.
+        unit : factor of the last layer's sums before they are compared with targets.
         """
         self.targets: Floats32 = targets.astype(np.float32)
         self.unit = unit
@@ -40,14 +40,14 @@ class Objective(ABC):
 
     @abstractmethod
     def along(self, sums: IntArray, output: int, steps: IntArray) -> Floats32:
-        """Losses (samples, steps), up to a constant, with steps added to the sum of one output."""
+        """Losses (samples, steps) with steps added to one output's sum, up to a constant."""
 
     def scaled(self, sums: IntArray) -> Floats32:
         return (sums * self.unit).astype(np.float32)
 
 
 class Classes(Objective):
-    """Cross entropy; of one output, of whether it is above 0."""
+    """Cross entropy of classes; with one output, of its being above 0."""
 
     def loss(self, sums: IntArray) -> Floats32:
         logits = self.scaled(sums)
@@ -83,14 +83,14 @@ class Targets(Objective):
 
 
 def one_hot(labels: IntArray, outputs: int) -> FloatArray:
-    """Targets (outputs, samples) of classes; of one output, whether it is class 1."""
+    """Targets (outputs, samples) of classes; with one output, 1 for class 1."""
     if outputs == 1:
         return (labels == 1).astype(np.float64)[np.newaxis]
     return (np.arange(outputs)[:, np.newaxis] == labels).astype(np.float64)
 
 
 def softmax(logits: FloatArray) -> FloatArray:
-    """Shares (outputs, samples) of classes; of one output, the share of class 1."""
+    """Probabilities (outputs, samples) of classes; with one output, that of class 1."""
     if len(logits) == 1:
         return np.exp(-np.logaddexp(0.0, -logits))
     shares = np.exp(logits - logits.max(axis=0))
@@ -98,18 +98,18 @@ def softmax(logits: FloatArray) -> FloatArray:
 
 
 def temperature(outputs: FloatArray, labels: IntArray | None) -> float:
-    """What outputs (outputs, samples) are divided by to be logits: of least cross entropy.
+    """The divisor that makes logits of least cross entropy of outputs (outputs, samples).
 
     Parameters
     ----------
-    labels : (samples); without any, outputs are taken to tell classes apart well.
+    labels : (samples); without them, outputs are assumed to separate classes well.
     """
     spread = float(outputs.std()) or 1.0
     choices = spread * np.geomspace(LEAST_TEMPERATURE, 4.0, 32)
     if labels is None:
         return float(choices[0])
     targets = one_hot(labels, len(outputs))
-    # In steps so fine that they do not matter.
+    # Steps that are fine beside all temperatures.
     fine = np.rint(outputs / spread * 4096).astype(np.int64)
     losses = [
         float(Classes(targets, spread / 4096 / choice).loss(fine).mean()) for choice in choices

@@ -1,4 +1,4 @@
-"""How good outputs are, as one number: 1 is best."""
+"""The score of outputs: accuracy or explained variance, at most 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kan_dialect.quantity import counted
 
 
 def is_classification(labels: Array | None, outputs: int) -> bool:
-    """Whether labels are classes that so many outputs tell apart."""
+    """Whether labels are classes that this number of outputs can tell apart."""
     return (
         labels is not None
         and labels.dtype.kind in "iu"
@@ -22,12 +22,12 @@ def is_classification(labels: Array | None, outputs: int) -> bool:
 
 
 def targets_of(labels: Array | None, outputs: int) -> FloatArray | None:
-    """Labels as numbers (samples, out); None where they are classes, or no number for each output.
+    """Labels as numbers (samples, out); None if they are classes or too few.
 
     Parameters
     ----------
     labels : (samples, ...), or None.
-    outputs : how many outputs the network has.
+    outputs : number of outputs of the network.
     """
     if labels is None or is_classification(labels, outputs):
         return None
@@ -36,7 +36,7 @@ def targets_of(labels: Array | None, outputs: int) -> FloatArray | None:
 
 
 def check_labels(labels: Array | None, outputs: int, where: str) -> None:
-    """Refuse labels that say nothing about so many outputs.
+    """Refuse labels that do not fit this number of outputs.
 
     Parameters
     ----------
@@ -67,13 +67,13 @@ def labels_problem(labels: Array | None, outputs: int) -> str | None:
 
 
 def score(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:
-    """Accuracy of classes; of targets, the share of their variance that is explained.
+    """Accuracy for classes; for targets, the explained share of their variance.
 
     Parameters
     ----------
     outputs : (samples, out)
-    labels : classes or targets (samples, ...); where there are none, `given` are the targets.
-    given : (samples, out), the outputs before.
+    labels : classes or targets (samples, ...); without them, `given` are the targets.
+    given : (samples, out), outputs to compare with.
     """
     if labels is not None and is_classification(labels, outputs.shape[1]):
         share = accuracy(outputs, labels)
@@ -86,16 +86,17 @@ def score(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float
 
 
 def loss_problem(was: float, became: float, allowed: float) -> str | None:
-    """What is wrong where a score fell by more than it may, in words; else None."""
+    """A message if a score fell by more than was allowed; otherwise None."""
     if was - became <= allowed + 1e-9:
         return None
     return f"a score of {was:.4f} became {became:.4f}, a loss of at most {allowed:g} was allowed"
 
 
 def squared_changes(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:
-    """Sum over samples of the square of what each one's part in the score changed by.
+    """Sum over samples of the squared change of each one's part in the score.
 
-    Of classes, how many samples only one of the two gets right. Parameters are those of `score`.
+    For classes, the number of samples that only one of the two gets right. Parameters are those of
+    `score`.
     """
     if labels is not None and is_classification(labels, outputs.shape[1]):
         flat = labels.reshape(-1)

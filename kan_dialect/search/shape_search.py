@@ -1,4 +1,4 @@
-"""What `kan-share-shapes` found: how many shapes carry how much accuracy."""
+"""The outcome of `kan-share-shapes`: accuracy by number of shapes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from xdsl.dialects import func
 from kan_dialect.ir.figures import note, noted
 
 SHAPES = "kan.shapes"
-"""Attribute of a function: what `kan-share-shapes` tried, and how many shapes it took."""
+"""Attribute of a function: the numbers of shapes that `kan-share-shapes` tried, and its choice."""
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A number of shapes, and the scores with them where there are samples."""
+class ShapeCount:
+    """A number of shapes, and the scores with it if there are samples."""
 
     count: int
     calibration: float | None = None
@@ -22,19 +22,19 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Shapes:
+class ShapeSearch:
     """The outcome of a search for the fewest shapes."""
 
     up_to: str
     chosen: int | None
-    """Of each layer or input; None where no number that was tried keeps the budget."""
+    """Number of shapes of each layer or input; None where no tried number keeps the budget."""
     edges: int
     before: tuple[float, float] | None
-    """The scores without sharing: on all samples, and on those held out."""
-    tried: tuple[Tried, ...]
+    """Scores without sharing, on all samples and on those held out."""
+    tried: tuple[ShapeCount, ...]
 
     def as_dict(self) -> dict[str, object]:
-        """What a report holds."""
+        """The outcome as a report holds it."""
         tried = [
             {
                 "shapes": each.count,
@@ -50,11 +50,11 @@ class Shapes:
         return {"up_to": self.up_to, **shapes, "edges": self.edges, **before, "tried": tried}
 
 
-def note_shapes(function: func.FuncOp, shapes: Shapes) -> None:
-    """Leave the outcome with the function."""
-    note(function, SHAPES, shapes.as_dict())
+def record_shape_search(function: func.FuncOp, search: ShapeSearch) -> None:
+    """Attach the outcome to the function."""
+    note(function, SHAPES, search.as_dict())
 
 
-def noted_shapes(function: func.FuncOp) -> dict[str, object] | None:
-    """What `note_shapes` left, as `Shapes.as_dict` says it, or None."""
+def recorded_shape_search(function: func.FuncOp) -> dict[str, object] | None:
+    """The recorded outcome as `ShapeSearch.as_dict` gives it, or None."""
     return noted(function, SHAPES)
