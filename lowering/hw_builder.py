@@ -96,6 +96,14 @@ class HwBuilder:
         """Every bit of a wire of `width` bits inverted."""
         return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]), name)
 
+    def all_of(self, wires: Sequence[SSAValue], name: str | None = None) -> SSAValue:
+        """Whether all of several bits are 1."""
+        return self.add(comb.AndOp(wires), name)
+
+    def any_of(self, wires: Sequence[SSAValue]) -> SSAValue:
+        """Whether one of several bits is 1."""
+        return wires[0] if len(wires) == 1 else self.add(comb.OrOp(wires))
+
     def added(self, wires: Sequence[SSAValue], name: str | None = None) -> SSAValue:
         """The sum of wires of one width, modulo 2^width."""
         return self.add(_added(wires), name)

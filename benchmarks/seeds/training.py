@@ -11,49 +11,60 @@ SEEDS = [
         "training",
         "TrainingLowering.run",
         ("interlock-a-cycle-short", Replace("range(1, interval)", "range(1, interval - 1)")),
-        ("interval-a-cycle-short", Replace("self.write_cycles[s] + 1", "self.write_cycles[s]")),
+        ("interval-a-cycle-short", Replace("banks.write_cycles[s] + 1", "banks.write_cycles[s]")),
         ("accesses-a-cycle-early", Replace("last + 1", "last")),
-        ("accesses-do-not-wait", Replace("[self.mem_valid, mem_ready]", "[self.mem_valid] * 2")),
+        ("accesses-do-not-wait", Replace("[mem_valid, mem_ready]", "[mem_valid] * 2")),
         (
             "samples-during-accesses",
-            Replace("[build.add(training), self.mem_valid]", "[build.add(training)]"),
+            Replace("[build.add(training), mem_valid]", "[build.add(training)]"),
         ),
         ("training-without-train", Replace("[accepted, train]", "[accepted, accepted]")),
         ("training-when-not-ready", Replace("[accepted, train]", "[in_valid, train]")),
         (
             "output-survives-reset",
             Replace(
-                "self._after(accepted, output.cycle, clear=True)",
-                "self._after(accepted, output.cycle)",
+                "time.after(accepted, output.cycle, clear=True)",
+                "time.after(accepted, output.cycle)",
             ),
         ),
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._read",
+        "CoefficientBanks.read",
         ("blocks-count-as-read-late", Replace("places.cycle + within", "places.cycle + 1")),
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._update",
+        "StepOps._update",
         (
             "write-a-cycle-late",
             Replace(
-                "self._after(self.trained, cycle, ...)", "self._after(self.trained, cycle + 1, ...)"
+                "self.time.after(self.trained, cycle, ...)",
+                "self.time.after(self.trained, cycle + 1, ...)",
             ),
         ),
         (
             "write-a-cycle-early",
             Replace(
-                "self._after(self.trained, cycle, ...)", "self._after(self.trained, cycle - 1, ...)"
+                "self.time.after(self.trained, cycle, ...)",
+                "self.time.after(self.trained, cycle - 1, ...)",
             ),
         ),
-        ("write-survives-reset", Replace("self._after(..., clear=True)", "self._after(...)")),
+        (
+            "write-survives-reset",
+            Replace("self.time.after(..., clear=True)", "self.time.after(...)"),
+        ),
         ("row-of-the-next-sample", Replace("cycle - places.cycle", "cycle - places.cycle - 1")),
         ("row-of-the-sample-before", Replace("cycle - places.cycle", "cycle - places.cycle + 1")),
-        ("stale-error", Replace("self._at(error, cycle)", "self._at(error, cycle + 1)")),
-        ("stale-weights", Replace("self._at(weights, cycle)", "self._at(weights, cycle + 1)")),
-        ("stale-coefficient", Replace("self._at(origin, cycle)", "self._at(origin, cycle + 1)")),
+        ("stale-error", Replace("self.time.at(error, cycle)", "self.time.at(error, cycle + 1)")),
+        (
+            "stale-weights",
+            Replace("self.time.at(weights, cycle)", "self.time.at(weights, cycle + 1)"),
+        ),
+        (
+            "stale-coefficient",
+            Replace("self.time.at(origin, cycle)", "self.time.at(origin, cycle + 1)"),
+        ),
         (
             "update-does-not-saturate",
             Replace(
@@ -64,7 +75,7 @@ SEEDS = [
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._make_memories",
+        "CoefficientBanks.__post_init__",
         (
             "initial-word-off-by-one",
             Replace(
@@ -75,37 +86,37 @@ SEEDS = [
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._write",
+        "CoefficientBanks.write",
         (
             "access-writes-every-bank",
             Replace(
-                "[self.access, self.mem_write, self._is_accessed(bank)]",
-                "[self.access, self.mem_write]",
+                "[port.access, port.is_write, self._is_accessed(bank)]",
+                "[port.access, port.is_write]",
             ),
         ),
         (
             "reading-access-writes",
             Replace(
-                "[self.access, self.mem_write, self._is_accessed(bank)]",
-                "[self.access, self._is_accessed(bank)]",
+                "[port.access, port.is_write, self._is_accessed(bank)]",
+                "[port.access, self._is_accessed(bank)]",
             ),
         ),
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._read_word",
+        "CoefficientBanks.read_word",
         (
             "access-reads-a-bank-early",
-            Replace("self._after(self.mem_address, 1)", "self.mem_address"),
+            Replace("self.time.after(self.port.address, 1)", "self.port.address"),
         ),
         (
             "access-reads-a-cycle-late",
-            Replace("self._after(word.wire, 1)", "self._after(word.wire, 2)"),
+            Replace("self.time.after(word.wire, 1)", "self.time.after(word.wire, 2)"),
         ),
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._row",
+        "CoefficientBanks._row",
         (
             "row-one-too-far",
             Replace(
@@ -116,12 +127,12 @@ SEEDS = [
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._rotated",
+        "CoefficientBanks.rotated",
         ("basis-turned-the-other-way", Replace("bank - rest", "bank + rest")),
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._basis",
+        "StepOps._basis",
         (
             "slopes-beyond-the-grid",
             Replace("number = self._masked(number, inside.wire)", "assert inside.wire"),
@@ -129,12 +140,12 @@ SEEDS = [
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._within",
+        "StepOps._within",
         ("below-the-grid", Replace("position.low < 0", "position.low > 0")),
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._error",
+        "StepOps._error",
         (
             "error-has-the-wrong-sign",
             Replace("self.math.difference(t, y)", "self.math.difference(y, t)"),
@@ -142,12 +153,12 @@ SEEDS = [
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._locate",
+        "StepOps._locate",
         ("position-scaled-too-far", Replace("multipliers[index]", "multipliers[index] + 1")),
     ),
     *seeds_in(
         "training",
-        "TrainingLowering._combine",
+        "StepOps._combine",
         (
             "momentum-without-rounding",
             Replace(

@@ -377,7 +377,7 @@ def test_only_what_was_gathered_is_combined() -> None:
         index = op.operands.index(operand)
         # The state itself: of one cell, it has as many coefficients as take part.
         op.operands[index] = step.states[0]
-        with pytest.raises(KanError, match=f"'{op.name}' takes numbers that were gathered"):
+        with pytest.raises(KanError, match=f"'{op.name}' takes results of kan.gather"):
             LowerTrainingToHwPass().apply(Context(), module.clone())
         op.operands[index] = operand
 
