@@ -10,8 +10,8 @@ from xdsl.universe import Universe
 from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
-from kan_dialect.files.output_folders import settle
 from kan_dialect.flows.build import require_name
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import EXACT

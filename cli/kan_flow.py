@@ -17,7 +17,7 @@ from kan_dialect.cli.flow.sweep import add_sweep, run_sweep
 from kan_dialect.cli.flow.synthesis import add_pnr, add_synth, run_pnr, run_synth
 from kan_dialect.cli.flow.training import add_train_sim, run_train_sim
 from kan_dialect.cli.tool_limits import limits_of
-from kan_dialect.flows.tools.toolchain import limited
+from kan_dialect.flows.tools.run_limits import limited
 
 Adder = Callable[[argparse.ArgumentParser], None]
 Runner = Callable[[argparse.Namespace], int]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from kan_dialect.cli.number_options import add_number
-from kan_dialect.flows.tools.toolchain import DEFAULT_LIMITS, Limits
+from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import TimeLeft, listening, speaking
 

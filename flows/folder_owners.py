@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.manifest import Listing, UnreadableListing
-from kan_dialect.files.output_folders import Owner
 from kan_dialect.flows import readme
 from kan_dialect.flows.report import read_report
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Errors
-from kan_dialect.files.output_folders import write_listed
+from kan_dialect.files.growing_folder import write_listed
 from kan_dialect.flows.certificate import certificate_text
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation

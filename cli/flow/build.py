@@ -35,7 +35,7 @@ from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.files.output_folders import require_ours
+from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.flows.build import BuildOptions, build, require_name
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.report import print_report

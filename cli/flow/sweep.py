@@ -38,7 +38,8 @@ from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import JOBS, add_limits, limits_of
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.files.output_folders import GrowingFolder, require_ours
+from kan_dialect.files.folder_ownership import require_ours
+from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.folder_owners import SWEEP
 from kan_dialect.flows.sweep import columns

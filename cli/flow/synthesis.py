@@ -14,11 +14,12 @@ from rich.table import Table
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.errors import KanError
-from kan_dialect.files.output_folders import settle
+from kan_dialect.files.file_swap import settle
 from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, place_and_route
+from kan_dialect.flows.tools.run_limits import limits_in_force
 from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
-from kan_dialect.flows.tools.toolchain import find, limits_in_force
+from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.passbase.option_bounds import Bounds
 
 SEEDS = Bounds(1, 100)

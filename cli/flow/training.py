@@ -16,8 +16,8 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.atomic import check_writable
 from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
-from kan_dialect.files.output_folders import settle
 from kan_dialect.flows.origin import Origin
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.flows.prove.training.prove import Outcome, prove_training

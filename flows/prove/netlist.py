@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.toolchain import Tool, run
+from kan_dialect.flows.tools.tool_runs import run
+from kan_dialect.flows.tools.toolchain import Tool
 
 Bit: TypeAlias = int | str
 """A bit of a connection: the number of a net, or the constant `0`, `1` or `x`."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.output_folders import write_listed
+from kan_dialect.files.growing_folder import write_listed
 from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness

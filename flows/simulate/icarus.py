@@ -14,7 +14,7 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.flows.simulate.plan import Plan, Recording
 from kan_dialect.flows.simulate.port_words import digits, from_hex, slices, to_hex
-from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.model.interface import Interface
 
 _PLAYER = """\
@@ -82,7 +82,7 @@ class IcarusModel:
         (directory / "player.sv").write_text(_player(self._interface, len(control)))
         top = f"{self._interface.name}_player"
         arguments = ["-g2012", "-s", top, "-o", "player.vvp", "player.sv", self._source]
-        printed = toolchain.run(
+        printed = tool_runs.run(
             self._iverilog, arguments, cwd=directory, phase="compiling the simulation"
         )
         if wrong := re.search(_WRONG_WIDTH, printed):
@@ -90,7 +90,7 @@ class IcarusModel:
                 f"{self._interface.name}: port {wrong[1]} should have {wrong[3]} bits, "
                 f"but has {wrong[2]}"
             )
-        toolchain.run(self._vvp, ["-n", "player.vvp"], cwd=directory, phase="simulating")
+        tool_runs.run(self._vvp, ["-n", "player.vvp"], cwd=directory, phase="simulating")
         return self._recording((directory / "outputs.hex").read_bytes())
 
     def _recording(self, lines: bytes) -> Recording:

@@ -22,7 +22,7 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.simulate.plan import Plan, Recording
-from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.model.interface import Interface, Port
 
@@ -102,7 +102,7 @@ class VerilatorModel:
         plan.control.tofile(self._directory / "control")
         inputs = plan.words.astype(f"u{_word_bytes(self._interface.inputs)}")
         inputs.tofile(self._directory / "inputs")
-        toolchain.run(self._program, files, cwd=self._directory, phase="simulating")
+        tool_runs.run(self._program, files, cwd=self._directory, phase="simulating")
         valid = np.fromfile(self._directory / "valid", dtype=np.uint8).astype(np.bool_)
         words = np.fromfile(self._directory / "outputs", dtype=f"u{_word_bytes(outputs)}")
         words = words.astype(np.uint64).reshape(len(valid), len(outputs))
@@ -135,7 +135,7 @@ def build_program(
     source = f"{top}.sv"
     copyfile(rtl, directory / source)
     arguments = [*_VERILATOR_OPTIONS, "--top-module", top, source]
-    toolchain.run(verilator, arguments, cwd=directory, phase="translating the design to C++")
+    tool_runs.run(verilator, arguments, cwd=directory, phase="translating the design to C++")
     (directory / "ports.h").write_text(ports((directory / "Vdesign.h").read_text()))
     copyfile(driver, directory / "driver.cpp")
     _compile(compiler, directory)
@@ -237,12 +237,12 @@ def _compile(compiler: Tool, directory: Path) -> None:
     calls += [(*included, *unit) if "-O1" in unit else unit for unit in units]
     options = [*_COMPILER_OPTIONS, f"-I{include}", f"-I{include / 'vltstd'}", "-c"]
     phase = "compiling the simulation"
-    toolchain.run_all(compiler, ([*options, *call] for call in calls), cwd=directory, phase=phase)
+    tool_runs.run_all(compiler, ([*options, *call] for call in calls), cwd=directory, phase=phase)
     objects = [Path(f"{name}.o") for name in missing]
     objects += [Path(f"{unit.stem}.o") for _, unit in units]
     # Another process may have kept by now what was missing here.
     objects += [path for name in library if name not in missing and (path := _object(kept, name))]
-    toolchain.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory, phase=phase)
+    tool_runs.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory, phase=phase)
     for name in missing:
         _keep(directory / f"{name}.o", kept)
     if (directory / header.name).exists():

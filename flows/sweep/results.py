@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, cast
 
-from kan_dialect.files.output_folders import GrowingFolder
+from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Point, spell
 from kan_dialect.flows.sweep.study import Study

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
-from kan_dialect.files.output_folders import GrowingFolder
+from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, Point

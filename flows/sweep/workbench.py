@@ -27,8 +27,8 @@ from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.study import CALIBRATION, Study, compiler_digest
 from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
+from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
 from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
-from kan_dialect.flows.tools.toolchain import DEFAULT_LIMITS, Limits, limited
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog

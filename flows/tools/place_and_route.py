@@ -18,7 +18,8 @@ from typing import Any, cast
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.synthesis import Synthesis
 from kan_dialect.flows.tools.timed_netlist import is_clocked, register_ports
-from kan_dialect.flows.tools.toolchain import Tool, find, run_all
+from kan_dialect.flows.tools.tool_runs import run_all
+from kan_dialect.flows.tools.toolchain import Tool, find
 
 ASYNC = "<async>"
 """What nextpnr calls ports and all that has no clock."""

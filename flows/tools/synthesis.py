@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.toolchain import Tool, find, run
+from kan_dialect.flows.tools.tool_runs import run
+from kan_dialect.flows.tools.toolchain import Tool, find
 
 
 @dataclass(frozen=True)

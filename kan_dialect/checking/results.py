@@ -10,7 +10,8 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
-from kan_dialect.files.output_folders import Owner, replacing_folder
+from kan_dialect.files.folder_ownership import Owner
+from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.passbase.kan_pass import EXACT
 

@@ -149,3 +149,9 @@ def written_stages(folder: Path) -> list[Path]:
         listing = None
     known: Mapping[str, set[str]] | None = None if listing is None else listing.digests
     return [path for path in paths if known is None or f"ir/{path.name}" in known]
+
+
+def is_file_in(place: Path, name: str) -> bool:
+    """Whether a folder holds a file of that name, or a link, and no link leads to it."""
+    path = place / name
+    return obstacle(place, name) is None and (path.is_symlink() or path.is_file())

@@ -10,7 +10,7 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.evaluate.hardware import bit_width
-from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import legal_name
 
@@ -48,7 +48,7 @@ def require_silent(folder: Path, files: Iterable[Path], *options: str) -> None:
     if verilator is None:
         pytest.skip("verilator is not installed")
     # A warning is an error to --lint-only.
-    toolchain.run(verilator, ["--lint-only", "-Wall", *options, *map(str, paths)], cwd=folder)
+    tool_runs.run(verilator, ["--lint-only", "-Wall", *options, *map(str, paths)], cwd=folder)
 
 
 def _require_silent_slang(files: list[Path]) -> None:

@@ -14,8 +14,11 @@ import pytest
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.cli.built_models import built_models
 from kan_dialect.errors import KanError
+from kan_dialect.files.file_swap import settle
+from kan_dialect.files.folder_ownership import Owner
+from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.files.manifest import Listing, written_stages
-from kan_dialect.files.output_folders import GrowingFolder, Owner, replacing_folder, settle
+from kan_dialect.files.output_folders import replacing_folder
 
 TINY = """
 func.func @{name}(%x: !kan.int<0:3>) -> !kan.int<0:9> {{
@@ -428,7 +431,8 @@ def test_folders_in_the_way(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from kan_dialect.files.output_folders import Owner, replacing_folder
+from kan_dialect.files.folder_ownership import Owner
+from kan_dialect.files.output_folders import replacing_folder
 left = int(sys.argv[2])
 def counting(move):
     def count(self, target):
@@ -477,7 +481,8 @@ def test_a_process_that_is_killed_at_any_step_leaves_the_old_or_the_new(tmp_path
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     script = (
         "import os, sys, signal; from pathlib import Path\n"
-        "from kan_dialect.files.output_folders import Owner, replacing_folder\n"
+        "from kan_dialect.files.folder_ownership import Owner\n"
+        "from kan_dialect.files.output_folders import replacing_folder\n"
         "with replacing_folder(Path(sys.argv[1]), Owner('test')): os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], check=False)
@@ -497,7 +502,8 @@ def test_builds_into_one_folder_do_not_mix(tmp_path: Path) -> None:
     """Three networks at once, each whole afterwards: many times, with the longest part left out."""
     script = (
         "import sys; from pathlib import Path\n"
-        "from kan_dialect.files.output_folders import Owner, replacing_folder\n"
+        "from kan_dialect.files.folder_ownership import Owner\n"
+        "from kan_dialect.files.output_folders import replacing_folder\n"
         "for _ in range(40):\n"
         "    with replacing_folder(Path(sys.argv[1]), Owner('test')) as new:\n"
         "        for part in ['rtl', 'ir', 'sim', 'host']:\n"

@@ -10,7 +10,7 @@ import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.flows.tools.place_and_route import place_and_route, read_report
 from kan_dialect.flows.tools.synthesis import (
     ECP5,
@@ -238,7 +238,7 @@ def test_tables_beyond_the_memory_are_refused_before_yosys_starts(
     (tmp_path / "rtl").mkdir()
     (tmp_path / "rtl" / "big.sv").write_text("module big; endmodule")
     (tmp_path / "report.json").write_text('{"name": "big", "table_bits": 45744128}')
-    monkeypatch.setattr(toolchain, "run", None)
+    monkeypatch.setattr(tool_runs, "run_all", None)
     with pytest.raises(SystemExit) as caught:
         kan_flow.main(["synth", str(tmp_path), "--memory", "16"])
     assert caught.value.code == 1

@@ -14,20 +14,11 @@ import pytest
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.interruption import end_on_signals, holding_signals, undisturbed
-from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.flows.tools.place_and_route import DEVICES
-from kan_dialect.flows.tools.toolchain import (
-    Conversation,
-    Limits,
-    Tool,
-    find,
-    find_simulator,
-    first_error,
-    limited,
-    look_for,
-    run,
-    run_all,
-)
+from kan_dialect.flows.tools.run_limits import Limits, limited
+from kan_dialect.flows.tools.tool_runs import Conversation, first_error, run, run_all
+from kan_dialect.flows.tools.toolchain import Tool, find, find_simulator, look_for
 from kan_dialect.passbase.progress import speaking
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -288,7 +279,7 @@ def test_an_interrupt_ends_tool_and_children(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(toolchain.time, "sleep", interrupt)
+        patch.setattr(tool_runs.time, "sleep", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(SHELL, ["-c", f"sleep 60 & echo $! >{child}; wait"])
     assert_is_ended(int(child.read_text()))
@@ -345,7 +336,7 @@ def test_a_signal_in_the_middle_of_polling_ends_the_tool(
         sys.exit(128 + number)
 
     before = signal.signal(signal.SIGTERM, leave)
-    monkeypatch.setattr(toolchain.subprocess, "Popen", _Popen)
+    monkeypatch.setattr(tool_runs.subprocess, "Popen", _Popen)
     try:
         with pytest.raises(SystemExit):
             run(SHELL, ["-c", f"echo $$ >{pid}; exec sleep 60"])

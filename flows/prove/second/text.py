@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.tools.toolchain import Tool, run
+from kan_dialect.flows.tools.tool_runs import run
+from kan_dialect.flows.tools.toolchain import Tool
 
 Expression: TypeAlias = "str | tuple[Expression, ...]"
 """An expression of SMT-LIB: a word, or a list."""

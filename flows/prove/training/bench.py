@@ -19,7 +19,7 @@ from kan_dialect.flows.prove.netlist import Cell
 from kan_dialect.flows.prove.training.handshake import READ_CYCLES, Ports, Timing
 from kan_dialect.flows.prove.training.machine import Machine
 from kan_dialect.flows.prove.training.terms import Pool, Term
-from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
@@ -100,10 +100,10 @@ def play_in_icarus(ports: Ports, rtl: Path, name: str, trace: Sequence[Cycle]) -
         copyfile(rtl, folder / "design.sv")
         (folder / "player.sv").write_text("\n".join(lines))
         arguments = ["-g2012", "-s", f"{name}_player", "-o", "player.vvp", "player.sv", "design.sv"]
-        toolchain.run(
+        tool_runs.run(
             toolchain.find("iverilog"), arguments, cwd=folder, phase="compiling the simulation"
         )
-        printed = toolchain.run(
+        printed = tool_runs.run(
             toolchain.find("vvp"), ["-n", "player.vvp"], cwd=folder, phase="simulating"
         )
     rows = [row.split() for row in printed.splitlines()]

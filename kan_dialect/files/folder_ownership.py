@@ -1,0 +1,119 @@
+"""Owners of output folders: which files of a folder a tool may replace, and when it refuses.
+
+A folder keeps a manifest: the files that a tool wrote into it (`manifest.py`). The tool refuses
+where a file of others is in the way, or where a folder is not empty and has no manifest, unless it
+is forced.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kan_dialect.errors import KanError
+from kan_dialect.files.file_swap import is_temporary, settle
+from kan_dialect.files.locks import locked
+from kan_dialect.files.manifest import NAME, Listing, UnreadableListing
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The tool that writes a folder."""
+
+    tool: str
+    """Its name in the manifest and in messages: `kan-flow build`."""
+    former: Callable[[Path], Sequence[str]] = lambda _: ()
+    """The files, by path in the folder, that versions without a manifest wrote there."""
+    forced: str | None = "--force"
+    """The option that replaces files of others; None where there is none."""
+
+
+def require_ours(
+    folder: Path, owner: Owner, *, force: bool = False, spared: Sequence[str] = ()
+) -> None:
+    """Refuse a folder in which files of others would be lost.
+
+    Parameters
+    ----------
+    force : whether files that are in the way may be replaced.
+    spared : files that will not be replaced.
+
+    Raises
+    ------
+    KanError : it is no folder, another one's, or files in it have changed.
+    """
+    _require_folder(folder)
+    place = Path(os.path.realpath(folder))
+    if not place.is_dir():
+        return
+    settle(folder)
+    try:
+        with locked(place):
+            listing = listing_of(place, owner)
+            there = [path for path in place.iterdir() if not is_temporary(path)]
+            changed = [] if listing is None else listing.changed(place)
+    except OSError as error:
+        raise KanError(f"cannot write into {folder}: {error.strerror or error}") from None
+    if force:
+        return
+    if listing is None and there:
+        raise not_ours(folder, place, owner)
+    changed = [name for name in changed if name not in spared]
+    if changed:
+        raise in_the_way(folder, owner, changed)
+
+
+def _require_folder(folder: Path) -> None:
+    try:
+        mode = folder.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise KanError(f"cannot write into {folder}: {error.strerror}") from None
+    if not stat.S_ISDIR(mode):
+        raise KanError(f"cannot write into {folder}: it is a file", remedy="name a folder")
+
+
+def listing_of(place: Path, owner: Owner) -> Listing | None:
+    """The manifest that the owner wrote; None where there is none, or another tool's."""
+    with suppress(UnreadableListing):
+        listing = Listing.read(place)
+        if listing is not None and listing.tool == owner.tool:
+            return listing
+    return None
+
+
+def not_ours(folder: Path, place: Path, owner: Owner) -> KanError:
+    """The error for a folder that another tool, or nobody known, has written."""
+    remedy = "name another folder"
+    try:
+        listing = Listing.read(place)
+    except UnreadableListing:
+        reason = f"holds a file {NAME} that is no list of files"
+    else:
+        reason = f"is not empty, and {owner.tool} did not write it"
+        if listing is not None:
+            reason = f"is a folder of {listing.tool}"
+        elif owner.former(place):
+            reason = f"was written by a version of {owner.tool} that kept no list of its files"
+            remedy = "remove it"
+    if owner.forced is not None:
+        remedy += f", or add {owner.forced}, which replaces the files that are in the way"
+    return KanError(f"{folder} {reason}", remedy=remedy)
+
+
+def in_the_way(folder: Path, owner: Owner, names: Sequence[str]) -> KanError:
+    """The error for files that are not as the owner wrote them."""
+    one = len(names) == 1
+    remedy = f"move {'it' if one else 'them'} elsewhere"
+    if owner.forced is not None:
+        remedy += f", or add {owner.forced}, which replaces {'it' if one else 'them'}"
+    return KanError(
+        f"{', '.join(names)} in {folder} {'is' if one else 'are'} not as {owner.tool} wrote "
+        f"{'it' if one else 'them'}",
+        remedy=remedy,
+    )
