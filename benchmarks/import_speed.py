@@ -33,8 +33,8 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS
-from kan_dialect.frontends.onnx.discover import search as onnx_search
-from kan_dialect.frontends.onnx.discover.search import search_layers
+from kan_dialect.frontends.onnx.discover import layer_search
+from kan_dialect.frontends.onnx.discover.layer_search import search_layers
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.read.graph import read_graph
 from kan_dialect.model.model import Model
@@ -162,7 +162,7 @@ def measure(network: str, route: str) -> dict[str, float | int | str]:
         def unknown(assembly: object, part: object, activations: object) -> None:
             return None
 
-        cast(Any, onnx_search)._Assembly._recognise = unknown
+        cast(Any, layer_search)._Assembly._recognise = unknown
     with tempfile.TemporaryDirectory() as folder:
         path, small = Path(folder) / "network.onnx", Path(folder) / "small.onnx"
         _write(widths, path)

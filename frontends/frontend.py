@@ -1,7 +1,7 @@
-"""What a frontend is, and how those that are installed are found.
+"""Frontends: readers of model files, found through entry points.
 
-A frontend reads a model file into a module of the `kan` dialect. It is published under the entry
-point group `kan_dialect.frontends`, by this package and by any other alike.
+A frontend reads a model file into a module of the `kan` dialect. This package and any other publish
+theirs under the entry point group `kan_dialect.frontends`.
 """
 
 from __future__ import annotations
@@ -23,26 +23,25 @@ ENTRY_POINT_GROUP = "kan_dialect.frontends"
 
 KEEP, SATURATE, WRAP = "keep", "saturate", "wrap"
 TABLE_OVERFLOWS = (KEEP, SATURATE, WRAP)
-"""How entries of a table that do not fit the bits of its layer are read."""
+"""How table entries that do not fit the bits of their layer are read."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImportOptions:
-    """What a user may say of how a model is to be read.
+    """User's choices for reading a model.
 
     Attributes
     ----------
-    strip_head : import the network up to a softmax or the like that follows its last layer.
-    samples : (samples, in), float64, real inputs of the network; they choose where its functions
+    strip_head : import the network up to the softmax, argmax or similar head after its last layer.
+    samples : (samples, in), float64, real inputs of the network. They choose where its functions
         are probed, and the network is compared with the file on all of them.
-    table_overflow : one of `TABLE_OVERFLOWS`: entries of tables that do not fit their layer's bits
-        stay as they are, saturate at the range of these bits, or keep their lowest bits.
-    test_samples : (samples, in), float64, real inputs that the network is compared on, too, and by
-        which nothing is chosen.
+    table_overflow : one of `TABLE_OVERFLOWS`. Table entries that do not fit their layer's bits stay
+        as they are, saturate at the range of these bits, or keep their lowest bits.
+    test_samples : (samples, in), float64, further real inputs to compare on. They choose nothing.
 
     Raises
     ------
-    KanError : there is no such `table_overflow`.
+    KanError : `table_overflow` is unknown.
     """
 
     strip_head: bool = False
@@ -59,7 +58,7 @@ class ImportOptions:
 
     @property
     def given(self) -> frozenset[str]:
-        """Names of the options that are not what they are by default."""
+        """Names of the options that differ from their defaults."""
         given = {
             "strip_head": self.strip_head,
             "samples": self.samples is not None,
@@ -74,15 +73,15 @@ class ImportOptions:
         return np.concatenate(given) if given else None
 
     def without(self, names: Collection[str]) -> ImportOptions:
-        """The same with these options as they are by default."""
+        """A copy with these options at their defaults."""
         return replace(self, **{name: getattr(ImportOptions, name) for name in names})
 
     def check_samples(self, where: str, inputs: int) -> None:
-        """Refuse samples that are none of a network of `inputs` inputs.
+        """Refuse samples that do not fit a network of `inputs` inputs.
 
         Raises
         ------
-        KanError : they have another number of columns, or are not finite.
+        KanError : wrong number of columns, no rows, or values that are not finite.
         """
         for samples in (self.samples, self.test_samples):
             if samples is None:
@@ -96,52 +95,52 @@ class ImportOptions:
             if not bool(np.isfinite(samples).all()):
                 raise KanError(
                     f"{where}: the samples are not finite",
-                    remedy="leave out samples that are not",
+                    remedy="leave out samples with NaN or infinite values",
                 )
 
     def require_none(self, where: str, reader: str) -> None:
-        """Refuse options where the reader of a model takes none.
+        """Refuse all options, for readers without any.
 
         Raises
         ------
-        KanError : there are some.
+        KanError : an option is set; names it.
         """
         self.require_among(frozenset(), where, reader)
 
     def require_among(self, taken: Collection[str], where: str, reader: str) -> None:
-        """Refuse options that the reader of a model does not take.
+        """Refuse options that the reader does not take.
 
         Raises
         ------
-        KanError : there is one; names it.
+        KanError : such an option is set; names it.
         """
-        for name, what in _NOT_TAKEN.items():
+        for name, refusal in _REFUSALS.items():
             if name in self.given and name not in taken:
                 raise KanError(
-                    f"{where}: {reader} {what}",
+                    f"{where}: {reader} {refusal}",
                     remedy=f"leave --{name.replace('_', '-')} ({name}) out",
                 )
 
 
-_NOT_TAKEN = {
+_REFUSALS = {
     "strip_head": "strips no head",
     "samples": "has no use for samples",
     "table_overflow": "has no tables whose entries might overflow",
 }
-"""Of each option, what a reader does that does not take it."""
+"""Option -> refusal of a reader that does not take it, as the end of a sentence."""
 
 NO_OPTIONS = ImportOptions()
-"""Everything as it is by default."""
+"""All options at their defaults."""
 
 
 @dataclass(frozen=True)
 class Original:
-    """A model as another program computes it, to measure an import or a build by.
+    """A model as its own runtime computes it: the reference for an import or a build.
 
     Attributes
     ----------
-    engine : the program and its version, for reports.
-    run : outputs (samples, out), float64, of samples (samples, in), float64.
+    engine : name and version of the runtime, for reports.
+    run : samples (samples, in), float64 -> outputs (samples, out), float64.
     """
 
     engine: str
@@ -154,14 +153,14 @@ class Frontend:
 
     Attributes
     ----------
-    name : what the frontend is called in messages.
-    extensions : how the names of its files end, with the dot: `.onnx`, `_config.yml`.
+    name : the frontend's name in messages.
+    extensions : endings of its file names, with the dot: `.onnx`, `_config.yml`.
     description : one line.
-    load : reads a file into `builtin.module { func.func @... }`; raises KanError where it cannot.
-    load_with : the same with options, where the frontend takes them.
+    load : reads a file into `builtin.module { func.func @... }`; raises KanError if it cannot.
+    load_with : the same with options, for frontends that take any.
     takes : names of the `ImportOptions` that `load_with` takes; others are refused.
-    original : the model in a file as its own runtime computes it, where there is one; raises
-        KanError as `load_with` does.
+    original : opens the model of a file in its own runtime, if it has one; raises KanError as
+        `load_with` does.
     """
 
     name: str
@@ -174,12 +173,12 @@ class Frontend:
 
     @property
     def options(self) -> frozenset[str]:
-        """Names of the options that may be given to this frontend."""
+        """Names of the options that this frontend takes."""
         return frozenset() if self.load_with is None else self.takes
 
 
 def find_frontends() -> dict[str, Frontend]:
-    """The frontends that are installed, by extension. One that cannot be loaded is warned of."""
+    """The installed frontends by extension. Warns of each that cannot be loaded."""
     found: dict[str, Frontend] = {}
     for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
         frontend = _load(entry)
@@ -189,11 +188,11 @@ def find_frontends() -> dict[str, Frontend]:
 
 
 def frontend_for(path: Path) -> Frontend:
-    """The frontend whose extension ends the file's name; the longest, where several do.
+    """The frontend with the longest extension that ends the file's name.
 
     Raises
     ------
-    KanError : there is none.
+    KanError : no frontend reads such files.
     """
     frontends = find_frontends()
     fitting = [extension for extension in frontends if path.name.lower().endswith(extension)]
@@ -206,11 +205,11 @@ def frontend_for(path: Path) -> Frontend:
 
 
 def import_file(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
-    """The model in a file, as the frontend of its extension reads it.
+    """Read a model file with the frontend of its extension.
 
     Raises
     ------
-    KanError : there is no such frontend, it takes no such options, or it refuses the file.
+    KanError : no frontend reads such files, it refuses the options, or it refuses the file.
     """
     frontend = frontend_for(path)
     options.require_among(frontend.options, path.name, f"the frontend {frontend.name}")
@@ -220,11 +219,11 @@ def import_file(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
 
 
 def original_of(path: Path, options: ImportOptions = NO_OPTIONS) -> Original | None:
-    """The model in a file as its own runtime computes it; None where there is none.
+    """Open the model of a file in its own runtime; None if its frontend has none.
 
     Raises
     ------
-    KanError : there is no frontend for the file, or it cannot be run.
+    KanError : no frontend reads such files, or the model cannot be run.
     """
     frontend = frontend_for(path)
     return None if frontend.original is None else frontend.original(path, options)
@@ -233,7 +232,7 @@ def original_of(path: Path, options: ImportOptions = NO_OPTIONS) -> Original | N
 def _load(entry: EntryPoint) -> Frontend | None:
     try:
         frontend: object = entry.load()
-    except Exception as error:  # A broken package of others must not break every command.
+    except Exception as error:  # A broken third-party package must not break every command.
         warnings.warn(f"frontend {entry.name!r} cannot be loaded: {error}", stacklevel=3)
         return None
     if not isinstance(frontend, Frontend):

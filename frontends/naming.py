@@ -1,4 +1,4 @@
-"""Names of functions, and so of RTL modules, from names of files."""
+"""Function names, which become RTL module names, from file names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import re
 
 
 def identifier(stem: str) -> str:
-    """`stem` with everything replaced that a name may not hold; it starts with a letter."""
+    """`stem` as an identifier: other characters become `_`, and the first one is a letter."""
     name = re.sub(r"\W", "_", stem, flags=re.ASCII)
     return name if re.match(r"[A-Za-z]", name) else f"kan_{name}"

@@ -1,8 +1,10 @@
-"""Networks from arrays: the Python API for those who have tables or splines in hand.
+"""Builds table-level networks from arrays.
 
-network = TableNetwork("tiny", UniformQuantizedType(6, False, 0.05, 32), inputs=3)
-network.add_layer(tables, scale=0.1, saturate=(-128, 127))
-module = network.module()
+Example:
+
+    network = TableNetwork("tiny", UniformQuantizedType(6, False, 0.05, 32), inputs=3)
+    network.add_layer(tables, scale=0.1, saturate=(-128, 127))
+    module = network.module()
 """
 
 from __future__ import annotations
@@ -24,12 +26,10 @@ class TableNetwork:
     """Builds a table-level function layer by layer: lookup, exact sum, saturation."""
 
     def __init__(self, name: str, input_type: UniformQuantizedType, inputs: int) -> None:
-        """
-        Parameters
-        ----------
-        name : of the function, and so of the RTL's top module.
-        input_type : of the input codes.
-        inputs : how many there are.
+        """----------
+        name : name of the function, and of the RTL's top module.
+        input_type : type of the input codes.
+        inputs : number of inputs.
         """
         self.name = name
         self._block = Block(arg_types=[TensorType(input_type.expressed_type, (inputs,))])
@@ -52,15 +52,15 @@ class TableNetwork:
 
         Parameters
         ----------
-        tables : (out, in, entries), int64: the code that each edge gives for each code of its
-            input, lowest first.
-        scale : what one unit of the sums stands for.
-        mask : (out, in), bool; which edges exist, all where not given.
-        saturate : smallest and largest code of the nodes; the sums as they are where not given.
+        tables : (out, in, entries), int64. Entry k of an edge is its code for the k-th lowest code
+            of its input.
+        scale : real value of one unit of the sums.
+        mask : (out, in), bool, edges that exist; all by default.
+        saturate : smallest and largest code of the nodes; by default the nodes are the exact sums.
 
         Raises
         ------
-        KanError : the tables do not fit the layer before, or hold other numbers than integers.
+        KanError : the tables do not fit the layer before, or do not hold integers.
         """
         (inputs,) = tensor_shape(self._codes)
         low, high = quantized_type(self._codes).bounds

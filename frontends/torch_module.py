@@ -1,7 +1,6 @@
-"""PyTorch modules in memory: pykan's networks directly, any other by way of ONNX.
+"""Imports PyTorch modules in memory: pykan's networks directly, all others through ONNX.
 
-`import_module` is for those who have the network in hand; a file on disk goes through the frontend
-of its extension.
+`import_module` takes a network object. Files on disk go through the frontend of their extension.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from kan_dialect.frontends.torch.files import require_torch
 from kan_dialect.ir.constants import FloatArray
 
 OPSET = 18
-"""Version of the ONNX operators to export with."""
+"""Version of the ONNX operator set of the export."""
 
 _PYKAN_KEYS = ("width", "grid", "k", "base_fun_name", "symbolic_enabled")
 _PYKAN_PARTS = ("act_fun", "symbolic_fun", "subnode_scale", "node_scale")
@@ -42,20 +41,20 @@ def import_module(
     strip_head: bool = False,
     samples: FloatArray | None = None,
 ) -> ModuleOp:
-    """A network at spline level, from a PyTorch module; the module is left as it was.
+    """Import a PyTorch module as a network at spline level. The module is not changed.
 
     Parameters
     ----------
-    model : `torch.nn.Module`, taken as it computes in evaluation mode.
-    example_input : `torch.Tensor` (batch, in), float32; only its shape matters. A tuple of them for
-        a module of several inputs, which are side by side in the network.
-    name : of the function, and so of the RTL's top module.
-    strip_head : import the network up to a softmax or the like that follows its last layer.
+    model : `torch.nn.Module`, imported as it computes in evaluation mode.
+    example_input : `torch.Tensor` (batch, in), float32; only its shape matters. For a module of
+        several inputs, a tuple of such tensors; the network has them side by side.
+    name : name of the function, and of the RTL's top module.
+    strip_head : import the network up to the softmax, argmax or similar head after its last layer.
     samples : (samples, in), float64, real inputs; they only choose where functions are probed.
 
     Raises
     ------
-    KanError : PyTorch is missing, or the module cannot be exported, or is no Kolmogorov-Arnold
+    KanError : PyTorch is not installed; the module cannot be exported, or is no Kolmogorov-Arnold
         network; or the options do not fit it.
     """
     torch = require_torch("importing a module")
@@ -79,13 +78,13 @@ def import_module(
         return _from_pykan(model, name)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.onnx"
-        # Of a single sample the exporter would make a network for single samples.
+        # From a single sample the exporter would derive a network for single samples.
         _export(model, tuple(torch.cat([each, each]) for each in examples), path)
         return load_onnx(path, options)
 
 
 def module_original(model: object) -> Original:
-    """A PyTorch module as PyTorch computes it, in evaluation mode, for `BuildOptions.original`.
+    """Run a PyTorch module in evaluation mode, for `BuildOptions.original`.
 
     Parameters
     ----------
@@ -93,7 +92,7 @@ def module_original(model: object) -> Original:
 
     Raises
     ------
-    KanError : PyTorch is missing, or it is no module.
+    KanError : PyTorch is not installed, or `model` is no module.
     """
     torch = require_torch("running a module")
     if not isinstance(model, torch.nn.Module):
@@ -115,7 +114,7 @@ def module_original(model: object) -> Original:
 
 
 def _from_pykan(model: object, name: str) -> ModuleOp:
-    """A pykan `MultKAN` by its attributes, as `saveckpt` would write them."""
+    """Import a pykan `MultKAN` from its attributes, as `saveckpt` would write them."""
     network: Any = model
     entries: dict[str, object] = {key: getattr(network, key, None) for key in _PYKAN_KEYS}
     for layer, part in enumerate(network.symbolic_fun):
@@ -132,7 +131,7 @@ def _from_pykan(model: object, name: str) -> ModuleOp:
 
 
 def _export(model: object, examples: tuple[object, ...], path: Path) -> None:
-    """Write the module as ONNX, for any number of samples."""
+    """Export the module to ONNX for any number of samples."""
     torch = require_torch("exporting a module")
     network: Any = model
     try:
@@ -170,7 +169,7 @@ def _export(model: object, examples: tuple[object, ...], path: Path) -> None:
 
 
 def _open_batches(torch: Any, network: Any, count: int) -> tuple[object, ...]:
-    """The first axis of each input, as the exporter wants it: `*args` are one parameter of many."""
+    """Open batch axes of all inputs, as the exporter wants them: `*args` count as one parameter."""
     batches = [{0: torch.export.Dim.AUTO} for _ in range(count)]
     shapes: list[object] = []
     for parameter in signature(network.forward).parameters.values():
@@ -183,7 +182,7 @@ def _open_batches(torch: Any, network: Any, count: int) -> tuple[object, ...]:
 
 @contextlib.contextmanager
 def _quietly() -> Generator[None]:
-    """Without the exporter's progress and warnings: what matters to the user is raised."""
+    """Suppress the exporter's progress and warnings; its errors are raised."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""The state dict of a KANELÉ checkpoint, as the parameters of its layers."""
+"""Reads the state dict of a KANELÉ checkpoint into the parameters of its layers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _BIAS = "input_layer.pre_transforms.1.bias"
 
 @dataclass(frozen=True)
 class InputQuantizer:
-    """Input codes: `round_half_even((x * gain + offset) / scale)`, saturated."""
+    """Input quantiser: code = round_half_even((x * gain + offset) / scale), saturated."""
 
     gain: FloatArray
-    """(in): of the batch norm."""
+    """(in), float64: gain of the batch norm."""
     offset: FloatArray
-    """(in): of the batch norm and the bias behind it."""
+    """(in), float64: offset of the batch norm plus the bias behind it."""
     scale: float
 
 
@@ -40,29 +40,30 @@ class Layer:
     base_weights: FloatArray
     """(out, in)"""
     coefficients: FloatArray
-    """(out, in, grid + degree): spline weights times their scaler."""
+    """(out, in, grid + degree): spline weights times the scaler of their edge."""
     knots: FloatArray
     """(in, grid + 1 + 2 * degree)"""
     mask: FloatArray
-    """(out, in) of 0 and 1: 0 where the edge is pruned."""
+    """(out, in): 1 for edges that exist, 0 for pruned ones."""
     scale: float
-    """Of the edges' and nodes' codes."""
+    """Scale of the codes of edges and nodes."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """A whole network."""
+    """The parameters of a network."""
 
     input: InputQuantizer
     layers: tuple[Layer, ...]
 
 
 def read_parameters(path: Path, shape: Architecture, splines: SplineSettings) -> Parameters:
-    """The parameters in a checkpoint.
+    """Read the parameters of a checkpoint.
 
     Raises
     ------
-    KanError : no checkpoint, a key missing, unknown or of another shape than the configuration's.
+    KanError : the file is no checkpoint; a key is missing, unknown, or its shape contradicts the
+        configuration.
     """
     shape.check_memory(splines.knots)
     state = StateDict(path.name, _state_dict(path), "KANELÉ", shape.path.name)
@@ -90,7 +91,7 @@ def _state_dict(path: Path) -> Mapping[object, object]:
 
 
 def _scale(state: StateDict, prefix: str, bits: int) -> float:
-    """The step of the signed integer quantiser under a prefix: its range over 2^(bits - 1)."""
+    """Scale of the signed quantiser under a prefix: its range over 2^(bits - 1)."""
     keys = [
         key
         for key in state.entries
@@ -136,7 +137,7 @@ def _layer(state: StateDict, index: int, shape: Architecture, splines: SplineSet
     if not np.isin(mask, (0.0, 1.0)).all():
         raise KanError(
             f"{state.file}: `{prefix}spline_selector` holds other numbers than 0 and 1",
-            remedy="finish pruning before saving: an edge exists or does not",
+            remedy="finish pruning before saving: 0 for a pruned edge, 1 for any other",
         )
     return Layer(
         base_weights=state.array(f"{prefix}base_weight", edges),

@@ -1,4 +1,4 @@
-"""The `config.json` beside a KANELÉ model: widths, bits, and how its splines are made."""
+"""Reads the `config.json` beside a KANELÉ model: widths, bits and spline settings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kan_dialect.errors import KanError
 from kan_dialect.ops.spline import MAX_DEGREE
 
 MAX_BITS = 16
-"""Widest codes: a table has an entry for each."""
+"""Widest codes in bits: a table has one entry for each code."""
 MAX_BYTES = 1 << 30
-"""Memory that a layer's coefficients, or its tables in float64, may take."""
+"""Limit in bytes of a layer's coefficients, and of its tables in float64."""
 
 ACTIVATIONS: Mapping[str, str] = {
     "SiLU": "silu",
@@ -26,12 +26,12 @@ ACTIVATIONS: Mapping[str, str] = {
     "Sigmoid": "sigmoid",
     "Identity": "identity",
 }
-"""PyTorch's names of base functions, and ours."""
+"""PyTorch's name of a base function -> the dialect's name."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What every KANELÉ model says of itself."""
+    """Widths and bits of a KANELÉ network."""
 
     path: Path
     widths: tuple[int, ...]
@@ -45,15 +45,19 @@ class Architecture:
 
     @property
     def input_zero_point(self) -> int:
-        """Hardware sees signed input codes shifted to start at 0."""
+        """Zero point of the input codes: the hardware sees signed codes shifted to start at 0."""
         return 1 << (self.bits[0] - 1)
 
     def check_memory(self, per_edge: int) -> None:
-        """Refuse layers of more than `MAX_BYTES`, with `per_edge` float64 numbers for each edge.
+        """Refuse layers of more than `MAX_BYTES`.
+
+        Parameters
+        ----------
+        per_edge : float64 numbers stored for each edge.
 
         Raises
         ------
-        KanError : names the layer.
+        KanError : a layer is too large; names it.
         """
         for layer, (inputs, outputs) in enumerate(pairwise(self.widths)):
             numbers = max(per_edge, 1 << self.bits[layer])
@@ -67,7 +71,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class SplineSettings:
-    """How the edge functions of a checkpoint are made."""
+    """Degree, grid and base function of the edge functions in a checkpoint."""
 
     degree: int
     grid_size: int
@@ -76,21 +80,25 @@ class SplineSettings:
 
     @property
     def functions(self) -> int:
-        """Basis functions of an edge."""
+        """Number of basis functions of an edge."""
         return self.grid_size + self.degree
 
     @property
     def knots(self) -> int:
-        """Knots of a grid that is extended by the degree on both sides."""
+        """Number of knots of an input: the grid, extended by the degree on both sides."""
         return self.grid_size + 1 + 2 * self.degree
 
 
 def read_json(path: Path, what: str) -> Mapping[str, object]:
-    """The JSON object in a file.
+    """Read the JSON object in a file.
+
+    Parameters
+    ----------
+    what : name of the file's content, for messages.
 
     Raises
     ------
-    KanError : there is no such file, or it holds no JSON object.
+    KanError : the file is missing or unreadable, or holds no JSON object.
     """
     try:
         content: object = json.loads(path.read_bytes())
@@ -107,14 +115,19 @@ def read_json(path: Path, what: str) -> Mapping[str, object]:
 
 
 def read_config(folder: Path) -> Config:
-    """The `config.json` of a folder."""
+    """Read the `config.json` of a folder.
+
+    Raises
+    ------
+    KanError : as `read_json`.
+    """
     path = folder / "config.json"
     return Config(path, read_json(path, "the model's configuration"))
 
 
 @dataclass(frozen=True)
 class Config:
-    """The keys of a `config.json`; those of training are never looked at."""
+    """Entries of a `config.json`. Keys of the training are ignored."""
 
     path: Path
     entries: Mapping[str, object]

@@ -1,7 +1,7 @@
-"""The frontends for KANELÉ's models: checkpoints of the training, and its published tables.
+"""Frontends for KANELÉ: checkpoints of its training, and its published truth tables.
 
-KANELÉ (Hoang et al., arXiv 2512.12850) trains networks with their quantisers in place. Both files
-stand beside a `config.json`, and give the same integers.
+KANELÉ (Hoang et al., arXiv 2512.12850) trains networks with their quantisers in place. A
+`config.json` stands beside either file; both give the same integers.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from kan_dialect.ops.layer import AffineOp
 from kan_dialect.ops.table import QuantizeOp
 
 _FIXED_STEMS = ("checkpoint", "truth_tables")
-"""KANELÉ names every model's files so: the folder says which model it is."""
+"""File stems that KANELÉ gives to every model; the folder names the model."""
 
 
 def function_name(path: Path) -> str:
-    """The function's name: the file's, or its folder's where every model's file has that name."""
+    """Function name of a model: its file's stem, or its folder for the stems in `_FIXED_STEMS`."""
     path = path.absolute()
     return identifier(path.parent.name if path.stem in _FIXED_STEMS else path.stem)
 
 
 def load_checkpoint(path: Path) -> ModuleOp:
-    """The network in a checkpoint, at table level, with real-valued edge functions.
+    """Import a checkpoint: the network at table level, with real-valued edge functions.
 
-    `kan-fold-tables` makes the published tables of them. Batch norm and bias of the input stand in
-    front of its quantiser: they are the host's.
+    `kan-fold-tables` turns the edge functions into the published tables. The batch norm and bias of
+    the input become an affine in front of its quantiser, which the host computes.
 
     Raises
     ------
@@ -56,10 +56,10 @@ def load_checkpoint(path: Path) -> ModuleOp:
 
 
 def load_tables(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
-    """The network in truth tables, at table level.
+    """Import truth tables: the network at table level.
 
-    Scales, and the batch norm of the input, come from a `checkpoint.pt` beside the file where there
-    is one and PyTorch is installed; else scales are 1.0. The integers are the same.
+    Scales and the batch norm of the input come from `checkpoint.pt` beside the file, if it exists
+    and PyTorch is installed. Otherwise scales are 1.0. The integers are the same.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _parameters_beside(path: Path, config: Config) -> Parameters | None:
 
 
 def _insert_affine(module: ModuleOp, quantizer: InputQuantizer) -> None:
-    """Put the host's affine between the argument and its quantiser."""
+    """Insert the host's affine between the argument and its quantiser."""
     quantize = next(op for op in module.walk() if isinstance(op, QuantizeOp))
     argument: SSAValue = quantize.input
     affine = AffineOp(argument, quantizer.gain, quantizer.offset)

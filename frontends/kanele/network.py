@@ -1,4 +1,4 @@
-"""A KANELÉ network as IR: quantisers with real-valued edge functions between them."""
+"""Builds the IR of a KANELÉ network: quantisers with real-valued edge functions between them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,24 @@ from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
 
 
 def input_type(shape: Architecture, scale: float) -> UniformQuantizedType:
-    """Unsigned codes, as the hardware sees them; the zero point is the middle."""
+    """Type of the input codes: unsigned, as the hardware sees them, with the zero point in the
+    middle.
+    """
     return UniformQuantizedType(shape.bits[0], False, scale, shape.input_zero_point)
 
 
 def build_network(
     name: str, shape: Architecture, splines: tuple[int, str], parameters: Parameters
 ) -> ModuleOp:
-    """A function at table level whose edges `kan-fold-tables` makes tables of.
+    """Build a function at table level whose edges `kan-fold-tables` turns into tables.
 
     Parameters
     ----------
     splines : degree, and name of the base function.
+
+    Raises
+    ------
+    KanError : the sums of a layer need more than `MAX_STORAGE_BITS` bits.
     """
     block = Block(arg_types=[TensorType(f32, (shape.widths[0],))])
 
@@ -70,7 +76,7 @@ def build_network(
 
 
 def _sum_type(layer: Layer, bits: int, name: str) -> UniformQuantizedType:
-    """Storage for the sums of all edges that a node keeps."""
+    """Smallest storage for the sum of all unpruned edges of a node."""
     low, high = default_bounds(bits, True)
     kept = max(1, int(layer.mask.sum(axis=1).max()))
     width, signed = storage_for(low * kept, high * kept)

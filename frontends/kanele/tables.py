@@ -1,4 +1,4 @@
-"""KANELÉ's `truth_tables.json`: one list of integers for each edge of the network."""
+"""Reads KANELÉ's `truth_tables.json`: one list of integers for each edge of the network."""
 
 from __future__ import annotations
 
@@ -18,31 +18,37 @@ from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, default_bounds, storage_for
 from kan_dialect.quantity import counted
 
-_ACTIVE = ("acive", "active")
-"""The published files spell it the first way."""
+_ACTIVE_KEYS = ("acive", "active")
+"""Spellings of the key that marks unpruned edges; the published files use the first."""
 
 
-_READINGS = {
+_OVERFLOW_EFFECTS = {
     KEEP: "read as they stand (--table-overflow saturate or wrap reads them otherwise)",
     SATURATE: "saturated",
     WRAP: "cut to their lowest bits",
 }
-"""What becomes of entries beyond their layer's bits, in words."""
+"""Choice of `table_overflow` -> its effect on entries that do not fit, for the log."""
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass
-class _Entries:
-    """Entries of the tables of a file, fitted to the bits of their layers, and what did not fit."""
+class _OverflowHandler:
+    """Fits the table entries of a file to the bits of their layers, and counts overflows.
+
+    Attributes
+    ----------
+    overflow : one of `TABLE_OVERFLOWS`.
+    overflowing_entries, overflowing_edges : entries that did not fit, and edges that have some.
+    """
 
     file: str
     overflow: str
-    beyond: int = 0
-    edges: int = 0
+    overflowing_entries: int = 0
+    overflowing_edges: int = 0
 
     def fitted(self, where: str, values: list[int], bits: int) -> list[int]:
-        """The entries of one edge, as `overflow` says.
+        """The entries of one edge, treated as `overflow` says.
 
         Raises
         ------
@@ -52,8 +58,8 @@ class _Entries:
         beyond = sum(not low <= value <= high for value in values)
         if not beyond:
             return values
-        self.beyond += beyond
-        self.edges += 1
+        self.overflowing_entries += beyond
+        self.overflowing_edges += 1
         if self.overflow == SATURATE:
             return [min(max(value, low), high) for value in values]
         if self.overflow == WRAP:
@@ -68,24 +74,24 @@ class _Entries:
                 )
         return values
 
-    def tell(self) -> None:
-        """Log how many entries did not fit, if there are any."""
-        if self.beyond:
+    def log_overflows(self) -> None:
+        """Log the number of entries that did not fit, if any."""
+        if self.overflowing_entries:
             _LOG.warning(
                 "%s: entries beyond their layer's bits: %d, in %s; %s",
                 self.file,
-                self.beyond,
-                counted(self.edges, "edge"),
-                _READINGS[self.overflow],
+                self.overflowing_entries,
+                counted(self.overflowing_edges, "edge"),
+                _OVERFLOW_EFFECTS[self.overflow],
             )
 
 
 def read_tables(
     path: Path, shape: Architecture, overflow: str = KEEP
 ) -> list[tuple[IntArray, Array]]:
-    """Tables (out, in, entries) and mask (out, in) of every layer; pruned edges are 0.
+    """Read the tables (out, in, entries) and mask (out, in) of every layer; pruned edges are 0.
 
-    Entries beyond the bits of their layer are counted in a line on the log.
+    The log names the number of entries that do not fit the bits of their layer.
 
     Parameters
     ----------
@@ -93,21 +99,21 @@ def read_tables(
 
     Raises
     ------
-    KanError : no such tables, an edge missing or too many, an entry that is no integer, or sums of
-        more than `MAX_STORAGE_BITS` bits.
+    KanError : the file holds no tables; an edge is missing or unknown; an entry is no integer; or
+        sums need more than `MAX_STORAGE_BITS` bits.
     """
     shape.check_memory(1)
     edges = read_json(path, "the truth tables")
     expected = sum(a * b for a, b in pairwise(shape.widths))
-    entries = _Entries(path.name, overflow)
-    layers = [_layer(path, edges, shape, index, entries) for index in range(shape.layers)]
+    overflows = _OverflowHandler(path.name, overflow)
+    layers = [_layer(path, edges, shape, index, overflows) for index in range(shape.layers)]
     if len(edges) != expected:
         raise KanError(
             f"{path.name}: key `{_unexpected(edges, shape)}` is no edge of the network that "
             "config.json describes",
             remedy='edges are "{layer}_{input}_{output}"; the two files must belong together',
         )
-    entries.tell()
+    overflows.log_overflows()
     return layers
 
 
@@ -116,14 +122,14 @@ def _layer(
     edges: Mapping[str, object],
     shape: Architecture,
     layer: int,
-    fit: _Entries,
+    overflows: _OverflowHandler,
 ) -> tuple[IntArray, Array]:
     inputs, outputs = shape.widths[layer], shape.widths[layer + 1]
     entries = 1 << shape.bits[layer]
     keys = [f"{layer}_{i}_{o}" for o in range(outputs) for i in range(inputs)]
     missing = next((key for key in keys if key not in edges), None)
     if missing is not None:
-        # Before anything is allocated: the configuration may claim any size.
+        # Checked before any allocation: the configuration may claim any size.
         raise KanError(
             f"{path.name} has no edge `{missing}`",
             remedy='edges are "{layer}_{input}_{output}", pruned ones too',
@@ -135,14 +141,14 @@ def _layer(
         values = _table(where, edges[key], entries)
         if values is not None:
             index = divmod(position, inputs)
-            tables[index] = fit.fitted(where, values, shape.bits[layer + 1])
+            tables[index] = overflows.fitted(where, values, shape.bits[layer + 1])
             mask[index] = True
     _check_sums(path, layer, tables)
     return tables, mask
 
 
 def _check_sums(path: Path, layer: int, tables: IntArray) -> None:
-    """Refuse sums of more bits than a type can have: entries as they stand may be large."""
+    """Refuse sums beyond `MAX_STORAGE_BITS`: entries that do not fit their layer may be large."""
     low = int(tables.min(axis=-1).sum(axis=1).min())
     high = int(tables.max(axis=-1).sum(axis=1).max())
     bits, _ = storage_for(min(low, 0), max(high, 0))
@@ -154,11 +160,11 @@ def _check_sums(path: Path, layer: int, tables: IntArray) -> None:
 
 
 def _table(where: str, edge: object, entries: int) -> list[int] | None:
-    """The entries of one edge, as they stand; None where it is pruned."""
+    """The entries of one edge as the file has them; None for a pruned edge."""
     if not isinstance(edge, dict):
         raise KanError(f"{where} is no object", remedy='expected {"acive": 1, "values_int": [...]}')
     edge = cast("dict[str, object]", edge)
-    active = next((edge[name] for name in _ACTIVE if name in edge), None)
+    active = next((edge[name] for name in _ACTIVE_KEYS if name in edge), None)
     if active not in (0, 1):
         raise KanError(f"{where}: `acive` is {active!r}", remedy="it must be 0 or 1")
     if not active:
@@ -170,8 +176,8 @@ def _table(where: str, edge: object, entries: int) -> list[int] | None:
     if len(values) != entries:
         raise KanError(
             f"{where} has {len(values)} entries, not {entries}",
-            remedy="there is one for each code of its input, as `layers_bitwidth` in config.json "
-            "says",
+            remedy="give one for each code of its input: 2^bits, by `layers_bitwidth` in "
+            "config.json",
         )
     for code, value in enumerate(values):
         if not isinstance(value, int) or isinstance(value, bool):

@@ -1,8 +1,8 @@
-"""Finds what follows the last layer of a classifier: softmax, argmax, ..., also written out.
+"""Finds the head of a classifier, such as softmax or argmax, also if it is written out in
+arithmetic.
 
-A head makes classes or probabilities of the network's outputs and keeps the largest the largest, so
-that the network without it has the same classes. It is no layer: all but a sigmoid, which treats
-each output alone, mix the outputs.
+A head turns the network's outputs into classes or probabilities and preserves the largest output,
+so the network without it has the same classes. A head is no layer: all but a sigmoid mix outputs.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kan_dialect.evaluate.interpreter import evaluate_function
-from kan_dialect.frontends.onnx import comparison
+from kan_dialect.frontends.onnx.compare.comparison_inputs import sample_inputs
+from kan_dialect.frontends.onnx.compare.network_comparison import HALF_TOLERANCE, TOLERANCE
+from kan_dialect.frontends.onnx.compare.reference_models import CHUNK_ELEMENTS, open_reference
 from kan_dialect.frontends.onnx.operators import folding
 from kan_dialect.frontends.onnx.operators.refusals import REFUSALS
 from kan_dialect.frontends.onnx.operators.static_graph import make_static
 from kan_dialect.frontends.onnx.read.graph import Graph, Node
-from kan_dialect.frontends.onnx.recognise.layers import Raised
+from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork
 from kan_dialect.ir.constants import Array, FloatArray
 
-_MOVES = frozenset(
+_MOVEMENT_OPS = frozenset(
     {
         "Cast",
         "CastLike",
@@ -34,13 +36,13 @@ _MOVES = frozenset(
         "Unsqueeze",
     }
 )
-"""What may stand between a head and the output, and between the parts of one written out."""
+"""Ops without arithmetic that may stand before, after and within a head."""
 
-_NORMALISERS = frozenset(
+_LOG_SUM_EXP_OPS = frozenset(
     {"Abs", "Add", "Equal", "Exp", "IsInf", "Log", "Max", "ReduceLogSumExp", "ReduceMax"}
     | {"ReduceSum", "Sub", "TopK", "Where"}
 )
-"""What the logarithm of a sum of exponentials is made of."""
+"""Ops that compute the logarithm of a sum of exponentials."""
 
 _STRIP = (
     "pass --strip-head (in Python: strip_head=True) to import the network up to it: the classes "
@@ -54,13 +56,13 @@ _SMALLEST = (
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """What follows the last layer.
+    """The head after the last layer.
 
     Attributes
     ----------
     node : the op that makes it a head.
     logits : the value that it is applied to.
-    written_out : whether the op is the last of several that make up a softmax.
+    written_out : whether the op is the last one of a softmax in arithmetic.
     """
 
     node: Node
@@ -74,7 +76,7 @@ class Head:
 
     @property
     def is_index(self) -> bool:
-        """Whether it gives the number of an output."""
+        """Whether the result is the index of an output."""
         return self.node.op_type in ("ArgMax", "ArgMin", "TopK")
 
     @property
@@ -96,11 +98,11 @@ class Head:
 
 
 def require_no_head(graph: Graph) -> None:
-    """Refuse a graph that ends in a head that mixes the outputs.
+    """Refuse a graph whose head mixes outputs.
 
     Raises
     ------
-    Unrecognised : it does.
+    Unrecognised : the graph ends in such a head.
     """
     head = find_head(graph)
     if head is not None and head.is_mixing:
@@ -108,11 +110,11 @@ def require_no_head(graph: Graph) -> None:
 
 
 def strip_head(graph: Graph) -> Graph:
-    """The graph up to its head; several in a row are one.
+    """The graph up to its head; consecutive heads count as one.
 
     Raises
     ------
-    KanError : there is none, it does not keep the classes, or nothing is left.
+    KanError : there is no head, it does not preserve the classes, or no network is left.
     """
     head = find_head(graph)
     if head is None:
@@ -131,32 +133,32 @@ def strip_head(graph: Graph) -> Graph:
     return graph
 
 
-def check_classes(graph: Graph, reading: Graph, raised: Raised) -> None:
-    """Compare the classes of a whole model with those of the network that was imported of it.
+def check_classes(graph: Graph, stripped: Graph, network: ImportedNetwork) -> None:
+    """Compare the classes of a whole model with those of the network imported from it.
 
     Parameters
     ----------
-    reading : the network without the head, for the batch with which it runs.
+    stripped : the graph without the head, for a batch with which it runs.
 
     Raises
     ------
-    KanError : they differ; or the model cannot be run.
+    KanError : the classes differ, or the model cannot be run.
     """
     head = find_head(graph)
     assert head is not None
-    graph = replace(graph, input_shape=reading.input_shape)
-    x = np.concatenate(comparison.sample_inputs(raised.function))
-    if _crosses_samples(reading, head):
+    graph = replace(graph, input_shape=stripped.input_shape)
+    x = np.concatenate(sample_inputs(network.function))
+    if _crosses_samples(stripped, head):
         raise head.node.refuse(
-            "it looks for the largest among the samples of a batch, not among the outputs of one",
+            "it compares the samples of a batch, not the outputs of one sample",
             "export the model with the axis of the outputs (axis=-1)",
         )
-    chunk = max(1, comparison.CHUNK_ELEMENTS // raised.widest)
-    (actual,) = comparison.open_reference(graph, chunk).values(x, [graph.output])
+    chunk = max(1, CHUNK_ELEMENTS // network.widest)
+    (actual,) = open_reference(graph, chunk).values(x, [graph.output])
     with np.errstate(all="ignore"):
-        (logits,) = evaluate_function(raised.function, [x])
+        (logits,) = evaluate_function(network.function, [x])
     half = graph.input_dtype == np.float16
-    tolerance = comparison.HALF_TOLERANCE if half else comparison.TOLERANCE
+    tolerance = HALF_TOLERANCE if half else TOLERANCE
     if not _has_classes(actual, logits, tolerance, index=head.is_index):
         raise head.node.refuse(
             "the network up to it has other classes than the model",
@@ -165,7 +167,7 @@ def check_classes(graph: Graph, reading: Graph, raised: Raised) -> None:
 
 
 def _crosses_samples(graph: Graph, head: Head) -> bool:
-    """Whether the head works along the batch of the network (batch, out) before it."""
+    """Whether the head works along the batch axis of the network before it."""
     default = 0 if head.node.op_type in ("ArgMax", "ArgMin") else -1
     if head.written_out or not head.is_mixing or graph.vector is not None:
         return False
@@ -176,7 +178,7 @@ def _crosses_samples(graph: Graph, head: Head) -> bool:
 
 
 def _has_classes(actual: FloatArray, logits: FloatArray, tolerance: float, *, index: bool) -> bool:
-    """Whether outputs of a head (samples, ...) choose the largest logits (samples, out)."""
+    """Whether the head's outputs (samples, ...) choose the largest logits (samples, out)."""
     usable = np.isfinite(logits).all(axis=1) & np.isfinite(actual).all(axis=1)
     actual, logits = actual[usable], logits[usable]
     if not len(logits):
@@ -190,27 +192,27 @@ def _has_classes(actual: FloatArray, logits: FloatArray, tolerance: float, *, in
         if actual.shape != logits.shape:
             return False
         if logits.shape[1] == 1:
-            rising = actual[np.argsort(logits[:, 0]), 0]
-            return bool((np.diff(rising) >= -tolerance).all())
+            outputs_by_logit = actual[np.argsort(logits[:, 0]), 0]
+            return bool((np.diff(outputs_by_logit) >= -tolerance).all())
         chosen, scores = logits.argmax(axis=1), actual
     reached = np.take_along_axis(scores, chosen[:, np.newaxis], 1)[:, 0]
     return bool((reached >= scores.max(axis=1) - tolerance * np.ptp(scores)).all())
 
 
 def find_head(graph: Graph) -> Head | None:
-    """The head that the graph's output comes from, if there is one."""
-    return _Search(graph).head_of(graph.output)
+    """The head that computes the graph's output; None without one."""
+    return _HeadSearch(graph).head_of(graph.output)
 
 
-class _Search:
-    """Walks from the output towards the input."""
+class _HeadSearch:
+    """Matches heads from the output towards the input."""
 
     def __init__(self, graph: Graph) -> None:
         self._constants = graph.constants
         self._producers = {name: node for node in graph.nodes for name in node.outputs}
 
     def head_of(self, name: str) -> Head | None:
-        name = self._unmoved(name)
+        name = self._before_movement(name)
         node = self._producers.get(name)
         if node is None:
             return None
@@ -218,7 +220,7 @@ class _Search:
             case "Softmax" | "LogSoftmax" | "Hardmax" | "Sigmoid" | "ArgMax" | "ArgMin":
                 return Head(node, node.inputs[0])
             case "TopK":
-                count = self._known(node.inputs[1])
+                count = self._constant(node.inputs[1])
                 one = count is not None and count.size == 1 and int(count.reshape(-1)[0]) == 1
                 return Head(node, node.inputs[0]) if one and name == node.outputs[1] else None
             case "Clip" | "Log":
@@ -231,54 +233,54 @@ class _Search:
             case _:
                 return None
 
-    def _unmoved(self, name: str) -> str:
-        """The value that was moved, spread or cast to be this one."""
-        while name in self._producers and self._producers[name].op_type in _MOVES:
+    def _before_movement(self, name: str) -> str:
+        """The value before movement, broadcast and casts."""
+        while name in self._producers and self._producers[name].op_type in _MOVEMENT_OPS:
             name = self._producers[name].inputs[0]
         return name
 
-    def _maker(self, name: str, op_type: str) -> Node | None:
-        """The node that gives a value, if it is of this kind."""
-        node = self._producers.get(self._unmoved(name))
+    def _producer(self, name: str, op_type: str) -> Node | None:
+        """The node that computes a value, if it has this type."""
+        node = self._producers.get(self._before_movement(name))
         return node if node is not None and node.op_type == op_type else None
 
-    def _known(self, name: str) -> Array | None:
+    def _constant(self, name: str) -> Array | None:
         if name in self._constants:
             return self._constants[name]
-        node = self._maker(name, "Constant")
+        node = self._producer(name, "Constant")
         return None if node is None else folding.constant_value(node)
 
     def _softmax(self, node: Node) -> Head | None:
-        """exp(x) / sum(exp(x)), or times the reciprocal."""
-        rise, total = node.inputs
+        """Match exp(x) / sum(exp(x)), or the product with the reciprocal."""
+        exponentials, total = node.inputs
         if node.op_type == "Mul":
-            reciprocal = self._maker(total, "Reciprocal")
+            reciprocal = self._producer(total, "Reciprocal")
             if reciprocal is None:
                 return None
             total = reciprocal.inputs[0]
-        exp, added = self._maker(rise, "Exp"), self._maker(total, "ReduceSum")
+        exp, added = self._producer(exponentials, "Exp"), self._producer(total, "ReduceSum")
         if exp is None or added is None:
             return None
-        if self._unmoved(added.inputs[0]) != exp.outputs[0]:
+        if self._before_movement(added.inputs[0]) != exp.outputs[0]:
             return None
         return Head(node, self._unshifted(exp.inputs[0]), written_out=True)
 
     def _log_softmax(self, node: Node) -> Head | None:
-        """x - log(sum(exp(x))), however the logarithm is written."""
+        """Match x - log(sum(exp(x))), in any form of the logarithm."""
         logits, total = node.inputs
-        base = self._unmoved(logits)
+        base = self._before_movement(logits)
         kinds: set[str] = set()
         pending = [total]
         seen: set[str] = set()
-        shift = self._maker(base, "Sub")
-        ends = {base, *(self._unmoved(each) for each in (shift.inputs if shift else ()))}
+        shift = self._producer(base, "Sub")
+        ends = {base, *(self._before_movement(each) for each in (shift.inputs if shift else ()))}
         while pending:
-            name = self._unmoved(pending.pop())
+            name = self._before_movement(pending.pop())
             inner = self._producers.get(name)
             if name in ends or name in seen or inner is None or inner.op_type == "Constant":
                 continue
             seen.add(name)
-            if inner.op_type not in _NORMALISERS:
+            if inner.op_type not in _LOG_SUM_EXP_OPS:
                 return None
             kinds.add(inner.op_type)
             pending += filter(None, inner.inputs)
@@ -287,12 +289,14 @@ class _Search:
         return Head(node, self._unshifted(logits), written_out=True)
 
     def _unshifted(self, name: str) -> str:
-        """x, where a value is x - max(x)."""
-        shift = self._maker(name, "Sub")
+        """x, if a value is x - max(x); else the value."""
+        shift = self._producer(name, "Sub")
         if shift is None:
             return name
         logits, largest = shift.inputs
-        maximum = self._maker(largest, "ReduceMax") or self._maker(largest, "TopK")
-        if maximum is None or self._unmoved(maximum.inputs[0]) != self._unmoved(logits):
+        maximum = self._producer(largest, "ReduceMax") or self._producer(largest, "TopK")
+        if maximum is None or self._before_movement(maximum.inputs[0]) != self._before_movement(
+            logits
+        ):
             return name
         return logits

@@ -1,7 +1,7 @@
-"""The ONNX frontend: a trained network, as PyTorch and others export it, to the spline level.
+"""The ONNX frontend: imports trained networks at spline level.
 
-Layers keep the grids and coefficients of the file. An unrecognised network is refused, with its
-place and a remedy. Every imported network has been compared with ONNX Runtime (`load.py`).
+Layers keep the grids and coefficients of the file. An unrecognised network is refused with the op
+and a remedy. Every imported network is compared with ONNX Runtime (`load.py`).
 """
 
 from __future__ import annotations

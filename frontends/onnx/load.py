@@ -1,4 +1,4 @@
-"""Loads ONNX files: recognises or finds the layers, and compares the result with ONNX Runtime."""
+"""Loads ONNX files: recognises or discovers the layers, and compares the result with the file."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ from kan_dialect.frontends.onnx.classifier_head import (
     require_no_head,
     strip_head,
 )
-from kan_dialect.frontends.onnx.comparison import Differs, check_raised, open_original
-from kan_dialect.frontends.onnx.discover.search import natural_probes, search_layers
+from kan_dialect.frontends.onnx.compare.network_comparison import (
+    Differs,
+    check_network,
+)
+from kan_dialect.frontends.onnx.compare.reference_models import open_original
+from kan_dialect.frontends.onnx.discover.layer_search import (
+    default_comparison_inputs,
+    search_layers,
+)
 from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
-from kan_dialect.frontends.onnx.recognise.recognition import recognise
+from kan_dialect.frontends.onnx.recognise.traced_batches import recognise
 
 
 def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
-    """The network in an ONNX file, as a module of one function at the spline level.
+    """Import an ONNX file: a module of one function at spline level.
 
-    The function is called after the file. It maps one sample, tensor<in x f32>, to
-    tensor<out x f32>.
+    The function has the file's name and maps one sample, tensor<in x f32>, to tensor<out x f32>.
 
     Raises
     ------
-    KanError : the file is no valid ONNX, or holds what is no Kolmogorov-Arnold network; or the
-        options do not fit it.
+    KanError : the file is no valid ONNX or no Kolmogorov-Arnold network, or the options do not fit
+        it.
     """
     whole = read_graph(path)
     options.check_samples(path.name, whole.inputs)
@@ -37,22 +43,22 @@ def load_onnx(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
         require_no_head(whole)
         graph = whole
     try:
-        graph, raised = recognise(graph)
-        check_raised(graph, raised, natural_probes(graph, options))
+        graph, network = recognise(graph)
+        check_network(graph, network, default_comparison_inputs(graph, options))
     except (Unrecognised, Differs) as error:
-        # Not known by its form, or mistaken; what it computes may be a network all the same.
-        graph, raised = search_layers(graph, options, error)
+        # An unknown or misread form may still compute a Kolmogorov-Arnold network.
+        graph, network = search_layers(graph, options, error)
     if options.strip_head:
-        check_classes(whole, graph, raised)
-    return raised.module
+        check_classes(whole, graph, network)
+    return network.module
 
 
 def onnx_original(path: Path, options: ImportOptions = NO_OPTIONS) -> Original:
-    """The model in an ONNX file as ONNX Runtime computes it, up to its head where that is stripped.
+    """Open the model of an ONNX file in ONNX Runtime, without its head if that is stripped.
 
     Raises
     ------
-    KanError : the file is no valid ONNX, or cannot be run; or the options do not fit it.
+    KanError : the file is no valid ONNX, it cannot be run, or the options do not fit it.
     """
     whole = read_graph(path)
     if options.strip_head:

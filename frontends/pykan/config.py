@@ -1,4 +1,4 @@
-"""What a pykan network says of itself: widths, grid, degree, base function, symbolic edges."""
+"""Reads the configuration of a pykan network: widths, grid, degree, functions of edges."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ops.spline import MAX_DEGREE
 
 MAX_BYTES = 1 << 30
-"""Memory that a layer's coefficients may take in float64."""
-MAX_TEXT = 1 << 26
-"""Configurations of more bytes are refused."""
+"""Limit in bytes of a layer's coefficients in float64."""
+MAX_CONFIG_BYTES = 1 << 26
+"""Larger configuration files are refused."""
 
 FUNCTIONS: Mapping[str, str] = {
     "x": "identity",
@@ -51,10 +51,10 @@ FUNCTIONS: Mapping[str, str] = {
     "0": "zero",
     "gaussian": "gaussian",
 }
-"""pykan's SYMBOLIC_LIB, and our names (`symbolic_ops.SYMBOLIC_FUNCTIONS`)."""
+"""Name in pykan's SYMBOLIC_LIB -> name in `symbolic.SYMBOLIC_FUNCTIONS`."""
 
 BASES: Mapping[str, str | None] = {"silu": "silu", "identity": "identity", "zero": None}
-"""pykan's base functions by name."""
+"""Name of a base function in pykan -> name in the dialect, None for no base function."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class PykanConfig:
 
     Attributes
     ----------
-    name : of the file that says all this, for messages.
-    widths : inputs, then nodes of each layer.
+    name : name of the configuration file, for messages.
+    widths : number of inputs, then of nodes of each layer.
     degree, grid_size : of the splines.
     base : a key of `functions.FUNCTIONS`, or None.
-    symbolic_names : per layer pykan's names of the symbolic functions, (out)(in); None where the
+    symbolic_names : for each layer pykan's names of the symbolic functions, [out][in]; None if the
         symbolic part is switched off.
     """
 
@@ -83,15 +83,19 @@ class PykanConfig:
         return len(self.widths) - 1
 
     def choice(self, layer: int, mask: IntArray) -> tuple[list[str], IntArray]:
-        """Our functions of a layer's symbolic edges, and which of them each edge has.
+        """Symbolic functions of a layer, and the index of each edge's function.
 
         Parameters
         ----------
-        mask : (out, in) of 0 and 1: the edges that are symbolic.
+        mask : (out, in), int64, 1 for symbolic edges.
+
+        Returns
+        -------
+        Names in the dialect, and their index for each edge: (out, in), int64.
 
         Raises
         ------
-        KanError : an edge has a function that is not pykan's own.
+        KanError : an edge has a function outside pykan's library.
         """
         assert self.symbolic_names is not None
         names: list[str] = []
@@ -102,7 +106,7 @@ class PykanConfig:
             if ours is None:
                 raise KanError(
                     f"{self.name}: edge [{o}, {i}] of layer {layer} is the symbolic function "
-                    f"{theirs!r}, which is none of pykan's library",
+                    f"{theirs!r}, which is not in pykan's library",
                     remedy=f"known are {', '.join(FUNCTIONS)}; train the edge as a spline instead",
                 )
             if ours not in names:
@@ -112,11 +116,11 @@ class PykanConfig:
 
 
 def read_yaml(path: Path) -> Mapping[str, object]:
-    """The mapping in a YAML file; nothing but plain data is built.
+    """Read the mapping in a YAML file. Only plain data is constructed.
 
     Raises
     ------
-    KanError : PyYAML is missing, or the file holds something else.
+    KanError : PyYAML is not installed, the file is unreadable or too large, or holds no mapping.
     """
     try:
         yaml: Any = import_module("yaml")
@@ -126,8 +130,8 @@ def read_yaml(path: Path) -> Mapping[str, object]:
             remedy="pip install 'kan-dialect[torch]'",
         ) from None
     try:
-        if path.stat().st_size > MAX_TEXT:
-            raise KanError(f"{path.name} is larger than {MAX_TEXT} bytes")
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise KanError(f"{path.name} is larger than {MAX_CONFIG_BYTES} bytes")
         content: object = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise KanError(f"cannot read {path}: {error.strerror}") from None
@@ -142,16 +146,16 @@ def read_yaml(path: Path) -> Mapping[str, object]:
 
 
 def parse_config(name: str, entries: Mapping[str, object]) -> PykanConfig:
-    """The structure that a configuration describes.
+    """Parse the structure of a network.
 
     Parameters
     ----------
-    name : of the file, for messages.
+    name : name of the file, for messages.
     entries : as `MultKAN.saveckpt` writes them.
 
     Raises
     ------
-    KanError : a key is missing or wrong, or the network multiplies nodes.
+    KanError : a key is missing or wrong, or the network has multiplication nodes.
     """
     widths = _widths(name, _get(name, entries, "width"))
     degree = _integer(name, entries, "k", 0, MAX_DEGREE)
@@ -191,7 +195,7 @@ def _is_integer(value: object, low: int, high: int) -> bool:
 
 
 def _widths(name: str, value: object) -> tuple[int, ...]:
-    """Nodes of each layer; an entry is a number, or [nodes that add, nodes that multiply]."""
+    """Widths of the layers. An entry is a number, or [adding nodes, multiplying nodes]."""
     remedy = "`width` lists the nodes of each layer: [2, 5, 1], or [[2, 0], [5, 0], [1, 0]]"
     if not isinstance(value, list) or len(cast("list[object]", value)) < 2:
         raise KanError(f"{name}: `width` is {value!r}", remedy=remedy)

@@ -1,7 +1,7 @@
-"""The frontend for pykan's checkpoints: NAME_config.yml with NAME_state, as `saveckpt` writes them.
+"""Frontend for pykan's checkpoints: NAME_config.yml with NAME_state, as `saveckpt` writes them.
 
 Layers come out at spline level: splines on the grid of each input, base functions, symbolic edges,
-and the affines of the nodes. NAME_cache_data, the last batch that the network saw, is not read.
+and the affines of the nodes. NAME_cache_data, pykan's last training batch, is not read.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ EXTENSION = "_config.yml"
 
 
 def load_pykan(path: Path) -> ModuleOp:
-    """The network in a pykan checkpoint, at spline level.
+    """Import a pykan checkpoint: the network at spline level.
 
     Raises
     ------
-    KanError : PyTorch or PyYAML is missing, the files hold no pykan network, or one that multiplies
-        nodes.
+    KanError : PyTorch or PyYAML is not installed, or the files hold no pykan network, or one with
+        multiplication nodes.
     """
     stem = path.name.removesuffix(EXTENSION)
     config = parse_config(path.name, read_yaml(path))
@@ -52,16 +52,16 @@ def load_pykan(path: Path) -> ModuleOp:
 def build_pykan(
     name: str, config: PykanConfig, file: str, entries: Mapping[object, object]
 ) -> ModuleOp:
-    """The network with the parameters of a state dict.
+    """Build a network from the parameters in a state dict.
 
     Parameters
     ----------
-    name : of the function.
-    file : what to call the state dict in messages.
+    name : name of the function.
+    file : name of the state dict, for messages.
 
     Raises
     ------
-    KanError : a parameter is missing, unknown, or does not fit the configuration.
+    KanError : a parameter is missing, unknown, or contradicts the configuration.
     """
     state = StateDict(file, entries, "pykan", config.name)
     block = Block(arg_types=[TensorType(f32, (config.widths[0],))])
@@ -101,7 +101,7 @@ class _Layer:
         candidates = (self.spline(x), self.base(x), self.symbolic(x))
         parts = [part for part in candidates if part is not None]
         if not parts:
-            # No edge is left: the nodes are constants, but the layer has its shape.
+            # All edges are pruned: the nodes are constants, and one op keeps the layer's shape.
             parts = [BaseOp("identity", x, np.zeros((self.outputs, self.inputs)), name=self.name)]
         edges = self.add(parts[0])
         for part in parts[1:]:
@@ -152,7 +152,7 @@ class _Layer:
         return SymbolicOp(names, x, choice, self.affine * factors)
 
     def node_affine(self) -> tuple[FloatArray, FloatArray]:
-        """Scale and bias of the subnodes and, behind them, of the nodes, as one."""
+        """Scale and bias (out) of subnodes and nodes, composed."""
         shape = (self.outputs,)
         inner, outer = (
             (

@@ -1,1 +1,1 @@
-"""PyTorch modules in memory, and files that `torch.save` wrote."""
+"""Files that `torch.save` wrote, and state dicts."""

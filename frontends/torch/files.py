@@ -1,7 +1,7 @@
-"""Files that `torch.save` wrote, read as data: nothing in one is ever executed.
+"""Reads files that `torch.save` wrote, as data: nothing in a file is executed.
 
-PyTorch is an extra of the package. Its untyped calls stay in this file; what leaves it is dicts,
-lists, numbers, and tensors behind `tensor_array`.
+PyTorch is an optional dependency. Its untyped calls stay in this file. Callers get dicts, lists,
+numbers, and tensors, which `tensor_array` converts.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array
 
 MAX_BYTES = 1 << 30
-"""Files and tensors larger than this are refused."""
+"""Limit in bytes of a file and of a tensor."""
 
 
 def require_torch(what: str) -> ModuleType:
-    """The PyTorch module.
+    """Import PyTorch.
 
     Parameters
     ----------
-    what : what it is needed for, for the message.
+    what : task that needs it, for the message.
 
     Raises
     ------
-    KanError : it is not installed.
+    KanError : PyTorch is not installed.
     """
     try:
         return import_module("torch")
@@ -52,36 +52,41 @@ def has_torch() -> bool:
 
 
 def read_torch_file(path: Path) -> object:
-    """What `torch.save` stored: dicts, lists, numbers, strings and tensors, on the CPU.
+    """Read what `torch.save` stored: dicts, lists, numbers, strings and tensors, on the CPU.
 
-    NumPy scalars, which training scripts like to keep beside the weights, are read too.
+    NumPy scalars, which training scripts often store beside the weights, are read too.
 
     Raises
     ------
-    KanError : PyTorch is missing, the file is damaged, too large, or holds other Python objects.
+    KanError : PyTorch is not installed; the file is damaged, too large, or holds other Python
+        objects.
     """
     torch = require_torch(f"reading {path.name}")
     _check_size(path)
     try:
         with torch.serialization.safe_globals(_numpy_scalars()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # What PyTorch has to say of a file, errors say better.
+            warnings.simplefilter("ignore")  # Our errors are clearer.
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # Garbage makes the unpickler raise anything.
         raise _refusal(path, error) from None
 
 
 def tensor_array(value: object, what: str) -> Array | None:
-    """A tensor as an array: float64 where it holds floats; None where `value` is no tensor.
+    """A tensor as an array, float64 for floating-point types; None if `value` is no tensor.
+
+    Parameters
+    ----------
+    what : name of the tensor, for messages.
 
     Raises
     ------
-    KanError : it is too large, or of a kind that NumPy does not have.
+    KanError : the tensor is too large, sparse, quantised, complex, or without data.
     """
     torch = require_torch("reading tensors")
     if not isinstance(value, torch.Tensor):
         return None
     tensor: Any = value
-    # A view of one element may claim any shape: what counts is the array that it becomes.
+    # A view of one element may claim any shape; the array's size counts.
     if tensor.numel() * 8 > MAX_BYTES:
         raise KanError(f"{what} has shape {tuple(tensor.shape)}, more than {MAX_BYTES} bytes")
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex():
@@ -94,7 +99,7 @@ def tensor_array(value: object, what: str) -> Array | None:
 
 
 def _check_size(path: Path) -> None:
-    """Bound what reading may allocate: archives can unpack to far more than they take."""
+    """Check the unpacked size: an archive may unpack to far more than its own size."""
     try:
         size = path.stat().st_size
         if zipfile.is_zipfile(path):
@@ -127,17 +132,17 @@ def _refusal(path: Path, error: Exception) -> KanError:
 
 
 class _DType:
-    """What a checkpoint names as `numpy.dtype`: its code only, such as `f8`."""
+    """Stand-in for `numpy.dtype` in checkpoints: holds the type's code only, such as `f8`."""
 
     def __init__(self, code: object, *_: object) -> None:
         self.code = code
 
     def __setstate__(self, state: object) -> None:
-        """The byte order; PyTorch runs on little-endian machines, and so do its files."""
+        """Ignore the byte order: PyTorch's files are little-endian."""
 
 
 def _scalar(dtype: object, data: object) -> float | int | bool:
-    """What a checkpoint names as NumPy's `scalar`: a number from its bytes."""
+    """Stand-in for NumPy's `scalar` in checkpoints: a number from its bytes."""
     code = dtype.code if isinstance(dtype, _DType) else None
     if code not in _NUMBER_CODES or not isinstance(data, bytes):
         raise ValueError("no number")
@@ -151,7 +156,7 @@ _NUMBER_CODES = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4
 
 
 def _numpy_scalars() -> list[tuple[object, str]]:
-    """Stand-ins for the names under which NumPy 1 and 2 pickle scalars."""
+    """Stand-ins, with the names under which NumPy 1 and 2 pickle scalars."""
     return [
         (_DType, "numpy.dtype"),
         (_scalar, "numpy.core.multiarray.scalar"),

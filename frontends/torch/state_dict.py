@@ -1,6 +1,6 @@
-"""A PyTorch state dict: every tensor must be there, of the right shape, finite, and understood.
+"""Checked access to a PyTorch state dict: each tensor is present, finite, and of the right shape.
 
-A key that nothing reads could mean that the network computes something else than what is built.
+A key that nothing reads is an error: the network may compute something else than the IR.
 """
 
 from __future__ import annotations
@@ -15,21 +15,19 @@ from kan_dialect.ir.constants import FloatArray
 
 
 class StateDict:
-    """The tensors of one file; remembers which were read."""
+    """The tensors of one file, with a record of the keys that were read."""
 
     def __init__(
         self, file: str, entries: Mapping[object, object], library: str, config: str
     ) -> None:
-        """
-        Parameters
-        ----------
-        file : its name.
-        library : what wrote it, for messages.
-        config : name of the file that says what shapes the tensors have.
+        """----------
+        file : name of the file.
+        library : name of the library that wrote it, for messages.
+        config : name of the file that gives the shapes of the tensors.
 
         Raises
         ------
-        KanError : a key is no text.
+        KanError : a key is no string.
         """
         self.file = file
         self.entries: dict[str, object] = {}
@@ -45,11 +43,11 @@ class StateDict:
         return key in self.entries
 
     def array(self, key: str, shape: tuple[int, ...]) -> FloatArray:
-        """The tensor under a key, as float64. A single number may have shape () or (1).
+        """The tensor under a key, as float64. A scalar may have shape () or (1).
 
         Raises
         ------
-        KanError : there is none, it has another shape, or a value is not finite.
+        KanError : the key is missing, the shape differs, or a value is not finite.
         """
         if key not in self.entries:
             raise KanError(
@@ -75,11 +73,16 @@ class StateDict:
         return floats.reshape(shape)
 
     def optional(self, key: str, shape: tuple[int, ...], default: float) -> FloatArray:
-        """The tensor under a key, or one full of `default` where there is none."""
+        """The tensor under a key, or an array full of `default` if the key is missing."""
         return self.array(key, shape) if key in self else np.full(shape, default)
 
     def knots(self, key: str, shape: tuple[int, ...]) -> FloatArray:
-        """The tensor under a key, whose rows ascend."""
+        """The tensor under a key, whose rows must be non-decreasing.
+
+        Raises
+        ------
+        KanError : as `array`, or a row decreases.
+        """
         knots = self.array(key, shape)
         if (np.diff(knots, axis=-1) < 0.0).any():
             raise KanError(
@@ -88,20 +91,19 @@ class StateDict:
         return knots
 
     def ignore(self, key: str) -> None:
-        """Count a key that means nothing for inference as read."""
+        """Mark a key as read that has no meaning for inference."""
         self._read.add(key)
 
     def require_all_read(self) -> None:
-        """Refuse a state dict of which some key was never asked for.
+        """Refuse a state dict with keys that were never read.
 
         Raises
         ------
-        KanError : names the key.
+        KanError : names the first such key.
         """
         unknown = next((key for key in self.entries if key not in self._read), None)
         if unknown is not None:
             raise KanError(
                 f"{self.file}: key `{unknown}` of the state dict is not understood",
-                remedy=f"only {self._library}'s own layers are read, those that {self._config} "
-                "describes",
+                remedy=f"only {self._library}'s own layers that {self._config} describes are read",
             )

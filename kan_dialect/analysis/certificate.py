@@ -1,14 +1,14 @@
-"""A certificate for the integers: how far a quantised network is from its float functions at most.
+"""Certifies a quantised network: the largest difference from its float functions, over a box.
 
-For every input in a box, each output of the integer network differs from that of the network of
-floats by no more than the certificate says. The network of floats is the one that `kan-quantize`
-reads: the imported functions, in real numbers. docs/reference/numerics.md, section Certificate.
+For every input in the box, each output of the integer network differs from that of the float
+network by at most the certificate. The float network is the input of `kan-quantize`: the imported
+functions, in real numbers (docs/reference/numerics.md, section Certificate).
 
-A layer at a time. Of an element that has codes, three things are known: how far the real value may
-be from what its code stands for; where the real value lies at all; and that the codes at both ends
-may stand for anything beyond. So for each code of an input the real values form an interval, an
-edge function has bounds there (`enclosures.py`), and its table one integer. The largest differences
-over the codes of an edge add up to those of the node.
+The analysis goes layer by layer. Three facts are known of each element with codes: bounds of the
+difference between its real value and its code's value; bounds of the real value; and whether the
+codes at both ends may stand for anything beyond. So the real values of each code form an interval.
+An edge function has bounds there (`enclosures.py`), and its table one integer. The largest
+differences over the codes of each edge add up to the difference of the node.
 """
 
 from __future__ import annotations
@@ -38,18 +38,19 @@ from kan_dialect.maths.interval_functions import Range
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
 
-_CHUNK = 1 << 21
+_CHUNK_INTERVALS = 1 << 21
 """Intervals times edges that are bounded at once."""
-_BEYOND = 64
-"""Intervals that values beyond the codes are split into, at either end."""
-_SPLIT = 8
-"""Most intervals that the values of one code are split into."""
-_SLACK = 2.0**-40
-"""Relative: what float64 rounds in sums of bounds, and decimal scales of powers of two."""
+_SATURATED_INTERVALS = 64
+"""Intervals for the real values beyond the codes, at each end."""
+_MAX_INTERVALS_PER_CODE = 8
+"""Most intervals for the real values of one code."""
+_ROUNDING_SLACK = 2.0**-40
+"""Relative widening: rounding of float64 in sums of bounds, and of decimal scales of powers of two.
+"""
 
 
 MAX_ENTRIES = 1 << 22
-"""Entries of all tables together: more take longer than some seconds, see `entries_of`."""
+"""Entries of all tables; more take longer than some seconds (`entries_of`)."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Certificate:
     Parameters
     ----------
     bounds : (outputs), float64, for all inputs in the box.
-    unsaturated : (outputs), for those inputs in the box with which no input and no node saturates.
-    box : (inputs, 2), from, to.
+    unsaturated : (outputs), float64, for inputs in the box that saturate no input and no node.
+    box : (inputs, 2), float64, from and to.
     """
 
     bounds: FloatArray
@@ -68,15 +69,15 @@ class Certificate:
     box: FloatArray
 
 
-class _Known(NamedTuple):
-    """What is known of the elements (n) of a value, beside their codes."""
+class _ElementBounds(NamedTuple):
+    """Bounds of the elements (n) of a value with codes."""
 
     error: Range
-    """Of the real value less what its code stands for, where the code does not saturate."""
+    """Bounds of the real value less its code's value, for codes that do not saturate."""
     real: Range
-    """Of the real value."""
+    """Bounds of the real value."""
     open: BoolArray
-    """Whether the least and the greatest code stand for anything beyond, too."""
+    """Whether the least and the greatest code also stand for values beyond: (n), bool."""
 
 
 def certify(real: func.FuncOp, integers: func.FuncOp) -> Certificate:
@@ -84,13 +85,13 @@ def certify(real: func.FuncOp, integers: func.FuncOp) -> Certificate:
 
     Parameters
     ----------
-    real : calibrated, before `kan-quantize`.
+    real : the calibrated function, before `kan-quantize`.
     integers : the same network in tables.
 
     Raises
     ------
-    NoEnclosureError : there is no bound; says why, and of which layer.
-    KanError : the functions are of different networks.
+    NoEnclosureError : there is no bound; gives the reason and the layer.
+    KanError : the functions belong to different networks.
     """
     bounds, box = _Certifier(real, integers, saturating=True).run()
     unsaturated, _ = _Certifier(real, integers, saturating=False).run()
@@ -98,7 +99,7 @@ def certify(real: func.FuncOp, integers: func.FuncOp) -> Certificate:
 
 
 def entries_of(integers: func.FuncOp) -> int:
-    """Entries of all tables of a function: what a certificate's time is in proportion to."""
+    """Entries of all tables of a function; a certificate's time is proportional to them."""
     tables = (op.tables for op in integers.body.block.ops if isinstance(op, LookupOp))
     return sum(math.prod(each.get_shape()) for each in tables)
 
@@ -109,7 +110,7 @@ class _Certifier:
         self.saturating = saturating
         self.ops = list(real.body.block.ops)
         self.points = quantization_points(real)
-        self.known: dict[SSAValue, _Known] = {}
+        self.known: dict[SSAValue, _ElementBounds] = {}
         self.arguments, self.results = code_values(integers)
         inner = list(integers.body.block.ops)
         self.layers = [op for op in inner if isinstance(op, NodeSumOp)]
@@ -118,7 +119,7 @@ class _Certifier:
         ]
 
     def run(self) -> tuple[FloatArray, FloatArray]:
-        """Bounds (outputs), and the box (inputs, 2) where they hold."""
+        """Bounds (outputs), and the box (inputs, 2)."""
         sums = [value for value in self.points if isinstance(value.owner, NodeSumOp)]
         others = len(self.points) - len(sums) - len(self.real.args)
         if (len(sums), others) != (len(self.layers), len(self.tables)):
@@ -142,7 +143,7 @@ class _Certifier:
         return np.concatenate(bounds), np.concatenate(boxes)
 
     def _argument(self, value: SSAValue, codes: SSAValue) -> FloatArray:
-        """What is known of an argument: it lies in a box (n, 2), which is returned."""
+        """Record the bounds of an argument, and return its box (n, 2)."""
         if host_affine(codes) is not None:
             raise NoEnclosureError("the host computes a gain and an offset in front of the codes")
         real, _, ends = _meaning(codes)
@@ -153,7 +154,7 @@ class _Certifier:
         else:
             box = to_floats(seen.seen)
         error = Range(-half, half)
-        self.known[value] = _Known(
+        self.known[value] = _ElementBounds(
             _slackened(error, np.abs(real).max(axis=0)),
             Range(*box.T),
             self._open(len(box)),
@@ -163,8 +164,8 @@ class _Certifier:
     def _open(self, count: int) -> BoolArray:
         return np.full(count, self.saturating)
 
-    def _of(self, value: SSAValue) -> _Known:
-        """What is known of a quantisation point, or of a concatenation of points."""
+    def _of(self, value: SSAValue) -> _ElementBounds:
+        """Bounds of a quantisation point, or of a concatenation of points."""
         value = unobserved(value)
         if not isinstance(value.owner, ConcatOp):
             return self.known[value]
@@ -176,8 +177,8 @@ class _Certifier:
             )
             for which in ("error", "real")
         )
-        # What is not open ends at its own real values.
-        return _Known(error, real, np.concatenate([part.open for part in parts]))
+        # Values that are not open end at their own real bounds.
+        return _ElementBounds(error, real, np.concatenate([part.open for part in parts]))
 
     def _differences(
         self, value: SSAValue, lookup: LookupOp, steps: FloatArray, kept: BoolArray, where: str
@@ -186,8 +187,12 @@ class _Certifier:
 
         Parameters
         ----------
-        steps : what an entry of the tables stands for: (..., in, entries), or as it broadcasts.
-        kept : (..., in), which functions exist in the network of floats.
+        steps : value of each table entry: (..., in, entries), or broadcastable.
+        kept : (..., in), bool, the functions that exist in the float network.
+
+        Raises
+        ------
+        NoEnclosureError : an edge has no finite bounds.
         """
         leaf = point_behind(value, self.points)
         if leaf is None:
@@ -196,7 +201,7 @@ class _Certifier:
         shape = tensor_shape(value)
         least, most = np.full(shape, np.inf), np.full(shape, -np.inf)
         bottom, top = least.copy(), most.copy()
-        chunk = max(1, _CHUNK // max(1, int(np.prod(shape))))
+        chunk = max(1, _CHUNK_INTERVALS // max(1, int(np.prod(shape))))
         columns = np.arange(shape[-1])
         for start in range(0, len(low), chunk):
             part = slice(start, start + chunk)
@@ -206,7 +211,7 @@ class _Certifier:
                 raise NoEnclosureError(f"{where}: {error.message}") from None
             found = [np.broadcast_to(each, (len(low[part]), *shape)) for each in bounds]
             below, above = (np.where(kept, each, 0.0) for each in found)
-            # (in, intervals, ...) where there are several tables an input.
+            # (in, intervals, ...) with several tables for each input.
             given = steps[..., columns, entries[part]]
             given = np.moveaxis(given, -2, 0) if given.ndim == 3 else given
             one = valid[part] if len(shape) == 1 else valid[part][:, np.newaxis]
@@ -218,7 +223,7 @@ class _Certifier:
             raise NoEnclosureError(f"{where}: an edge has no finite bounds")
         return Range(least, most), Range(bottom, top)
 
-    def _layer(self, before: NodeSumOp, after: NodeSumOp) -> _Known:
+    def _layer(self, before: NodeSumOp, after: NodeSumOp) -> _ElementBounds:
         where = before.given_name or "a layer"
         lookup = after.edges.owner
         if tensor_shape(before.edges) != tensor_shape(after.edges) or not isinstance(
@@ -240,14 +245,14 @@ class _Certifier:
         readers = [use.operation for use in after.result.uses]
         requantize = next((op for op in readers if isinstance(op, RequantizeOp)), None)
         if requantize is None:
-            return _Known(error, real, np.zeros(len(scale), dtype=np.bool_))
+            return _ElementBounds(error, real, np.zeros(len(scale), dtype=np.bool_))
         coarse = np.broadcast_to(quantized_type(requantize.result).scale_for(1), scale.shape)
-        half = np.where(requantize.shifts > 0, coarse / 2 * (1 + _SLACK), 0.0)
+        half = np.where(requantize.shifts > 0, coarse / 2 * (1 + _ROUNDING_SLACK), 0.0)
         opened = Range(error.low - half, error.high + half)
-        return _Known(_slackened(opened, size), real, self._open(len(scale)))
+        return _ElementBounds(_slackened(opened, size), real, self._open(len(scale)))
 
-    def _table(self, value: SSAValue, lookup: LookupOp) -> _Known:
-        """A function of each element, whose table gives codes at once."""
+    def _table(self, value: SSAValue, lookup: LookupOp) -> _ElementBounds:
+        """Bounds of a function of each element, whose table gives codes directly."""
         element = quantized_type(lookup.result)
         shape = tensor_shape(value)
         scale = np.broadcast_to(element.scale_for(1), shape)[:, np.newaxis]
@@ -257,11 +262,13 @@ class _Certifier:
         what = f"the result of '{value.owner.name}'" if isinstance(value.owner, Operation) else ""
         error, real = self._differences(value, lookup, steps, kept, what)
         size = np.abs(real.low) + np.abs(real.high) + np.abs(steps).max(axis=-1)
-        return _Known(_slackened(error, size), _slackened(real, size), ~kept)
+        return _ElementBounds(_slackened(error, size), _slackened(real, size), ~kept)
 
 
 def _meaning(codes: SSAValue) -> tuple[FloatArray, BoolArray, FloatArray]:
-    """What codes stand for: (entries, n), whether they occur, and (2, n) the ends of these."""
+    """Values of codes (entries, n), whether each code occurs, and the values (2, n) of the end
+    codes.
+    """
     element = quantized_type(codes)
     low, high = element.bounds
     lower, upper = bounds_of(codes)
@@ -274,11 +281,11 @@ def _meaning(codes: SSAValue) -> tuple[FloatArray, BoolArray, FloatArray]:
 
 
 def _slackened(x: Range, size: FloatArray) -> Range:
-    return Range(x.low - size * _SLACK, x.high + size * _SLACK)
+    return Range(x.low - size * _ROUNDING_SLACK, x.high + size * _ROUNDING_SLACK)
 
 
-def _largest(known: _Known, codes: SSAValue) -> FloatArray:
-    """The largest difference of the elements (n) of a result."""
+def _largest(known: _ElementBounds, codes: SSAValue) -> FloatArray:
+    """Largest difference of the elements (n) of a result."""
     _, _, ends = _meaning(codes)
     low = np.where(
         known.open, np.minimum(known.error.low, known.real.low - ends[0]), known.error.low
@@ -290,21 +297,21 @@ def _largest(known: _Known, codes: SSAValue) -> FloatArray:
 
 
 def _intervals(
-    known: _Known, codes: SSAValue
+    known: _ElementBounds, codes: SSAValue
 ) -> tuple[FloatArray, FloatArray, IntArray, BoolArray]:
-    """The real values that each code may stand for, in pieces.
+    """Real values that each code may stand for, in intervals.
 
     Returns
     -------
-    low, high : (intervals, n).
-    entries : (intervals, n), index of the code, from the storage's least on.
-    valid : (intervals, n), whether real values can lie there.
+    low, high : (intervals, n), float64.
+    entries : (intervals, n), int64, index of the code, from the lowest storage code on.
+    valid : (intervals, n), bool, whether real values can lie there.
     """
     real, occurs, ends = _meaning(codes)
     count = real.shape[1]
     (below, above), (least, most) = known.error, known.real
     step = np.broadcast_to(quantized_type(codes).scale_for(1), (count,))
-    pieces = int(np.clip(np.ceil((above - below) / step * 0.999).max(), 1, _SPLIT))
+    pieces = int(np.clip(np.ceil((above - below) / step * 0.999).max(), 1, _MAX_INTERVALS_PER_CODE))
     lows: list[FloatArray] = []
     highs: list[FloatArray] = []
     entries: list[IntArray] = []
@@ -320,17 +327,17 @@ def _intervals(
         (first, np.minimum(least, ends[0] + below), ends[0] + below),
         (last, ends[1] + above, np.maximum(most, ends[1] + above)),
     ):
-        share = np.arange(_BEYOND + 1)[:, np.newaxis] / _BEYOND
+        share = np.arange(_SATURATED_INTERVALS + 1)[:, np.newaxis] / _SATURATED_INTERVALS
         edges = start + (end - start) * share
         edges[-1] = end
         lows.append(edges[:-1])
         highs.append(edges[1:])
-        entries.append(np.broadcast_to(code - base, (_BEYOND, count)))
-        valid.append(np.broadcast_to(known.open & (end > start), (_BEYOND, count)))
+        entries.append(np.broadcast_to(code - base, (_SATURATED_INTERVALS, count)))
+        valid.append(np.broadcast_to(known.open & (end > start), (_SATURATED_INTERVALS, count)))
     low, high = np.concatenate(lows), np.concatenate(highs)
     low, high = np.maximum(low, least), np.minimum(high, most)
     possible = np.concatenate(valid) & (low <= high)
-    # Where nothing can lie, any point will do.
+    # Any point serves for an interval without values.
     somewhere = np.clip(np.minimum(low, high), least, most)
     return (
         np.where(possible, low, somewhere),

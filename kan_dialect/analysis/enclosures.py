@@ -1,10 +1,10 @@
 """Bounds of edge functions over intervals, by interval arithmetic (Moore, Interval Analysis, 1966).
 
-For each interval of an input, an op brings bounds of its value, of its derivative, and of its value
-in the middle of the interval. Together they give the mean value form, f(m) + f'(X) (X - m), whose
-excess over the exact range falls with the square of the interval's width (Moore, chapter 6).
+An op gives bounds of its value, of its derivative, and of its value at the middle of each interval.
+Together they give the mean value form f(m) + f'(X) (X - m). Its excess over the exact range falls
+with the square of the interval's width (Moore, chapter 6).
 
-Every bound is widened by more than float64 can round, relative to the terms that it is made of.
+Bounds are widened by more than float64 rounds, relative to their terms.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
 from kan_dialect.ops.symbolic import SymbolicOp
 
 NOISE = 2.0**-44
-"""Float64's rounding, of the sum of an op's terms: 256 units of the last digit."""
+"""Rounding of float64 relative to the sum of an op's terms: 256 units of the last digit."""
 
 
 class NoEnclosureError(KanError):
-    """An op or a function has no bounds, or none on the intervals that are asked for."""
+    """An op or a function has no bounds on the given intervals."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Enclosure:
 
     Parameters
     ----------
-    value : of the value.
-    slope : of its derivative by the input; infinite where the value jumps.
-    middle : of the value at the middle of the interval.
-    radius : (intervals, in), half the interval's width.
+    value : bounds of the value.
+    slope : bounds of its derivative by the input; infinite where the value jumps.
+    middle : bounds of the value at the middle of the interval.
+    radius : (intervals, in), float64, half the interval's width.
     """
 
     value: Range
@@ -54,25 +54,25 @@ class Enclosure:
 
     @staticmethod
     def of(low: FloatArray, high: FloatArray) -> Enclosure:
-        """The inputs themselves, in low..high (intervals, in)."""
+        """Enclosure of the inputs themselves, in low..high (intervals, in)."""
         middle, one = low + (high - low) / 2, np.ones_like(low)
-        # The middle is rounded, so that one end may be further away.
+        # The middle is rounded, so one end may be farther away.
         radius = np.maximum(high - middle, middle - low)
         return Enclosure(Range(low, high), Range(one, one), Range(middle, middle), radius)
 
     def tightened(self) -> Enclosure:
-        """The same, with the mean value form where that is narrower."""
+        """The enclosure with the mean value form where that is narrower."""
         radius = self.radius if self.value.low.ndim == 2 else self.radius[:, np.newaxis]
         with np.errstate(invalid="ignore"):
             steep = np.maximum(np.abs(self.slope.low), np.abs(self.slope.high)) * radius
-            # An interval of one point has no slope to follow.
+            # A point interval has no width to multiply the slope by.
             steep = np.where(radius == 0.0, 0.0, steep)
             low, high = widened(self.middle.low - steep, self.middle.high + steep)
         value = Range(np.maximum(self.value.low, low), np.minimum(self.value.high, high))
         return Enclosure(value, self.slope, self.middle, self.radius)
 
     def then(self, value: Range, slope: Range, middle: Range) -> Enclosure:
-        """A function of this, of such values and slopes."""
+        """Enclosure of a function of this value; slope is the function's derivative."""
         return Enclosure(value, product(slope, self.slope), middle, self.radius).tightened()
 
 
@@ -82,7 +82,7 @@ _T = TypeVar("_T", bound=Rule)
 
 
 def enclosure_of(kind: type[Operation]) -> Callable[[_T], _T]:
-    """Registers how to bound ops of a kind: `rule(op, operands)`, an enclosure for each operand."""
+    """Register the rule of a kind of ops: `rule(op, operands)` gives an enclosure."""
 
     def register(rule: _T) -> _T:
         _RULES[kind] = rule
@@ -98,7 +98,7 @@ def enclose(
 
     Parameters
     ----------
-    ops : in order; those that lead from `leaf` to `value` are followed.
+    ops : in order; ops between `leaf` and `value` are used.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def enclose(
 
 
 def _leading(ops: list[Operation], leaf: SSAValue, value: SSAValue) -> list[Operation]:
-    """Those of the ops that `value` is computed by, from `leaf` on."""
+    """The ops between `leaf` and `value`."""
     needed = {value} - {leaf}
     found: list[Operation] = []
     for op in reversed(ops):
@@ -158,13 +158,13 @@ def _applied(name: str, x: Enclosure) -> Enclosure:
 
 
 def _scaled(x: Range, factor: FloatArray) -> Range:
-    """Times a number for each edge: (out, in) or as it broadcasts."""
+    """Bounds times a factor for each edge: (out, in), or broadcastable."""
     ends = x.low * factor, x.high * factor
     return Range(*widened(np.minimum(*ends), np.maximum(*ends)))
 
 
 def _edges(x: Range) -> Range:
-    """(intervals, in) for edges: (intervals, 1, in)."""
+    """Reshape bounds (intervals, in) to (intervals, 1, in), to broadcast over edges."""
     return Range(x.low[:, np.newaxis], x.high[:, np.newaxis])
 
 
@@ -282,16 +282,17 @@ def _mulf(op: arith.MulfOp, operands: list[Enclosure]) -> Enclosure:
 
 
 class _Spline(NamedTuple):
-    """A B-spline: knots (in, K), coefficients (out, in, K - 1 - degree)."""
+    """A B-spline; knots (in, K), coefficients (out, in, K - 1 - degree), float64."""
 
     knots: FloatArray
     coefficients: FloatArray
     degree: int
 
     def derivative(self) -> tuple[_Spline, BoolArray]:
-        """Its derivative (de Boor 1978, chapter X, eq. 12), and (out, in, K) whether it jumps.
+        """The derivative (de Boor 1978, chapter X, eq. 12), and at which knots the spline jumps:
+        (out, in, K).
 
-        Coefficients outside of the knots are 0, so that the spline ends there.
+        Coefficients outside the knots are 0: the spline ends there.
         """
         padded = np.pad(self.coefficients, ((0, 0), (0, 0), (1, 1)))
         steps = np.diff(padded, axis=-1)
@@ -305,14 +306,14 @@ class _Spline(NamedTuple):
         return _Spline(self.knots, slopes, max(self.degree - 1, 0)), jumps
 
     def at(self, x: FloatArray) -> FloatArray:
-        """Values (points, out, in) of x (points, in)."""
+        """Values (points, out, in) at x (points, in)."""
         basis = bsplines.bspline_basis(x, self.knots, self.degree, closed=True)
         return bsplines.edge_values(basis, self.coefficients)
 
     def hull(self, first: IntArray, last: IntArray) -> Range:
-        """Bounds (intervals, out, in) over knot spans first..last: those of the coefficients there.
+        """Bounds (intervals, out, in) over knot spans first..last, from the coefficients there.
 
-        A B-spline lies in the convex hull of the coefficients that are active in a span.
+        In each span, a B-spline lies in the convex hull of the active coefficients.
         """
         p = self.degree
         padded = np.pad(self.coefficients, ((0, 0), (0, 0), (p + 1, p + 1)))
@@ -353,7 +354,7 @@ def _bspline(op: BSplineOp, operands: list[Enclosure]) -> Enclosure:
 
 
 def _spans(knots: FloatArray, low: FloatArray, high: FloatArray) -> tuple[IntArray, IntArray]:
-    """The first and the last knot span that intervals (intervals, in) touch, from -1 on."""
+    """First and last knot span that intervals (intervals, in) touch, from -1 on."""
     first: IntArray = np.empty(low.shape, dtype=np.int64)
     last: IntArray = np.empty(low.shape, dtype=np.int64)
     for i, row in enumerate(knots):
@@ -367,7 +368,7 @@ def _spline_slope(spline: _Spline, x: Range, first: IntArray, last: IntArray) ->
     slopes, jumps = spline.derivative()
     low, high = slopes.hull(first, last)
     if spline.degree >= 2:
-        # The mean value form of the derivative itself.
+        # Mean value form of the derivative.
         bends, kinks = slopes.derivative()
         bend = bends.hull(first, last)
         steep = np.maximum(np.abs(bend.low), np.abs(bend.high))
@@ -383,12 +384,12 @@ def _spline_slope(spline: _Spline, x: Range, first: IntArray, last: IntArray) ->
 
 
 def _touched(jumps: BoolArray, first: IntArray, last: IntArray) -> BoolArray:
-    """Whether intervals touch a knot with a jump: (intervals, out, in)."""
+    """Whether intervals touch a knot with a jump: (intervals, out, in), bool."""
     if not jumps.any():
         return np.zeros((*first.shape[:1], *jumps.shape[:2]), dtype=np.bool_)
     count = np.cumsum(np.pad(jumps, ((0, 0), (0, 0), (1, 0))), axis=-1).transpose(1, 2, 0)
     inputs = np.arange(int(first.shape[1]))
-    # Knots first + 1 .. last lie between the two spans; knot `first` is left of both.
+    # Knots first + 1 .. last lie between the two spans; knot `first` lies left of both.
     found = count[inputs, np.clip(last, -1, None) + 1] - count[inputs, first + 1]
     return (found > 0).transpose(0, 2, 1)
 
@@ -425,7 +426,7 @@ def _combined(basis: Range, coefficients: FloatArray) -> Range:
 
 @enclosure_of(ChebyshevOp)
 def _chebyshev(op: ChebyshevOp, operands: list[Enclosure]) -> Enclosure:
-    """By the Taylor polynomial around the middle, which is the series itself."""
+    """Bounds from the Taylor polynomial around the middle, which equals the series."""
     (x,) = operands
     coefficients = to_floats(op.coefficients)
     middle = x.value.low + (x.value.high - x.value.low) / 2
@@ -433,7 +434,7 @@ def _chebyshev(op: ChebyshevOp, operands: list[Enclosure]) -> Enclosure:
     degree = coefficients.shape[2] - 1
     terms = _chebyshev_terms(middle, degree)
     sizes = _chebyshev_terms(np.abs(middle), degree, positive=True)
-    # taylor[j]: (intervals, out, in), the coefficient of (x - middle)^j, and its rounding.
+    # taylor[j]: (intervals, out, in), the coefficient of (x - middle)^j; noises[j]: its rounding.
     taylor = [bsplines.edge_values(terms[..., j], coefficients) for j in range(degree + 1)]
     noises = [
         NOISE * (degree + 1) * bsplines.edge_values(sizes[..., j], np.abs(coefficients))
@@ -458,7 +459,7 @@ def _chebyshev(op: ChebyshevOp, operands: list[Enclosure]) -> Enclosure:
 def _chebyshev_terms(x: FloatArray, degree: int, *, positive: bool = False) -> FloatArray:
     """Taylor coefficients (intervals, in, degree + 1 terms, degree + 1) of T_0 .. T_degree at x.
 
-    With `positive` those of the recursion without cancellation: bounds of what it adds up.
+    With `positive` all terms of the recursion are added: a bound of their sum of magnitudes.
     """
     found = np.zeros((*x.shape, degree + 1, degree + 1))
     found[..., 0, 0] = 1.0
@@ -472,4 +473,4 @@ def _chebyshev_terms(x: FloatArray, degree: int, *, positive: bool = False) -> F
 
 
 RULES: Mapping[type[Operation], Rule] = _RULES
-"""Kinds of ops that have bounds."""
+"""Kind of op -> rule."""

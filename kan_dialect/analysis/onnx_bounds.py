@@ -1,10 +1,10 @@
-"""Bounds of values within an ONNX graph, and the arithmetic on them.
+"""Bounds of values within an ONNX graph, and arithmetic on them.
 
-Every row of a graph depends on one number t between -1 and 1. Of each element three things are
-known: bounds of its value, of its derivative by t, and of its value at t = 0. Together they give
-the mean value form, as in `enclosures.py`.
+Every row of a graph depends on one parameter t between -1 and 1. An element has bounds of its
+value, of its derivative by t, and of its value at t = 0. Together they give the mean value form, as
+in `enclosures.py`.
 
-Bounds that are not a number say that the value may be undefined. They stay so to the end.
+NaN bounds mark a value that may be undefined. They propagate to the results.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ DOUBLE = onnx.TensorProto.DOUBLE
 
 
 class Noise(NamedTuple):
-    """By how much a runtime may be off in an operation."""
+    """Error bounds of a runtime's operations."""
 
     relative: float
-    """Of the largest term."""
+    """Relative to the largest term."""
     absolute: float
-    """In arithmetic."""
+    """Absolute, of arithmetic."""
     function: float
-    """In functions such as the exponential, beside the relative part."""
+    """Absolute, of functions such as the exponential, in addition to the relative part."""
     largest: float
-    """Values beyond are infinite."""
+    """Largest finite value."""
 
 
 _NOISES: dict[int, Noise] = {
@@ -45,11 +45,11 @@ EXACT = Noise(0.0, 0.0, 0.0, np.inf)
 FINE = _NOISES[DOUBLE]
 
 FLOATS: frozenset[int] = frozenset(_NOISES)
-"""ONNX element types of real numbers."""
+"""ONNX floating-point element types."""
 
 
 def noise_of(kind: int) -> Noise:
-    """What operations of an ONNX element type are off; integers and truths are exact."""
+    """Errors of operations of an ONNX element type; integers and truth values are exact."""
     return _NOISES.get(kind, EXACT)
 
 
@@ -59,9 +59,9 @@ class Bounds:
 
     Parameters
     ----------
-    value : of the value, for all t.
-    slope : of the derivative by t; infinite where the value jumps. None of constants.
-    middle : of the value at t = 0. None of constants.
+    value : bounds of the value, for all t.
+    slope : bounds of the derivative by t, infinite where the value jumps; None for constants.
+    middle : bounds of the value at t = 0; None for constants.
     """
 
     value: Range
@@ -70,7 +70,7 @@ class Bounds:
 
     @staticmethod
     def exact(array: FloatArray) -> Bounds:
-        """A constant of this shape."""
+        """Bounds of a constant."""
         row = array[np.newaxis]
         return Bounds(Range(row, row))
 
@@ -91,17 +91,17 @@ class Bounds:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the value in the graph, without the rows."""
+        """Shape of the value in the graph, without rows."""
         return self.value.low.shape[1:]
 
     @property
     def point(self) -> FloatArray | None:
-        """The value of a constant that is known exactly."""
+        """Value of a constant that is known exactly; else None."""
         low, high = self.value
         return low[0] if self.constant and np.array_equal(low, high) else None
 
     def moved(self, move: Callable[[FloatArray], FloatArray]) -> Bounds:
-        """The elements at other places; `move` gets arrays (rows, *shape)."""
+        """Bounds of moved elements; `move` moves arrays (rows, *shape)."""
 
         def both(x: Range) -> Range:
             low = move(x.low)
@@ -117,26 +117,26 @@ class Bounds:
 
 
 def tightened(value: Range, slope: Range, middle: Range, noise: Noise) -> Bounds:
-    """A value that depends on t, with the mean value form where that is narrower."""
-    slope = _known(slope)
+    """Bounds of a value that depends on t, with the mean value form where that is narrower."""
+    slope = _unbounded_if_unknown(slope)
     shape = np.broadcast_shapes(value.low.shape, slope.low.shape, middle.low.shape)
     value, slope, middle = (
         Range(*(np.broadcast_to(each, shape) for each in x)) for x in (value, slope, middle)
     )
     if noise is not FINE:
-        # What a runtime rounds in narrow types is no part of the slopes.
+        # Rounding in narrow types is not part of the slopes.
         return Bounds(value, slope, middle)
     steep = np.maximum(np.abs(slope.low), np.abs(slope.high))
     low, high = rounded(middle.low - steep, middle.high + steep, FINE)
-    # What is undefined somewhere stays so.
+    # Undefined values stay undefined.
     usable = np.isfinite(low) & np.isfinite(high)
     low = np.where(usable, np.maximum(value.low, low), value.low)
     high = np.where(usable, np.minimum(value.high, high), value.high)
     return Bounds(Range(low, high), slope, middle)
 
 
-def _known(slope: Range) -> Range:
-    """What is not known of a slope is that it lies anywhere."""
+def _unbounded_if_unknown(slope: Range) -> Range:
+    """Replace unknown slopes by infinite bounds."""
     return Range(
         np.where(np.isnan(slope.low), -np.inf, slope.low),
         np.where(np.isnan(slope.high), np.inf, slope.high),
@@ -146,9 +146,9 @@ def _known(slope: Range) -> Range:
 def rounded(
     low: FloatArray, high: FloatArray, noise: Noise, *terms: Range, function: bool = False
 ) -> Range:
-    """Bounds further apart than `noise`, relative to them and to the terms that they are made of.
+    """Bounds widened by `noise`, relative to the bounds and to their terms.
 
-    Rounding keeps signs, so that bounds do not go beyond 0, but for those of functions.
+    Rounding keeps signs in arithmetic, so bounds do not cross 0 there. Functions may.
     """
     if noise is EXACT:
         return Range(low, high)
@@ -171,7 +171,7 @@ def rounded(
 
 
 def aligned(*operands: Bounds) -> list[Bounds]:
-    """Operands of one rank, so that their shapes broadcast behind the rows."""
+    """Operands reshaped to one rank, so that their shapes broadcast behind the rows."""
     rank = max(len(each.shape) for each in operands)
 
     def move(x: FloatArray) -> FloatArray:
@@ -238,7 +238,7 @@ def product(one: Range, other: Range, noise: Noise = FINE) -> Range:
 def applied(
     function: Bounded, x: Bounds, noise: Noise, least: float = -np.inf, most: float = np.inf
 ) -> Bounds:
-    """A function of each element, which lies between `least` and `most`."""
+    """Bounds of a function of each element with values between `least` and `most`."""
 
     def bounded(value: Range, slope: bool) -> tuple[Range, Range]:
         found, steep = function(value)
@@ -250,14 +250,14 @@ def applied(
     if x.constant:
         return Bounds(value)
     middle, _ = bounded(x.middles, False)
-    return tightened(value, product(_known(steep), x.slopes), middle, noise)
+    return tightened(value, product(_unbounded_if_unknown(steep), x.slopes), middle, noise)
 
 
-Stairs: TypeAlias = Callable[[FloatArray], FloatArray]
+StepFunction: TypeAlias = Callable[[FloatArray], FloatArray]
 
 
-def stepped(function: Stairs, x: Bounds) -> Bounds:
-    """A function that never falls, and is constant but for jumps; it has no rounding."""
+def stepped(function: StepFunction, x: Bounds) -> Bounds:
+    """Bounds of a non-decreasing step function, which has no rounding error."""
     value = Range(function(x.value.low), function(x.value.high))
     if x.constant:
         return Bounds(value)
@@ -266,7 +266,7 @@ def stepped(function: Stairs, x: Bounds) -> Bounds:
 
 
 def jump(value: Range) -> Range:
-    """Slopes of what is constant or jumps."""
+    """Slopes of a step function: 0, or infinite where it may jump."""
     jumps = ~(value.low == value.high)
     return Range(np.where(jumps, -np.inf, 0.0), np.where(jumps, np.inf, 0.0))
 
@@ -275,10 +275,10 @@ def hull(one: Range, other: Range) -> Range:
     return Range(np.minimum(one.low, other.low), np.maximum(one.high, other.high))
 
 
-# Truths are 0 or 1; what is not decided lies in 0..1.
+# Truth values are 0 or 1; an undecided one lies in 0..1.
 
 
-def decided(yes: BoolArray, no: BoolArray) -> Range:
+def truth_bounds(yes: BoolArray, no: BoolArray) -> Range:
     return Range(np.where(yes, 1.0, 0.0), np.where(no, 0.0, 1.0))
 
 
@@ -291,20 +291,20 @@ def compared(one: Bounds, other: Bounds, test: Callable[[Range, Range], Range]) 
 
 
 def below(one: Range, other: Range) -> Range:
-    return decided(one.high < other.low, one.low >= other.high)
+    return truth_bounds(one.high < other.low, one.low >= other.high)
 
 
 def not_above(one: Range, other: Range) -> Range:
-    return decided(one.high <= other.low, one.low > other.high)
+    return truth_bounds(one.high <= other.low, one.low > other.high)
 
 
 def same(one: Range, other: Range) -> Range:
     equal = (one.low == one.high) & (other.low == other.high) & (one.low == other.low)
-    return decided(equal, (one.high < other.low) | (one.low > other.high))
+    return truth_bounds(equal, (one.high < other.low) | (one.low > other.high))
 
 
 def chosen(condition: Bounds, one: Bounds, other: Bounds) -> Bounds:
-    """One where the condition holds, the other where not; both where that is not decided."""
+    """Bounds of a choice: `one` if the condition holds, else `other`; both if it is undecided."""
     condition, one, other = aligned(condition, one, other)
 
     def pick(truth: Range, a: Range, b: Range) -> Range:
@@ -326,7 +326,7 @@ def chosen(condition: Bounds, one: Bounds, other: Bounds) -> Bounds:
 
 
 def smaller(one: Bounds, other: Bounds) -> Bounds:
-    """The minimum: it has the slope of one of them."""
+    """Bounds of the minimum, which has the slope of one of the operands."""
     one, other = aligned(one, other)
 
     def least(a: Range, b: Range) -> Range:
@@ -355,12 +355,12 @@ Bilinear: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def contracted(one: Bounds, other: Bounds, form: Bilinear, terms: int, noise: Noise) -> Bounds:
-    """A bilinear form of two values, such as a matrix product.
+    """Bounds of a bilinear form of two values, such as a matrix product.
 
     Parameters
     ----------
-    form : of arrays (rows or 1, *shape).
-    terms : products that are added up for an element.
+    form : bilinear function of arrays (rows or 1, *shape).
+    terms : number of products that are added for each element.
     """
     value = _contracted(one.value, other.value, form, terms, noise)
     if one.constant and other.constant:
@@ -386,10 +386,12 @@ def _contracted(one: Range, other: Range, form: Bilinear, terms: int, noise: Noi
     (a, ra, bad), (b, rb, other_bad) = _ball(one), _ball(other)
     middle = form(a, b)
     large, other_large = np.abs(a) + ra, np.abs(b) + rb
-    # What the form of floats is off, whatever the order of its additions.
+    # Rounding error of the form, in any order of its additions.
     slack = (terms + 8) * 2.0**-50
     if noise is not EXACT:
-        slack = max(slack, NOISE_TERMS * noise.relative, (terms + 8) * noise.relative / 8)
+        slack = max(
+            slack, PRODUCT_SUM_NOISE_FACTOR * noise.relative, (terms + 8) * noise.relative / 8
+        )
     radius = form(large, other_large) * slack
     if ra.any():
         radius = radius + form(ra, other_large) * (1 + slack)
@@ -400,7 +402,7 @@ def _contracted(one: Range, other: Range, form: Bilinear, terms: int, noise: Noi
     for wrong, against in ((bad, other_large), (other_bad, large)):
         if wrong is None:
             continue
-        # Not even 0 times what is undefined is defined; 0 times what is unbounded is 0.
+        # 0 times an undefined value is undefined; 0 times an unbounded value is 0.
         infinite, undefined = wrong
         reached: FloatArray = np.where(against > 0, 1.0, 0.0)
         ends = ((infinite, reached), (undefined, np.ones_like(against)))
@@ -414,15 +416,17 @@ def _contracted(one: Range, other: Range, form: Bilinear, terms: int, noise: Noi
     return Range(low, high)
 
 
-NOISE_TERMS = 4.0
-"""Sums of products are widened by so many times the noise of a single operation, at least."""
+PRODUCT_SUM_NOISE_FACTOR = 4.0
+"""Sums of products are widened by at least this factor times the noise of a single operation."""
 
 
 def _ball(x: Range) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray] | None]:
-    """Midpoints, radii, and where these are infinite or undefined, as 0 and 1."""
+    """Midpoints and radii; and masks (0 or 1) of infinite and of undefined elements, None
+    without any.
+    """
     middle = x.low + (x.high - x.low) / 2
     radius = np.maximum(x.high - middle, middle - x.low)
-    # Rounded up: differences of floats are off by half a unit of the last digit.
+    # Rounded up: a difference of floats is off by up to half a unit of the last digit.
     radius = np.where(radius == 0.0, 0.0, radius * (1 + 2.0**-50))
     usable = np.isfinite(middle) & np.isfinite(radius)
     if usable.all():
@@ -434,7 +438,7 @@ def _ball(x: Range) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArra
 
 
 def summed(x: Bounds, form: Callable[[FloatArray], FloatArray], terms: int, noise: Noise) -> Bounds:
-    """A sum of elements: `form` of arrays (rows, *shape) adds them up."""
+    """Bounds of a sum of elements; `form` adds up arrays (rows, *shape)."""
 
     def ends(each: Range, one: Noise) -> Range:
         low, high = form(each.low), form(each.high)

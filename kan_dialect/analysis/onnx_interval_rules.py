@@ -30,7 +30,6 @@ from kan_dialect.analysis.onnx_bounds import (
     chosen,
     compared,
     contracted,
-    decided,
     hull,
     jump,
     larger,
@@ -46,6 +45,7 @@ from kan_dialect.analysis.onnx_bounds import (
     stepped,
     summed,
     times,
+    truth_bounds,
 )
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.maths.functions import apply
@@ -589,7 +589,7 @@ def _is_no_number(step: Step, operands: list[Bounds]) -> Bounds:
 
     def test(each: Range, _: Range) -> Range:
         usable = np.isfinite(each.low) & np.isfinite(each.high)
-        return decided(np.zeros_like(usable), usable)
+        return truth_bounds(np.zeros_like(usable), usable)
 
     return compared(x, _ZERO, test)
 

@@ -1,8 +1,8 @@
 """Bounds of the edges that an ONNX subgraph computes, over intervals of their inputs.
 
-The graph is walked once for many intervals, operator by operator (`onnx_interval_rules.py`). It is
-the graph that the evaluation runs: in float64, with decisions in the types of the file. Bounds hold
-for real numbers, and for what a runtime rounds.
+The graph is walked once for many intervals, operator by operator. It is the graph that evaluation
+runs: in float64, with decisions in the types of the file. Bounds hold for real numbers, and for a
+runtime's rounded results.
 """
 
 from __future__ import annotations
@@ -32,17 +32,19 @@ from kan_dialect.maths.interval_functions import Range, widened
 from kan_dialect.ops.onnx import OnnxOp
 
 MAX_WORK = 1 << 26
-"""Elements of all values of a graph, for all intervals: more take longer than a minute."""
+"""Elements of all values of a graph, for all intervals; more take longer than a minute."""
 
-_EASY_WORK = 1 << 22
-"""Up to so many elements, intervals are split."""
+_SPLIT_WORK = 1 << 22
+"""Elements up to which intervals are split, for tighter bounds."""
 _MAX_SPLIT = 8
-_CHUNK = 1 << 18
+"""Most parts of an interval."""
+
+_CHUNK_ELEMENTS = 1 << 18
 """Elements of the widest value that are bounded at once."""
 
 
 class OnnxIntervals:
-    """A serialised graph x (batch, in) -> y (batch, out), to be walked with bounds.
+    """Walks a serialised graph x (batch, in) -> y (batch, out) with bounds.
 
     Raises
     ------
@@ -51,7 +53,7 @@ class OnnxIntervals:
 
     def __init__(self, data: bytes) -> None:
         self.batch, self.inputs, self.outputs = graph_shape(data)
-        model = in_float64(onnx.ModelProto.FromString(data), decided=True)
+        model = in_float64(onnx.ModelProto.FromString(data), keep_decisions=True)
         version = next(
             entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS
         )
@@ -91,10 +93,10 @@ class OnnxIntervals:
         sizes = [prod(shapes.get(name, ())) for s in self.steps for name in s.node.output if name]
         self.widest = max(sizes, default=1)
         self.work = sum(sizes) // self.batch + 1
-        """Elements of all values, for a row."""
+        """Elements of all values, for one row."""
 
     def _folded(self, step: Step, shapes: Mapping[str, tuple[int, ...]]) -> list[Bounds] | None:
-        """Results of a node whose operands are constants; None if it has no rule."""
+        """Results of a node with constant operands; None without a rule."""
         node = step.node
         if node.op_type == "Constant":
             return [_constant(_constant_of(step))]
@@ -117,21 +119,21 @@ class OnnxIntervals:
         return _results(step, operands)
 
     def run(self, low: FloatArray, high: FloatArray) -> Bounds:
-        """Bounds of y: (rows, out), for x in low..high: (rows, in) each.
+        """Bounds of y (rows, out), for x in low..high (rows, in).
 
-        Slopes are those of going from low to high, by half the way.
+        Slopes are by half the way from low to high.
 
         Raises
         ------
         NoEnclosureError : an operator has no bounds for these operands.
         """
         rows = len(low)
-        room = max(1, _CHUNK // self.widest) * self.batch
+        room = max(1, _CHUNK_ELEMENTS // self.widest) * self.batch
         parts: list[Bounds] = []
         for start in range(0, rows, room):
             one, other = low[start : start + room], high[start : start + room]
             groups = -(-len(one) // self.batch)
-            # The last group is filled up with its last row.
+            # The last row fills up the last group.
             fill = groups * self.batch - len(one)
             one, other = (
                 np.concatenate([each, np.repeat(each[-1:], fill, axis=0)]) for each in (one, other)
@@ -151,7 +153,7 @@ class OnnxIntervals:
         )
 
     def _walk(self, low: FloatArray, high: FloatArray) -> Bounds:
-        """For x in low..high: (groups, batch, in) each."""
+        """Bounds of y (groups, batch, out), for x in low..high (groups, batch, in)."""
         middle = low + (high - low) / 2
         radius = np.maximum(high - middle, middle - low)
         known: dict[str, Bounds] = {
@@ -214,7 +216,7 @@ def _opened(data: bytes) -> OnnxIntervals:
 
 @enclosure_of(OnnxOp)
 def _onnx(op: OnnxOp, operands: list[Enclosure]) -> Enclosure:
-    """F(rest with x_i for rest_i) - F(rest), a row for each interval and input."""
+    """Bounds of F(rest with x_i for rest_i) - F(rest), with a row for each interval and input."""
     (x,) = operands
     graph, rest = _opened(op.graph), to_floats(op.rest)
     count, inputs = x.value.low.shape
@@ -223,11 +225,11 @@ def _onnx(op: OnnxOp, operands: list[Enclosure]) -> Enclosure:
         raise NoEnclosureError(
             f"{count * inputs} intervals of an ONNX subgraph of {graph.work} elements take long"
         )
-    split = int(np.clip(_EASY_WORK // max(1, work), 1, _MAX_SPLIT))
+    split = int(np.clip(_SPLIT_WORK // max(1, work), 1, _MAX_SPLIT))
     at_rest = graph.run(rest[np.newaxis], rest[np.newaxis]).value
 
     def edges(each: Range) -> Bounds:
-        """F of (intervals, out, in)."""
+        """Bounds of F: (intervals, out, in)."""
         low, high = (np.broadcast_to(rest, (len(end), inputs, inputs)).copy() for end in each)
         every: IntArray = np.arange(inputs, dtype=np.int64)
         low[:, every, every], high[:, every, every] = each
@@ -270,7 +272,7 @@ def _onnx(op: OnnxOp, operands: list[Enclosure]) -> Enclosure:
 
 
 def _over(slope: FloatArray, radius: FloatArray, sign: int) -> FloatArray:
-    """Slopes by x, of those by half an interval; anything at a point."""
+    """Slopes by x from slopes by half an interval; infinite over a point."""
     with np.errstate(all="ignore"):
         return np.where(radius > 0.0, slope / radius, sign * np.inf)
 

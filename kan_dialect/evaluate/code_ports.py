@@ -1,4 +1,4 @@
-"""Where integer codes enter and leave a table-level function, and what the host computes first."""
+"""Finds the codes at the ends of a table-level function, and the affine that the host computes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from kan_dialect.ops.table import DequantizeOp, QuantizeOp
 
 
 def code_values(function: func.FuncOp) -> tuple[Sequence[SSAValue], Sequence[SSAValue]]:
-    """Where codes enter and leave a table-level function: next to its arguments and results.
+    """The codes next to the arguments and results of a table-level function.
 
-    Affines between an argument and its quantiser are part of what the codes mean (`host_affine`).
+    Affines between an argument and its quantiser belong to the meaning of the codes
+    (`host_affine`).
 
     Raises
     ------
@@ -50,7 +51,7 @@ def code_values(function: func.FuncOp) -> tuple[Sequence[SSAValue], Sequence[SSA
 
 
 def _codes_of_argument(argument: SSAValue) -> SSAValue | None:
-    """The codes of an argument that one `kan.quantize` alone reads, behind affines at most."""
+    """The codes of an argument whose only reader is a `kan.quantize`, possibly behind affines."""
 
     value = argument
     while (use := value.get_unique_use()) is not None:
@@ -64,11 +65,11 @@ def _codes_of_argument(argument: SSAValue) -> SSAValue | None:
 
 
 def host_affine(codes: SSAValue) -> tuple[FloatArray, FloatArray] | None:
-    """The affine that the host computes in front of a port's codes, where there is one.
+    """The affine that the host computes in front of a port's codes; None without one.
 
-    Real inputs x become the codes of `x * gain + offset`, in float64. A chain of several affines is
-    taken together, which may round differently: codes can then differ where a value lies within
-    that rounding of the middle between two codes, and nowhere else.
+    Real inputs x become the codes of `x * gain + offset`, in float64. Several affines are composed,
+    which may round differently: a code can then differ for a value within that rounding of the
+    middle between two codes.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Chains of univariate ops between two quantisers, evaluated at every code of their input.
+"""Tabulates chains of univariate ops between two quantisers, at every code of their input.
 
-The chain's source is a tensor of codes; since each element of the result depends on one input only,
-one run over all codes, the same for every input at once, gives every table.
+A chain starts at a tensor of codes. Each element of its result depends on one input only, so one
+run over all codes, shared by all inputs, gives every table.
 """
 
 from __future__ import annotations
@@ -25,23 +25,27 @@ from kan_dialect.ops.table import DequantizeOp, QuantizeOp
 
 @dataclass(frozen=True)
 class Chain:
-    """Univariate ops, in order, from the codes `source` to a value."""
+    """A chain of univariate ops, in order, from codes to a real value."""
 
     source: SSAValue
     """tensor<in x !quant.uniform>"""
     value: SSAValue
-    """The real value that the chain computes: (in) or (out, in)."""
+    """The result: (in) or (out, in)."""
     ops: tuple[Operation, ...]
     name: str = "an edge function"
-    """For messages."""
+    """Name for messages."""
 
 
 def find_chain(value: SSAValue, layer: str = "an edge function") -> Chain | None:
-    """The chain behind a real value; None where something on the way is not univariate.
+    """Find the chain that computes a real value; None if an op on the way is not univariate.
+
+    Parameters
+    ----------
+    layer : name for messages.
 
     Raises
     ------
-    KanError : the value depends on two different tensors of codes; the message names `layer`.
+    KanError : the value depends on two different tensors of codes.
     """
     sources: list[SSAValue] = []
     seen: set[Operation] = set()
@@ -74,20 +78,20 @@ def find_chain(value: SSAValue, layer: str = "an edge function") -> Chain | None
 
 
 def has_real_edges(module: ModuleOp) -> bool:
-    """Whether some edge functions are still computed in floats, between quantisers."""
+    """Whether the module computes edge functions in floats between quantisers."""
     return any(
         isinstance(op, QuantizeOp) and find_chain(op.input) is not None for op in module.walk()
     )
 
 
 def evaluate_chain(chain: Chain) -> FloatArray:
-    """The chain's value for every code of its source.
+    """Evaluate a chain at every code of its source.
 
-    Codes that an input's bounds exclude are taken for the nearest that they allow.
+    A code that the bounds of an input exclude gives the value of the nearest allowed code.
 
     Returns
     -------
-    (entries, in) or (entries, out, in), float64; entry `code - lo`.
+    (entries, in) or (entries, out, in), float64; entry k belongs to the code `low + k`.
 
     Raises
     ------
@@ -104,11 +108,11 @@ def evaluate_chain(chain: Chain) -> FloatArray:
 
 
 def require_no_nan(values: FloatArray, chain: Chain, layer: str) -> None:
-    """Refuse a chain that is not a number somewhere.
+    """Refuse a chain with NaN values.
 
     Raises
     ------
-    KanError : names the edge, the code and the input that it stands for.
+    KanError : names the edge, the code, and the real input of the first NaN.
     """
     bad = np.argwhere(np.isnan(values))
     if not bad.size:
@@ -122,7 +126,7 @@ def require_no_nan(values: FloatArray, chain: Chain, layer: str) -> None:
 
 
 def place_of(chain: Chain, entry: int, edge: int) -> str:
-    """The code of an entry of an input, and the real value that it stands for, in words."""
+    """The code of a table entry, and the real value that it stands for, for messages."""
     element = quantized_type(chain.source)
     code = int(np.clip(entry + element.bounds[0], *(b[edge] for b in bounds_of(chain.source))))
     one = element.element([edge])
@@ -133,7 +137,12 @@ def place_of(chain: Chain, entry: int, edge: int) -> str:
 def code_table(
     values: FloatArray, scale: FloatArray, zero_point: IntArray, lower: IntArray, upper: IntArray
 ) -> IntArray:
-    """Values of all codes, (entries, ...), as a table of codes, entries last: (..., entries)."""
+    """Quantise values (entries, ...), float64, to a table of codes (..., entries), int64.
+
+    Parameters
+    ----------
+    scale, zero_point, lower, upper : quantiser of the codes; broadcast against the values.
+    """
     with np.errstate(over="ignore"):
         codes = np.clip(np.rint(values / scale) + zero_point, lower, upper)
     return np.moveaxis(codes.astype(np.int64), 0, -1)

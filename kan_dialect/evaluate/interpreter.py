@@ -1,7 +1,7 @@
 """Evaluates functions of any level, vectorised over samples.
 
-`kan-run`, table folding, the tests and the check of every pass use it. The meaning of each op comes
-from the registry (`registry.py`).
+Users are `kan-run`, table folding, the tests, and the check of every pass. The registry gives the
+meaning of each op (`ir/semantics.py`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,23 @@ from kan_dialect.ir.constants import Array
 from kan_dialect.ir.semantics import as_value, evaluate_op, shape_of
 
 CHUNK_ELEMENTS = 1 << 22
-"""Evaluation is split over samples so that no value holds more elements than this."""
+"""Most elements of a value for the samples that are evaluated at once."""
 
 
 def evaluate_values(
     wanted: Sequence[SSAValue], known: dict[SSAValue, Array], *, ops: Iterable[Operation]
 ) -> list[Array]:
-    """The values `wanted` after running those of `ops`, which are in order, that they need."""
+    """Evaluate values.
+
+    Parameters
+    ----------
+    known : values that are given, (samples, *shape) each.
+    ops : in order; ops that no wanted value needs are skipped.
+
+    Returns
+    -------
+    (samples, *shape) for each of `wanted`.
+    """
     values = dict(known)
     needed = _needed(wanted, known)
     for op in ops:
@@ -40,7 +50,7 @@ def evaluate_values(
 
 
 def _needed(wanted: Sequence[SSAValue], known: Mapping[SSAValue, Array]) -> set[Operation]:
-    """The ops between the values `known` and the values `wanted`."""
+    """The ops that lead from the values `known` to the values `wanted`."""
     needed: set[Operation] = set()
     pending = [value for value in wanted if value not in known]
     while pending:
@@ -52,18 +62,18 @@ def _needed(wanted: Sequence[SSAValue], known: Mapping[SSAValue, Array]) -> set[
 
 
 def _broadcast_samples(array: Array, samples: int) -> Array:
-    """Constants are evaluated with one sample; spread them."""
+    """Spread a constant, which has one sample, over all samples."""
     if array.shape[0] == samples:
         return array
     return np.broadcast_to(array, (samples, *array.shape[1:]))
 
 
 def find_function(module: ModuleOp, name: str | None = None) -> func.FuncOp:
-    """The function called `name`, or the only one of the module.
+    """The function called `name`, or the module's only function.
 
     Raises
     ------
-    KanError : there is no such function, or more than one to choose from.
+    KanError : there is no such function, or several to choose from.
     """
     functions = [op for op in module.ops if isinstance(op, func.FuncOp) and not op.is_declaration]
     if name is not None:
@@ -77,17 +87,21 @@ def find_function(module: ModuleOp, name: str | None = None) -> func.FuncOp:
 def evaluate_function(
     function: func.FuncOp, inputs: Sequence[Array], *, codes: bool = False
 ) -> list[Array]:
-    """The function's results for many samples.
+    """Evaluate a function for many samples.
 
     Parameters
     ----------
-    inputs : one array for each argument: (samples, *shape).
-    codes : at table level, take integer codes where a `kan.quantize` reads an argument, and give
-        codes where a `kan.dequantize` feeds the results. At wire level, values are codes anyway.
+    inputs : (samples, *shape) for each argument.
+    codes : at table level, take codes where a `kan.quantize` reads an argument, and return codes
+        where a `kan.dequantize` feeds a result. At wire level all values are codes.
+
+    Returns
+    -------
+    (samples, *shape) for each result.
 
     Raises
     ------
-    KanError : wrong number or shape of inputs, or an op without meaning.
+    KanError : wrong number or shape of inputs, or an op without semantics.
     """
     block = function.body.block
     terminator = block.last_op
@@ -106,16 +120,20 @@ def evaluate_inside(
     *,
     sources: Sequence[SSAValue] | None = None,
 ) -> list[Array]:
-    """Any values inside a function, for many samples.
+    """Evaluate values inside a function for many samples.
 
     Parameters
     ----------
-    inputs : one array for each of `sources`: (samples, *shape).
-    sources : the values that are given; the function's arguments where not said.
+    inputs : (samples, *shape) for each of `sources`.
+    sources : the given values; by default the function's arguments.
+
+    Returns
+    -------
+    (samples, *shape) for each of `wanted`.
 
     Raises
     ------
-    KanError : wrong number or shape of inputs, or an op without meaning.
+    KanError : wrong number or shape of inputs, or an op without semantics.
     """
     block = function.body.block
     if sources is None:

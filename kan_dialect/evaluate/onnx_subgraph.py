@@ -1,7 +1,7 @@
-"""ONNX graphs as data: checked, and evaluated in float64.
+"""Checks and evaluates ONNX graphs that IR holds, in float64.
 
-ONNX Runtime runs them where it has kernels for float64, the reference implementation of the `onnx`
-package where not. Nothing in a graph is executed other than the standard operators.
+ONNX Runtime runs a graph if it has float64 kernels for all ops, else the reference implementation
+of the `onnx` package. Only standard operators are executed.
 """
 
 from __future__ import annotations
@@ -26,41 +26,43 @@ from kan_dialect.ir.constants import Array, FloatArray
 STANDARD_DOMAINS = ("", "ai.onnx")
 
 OPSETS = range(13, 22)
-"""Versions of the standard operators that are understood."""
+"""Supported versions of the standard operator set."""
 
 INPUT, OUTPUT = "x", "y"
-"""What input and output of the graphs that IR holds are called."""
+"""Names of input and output of the graphs that IR holds."""
 
 MAX_ELEMENTS = 1 << 24
-"""Most elements that a value within a graph may have, for a whole batch."""
+"""Most elements of a value within a graph, for a whole batch."""
 
-_FAILURES = 64
-"""So often a runtime may fail before rows are no longer tried one by one."""
+_MAX_SPLIT_FAILURES = 64
+"""Failures of a runtime after which failing batches are no longer split into rows."""
 
 _ORT: Any = onnxruntime  # It has no types.
 _CHECKER: Any = onnx.checker  # Its types are incomplete.
-_NARROW = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
-FLOATS = (*_NARROW, onnx.TensorProto.DOUBLE)
+_NARROW_FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+FLOATS = (*_NARROW_FLOATS, onnx.TensorProto.DOUBLE)
 """ONNX element types of real numbers."""
 
 
 class Runner(Protocol):
-    """Runs a graph: the values named `outputs` for a feed."""
+    """Runs a graph."""
 
-    def run(self, outputs: Sequence[str], feed: dict[str, Array]) -> Sequence[Array]: ...
+    def run(self, outputs: Sequence[str], feed: dict[str, Array]) -> Sequence[Array]:
+        """The values named `outputs`, for inputs `feed`."""
+        ...
 
 
 def first_line(error: Exception) -> str:
-    """What an error of a library says, on one line."""
+    """First line of a library's error message, at most 300 characters."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def open_runner(model: onnx.ModelProto) -> Runner:
-    """ONNX Runtime on a model; the reference implementation, where it has no kernel.
+    """Open a model in ONNX Runtime, or in the reference implementation if it lacks a kernel.
 
     Raises
     ------
-    Exception : neither can load it; of the library's own choice.
+    Exception : of any type, if neither can load it.
     """
     options = _ORT.SessionOptions()
     options.log_severity_level = 4
@@ -70,12 +72,12 @@ def open_runner(model: onnx.ModelProto) -> Runner:
         return _ORT.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-    except Exception:  # The runtime raises what it likes; ours says why it cannot run either.
+    except Exception:  # The reference implementation's error, if any, is the one to report.
         return cast(Runner, ReferenceEvaluator(model, new_ops=[BatchNormalization]))
 
 
 def engine_of(model: onnx.ModelProto) -> str:
-    """Which runtime `open_runner` takes for a model, and its version.
+    """Name and version of the runtime that `open_runner` takes for a model.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def engine_of(model: onnx.ModelProto) -> str:
 
 
 class BatchNormalization(OpRun):
-    """In inference: the reference implementation of operators before version 14 trains."""
+    """BatchNormalization in inference; before version 14 the reference implementation trains."""
 
     op_domain = ""
     op_schema = onnx.defs.get_schema("BatchNormalization", 15)
@@ -109,20 +111,20 @@ class BatchNormalization(OpRun):
         return (result.astype(x.dtype),)
 
 
-def widened(model: onnx.ModelProto, *, decided: bool = False) -> onnx.ModelProto:
-    """The model with float64 wherever it has float32 or float16.
+def widened(model: onnx.ModelProto, *, keep_decisions: bool = False) -> onnx.ModelProto:
+    """The model with float64 in place of float32 and float16.
 
     Parameters
     ----------
-    decided : comparisons, roundings and casts to integers keep the type of the file, and all that
-        they are computed from is computed in that type as well, beside float64. So branches are
-        taken as a runtime takes them, to the last bit, and the rest has no rounding.
+    keep_decisions : comparisons, roundings and casts to integers keep the types of the file, and so
+        does a copy of all ops that they depend on. So branches are taken as a runtime takes them,
+        to the last bit, and all other ops have no float32 rounding.
     """
     wide = onnx.ModelProto()
     wide.CopyFrom(model)
-    kept = _keep_decisions(wide) if decided else frozenset[str]()
+    kept = _copy_decisions(wide) if keep_decisions else frozenset[str]()
     for value in (*wide.graph.input, *wide.graph.output):
-        if value.type.tensor_type.elem_type in _NARROW:
+        if value.type.tensor_type.elem_type in _NARROW_FLOATS:
             value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
     tensors = [tensor for tensor in wide.graph.initializer if tensor.name not in kept]
     for node in wide.graph.node:
@@ -131,7 +133,7 @@ def widened(model: onnx.ModelProto, *, decided: bool = False) -> onnx.ModelProto
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
                 tensors.append(attribute.t)
-            elif attribute.name == "to" and attribute.i in _NARROW:
+            elif attribute.name == "to" and attribute.i in _NARROW_FLOATS:
                 attribute.i = onnx.TensorProto.DOUBLE
             elif node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
                 floats = np.array(
@@ -139,24 +141,25 @@ def widened(model: onnx.ModelProto, *, decided: bool = False) -> onnx.ModelProto
                 )
                 attribute.CopyFrom(helper.make_attribute("value", numpy_helper.from_array(floats)))
     for tensor in tensors:
-        if tensor.data_type in _NARROW:
+        if tensor.data_type in _NARROW_FLOATS:
             array = numpy_helper.to_array(tensor).astype(np.float64)
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     _write_out_sigmoids(wide.graph, kept)
     return wide
 
 
-def _keep_decisions(model: onnx.ModelProto) -> frozenset[str]:
-    """Add a copy of what decides on branches, and make the rest read its results.
+def _copy_decisions(model: onnx.ModelProto) -> frozenset[str]:
+    """Add a copy of the ops that decide on branches, in the types of the file, and use its
+    decisions.
 
     Returns
     -------
-    Names of the values and tensors that stay in the type of the file.
+    Names of the values and tensors that keep the types of the file.
     """
     graph = model.graph
     kinds = element_types(model)
     nodes = list(graph.node)
-    floats = {name for name, kind in kinds.items() if kind in _NARROW}
+    floats = {name for name, kind in kinds.items() if kind in _NARROW_FLOATS}
     deciding = [node for node in nodes if is_decision(node, kinds)]
     if not deciding:
         return frozenset()
@@ -164,7 +167,7 @@ def _keep_decisions(model: onnx.ModelProto) -> frozenset[str]:
     for node in reversed(nodes):
         if not needed.isdisjoint(node.output):
             needed.update(name for name in node.input if name in floats)
-    # A name that no value of the file has, as none holds a blank at its end.
+    # A suffix that no name of the file has.
     suffix = " narrow"
     while any(name.endswith(suffix) for name in kinds):
         suffix += "'"
@@ -201,7 +204,7 @@ def _keep_decisions(model: onnx.ModelProto) -> frozenset[str]:
             kept.update(filter(None, graph.node[-1].output))
         if not decides:
             graph.node.append(node)
-        else:  # Its results in float64 are those of the copy.
+        else:  # The float64 results are casts of the copy's.
             graph.node.extend(
                 helper.make_node("Cast", [name + suffix], [name], to=kinds[name])
                 for name in node.output
@@ -211,11 +214,11 @@ def _keep_decisions(model: onnx.ModelProto) -> frozenset[str]:
 
 
 _JUMPING = frozenset({"Ceil", "Floor", "Mod", "Round", "Sign", "Shrink", "ThresholdedRelu"})
-"""Operators from floats to floats that are not continuous."""
+"""Discontinuous operators from floats to floats."""
 
 
 def is_decision(node: onnx.NodeProto, kinds: Mapping[str, int]) -> bool:
-    """Whether a node makes a truth or an integer of floats, or jumps where they do not.
+    """Whether a node computes truth values or integers from floats, or is discontinuous.
 
     Parameters
     ----------
@@ -229,10 +232,10 @@ def is_decision(node: onnx.NodeProto, kinds: Mapping[str, int]) -> bool:
 
 
 def element_types(model: onnx.ModelProto) -> dict[str, int]:
-    """The element type of each value, as far as ONNX can tell."""
+    """Element type of each value, as far as ONNX infers it; empty if inference fails."""
     try:
         inferred: onnx.ModelProto = onnx.shape_inference.infer_shapes(model)
-    except Exception:  # The C++ library raises what it likes.
+    except Exception:  # The C++ library raises errors of many types.
         return {}
     graph = inferred.graph
     kinds = {
@@ -243,7 +246,7 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def _write_out_sigmoids(graph: onnx.GraphProto, kept: frozenset[str]) -> None:
-    """1 / (1 + exp(-x)): ONNX Runtime's own kernel is constant from about 18 on."""
+    """Replace sigmoids by 1 / (1 + exp(-x)): ONNX Runtime's kernel is constant from about 18 on."""
     nodes = list(graph.node)
     if not any(node.op_type == "Sigmoid" for node in nodes):
         return
@@ -272,11 +275,15 @@ def _write_out_sigmoids(graph: onnx.GraphProto, kept: frozenset[str]) -> None:
 
 @lru_cache(maxsize=64)
 def graph_shape(data: bytes) -> tuple[int, int, int]:
-    """Batch, inputs and outputs of a serialised graph x (batch, in) -> y (batch, out), checked.
+    """Check a serialised graph x (batch, in) -> y (batch, out).
+
+    Returns
+    -------
+    Batch, number of inputs, number of outputs.
 
     Raises
     ------
-    KanError : it is no valid ONNX, or of another form.
+    KanError : the graph is no valid ONNX, or has another form.
     """
     try:
         model = onnx.ModelProto.FromString(data)
@@ -285,7 +292,7 @@ def graph_shape(data: bytes) -> tuple[int, int, int]:
     _check_plain(model)
     try:
         _CHECKER.check_model(model)
-    except Exception as error:  # The C++ library raises what it likes.
+    except Exception as error:  # The C++ library raises errors of many types.
         raise KanError(f"the subgraph is not valid ONNX: {first_line(error)}") from None
     ends = [*model.graph.input, *model.graph.output]
     if [end.name for end in ends] != [INPUT, OUTPUT]:
@@ -304,7 +311,7 @@ def graph_shape(data: bytes) -> tuple[int, int, int]:
 
 
 def _check_plain(model: onnx.ModelProto) -> None:
-    """Standard operators only; nothing outside the bytes, and no control flow."""
+    """Refuse non-standard operators, external data, and control flow."""
     for entry in model.opset_import:
         if entry.domain in STANDARD_DOMAINS and entry.version not in OPSETS:
             raise KanError(f"the subgraph is of operator set {entry.version}")
@@ -322,10 +329,10 @@ def _check_plain(model: onnx.ModelProto) -> None:
 
 
 def _check_sizes(model: onnx.ModelProto) -> None:
-    """No value may be larger than `MAX_ELEMENTS`: a few bytes can ask for terabytes."""
+    """Refuse values of more than `MAX_ELEMENTS`: a few bytes can ask for terabytes."""
     try:
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except Exception as error:  # The C++ library raises what it likes.
+    except Exception as error:  # The C++ library raises errors of many types.
         raise KanError(f"the subgraph is not valid ONNX: {first_line(error)}") from None
     sizes = {
         value.name: [extent.dim_value for extent in value.type.tensor_type.shape.dim]
@@ -346,14 +353,14 @@ def _check_sizes(model: onnx.ModelProto) -> None:
 def in_batches(
     run: Callable[[FloatArray], Sequence[FloatArray]], x: FloatArray, batch: int
 ) -> list[FloatArray]:
-    """What `run` gives for rows, (rows, elements) each, a batch of them at a time.
+    """Run rows in batches; results (rows, elements) each, float64.
 
-    A row at which the graph cannot be run is not a number: what is none itself may end as an index.
-    Where many cannot be run, their neighbours are none either.
+    A row that fails, such as by an index computed from NaN, gives NaN. After `_MAX_SPLIT_FAILURES`
+    the rows of a failing batch all give NaN.
 
     Raises
     ------
-    Exception : of the runtime's choice; it cannot run the graph, or cannot run it for any row.
+    Exception : of any type, if the graph cannot be run for any row.
     """
     parts: list[Sequence[FloatArray] | None] = []
     shape: list[int] | None = None
@@ -365,11 +372,11 @@ def in_batches(
             with np.errstate(all="ignore"):
                 parts.append(run(rows))
             shape = [each.shape[1] for each in parts[-1] or ()]
-        except Exception as error:  # Runtimes raise what they like.
+        except Exception as error:  # Runtimes raise errors of many types.
             if not fails_by_rows(error):
                 raise
             failures += 1
-            if len(rows) > 1 and failures <= _FAILURES:
+            if len(rows) > 1 and failures <= _MAX_SPLIT_FAILURES:
                 pending += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
                 continue
             parts.extend([None] * len(rows))
@@ -381,15 +388,15 @@ def in_batches(
 
 
 def fails_by_rows(error: Exception) -> bool:
-    """Whether a runtime failed because of what it computed: an index that is out of bounds."""
+    """Whether a runtime failed on computed values: an index out of bounds."""
     return isinstance(error, IndexError) or ("out of" in str(error) and "bounds" in str(error))
 
 
 def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
-    """y (rows, out) of a graph for a fixed batch, for x (rows, in), as `in_batches`."""
+    """Run a graph for a fixed batch: x (rows, in) -> y (rows, out), float64, as `in_batches`."""
 
     def run(rows: FloatArray) -> list[FloatArray]:
-        # The last batch is filled up with its last row.
+        # The last row fills up the last batch.
         feed = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
         (y,) = runner.run([OUTPUT], {INPUT: feed})
         return [np.asarray(y, dtype=np.float64)[: len(rows)]]
@@ -400,11 +407,11 @@ def run_rows(runner: Runner, x: FloatArray, batch: int) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _runner_of(data: bytes) -> Runner:
-    return open_runner(widened(onnx.ModelProto.FromString(data), decided=True))
+    return open_runner(widened(onnx.ModelProto.FromString(data), keep_decisions=True))
 
 
 def run_graph(data: bytes, x: FloatArray) -> FloatArray:
-    """y (rows, out) of a serialised graph for x (rows, in), both float64, batch after batch.
+    """Run a serialised graph: x (rows, in), float64 -> y (rows, out), float64.
 
     Raises
     ------
@@ -413,6 +420,6 @@ def run_graph(data: bytes, x: FloatArray) -> FloatArray:
     batch, inputs, outputs = graph_shape(data)
     try:
         results = run_rows(_runner_of(data), x.reshape(len(x), inputs), batch)
-    except Exception as error:  # Either runtime raises what it likes.
+    except Exception as error:  # Runtimes raise errors of many types.
         raise KanError(f"the subgraph cannot be evaluated: {first_line(error)}") from None
     return results.reshape(len(x), outputs)

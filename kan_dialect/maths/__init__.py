@@ -1,1 +1,1 @@
-"""Mathematics without IR: B-splines, named functions and their interval enclosures."""
+"""Mathematics without IR: B-splines, named functions, and bounds of functions over intervals."""

@@ -1,4 +1,4 @@
-"""Bases of one variable, evaluated for many samples and inputs at once, in float64.
+"""Basis functions of one variable, for many samples and inputs at once, in float64.
 
 Shapes: x is (samples, in); a basis is (samples, in, functions).
 """
@@ -16,20 +16,22 @@ RadialFunction: TypeAlias = Literal[
 ]
 RADIAL_FUNCTIONS: tuple[str, ...] = get_args(RadialFunction)
 
-UNIFORM = 1e-5
-"""Cells of a uniform grid may differ by this share of their width: float32 rounds knots."""
+UNIFORM_TOLERANCE = 1e-5
+"""Largest deviation of a uniform grid's cells from their mean width, relative: float32 rounds
+knots.
+"""
 
 
 def extend_grid(grid: FloatArray, degree: int) -> FloatArray:
-    """The knots of a grid: `degree` more points on each side, at the grid's mean spacing.
+    """Extend a grid to knots: `degree` more points on each side, at the grid's mean spacing.
 
     Parameters
     ----------
-    grid : (..., points) ascending.
+    grid : (..., points), float64, ascending.
 
     Returns
     -------
-    (..., points + 2 * degree)
+    (..., points + 2 * degree), float64.
     """
     step = (grid[..., -1:] - grid[..., :1]) / (grid.shape[-1] - 1)
     offsets = step * np.arange(1, degree + 1, dtype=np.float64)
@@ -37,17 +39,17 @@ def extend_grid(grid: FloatArray, degree: int) -> FloatArray:
 
 
 def uniform_grid(knots: FloatArray, degree: int) -> FloatArray | None:
-    """The ends of the grid that knots extend: the first and last grid point, (..., 2).
+    """First and last point (..., 2) of the grid that knots extend.
 
-    None where the knots are not a uniform grid with `degree` more on each side.
+    None if the knots are not a uniform grid with `degree` more knots on each side.
 
     Parameters
     ----------
-    knots : (..., K) non-decreasing.
+    knots : (..., K), float64, non-decreasing.
     """
     widths = np.diff(knots, axis=-1)
     mean = widths.mean(axis=-1, keepdims=True)
-    uniform = bool((np.abs(widths - mean) <= UNIFORM * mean).all())
+    uniform = bool((np.abs(widths - mean) <= UNIFORM_TOLERANCE * mean).all())
     if not uniform or not (mean > 0).all() or knots.shape[-1] < 2 * degree + 2:
         return None
     return np.stack([knots[..., degree], knots[..., -1 - degree]], axis=-1)
@@ -58,20 +60,20 @@ def bspline_basis(
 ) -> FloatArray:
     """B-spline basis functions by the Cox-de Boor recursion (de Boor 1978, chapter IX, eq. 14).
 
-    Cells are half-open, and the basis is 0 outside the knots; a term whose knots coincide is 0.
+    Cells are half-open, and the basis is 0 outside the knots. A term with coinciding knots is 0.
 
     Parameters
     ----------
-    x : (samples, in)
-    knots : (in, K) or (K), non-decreasing.
+    x : (samples, in), float64.
+    knots : (in, K) or (K), float64, non-decreasing.
     degree : polynomial degree, at most K - 2.
-    closed : the last knot belongs to the last cell that is not empty.
+    closed : whether the last knot belongs to the last nonempty cell.
 
     Returns
     -------
-    (samples, in, K - 1 - degree)
+    (samples, in, K - 1 - degree), float64.
     """
-    # Infinity times 0 is no number: any point outside the knots is as good.
+    # Infinity times 0 is NaN; any point outside the knots gives the same basis.
     points = np.where(np.isinf(x), np.nextafter(knots[..., 0], -np.inf), x)[..., np.newaxis]
     left, right = knots[..., :-1], knots[..., 1:]
     basis = ((points >= left) & (points < right)).astype(np.float64)
@@ -95,18 +97,20 @@ def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
 
 
 def radial_basis(x: FloatArray, centers: FloatArray, widths: FloatArray, kind: str) -> FloatArray:
-    """Radial functions of r = (x - center) / width.
+    """Radial functions of r = (x - center) / width (Buhmann, Radial Basis Functions, 2003).
 
     gaussian exp(-r^2), multiquadric sqrt(1 + r^2), inverse_multiquadric 1 / sqrt(1 + r^2),
-    inverse_quadratic 1 / (1 + r^2) (Buhmann, Radial Basis Functions, 2003).
+    inverse_quadratic 1 / (1 + r^2).
 
     Parameters
     ----------
-    x : (samples, in); centers, widths : (in, C) or (C).
+    x : (samples, in), float64.
+    centers, widths : (in, C) or (C), float64.
+    kind : one of `RADIAL_FUNCTIONS`.
 
     Returns
     -------
-    (samples, in, C)
+    (samples, in, C), float64.
     """
     with np.errstate(over="ignore"):
         squared = ((x[..., np.newaxis] - centers) / widths) ** 2
@@ -126,9 +130,13 @@ def radial_basis(x: FloatArray, centers: FloatArray, widths: FloatArray, kind: s
 def chebyshev_basis(x: FloatArray, degree: int) -> FloatArray:
     """Chebyshev polynomials of the first kind, T_0 .. T_degree (DLMF 18.9.2 with 18.7.5).
 
+    Parameters
+    ----------
+    x : (samples, in), float64.
+
     Returns
     -------
-    (samples, in, degree + 1)
+    (samples, in, degree + 1), float64.
     """
     terms = [np.ones_like(x), x]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -142,12 +150,13 @@ def edge_values(basis: FloatArray, coefficients: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    basis : (samples, in, functions); coefficients : (out, in, functions).
+    basis : (samples, in, functions), float64.
+    coefficients : (out, in, functions), float64.
 
     Returns
     -------
-    (samples, out, in)
+    (samples, out, in), float64.
     """
-    # One matrix product an input: (in, samples, functions) @ (in, functions, out).
+    # One matrix product for each input: (in, samples, functions) @ (in, functions, out).
     product = np.matmul(basis.transpose(1, 0, 2), coefficients.transpose(1, 2, 0))
     return product.transpose(1, 2, 0)

@@ -1,6 +1,6 @@
-"""The fixed functions of one variable that edges and nodes apply, by name, in float64.
+"""Named functions of one variable that edges and nodes apply, in float64.
 
-`kan.base` and `kan.map` name one of these; a frontend recognises them in a model.
+`kan.base` and `kan.map` name one of these. Frontends recognise them in a model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Function: TypeAlias = Callable[[FloatArray], FloatArray]
 
 
 def _sigmoid(x: FloatArray) -> FloatArray:
-    # The exponential of what is never positive does not overflow, and keeps the digits of the tail.
+    # The exponential of -|x| does not overflow, and keeps the digits of the tail.
     decay = np.exp(-np.abs(x))
     return np.where(x < 0.0, decay, 1.0) / (1.0 + decay)
 
@@ -30,12 +30,14 @@ def _erf(x: FloatArray) -> FloatArray:
 
 
 def _gelu(x: FloatArray) -> FloatArray:
-    """Hendrycks and Gimpel (arXiv 1606.08415): x times the standard normal's distribution."""
+    """GELU: x times the standard normal distribution function (Hendrycks, Gimpel, arXiv
+    1606.08415).
+    """
     return 0.5 * x * (1.0 + _erf(x / sqrt(2.0)))
 
 
 def _gelu_tanh(x: FloatArray) -> FloatArray:
-    """The tanh approximation of the same paper."""
+    """GELU in the tanh approximation of the same paper."""
     return 0.5 * x * (1.0 + np.tanh(sqrt(2.0 / pi) * (x + 0.044715 * x**3)))
 
 
@@ -59,7 +61,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "log": np.log,
     }
 )
-"""Name -> function, elementwise on float64 arrays of any shape."""
+"""Name -> elementwise function of float64 arrays of any shape."""
 
 
 def apply(name: str, x: FloatArray) -> FloatArray:

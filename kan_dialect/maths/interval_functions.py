@@ -1,8 +1,8 @@
-"""Bounds of functions of one variable and of their derivatives, over intervals.
+"""Bounds of functions of one variable, and of their derivatives, over intervals.
 
-A function is bounded by its values at the ends and at the points between them where it turns. Where
-a derivative turns at points without a simple formula, it is put together from functions that do
-not. Bounds are widened by more than NumPy's functions are off.
+A function is bounded by its values at the ends and at the turning points between them. If a
+derivative has turning points without a simple formula, it is composed of functions with simple
+ones. Bounds are widened beyond the error of NumPy's functions.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ from kan_dialect.ir.constants import FloatArray
 from kan_dialect.maths.functions import apply
 
 _RELATIVE = 2.0**-46
+"""Widening of a bound, relative to its size."""
 _ABSOLUTE = 2.0**-1000
+"""Absolute widening, for bounds near 0."""
 
 
 class Range(NamedTuple):
-    """Bounds: arrays of one shape."""
+    """Lower and upper bounds: float64 arrays of one shape."""
 
     low: FloatArray
     high: FloatArray
 
 
 Bounded: TypeAlias = Callable[[Range], tuple[Range, Range]]
-"""Bounds of a function and of its derivative, over intervals."""
+"""Intervals -> bounds of a function, and bounds of its derivative."""
 
 
 def widened(low: FloatArray, high: FloatArray, *terms: Range) -> Range:
-    """Bounds further apart than float64 rounds what they, and the terms in them, are made of."""
+    """Bounds widened by more than float64 rounds, relative to the bounds and to their terms."""
     size = np.maximum(np.abs(low), np.abs(high))
     for term in terms:
         size = np.maximum(size, np.maximum(np.abs(term.low), np.abs(term.high)))
@@ -43,7 +45,7 @@ def widened(low: FloatArray, high: FloatArray, *terms: Range) -> Range:
 
 
 def product(one: Range, other: Range) -> Range:
-    """Bounds of products; 0 times an infinite bound is 0, as of a slope over a point."""
+    """Bounds of products. 0 times an infinite bound is 0: a slope over a single point."""
     with np.errstate(invalid="ignore"):
         ends = [_zero(a * b) for a in one for b in other]
     low, high = ends[0], ends[0]
@@ -87,7 +89,7 @@ def _simple(
     derivative: Callable[[FloatArray], FloatArray],
     bends: Sequence[float],
 ) -> Bounded:
-    """A function that turns at `turns`, whose derivative turns at `bends`."""
+    """A function with turning points `turns`, whose derivative has turning points `bends`."""
     return lambda x: (turning(x, function, turns), turning(x, derivative, bends))
 
 
@@ -112,16 +114,16 @@ def _sign(x: Range) -> tuple[Range, Range]:
 
 
 def _periodic(x: Range, shift: float) -> Range:
-    """sin(x + shift): turns at multiples of pi, plus pi / 2, less the shift."""
+    """Bounds of sin(x + shift), which turns at pi / 2 + k pi - shift."""
     low, high = np.minimum(*_sines(x, shift)), np.maximum(*_sines(x, shift))
     slack = 1e-9 + 1e-13 * np.maximum(np.abs(x.low), np.abs(x.high))
     for extreme, phase in ((1.0, pi / 2), (-1.0, -pi / 2)):
-        # Whether phase + 2 pi k - shift lies in the interval, for some k.
+        # Turning points phase + 2 pi k - shift in the interval.
         turns = np.ceil((x.low - slack + shift - phase) / (2 * pi))
         inside = phase + 2 * pi * turns - shift <= x.high + slack
         low = np.where(inside & (extreme < 0), -1.0, low)
         high = np.where(inside & (extreme > 0), 1.0, high)
-    # Arguments are reduced with an error in proportion to their size.
+    # The error of argument reduction is proportional to the argument.
     size = np.maximum(np.abs(x.low), np.abs(x.high)) * 2.0**-50
     return Range(np.maximum(low - size - 2.0**-46, -1.0), np.minimum(high + size + 2.0**-46, 1.0))
 
@@ -143,7 +145,7 @@ def _cos(x: Range) -> tuple[Range, Range]:
 
 
 def _tan(x: Range) -> tuple[Range, Range]:
-    # One branch only: no pole lies between the ends.
+    # An interval with a pole has no bounds.
     pole = np.floor(x.low / pi - 0.5 + 1e-9) != np.floor(x.high / pi - 0.5 - 1e-9)
     value = turning(x, np.tan, ())
     low = np.where(pole, -np.inf, value.low)
@@ -158,7 +160,7 @@ def _power(x: Range, n: int) -> Range:
 
 
 def _inverse_power(n: int) -> Bounded:
-    """1 / x^n: no interval may hold 0."""
+    """1 / x^n; infinite over an interval that contains 0."""
 
     def bounded(x: Range) -> tuple[Range, Range]:
         pole = (x.low <= 0.0) & (x.high >= 0.0)
@@ -180,7 +182,7 @@ def _sigmoid_slope(x: Range) -> Range:
 
 
 def _silu(x: Range) -> tuple[Range, Range]:
-    # silu' = s + x s', s the sigmoid; silu turns where that is 0.
+    # silu' = s + x s' with the sigmoid s; silu turns where that is 0.
     value = turning(x, _named("silu"), (-1.2784645427610738,))
     wide = product(x, _sigmoid_slope(x))
     loose = _sum(_monotone("sigmoid")(x), wide)
@@ -195,7 +197,7 @@ def _silu_slope(x: FloatArray) -> FloatArray:
 
 
 def _normal(x: FloatArray) -> FloatArray:
-    """The standard normal's distribution; the error function of the far tail by itself."""
+    """The standard normal distribution function."""
     flat = np.array([0.5 * (1.0 + scalar_erf(v / sqrt(2.0))) for v in x.ravel().tolist()])
     return flat.reshape(x.shape)
 
@@ -245,7 +247,7 @@ def _sqrt(x: Range) -> tuple[Range, Range]:
 def _positive(
     function: Callable[[FloatArray], FloatArray], slope: Callable[[FloatArray], FloatArray]
 ) -> Bounded:
-    """A monotone function of positive numbers, with a monotone slope."""
+    """A monotone function of positive numbers with a monotone derivative; NaN elsewhere."""
 
     def bounded(x: Range) -> tuple[Range, Range]:
         inside = Range(np.where(x.low <= 0.0, np.nan, x.low), x.high)
@@ -258,7 +260,7 @@ def _within(
     function: Callable[[FloatArray], FloatArray],
     slope: Callable[[FloatArray], FloatArray],
 ) -> Bounded:
-    """A monotone function on -1..1, whose slope turns at 0."""
+    """A monotone function on -1..1 whose derivative turns at 0."""
     return lambda x: (turning(x, function, ()), turning(x, slope, (0.0,)))
 
 
@@ -303,7 +305,7 @@ FUNCTIONS: Mapping[str, Bounded] = MappingProxyType(
         ),
         "arctan": _within(np.arctan, lambda x: 1.0 / (1.0 + x**2)),
         "arctanh": _within(np.arctanh, lambda x: 1.0 / (1.0 - x**2)),
-        # exp(-x^2): its slope turns where the second derivative is 0, at +-1 / sqrt(2).
+        # exp(-x^2): its derivative turns at +-1 / sqrt(2).
         "gaussian": _simple(
             lambda x: np.exp(-(x**2)),
             (0.0,),

@@ -1,8 +1,8 @@
-"""B-splines on uniform knots, cell by cell: the degree + 1 that are not zero in one cell.
+"""B-splines on uniform knots, cell by cell: the degree + 1 functions that are nonzero in a cell.
 
-In a cell of width 1, with the local coordinate t in [0, 1), basis function j = 0..degree is that
-of the coefficient `cell + j`. It is the cardinal B-spline at t + degree - j (Schoenberg, Cardinal
-Spline Interpolation, 1973, lecture 1, eq. 1.4), a polynomial in t, and B_j(t) = B_degree-j(1 - t).
+In a cell of width 1 with local coordinate t in [0, 1), basis function j = 0..degree belongs to
+coefficient `cell + j`. It is the cardinal B-spline at t + degree - j, a polynomial in t
+(Schoenberg, Cardinal Spline Interpolation, 1973, lecture 1, eq. 1.4). B_j(t) = B_degree-j(1 - t).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from kan_dialect.maths.bsplines import bspline_basis
 
 
 def cell_basis(local: FloatArray, degree: int, *, derivative: bool = False) -> FloatArray:
-    """The basis functions of a cell, or their derivatives, in float64.
+    """Basis functions of a cell, or their derivatives.
 
     Parameters
     ----------
-    local : (...), from 0 to 1, ends included.
+    local : (...), float64, local coordinates from 0 to 1, ends included.
 
     Returns
     -------
-    (..., degree + 1)
+    (..., degree + 1), float64.
     """
     if derivative:
         lower = cell_basis(local, degree - 1)
@@ -42,7 +42,7 @@ def cell_basis(local: FloatArray, degree: int, *, derivative: bool = False) -> F
 
 
 def _exact(index: int, bits: int, degree: int) -> list[Fraction]:
-    """The basis functions at the middle of local step `index` of 2^bits, exactly."""
+    """Exact basis functions at the middle of local step `index` of 2^bits."""
     middle = Fraction(2 * index + 1, 2 << bits)
     values: list[Fraction] = []
     for j in range(degree + 1):
@@ -73,14 +73,18 @@ def _table(bits: int, degree: int, scale: Fraction, fraction: int, derivative: b
 def basis_table(
     bits: int, degree: int, scale: float, fraction: int, *, derivative: bool = False
 ) -> IntArray:
-    """The basis functions, or their derivatives, times `scale` as codes of `fraction` bits.
+    """Basis functions, or their derivatives, times `scale`, as fixed-point codes.
 
-    Computed at the middle of each of the 2^bits local steps, in rational numbers, and rounded half
-    to even once; `scale` is taken as the exact value of the double.
+    The value at the middle of each of the 2^bits local steps is computed in rational numbers, and
+    rounded half to even once. `scale` counts as its exact double value.
+
+    Parameters
+    ----------
+    fraction : fractional bits of the codes.
 
     Returns
     -------
-    (2^bits, degree + 1), int64; column j read backwards is column degree - j (of derivatives, its
-    negative).
+    (2^bits, degree + 1), int64. Column j read backwards is column degree - j; its negative for
+    derivatives.
     """
     return _table(bits, degree, Fraction(scale), fraction, derivative)

@@ -20,7 +20,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import is_decision, open_runner, widened
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.onnx.load import load_onnx
-from kan_dialect.frontends.onnx.operators.sign_changes import find_boundaries
+from kan_dialect.frontends.onnx.operators.sign_changes import find_sign_changes
 from kan_dialect.frontends.onnx.read.graph import Unrecognised
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.model.model import Model
@@ -144,22 +144,28 @@ def test_single_value_of_a_node_is_refused(tmp_path: Path) -> None:
 
 def test_error_names_node_value_and_results(tmp_path: Path, monkeypatch: Any) -> None:
     """Recognition and search kept from seeing the branch: the comparison finds it."""
-    from kan_dialect.frontends.onnx import comparison as onnx_check
-    from kan_dialect.frontends.onnx.discover import search as onnx_search
-    from kan_dialect.frontends.onnx.read import graph as onnx_graph
-    from kan_dialect.frontends.onnx.recognise import bases, layers
+    from kan_dialect.frontends.onnx.compare import network_comparison
+    from kan_dialect.frontends.onnx.compare.comparison_inputs import ComparisonInputs
+    from kan_dialect.frontends.onnx.discover import layer_search
+    from kan_dialect.frontends.onnx.read.graph import read_graph
+    from kan_dialect.frontends.onnx.recognise import basis_recognition, layers
 
-    monkeypatch.setattr(bases, "_is_everywhere", lambda *_: True)
+    monkeypatch.setattr(basis_recognition, "_is_everywhere", lambda *_: True)
     path = save(tmp_path / "m.onnx", [*SENTINEL, DENSE], t=-999.0, k=0.7, W=WEIGHTS)
-    graph = onnx_graph.read_graph(path)
-    raised = layers.raise_layers(graph)
-    with pytest.raises(onnx_check.Differs, match=r"input [01] = -999, where node 'c' \(Equal\)"):
-        onnx_check.check_raised(graph, raised, onnx_search.natural_probes(graph))
+    graph = read_graph(path)
+    raised = layers.recognise_layers(graph)
+    with pytest.raises(
+        network_comparison.Differs, match=r"input [01] = -999, where node 'c' \(Equal\)"
+    ):
+        network_comparison.check_network(
+            graph, raised, layer_search.default_comparison_inputs(graph)
+        )
     x = np.array([[1.0, 2.0], [-999.0, 2.0]])
     with pytest.raises(
-        onnx_check.Differs, match=r"for sample 1, .* gives -1998\.6 and ONNX Runtime 0\.79999"
+        network_comparison.Differs,
+        match=r"for sample 1, .* gives -1998\.6 and ONNX Runtime 0\.79999",
     ):
-        onnx_check.check_raised(graph, raised, onnx_check.Probes(samples=x))
+        network_comparison.check_network(graph, raised, ComparisonInputs(samples=x))
 
 
 def test_samples_between_two_roundings_are_told(
@@ -188,10 +194,10 @@ def test_samples_of_the_test_set_are_compared(tmp_path: Path, monkeypatch: Any) 
     from kan_dialect.frontends.onnx import load
 
     seen: list[FloatArray | None] = []
-    real = load.check_raised
+    real = load.check_network
     monkeypatch.setattr(
         load,
-        "check_raised",
+        "check_network",
         lambda graph, raised, probes: (seen.append(probes.samples), real(graph, raised, probes)),  # pyright: ignore[reportUnknownLambdaType] (it is real's)
     )
     path = save(tmp_path / "m.onnx", [("MatMul", ["x", "W"], "y")], W=WEIGHTS)
@@ -209,7 +215,7 @@ def test_random_graphs_with_branches(seed: int) -> None:
         assert check(draw(np.random.default_rng(seed)), Path(folder)) in ("imported", "refused")
 
 
-# Boundaries
+# Sign changes
 
 
 @given(
@@ -226,7 +232,7 @@ def test_boundaries_are_neighbours_with_two_signs(value: float, scale: float, sh
         return (narrow - F32(value)).astype(np.float64)
 
     near = np.linspace(-1, 1, 8)[:, np.newaxis]
-    found = find_boundaries(run, np.array([0]), np.zeros(1), near, np.dtype(F32))
+    found = find_sign_changes(run, np.array([0]), np.zeros(1), near, np.dtype(F32))
     assert found.index.size
     for below, above in zip(found.below, found.above, strict=True):
         assert np.nextafter(F32(below), F32(np.inf)) == above
@@ -241,7 +247,7 @@ def test_boundaries_of_a_window_between_all_positions() -> None:
         return np.concatenate([away, touching], axis=1).astype(np.float64)
 
     near = np.linspace(-1, 1, 8)[:, np.newaxis]
-    found = find_boundaries(run, np.array([0, 0]), np.zeros(1), near, np.dtype(F32))
+    found = find_sign_changes(run, np.array([0, 0]), np.zeros(1), near, np.dtype(F32))
     ends = [(a, b) for a, b in zip(found.below, found.above, strict=True)]
     assert [m for m, (a, b) in zip(found.margin, ends, strict=True) if abs(a + 999) < 0.01] == [
         0,
@@ -264,7 +270,7 @@ def test_decisions_stay_in_the_file_s_type(tmp_path: Path) -> None:
     assert [node.op_type for node in model.graph.node if is_decision(node, kinds)] == ["Floor"]
     # In float64, 0.1 of float32 times 30 is more than 3; times 10, it is rounded to 1 in float32.
     x = np.array([[10.0, 9.9999999]])
-    (decided,) = open_runner(widened(model, decided=True)).run(["y"], {"x": x})
+    (decided,) = open_runner(widened(model, keep_decisions=True)).run(["y"], {"x": x})
     assert decided.dtype == np.float64
     np.testing.assert_array_equal(
         decided, [[1 + 10 * np.float64(F32(0.1)), 1 + x[0, 1] * F32(0.1)]]
@@ -278,16 +284,16 @@ def test_import_of_bad_samples_is_one_message(tmp_path: Path) -> None:
 
 
 def test_many_samples_are_thinned_out(tmp_path: Path, monkeypatch: Any) -> None:
-    from kan_dialect.frontends.onnx import comparison as onnx_check
+    from kan_dialect.frontends.onnx.compare import network_comparison
 
     seen: list[int] = []
-    real = onnx_check._outputs  # pyright: ignore[reportPrivateUsage]
+    real = network_comparison._outputs  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(
-        onnx_check,
+        network_comparison,
         "_outputs",
         lambda raised, x: (seen.append(len(x)), real(raised, x))[1],  # pyright: ignore (a test's)
     )
     path = save(tmp_path / "m.onnx", [("MatMul", ["x", "W"], "y")], W=WEIGHTS)
-    monkeypatch.setattr(onnx_check, "MAX_SAMPLE_EDGES", 400)
+    monkeypatch.setattr(network_comparison, "MAX_SAMPLE_EDGES", 400)
     load_onnx(path, ImportOptions(samples=RNG.normal(size=(1000, 2))))
     assert seen[-1] == 100

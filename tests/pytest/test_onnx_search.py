@@ -22,15 +22,14 @@ from xdsl.parser import Parser
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
-from kan_dialect.frontends.onnx.discover import layer_boundaries
-from kan_dialect.frontends.onnx.discover import search as onnx_search
+from kan_dialect.frontends.onnx.discover import layer_boundaries, layer_search
 from kan_dialect.frontends.onnx.discover.additivity import PartialRun, make_exchanges, residuals
 from kan_dialect.frontends.onnx.discover.layer_boundaries import find_layers
-from kan_dialect.frontends.onnx.discover.search import search_layers
+from kan_dialect.frontends.onnx.discover.layer_search import search_layers
 from kan_dialect.frontends.onnx.load import load_onnx
-from kan_dialect.frontends.onnx.operators.static_graph import cut_out, make_static
+from kan_dialect.frontends.onnx.operators.static_graph import extract_subgraph, make_static
 from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
-from kan_dialect.frontends.onnx.recognise.layers import Raised, raise_layers
+from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork, recognise_layers
 from kan_dialect.ir.constants import FloatArray, to_floats
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
@@ -141,10 +140,10 @@ def test_known_layers_found_by_search_keep_their_splines(case: str) -> None:
 def test_every_fixture_as_opaque_layers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is recognised here, so that every form goes through the search."""
 
-    def unknown(assembly: object, part: object, activations: object) -> Raised | None:
+    def unknown(assembly: object, part: object, activations: object) -> ImportedNetwork | None:
         return None
 
-    monkeypatch.setattr(onnx_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(layer_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
     _, raised = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
     data = np.load(path.with_suffix(".npz"))
     actual = Model.of(raised.module).run(data["x"].astype(np.float64))
@@ -271,7 +270,7 @@ def test_functions_pieced_together(tmp_path: Path) -> None:
     ]
     path = save(tmp_path, nodes, zero=np.float32(0))
     with pytest.raises(Unrecognised, match="not recognised as B-splines"):
-        raise_layers(read_graph(path))
+        recognise_layers(read_graph(path))
     assert_same(load_onnx(path), path, RNG.normal(size=(50, 3)))
 
 
@@ -464,7 +463,7 @@ def test_a_part_computes_what_the_graph_does(tmp_path: Path) -> None:
     both = PartialRun(static, ["h", "x"], ["y", "h"])(np.concatenate([hidden, x], axis=1))
     assert np.allclose(both[:, :2], outputs(path, x), atol=1e-5)
     assert np.array_equal(both[:, 2:], hidden)
-    part = cut_out(static, ["h"], ["y"])
+    part = extract_subgraph(static, ["h"], ["y"])
     assert [each.name for each in part.graph.input] == ["x"] and part.graph.node[-1].output == ["y"]
 
 

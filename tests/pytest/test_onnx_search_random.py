@@ -9,7 +9,7 @@ import pytest
 
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import ImportOptions
-from kan_dialect.frontends.onnx.comparison import open_exact_reference
+from kan_dialect.frontends.onnx.compare.reference_models import open_exact_reference
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
 from kan_dialect.model.model import Model

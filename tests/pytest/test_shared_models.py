@@ -15,10 +15,10 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.frontend import NO_OPTIONS
 from kan_dialect.frontends.onnx.discover import search
-from kan_dialect.frontends.onnx.discover.search import search_layers
+from kan_dialect.frontends.onnx.discover.layer_search import search_layers
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.read.graph import read_graph
-from kan_dialect.frontends.onnx.recognise.layers import Raised
+from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.onnx import OnnxOp
@@ -76,7 +76,7 @@ def run(*arguments: object) -> int:
 def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
     """The network as layers that were found by exchange and are not recognised either."""
 
-    def unknown(assembly: object, part: object, activations: object) -> Raised | None:
+    def unknown(assembly: object, part: object, activations: object) -> ImportedNetwork | None:
         return None
 
     monkeypatch.setattr(search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]

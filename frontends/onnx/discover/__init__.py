@@ -1,1 +1,1 @@
-"""Layers of unknown form, found by evaluation."""
+"""Layers of unknown form, discovered by evaluation."""

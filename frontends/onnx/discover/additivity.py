@@ -1,8 +1,8 @@
-"""Whether a part of a graph is a sum of functions of one input each: found by exchanging inputs.
+"""Tests whether part of a graph is a sum of functions of one input each, by exchanging inputs.
 
 F is such a sum exactly if F(p) + F(q) = F(p on S, q off S) + F(q on S, p off S) for all points p, q
-and sets S of inputs. Points are drawn from where the inputs lie, evaluation is in float64; an
-interaction that shows nowhere among them is not found.
+and all sets S of inputs. Points are drawn near the inputs, and evaluated in float64. An interaction
+that shows at none of them is missed.
 """
 
 from __future__ import annotations
@@ -15,58 +15,65 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from kan_dialect.evaluate.onnx_subgraph import fails_by_rows, open_runner, run_rows, widened
-from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, cut_out, needed_steps
+from kan_dialect.frontends.onnx.operators.static_graph import (
+    StaticGraph,
+    extract_subgraph,
+    needed_steps,
+)
 from kan_dialect.ir.constants import FloatArray
 
 TOLERANCE = 1e-9
-"""How far a sum may be missed, as a share of the range of the values."""
+"""Largest residual of a sum, relative to the range of its values."""
 
-_NOISE = 64 * np.finfo(np.float64).eps
-"""Of the largest value, times the root of the number of inputs: what float64 itself loses."""
+_FLOAT64_NOISE = 64 * np.finfo(np.float64).eps
+"""Rounding error of a value, relative to the largest one, times the root of the number of inputs.
+"""
 
 _CHUNK_ELEMENTS = 1 << 22
-"""So many values are looked at at once."""
+"""Most elements of a group of values that are evaluated together."""
 
-_LEAST_FINITE = 0.25
-"""Of the trials of a group: fewer finite ones say nothing."""
+_MIN_FINITE_SHARE = 0.25
+"""Share of finite trials that a group needs to be conclusive."""
 
 
 class PartialRun:
-    """Runs the part of a graph between values, in float64; not a number where indices are wrong.
+    """Runs the subgraph between values, in float64. Rows with an index out of bounds give NaN.
 
     Raises
     ------
-    Exception : of the runtimes' choice, where they cannot load or run it.
+    Exception : of any type, if the runtimes cannot load the subgraph.
     """
 
     def __init__(self, static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> None:
         self.batch = static.batch
         widths = [static.width(name) for name in targets]
         self.columns = np.cumsum([0, *widths])
-        self._runner = open_runner(widened(cut_out(static, sources, targets)))
+        self._runner = open_runner(widened(extract_subgraph(static, sources, targets)))
         self._effort = static.effort
         slow = isinstance(self._runner, ReferenceEvaluator)
-        self._each = static.effort_of(needed_steps(static, sources, targets), slow=slow)
+        self._effort_per_batch = static.effort_of(needed_steps(static, sources, targets), slow=slow)
 
     def __call__(self, x: FloatArray) -> FloatArray:
-        """The targets side by side, (rows, elements), for sources side by side, (rows, in).
+        """Compute the targets (rows, elements), side by side, from the sources (rows, in), side
+        by side.
 
         Raises
         ------
-        KanError : this is more work than looking for layers may take.
+        KanError : the effort for discovering layers is spent.
+        Exception : of any type, if the runtimes cannot run the subgraph.
         """
-        self._effort.spend(self._each * -(-len(x) // self.batch))
+        self._effort.spend(self._effort_per_batch * -(-len(x) // self.batch))
         try:
             return run_rows(self._runner, x, self.batch)
         except Exception as error:
             if not fails_by_rows(error):
                 raise
-            return np.full((len(x), self.columns[-1]), np.nan)  # It may run elsewhere.
+            return np.full((len(x), self.columns[-1]), np.nan)  # Other rows may run.
 
 
 @dataclass(frozen=True, eq=False)
 class Exchanges:
-    """Trials: points p and q (trials, in) and which inputs they exchange."""
+    """Exchange trials: points p and q (trials, in), and a mask (trials, in) of exchanged inputs."""
 
     p: FloatArray
     q: FloatArray
@@ -74,7 +81,7 @@ class Exchanges:
 
     @property
     def rows(self) -> FloatArray:
-        """(4 * trials, in): p, q, and both exchanges."""
+        """(4 * trials, in), float64: p, q, and both exchanges."""
         first = np.where(self.chosen, self.p, self.q)
         second = np.where(self.chosen, self.q, self.p)
         return np.concatenate([self.p, self.q, first, second])
@@ -84,7 +91,10 @@ class Exchanges:
 
 
 def make_exchanges(points: FloatArray, rng: np.random.Generator) -> Exchanges:
-    """Trials of points (2 * trials, in): half of the inputs are exchanged, in some trials one."""
+    """Make trials from points (2 * trials, in).
+
+    Each input is exchanged with probability 1/2. Every eighth trial exchanges a single input.
+    """
     trials, inputs = len(points) // 2, points.shape[1]
     chosen = rng.random((trials, inputs)) < 0.5
     single = np.arange(trials) % 8 == 7
@@ -93,13 +103,13 @@ def make_exchanges(points: FloatArray, rng: np.random.Generator) -> Exchanges:
 
 
 def points_near(values: FloatArray, trials: int, rng: np.random.Generator) -> list[FloatArray]:
-    """Groups of points (2 * trials, in) where values (rows, in) lie.
+    """Groups of points (at most 2 * trials, in) near values (rows, in).
 
-    Within their box, beyond it by half, at its corners, and the values themselves, those of each
-    input shuffled.
+    Uniform in the box of the values; the values with each input shuffled; uniform in a box twice as
+    wide; and corners of the box.
     """
     low, high = values.min(axis=0), values.max(axis=0)
-    # A value that never changed is tried nearby.
+    # The box of a constant value has no width; values around it are tried.
     same = high <= low
     margin = np.where(same, np.maximum(np.abs(low), 1.0), 0.0)
     low, high = low - margin, high + margin
@@ -118,10 +128,10 @@ def points_near(values: FloatArray, trials: int, rng: np.random.Generator) -> li
 def residuals(
     run: PartialRun, groups: Sequence[Exchanges], *, enough: float = np.inf
 ) -> FloatArray:
-    """How far each target is from a sum, as a share of its range.
+    """Residual of each target from a sum of one-input functions, relative to its range.
 
-    At most `TOLERANCE`, or what rounding explains, counts as 0; infinite where a target is hardly
-    ever finite. Stops once all are beyond `enough`.
+    Residuals within `TOLERANCE` or the rounding error count as 0. A target that is hardly ever
+    finite has an infinite residual. Stops when all residuals exceed `enough`.
 
     Returns
     -------
@@ -129,7 +139,7 @@ def residuals(
     """
     targets = len(run.columns) - 1
     worst = np.zeros(targets)
-    noise = _NOISE * float(np.sqrt(groups[0].p.shape[1]))
+    noise = _FLOAT64_NOISE * float(np.sqrt(groups[0].p.shape[1]))
     seen = np.zeros(targets, dtype=np.bool_)
     for values in _run_together(run, groups):
         for index in range(targets):
@@ -144,7 +154,7 @@ def residuals(
 
 
 def _run_together(run: PartialRun, groups: Sequence[Exchanges]) -> Iterator[FloatArray]:
-    """The values of each group; groups that fill a batch together only are run together."""
+    """The values of each group. Groups that together fit into one batch are run together."""
     first = 0
     while first < len(groups):
         rows = [groups[first].rows]
@@ -156,18 +166,23 @@ def _run_together(run: PartialRun, groups: Sequence[Exchanges]) -> Iterator[Floa
 
 
 def _residual(values: FloatArray, noise: float) -> tuple[float, bool]:
-    """The residual of one group, and whether it says anything; values: (4 * trials, elements)."""
+    """Residual of one group, and whether the group is conclusive.
+
+    Parameters
+    ----------
+    values : (4 * trials, elements), for the rows of `Exchanges.rows`.
+    """
     parts = values.reshape(4, -1, values.shape[1])
     with np.errstate(all="ignore"):
         missed = np.abs(parts[0] + parts[1] - parts[2] - parts[3])
         beyond = missed > noise * np.abs(parts).max(axis=0)
     finite = np.isfinite(missed)
-    enough = bool(finite.mean() >= _LEAST_FINITE) and bool(finite.any(axis=0).all())
+    enough = bool(finite.mean() >= _MIN_FINITE_SHARE) and bool(finite.any(axis=0).all())
     doubtful = (beyond & finite).any(axis=0)
     if not bool(doubtful.any()):
         return 0.0, enough
     parts, missed, finite = parts[:, :, doubtful], missed[:, doubtful], finite[:, doubtful]
-    # The middle of the finite values, and between them.
+    # Range of the finite values: median and percentiles.
     filled = np.where(finite, parts, np.nan)
     percentile = np.percentile if bool(finite.all()) else np.nanpercentile
     percentiles: FloatArray = percentile(filled, (10, 50, 90), axis=(0, 1))
@@ -183,7 +198,7 @@ def _residual(values: FloatArray, noise: float) -> tuple[float, bool]:
 
 
 def grouped(names: Sequence[str], static: StaticGraph, rows: int) -> list[list[str]]:
-    """Names in groups whose values fit into memory for so many rows."""
+    """Group names so that the values of a group fit into memory for this number of rows."""
     groups: list[list[str]] = []
     room = 0
     for name in names:

@@ -1,7 +1,7 @@
-"""Where the inputs of a part of a graph have their natural locations and scales, off the graph.
+"""Finds the natural scales of inputs from the graph.
 
-Whatever the first ops make of one input by scaling and shifting it is about 1 in size where the
-network was trained: so (x - 8000) / 20 and a comparison of x with 8000 both lead to 8000.
+The first ops usually shift and scale an input to a size of about 1 where the network was trained.
+Both (x - 8000) / 20 and a comparison of x with 8000 lead to the center 8000.
 """
 
 from __future__ import annotations
@@ -18,86 +18,93 @@ from kan_dialect.frontends.onnx.discover.additivity import PartialRun, grouped
 from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, Step, needed_steps
 from kan_dialect.ir.constants import FloatArray, IntArray
 
-_BOUNDED = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min")
-"""Operators that change at the value of a constant that they read."""
+_COMPARING = ("Clip", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min")
+"""Operators that change at the value of a constant operand."""
 
-_ROUNDS = 4
-"""Functions are looked at around so many of the places that were found before."""
+_REFINEMENT_ROUNDS = 4
+"""Rounds that probe around scales found before."""
 
-_CURVED = 1e-6
-"""A function whose slope changes by more than this share is no scaling."""
+_LINEARITY_TOLERANCE = 1e-6
+"""A function whose slope changes by more than this share is not affine."""
 
-_MAX_ELEMENTS = 1 << 20
-"""Larger values, for a whole batch, are not looked at."""
+_MAX_PROBED_ELEMENTS = 1 << 20
+"""Values of more elements, for a whole batch, are not probed."""
 
 _SEED = 7
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
-    """Locations of single inputs, and how wide they are.
+class InputScales:
+    """Centers and scales of single inputs; an input may have several.
 
     Attributes
     ----------
-    inputs : how many inputs there are.
-    index : (places), the input of each, in ascending order.
-    location, width : (places).
+    inputs : number of inputs.
+    index : (scales), int64, ascending, the input of each scale.
+    center, scale : (scales), float64.
     """
 
     inputs: int
     index: IntArray
-    location: FloatArray
-    width: FloatArray
+    center: FloatArray
+    scale: FloatArray
 
-    def within(self, low: FloatArray, high: FloatArray) -> Places:
-        """The places that reach into a box (in)."""
-        above = self.location + self.width >= low[self.index]
-        kept = above & (self.location - self.width <= high[self.index])
-        return Places(self.inputs, self.index[kept], self.location[kept], self.width[kept])
+    def within(self, low: FloatArray, high: FloatArray) -> InputScales:
+        """The scales that reach into a box low..high (in)."""
+        above = self.center + self.scale >= low[self.index]
+        kept = above & (self.center - self.scale <= high[self.index])
+        return InputScales(self.inputs, self.index[kept], self.center[kept], self.scale[kept])
 
     def draw(self, rows: int, other: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Points (rows, in), each input at any of its places; of rows of `other` without any."""
+        """Random points (rows, in): each input near one of its scales.
+
+        Inputs without a scale take values from rows of `other` (rows, in).
+        """
         points = other[rng.integers(len(other), size=(rows, self.inputs)), np.arange(self.inputs)]
         bounds = np.searchsorted(self.index, np.arange(self.inputs + 1))
         known = np.flatnonzero(bounds[1:] > bounds[:-1])
         if known.size:
             chosen = rng.integers(bounds[known], bounds[known + 1], (rows, known.size))
-            # Most interactions show on both sides, and a little farther away than the functions.
+            # Most interactions show on both sides of a center, up to a few scales away.
             far = rng.uniform(-1.0, 1.0, chosen.shape) * rng.choice((0.5, 1.5, 3.0), chosen.shape)
-            points[:, known] = self.location[chosen] + self.width[chosen] * far
+            points[:, known] = self.center[chosen] + self.scale[chosen] * far
         return points
 
 
-def find_places(static: StaticGraph, cut: Sequence[str], near: FloatArray) -> Places:
-    """The natural places of a cut's elements.
+def find_input_scales(
+    static: StaticGraph, boundary: Sequence[str], near: FloatArray
+) -> InputScales:
+    """The natural scales of the elements of a layer boundary.
 
     Parameters
     ----------
-    near : (rows, elements), where they may lie.
+    near : (rows, elements), typical values of the boundary.
     """
-    whole = _with_bounds(static, needed_steps(static, cut, [static.source.output]))
+    whole = _with_bounds(static, needed_steps(static, boundary, [static.source.output]))
     names = [
         name
-        for step in needed_steps(whole, cut, [name for name in whole.shapes if name not in cut])
+        for step in needed_steps(
+            whole, boundary, [name for name in whole.shapes if name not in boundary]
+        )
         for name in step.proto.output
-        if whole.kinds.get(name) in FLOATS and _is_read(whole, name)
+        if whole.kinds.get(name) in FLOATS and _is_probed(whole, name)
     ]
-    search = _Search(whole, cut, names, near)
+    search = _Search(whole, boundary, names, near)
     return search.run()
 
 
-def _is_read(static: StaticGraph, name: str) -> bool:
+def _is_probed(static: StaticGraph, name: str) -> bool:
     size = prod(static.shapes[name])
-    return 0 < size <= _MAX_ELEMENTS and size % static.batch == 0
+    return 0 < size <= _MAX_PROBED_ELEMENTS and size % static.batch == 0
 
 
 def _with_bounds(static: StaticGraph, steps: Sequence[Step]) -> StaticGraph:
-    """The graph with the differences of what ops compare, as further values."""
+    """The graph with further values: the differences of what ops compare."""
     further: list[Step] = []
     taken = {*static.constants, *static.shapes}
     shapes, kinds, axes = dict(static.shapes), dict(static.kinds), dict(static.batch_axes)
     for step in steps:
-        if step.node.op_type not in _BOUNDED:
+        if step.node.op_type not in _COMPARING:
             continue
         (result,) = step.proto.output
         values = [name for name in step.reads if name in static.shapes]
@@ -118,7 +125,7 @@ def _with_bounds(static: StaticGraph, steps: Sequence[Step]) -> StaticGraph:
 
 class _Search:
     def __init__(
-        self, static: StaticGraph, cut: Sequence[str], names: Sequence[str], near: FloatArray
+        self, static: StaticGraph, boundary: Sequence[str], names: Sequence[str], near: FloatArray
     ) -> None:
         self._inputs = near.shape[1]
         bits = int(self._inputs - 1).bit_length()
@@ -131,26 +138,26 @@ class _Search:
         self._runs = [
             run
             for group in grouped(names, static, rows)
-            for run in self._runnable(static, cut, group)
+            for run in self._runnable(static, boundary, group)
         ]
 
     def _runnable(
-        self, static: StaticGraph, cut: Sequence[str], names: Sequence[str]
+        self, static: StaticGraph, boundary: Sequence[str], names: Sequence[str]
     ) -> list[PartialRun]:
-        """Runs of the names, without those that cannot be run where the values lie."""
+        """Runs of the named values that can be computed at typical inputs."""
         try:
-            run = PartialRun(static, cut, names)
+            run = PartialRun(static, boundary, names)
             known = run(np.stack([np.full(self._inputs, 0.5), np.median(self._near, axis=0)]))
-        except Exception:  # Of the runtimes' choice.
+        except Exception:  # Runtimes raise errors of many types.
             return []
         if bool(np.isnan(known).all()):
-            # Some of the values cannot be computed there.
+            # Split the group: some of its values cannot be computed there.
             half = len(names) // 2
             parts = (names[:half], names[half:]) if half else ()
-            return [run for part in parts for run in self._runnable(static, cut, part)]
+            return [run for part in parts for run in self._runnable(static, boundary, part)]
         return [run]
 
-    def run(self) -> Places:
+    def run(self) -> InputScales:
         middle = np.median(self._near, axis=0)
         spread = np.maximum(np.ptp(self._near, axis=0), 1e-30)
         half = np.full(self._inputs, 0.5)
@@ -158,26 +165,26 @@ class _Search:
             self._around(base, step)
             for base, step in ((half, half / 8), (-half, half / 8), (middle, spread / 1000))
         ]
-        for _ in range(_ROUNDS):
-            places = self._places(found)
-            base = places.draw(1, middle[np.newaxis], self._rng)[0]
-            width = np.full(self._inputs, np.inf)
-            np.minimum.at(width, places.index, places.width)
-            found.append(self._around(base, np.where(np.isfinite(width), width, 1.0) / 1000))
-        return self._places(found)
+        for _ in range(_REFINEMENT_ROUNDS):
+            scales = self._distinct(found)
+            base = scales.draw(1, middle[np.newaxis], self._rng)[0]
+            scale = np.full(self._inputs, np.inf)
+            np.minimum.at(scale, scales.index, scales.scale)
+            found.append(self._around(base, np.where(np.isfinite(scale), scale, 1.0) / 1000))
+        return self._distinct(found)
 
-    def _places(self, found: Sequence[FloatArray]) -> Places:
-        """What was found, (3, places) each: in order, each once."""
+    def _distinct(self, found: Sequence[FloatArray]) -> InputScales:
+        """Merge scales (3, scales), sorted, without duplicates."""
         every = np.unique(np.concatenate(found, axis=1), axis=1)
-        # The same place again, but for rounding.
+        # Duplicates up to rounding.
         share: FloatArray = every[1] / every[2]
         coarse: FloatArray = np.array([every[0], share, np.log2(every[2])]).round(3)
         _, first = np.unique(coarse, axis=1, return_index=True)
-        index, location, width = every[:, np.sort(first)]
-        return Places(self._inputs, index.astype(np.int64), location, width)
+        index, center, scale = every[:, np.sort(first)]
+        return InputScales(self._inputs, index.astype(np.int64), center, scale)
 
     def _around(self, base: FloatArray, step: FloatArray) -> FloatArray:
-        """Places by the slopes at a point (in): input, location and width, (3, places)."""
+        """Scales from the slopes at a point `base` (in): input, center and scale, (3, scales)."""
         moved = [np.zeros_like(step), step, 2 * step]
         coded = [step * code for code in self._codes] + [step * ~code for code in self._codes]
         x = base + np.stack([*moved, *coded])
@@ -192,13 +199,11 @@ class _Search:
                 index = (changed[:bits] * (1 << np.arange(bits))[:, np.newaxis]).sum(axis=0)
                 index = np.minimum(index, self._inputs - 1)
                 rise = once - at
-                straight = np.abs(twice - once - rise) <= _CURVED * np.abs(rise)
+                straight = np.abs(twice - once - rise) <= _LINEARITY_TOLERANCE * np.abs(rise)
                 certain = np.abs(rise) > 1e-9 * np.abs(at)
                 slope = rise / step[index]
-                location, width = base[index] - at / slope, 1 / np.abs(slope)
-                good = alone & straight & certain & np.isfinite(location) & np.isfinite(width)
-                good &= (width > 1e-30) & (width < 1e30)
-                found.append(
-                    np.stack([index[good].astype(np.float64), location[good], width[good]])
-                )
+                center, scale = base[index] - at / slope, 1 / np.abs(slope)
+                good = alone & straight & certain & np.isfinite(center) & np.isfinite(scale)
+                good &= (scale > 1e-30) & (scale < 1e30)
+                found.append(np.stack([index[good].astype(np.float64), center[good], scale[good]]))
         return np.concatenate(found, axis=1)

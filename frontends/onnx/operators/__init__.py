@@ -1,1 +1,1 @@
-"""The meaning of ONNX operators: values, dependence, folding."""
+"""Meaning of ONNX operators: values, dependence on the input, constant folding."""

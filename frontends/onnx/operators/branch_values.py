@@ -1,4 +1,4 @@
-"""The values at which an operator branches, clips, rounds or has a kink."""
+"""Gives the values at which an operator branches, clips, rounds or has a kink."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import Array
 
 _KINKS = frozenset({"Abs", "Celu", "Elu", "LeakyRelu", "PRelu", "Relu", "Selu", "Sign"})
-"""Operators that change at 0."""
+"""Operators with a kink or a jump at 0."""
 
-_WHOLE = np.arange(-3.0, 4.0)
-_HALVES = np.arange(-2.5, 3.0)
-"""Of the values at which roundings jump, those that are tried."""
+_INTEGER_STEPS = np.arange(-3.0, 4.0)
+_ROUNDING_STEPS = np.arange(-2.5, 3.0)
+"""Values at which rounding operators jump: those that are tried."""
 
 DECISIONS = frozenset(
     {"Cast", "CastLike", "Ceil", "Floor", "Mod", "Round", "Shrink", "Sign", "ThresholdedRelu"}
     | {*COMPARISONS}
 )
-"""Operators that jump."""
+"""Operators with a discontinuous result."""
 
 BRANCHES = frozenset(
     {"Cast", "CastLike", "Ceil", "Clip", "Floor", "Max", "Min", "Round", "ThresholdedRelu"}
     | {"HardSigmoid", "HardSwish", "Shrink", *_KINKS, *COMPARISONS}
 )
-"""Operators that have such values."""
+"""Operators with branch values."""
 
 
 def limits_of(
     node: Node, known: Sequence[Array | None], *, exact: bool
 ) -> list[tuple[int, Array | int]]:
-    """Pairs of an operand and what it is compared with: constants, or another operand.
+    """Branch values of a node: pairs of an operand's index and what it is compared with.
+
+    An operand is compared with a constant array, or with the operand of the second index.
 
     Parameters
     ----------
-    known : the operands that are constants; None for others.
-    exact : whether the result is no float.
+    known : constant operands; None for others.
+    exact : whether the result is an integer or a truth value.
     """
     kind = node.op_type
     if kind in COMPARISONS or kind in ("Max", "Min"):
@@ -48,9 +50,9 @@ def limits_of(
     if kind == "Clip":
         return [(0, bound) for bound in known[1:3] if bound is not None]
     if kind in ("Ceil", "Floor") or (kind in ("Cast", "CastLike") and exact):
-        found = _WHOLE.tolist()
+        found = _INTEGER_STEPS.tolist()
     elif kind == "Round":
-        found = _HALVES.tolist()
+        found = _ROUNDING_STEPS.tolist()
     elif kind == "ThresholdedRelu":
         found = [node.number("alpha", 1.0)]
     elif kind == "Shrink":

@@ -1,7 +1,7 @@
-"""ONNX operators that add up elements: matrix products, Einsum, sums and means over axes.
+"""Contractions: ONNX matrix products, Einsum, sums and means over axes.
 
-All are one thing: two arrays, spread over a common space of axes, are multiplied there and added
-up along some of them. A bilinear form of the input (both arrays depend on it) is none of ours.
+All broadcast two arrays to a common space of axes, multiply them there, and sum along some of the
+axes. A product of two arrays that both depend on the input is no contraction.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ View = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Contraction:
-    """sum over `summed` of data * weights, each seen in the common space.
+    """sum over `summed` of data * weights, both broadcast to a common space.
 
     Attributes
     ----------
-    data_view : spreads the operand's array (one sample) over the space's axes.
-    weights : the constants, spread likewise.
-    summed : axes of the space.
-    batch : the batch's axis in the space.
-    shape : of the result, for one sample; batch_axis : its batch axis.
-    run : the same on values, for any number of samples.
+    data_view : broadcasts the operand's array (one sample) to the space's axes.
+    weights : the constants, broadcast likewise.
+    summed : axes of the space that are summed.
+    shape : of the result, for one sample.
+    batch_axis : of the result.
+    run : computes the result for any number of samples.
     """
 
     data: Tensor
@@ -54,7 +54,7 @@ class Contraction:
         return np.broadcast_shapes(self.data_view(self.data.labels).shape, self.weights.shape)
 
     def variables(self, budget: Budget, node: Node) -> tuple[IntArray, bool]:
-        """Which variable each element of the result depends on, and whether one mixes several."""
+        """The variable of each element of the result, and whether an element depends on several."""
         space = self.space()
         budget.check(40 * prod(space), node.label)
         spread = np.broadcast_to(self.data_view(self.data.variables), space)
@@ -70,7 +70,7 @@ class Contraction:
         rows = np.broadcast_to(np.arange(prod(kept)).reshape(kept), space)
         columns = np.broadcast_to(self.data_view(self.data.labels), space)
         factors = np.broadcast_to(self.weights, space)
-        # Rows must ascend: the axes that are added up come last.
+        # Rows must ascend: the summed axes come last.
         order = [axis for axis in range(len(space)) if axis not in self.summed] + list(self.summed)
         part = Part(
             self.data,
@@ -82,7 +82,12 @@ class Contraction:
 
 
 def one_sample(array: Array, axis: int, node: Node) -> Array:
-    """A constant without its extent along the batch, `axis` counted from the back."""
+    """A constant with extent 1 along the batch; `axis` is negative.
+
+    Raises
+    ------
+    Unrecognised : the constant differs between samples.
+    """
     if array.ndim < -axis or array.shape[axis] == 1:
         return array
     first = np.take(array, [0], axis)
@@ -97,7 +102,7 @@ def one_sample(array: Array, axis: int, node: Node) -> Array:
 
 
 def matrix_product(node: Node, arguments: Sequence[Tensor | Array]) -> Contraction:
-    """MatMul of one tensor and one constant, in either order."""
+    """The contraction of a MatMul of one tensor and one constant, in either order."""
     first, second = arguments
     data, constant = (first, second) if isinstance(first, Tensor) else (second, first)
     assert isinstance(data, Tensor) and isinstance(constant, np.ndarray)
@@ -145,7 +150,12 @@ def matrix_product(node: Node, arguments: Sequence[Tensor | Array]) -> Contracti
 
 
 def einsum_terms(node: Node, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """The labels of each operand and of the result, ellipses written out."""
+    """Labels of each operand and of the result of an Einsum, with ellipses expanded.
+
+    Parameters
+    ----------
+    ranks : number of axes of each operand.
+    """
     equation = node.text("equation", "").replace(" ", "")
     left, arrow, output = equation.partition("->")
     terms = left.split(",")
@@ -177,7 +187,7 @@ def einsum_terms(node: Node, ranks: Sequence[int]) -> tuple[list[str], str]:
 
 
 def einsum(node: Node, arguments: Sequence[Tensor | Array], budget: Budget) -> Contraction:
-    """Einsum of one tensor and any number of constants."""
+    """The contraction of an Einsum of one tensor and any number of constants."""
     ranks = [len(argument.shape) for argument in arguments]
     terms, output = einsum_terms(node, ranks)
     summed = "".join(sorted(set("".join(terms)) - set(output)))
@@ -218,7 +228,7 @@ def einsum(node: Node, arguments: Sequence[Tensor | Array], budget: Budget) -> C
 
 
 def _spread(array: Array, term: str, space: str) -> Array:
-    """An array whose axes are labelled `term`, as one with the axes `space`."""
+    """An array with axes labelled `term`, transposed and reshaped to the axes `space`."""
     order = sorted(range(len(term)), key=lambda axis: space.index(term[axis]))
     moved = array.transpose(order)
     shape = [1] * len(space)
@@ -230,7 +240,7 @@ def _spread(array: Array, term: str, space: str) -> Array:
 def reduction(
     node: Node, data: Tensor, axes: Sequence[int], *, keep: bool, mean: bool
 ) -> Contraction:
-    """The sum or mean over `axes`, which are counted from the front."""
+    """The contraction of a sum or mean over `axes`, which are not negative."""
     if data.batch_axis in axes:
         raise node.refuse("it adds up the samples of a batch")
     summed = tuple(sorted(set(axes)))

@@ -1,8 +1,8 @@
-"""What is known of each value of the graph that depends on the input.
+"""Describes values that depend on the input: which variable each element is a function of.
 
-Elements are described without the batch: arrays of the value's shape with extent 1 there. Each
-element is a constant, a function of one *variable*, or, where an op adds up functions of several,
-a new variable of its own: a node of the network, once something nonlinear reads it.
+Arrays have the value's shape, with extent 1 along the batch. Each element is a constant, or a
+function of one *variable*. Where an op adds up functions of several variables, the element becomes
+a new variable: a node of the network, once a nonlinear op reads it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 
 CONSTANT = -1
-"""In `Tensor.variables`: the element depends on no variable."""
+"""In `Tensor.variables`: the element is constant."""
 
 Run: TypeAlias = Callable[[Sequence[Array]], Array]
 
 
 class Kind(Enum):
-    """How a tensor comes from its operands."""
+    """How a tensor is computed from its operands."""
 
     INPUT = auto()
-    """It is the graph's input."""
-    MOVE = auto()
-    """Each element is one of an operand, or a constant."""
+    """The graph's input."""
+    MOVEMENT = auto()
+    """Each element is an element of an operand, or a constant."""
     AFFINE = auto()
-    """Each element is a sum of one element of each operand, times constants, plus a constant."""
+    """Each element is a constant plus constant multiples of one element of each operand."""
     CONTRACTION = auto()
     """Each element is a weighted sum of elements of one operand."""
     FUNCTION = auto()
@@ -40,11 +40,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What one operand gives to a linear tensor: element rows[k] += factors[k] * columns[k].
+    """One operand's part of a linear tensor: element rows[k] += factors[k] * columns[k].
 
     Attributes
     ----------
-    rows : elements of the tensor, ascending; None for each of them once.
+    rows : elements of the tensor, ascending; None for all elements once.
     columns : elements of the operand.
     factors : None for 1.
     """
@@ -57,7 +57,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class LinearForm:
-    """A tensor as a linear combination of its operands, plus `offset`, one for each element."""
+    """A tensor as a linear combination of its operands plus `offset` (elements)."""
 
     parts: Sequence[Part]
     offset: FloatArray | None = None
@@ -65,9 +65,11 @@ class LinearForm:
 
 @dataclass(eq=False)
 class Source:
-    """A tensor whose elements are variables: `first`, `first + 1`, ...
+    """A tensor whose elements are the variables `first`, `first + 1`, ...
 
-    `needed` says that it is the input, or that it must become the nodes of a layer.
+    Attributes
+    ----------
+    needed : whether it is the input, or must become the nodes of a layer.
     """
 
     tensor: Tensor
@@ -85,13 +87,13 @@ class Tensor:
 
     Attributes
     ----------
-    order : counts tensors in the order in which they can be computed.
-    node : the op that gives it; None for the input.
+    order : position in an order in which tensors can be computed.
+    node : the op that computes it; None for the input.
     arguments : operands and constants, aligned so that they broadcast against each other.
-    run : values from those of `operands`, with any number of samples on the batch axis.
-    variables : which variable each element depends on, or CONSTANT; extent 1 at `batch_axis`.
-    linear : how it is linear in `operands`, unless it is a FUNCTION or the input.
-    source : set where the elements are variables of their own.
+    run : computes the value from those of `operands`, for any number of samples.
+    variables : int64, the variable of each element, or CONSTANT; extent 1 at `batch_axis`.
+    linear : the linear form in `operands`; None for the input and a FUNCTION.
+    source : set if the elements are variables of their own.
     """
 
     order: int
@@ -111,7 +113,7 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Extents, 1 for the batch."""
+        """Extents, with 1 for the batch."""
         return self.variables.shape
 
     @property
@@ -121,16 +123,16 @@ class Tensor:
 
     @property
     def labels(self) -> IntArray:
-        """The elements' numbers, in the tensor's shape."""
+        """Indices of the elements, in the tensor's shape."""
         return np.arange(self.size, dtype=np.int64).reshape(self.shape)
 
     def elements_of(self, operand: Tensor) -> IntArray:
-        """Which element of `operand` each element reads, of an AFFINE or a FUNCTION."""
+        """Index of the element of `operand` that each element of an AFFINE or a FUNCTION reads."""
         return np.broadcast_to(operand.labels, self.shape).ravel()
 
 
-def move_form(arrange: Run, arguments: Sequence[Tensor | Array]) -> LinearForm:
-    """The linear form of a MOVE, found by moving the numbers of the elements."""
+def movement_form(arrange: Run, arguments: Sequence[Tensor | Array]) -> LinearForm:
+    """The linear form of a MOVEMENT, found by moving the indices of the elements."""
     labels: list[Array] = []
     constants: list[Array] = []
     starts: list[int] = []

@@ -1,7 +1,7 @@
-"""NumPy meanings of ONNX operators that work element by element, in the type of their operands.
+"""NumPy kernels of elementwise ONNX operators, in the type of their operands.
 
-The same kernels fold constants (in the types of the file, as a runtime would) and evaluate
-functions of the inputs (in float64).
+The same kernels fold constants in the types of the file, as a runtime would, and evaluate functions
+of the inputs in float64.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _named(name: str) -> Kernel:
 
 
 def _divide(a: Array, b: Array) -> Array:
-    if a.dtype.kind in "iu":  # Integers are divided towards zero.
+    if a.dtype.kind in "iu":  # Integer division rounds towards zero.
         safe = np.where(b == 0, 1, b)
         return (np.sign(a) * np.sign(safe) * (np.abs(a) // np.abs(safe))).astype(a.dtype)
     return cast(Array, a / b)
@@ -205,6 +205,6 @@ ELEMENTWISE: dict[str, Kernel] = {
 
 
 def apply_kernel(node: Node, operands: Sequence[Array]) -> Array:
-    """The result of an elementwise operator; outside a function's domain it is NaN or infinite."""
+    """Result of an elementwise operator; outside a function's domain it is NaN or infinite."""
     with np.errstate(all="ignore"):
         return np.asarray(ELEMENTWISE[node.op_type](node, operands))

@@ -1,7 +1,7 @@
-"""Folds what does not depend on the input: parameters, grids, shapes.
+"""Folds constants: parameters, grids, shapes.
 
-In the types of the file, as a runtime would: a grid that the graph builds in float32 comes out with
-the bits that the model was trained with.
+Folding uses the types of the file, as a runtime would. A grid that the graph builds in float32 has
+exactly the values that the model was trained with.
 """
 
 from __future__ import annotations
@@ -13,34 +13,42 @@ import numpy as np
 
 from kan_dialect.frontends.onnx.operators.contraction import einsum_terms
 from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE, apply_kernel
-from kan_dialect.frontends.onnx.operators.movement import MOVES, Site, split_moves
+from kan_dialect.frontends.onnx.operators.movement import (
+    MOVEMENTS,
+    MovementOperands,
+    split_movements,
+)
 from kan_dialect.frontends.onnx.operators.scatter import SCATTERS, scatter
 from kan_dialect.frontends.onnx.read.file import Budget, dtype_of, element_type_name
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import Array
 
-MAX_PRODUCTS = 1 << 30
-"""Multiplications that one constant matrix product may take."""
+MAX_MULTIPLICATIONS = 1 << 30
+"""Most multiplications of one constant matrix product."""
 
 Folder = Callable[[Node, Sequence[Array | None], Budget], Array]
 
 
 def fold(node: Node, operands: Sequence[Array | None], budget: Budget) -> list[Array]:
-    """The results of a node whose operands are all known.
+    """Results of a node with constant operands.
 
     Parameters
     ----------
-    operands : None where an optional one is left out.
+    operands : None for an omitted optional operand.
+
+    Raises
+    ------
+    Unrecognised : the operator or its operands are not supported.
     """
     if node.op_type in ELEMENTWISE:
         return [_fold_elementwise(node, operands, budget)]
-    if node.op_type in MOVES:
-        site = Site(node, _given(node, operands, 0).shape, None, operands[1:], budget)
-        return [MOVES[node.op_type](site).arrange([_given(node, operands, 0)])]
+    if node.op_type in MOVEMENTS:
+        site = MovementOperands(node, _given(node, operands, 0).shape, None, operands[1:], budget)
+        return [MOVEMENTS[node.op_type](site).arrange([_given(node, operands, 0)])]
     if node.op_type == "Split":
         array = _given(node, operands, 0)
-        site = Site(node, array.shape, None, operands[1:], budget)
-        return [move.arrange([array]) for move in split_moves(site, len(node.outputs))]
+        site = MovementOperands(node, array.shape, None, operands[1:], budget)
+        return [move.arrange([array]) for move in split_movements(site, len(node.outputs))]
     if node.op_type in SCATTERS:
         budget.charge(_given(node, operands, 0).nbytes, node.label)
         return [scatter(node, operands)]
@@ -68,7 +76,7 @@ def _all_given(node: Node, operands: Sequence[Array | None]) -> list[Array]:
 def clip_bounds(
     node: Node, dtype: np.dtype[np.generic], operands: Sequence[Array | None]
 ) -> list[Array]:
-    """Lower and upper bound of a Clip; infinite where they are left out."""
+    """Lower and upper bound of a Clip; infinite or the type's limits if omitted."""
     if dtype.kind == "f":
         ends: tuple[float, float] = (-np.inf, np.inf)
     else:
@@ -91,7 +99,7 @@ def _fold_elementwise(node: Node, operands: Sequence[Array | None], budget: Budg
 
 
 def constant_value(node: Node) -> Array:
-    """The value of a Constant node, whichever attribute holds it."""
+    """Value of a Constant node, from any of its attributes."""
     for kind, dtype in (("float", np.float32), ("int", np.int64)):
         for name in (f"value_{kind}", f"value_{kind}s"):
             if name in node.attributes:
@@ -103,7 +111,12 @@ def constant_value(node: Node) -> Array:
 
 
 def cast_dtype(node: Node) -> np.dtype[np.generic]:
-    """What a Cast casts to."""
+    """Target type of a Cast.
+
+    Raises
+    ------
+    Unrecognised : the type is not supported.
+    """
     element_type = node.integer("to", 0)
     dtype = dtype_of(element_type)
     if dtype is None:
@@ -125,7 +138,7 @@ def _cast_like(node: Node, operands: Sequence[Array | None], budget: Budget) -> 
 
 
 def shape_slice(node: Node, shape: Sequence[int]) -> Array:
-    """The result of Shape."""
+    """Result of a Shape node."""
     start, end = node.integer("start", 0), node.integer("end", len(shape))
     return np.array(list(shape)[start:end], dtype=np.int64)
 
@@ -155,8 +168,8 @@ def _concat(node: Node, operands: Sequence[Array | None], budget: Budget) -> Arr
     return np.concatenate(arrays, node.integer("axis", 0))
 
 
-def _check_products(node: Node, count: int) -> None:
-    if count > MAX_PRODUCTS:
+def _check_multiplications(node: Node, count: int) -> None:
+    if count > MAX_MULTIPLICATIONS:
         raise node.refuse(f"a constant product of {count} multiplications")
 
 
@@ -166,7 +179,7 @@ def _matmul(node: Node, operands: Sequence[Array | None], budget: Budget) -> Arr
         raise node.refuse("a matrix product with a scalar")
     size = prod(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]))
     size *= prod(a.shape[-2:-1]) * (b.shape[-1] if b.ndim > 1 else 1)
-    _check_products(node, size * a.shape[-1])
+    _check_multiplications(node, size * a.shape[-1])
     budget.charge(size * a.dtype.itemsize, node.label)
     return np.asarray(np.matmul(a, b))
 
@@ -189,13 +202,13 @@ def _einsum(node: Node, operands: Sequence[Array | None], budget: Budget) -> Arr
     for term, array in zip(terms, arrays, strict=True):
         for label, extent in zip(term, array.shape, strict=True):
             extents[label] = max(extents.get(label, 1), extent)
-    _check_products(node, prod(extents.values()))
+    _check_multiplications(node, prod(extents.values()))
     budget.charge(8 * prod(extents[label] for label in output), node.label)
     return np.asarray(np.einsum(f"{','.join(terms)}->{output}", *arrays))
 
 
 def reduced_axes(node: Node, rank: int, axes: Array | None) -> tuple[int, ...]:
-    """The axes that a reduction adds up, counted from the front."""
+    """Axes of a reduction, not negative, ascending."""
     given = node.integers("axes") or ()
     if axes is not None:
         given = tuple(int(axis) for axis in axes.reshape(-1))

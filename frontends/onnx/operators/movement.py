@@ -1,7 +1,7 @@
-"""ONNX operators that only move elements: reshape, transpose, slice, gather, concatenate, ...
+"""Movement operators of ONNX: reshape, transpose, slice, gather, concatenate, ...
 
-Each becomes a function of arrays that holds for any number of samples on the batch axis, so that
-it moves the numbers of elements (one sample) as well as values (many samples).
+Each becomes a function of arrays, for any number of samples on the batch axis. It moves the indices
+of elements (one sample) as well as their values (many samples).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from kan_dialect.ir.constants import Array
 
 
 @dataclass(frozen=True)
-class Site:
-    """Where a move takes place.
+class MovementOperands:
+    """The operands of a movement operator.
 
     Attributes
     ----------
     shape : of the moved operand, with the batch's extent.
     batch_axis : None for a constant.
-    constants : the further operands; None where one is left out.
+    constants : further operands; None for an omitted one.
     """
 
     node: Node
@@ -40,7 +40,7 @@ class Site:
         return len(self.shape)
 
     def integers(self, index: int) -> tuple[int, ...] | None:
-        """The further operand `index` as a list of integers."""
+        """Further operand `index` as integers; None if omitted."""
         if index >= len(self.constants):
             return None
         array = self.constants[index]
@@ -52,12 +52,12 @@ class Site:
 
     @property
     def text(self) -> str:
-        """The shape as messages show it."""
+        """The shape for messages."""
         extents = ["batch" if i == self.batch_axis else str(e) for i, e in enumerate(self.shape)]
         return f"[{', '.join(extents)}]"
 
     def axis(self, axis: int, rank: int | None = None) -> int:
-        """An axis counted from the front."""
+        """A given axis as a non-negative one."""
         rank = self.rank if rank is None else rank
         if not -rank <= axis < rank:
             raise self.node.refuse(f"axis {axis} of a value of {rank} dimension(s)")
@@ -66,7 +66,7 @@ class Site:
     def check_size(self, shape: Sequence[int]) -> None:
         self.budget.charge(8 * prod(shape), self.node.label)
 
-    def mixes_batch(self) -> Unrecognised:
+    def batch_error(self) -> Unrecognised:
         return self.node.refuse(
             "it moves values between the samples of a batch",
             "export the model so that the batch stays a dimension of its own",
@@ -74,45 +74,45 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Move:
-    """How elements move, and where the batch axis goes."""
+class Movement:
+    """A function that moves elements, and the batch axis of its result."""
 
     arrange: Run
     batch_axis: int | None
 
 
-def _identity(site: Site) -> Move:
-    return Move(lambda arrays: arrays[0], site.batch_axis)
+def _identity(site: MovementOperands) -> Movement:
+    return Movement(lambda arrays: arrays[0], site.batch_axis)
 
 
-def _reshaped(site: Site, target: Sequence[int]) -> Move:
+def _reshaped(site: MovementOperands, target: Sequence[int]) -> Movement:
     if prod(target) != prod(site.shape):
         raise site.node.refuse(
             f"cannot reshape {site.text} to {list(target)}",
             "export the model so that it takes any batch size (x.shape[0], not a number)",
         )
     if site.batch_axis is None:
-        return Move(lambda arrays: arrays[0].reshape(target), None)
+        return Movement(lambda arrays: arrays[0].reshape(target), None)
     batch = site.batch_axis
-    # The batch stays where as many elements precede it as before; then memory order is the same.
+    # The batch axis is where the same number of elements precede it: memory order is unchanged.
     before, extent = prod(site.shape[:batch]), site.shape[batch]
-    places = [
+    candidates = [
         axis
         for axis in range(len(target))
         if target[axis] == extent and prod(target[:axis]) == before
     ]
-    if not places:
-        raise site.mixes_batch()
-    place = places[0]
+    if not candidates:
+        raise site.batch_error()
+    new_batch = candidates[0]
 
     def arrange(arrays: Sequence[Array]) -> Array:
         samples = arrays[0].shape[batch]
-        return arrays[0].reshape([*target[:place], samples, *target[place + 1 :]])
+        return arrays[0].reshape([*target[:new_batch], samples, *target[new_batch + 1 :]])
 
-    return Move(arrange, place)
+    return Movement(arrange, new_batch)
 
 
-def _reshape(site: Site) -> Move:
+def _reshape(site: MovementOperands) -> Movement:
     target = list(site.integers(0) or ())
     if not site.node.integer("allowzero", 0):
         if any(extent == 0 and axis >= site.rank for axis, extent in enumerate(target)):
@@ -126,13 +126,13 @@ def _reshape(site: Site) -> Move:
     return _reshaped(site, target)
 
 
-def _flatten(site: Site) -> Move:
+def _flatten(site: MovementOperands) -> Movement:
     axis = site.node.integer("axis", 1)
     axis = axis + site.rank if axis < 0 else axis
     return _reshaped(site, [prod(site.shape[:axis]), prod(site.shape[axis:])])
 
 
-def _squeeze(site: Site) -> Move:
+def _squeeze(site: MovementOperands) -> Movement:
     axes = site.integers(0)
     if axes is None:
         axes = [
@@ -142,16 +142,16 @@ def _squeeze(site: Site) -> Move:
         ]
     axes = {site.axis(axis) for axis in axes}
     if site.batch_axis in axes:
-        raise site.mixes_batch()
+        raise site.batch_error()
     if any(site.shape[axis] != 1 for axis in axes):
         raise site.node.refuse(f"cannot squeeze {sorted(axes)} of {site.text}")
     dropped = tuple(sorted(axes))
     batch = site.batch_axis
     after = None if batch is None else batch - sum(axis < batch for axis in dropped)
-    return Move(lambda arrays: np.squeeze(arrays[0], dropped), after)
+    return Movement(lambda arrays: np.squeeze(arrays[0], dropped), after)
 
 
-def _unsqueeze(site: Site) -> Move:
+def _unsqueeze(site: MovementOperands) -> Movement:
     given = site.integers(0) or ()
     rank = site.rank + len(given)
     axes = tuple(sorted(site.axis(axis, rank) for axis in given))
@@ -159,18 +159,18 @@ def _unsqueeze(site: Site) -> Move:
         raise site.node.refuse("an axis is inserted twice")
     kept = [axis for axis in range(rank) if axis not in axes]
     after = None if site.batch_axis is None else kept[site.batch_axis]
-    return Move(lambda arrays: np.expand_dims(arrays[0], axes), after)
+    return Movement(lambda arrays: np.expand_dims(arrays[0], axes), after)
 
 
-def _transpose(site: Site) -> Move:
+def _transpose(site: MovementOperands) -> Movement:
     order = site.node.integers("perm") or tuple(reversed(range(site.rank)))
     if sorted(order) != list(range(site.rank)):
         raise site.node.refuse(f"{list(order)} is no order of {site.rank} axes")
     after = None if site.batch_axis is None else order.index(site.batch_axis)
-    return Move(lambda arrays: np.transpose(arrays[0], order), after)
+    return Movement(lambda arrays: np.transpose(arrays[0], order), after)
 
 
-def _slice(site: Site) -> Move:
+def _slice(site: MovementOperands) -> Movement:
     starts, ends = site.integers(0) or (), site.integers(1) or ()
     axes = site.integers(2)
     axes = tuple(range(len(starts))) if axes is None else axes
@@ -181,7 +181,7 @@ def _slice(site: Site) -> Move:
         extent = site.shape[axis]
         if step == 0:
             raise site.node.refuse("a step of 0")
-        # Negative bounds count from the end; then both are clamped, as the standard says.
+        # Negative bounds count from the end; then both are clamped, as the ONNX standard requires.
         lowest, highest = (0, extent) if step > 0 else (-1, extent - 1)
         first = min(max(start + extent if start < 0 else start, 0), highest)
         last = min(max(end + extent if end < 0 else end, lowest), highest)
@@ -189,12 +189,12 @@ def _slice(site: Site) -> Move:
         if axis != site.batch_axis:
             slices[axis] = slice(first, None if last < 0 else last, step)
         elif len(chosen) != extent or step != 1:
-            raise site.mixes_batch()
+            raise site.batch_error()
     index = tuple(slices)
-    return Move(lambda arrays: arrays[0][index], site.batch_axis)
+    return Movement(lambda arrays: arrays[0][index], site.batch_axis)
 
 
-def _gather(site: Site) -> Move:
+def _gather(site: MovementOperands) -> Movement:
     indices = site.constants[0]
     if indices is None or indices.dtype.kind not in "iu":
         raise site.node.refuse("the indices are no integers")
@@ -204,42 +204,42 @@ def _gather(site: Site) -> Move:
         raise site.node.refuse(f"an index lies outside an axis of {extent}")
     batch = site.batch_axis
     if axis == batch:
-        raise site.mixes_batch()
+        raise site.batch_error()
     site.check_size([*site.shape[:axis], indices.size, *site.shape[axis + 1 :]])
     after = batch if batch is None or batch < axis else batch + indices.ndim - 1
-    return Move(lambda arrays: np.take(arrays[0], indices, axis), after)
+    return Movement(lambda arrays: np.take(arrays[0], indices, axis), after)
 
 
-def _expand(site: Site) -> Move:
+def _expand(site: MovementOperands) -> Movement:
     target = site.integers(0) or ()
     if any(extent < 0 for extent in target):
         raise site.node.refuse(f"{list(target)} is no shape")
     shape = np.broadcast_shapes(site.shape, target)
     site.check_size(shape)
     if site.batch_axis is None:
-        return Move(lambda arrays: np.broadcast_to(arrays[0], shape), None)
+        return Movement(lambda arrays: np.broadcast_to(arrays[0], shape), None)
     batch = site.batch_axis + len(shape) - site.rank
     if shape[batch] != site.shape[site.batch_axis]:
-        raise site.mixes_batch()
+        raise site.batch_error()
 
     def arrange(arrays: Sequence[Array]) -> Array:
         samples = arrays[0].shape[batch + site.rank - len(shape)]
         return np.broadcast_to(arrays[0], [*shape[:batch], samples, *shape[batch + 1 :]])
 
-    return Move(arrange, batch)
+    return Movement(arrange, batch)
 
 
-def _tile(site: Site) -> Move:
+def _tile(site: MovementOperands) -> Movement:
     repeats = site.integers(0) or ()
     if len(repeats) != site.rank or any(count < 0 for count in repeats):
         raise site.node.refuse(f"{list(repeats)} does not say how often to repeat each axis")
     if site.batch_axis is not None and repeats[site.batch_axis] != 1:
-        raise site.mixes_batch()
+        raise site.batch_error()
     site.check_size([extent * count for extent, count in zip(site.shape, repeats, strict=True)])
-    return Move(lambda arrays: np.tile(arrays[0], repeats), site.batch_axis)
+    return Movement(lambda arrays: np.tile(arrays[0], repeats), site.batch_axis)
 
 
-MOVES: dict[str, Callable[[Site], Move]] = {
+MOVEMENTS: dict[str, Callable[[MovementOperands], Movement]] = {
     "Dropout": _identity,
     "Expand": _expand,
     "Flatten": _flatten,
@@ -256,7 +256,7 @@ MOVES: dict[str, Callable[[Site], Move]] = {
 
 
 def concatenation(axis: int, batch_axis: int | None) -> Run:
-    """Arrays side by side along `axis`; those of one sample are spread over the samples."""
+    """Concatenation along `axis`; arrays of one sample are broadcast over the samples."""
 
     def arrange(arrays: Sequence[Array]) -> Array:
         if batch_axis is None:
@@ -272,11 +272,11 @@ def concatenation(axis: int, batch_axis: int | None) -> Run:
     return arrange
 
 
-def split_moves(site: Site, outputs: int) -> list[Move]:
-    """The pieces of a Split."""
+def split_movements(site: MovementOperands, outputs: int) -> list[Movement]:
+    """The movement of each output of a Split."""
     axis = site.axis(site.node.integer("axis", 0))
     if axis == site.batch_axis:
-        raise site.mixes_batch()
+        raise site.batch_error()
     extent = site.shape[axis]
     sizes = site.integers(0)
     if sizes is None:
@@ -284,10 +284,10 @@ def split_moves(site: Site, outputs: int) -> list[Move]:
         sizes = [min(size, extent - size * index) for index in range(outputs)]
     if len(sizes) != outputs or sum(sizes) != extent or any(size < 0 for size in sizes):
         raise site.node.refuse(f"cannot split an axis of {extent} into {list(sizes)}")
-    moves: list[Move] = []
+    moves: list[Movement] = []
     start = 0
     for size in sizes:
-        moves.append(Move(_piece(axis, start, start + size), site.batch_axis))
+        moves.append(Movement(_piece(axis, start, start + size), site.batch_axis))
         start += size
     return moves
 

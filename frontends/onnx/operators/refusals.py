@@ -1,4 +1,4 @@
-"""Why operators have no place in a Kolmogorov-Arnold network, and what to do about each."""
+"""Operators that have no place in a Kolmogorov-Arnold network: reason and remedy of each."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ _NO_NORM = (
     "train the model without it; a batch normalisation, which treats each input alone, is supported"
 )
 _FLOAT = "export the model in float32, before quantising it; kan-quantize chooses the widths here"
-IN_BETWEEN = "replace it by a layer whose edges are functions of one input each"
+REPLACE_BY_LAYER = "replace it by a layer whose edges are functions of one input each"
 """The remedy for an op that mixes the values of a layer."""
 
 RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike"}
     | {"RandomUniform", "RandomUniformLike"}
 )
-"""Operators that give another result each time; constants of theirs are none."""
+"""Operators with a random result, even of constants."""
 
 REFUSALS: dict[str, tuple[str, str]] = {
-    "ArgMax": ("it gives an index instead of the values", IN_BETWEEN),
-    "ArgMin": ("it gives an index instead of the values", IN_BETWEEN),
-    "Softmax": ("each output depends on all others", IN_BETWEEN),
-    "LogSoftmax": ("each output depends on all others", IN_BETWEEN),
-    "Hardmax": ("each output depends on all others", IN_BETWEEN),
-    "TopK": ("it gives the largest values in their order", IN_BETWEEN),
+    "ArgMax": ("it gives an index instead of the values", REPLACE_BY_LAYER),
+    "ArgMin": ("it gives an index instead of the values", REPLACE_BY_LAYER),
+    "Softmax": ("each output depends on all others", REPLACE_BY_LAYER),
+    "LogSoftmax": ("each output depends on all others", REPLACE_BY_LAYER),
+    "Hardmax": ("each output depends on all others", REPLACE_BY_LAYER),
+    "TopK": ("it gives the largest values in their order", REPLACE_BY_LAYER),
     "LayerNormalization": (
         "it mixes the inputs of a layer by their mean and variance: this is no KAN layer",
         _NO_NORM,
@@ -39,20 +39,20 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "LRN": ("it mixes neighbouring channels: this is no KAN layer", _NO_NORM),
     "Conv": ("convolutions are not supported", "flatten the input and use KAN layers"),
     "ConvTranspose": ("convolutions are not supported", "flatten the input and use KAN layers"),
-    "MaxPool": ("it mixes neighbouring values by their maximum", IN_BETWEEN),
-    "GlobalMaxPool": ("it mixes all values by their maximum", IN_BETWEEN),
+    "MaxPool": ("it mixes neighbouring values by their maximum", REPLACE_BY_LAYER),
+    "GlobalMaxPool": ("it mixes all values by their maximum", REPLACE_BY_LAYER),
     "AveragePool": ("pooling is not supported", "average by a constant matrix product"),
     "GlobalAveragePool": ("pooling is not supported", "average by a constant matrix product"),
-    "RNN": ("recurrent layers are not supported", IN_BETWEEN),
-    "LSTM": ("recurrent layers are not supported", IN_BETWEEN),
-    "GRU": ("recurrent layers are not supported", IN_BETWEEN),
-    "ReduceMax": ("it mixes values by their maximum", IN_BETWEEN),
-    "ReduceMin": ("it mixes values by their minimum", IN_BETWEEN),
-    "ReduceProd": ("it multiplies values", IN_BETWEEN),
-    "ReduceL1": ("it mixes values by their norm", IN_BETWEEN),
-    "ReduceL2": ("it mixes values by their norm", IN_BETWEEN),
-    "ReduceSumSquare": ("it mixes values by their norm", IN_BETWEEN),
-    "ReduceLogSumExp": ("it mixes values by the logarithm of a sum", IN_BETWEEN),
+    "RNN": ("recurrent layers are not supported", REPLACE_BY_LAYER),
+    "LSTM": ("recurrent layers are not supported", REPLACE_BY_LAYER),
+    "GRU": ("recurrent layers are not supported", REPLACE_BY_LAYER),
+    "ReduceMax": ("it mixes values by their maximum", REPLACE_BY_LAYER),
+    "ReduceMin": ("it mixes values by their minimum", REPLACE_BY_LAYER),
+    "ReduceProd": ("it multiplies values", REPLACE_BY_LAYER),
+    "ReduceL1": ("it mixes values by their norm", REPLACE_BY_LAYER),
+    "ReduceL2": ("it mixes values by their norm", REPLACE_BY_LAYER),
+    "ReduceSumSquare": ("it mixes values by their norm", REPLACE_BY_LAYER),
+    "ReduceLogSumExp": ("it mixes values by the logarithm of a sum", REPLACE_BY_LAYER),
     "QuantizeLinear": ("the model is quantised already", _FLOAT),
     "DequantizeLinear": ("the model is quantised already", _FLOAT),
     "DynamicQuantizeLinear": ("the model is quantised already", _FLOAT),

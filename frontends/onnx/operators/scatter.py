@@ -1,8 +1,8 @@
-"""ONNX operators that move elements by lists of indices: gather and scatter, in all their forms.
+"""Gather and scatter operators of ONNX, which move elements by lists of indices.
 
-Indices may run over the batch too (PyTorch writes `t[:, :, 1] = x` so). The operator is therefore
-run once on numbered elements of a whole batch; what it did to one sample is then read off, provided
-that it did the same to all.
+Indices may include the batch (PyTorch writes `t[:, :, 1] = x` so). The operator is run once on the
+numbered elements of a whole batch. If it does the same to all samples, the movement of one sample
+follows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from kan_dialect.frontends.onnx.operators.dependence import Tensor
-from kan_dialect.frontends.onnx.operators.movement import Move
+from kan_dialect.frontends.onnx.operators.movement import Movement
 from kan_dialect.frontends.onnx.read.file import Budget
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import Array, IntArray
@@ -56,11 +56,11 @@ SCATTERS: dict[str, Scatter] = {
     "ScatterElements": _scatter_elements,
     "ScatterND": _scatter_nd,
 }
-"""Operators on data, indices and, where they scatter, updates."""
+"""Operators of data, indices, and updates for scatters."""
 
 
 def scatter(node: Node, operands: Sequence[Array | None]) -> Array:
-    """The result for constants."""
+    """Result of constant operands."""
     data, indices = operands[:2]
     if data is None or indices is None:
         raise node.refuse("an operand is missing")
@@ -68,15 +68,19 @@ def scatter(node: Node, operands: Sequence[Array | None]) -> Array:
     return SCATTERS[node.op_type](node, data, indices, operands[2] if len(operands) > 2 else None)
 
 
-def scatter_move(
+def scatter_movement(
     node: Node, operands: Sequence[Tensor | Array | None], batch: int, budget: Budget
-) -> tuple[Move, list[Tensor | Array]]:
-    """The move of a gather or scatter, and the arguments that it takes.
+) -> tuple[Movement, list[Tensor | Array]]:
+    """The movement of a gather or scatter, and its arguments.
 
     Parameters
     ----------
-    operands : data, indices, and updates where there are any.
-    batch : the number of samples of a batch.
+    operands : data, indices, and updates for a scatter.
+    batch : number of samples of a batch.
+
+    Raises
+    ------
+    Unrecognised : indices depend on the input, or samples are treated differently.
     """
     indices = operands[1]
     if not isinstance(indices, np.ndarray):
@@ -84,7 +88,7 @@ def scatter_move(
     tensors = [each for each in operands if isinstance(each, Tensor)]
     labels, values = _numbered(node, operands, tensors, batch, budget)
     moved, constants = scatter(node, labels), scatter(node, values)
-    # The number of an element says its row, and its place in the row.
+    # An element's number gives its row and its column.
     width = sum(tensor.size for tensor in tensors)
     rows, columns = np.divmod(moved, width)
     axis = _batch_axis(node, rows, moved < 0, batch)
@@ -96,11 +100,11 @@ def scatter_move(
     same = np.broadcast_to(np.expand_dims(fixed, axis), moved.shape)[moved < 0]
     if not uniform or not np.array_equal(same, constants[moved < 0]):
         raise node.refuse("it treats the samples of a batch differently")
-    places = first.ravel().copy()
-    missing = places < 0
-    places[missing] = width + np.arange(np.count_nonzero(missing))
+    columns = first.ravel().copy()
+    missing = columns < 0
+    columns[missing] = width + np.arange(np.count_nonzero(missing))
     arguments: list[Tensor | Array] = [*tensors, fixed.ravel()[missing]]
-    return Move(_gathering(tensors, places, first.shape, axis), axis), arguments
+    return Movement(_gathering(tensors, columns, first.shape, axis), axis), arguments
 
 
 def _numbered(
@@ -110,7 +114,7 @@ def _numbered(
     batch: int,
     budget: Budget,
 ) -> tuple[list[Array | None], list[Array | None]]:
-    """The operands with the numbers of their elements, -1 for constants; and with the constants."""
+    """The operands twice: with element numbers (-1 for constants), and with constant values."""
     width = sum(tensor.size for tensor in tensors)
     labels: list[Array | None] = []
     values: list[Array | None] = []
@@ -134,12 +138,12 @@ def _numbered(
 
 
 def _other_axes(tensor: Tensor) -> tuple[int, ...]:
-    """All axes but the batch's."""
+    """All axes except the batch axis."""
     return tuple(axis for axis in range(len(tensor.shape)) if axis != tensor.batch_axis)
 
 
 def _batch_axis(node: Node, rows: IntArray, constant: Array, batch: int) -> int:
-    """The axis along which the rows of a batch lie."""
+    """The axis along which the samples of a batch lie."""
     for axis, extent in enumerate(rows.shape):
         shape = [1] * rows.ndim
         shape[axis] = -1
@@ -151,9 +155,9 @@ def _batch_axis(node: Node, rows: IntArray, constant: Array, batch: int) -> int:
 
 
 def _gathering(
-    tensors: Sequence[Tensor], places: IntArray, shape: tuple[int, ...], axis: int
+    tensors: Sequence[Tensor], chosen: IntArray, shape: tuple[int, ...], axis: int
 ) -> Callable[[Sequence[Array]], Array]:
-    """Elements `places` of all tensors' elements, then constants, side by side."""
+    """Gathers elements `chosen` from all tensors side by side, followed by constants."""
 
     def arrange(arrays: Sequence[Array]) -> Array:
         parts = [
@@ -162,7 +166,7 @@ def _gathering(
         ]
         samples = len(parts[0])
         parts.append(np.broadcast_to(arrays[-1], (samples, arrays[-1].size)))
-        chosen = np.concatenate(parts, axis=1)[:, places]
-        return np.moveaxis(chosen.reshape(samples, *shape), 0, axis)
+        moved = np.concatenate(parts, axis=1)[:, chosen]
+        return np.moveaxis(moved.reshape(samples, *shape), 0, axis)
 
     return arrange

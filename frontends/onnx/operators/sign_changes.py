@@ -1,7 +1,7 @@
-"""Where functions of one input each change sign, to the last bit of the inputs' type.
+"""Finds where functions of one input each change sign, to the last bit of the input's type.
 
-The functions are margins: how far a value is from what it is compared with. Any number of them is
-followed at once; each row of inputs serves one candidate of every input.
+The functions are *margins*: differences between a value and what it is compared with. Many margins
+are searched at once; each row of inputs holds one candidate for every input.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
 Margins: TypeAlias = Callable[[FloatArray], FloatArray]
 """Inputs (rows, in) -> margins (rows, margins)."""
 
-MAX_BOUNDARIES = 1 << 12
-"""No more places are followed at once."""
+MAX_SIGN_CHANGES = 1 << 12
+"""Most sign changes that are searched at once."""
 
-_ROUNDS = 160
-"""More than it takes to find two neighbours among floats of 64 bits."""
+_BISECTION_ROUNDS = 160
+"""Bisection rounds: more than two neighbouring float64 numbers need."""
 
 _LARGEST_STEP = 1 << 52
+"""Largest step of a search, in floats."""
 
-_MINIMA_ROUNDS = 4
-"""Steps towards the point where a margin comes nearest to 0 without changing its sign."""
+_MINIMUM_ROUNDS = 4
+"""Rounds towards the point where a margin is nearest to 0 without a sign change."""
 
 _MAGNITUDES = 10.0 ** np.arange(-4, 8)
+"""Magnitudes at which margins are evaluated first."""
 
 _INTEGERS: dict[int, np.dtype[np.signedinteger]] = {  # pyright: ignore[reportMissingTypeArgument]
     2: np.dtype(np.int16),
@@ -38,15 +40,15 @@ _INTEGERS: dict[int, np.dtype[np.signedinteger]] = {  # pyright: ignore[reportMi
 
 
 @dataclass(frozen=True, eq=False)
-class Boundaries:
-    """Places at which margins change their sign, in the order of inputs and values.
+class SignChanges:
+    """Sign changes of margins, in the order of inputs and values.
 
     Attributes
     ----------
-    margin : (places), which one.
-    index : (places), the input that it depends on.
-    below, above : (places), neighbours among the floats of the inputs' type; the margin has
-        another sign at each. A margin that is 0 at one value has two places.
+    margin : (changes), int64, the margin.
+    index : (changes), int64, the input on which it depends.
+    below, above : (changes), float64, neighbouring floats of the input's type between which the
+        sign differs. A margin that is 0 at a single value has two changes.
     """
 
     margin: IntArray
@@ -55,22 +57,24 @@ class Boundaries:
     above: FloatArray
 
     @staticmethod
-    def none() -> Boundaries:
+    def none() -> SignChanges:
         empty: IntArray = np.zeros(0, dtype=np.int64)
-        return Boundaries(empty, empty, np.zeros(0), np.zeros(0))
+        return SignChanges(empty, empty, np.zeros(0), np.zeros(0))
 
     @staticmethod
-    def joined(parts: list[Boundaries]) -> Boundaries:
-        """All of several, in order."""
+    def joined(parts: list[SignChanges]) -> SignChanges:
+        """All sign changes of several parts, sorted."""
         margin = np.concatenate([part.margin for part in parts])
         index = np.concatenate([part.index for part in parts])
         below = np.concatenate([part.below for part in parts])
         above = np.concatenate([part.above for part in parts])
         order = np.lexsort((above, index))
-        return Boundaries(margin[order], index[order], below[order], above[order])
+        return SignChanges(margin[order], index[order], below[order], above[order])
 
     def values_of(self, index: int) -> FloatArray:
-        """Values of an input: both sides of each boundary, between two of them, and beyond."""
+        """Test values of an input: both sides of each change, midpoints between changes, and
+        beyond.
+        """
         chosen = self.index == index
         edges = np.unique(np.concatenate([self.below[chosen], self.above[chosen]]))
         if not edges.size:
@@ -80,7 +84,9 @@ class Boundaries:
         return np.unique([*edges, *between, edges[0] - far, edges[-1] + far])
 
     def points(self, base: FloatArray) -> FloatArray:
-        """Rows (rows, in) of which each holds a value of every input that has one."""
+        """Rows (rows, in) with a test value of every input that has a sign change, `base`
+        elsewhere.
+        """
         values = {int(each): self.values_of(int(each)) for each in np.unique(self.index)}
         count = max((each.size for each in values.values()), default=0)
         points = np.repeat(base[np.newaxis], count, axis=0)
@@ -91,45 +97,46 @@ class Boundaries:
 
 def at_values(
     margin: IntArray, index: IntArray, value: FloatArray, dtype: np.dtype[np.generic]
-) -> Boundaries:
-    """The places of margins that are an input itself less a value."""
+) -> SignChanges:
+    """Sign changes of margins of the form input - value."""
     narrow = _rounded(value, dtype)
     held = narrow == value
     margin, index, narrow = margin[held], index[held], narrow[held]
     number = _to_numbers(narrow, dtype)
     before, after = _to_values(number - 1, dtype), _to_values(number + 1, dtype)
     kept = np.isfinite(before) & np.isfinite(after)
-    below = Boundaries(margin[kept], index[kept], before[kept], narrow[kept])
-    above = Boundaries(margin[kept], index[kept], narrow[kept], after[kept])
-    return Boundaries.joined([below, above])
+    below = SignChanges(margin[kept], index[kept], before[kept], narrow[kept])
+    above = SignChanges(margin[kept], index[kept], narrow[kept], after[kept])
+    return SignChanges.joined([below, above])
 
 
-def find_boundaries(
+def find_sign_changes(
     run: Margins, index: IntArray, base: FloatArray, near: FloatArray, dtype: np.dtype[np.generic]
-) -> Boundaries:
-    """Where margins change their sign.
+) -> SignChanges:
+    """Find the sign changes of margins.
 
     Parameters
     ----------
-    index : (margins), the input that each depends on.
+    run : inputs (rows, in) -> margins (rows, margins).
+    index : (margins), the input on which each depends.
     base : (in), a likely value of each input.
-    near : (rows, in), where they may lie.
-    dtype : of the inputs.
+    near : (rows, in), typical inputs.
+    dtype : type of the inputs.
     """
     if not index.size:
-        return Boundaries.none()
+        return SignChanges.none()
     search = _Search(run, index, base, dtype)
     x = _positions(near, dtype)
     first = search.between(x)
     if not first.index.size:
         return first
-    # What one margin shows, another may have between two of the positions that were tried.
+    # A change of one margin may separate two changes of another that the positions missed.
     points = _columns(first, base)
     return search.between(np.concatenate([x, points]))
 
 
-def _columns(found: Boundaries, base: FloatArray) -> FloatArray:
-    """The values of the places, each in the column of its input: (rows, in)."""
+def _columns(found: SignChanges, base: FloatArray) -> FloatArray:
+    """Values of sign changes, each in the column of its input: (rows, in)."""
     values = np.concatenate([found.below, found.above])
     index = np.concatenate([found.index, found.index])
     order = np.lexsort((values, index))
@@ -141,7 +148,7 @@ def _columns(found: Boundaries, base: FloatArray) -> FloatArray:
 
 
 def _positions(near: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
-    """Where margins are looked at first, (rows, in): at all magnitudes, and near the inputs."""
+    """First positions of the search (rows, in): all magnitudes, and near typical inputs."""
     scales = np.concatenate([-_MAGNITUDES[::-1], [0.0], _MAGNITUDES])
     wide = np.repeat(scales[:, np.newaxis], near.shape[1], axis=1)
     low, high = near.min(axis=0), near.max(axis=0)
@@ -152,10 +159,12 @@ def _positions(near: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
 
 @dataclass(eq=False)
 class _Brackets:
-    """Between `low` and `high`, numbers of floats, a margin changes its sign.
+    """Brackets of sign changes, with ends `low` and `high` as float numbers (`_to_numbers`).
 
-    `step` is the next one from the end that was moved last, which is the lower one where `up`; 0 at
-    first, and -1 once the change is known to lie within the last step.
+    Attributes
+    ----------
+    step : next step from the end that was moved last: the lower one if `up`, else the upper one. 0
+        before the first step; -1 once the change lies within the last step.
     """
 
     margin: IntArray
@@ -187,14 +196,14 @@ class _Search:
         self._base = _rounded(base, dtype)
         self._dtype = dtype
 
-    def between(self, x: FloatArray) -> Boundaries:
-        """The places between positions x (rows, in)."""
+    def between(self, x: FloatArray) -> SignChanges:
+        """Sign changes between positions x (rows, in)."""
         x = np.sort(x, axis=0)
         with np.errstate(all="ignore"):
             values = self._run(x)
             at = x[:, self._index]
             brackets = self._changes(at, values)
-            for _ in range(_MINIMA_ROUNDS):
+            for _ in range(_MINIMUM_ROUNDS):
                 more = self._nearest(at, values)
                 if more is None:
                     break
@@ -203,21 +212,22 @@ class _Search:
         return self._refined(brackets)
 
     def _changes(self, at: FloatArray, values: FloatArray) -> _Brackets:
-        """Neighbours among positions (rows, margins), ascending, with another sign."""
+        """Brackets between neighbouring positions (rows, margins), ascending, of different sign."""
         signs = np.sign(values)
         rows, margin = np.nonzero(
             (signs[1:] != signs[:-1]) & np.isfinite(values[1:]) & np.isfinite(values[:-1])
         )
-        rows, margin = rows[:MAX_BOUNDARIES], margin[:MAX_BOUNDARIES].astype(np.int64)
+        rows, margin = rows[:MAX_SIGN_CHANGES], margin[:MAX_SIGN_CHANGES].astype(np.int64)
         low, high = (_to_numbers(at[each, margin], self._dtype) for each in (rows, rows + 1))
         ends = values[rows, margin], values[rows + 1, margin]
         start: IntArray = np.zeros_like(margin)
         return _Brackets(margin, low, high, *ends, start, start > 0)
 
     def _nearest(self, at: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-        """Positions and margins around the places where margins are nearest to 0, of one sign.
+        """Positions and margins around the minima of margins without a sign change.
 
-        A margin that only touches 0 has no change of sign between the positions.
+        A margin that only touches 0 has the same sign at both neighbouring positions. None if no
+        new position is found.
         """
         size = np.where(np.isfinite(values), np.abs(values), np.inf)
         best = np.clip(size.argmin(axis=0), 1, len(size) - 2)
@@ -229,7 +239,7 @@ class _Search:
         bow = (b - a) * (fb - fc) - (b - c) * (fb - fa)
         vertex = b - 0.5 * ((b - a) ** 2 * (fb - fc) - (b - c) ** 2 * (fb - fa)) / bow
         tried = np.stack([left, right, vertex])
-        # Beyond the last position, a straight line leads on.
+        # The ends are extrapolated along a straight line.
         tried = np.where(np.isfinite(tried) & (np.abs(tried) < 1e30), tried, b)
         tried = _rounded(tried, self._dtype)
         if not bool(((tried != a) & (tried != b) & (tried != c)).any()):
@@ -241,7 +251,7 @@ class _Search:
         return np.take_along_axis(positions, order, 0), np.take_along_axis(results, order, 0)
 
     def _at(self, margin: IntArray, value: FloatArray) -> FloatArray:
-        """Margins, each at a value of its input."""
+        """Each margin at a value of its input."""
         index = self._index[margin]
         # Equal values of an input share a row.
         order = np.lexsort((value, index))
@@ -255,10 +265,10 @@ class _Search:
         x[row, index] = value
         return self._run(x)[row, margin]
 
-    def _refined(self, left: _Brackets) -> Boundaries:
-        """Brackets halved until their ends are neighbours; those that a 0 splits become two."""
+    def _refined(self, left: _Brackets) -> SignChanges:
+        """Narrow brackets until their ends are neighbours; a 0 inside splits a bracket in two."""
         done: list[_Brackets] = []
-        for _ in range(_ROUNDS):
+        for _ in range(_BISECTION_ROUNDS):
             ready = left.high <= left.low + 1
             done.append(left.where(ready))
             left = left.where(~ready)
@@ -269,10 +279,10 @@ class _Search:
         _, first = np.unique(np.stack([found.margin, found.low]), axis=1, return_index=True)
         margin = found.margin[first]
         below, above = (_to_values(each[first], self._dtype) for each in (found.low, found.high))
-        return Boundaries.joined([Boundaries(margin, self._index[margin], below, above)])
+        return SignChanges.joined([SignChanges(margin, self._index[margin], below, above)])
 
     def _narrowed(self, left: _Brackets) -> _Brackets:
-        """One evaluation further: first as on a straight line, then by growing steps from there."""
+        """One evaluation of each bracket: first by linear interpolation, then in growing steps."""
         low, high = _to_values(left.low, self._dtype), _to_values(left.high, self._dtype)
         with np.errstate(all="ignore"):
             straight = low - left.at_low * (high - low) / (left.at_high - left.at_low)
@@ -284,7 +294,7 @@ class _Search:
         with np.errstate(all="ignore"):
             found = self._at(left.margin, _to_values(candidate, self._dtype))
         found = np.where(np.isfinite(found), found, left.at_high)
-        # A 0 between two signs has a place on each side.
+        # A 0 between two signs is a sign change on each side.
         split = (found == 0) & (left.at_low != 0) & (left.at_high != 0)
         up = (np.sign(found) == np.sign(left.at_low)) & ~split
         grown = np.where(left.step == 0, 1, np.where(left.up == up, 2 * left.step, -1))
@@ -306,7 +316,7 @@ class _Search:
 
 
 def _rounded(values: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
-    """The nearest values of the type that are finite, in float64."""
+    """The nearest finite values of the type, as float64."""
     assert np.issubdtype(dtype, np.floating)
     limit = float(np.finfo(dtype).max)  # pyright: ignore[reportArgumentType, reportCallIssue] (it is a float type)
     with np.errstate(all="ignore"):
@@ -314,14 +324,14 @@ def _rounded(values: FloatArray, dtype: np.dtype[np.generic]) -> FloatArray:
 
 
 def _to_numbers(values: FloatArray, dtype: np.dtype[np.generic]) -> IntArray:
-    """Numbers of floats of a type, in their order; 0 for 0."""
+    """Numbers of floats of a type, in ascending order; 0 has number 0."""
     bits = values.astype(dtype).view(_INTEGERS[dtype.itemsize]).astype(np.int64)
     lowest = -(1 << (8 * dtype.itemsize - 1))
     return np.where(bits >= 0, bits, lowest - bits)
 
 
 def _to_values(numbers: IntArray, dtype: np.dtype[np.generic]) -> FloatArray:
-    """The floats of such numbers, in float64."""
+    """Inverse of `_to_numbers`, as float64."""
     lowest = -(1 << (8 * dtype.itemsize - 1))
     bits = np.where(numbers >= 0, numbers, lowest - numbers)
     with np.errstate(all="ignore"):

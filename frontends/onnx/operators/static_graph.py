@@ -1,7 +1,7 @@
-"""A graph for one number of samples: the extents of every value, and what does not depend on data.
+"""A graph for a fixed number of samples: the extents of every value, with constants folded.
 
-Nothing is run: extents follow from the operators' own shape inference, node by node, so that a file
-that asks for terabytes is refused before they are taken.
+Nothing is run. Extents follow from the operators' shape inference, node by node, so a file that
+asks for terabytes is refused before any allocation.
 """
 
 from __future__ import annotations
@@ -29,69 +29,69 @@ from kan_dialect.ir.constants import Array
 BOOL = onnx.TensorProto.BOOL
 
 MAX_EFFORT = 1 << 32
-"""Elements of results that may be computed to find the layers of one model: some twenty seconds."""
+"""Elements of results that the search for one model's layers may compute: some twenty seconds."""
 
 STEP_EFFORT, SLOW_STEP_EFFORT = 1 << 11, 1 << 15
-"""Elements that an op counts for, however small its result is: in ONNX Runtime, and in Python."""
+"""Effort of an op beside its result, in elements: in ONNX Runtime, and in Python."""
 
 _OPEN_BATCH = 64
-"""Samples at once, where the file leaves their number open and values are not too wide."""
+"""Samples of a batch, if the file leaves it open and values are not too wide."""
 
-_BATCH_ELEMENTS = 1 << 20
-"""A value should not have more elements than this for a whole batch."""
+_MAX_VALUE_ELEMENTS = 1 << 20
+"""Most elements of a value for a whole batch, if the file leaves the batch open."""
 
-_ALL_ELEMENTS = 1 << 25
-"""Nor all values together: the reference implementation keeps them to the end."""
+_MAX_TOTAL_ELEMENTS = 1 << 25
+"""Most elements of all values together: the reference implementation keeps them to the end."""
 
 _REMEDY = "export the model with fixed extents, but for the batch"
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A node that data flows through, as the file spells it, and how messages name it."""
+    """A node that depends on the input's values: as the file spells it, and as messages name it."""
 
     proto: onnx.NodeProto
     node: Node
 
     @property
     def reads(self) -> list[str]:
-        """What it reads as data: shapes are none."""
+        """Names of its operands."""
         return [name for name in self.proto.input if name]
 
 
 class Effort:
-    """Work that looking for the layers of one model may take; it counts what is run for it."""
+    """Remaining effort for discovering the layers of one model, in elements."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.left = MAX_EFFORT
 
     def spend(self, amount: int) -> None:
-        """Count work, before it is done.
+        """Count work before it is done.
 
         Raises
         ------
-        KanError : there is not so much left.
+        KanError : the effort is spent.
         """
         self.left -= amount
         if self.left < 0:
             raise KanError(
-                f"{self._path.name}: to find out what its layers are takes too long",
+                f"{self._path.name}: the search for its layers takes too long",
                 remedy="export the model in parts, or with layers of a form that is known",
             )
 
 
 @dataclass(frozen=True, eq=False)
 class StaticGraph:
-    """A graph at one number of samples.
+    """A graph for a fixed number of samples.
 
     Attributes
     ----------
-    batch : the number of samples.
-    steps : the nodes that depend on the input's values, in order.
-    constants : what else they read, by name.
+    batch : number of samples.
+    steps : nodes that depend on the input's values, in order.
+    constants : their other operands, by name.
     shapes, kinds : extents and ONNX element type of the input and of every result of the steps.
-    batch_axes : the axis that runs over samples; None for values that have none.
+    batch_axes : axis of each value that runs over samples, or None.
     """
 
     source: Graph
@@ -104,7 +104,7 @@ class StaticGraph:
     effort: Effort
 
     def effort_of(self, steps: Sequence[Step], *, slow: bool) -> int:
-        """What running steps for one batch takes: elements of results, and so many for an op."""
+        """Effort of running steps for one batch, in elements."""
         sizes = [prod(self.shapes[name]) for step in steps for name in step.proto.output if name]
         return sum(sizes) + (SLOW_STEP_EFFORT if slow else STEP_EFFORT) * len(steps)
 
@@ -112,11 +112,11 @@ class StaticGraph:
         """Elements of a value for one sample."""
         return prod(self.shapes[name]) // self.batch
 
-    def products(self) -> int:
-        """Multiplications in matrix products, convolutions and sums of products, for one sample."""
-        return sum(map(self._products, self.steps)) // self.batch
+    def multiplications(self) -> int:
+        """Multiplications in matrix products, convolutions and Einsum, for one sample."""
+        return sum(map(self._multiplications, self.steps)) // self.batch
 
-    def _products(self, step: Step) -> int:
+    def _multiplications(self, step: Step) -> int:
         shapes = [
             self.shapes[name] if name in self.shapes else self.constants[name].shape
             for name in step.reads
@@ -141,8 +141,8 @@ class StaticGraph:
             case _:
                 return 0
 
-    def is_cut(self, name: str) -> bool:
-        """Whether the value holds floats, not too many, and each row belongs to one sample."""
+    def may_be_boundary(self, name: str) -> bool:
+        """Whether the value is a float vector for each sample, of at most `MAX_WIDTH` elements."""
         known = self.batch == 1 or self.batch_axes.get(name) is not None
         return known and self.kinds[name] in FLOATS and 0 < self.width(name) <= MAX_WIDTH
 
@@ -154,11 +154,11 @@ class StaticGraph:
 
 
 def make_static(graph: Graph) -> StaticGraph:
-    """The graph at a number of samples of our choice, where it takes any; else at its own.
+    """The graph for a number of samples of our choice if it allows any, else for its own.
 
     Raises
     ------
-    KanError : extents depend on data, do not fit each other, or are too large.
+    KanError : extents depend on data, contradict each other, or are too large.
     """
     declared = graph.input_shape
     axis = declared.index(None) if None in declared else 0
@@ -166,20 +166,20 @@ def make_static(graph: Graph) -> StaticGraph:
     try:
         small = [_measure(graph, axis, batch) for batch in (3, 5)]
         widths = [small[0].width(name) for name in small[0].shapes]
-        fitting = (_BATCH_ELEMENTS // max(widths), _ALL_ELEMENTS // sum(widths))
+        fitting = (_MAX_VALUE_ELEMENTS // max(widths), _MAX_TOTAL_ELEMENTS // sum(widths))
         batch = max(1, min(_OPEN_BATCH, *fitting))
         chosen = _measure(graph, axis, batch)
     except KanError:
         if own is None:
             raise
-        # The batch of the example is baked into the file.
+        # The example's batch is a constant of the file.
         chosen = _measure(graph, axis, own)
         return _with_axes(chosen, [chosen])
     return _with_axes(chosen, small)
 
 
 def _with_axes(static: StaticGraph, measured: Sequence[StaticGraph]) -> StaticGraph:
-    """The batch axis of each value: where extents follow the number of samples."""
+    """Add the batch axis of each value: the axis whose extent follows the number of samples."""
     axes: dict[str, int | None] = {}
     for name in static.shapes:
         candidates = [
@@ -202,27 +202,27 @@ def _with_axes(static: StaticGraph, measured: Sequence[StaticGraph]) -> StaticGr
 
 
 def _measure(graph: Graph, axis: int, batch: int) -> StaticGraph:
-    """The graph for `batch` samples, the batch axes left open."""
-    measuring = _Measuring(graph, axis, batch)
-    measuring.run()
+    """The graph for `batch` samples, without batch axes."""
+    inference = _ShapeInference(graph, axis, batch)
+    inference.run()
     return StaticGraph(
         graph,
         batch,
-        measuring.steps,
-        measuring.constants,
-        measuring.shapes,
-        measuring.kinds,
+        inference.steps,
+        inference.constants,
+        inference.shapes,
+        inference.kinds,
         {},
         Effort(graph.path),
     )
 
 
-class _Measuring:
-    """Goes through the nodes in order, once."""
+class _ShapeInference:
+    """Infers extents and folds constants, node by node."""
 
     def __init__(self, graph: Graph, axis: int, batch: int) -> None:
         self._graph = graph
-        # Folding charges; what another number of samples was charged with is gone by now.
+        # Folding charges memory; that of another batch size is free again.
         self._budget = Budget(graph.path)
         self.steps: list[Step] = []
         self.constants: dict[str, Array] = dict(graph.constants)
@@ -253,7 +253,7 @@ class _Measuring:
             with np.errstate(all="ignore"):
                 results = folding.fold(node, operands, self._budget)
         except Unrecognised:
-            # A runtime can do more than we can; the node is run where its result is needed.
+            # A runtime may support the node; it is run where its result is needed.
             self._add_step(proto, node)
             return
         except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
@@ -270,14 +270,14 @@ class _Measuring:
             extents = None if found is None else _extents(found)
             kind = 0 if found is None else found.tensor_type.elem_type
             if extents is None and node.op_type in ELEMENTWISE:
-                # Older operators that are defined by others have no inference of their own.
+                # Function operators of old opsets have no shape inference.
                 extents = np.broadcast_shapes(*map(self._shape, filter(None, proto.input)))
                 kind = BOOL if node.op_type in COMPARISONS else self._kind(proto.input[0])
             if extents is None:
                 raise node.refuse("the extents of its result depend on data", _REMEDY)
             if prod(extents) > MAX_ELEMENTS:
                 raise node.refuse(
-                    f"its result has {prod(extents)} elements, too many for one model",
+                    f"its result has {prod(extents)} elements, more than {MAX_ELEMENTS}",
                     "split or narrow the model",
                 )
             self.shapes[name] = extents
@@ -320,7 +320,7 @@ class _Measuring:
                 data,
                 opset_imports=[helper.make_opsetid("", self._graph.opset)],
             )
-        except Exception as error:  # The C++ library raises what it likes.
+        except Exception as error:  # The C++ library raises errors of many types.
             raise node.refuse(f"its operands do not fit it: {first_line(error)}") from None
 
 
@@ -329,7 +329,7 @@ def _known(graph: Graph) -> list[int]:
 
 
 def _extents(value: onnx.TypeProto) -> tuple[int, ...] | None:
-    """The extents of a tensor; None where one is open."""
+    """Extents of a tensor; None if one is open."""
     tensor = value.tensor_type
     if not value.HasField("tensor_type") or not tensor.HasField("shape"):
         return None
@@ -342,13 +342,15 @@ def _extents(value: onnx.TypeProto) -> tuple[int, ...] | None:
 # Parts of a graph
 
 
-def cut_out(static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> onnx.ModelProto:
-    """The part of a graph between values, as a model of its own.
+def extract_subgraph(
+    static: StaticGraph, sources: Sequence[str], targets: Sequence[str]
+) -> onnx.ModelProto:
+    """The subgraph between values, as a model of its own.
 
     Parameters
     ----------
-    sources : values that together are enough to compute the targets.
-    targets : one value, or several side by side.
+    sources : values that determine the targets.
+    targets : one value, or several.
 
     Returns
     -------
@@ -362,7 +364,7 @@ def cut_out(static: StaticGraph, sources: Sequence[str], targets: Sequence[str])
     ]
     kinds = {static.kinds[name] for name in sources}
     kind = kinds.pop() if len(kinds) == 1 else onnx.TensorProto.FLOAT
-    ends = _Ends(static, tensors)
+    ends = _EndNodes(static, tensors)
     first = ends.scatter(sources, kind)
     last = ends.gather(targets)
     graph = helper.make_graph(
@@ -387,7 +389,7 @@ def _end(static: StaticGraph, name: str, kind: int, values: Sequence[str]) -> on
 
 
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
-    """Another name for a value, wherever it stands."""
+    """Rename a value everywhere."""
     for node in graph.node:
         for names in (node.input, node.output):
             for index, name in enumerate(names):
@@ -399,7 +401,7 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
 
 
 def needed_steps(static: StaticGraph, sources: Sequence[str], targets: Sequence[str]) -> list[Step]:
-    """The nodes that compute the targets from the sources, in order."""
+    """The steps that compute the targets from the sources, in order."""
     wanted = set(targets) - set(sources)
     found: list[Step] = []
     for step in reversed(static.steps):
@@ -409,8 +411,10 @@ def needed_steps(static: StaticGraph, sources: Sequence[str], targets: Sequence[
     return found[::-1]
 
 
-class _Ends:
-    """Makes what leads from the part's input to the sources, and from the targets to its output."""
+class _EndNodes:
+    """Builds the nodes between the subgraph's input and the sources, and the targets and its
+    output.
+    """
 
     def __init__(self, static: StaticGraph, tensors: list[onnx.TensorProto]) -> None:
         self._static = static
@@ -420,7 +424,7 @@ class _Ends:
         self.input, self.output = self.free("input"), self.free("output")
 
     def free(self, name: str) -> str:
-        """A name that is not taken."""
+        """A new name."""
         candidate, count = f"part_{name}", self._counts.get(name, 0)
         while candidate in self._taken:
             count += 1
@@ -430,7 +434,7 @@ class _Ends:
         return candidate
 
     def scatter(self, sources: Sequence[str], kind: int) -> list[onnx.NodeProto]:
-        """The sources as parts of the input."""
+        """Nodes that split the input into the sources."""
         nodes: list[onnx.NodeProto] = []
         columns = [self.input]
         if len(sources) > 1:
@@ -453,7 +457,7 @@ class _Ends:
         return nodes
 
     def gather(self, targets: Sequence[str]) -> list[onnx.NodeProto]:
-        """The targets side by side as the output."""
+        """Nodes that concatenate the targets into the output."""
         nodes: list[onnx.NodeProto] = []
         parts = [self.free("flat") for _ in targets] if len(targets) > 1 else [self.output]
         for name, part in zip(targets, parts, strict=True):

@@ -1,8 +1,8 @@
-"""The values of single inputs at which a graph branches, clips or rounds, and inputs that try them.
+"""Finds the input values at which a graph branches, clips or rounds, and inputs that test them.
 
-A threshold is followed back to the network's input through whatever acts on each element alone; it
-is found there to the last bit, as ONNX Runtime decides it. What a sum of several inputs is compared
-with is looked at where the sum is the input of a part (`onnx_search`).
+A threshold is traced back to the network's input through elementwise ops, to the last bit, as ONNX
+Runtime decides it. Thresholds of a sum of several inputs are found where the sum is the input of a
+layer's subgraph (`layer_search.py`).
 """
 
 from __future__ import annotations
@@ -23,52 +23,55 @@ from kan_dialect.evaluate.onnx_subgraph import (
 )
 from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, limits_of
 from kan_dialect.frontends.onnx.operators.elementwise import ELEMENTWISE
-from kan_dialect.frontends.onnx.operators.movement import MOVES
+from kan_dialect.frontends.onnx.operators.movement import MOVEMENTS
 from kan_dialect.frontends.onnx.operators.sign_changes import (
-    Boundaries,
     Margins,
+    SignChanges,
     at_values,
-    find_boundaries,
+    find_sign_changes,
 )
-from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, Step, cut_out
+from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, Step, extract_subgraph
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
-_ARRANGING = frozenset({"Concat", "Identity", "Split", *MOVES})
-_ALONE = frozenset({"BatchNormalization", "Cast", "CastLike", *ELEMENTWISE, *_ARRANGING})
-"""Operators whose results depend on one element of each operand."""
+_REARRANGING_OPS = frozenset({"Concat", "Identity", "Split", *MOVEMENTS})
+_ELEMENTWISE_OPS = frozenset(
+    {"BatchNormalization", "Cast", "CastLike", *ELEMENTWISE, *_REARRANGING_OPS}
+)
+"""Operators whose result elements depend on one element of each operand."""
 
 MAX_MARGINS = 1 << 16
-"""Of more comparisons, on elements that are no inputs themselves, every n-th is followed."""
+"""Most margins of computed elements; of more, every n-th is searched."""
 
 MAX_WINDOWS = 1 << 10
-"""Of more windows, the narrowest are told: wide ones hold codes of their own."""
+"""Most windows, narrowest first: wide ones contain codes of their own."""
 
 _SINGLE_ROWS = 128
-"""Rows that change one input of a likely one."""
+"""Test rows that change a single input."""
 
 _SEED = 19
 
 
 @dataclass(frozen=True, eq=False)
 class Thresholds:
-    """Where a graph changes its mind about single inputs.
+    """Thresholds of single inputs of a graph.
 
     Attributes
     ----------
-    likely : (rows, in), likely inputs.
-    places : boundaries; their `margin` is an index of `nodes`.
+    likely : (rows, in), float64, likely inputs.
+    changes : sign changes; their `margin` is an index into `nodes`.
+    nodes : the nodes that branch.
     """
 
     likely: FloatArray
-    places: Boundaries
+    changes: SignChanges
     nodes: Sequence[Node]
 
     def rows(self, dtype: np.dtype[np.generic]) -> FloatArray:
-        """Inputs (rows, in) that hold all these values, of all inputs together and one by one."""
+        """Test inputs (rows, in): all test values, of all inputs together and of single ones."""
         rng = np.random.default_rng(_SEED)
-        inputs = [int(each) for each in np.unique(self.places.index)]
-        values = {each: self.places.values_of(each) for each in inputs}
+        inputs = [int(each) for each in np.unique(self.changes.index)]
+        values = {each: self.changes.values_of(each) for each in inputs}
         count = max((each.size for each in values.values()), default=0)
         if not count:
             return np.zeros((0, self.likely.shape[1]))
@@ -89,29 +92,30 @@ class Thresholds:
         return rows[np.isfinite(rows).all(axis=1)]
 
     def windows(self, edges: Callable[[FloatArray], FloatArray], least: float) -> FloatArray:
-        """Where functions of an input are others than on both sides, (windows, 3).
+        """Windows in which an edge differs from both sides: (windows, 3), float64, narrow ones
+        first.
 
-        Each is an input, and the first and the last value of it that belong to the window; a single
-        value is one. Those that are narrow come first.
+        A row is an input, and the first and the last value of the window. A single value is a
+        window.
 
         Parameters
         ----------
         edges : (rows, in) -> (rows, out, in), all functions of all inputs.
-        least : smaller differences are none.
+        least : smaller differences are ignored.
         """
         base = self.likely[len(self.likely) // 2]
         below, above = (
-            np.repeat(base[np.newaxis], len(ends), 0) for ends in 2 * [self.places.index]
+            np.repeat(base[np.newaxis], len(ends), 0) for ends in 2 * [self.changes.index]
         )
-        rows, index = np.arange(self.places.index.size), self.places.index
-        below[rows, index], above[rows, index] = self.places.below, self.places.above
+        rows, index = np.arange(self.changes.index.size), self.changes.index
+        below[rows, index], above[rows, index] = self.changes.below, self.changes.above
         with np.errstate(all="ignore"):
             before, after = edges(below), edges(above)
             jumps = np.abs(after - before)[rows, :, index].max(axis=1) > least
         found: list[tuple[float, float, float]] = []
         for one in np.unique(index[jumps]).tolist():
             mine = np.flatnonzero(jumps & (index == one))
-            low, high = self.places.above[mine[:-1]], self.places.below[mine[1:]]
+            low, high = self.changes.above[mine[:-1]], self.changes.below[mine[1:]]
             inside = low <= high
             found += [(one, *ends) for ends in zip(low[inside], high[inside], strict=True)]
         windows = np.array(found, dtype=np.float64).reshape(-1, 3)
@@ -119,21 +123,23 @@ class Thresholds:
         return np.unique(windows[narrow[:MAX_WINDOWS]], axis=0)
 
     def node_at(self, index: int, value: float) -> Node | None:
-        """The node that changes nearest to a value of an input."""
-        mine = np.flatnonzero(self.places.index == index)
+        """The node with the threshold nearest to a value of an input; None without any."""
+        mine = np.flatnonzero(self.changes.index == index)
         if not mine.size:
             return None
-        away = np.abs(self.places.below[mine] - value) + np.abs(self.places.above[mine] - value)
-        return self.nodes[int(self.places.margin[mine[int(away.argmin())]])]
+        away = np.abs(self.changes.below[mine] - value) + np.abs(self.changes.above[mine] - value)
+        return self.nodes[int(self.changes.margin[mine[int(away.argmin())]])]
 
 
 @dataclass(frozen=True, eq=False)
 class NodeMargins:
-    """Margins: elements of a value less limits, or less elements of another value.
+    """Margins of a node: elements of a value less limits, or less elements of another value.
 
     Attributes
     ----------
-    element, other : (margins), which element; of no other value -1.
+    element : (margins), int64, elements of value `name`.
+    limit : (margins), float64.
+    against, other : the other value and its elements, if any.
     """
 
     node: Node
@@ -145,15 +151,15 @@ class NodeMargins:
 
 
 def find_thresholds(static: StaticGraph, likely: FloatArray) -> Thresholds | None:
-    """The thresholds of a graph's inputs; None where it has none.
+    """Find the thresholds of a graph's inputs; None without any.
 
     Parameters
     ----------
-    likely : (rows, in), where inputs may lie.
+    likely : (rows, in), typical inputs.
 
     Raises
     ------
-    Exception : of the runtimes' choice, which cannot run the graph.
+    Exception : of any type, if the runtimes cannot run the graph.
     """
     arranged, alone = _elementwise_values(static)
     steps = [step for step in static.steps if _reads(static, step) <= alone]
@@ -164,37 +170,37 @@ def find_thresholds(static: StaticGraph, likely: FloatArray) -> Thresholds | Non
     likely = likely.astype(dtype).astype(np.float64)
     direct = [each for each in margins if each.name in arranged and each.against is None]
     further = [each for each in margins if each not in direct]
-    parts: list[Boundaries] = []
+    parts: list[SignChanges] = []
     if direct:
         parts.append(_of_inputs(static, direct, margins, dtype))
     if further:
-        with suppress(Exception):  # Of the runtimes' choice; where values are not defined.
+        with suppress(Exception):  # Undefined values make runtimes raise errors of many types.
             parts.append(_of_values(static, further, margins, likely, dtype))
     if not parts or not any(part.index.size for part in parts):
         return None
-    return Thresholds(likely, Boundaries.joined(parts), [each.node for each in margins])
+    return Thresholds(likely, SignChanges.joined(parts), [each.node for each in margins])
 
 
 def _elementwise_values(static: StaticGraph) -> tuple[set[str], set[str]]:
-    """Values whose elements are inputs, and those whose elements depend on an input each."""
+    """Values whose elements are inputs, and values whose elements depend on one input each."""
     arranged, alone = {static.source.input}, {static.source.input}
     for step in static.steps:
         reads = _reads(static, step)
         mixed = step.node.op_type == "Concat" and len(reads) < len(set(step.reads))
-        if step.node.op_type in _ARRANGING and reads <= arranged and not mixed:
+        if step.node.op_type in _REARRANGING_OPS and reads <= arranged and not mixed:
             arranged.update(step.proto.output)
-        if step.node.op_type in _ALONE and reads <= alone:
+        if step.node.op_type in _ELEMENTWISE_OPS and reads <= alone:
             alone.update(step.proto.output)
     return arranged, alone
 
 
 def _reads(static: StaticGraph, step: Step) -> set[str]:
-    """The values that a node reads and that depend on the input."""
+    """Operands of a node that depend on the input."""
     return {name for name in step.reads if name in static.shapes}
 
 
 def margins_of(static: StaticGraph, step: Step) -> list[NodeMargins]:
-    """Where a node changes, by what it reads."""
+    """Margins at which a node branches."""
     if step.node.op_type not in BRANCHES:
         return []
     operands = list(step.proto.input)
@@ -203,11 +209,11 @@ def margins_of(static: StaticGraph, step: Step) -> list[NodeMargins]:
     found: list[NodeMargins] = []
     for position, limit in limits_of(step.node, known, exact=exact):
         name = operands[position]
-        if name not in static.shapes or not static.is_cut(name):
+        if name not in static.shapes or not static.may_be_boundary(name):
             continue
         if isinstance(limit, int):
             against = operands[limit]
-            if against in static.shapes and static.is_cut(against):
+            if against in static.shapes and static.may_be_boundary(against):
                 pair = np.broadcast_arrays(_labels(static, name), _labels(static, against))
                 mine, other = (each.ravel() for each in pair)
                 zeros = np.zeros(mine.size)
@@ -221,7 +227,7 @@ def margins_of(static: StaticGraph, step: Step) -> list[NodeMargins]:
 
 
 def _labels(static: StaticGraph, name: str) -> IntArray:
-    """The numbers of a value's elements in its own axes, with one sample."""
+    """Indices of a value's elements in its own axes, for one sample."""
     axis, labels = static.batch_axes.get(name), np.arange(static.width(name), dtype=np.int64)
     if axis is None:
         return labels.reshape(static.shapes[name])
@@ -235,8 +241,8 @@ def _of_inputs(
     direct: Sequence[NodeMargins],
     margins: Sequence[NodeMargins],
     dtype: np.dtype[np.generic],
-) -> Boundaries:
-    """Of inputs that are compared as they are."""
+) -> SignChanges:
+    """Thresholds of inputs that are compared directly."""
     names = list(dict.fromkeys(each.name for each in direct))
     numbers = np.arange(static.width(static.source.input), dtype=np.float64)[np.newaxis]
     sources, columns = (
@@ -244,12 +250,12 @@ def _of_inputs(
         _columns(static, names),
     )
     number = {each: position for position, each in enumerate(margins)}
-    parts: list[Boundaries] = []
+    parts: list[SignChanges] = []
     for each in direct:
         index: IntArray = sources[0, columns[each.name] + each.element].astype(np.int64)
         margin: IntArray = np.full(index.size, number[each], dtype=np.int64)
         parts.append(at_values(margin, index, each.limit, dtype))
-    return Boundaries.joined(parts)
+    return SignChanges.joined(parts)
 
 
 def _of_values(
@@ -258,8 +264,8 @@ def _of_values(
     margins: Sequence[NodeMargins],
     likely: FloatArray,
     dtype: np.dtype[np.generic],
-) -> Boundaries:
-    """Of values that are computed from an input each."""
+) -> SignChanges:
+    """Thresholds of values that are computed from one input each."""
     names = list(
         dict.fromkeys(name for each in further for name in (each.name, each.against) if name)
     )
@@ -291,25 +297,26 @@ def _of_values(
     base = likely[len(likely) // 2]
     index = dependences(margins_at, base, likely, dtype)
     known = np.flatnonzero(index >= 0)
-    places = find_boundaries(
+    changes = find_sign_changes(
         lambda x: margins_at(x)[:, known], index[known], base, likely[:48], dtype
     )
-    margin = owner[known[places.margin]]
-    return Boundaries(margin, places.index, places.below, places.above)
+    margin = owner[known[changes.margin]]
+    return SignChanges(margin, changes.index, changes.below, changes.above)
 
 
 NONE, SEVERAL = -1, -2
-"""In place of the number of an input."""
+"""Results of `dependences` beside input numbers."""
 
 
 def dependences(
     run: Margins, base: FloatArray, likely: FloatArray, dtype: np.dtype[np.generic]
 ) -> IntArray:
-    """The one input that each margin depends on, (margins); or NONE, or SEVERAL.
+    """The one input on which each margin depends: (margins), int64; or NONE, or SEVERAL.
 
     Parameters
     ----------
-    base : (in), a likely input; likely : (rows, in), more of them.
+    base : (in), a likely input.
+    likely : (rows, in), further likely inputs.
     """
     inputs = base.size
     bits = max(1, int(inputs - 1).bit_length())
@@ -335,18 +342,18 @@ def dependences(
 
 
 def _columns(static: StaticGraph, names: Sequence[str]) -> dict[str, int]:
-    """Where the elements of each value begin, side by side."""
+    """First column of each value, if values stand side by side."""
     widths = np.cumsum([0, *(static.width(name) for name in names)])
     return dict(zip(names, widths[:-1].tolist(), strict=True))
 
 
 class _Values:
-    """Values of a graph side by side, in the type of the file, or in another one."""
+    """Computes values of a graph side by side, in a given type."""
 
     def __init__(
         self, static: StaticGraph, names: Sequence[str], dtype: np.dtype[np.generic]
     ) -> None:
-        model = cut_out(static, [static.source.input], names)
+        model = extract_subgraph(static, [static.source.input], names)
         if dtype != static.source.input_dtype:
             model = widened(model)
         self._runner = open_runner(model)

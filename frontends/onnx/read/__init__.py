@@ -1,1 +1,1 @@
-"""An ONNX file as a checked graph."""
+"""Reads an ONNX file as a checked graph."""

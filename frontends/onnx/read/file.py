@@ -1,7 +1,7 @@
-"""Reads an ONNX file and the tensors it holds, trusting nothing that it says about itself.
+"""Reads an ONNX file and its tensors, without trusting what it says about itself.
 
-Sizes are checked against the bytes that are there before anything is allocated, and data outside
-the file is read from the file's own folder only. What the graph means is not looked at here.
+Sizes are checked against the bytes present before any allocation. External data is read only from
+the file's own folder. The meaning of the graph is not examined here.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from kan_dialect.evaluate.onnx_subgraph import OPSETS
 from kan_dialect.ir.constants import Array
 
 MAX_BYTES = 1 << 29
-"""Models that hold more than this are refused."""
+"""Most bytes of a model and its tensors."""
 
 MAX_NODES = 20_000
-"""Graphs of more operators than this are refused."""
+"""Most operators of a graph."""
 
 _MAX_OFFSET = (1 << 63) - 1
-"""No file is larger."""
+"""Largest possible offset in a file."""
 
 _EXPORT_AGAIN = "export the model again"
 
@@ -46,24 +46,28 @@ _DTYPES: dict[int, np.dtype[np.generic]] = {
 
 
 class Budget:
-    """Memory that reading one model may take. Files of a few bytes can ask for terabytes."""
+    """Remaining memory for reading one model: files of a few bytes can ask for terabytes."""
 
     def __init__(self, path: Path, limit: int = MAX_BYTES) -> None:
         self._path = path
         self._left = limit
 
     def charge(self, size: int, what: str) -> None:
-        """Count `size` bytes for `what`, before they are allocated.
+        """Count `size` bytes before they are allocated.
+
+        Parameters
+        ----------
+        what : what needs them, for the message.
 
         Raises
         ------
-        KanError : there are not so many left.
+        KanError : too few bytes remain.
         """
         self.check(size, what)
         self._left -= size
 
     def check(self, size: int, what: str) -> None:
-        """As `charge`, for memory that is given back at once."""
+        """As `charge`, for memory that is released at once."""
         if size > self._left:
             raise KanError(
                 f"{self._path.name}: {what} needs {size} bytes, too much for reading one model",
@@ -72,7 +76,7 @@ class Budget:
 
 
 def dtype_of(element_type: int) -> np.dtype[np.generic] | None:
-    """The NumPy type of an ONNX element type, where elements of it can be read."""
+    """NumPy type of an ONNX element type; None if its elements cannot be read."""
     return _DTYPES.get(element_type)
 
 
@@ -84,11 +88,11 @@ def element_type_name(element_type: int) -> str:
 
 
 def read_model(path: Path) -> onnx.ModelProto:
-    """The model in a file, of an operator set that is understood, without local functions.
+    """Read a model and inline its local functions.
 
     Raises
     ------
-    KanError : the file cannot be read, is no ONNX model, or is of another operator set.
+    KanError : the file cannot be read, is no ONNX model, or has an unsupported operator set.
     """
     model = _parse(path, _read_bytes(path))
     if not model.graph.node and not model.graph.output:
@@ -125,7 +129,7 @@ def _check_opset(path: Path, model: onnx.ModelProto) -> None:
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     if not versions:
         raise KanError(
-            f"{path.name}: the file does not say of which operator set (opset) it is",
+            f"{path.name}: the file names no operator set (opset)",
             remedy=f"{_EXPORT_AGAIN} with opset_version=17",
         )
     for version in versions:
@@ -142,7 +146,7 @@ def _inline_functions(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     _check_inlined_size(path, model)
     try:
         return inliner.inline_local_functions(model)
-    except Exception as error:  # The C++ library raises what it likes.
+    except Exception as error:  # The C++ library raises errors of many types.
         raise KanError(
             f"{path.name}: the model's local functions cannot be inlined: {first_line(error)}",
             remedy=_EXPORT_AGAIN,
@@ -150,10 +154,10 @@ def _inline_functions(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _check_inlined_size(path: Path, model: onnx.ModelProto) -> None:
-    """Functions that call each other twice double the graph at each level; bound it beforehand."""
+    """Bound the size of the inlined graph: calls in pairs double it at each level of nesting."""
     bodies = {(each.domain, each.name): each for each in model.functions}
     sizes: dict[tuple[str, str], int] = {}
-    # A function that is not settled after as many rounds as there are functions calls itself.
+    # A function that is unsettled after this many rounds calls itself.
     for _ in range(len(bodies) + 1):
         unsettled = [key for key in bodies if key not in sizes]
         for key in unsettled:
@@ -169,14 +173,14 @@ def _check_inlined_size(path: Path, model: onnx.ModelProto) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """What another library says is wrong, in one line."""
+    """First line of another library's error message."""
     return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
 
 
 def read_tensor(proto: onnx.TensorProto, path: Path, name: str, budget: Budget) -> Array:
-    """The array of a tensor that is stored in the model at `path`, or in a file beside it.
+    """Read a tensor stored in the model at `path`, or in a file beside it.
 
-    The proto keeps its data: what was outside the file is embedded.
+    External data is embedded into `proto`.
 
     Raises
     ------
@@ -235,11 +239,11 @@ def _typed_data(proto: onnx.TensorProto) -> list[int] | list[float]:
 
 
 def _embed(proto: onnx.TensorProto, path: Path, where: str, size: int) -> None:
-    """Move a tensor's data from a file beside the model into the tensor."""
+    """Embed a tensor's data from a file beside the model."""
     entries = {entry.key: entry.value for entry in proto.external_data}
     location = entries.get("location", "")
     folder = path.resolve().parent
-    # A path with a null byte cannot even be resolved.
+    # A path with a null byte cannot be resolved.
     target = (folder / location.partition("\0")[0]).resolve()
     if not location or "\0" in location or not target.is_relative_to(folder):
         raise KanError(

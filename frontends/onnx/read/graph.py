@@ -1,6 +1,7 @@
-"""An ONNX file as a clean graph: what the output needs, in order, with plain Python attributes.
+"""Reads an ONNX file as a graph: live nodes in execution order, with plain Python attributes.
 
-Structure only: what operators mean is the business of `onnx_kernels` and `onnx_dataflow`.
+This file covers the structure only. `operators/` gives the meaning of operators, and
+`recognise/dataflow.py` follows values.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ AttributeValue: TypeAlias = (
 )
 
 MAX_WIDTH = 1 << 16
-"""Networks of more inputs or outputs are refused."""
+"""Most inputs and most outputs of a network."""
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _CHECKER: Any = onnx.checker  # Its types are incomplete.
@@ -43,12 +44,12 @@ _EXPORT_AGAIN = "export the model again"
 
 
 class Unrecognised(KanError):
-    """Recognition of the layers stopped at one op.
+    """Recognition of the layers stopped at a node.
 
     Attributes
     ----------
-    node : where it stopped.
-    reason : why, without file and node.
+    node : the node.
+    reason : the reason, without file and node.
     """
 
     def __init__(self, node: Node, reason: str, remedy: str | None) -> None:
@@ -59,12 +60,12 @@ class Unrecognised(KanError):
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operator.
+    """One node.
 
     Attributes
     ----------
     file : name of the model's file, for messages.
-    inputs : names of values; empty where an optional one is left out.
+    inputs : names of values; empty for an omitted optional input.
     """
 
     file: str
@@ -76,11 +77,11 @@ class Node:
 
     @property
     def label(self) -> str:
-        """The node as messages name it."""
+        """The node's name and type, for messages."""
         return f"node '{self.name or self.outputs[0]}' ({self.op_type})"
 
     def refuse(self, reason: str, remedy: str | None = None) -> Unrecognised:
-        """The error that recognition stops at this node."""
+        """The error that recognition stopped at this node."""
         return Unrecognised(self, reason, remedy)
 
     def integer(self, name: str, default: int) -> int:
@@ -124,15 +125,15 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """What the output of a model needs.
+    """The part of a model that its output needs.
 
     Attributes
     ----------
     model : the same as a model of its own, for ONNX Runtime.
-    nodes : in an order in which they can run.
-    constants : the initializers, by name.
-    input_shape : None where an extent is left open.
-    vector : the value that is the input without a batch, in a file for one sample.
+    nodes : in execution order.
+    constants : initializers by name.
+    input_shape : extents; None for an open one.
+    vector : the value that is the input without its batch, in a file for one sample; else None.
     """
 
     path: Path
@@ -149,13 +150,13 @@ class Graph:
 
     @property
     def inputs(self) -> int:
-        """How many numbers one sample has."""
+        """Number of features of a sample."""
         shape = self.input_shape
         axis = shape.index(None) if None in shape else 0
         return prod(extent or 1 for index, extent in enumerate(shape) if index != axis)
 
     def up_to(self, value: str) -> Graph:
-        """The graph that gives one of its values, not the input, as its output."""
+        """The graph with another of its values as output."""
         needed = {value}
         nodes: list[Node] = []
         for node in reversed(self.nodes):
@@ -170,7 +171,7 @@ class Graph:
             [tensor for tensor in source.initializer if tensor.name in needed],
         )
         model.graph.ClearField("output")
-        model.graph.output.append(onnx.ValueInfoProto(name=value))  # Runtimes infer its type.
+        model.graph.output.append(onnx.ValueInfoProto(name=value))  # Runtimes infer the type.
         return replace(
             self,
             model=model,
@@ -180,7 +181,7 @@ class Graph:
         )
 
     def too_wide(self, end: str, name: str, width: int) -> KanError:
-        """The error that an end of the network has too many elements for one sample."""
+        """The error that input or output (`end`) has too many features."""
         return self.error(
             f"{end} '{name}' has {width} features, more than {MAX_WIDTH}",
             "select features or reduce their number before the network"
@@ -194,11 +195,11 @@ class Graph:
 
 
 def read_graph(path: Path) -> Graph:
-    """The graph of the model in a file, checked.
+    """Read and check the graph of the model in a file.
 
     Raises
     ------
-    KanError : the file is no valid model, or not of one float input and one output.
+    KanError : the file is no valid model of float inputs and one output.
     """
     try:
         return graph_of(read_model(path), path)
@@ -210,7 +211,7 @@ def read_graph(path: Path) -> Graph:
 
 
 def graph_of(model: onnx.ModelProto, path: Path) -> Graph:
-    """The graph of a model, checked; `path` is the file that it came from.
+    """Check the graph of a model that came from the file `path`.
 
     Raises
     ------
@@ -271,7 +272,7 @@ def _live_nodes(
     graph_input: str,
     output: str,
 ) -> tuple[list[onnx.NodeProto], set[str]]:
-    """The nodes that the output needs, in an order to run them, and the names they read."""
+    """The nodes that the output needs, in execution order, and the names that they read."""
     producers: dict[str, int] = {}
     for index, node in enumerate(graph.node):
         for name in filter(None, node.output):
@@ -284,7 +285,7 @@ def _live_nodes(
     order: list[int] = []
     state: dict[int, str] = {}
     used: set[str] = {output}
-    # Depth first without recursion: a node is entered, then left once its inputs are done.
+    # Depth-first search without recursion: a node is left once its inputs are done.
     stack: list[tuple[str, str, bool]] = [(output, "the graph's output", False)]
     while stack:
         name, reader, leaving = stack.pop()
@@ -293,7 +294,7 @@ def _live_nodes(
         index = producers.get(name)
         if index is None:
             raise KanError(
-                f"{path.name}: value '{name}', read by {reader}, is nowhere defined: neither a "
+                f"{path.name}: value '{name}', read by {reader}, is not defined: it is neither a "
                 f"node's output nor an initializer",
                 remedy=_EXPORT_AGAIN,
             )
@@ -382,7 +383,7 @@ def _read_attribute(
 
 
 def _check_finite(path: Path, name: str, array: Array) -> None:
-    """Parameters must be finite; a single infinity may be the bound of a clamp."""
+    """Refuse NaN and infinite parameters. A scalar may be infinite: the bound of a clamp."""
     if array.dtype.kind != "f" or (array.size == 1 and not np.isnan(array).any()):
         return
     bad = np.argwhere(~np.isfinite(array))
@@ -398,7 +399,7 @@ def _check_finite(path: Path, name: str, array: Array) -> None:
 def _pruned_model(
     model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], tensors: Sequence[onnx.TensorProto]
 ) -> onnx.ModelProto:
-    """The model with nothing but what its output needs."""
+    """The model reduced to the part that its output needs."""
     names = {tensor.name for tensor in model.graph.initializer}
     pruned = onnx.ModelProto()
     pruned.ir_version = model.ir_version
@@ -412,8 +413,8 @@ def _pruned_model(
 
 
 def _check_validity(path: Path, model: onnx.ModelProto) -> None:
-    """What the operators' schemas demand of inputs and attributes."""
-    # An output needs no shape to be understood, but the checker wants one.
+    """Check inputs and attributes against the operators' schemas."""
+    # The checker requires a shape of an output, which is not needed otherwise.
     shapeless = [
         each.type.tensor_type
         for each in model.graph.output
@@ -423,7 +424,7 @@ def _check_validity(path: Path, model: onnx.ModelProto) -> None:
         tensor_type.shape.SetInParent()
     try:
         _CHECKER.check_model(model)
-    except Exception as error:  # The C++ library raises what it likes.
+    except Exception as error:  # The C++ library raises errors of many types.
         raise KanError(
             f"{path.name}: not valid ONNX: {first_line(error)}", remedy=_EXPORT_AGAIN
         ) from None

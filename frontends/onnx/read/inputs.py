@@ -1,7 +1,7 @@
-"""The inputs of an ONNX model, made into one of shape (batch, features), whatever the file has.
+"""Turns the inputs of an ONNX model into a single one of shape (batch, features).
 
-Several inputs become one, which holds them side by side in the graph's order and is split in front
-of the network; the input of a model for one sample without a batch gets a batch of 1.
+Several inputs become one that holds them side by side, in the graph's order; a Split in front of
+the network separates them. An input without a batch gets a batch of 1.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def float_inputs(path: Path, graph: onnx.GraphProto) -> list[onnx.ValueInfoProto
 
 
 def input_dtype(path: Path, value: onnx.ValueInfoProto) -> np.dtype[np.generic]:
-    """The type of an input's elements.
+    """Element type of an input.
 
     Raises
     ------
-    KanError : they are no floats.
+    KanError : it is no float type.
     """
     element_type = value.type.tensor_type.elem_type
     dtype = dtype_of(element_type)
@@ -54,11 +54,11 @@ def input_dtype(path: Path, value: onnx.ValueInfoProto) -> np.dtype[np.generic]:
 
 
 def input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
-    """An input's extents, None for the batch where that is open.
+    """Extents of an input; None for an open batch.
 
     Raises
     ------
-    KanError : there is no shape, no batch dimension, or more than the batch is open.
+    KanError : the input has no shape or no batch dimension, or another dimension is open.
     """
     where = f"{path.name}: input '{value.name}'"
     shape = _declared_shape(value)
@@ -80,17 +80,17 @@ def input_shape(path: Path, value: onnx.ValueInfoProto) -> tuple[int | None, ...
 
 
 def join_inputs(path: Path, graph: onnx.GraphProto) -> str | None:
-    """Change a graph of several inputs, or of one without a batch, to one of (batch, features).
+    """Change a graph with several inputs, or one without a batch, to one input (batch, features).
 
-    The input is called after the inputs that it stands for: 'a+b', 'x'.
+    The input's name joins those of the original inputs: 'a+b', 'x'.
 
     Returns
     -------
-    The value that is the input without its batch, where the file has none.
+    The value that is the input without its batch, if the file has no batch; else None.
 
     Raises
     ------
-    KanError : an input is not of floats, or one of several is not (batch, features).
+    KanError : an input holds no floats, or one of several is not (batch, features).
     """
     inputs = float_inputs(path, graph)
     if len(inputs) > 1:
@@ -191,7 +191,7 @@ def _add_constant(graph: onnx.GraphProto, name: str, values: list[int]) -> str:
 
 
 def _unused(graph: onnx.GraphProto, name: str) -> str:
-    """The name, lengthened until no value of the graph has it."""
+    """The name, extended until no value of the graph has it."""
     taken = {each for node in graph.node for each in (*node.input, *node.output)}
     taken |= {each.name for each in (*graph.initializer, *graph.input, *graph.output)}
     while name in taken:

@@ -1,1 +1,1 @@
-"""Layers of known form: bases, edges, sums."""
+"""Recognises layers of known form: bases, edges, sums."""

@@ -1,8 +1,8 @@
-"""A graph for one sample without a batch, as the graph that does the same for any number of them.
+"""Adds a batch axis to a graph for one sample.
 
-Every op on a value that depends on the input gets a leading axis for the batch: axes move by one,
-shapes get an extent more, products of a matrix and a vector become products of the vector and the
-transposed matrix. What comes out is compared with the file's own graph like any other import.
+Each op on a value that depends on the input gets a leading batch axis. Axes move by one, shapes get
+one more extent, and products of a matrix and a vector become products of the vector and the
+transposed matrix. The result is compared with the file like any other import.
 """
 
 from __future__ import annotations
@@ -34,34 +34,34 @@ def with_batch(graph: Graph) -> Graph:
 
     Parameters
     ----------
-    graph : one of which `vector` is set.
+    graph : a graph whose `vector` is set.
 
     Raises
     ------
-    Unrecognised : at an op that cannot be given a batch.
+    Unrecognised : an op cannot be given a batch.
     """
-    lifting = _Lifting(graph, _shapes(graph))
+    adder = _BatchAdder(graph, _shapes(graph))
     for node in graph.nodes:
         try:
-            lifting.add(node)
+            adder.add(node)
         except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError) as error:
             raise node.refuse(f"its operands do not fit it: {error}") from None
     return replace(
         graph,
-        nodes=lifting.nodes,
-        constants=lifting.constants,
+        nodes=adder.nodes,
+        constants=adder.constants,
         input_shape=(None, graph.inputs),
         vector=None,
     )
 
 
 def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """The extents of all values that ONNX can tell without running the graph."""
+    """Extents of all values that ONNX can infer."""
     try:
         inferred: onnx.ModelProto = _INFERENCE.infer_shapes(graph.model, data_prop=True)
-    except Exception as error:  # The C++ library raises what it likes.
+    except Exception as error:  # The C++ library raises errors of many types.
         raise graph.nodes[0].refuse(
-            f"the shapes of the values are not clear: {first_line(error)}", _REMEDY
+            f"the shapes of the values cannot be inferred: {first_line(error)}", _REMEDY
         ) from None
     shapes = {name: array.shape for name, array in graph.constants.items()}
     for value in (*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output):
@@ -77,13 +77,13 @@ def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 
 @dataclass(eq=False)
-class _Lifting:
-    """The new nodes and constants, as node after node is added.
+class _BatchAdder:
+    """Builds the nodes and constants of the batched graph.
 
     Attributes
     ----------
     shapes : extents of values, without a batch.
-    batched : the values that depend on the input: those have a batch now.
+    batched : values that depend on the input and so have a batch.
     """
 
     graph: Graph
@@ -96,11 +96,11 @@ class _Lifting:
         self.constants = dict(self.graph.constants)
 
     def add(self, node: Node) -> None:
-        """Add a node, changed where it depends on the input.
+        """Add a node, changed if it depends on the input.
 
         Raises
         ------
-        Unrecognised : there is no way to give it a batch.
+        Unrecognised : it cannot be given a batch.
         """
         if self.graph.vector in node.outputs:
             assert self.graph.vector is not None
@@ -121,12 +121,12 @@ class _Lifting:
                 rule(self, node)
             elif node.op_type in ELEMENTWISE or node.op_type == "Clip":
                 self.elementwise(node)
-            else:  # What knows no axes, and what will be refused by its name.
+            else:  # Ops without axes, and ops that are refused by name later.
                 self.nodes.append(node)
         self.batched.update(node.outputs)
 
     def fold(self, node: Node) -> None:
-        """Add what does not depend on the input, as constants where it is known."""
+        """Add a node that does not depend on the input, folded if its operands are known."""
         if all(name in self.constants for name in node.inputs if name):
             operands = [self.constants[name] if name else None for name in node.inputs]
             results = folding.fold(node, operands, self.graph.budget)
@@ -137,7 +137,7 @@ class _Lifting:
             self.nodes.append(node)
 
     def shape(self, node: Node, name: str) -> tuple[int, ...]:
-        """The extents of an operand, without a batch."""
+        """Extents of an operand, without a batch."""
         if name not in self.shapes:
             raise self.unsupported(node)
         return self.shapes[name]
@@ -146,7 +146,7 @@ class _Lifting:
         return node.refuse("the model takes one sample, and no batch can be added here", _REMEDY)
 
     def constant(self, node: Node, role: str, values: Sequence[int]) -> str:
-        """A constant that belongs to a node."""
+        """Add a constant for a node; returns its name."""
         name = f"{node.outputs[0]} {role}"
         self.constants[name] = np.array(values, dtype=np.int64)
         return name
@@ -159,7 +159,7 @@ class _Lifting:
         step: str,
         **attributes: AttributeValue,
     ) -> str:
-        """Add a step in front of a node; its result."""
+        """Add a node in front of another; returns its result."""
         result = f"{node.outputs[0]} {step}"
         self.nodes.append(
             replace(
@@ -175,13 +175,13 @@ class _Lifting:
     def become(
         self, node: Node, op_type: str, inputs: Sequence[str], **attributes: AttributeValue
     ) -> None:
-        """Add an op that gives a node's result."""
+        """Add an op that replaces a node."""
         self.nodes.append(
             replace(node, op_type=op_type, inputs=tuple(inputs), attributes=dict(attributes))
         )
 
     def with_rank(self, node: Node, name: str, rank: int) -> str:
-        """A value with a batch, spread to more axes behind it."""
+        """A batched value with further axes of extent 1 behind the batch."""
         missing = rank - len(self.shape(node, name))
         if missing <= 0:
             return name
@@ -190,7 +190,7 @@ class _Lifting:
         return self.emit(node, "Unsqueeze", [name, axes], f"operand {place}")
 
     def known(self, node: Node, name: str) -> tuple[int, ...]:
-        """A constant list of integers."""
+        """Values of a constant list of integers."""
         if name not in self.constants:
             raise self.unsupported(node)
         return tuple(int(each) for each in self.constants[name].reshape(-1))
@@ -230,7 +230,7 @@ class _Lifting:
         if -1 in extents:
             extents[extents.index(-1)] = prod(before) // prod(each for each in extents if each > 0)
         self.shapes.setdefault(node.outputs[0], tuple(extents))
-        # In a shape, 0 stands for the operand's own extent: here the batch.
+        # In a shape, 0 copies the operand's extent: here the batch.
         shape = self.constant(node, "shape", [0, *target])
         self.become(node, "Reshape", [node.inputs[0], shape])
 
@@ -303,7 +303,7 @@ class _Lifting:
         first, second = node.inputs
         ranks = [len(self.shape(node, name)) for name in node.inputs]
         if first in self.batched and second in self.batched:
-            self.nodes.append(node)  # It will be refused, by its name.
+            self.nodes.append(node)  # It is refused by name later.
         elif first in self.batched:
             if ranks[0] == 1 and ranks[1] > 2:
                 raise self.unsupported(node)
@@ -355,29 +355,29 @@ class _Lifting:
         self.nodes.append(_changed(node, equation=f"{','.join(terms)}->{batch}{output}"))
 
 
-_RULES: dict[str, Callable[[_Lifting, Node], None]] = {
-    **dict.fromkeys(_AXIS_DEFAULTS, _Lifting.with_axis),
+_RULES: dict[str, Callable[[_BatchAdder, Node], None]] = {
+    **dict.fromkeys(_AXIS_DEFAULTS, _BatchAdder.with_axis),
     **dict.fromkeys(
         ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"),
-        _Lifting.reduce,
+        _BatchAdder.reduce,
     ),
-    "Concat": _Lifting.concat,
-    "Einsum": _Lifting.einsum,
-    "Expand": _Lifting.expand,
-    "Flatten": _Lifting.flatten,
-    "Gemm": _Lifting.gemm,
-    "MatMul": _Lifting.matmul,
-    "Reshape": _Lifting.reshape,
-    "Slice": _Lifting.slice,
-    "Squeeze": _Lifting.squeeze,
-    "Tile": _Lifting.tile,
-    "Transpose": _Lifting.transpose,
-    "Unsqueeze": _Lifting.unsqueeze,
+    "Concat": _BatchAdder.concat,
+    "Einsum": _BatchAdder.einsum,
+    "Expand": _BatchAdder.expand,
+    "Flatten": _BatchAdder.flatten,
+    "Gemm": _BatchAdder.gemm,
+    "MatMul": _BatchAdder.matmul,
+    "Reshape": _BatchAdder.reshape,
+    "Slice": _BatchAdder.slice,
+    "Squeeze": _BatchAdder.squeeze,
+    "Tile": _BatchAdder.tile,
+    "Transpose": _BatchAdder.transpose,
+    "Unsqueeze": _BatchAdder.unsqueeze,
 }
 
 
 def _shifted(axis: int) -> int:
-    """An axis behind a new first one; those counted from the back stay."""
+    """An axis after the insertion of a first one; negative axes stay."""
     return axis + 1 if axis >= 0 else axis
 
 

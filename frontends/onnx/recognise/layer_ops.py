@@ -1,4 +1,4 @@
-"""Writes one layer as IR: the ops that give its edges, their sum and the nodes."""
+"""Writes one layer as IR: edge ops, their sum, and the nodes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from kan_dialect.frontends.onnx.recognise.bases import (
     SplineBasis,
 )
 from kan_dialect.frontends.onnx.recognise.edge_groups import Group, LayerEdges
-from kan_dialect.frontends.onnx.recognise.expressions import Expressions, exact
+from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter, narrow_float
 from kan_dialect.frontends.onnx.recognise.linear_terms import Terms
 from kan_dialect.ir.constants import Array, DenseAttr, FloatArray, IntArray, dense
 from kan_dialect.ops.layer import MapOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, EdgeOp, RadialOp
 
 MAX_FUNCTIONS = 64
-"""Functions of one input that are written one by one, where they are no known basis."""
+"""Most functions of one input that are written one by one, without a known basis."""
 
 _KINDS = ("spline", "radial", "chebyshev", "base")
-"""The order of the kinds of edges in a sum; the first op is called as the layer."""
+"""Order of the kinds of edges in a sum; the first op has the layer's name."""
 
 _REMEDY = (
     "edges may be B-splines, radial functions, polynomials and the functions of the dialect, of "
@@ -39,7 +39,7 @@ _REMEDY = (
 
 @dataclass(frozen=True, eq=False)
 class _Edges:
-    """Edges of one kind: which exist (out, in), and their op, given its name."""
+    """Edges of one kind: a mask (out, in) of existing ones, and a function from name to op."""
 
     kind: str
     kept: NDArray[np.bool_]
@@ -51,24 +51,24 @@ class LayerWriter:
 
     Parameters
     ----------
-    node : whose result the nodes are, for messages.
+    node : the node that computes the layer's nodes, for messages.
     """
 
-    def __init__(self, name: str, node: Node, layer: LayerEdges, expressions: Expressions) -> None:
+    def __init__(self, name: str, node: Node, layer: LayerEdges, functions: FunctionWriter) -> None:
         self._name = name
         self._node = node
         self._layer = layer
-        self._expressions = expressions
+        self._functions = functions
         self._edges: list[_Edges] = []
 
     def add_group(self, group: Group) -> None:
-        """Edges over a known basis."""
+        """Add edges over a known basis."""
         layer, coefficients = self._layer, group.coefficients
         place = np.full(layer.inputs, CONSTANT)
-        place[layer.columns(group.waist.variables.ravel())] = np.arange(group.waist.size)
-        # Inputs that the waist does not hold have no edges; they borrow parameters of another one.
+        place[layer.columns(group.bottleneck.variables.ravel())] = np.arange(group.bottleneck.size)
+        # Inputs outside the bottleneck have no edges; they borrow parameters of another input.
         elements = np.where(place == CONSTANT, 0, place)
-        value = self._expressions.value(group.waist, elements)
+        value = self._functions.value(group.bottleneck, elements)
         constant = self._constant(coefficients)
         kept = np.asarray(coefficients.any(axis=2))
         match group.basis:
@@ -94,8 +94,8 @@ class LayerWriter:
             case ChebyshevBasis():
                 self._add("chebyshev", kept, lambda name: ChebyshevOp(value, constant, name=name))
 
-    def add_written(self, tensor: Tensor, terms: Terms) -> None:
-        """Functions that are no known basis, written one for each input at a time."""
+    def add_functions(self, tensor: Tensor, terms: Terms) -> None:
+        """Add functions without a known basis, one for each input at a time."""
         variables = tensor.variables.ravel()
         columns = self._layer.columns(variables)
         if bool((variables[terms.elements] == CONSTANT).any()):
@@ -116,12 +116,12 @@ class LayerWriter:
     def _add_function(
         self, tensor: Tensor, elements: IntArray, terms: Terms, columns: IntArray
     ) -> None:
-        """The functions elements[i] of `tensor`, one for each input, times weights."""
+        """Add the functions elements[i] of `tensor`, one for each input, times weights."""
         weights = np.zeros((self._layer.outputs, self._layer.inputs))
         np.add.at(weights, (terms.rows, columns[terms.elements]), terms.weights)
         if not weights.any():
             return
-        value = self._expressions.value(tensor, elements)
+        value = self._functions.value(tensor, elements)
         function = "identity"
         if isinstance(value.owner, MapOp):
             function, value = value.owner.function.data, value.owner.input
@@ -130,10 +130,10 @@ class LayerWriter:
         self._add("base", kept, lambda name: BaseOp(function, value, constant, name=name))
 
     def write(self, bias: FloatArray) -> SSAValue:
-        """The nodes (out): the sums over all edges, plus `bias`."""
-        layer, to = self._layer, self._expressions
+        """Write the nodes (out): the sums over all edges, plus `bias`."""
+        layer, to = self._layer, self._functions
         if not self._edges:
-            # Every node is a constant; the layer keeps edges of weight 0, which are pruned.
+            # All nodes are constants; the layer keeps pruned edges of weight 0.
             weights = self._constant(np.zeros((layer.outputs, layer.inputs)))
             pruned = np.zeros((layer.outputs, layer.inputs), dtype=np.bool_)
             self._add(
@@ -148,18 +148,18 @@ class LayerWriter:
             total = value if total is None else to.add(arith.AddfOp(total, value))
         assert total is not None
         self._constant(bias)
-        return to.add(NodeSumOp(total, mask=kept, bias=exact(bias), name=self._name))
+        return to.add(NodeSumOp(total, mask=kept, bias=narrow_float(bias), name=self._name))
 
     def _add(self, kind: str, kept: NDArray[np.bool_], build: Callable[[str], EdgeOp]) -> None:
         self._edges.append(_Edges(kind, kept, build))
 
     def _constant(self, values: FloatArray) -> DenseAttr:
-        """Parameters as a constant, once they are known to be finite."""
+        """Parameters as a constant, checked to be finite."""
         if not bool(np.isfinite(values).all()):
             raise self._node.refuse(
                 f"parameters of {self._name} are not finite", "train the model again"
             )
-        return dense(exact(values))
+        return dense(narrow_float(values))
 
     def _free_name(self, kind: str, taken: set[str]) -> str:
         """`layer0` for the first op, then `layer0_base`, `layer0_base2`, ..."""
@@ -177,5 +177,5 @@ def _only(terms: Terms, elements: IntArray) -> Terms:
 
 
 def _shared(rows: FloatArray) -> Array:
-    """One row for all inputs where they share it."""
-    return exact(rows[0] if bool((rows == rows[0]).all()) else rows)
+    """One row if all inputs share it."""
+    return narrow_float(rows[0] if bool((rows == rows[0]).all()) else rows)

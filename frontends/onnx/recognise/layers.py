@@ -1,7 +1,8 @@
-"""Raises a graph to the spline level: one `kan.node_sum` of edges for each set of nodes found.
+"""Recognises the layers of a graph, and writes them at spline level.
 
-Each sum that something nonlinear reads is a layer. It is expanded down to tensors that are known
-bases of its inputs (`onnx_bases`); the weights that lead there are the coefficients.
+A layer is a sum that a nonlinear op reads; it becomes a `kan.node_sum` of edges. The sum is
+expanded down to tensors that are known bases of its inputs (`basis_recognition.py`). The weights on
+the way are the coefficients.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from xdsl.transforms.dead_code_elimination import region_dce
 from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Kind, Source, Tensor
 from kan_dialect.frontends.onnx.read.graph import Graph, Unrecognised
-from kan_dialect.frontends.onnx.recognise.bases import HALF_FACTOR, Atom, identity_of, recognise
+from kan_dialect.frontends.onnx.recognise.bases import BasisCombination, identity_of
+from kan_dialect.frontends.onnx.recognise.basis_recognition import HALF_FACTOR, recognise
 from kan_dialect.frontends.onnx.recognise.dataflow import Dataflow
 from kan_dialect.frontends.onnx.recognise.edge_groups import LayerEdges
-from kan_dialect.frontends.onnx.recognise.expressions import Expressions
+from kan_dialect.frontends.onnx.recognise.function_ops import FunctionWriter
 from kan_dialect.frontends.onnx.recognise.layer_ops import LayerWriter
 from kan_dialect.frontends.onnx.recognise.linear_terms import Terms, expand
 from kan_dialect.frontends.onnx.recognise.regions import Probe
@@ -30,13 +32,13 @@ from kan_dialect.ops.layer import ConcatOp
 
 
 @dataclass(frozen=True, eq=False)
-class Raised:
-    """A graph at the spline level.
+class ImportedNetwork:
+    """A network at spline level.
 
     Attributes
     ----------
-    layers : the name of each layer, the graph's value that holds its nodes, and theirs in the IR.
-    widest : the most elements that a value of the graph has for one sample.
+    layers : for each layer its name, the graph's value that holds its nodes, and the IR's value.
+    widest : most elements of a value of the graph, for one sample.
     """
 
     module: ModuleOp
@@ -45,28 +47,28 @@ class Raised:
     widest: int
 
 
-def raise_layers(graph: Graph, *, first: int = 0) -> Raised:
-    """The graph as a module of one function.
+def recognise_layers(graph: Graph, *, first: int = 0) -> ImportedNetwork:
+    """Recognise the layers of a graph.
 
     Parameters
     ----------
-    first : the number of its first layer.
+    first : number of the first layer.
 
     Raises
     ------
-    Unrecognised : at the op where recognition stopped.
+    Unrecognised : the op where recognition stopped.
     """
-    with np.errstate(all="ignore"):  # Functions are tried on points where they may overflow.
-        return _raise(graph, first)
+    with np.errstate(all="ignore"):  # Functions may overflow on test points.
+        return _recognise_layers(graph, first)
 
 
-def _raise(graph: Graph, first: int) -> Raised:
+def _recognise_layers(graph: Graph, first: int) -> ImportedNetwork:
     dataflow = Dataflow(graph)
     output = dataflow.run()
     block = Block(arg_types=[TensorType(f32, [dataflow.input.size])])
     block.args[0].name_hint = "x"
-    raising = _Raising(dataflow, block, first)
-    result = raising.raise_output(output)
+    builder = _LayerBuilder(dataflow, block, first)
+    result = builder.build_output(output)
     block.add_op(func.ReturnOp(result))
     function = func.FuncOp(
         identifier(graph.path.stem),
@@ -75,41 +77,41 @@ def _raise(graph: Graph, first: int) -> Raised:
     )
     module = ModuleOp([function])
     region_dce(function.body)
-    return Raised(module, function, raising.layers, dataflow.widest)
+    return ImportedNetwork(module, function, builder.layers, dataflow.widest)
 
 
-class _Raising:
-    """Raises layer after layer into `block`."""
+class _LayerBuilder:
+    """Writes layers into `block`."""
 
     def __init__(self, dataflow: Dataflow, block: Block, first: int) -> None:
         self._dataflow = dataflow
         self._first = first
         self._block = block
         self._values: dict[Source, SSAValue] = {dataflow.sources[0]: block.args[0]}
-        self._atoms: dict[Tensor, Atom | None] = {}
+        self._combinations: dict[Tensor, BasisCombination | None] = {}
         half = dataflow.graph.input_dtype == np.float16
         self._probe = Probe(HALF_FACTOR if half else 1.0)
         self.layers: list[tuple[str, str, SSAValue]] = []
 
-    def raise_output(self, output: Tensor) -> SSAValue:
-        """All layers, then what stands after the last one."""
+    def build_output(self, output: Tensor) -> SSAValue:
+        """Write all layers, then the functions after the last one."""
         head = output.source or self._head_of(output)
         if head is not None:
             head.needed = True
         for source in self._dataflow.sources[1:]:
             if source.needed:
-                self._values[source] = self._raise_layer(source.tensor)
+                self._values[source] = self._build_layer(source.tensor)
         if head is not None:
             elements = np.arange(output.size, dtype=np.int64)
-            # What is no chain of maps is a layer with one edge for each node; the ops left behind
-            # are dead.
+            # A head that no elementwise ops compute becomes a layer with one edge for each node.
+            # Ops left behind are dead.
             with suppress(Unrecognised):
                 head_value = self._values[head]
-                return Expressions(self._block, head_value, self._probe).value(output, elements)
-        return self._raise_layer(output)
+                return FunctionWriter(self._block, head_value, self._probe).value(output, elements)
+        return self._build_layer(output)
 
     def _head_of(self, output: Tensor) -> Source | None:
-        """The source of which the output is a function, element by element, in order."""
+        """The source whose elements, in order, the output's elements are functions of; or None."""
         variables = output.variables.ravel()
         if bool((variables == CONSTANT).any()):
             return None
@@ -117,7 +119,7 @@ class _Raising:
         own = np.arange(source.first, source.first + source.count)
         if not np.array_equal(variables, own):
             return None
-        # What a contraction adds up of one input is a layer of its own.
+        # A contraction of one input is a layer of its own.
         below = expand(
             output,
             lambda each, _: (
@@ -127,38 +129,42 @@ class _Raising:
         summed = [each for each in below.terms if each.kind is Kind.CONTRACTION]
         return None if any(each.source is not source for each in summed) else source
 
-    def _raise_layer(self, tensor: Tensor) -> SSAValue:
-        """The nodes of a layer: the elements of `tensor`."""
+    def _build_layer(self, tensor: Tensor) -> SSAValue:
+        """Write the layer whose nodes are the elements of `tensor`."""
         name = f"layer{self._first + len(self.layers)}"
-        expansion = expand(tensor, lambda each, contracted: self._is_atom(each, contracted, tensor))
+        expansion = expand(
+            tensor, lambda each, contracted: self._ends_expansion(each, contracted, tensor)
+        )
         written: list[tuple[Tensor, Terms]] = []
-        atoms: list[tuple[Atom, Terms]] = []
+        combinations: list[tuple[BasisCombination, Terms]] = []
         for operand, terms in expansion.terms.items():
-            atom = self._atoms.get(operand)
-            if atom is None:
+            combination = self._combinations.get(operand)
+            if combination is None:
                 written.append((operand, terms))
             else:
-                atoms.append((atom, terms))
-        waists = [atom.waist for atom, _ in atoms] + [operand for operand, _ in written]
-        sources = self._sources_of(waists)
+                combinations.append((combination, terms))
+        bottlenecks = [combination.bottleneck for combination, _ in combinations] + [
+            operand for operand, _ in written
+        ]
+        sources = self._sources_of(bottlenecks)
         variables = [np.arange(each.first, each.first + each.count) for each in sources]
         budget = self._dataflow.graph.budget
         layer = LayerEdges(tensor.size, np.concatenate(variables), budget)
-        for atom, terms in atoms:
-            layer.add(atom, terms)
-        expressions = Expressions(self._block, self._inputs(sources), self._probe)
+        for combination, terms in combinations:
+            layer.add(combination, terms)
+        functions = FunctionWriter(self._block, self._inputs(sources), self._probe)
         assert tensor.node is not None
-        writer = LayerWriter(name, tensor.node, layer, expressions)
+        writer = LayerWriter(name, tensor.node, layer, functions)
         for group in layer.merged_groups():
             writer.add_group(group)
         for operand, terms in written:
-            writer.add_written(operand, terms)
+            writer.add_functions(operand, terms)
         nodes = writer.write(expansion.bias)
         self.layers.append((name, tensor.name, nodes))
         return nodes
 
     def _inputs(self, sources: Sequence[Source]) -> SSAValue:
-        """The values of all sources, side by side."""
+        """The values of all sources side by side."""
         values = [self._values[source] for source in sources]
         if len(values) == 1:
             return values[0]
@@ -166,28 +172,33 @@ class _Raising:
         self._block.add_op(concat)
         return concat.result
 
-    def _is_atom(self, tensor: Tensor, contracted: bool, layer: Tensor) -> bool:
-        """Whether the expansion of a layer stops at `tensor`, which `_atoms` then describes."""
+    def _ends_expansion(self, tensor: Tensor, contracted: bool, layer: Tensor) -> bool:
+        """Whether a layer's expansion ends at `tensor`; `_combinations` then describes it."""
         if tensor is not layer and _is_node(tensor):
-            self._atoms[tensor] = identity_of(tensor)
+            self._combinations[tensor] = identity_of(tensor)
             return True
         if tensor.source is not None or tensor.kind is Kind.CONTRACTION:
             return False
-        if tensor.kind is Kind.MOVE and len(tensor.arguments) == 1:
+        if tensor.kind is Kind.MOVEMENT and len(tensor.arguments) == 1:
             return False
         variables = tensor.variables[tensor.variables != CONSTANT]
         if not all(self._dataflow.source_of(int(each)).needed for each in variables[:1]):
             return False
-        if tensor not in self._atoms:
-            self._atoms[tensor] = recognise(tensor, self._probe)
-        atom = self._atoms[tensor]
-        if atom is None and contracted and tensor.kind is Kind.AFFINE and _is_scaling(tensor):
-            # Inputs scaled before a matrix product: its weights stay as they are.
-            self._atoms[tensor] = atom = identity_of(tensor)
-        return atom is not None
+        if tensor not in self._combinations:
+            self._combinations[tensor] = recognise(tensor, self._probe)
+        combination = self._combinations[tensor]
+        if (
+            combination is None
+            and contracted
+            and tensor.kind is Kind.AFFINE
+            and _is_scaling(tensor)
+        ):
+            # Scalings before a matrix product stay separate: the product keeps its weights.
+            self._combinations[tensor] = combination = identity_of(tensor)
+        return combination is not None
 
     def _sources_of(self, tensors: Sequence[Tensor]) -> list[Source]:
-        """The sources that tensors depend on, in order; the input where there are none."""
+        """The sources on which tensors depend, in order; the input without any."""
         variables = np.unique(
             np.concatenate([[CONSTANT], *(each.variables.ravel() for each in tensors)])
         )
@@ -201,7 +212,7 @@ def _is_node(tensor: Tensor) -> bool:
 
 
 def _is_scaling(tensor: Tensor) -> bool:
-    """Whether each element is an input or node of its own times a constant, not 0, plus another."""
+    """Whether each element is a nonzero multiple of its own input or node, plus a constant."""
     variables = tensor.variables.ravel()
     if bool((variables == CONSTANT).any()) or np.unique(variables).size < variables.size:
         return False

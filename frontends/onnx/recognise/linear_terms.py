@@ -1,7 +1,7 @@
-"""Expands tensors that are linear in others, down to those that are not, or where a caller stops.
+"""Expands linear tensors into terms of the tensors where linearity or a caller stops.
 
-Sparse throughout: a term is a row of the result, an element of a tensor and a weight, so that the
-work is linear in the number of weights.
+A term is a row of the result, an element of a tensor, and a weight. Terms are sparse, so the work
+is linear in the number of weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """weights[k] times element elements[k] of some tensor, added to row rows[k]."""
+    """Terms of some tensor: row rows[k] += weights[k] * element elements[k]."""
 
     rows: IntArray
     elements: IntArray
@@ -26,11 +26,11 @@ class Terms:
 
 @dataclass(eq=False)
 class Expansion:
-    """What linear tensors come down to.
+    """A linear tensor in terms of other tensors.
 
     Attributes
     ----------
-    bias : (rows)
+    bias : (rows), float64.
     terms : by tensor.
     """
 
@@ -39,17 +39,24 @@ class Expansion:
 
 
 Stop = Callable[[Tensor, bool], bool]
-"""Whether to stop at a tensor; the flag says that a contraction reads it, moves aside."""
+"""(tensor, contracted) -> whether to stop; `contracted` if a contraction reads the tensor,
+possibly through movements.
+"""
 
 
 def expand(tensor: Tensor, stop: Stop) -> Expansion:
-    """All elements of `tensor`, as rows, in terms of tensors that `stop` or are not linear."""
+    """Expand all elements of `tensor`, as rows.
+
+    Parameters
+    ----------
+    stop : ends the expansion at a tensor; nonlinear tensors always end it.
+    """
     every = np.arange(tensor.size, dtype=np.int64)
     result = Expansion(np.zeros(tensor.size))
     pending: dict[Tensor, list[Terms]] = {tensor: [Terms(every, every, np.ones(tensor.size))]}
     contracted: set[Tensor] = set()
     while pending:
-        # The latest first: all that reads a tensor has then been expanded.
+        # The latest first: then all readers of a tensor are expanded before it.
         current = max(pending, key=lambda each: each.order)
         terms = _concatenate(pending.pop(current), current.size)
         if stop(current, current in contracted) or current.linear is None:
@@ -60,18 +67,19 @@ def expand(tensor: Tensor, stop: Stop) -> Expansion:
         for part in form.parts:
             pending.setdefault(part.operand, []).append(_through(part, terms))
             if current.kind is Kind.CONTRACTION or (
-                current.kind is Kind.MOVE and current in contracted
+                current.kind is Kind.MOVEMENT and current in contracted
             ):
                 contracted.add(part.operand)
     return result
 
 
 def affine_in(tensor: Tensor, operand: Tensor) -> tuple[IntArray, FloatArray, FloatArray] | None:
-    """How each element is scale * (one element of `operand`) + offset, if it is.
+    """Each element of `tensor` as scale * (an element of `operand`) + offset.
 
     Returns
     -------
-    elements of the operand, scale and offset, one for each element of `tensor`; or None.
+    Elements of the operand, scale and offset, for each element of `tensor`; None if it has another
+    form.
     """
     expansion = expand(tensor, lambda each, _: each is operand or each.kind is Kind.CONTRACTION)
     if list(expansion.terms) != [operand]:
@@ -84,11 +92,12 @@ def affine_in(tensor: Tensor, operand: Tensor) -> tuple[IntArray, FloatArray, Fl
 
 
 def ranges_of(keys: IntArray, wanted: IntArray) -> tuple[IntArray, IntArray]:
-    """Where each of `wanted` stands among `keys`, which ascend and repeat.
+    """Positions of each of `wanted` among ascending `keys`, which may repeat.
 
     Returns
     -------
-    the places, one after the other, and how many there are of each of `wanted`.
+    positions : of all of `wanted`, in order.
+    counts : number of positions for each of `wanted`.
     """
     starts = np.searchsorted(keys, wanted, side="left")
     counts = np.searchsorted(keys, wanted, side="right") - starts
@@ -98,7 +107,7 @@ def ranges_of(keys: IntArray, wanted: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _concatenate(parts: list[Terms], size: int) -> Terms:
-    """All terms of a tensor of `size` elements, those of one row and element as one."""
+    """Concatenate the terms of a tensor of `size` elements; equal rows and elements are merged."""
     if len(parts) == 1:
         return parts[0]
     keys = np.concatenate([part.rows * size + part.elements for part in parts])
@@ -115,7 +124,7 @@ def _add_offset(bias: FloatArray, form: LinearForm, terms: Terms) -> None:
 
 
 def _through(part: Part, terms: Terms) -> Terms:
-    """The terms of a tensor as terms of one of its operands."""
+    """Terms of a tensor as terms of one of its operands."""
     if part.rows is None:
         chosen, rows, weights = terms.elements, terms.rows, terms.weights
     else:

@@ -1,8 +1,8 @@
-"""The part of the graph between a layer's inputs and one tensor that depends on them one by one.
+"""Regions: the subgraph between a layer's inputs and a tensor that depends on them one by one.
 
-A *waist* is a tensor that everything flows through and that has one element for each input: the
-batch norm before a spline, the tanh before Chebyshev polynomials. Above a waist the functions can
-be evaluated on any points, without knowing how they are written.
+A *bottleneck* is a tensor through which every path leads, with one element for each input: the
+batch norm before a spline, the tanh before Chebyshev polynomials. Functions of a bottleneck can be
+evaluated on any points, whatever their form.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ import numpy as np
 
 from kan_dialect.frontends.onnx.operators.branch_values import BRANCHES, limits_of
 from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Kind, Tensor
-from kan_dialect.frontends.onnx.operators.sign_changes import find_boundaries
+from kan_dialect.frontends.onnx.operators.sign_changes import find_sign_changes
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 
 CHUNK_ELEMENTS = 1 << 22
-"""Samples are evaluated in chunks of which all tensors together hold no more elements than this."""
+"""Most elements of all tensors of a region for the samples that are evaluated at once."""
 
-MAX_WAISTS = 16
-"""How many waists of a tensor are looked at, from the nearest on."""
+MAX_BOTTLENECKS = 16
+"""Most bottlenecks of a tensor that are tried, the nearest first."""
 
 MAX_EVALUATIONS = 500_000
-"""Evaluations of ops that looking at one model may take; B-spline layers take thousands."""
+"""Most evaluations of ops for one model; B-spline layers take thousands."""
 
 
 @dataclass(eq=False)
 class Probe:
-    """How functions are looked at.
+    """Tolerance and remaining evaluations for probing the functions of one model.
 
     Attributes
     ----------
-    slack : by how much what the file computes may be coarser than float32.
-    left : evaluations of ops that may still be made.
+    slack : factor of all tolerances; 1 for float32.
+    left : evaluations of ops that remain.
     """
 
     slack: float = 1.0
     left: int = MAX_EVALUATIONS
 
     def spend(self, count: int, top: Tensor) -> None:
-        """Count evaluations for looking at `top`.
+        """Count evaluations for probing `top`.
 
         Raises
         ------
-        Unrecognised : too many have been made.
+        Unrecognised : no evaluations remain.
         """
         self.left -= count
         if self.left < 0:
@@ -58,7 +58,7 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """`top` and all it is computed from, up to the nodes and inputs that it depends on.
+    """`top` and the tensors that it is computed from, down to nodes and inputs.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class Region:
     tensors: list[Tensor]
     probe: Probe
 
-    def waists(self) -> list[Tensor]:
-        """The waists below `top`, the nearest first."""
+    def bottlenecks(self) -> list[Tensor]:
+        """The bottlenecks below `top`, nearest first."""
         place = {tensor: index for index, tensor in enumerate(self.tensors)}
         farthest = [0] * len(self.tensors)
         for index, tensor in enumerate(self.tensors):
@@ -81,15 +81,15 @@ class Region:
         reach = max(roots, default=0)
         found: list[Tensor] = []
         for index, tensor in enumerate(self.tensors[:-1]):
-            # Nothing before this place is read after it.
+            # No tensor before this position is read after it.
             if reach <= index and self._fits(tensor):
                 found.append(tensor)
             reach = max(reach, farthest[index])
-        return found[: -MAX_WAISTS - 1 : -1]
+        return found[: -MAX_BOTTLENECKS - 1 : -1]
 
     def _fits(self, tensor: Tensor) -> bool:
-        if tensor.kind is Kind.MOVE and len(tensor.arguments) == 1:
-            return False  # What it moves is as good a waist.
+        if tensor.kind is Kind.MOVEMENT and len(tensor.arguments) == 1:
+            return False  # Its operand serves as well.
         variables = tensor.variables.ravel()
         return (
             not bool((variables == CONSTANT).any())
@@ -97,46 +97,48 @@ class Region:
             and bool(np.isin(self.top.variables[self.top.variables != CONSTANT], variables).all())
         )
 
-    def above(self, waist: Tensor) -> list[Tensor]:
-        """What is computed from `waist`, in order."""
-        return [tensor for tensor in self.tensors if tensor.order > waist.order]
+    def above(self, bottleneck: Tensor) -> list[Tensor]:
+        """The tensors after `bottleneck`, in order."""
+        return [tensor for tensor in self.tensors if tensor.order > bottleneck.order]
 
-    def evaluate(self, waist: Tensor, points: FloatArray) -> FloatArray:
-        """The elements of `top` where those of `waist` are given.
+    def evaluate(self, bottleneck: Tensor, points: FloatArray) -> FloatArray:
+        """Evaluate `top` for given values of a bottleneck.
 
         Parameters
         ----------
-        points : (samples, elements of the waist)
+        points : (samples, elements of the bottleneck)
 
         Returns
         -------
-        (samples, elements of the top)
+        (samples, elements of the top), float64.
         """
-        return self.values(waist, points, [self.top])
+        return self.values(bottleneck, points, [self.top])
 
-    def values(self, waist: Tensor, points: FloatArray, wanted: Sequence[Tensor]) -> FloatArray:
-        """The elements of several tensors, side by side, as of `evaluate`."""
-        above = self.above(waist)
+    def values(
+        self, bottleneck: Tensor, points: FloatArray, wanted: Sequence[Tensor]
+    ) -> FloatArray:
+        """As `evaluate`, for several tensors side by side."""
+        above = self.above(bottleneck)
         self.probe.spend(len(above), self.top)
-        chunk = max(1, CHUNK_ELEMENTS // sum(tensor.size for tensor in (waist, *above)))
+        chunk = max(1, CHUNK_ELEMENTS // sum(tensor.size for tensor in (bottleneck, *above)))
         parts: list[FloatArray] = []
         for start in range(0, len(points), chunk):
-            values = {waist: _from_samples(points[start : start + chunk], waist)}
+            values = {bottleneck: _from_samples(points[start : start + chunk], bottleneck)}
             for tensor in above:
                 values[tensor] = _run(tensor, [values[operand] for operand in tensor.operands])
             found = [_to_samples(values[tensor], tensor) for tensor in wanted]
             parts.append(np.concatenate(found, axis=1))
         return np.concatenate(parts)
 
-    def thresholds(self, waist: Tensor, near: FloatArray) -> FloatArray:
-        """Points (rows, elements of the waist) around the values at which something branches.
+    def thresholds(self, bottleneck: Tensor, near: FloatArray) -> FloatArray:
+        """Points (rows, elements of the bottleneck) around the values at which an op branches.
 
         Parameters
         ----------
-        near : (rows), values of each element of the waist that are likely.
+        near : (rows), typical values of each element of the bottleneck.
         """
         names: list[tuple[Tensor, IntArray, FloatArray]] = []
-        for tensor in self.above(waist):
+        for tensor in self.above(bottleneck):
             if tensor.node is None or tensor.node.op_type not in BRANCHES:
                 continue
             known = [None if isinstance(each, Tensor) else each for each in tensor.arguments]
@@ -148,19 +150,19 @@ class Region:
                 names.append((operand, labels.ravel(), limits.ravel()))
         operands = list(dict.fromkeys(operand for operand, _, _ in names))
         if not operands:
-            return np.zeros((0, waist.size))
+            return np.zeros((0, bottleneck.size))
         starts = np.cumsum([0, *(operand.size for operand in operands)])
         first = dict(zip(operands, starts.tolist(), strict=False))
         element = np.concatenate([first[each] + labels for each, labels, _ in names])
         limits = np.concatenate([each for _, _, each in names])
-        sources = np.concatenate([columns_of(operand, waist) for operand in operands])[element]
+        sources = np.concatenate([columns_of(operand, bottleneck) for operand in operands])[element]
         kept = np.isfinite(limits) & (sources != CONSTANT)
         element, limits, sources = element[kept], limits[kept], sources[kept]
         _, place = np.unique(np.stack([element, limits]), axis=1, return_index=True)
         element, limits, sources = element[place], limits[place], sources[place]
-        likely = np.repeat(near[:, np.newaxis], waist.size, axis=1)
-        found = find_boundaries(
-            lambda x: self.values(waist, x, operands)[:, element] - limits,
+        likely = np.repeat(near[:, np.newaxis], bottleneck.size, axis=1)
+        found = find_sign_changes(
+            lambda x: self.values(bottleneck, x, operands)[:, element] - limits,
             sources,
             likely[0],
             likely,
@@ -185,9 +187,9 @@ def region_of(top: Tensor, probe: Probe) -> Region:
     return Region(top, sorted(seen, key=lambda tensor: tensor.order), probe)
 
 
-def columns_of(tensor: Tensor, waist: Tensor) -> IntArray:
-    """Which element of `waist` each element of `tensor` depends on, or CONSTANT."""
-    variables = waist.variables.ravel()
+def columns_of(tensor: Tensor, bottleneck: Tensor) -> IntArray:
+    """Element of `bottleneck` on which each element of `tensor` depends, or CONSTANT."""
+    variables = bottleneck.variables.ravel()
     order = np.argsort(variables)
     wanted = tensor.variables.ravel()
     place = np.minimum(np.searchsorted(variables, wanted, sorter=order), order.size - 1)
@@ -196,13 +198,14 @@ def columns_of(tensor: Tensor, waist: Tensor) -> IntArray:
 
 
 def with_neighbours(columns: IntArray, shape: tuple[int, ...]) -> IntArray:
-    """Constant elements count to the input of their neighbours, where that is one.
+    """Assign constant elements to the input of their neighbours, if those share one.
 
-    The constant polynomial of a basis belongs to its input although it does not depend on it.
+    The constant polynomial of a basis belongs to an input although it does not depend on it.
 
     Parameters
     ----------
-    columns : as of `columns_of`; shape : of the tensor.
+    columns : as from `columns_of`.
+    shape : of the tensor.
     """
     if not bool((columns == CONSTANT).any()):
         return columns
@@ -219,7 +222,7 @@ def _run(tensor: Tensor, values: list[Array]) -> Array:
     try:
         return tensor.run(values)
     except (ValueError, IndexError, TypeError) as error:
-        # NumPy says what is wrong with an op that the file types wrongly: a difference of truths.
+        # NumPy's message names the mismatch, such as a difference of truth values.
         assert tensor.node is not None
         raise tensor.node.refuse(f"its operands do not fit it: {error}") from None
 
@@ -229,12 +232,12 @@ def _is_root(tensor: Tensor) -> bool:
 
 
 def _from_samples(points: FloatArray, tensor: Tensor) -> Array:
-    """(samples, elements) in the tensor's own axes."""
+    """Values (samples, elements) in the tensor's own axes."""
     shape = [extent for axis, extent in enumerate(tensor.shape) if axis != tensor.batch_axis]
     return np.moveaxis(points.reshape(len(points), *shape), 0, tensor.batch_axis)
 
 
 def _to_samples(values: Array, tensor: Tensor) -> FloatArray:
-    """A tensor's values as (samples, elements), float64."""
+    """Values of a tensor as (samples, elements), float64."""
     moved = np.moveaxis(values, tensor.batch_axis, 0)
     return moved.reshape(len(moved), -1).astype(np.float64)

@@ -1,7 +1,7 @@
-"""Writes functions of a layer's inputs as IR: chains of `kan.affine`, `kan.map` and arithmetic.
+"""Writes functions of a layer's inputs as IR: `kan.affine`, `kan.map` and arithmetic.
 
-For what stands before a basis (a batch norm, a tanh, a clamp), and for functions that no basis of
-the dialect covers but its elementwise ops do (sin(w x + b), leaky ReLU, a product of two).
+Covers functions in front of a basis (a batch norm, a tanh, a clamp), and functions without a basis
+that the elementwise ops of the dialect can compute (sin(w x + b), leaky ReLU, a product of two).
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from xdsl.ir import Block, Operation, SSAValue
 from kan_dialect.frontends.onnx.operators.dependence import Kind, LinearForm, Tensor
 from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS
 from kan_dialect.frontends.onnx.read.graph import Node
-from kan_dialect.frontends.onnx.recognise.bases import recognise_function
+from kan_dialect.frontends.onnx.recognise.basis_recognition import recognise_function
 from kan_dialect.frontends.onnx.recognise.linear_terms import affine_in
 from kan_dialect.frontends.onnx.recognise.regions import Probe, region_of
 from kan_dialect.ir.constants import Array, DenseAttr, FloatArray, IntArray, to_floats
 from kan_dialect.ops.layer import AffineOp, MapOp
 
 MAX_DEPTH = 60
-"""Ops in a row, other than scalings, that one edge may have."""
+"""Longest chain of ops of an edge, without scalings."""
 
-_GAP = 1e-6
-"""How far apart, as a share of their value, two pieces may be where they meet."""
+_CONTINUITY_TOLERANCE = 1e-6
+"""Largest gap between two pieces where they meet, relative to their value."""
 
 _REMEDY = "replace the function by one that the dialect has: silu, gelu, relu, tanh, sin, exp, ..."
 
 
-def exact(values: FloatArray) -> Array:
-    """As float32 where that loses nothing, else float64."""
+def narrow_float(values: FloatArray) -> Array:
+    """The values as float32 if that is exact, else as float64."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
     return single if np.array_equal(single.astype(np.float64), values) else values
 
 
-class Expressions:
-    """Functions of the inputs of one layer.
+class FunctionWriter:
+    """Writes functions of the inputs of one layer.
 
     Attributes
     ----------
-    block : where ops are added.
+    block : receives the ops.
     inputs : the layer's inputs, tensor<in>; every source stands for them.
     """
 
@@ -54,11 +54,11 @@ class Expressions:
         self._known: dict[tuple[Tensor, bytes], SSAValue] = {}
 
     def value(self, tensor: Tensor, elements: IntArray, depth: int = 0) -> SSAValue:
-        """tensor<in> that holds element elements[i] of `tensor` for input i.
+        """A value tensor<in> that holds element elements[i] of `tensor` for input i.
 
         Raises
         ------
-        Unrecognised : no ops of the dialect express it.
+        Unrecognised : no ops of the dialect compute it.
         """
         if tensor.source is not None and tensor.source.needed:
             return self.inputs
@@ -70,7 +70,7 @@ class Expressions:
         return self._known[key]
 
     def add(self, op: Operation) -> SSAValue:
-        """Add an op to the block; its result."""
+        """Add an op to the block; returns its result."""
         self.block.add_op(op)
         return op.results[0]
 
@@ -78,7 +78,7 @@ class Expressions:
         return self.add(MapOp(function, value))
 
     def affine(self, value: SSAValue, scale: FloatArray, bias: FloatArray) -> SSAValue:
-        """value * scale + bias; several in a row become one op."""
+        """value * scale + bias; consecutive affines become one op."""
         owner = value.owner
         if isinstance(owner, AffineOp):
             bias = bias + to_floats(cast(DenseAttr, owner.bias)) * scale
@@ -98,7 +98,7 @@ class Expressions:
         return self.add(arith.MulfOp(a, b))
 
     def _build(self, tensor: Tensor, elements: IntArray, depth: int) -> SSAValue:
-        if tensor.kind is Kind.MOVE:
+        if tensor.kind is Kind.MOVEMENT:
             return self._moved(tensor, elements, depth)
         if tensor.kind is Kind.CONTRACTION:
             raise _node(tensor).refuse(
@@ -106,9 +106,9 @@ class Expressions:
             )
         recognised = recognise_function(tensor, self._probe)
         if recognised is not None:
-            name, waist = recognised
-            chosen = _matching(waist, tensor.variables.ravel()[elements])
-            value = self.value(waist, chosen, depth)
+            name, bottleneck = recognised
+            chosen = _matching(bottleneck, tensor.variables.ravel()[elements])
+            value = self.value(bottleneck, chosen, depth)
             return value if name == "identity" else self.map(name, value)
         if tensor.kind is Kind.AFFINE:
             return self._affine(tensor, elements, depth)
@@ -121,7 +121,7 @@ class Expressions:
             place[slice(None) if part.rows is None else part.rows] = part.columns
             chosen = place[elements]
             if bool((chosen >= 0).any()):
-                # Inputs that this part does not hold get the element of another one.
+                # Inputs without an element in this part get another input's element.
                 chosen = np.where(chosen >= 0, chosen, chosen.max())
                 results.append(self.value(part.operand, chosen, depth))
         if not results or any(result is not results[0] for result in results):
@@ -144,7 +144,7 @@ class Expressions:
         node = _node(tensor)
         if node.op_type in COMPARISONS:
             raise node.refuse(
-                "the function that is pieced together here is not recognised as B-splines",
+                "the piecewise function is not recognised as B-splines",
                 "write the basis as the Cox-de Boor recursion over the knots of each input",
             )
         pieced = self._pieced(tensor, elements, depth) if node.op_type == "Where" else None
@@ -166,10 +166,10 @@ class Expressions:
         return result
 
     def _pieced(self, tensor: Tensor, elements: IntArray, depth: int) -> SSAValue | None:
-        """One function above a threshold t and another one below: PyTorch's Softplus, for one.
+        """A function with two pieces that meet at a threshold t, as in PyTorch's Softplus.
 
-        upper(max(x, t)) + lower(min(x, t)) - upper(t), which is both where they meet at t; None
-        where they do not, or the condition is of another kind.
+        upper(max(x, t)) + lower(min(x, t)) - upper(t). None if the pieces do not meet, or the
+        condition has another form.
         """
         condition, first, second = tensor.arguments
         roots = [each for each in region_of(tensor, self._probe).tensors if _is_root(each)]
@@ -188,14 +188,14 @@ class Expressions:
         meeting, other = (
             self._at(points, root, tensor, piece)[elements] for piece in (upper, lower)
         )
-        gap = _GAP * self._probe.slack * np.maximum(1.0, np.abs(meeting))
+        gap = _CONTINUITY_TOLERANCE * self._probe.slack * np.maximum(1.0, np.abs(meeting))
         if not bool((np.abs(meeting - other) <= gap).all()):
             return None
         terms: list[SSAValue] = []
         for piece, clamp in ((upper, _at_least), (lower, _at_most)):
             if isinstance(piece, Tensor):
-                # For each piece, the layer's inputs are those at which it holds.
-                clamped = Expressions(self.block, clamp(self, self.inputs, limits), self._probe)
+                # Each piece sees the layer's inputs clamped to its side.
+                clamped = FunctionWriter(self.block, clamp(self, self.inputs, limits), self._probe)
                 terms.append(clamped.value(piece, tensor.elements_of(piece)[elements], depth))
         if len(terms) < 2:
             return terms[0] if terms else None
@@ -205,7 +205,7 @@ class Expressions:
     def _at(
         self, points: FloatArray, root: Tensor, tensor: Tensor, piece: Tensor | Array
     ) -> FloatArray:
-        """The values that the elements of `tensor` have on one of its pieces, at one point."""
+        """Values of the elements of `tensor` on one of its pieces, at one point."""
         if not isinstance(piece, Tensor):
             return np.broadcast_to(piece.astype(np.float64), tensor.shape).ravel()
         values = region_of(piece, self._probe).evaluate(root, points)
@@ -213,9 +213,9 @@ class Expressions:
 
 
 Builder: TypeAlias = Callable[
-    [Expressions, Node, Sequence[SSAValue], Sequence[FloatArray]], SSAValue | None
+    [FunctionWriter, Node, Sequence[SSAValue], Sequence[FloatArray]], SSAValue | None
 ]
-"""(expressions, node, operands, constants) -> result, or None where it is not expressible."""
+"""(writer, node, operands, constants) -> result, or None if no ops compute it."""
 
 
 def _named(function: str) -> Builder:
@@ -223,7 +223,7 @@ def _named(function: str) -> Builder:
 
 
 def _power(
-    to: Expressions, node: Node, operands: Sequence[SSAValue], constants: Sequence[FloatArray]
+    to: FunctionWriter, node: Node, operands: Sequence[SSAValue], constants: Sequence[FloatArray]
 ) -> SSAValue | None:
     names = {-1.0: "reciprocal", 0.5: "sqrt", 2.0: "square", 3.0: "cube"}
     exponents = set(constants[0].tolist())
@@ -238,23 +238,23 @@ def _power(
     return result
 
 
-def _rectified(to: Expressions, x: SSAValue, shift: FloatArray) -> SSAValue:
+def _rectified(to: FunctionWriter, x: SSAValue, shift: FloatArray) -> SSAValue:
     """relu(x - shift)"""
     return to.map("relu", to.affine(x, np.ones(shift.size), -shift))
 
 
-def _at_least(to: Expressions, x: SSAValue, bound: FloatArray) -> SSAValue:
+def _at_least(to: FunctionWriter, x: SSAValue, bound: FloatArray) -> SSAValue:
     """max(x, bound) = relu(x - bound) + bound"""
     return to.affine(_rectified(to, x, bound), np.ones(bound.size), bound)
 
 
-def _at_most(to: Expressions, x: SSAValue, bound: FloatArray) -> SSAValue:
+def _at_most(to: FunctionWriter, x: SSAValue, bound: FloatArray) -> SSAValue:
     """min(x, bound) = -max(-x, -bound)"""
     return to.scaled(_at_least(to, to.scaled(x, -1.0), -bound), -1.0)
 
 
 def _clip(
-    to: Expressions, node: Node, operands: Sequence[SSAValue], constants: Sequence[FloatArray]
+    to: FunctionWriter, node: Node, operands: Sequence[SSAValue], constants: Sequence[FloatArray]
 ) -> SSAValue | None:
     lower, upper = constants
     result = operands[0]
@@ -269,47 +269,47 @@ def _clip(
     return result
 
 
-def _sloped(to: Expressions, x: SSAValue, slope: FloatArray) -> SSAValue:
+def _sloped(to: FunctionWriter, x: SSAValue, slope: FloatArray) -> SSAValue:
     """x where x > 0, else slope * x"""
     zeros = np.zeros(slope.size)
     return to.plus(to.affine(x, slope, zeros), to.affine(to.map("relu", x), 1.0 - slope, zeros))
 
 
-def _hard_sigmoid(to: Expressions, x: SSAValue, alpha: float, beta: float) -> SSAValue:
+def _hard_sigmoid(to: FunctionWriter, x: SSAValue, alpha: float, beta: float) -> SSAValue:
     bounds = (np.zeros(1), np.ones(1))
     return _at_most(to, _at_least(to, to.scaled(x, alpha, beta), bounds[0]), bounds[1])
 
 
-def _softplus(to: Expressions, x: SSAValue) -> SSAValue:
+def _softplus(to: FunctionWriter, x: SSAValue) -> SSAValue:
     """log(1 + exp(x)) = relu(x) + log(1 + exp(-|x|)), which does not overflow."""
     decay = to.map("exp", to.scaled(to.map("abs", x), -1.0))
     return to.plus(to.map("relu", x), to.map("log", to.scaled(decay, 1.0, 1.0)))
 
 
-def _exponential_unit(to: Expressions, x: SSAValue, alpha: float) -> SSAValue:
+def _exponential_unit(to: FunctionWriter, x: SSAValue, alpha: float) -> SSAValue:
     """relu(x) + alpha * (exp(-relu(-x)) - 1)"""
     below = to.scaled(to.map("relu", to.scaled(x, -1.0)), -1.0)
     return to.plus(to.map("relu", x), to.scaled(to.map("exp", below), alpha, -alpha))
 
 
-def _selu(to: Expressions, node: Node, x: SSAValue) -> SSAValue:
+def _selu(to: FunctionWriter, node: Node, x: SSAValue) -> SSAValue:
     alpha = node.number("alpha", 1.67326319217681884765625)
     return to.scaled(
         _exponential_unit(to, x, alpha), node.number("gamma", 1.05070102214813232421875)
     )
 
 
-def _celu(to: Expressions, node: Node, x: SSAValue) -> SSAValue:
+def _celu(to: FunctionWriter, node: Node, x: SSAValue) -> SSAValue:
     """relu(x) + alpha * (exp(-relu(-x) / alpha) - 1)"""
     alpha = node.number("alpha", 1.0)
     return to.scaled(_exponential_unit(to, to.scaled(x, 1.0 / alpha), 1.0), alpha)
 
 
-def _softsign(to: Expressions, x: SSAValue) -> SSAValue:
+def _softsign(to: FunctionWriter, x: SSAValue) -> SSAValue:
     return to.times(x, to.map("reciprocal", to.scaled(to.map("abs", x), 1.0, 1.0)))
 
 
-def _hyperbolic(to: Expressions, x: SSAValue, sign: float) -> SSAValue:
+def _hyperbolic(to: FunctionWriter, x: SSAValue, sign: float) -> SSAValue:
     """(exp(x) + sign * exp(-x)) / 2"""
     falling = to.map("exp", to.scaled(x, -1.0))
     return to.plus(to.scaled(to.map("exp", x), 0.5), to.scaled(falling, 0.5 * sign))
@@ -357,7 +357,7 @@ _BUILDERS: dict[tuple[str, int, int], Builder] = {
     ("Sqrt", 1, 0): _named("sqrt"),
     ("Tanh", 1, 0): _named("tanh"),
 }
-"""(operator, tensors, constants among its operands) -> how to write it."""
+"""(operator, number of tensors, number of constants) -> builder."""
 
 
 def _node(tensor: Tensor) -> Node:
@@ -377,11 +377,11 @@ def _is_root(tensor: Tensor) -> bool:
 def _threshold(
     condition: Tensor, root: Tensor, elements: IntArray
 ) -> tuple[FloatArray, bool] | None:
-    """Where elements of a comparison change, as values of the root's.
+    """Thresholds of the elements of a comparison, as values of the root's elements.
 
     Returns
     -------
-    the thresholds, and whether the condition holds above them; None where it is of another kind.
+    The thresholds, and whether the condition holds above them; None if it has another form.
     """
     node = _node(condition)
     if node.op_type not in COMPARISONS or node.op_type == "Equal" or len(condition.operands) != 1:
@@ -404,14 +404,14 @@ def _threshold(
     return thresholds, (above == bool(rising[0])) == (operand is left)
 
 
-def _matching(waist: Tensor, variables: IntArray) -> IntArray:
-    """The elements of a waist that are functions of `variables`."""
-    own = waist.variables.ravel()
+def _matching(bottleneck: Tensor, variables: IntArray) -> IntArray:
+    """The elements of a bottleneck that are functions of `variables`."""
+    own = bottleneck.variables.ravel()
     order = np.argsort(own)
     return order[np.searchsorted(own, variables, sorter=order)]
 
 
 def _short(values: FloatArray) -> Array:
-    """One value for all inputs, where they share it."""
+    """One value if all inputs share it."""
     shared = values.size > 1 and bool((values == values[0]).all())
-    return exact(values[:1] if shared else values)
+    return narrow_float(values[:1] if shared else values)

@@ -1,7 +1,7 @@
-"""Recognises the layers of a graph as it stands, or as it is once read for a batch that fits.
+"""Recognises the layers of a graph, for a batch of its own or one that it was traced with.
 
-An exporter that traced one sample leaves its batch in the file: as the number to which a reshape
-goes although the input's batch is open, or as no dimension at all.
+An exporter that traces one sample leaves the batch in the file: as a number in a reshape although
+the input's batch is open, or as a missing dimension.
 """
 
 from __future__ import annotations
@@ -12,41 +12,42 @@ from dataclasses import replace
 from kan_dialect.frontends.onnx.operators.folding import constant_value
 from kan_dialect.frontends.onnx.read.graph import Graph, Unrecognised
 from kan_dialect.frontends.onnx.recognise.batching import with_batch
-from kan_dialect.frontends.onnx.recognise.layers import Raised, raise_layers
+from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork, recognise_layers
 
 MAX_BATCHES = 4
-"""How many batches are tried that a file may have been traced with."""
+"""Most batch sizes that are tried."""
 
 _SHAPED = ("Expand", "Reshape", "Tile")
 """Operators that take the batch's extent as a number."""
 
 
-def recognise(graph: Graph) -> tuple[Graph, Raised]:
-    """The graph at the spline level, and the same graph for the batch with which it runs.
+def recognise(graph: Graph) -> tuple[Graph, ImportedNetwork]:
+    """Recognise the layers of a graph; returns the graph for a batch with which it runs, and the
+    network.
 
     Raises
     ------
-    Unrecognised : at the op where the reading stopped that went farthest.
+    Unrecognised : the farthest op that recognition reached.
     """
     if graph.vector is not None:
-        return graph, raise_layers(with_batch(graph))
+        return graph, recognise_layers(with_batch(graph))
     try:
-        return graph, raise_layers(graph)
+        return graph, recognise_layers(graph)
     except Unrecognised as error:
         farthest = error
     if farthest.node.op_type not in _SHAPED or None not in graph.input_shape:
         raise farthest
     place = {node.outputs[0]: index for index, node in enumerate(graph.nodes)}
-    for reading in fixed_batches(graph):
+    for candidate in fixed_batches(graph):
         try:
-            return reading, raise_layers(reading)
+            return candidate, recognise_layers(candidate)
         except Unrecognised as error:
             farthest = max(farthest, error, key=lambda each: place.get(each.node.outputs[0], -1))
     raise farthest
 
 
 def fixed_batches(graph: Graph) -> Iterator[Graph]:
-    """A graph of an open batch, for each batch that its reshapes may have been traced with."""
+    """The graph for each batch size that its reshapes may have been traced with."""
     constants = dict(graph.constants)
     for node in graph.nodes:
         if node.op_type == "Constant" and not node.attributes.keys() & {
@@ -54,7 +55,7 @@ def fixed_batches(graph: Graph) -> Iterator[Graph]:
             "value_strings",
         }:
             constants[node.outputs[0]] = constant_value(node)
-    found = {1: None}  # In order, each once: most are traced with one sample.
+    found = {1: None}  # An ordered set; most graphs are traced with one sample.
     for node in graph.nodes:
         shape = constants.get(node.inputs[1]) if node.op_type in _SHAPED else None
         if shape is not None and shape.dtype.kind == "i" and shape.size:

@@ -1,0 +1,1 @@
+"""Compares imported networks with ONNX Runtime's evaluation of their files."""

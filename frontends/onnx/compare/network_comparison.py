@@ -1,0 +1,369 @@
+"""Compares an imported network with ONNX Runtime's evaluation of its file; every import is checked.
+
+Inputs lie within the grids of the first layer, on their knots, beyond them and far away. If float32
+differs, at a discontinuity or a steep function, a copy of the model in float64 decides.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.utils.exceptions import VerifyException
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_values
+from kan_dialect.frontends.onnx.compare.comparison_inputs import (
+    NO_FURTHER_INPUTS,
+    ComparisonInputs,
+    round_to_float32,
+    sample_inputs,
+)
+from kan_dialect.frontends.onnx.compare.reference_models import (
+    CHUNK_ELEMENTS,
+    Reference,
+    open_exact_reference,
+    open_reference,
+    open_wide_reference,
+)
+from kan_dialect.frontends.onnx.operators.thresholds import Thresholds
+from kan_dialect.frontends.onnx.read.file import first_line
+from kan_dialect.frontends.onnx.read.graph import Graph
+from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
+from kan_dialect.ir.types import tensor_shape
+from kan_dialect.ops.onnx import OnnxOp
+from kan_dialect.ops.spline import EdgeOp
+from kan_dialect.quantity import counted
+
+_LOG = logging.getLogger(__name__)
+
+TOLERANCE = 1e-4
+"""Largest difference of outputs, relative to their range."""
+
+HALF_TOLERANCE = 2e-2
+"""The same for float16 models, whose runtime rounds after every op."""
+
+
+MAX_PROBES = 1 << 13
+"""Limit of evaluations of a `kan.onnx` layer for the likeliest group of inputs; other groups get
+a quarter.
+"""
+
+_FLOAT32_ROUNDING = 2e-6
+"""Rounding error of a float32 model, relative to its largest output."""
+
+_COUNTEREXAMPLES_PER_GROUP = 4
+"""Inputs of each group that are reported as counterexamples."""
+
+_MIN_RANGE_SHARE = 1e-6
+"""A range of outputs below this share of the range for likely inputs is rounding."""
+
+MAX_SAMPLE_PROBES = 1 << 20
+"""Limit of evaluations of a `kan.onnx` layer for real inputs."""
+
+MAX_SAMPLE_EDGES = 1 << 26
+"""Limit of evaluations of edges for real inputs: about ten seconds."""
+
+_SAMPLE_ELEMENTS = 1 << 22
+"""Elements of a value, or edges, for the samples that are compared at once."""
+
+_MAX_DIAGNOSED_INPUTS = 256
+"""Inputs that are tried one by one to find the one that causes a difference."""
+
+_REMEDY = (
+    "export the model in float32 for one dynamic batch; if it is so already, please report this "
+    "file"
+)
+
+
+class Differs(KanError):
+    """An imported network computes other outputs than its file."""
+
+
+def check_network(
+    graph: Graph, network: ImportedNetwork, inputs: ComparisonInputs = NO_FURTHER_INPUTS
+) -> None:
+    """Verify an imported module, and compare its function with its file.
+
+    Raises
+    ------
+    Differs : the outputs differ.
+    KanError : the module is not legal, or the file cannot be run.
+    """
+    try:
+        network.module.verify()
+    except VerifyException as error:
+        raise graph.error(
+            f"the imported network is not legal: {first_line(error)}", "train the model again"
+        ) from None
+    groups = _thinned(network.function, [*sample_inputs(network.function), *inputs.groups])
+    tolerance = HALF_TOLERANCE if graph.input_dtype == np.float16 else TOLERANCE
+    chunk = max(1, CHUNK_ELEMENTS // network.widest)
+    reference = open_reference(graph, chunk)
+    expected = [reference.outputs(points) for points in groups]
+    if not any(bool(np.isfinite(each).any()) for each in expected):
+        raise graph.error(
+            "the outputs are not finite for any of the inputs that were tried",
+            "say where the inputs lie, with --samples DATA.npz",
+        )
+    likely = _range(expected[-1] if inputs.groups else expected[0])
+    for points, wanted in zip(groups, expected, strict=True):
+        actual = _outputs(network, points)
+        if relative_difference(actual, wanted, _MIN_RANGE_SHARE * likely) <= tolerance:
+            continue
+        exact = open_exact_reference(graph, chunk).outputs(points)
+        difference = relative_difference(actual, exact, _MIN_RANGE_SHARE * likely)
+        if not difference <= TOLERANCE:
+            # Near a threshold of a sum, rounding alone decides.
+            plain = open_wide_reference(graph, chunk).outputs(points)
+            exact = _nearer(actual, exact, plain)
+            difference = relative_difference(actual, exact, _MIN_RANGE_SHARE * likely)
+        if not difference <= TOLERANCE:
+            place = _first_difference(graph, network, points, tolerance, chunk)
+            raise Differs(
+                f"{graph.path.name}: the imported network differs from the model by "
+                f"{difference:.1e} of the outputs' range, more than {TOLERANCE:.0e}{place}",
+                remedy=_REMEDY,
+            )
+    rows = _RowComparison(graph, network, reference, likely, tolerance)
+    if inputs.thresholds is not None:
+        rows.check_thresholds(inputs.thresholds)
+    if inputs.samples is not None:
+        rows.check_samples(inputs.samples)
+
+
+def _nearer(actual: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
+    """For each row of `actual`, the nearer of two results (rows, out)."""
+    if not actual.shape == first.shape == second.shape:
+        return first
+    with np.errstate(all="ignore"):
+        away = [np.nan_to_num(np.abs(actual - each), nan=np.inf) for each in (first, second)]
+    chosen = away[1].max(axis=1) < away[0].max(axis=1)
+    return np.where(chosen[:, np.newaxis], second, first)
+
+
+@dataclass(frozen=True, eq=False)
+class _RowComparison:
+    """Compares input by input: networks may differ at a single one.
+
+    Attributes
+    ----------
+    likely : range of the outputs for likely inputs.
+    tolerance : relative to that range.
+    """
+
+    graph: Graph
+    network: ImportedNetwork
+    reference: Reference
+    likely: float
+    tolerance: float
+
+    def check_thresholds(self, thresholds: Thresholds) -> None:
+        """Compare on both sides of each threshold, and on it.
+
+        Raises
+        ------
+        Differs : the outputs differ.
+        """
+        rows = thresholds.rows(self.graph.input_dtype)
+        for x in self._chunks(rows):
+            missed = self._differing_rows(x)
+            if missed.size:
+                raise self._differs(x[missed[0]], self._cause_of(thresholds, x[missed[0]]))
+
+    def check_samples(self, samples: FloatArray) -> None:
+        """Compare on real inputs; warn where rounding alone decides between two branches.
+
+        Compares every n-th sample if all would exceed `MAX_SAMPLE_PROBES` or `MAX_SAMPLE_EDGES`.
+
+        Raises
+        ------
+        Differs : the outputs differ.
+        """
+        opaque = max((op.inputs for op in _subgraphs(self.network.function)), default=0)
+        stride = max(1, -(-len(samples) * opaque // MAX_SAMPLE_PROBES))
+        stride = max(stride, -(-len(samples) * sum(self._edges) // MAX_SAMPLE_EDGES))
+        numbers = np.arange(0, len(samples), stride)
+        undecided: list[int] = []
+        start = 0
+        for x in self._chunks(round_to_float32(samples[numbers])):
+            missed = self._differing_rows(x)
+            if missed.size:
+                plain = open_wide_reference(self.graph, self.reference.chunk).outputs(x[missed])
+                wrong = missed[self._beyond(_outputs(self.network, x[missed]), plain)]
+                if wrong.size:
+                    raise self._differs(x[wrong[0]], f"sample {numbers[start + wrong[0]]}")
+                undecided += numbers[start + missed].tolist()
+            start += len(x)
+        if undecided:
+            _LOG.warning(
+                "%s: in %s, the first is sample %d, the rounding of a sum decides on which side of "
+                "a threshold it lies; ONNX Runtime and the imported network take different sides",
+                self.graph.path.name,
+                counted(len(undecided), "sample"),
+                undecided[0],
+            )
+
+    def _chunks(self, x: FloatArray) -> Iterator[FloatArray]:
+        count = max(1, _SAMPLE_ELEMENTS // max(self.network.widest, *self._edges, 1))
+        for start in range(0, len(x), count):
+            yield x[start : start + count]
+
+    @property
+    def _edges(self) -> list[int]:
+        """Number of edges of each op that has edges."""
+        layers = [op for op in self.network.function.walk() if isinstance(op, EdgeOp)]
+        return [op.outputs * op.inputs for op in layers]
+
+    def _differing_rows(self, x: FloatArray) -> IntArray:
+        """Indices of rows whose outputs differ by more than float32 rounding explains."""
+        actual = _outputs(self.network, x)
+        missed = np.flatnonzero(self._beyond(actual, self.reference.outputs(x)))
+        if missed.size:
+            exact = open_exact_reference(self.graph, self.reference.chunk).outputs(x[missed])
+            missed = missed[self._beyond(actual[missed], exact)]
+        return missed
+
+    def _beyond(self, actual: FloatArray, wanted: FloatArray) -> BoolArray:
+        """Whether finite outputs of each row differ by more than the tolerance: (rows), bool."""
+        finite = np.isfinite(wanted)
+        largest = np.abs(np.where(finite, wanted, 0.0)).max(axis=1, keepdims=True)
+        allowed = self.tolerance * self.likely + _FLOAT32_ROUNDING * largest
+        with np.errstate(all="ignore"):
+            near = np.abs(actual - wanted) <= allowed
+        return (finite & ~near).any(axis=1)
+
+    def _cause_of(self, thresholds: Thresholds, x: FloatArray) -> str:
+        """The single input that causes a difference, and the node that branches on it, for
+        messages.
+        """
+        base = thresholds.likely[len(thresholds.likely) // 2]
+        changed = np.flatnonzero(x != base)[:_MAX_DIAGNOSED_INPUTS]
+        rows = np.repeat(base[np.newaxis], changed.size, axis=0)
+        rows[np.arange(changed.size), changed] = x[changed]
+        found = self._differing_rows(rows) if changed.size else changed
+        for index in changed[found].tolist():
+            node = thresholds.node_at(index, float(x[index]))
+            if node is not None:
+                return f"input {index} = {x[index]:.9g}, where {node.label} decides"
+        return f"the input {_shown(x)}"
+
+    def _differs(self, x: FloatArray, where: str) -> Differs:
+        (actual,), (wanted,) = (
+            _outputs(self.network, x[np.newaxis]),
+            self.reference.outputs(x[np.newaxis]),
+        )
+        with np.errstate(all="ignore"):
+            apart = np.nan_to_num(np.abs(actual - wanted), nan=np.inf)
+        output = int(np.where(np.isfinite(wanted), apart, -1.0).argmax())
+        return Differs(
+            f"{self.graph.path.name}: for {where}, the imported network gives "
+            f"{actual[output]:.9g} and ONNX Runtime {wanted[output]:.9g} (output {output})",
+            remedy=_REMEDY,
+        )
+
+
+def _shown(x: FloatArray) -> str:
+    few = ", ".join(f"{each:.9g}" for each in x[:4])
+    return f"({few}, ...)" if x.size > 4 else f"({few})"
+
+
+def _subgraphs(function: func.FuncOp) -> list[OnnxOp]:
+    return [op for op in function.walk() if isinstance(op, OnnxOp)]
+
+
+def find_counterexamples(
+    graph: Graph, network: ImportedNetwork, groups: Sequence[FloatArray]
+) -> FloatArray | None:
+    """Inputs (rows, in) at which an imported network differs most; None if it differs nowhere."""
+    every = _thinned(network.function, [*sample_inputs(network.function), *groups])
+    exact = open_exact_reference(graph, max(1, CHUNK_ELEMENTS // network.widest))
+    found: list[FloatArray] = []
+    for points in every:
+        with np.errstate(all="ignore"):
+            apart = np.abs(_outputs(network, points) - exact.outputs(points))
+        missed = np.nan_to_num(apart, nan=0.0).max(axis=1)
+        worst = np.argsort(-missed, kind="stable")[:_COUNTEREXAMPLES_PER_GROUP]
+        found.append(points[worst[missed[worst] > 0.5 * missed[worst[0]]]])
+    chosen = np.concatenate(found)
+    return chosen if len(chosen) else None
+
+
+def _thinned(function: func.FuncOp, groups: Sequence[FloatArray]) -> list[FloatArray]:
+    """Every n-th sample of each group, as float32 values.
+
+    Limits the evaluations of `kan.onnx` layers, which run the subgraph once for every input, and
+    the memory for the outputs. The last group, the likeliest, keeps more samples.
+    """
+    opaque = [op.inputs for op in _subgraphs(function)]
+    terminator = function.get_return_op()
+    assert terminator is not None
+    room = CHUNK_ELEMENTS // tensor_shape(terminator.operands[0])[0]
+    probes = MAX_PROBES // max(opaque, default=1)
+    limits = [max(16, min(probes // 4, room))] * (len(groups) - 1) + [max(16, min(probes, room))]
+    return [
+        round_to_float32(x[:: -(-len(x) // limit)]) for x, limit in zip(groups, limits, strict=True)
+    ]
+
+
+def _range(outputs: FloatArray) -> float:
+    """Range of the finite outputs."""
+    finite = outputs[np.isfinite(outputs)]
+    return float(np.ptp(finite)) if finite.size else 0.0
+
+
+def _outputs(network: ImportedNetwork, x: FloatArray) -> FloatArray:
+    """Outputs of the imported network: (samples, out), float64."""
+    with np.errstate(all="ignore"):
+        (actual,) = evaluate_function(network.function, [x])
+    return actual
+
+
+def relative_difference(actual: FloatArray, expected: FloatArray, least: float = 1e-30) -> float:
+    """Largest difference, relative to the range of the finite expected values.
+
+    Parameters
+    ----------
+    least : lower limit of the range: where functions vanish, only rounding is left.
+    """
+    if actual.shape != expected.shape:
+        return float("inf")
+    finite = np.isfinite(expected)
+    if not bool(finite.any()):
+        return 0.0  # A model without finite outputs decides nothing.
+    wanted = expected[finite]
+    scale = max(
+        float(np.ptp(wanted)),
+        float(np.abs(wanted).max()) * _FLOAT32_ROUNDING / TOLERANCE,
+        least,
+        1e-30,
+    )
+    difference = np.abs(actual[finite] - wanted) / scale
+    return float(np.nan_to_num(difference, nan=np.inf).max())
+
+
+def _first_difference(
+    graph: Graph, network: ImportedNetwork, x: FloatArray, tolerance: float, chunk: int
+) -> str:
+    """The first layer with different nodes, as the end of a sentence."""
+    known = {name for node in graph.nodes for name in node.outputs}
+    layers = [each for each in network.layers if each[1] in known and each[1] != graph.output]
+    if not layers:
+        return ""
+    try:
+        names = [value for _, value, _ in layers]
+        found = open_reference(graph, chunk, names).values(x, names)
+    except KanError:
+        return ""
+    block = network.function.body.block
+    body = [op for op in block.ops if not isinstance(op, func.ReturnOp)]
+    with np.errstate(all="ignore"):
+        nodes = evaluate_values([each for _, _, each in layers], {block.args[0]: x}, ops=body)
+    for (name, value, _), actual, expected in zip(layers, nodes, found, strict=True):
+        if not relative_difference(actual, expected) <= tolerance:
+            return f", first in {name}, whose nodes are '{value}'"
+    return ", first after the last hidden layer"

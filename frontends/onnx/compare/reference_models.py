@@ -1,0 +1,175 @@
+"""Runs the original model of an ONNX file: in its own types, in float64, or in a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.onnx_subgraph import Runner, engine_of, in_batches, open_runner, widened
+from kan_dialect.frontends.frontend import Original
+from kan_dialect.frontends.onnx.compare.comparison_inputs import round_to_float32
+from kan_dialect.frontends.onnx.read.file import first_line
+from kan_dialect.frontends.onnx.read.graph import Graph
+from kan_dialect.frontends.onnx.recognise.traced_batches import fixed_batches
+from kan_dialect.ir.constants import Array, FloatArray
+
+CHUNK_ELEMENTS = 1 << 23
+"""Most elements of any value for the samples that are run at once."""
+
+
+_ORIGINAL_CHUNK_ROWS = 256
+"""Samples of an original model that are run at once, if the file leaves the batch open."""
+
+
+class CannotRun(KanError):
+    """A runtime fails on the model, or on its inputs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The original model, for any number of samples.
+
+    Attributes
+    ----------
+    dtype : type of the model's input.
+    chunk : samples to run at once, if the file leaves the batch open.
+    """
+
+    runner: Runner
+    graph: Graph
+    dtype: np.dtype[np.generic]
+    chunk: int
+
+    def values(self, x: FloatArray, names: Sequence[str]) -> list[FloatArray]:
+        """Values of the graph for inputs x (samples, in): (samples, elements) each, float64.
+
+        Raises
+        ------
+        CannotRun : the runtime fails.
+        """
+        shape = self.graph.input_shape
+        axis = shape.index(None) if None in shape else 0
+        batch = shape[axis] or min(len(x), self.chunk)
+        extents = [extent or 1 for index, extent in enumerate(shape) if index != axis]
+
+        def run(rows: FloatArray) -> list[FloatArray]:
+            # The last sample is repeated to fill a fixed batch.
+            padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
+            data = np.moveaxis(padded.reshape(batch, *extents), 0, axis).astype(self.dtype)
+            results = self.runner.run(list(names), {self.graph.input: data})
+            return [_rows(result, batch, len(rows)) for result in results]
+
+        return in_batches(run, x, batch)
+
+    def outputs(self, x: FloatArray) -> FloatArray:
+        """The model's outputs (samples, out), float64.
+
+        Raises
+        ------
+        CannotRun : the runtime fails.
+        """
+        (found,) = self.values(x, [self.graph.output])
+        return found
+
+
+def _rows(result: Array, batch: int, count: int) -> FloatArray:
+    result = np.atleast_1d(result)  # A scalar, from a model for one sample.
+    axis = next((index for index, extent in enumerate(result.shape) if extent == batch), 0)
+    moved = np.moveaxis(result.astype(np.float64), axis, 0)
+    return moved.reshape(batch, -1)[:count]
+
+
+def open_reference(graph: Graph, chunk: int, further: Sequence[str] = ()) -> Reference:
+    """The model in the types of the file, in ONNX Runtime, or else in the reference implementation.
+
+    Parameters
+    ----------
+    further : values of the graph to compute beside the output.
+
+    Raises
+    ------
+    KanError : no runtime can load the model.
+    """
+    return _open(graph, _with_outputs(graph, further), graph.input_dtype, chunk)
+
+
+def open_original(graph: Graph) -> Original:
+    """The model in the types of the file, for the first batch with which it runs.
+
+    Raises
+    ------
+    KanError : it cannot be run.
+    """
+
+    def run(x: FloatArray) -> FloatArray:
+        failure: KanError | None = None
+        for candidate in (graph, *(fixed_batches(graph) if None in graph.input_shape else ())):
+            try:
+                found = open_reference(candidate, _ORIGINAL_CHUNK_ROWS).outputs(round_to_float32(x))
+            except KanError as error:
+                failure = failure or error
+                continue
+            if len(found) == len(x):
+                return found
+        raise failure or graph.error(
+            "its output does not have one row for each sample",
+            "export the model with a dynamic batch dimension",
+        )
+
+    return Original(engine_of(graph.model), run)
+
+
+def open_wide_reference(graph: Graph, chunk: int) -> Reference:
+    """The model in float64, including its decisions."""
+    return _open(graph, widened(graph.model), np.dtype(np.float64), chunk)
+
+
+def open_exact_reference(graph: Graph, chunk: int) -> Reference:
+    """The model in float64, with the decisions that the types of the file lead to."""
+    return _open(graph, widened(graph.model, keep_decisions=True), np.dtype(np.float64), chunk)
+
+
+def _open(
+    graph: Graph, model: onnx.ModelProto, dtype: np.dtype[np.generic], chunk: int
+) -> Reference:
+    try:
+        return Reference(_ReportingRunner(open_runner(model), graph), graph, dtype, chunk)
+    except Exception as error:  # Runtimes raise errors of many types.
+        raise graph.error(
+            f"ONNX Runtime cannot load the model: {first_line(error)}", "export the model again"
+        ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class _ReportingRunner:
+    """A runner that reports failures as errors of the file."""
+
+    runner: Runner
+    graph: Graph
+
+    def run(self, outputs: Sequence[str], feed: dict[str, Array]) -> Sequence[Array]:
+        try:
+            with np.errstate(all="ignore"):
+                return self.runner.run(outputs, feed)
+        except Exception as error:
+            raise CannotRun(
+                f"{self.graph.path.name}: ONNX Runtime cannot run the model: {first_line(error)}",
+                remedy="export the model again",
+            ) from None
+
+
+def _with_outputs(graph: Graph, names: Sequence[str]) -> onnx.ModelProto:
+    if not names:
+        return graph.model
+    model = onnx.ModelProto()
+    model.CopyFrom(graph.model)
+    element_type = helper.np_dtype_to_tensor_dtype(graph.input_dtype)
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, element_type, None) for name in names
+    )
+    return model

@@ -1,0 +1,462 @@
+"""Recognises the basis functions of edges: fixed ones, B-splines, radial functions, polynomials.
+
+Parameters are proposed from the graph: thresholds of comparisons become knots, shifts become
+centers. The graph is then evaluated on knots, in cells and far outside to confirm them. So
+parameters are exactly those of the file, and the form of a recursion does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from kan_dialect.frontends.onnx.operators.dependence import CONSTANT, Kind, Tensor
+from kan_dialect.frontends.onnx.operators.elementwise import COMPARISONS
+from kan_dialect.frontends.onnx.recognise.bases import (
+    Basis,
+    BasisCombination,
+    ChebyshevBasis,
+    FixedBasis,
+    RadialBasis,
+    SplineBasis,
+)
+from kan_dialect.frontends.onnx.recognise.linear_terms import affine_in
+from kan_dialect.frontends.onnx.recognise.regions import (
+    Probe,
+    Region,
+    columns_of,
+    region_of,
+    with_neighbours,
+)
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.maths import bsplines, functions
+from kan_dialect.ops.spline import MAX_DEGREE
+
+TOLERANCE = 1e-6
+"""Largest error of a recognised function: constants of formulas are in float32."""
+
+SPLINE_TOLERANCE = 2e-5
+"""Largest error of B-splines, whose recursion divides by float32 knot differences."""
+
+HALF_FACTOR = 1000.0
+"""Factor of the tolerances for float16 constants."""
+
+MAX_POLYNOMIAL_DEGREE = 32
+
+_MAGNITUDES = np.array(
+    [1e-3, 0.1, 0.3, 0.7, 0.95, 1.0, 1.3, 2.1, 3.4, 5.5, 7.0, 12.0, 33.0, 1e3, 1e6]
+)
+_POINTS = np.concatenate([-_MAGNITUDES[::-1], [0.0], _MAGNITUDES])
+_NEAR = np.abs(_POINTS) < 10.0
+
+_KINKED_FUNCTIONS = frozenset({"Abs", "Relu"})
+"""Operators with a kink that are functions of the dialect."""
+
+
+def recognise(top: Tensor, probe: Probe) -> BasisCombination | None:
+    """Recognise the basis functions that make up the elements of `top`; None for unknown ones."""
+    region = region_of(top, probe)
+    for bottleneck in region.bottlenecks():
+        columns = with_neighbours(columns_of(top, bottleneck), top.shape)
+        if bool((columns == CONSTANT).any()):
+            continue
+        for recogniser in _RECOGNISERS:
+            combination = recogniser(region, bottleneck, columns)
+            if combination is not None:
+                return combination
+    return None
+
+
+def recognise_function(top: Tensor, probe: Probe) -> tuple[str, Tensor] | None:
+    """A function of the dialect and the bottleneck that `top` applies it to; None if unknown."""
+    region = region_of(top, probe)
+    for bottleneck in region.bottlenecks():
+        columns = columns_of(top, bottleneck)
+        if not bool((columns == CONSTANT).any()):
+            combination = _recognise_fixed(region, bottleneck, columns)
+            if combination is not None and isinstance(combination.basis, FixedBasis):
+                return combination.basis.function, bottleneck
+    return None
+
+
+def _agree(actual: FloatArray, expected: FloatArray, tolerance: float) -> bool:
+    return np.allclose(actual, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def _one_to_one(
+    bottleneck: Tensor, basis: Basis, columns: IntArray, chosen: IntArray
+) -> BasisCombination:
+    every = np.arange(columns.size, dtype=np.int64)
+    return BasisCombination(bottleneck, basis, every, columns, chosen, np.ones(columns.size))
+
+
+def _recognise_fixed(
+    region: Region, bottleneck: Tensor, columns: IntArray
+) -> BasisCombination | None:
+    points = np.repeat(_POINTS[:, np.newaxis], bottleneck.size, axis=1)
+    actual = region.evaluate(bottleneck, points)
+    if not bool(np.isfinite(actual).any()):
+        return None
+    best: tuple[float, str] | None = None
+    tolerance = TOLERANCE * region.probe.slack
+    for name in functions.FUNCTIONS:
+        if name == "identity" and region.top.kind is not Kind.FUNCTION:
+            continue  # A product with 1: its operand is examined next.
+        expected = functions.apply(name, _POINTS)[:, np.newaxis]
+        if _agree(actual[:, :1], expected, tolerance) and _agree(actual, expected, tolerance):
+            # In float16 several forms of gelu agree; the nearest is taken.
+            distance = float(np.nanmax(np.abs(actual - expected)[_NEAR], initial=0.0))
+            best = min(best or (distance, name), (distance, name))
+    if best is None or not _is_everywhere(region, bottleneck, columns, best[1], tolerance):
+        return None
+    return _one_to_one(bottleneck, FixedBasis(best[1]), columns, np.zeros_like(columns))
+
+
+def _is_everywhere(
+    region: Region, bottleneck: Tensor, columns: IntArray, function: str, tolerance: float
+) -> bool:
+    """Whether the region is also the function where an op in it branches."""
+    node = region.top.node
+    if (
+        len(region.above(bottleneck)) == 1
+        and node is not None
+        and node.op_type in _KINKED_FUNCTIONS
+    ):
+        return True  # The operator itself is the function.
+    points = region.thresholds(bottleneck, _POINTS[_NEAR])
+    if not len(points):
+        return True
+    expected = functions.apply(function, points)[:, columns]
+    return _agree(region.evaluate(bottleneck, points), expected, tolerance)
+
+
+# B-splines
+
+
+def _recognise_spline(
+    region: Region, bottleneck: Tensor, columns: IntArray
+) -> BasisCombination | None:
+    thresholds = _thresholds(region, bottleneck)
+    ranks = _ranks(columns)
+    for knots in _knot_vectors(thresholds, columns, bottleneck.size):
+        degree = _degree(knots, int(ranks.max()) + 1)
+        if degree is None:
+            continue
+        points = _knot_points(knots)
+        actual = region.evaluate(bottleneck, points)
+        for closed in (False, True):
+            basis = bsplines.bspline_basis(points, knots, degree, closed=closed)
+            chosen = _match(actual, basis, columns, ranks, SPLINE_TOLERANCE * region.probe.slack)
+            if chosen is not None:
+                return _one_to_one(bottleneck, SplineBasis(degree, knots, closed), columns, chosen)
+    return None
+
+
+def _degree(knots: FloatArray, count: int) -> int | None:
+    """The degree for which `knots` give `count` functions; None without one."""
+    degree = knots.shape[1] - 1 - count
+    return degree if 0 <= degree <= MAX_DEGREE else None
+
+
+def _thresholds(region: Region, bottleneck: Tensor) -> tuple[IntArray, FloatArray]:
+    """Thresholds of comparisons with the elements of the bottleneck.
+
+    Returns
+    -------
+    columns, thresholds : sorted by both. A threshold repeats as often as in the one comparison that
+        repeats it most for its column.
+    """
+    found: list[tuple[IntArray, FloatArray, IntArray]] = []
+    for tensor in region.above(bottleneck):
+        if tensor.node is None or tensor.node.op_type not in COMPARISONS:
+            continue
+        operands = tensor.operands
+        constants = [each for each in tensor.arguments if not isinstance(each, Tensor)]
+        if len(operands) != 1 or len(constants) != 1:
+            continue
+        affine = _affine_in(region, operands[0], bottleneck)
+        if affine is None:
+            continue
+        columns, scale, offset = affine
+        read = tensor.elements_of(operands[0])
+        limits = np.broadcast_to(constants[0].astype(np.float64), tensor.shape).ravel()
+        values = (limits - offset[read]) / scale[read]
+        if bool(np.isfinite(values).all()):
+            found.append(_merged_thresholds(columns[read], values, np.ones_like(read), np.add))
+    if not found:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    columns, values, counts = _merged_thresholds(
+        np.concatenate([each[0] for each in found]),
+        np.concatenate([each[1] for each in found]),
+        np.concatenate([each[2] for each in found]),
+        np.maximum,
+    )
+    return np.repeat(columns, counts), np.repeat(values, counts)
+
+
+def _affine_in(
+    region: Region, tensor: Tensor, bottleneck: Tensor
+) -> tuple[IntArray, FloatArray, FloatArray] | None:
+    """`affine_in`, counted in the probe's evaluations."""
+    region.probe.spend(len(region.tensors), region.top)
+    return affine_in(tensor, bottleneck)
+
+
+def _merged_thresholds(
+    columns: IntArray, values: FloatArray, counts: IntArray, combine: np.ufunc
+) -> tuple[IntArray, FloatArray, IntArray]:
+    """Merge equal pairs of column and value, sorted, and combine their counts."""
+    order = np.lexsort((values, columns))
+    columns, values, counts = columns[order], values[order], counts[order]
+    new = np.ones(columns.size, dtype=np.bool_)
+    new[1:] = (np.diff(columns) != 0) | (np.diff(values) != 0)
+    return columns[new], values[new], combine.reduceat(counts, np.flatnonzero(new))
+
+
+def _knot_vectors(
+    thresholds: tuple[IntArray, FloatArray], columns: IntArray, size: int
+) -> list[FloatArray]:
+    """Candidate knots (columns, K) from thresholds: as compared, and with repeated ends."""
+    owners, values = thresholds
+    used = np.unique(columns)
+    lengths = np.bincount(owners, minlength=size)[used]
+    if lengths.min() < 2 or lengths.min() != lengths.max():
+        return []
+    # Inputs without functions borrow the knots of the first input with functions.
+    knots = np.tile(values[owners == used[0]], (size, 1))
+    knots[used] = values[np.isin(owners, used)].reshape(used.size, -1)
+    candidates = [knots]
+    # Comparisons that skip empty cells show each end once, instead of degree + 1 times.
+    repeats = int(np.bincount(columns).max()) - knots.shape[1] + 1
+    if repeats >= 1:
+        first, last = knots[:, :1], knots[:, -1:]
+        candidates.append(
+            np.concatenate([np.repeat(first, repeats, 1), knots, np.repeat(last, repeats, 1)], 1)
+        )
+    return candidates
+
+
+def _knot_points(knots: FloatArray) -> FloatArray:
+    """Test points (samples, columns): knots, three in each cell, and outside, near and far."""
+    left, right = knots[:, :-1], knots[:, 1:]
+    within = [left + share * (right - left) for share in (0.19, 0.5, 0.83)]
+    width = np.maximum(knots[:, -1:] - knots[:, :1], 1e-3)
+    outside = [knots[:, :1] - far * width for far in (0.01, 0.4, 50.0)]
+    outside += [knots[:, -1:] + far * width for far in (0.01, 0.4, 50.0)]
+    return np.concatenate([knots, *within, *outside], axis=1).T
+
+
+def _match(
+    actual: FloatArray, basis: FloatArray, columns: IntArray, ranks: IntArray, tolerance: float
+) -> IntArray | None:
+    """Index of the basis function of each element; None without a match.
+
+    The elements of an input usually come in order, which is tried first.
+
+    Parameters
+    ----------
+    actual : (samples, elements); basis : (samples, columns, functions).
+    """
+    fits = int(ranks.max()) < basis.shape[2]
+    if fits and _agree(actual, basis[:, columns, ranks], tolerance):
+        return ranks
+    if not bool(np.isfinite(actual).all()):
+        return None
+    chosen = np.empty_like(ranks)
+    for element, column in enumerate(columns.tolist()):
+        distance = np.abs(basis[:, column, :] - actual[:, element, np.newaxis]).max(axis=0)
+        chosen[element] = int(distance.argmin())
+        if not distance[chosen[element]] <= tolerance:
+            return None
+    return chosen
+
+
+def _ranks(columns: IntArray) -> IntArray:
+    """Rank of each element among the elements of its column."""
+    order = np.argsort(columns, kind="stable")
+    sorted_columns = columns[order]
+    starts = np.searchsorted(sorted_columns, sorted_columns, side="left")
+    ranks = np.empty_like(columns)
+    ranks[order] = np.arange(columns.size) - starts
+    return ranks
+
+
+# Radial functions
+
+_RadialFunction: TypeAlias = Callable[[FloatArray], FloatArray]
+
+_RADIAL: dict[str, tuple[_RadialFunction, _RadialFunction]] = {
+    "gaussian": (lambda y: -np.log(y), lambda s: np.exp(-s)),
+    "multiquadric": (lambda y: y**2 - 1.0, lambda s: np.sqrt(1.0 + s)),
+    "inverse_multiquadric": (lambda y: 1.0 / y**2 - 1.0, lambda s: 1.0 / np.sqrt(1.0 + s)),
+    "inverse_quadratic": (lambda y: 1.0 / y - 1.0, lambda s: 1.0 / (1.0 + s)),
+}
+"""Kind -> (squared distance as a function of the value, value as a function of squared distance).
+"""
+
+
+def _recognise_radial(
+    region: Region, bottleneck: Tensor, columns: IntArray
+) -> BasisCombination | None:
+    shifted = _shifted(region, bottleneck)
+    if shifted is None:
+        return None
+    scale, offset = shifted
+    centers = _snap(-offset / scale)
+    # Two points for each element, where all kinds are far from 0 and 1.
+    probes = centers[:, np.newaxis] + np.array([0.8, -1.1]) / np.abs(scale)[:, np.newaxis]
+    actual = _evaluate_elements(region, bottleneck, columns, probes)
+    distances = (probes - centers[:, np.newaxis]) * scale[:, np.newaxis]
+    for kind, (inverse, _) in _RADIAL.items():
+        with np.errstate(all="ignore"):
+            gains = inverse(actual) / distances**2
+        gain = gains[:, 0]
+        if not bool((gain > 0).all()) or not np.allclose(
+            gains[:, 0], gains[:, 1], rtol=TOLERANCE * region.probe.slack
+        ):
+            continue
+        exact = np.where(np.abs(gain - 1.0) < 1e-12, 1.0, gain)
+        widths = _snap(1.0 / (np.abs(scale) * np.sqrt(exact)))
+        if _confirm_radial(region, bottleneck, columns, kind, centers, widths):
+            return _radial_combination(bottleneck, columns, kind, centers, widths)
+    return None
+
+
+def _shifted(region: Region, bottleneck: Tensor) -> tuple[FloatArray, FloatArray] | None:
+    """Scale and offset of the last tensor that is affine in the bottleneck; None without one.
+
+    It holds (x - center) / width for each element of the top.
+    """
+    found = [
+        (tensor, _affine_in(region, tensor, bottleneck))
+        for tensor in region.above(bottleneck)
+        if tensor.kind is Kind.AFFINE and tensor.size == region.top.size
+    ]
+    affines = [(tensor, affine) for tensor, affine in found if affine is not None]
+    if not affines or affines[-1][0] is region.top:
+        return None
+    best, (_, scale, offset) = affines[-1]
+    elementwise = {Kind.AFFINE, Kind.FUNCTION}
+    on_top = [each for each in region.above(bottleneck) if each.order > best.order]
+    if any(each.kind not in elementwise for each in on_top) or bool((scale == 0).any()):
+        return None
+    return scale, offset
+
+
+def _evaluate_elements(
+    region: Region, bottleneck: Tensor, columns: IntArray, points: FloatArray
+) -> FloatArray:
+    """Evaluate each element of the top on its own points; both are (elements, points), float64."""
+    ranks = _ranks(columns)
+    result = np.empty_like(points)
+    for rank in range(int(ranks.max()) + 1):
+        elements = np.flatnonzero(ranks == rank)
+        given = np.zeros((points.shape[1], bottleneck.size))
+        given[:, columns[elements]] = points[elements].T
+        result[elements] = region.evaluate(bottleneck, given)[:, elements].T
+    return result
+
+
+def _confirm_radial(
+    region: Region,
+    bottleneck: Tensor,
+    columns: IntArray,
+    kind: str,
+    centers: FloatArray,
+    widths: FloatArray,
+) -> bool:
+    shares = np.array([-60.0, -7.0, -3.1, -1.3, -0.4, -0.05, 0.0, 0.02, 0.3, 0.9, 2.2, 4.7, 60.0])
+    points = centers[:, np.newaxis] + shares * widths[:, np.newaxis]
+    actual = _evaluate_elements(region, bottleneck, columns, points)
+    squared = ((points - centers[:, np.newaxis]) / widths[:, np.newaxis]) ** 2
+    return _agree(actual, _RADIAL[kind][1](squared), TOLERANCE * region.probe.slack)
+
+
+def _radial_combination(
+    bottleneck: Tensor, columns: IntArray, kind: str, centers: FloatArray, widths: FloatArray
+) -> BasisCombination:
+    ranks = _ranks(columns)
+    count = int(ranks.max()) + 1
+    # Unused entries keep a legal width.
+    all_centers, all_widths = np.zeros((bottleneck.size, count)), np.ones((bottleneck.size, count))
+    all_centers[columns, ranks] = centers
+    all_widths[columns, ranks] = widths
+    return _one_to_one(bottleneck, RadialBasis(kind, all_centers, all_widths), columns, ranks)
+
+
+def _snap(values: FloatArray) -> FloatArray:
+    """Round values that lie within a few float64 units of a float32 value."""
+    single = values.astype(np.float32).astype(np.float64)
+    return np.where(np.abs(single - values) <= 4e-15 * np.abs(values), single, values)
+
+
+# Polynomials
+
+
+def _recognise_polynomials(
+    region: Region, bottleneck: Tensor, columns: IntArray
+) -> BasisCombination | None:
+    """Recognise polynomials of any family as combinations of Chebyshev polynomials.
+
+    Chebyshev polynomials of the file get factors of exactly 1. Functions that are defined outside
+    [-1, 1], unlike cos(k arccos x), must be polynomials there too.
+    """
+    several = int(np.bincount(columns).max()) > 1
+    for degree in (8, MAX_POLYNOMIAL_DEGREE):
+        angles = (np.arange(degree + 1) + 0.5) * np.pi / (degree + 1)
+        nodes = np.cos(angles)
+        values = region.evaluate(
+            bottleneck, np.repeat(nodes[:, np.newaxis], bottleneck.size, axis=1)
+        )
+        if not bool(np.isfinite(values).all()):
+            return None
+        waves = np.cos(np.arange(degree + 1)[:, np.newaxis] * angles)
+        factors = waves @ values * (2.0 / (degree + 1))
+        factors[0] /= 2.0
+        whole = np.round(factors)
+        factors = np.where(np.abs(factors - whole) < 1e-9, whole, factors)
+        if not bool(factors[2:].any()):
+            return None  # Affine functions need no basis.
+        if not several and not bool((np.sort(factors, axis=0)[[0, -2, -1]].T == (0, 0, 1)).all()):
+            return None  # A single function per input must be a Chebyshev polynomial itself.
+        if _confirm_polynomials(region, bottleneck, factors):
+            return _polynomial_combination(bottleneck, columns, factors)
+    return None
+
+
+def _confirm_polynomials(region: Region, bottleneck: Tensor, factors: FloatArray) -> bool:
+    """Whether the top is the combination `factors` (functions, elements), outside [-1, 1] too."""
+    degree = len(factors) - 1
+    for points in (np.linspace(-1.0, 1.0, 41), np.array([-7.0, -2.5, -1.2, 1.1, 1.9, 3.0, 20.0])):
+        inside = abs(float(points[0])) <= 1.0
+        actual = region.evaluate(
+            bottleneck, np.repeat(points[:, np.newaxis], bottleneck.size, axis=1)
+        )
+        expected = bsplines.chebyshev_basis(points[:, np.newaxis], degree)[:, 0, :] @ factors
+        if inside and not _agree(actual, expected, TOLERANCE * region.probe.slack):
+            return False
+        defined = np.isfinite(actual)
+        tolerance = TOLERANCE * region.probe.slack
+        if not inside and not _agree(actual[defined], expected[defined], tolerance):
+            return False
+    return True
+
+
+def _polynomial_combination(
+    bottleneck: Tensor, columns: IntArray, factors: FloatArray
+) -> BasisCombination:
+    chosen, elements = np.nonzero(factors)
+    degree = int(chosen.max(initial=0))
+    return BasisCombination(
+        bottleneck,
+        ChebyshevBasis(degree),
+        elements,
+        columns[elements],
+        chosen,
+        factors[chosen, elements],
+    )
+
+
+_RECOGNISERS = (_recognise_fixed, _recognise_spline, _recognise_radial, _recognise_polynomials)

@@ -1,0 +1,401 @@
+"""Builds the tensors of a graph: what each element depends on, and how to compute it.
+
+Each method `add_...` makes one tensor, for one kind of operation. It refuses an operation whose
+result is no sum of functions of one variable each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+
+from kan_dialect.frontends.onnx.operators.contraction import Contraction, one_sample
+from kan_dialect.frontends.onnx.operators.dependence import (
+    CONSTANT,
+    Kind,
+    LinearForm,
+    Part,
+    Run,
+    Source,
+    Tensor,
+    movement_form,
+)
+from kan_dialect.frontends.onnx.operators.elementwise import apply_kernel
+from kan_dialect.frontends.onnx.operators.movement import (
+    MovementOperands,
+)
+from kan_dialect.frontends.onnx.operators.refusals import (
+    NORMALISED_PRODUCT,
+    PRODUCT,
+    PRODUCT_REMEDY,
+    UNKNOWN,
+)
+from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Node
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+
+Value: TypeAlias = Tensor | Array
+
+DYNAMIC_BATCH = 7
+"""The extent that stands for an open batch: a prime, so that reshapes do not hide it."""
+
+REDUCTIONS = {"ReduceSum": False, "ReduceMean": True}
+"""Reductions that are linear -> whether they divide by the number of elements."""
+
+
+class TensorBuilder:
+    """The tensors of a graph, in the order in which they are added.
+
+    Attributes
+    ----------
+    batch : number of samples of a batch; `DYNAMIC_BATCH` if it is open.
+    input : the graph's input.
+    sources : the tensors whose elements are variables, in order; the input is the first.
+    tensors : all tensors, in order.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.sources: list[Source] = []
+        self.tensors: list[Tensor] = []
+        self._readers = _count_readers(graph)
+        self.batch, self.input = self._make_input()
+
+    @property
+    def widest(self) -> int:
+        """Most elements of a value, for one sample."""
+        return max(tensor.size for tensor in self.tensors)
+
+    def source_of(self, variable: int) -> Source:
+        """The source of a variable."""
+        firsts = [source.first for source in self.sources]
+        return self.sources[int(np.searchsorted(firsts, variable, side="right")) - 1]
+
+    def need(self, variables: IntArray) -> None:
+        """Mark the sources of `variables` as needed: they must become nodes."""
+        firsts = np.array([source.first for source in self.sources])
+        used = variables[variables != CONSTANT]
+        present = np.bincount(
+            np.searchsorted(firsts, used, side="right") - 1, minlength=len(self.sources)
+        )
+        for index in np.flatnonzero(present):
+            self.sources[index].needed = True
+
+    def make_source(self, tensor: Tensor, *, needed: bool = False) -> None:
+        """Turn the elements of a tensor into variables of their own."""
+        first = self.sources[-1].first + self.sources[-1].count if self.sources else 0
+        tensor.variables = np.arange(first, first + tensor.size, dtype=np.int64).reshape(
+            tensor.shape
+        )
+        tensor.source = Source(tensor, first, needed)
+        self.sources.append(tensor.source)
+
+    def _make_input(self) -> tuple[int, Tensor]:
+        shape = self.graph.input_shape
+        axis = shape.index(None) if None in shape else 0
+        batch = shape[axis] or DYNAMIC_BATCH
+        extents = [1 if index == axis else extent or 1 for index, extent in enumerate(shape)]
+        if prod(extents) > MAX_WIDTH:
+            raise self.graph.too_wide("input", self.graph.input, prod(extents))
+        self.graph.budget.charge(16 * prod(extents), f"input '{self.graph.input}'")
+        tensor = Tensor(
+            order=0,
+            name=self.graph.input,
+            node=None,
+            kind=Kind.INPUT,
+            arguments=(),
+            run=_no_run,
+            batch_axis=axis,
+            variables=np.zeros(extents, dtype=np.int64),
+        )
+        self.make_source(tensor, needed=True)
+        self.tensors.append(tensor)
+        return batch, tensor
+
+    def full_shape(self, tensor: Tensor) -> tuple[int, ...]:
+        shape = list(tensor.shape)
+        shape[tensor.batch_axis] = self.batch
+        return tuple(shape)
+
+    def movement_operands(
+        self, node: Node, operand: Tensor, further: Sequence[Value | None]
+    ) -> MovementOperands:
+        constants: list[Array | None] = []
+        for argument in further:
+            if isinstance(argument, Tensor):
+                raise node.refuse("where it moves values to depends on the input", UNKNOWN[1])
+            constants.append(argument)
+        return MovementOperands(
+            node, self.full_shape(operand), operand.batch_axis, constants, self.graph.budget
+        )
+
+    def add_movement(
+        self,
+        node: Node,
+        arrange: Run,
+        arguments: Sequence[Value],
+        batch_axis: int,
+        name: str | None = None,
+    ) -> Tensor:
+        """Add a tensor whose elements are elements of `arguments`, moved by `arrange`."""
+        variables = arrange(
+            [
+                argument.variables
+                if isinstance(argument, Tensor)
+                else np.full(argument.shape, CONSTANT, dtype=np.int64)
+                for argument in arguments
+            ]
+        )
+        return self.add_tensor(
+            node,
+            Kind.MOVEMENT,
+            arguments,
+            _with_constants(arguments, arrange),
+            batch_axis,
+            variables,
+            linear=lambda: movement_form(arrange, arguments),
+            name=name,
+        )
+
+    def add_contraction(
+        self, node: Node, contraction: Contraction, *, weighted: bool = True
+    ) -> Tensor:
+        """Add the tensor of a contraction.
+
+        It becomes a source if an element adds up functions of several variables, or if all elements
+        depend on one variable: with one input, the nodes of a layer show only there. Sums that a
+        `weighted` contraction reads are nodes, so layers without a nonlinearity between them remain
+        layers with the weights of the file.
+
+        Parameters
+        ----------
+        weighted : whether the contraction has weights, unlike a plain sum or mean.
+        """
+        variables, mixed = contraction.variables(self.graph.budget, node)
+        # Weights are kept in float64, each time the file reads them.
+        self.graph.budget.charge(contraction.weights.nbytes, node.label)
+        used = variables[variables != CONSTANT]
+        tensor = self.add_tensor(
+            node,
+            Kind.CONTRACTION,
+            [contraction.data],
+            contraction.run,
+            contraction.batch_axis,
+            variables,
+            linear=contraction.linear,
+        )
+        if mixed or (used.size and used.min() == used.max()):
+            if weighted:
+                self.need(contraction.data.variables)
+            self.make_source(tensor)
+        return tensor
+
+    def add_scaling(
+        self, node: Node, arguments: Sequence[Value], position: int, scale: FloatArray
+    ) -> Tensor:
+        """Add the product of argument `position` and `scale`, which the other argument is or
+        stands for.
+        """
+        aligned, batch = align(node, arguments)
+        tensor = aligned[position]
+        assert isinstance(tensor, Tensor)
+        scale = one_sample(scale, tensor.batch_axis - len(tensor.shape), node)
+        variables = self.broadcast_variables(node, aligned)
+
+        def linear() -> LinearForm:
+            factors = np.broadcast_to(scale, variables.shape).ravel()
+            return LinearForm([Part(tensor, None, result.elements_of(tensor), factors)])
+
+        result = self.add_tensor(
+            node, Kind.AFFINE, aligned, _elementwise(node, aligned), batch, variables, linear
+        )
+        return result
+
+    def add_sum(self, node: Node, arguments: Sequence[Value], factors: Sequence[float]) -> Tensor:
+        """Add the sum of `arguments`, each times a factor."""
+        aligned, batch = align(node, arguments)
+        variables = self.broadcast_variables(node, aligned)
+        mixed = _is_mixed(aligned, variables)
+
+        def linear() -> LinearForm:
+            offset = np.zeros(variables.shape)
+            parts: list[Part] = []
+            for argument, factor in zip(aligned, factors, strict=True):
+                if isinstance(argument, Tensor):
+                    scale = None if factor == 1.0 else np.full(result.size, factor)
+                    parts.append(Part(argument, None, result.elements_of(argument), scale))
+                else:
+                    offset = offset + argument.astype(np.float64) * factor
+            return LinearForm(parts, offset.ravel())
+
+        result = self.add_tensor(
+            node, Kind.AFFINE, aligned, _elementwise(node, aligned), batch, variables, linear
+        )
+        if mixed or self._shifts_nodes(node, aligned):
+            self.make_source(result)
+        return result
+
+    def _shifts_nodes(self, node: Node, arguments: Sequence[Value]) -> bool:
+        """Whether a constant is added to nodes without other readers, as their bias."""
+        operands = [each for each in arguments if isinstance(each, Tensor)]
+        if len(operands) != 1 or node.op_type == "Neg":
+            return False
+        tensor = operands[0]
+        while self._readers.get(tensor.name, 1) == 1:
+            if tensor.source is not None:
+                return tensor.kind is not Kind.INPUT and not tensor.source.needed
+            if tensor.kind is not Kind.MOVEMENT or len(tensor.operands) != 1:
+                return False
+            tensor = tensor.operands[0]
+        return False
+
+    def add_function(self, node: Node, arguments: Sequence[Value]) -> Tensor:
+        """Add a nonlinear function of one element of each argument.
+
+        Raises
+        ------
+        Unrecognised : the arguments depend on different variables.
+        """
+        aligned, batch = align(node, arguments)
+        variables = self.broadcast_variables(node, aligned)
+        if _is_mixed(aligned, variables):
+            normalised = node.op_type in ("Div", "Mul") and any(
+                _comes_from_reduction(each) for each in aligned if isinstance(each, Tensor)
+            )
+            raise node.refuse(NORMALISED_PRODUCT if normalised else PRODUCT, PRODUCT_REMEDY)
+        self.need(variables)
+        return self.add_tensor(
+            node, Kind.FUNCTION, aligned, _elementwise(node, aligned), batch, variables
+        )
+
+    def broadcast_variables(
+        self, node: Node, arguments: Sequence[Value], *, mixing: bool = False
+    ) -> IntArray:
+        """Variable of each element of an elementwise result: that of the first argument that has
+        one.
+        """
+        shape = np.broadcast_shapes(*(argument.shape for argument in arguments))
+        if not mixing:
+            self.graph.budget.check(24 * prod(shape), node.label)
+        variables = np.full(shape, CONSTANT, dtype=np.int64)
+        for argument in arguments:
+            if isinstance(argument, Tensor):
+                variables = np.where(variables == CONSTANT, argument.variables, variables)
+        return variables
+
+    def add_tensor(
+        self,
+        node: Node,
+        kind: Kind,
+        arguments: Sequence[Value],
+        run: Run,
+        batch_axis: int,
+        variables: IntArray,
+        linear: Callable[[], LinearForm] | None = None,
+        name: str | None = None,
+    ) -> Tensor:
+        if variables.size == 0:
+            raise node.refuse(
+                f"its result has shape {list(variables.shape)}: an extent is 0",
+                "export a model without empty layers",
+            )
+        if variables.shape[batch_axis] != 1:
+            raise node.refuse("it treats the samples of a batch differently")
+        self.graph.budget.charge(variables.nbytes, node.label)
+        tensor = Tensor(
+            order=len(self.tensors),
+            name=name or node.outputs[0],
+            node=node,
+            kind=kind,
+            arguments=tuple(arguments),
+            run=run,
+            batch_axis=batch_axis,
+            variables=variables,
+            linear=linear,
+        )
+        self.tensors.append(tensor)
+        return tensor
+
+
+def _no_run(values: Sequence[Array]) -> Array:
+    raise AssertionError("the input is given, not computed")
+
+
+def _count_readers(graph: Graph) -> dict[str, int]:
+    readers: dict[str, int] = {graph.output: 1}
+    for node in graph.nodes:
+        for name in node.inputs:
+            readers[name] = readers.get(name, 0) + 1
+    return readers
+
+
+def align(node: Node, arguments: Sequence[Value]) -> tuple[list[Value], int]:
+    """Align arguments so that they broadcast, with extent 1 along the batch.
+
+    Returns
+    -------
+    The arguments, and the batch axis of the result.
+
+    Raises
+    ------
+    Unrecognised : the arguments have different batch axes.
+    """
+    axes = {each.batch_axis - len(each.shape) for each in arguments if isinstance(each, Tensor)}
+    if len(axes) != 1:
+        raise node.refuse("it combines different samples of a batch")
+    (axis,) = axes
+    aligned = [
+        each if isinstance(each, Tensor) else one_sample(each, axis, node) for each in arguments
+    ]
+    return aligned, axis + max(len(each.shape) for each in aligned)
+
+
+def _is_mixed(arguments: Sequence[Value], variables: IntArray) -> bool:
+    """Whether an argument depends on other variables than `variables`."""
+    return any(
+        bool(((argument.variables != CONSTANT) & (argument.variables != variables)).any())
+        for argument in arguments
+        if isinstance(argument, Tensor)
+    )
+
+
+def _elementwise(node: Node, arguments: Sequence[Value]) -> Run:
+    """An elementwise op as a function of its tensors' values, with constants in float64."""
+    wide = [
+        each if isinstance(each, Tensor) or each.dtype.kind != "f" else each.astype(np.float64)
+        for each in arguments
+    ]
+    return _with_constants(wide, lambda arrays: apply_kernel(node, arrays))
+
+
+def _with_constants(arguments: Sequence[Value], run: Run) -> Run:
+    """`run` as a function of the tensors among the arguments only."""
+    if all(isinstance(each, Tensor) for each in arguments):
+        return run
+
+    def filled(values: Sequence[Array]) -> Array:
+        given = iter(values)
+        return run([next(given) if isinstance(each, Tensor) else each for each in arguments])
+
+    return filled
+
+
+def _comes_from_reduction(tensor: Tensor) -> bool:
+    """Whether one of the last ops before the tensor is a reduction over several inputs."""
+    for _ in range(8):
+        if tensor.kind is Kind.CONTRACTION:
+            return tensor.node is not None and tensor.node.op_type in REDUCTIONS
+        if not tensor.operands:
+            return False
+        tensor = tensor.operands[-1]
+    return False
+
+
+def given_operands(node: Node, operands: Sequence[Value | None]) -> list[Value]:
+    """The operands, none of which may be omitted."""
+    given = [operand for operand in operands if operand is not None]
+    if len(given) < len(operands):
+        raise node.refuse("an operand is missing")
+    return given
