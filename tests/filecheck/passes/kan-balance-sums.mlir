@@ -8,7 +8,7 @@
 // LEVELS: further-levels must lie in 0..64, got -1
 // TARGET: there is no target 'abacus'; take one of xcup, ecp5, ice40, lut3
 
-// Adders of two, in as few levels as there can be.
+// A sum of five becomes adders of two, in the fewest levels.
 // CHECK-LABEL: @tree
 func.func @tree(%a: !kan.int<0:2>, %b: !kan.int<0:2>, %c: !kan.int<0:2>, %d: !kan.int<0:2>, %e: !kan.int<0:2>) -> !kan.int<0:10> {
   // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b as "s_part0" : {{.*}} -> !kan.int<0:4>
@@ -20,7 +20,7 @@ func.func @tree(%a: !kan.int<0:2>, %b: !kan.int<0:2>, %c: !kan.int<0:2>, %d: !ka
   func.return %s : !kan.int<0:10>
 }
 
-// An adder takes LUTs for the bits that both numbers have: narrow ones join the others early.
+// An adder takes LUTs for the bits that both numbers have, so narrow numbers are added early.
 // CHECK-LABEL: @narrow_first
 func.func @narrow_first(%a: !kan.int<0:255>, %b: !kan.int<0:2>, %c: !kan.int<0:15>, %d: !kan.int<-1:0>) -> !kan.int<-1:272> {
   // CHECK-NEXT: [[AB:%.*]] = kan.sum %a, %b : {{.*}} -> !kan.int<0:257>
@@ -30,8 +30,7 @@ func.func @narrow_first(%a: !kan.int<0:255>, %b: !kan.int<0:2>, %c: !kan.int<0:1
   func.return %s : !kan.int<-1:272>
 }
 
-// A single bit comes in below an adder of two other numbers. Of more bits than adders, some are added
-// like numbers.
+// A single bit enters at the carry input of an adder of two other numbers.
 // CHECK-LABEL: @carries
 func.func @carries(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %c: !kan.int<0:1>) -> !kan.int<0:511> {
   // CHECK-NEXT: kan.sum %a, %b, %c as "s"
@@ -39,6 +38,7 @@ func.func @carries(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %c: !kan.int<0:1>) 
   func.return %s : !kan.int<0:511>
 }
 
+// Of more bits than adders, some are added like numbers.
 // CHECK-LABEL: @bits
 func.func @bits(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %d: !kan.int<0:1>, %e: !kan.int<0:1>) -> !kan.int<0:5> {
   // CHECK-NEXT: [[ABE:%.*]] = kan.sum %a, %b, %e as "s_part0" : {{.*}} -> !kan.int<0:3>
@@ -47,7 +47,7 @@ func.func @bits(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %d: !ka
   func.return %s : !kan.int<0:5>
 }
 
-// The same bit twice is two bits.
+// The same bit twice counts as two bits: one at the carry input, one added like a number.
 // CHECK-LABEL: @twice
 func.func @twice(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %c: !kan.int<0:1>) -> !kan.int<0:512> {
   // CHECK-NEXT: [[ABC:%.*]] = kan.sum %a, %b, %c as "s_part0"
@@ -56,8 +56,8 @@ func.func @twice(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %c: !kan.int<0:1>) ->
   func.return %s : !kan.int<0:512>
 }
 
-// A bit that counts four comes in where the adder starts: below that, one number has only zeros. One
-// that counts sixteen stands above that number.
+// A bit of place 2 enters at the carry input of an adder that starts at place 2, as one number ends in
+// two zeros. A bit of place 4 stands above that number.
 // CHECK-LABEL: @raised
 func.func @raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z: !kan.int<0:1>) -> !kan.int<0:351> {
   // CHECK: [[T:%.*]] = kan.table %x
@@ -72,8 +72,8 @@ func.func @raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z:
   func.return %s : !kan.int<0:351>
 }
 
-// Numbers whose bits do not meet are one, side by side: the widest that has room below another, of
-// tables that an adder takes in such a table first. Nothing stands above what may be negative.
+// Numbers whose bits do not meet stand side by side as one number: below each the widest that fits,
+// tables that adders absorb with others of their kind. Nothing stands above a number with a sign.
 // CHECK-LABEL: @side_by_side
 func.func @side_by_side(%x: !kan.int<0:3>, %a: !kan.int<0:3>, %b: !kan.int<0:1>, %c: !kan.int<0:255>) -> !kan.int<-64:306> {
   // CHECK: [[U:%.*]] = kan.table %x as "u"
@@ -90,7 +90,7 @@ func.func @side_by_side(%x: !kan.int<0:3>, %a: !kan.int<0:3>, %b: !kan.int<0:1>,
   func.return %s : !kan.int<-64:306>
 }
 
-// Of numbers that all fit side by side, the last two stay a sum of their own, which takes no adder.
+// All numbers stand side by side: the sum of the last two takes no adder either.
 // CHECK-LABEL: @only_wires
 func.func @only_wires(%x: !kan.int<0:3>, %y: !kan.int<0:3>, %a: !kan.int<0:3>) -> !kan.int<0:63> {
   // CHECK: [[T:%.*]] = kan.table %x
@@ -103,7 +103,7 @@ func.func @only_wires(%x: !kan.int<0:3>, %y: !kan.int<0:3>, %a: !kan.int<0:3>) -
   func.return %s : !kan.int<0:63>
 }
 
-// Each adder takes in one bit at its carry. A bit beside a number would leave one adder for two bits.
+// Each adder has one carry input. A bit beside a number would leave one adder for two bits.
 // CHECK-LABEL: @carries_first
 func.func @carries_first(%x: !kan.int<0:3>, %a: !kan.int<0:15>, %b: !kan.int<0:255>, %c: !kan.int<0:1>, %d: !kan.int<0:1>) -> !kan.int<0:288> {
   // CHECK: [[T:%.*]] = kan.table %x
@@ -114,8 +114,8 @@ func.func @carries_first(%x: !kan.int<0:3>, %a: !kan.int<0:15>, %b: !kan.int<0:2
   func.return %s : !kan.int<0:288>
 }
 
-// The adder of a number that ends in zeros takes in a bit that needs these, and leaves the one that
-// fits everywhere to the other adder.
+// The adder of a number that ends in zeros takes the bit that needs these zeros. The other bit fits
+// any adder.
 // CHECK-LABEL: @highest_first
 func.func @highest_first(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %c: !kan.int<0:1>) -> !kan.int<0:527> {
   // CHECK: [[T:%.*]] = kan.table %x
@@ -128,7 +128,7 @@ func.func @highest_first(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %x: !kan.int<
   func.return %s : !kan.int<0:527>
 }
 
-// Where only one number ends in zeros, one bit of two waits for its carry; the other is a number.
+// Two bits need a number that ends in zeros, and there is one: the other bit is added like a number.
 // CHECK-LABEL: @two_raised
 func.func @two_raised(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z: !kan.int<0:1>) -> !kan.int<0:530> {
   // CHECK: [[T:%.*]] = kan.table %x
@@ -144,7 +144,7 @@ func.func @two_raised(%a: !kan.int<0:255>, %b: !kan.int<0:255>, %x: !kan.int<0:3
   func.return %s : !kan.int<0:530>
 }
 
-// A bit that is added like a number ends in zeros as well: its adder takes in another one.
+// A bit that is added like a number ends in zeros itself, so its adder takes another bit.
 // CHECK-LABEL: @three_raised
 func.func @three_raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1>, %z: !kan.int<0:1>, %w: !kan.int<0:1>) -> !kan.int<0:279> {
   // CHECK: [[T:%.*]] = kan.table %x
@@ -161,7 +161,7 @@ func.func @three_raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1
   func.return %s : !kan.int<0:279>
 }
 
-// A constant goes into a table that only the sum reads, the one of the widest range.
+// A constant enters a table that only the sum reads, here the one of the widest range.
 // CHECK-LABEL: @constant_into_table
 func.func @constant_into_table(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:10> {
   // CHECK-NEXT: [[T:%.*]] = kan.table %x as "t" entries dense<[0, 1]>
@@ -174,7 +174,7 @@ func.func @constant_into_table(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int
   func.return %s : !kan.int<5:10>
 }
 
-// So a sum may become a table.
+// A sum of a table and constants becomes the table.
 // CHECK-LABEL: @sum_into_table
 func.func @sum_into_table(%x: !kan.int<0:1>) -> !kan.int<-100:100> {
   // CHECK-NEXT: [[T:%.*]] = kan.table %x as "t" entries dense<[3, 7]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<-100:100>
@@ -186,7 +186,7 @@ func.func @sum_into_table(%x: !kan.int<0:1>) -> !kan.int<-100:100> {
   func.return %s : !kan.int<-100:100>
 }
 
-// Entries that do not matter stay such.
+// Entries that do not matter stay so.
 // CHECK-LABEL: @care
 func.func @care(%x: !kan.int<0:2>) -> !kan.int<5:6> {
   // CHECK-NEXT: kan.table %x entries dense<[5, 6, 104]> : tensor<3xi8> care dense<[1, 1, 0]> : tensor<3xi8> : !kan.int<0:2> -> !kan.int<5:6>
@@ -196,8 +196,8 @@ func.func @care(%x: !kan.int<0:2>) -> !kan.int<5:6> {
   func.return %s : !kan.int<5:6>
 }
 
-// A table that something else reads too stays as it is, and so does one that the sum reads twice.
-// The constant is added last.
+// A table with a second reader stays, and so does one that the sum reads twice. Then the constant is
+// added, last.
 // CHECK-LABEL: @shared
 func.func @shared(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:15> {
   // CHECK-NEXT: [[T:%.*]] = kan.table %x entries dense<[0, 4]>
@@ -215,7 +215,7 @@ func.func @shared(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:15> {
   func.return %s : !kan.int<5:15>
 }
 
-// Readers rely on the sum's type: it stays, also where it is wider than it must be.
+// The type of the sum stays even if it is wider than needed, as readers rely on it.
 // CHECK-LABEL: @type
 func.func @type(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<0:7> {
   // CHECK: kan.sum {{.*}} as "s" : {{.*}} -> !kan.int<0:7>
@@ -225,7 +225,7 @@ func.func @type(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<0:7> {
   func.return %t : !kan.int<0:7>
 }
 
-// Each layer has levels of its own: only the second one may have more than needed.
+// One number for each layer: only the second one may have a level more.
 // SECOND-LABEL: @layers
 func.func @layers(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %a: !kan.int<0:255>, %b: !kan.int<0:255>) -> !kan.int<0:540> {
   // SECOND: [[AB:%.*]] = kan.sum %a, %b as "s_part0"
@@ -247,9 +247,9 @@ func.func @layers(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %a: !kan.int<0:255>, %b:
   func.return %r : !kan.int<0:540>
 }
 
-// Tables of few inputs are each added to another number, in the LUTs of the adder; with a level more
-// than needed, both to the same one, whose sum the last number then joins. On ECP5, whose adders
-// have no room for tables, narrow numbers meet first.
+// The LUTs of xcup's adders absorb tables of few inputs, so each table is added to another number. With
+// a further level, both are added to the same number. ECP5's adders absorb none: narrow numbers are
+// added first.
 // CHECK-LABEL: @absorbed
 // DEEPER-LABEL: @absorbed
 // ECP5-LABEL: @absorbed

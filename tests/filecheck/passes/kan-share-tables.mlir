@@ -4,8 +4,8 @@
 // RUN: not kan-opt %s -p 'kan-share-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
 // TARGET: there is no target 'abacus'
 
-// All sums read one of these tables: %u is 3 less %t, the complement of its bits and -4; %w is %t
-// and 1. Complements keep the names of their tables. A sum's constants become one.
+// One of four tables is enough: %u is 3 - %t, which is the complement of %t and -4; %v is -%t; %w is
+// %t + 1. Complements keep the names of their tables. Constants of a sum become one.
 // CHECK-LABEL: @alike
 // CHECK-NEXT: %t = kan.table %x as "t"
 // CHECK-NEXT: [[U:%.*]] = kan.table %t as "u" entries dense<[7, 6, 5, 4, 3, 2, 1, 0]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:7>
@@ -28,8 +28,8 @@ func.func @alike(%x: !kan.int<0:15>, %y: !kan.int<0:99>) -> (!kan.int<0:106>, !k
   func.return %r, %s, %q : !kan.int<0:106>, !kan.int<-6:100>, !kan.int<-6:8>
 }
 
-// Adders' LUTs have room for a table of four inputs, but for none that two sums read: this pays only on
-// other devices. Tables of another input, and such that differ in what does not matter, stay.
+// The LUTs of xcup's adders absorb a table of four inputs, but not one that two sums read, so sharing
+// pays on ecp5 only. Tables of another input, or with other entries that do not matter, stay.
 // CHECK-LABEL: @absorbed
 // CHECK: kan.sum %t, %y as "r"
 // CHECK-NEXT: kan.sum %u, %y as "s"
@@ -53,8 +53,8 @@ func.func @absorbed(%x: !kan.int<0:15>, %z: !kan.int<0:15>, %y: !kan.int<0:99>) 
   func.return %r, %s, %q : !kan.int<0:106>, !kan.int<1:107>, !kan.int<0:113>
 }
 
-// What others than sums read exists once where it is the same: bits, tables of them, tables of these.
-// An offset makes it another.
+// Equal bits and equal tables that other ops read become one, inputs first. A table with another offset
+// stays.
 // CHECK-LABEL: @same
 // CHECK-NEXT: [[B:%.*]] = kan.bits %x from 2
 // CHECK-NEXT: %p = kan.table [[B]] as "p"
