@@ -21,10 +21,10 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import Fpga
-from kan_dialect.devices.table_cost import supports
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ir.verifier import MAX_NAME
+from kan_dialect.maths.truth_tables import supports
 from kan_dialect.ops.wire import ConstantOp, DelayOp, SumOp, TableOp, sum_range
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass

@@ -14,9 +14,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from kan_dialect.devices.table_cost import Mapper, by_size, supports
+from kan_dialect.devices.table_cost import Mapper
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.maths.truth_tables import by_size, supports
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
 from kan_dialect.devices.device import Fpga
-from kan_dialect.devices.table_cost import MUX_INPUTS, Mapper, by_size, planes, supports
+from kan_dialect.devices.table_cost import MUX_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.maths.truth_tables import by_size, planes, supports
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,

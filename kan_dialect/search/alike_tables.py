@@ -8,8 +8,8 @@ import numpy as np
 from xdsl.ir import Operation
 
 from kan_dialect.devices.device import Fpga
-from kan_dialect.devices.table_cost import supports
 from kan_dialect.ir.types import range_of
+from kan_dialect.maths.truth_tables import supports
 from kan_dialect.ops.wire import SumOp, TableOp
 
 

@@ -19,13 +19,13 @@ from xdsl.dialects import comb, hw, seq
 from xdsl.ir import Block, Operation, OpResult, SSAValue
 
 from kan_dialect.devices.device import EMITTED_FOR
-from kan_dialect.devices.table_cost import support
 from kan_dialect.evaluate.hardware import REGISTERED, bit_width, in_dataflow_order
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.module_attributes import ports_of
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.value_names import name_hint
 from kan_dialect.lowering.systemverilog.tables import planes
+from kan_dialect.maths.truth_tables import support
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 
 _WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)

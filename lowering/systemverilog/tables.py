@@ -17,9 +17,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from kan_dialect.devices.table_cost import low_half
 from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.systemverilog.layout import broken, comment
+from kan_dialect.maths.truth_tables import low_half
 
 LISTED_ENTRIES = 256
 """Of longer tables, a comment says the range only."""

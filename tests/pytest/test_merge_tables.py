@@ -16,7 +16,6 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
 from kan_dialect.devices.device import device
-from kan_dialect.devices.table_cost import planes, support, supports
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.tools import toolchain
@@ -26,6 +25,7 @@ from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.maths.truth_tables import planes, support, supports
 from kan_dialect.model.model import Model
 from kan_dialect.ops.wire import ConstantOp, MarkOp, SumOp, TableOp
 from kan_dialect.passes.merge_tables import MergeTablesPass

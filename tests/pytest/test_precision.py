@@ -23,13 +23,13 @@ from kan_dialect.checking import run_passes
 from kan_dialect.cli.built_models import built_models
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.estimate import Estimate, estimate
-from kan_dialect.devices.table_cost import supports
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.maths.truth_tables import supports
 from kan_dialect.model.model import Model, encode
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passes.expand_wires import ExpandWiresPass

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kan_dialect.devices.device import Adders, Fpga
-from kan_dialect.devices.table_cost import by_size, supports
 from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.maths.truth_tables import by_size, supports
 from kan_dialect.search.table_split.limits import MAX_INPUT_BITS, SearchLimits
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
 

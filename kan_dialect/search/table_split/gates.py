@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kan_dialect.devices.table_cost import by_size
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.maths.truth_tables import by_size
 from kan_dialect.search.table_split.limits import SearchLimits
 from kan_dialect.search.table_split.parts import GatedPart
 

@@ -1,0 +1,79 @@
+"""Truth tables of Boolean functions: the bits of a table's entries, and the inputs they depend on.
+
+A plane is one bit of all entries: a Boolean function of the bits of the code. It is a Python
+integer whose bit x is the value for code x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kan_dialect.ir.constants import IntArray
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def planes(patterns: IntArray, bits: int) -> list[int]:
+    """The planes of a table, lowest bit first.
+
+    Parameters
+    ----------
+    patterns : entries by code, int64; their number is a power of two.
+    """
+    values = ((patterns.reshape(-1, 1) >> np.arange(bits)) & 1).astype(np.uint8)
+    return [
+        int.from_bytes(np.packbits(plane, bitorder="little").tobytes(), "little")
+        for plane in values.T
+    ]
+
+
+@cache
+def all_codes(inputs: int) -> int:
+    """The plane that is 1 for every code."""
+    return (1 << (1 << inputs)) - 1
+
+
+@cache
+def low_half(inputs: int, variable: int) -> int:
+    """The plane that is 1 for the codes in which one input bit is 0."""
+    step = 1 << variable
+    return all_codes(inputs) // ((1 << (2 * step)) - 1) * ((1 << step) - 1)
+
+
+def support(plane: int, inputs: int) -> int:
+    """Number of input bits that a plane depends on."""
+    return sum(
+        bool((plane ^ (plane >> (1 << variable))) & low_half(inputs, variable))
+        for variable in range(inputs)
+    )
+
+
+def by_size(tables: Sequence[NDArray[_Scalar]]) -> Iterator[tuple[IntArray, NDArray[_Scalar]]]:
+    """Tables grouped by size: their indices, int64, and their entries (tables, entries)."""
+    sizes = np.array([len(table) for table in tables])
+    for size in set(sizes.tolist()):
+        (which,) = (sizes == size).nonzero()
+        chosen: list[NDArray[_Scalar]] = [tables[index] for index in which.tolist()]
+        yield which, np.concatenate(chosen).reshape(-1, size)
+
+
+def supports(entries: IntArray, bits: int) -> IntArray:
+    """Number of input bits that each plane of each table depends on: (tables, planes).
+
+    Parameters
+    ----------
+    entries : (tables, entries by code), int64.
+    """
+    tables, size = entries.shape
+    inputs = (size - 1).bit_length()
+    differ = np.zeros((tables, inputs), dtype=np.int64)
+    for variable in range(inputs):
+        halves = entries.reshape(tables, -1, 2, 1 << variable)
+        different = (halves[:, :, 0] ^ halves[:, :, 1]).reshape(tables, -1)
+        np.bitwise_or.reduce(different, axis=1, out=differ[:, variable])
+    return ((differ[:, :, np.newaxis] >> np.arange(bits)) & 1).sum(axis=1)
