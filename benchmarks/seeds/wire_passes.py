@@ -284,10 +284,10 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-share-sums",
-        "share_sums:_rewrite",
+        "_read_common_sum",
         (
             "a sum is shared with the wrong sign",
-            Replace("pair.sign * other.entries_array", "other.entries_array"),
+            Replace("pair.sign * first.tables[x].entries_array", "first.tables[x].entries_array"),
         ),
         (
             "complements are taken for negatives",
@@ -295,14 +295,19 @@ SEEDS = [
         ),
         ("the least of what differs is lost", Replace("constant += low", "constant += 0")),
         (
-            "the first node forgets what it does not share",
-            Replace("[common.result, *kept]", "[common.result]"),
-        ),
-        (
             "the second node keeps its tables",
             Replace(
-                "[value for value in ... if value.owner not in gone]", "[value for value in ...]"
+                "[value for value in ... if value.owner not in replaced]",
+                "[value for value in ...]",
             ),
+        ),
+    ),
+    *seeds_in(
+        "kan-share-sums",
+        "_add_common_sum",
+        (
+            "the first node forgets what it does not share",
+            Replace("[common.result, *kept]", "[common.result]"),
         ),
     ),
     *seeds_in(

@@ -53,9 +53,9 @@ def test_a_seed_without_its_place_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert message("no_such_function", "x") == (
         f"{start}no_such_function: expected one module that defines it, found none"
     )
-    several = message("_replace", "x")
-    assert several.startswith(f"{start}_replace: expected one module that defines it, found kan_")
-    assert ".quantize" in several and ".share_tables" in several
+    several = message("main", "x")
+    assert several.startswith(f"{start}main: expected one module that defines it, found kan_")
+    assert ".kan_opt" in several and ".kan_run" in several
     assert message("fold_tables:_lookup", "no_such_name").endswith(
         "fold_tables: 0 places match 'no_such_name', expected one"
     )
