@@ -45,7 +45,7 @@ def difference(got: Form, expected: Form, *, listing: int = MAX_POINTS // 16) ->
 
     Parameters
     ----------
-    listing : of functions of at most so many points, all points are simply compared.
+    listing : largest number of points at which functions are compared point by point.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def _first(over: Over, differs: Array) -> Assignment | None:
 def _of_totals(rest: Form) -> Assignment | None:
     """Where a sum is not 0: in normal form, its smallest part decides."""
     if isinstance(rest, Image):
-        raise TooHard("a sum that is no sum")
+        raise TooHard("a nested sum")
     total = as_total(rest)
     if total.constant:
         return {}
@@ -123,7 +123,7 @@ def _by_samples(left: Image, right: Image, over: Over) -> Assignment | None:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """What a group of variables adds to both sums: offsets from the least, and where."""
+    """The share of a group of variables in both sums: offsets from the minimum, and where."""
 
     over: Over
     first: IntArray

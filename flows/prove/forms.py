@@ -29,7 +29,7 @@ MAX_POINTS = 1 << 20
 
 
 class Variable(NamedTuple):
-    """What is free in a proof: the code of a port or a node, of one sample."""
+    """A free variable of a proof: the code of a port or a node, for one sample."""
 
     name: str
     sample: int
@@ -92,7 +92,7 @@ class Total:
 
     @cached_property
     def components(self) -> list[Table]:
-        """The parts, those that share a variable added up: they vary independently of each other.
+        """The parts, with parts that share a variable added up: they vary independently.
 
         Raises
         ------
@@ -174,7 +174,7 @@ def variable(of: Variable) -> Table:
 
 
 def variables(form: Form) -> Over:
-    """What the form is listed over."""
+    """The variables over which the form is listed."""
     match form:
         case Table():
             return form.over
@@ -185,7 +185,7 @@ def variables(form: Form) -> Over:
 
 
 def bounds(form: Form) -> tuple[int, int]:
-    """Smallest and largest value, both of which come."""
+    """Smallest and largest value; both are attained."""
     match form:
         case Table():
             return int(form.values.min()), int(form.values.max())
@@ -789,7 +789,7 @@ def as_total(form: Table | Total) -> Total:
         return form
     split: list[tuple[Over, IntArray]] = [((), form.values)]
     for axis in form.over:
-        # This variable's axis is the first; those that a part keeps move to the end.
+        # This variable's axis comes first; axes that a part keeps move to the end.
         split = [
             half
             for over, values in split

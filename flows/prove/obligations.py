@@ -1,4 +1,4 @@
-"""What there is to prove of a design: each node and each output, and what may be assumed for it.
+"""The obligations of a proof: each node and each output, and the assumptions allowed for it.
 
 The induction: nodes have ranks, 1 where they depend on inputs alone, else one more than the highest
 rank that they depend on. A node of rank n is proven with all nodes of lower ranks free: variables
@@ -98,7 +98,7 @@ class Obligation:
 
 @dataclass(frozen=True, eq=False)
 class _Held:
-    """What the wires of a node's signal can hold."""
+    """The patterns that the wires of a node's signal can hold."""
 
     wires: tuple[Bit, ...]
     """Each once."""
@@ -238,7 +238,7 @@ class _Planner:
                 self.plan.missing.append(name)
             return code
         ranks = self.plan.ranks
-        # What is constant in the reference alone may read any node that was there before.
+        # A value that is constant in the reference may read any earlier node.
         below = [ranks.get(v, 0) for v in variables(code)] or ranks.values()
         rank = 1 + max(below, default=0)
         expected = add(code, constant(-mark.offset))
@@ -273,7 +273,7 @@ class _Planner:
         return Table((of,), mark.code(numbers).clip(first, last))
 
     def _held(self, bits: Sequence[Bit], expected: Form, unsaturated: Mark | None) -> _Held | None:
-        """What a node's signal can be, and in which wires; None where it cannot be free."""
+        """The values of a node's signal and its wires; None where it cannot be a free variable."""
         wires = tuple(dict.fromkeys(bit for bit in bits if isinstance(bit, int)))
         if not all(self._is_inside(bit) for bit in wires) or len(bits) > MAX_WIDTH:
             return None

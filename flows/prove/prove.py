@@ -52,7 +52,7 @@ class Outcome:
     """The signal's codes there; None where it is undefined (x)."""
 
     form: Form | None = None
-    """What the signal is, where that is known."""
+    """The signal's value, where it is known."""
 
     @property
     def proven(self) -> bool:
@@ -61,7 +61,7 @@ class Outcome:
 
 @dataclass
 class Proof:
-    """A design, its reference, and what is proven of the one by the other."""
+    """A design, its reference, and the proof of each node and output."""
 
     circuit: Model
     integer: Model
@@ -216,14 +216,14 @@ def _prove_all(proof: Proof, jobs: int) -> Iterator[Outcome]:
 
 
 class _Worker:
-    """What a process works on: inherited when it is forked, since forms are not small."""
+    """The task of a process of the pool: inherited by the fork, since forms are large."""
 
     proof: Proof
     circuits: dict[int, Circuit]
 
 
 def _start_worker(proof: Proof) -> None:
-    """What a process of the pool does first."""
+    """Set up a process of the pool."""
     end_on_signals()
     _take(proof)
 
@@ -302,7 +302,7 @@ def _outcome(proof: Proof, obligation: Obligation, circuit: Circuit) -> Outcome:
 
 
 SAMPLES = 20_000
-"""Of a node that the forms cannot decide, so many assignments are tried."""
+"""Number of assignments that are tried for a node that forms cannot decide."""
 
 
 def _by_samples(

@@ -72,7 +72,7 @@ class _Numbering:
             if isinstance(source, InputPort):
                 self.known[bit] = self._number(("input", source.name, index), 1)
             elif source.kind == "dff":
-                # Without a name that both have, it is no other register.
+                # A register without a name that both readings have has no counterpart.
                 if bit in named:
                     self.registers[bit] = named[bit]
                 key = named.get(bit, (source.name, index))
@@ -109,7 +109,7 @@ class _Numbering:
                 yield source
 
     def _of(self, bit: Bit) -> Bit:
-        # What nothing drives is like nothing else.
+        # An undriven bit equals no other bit.
         return bit if isinstance(bit, str) else self.known.get(bit, f"{id(self)}:{bit}")
 
     def _know(self, cell: Cell) -> None:
@@ -141,7 +141,7 @@ class _Numbering:
     def _settled(self, write: Cell, bits: Sequence[Bit]) -> list[Bit]:
         """A word of a write without the multiplexers in which Yosys keeps its condition.
 
-        Where there is no write, Yosys has x for address and data: what they are says nothing then.
+        Without a write, Yosys has x for address and data; these are not compared then.
         """
         enables = {self._chosen(bit, "0", "1") for bit in write.connections["EN"]}
         if len(enables) != 1 or (enable := enables.pop()) is None:
@@ -176,7 +176,7 @@ def _kind(cell: Cell) -> str:
 
 
 def _settings(cell: Cell) -> Iterator[tuple[str, int | str]]:
-    """The parameters that say what a cell does; widths are those of its connections."""
+    """The parameters that decide the function of a cell; widths follow from its connections."""
     for name in ("A_SIGNED", "B_SIGNED", "CLK_ENABLE", "CLK_POLARITY"):
         if cell.parameters.get(name) and not (name == "CLK_POLARITY" and _reads(cell)):
             yield name, cell.parameters[name]

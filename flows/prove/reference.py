@@ -1,4 +1,4 @@
-"""The network as it is meant: every node as a form of the inputs, straight from the integer model.
+"""The specification of a proof: every node as a form of the inputs, from the integer model.
 
 Read from IR at table level (or at wire level, where a build starts there), by the ops' definitions
 alone: lookups, exact sums, rounded shifts, clamps. Nothing here knows of widths, registers or of
@@ -133,7 +133,7 @@ class _TableReference(_Builder):
     def node_sum(self, op: NodeSumOp) -> None:
         edges = op.edges.owner
         if not isinstance(edges, LookupOp):
-            raise KanError("kan.node_sum of something that is no kan.lookup")
+            raise KanError("kan.node_sum of an operand other than kan.lookup")
         tables, mask = to_numpy(edges.tables), op.mask_array
         first, _ = quantized_type(edges.input).bounds
         inputs = self.values[edges.input]

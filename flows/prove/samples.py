@@ -1,4 +1,4 @@
-"""Samples of variables, for what forms cannot decide and to see what a difference does.
+"""Samples of variables: for questions that forms cannot decide, and to show a difference.
 
 A circuit is evaluated for many samples at once by letting every leaf be a table over one variable
 that counts the samples.
@@ -30,7 +30,7 @@ class Samples:
     rng: np.random.Generator
     columns: dict[Variable, IntArray] = field(default_factory=dict[Variable, IntArray])
     ranges: Ranges = field(default_factory=dict[str, tuple[int, int]])
-    """Names of which no sample, at any time, leaves the range."""
+    """Names of variables whose samples all lie in the range, at all times."""
 
     def column(self, of: Variable) -> IntArray:
         """(count), int64."""
@@ -60,7 +60,7 @@ class Samples:
         return Table((Variable("", 0, 0, self.count - 1),), values)
 
     def listed(self, form: Form) -> IntArray:
-        """What a form over the samples is in each: (count)."""
+        """The value of a form at each sample: (count)."""
         return listed(form, (Variable("", 0, 0, self.count - 1),))
 
     def assignment(self, row: int) -> Assignment:

@@ -1,4 +1,4 @@
-"""What `kan-flow prove` says: a table of what is proven, or the difference and how to see it."""
+"""The output of `kan-flow prove`: a table of proofs, or a difference and how to reproduce it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _natural(of: Variable) -> tuple[int, str]:
 
 
 _SHOWN = 16
-"""Of more variables, only so many are shown."""
+"""Most variables that are shown."""
 
 
 def _when(sample: int) -> str:

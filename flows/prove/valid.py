@@ -1,7 +1,7 @@
-"""`out_valid`: that it is `in_valid`, exactly so many cycles later, and that reset clears it.
+"""Proof of `out_valid`: it is `in_valid` delayed by the latency, and a reset clears it.
 
-It must be a chain of registers, each of which takes over the one before unless `rst` is high, and
-is then 0. Every step is proven for all values of both.
+`out_valid` must be a chain of registers. Each loads the one before, or 0 while `rst` is high. Every
+step is proven for all values of the signals that it reads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kan_dialect.flows.prove.netlist import Bit, Cell, InputPort, Netlist, check
 
 
 def check_valid(netlist: Netlist, latency: int) -> str | None:
-    """What is wrong with `out_valid`; None where it is proven."""
+    """The error in `out_valid`; None where it is proven."""
     circuit = Circuit(netlist, lambda source, _: variable(Variable(source.name, 0, 0, 1)))
     bits: dict[str, Bit] = {name: port[0] for name, port in netlist.inputs.items()}
     for cell, index in netlist.drivers.values():
@@ -38,7 +38,7 @@ def check_valid(netlist: Netlist, latency: int) -> str | None:
 
 
 def _before(circuit: Circuit, register: Cell, bits: dict[str, Bit]) -> Bit | str:
-    """The bit that a valid register takes over; or what is wrong with it."""
+    """The bit that a valid register loads, or the error in that register."""
     where = register.place
     try:
         check_clock(circuit.netlist, register)

@@ -32,7 +32,7 @@ from kan_dialect.ir.constants import Array, IntArray
 STREAMS = 20_000
 """Streams of samples that are tried."""
 _TARGETED = 64
-"""Of them, so many lead to each of the codes that matter."""
+"""Number of samples that lead to each of the codes that matter."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Witness:
     """(samples, inputs), int64."""
 
     index: int
-    """Which of the samples is answered wrongly."""
+    """Index of the sample with a wrong output."""
 
     where: str
     """The node or the output that differs."""
@@ -74,7 +74,7 @@ class _Search:
     obligation: Obligation
     assignment: Assignment
     form: Form | None
-    """What the signal is instead, where that is known."""
+    """The signal's wrong value, where it is known."""
 
     def run(self) -> Witness | None:
         rng = np.random.default_rng(0)
@@ -113,7 +113,7 @@ class _Search:
             yield bits, self.proof.interface.latency, port.signed
 
     def expected(self, samples: Samples) -> tuple[Array, Array]:
-        """What the node's signal (count) and the outputs (count, outputs) should be."""
+        """The right values of the node's signal (count) and of the outputs (count, outputs)."""
         ports = self.proof.interface.inputs
         inputs = [Variable(port.name, 0, port.low, port.high) for port in ports]
         values = {of: samples.column(of) for of in inputs}

@@ -236,8 +236,8 @@ RULES = [
     ("      valid <= 1'b0;\n", "", "a reset of other registers than the process loads"),
     ("loop <= 4'd0;", "late <= 4'd0;", "a reset of other registers than the process loads"),
     ("assign q = valid", "assign q = clk", "a clock that is read as data, clk"),
-    ("posedge clk)\n    if", "posedge entry)\n    if", "a clock that is no input of one bit"),
-    ("posedge clk)\n    if", "posedge a)\n    if", "a clock that is no input of one bit"),
+    ("posedge clk)\n    if", "posedge entry)\n    if", "a clock other than an input of one bit"),
+    ("posedge clk)\n    if", "posedge a)\n    if", "a clock other than an input of one bit"),
     ("posedge clk)\n    if", "posedge other)\n    if", "not declared, other"),
     ("single[0] <= a", "bank[b[1:0]] <= a", "a second place that writes to bank"),
     # Widths.

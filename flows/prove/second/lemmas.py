@@ -1,14 +1,16 @@
 """What words are, as sums of tables: guessed from their numbers, and proven by the solver.
 
 A word is cut where it is a factor times a *sum of tables*, plus a constant, modulo two to the power
-of its width. Each table is of one variable. What a word is gets guessed, and is then proven:
+of its width. Each table is of one variable. A form of the word is guessed, then proven:
 
 - A word of one variable is a table. The solver compares it with the table, at all codes.
 - A word of several variables is computed from words that are cut. Their sums of tables are free
   numbers, in the ranges that sums of these tables have. The solver shows that the word is a linear
   function of them. So it is a sum of tables itself, by adding tables in exact integers.
 
-A wrong guess has no proof. The word then stays a part of what is computed from it.
+A wrong guess has no proof. The word then stays a part of the words computed from it.
+
+Guesses and their proofs stand together: a proof uses the lemmas of the words below.
 """
 
 from __future__ import annotations
@@ -92,7 +94,7 @@ class Classes:
 
 
 Atom: TypeAlias = Sum | Variable | Classes
-"""What is free in a lemma: the sum of a word that is cut, a variable, or a number of classes."""
+"""A free variable of a lemma: the sum of a cut word, a variable, or a class number."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Lemmas:
         *,
         may_cut: bool = True,
     ) -> bool:
-        """Add what a word is computed from; whether anything but wires is in between."""
+        """Add the operands of a word; True where an operator other than wiring is in between."""
         if not word.support or (word, depth) in seen:
             return False
         seen.add((word, depth))
@@ -232,7 +234,7 @@ class Lemmas:
         return [solver.apply(order, [low, term]), solver.apply(order, [term, high])]
 
     def _scaled(self, of: Number, factor: int, width: int, constant: int = 0) -> Term:
-        """`factor` times a number, plus a constant, in so many bits."""
+        """`factor` times a number, plus a constant, modulo 2^bits."""
         solver = self.solver
         found = self.resized(of.term, of.bits, width)
         if factor != 1:
@@ -279,7 +281,7 @@ class Lemmas:
         return self.listed(of, entries.tolist(), width, bits)
 
     def linear_term(self, guess: Linear, width: int) -> Term:
-        """A guess as a term of so many bits."""
+        """A guess as a term of the given number of bits."""
         solver = self.solver
         found = solver.constant(width, guess.constant)
         parts = [self._scaled(of, factor, width) for of, factor in guess.factors.items() if factor]
@@ -295,7 +297,7 @@ class Lemmas:
     # Words of one variable.
 
     def table(self, word: Word) -> Sum | None:
-        """A word of one variable as a table; None where there is no proof of it."""
+        """A word of one variable as a proven table; None without a proof."""
         if word not in self._sums:
             self._sums[word] = self._table(word)
         return self._sums[word]
@@ -433,7 +435,7 @@ class Lemmas:
         return self.solver.always(self.solver.apply("=", claim), assumed, SECONDS) is True
 
     def _composed(self, word: Word, guess: Linear, atoms: Sequence[Atom]) -> Sum | None:
-        """What a word is, from what its atoms are."""
+        """The value of a word for values of its atoms."""
         classes = {atom.index: atom for atom in atoms if isinstance(atom, Classes)}
         tables: dict[Variable, IntArray] = {}
 
@@ -462,7 +464,7 @@ class Lemmas:
         factor = math.gcd(*(int(np.gcd.reduce(table)) for table in tables.values())) or 1
         tables = {of: table // factor for of, table in tables.items()}
         top = sum(int(table.max()) for table in tables.values())
-        # A sum and what is missing to its greatest value are one number.
+        # A sum and its difference to the greatest value determine each other.
         flipped = {of: table.max() - table for of, table in tables.items()}
         if _key(flipped) < _key(tables):
             tables, factor, constant = flipped, -factor, constant + factor * top

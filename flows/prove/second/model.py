@@ -1,8 +1,8 @@
-"""The network as it is meant: every node as a sum of tables, and what is done with the sum.
+"""The specification of a second opinion: every node as a function of a sum of tables.
 
 Read from IR at table level, or at wire level where a build starts there, by the definitions of
 lookup, sum, requantise and clamp. Tables of one variable are composed entry by entry, in Python's
-integers. What is done with a sum of several variables is a term of the solver.
+integers. A function of a sum of several variables is a term of the solver.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Clamp:
 
 
 Step = Divide | Add | Clamp
-"""What is done with a sum. Each never falls where its argument rises."""
+"""A function of a sum: shift or clamp. Each is monotonic: it never falls."""
 
 
 def _lowest(value: Term, solver: Solver) -> Term:
@@ -112,7 +112,7 @@ def _lowest(value: Term, solver: Solver) -> Term:
 
 @dataclass(frozen=True)
 class Code:
-    """An integer of the model: a constant and tables, added up, and what is done with the sum."""
+    """An integer of the model: a constant and tables, added up, then functions of the sum."""
 
     tables: Tables = field(default_factory=dict[Variable, IntArray])
     constant: int = 0
@@ -135,7 +135,7 @@ class Code:
         return value
 
     def then(self, step: Step) -> Code:
-        """What a step makes of it. Of one variable, that is another table."""
+        """The result of one more step; with one variable, it is another table."""
         low, high = self.range
         match step:
             case Add() if not self.steps:
@@ -201,7 +201,7 @@ def total(codes: Sequence[Code], bias: int = 0) -> Code:
 
     Raises
     ------
-    Undecided : one is no sum of tables itself.
+    Undecided : an operand is not a sum of tables.
     """
     tables: dict[Variable, IntArray] = {}
     for code in codes:
@@ -223,7 +223,7 @@ def outputs_of(model: Model, inputs: Sequence[Code], rename: Rename) -> list[Cod
     Raises
     ------
     KanError : an op that has no meaning on codes.
-    Undecided : a node is no sum of tables.
+    Undecided : a node is not a sum of tables.
     """
     assert isinstance(model.op, func.FuncOp)
     if model.level == "wire":
@@ -274,7 +274,7 @@ def _renamed(layer: str, codes: Sequence[Code], rename: Rename) -> list[Code]:
 def _sums(op: NodeSumOp, values: Mapping[SSAValue, list[Code]]) -> list[Code]:
     edges = op.edges.owner
     if not isinstance(edges, LookupOp):
-        raise KanError("kan.node_sum of something that is no kan.lookup")
+        raise KanError("kan.node_sum of an operand other than kan.lookup")
     tables, mask = to_numpy(edges.tables), op.mask_array
     first, _ = quantized_type(edges.input).bounds
     inputs = values[edges.input]

@@ -14,7 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from kan_dialect.files.interruption import end_on_signals, holding_signals
-from kan_dialect.flows.prove.second.induction import Claim, Examiner, Plan, Verdict, plan
+from kan_dialect.flows.prove.second.claims import Claim, Plan, plan
+from kan_dialect.flows.prove.second.induction import Examiner, Verdict
 from kan_dialect.flows.prove.second.solver import Solver
 from kan_dialect.flows.prove.second.text import Design, read_text
 from kan_dialect.flows.prove.second.words import Undecided, check_acyclic
@@ -25,7 +26,7 @@ from kan_dialect.quantity import counted
 
 @dataclass
 class Opinion:
-    """What a second opinion says of a design."""
+    """The result of a second opinion on a design."""
 
     engine: str
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
@@ -65,7 +66,7 @@ class Opinion:
         return zip(self.verdicts, self.claims, strict=True)
 
     def problems(self) -> list[str]:
-        """Lines that say what is not shown."""
+        """One line for each claim that is not shown."""
         lines = [] if self.problem is None else [self.problem]
         for verdict, claim in self._pairs():
             if verdict.differs:
@@ -153,7 +154,7 @@ class _Work:
 
 
 class _Worker:
-    """What a process works with: terms of the solver are its own."""
+    """State of a process: terms of the solver are its own."""
 
     work: _Work
     examiner: Examiner

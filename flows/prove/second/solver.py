@@ -89,7 +89,7 @@ class Solver:
         return self._terms.mk_term(self._kinds[operator], list(terms), list(indices))
 
     def always(self, claim: Term, given: Sequence[Term], limit: float | None = None) -> bool | None:
-        """Whether a claim holds for all values of what is free, where all that is given holds.
+        """Whether a claim holds for all values of the variables under the given assumptions.
 
         None: the solver has not decided it, in `limit` seconds or before the deadline.
         """

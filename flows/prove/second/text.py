@@ -33,7 +33,7 @@ class Design:
     """Of each function that is computed from others, how."""
 
     following: dict[str, Expression] = field(default_factory=dict[str, Expression])
-    """Of each register, what it holds one clock cycle later."""
+    """The next value of each register."""
 
     signals: dict[str, str] = field(default_factory=dict[str, str])
     """Of each signal of the text, the function that it is."""
@@ -130,7 +130,7 @@ def _add(design: Design, name: str, sort: Expression, body: Expression | None, t
         _add_steps(design, body)
         return
     if name in (f"{top}_{letter}" for letter in ("is", "a", "u", "i", "h")):
-        # Assumptions and initial states, of which none is used.
+        # Assumptions and initial states are not used.
         return
     design.widths[name] = width
     if body is not None:
@@ -152,4 +152,4 @@ def _add_steps(design: Design, steps: Expression | None) -> None:
             case ("=", before, (str(register), "next_state")) if register[0] == "|":
                 design.following[register.strip("|")] = before
             case _:
-                raise KanError("a step in Yosys's SMT text is no register's")
+                raise KanError("a step in Yosys's SMT text belongs to no register")

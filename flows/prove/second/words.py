@@ -2,6 +2,8 @@
 
 A register is what it loaded one cycle earlier. So a signal in a cycle is a graph of operators over
 the inputs in certain cycles, and over the signals of nodes, which are cut: free variables.
+
+The file holds the unrolled graph and its evaluation, which read each other's words.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from kan_dialect.ir.constants import IntArray
 
 
 class Undecided(Exception):
-    """Says why there is no answer."""
+    """There is no answer; the text says why."""
 
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """A word that is free: an input in a cycle, or a signal that holds a node."""
+    """A free variable: an input in a cycle, or a signal that holds a node."""
 
     name: str
     cycle: int
@@ -179,7 +181,7 @@ class Words:
         return len(self.cuts.get(key, ())) == max(1, self.design.widths[key[0]])
 
     def _leaf(self, key: tuple[str, int]) -> Word:
-        """What nothing drives: an input, or undefined bits."""
+        """Bits without a driver: an input, or undefined."""
         function, cycle = key
         width = max(1, self.design.widths[function])
         ports = self._ports.get(function, {})
@@ -214,7 +216,7 @@ class Words:
         return self._truth(self._replaced(self._value(1, 0), cut))
 
     def _replaced(self, word: Word, bits: Mapping[int, tuple[Variable, int]]) -> Word:
-        """A word of bits, some of which are those of variables."""
+        """A word of constant bits and bits of variables."""
         if not bits:
             return word
         parts: list[Word] = []
@@ -274,13 +276,13 @@ class Words:
         if operator not in OPERATORS:
             raise Undecided(f"'{operator}' in Yosys's SMT text has no meaning")
         if operator == "concat" and words[1].operator == "concat":
-            # Side by side is what is of one variable.
+            # Words of one variable stand side by side.
             upper, (middle, lower) = words[0], words[1].arguments
             support = upper.support | middle.support
             if upper.support and not support & (support - 1):
                 words = (self._apply("concat", (upper, middle), ()), lower)
         if operator == "extract" and words[0].operator == "concat":
-            # Of what stands side by side, only what is read.
+            # Only the parts of the concatenation that are read.
             upper, lower = words[0].arguments
             last, first = indices
             if last < lower.width:
@@ -303,7 +305,7 @@ class Words:
         return found
 
     def _address(self, operator: str, words: tuple[Word, ...]) -> Word:
-        """What a constant is shifted by, without the zeros above it."""
+        """The amount by which a constant is shifted, without leading zeros."""
         table, amount = words
         if operator != "bvlshr" or table.operator != "value":
             raise Undecided("a shift by a variable")
@@ -489,7 +491,7 @@ def _operate(word: Word, values: Sequence[Numbers]) -> NDArray[np.generic]:
         case "value", _:
             return np.array(word.value & ((1 << 64) - 1), np.uint64)
         case "bvlshr", [address] if word.address is not None:
-            # Only the lowest bit of what is shifted is known here.
+            # Only the lowest bit of the shifted value is known here.
             if widths[0] > 20:
                 raise Undecided(f"an address of {widths[0]} bits")
             table, size = word.arguments[0].value, max(word.arguments[0].width, 1 << widths[0])

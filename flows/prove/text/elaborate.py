@@ -3,7 +3,9 @@
 The rules are those of `docs/reference/rtl-subset.md`.
 
 An expression has exactly the width that it needs where it stands: nothing is extended or cut, so
-the language's rules of contexts have nothing to say. Only operands of signed operators are signed.
+the language's rules of contexts do not apply. Only operands of signed operators are signed.
+
+Items and expressions share the tables of signals, memories and cells, so that one class holds both.
 """
 
 from __future__ import annotations
@@ -159,7 +161,7 @@ class _Elaborator:
             if name in self.read:
                 raise self._refuse(self.read[name], f"a clock that is read as data, {name}")
             if self.signals[name].kind is not _Kind.INPUT or self.signals[name].dimensions:
-                raise self._refuse(at, f"a clock that is no input of one bit, {name}")
+                raise self._refuse(at, f"a clock other than an input of one bit, {name}")
         for adder in self.adders.values():
             for name in adder.locals:
                 if name in self.signals or name in self.memories or name in self.adders:
@@ -303,7 +305,7 @@ class _Elaborator:
             self._add(load.name, "dff", load.at, connections, {"CLK_POLARITY": 1})
 
     def _loaded(self, load: Load) -> list[Bit]:
-        """What a register loads, checked to be one of its width."""
+        """The word that a register loads; its width is checked."""
         signal = self.signals.get(load.name)
         if signal is None or signal.kind is not _Kind.REGISTER:
             raise self._refuse(load.at, f"a process that assigns {load.name}, which is no register")
@@ -422,7 +424,7 @@ class _Elaborator:
                 value = self._value(expression.operand)
                 if value.signed == expression.signed:
                     name = "$signed" if expression.signed else "$unsigned"
-                    raise self._refuse(expression.at, f"{name} of what it is already")
+                    raise self._refuse(expression.at, f"{name} of a value that is so already")
                 return _Value(value.bits, expression.signed)
             case Unary():
                 return self._unary(expression)
@@ -519,7 +521,7 @@ class _Elaborator:
             raise self._refuse(at, f"{operator} of signed values")
         if operator in SHIFTS:
             if right.signed or (operator == ">>>") != signed:
-                raise self._refuse(at, f"{operator} of a value that is no number for it")
+                raise self._refuse(at, f"{operator} of a value that is not a number for it")
         elif signed != right.signed:
             raise self._refuse(at, f"{operator} of a signed and an unsigned value")
         elif len(left.bits) != len(right.bits):

@@ -43,5 +43,5 @@ def check_text(text: str, name: str = "RTL") -> dict[str, Netlist]:
 def _text(rtl: Path) -> str:
     if not rtl.is_file():
         raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
-    # Latin-1 reads any byte; what is no ASCII is refused with its place. Ends of lines stay.
+    # Latin-1 reads any byte; other than ASCII is refused with its place. Line ends stay.
     return rtl.read_bytes().decode("latin-1")

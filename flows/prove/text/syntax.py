@@ -150,7 +150,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A wire and what it carries."""
+    """A wire and its expression."""
 
     at: int
     name: str
@@ -229,7 +229,7 @@ class Process:
     clock: Name
     reset: Expression | None
     resets: list[Load]
-    """What the registers load while `reset` is 1, in the order of `loads`."""
+    """Values that the registers load while `reset` is 1, in the order of `loads`."""
 
     loads: list[Load | Write]
 

@@ -41,7 +41,7 @@ class Mismatch:
 
 
 def play(ports: Ports, trace: Sequence[Cycle]) -> list[Cycle]:
-    """The outputs in every cycle; registers begin with 0, memories with what the file says."""
+    """The outputs in every cycle; registers start at 0, memories with the contents in the file."""
     netlist, pool = ports.netlist, Pool()
     words = {name: list(memory.entries) for name, memory in netlist.memories.items()}
 
@@ -76,7 +76,7 @@ def play(ports: Ports, trace: Sequence[Cycle]) -> list[Cycle]:
 
 
 def play_in_icarus(ports: Ports, rtl: Path, name: str, trace: Sequence[Cycle]) -> list[Cycle]:
-    """The outputs in every cycle, in Icarus Verilog; those that are undefined are left out.
+    """The outputs in every cycle, in Icarus Verilog; undefined outputs are left out.
 
     Raises
     ------
@@ -141,7 +141,7 @@ class Model:
         self.reads: dict[int, int] = {}
 
     def expected(self, cycle: int, inputs: Cycle, seen: Cycle) -> Cycle:
-        """What the outputs must be in a cycle, taking samples where the design takes them."""
+        """The required outputs in a cycle; samples are taken where the design takes them."""
         timing = self.timing
         ages = [(cycle - flight.taken, flight) for flight in self.flights]
         training = any(age < timing.interval and flight.train for age, flight in ages)

@@ -20,7 +20,7 @@ from kan_dialect.flows.prove.training.terms import Pool, Term, evaluate, ordered
 from kan_dialect.model.coefficient_memory import Bank, MemoryMap
 
 READ_CYCLES = 2
-"""From an access to what it reads (docs/reference/training.md)."""
+"""Cycles from an access to the word that it reads (docs/reference/training.md)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Timing:
     interval: int
     """Until the next sample, if it trains."""
     busy: int
-    """So many cycles behind it no access to the memories is taken."""
+    """Number of cycles after it in which no access to the memories is taken."""
     writes: Mapping[Bank, int]
     """Until a bank is written, at the end of that cycle."""
 
@@ -47,7 +47,7 @@ class Ports:
     write: Mapping[Bank, Cell]
     """The write port of each bank."""
     start: Mapping[Cell, Term]
-    """What a reset leaves in the registers that it clears."""
+    """The values of the registers that a reset clears, after it."""
     depth: int
     """Registers in a row, at most."""
     layers: int
@@ -185,7 +185,7 @@ class Claim:
 
 @dataclass
 class History:
-    """What the ports of a machine explain, from cycle 0 on."""
+    """The history of samples and accesses that the ports of a machine show, from cycle 0 on."""
 
     machine: Machine
     timing: Timing
@@ -199,7 +199,7 @@ class History:
         return pool.both(*(pool.inverted(self._port("rst", c)) for c in range(first, last)))
 
     def taken(self, age: int, cycle: int) -> Term:
-        """A sample was taken so many cycles before one, and is not reset."""
+        """A sample was taken the given number of cycles earlier, and no reset came since."""
         first, pool = cycle - age, self.machine.pool
         if first < 0:
             return pool.constant(0, 1)
@@ -213,7 +213,7 @@ class History:
         return self.machine.pool.both(taken, self._port("train", cycle - age))
 
     def accessed(self, age: int, cycle: int) -> Term:
-        """An access was taken so many cycles before one."""
+        """An access was taken the given number of cycles earlier."""
         first, pool = cycle - age, self.machine.pool
         if first < 0:
             return pool.constant(0, 1)
@@ -236,7 +236,7 @@ class History:
 
 
 def claims(ports: Ports, history: History, cycle: int) -> Iterator[Claim]:
-    """What the handshake's ports and the write ports must be in a cycle."""
+    """The required values of the handshake's ports and the write ports in a cycle."""
     machine, pool, timing = history.machine, ports.pool, history.timing
 
     def equal(name: str, found: Term, expected: Term) -> Claim:

@@ -1,4 +1,4 @@
-"""Exact integers as terms: words that are as wide as what they can be needs.
+"""Exact integers as terms: each word is as wide as the range of its number needs.
 
 Sums and products never leave their words, since each is as wide as its range. So equations between
 integers are equations between words. `rounded` is the definition: down, and one up where more than

@@ -1,4 +1,4 @@
-"""What the signals of a design with memories are, cycle by cycle, as terms.
+"""Signals of a design with memories as terms, cycle by cycle.
 
 The design is run forward from a state that is free: in cycle 0 every register holds a variable of
 its own, or what a reset leaves in it. What a memory is read as is a variable, too, one for each
@@ -65,11 +65,11 @@ class Machine:
     netlist: Netlist
     pool: Pool
     given: Inputs = field(default_factory=dict[tuple[str, int], Term])
-    """What ports carry, where that is no variable."""
+    """Values of ports that are not variables."""
     start: Mapping[Cell, Term] = field(default_factory=dict[Cell, Term])
-    """What registers hold in cycle 0, where that is no variable."""
+    """Values of registers in cycle 0 that are not variables."""
     read_word: Callable[[Cell, int, Term], Term] | None = None
-    """The word of a memory that is read in a cycle at an address, where that is no variable."""
+    """Words read from a memory, by cycle and address, that are not variables."""
     readings: dict[Key, Reading] = field(default_factory=dict[Key, Reading])
     _known: dict[Key, Term] = field(default_factory=dict[Key, Term])
     undefined: ClassVar[Iterator[int]] = count()
@@ -90,7 +90,7 @@ class Machine:
         return self.word(bits, cycle)
 
     def writing(self, cell: Cell, cycle: int) -> Writing:
-        """What a write port does at the end of a cycle."""
+        """The action of a write port at the end of a cycle."""
         ports = cell.connections
         enables = {self.word([bit], cycle) for bit in ports["EN"]}
         if len(enables) != 1:
@@ -102,7 +102,7 @@ class Machine:
         )
 
     def next_state(self, cell: Cell, cycle: int) -> Term:
-        """What a register holds in the cycle behind."""
+        """The value of a register in the next cycle."""
         return self.word(cell.connections["D"], cycle)
 
     def registers(self) -> list[Cell]:
@@ -193,7 +193,7 @@ class Machine:
                         break
                     end += 1
                 piece = pool.part(self._known[source, cycle], low, end - start)
-            # Copies of the highest bit, as many as follow, extend a word by its sign.
+            # Copies of the highest bit extend a word by its sign.
             copies = 0
             while whole is None and start == 0 and end + copies < len(bits):
                 if bits[end + copies] != bits[end - 1] or isinstance(bits[end - 1], str):
@@ -207,7 +207,7 @@ class Machine:
         return whole
 
     def _undefined(self, width: int) -> Term:
-        """What nothing is known of, and each time something else."""
+        """A new variable: an unknown value that differs at each use."""
         return self.pool.variable(f"x:{next(self.undefined)}", width)
 
     def _number(self, bits: Sequence[Bit]) -> int:

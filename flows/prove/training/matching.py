@@ -33,10 +33,10 @@ SAMPLES = 192
 """Of each signal."""
 
 LISTED = 1 << 20
-"""Equations of variables with at most so many values together are checked value by value."""
+"""Equations whose variables take at most this number of values together are listed in full."""
 
 CANDIDATE_SECONDS = 5.0
-"""A candidate that is not decided by then stays what it is."""
+"""Seconds for a candidate; an undecided candidate is left as it is."""
 
 CHUNK = 1 << 16
 
@@ -54,7 +54,7 @@ class Matching:
     replaced: dict[Term, Term] = field(default_factory=dict[Term, Term])
     """Signals that are proven to be a number of the reference, as that number's variable."""
     meanings: dict[str, Integer] = field(default_factory=dict[str, Integer])
-    """What the variables stand for that replace numbers of the reference."""
+    """The meaning of the variables that replace numbers of the reference."""
     found: dict[str, int] = field(default_factory=dict[str, int])
     """How many numbers of each group have been found in the design."""
     _by_samples: dict[bytes, list[tuple[Term, bool]]] = field(
@@ -136,7 +136,7 @@ class Matching:
         return self.holds(self.math.equal(seen, number), seconds)
 
     def seen(self, term: Term) -> Term:
-        """A signal of the design, by the variables of what is proven."""
+        """A signal of the design as a term of the variables of proven numbers."""
         return self.pool.rebuilt(term, self.replaced)
 
     def holds(

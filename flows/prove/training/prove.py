@@ -67,7 +67,7 @@ Progress = Callable[[Outcome], None]
 
 @dataclass
 class TrainingProof:
-    """A design, its step, and what is proven of the one by the other."""
+    """A design, its training step, and the numbers of the step proven in the design so far."""
 
     step: Step
     netlist: Netlist
@@ -416,7 +416,7 @@ class _Prover:
         )
 
     def _words(self, machines: Sequence[Machine]) -> dict[Bank, Integer]:
-        """A free word for each bank; what is read of it is taken for that on samples."""
+        """A free word for each bank; on samples it has the value of the word read."""
         number = _kind(self.step, self.step.input)
         found: dict[Bank, Integer] = {}
         by_memory: dict[str, Bank] = {}
@@ -435,14 +435,14 @@ class _Prover:
         return found
 
     def _numbers(self, kind: FixedType) -> IntArray:
-        """Numbers of a type, of which most are of some size around 0, and some at its ends."""
+        """Random numbers of a type: most around 0, some at the ends of its range."""
         scale = self.rng.integers(1, kind.bits, SAMPLES)
         codes = self.rng.integers(kind.low, kind.high + 1, SAMPLES) >> scale
         ends = self.rng.random(SAMPLES) < 0.1
         return np.where(ends, self.rng.choice([kind.low, kind.high], SAMPLES), codes)
 
     def _likely_inputs(self) -> list[IntArray]:
-        """Inputs of which three quarters lie in the grid."""
+        """Random inputs; three quarters lie in the grid."""
         number = _kind(self.step, self.step.input)
         first = next(op for op in self.step.function.body.block.ops if isinstance(op, LocateOp))
         found: list[IntArray] = []
@@ -470,7 +470,7 @@ class _Prover:
     def _reads(
         self, bank: Bank, machines: Sequence[Machine], reference: Reference, word: Integer
     ) -> Iterator[Outcome]:
-        """What is read of a bank is read in the row that takes part."""
+        """Each bank is read in the row that takes part."""
         memory = self.ports.write[bank].memory
         seen: set[tuple[Term, Term]] = set()
         right = True

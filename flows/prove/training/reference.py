@@ -1,4 +1,4 @@
-"""What a training step computes, as terms: bank by bank, from the definitions of its ops.
+"""The results of a training step as terms, bank by bank, from the definitions of its ops.
 
 Coefficient j of an edge is word j div n of bank j mod n, with n = degree + 1. Of the coefficients
 cell ... cell + degree one is in each bank, so that sums over j are sums over banks: nothing else is
@@ -36,7 +36,7 @@ from kan_dialect.ops.training import (
 )
 
 Integers = NDArray[np.object_]
-"""`Integer`s in the shape of a value's tensor; of what is gathered, by banks instead of by j."""
+"""`Integer`s in the shape of a value's tensor; gathered ones by bank instead of by j."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Reference:
             case func.ReturnOp():
                 pass
             case _:
-                raise KanError(f"@{self.step.name}: '{op.name}' is no op of a training step")
+                raise KanError(f"@{self.step.name}: '{op.name}' is not an op of a training step")
 
     def _settled(self, group: str, name: str, number: Integer) -> Integer:
         return self.settle(Part(group, name), number)
@@ -188,7 +188,7 @@ class Reference:
 
     def _gather(self, op: GatherOp) -> None:
         if op.coefficients not in self.step.states:
-            raise KanError(f"@{self.step.name}: kan.gather of what is no state")
+            raise KanError(f"@{self.step.name}: kan.gather of a value other than state")
         positions, cells, _ = self._cells(op.cell)
         outputs, inputs, count = tensor_shape(op.result)
         words: list[Integer] = []
@@ -217,7 +217,7 @@ class Reference:
     def _mac(self, op: MacOp) -> None:
         gathered = op.active.owner
         if not isinstance(gathered, GatherOp):
-            raise KanError(f"@{self.step.name}: kan.mac of what was not gathered")
+            raise KanError(f"@{self.step.name}: kan.mac of a value that was not gathered")
         active, basis = self.values[op.active], self._of_banks(op.basis, gathered.cell)
         name = op.given_name or "sum"
         products = _array(
@@ -295,7 +295,7 @@ class Reference:
             gather = use.operation
             if isinstance(gather, GatherOp) and gather.cell == op.cell:
                 return self.values[gather.result]
-        raise KanError(f"@{self.step.name}: kan.update of what is not gathered")
+        raise KanError(f"@{self.step.name}: kan.update of a value that was not gathered")
 
 
 def _kind(value: SSAValue) -> FixedType:

@@ -1,4 +1,4 @@
-"""What `kan-flow prove` says of hardware that trains: a table, or inputs that show it wrong."""
+"""The output of `kan-flow prove` for hardware that trains: a table, or inputs that refute it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kan_dialect.ir.types import tensor_shape
 from kan_dialect.quantity import counted
 
 SHOWN = 8
-"""Of more problems only so many are listed."""
+"""Most problems that are listed."""
 
 CYCLES = 24
 """Of longer counterexamples only the last cycles are listed."""

@@ -52,7 +52,7 @@ class Solver:
 
         Parameters
         ----------
-        seconds : give up after so many; `unknown` then.
+        seconds : time limit; the answer is `unknown` beyond it.
         """
         if any(condition.is_constant and not condition.data for condition in conditions):
             return None

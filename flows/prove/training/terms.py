@@ -123,7 +123,7 @@ class Pool:
                 return other
         return None
 
-    # What is often made.
+    # Common terms.
 
     def part(self, of: Term, low: int, width: int) -> Term:
         return self.make("extract", width, [of], low)
@@ -178,7 +178,7 @@ class Pool:
 
 
 def ordered(roots: Iterable[Term], known: Mapping[Term, object] | None = None) -> list[Term]:
-    """All parts of terms, each behind its operands; not into those that are known."""
+    """All subterms, each after its operands; known terms are not entered."""
     found: set[Term] = set()
     pending = list(roots)
     while pending:

@@ -1,4 +1,4 @@
-"""Inputs that show at the ports what a proof found wrong: cycle by cycle, from a reset on."""
+"""Inputs that show a failed proof at the ports: cycle by cycle, starting with a reset."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ ENOUGH = 4.0
 """Seconds behind which a wrong handshake will do; before, a wrong number is looked for."""
 
 SHRINKING = 8.0
-"""Seconds to leave out what is not needed."""
+"""Seconds for leaving out inputs that are not needed."""
 
 MAX_WORDS = 64
-"""Of larger memories, so many words are written before and read behind, at random."""
+"""Number of random words written before and read after, for larger memories."""
 
 
 @dataclass(frozen=True)
 class Witness:
-    """Inputs, and what is wrong behind them."""
+    """Inputs, and the wrong outputs that follow."""
 
     trace: list[Cycle]
     mismatch: Mismatch
