@@ -47,7 +47,9 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model, encode
-from kan_dialect.model.quantizers import Quantizers, quantized_functions, quantizers_of, to_json
+from kan_dialect.model.quantizer_json import to_json
+from kan_dialect.model.quantizers import Quantizers
+from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
 from kan_dialect.model.saturation import count_saturations
 from kan_dialect.model.windows import as_coded
 from kan_dialect.ops.layer import NodeSumOp

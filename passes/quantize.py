@@ -36,12 +36,9 @@ from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.figures import noted
 from kan_dialect.ir.types import is_float_tensor, tensor_shape
 from kan_dialect.model.code_choice import CodeChoice, GivenCodes
-from kan_dialect.model.quantizers import (
-    Quantizers,
-    quantized_functions,
-    quantizers_of,
-    read_quantizers,
-)
+from kan_dialect.model.quantizer_json import read_quantizers
+from kan_dialect.model.quantizers import Quantizers
+from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
 from kan_dialect.passbase.kan_pass import KanPass

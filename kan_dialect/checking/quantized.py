@@ -17,7 +17,8 @@ from kan_dialect.checking.edges import edges_problem
 from kan_dialect.evaluate.code_ports import code_values
 from kan_dialect.ir.constants import FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.ir.types import quantized_type
-from kan_dialect.model.quantizers import Quantizers, quantizers_of
+from kan_dialect.model.quantizers import Quantizers
+from kan_dialect.model.quantizers_in_ir import quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import RequantizeOp
 from kan_dialect.search.scales import Observed

@@ -20,7 +20,8 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import BoolArray, DenseAttr, FloatArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import bounds_constant, float_type, tensor_shape
-from kan_dialect.model.quantizers import Argument, Codes, Layer, Quantizers, quantizers_of
+from kan_dialect.model.quantizers import Argument, Codes, Layer, Quantizers
+from kan_dialect.model.quantizers_in_ir import quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.quantity import counted
 

@@ -13,7 +13,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.target import Target
 
 from kan_dialect.errors import KanError
-from kan_dialect.model.quantizers import quantized_functions, quantizers_of, to_json
+from kan_dialect.model.quantizer_json import to_json
+from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
 
 
 @dataclass(frozen=True)

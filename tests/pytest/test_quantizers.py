@@ -26,7 +26,7 @@ from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.targets.quantizers import QuantizersTarget
 from kan_dialect.model.model import Model
-from kan_dialect.model.quantizers import read_quantizers
+from kan_dialect.model.quantizer_json import read_quantizers
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passbase.record import PIPELINE_ATTRIBUTE
 from kan_dialect.passes.calibrate import CalibratePass
@@ -117,23 +117,32 @@ def test_tables_tell_narrower_ranges_and_no_grids(tmp_path: Path) -> None:
 Edit = Callable[[dict[str, Any]], object]
 
 EDITS: list[tuple[Edit, str]] = [
-    (lambda e: e.update(format=2), "is of format 2, not 1"),
+    (lambda e: e.update(format=2), "has format 2, expected 1"),
     (lambda e: e.pop("layers"), "layers is missing"),
-    (lambda e: e.update(layers={}), "layers is no list"),
-    (lambda e: e.update(name=3), "name is no text"),
+    (lambda e: e.update(layers={}), "layers must be a list"),
+    (lambda e: e.update(name=3), "name must be text"),
     (lambda e: e["layers"][0].pop("nodes"), r"layers\[0\].nodes is missing"),
     (lambda e: e["layers"][0]["edges"].update(scale=0.0), r"edges.scale must be greater than 0"),
     (lambda e: e["layers"][0]["edges"].update(scale=[1.0]), r"must have shape \(4,\) or \(\)"),
     (lambda e: e["layers"][0]["edges"].update(kept=[[True]]), "a row for each of 4 nodes"),
-    (lambda e: e["layers"][0]["edges"].update(kept=[[True], []]), "no array of true and false"),
-    (lambda e: e["layers"][0]["nodes"].update(saturates=1), "neither true nor false"),
-    (lambda e: e["layers"][0]["nodes"].update(low=[9] * 4), "nodes.high is less than `low`"),
-    (lambda e: e["layers"][0]["nodes"].update(low=[]), "is no list of codes"),
-    (lambda e: e["layers"][0]["nodes"].update(scale=["a"] * 4), "scale is no array of numbers"),
+    (
+        lambda e: e["layers"][0]["edges"].update(kept=[[True], []]),
+        "must be an array of true and false",
+    ),
+    (lambda e: e["layers"][0]["nodes"].update(saturates=1), "must be true or false"),
+    (
+        lambda e: e["layers"][0]["nodes"].update(low=[9] * 4),
+        "high must not be less than `low`",
+    ),
+    (lambda e: e["layers"][0]["nodes"].update(low=[]), "must be a list of codes"),
+    (
+        lambda e: e["layers"][0]["nodes"].update(scale=["a"] * 4),
+        "must be an array of numbers",
+    ),
     (lambda e: e["inputs"][0].update(high=[1 << 40] * 13), "needs more than 32 bits"),
-    (lambda e: e["inputs"][0].update(zero_point=[1.5] * 13), "is no array of whole numbers"),
+    (lambda e: e["inputs"][0].update(zero_point=[1.5] * 13), "must be an array of whole numbers"),
     (lambda e: e["inputs"][0].update(zero_point=1 << 63), "zero_point"),
-    (lambda e: e["inputs"][0].update(gain=[float("inf")] * 13), "gain is not finite"),
+    (lambda e: e["inputs"][0].update(gain=[float("inf")] * 13), "gain must be finite"),
     (lambda e: e["inputs"].append(e["inputs"][0]), "2 inputs and 2 layers, @wine has 1 and 2"),
     (lambda e: e["layers"].pop(), "1 inputs and 1 layers, @wine has 1 and 2"),
     (lambda e: e["layers"][0]["nodes"].update(shift=[1] * 4), "shift does not fit the scales"),
@@ -251,11 +260,11 @@ def test_fields_that_nothing_reads_are_refused(
         if isinstance(at(entries, place), dict):
             other = copy.deepcopy(entries)
             at(other, place)["zeropoint"] = 0
-            with pytest.raises(KanError, match="zeropoint is no field"):
+            with pytest.raises(KanError, match="zeropoint is not a field"):
                 requantized(model, other, tmp_path)
     path = tmp_path / "quantizers.json"
     path.write_text(json.dumps(entries).replace('"kept"', '"scale": 1.0, "kept"', 1))
-    with pytest.raises(KanError, match="`scale` stands twice in an object"):
+    with pytest.raises(KanError, match="`scale` is given twice in an object"):
         read_quantizers(path)
 
 

@@ -27,7 +27,8 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model.model import Model
-from kan_dialect.model.quantizers import quantizers_of, to_json
+from kan_dialect.model.quantizer_json import to_json
+from kan_dialect.model.quantizers_in_ir import quantizers_of
 from kan_dialect.ops.layer import AffineOp, ConcatOp, MapOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
 from kan_dialect.ops.symbolic import SymbolicOp

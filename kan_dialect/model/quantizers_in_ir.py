@@ -1,0 +1,122 @@
+"""Reads the quantisers of a network from its function at table level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import BlockArgument, SSAValue
+
+from kan_dialect.evaluate.code_ports import host_affine
+from kan_dialect.evaluate.edge_tables import find_chain
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
+from kan_dialect.model.quantizers import Argument, Codes, Edges, Grid, Layer, Quantizers
+from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
+from kan_dialect.ops.spline import BSplineOp
+from kan_dialect.ops.table import LookupOp, QuantizeOp, RequantizeOp
+
+
+def quantized_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
+    """Functions at table level whose arguments have quantisers."""
+    for op in module.ops:
+        if isinstance(op, func.FuncOp) and not op.is_declaration:
+            quantizers = [each for each in op.body.block.ops if isinstance(each, QuantizeOp)]
+            if any(reads_argument(each.input) for each in quantizers):
+                yield op
+
+
+def quantizers_of(function: func.FuncOp) -> Quantizers:
+    """The quantisers of a function at table level."""
+    arguments: dict[int, Argument] = {}
+    layers: list[Layer] = []
+    place: dict[SSAValue, int] = {}
+    reads: dict[SSAValue, tuple[str, ...]] = {}
+
+    def add(value: SSAValue, layer: Layer) -> None:
+        place[value] = len(layers)
+        reads[value] = (layer.name,)
+        layers.append(layer)
+
+    for op in function.body.block.ops:
+        match op:
+            case QuantizeOp() if reads_argument(op.input):
+                index = _argument_index(op.input)
+                reads[op.result] = (f"input{index}",)
+                arguments[index] = _argument(op, f"input{index}")
+            case QuantizeOp() | LookupOp() if len(tensor_shape(op.result)) == 1:
+                source, splines = _source(op)
+                name = f"layer{len(layers)}"
+                codes = _codes(op.result)
+                add(op.result, Layer(name, reads.get(source, ()), codes, True, splines=splines))
+            case NodeSumOp() if is_quantized(op.edges):
+                source, splines = _source(op.edges.owner)
+                name = op.given_name or f"layer{len(layers)}"
+                nodes = _codes(op.result)
+                edges = _edges(op)
+                add(op.result, Layer(name, reads.get(source, ()), nodes, False, edges, splines))
+            case RequantizeOp() if op.input in place:
+                index = place[op.input]
+                layers[index] = replace(layers[index], nodes=_codes(op.result), saturates=True)
+                reads[op.result] = reads[op.input]
+            case ConcatOp() if is_quantized(op.result):
+                reads[op.result] = tuple(name for v in op.inputs for name in reads.get(v, ()))
+            case _:
+                pass
+    in_order = tuple(argument for _, argument in sorted(arguments.items()))
+    return Quantizers(function.sym_name.data, in_order, tuple(layers))
+
+
+def _codes(value: SSAValue) -> Codes:
+    element = quantized_type(value)
+    low, high = bounds_of(value)
+    per_tensor = element.axis is None
+    return Codes(
+        low,
+        high,
+        element.scales[0] if per_tensor else element.scales,
+        element.zero_points[0] if per_tensor else element.zero_points,
+    )
+
+
+def _argument_index(value: SSAValue) -> int:
+    """The index of the argument that a value is an affine of."""
+    while not isinstance(value, BlockArgument):
+        assert isinstance(value.owner, AffineOp)
+        value = value.owner.input
+    return value.index
+
+
+def _argument(op: QuantizeOp, name: str) -> Argument:
+    codes = _codes(op.result)
+    affine = host_affine(op.result)
+    gain, offset = (np.ones(len(codes)), np.zeros(len(codes))) if affine is None else affine
+    return Argument(codes, gain, offset, name)
+
+
+def _source(op: object) -> tuple[SSAValue, tuple[Grid, ...]]:
+    """The codes that edges read, and the grids of the B-splines between."""
+    assert isinstance(op, QuantizeOp | LookupOp)
+    if isinstance(op, LookupOp):
+        return op.input, ()
+    chain = find_chain(op.input)
+    if chain is None:
+        return op.input, ()
+    splines = [each for each in chain.ops if isinstance(each, BSplineOp)]
+    return chain.source, tuple(Grid(s.degree.value.data, s.knot_vector) for s in splines)
+
+
+def _edges(op: NodeSumOp) -> Edges:
+    kept = op.mask_array
+    low, high = bounds_of(op.edges)
+    scales = quantized_type(op.edges)
+    return Edges(
+        scales.scales[0] if scales.axis is None else scales.scales,
+        kept,
+        np.where(kept, low, 0),
+        np.where(kept, high, 0),
+        op.bias_array,
+    )
