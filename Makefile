@@ -65,7 +65,7 @@ demo: $(VENV)/.demo
 	$(BIN)/kan-flow build examples/wine.onnx --calibration examples/wine.npz --bits 6 --output out/wine
 	@echo
 	@echo "next:  . $(BIN)/activate"
-	@echo "       kan-run out/wine/ir/12-kan-schedule.mlir --inputs examples/wine.npz --against examples/wine.onnx"
+	@echo "       kan-run out/wine/ir/*-kan-schedule.mlir --inputs examples/wine.npz --against examples/wine.onnx"
 	@echo "       kan-flow synth out/wine/rtl/wine.sv"
 	@echo "       kan-flow build examples/digits.onnx --calibration examples/digits.npz --output out/digits"
 
@@ -125,7 +125,7 @@ seeded-bugs: $(VENV)/.test
 seeded-text: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS)
 
-# The pictures of docs/howto/precision.md and docs/reference/hardware.md, and the tables that these quote.
+# The pictures of benchmarks/results/precision.md, schedules.md and shapes.md, and their tables.
 pictures: $(VENV)/.test
 	@mkdir -p docs/pictures
 	for name in wine digits; do \
