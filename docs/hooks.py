@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from generators.links import ROOT, outside_pages, site_links
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from generators.links import ROOT, outside_pages, site_links
+from generators.pages import filled
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -17,4 +19,4 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put generated text in its place, then turn links into those of the site."""
-    return site_links(markdown, page.file.src_uri)
+    return site_links(filled(markdown), page.file.src_uri)
