@@ -1,0 +1,288 @@
+"""The documentation: generated reference is whole, links lead somewhere, names in it exist."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from xdsl.irdl import IRDLOperation
+
+from generators import architecture, commands, links, ops, passes
+from generators.pages import filled
+from kan_dialect.dialect import Kan
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.passbase.options import options_of
+from kan_dialect.universe import UNIVERSE
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "benchmarks/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+LINK = re.compile(r"\[[^\]\[]*\]\((?P<target>[^)\s]+)\)")
+MAX_LINE = 100
+FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def sections(text: str, level: str) -> dict[str, str]:
+    """The text below each heading of a level."""
+    parts = re.split(rf"^{level} (.*)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_every_op_is_in_the_reference_with_all_its_parts() -> None:
+    found = sections(ops.reference(), "###")
+    for op in Kan.operations:
+        assert issubclass(op, IRDLOperation)
+        text = found[op.name]
+        definition = op.get_irdl_definition()
+        names = [name for name, _ in (*definition.operands, *definition.results)]
+        for name in (*names, *definition.properties, *definition.attributes):
+            assert f"| `{name}` |" in text, (op.name, name)
+        assert "```text\n" in text and f"{op.name} " in text.partition("```mlir")[2], op.name
+        assert op.__doc__ is not None
+    for kind in Kan.attributes:
+        sign = "!" if kind.__name__.endswith("Type") else "#"
+        assert f"{sign}{kind.name}" in found
+
+
+def test_every_pass_is_in_the_reference_with_all_its_options() -> None:
+    found = sections(passes.reference(), "###")
+    assert found.keys() == UNIVERSE.all_passes.keys()
+    for name, factory in UNIVERSE.all_passes.items():
+        kind = factory()
+        for option in options_of(kind):
+            (row,) = re.findall(rf"^\| `{option.name}` \|.*$", found[name], re.MULTILINE)
+            assert option.help, (name, option.name)
+            assert option.bounds is None or option.bounds.range in row
+        assert passes.preserves(kind) in found[name]
+    assert all(f"[`{name}`](#{name})" in passes.overview() for name in UNIVERSE.all_passes)
+
+
+def test_the_default_pipeline_is_in_order() -> None:
+    names = passes.default_pipeline()
+    places = [passes.reference().index(f"### {name}\n") for name in names]
+    assert places == sorted(places)
+    assert {stage.name for stage in CompilePass().passes()} <= set(names)
+
+
+@pytest.mark.parametrize("command", commands.COMMANDS)
+def test_every_option_of_a_command_is_in_the_reference(command: str) -> None:
+    parser = commands.parser_of(command)
+    text = commands.reference(command)
+    subs = commands.subcommands(parser)
+    assert (command == "kan-flow") == bool(subs)
+    for each in (parser, *(sub for _, sub in subs.values())):
+        for action in commands.options(each):
+            assert all(f"`{flag}`" in text for flag in action.option_strings)
+    assert not re.search(r"%\(\w+\)", text)
+    page = filled((ROOT / "docs" / "reference" / "commands.md").read_text())
+    for sub in subs:
+        assert (
+            commands.subcommand_reference(command, sub) in sections(page, "##")[f"{command} {sub}"]
+        )
+    assert subs or text in sections(page, "##")[command]
+
+
+def test_targets_and_frontends_are_in_the_reference() -> None:
+    assert all(f"| `{target}` | " in commands.targets() for target in UNIVERSE.all_targets)
+    assert {"`.onnx`", "`_config.yml`"} <= set(re.findall(r"`[._]\S+`", commands.frontends()))
+
+
+def test_the_pictures_show_the_imports() -> None:
+    for picture, imports in (
+        (architecture.stages_picture(), architecture.stage_imports()),
+        (architecture.rooms_picture(), architecture.room_imports()),
+    ):
+        ElementTree.fromstring(picture)
+        for (one, other), count in imports.counts.items():
+            assert architecture.BASE in (one, other) or (
+                f"<title>{one} imports {other}: {count}</title>" in picture
+            )
+    # An arrow goes to what the order of the stages allows.
+    order = architecture.layers()
+    for one, other in architecture.room_imports().counts:
+        assert other == architecture.BASE or order.index(one) < order.index(other)
+    assert architecture.stage_imports().counts["passes", "kan_dialect"] > 100
+
+
+def test_the_map_has_every_file() -> None:
+    text = architecture.code_map()
+    for module in architecture.modules():
+        if "." in module and not module.endswith(tuple(architecture.STAGES)):
+            path = module.replace(".", "/")
+            path = path.removeprefix("kan_dialect/") if _is_stage(path) else path
+            assert f"`{path}.py`" in text or f"`{path}/__init__.py`" in text, module
+
+
+def _is_stage(path: str) -> bool:
+    return path.split("/")[1] in architecture.STAGES
+
+
+def test_links_lead_somewhere() -> None:
+    broken: list[str] = []
+    for page in PAGES:
+        for link in LINK.finditer(FENCED.sub("", page.read_text())):
+            target, _, anchor = link["target"].partition("#")
+            if ":" in target:
+                continue
+            there = (page.parent / target).resolve() if target else page
+            if not there.exists() or (anchor and anchor not in anchors(there)):
+                broken.append(f"{page.relative_to(ROOT)}: {link['target']}")
+    assert not broken
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, generated ones included."""
+    text = FENCED.sub("", filled(page.read_text()))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_are_those_of_the_site() -> None:
+    rewritten = links.site_links
+    assert rewritten("[a](docs/index.md#x)", "project/changelog.md") == "[a](../index.md#x)"
+    assert rewritten("[a](../../SECURITY.md)", "reference/ir.md") == "[a](../project/security.md)"
+    assert rewritten("[a](../../examples/load.mlir)", "reference/ir.md") == "a"
+    assert rewritten("[a](none.md)", "reference/ir.md") == "[a](none.md)"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text().partition("nav:")[2].partition("plugins:")[0]
+    places = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    places |= set(links.outside_pages().values())
+    assert places == set(re.findall(r"[\w/.-]+\.md", navigation))
+
+
+def test_paths_and_names_in_pages_exist() -> None:
+    listed = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split()
+    tops = "|".join(sorted({path.split("/")[0] for path in listed if path[0] != "."}))
+    missing: list[str] = []
+    for page in PAGES:
+        if page.name == "CHANGELOG.md":  # of earlier versions, too
+            continue
+        for code in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", FENCED.sub("", page.read_text())):
+            if re.fullmatch(rf"({tops})(/[\w.-]+)+/?", code) and not (ROOT / code).exists():
+                missing.append(f"{page.relative_to(ROOT)}: {code}")
+            if re.fullmatch(r"test_\w+\.py", code) and not any(ROOT.rglob(f"tests/**/{code}")):
+                missing.append(f"{page.relative_to(ROOT)}: {code}")
+            if re.fullmatch(r"kan_dialect(\.\w+)+", code) and not _named(code):
+                missing.append(f"{page.relative_to(ROOT)}: {code}")
+    assert not missing
+
+
+def _named(dotted: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    module, _, name = dotted.rpartition(".")
+    try:
+        return hasattr(importlib.import_module(module), name) or bool(
+            importlib.import_module(dotted)
+        )
+    except ImportError:
+        return False
+
+
+def test_pages_of_the_code_name_pages_that_exist() -> None:
+    wrong: list[str] = []
+    for path in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split():
+        if path.endswith((".py", ".sv", ".cpp", ".h", ".toml", "Makefile")):
+            file = ROOT / path
+            if file.is_file():
+                named = re.findall(r"\b(?:docs|benchmarks)/[\w/-]+\.md", file.read_text())
+                wrong += [f"{path}: {each}" for each in named if not (ROOT / each).exists()]
+    assert not wrong
+
+
+def test_lines_of_prose_are_short() -> None:
+    """Tables, code and pictures may be longer."""
+    long: list[str] = []
+    for page in (page for page in PAGES if page.name != "CHANGELOG.md"):
+        text = FENCED.sub(lambda block: "\n" * block[0].count("\n"), page.read_text())
+        for number, line in enumerate(text.splitlines(), 1):
+            prose = not line.lstrip().startswith(("|", "![")) and not line.startswith("    ")
+            if prose and len(line) > MAX_LINE:
+                long.append(f"{page.relative_to(ROOT)}:{number}: {len(line)} characters")
+    assert not long
+
+
+def test_public_imports_work() -> None:
+    page = (ROOT / "docs" / "reference" / "stability.md").read_text()
+    lines = re.findall(r"^\| `(from [^`]*)` \| \S.* \|$", page, re.MULTILINE)
+    assert len(lines) >= 20
+    for line in lines:
+        exec(line, {})
+
+
+def reported(value: object, path: str = "") -> Iterator[str]:
+    """The keys of a report, nested ones with dots, as the reference spells them."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from reported(each, f"{path}.{key}" if path else str(key))
+        case list() if value:
+            for each in value:
+                yield from reported(each, f"{path}[]")
+        case _:
+            yield path
+
+
+def undocumented(report: dict[str, object]) -> set[str]:
+    """Keys of a report that the reference does not have."""
+    page = (ROOT / "docs" / "reference" / "report.md").read_text()
+    rows = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
+    known = [key for row in rows for key in re.findall(r"`([^`]+)`", row)]
+    patterns = [re.compile(re.escape(key).replace(r"\*", r"[\w-]+")) for key in known]
+    return {key for key in reported(report) if not any(p.fullmatch(key) for p in patterns)}
+
+
+WINE = [str(ROOT / "examples" / name) for name in ("wine.onnx", "wine.npz")]
+SHARED = (
+    'kan-fold-affine,kan-calibrate{data="DATA"},kan-share-shapes{data="DATA" up-to=sign},'
+    "kan-compile{bits=4 per-layer=true}"
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--bits", "3", "--simulator", "none"],
+        pytest.param(["--synth", "--bits", "4"], marks=pytest.mark.ci),
+        pytest.param(["--bits", "auto", "--max-accuracy-loss", "5%"], marks=pytest.mark.ci),
+        pytest.param(["--precision", "auto", "--max-accuracy-loss", "5%"], marks=pytest.mark.ci),
+        pytest.param(["-p", SHARED.replace("DATA", WINE[1])], marks=pytest.mark.ci),
+        pytest.param(["--trainable", "--integer-bits", "13"], marks=pytest.mark.ci),
+    ],
+    ids=["quick", "synth", "bits", "precision", "shapes", "trainable"],
+)
+def test_every_key_of_a_report_is_documented(options: list[str], tmp_path: Path) -> None:
+    tool = [sys.executable, "-c", "from kan_dialect.cli.start import kan_flow; kan_flow()"]
+    folder = tmp_path / "out"
+    command = [*tool, "build", WINE[0], "--calibration", WINE[1], "-o", str(folder), *options]
+    subprocess.run(command, check=True, capture_output=True)
+    if "--synth" in options:
+        subprocess.run([*tool, "prove", str(folder), "--report"], check=True, capture_output=True)
+    assert undocumented(json.loads((folder / "report.json").read_text())) == set()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason="mkdocs is not installed")
+def test_the_site_builds(tmp_path: Path) -> None:
+    """Strictly, without anything that is fetched when it is viewed."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "-d", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={"NO_MKDOCS_2_WARNING": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    for page in tmp_path.rglob("*.html"):
+        fetched = r"<(?:script|img|link)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*\"[^>]*>"
+        found = [each for each in re.findall(fetched, page.read_text()) if "canonical" not in each]
+        assert not found, (page.name, found)
+    assert "kan.constant" in (tmp_path / "reference" / "ops.html").read_text()
