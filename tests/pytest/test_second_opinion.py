@@ -15,6 +15,7 @@ from rtl_bugs import BUGS, victim_network
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli import kan_flow
+from kan_dialect.cli.flow import prove
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove import second
@@ -248,7 +249,7 @@ def test_a_disagreement_is_an_error(
         )
         return found
 
-    monkeypatch.setattr(kan_flow, "second_opinion", other)
+    monkeypatch.setattr(prove, "second_opinion", other)
     assert run("prove", built, "--second", "--report") == 1
     out = capfd.readouterr().out
     if problem == "differs":
@@ -273,7 +274,7 @@ def test_a_missing_solver_is_one_message(
 def test_hardware_that_trains_is_refused(
     built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(kan_flow, "is_trainable_build", lambda _: True)
+    monkeypatch.setattr(prove, "is_trainable_build", lambda _: True)
     assert run("prove", built, "--second") == 1
     assert "no second opinion on hardware that trains itself" in capfd.readouterr().err
 

@@ -264,11 +264,11 @@ RULES = [
     # Signs.
     ("= add4(a, b) - 4'd3", "= $signed(a)", "a signed value that no operator reads"),
     ("= add4(a, b) - 4'd3", "= 4'sd3", "a signed value that no operator reads"),
-    ("= add4(a, b) - 4'd3", "= $unsigned(a)", "$unsigned of what it is already"),
+    ("= add4(a, b) - 4'd3", "= $unsigned(a)", "$unsigned of a value that is so already"),
     ("= add4(a, b) - 4'd3", "= $unsigned($signed(a) + $signed(b))", "+ of signed values"),
     ("$signed(a) < -4'sd3", "$signed(a) < 4'd3", "< of a signed and an unsigned value"),
     ("$signed(a) < -4'sd3", "a < 4'sd3", "< of a signed and an unsigned value"),
-    ("$signed(a) >>> b", "a >>> b", ">>> of a value that is no number for it"),
+    ("$signed(a) >>> b", "a >>> b", ">>> of a value that is not a number for it"),
     ("$signed(a) >>> b", "$signed(a) >> b", ">> of signed values"),
     ("{8'hA3, 8'h5C}", "{8'shA3, 8'h5C}", "a signed number in a table"),
     # Slices.
