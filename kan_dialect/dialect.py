@@ -7,6 +7,7 @@ from xdsl.ir import Dialect
 from kan_dialect.ir.fixed_point import FixedType
 from kan_dialect.ir.hardware_attributes import NodeAttr, PortAttr
 from kan_dialect.ir.types import IntType
+from kan_dialect.ops.grid import GRID_OPS
 from kan_dialect.ops.layer import LAYER_OPS
 from kan_dialect.ops.memory import MEMORY_OPS, MemoryType
 from kan_dialect.ops.onnx import ONNX_OPS
@@ -23,6 +24,7 @@ _OPS = [
     *SYMBOLIC_OPS,
     *SHAPE_OPS,
     *ONNX_OPS,
+    *GRID_OPS,
     *TRAINING_OPS,
     *TABLE_OPS,
     *WIRE_OPS,

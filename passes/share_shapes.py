@@ -1,20 +1,21 @@
 """`kan-share-shapes`: edge functions become copies of few shapes.
 
-Up to scale, all edges of a layer are copies c * S(a * x + b) + d of a few shapes S: what is left is
-an answer to how many functions a network needs. Up to gain, copies have a = 1 or -1 and b = 0, once
-the range of each input is mapped to -1 .. 1. Up to sign, the edges of one input are +S(x) + d or
--S(x) + d with few shapes of its own: where all nodes of a layer have one scale
-(`kan-quantize{per-layer=true}`), their tables are equal, and `kan-share-tables` makes one of them
-where that is cheaper. Offsets become biases of nodes. What counts is where calibration saw values,
-and the whole range a little, as in `kan-snap-symbolic`; edges count as much as their node is moved
-by them. The number of shapes is given, or the fewest that a budget allows.
+`up-to` says how a copy differs from its shape S:
+
+- `scale`: c * S(a * x + b) + d, with a few shapes for all edges of a layer.
+- `gain`: the same with a = 1 or -1 and b = 0, once each input's range is mapped to -1 .. 1.
+- `sign`: S(x) + d or -S(x) + d, with a few shapes for each input. If all nodes of a layer have one
+  scale (`kan-quantize{per-layer=true}`), the tables are equal, and `kan-share-tables` merges them.
+
+Offsets d become biases of nodes. Fits weigh observed values most and the whole range a little, and
+each edge by its share of its node's variance. The number of shapes is given, or the fewest that
+keep a budget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
@@ -27,17 +28,16 @@ from xdsl.transforms.dead_code_elimination import dce
 from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
-from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats
+from kan_dialect.ir.constants import BoolArray, to_floats
 from kan_dialect.limits import MAX_LAYER_EDGES
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.shaped import ShapedOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
-from kan_dialect.search.edge_samples import EdgeSamples, sample_edges
-from kan_dialect.search.precision.judge import Judge, others_for
-from kan_dialect.search.precision.score import check_labels, loss_problem, score
-from kan_dialect.search.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
+from kan_dialect.search.precision.score import loss_problem, score
+from kan_dialect.search.shape_copies import ShapedLayer, ShapeJudge, copies_of, shaped_layers
+from kan_dialect.search.shape_fit import Copies
 from kan_dialect.search.shape_search import ShapeCount, ShapeSearch, record_shape_search
 
 UP_TO = ("scale", "gain", "sign")
@@ -45,6 +45,38 @@ DEFAULT_LOSS = 0.005
 """Where neither a number of shapes nor a budget is given."""
 COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """Numbers of shapes that are tried for a budget."""
+
+
+def _rewrite(target: ShapedLayer, layer: ShapedLayer, copies: Copies) -> None:
+    """Give `target`, the clone of `layer`, copies as edges."""
+    nodes, samples, kept = target.nodes, target.samples, layer.samples.kept
+    o, i = layer.o, layer.i
+    half, centre = samples.half[i], samples.centre[i]
+    a, b, c = copies.affine.T
+    # From -1 .. 1 to the range that was seen.
+    slope = a / half
+    choices, affines = np.zeros(kept.shape, dtype=np.int64), np.zeros((*kept.shape, 3))
+    choices[o, i] = copies.choice
+    affines[o, i] = np.stack([slope, b - slope * centre, c], axis=1)
+    bias = nodes.bias_array + np.bincount(o, copies.constant, minlength=len(kept))
+    edges: Operation = ShapedOp(
+        samples.source,
+        copies.grid,
+        copies.shapes,
+        choices,
+        affines,
+        name=nodes.given_name,
+    )
+    added = [edges]
+    left: BoolArray = nodes.mask_array & ~kept
+    if left.any():
+        # Edges that are not finite on the whole range stay.
+        rest = AffineOp(nodes.edges, left.astype(np.float64), np.zeros_like(affines[..., 0]))
+        edges = arith.AddfOp(rest, edges)
+        added += [rest, edges]
+    Rewriter.insert_op(added, InsertPoint.before(nodes))
+    shared = NodeSumOp(edges, mask=nodes.mask, bias=bias, name=nodes.given_name)
+    Rewriter.replace_op(nodes, shared)
 
 
 @dataclass(frozen=True)
@@ -118,16 +150,18 @@ class ShareShapesPass(KanPass):
         return loss_problem(was, became, self.loss)
 
     def _share(self, module: ModuleOp, function: func.FuncOp, dataset: Dataset | None) -> None:
-        layers = _layers(function)
+        layers = shaped_layers(function)
         counts = COUNTS if self.shapes is None else (self.shapes,)
-        judge = None if dataset is None else _Judge(self, function, dataset)
+        judge = None
+        if dataset is not None:
+            judge = ShapeJudge(function, dataset, str(self.data), self.validation, self.seed)
         tried: list[ShapeCount] = []
         chosen: func.FuncOp | None = None
-        columns = [self._copies(layer, np.array(counts)) for layer in layers]
+        columns = [copies_of(layer, np.array(counts), self.up_to) for layer in layers]
         for count, *copies in zip(counts, *columns, strict=True):
             candidate = function.clone()
             for index, (layer, each) in enumerate(zip(layers, copies, strict=True)):
-                _rewrite(_layers(candidate)[index], layer, each)
+                _rewrite(shaped_layers(candidate)[index], layer, each)
             scores, keeps = (None, None), True
             if judge is not None:
                 scores, keeps = judge.look_at(candidate, self.loss)
@@ -145,135 +179,3 @@ class ShareShapesPass(KanPass):
         if chosen is not None:
             Rewriter.replace_op(function, chosen)
         record_shape_search(function if chosen is None else chosen, figures)
-
-    def _copies(self, layer: _Layer, counts: IntArray) -> Iterator[Copies]:
-        """Copies for the edges of a layer that are kept, for each of some numbers of shapes."""
-        if self.up_to == "sign":
-            for count in counts.tolist():
-                yield _of_each_input(layer, count)
-        else:
-            only_gain = self.up_to == "gain"
-            yield from copies_up_to_scale(layer.functions, counts, only_gain=only_gain)
-
-
-class _Layer(NamedTuple):
-    """A layer whose edges become copies."""
-
-    nodes: NodeSumOp
-    samples: EdgeSamples
-    o: IntArray
-    i: IntArray
-    """The edges that are kept: their nodes and inputs."""
-    functions: Functions
-
-
-def _layers(function: func.FuncOp) -> list[_Layer]:
-    found: list[_Layer] = []
-    for op in function.body.block.ops:
-        if not isinstance(op, NodeSumOp):
-            continue
-        samples = sample_edges(function, op)
-        if samples is None or not samples.kept.any():
-            continue
-        o, i = (index.astype(np.int64) for index in samples.kept.nonzero())
-        values, weights = samples.values[:, o, i].T, samples.weights[i]
-        means = (weights * values).sum(axis=1, keepdims=True)
-        variance = (weights * (values - means) ** 2).sum(axis=1)
-        of_nodes = np.bincount(o, variance, minlength=len(samples.kept)).astype(np.float64)
-        importance = 1.0 / np.maximum(of_nodes[o], 1e-30)
-        found.append(_Layer(op, samples, o, i, Functions(samples.t, values, weights, importance)))
-    return found
-
-
-def _of_each_input(layer: _Layer, count: int) -> Copies:
-    """Copies of so many shapes of each input, up to sign."""
-    edges = len(layer.o)
-    choice, constant = np.zeros(edges, dtype=np.int64), np.zeros(edges)
-    affine = np.zeros((edges, 3))
-    shapes: list[FloatArray] = []
-    total = 0
-    for index in np.unique(layer.i).tolist():
-        mine = np.flatnonzero(layer.i == index)
-        found = copies_up_to_sign(layer.functions.of(mine), count)
-        choice[mine], affine[mine], constant[mine] = (
-            total + found.choice,
-            found.affine,
-            found.constant,
-        )
-        shapes.append(found.shapes)
-        total += len(found.shapes)
-    return Copies(layer.functions.t, np.concatenate(shapes), choice, affine, constant)
-
-
-def _rewrite(target: _Layer, layer: _Layer, copies: Copies) -> None:
-    """Give the layer `target`, of a clone of the function of `layer`, the copies as edges."""
-    nodes, samples, kept = target.nodes, target.samples, layer.samples.kept
-    o, i = layer.o, layer.i
-    half, centre = samples.half[i], samples.centre[i]
-    a, b, c = copies.affine.T
-    # From -1 .. 1 to the range that was seen.
-    slope = a / half
-    choices, affines = np.zeros(kept.shape, dtype=np.int64), np.zeros((*kept.shape, 3))
-    choices[o, i] = copies.choice
-    affines[o, i] = np.stack([slope, b - slope * centre, c], axis=1)
-    bias = nodes.bias_array + np.bincount(o, copies.constant, minlength=len(kept))
-    edges: Operation = ShapedOp(
-        samples.source,
-        copies.grid,
-        copies.shapes,
-        choices,
-        affines,
-        name=nodes.given_name,
-    )
-    added = [edges]
-    left: BoolArray = nodes.mask_array & ~kept
-    if left.any():
-        # Edges that are not finite where values may lie stay what they are.
-        rest = AffineOp(nodes.edges, left.astype(np.float64), np.zeros_like(affines[..., 0]))
-        edges = arith.AddfOp(rest, edges)
-        added += [rest, edges]
-    Rewriter.insert_op(added, InsertPoint.before(nodes))
-    shared = NodeSumOp(edges, mask=nodes.mask, bias=bias, name=nodes.given_name)
-    Rewriter.replace_op(nodes, shared)
-
-
-class _Judge:
-    """Scores functions on samples: on all, and on those that are held out."""
-
-    def __init__(self, options: ShareShapesPass, function: func.FuncOp, dataset: Dataset) -> None:
-        inputs = Model(function, "spline")
-        self.dataset = dataset
-        self.given = inputs.run(dataset.x)
-        check_labels(dataset.y, self.given.shape[1], options.data or "the data")
-        count = len(dataset.x)
-        held = round(count * options.validation)
-        if not held:
-            raise KanError(
-                f"{count} samples are too few to hold some out",
-                remedy="give more calibration samples, or say how many shapes",
-            )
-        self.held = np.random.default_rng(options.seed).permutation(count)[:held]
-        self.judge = Judge(
-            dataset.x, dataset.y, self.given, inputs.run, self.held, [options.seed, 1]
-        )
-        self.before = self._scores(self.given)
-
-    def look_at(
-        self, function: func.FuncOp, budget: float | None
-    ) -> tuple[tuple[float, float], bool]:
-        """Scores on all samples and on those held out, and whether they keep a budget."""
-        run = Model(function, "spline").run
-        outputs = run(self.dataset.x)
-        keeps = budget is None or (
-            self.judge.loss(outputs, run, others_for(len(self.held), budget)) <= budget + 1e-12
-        )
-        return self._scores(outputs), keeps
-
-    def _scores(self, outputs: FloatArray) -> tuple[float, float]:
-        labels = self.dataset.y
-        held = self.held
-        part = None if labels is None else labels[held]
-        return (
-            score(outputs, labels, self.given),
-            score(outputs[held], part, self.given[held]),
-        )

@@ -45,7 +45,7 @@ from kan_dialect.model.coefficient_memory import memory_map
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
 from kan_dialect.model.training_step import Step, run_steps, step_of
-from kan_dialect.ops.training import LocateOp
+from kan_dialect.ops.grid import LocateOp
 from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bounds
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fit_splines import FITTED, FitSplinesPass

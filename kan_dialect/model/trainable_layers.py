@@ -12,9 +12,9 @@ from kan_dialect.analysis.quantization_points import unobserved
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray, to_floats
 from kan_dialect.maths.bsplines import uniform_grid
+from kan_dialect.ops.grid import MAX_TRAINABLE_DEGREE
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp
-from kan_dialect.ops.training import MAX_TRAINABLE_DEGREE
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from kan_dialect.ir.fixed_point import MAX_FIXED_BITS, FixedType, to_fixed
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.maths.uniform_bsplines import basis_table
 from kan_dialect.model.trainable_layers import TrainableLayer
-from kan_dialect.ops.training import FACTOR_BITS, grid_codes
+from kan_dialect.ops.grid import grid_codes
+from kan_dialect.ops.training import FACTOR_BITS
 
 
 def scaled_factor(share: float) -> int:

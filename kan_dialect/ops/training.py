@@ -4,6 +4,9 @@ One function is one training step: it takes inputs, targets and coefficients, an
 the next coefficients; `kan.role` attributes name the roles. An input lies in one cell of its grid,
 so only degree + 1 coefficients of an edge take part: these are gathered, multiplied with the basis,
 and updated. Velocities, of training with momentum, are gathered and updated alike.
+`kan_dialect.ops.grid` has the ops before: cell, local coordinate and basis. The ops here are
+one subject, a layer's state and its gradients: they index the same active coefficients and round
+sums of products alike.
 
 Each op has two meanings. On tensors of floats it is the real-valued step. On tensors of
 `!kan.fixed` it is the step of the hardware, integer for integer: sums of products are exact, and
@@ -13,20 +16,14 @@ each result is rounded half to even once and saturated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
-    I64,
-    AnyFloat,
     DenseIntOrFPElementsAttr,
-    IntegerAttr,
     StringAttr,
     TensorType,
-    UnitAttr,
     i1,
-    i64,
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import (
@@ -45,350 +42,20 @@ from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
     Array,
     Constant,
-    DenseAttr,
     FloatArray,
     IntArray,
-    as_dense,
     dense,
     to_floats,
 )
 from kan_dialect.ir.fixed_point import FixedType, fixed_type, rounded_to, saturated
+from kan_dialect.ir.number_tensors import all_fixed, numbers, require_sum, sum_bits
 from kan_dialect.ir.operation import KanOperation, optional_name
 from kan_dialect.ir.semantics import Evaluable
-from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, element_type, tensor_shape
+from kan_dialect.ir.types import IntType, element_type, tensor_shape
 from kan_dialect.ir.verifier import require, require_shape
-from kan_dialect.maths.uniform_bsplines import basis_table, cell_basis
 
-MAX_TRAINABLE_DEGREE = 5
-MAX_LOCAL_BITS = 12
-MAX_CELLS = 1 << 16
 FACTOR_BITS = 16
 """Factors of fixed-point linear combinations are multiples of 2^-16."""
-
-
-def _numbers(value: SSAValue, rank: int, what: str) -> tuple[tuple[int, ...], Attribute]:
-    """Shape and element type of a tensor of floats or fixed-point numbers."""
-    shape, element = verifier.tensor(value, rank, what)
-    require(
-        isinstance(element, AnyFloat | FixedType),
-        f"{what} must hold floats or !kan.fixed numbers, got {element}",
-    )
-    return shape, element
-
-
-def _all_fixed(values: Sequence[SSAValue]) -> bool:
-    """Whether the numbers of an op are fixed-point; they may not be mixed with floats."""
-    kinds = [isinstance(element_type(value), FixedType) for value in values]
-    require(all(kinds) or not any(kinds), "floats and !kan.fixed numbers do not mix")
-    return all(kinds)
-
-
-def _require_sum(bits: int, what: str) -> None:
-    require(
-        bits <= MAX_RANGE_BITS,
-        f"{what} need {bits} bits, more than {MAX_RANGE_BITS}: take narrower numbers",
-    )
-
-
-def _sum_bits(left: FixedType, right: FixedType, terms: int, result: FixedType) -> int:
-    """Bits that hold every sum of so many products, and that sum aligned with the result."""
-    aligned = max(0, result.fraction - left.fraction - right.fraction)
-    return left.bits + right.bits + (terms - 1).bit_length() + 1 + aligned
-
-
-def grid_codes(grid: FloatArray, kind: FixedType) -> IntArray:
-    """The ends of grids as codes; they must be codes of the type, the last at most one beyond.
-
-    Raises
-    ------
-    VerifyException : an end lies between two codes or outside the type.
-    """
-    scaled = np.ldexp(grid, kind.fraction)
-    codes = np.rint(scaled)
-    require(
-        bool(
-            (codes == scaled).all() and (codes >= kind.low).all() and (codes <= kind.high + 1).all()
-        ),
-        f"the grid must begin and end at multiples of {kind.step} within the input's range "
-        f"{kind.low * kind.step} to {(kind.high + 1) * kind.step}",
-    )
-    return codes.astype(np.int64)
-
-
-def position_factor(span: int, steps: int) -> tuple[int, int]:
-    """(multiplier, shift) with which a distance in codes becomes one in local steps.
-
-    `position = distance * multiplier >> shift`, in place of `distance * steps / span`. The shift is
-    the smallest one with which the multiplier is exact or has two bits more than `steps`, so that
-    no position is off by more than one local step.
-    """
-    shift = 0
-    while True:
-        exact = Fraction(steps << shift, span)
-        multiplier = round(exact)
-        if exact == multiplier or multiplier.bit_length() >= steps.bit_length() + 2:
-            return multiplier, shift
-        shift += 1
-
-
-@irdl_op_definition
-class LocateOp(KanOperation, Evaluable):
-    """The cell of its grid in which each input lies, and the local coordinate in it.
-
-    `grid` holds the ends of the grid, (in, 2), or (2) for all inputs; between them are `cells`
-    cells of one width. An input outside the grid counts as the nearest point of it, and `inside`
-    is 0. Of fixed-point inputs the local coordinate has 2^T steps, T the bits of its type `uT:T`:
-
-        position = (x - from) * multiplier >> shift      (see `position_factor`)
-
-    saturated to the grid; its upper bits are the cell, its lower T bits the local coordinate.
-    """
-
-    name = "kan.locate"
-
-    input = operand_def(TensorType)
-    grid = prop_def(DenseIntOrFPElementsAttr)
-    cells = prop_def(IntegerAttr[I64])
-    value_name = opt_prop_def(StringAttr, prop_name="name")
-    cell = result_def(TensorType)
-    local = result_def(TensorType)
-    inside = result_def(TensorType)
-
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
-    assembly_format = (
-        "$input (`as` $name^)? `grid` custom<Constant>($grid) `cells` $cells attr-dict `:` "
-        "type($input) `->` type($cell) `,` type($local) `,` type($inside)"
-    )
-
-    def __init__(
-        self,
-        input: SSAValue | Operation,
-        grid: DenseAttr | FloatArray,
-        cells: int,
-        local: Attribute,
-        *,
-        name: str | None = None,
-    ) -> None:
-        """
-        Parameters
-        ----------
-        input : tensor<in x number>.
-        grid : (2) or (in, 2), float64: the first and the last grid point.
-        local : the element type of the local coordinate: a float, or `!kan.fixed<uT:T>`.
-        """
-        input = SSAValue.get(input)
-        shape = tensor_shape(input)
-        super().__init__(
-            operands=[input],
-            result_types=[
-                TensorType(IntType(0, cells - 1), shape),
-                TensorType(local, shape),
-                TensorType(i1, shape),
-            ],
-            properties={
-                "grid": as_dense(grid),
-                "cells": IntegerAttr(cells, i64),
-                "name": optional_name(name),
-            },
-        )
-
-    @property
-    def ends(self) -> FloatArray:
-        """First and last grid point of each input: (in, 2)."""
-        return np.broadcast_to(to_floats(self.grid), (*tensor_shape(self.input), 2))
-
-    @property
-    def local_bits(self) -> int:
-        """T, of fixed-point inputs."""
-        kind = fixed_type(self.local)
-        assert kind is not None
-        return kind.bits
-
-    def verify_(self) -> None:
-        shape, _ = _numbers(self.input, 1, "input")
-        cells = self.cells.value.data
-        require(1 <= cells <= MAX_CELLS, f"cells must lie in 1..{MAX_CELLS}, got {cells}")
-        grid = verifier.constant(self.grid, "grid")
-        require(grid.shape in ((2,), (*shape, 2)), f"grid must have shape 2 or {shape[0]}x2")
-        require(bool((grid[..., 0] < grid[..., 1]).all()), "a grid must end behind its beginning")
-        for value, element, what in (
-            (self.cell, IntType(0, cells - 1), "cell"),
-            (self.inside, i1, "inside"),
-        ):
-            wanted = TensorType(element, shape)
-            require(value.type == wanted, f"{what} must be of type {wanted}, got {value.type}")
-        require_shape(_numbers(self.local, 1, "local coordinate")[0], shape, "local coordinate")
-        verifier.value_name(self.given_name)
-        if _all_fixed([self.input, self.local]):
-            self._verify_fixed(cells)
-
-    def _verify_fixed(self, cells: int) -> None:
-        kind, local = fixed_type(self.input), fixed_type(self.local)
-        assert kind is not None and local is not None
-        require(
-            not local.is_signed and local.fraction == local.bits <= MAX_LOCAL_BITS,
-            f"the local coordinate must be !kan.fixed<uT:T> with T of at most {MAX_LOCAL_BITS}",
-        )
-        codes = grid_codes(self.ends, kind)
-        spans = codes[:, 1] - codes[:, 0]
-        require(
-            bool((spans >= cells).all()),
-            f"{cells} cells over {int(spans.min())} codes of the input: the grid is too fine for "
-            f"{kind.fraction} fraction bits",
-        )
-        _require_sum(kind.bits + 4 + (cells << local.bits).bit_length(), "positions in the grid")
-
-    def positions(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Of fixed-point inputs: first grid point as a code, multiplier and shift, each (in)."""
-        kind = fixed_type(self.input)
-        assert kind is not None
-        codes = grid_codes(self.ends, kind)
-        steps = self.cells.value.data << self.local_bits
-        factors = [position_factor(int(high - low), steps) for low, high in codes]
-        multipliers, shifts = (
-            np.array(column, dtype=np.int64) for column in zip(*factors, strict=True)
-        )
-        return codes[:, 0], multipliers, shifts
-
-    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        cells = self.cells.value.data
-        if fixed_type(self.input) is None:
-            low, high = self.ends[:, 0], self.ends[:, 1]
-            position = (operands[0] - low) * (cells / (high - low))
-            cell = np.clip(np.floor(position), 0, cells - 1)
-            local = np.clip(position - cell, 0.0, 1.0)
-            inside = (operands[0] >= low) & (operands[0] <= high)
-            return cell.astype(np.int64), local, inside.astype(np.int64)
-        bits = self.local_bits
-        low, multiplier, shift = self.positions()
-        position = ((operands[0] - low) * multiplier) >> shift
-        held = np.clip(position, 0, (cells << bits) - 1)
-        return held >> bits, held & ((1 << bits) - 1), (held == position).astype(np.int64)
-
-
-@irdl_op_definition
-class BasisOp(KanOperation, Evaluable):
-    """The degree + 1 basis functions that are not zero in a cell: basis[i, j] = scale * B_j(t_i).
-
-    B_j belongs to coefficient `cell + j`. With `derivative`, B_j is its derivative by the local
-    coordinate, so that a `scale` of 1 / cell width gives the derivative by the input; where
-    `inside` is given and 0, derivatives are 0. With a learning rate as `scale`, these are the
-    weights of an update. `scale` is one number, or one for each input. Of fixed-point numbers: a
-    table of 2^T rows, see `cardinal.basis_table`.
-    """
-
-    name = "kan.basis"
-
-    local = operand_def(TensorType)
-    inside = opt_operand_def(TensorType)
-    degree = prop_def(IntegerAttr[I64])
-    scale = prop_def(DenseIntOrFPElementsAttr)
-    derivative = opt_prop_def(UnitAttr)
-    value_name = opt_prop_def(StringAttr, prop_name="name")
-    result = result_def(TensorType)
-
-    traits = traits_def(Pure())
-    custom_directives = (Constant,)
-    assembly_format = (
-        "$local (`inside` $inside^ `:` type($inside))? (`as` $name^)? `degree` $degree "
-        "(`derivative` $derivative^)? `scale` custom<Constant>($scale) attr-dict "
-        "`:` type($local) `->` type($result)"
-    )
-
-    def __init__(
-        self,
-        local: SSAValue | Operation,
-        degree: int,
-        element: Attribute,
-        *,
-        scale: float | FloatArray = 1.0,
-        inside: SSAValue | None = None,
-        derivative: bool = False,
-        name: str | None = None,
-    ) -> None:
-        """
-        Parameters
-        ----------
-        local : tensor<in x number>, from 0 to 1.
-        element : element type of the result, (in, degree + 1).
-        scale : one number, or (in).
-        inside : tensor<in x i1>.
-        """
-        local = SSAValue.get(local)
-        super().__init__(
-            operands=[local, inside],
-            result_types=[TensorType(element, (*tensor_shape(local), degree + 1))],
-            properties={
-                "degree": IntegerAttr(degree, i64),
-                "scale": dense(np.asarray(scale, dtype=np.float64)),
-                "derivative": UnitAttr() if derivative else None,
-                "name": optional_name(name),
-            },
-        )
-
-    @property
-    def scales(self) -> FloatArray:
-        """What the basis of each input is multiplied with: (in)."""
-        return np.broadcast_to(to_floats(self.scale), tensor_shape(self.local))
-
-    @property
-    def tables(self) -> IntArray:
-        """Of fixed-point numbers: the codes (in, 2^T, degree + 1) for each local coordinate."""
-        local, kind = fixed_type(self.local), fixed_type(self.result)
-        assert local is not None and kind is not None
-        degree, derivative = self.degree.value.data, self.derivative is not None
-        return np.stack(
-            [
-                basis_table(local.bits, degree, scale, kind.fraction, derivative=derivative)
-                for scale in self.scales.tolist()
-            ]
-        )
-
-    def verify_(self) -> None:
-        shape, _ = _numbers(self.local, 1, "local coordinate")
-        degree = self.degree.value.data
-        require(
-            1 <= degree <= MAX_TRAINABLE_DEGREE,
-            f"degree must lie in 1..{MAX_TRAINABLE_DEGREE}, got {degree}",
-        )
-        require_shape(_numbers(self.result, 2, "result")[0], (*shape, degree + 1), "result")
-        scale = verifier.constant(self.scale, "scale")
-        require(scale.shape in ((), shape), f"scale must be one number or {shape[0]}")
-        if self.inside is not None:
-            wanted = TensorType(i1, shape)
-            require(self.inside.type == wanted, f"inside must be of type {wanted}")
-        verifier.value_name(self.given_name)
-        if not _all_fixed([self.local, self.result]):
-            return
-        local, kind = fixed_type(self.local), fixed_type(self.result)
-        assert local is not None and kind is not None
-        require(
-            local.bits <= MAX_LOCAL_BITS, f"more than {MAX_LOCAL_BITS} bits of local coordinate"
-        )
-        for factor, table in zip(self.scales.tolist(), self.tables, strict=True):
-            low, high = int(table.min()), int(table.max())
-            require(
-                low != 0 or high != 0,
-                f"{factor} times the basis is 0 throughout with {kind.fraction} fraction bits: "
-                "take more",
-            )
-            require(
-                kind.low <= low and high <= kind.high,
-                f"{factor} times the basis has codes {low}..{high}, which a number of "
-                f"{kind.bits} bits does not hold",
-            )
-
-    def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        if fixed_type(self.local) is not None:
-            basis: Array = self.tables[np.arange(operands[0].shape[1]), operands[0]]
-        else:
-            degree, derivative = self.degree.value.data, self.derivative is not None
-            basis = cell_basis(operands[0], degree, derivative=derivative)
-            basis = basis * self.scales[:, np.newaxis]
-        if self.inside is not None:
-            basis = basis * operands[1][..., np.newaxis]
-        return (basis,)
 
 
 @irdl_op_definition
@@ -433,8 +100,8 @@ class GatherOp(KanOperation, Evaluable):
         )
 
     def verify_(self) -> None:
-        shape, element = _numbers(self.coefficients, 3, "coefficients")
-        result, result_element = _numbers(self.result, 3, "result")
+        shape, element = numbers(self.coefficients, 3, "coefficients")
+        result, result_element = numbers(self.result, 3, "result")
         degree = result[2] - 1
         require_shape(result[:2], shape[:2], "the first dimensions of the result")
         require(element == result_element, f"the result must hold {element}, as the coefficients")
@@ -516,9 +183,9 @@ class CombineOp(KanOperation, Evaluable):
 
     def verify_(self) -> None:
         require(len(self.terms) >= 1, "a combination has at least one term")
-        shape, _ = _numbers(self.result, 3, "result")
+        shape, _ = numbers(self.result, 3, "result")
         for term in self.terms:
-            require_shape(_numbers(term, 3, "term")[0], shape, "each term")
+            require_shape(numbers(term, 3, "term")[0], shape, "each term")
         factors = verifier.constant(self.factors, "factors")
         require_shape(factors.shape, (len(self.terms),), "factors")
         require(
@@ -526,7 +193,7 @@ class CombineOp(KanOperation, Evaluable):
             "factors must be above 0 and at most 1",
         )
         verifier.value_name(self.given_name)
-        if _all_fixed([*self.terms, self.result]):
+        if all_fixed([*self.terms, self.result]):
             scaled = np.ldexp(factors, FACTOR_BITS)
             require(
                 bool((scaled == np.rint(scaled)).all()),
@@ -539,7 +206,7 @@ class CombineOp(KanOperation, Evaluable):
                 "terms and result must have as many fraction bits",
             )
             widest = max(kind.bits for kind in held)
-            _require_sum(widest + FACTOR_BITS + len(held), "linear combinations")
+            require_sum(widest + FACTOR_BITS + len(held), "linear combinations")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         kind = fixed_type(self.result)
@@ -603,18 +270,18 @@ class MacOp(KanOperation, Evaluable):
         return len(tensor_shape(self.result)) == 2
 
     def verify_(self) -> None:
-        active, _ = _numbers(self.active, 3, "active coefficients")
-        basis, _ = _numbers(self.basis, 2, "basis")
+        active, _ = numbers(self.active, 3, "active coefficients")
+        basis, _ = numbers(self.basis, 2, "basis")
         require_shape(basis, active[1:], "basis")
         rank = len(cast("TensorType[Any]", self.result.type).get_shape())
         require(rank in (1, 2), f"result must have shape {active[0]} or {active[0]}x{active[1]}")
-        require_shape(_numbers(self.result, rank, "result")[0], active[:rank], "result")
+        require_shape(numbers(self.result, rank, "result")[0], active[:rank], "result")
         verifier.value_name(self.given_name)
-        if _all_fixed([self.active, self.basis, self.result]):
+        if all_fixed([self.active, self.basis, self.result]):
             kinds = [fixed_type(value) for value in (self.active, self.basis, self.result)]
             left, right, result = (cast(FixedType, kind) for kind in kinds)
             terms = active[2] if self.per_edge else active[1] * active[2]
-            _require_sum(_sum_bits(left, right, terms, result), "sums of products")
+            require_sum(sum_bits(left, right, terms, result), "sums of products")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         subscripts = "soij,sij->soi" if self.per_edge else "soij,sij->so"
@@ -673,11 +340,11 @@ class ErrorOp(KanOperation, Evaluable):
         )
 
     def verify_(self) -> None:
-        shape, _ = _numbers(self.output, 1, "output")
+        shape, _ = numbers(self.output, 1, "output")
         require(self.output.type == self.target.type, "target and output must be of one type")
-        require_shape(_numbers(self.result, 1, "result")[0], shape, "result")
+        require_shape(numbers(self.result, 1, "result")[0], shape, "result")
         verifier.value_name(self.given_name)
-        if _all_fixed([self.output, self.result]):
+        if all_fixed([self.output, self.result]):
             kind, result = fixed_type(self.output), fixed_type(self.result)
             assert kind is not None and result is not None
             require(
@@ -730,14 +397,14 @@ class BackpropagateOp(KanOperation, Evaluable):
         )
 
     def verify_(self) -> None:
-        slopes, _ = _numbers(self.slopes, 2, "slopes")
-        require_shape(_numbers(self.error, 1, "error")[0], slopes[:1], "error")
-        require_shape(_numbers(self.result, 1, "result")[0], slopes[1:], "result")
+        slopes, _ = numbers(self.slopes, 2, "slopes")
+        require_shape(numbers(self.error, 1, "error")[0], slopes[:1], "error")
+        require_shape(numbers(self.result, 1, "result")[0], slopes[1:], "result")
         verifier.value_name(self.given_name)
-        if _all_fixed([self.error, self.slopes, self.result]):
+        if all_fixed([self.error, self.slopes, self.result]):
             kinds = [fixed_type(value) for value in (self.error, self.slopes, self.result)]
             left, right, result = (cast(FixedType, kind) for kind in kinds)
-            _require_sum(_sum_bits(left, right, slopes[0], result), "sums of products")
+            require_sum(sum_bits(left, right, slopes[0], result), "sums of products")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         return (_contract("so,soi->si", operands, (self.error, self.slopes, self.result)),)
@@ -799,21 +466,21 @@ class UpdateOp(KanOperation, Evaluable):
         )
 
     def verify_(self) -> None:
-        shape, _ = _numbers(self.coefficients, 3, "coefficients")
+        shape, _ = numbers(self.coefficients, 3, "coefficients")
         require(
             self.result.type == self.coefficients.type,
             f"the result must be of the coefficients' type {self.coefficients.type}",
         )
-        require_shape(_numbers(self.error, 1, "error")[0], shape[:1], "error")
-        weights, _ = _numbers(self.weights, 2, "weights")
+        require_shape(numbers(self.error, 1, "error")[0], shape[:1], "error")
+        weights, _ = numbers(self.weights, 2, "weights")
         require_shape(weights[:1], shape[1:2], "the first dimension of the weights")
         _verify_cells(self.cell, shape, weights[1] - 1)
         origin = self.coefficients if self.origin is None else self.origin
         if self.origin is not None:
             wanted = (*shape[:2], weights[1])
-            require_shape(_numbers(self.origin, 3, "origin")[0], wanted, "origin")
+            require_shape(numbers(self.origin, 3, "origin")[0], wanted, "origin")
         verifier.value_name(self.given_name)
-        if _all_fixed([self.coefficients, origin, self.error, self.weights]):
+        if all_fixed([self.coefficients, origin, self.error, self.weights]):
             kinds = [fixed_type(v) for v in (self.coefficients, origin, self.error, self.weights)]
             kind, start, left, right = (cast(FixedType, each) for each in kinds)
             require(
@@ -822,8 +489,8 @@ class UpdateOp(KanOperation, Evaluable):
             )
             product = left.fraction + right.fraction
             aligned = start.bits + max(0, product - kind.fraction)
-            bits = max(aligned, _sum_bits(left, right, 1, kind)) + 1
-            _require_sum(bits, "updated coefficients")
+            bits = max(aligned, sum_bits(left, right, 1, kind)) + 1
+            require_sum(bits, "updated coefficients")
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         coefficients, cell, *origin, error, weights, train = operands
@@ -850,8 +517,6 @@ class UpdateOp(KanOperation, Evaluable):
 
 
 TRAINING_OPS: list[type[Operation]] = [
-    LocateOp,
-    BasisOp,
     GatherOp,
     CombineOp,
     MacOp,

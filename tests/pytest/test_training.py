@@ -22,8 +22,8 @@ from kan_dialect.maths.uniform_bsplines import basis_table, cell_basis
 from kan_dialect.model.coefficient_memory import memory_map
 from kan_dialect.model.trainable_layers import trainable_layers
 from kan_dialect.model.training_step import Step, infer, run_steps, step_of
+from kan_dialect.ops.grid import position_factor
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.ops.training import position_factor
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from training_reference import (
     cox_de_boor,

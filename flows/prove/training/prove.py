@@ -42,7 +42,7 @@ from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.coefficient_memory import Bank, memory_map
 from kan_dialect.model.training_step import Step
-from kan_dialect.ops.training import LocateOp
+from kan_dialect.ops.grid import LocateOp
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,13 @@ from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.coefficient_memory import Bank, MemoryMap, memory_map
 from kan_dialect.model.training_step import Step
+from kan_dialect.ops.grid import BasisOp, LocateOp
 from kan_dialect.ops.training import (
     FACTOR_BITS,
     BackpropagateOp,
-    BasisOp,
     CombineOp,
     ErrorOp,
     GatherOp,
-    LocateOp,
     MacOp,
     UpdateOp,
 )
