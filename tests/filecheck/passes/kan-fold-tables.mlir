@@ -83,6 +83,17 @@ func.func @pruned_bounds(%x: tensor<2xf32>) -> tensor<1xf32> {
   func.return %y : tensor<1xf32>
 }
 
+// A mask at the quantiser alone does too: here the edge has no reader that prunes it.
+// CHECK-LABEL: @masked
+func.func @masked(%x: tensor<1xf32>) -> tensor<1x1x!edges> {
+  // CHECK: kan.lookup {{%.*}} tables dense<{{\[\[\[}}0, 0, 0, 0]]]> : tensor<1x1x4xi8>
+  %q = kan.quantize %x : tensor<1xf32> -> tensor<1x!codes>
+  %d = kan.dequantize %q : tensor<1x!codes> -> tensor<1xf32>
+  %e = kan.base "log" %d weights dense<1.0> : tensor<1x1xf32> : tensor<1xf32> -> tensor<1x1xf32>
+  %r = kan.quantize %e mask dense<0> : tensor<1x1xi8> : tensor<1x1xf32> -> tensor<1x1x!edges>
+  func.return %r : tensor<1x1x!edges>
+}
+
 // A function of nodes becomes a table for each node.
 // CHECK-LABEL: @head
 func.func @head(%x: tensor<2xf32>) -> tensor<2xf32> {

@@ -2,37 +2,58 @@
 
 // CHECK: kan.pipeline = ["kan-quantize{bits=2 scale=\22minmax\22}"]
 
-// Every layer becomes: codes, real values, edge functions, rounded edges, exact sums, codes.
-// CHECK-LABEL: @layers
-func.func @layers(%x: tensor<2xf32>) -> tensor<1xf32> {
-  // Each input has its own scale and zero point, from what was observed.
-  // CHECK-NEXT: [[Q:%.*]] = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32:0, {1.0,0.5:2}>>
-  // CHECK-NEXT: [[X:%.*]] = kan.dequantize [[Q]]
-  // CHECK-NEXT: [[E:%.*]] = kan.base "identity" [[X]]
-  %ox = kan.observe %x range dense<[[0.0, 3.0], [-1.0, 0.5]]> : tensor<2x2xf32> histogram dense<1> : tensor<2x4xi8> : tensor<2xf32>
-  %e0 = kan.base "identity" %ox weights dense<[[1.0, 1.0], [-1.0, 2.0]]> : tensor<2x2xf32> : tensor<2xf32> -> tensor<2x2xf32>
+// Each input has a scale and a zero point of its own, from its observed range.
+// CHECK-LABEL: @arguments
+// CHECK-NEXT: [[Q:%.*]] = kan.quantize %x : tensor<2xf32> -> tensor<2x!quant.uniform<u2:f32:0, {1.0,0.5:2}>>
+// CHECK-NEXT: [[X:%.*]] = kan.dequantize [[Q]]
+// CHECK-NEXT: kan.map "abs" [[X]]
+func.func @arguments(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %o = kan.observe %x range dense<[[0.0, 3.0], [-1.0, 0.5]]> : tensor<2x2xf32> histogram dense<1> : tensor<2x4xi8> : tensor<2xf32>
+  %y = kan.map "abs" %o : tensor<2xf32>
+  func.return %y : tensor<2xf32>
+}
 
-  // Edges are rounded to the scale of their node, and bounded by what they can be.
-  // CHECK-NEXT: [[F:%.*]] = kan.quantize [[E]] bounds dense<{{\[\[\[}}0, 3], [-1, 0]], {{\[\[}}-2, 0], [-1, 0]]]> : tensor<2x2x2xi8>
-  // CHECK-SAME: tensor<2x2xf32> -> tensor<2x2x!quant.uniform<i3:f32:0, {1.0,2.0}>>
-  // So are the biases, and the sums have the bounds that follow.
-  // CHECK-NEXT: [[S:%.*]] = kan.node_sum [[F]] as "layer0" bias dense<[3, 0]> : tensor<2xi8> bounds dense<{{\[\[}}2, 6], [-3, 0]]> : tensor<2x2xi8>
-  // CHECK-SAME: -> tensor<2x!quant.uniform<i4:f32:0, {1.0,2.0}>>
-  // CHECK-NEXT: [[R:%.*]] = kan.requantize [[S]] as "layer0" : {{.*}} -> tensor<2x!quant.uniform<u2:f32:0, {1.0,2.0:2}>>
-  // CHECK-NEXT: [[N:%.*]] = kan.dequantize [[R]]
-  %n0 = kan.node_sum %e0 as "layer0" bias dense<[2.75, 0.5]> : tensor<2xf32> : tensor<2x2xf32> -> tensor<2xf32>
-  %on = kan.observe %n0 range dense<[[0.0, 3.0], [-4.0, 2.0]]> : tensor<2x2xf32> histogram dense<1> : tensor<2x4xi8> : tensor<2xf32>
-  // CHECK-NEXT: kan.base "identity" [[N]]
-  %e1 = kan.base "identity" %on weights dense<1.0> : tensor<1x2xf32> : tensor<2xf32> -> tensor<1x2xf32>
+// Edges and biases of a layer are rounded to the scale of their node, 1 and 2; sums are exact, and
+// requantised to the codes of the nodes. Bounds follow from the edges: x is 0..3, -2x is -3..0 steps.
+// CHECK-LABEL: @hidden
+// CHECK: [[E:%.*]] = kan.base "identity"
+// CHECK-NEXT: [[F:%.*]] = kan.quantize [[E]] bounds dense<{{\[\[\[}}0, 3]], {{\[\[}}-3, 0]]]> : {{.*}} -> tensor<2x1x!quant.uniform<i3:f32:0, {1.0,2.0}>>
+// CHECK-NEXT: [[S:%.*]] = kan.node_sum [[F]] as "layer0" bias dense<[3, 0]> : tensor<2xi8> bounds dense<{{\[\[}}3, 6], [-3, 0]]> : {{.*}} -> tensor<2x!quant.uniform<i4:f32:0, {1.0,2.0}>>
+// CHECK-NEXT: [[R:%.*]] = kan.requantize [[S]] as "layer0" : {{.*}} -> tensor<2x!quant.uniform<u2:f32:0, {1.0,2.0:3}>>
+// CHECK-NEXT: [[N:%.*]] = kan.dequantize [[R]]
+// CHECK-NEXT: kan.map "abs" [[N]]
+func.func @hidden(%x: tensor<1xf32>) -> (tensor<2xf32>, tensor<2xf32>) {
+  %o = kan.observe %x range dense<[[0.0, 3.0]]> : tensor<1x2xf32> histogram dense<1> : tensor<1x4xi8> : tensor<1xf32>
+  %e = kan.base "identity" %o weights dense<[[1.0], [-2.0]]> : tensor<2x1xf32> : tensor<1xf32> -> tensor<2x1xf32>
+  %n = kan.node_sum %e as "layer0" bias dense<[2.75, 0.5]> : tensor<2xf32> : tensor<2x1xf32> -> tensor<2xf32>
+  %h = kan.observe %n range dense<[[0.0, 3.0], [-6.0, 0.0]]> : tensor<2x2xf32> histogram dense<1> : tensor<2x4xi8> : tensor<2xf32>
+  %y = kan.map "abs" %h : tensor<2xf32>
+  func.return %h, %y : tensor<2xf32>, tensor<2xf32>
+}
 
-  // Sums that are the result stay as they are, exact, with one scale for all; a pruned edge is 0.
-  // CHECK-NEXT: [[T:%.*]] = kan.quantize {{%.*}} mask dense<{{\[\[}}0, 1]]> : tensor<1x2xi8> bounds dense<{{\[\[\[}}0, 0], [-2, 1]]]>
-  // CHECK-NEXT: [[U:%.*]] = kan.node_sum [[T]] mask dense<{{\[\[}}0, 1]]> : tensor<1x2xi8> : {{.*}} -> tensor<1x!quant.uniform<i2:f32, 2.0>>
-  // CHECK-NEXT: [[Y:%.*]] = kan.dequantize [[U]]
-  // CHECK-NEXT: func.return [[Y]]
-  %n1 = kan.node_sum %e1 mask dense<[[0, 1]]> : tensor<1x2xi8> : tensor<1x2xf32> -> tensor<1xf32>
-  %oy = kan.observe %n1 range dense<[[-3.0, 3.0]]> : tensor<1x2xf32> histogram dense<1> : tensor<1x4xi8> : tensor<1xf32>
-  func.return %oy : tensor<1xf32>
+// Sums that are results are not requantised. Results share one scale, so that they compare.
+// CHECK-LABEL: @results
+// CHECK: [[S:%.*]] = kan.node_sum {{%.*}} -> tensor<2x!quant.uniform<i3:f32, 3.0>>
+// CHECK-NEXT: [[Y:%.*]] = kan.dequantize [[S]]
+// CHECK-NEXT: func.return [[Y]]
+func.func @results(%x: tensor<1xf32>) -> tensor<2xf32> {
+  %o = kan.observe %x range dense<[[0.0, 3.0]]> : tensor<1x2xf32> histogram dense<1> : tensor<1x4xi8> : tensor<1xf32>
+  %e = kan.base "identity" %o weights dense<[[1.0], [-2.0]]> : tensor<2x1xf32> : tensor<1xf32> -> tensor<2x1xf32>
+  %n = kan.node_sum %e as "layer0" bias dense<[2.75, 0.5]> : tensor<2xf32> : tensor<2x1xf32> -> tensor<2xf32>
+  %y = kan.observe %n range dense<[[0.0, 3.0], [-6.0, 0.0]]> : tensor<2x2xf32> histogram dense<1> : tensor<2x4xi8> : tensor<2xf32>
+  func.return %y : tensor<2xf32>
+}
+
+// A pruned edge is masked at the quantiser too: the root of its input, -3..0, is NaN.
+// CHECK-LABEL: @pruned
+// CHECK: [[F:%.*]] = kan.quantize {{%.*}} mask dense<{{\[\[}}0, 1]]> : tensor<1x2xi8> bounds dense<{{\[\[\[}}0, 0], [0, 2]]]>
+// CHECK-NEXT: kan.node_sum [[F]] mask dense<{{\[\[}}0, 1]]>
+func.func @pruned(%x: tensor<2xf32>) -> tensor<1xf32> {
+  %o = kan.observe %x range dense<[[-3.0, 0.0], [0.0, 3.0]]> : tensor<2x2xf32> histogram dense<1> : tensor<2x4xi8> : tensor<2xf32>
+  %e = kan.base "sqrt" %o weights dense<1.0> : tensor<1x2xf32> : tensor<2xf32> -> tensor<1x2xf32>
+  %n = kan.node_sum %e mask dense<[[0, 1]]> : tensor<1x2xi8> : tensor<1x2xf32> -> tensor<1xf32>
+  %y = kan.observe %n range dense<[[0.0, 3.0]]> : tensor<1x2xf32> histogram dense<1> : tensor<1x4xi8> : tensor<1xf32>
+  func.return %y : tensor<1xf32>
 }
 
 // Without observations: inputs range over the grids of the B-splines that read them, here -1..0.5
