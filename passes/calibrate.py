@@ -1,8 +1,8 @@
 """`kan-calibrate`: runs data through the model and records ranges and histograms in the IR.
 
-A `kan.observe` behind every argument, node sum and result, and in front of every `kan.concat`, says
-what was seen there; `kan-quantize` chooses scales from that, without the data. With `results`, the
-model's results on the samples are recorded too: budgets of later passes count from them.
+A `kan.observe` behind every quantisation point holds the range and histogram of its values, so that
+`kan-quantize` chooses scales without the data. With `results`, the model's results on the samples
+are recorded too; later passes count their losses from them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from kan_dialect.search.scales import require_scalable
 
 
 def histograms(values: FloatArray, bins: int) -> tuple[FloatArray, IntArray]:
-    """Ranges (n, 2) and histograms (n, bins) of the columns of `values` (samples, n)."""
+    """Ranges (n, 2), float64, and histograms (n, bins), int64, of values (samples, n)."""
     low, high = values.min(axis=0), values.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
     cells = np.minimum(((values - low) / width * bins).astype(np.int64), bins - 1)
@@ -60,7 +60,7 @@ def split_features(function: func.FuncOp, x: FloatArray, source: str) -> list[Fl
 
 @dataclass(frozen=True)
 class CalibratePass(KanPass):
-    """Records what the data in an `.npz` file looks like at every quantisation point."""
+    """Records ranges and histograms of the data in an `.npz` file at every quantisation point."""
 
     name = "kan-calibrate"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})

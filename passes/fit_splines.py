@@ -82,7 +82,7 @@ class FitSplinesPass(KanPass):
         return bool(functions)
 
     def needed(self, module: ModuleOp) -> bool:
-        """Whether a layer has edges that are not B-splines on a uniform grid already."""
+        """True if a layer has edges other than B-splines on a uniform grid."""
         return any(
             not self.keeps(nodes)
             for function in spline_functions(module)
@@ -108,7 +108,7 @@ class FitSplinesPass(KanPass):
         return None
 
     def keeps(self, nodes: NodeSumOp) -> bool:
-        """Whether a layer stays as it is: B-splines alone, on a uniform grid that is wanted."""
+        """True if the edges of a layer are B-splines alone, on a uniform grid as the options say."""
         spline = unobserved(nodes.edges).owner
         if not isinstance(spline, BSplineOp):
             return False

@@ -1,8 +1,8 @@
-"""`kan-fold-affine`: batch norms, biases and scalings go into edge functions and node biases.
+"""`kan-fold-affine`: folds batch norms, biases and scalings into edge functions and node biases.
 
 An affine behind a node sum becomes a scaling of the node's edges and a bias of the node; a scaling
-of edges becomes a scaling of their coefficients or weights. What then stands between two node sums
-maps each input by itself, so that it folds into tables; an affine in front of a layer does already.
+of edges becomes a scaling of their coefficients or weights. The ops between two node sums then map
+each input separately, so they fold into tables. An affine before a layer does so already.
 """
 
 from __future__ import annotations
@@ -108,7 +108,6 @@ class FoldAffinePass(KanPass):
             return False
         patterns: list[RewritePattern] = [MergeAffines(), AffineIntoNodeSum(), ScaleIntoEdges()]
         if any(isinstance(op, AffineOp) for op in module.walk()):
-            # Else nothing is touched: what nobody reads is the driver's to erase, and later layers
-            # would get other numbers.
+            # Without affines the walker would still erase unread ops, which renumbers later layers.
             PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(module)
         return True

@@ -38,7 +38,7 @@ def without_edges(search: EdgeSearch, edges: list[Edge], *, fine_tune: bool) -> 
     """A copy of the searched function without some edges, with gains if `fine_tune`."""
     function = search.function.clone()
     for layer, mask in enumerate(search.masks_without(edges)):
-        # The layers before are pruned already: what this layer reads has changed.
+        # Pruning earlier layers has changed the inputs of this one.
         op = node_sums(function)[layer]
         (values,) = evaluate_inside(function, search.inputs, [op.edges])
         gains, bias = search.gains(layer, values.astype(np.float64), mask, fine_tune=fine_tune)
@@ -107,7 +107,7 @@ class PrunePass(KanPass):
 
     @property
     def budget(self) -> float:
-        """What may be lost."""
+        """The largest loss of the score."""
         return DEFAULT_LOSS if self.max_accuracy_loss is None else self.max_accuracy_loss
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:

@@ -1,4 +1,4 @@
-"""`kan-quantize`: chooses scales and bit widths from what calibration saw, inserts quantisers.
+"""`kan-quantize`: chooses scales and zero points from calibration and inserts quantisers.
 
 Afterwards every quantisation point (argument, node sum, result) has a tensor of codes. Between the
 points the edge functions remain, fed with dequantised codes and rounded to the scale of their node:
@@ -48,7 +48,7 @@ from kan_dialect.search.layer_rounding import round_layer
 from kan_dialect.search.scales import SCALE_METHODS
 
 BITS = "kan.bits"
-"""Attribute of a function: what `kan-choose-bits` chose, and by which budget."""
+"""Attribute of a function: the bits that `kan-choose-bits` chose, and the budget."""
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """`kan-refine-precision`: fewer bits of inputs, edges and nodes, as many as a budget allows.
 
-Tables get fewer and coarser values, look at fewer input bits, or become constants; codes of hidden
-nodes and results get coarser. What is given up is measured on samples that the search does not see,
-and stands in the function's attribute `kan.precision`. It counts from the float model where
+Tables get fewer and coarser values, read fewer input bits, or become constants. Codes of hidden
+nodes and results get coarser. The loss is measured on samples that the search does not see,
+and is recorded in the function's attribute `kan.precision`. It counts from the float model where
 `kan-calibrate{results=true}` left its results, else from the network as given.
 """
 
@@ -103,7 +103,7 @@ class RefinePrecisionPass(TargetPass):
         return self.max_accuracy_loss
 
     def allowed(self, reference: FloatArray, labels: Array | None) -> Allowed:
-        """What the budget comes to on samples, see `kan_dialect.search.precision.budgets`."""
+        """The budget as limits on samples, see `kan_dialect.search.precision.budgets`."""
         rmse, error = self.max_rmse, self.max_error
         return allowed(
             reference,
@@ -197,7 +197,7 @@ class RefinePrecisionPass(TargetPass):
         note_trade(function, self._figures(refined, limits, edges, len(dataset.x)))
 
     def _estimate(self, function: func.FuncOp, chain: TableChain | None = None) -> Estimate:
-        """What a function takes, combinational; with a chain, if its layers were these."""
+        """LUTs and levels of a combinational function, with the layers of `chain` if given."""
         clone = function.clone()
         module = ModuleOp([clone])
         if chain is not None:

@@ -33,9 +33,9 @@ from kan_dialect.search.edge_samples import edge_errors, is_off, sample_edges
 from kan_dialect.search.symbolic_fit import fit
 
 SLACK = 1.0 + 1e-6
-"""Of the check: the fit adds up otherwise."""
+"""Factor of the budget in the check, which adds in another order."""
 ROUNDING = 1e-6
-"""What the fit leaves of an offset that is none, as a share of the range of a * x."""
+"""Offsets below this share of the range of a * x are rounding, and become 0."""
 SIMPLEST_FIRST = (
     *("zero", "identity", "square", "abs", "relu", "cube", "sin", "exp", "tanh"),
     *("sigmoid", "gaussian", "sqrt", "log", "reciprocal"),
@@ -84,14 +84,14 @@ class SnapSymbolicPass(KanPass):
                 continue
             values, found = (np.where(given.kept, each.values, 0.0) for each in (given, now))
             error, node = edge_errors(values, found, given.weights)
-            # What the fit counts as nothing is none of the budget.
+            # Errors that the fit takes as rounding do not count.
             wrong = np.argwhere(~(error <= SLACK * self.error * node + 1e-8))
             if wrong.size:
                 return is_off(old.given_name or "a layer", error, node, self.error, wrong)
         return None
 
     def _snap(self, function: func.FuncOp, nodes: NodeSumOp) -> None:
-        """Give a layer formulas for edges."""
+        """Replace the edges of a layer that fit a formula."""
         samples = sample_edges(function, nodes)
         if samples is None:
             return

@@ -1,7 +1,7 @@
-"""Results of the float model on the calibration samples, left with a function.
+"""Results of the float model on the calibration samples, recorded in a function.
 
-`kan-calibrate{results=true}` leaves them, `kan-refine-precision` counts losses from them and takes
-them out again.
+`kan-calibrate{results=true}` records them. `kan-refine-precision` counts losses from them and
+removes them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ REFERENCE = "kan.reference"
 
 
 def note_reference(function: func.FuncOp, x: FloatArray, results: FloatArray) -> None:
-    """Leave results (samples, out) for inputs (samples, in) with the function."""
+    """Record results (samples, out) for inputs (samples, in) in an attribute of the function."""
     function.attributes[REFERENCE] = DictionaryAttr(
         {"results": dense(results.astype(np.float64)), "samples": StringAttr(_digest(x))}
     )
 
 
 def reference_of(function: func.FuncOp, x: FloatArray, source: str) -> FloatArray | None:
-    """The results (samples, out) that were left for these inputs (samples, in), or None.
+    """The recorded results (samples, out) for inputs (samples, in); None without a record.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def reference_of(function: func.FuncOp, x: FloatArray, source: str) -> FloatArra
 
     Raises
     ------
-    KanError : they are of other inputs.
+    KanError : the record is of other inputs, or malformed.
     """
     found = function.attributes.get(REFERENCE)
     if not isinstance(found, DictionaryAttr):
@@ -54,7 +54,7 @@ def reference_of(function: func.FuncOp, x: FloatArray, source: str) -> FloatArra
 
 
 def forget_reference(function: func.FuncOp) -> None:
-    """Take the results out of the function."""
+    """Remove the record."""
     function.attributes.pop(REFERENCE, None)
 
 

@@ -27,7 +27,7 @@ def spline_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
 
 
 def is_spline(function: func.FuncOp) -> bool:
-    """Whether a function takes tensors of floats and has no quantisers yet."""
+    """True if a function takes tensors of floats and has no quantisers yet."""
     if function.is_declaration or not function.args:
         return False
     return all(map(is_float_tensor, function.args)) and not any(

@@ -1,4 +1,4 @@
-"""Layers that repeat edge functions, as convolutions do: how large they are written out.
+"""Layers that repeat edge functions, as convolutions do, and their size when unrolled.
 
 Every edge of a layer gets hardware of its own, so the size of such a layer is a surprise.
 """
@@ -18,7 +18,7 @@ from kan_dialect.ir.types import is_float_tensor, tensor_shape
 from kan_dialect.ops.layer import NodeSumOp
 
 PROBES = np.array([-1.3, -0.7, -0.2, 0.3, 0.9, 1.6])
-"""Values of inputs at which edge functions are told apart."""
+"""Inputs at which edge functions are compared."""
 OFTEN = 4
 """Smallest mean number of edges per function of a layer that repeats its functions."""
 
@@ -38,8 +38,8 @@ class Repetition:
 def repetitions(module: ModuleOp) -> list[Repetition]:
     """The layers of functions of floats that are like convolutions.
 
-    Functions are told apart at `PROBES`: those that agree there, up to a constant, count as one,
-    and what does not vary is no edge.
+    Edges that agree at all `PROBES`, up to a constant, have one function. Edges that are constant
+    there do not count.
     """
     found: list[Repetition] = []
     for function in module.ops:
@@ -62,7 +62,7 @@ def _of_function(function: func.FuncOp, sums: list[NodeSumOp]) -> list[Repetitio
         with np.errstate(all="ignore"):
             (values,) = evaluate_values([op.edges], known, ops=ops)
         masked = np.where(op.mask_array, values, 0.0).reshape(len(PROBES), -1)
-        # Up to a constant, which the node's bias takes in.
+        # A constant goes into the node's bias.
         curves: FloatArray = (masked - masked[0]).T.astype(np.float64)
         # Relative to the layer's largest value: float32 weights differ by less.
         size = float(np.abs(curves).max(initial=0.0))

@@ -1,7 +1,7 @@
-"""Windows: values of an input or node at which edges are other functions than on both sides.
+"""Windows: values of an input or node at which edges differ from the values on both sides.
 
-A mark for missing values is one, as -999 is. A window that is narrower than a step of the codes has
-no code within it. The code nearest to it then stands for the window.
+A mark for missing values, such as -999, is a window. If a window is narrower than a step of the
+codes, no code lies in it, and the nearest code stands for it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from kan_dialect.quantity import counted
 _LOG = logging.getLogger(__name__)
 
 APART = 1 / 8
-"""A window beyond the other values is taken to lie this share of their range beyond them."""
+"""Distance of a remote window from the other values, as a share of their range."""
 
 _NARROW = 1 / 64
-"""Of the range of other values: a wider window is no mark, and stays where it is."""
+"""Widest window that is moved, as a share of the range of the other values."""
 
 
 def windows_of(value: SSAValue) -> FloatArray:
-    """The windows (windows, 3) of a vector, each once: element, first and last value."""
+    """The distinct windows (windows, 3) of a vector: element, first and last value."""
     found = [np.zeros((0, 3))]
     for op in readers(value):
         if isinstance(op, OnnxOp):
@@ -52,14 +52,18 @@ def windows_of(value: SSAValue) -> FloatArray:
 
 
 def set_apart(values: FloatArray, windows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Values (samples, n) with narrow windows near the others, and what was seen of the windows.
+    """Values (samples, n) with remote narrow windows moved near the other values.
 
-    So a window far away does not take the codes of all other values.
+    A remote window would otherwise widen the range, and take codes from all other values.
+
+    Parameters
+    ----------
+    windows : (windows, 3): element, first and last value.
 
     Returns
     -------
-    The values; and (windows, 5): element, first and last value, how many samples lie within, and
-    where they are taken to lie.
+    The values; and (windows, 5): element, first and last value, number of samples within, and the
+    value that they are moved to.
     """
     values = values.copy()
     seen = np.column_stack([windows, np.zeros(len(windows)), windows[:, 1:].mean(axis=1)])
@@ -83,13 +87,14 @@ def set_apart(values: FloatArray, windows: FloatArray) -> tuple[FloatArray, Floa
 
 
 def as_coded(function: func.FuncOp, ports: Sequence[Port], x: FloatArray) -> FloatArray:
-    """Samples (samples, in) in which windows of the arguments are the values of their codes.
+    """Samples (samples, in) with values in windows replaced by the values of their codes.
 
-    So what saturates because it is set apart does not count as out of range.
+    Windows then do not count as values out of range.
 
     Parameters
     ----------
-    function : of spline level. ports : of the inputs of its integer model.
+    function : at spline level.
+    ports : input ports of its integer model.
     """
     start = 0
     coded: FloatArray | None = None
@@ -129,14 +134,14 @@ class Standing:
         centres: FloatArray | None,
         where: str,
     ) -> Standing:
-        """The codes of windows (windows, 5), as `set_apart` gives them, that hold no code's value.
+        """Codes for the windows (windows, 5) of `set_apart` that contain the value of no code.
 
-        Where other values have that code too, the more frequent ones get it; a warning says so.
+        If other values have the code too, it stands for the more frequent ones, with a warning.
 
         Parameters
         ----------
-        histogram, centres : (n, bins), of what was seen; None where nothing was.
-        where : of which input or layer, for messages.
+        histogram, centres : (n, bins), of the calibration; None without calibration.
+        where : input or layer, for messages.
         """
         found: dict[tuple[int, int], tuple[float, float]] = {}
         low, high = element.bounds

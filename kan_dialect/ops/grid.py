@@ -237,7 +237,7 @@ class BasisOp(KanOperation, Evaluable):
     coordinate, so that a `scale` of 1 / cell width gives the derivative by the input; where
     `inside` is given and 0, derivatives are 0. With a learning rate as `scale`, these are the
     weights of an update. `scale` is one number, or one for each input. Of fixed-point numbers: a
-    table of 2^T rows, see `cardinal.basis_table`.
+    table of 2^T rows, see `uniform_bsplines.basis_table`.
     """
 
     name = "kan.basis"
@@ -291,7 +291,7 @@ class BasisOp(KanOperation, Evaluable):
 
     @property
     def scales(self) -> FloatArray:
-        """What the basis of each input is multiplied with: (in)."""
+        """Factor of the basis of each input: (in), float64."""
         return np.broadcast_to(to_floats(self.scale), tensor_shape(self.local))
 
     @property

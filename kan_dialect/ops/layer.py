@@ -154,8 +154,7 @@ class AffineOp(KanOperation, Univariate, HasFolderInterface):
 
 
 def reads_argument(value: SSAValue) -> bool:
-    """Whether the value is an argument, or affines of one: what an input quantiser may read."""
-
+    """True if the value is an argument, or affines of one: the operands of input quantisers."""
     while isinstance(value.owner, AffineOp):
         value = value.owner.input
     return isinstance(value, BlockArgument)
@@ -292,7 +291,7 @@ def _verify_integer_sum(op: NodeSumOp) -> None:
     verifier.per_element_bounds(op.bounds, result, sums)
     lower, upper = bounds_of(op.edges)
     mask, bias = op.mask_array, op.bias_array
-    # Larger ones could wrap around in what follows, and seem to be within the bounds.
+    # Larger biases could wrap around int64 below, and seem to lie within the bounds.
     require(bool(((bias >= -(1 << 50)) & (bias < 1 << 50)).all()), "a bias needs over 51 bits")
     low = np.where(mask, lower, 0).sum(axis=1) + bias
     high = np.where(mask, upper, 0).sum(axis=1) + bias
@@ -309,7 +308,7 @@ def _verify_integer_sum(op: NodeSumOp) -> None:
 
 @irdl_op_definition
 class ConcatOp(KanOperation, Evaluable, BoundedCodes):
-    """Inputs side by side: (a), (b), ... -> (a + b + ...). Dense and skip connections need it."""
+    """Concatenation of vectors: (a), (b), ... -> (a + b + ...), for dense and skip connections."""
 
     name = "kan.concat"
 
@@ -386,7 +385,7 @@ def _concatenated_type(values: Sequence[SSAValue]) -> TensorType[Attribute]:
 
 
 def _verify_quantized_concat(op: ConcatOp) -> None:
-    """Codes keep their scale and zero point when they are put side by side."""
+    """Concatenated codes must keep their scales and zero points."""
     _, result = verifier.quant_tensor(op.result, 1, "result")
     total = tensor_shape(op.result)
     scales = np.broadcast_to(result.scale_for(1), total)
@@ -407,7 +406,7 @@ def _verify_quantized_concat(op: ConcatOp) -> None:
 
 @irdl_op_definition
 class ObserveOp(KanOperation, Evaluable, HasFolderInterface):
-    """What calibration saw of a value; in value the identity.
+    """The identity, with the range and histogram of the value in calibration.
 
     `range` (n, 2) holds the smallest and largest value of each element, `histogram` (n, bins) how
     many samples fell into each of `bins` equal cells between them. `windows` (windows, 5) holds

@@ -36,7 +36,7 @@ graph_shape = cast("Callable[[bytes], tuple[int, int, int]]", deferred(_SUBGRAPH
 run_graph = cast("Callable[[bytes, FloatArray], FloatArray]", deferred(_SUBGRAPH, "run_graph"))
 
 _ROW_ELEMENTS = 1 << 20
-"""So many elements of inputs are handed to the subgraph at once."""
+"""Largest number of input elements that one run of the subgraph takes."""
 
 
 @irdl_op_definition
@@ -149,7 +149,7 @@ class OnnxOp(EdgeOp):
 
 
 def _probes(x: FloatArray) -> Iterator[tuple[int, IntArray, list[IntArray], FloatArray]]:
-    """What to try for x (samples, in): several inputs at once, each value of an input only once.
+    """Rows to run the subgraph on for x (samples, in), each value of an input once, in chunks.
 
     Yields
     ------

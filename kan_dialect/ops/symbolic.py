@@ -48,7 +48,7 @@ SYMBOLIC_FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "gaussian": lambda x: np.exp(-(x**2)),
     }
 )
-"""Name -> function: those that every edge may have, and more."""
+"""Name -> function: `functions.FUNCTIONS` and further ones."""
 
 
 @irdl_op_definition

@@ -73,7 +73,7 @@ def quantize(
 
 
 def unsaturated_codes(x: FloatArray, scale: FloatArray, zero_point: IntArray) -> FloatArray:
-    """Codes of real values before they saturate, as float64: they may lie outside of any range.
+    """Codes of real values before saturation, as float64, without limits.
 
     Raises
     ------
@@ -92,10 +92,10 @@ def dequantize(codes: IntArray, scale: FloatArray, zero_point: IntArray) -> Floa
 
 
 class _KeepsPorts(MemoryEffect):
-    """A quantiser of an argument says what the port's codes mean, also where nobody reads them.
+    """Memory effect of `kan.quantize`: a write if it quantises an argument, else none.
 
-    So it must not be erased: to xDSL it writes. Quantisers of what is inside do nothing else than
-    compute.
+    A quantiser of an argument defines the codes of a port. The write keeps it from being erased
+    where nothing reads the codes.
     """
 
     @classmethod
@@ -191,7 +191,7 @@ class QuantizeOp(KanOperation, Evaluable, BoundedCodes):
 
 @irdl_op_definition
 class DequantizeOp(KanOperation, Univariate):
-    """Codes to the real values that they stand for: `(q - zero_point) * scale`.
+    """Real values of codes: `(q - zero_point) * scale`.
 
     `standing`, (codes, 3), names codes that stand for another value: element, code, value.
     """
@@ -429,7 +429,7 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
         self._verify_range(shifts)
 
     def _verify_range(self, shifts: IntArray) -> None:
-        """What is computed before it saturates stays within int64, in which it is evaluated."""
+        """Require the values before saturation to fit int64, in which they are evaluated."""
         before, after = quantized_type(self.input), quantized_type(self.result)
         points = (
             np.broadcast_to(element.zero_point_for(1), shifts.shape).tolist()
