@@ -108,7 +108,7 @@ class FitSplinesPass(KanPass):
         return None
 
     def keeps(self, nodes: NodeSumOp) -> bool:
-        """True if the edges of a layer are B-splines alone, on a uniform grid as the options say."""
+        """True if a layer's edges are B-splines alone, on a uniform grid as the options say."""
         spline = unobserved(nodes.edges).owner
         if not isinstance(spline, BSplineOp):
             return False

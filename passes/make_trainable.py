@@ -327,6 +327,11 @@ class MakeTrainablePass(KanPass):
             self.real or self.weight_decay == 0 or decayed > 0.5,
             f"a weight-decay of {self.weight_decay:g} never changes a coefficient of {bits} bits",
         )
+        check(self.error in ("squared", "fed"), f"error must be squared or fed, got {self.error!r}")
+        check(
+            self.initial in ("model", "zero", "random"),
+            f"initial must be model, zero or random, got {self.initial!r}",
+        )
 
     def _step(self, function: func.FuncOp) -> func.FuncOp:
         name = function.sym_name.data

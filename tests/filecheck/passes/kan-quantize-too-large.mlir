@@ -25,7 +25,7 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
 // -----
 
 // Edges beside which float64 does not resolve the node's steps.
-// CHECK: layer0: edge [0, 0] has values near 1e+12, its node has steps of 1.5259e-08: float64 does not resolve these; subtract from the inputs what all their values have in common, or use fewer bits for this layer
+// CHECK: layer0: edge [0, 0] has values near 1e+12, its node has steps of 1.5259e-08: float64 does not resolve these; subtract the common part of the inputs' values from them, or use fewer bits for this layer
 func.func @f(%x: tensor<2xf32>) -> tensor<1xf32> {
   %o = kan.observe %x range dense<[[1.0e12, 1.00000001e12], [1.0e12, 1.00000001e12]]> : tensor<2x2xf64> histogram dense<1> : tensor<2x4xi8> : tensor<2xf32>
   %e = kan.base "identity" %o weights dense<[[1.0, -1.0]]> : tensor<1x2xf32> : tensor<2xf32> -> tensor<1x2xf32>
