@@ -143,7 +143,7 @@ class Fpga:
         return costs
 
     def summand_cost(self, entries: IntArray, bits: int) -> float:
-        """LUTs of a table and of adding it to a sum of so many bits.
+        """LUTs of a table and of adding it to a sum of `bits` bits.
 
         Parameters
         ----------
@@ -190,7 +190,7 @@ ICE40 = Fpga("ice40", 4, Timing(register=0.8, lut=1.3, carry=1.7, carry_bit=0.17
 
 
 def generic(inputs: int) -> Fpga:
-    """Lookup tables of so many inputs and nothing else; delays count levels."""
+    """A device of nothing but lookup tables with this number of inputs; delays count levels."""
     return Fpga(
         f"lut{inputs}",
         inputs,

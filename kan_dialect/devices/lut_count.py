@@ -74,7 +74,7 @@ def count_luts(ops: Iterable[Operation], device: Fpga) -> Counter[int]:
 
 
 def map_table(op: TableOp, mapper: Mapper) -> int:
-    """Add a table to those that read the same values; its levels of lookup tables."""
+    """Count a table with the others that read its values; its levels of lookup tables."""
     bits = sum(range_of(value).bits for value in op.inputs)
     patterns = op.by_bit_pattern
     clamp = op.inputs[0].owner
@@ -199,7 +199,7 @@ def _clamp(op: ClampOp, device: Fpga) -> Counter[int]:
 
 
 def _test_luts(bits: int, device: Fpga) -> int:
-    """Lookup tables, one after the other, of a test of so many bits."""
+    """Lookup tables, one after the other, of a test of `bits` bits."""
     return -(-(bits - 1) // (device.lut_inputs - 1))
 
 

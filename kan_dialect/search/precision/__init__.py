@@ -3,5 +3,5 @@
 `network` holds a table-level function as arrays, `objective` measures its outputs, `descent`
 evaluates and changes one edge at a time, `edges` finds the best table of an edge at a price,
 `paths` follows networks from many LUTs to few, and `search` chooses among them. `score` and
-`budgets` say what a budget means on samples, and `judge` what held-out samples say of others.
+`budgets` define what a budget means on samples; `judge` bounds the loss on other samples.
 """

@@ -100,7 +100,8 @@ def combined(evidence: Sequence[Evidence]) -> Evidence:
 def others_for(held: int, max_loss: float | None) -> int:
     """Number of other samples for which a budget has to hold.
 
-    As many as are held out, but at least so many that the budget is one of them.
+    At least the number of held-out samples, and at least the number at which the budget is a whole
+    sample.
     """
     if max_loss is None:
         return held

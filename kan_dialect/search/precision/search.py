@@ -16,7 +16,7 @@ import numpy as np
 
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.errors import KanError
-from kan_dialect.search.precision.judge import combined, others_for
+from kan_dialect.search.precision.judge import Evidence, combined, others_for
 from kan_dialect.search.precision.limits import SearchLimits
 from kan_dialect.search.precision.paths import (
     PathPoint,
@@ -64,8 +64,6 @@ def refine(
     splits = list(folds(problem, validation, seed, limits))
     held = len(splits[0].judge.held)
     others = others_for(held, budget.max_loss)
-    most = limits.hopeless_loss if budget.max_loss is None else budget.max_loss
-    hopeless = limits.hopeless * most + limits.hopeless_more
     every = range(orders(problem, limits))
     tried = [(bits, order) for bits in starts(problem, limits) for order in every]
     steps = len(tried) * len(splits) * len(limits.worths) + 1
@@ -79,10 +77,7 @@ def refine(
         for point in path(problem, splits[number], start, rng, budget.limits, limits):
             points.append(point)
             progress(done + len(points), steps)
-            evidence = point.held_out
-            if evidence.loss_of(others) > hopeless and (
-                not evidence.decisions or evidence.share_changed > limits.changed_share
-            ):
+            if _is_hopeless(point.held_out, budget, others, limits):
                 break
         done += len(limits.worths)
         return points
@@ -97,6 +92,14 @@ def refine(
     chosen, estimate = _choose(problem, budget, [*some, given], limits.measured)
     progress(steps, steps)
     return Refined(chosen, estimate, held, len(candidates))
+
+
+def _is_hopeless(evidence: Evidence, budget: Budget, others: int, limits: SearchLimits) -> bool:
+    """Whether a path ends: its network, and cheaper ones, lose far more than the budget."""
+    most = limits.hopeless_loss if budget.max_loss is None else budget.max_loss
+    if evidence.loss_of(others) <= limits.hopeless * most + limits.hopeless_more:
+        return False
+    return not evidence.decisions or evidence.share_changed > limits.changed_share
 
 
 def _candidates(
