@@ -11,22 +11,32 @@ all inputs that there are. Ranges are proved by the verifiers (`wire_ops.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.checking.results import Difference, FunctionCheck, PassCheck, Sample, Trade
+from kan_dialect.checking.results import (
+    Difference,
+    FunctionCheck,
+    PassCheck,
+    Sample,
+    Trade,
+    reason_of,
+)
 from kan_dialect.checking.samples import CodeSamples, code_samples, real_samples, sample_count
 from kan_dialect.checking.snapshot import Network, Snapshot, equivalent, inputs_of, networks
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import classes, load_dataset
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.module_attributes import declared_interval
+from kan_dialect.ir.semantics import NoSemanticsError
 from kan_dialect.ir.verifier import require_order
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import decode, encode
@@ -37,8 +47,20 @@ TOLERANCE = 1e-9
 """Of floats: differences up to this share of an output, or of its median over the samples
 where that is more, are rounding."""
 
-FAILURES = (KanError, IndexError, ValueError, KeyError, AssertionError)
-"""How evaluation ends on IR that means nothing."""
+
+class _NotEvaluatedBefore(Exception):
+    """The module before the pass could not be evaluated. The cause says why."""
+
+
+@contextmanager
+def _evaluating_before() -> Generator[None]:
+    """Tells failures of the module before the pass from failures of the one after it."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _NotEvaluatedBefore from error
 
 
 def data_of(passes: Sequence[ModulePass]) -> FloatArray | None:
@@ -134,12 +156,7 @@ class Checker:
         found: list[FunctionCheck] = []
         known: dict[str, Snapshot] = {}
         for name, op in networks(before).items():
-            try:
-                old = self._snapshot(op, before)
-            except FAILURES as error:
-                found.append(FunctionCheck(name, note=f"not checked: {error}"))
-                continue
-            if name not in left and _trains_itself(kept, name):
+            if _trains_itself(op) or (name not in left and _becomes_training_hardware(kept, name)):
                 note = "not checked: hardware that trains itself is checked by simulation"
                 found.append(FunctionCheck(name, note=note))
                 continue
@@ -147,24 +164,30 @@ class Checker:
                 gone = Difference("it is not there any more, or has other kinds of arguments")
                 found.append(FunctionCheck(name, difference=gone))
                 continue
-            if equivalent(op, left[name]):
-                found.append(FunctionCheck(name, note="changed nothing"))
-                known[name] = old
-                continue
             try:
+                with _evaluating_before():
+                    old = self._snapshot(op, before)
+                if equivalent(op, left[name]):
+                    found.append(FunctionCheck(name, note="changed nothing"))
+                    known[name] = old
+                    continue
                 new = known[name] = Snapshot(left[name], kept, self._rng())
                 found.append(self._compare(stage, claim, old, new))
-            except FAILURES as error:
-                difference = Difference(f"it cannot be evaluated any more: {error}")
-                found.append(FunctionCheck(name, difference=difference))
+            except _NotEvaluatedBefore as error:
+                found.append(_without_reference(name, error.__cause__))
+            except MemoryError:
+                raise
+            except Exception as error:
+                difference = Difference(f"it cannot be evaluated any more: {reason_of(error)}")
+                found.append(FunctionCheck(name, difference=difference, cause=error))
         self._known = known
         return PassCheck(stage.name, claim, tuple(found), before, kept)
 
     def _require_fitting(self, found: Mapping[str, Network]) -> None:
         if self._given is None or not found:
             return
-        counts = {name: inputs_of(op) for name, op in found.items()}
-        if self._given.shape[1] not in counts.values():
+        counts = {name: inputs_of(op) for name, op in found.items() if not _trains_itself(op)}
+        if counts and self._given.shape[1] not in counts.values():
             takes = ", ".join(f"@{name} takes {count}" for name, count in counts.items())
             raise KanError(
                 f"the samples to check passes with have {self._given.shape[1]} features, {takes}",
@@ -187,10 +210,11 @@ class Checker:
         self, stage: ModulePass, claim: str, old: Snapshot, new: Snapshot
     ) -> FunctionCheck:
         name = old.model.name
-        problem = new.schedule_problem()
-        if problem is not None and old.schedule_problem() is None:
+        with _evaluating_before():
+            scheduled, before = old.schedule_problem() is None, old.ports()
+        problem, after = new.schedule_problem(), new.ports()
+        if problem is not None and scheduled:
             return FunctionCheck(name, difference=Difference(problem))
-        before, after = old.ports(), new.ports()
         if claim != EXACT:
             broken = _promise_broken(stage, old, new)
             return broken or self._traded(old, new)
@@ -202,9 +226,10 @@ class Checker:
         if changed is not None:
             return FunctionCheck(name, difference=Difference(changed))
         if old.level == "wire" and new.level == "hardware":
-            latencies = old.model.latency(), new.model.latency()
-            if latencies[0] != latencies[1]:
-                what = f"its latency was {latencies[0]} cycles, and is {latencies[1]}"
+            with _evaluating_before():
+                latency = old.model.latency()
+            if latency != new.model.latency():
+                what = f"its latency was {latency} cycles, and is {new.model.latency()}"
                 return FunctionCheck(name, difference=Difference(what))
         return self._compare_codes(old, new, before, after[1])
 
@@ -216,11 +241,9 @@ class Checker:
         outputs: Sequence[Port],
     ) -> FunctionCheck:
         name = old.model.name
-        try:
+        with _evaluating_before():
             samples = self._code_samples(old, ports[0])
             one = old.codes(samples)
-        except FAILURES as error:
-            return FunctionCheck(name, note=f"not checked: {error}")
         other = new.codes(samples)
         count = len(samples.codes)
         wrong: dict[str, tuple[IntArray, IntArray, Array]] = {}
@@ -245,10 +268,10 @@ class Checker:
             where, (expected, got, apart) = next(iter(wrong.items()))
             index = int(np.flatnonzero(apart)[0])
             codes = samples.codes[index]
-            reals = _numbers(ports[0], samples.codes[index : index + 1])
+            reached = all(port.gain for port in ports[0])
             sample = Sample(
                 index,
-                None if reals is None else reals[0],
+                _numbers(ports[0], samples.codes[index : index + 1])[0] if reached else None,
                 codes,
                 one.outputs[index],
                 other.outputs[index],
@@ -274,13 +297,14 @@ class Checker:
     def _real_outputs(
         self, old: Snapshot, new: Snapshot
     ) -> tuple[FloatArray, FloatArray, FloatArray] | FunctionCheck:
-        """Samples (samples, in) and both functions' outputs; a verdict, if they cannot be had."""
+        """Samples (samples, in) and both functions' outputs (samples, out).
+
+        A verdict instead, if the functions differ in their number of outputs.
+        """
         name = old.model.name
-        try:
+        with _evaluating_before():
             x = self._real_samples(old)
             expected = old.reals(x)
-        except FAILURES as error:
-            return FunctionCheck(name, note=f"not checked: {error}")
         got = new.reals(x)
         if expected.shape != got.shape:
             what = f"it had {expected.shape[1]} outputs, and has {got.shape[1]}"
@@ -369,21 +393,35 @@ class Checker:
                 self._reals[name] = real_samples(snapshot.op, given, self._rng(), count)
             elif ports is not None:
                 x = _numbers(ports[0], self._code_samples(snapshot, ports[0]).codes)
-                if x is None:
-                    raise KanError("an input does not depend on the number that it stands for")
                 given = self._fitting(len(ports[0]))
                 self._reals[name] = x if given is None else np.concatenate([given, x])
         return self._reals[name]
 
 
-def _trains_itself(module: ModuleOp, name: str) -> bool:
-    """Whether a hardware module of this name is what became of a training step."""
+def _trains_itself(op: Operation) -> bool:
+    """Whether an op is hardware whose outputs depend on what it was trained with."""
+    return isinstance(op, hw.HWModuleOp) and declared_interval(op) is not None
+
+
+def _becomes_training_hardware(module: ModuleOp, name: str) -> bool:
+    """Whether the module has hardware of this name that trains itself."""
     return any(
-        isinstance(op, hw.HWModuleOp)
-        and op.sym_name.data == name
-        and declared_interval(op) is not None
+        isinstance(op, hw.HWModuleOp) and op.sym_name.data == name and _trains_itself(op)
         for op in module.ops
     )
+
+
+def _without_reference(name: str, error: BaseException | None) -> FunctionCheck:
+    """The verdict on a function that could not be evaluated before the pass.
+
+    An op without semantics defines no function that the pass could change. Everything else is a
+    failure, which must not pass for a check.
+    """
+    if isinstance(error, NoSemanticsError):
+        return FunctionCheck(name, note=f"not checked: {error}")
+    assert isinstance(error, Exception)
+    failure = f"it cannot be evaluated before the pass: {reason_of(error)}"
+    return FunctionCheck(name, failure=failure, cause=error)
 
 
 def _promise_broken(stage: ModulePass, old: Snapshot, new: Snapshot) -> FunctionCheck | None:
@@ -395,11 +433,12 @@ def _promise_broken(stage: ModulePass, old: Snapshot, new: Snapshot) -> Function
     )
 
 
-def _numbers(ports: Sequence[Port], codes: IntArray) -> FloatArray | None:
-    """Real inputs that have these codes; None where a gain is 0."""
-    gains = np.array([port.gain for port in ports])
-    if not gains.all():
-        return None
+def _numbers(ports: Sequence[Port], codes: IntArray) -> FloatArray:
+    """Real inputs that have these codes.
+
+    At an input of gain 0 every number has the same code, so its codes are not reached.
+    """
+    gains = np.array([port.gain or 1.0 for port in ports])
     return (decode(ports, codes) - np.array([port.offset for port in ports])) / gains
 
 

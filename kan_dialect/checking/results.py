@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import DiagnosticException
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
@@ -48,6 +49,14 @@ SHOWN_INPUTS = 16
 """Of wider samples, only so many inputs are shown in a message."""
 
 
+def reason_of(error: Exception) -> str:
+    """An exception that ended an evaluation, with its kind and with the op that raised it."""
+    if isinstance(error, DiagnosticException):
+        return str(error)
+    notes: list[str] = getattr(error, "__notes__", [])
+    return ", ".join([f"{type(error).__name__}: {error}", *(f"in {note}" for note in notes)])
+
+
 @dataclass(frozen=True)
 class Difference:
     """The first thing that a pass broke."""
@@ -84,13 +93,23 @@ class FunctionCheck:
     """Of floats: largest difference, relative to their size."""
     trade: Trade | None = None
     difference: Difference | None = None
+    failure: str | None = None
+    """Why the function could not be evaluated before the pass, so that the check fails."""
+    cause: Exception | None = None
+    """The exception that ended an evaluation, before or after the pass."""
     note: str | None = None
     """Why there was nothing to compare."""
+
+    @property
+    def failed(self) -> bool:
+        return self.difference is not None or self.failure is not None
 
     def summary(self) -> str:
         """The result in a few words."""
         if self.difference is not None:
             return self.difference.what
+        if self.failure is not None:
+            return self.failure
         if self.note is not None:
             return self.note
         samples = f"all {self.samples} inputs" if self.exhaustive else f"{self.samples} samples"
@@ -120,8 +139,8 @@ class PassCheck:
 
     @property
     def failed(self) -> FunctionCheck | None:
-        """The first function that the pass broke."""
-        return next((found for found in self.functions if found.difference is not None), None)
+        """The first function that the pass broke, or that could not be evaluated."""
+        return next((found for found in self.functions if found.failed), None)
 
     def summary(self) -> str:
         """One line: `kan-narrow: exact on 4321 samples, 17 nodes`."""
@@ -159,11 +178,17 @@ class PassCheck:
 
         Raises
         ------
-        KanError : it did not; says what differs first, where, and on which sample.
+        KanError : it did not; says what differs first, where, and on which sample. Or a function
+            could not be evaluated; says when and why.
         """
         found = self.failed
-        if found is None or found.difference is None:
+        if found is None:
             return
+        if found.difference is None:
+            raise KanError(
+                f"{self.name} cannot be checked: @{found.function}: {found.failure}",
+                remedy="mend the input, or run without the check of passes",
+            ) from found.cause
         remedy = "a pass that trades accuracy says so in `preserves`" if self._of_others() else None
         kept = ""
         if folder is not None:
@@ -172,7 +197,7 @@ class PassCheck:
             f"{self.name} does not keep the function @{found.function}: "
             f"{found.difference.what}{kept}",
             remedy=remedy,
-        )
+        ) from found.cause
 
     def _of_others(self) -> bool:
         return self.claim == EXACT and not self.name.startswith(("kan-", "lower-kan-"))

@@ -19,7 +19,6 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from kan_dialect.analysis.quantization_points import observer, readers
-from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.ir.constants import FloatArray, IntArray, to_floats
@@ -125,10 +124,7 @@ def _of_most_codes(model: Model, pool: IntArray, count: int) -> IntArray:
 
     Ends of the nodes' ranges come first.
     """
-    try:
-        _, nodes = model.run_nodes(pool)
-    except KanError:
-        return pool[:count]
+    _, nodes = model.run_nodes(pool)
     chosen: list[IntArray] = [
         np.array([int(f(codes)) for codes in nodes.values() for f in (np.argmin, np.argmax)], int)
     ]

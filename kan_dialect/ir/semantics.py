@@ -94,6 +94,10 @@ def semantics_of(
     return register
 
 
+class NoSemanticsError(KanError):
+    """An op has no `evaluate` method and none is registered for it."""
+
+
 def is_univariate(op: Operation) -> bool:
     """Whether `op` maps each input separately, and so may be folded into tables."""
     return isinstance(op, Univariate) or type(op) in _ELEMENTWISE
@@ -104,8 +108,9 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
 
     Raises
     ------
-    KanError : no meaning is known for the op, or, where it is of another package, its evaluation
-        fails or gives another number, shape or kind of arrays than the op's results are.
+    NoSemanticsError : the op defines no evaluation, and none is registered for it.
+    KanError : an op of another package fails, or returns arrays that do not fit its results in
+        number, shape or kind.
     """
     function = None if isinstance(op, Evaluable) else _SEMANTICS.get(type(op))
     owner = function or type(op)
@@ -117,7 +122,7 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
             elif function is not None:
                 results = function(op, operands)
             else:
-                raise KanError(
+                raise NoSemanticsError(
                     f"'{op.name}' cannot be evaluated",
                     remedy="give the op an `evaluate` method or register one with `semantics_of`",
                 )

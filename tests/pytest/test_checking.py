@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +30,18 @@ from kan_dialect.checking.samples import code_samples, real_samples
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.ir.constants import FloatArray, IntArray, dense, to_floats, to_integers
+from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense, to_floats, to_integers
+from kan_dialect.ir.hardware_attributes import NodeAttr
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.lowering import kan_to_hw
+from kan_dialect.lowering import hw_builder, kan_to_hw
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.model.model import Model, encode
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp
 from kan_dialect.ops.table import LookupOp
-from kan_dialect.ops.wire import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.wire import ClampOp, DelayOp, MarkOp, SumOp, TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes import (
     expand_wires,
@@ -346,30 +348,30 @@ def saturate_early(module: ModuleOp) -> None:
 
 def round_down(patch: pytest.MonkeyPatch) -> None:
     """Shifts in hardware that cut off, in place of rounding half to even."""
-    original = kan_to_hw.Lowering.shift
+    original = kan_to_hw.shifted
 
-    def shift(self: kan_to_hw.Lowering, op: ShiftOp) -> object:
-        constant, self.constant = self.constant, lambda value, bits: constant(0, bits)  # type: ignore
+    def shift(build: HwBuilder, *arguments: object, **more: object) -> object:
+        constant, build.constant = build.constant, lambda value, bits: constant(0, bits)  # type: ignore
         try:
-            return original(self, op)
+            return original(build, *arguments, **more)  # type: ignore
         finally:
-            self.constant = constant  # type: ignore
+            build.constant = constant  # type: ignore
 
-    patch.setattr(kan_to_hw.Lowering, "shift", shift)
+    patch.setattr(kan_to_hw, "shifted", shift)
 
 
 def extend_by_zeros(patch: pytest.MonkeyPatch) -> None:
-    original = kan_to_hw.Lowering.resized
+    original = HwBuilder.resized
     patch.setattr(
-        kan_to_hw.Lowering,
+        HwBuilder,
         "resized",
         lambda self, wire, bits, target, signed: original(self, wire, bits, target, False),
     )
 
 
 def pack_backwards(patch: pytest.MonkeyPatch) -> None:
-    original = kan_to_hw.pack
-    patch.setattr(kan_to_hw, "pack", lambda entries, bits: original(entries[::-1], bits))
+    original = hw_builder.pack
+    patch.setattr(hw_builder, "pack", lambda entries, bits: original(entries[::-1], bits))
 
 
 def wrong_offset_in_hardware(patch: pytest.MonkeyPatch) -> None:
@@ -377,9 +379,10 @@ def wrong_offset_in_hardware(patch: pytest.MonkeyPatch) -> None:
 
     def mark(self: kan_to_hw.Lowering, op: MarkOp) -> None:
         original(self, op)
-        entry = dict(self.nodes[-1].data)
-        entry["offset"] = IntegerAttr(op.offset.value.data + 1, i64)
-        self.nodes[-1] = DictionaryAttr(entry)
+        node = self.nodes[-1]
+        self.nodes[-1] = NodeAttr(
+            node.node, node.signal, node.values, node.cycle, node.offset + 1, node.within
+        )
 
     patch.setattr(kan_to_hw.Lowering, "mark", mark)
 
@@ -389,9 +392,10 @@ def wrong_cycle_in_hardware(patch: pytest.MonkeyPatch) -> None:
 
     def mark(self: kan_to_hw.Lowering, op: MarkOp) -> None:
         original(self, op)
-        entry = dict(self.nodes[-1].data)
-        entry["cycle"] = IntegerAttr(op.cycle.value.data + 1, i64)
-        self.nodes[-1] = DictionaryAttr(entry)
+        node = self.nodes[-1]
+        self.nodes[-1] = NodeAttr(
+            node.node, node.signal, node.values, node.cycle + 1, node.offset, node.within
+        )
 
     patch.setattr(kan_to_hw.Lowering, "mark", mark)
 
@@ -424,15 +428,15 @@ def wrong_offset_of_marks(patch: pytest.MonkeyPatch) -> None:
 
 
 def swap_scales(patch: pytest.MonkeyPatch) -> None:
-    original = expand_wires._port_attributes  # pyright: ignore
-    patch.setattr(
-        expand_wires,
-        "_port_attributes",
-        lambda encodings, affines: original(
-            [UniformQuantizedType(4, False, e.scales * 2, e.zero_points) for e in encodings],
-            affines,
-        ),
-    )
+    original = expand_wires.argument_attributes
+
+    def doubled(
+        encoding: UniformQuantizedType, affine: tuple[float, float] | None = None
+    ) -> DictionaryAttr:
+        scales = UniformQuantizedType(4, False, encoding.scales * 2, encoding.zero_points)
+        return original(scales, affine)
+
+    patch.setattr(expand_wires, "argument_attributes", doubled)
 
 
 def truncate_tables(patch: pytest.MonkeyPatch) -> None:
@@ -661,6 +665,93 @@ def test_an_op_without_meaning_is_named() -> None:
     (check,) = run_checked(NETWORK, [UnknownOpPass()], Checker())
     with pytest.raises(KanError, match=r"bring-in .*cannot be evaluated any more: 'test\.op'"):
         check.require_passed()
+
+
+def raising(error: Exception, mark: str | None = None) -> Callable[..., Sequence[Array]]:
+    """An evaluation of `kan.base` that raises, always or at ops with an attribute of this name."""
+    original = BaseOp.evaluate
+
+    def evaluate(op: BaseOp, operands: Sequence[Array]) -> Sequence[Array]:
+        if mark is None or mark in op.attributes:
+            raise error
+        return original(op, operands)
+
+    return evaluate
+
+
+class MarkBases(HalveWeights):
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for inner in op.walk():
+            if isinstance(inner, BaseOp):
+                inner.attributes["mark"] = i64
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (IndexError("no such row"), "IndexError: no such row, in 'kan.base'"),
+        (TypeError("not a number"), "TypeError: not a number, in 'kan.base'"),
+        (KanError("no such function"), "no such function"),
+    ],
+)
+def test_a_result_that_cannot_be_evaluated_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    monkeypatch.setattr(BaseOp, "evaluate", raising(error, "mark"))
+    (check,) = run_checked(NETWORK, [MarkBases()], Checker())
+    assert check.failed is not None
+    with pytest.raises(KanError) as failure:
+        check.require_passed()
+    assert failure.value.message == (
+        "halve-weights does not keep the function @net: it cannot be evaluated any more: " + reason
+    )
+    assert failure.value.__cause__ is error
+
+
+@pytest.mark.parametrize("claim", ["exact", "about half"])
+def test_an_input_that_cannot_be_evaluated_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch, claim: str
+) -> None:
+    class Halve(HalveWeights):
+        preserves = claim
+
+    monkeypatch.setattr(BaseOp, "evaluate", raising(IndexError("no such row")))
+    (check,) = run_checked(NETWORK, [Halve()], Checker())
+    assert check.failed is not None
+    with pytest.raises(KanError) as failure:
+        check.require_passed()
+    assert failure.value.message == (
+        "halve-weights cannot be checked: @net: it cannot be evaluated before the pass: "
+        "IndexError: no such row, in 'kan.base'"
+    )
+
+
+@pytest.mark.parametrize("start", [3, 4, -1])
+def test_codes_that_cannot_be_evaluated_fail_the_check(
+    monkeypatch: pytest.MonkeyPatch, start: int
+) -> None:
+    """Tables, wires and hardware have evaluations of their own."""
+    module = parse(NETWORK)
+    stages = list(COMPILER.expand())
+    for stage in stages[:start]:
+        stage.apply(Context(), module)
+    checker = Checker()
+
+    def run_nodes(model: Model, codes: IntArray) -> object:
+        raise IndexError("no such row")
+
+    monkeypatch.setattr(Model, "run_nodes", run_nodes)
+    check = checker.apply(Context(), stages[start], module)
+    with pytest.raises(
+        KanError, match="cannot be evaluated before the pass: IndexError: no such row"
+    ):
+        check.require_passed()
+
+
+def test_memory_that_runs_out_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BaseOp, "evaluate", raising(MemoryError()))
+    with pytest.raises(MemoryError):
+        run_checked(NETWORK, [HalveWeights()], Checker())
 
 
 def test_what_does_not_verify_is_the_fault_of_the_pass() -> None:

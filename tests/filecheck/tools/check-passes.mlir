@@ -34,6 +34,19 @@
 // RUN: filecheck %s --check-prefix AGAINST < %t.run
 // AGAINST: against {{.*}}after.mlir (wire level): 1 of 1 samples differ
 
+// A result that cannot be evaluated fails the check. The message says why and names the op.
+// RUN: not python %S/Inputs/kan_opt_with_broken_evaluation.py after --check-passes --check-passes-dir %t.dir/evaluation -p kan-compile %s -o %t.dir/out.mlir > %t.err 2>&1
+// RUN: filecheck %s --check-prefix AFTER < %t.err
+// AFTER: kan-expand-wires: exact on all 16 inputs, 2 nodes
+// AFTER-NEXT: kan-opt: error: kan-narrow does not keep the function @net: it cannot be evaluated any more: IndexError: no such row, in 'kan.table'; before.mlir and after.mlir are in {{.*}}evaluation
+// AFTER-NOT: {{.}}
+
+// So does an input that cannot be evaluated.
+// RUN: not python %S/Inputs/kan_opt_with_broken_evaluation.py before --check-passes -p kan-expand-wires %s -o %t.dir/out.mlir > %t.err 2>&1
+// RUN: filecheck %s --check-prefix BEFORE < %t.err
+// BEFORE: kan-opt: error: kan-expand-wires cannot be checked: @net: it cannot be evaluated before the pass: IndexError: no such row, in 'kan.lookup'; mend the input, or run without the check of passes
+// BEFORE-NOT: {{.}}
+
 // Samples of yours: a file, behind the equals sign.
 // RUN: python -c "import numpy as np; np.savez(r'%t.npz', x=np.zeros((3, 2)))"
 // RUN: kan-opt --check-passes=%t.npz %s -p kan-expand-wires 2>&1 | filecheck %s --check-prefix GIVEN

@@ -1,0 +1,28 @@
+"""`kan-opt` whose evaluation raises: at lookups (`before`), or at tables after kan-narrow (`after`)."""
+
+import sys
+from typing import Any
+
+from kan_dialect.cli.kan_opt import main
+from kan_dialect.ops.table import LookupOp
+from kan_dialect.ops.wire import TableOp
+from kan_dialect.passes.narrow import NarrowPass
+
+
+def _raise(op: Any, operands: Any) -> Any:
+    raise IndexError("no such row")
+
+
+if sys.argv.pop(1) == "before":
+    LookupOp.evaluate = _raise
+else:
+    narrow = NarrowPass.run
+
+    def _run(self: NarrowPass, ctx: Any, module: Any) -> bool:
+        changed = narrow(self, ctx, module)
+        TableOp.evaluate = _raise
+        return changed
+
+    NarrowPass.run = _run
+
+main()
