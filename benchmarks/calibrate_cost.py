@@ -1,12 +1,13 @@
-"""How far the cost model (`kan_dialect/devices`) is from what Yosys maps.
+"""Error of the cost model (`kan_dialect/devices`) against Yosys's mapping.
 
     python benchmarks/calibrate_cost.py                     all targets (many minutes)
     python benchmarks/calibrate_cost.py --targets ecp5 --cases 100
 
-Random tables (random, smooth, monotone and with few values; full and with values that never come),
-adders, trees of adders, clamps, and nodes (tables, their sum and its clamp) go through lowering and
-emitter, then through Yosys, many in one run; hierarchy is kept, so that each case is counted by
-itself. Error: estimated over measured cells, less one. What it prints is in `benchmarks/README.md`.
+The cases are random tables (random, smooth, monotone and with few values; full and with don't-care
+entries), adders, trees of adders, clamps, and nodes (tables, their sum and its clamp). They go
+through lowering and emitter, then through Yosys, many in one run. Hierarchy is kept, so that each
+case is counted by itself. The error is estimated over measured cells, less one. Results are in
+`benchmarks/README.md`.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ def _signed(bits: int) -> IntType:
 
 
 def _module(kinds: list[IntType], body: Callable[[Sequence[SSAValue]], Made]) -> ModuleOp:
-    """A function of arguments of these types, whose last op's result it returns."""
+    """A function of arguments of these types. It returns the result of its last op."""
     block = Block(arg_types=kinds)
     made = body(list(block.args))
     ops = made if isinstance(made, list) else [made]
@@ -148,7 +149,7 @@ def _module(kinds: list[IntType], body: Callable[[Sequence[SSAValue]], Made]) ->
 
 
 def prepare(case: Case, index: int) -> str:
-    """Down to wires without registers in `case.module`; the SystemVerilog of a copy of it."""
+    """Lower `case.module` to wires without registers. Returns the SystemVerilog of a copy."""
     context = make_context()
     BalanceSumsPass().apply(context, case.module)
     SchedulePass(combinational=True).apply(context, case.module)

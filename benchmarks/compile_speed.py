@@ -1,4 +1,4 @@
-"""Processor time of the compiler, stage by stage, and how that grows with the number of edges.
+"""Processor time of the compiler by stage and by number of edges.
 
     python benchmarks/compile_speed.py            everything (minutes)
     python benchmarks/compile_speed.py --quick    the two small networks only
@@ -70,7 +70,7 @@ def random_network(widths: list[int], seed: int = 0) -> ModuleOp:
 
 
 def network(name: str) -> ModuleOp | None:
-    """A network by its widths, or one of KANELÉ's models; None where the data is not there."""
+    """A network by its widths, or one of KANELÉ's models; None without the shared data."""
     if name[0].isdigit():
         return random_network([int(width) for width in name.split("-")])
     path = DATA / "kanele" / name / "checkpoint.pt"
@@ -83,7 +83,7 @@ def compiler(bits: int, *, fast: bool = False) -> CompilePass:
 
 
 def calibrated(module: ModuleOp) -> ModuleOp:
-    """The same, with what calibration saw of normal samples, where it is at spline level."""
+    """A spline-level network after calibration on normal samples; any other unchanged."""
     for function in spline_functions(module):
         width = tensor_shape(function.args[0])[0]
         observe(function, [np.random.default_rng(2).normal(size=(500, width))], 256)
@@ -91,7 +91,7 @@ def calibrated(module: ModuleOp) -> ModuleOp:
 
 
 def integers_of(name: str) -> ModuleOp | None:
-    """A network at table level, at 8 bits; None where the data is not there."""
+    """A network at table level, at 8 bits; None without the shared data."""
     module = network(name)
     if module is None:
         print(f"# {name} is not in {DATA}; set KAN_SHARED_DATA")
@@ -105,7 +105,7 @@ def integers_of(name: str) -> ModuleOp | None:
 
 
 def measure(name: str, bits: int, *, fast: bool) -> dict[str, float | int | str]:
-    """Seconds of each stage of one network, from what is imported to SystemVerilog text.
+    """Seconds of each stage of one network, from the imported module to SystemVerilog text.
 
     Python's collector is paused, as `kan-opt` has it.
     """

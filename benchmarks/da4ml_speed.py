@@ -1,14 +1,14 @@
-"""The time of `kan-compile` and emission beside da4ml's, for the same tables and sums.
+"""Processor time of `kan-compile` and emission against da4ml's, for the same tables and sums.
 
     python benchmarks/da4ml_speed.py                 jsc_openml, and a random 64-16-8-16-64 network
     python benchmarks/da4ml_speed.py --fast          `kan-compile{fast=true}`
 
 da4ml (`pip install da4ml`; https://github.com/calad0i/da4ml) is no dependency of this project. It
-is given what `kan-expand-wires` makes of the network, by its functional interface: a lookup for
-each edge, the sums, rounding, saturation; and traces, optimises, pipelines and writes Verilog. Ours
-starts from the same integers at table level. Each runs in a process of its own; reading the network
-and imports are not counted. Times are of the processor, and those of the clock in brackets. Both
-evaluate the same random codes, and must agree.
+gets the result of `kan-expand-wires` by its functional interface: a lookup for each edge, the sums,
+rounding, saturation. It traces, optimises, pipelines and writes Verilog. Ours starts from the same
+integers at table level. Each runs in a process of its own. Reading the network and imports are not
+counted. Times are processor times, with wall-clock times in brackets. Both evaluate the same random
+codes, and must agree.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def random_codes(module: ModuleOp) -> IntArray:
 
 
 def ours(context: Context, module: ModuleOp, folder: Path, fast: bool) -> Callable[[], IntArray]:
-    """What is timed of us; gives what evaluates the result."""
+    """Our timed part. Returns a function that evaluates the result."""
     codes = random_codes(module)
     started = time.perf_counter(), time.process_time()
     CompilePass(fast=fast).apply(context, module)
@@ -66,7 +66,7 @@ def ours(context: Context, module: ModuleOp, folder: Path, fast: bool) -> Callab
 
 
 def theirs(context: Context, module: ModuleOp, folder: Path, fast: bool) -> Callable[[], IntArray]:
-    """What is timed of da4ml; gives what evaluates the result."""
+    """da4ml's timed part. Returns a function that evaluates the result."""
     from da4ml.codegen import VerilogModel
     from da4ml.trace import FixedVariableArray, comb_trace
 
@@ -136,7 +136,7 @@ def _report(started: tuple[float, float]) -> None:
 
 
 def run(side: str, network: Path, folder: Path, fast: bool) -> dict[str, float]:
-    """One side in a process of its own: what it reports."""
+    """Run one side in a process of its own. Returns its report."""
     command = [sys.executable, __file__, "--one", side, str(network), str(folder)]
     command += ["--fast"] if fast else []
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}

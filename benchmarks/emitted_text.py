@@ -1,4 +1,4 @@
-"""Whether two trees emit the same SystemVerilog, byte for byte: for changes that keep behaviour.
+"""Compares the SystemVerilog of two source trees byte for byte, for changes that keep behaviour.
 
     python benchmarks/emitted_text.py out/before --bin OTHER_TREE/.venv/bin
     python benchmarks/emitted_text.py out/after
@@ -88,7 +88,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 
 
 def emit(folder: Path, command: list[str], output: Path) -> str:
-    """Run one command, its standard output into `output`; what went wrong, or nothing."""
+    """Run one command with its standard output into `output`. Returns the error, or None."""
     with tempfile.TemporaryDirectory() as place:
         done = subprocess.run(
             [str(folder / command[0]), *command[1:]], cwd=place, capture_output=True, text=True

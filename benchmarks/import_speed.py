@@ -1,4 +1,4 @@
-"""How long an import takes, by form and by search, and how that grows with the number of edges.
+"""Time of an import, by form and by search, over the number of edges.
 
     python benchmarks/import_speed.py            everything (minutes)
     python benchmarks/import_speed.py --quick    the 64-16-10 network only

@@ -1,4 +1,4 @@
-"""Our RTL of KANELÉ's published models beside that of KANELÉ's own generator, by the same tools.
+"""Compares our RTL of KANELÉ's published models with that of KANELÉ's generator, by the same tools.
 
     python benchmarks/kanele.py                                 default pipeline, all models
     python benchmarks/kanele.py --models moons,wine --configs "levels=1;levels=3"
@@ -51,7 +51,7 @@ FIGURES = ("lc", "ff", "comb", "cycles", "mhz", "ns")
 
 
 def kan_flow(*arguments: object) -> None:
-    """Run `kan-flow`; raises KanError with its message where it fails."""
+    """Run `kan-flow`. Raises KanError with its message if it fails."""
     command = [sys.executable, "-m", "kan_dialect.cli.kan_flow", *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
@@ -61,7 +61,7 @@ def kan_flow(*arguments: object) -> None:
 def measure(
     model: str, pipeline: str, folder: Path, proof: bool, seeds: int, cells: bool = False
 ) -> dict[str, Any]:
-    """Build, prove, synthesise and place one model; `cells`: no more than what Xilinx' takes."""
+    """Build, prove, synthesise and place one model; with `cells`, only count Xilinx cells."""
     build = folder / model
     checkpoint = DATA / model / "checkpoint.pt"
     options = ["--no-check-passes", *([] if proof else ["--vectors", "20000"])]
@@ -97,7 +97,7 @@ def measure(
 
 
 def baseline(model: str) -> dict[str, float]:
-    """The generator's own figures, under the names of ours."""
+    """The generator's figures under our names."""
     entry = json.loads((DATA / "baseline.json").read_text())["models"][model]
     ecp5 = entry["ecp5"]
     return {
@@ -111,7 +111,7 @@ def baseline(model: str) -> dict[str, float]:
 
 
 def pipelines(configs: str, ablate: bool) -> dict[str, str]:
-    """The pipelines to measure, by what to call them."""
+    """The pipelines to measure, by name."""
     named: dict[str, str] = {}
     for config in configs.split(";"):
         name, pipeline = (
@@ -178,7 +178,7 @@ def main() -> None:
 
 
 def table(name: str, rows: Sequence[dict[str, Any]], comparable: bool) -> Table:
-    """Ours, and as a ratio to the baseline; geometric means last."""
+    """A table of our figures and their ratios to the baseline, geometric means last."""
     figures = [figure for figure in FIGURES if all(figure in row for row in rows)]
     shown = Table("model", *figures, title=name, title_justify="left")
     ratios: dict[str, list[float]] = {figure: [] for figure in figures}

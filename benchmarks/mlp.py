@@ -48,7 +48,7 @@ ACTIVATION_BITS = (4, 5, 6)
 
 
 class DenseLayer(KanLayer):
-    """Edges that are a weight times ReLU, or times the input itself: what a perceptron is."""
+    """A perceptron's layer: edges that are a weight times ReLU, or times the input."""
 
     def __init__(
         self, inputs: int, outputs: int, function: Callable[[Tensor], Tensor], **options: Any

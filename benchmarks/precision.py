@@ -58,7 +58,7 @@ TASKS = {
 
 
 def kan_flow(*arguments: object) -> str:
-    """Run `kan-flow`, and give the command; raises KanError with its message where it fails."""
+    """Run `kan-flow`. Returns the command. Raises KanError with its message if it fails."""
     command = [sys.executable, "-m", "kan_dialect.cli.kan_flow", *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
@@ -67,7 +67,7 @@ def kan_flow(*arguments: object) -> str:
 
 
 def measure(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Build with automatic precision, synthesise, and place where that is asked for."""
+    """Build with automatic precision, synthesise, and place if requested."""
     start = time.monotonic()
     command = kan_flow(
         "build", DATA / task.model, "--calibration", DATA / task.data, "-o", folder,
@@ -98,7 +98,7 @@ def measure(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, 
 
 
 def before(task: Task, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """The generator's figures; of a network from ONNX, those of 6 bits everywhere."""
+    """The generator's figures; for a network from ONNX, its figures with 6 bits everywhere."""
     if task.baseline is not None:
         entry = json.loads((DATA / "kanele" / "baseline.json").read_text())["models"]
         entry = entry[task.baseline]

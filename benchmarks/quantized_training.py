@@ -1,4 +1,4 @@
-"""What training with the quantisers in place is worth: accuracy at few bits, before and after.
+"""Accuracy at few bits before and after training with the quantisers in place.
 
     python benchmarks/quantized_training.py [--only wine|digits]
 

@@ -1,14 +1,13 @@
-"""Which way of writing a table, a sum, a clamp becomes the smallest circuit, measured in Yosys.
+"""Compares ways of writing a table, a sum or a clamp by the size of the circuit in Yosys.
 
     python benchmarks/rtl_forms.py TABLES.json...     all forms (minutes)
     python benchmarks/rtl_forms.py --only clamp       one subject, which may need no file
 
-Tables come from networks (KANELÉ truth tables, or whatever kan-opt reads), as kan-compile leaves
-them: a sample of each width of codes, all in one circuit. Each form is written here, by hand as it
-were, so that forms stay comparable whatever the emitter does. Every circuit has registers around
-what is measured, and they are counted too. `docs/rationale/hardware.md` holds figures, with the
-versions of the tools. Nothing here asserts anything; that all forms mean the same is checked with
---check.
+Tables come from networks (KANELÉ truth tables, or any model that kan-opt reads) after kan-compile:
+a sample of each width of codes, all in one circuit. The forms are written here, not by the emitter,
+so that they stay comparable when the emitter changes. Every circuit has registers around it, which
+are counted too. `docs/rationale/hardware.md` holds figures, with the versions of the tools. --check
+compares all forms with each other; nothing else is asserted.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def case_table(name: str, x: str, entries: IntArray, width: int) -> str:
 
 
 def planes(entries: IntArray, width: int) -> list[int]:
-    """Of each bit of the entries, lowest first, its value for all codes: code 0 in bit 0."""
+    """For each bit of the entries, lowest first, its values at all codes, code 0 in bit 0."""
     bits = (entries[:, np.newaxis] >> np.arange(width)) & 1
     packed = np.packbits(bits.T.astype(np.uint8), axis=1, bitorder="little")
     return [int.from_bytes(plane.tobytes(), "little") for plane in packed]
@@ -209,7 +208,7 @@ def compared_low_first(s: str, wide: int, narrow: int, low: int, high: int) -> s
 
 
 def tested(s: str, wide: int, narrow: int, low: int, high: int) -> str:
-    """By the upper bits: bounds are powers of two."""
+    """Compares the upper bits, since bounds are powers of two."""
     sign = f"{s}[{wide - 1}]"
     bit = narrow - (low < 0)
     upper = f"{s}[{wide - 2}:{bit}]"
@@ -219,7 +218,7 @@ def tested(s: str, wide: int, narrow: int, low: int, high: int) -> str:
 
 
 def selected(s: str, wide: int, narrow: int, low: int, high: int) -> str:
-    """One test, whether the number fits; else the end that the sign says."""
+    """Tests if the number fits, and otherwise selects the end by its sign."""
     sign = f"{s}[{wide - 1}]"
     if low == 0:
         return f"(|{s}[{wide - 1}:{narrow}]) ? {{{narrow}{{~{sign}}}}} : {s}[{narrow - 1}:0]"
@@ -230,7 +229,7 @@ def selected(s: str, wide: int, narrow: int, low: int, high: int) -> str:
 
 
 def masked(s: str, wide: int, narrow: int, low: int, high: int) -> str:
-    """Ones or-ed in where it is above, and-ed out where it is below; the sign as it is."""
+    """Sets all bits of a number above the range, clears those of one below, keeps the sign."""
     sign = f"{s}[{wide - 1}]"
     bit = narrow - (low < 0)
     upper = f"{s}[{wide - 2}:{bit}]"
@@ -250,7 +249,7 @@ CLAMPS: dict[str, ClampForm] = {
 
 
 def clamp_circuit(form: ClampForm, registered: bool, signed: bool) -> Circuit:
-    """Four sums of 10 bits, each to 7 bits; the sum in a register of its own, or not."""
+    """Four sums of 10 bits, each clamped to 7 bits; the sum optionally in a register."""
     wide, narrow = 10, 7
     low, high = (-64, 63) if signed else (0, 127)
     lines: list[str] = []
@@ -272,7 +271,7 @@ def clamp_circuit(form: ClampForm, registered: bool, signed: bool) -> Circuit:
 
 @lru_cache
 def tables_of(files: tuple[str, ...]) -> dict[int, list[tuple[IntArray, int, int]]]:
-    """A sample of tables for each number of input bits; those of a network share its inputs."""
+    """A sample of tables for each number of input bits. Tables of a network share its inputs."""
     found: dict[int, list[tuple[IntArray, int, int]]] = {}
     for file in files:
         context = make_context()
@@ -380,7 +379,7 @@ def measured(circuit: Circuit, placed: bool) -> Result:
 
 
 def check(circuits: list[Circuit]) -> None:
-    """All circuits give the same for random inputs, in Icarus."""
+    """Check that all circuits have the same outputs for random inputs, in Icarus."""
     printed: set[str] = set()
     for circuit in circuits:
         values = np.random.default_rng(SEED).integers(0, 1 << 62, (200, len(circuit.inputs)))

@@ -1,4 +1,4 @@
-"""Second opinions on networks: how many agree with the proof, and how long they take.
+"""Second opinions on networks: their agreement with the proof, and their time.
 
     python benchmarks/second_opinion.py --networks 200 BUILD...
 
@@ -28,7 +28,7 @@ from fuzz.kinds import network_case
 
 
 def compare(name: str, rtl: Path, integer: Model, circuit: Model) -> tuple[str, Opinion | None]:
-    """One line, and what the second opinion is."""
+    """Print one line on a design. Returns the second opinion."""
     start = time.process_time()
     try:
         proven = prove(rtl, integer, circuit, timeout=120).proven

@@ -1,14 +1,14 @@
-"""Puts bugs into the compiler, one at a time, and tells which of its checks find them.
+"""Puts bugs into the compiler, one at a time, and prints the checks that find them.
 
     python benchmarks/seeded_bugs.py                     everything (a quarter of an hour)
     python benchmarks/seeded_bugs.py --only narrow       seeds whose pass or name contains a word
     python benchmarks/seeded_bugs.py --networks odd,negative,wires
 
-Each seed (`seeds/`) is compiled into a process of its own, and there each check is asked for
-itself, with the others off: (a) the verifiers after each pass, (b) the comparison of the IR before
-and after each pass, (c) the simulation in Verilator on the vectors of `kan-flow build`, (d) the
-proof. A check finds a bug if it objects on one of the networks. Ends with exit code 1 if a bug is
-found by none, or if something objects to a change that is none.
+Each seed (`seeds/`) is imported in a process of its own. There each check runs with the others off:
+(a) the verifiers after each pass, (b) the comparison of the IR before and after each pass, (c) the
+simulation in Verilator on the vectors of `kan-flow build`, (d) the proof. A check finds a bug if it
+objects on one of the networks. The exit code is 1 if no check finds a bug, or if a check objects to
+an equivalent change.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CHECKS = ("verifier", "check-passes", "simulation", "proof")
 
 @dataclass(frozen=True)
 class Network:
-    """What the spoilt compiler compiles."""
+    """A network that the compiler with a bug compiles."""
 
     name: str
     path: Path
@@ -45,7 +45,7 @@ class Network:
 
 
 def networks(folder: Path) -> dict[str, Network]:
-    """The networks, small ones first; data of those that come without any goes into `folder`."""
+    """The networks, small ones first. Random data for networks without any goes into `folder`."""
     texts = Path(__file__).with_name("seeded_networks")
     small = {"bits": 4, "guard_bits": 2, "levels": 1}
     x = np.random.default_rng(0).normal(size=(400, 3))
@@ -70,12 +70,12 @@ def networks(folder: Path) -> dict[str, Network]:
 
 @dataclass
 class Verdict:
-    """Which checks objected to a seed, and the first thing that each said."""
+    """The checks that objected to a seed, each with its first message."""
 
     seed: Seed
     found: dict[str, str] = field(default_factory=dict[str, str])
     changed: bool = False
-    """Some network comes out otherwise: IR or text."""
+    """The IR or the text of some network differs."""
 
     seconds: float = 0.0
 
@@ -117,7 +117,7 @@ class Compiled:
 
 
 def load(network: Network) -> tuple:  # type: ignore[type-arg]
-    """Module, context, and samples where there are any."""
+    """Module, context, and samples if there are any."""
     from kan_dialect.cli.loading import load_model, make_context
     from kan_dialect.files.data_sets import load_dataset
     from kan_dialect.frontends.frontend import ImportOptions
@@ -131,11 +131,11 @@ def load(network: Network) -> tuple:  # type: ignore[type-arg]
     return module, context, None if dataset is None else dataset.x
 
 
-# The checks. Each says what it objects to, or nothing.
+# The checks. Each returns its objection, or None.
 
 
 def _verifier(network: Network) -> str | None:
-    """Verifiers after each pass; a pass or an emitter that refuses what it gets counts, too."""
+    """Verifiers after each pass. A pass or an emitter that refuses its input counts too."""
     from kan_dialect.checking import verify_after
     from kan_dialect.lowering.compile import CompilePass
     from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -162,7 +162,7 @@ def _check_passes(network: Network) -> str | None:
         try:
             stage.apply(context, module)
         except Exception:
-            return None  # Not found by the comparison: there is nothing to compare.
+            return None  # There is no result to compare.
         checker.check(stage, before, module).require_passed()
     return None
 
@@ -191,7 +191,7 @@ def _proof(made: Compiled) -> str | None:
 
 
 def _objection(check: Callable[[], str | None]) -> str | None:
-    """What the check says, or what it raises."""
+    """The objection of a check, or its exception."""
     try:
         return check()
     except Exception as error:
@@ -200,7 +200,7 @@ def _objection(check: Callable[[], str | None]) -> str | None:
 
 @dataclass(frozen=True)
 class Good:
-    """What comes of a network in the right compiler."""
+    """The results of a network without a bug."""
 
     stages: list[str]
     text: str
@@ -225,7 +225,7 @@ def _ask_all(verdict: Verdict, chosen: Sequence[Network], good: dict[str, Good])
         try:
             made = Compiled(network)
         except Exception as error:
-            # Simulation and proof never come about.
+            # There is nothing to simulate or prove.
             verdict.changed = True
             verdict.found.setdefault("verifier", f"{type(error).__name__}: {error}")
             made = None
@@ -262,9 +262,9 @@ def _judge(arguments: tuple[Seed, Sequence[Network], dict[str, Good]]) -> Verdic
 
 
 def _preload() -> None:
-    """What takes long to import, and is never spoilt, is there when processes are forked.
+    """Import slow modules that no seed changes before processes are forked.
 
-    Verilator's run-time library is compiled once, too.
+    Also compiles Verilator's run-time library once.
     """
     for name in ("xdsl.dialects.builtin", "xdsl.dialects.hw", "onnx", "kan_dialect.errors"):
         importlib.import_module(name)
@@ -284,7 +284,7 @@ def _preload() -> None:
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """How many bugs each check finds, by where they are: a table in Markdown."""
+    """A Markdown table: the number of bugs that each check finds, by subject."""
     rows: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         if not verdict.seed.equivalent:
@@ -329,7 +329,7 @@ def main() -> int:
             for verdict in pool.imap(_judge, tasks, chunksize=1):
                 verdicts.append(verdict)
                 found = ", ".join(c for c in CHECKS if c in verdict.found) or "nothing"
-                note = "" if verdict.changed else " (no network comes out otherwise)"
+                note = "" if verdict.changed else " (no network changes)"
                 seed = verdict.seed
                 print(f"{seed.subject}: {seed.name}: {found}{note}", flush=True)
     print()

@@ -1,15 +1,15 @@
-"""Changes emitted text so that tools read it differently, and tells what `prove` says of it.
+"""Changes emitted text so that tools read it differently, and prints the verdict of `prove`.
 
     python benchmarks/seeded_text.py                        everything (two minutes)
-    python benchmarks/seeded_text.py --only pragmas         kinds whose name holds a word
+    python benchmarks/seeded_text.py --only pragmas         kinds whose name contains a word
     python benchmarks/seeded_text.py --networks odd,moons   these designs only
-    python benchmarks/seeded_text.py --places 50            at up to so many places of each design
+    python benchmarks/seeded_text.py --places 50            at up to 50 places of each design
 
 The changes (`tests/fuzz/text_mutants.py`) keep the bits and leave the language: pragmas, delays,
-initial values, other processes, and so on. Each has to be refused by the grammar, or found to be
-another design. A control group of harmless changes must be proven, or refused with a message.
-Ends with exit code 1 if a change is proven that is not harmless, if a harmless one is found to be
-another design, or if none of a harmless kind is proven.
+initial values, other processes, and so on. The grammar must refuse each, or the proof must find
+another design. A control group of harmless changes must be proven, or refused with a message. The
+exit code is 1 if a change that is not harmless is proven, if a harmless one is found to be another
+design, or if none of a harmless kind is proven.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from kan_dialect.flows.tools.toolchain import find_simulator
 
 PLACES = 6
 EVERYWHERE = ("= in a clocked process",)
-"""Kinds that are tried at every place."""
+"""Kinds that are tried at every place of a design."""
 OTHER_NAMES = "other names"
 """Harmless, but readings of training hardware are compared register by register, by name."""
 
@@ -60,7 +60,7 @@ class Design:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a mutant."""
+    """The verdict on a mutant."""
 
     design: str
     mutant: Mutant
@@ -122,7 +122,7 @@ def chosen(design: Design, changes: Sequence[TextChange], places: int) -> Iterat
 
 
 def judge(design: Design, mutant: Mutant) -> Verdict:
-    """Read a mutant by the grammar; where that reads it, prove it."""
+    """Read a mutant by the grammar, and prove it if the grammar accepts it."""
 
     def verdict(outcome: str, message: str = "") -> Verdict:
         return Verdict(design.name, mutant, outcome, message)
@@ -152,7 +152,7 @@ def judge(design: Design, mutant: Mutant) -> Verdict:
 
 
 def _in_icarus(made: Compiled, rtl: Path) -> str:
-    """What a simulator says of a mutant that should not have been proven."""
+    """A simulator's result for a mutant that should not have been proven."""
     if find_simulator("icarus") is None:
         return "Icarus is not installed"
     try:
@@ -164,7 +164,7 @@ def _in_icarus(made: Compiled, rtl: Path) -> str:
 
 
 class _Work:
-    """What forked processes inherit."""
+    """State that forked processes inherit."""
 
     designs: list[Design]
 
@@ -174,7 +174,7 @@ def _judge(task: tuple[int, Mutant]) -> Verdict:
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """What became of the mutants, by kind: a table in Markdown."""
+    """A Markdown table of the verdicts on mutants, by kind."""
     counts: dict[str, Counter[str]] = {}
     for harmless in (False, True):
         rows = [verdict for verdict in verdicts if verdict.mutant.harmless == harmless]
@@ -190,7 +190,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
 
 
 def finds(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """What is wrong, one line each."""
+    """Wrong verdicts, one line each."""
     proven: Counter[str] = Counter()
     for verdict in verdicts:
         mutant = verdict.mutant

@@ -1,11 +1,11 @@
-"""Puts bugs into the hardware of training steps, one at a time, and tells what the proof says.
+"""Puts bugs into the hardware of training steps, one at a time, and prints the proof's verdict.
 
     python benchmarks/seeded_training.py                 all (some minutes)
-    python benchmarks/seeded_training.py --only reset    seeds whose name holds a word
+    python benchmarks/seeded_training.py --only reset    seeds whose name contains a word
 
-Each seed (`seeds/training.py`) is compiled with small networks until the proof fails of one. Then
-the claim that failed is shown, the inputs that were found, and whether Icarus Verilog agrees. Ends
-with exit code 1 if a bug is not found, or a network without any is not proven.
+Small networks are compiled with each seed (`seeds/training.py`) until the proof of one fails. Then
+the failed claim is printed, the inputs that show it, and whether Icarus Verilog agrees. The exit
+code is 1 if a bug is not found, or if a network without a bug is not proven.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ random_network = importlib.import_module("training_reference").random_network
 
 @dataclass(frozen=True)
 class Network:
-    """What the spoilt compiler compiles."""
+    """A network that the compiler with a bug compiles."""
 
     name: str
     sizes: tuple[int, ...]
@@ -99,7 +99,7 @@ def _forget_lowering() -> dict[str, ModuleType]:
 
 
 def proof_of(network: Network, lowering: type[Any], folder: Path) -> TrainingProof:
-    """The proof of a network, and its RTL as `net.sv` in a folder."""
+    """Prove a network. Its RTL is written to `net.sv` in the folder."""
     rng = np.random.default_rng(1)
     module: ModuleOp = random_network(rng, network.sizes, network.degrees, network.cells)
     MakeTrainablePass(**network.options).apply(Context(), module)
@@ -113,7 +113,7 @@ def proof_of(network: Network, lowering: type[Any], folder: Path) -> TrainingPro
 
 
 def found(seed: Seed, folder: Path) -> tuple[Network, TrainingProof] | None:
-    """The first network that is not proven, once the lowering has a bug; and its proof."""
+    """The first network that is not proven with the bug, and its proof."""
     lowering = spoilt(seed)
     for network in NETWORKS:
         proof = proof_of(network, lowering, folder)
@@ -123,7 +123,7 @@ def found(seed: Seed, folder: Path) -> tuple[Network, TrainingProof] | None:
 
 
 def confirmed(proof: TrainingProof, witness: Witness, folder: Path) -> bool:
-    """Whether Icarus has the wrong value that the proof says."""
+    """Whether Icarus has the wrong value of the proof's witness."""
     outputs = play_in_icarus(proof.ports, folder / "net.sv", proof.step.name, witness.trace)
     wrong = witness.mismatch
     return outputs[wrong.cycle].get(wrong.port) == wrong.got != wrong.expected
@@ -131,7 +131,7 @@ def confirmed(proof: TrainingProof, witness: Witness, folder: Path) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", default="", metavar="WORD", help="seeds whose name holds it")
+    parser.add_argument("--only", default="", metavar="WORD", help="seeds whose name contains it")
     only: str = parser.parse_args(arguments).only
     missed: list[str] = []
     with tempfile.TemporaryDirectory() as directory:

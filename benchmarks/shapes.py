@@ -1,4 +1,4 @@
-"""How many shapes are enough: accuracy over the number of shapes, and what shared tables save.
+"""Accuracy over the number of shapes, and the LUTs that shared tables save.
 
     python benchmarks/shapes.py [--data ../shared/data/onnx] [--floats] [--picture FILE.png]
 
@@ -56,7 +56,7 @@ def compiled(module: ModuleOp, stages: Sequence[KanPass], data: Dataset) -> tupl
 def measure(
     name: str, model: Path, path: Path, widths: Sequence[int]
 ) -> dict[str, list[tuple[int, float]]]:
-    """Print the rows of one network; gives the curves of its picture, 0 shapes for none shared."""
+    """Print the rows of one network. Returns the curves of its picture; 0 shapes: none shared."""
     data = load_dataset(path)
     module = load_model(make_context(), model)
     for stage in (FoldAffinePass(), CalibratePass(str(path))):
@@ -85,7 +85,7 @@ def measure(
 
 
 def draw(path: Path, curves: dict[str, dict[str, list[tuple[int, float]]]]) -> None:
-    """A panel a network: test accuracy over the number of shapes."""
+    """Draw test accuracy over the number of shapes, one panel a network."""
     import matplotlib as mpl
 
     mpl.use("Agg")

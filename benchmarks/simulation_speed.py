@@ -1,10 +1,10 @@
-"""How many vectors a second the RTL is simulated at, on data sets and on random vectors.
+"""Speed of RTL simulation in vectors a second, on data sets and on random vectors.
 
     python benchmarks/simulation_speed.py
 
-The design is compiled once; a run is what `kan-flow simulate` does with it: vectors to files,
-the compiled model through all cycles, outputs back and checked. The wine data set, as a whole and
-repeated, and as many random vectors. Nothing here asserts a time.
+The design is compiled once. A run does the work of `kan-flow simulate`: it writes the vectors, runs
+the compiled model through all cycles, and reads and checks the outputs. Vectors are the wine data
+set, once and repeated, and the same number of random vectors. Nothing here asserts a time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What hardware that trains itself takes: over the grid's size, and over layer sizes.
+"""Cost of hardware that trains itself, over the grid's size and over layer sizes.
 
     python benchmarks/training_cost.py [--grids 5,20,100] [--sizes 1-1,2-2] [--seeds 2] [--no-pnr]
 

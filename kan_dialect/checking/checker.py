@@ -1,12 +1,11 @@
-"""Whether a pass kept the function: the module before and after it, evaluated and compared.
+"""Compares a module before and after a pass by evaluating both on samples (`samples.py`).
 
-A pass that claims to be exact must give the same outputs. Where both sides have codes: the same
-codes, bit for bit, and the same code at every node of the model that is marked. Where a side has
-floats only: within 1e-9 of the outputs' size, since float64 rounds where terms are regrouped. A
-pass that trades accuracy is asked what it traded. Samples are chosen in `samples.py`.
+A pass that claims to be exact must keep every output. Codes must be the same bit for bit, also at
+every marked node of the model. Floats may differ by 1e-9 of their size, since float64 rounds
+differently where terms are regrouped. For a pass that trades accuracy the check measures the trade.
 
-A comparison on samples can show that a pass is wrong; that it is right only where the samples are
-all inputs that there are. Ranges are proved by the verifiers (`wire_ops.py`).
+Samples can show that a pass is wrong. They show that it is right only where they are all inputs.
+Ranges are proved by the verifiers (`ops/wire.py`).
 """
 
 from __future__ import annotations
@@ -44,8 +43,10 @@ from kan_dialect.passbase.kan_pass import EXACT, claim_of, promise_broken, unwra
 from kan_dialect.passbase.pipeline import CompositePass
 
 TOLERANCE = 1e-9
-"""Of floats: differences up to this share of an output, or of its median over the samples
-where that is more, are rounding."""
+"""Largest difference of floats that counts as rounding, relative to the output.
+
+Relative to the output's median over the samples, if that is larger.
+"""
 
 
 class _NotEvaluatedBefore(Exception):
@@ -64,14 +65,14 @@ def _evaluating_before() -> Generator[None]:
 
 
 def data_of(passes: Sequence[ModulePass]) -> FloatArray | None:
-    """The samples of the first pass that is given data, such as kan-calibrate; None without."""
+    """The samples of the first pass with an option `data`, such as kan-calibrate; None without."""
     for stage in passes:
         path: object = getattr(unwrapped(stage), "data", None)
         if isinstance(path, str):
             try:
                 return load_dataset(path).x
             except KanError:
-                # The pass itself will say so.
+                # The pass itself reports the file.
                 return None
     return None
 
@@ -83,8 +84,8 @@ def run_passes(
 
     Raises
     ------
-    KanError : a pass refuses the module, leaves IR that does not verify, or does not keep what it
-        claims.
+    KanError : a pass refuses the module, leaves IR that does not verify, breaks its claim, or
+        cannot be checked.
     """
     checker = Checker(data_of(passes)) if checker is None else checker
     checks: list[PassCheck] = []
@@ -97,11 +98,11 @@ def run_passes(
 
 
 def verify_after(stage: ModulePass, module: ModuleOp) -> None:
-    """Verify what a pass left.
+    """Verify the module that a pass left.
 
     Raises
     ------
-    KanError : it does not verify; names the pass.
+    KanError : the module does not verify. Names the pass.
     """
     try:
         module.verify()
@@ -111,7 +112,7 @@ def verify_after(stage: ModulePass, module: ModuleOp) -> None:
 
 
 class Checker:
-    """Checks passes one after another; what one leaves is evaluated once, for the next as well."""
+    """Checks passes one after another. The result of one is evaluated once, also for the next."""
 
     def __init__(
         self, samples: FloatArray | None = None, *, seed: int = 0, count: int | None = None
@@ -120,8 +121,8 @@ class Checker:
         Parameters
         ----------
         samples : real inputs, (samples, inputs), such as calibration data.
-        seed : of what is random.
-        count : of random samples; by the size of the function where not given.
+        seed : of the random samples.
+        count : number of random samples; None chooses it by the size of the function.
         """
         self._given = samples
         self._seed = seed
@@ -135,7 +136,7 @@ class Checker:
 
         Raises
         ------
-        KanError : what the pass raises, or what it leaves does not verify.
+        KanError : raised by the pass, or the module that it leaves does not verify.
         """
         before = module.clone()
         stage.apply(ctx, module)
@@ -261,7 +262,7 @@ class Checker:
             compare(f"output y{index}", one.outputs[:, index], other.outputs[:, index], defined)
         compared = len(one.nodes.keys() & other.nodes.keys())
         if old.level == new.level == "table" and len(wrong) == nodes_wrong:
-            # Tensors carry no marks: a pass may compute the same outputs by way of other nodes.
+            # Tensors carry no marks: a pass may compute the same outputs through other nodes.
             compared -= nodes_wrong
             wrong = {}
         if wrong:
@@ -317,10 +318,10 @@ class Checker:
         if isinstance(outputs, FunctionCheck):
             return outputs
         x, expected, got = outputs
-        # Outside its domain a function may be infinite or nothing: there is nothing to keep.
+        # Outside its domain a function may be infinite or NaN: there is nothing to keep.
         defined = np.isfinite(expected)
         size = np.abs(np.where(defined, expected, 0.0))
-        # Where terms cancel, what is left says little of the rounding: the median sample does.
+        # Where terms cancel, the output is smaller than its rounding: use the median sample.
         size = np.maximum(size, np.median(size, axis=0))
         with np.errstate(invalid="ignore"):
             apart = np.abs(np.where(defined, got - expected, 0.0)) / np.where(size > 0, size, 1.0)
@@ -366,10 +367,10 @@ class Checker:
         trade = Trade(float(apart.max()), float(apart.mean()), changed, on)
         return FunctionCheck(name, len(expected), trade=trade)
 
-    # Samples: chosen once for a function, for as long as its inputs mean the same.
+    # Samples are chosen once for a function and kept while its inputs keep their meaning.
 
     def _fitting(self, inputs: int) -> FloatArray | None:
-        """The given samples, if they are of so many inputs."""
+        """The given samples, if they have this number of inputs."""
         return self._given if self._given is not None and self._given.shape[1] == inputs else None
 
     def _code_samples(self, snapshot: Snapshot, ports: tuple[Port, ...]) -> CodeSamples:
@@ -443,7 +444,7 @@ def _numbers(ports: Sequence[Port], codes: IntArray) -> FloatArray:
 
 
 def _changed_ports(before: Sequence[Port], after: Sequence[Port], *, inputs: bool) -> str | None:
-    """What of the ports' number or meaning has changed, in words."""
+    """The first change of the ports' number or meaning, in words; None if there is none."""
     kind = "inputs" if inputs else "outputs"
     if len(before) != len(after):
         return f"it had {len(before)} {kind}, and has {len(after)}"

@@ -1,8 +1,8 @@
-"""Whether the integers of a layer keep half a step an edge, and half a step of bias, at every code.
+"""Checks the rounding of a quantised layer: half a step for each edge, half a step for each bias.
 
-Both functions are evaluated at every code of the layer's inputs: the edges before quantisation, at
-the number that the code stands for, and the integers after it. How a pass splits a sum into edges
-and bias is left to it: an edge may be off by a constant, if the node's bias makes up for it.
+Both layers are evaluated at every code of their inputs: the float edges at the number that the code
+stands for, and the integer edges. A pass may split a sum into edges and bias as it likes: an edge
+may be off by a constant if the node's bias makes up for it.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
 
 _SLACK = 1e-5
-"""Of a step: what float64 rounds."""
+"""Rounding of float64, in steps."""
 
 
 def edges_problem(before: NodeSumOp, after: NodeSumOp, points: Collection[SSAValue]) -> str | None:
-    """What of a quantised layer is further off than half a step for each edge and the bias.
+    """The first edge or bias that is off by more than half a step.
 
     Parameters
     ----------
-    before, after : the layer of floats, and the one of codes.
+    before, after : the layer of floats, and the layer of codes.
     points : values of `before` that have codes in `after`.
 
     Returns
     -------
-    The first problem in words, or None; also where the layer has no edges in floats any more.
+    The problem in words. None if there is none, or if the layer no longer has float edges.
     """
     found = _tables(before, after, points)
     if found is None:
@@ -56,7 +56,7 @@ def edges_problem(before: NodeSumOp, after: NodeSumOp, points: Collection[SSAVal
         if edge is not None:
             return f"edge [{node}, {np.flatnonzero(kept)[edge]}] is off by more than half a step"
         if one.sum_off():
-            share = counted_halves(int(kept.sum()))
+            share = tolerance_text(int(kept.sum()))
             return (
                 f"node {node} with a bias of {before.bias_array[node]:.6g} is off by more than "
                 f"{share}"
@@ -64,7 +64,7 @@ def edges_problem(before: NodeSumOp, after: NodeSumOp, points: Collection[SSAVal
     return None
 
 
-def counted_halves(edges: int) -> str:
+def tolerance_text(edges: int) -> str:
     """Half a step for each edge and for the bias, in words."""
     return f"{(edges + 1) / 2:g} steps"
 
@@ -91,7 +91,7 @@ def _tables(
 
 
 def _saturation(after: NodeSumOp, node: int) -> tuple[Fraction, Fraction] | None:
-    """Sums up to which, and from which on, a node has its least or greatest code; None if never."""
+    """The sums at which a node reaches its least and its greatest code; None if none saturates."""
     readers = [use.operation for use in after.result.uses]
     requantize = next((op for op in readers if isinstance(op, RequantizeOp)), None)
     if requantize is None or len(readers) > 1:
@@ -119,7 +119,7 @@ class _Node:
         pivots: FloatArray = values[finite.argmax(axis=0), np.arange(values.shape[1])]
         self.pivots = np.where(np.isfinite(pivots), pivots, 0.0)
         self.codes, self.scale, self.bias, self.total, self.ends = codes, scale, bias, total, ends
-        # Differences of values that are close to each other are exact, quotients of them small.
+        # Differences of nearby values are exact in float64, and their quotients are small.
         with np.errstate(over="ignore"):
             self.steps: FloatArray = (values - self.pivots) / scale
             self.offsets: FloatArray = codes - self.steps
@@ -133,7 +133,7 @@ class _Node:
         self.lowest: FloatArray = np.where(certain, self.offsets, np.inf).min(axis=0)
         self.highest: FloatArray = np.where(certain, self.offsets, -np.inf).max(axis=0)
         self.known: BoolArray = np.logical_or.reduce(certain, axis=0)
-        """Edges with a code at which the other edges decide whether the node saturates."""
+        """Edges with a code at which saturation of the node depends on the other edges."""
 
     def edge_off(self) -> int | None:
         """The first edge whose integers are off by more than half a step and a constant."""
@@ -156,7 +156,7 @@ class _Node:
     def _unsaturated(
         self, edge: int, off: BoolArray, saturates: BoolArray, constants: FloatArray, end: int
     ) -> bool:
-        """Whether some entry is off, and the node does not saturate whatever its edges give."""
+        """Whether an entry is off at which the node need not saturate."""
         assert self.ends is not None
         if not off.any():
             return False
@@ -171,7 +171,7 @@ class _Node:
         return bool((sums > float(self.ends[0]) + slack).any())
 
     def sum_off(self) -> bool:
-        """Whether edges and bias together are further off than half a step each."""
+        """Whether the sum of edges and bias is off by more than half a step for each of them."""
         if not self.known.all():
             return False
         exact = sum(map(Fraction, self.pivots.tolist()), Fraction(self.bias))

@@ -1,7 +1,8 @@
-"""What quantisation promises whatever it costs: codes as fine as their bits allow, over what was
-seen, that cut off no more than pays; and edges and biases that are rounded once (`edges.py`).
+"""Checks the promises of quantisation: fine scales, fitting ranges, edges rounded once.
 
-Judged by what calibration recorded in the IR, not by the search that chose the scales.
+Steps are as fine as the bits allow over the recorded range, and no range cuts off more than pays.
+The check uses the histograms that calibration recorded in the IR, not the search for the scales.
+Edges are checked in `edges.py`.
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ from kan_dialect.search.scales import Observed
 
 _SLACK = 1.0 + 1e-6
 _FINEST = 2.0**-45
-"""Of a range's size: float64 says little of finer steps."""
+"""The finest step that is checked, relative to the range: float64 does not resolve finer ones."""
 _LEAST = 2.0**-999
 
 
 def quantization_problem(
     before: func.FuncOp, after: func.FuncOp, widths: Sequence[int], method: str
 ) -> str | None:
-    """What of a quantised function is worse than it must be.
+    """The first promise that a quantised function breaks.
 
     Parameters
     ----------
-    before, after : the calibrated function of floats, and the one of codes.
+    before, after : the calibrated function of floats, and the function of codes.
     widths : bits of each quantisation point of `before`, in order.
     method : how ranges were chosen, see `choose_ranges`.
 
     Returns
     -------
-    The first problem in words, or None.
+    The problem in words, or None.
     """
     values = quantization_points(before)
     problem = _layers_problem(before, after)
@@ -72,15 +73,15 @@ def quantization_problem(
 
 
 def given_problem(before: func.FuncOp, after: func.FuncOp, given: Quantizers) -> str | None:
-    """What of a quantised function is not as given quantisers say.
+    """The first difference between a quantised function and the quantisers that were given.
 
     Parameters
     ----------
-    before, after : the function of floats, and the one of codes.
+    before, after : the function of floats, and the function of codes.
 
     Returns
     -------
-    The first problem in words, or None.
+    The problem in words, or None.
     """
     problem = _layers_problem(before, after)
     if problem is not None:
@@ -89,11 +90,11 @@ def given_problem(before: func.FuncOp, after: func.FuncOp, given: Quantizers) ->
 
 
 def codes_problem(found: Quantizers, given: Quantizers) -> str | None:
-    """What of a function's quantisers is not as given ones say, for the same layers.
+    """The first difference between the quantisers of a function and given ones.
 
     Returns
     -------
-    The first problem in words, or None.
+    The problem in words, or None.
     """
     if (len(found.arguments), len(found.layers)) != (len(given.arguments), len(given.layers)):
         return "the network has other layers"
@@ -118,7 +119,7 @@ def codes_problem(found: Quantizers, given: Quantizers) -> str | None:
 
 
 def _layers_problem(before: func.FuncOp, after: func.FuncOp) -> str | None:
-    """Whether all arguments and layers are there, and keep half a step for each edge."""
+    """A missing argument or layer, or an edge that is off by more than half a step, in words."""
     values = quantization_points(before)
     sums = [v.owner for v in values if isinstance(v.owner, NodeSumOp)]
     sources, _ = code_values(after)
@@ -142,7 +143,7 @@ def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) 
     point = np.broadcast_to(element.zero_point_for(1), (count,))[:, np.newaxis]
     low, high = observed.seen[:, :1], observed.seen[:, 1:]
     width = high - low
-    # Of what hardly varies, or hardly differs from 0, float64 sets the scale.
+    # Where values hardly vary, or hardly differ from 0, float64 limits the scale.
     step = width / ((1 << bits) - 1)
     size = np.maximum(np.abs(low), np.abs(high))
     varies = (step > np.maximum(size * _FINEST, _LEAST) * _SLACK)[:, 0]
@@ -150,7 +151,7 @@ def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) 
     if coarse.size:
         n = int(coarse[0])
         return (
-            f"{n}: steps of {scale[n, 0]:.6g}, where {bits} bits over all that was seen have "
+            f"{n}: steps of {scale[n, 0]:.6g}, where {bits} bits over the recorded range have "
             f"{step[n, 0]:.6g}"
         )
     last = (1 << bits) - 1
@@ -166,7 +167,7 @@ def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) 
         n = int(astray[0])
         return (
             f"{n}: codes for {first[n, 0]:.6g} .. {end[n, 0]:.6g}, where "
-            f"{low[n, 0]:.6g} .. {high[n, 0]:.6g} was seen"
+            f"{low[n, 0]:.6g} .. {high[n, 0]:.6g} was recorded"
         )
     if method == "mse":
         lost = _squared_errors(observed, scale, point, last)
@@ -177,7 +178,7 @@ def _range_problem(codes: SSAValue, observed: Observed, bits: int, method: str) 
         if worse.size:
             n = int(worse[0])
             return (
-                f"{n}: a mean squared error of {lost[n]:.6g}, where codes for all that was seen "
+                f"{n}: a mean squared error of {lost[n]:.6g}, where codes for the recorded range "
                 f"have {least[n]:.6g}"
             )
     return None

@@ -1,4 +1,4 @@
-"""What the check of a pass found, in words and figures; and what is kept of a failure."""
+"""Results of the check of a pass, in words and figures, and the files that show a failure."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Sample:
     codes: IntArray | None
     """The inputs as codes, (inputs), where there are codes."""
     expected: Array
-    """What the module before the pass gives: outputs, (outputs)."""
+    """Outputs of the module before the pass, (outputs)."""
     got: Array
-    """What the module after the pass gives."""
+    """Outputs of the module after the pass, (outputs)."""
 
     def inputs(self) -> str:
         """`x0 = 3 (0.25), ...`: codes and numbers."""
@@ -46,7 +46,7 @@ class Sample:
 _OWNER = Owner("--check-passes", forced=None)
 
 SHOWN_INPUTS = 16
-"""Of wider samples, only so many inputs are shown in a message."""
+"""Number of inputs that a message shows."""
 
 
 def reason_of(error: Exception) -> str:
@@ -68,7 +68,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Trade:
-    """What a pass gave up, in outputs as numbers."""
+    """Accuracy that a pass traded, measured at the outputs as numbers."""
 
     largest: float
     """Largest absolute difference of an output."""
@@ -81,16 +81,16 @@ class Trade:
 
 @dataclass(frozen=True)
 class FunctionCheck:
-    """What the comparison of one function found."""
+    """Result of comparing one function."""
 
     function: str
     samples: int = 0
     nodes: int = 0
-    """Marked nodes that were compared, too."""
+    """Number of marked nodes that were compared."""
     exhaustive: bool = False
-    """The samples are all inputs that there are."""
+    """The samples are all possible inputs."""
     rounding: float | None = None
-    """Of floats: largest difference, relative to their size."""
+    """Largest difference of floats, relative to their size."""
     trade: Trade | None = None
     difference: Difference | None = None
     failure: str | None = None
@@ -127,15 +127,15 @@ class FunctionCheck:
 
 @dataclass(frozen=True)
 class PassCheck:
-    """What the check of one pass found."""
+    """Result of checking one pass."""
 
     name: str
     claim: str
-    """`exact`, or what the pass says that it trades."""
+    """`exact`, or the trade that the pass declares."""
     functions: tuple[FunctionCheck, ...]
     before: ModuleOp = field(repr=False)
     after: ModuleOp = field(repr=False)
-    """As it was after the pass, until the next one changes it."""
+    """The module after the pass, until the next pass changes it."""
 
     @property
     def failed(self) -> FunctionCheck | None:
@@ -154,7 +154,7 @@ class PassCheck:
         return f"{self.name}: {'; '.join(parts)}"
 
     def as_dict(self) -> dict[str, str | int | float | bool]:
-        """What `report.json` holds of it; of the first function that was compared."""
+        """The entry of `report.json`, for the first function that was compared."""
         entry: dict[str, str | int | float | bool] = {"pass": self.name, "claim": self.claim}
         found = next((one for one in self.functions if one.note is None), None)
         if found is None:
@@ -170,16 +170,16 @@ class PassCheck:
         return entry
 
     def require_passed(self, folder: Path | None = None) -> None:
-        """Nothing, if the pass kept what it claims.
+        """Raise unless the pass kept its claim.
 
         Parameters
         ----------
-        folder : where `before.mlir`, `after.mlir` and `sample.npz` are written if it did not.
+        folder : where `before.mlir`, `after.mlir` and `sample.npz` of a failure are written.
 
         Raises
         ------
-        KanError : it did not; says what differs first, where, and on which sample. Or a function
-            could not be evaluated; says when and why.
+        KanError : the pass broke its claim. Names the first difference, its place and the sample.
+            Or a function could not be evaluated before the pass. Gives the reason.
         """
         found = self.failed
         if found is None:

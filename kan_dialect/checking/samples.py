@@ -1,10 +1,11 @@
-"""Samples that tell a wrong pass from a right one: ends of ranges, every code, extremes of sums.
+"""Samples for the check of a pass: ends of ranges, every code, extremes of sums.
 
-Of codes, what is guaranteed: where the inputs have few combinations, all of them. Else every code
-of every input (up to 4096 an input), and so every entry of every table that reads an input; each
-sum of the first layer at its smallest and its largest value. Of tables further inside: for every
-node, the smallest and the largest code that thousands of random samples reach, and as many of the
-other codes as the number of samples allows.
+Where the inputs have few combinations, the samples are all of them. Otherwise they contain
+
+- every code of every input (up to 4096 an input): so every entry of a table that reads an input,
+- inputs at which each sum of the first layer is smallest and largest,
+- for every node, the smallest and the largest code that thousands of random samples reach, and as
+  many other codes as the number of samples allows.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ from kan_dialect.ops.spline import BSplineOp
 from kan_dialect.ops.wire import ConstantOp, SumOp
 
 MAX_SAMPLES = 4096
-"""Random samples of a small model; a large one gets fewer."""
+"""Number of random samples of a small model. A large one gets fewer."""
 MIN_SAMPLES = 256
 MAX_ELEMENTS = 30_000_000
-"""Elements of all values of a module for all samples, which decides how many there are."""
+"""Number of elements, over all values and samples, that bounds the number of samples."""
 MAX_EDGE_ELEMENTS = 1 << 24
-"""Elements of a layer's edges at every code; a layer of more is looked at at fewer codes."""
+"""Largest number of elements, edges times codes, at which a layer is searched at every code."""
 EVERY_CODE = 4096
-"""An input with at most so many codes gets each of them."""
+"""Largest number of codes of an input that are all sampled."""
 POOL = 4
-"""Hidden nodes' extremes are looked for among so many times the random samples."""
+"""Extremes of hidden nodes are searched among this multiple of the number of random samples."""
 DOMAIN = (-2.0, 2.0)
-"""Real inputs of which nothing is known are drawn from here."""
+"""Range of real inputs without knots or calibration data."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ class CodeSamples:
 
     codes: IntArray
     exhaustive: bool
-    """These are all the inputs that there are."""
+    """The samples are all possible inputs."""
 
 
 def sample_count(op: func.FuncOp | hw.HWModuleOp) -> int:
-    """How many random samples a function of this size is evaluated on."""
+    """Number of random samples for a function of this size."""
     elements = sum(
         prod(tensor_shape(result)) if isinstance(result.type, TensorType) else 1
         for inner in op.body.block.ops
@@ -71,8 +72,8 @@ def code_samples(
 
     Parameters
     ----------
-    given : codes of real data, (samples, inputs); they come first.
-    count : of random samples.
+    given : codes of real data, (samples, inputs). They come first.
+    count : number of random samples.
     """
     ports, _ = model.ports()
     low, high = lows(ports), highs(ports)
@@ -92,7 +93,7 @@ def code_samples(
 
 
 def _corners(ports: Sequence[Port]) -> IntArray:
-    """All inputs at one kind of code; each alone at its ends, the others at the code of 0."""
+    """All inputs at one kind of code; each input at its ends with the others at the code of 0."""
     low, high = lows(ports), highs(ports)
     zero = np.clip([port.zero_point for port in ports], low, high)
     inner = np.minimum(low + 1, high), np.maximum(high - 1, low)
@@ -105,7 +106,7 @@ def _corners(ports: Sequence[Port]) -> IntArray:
 
 
 def _every_code(ports: Sequence[Port], rng: np.random.Generator) -> IntArray:
-    """Every code of every input, in random company; of very long ranges evenly spaced ones."""
+    """Every code of every input with random codes of the others; long ranges are spaced evenly."""
     columns: list[IntArray] = []
     longest = min(max(port.high - port.low + 1 for port in ports), EVERY_CODE)
     for port in ports:
@@ -120,9 +121,9 @@ def _every_code(ports: Sequence[Port], rng: np.random.Generator) -> IntArray:
 
 
 def _of_most_codes(model: Model, pool: IntArray, count: int) -> IntArray:
-    """`count` of the samples in the pool: first those that give a node a code which no other does.
+    """Choose `count` samples of the pool that reach many codes of the nodes.
 
-    Ends of the nodes' ranges come first.
+    Samples at the ends of the nodes' ranges come first, then one sample for each further code.
     """
     _, nodes = model.run_nodes(pool)
     chosen: list[IntArray] = [
@@ -136,9 +137,9 @@ def _of_most_codes(model: Model, pool: IntArray, count: int) -> IntArray:
 
 
 def first_layer_ends(model: Model) -> Iterator[IntArray]:
-    """Samples that drive sums of tables which read inputs only to their ends: (ends, inputs).
+    """Samples (ends, inputs) at which sums of tables of inputs are smallest and largest.
 
-    Such a sum is separable: at its largest where each of its tables is.
+    Such a sum is separable: it is largest where each of its tables is largest.
     """
     if not isinstance(model.op, func.FuncOp):
         return
@@ -186,7 +187,7 @@ def _is_hidden(value: SSAValue, sources: Sequence[SSAValue]) -> bool:
 
 
 def _wire_ends(function: func.FuncOp, ports: Sequence[Port]) -> Iterator[IntArray]:
-    """Follows each value that is a sum of functions of one input each."""
+    """Samples at the ends of every sum of functions of one input each."""
     separable: dict[SSAValue, dict[int, IntArray]] = {
         argument: {index: np.arange(port.low, port.high + 1)}
         for index, (argument, port) in enumerate(zip(function.args, ports, strict=True))
@@ -208,7 +209,7 @@ def _wire_ends(function: func.FuncOp, ports: Sequence[Port]) -> Iterator[IntArra
             if len(total) > 1:
                 ends.extend(_ends(total, middle, ports))
         elif len(op.operands) == 1 and len(separable[op.operands[0]]) == 1:
-            # A constant term of a sum is left out above, so what reads a sum is not followed.
+            # Sums are followed without their constants, so ops that read a sum are not followed.
             if isinstance(op.operands[0].owner, SumOp):
                 continue
             ((index, values),) = separable[op.operands[0]].items()
@@ -231,8 +232,8 @@ def real_samples(
 ) -> FloatArray:
     """Real inputs (samples, inputs) for a function of floats.
 
-    Data first; then the domain's ends, every knot of every spline, and random values in the domain
-    and a little beyond.
+    Given data comes first, then the ends of the domain, every knot of every spline, and random
+    values in the domain and a little beyond it.
     """
     marks = [
         _landmarks(argument, index)
@@ -256,7 +257,7 @@ def real_samples(
 
 
 def _landmarks(argument: BlockArgument, index: int) -> FloatArray:
-    """What is known of an input: what calibration saw, and the knots of splines that read it."""
+    """The range of an input that calibration recorded, and the knots of splines that read it."""
     found: list[FloatArray] = []
     seen = observer(argument)
     if seen is not None:

@@ -1,4 +1,4 @@
-"""A function as it is at some time: which ones can be evaluated, and what they give for samples."""
+"""A function at one stage of the pipeline, and its outputs on samples."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Network: TypeAlias = func.FuncOp | hw.HWModuleOp
 
 
 def networks(module: ModuleOp) -> dict[str, Network]:
-    """The functions of KANs in a module, by name: what can be evaluated on samples."""
+    """The functions of KANs in a module, by name. They can be evaluated on samples."""
     found: dict[str, Network] = {}
     for op in module.ops:
         match op:
@@ -50,7 +50,7 @@ def _is_public(op: func.FuncOp) -> bool:
 
 
 def _has_samples(op: func.FuncOp) -> bool:
-    """Whether samples can go in and come out: vectors of floats or codes, or wires."""
+    """Whether arguments and results are vectors of floats or codes, or wires."""
     inputs, outputs = op.function_type.inputs.data, op.function_type.outputs.data
     types = [*inputs, *outputs]
     if not inputs or not outputs:
@@ -67,7 +67,7 @@ def _is_vector(kind: Attribute) -> bool:
 
 
 def inputs_of(op: Network) -> int:
-    """Features of a sample."""
+    """Number of features of a sample."""
     if isinstance(op, hw.HWModuleOp):
         return len(Model(op, "hardware").ports()[0])
     if is_trainable(op):
@@ -87,9 +87,9 @@ def equivalent(one: Network, other: Network) -> bool:
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of outputs (samples, outputs) and nodes (samples), and which of them are defined.
+    """Codes of outputs (samples, outputs) and nodes (samples), and masks of the defined ones.
 
-    What depends on a table's entry that does not matter is not, and may become anything.
+    A code that depends on a don't-care entry of a table is undefined: a pass may change it.
     """
 
     outputs: IntArray
@@ -99,7 +99,7 @@ class Codes:
 
 
 class Snapshot:
-    """A function as it is at some time, evaluated on each set of samples once."""
+    """A function at one stage of the pipeline, evaluated on each set of samples once."""
 
     def __init__(self, op: Network, module: ModuleOp, rng: np.random.Generator) -> None:
         self.op = op
@@ -147,13 +147,13 @@ class Snapshot:
         return self._reals[1]
 
     def node_names(self) -> set[str]:
-        """Nodes that are marked, or said to be dead, whether they can be found or not."""
+        """Names of the nodes that are marked, or declared dead."""
         if isinstance(self.op, hw.HWModuleOp):
             return {node.node for node in nodes_of(self.op)}
         return {mark.node.data for mark in wire_nodes(self.op)} | dead_nodes(self.op)
 
     def schedule_problem(self) -> str | None:
-        """What is wrong with the cycles of a wire-level function."""
+        """The first contradiction in the cycles of a wire-level function; None if there is none."""
         if self.level != "wire" or not isinstance(self.op, func.FuncOp):
             return None
         try:
@@ -167,7 +167,7 @@ class Snapshot:
 
 
 def _undefined_values(function: func.FuncOp, codes: IntArray) -> dict[SSAValue, Array]:
-    """Of each wire-level value, for which samples an entry decides it that does not matter."""
+    """For each wire-level value, the mask of samples at which it depends on a don't-care entry."""
     values: dict[SSAValue, Array] = dict(zip(function.args, codes.T, strict=True))
     undefined: dict[SSAValue, Array] = dict.fromkeys(
         function.args, np.zeros(len(codes), dtype=np.bool_)
@@ -186,9 +186,9 @@ def _undefined_values(function: func.FuncOp, codes: IntArray) -> dict[SSAValue, 
 
 
 def _without_dont_cares(op: Network, rng: np.random.Generator) -> Network:
-    """The function with random entries, of the table's range, wherever an entry does not matter.
+    """The function with random values, in the table's range, in place of don't-care entries.
 
-    A don't-care that does matter so shows at the pass that wrote it, not where it is filled in.
+    So a don't-care that does matter shows at the pass that declared it, not where it is filled in.
     """
     if not any(isinstance(inner, TableOp) and inner.care for inner in op.body.block.ops):
         return op
@@ -198,7 +198,7 @@ def _without_dont_cares(op: Network, rng: np.random.Generator) -> Network:
             kind = range_of(table.result)
             entries = table.entries_array
             noise = rng.integers(kind.low, kind.high, entries.shape, endpoint=True)
-            # Not what stands there, which may well be right.
+            # Never the value in place, which may be right.
             noise = np.where(noise == entries, kind.low + (noise - kind.low + 1) % kind.size, noise)
             table.entries = dense(np.where(table.care_array, entries, noise))
             table.care = None

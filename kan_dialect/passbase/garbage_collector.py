@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Generator[None]:
-    """No automatic collection inside; what there is to collect waits until afterwards."""
+    """No automatic collection inside. Garbage waits until the context ends."""
     was_running = gc.isenabled()
     gc.disable()
     try:

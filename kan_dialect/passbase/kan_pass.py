@@ -29,15 +29,15 @@ Bit for bit where there are codes; where there are floats only, up to the roundi
 class KanPass(ModulePass):
     """A pass that says what it preserves and leaves its trace in the module.
 
-    A subclass implements `run` and tells by its result whether the module is of the pass's level:
-    one of another level is left as it is, without a trace.
+    A subclass implements `run`. Its result says whether the module is of the pass's level. A module
+    of another level stays as it is, and gets no trace.
     """
 
     preserves: ClassVar[str] = EXACT
-    """`exact`, or in a few words what the pass trades."""
+    """`exact`, or the trade in a few words."""
 
     unrecorded: ClassVar[frozenset[str]] = frozenset()
-    """Options that are left out of the trace: paths, for the same input gives the same bytes."""
+    """Options that the trace leaves out, such as paths: the same input must give the same bytes."""
 
     def __post_init__(self) -> None:
         """Refuse options out of their bounds; subclasses that check more call this first.
@@ -50,17 +50,17 @@ class KanPass(ModulePass):
 
     @abstractmethod
     def run(self, ctx: Context, module: ModuleOp) -> bool:
-        """Rewrite the module; whether there was something of the pass's level in it."""
+        """Rewrite the module. Returns whether it contained something of the pass's level."""
 
     def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
-        """Of a pass that trades accuracy: what it gave up beyond what it may, in words.
+        """How far a pass that trades accuracy exceeds its limits, in words; None if it keeps them.
 
-        The check of every pass asks, with a function as it was and as the pass left it.
+        The check of passes calls it with the function before and after the pass.
         """
         return None
 
     def skipped(self, module: ModuleOp) -> None:
-        """The module has been through the pass before, and is not put through it again."""
+        """Called in place of `run` for a module that the pass has already transformed."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         self.apply_to_recorded(ctx, op, recorded_pipeline(op))
@@ -72,7 +72,7 @@ class KanPass(ModulePass):
                 record(module, [*passed, self.recorded()])
 
     def resuming(self) -> ModulePass:
-        """The same pass, except that it skips a module that it has seen as it is."""
+        """The same pass, except that it skips a module that it has already transformed."""
         return ResumedPass(self)
 
     def recorded(self) -> str:
@@ -86,7 +86,7 @@ class KanPass(ModulePass):
 
 @dataclass(frozen=True)
 class WrappedPass(ModulePass):
-    """A pass that runs another one, and is called like it."""
+    """A pass that runs another one and has its name."""
 
     inner: ModulePass
 
@@ -97,7 +97,7 @@ class WrappedPass(ModulePass):
 
 @dataclass(frozen=True)
 class ResumedPass(WrappedPass):
-    """Runs a pass unless it has seen the module as it is: so `kan-compile` resumes anywhere."""
+    """Runs a pass unless the module's record has it, so that `kan-compile` resumes anywhere."""
 
     inner: KanPass
 
@@ -114,8 +114,8 @@ class ResumedPass(WrappedPass):
 class NamedPass(WrappedPass):
     """Runs a pass as drivers do: failures name it, and the record says what it changed.
 
-    A `KanPass` records itself. Of another one, which leaves no record, a module that has one says
-    that the pass changed it.
+    A `KanPass` records itself. Any other pass leaves no record, so that a recorded module gets an
+    entry that this pass changed it.
     """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -140,12 +140,12 @@ def pass_text(spec: ArgSpec) -> str:
 
 
 def claim_of(stage: ModulePass) -> str:
-    """What a pass says that it preserves; exact where it says nothing, as passes of others do."""
+    """The `preserves` of a pass; exact where it has none, as passes of other packages."""
     claim: object = getattr(unwrapped(stage), "preserves", EXACT)
     return claim if isinstance(claim, str) else EXACT
 
 
 def promise_broken(stage: ModulePass, before: func.FuncOp, after: func.FuncOp) -> str | None:
-    """What a pass gave up beyond what it may; None of passes that promise nothing."""
+    """How far a pass exceeds its limits, in words; None for passes without limits."""
     stage = unwrapped(stage)
     return stage.broken_promise(before, after) if isinstance(stage, KanPass) else None

@@ -27,7 +27,7 @@ class Bounds:
     below: bool = False
     """`high` itself is too high."""
     remedy: str | None = None
-    """Why, or what to do, behind the message."""
+    """Reason or advice that the message ends with."""
 
     def admits(self, value: float) -> bool:
         """Whether a number is within the bounds."""
@@ -64,13 +64,13 @@ class Bounds:
 
 
 SEED = Bounds(0, (1 << 32) - 1)
-"""Of what is random."""
+"""Seeds of random generators."""
 
 SHARE = Bounds(0, 1, above=True, below=True)
-"""A part of something, of which something else remains."""
+"""A proper part of something: more than nothing, less than all."""
 
 LOSS = Bounds(0, 1, below=True)
-"""Of accuracy or explained variance."""
+"""Losses of accuracy or of explained variance."""
 
 
 def bounded(default: _Default, bounds: Bounds) -> _Default:
@@ -84,7 +84,7 @@ def bounds_of(owner: type[Any], option: str) -> Bounds:
 
 
 def declared_bounds(owner: Any) -> Iterator[tuple[str, Bounds]]:
-    """The fields of a dataclass that are bounded."""
+    """Names and bounds of the bounded fields of a dataclass."""
     for field in dataclasses.fields(owner):
         if BOUNDS in field.metadata:
             yield field.name, field.metadata[BOUNDS]
@@ -112,7 +112,7 @@ _LONGEST = 40
 
 
 def shown(value: object) -> str:
-    """A value, as a message shows it."""
+    """A value as messages show it."""
     try:
         text = f"{value:.15g}" if isinstance(value, float) else str(value)
     except ValueError:  # an integer of thousands of digits

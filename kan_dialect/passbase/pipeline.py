@@ -30,11 +30,11 @@ class CompositePass(ModulePass):
 
 
 def suggestion(name: str, names: Sequence[str], what: str, listed: Sequence[str]) -> str:
-    """A remedy for an unknown name: the closest one of `names`, and those there are to choose from.
+    """A remedy for an unknown name: the closest of `names`, and the names in `listed`.
 
     Parameters
     ----------
-    what : what `listed` is a list of, with its verb: `its options are`.
+    what : subject and verb in front of the list: `its options are`.
     listed : some or all of `names`.
     """
     known = f"{what} {', '.join(listed) or 'none'}"

@@ -1,4 +1,4 @@
-"""How far long work is: a pass says it, whoever runs the pass may listen."""
+"""Progress of long work. A pass reports it, and the caller of the pass may listen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 Listener = Callable[[str, int, int], None]
-"""Told what is being done, and how many of how many steps are."""
+"""Called with the work in words, the number of finished steps and the number of steps."""
 
 _LISTENER: ContextVar[Listener | None] = ContextVar("kan_dialect.passbase.progress", default=None)
 
 
 def tell(what: str, done: int, total: int) -> None:
-    """Say that `done` of `total` steps are done."""
+    """Report that `done` of `total` steps are finished."""
     listener = _LISTENER.get()
     if listener is not None:
         listener(what, done, total)
@@ -22,7 +22,7 @@ def tell(what: str, done: int, total: int) -> None:
 
 @contextmanager
 def listening(listener: Listener) -> Generator[None]:
-    """Have `listener` told, within a `with` statement."""
+    """Send reports of `tell` to `listener` within a `with` statement."""
     token = _LISTENER.set(listener)
     try:
         yield
@@ -34,7 +34,7 @@ _SPEAKER: ContextVar[Callable[[str], None] | None] = ContextVar("kan_dialect.spe
 
 
 def say(what: str) -> None:
-    """Say what is being done, a few words, for a line that the next ones replace."""
+    """Report the current work in a few words, for a line that the next report replaces."""
     speaker = _SPEAKER.get()
     if speaker is not None:
         speaker(what)
@@ -42,7 +42,7 @@ def say(what: str) -> None:
 
 @contextmanager
 def speaking(speaker: Callable[[str], None]) -> Generator[None]:
-    """Have `speaker` told what is said, within a `with` statement."""
+    """Send reports of `say` to `speaker` within a `with` statement."""
     token = _SPEAKER.set(speaker)
     try:
         yield
@@ -51,7 +51,7 @@ def speaking(speaker: Callable[[str], None]) -> Generator[None]:
 
 
 class TimeLeft:
-    """Says in words how far something is, and how long the rest takes at the pace so far."""
+    """Progress in words, with the time that the rest takes at the pace so far."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}

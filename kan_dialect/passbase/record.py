@@ -1,9 +1,9 @@
-"""The record of a module's passes: which ones shaped it, and whether the module is still theirs.
+"""The record of the passes that shaped a module, and of later changes to it.
 
-Two attributes of the module hold it: the passes, in order, and a digest of what the last of them
-left. The digest covers every op, type, property and attribute, but neither names of SSA values nor
-comments or layout. Where it is not that of the module, something that leaves no record has changed
-the module since: an editor, or a pass that is no `KanPass`.
+Two attributes of the module hold it: the passes in order, and a digest of the module that the last
+of them left. The digest covers every op, type, property and attribute, but neither names of SSA
+values nor comments or layout. If it is not the module's digest, something without a record has
+changed the module: an editor, or a pass that is no `KanPass`.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ DIGEST_ATTRIBUTE = "kan.digest"
 """Module attribute: the digest of the module, as the last of the recorded passes left it."""
 
 CHANGED = "(edited, or changed by a pass that leaves no record)"
-"""Entry of the record: the passes before it have not seen the module as it is then."""
+"""Entry of the record: the module changed after the passes before the entry."""
 
 
 def changed_by(what: str) -> str:
-    """The entry of a change by something that has a name."""
+    """The entry of a change by something with a name, such as a pass of another package."""
     return f"(changed by {what})"
 
 
 def recorded_pipeline(module: ModuleOp) -> list[str]:
     """The passes that shaped the module so far, as text.
 
-    The last entry is `CHANGED` where the module is not what these passes left.
+    The last entry is `CHANGED` if the module is not the one that these passes left.
     """
     trace = module.attributes.get(PIPELINE_ATTRIBUTE)
     if not isinstance(trace, ArrayAttr):
@@ -59,12 +59,12 @@ def recorded_pipeline(module: ModuleOp) -> list[str]:
 
 
 def recorded_names(recorded: Sequence[str]) -> set[str]:
-    """Names of all passes that a record tells of."""
+    """Names of all passes in a record."""
     return {entry.removeprefix("(changed by ").rstrip(")").partition("{")[0] for entry in recorded}
 
 
 def passes_in_force(recorded: Sequence[str]) -> set[str]:
-    """Names of the recorded passes that have seen the module as it is: those since a change."""
+    """Names of the recorded passes since the last change of the module."""
     in_force: set[str] = set()
     for entry in recorded:
         if entry.startswith("("):
@@ -75,20 +75,20 @@ def passes_in_force(recorded: Sequence[str]) -> set[str]:
 
 
 def record(module: ModuleOp, passed: Sequence[str]) -> None:
-    """Write down the passes that shaped the module as it is now."""
+    """Record the passes that shaped the module, with its digest."""
     module.attributes[PIPELINE_ATTRIBUTE] = ArrayAttr(StringAttr(entry) for entry in passed)
     module.attributes[DIGEST_ATTRIBUTE] = StringAttr(content_digest(module))
 
 
 def settle_record(module: ModuleOp) -> None:
-    """Enter a change of the module, if there was one, into its record."""
+    """If the module has changed since its last recorded pass, add this to the record."""
     passed = recorded_pipeline(module)
     if passed:
         record(module, passed)
 
 
 def content_digest(module: ModuleOp) -> str:
-    """16 hexadecimal digits that depend on all of the module but its record."""
+    """A digest, 16 hexadecimal digits, of the module without its record."""
     text = _Text(module)
     text.add(module)
     return blake2b("\n".join(text.lines).encode(), digest_size=8).hexdigest()
@@ -96,15 +96,15 @@ def content_digest(module: ModuleOp) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _text_of_type(kind: Attribute) -> str:
-    """A type as text, also for the next passes: most types stay."""
+    """A type as text, cached: most types are the same in the next pass."""
     return str(kind)
 
 
 class _Text:
-    """A module as lines, much faster than xDSL prints it; passes call this often.
+    """A module as lines of text for the digest. Much faster than xDSL's printer.
 
-    Values and blocks are numbered as they are met. They and attributes are told apart by identity,
-    as all of them stay alive meanwhile: to hash an attribute, Python walks all that it consists of.
+    Values and blocks are numbered in order. They and attributes are keys by identity, since all of
+    them stay alive meanwhile, and hashing an attribute walks all of its parts.
     """
 
     def __init__(self, module: ModuleOp) -> None:

@@ -1,4 +1,4 @@
-"""The base class of passes that ask a device what things cost."""
+"""The base class of passes whose decisions depend on the costs of a device."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from kan_dialect.passbase.kan_pass import KanPass
 
 @dataclass(frozen=True)
 class TargetPass(KanPass):
-    """A pass with an option that names the device whose costs decide.
+    """A pass with an option for the device whose costs it minimises.
 
     Raises
     ------
-    KanError : there is no such device.
+    KanError : the device is unknown.
     """
 
     target: str = field(default=XCUP.name, kw_only=True)

@@ -16,7 +16,7 @@ from fuzz.kinds import KINDS, corpus, folders
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a campaign; 1 where there are failures."""
+    """Run a campaign. Returns 1 if there are failures."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=300, help="how long (default: 300)")
     parser.add_argument("--seed", type=int, help="of everything; the time where not given")

@@ -1,4 +1,4 @@
-"""Random ONNX graphs that compare, clip and round, and whether their import keeps the branches."""
+"""Random ONNX graphs that compare, clip and round; their import must keep the branches."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Drawing:
     # Values that branches look at, and what is solved for.
 
     def looked_at(self, x: str, size: int) -> str:
-        """What is compared: the value, or something made of it."""
+        """The operand of a comparison: the value, or a function of it."""
         way = self.rng.integers(6)
         if way < 3:
             return x
@@ -148,7 +148,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Case:
-    """A graph, inputs to try it on, and whether all its branches are of single inputs."""
+    """A graph, inputs to try it on, and whether each branch depends on one input."""
 
     model: onnx.ModelProto
     x: Array

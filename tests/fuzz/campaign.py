@@ -1,7 +1,7 @@
-"""A campaign: chunks of cases in processes of their own, counted, and failures kept.
+"""A campaign: runs chunks of cases in processes of their own, counts them and keeps failures.
 
-A case has a number; with the campaign's seed it says all. The state file holds how many cases of
-each kind are done, so a campaign goes on where it was stopped.
+The number of a case and the campaign's seed determine the case. The state file holds the number of
+finished cases of each kind, so that a campaign resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KEPT = 3
 
 @dataclass(frozen=True)
 class Failure:
-    """A case that went wrong, with the files that show it."""
+    """A case that failed, with the files that show it."""
 
     kind: str
     index: int
@@ -38,13 +38,13 @@ class Failure:
 
     @property
     def signature(self) -> str:
-        """The message without what changes from case to case."""
+        """The message without its parts that change from case to case."""
         return f"{self.kind}: {re.sub(r'-?[0-9]+', 'N', self.message)[:100]}"
 
 
 @dataclass
 class Chunk:
-    """What a process reports of its cases."""
+    """A process's report on its cases."""
 
     counts: Counter[str] = field(default_factory=Counter[str])
     failures: list[Failure] = field(default_factory=list[Failure])
@@ -100,7 +100,7 @@ class Campaign:
             self.seconds = known["seconds"]
 
     def run(self, seconds: float, jobs: int, tell: Callable[[str], None]) -> None:
-        """Run chunks of all kinds in turn, `jobs` at once, for so many seconds."""
+        """Run chunks of all kinds in turn, `jobs` at once, for some seconds."""
         started = last = time.monotonic()
         before = self.seconds
         running: list[_Running] = []
@@ -140,7 +140,7 @@ class Campaign:
         return _Running(kind, cases, process, ours, time.monotonic())
 
     def _look(self, one: _Running, tell: Callable[[str], None]) -> bool:
-        """Read what a process says; whether it has ended."""
+        """Read a process's report. Returns whether the process has ended."""
         try:
             while one.connection.poll():
                 said: object = one.connection.recv()

@@ -1,4 +1,4 @@
-"""Runs the commands on files, in this process or as processes, and says what is wrong with it."""
+"""Runs the commands on files, in this process or as processes, and judges how they end."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _too_slow(_number: int, _frame: object) -> None:
 
 
 def quicken() -> None:
-    """Look up what is installed once, not in every command, which takes half of its time."""
+    """Look up the installed tools once. Each command would spend half of its time on it."""
     multiverse = Universe.get_multiverse()
     Universe.get_multiverse = staticmethod(lambda: multiverse)
     frontend.entry_points = cache(entry_points)
@@ -110,7 +110,7 @@ def run_process(command: Sequence[str], folder: Path) -> Ended:
 
 
 def place_outputs(folder: Path) -> set[str]:
-    """Write the files that a failing command must not touch; what is in the folder then."""
+    """Write the files that a failing command must not touch. Returns the folder's contents."""
     for name in OUTPUTS:
         (folder / name).write_text(SENTINEL)
     built = folder / "built"
@@ -130,7 +130,7 @@ def _listing(folder: Path) -> set[str]:
 
 
 def problem(command: Sequence[str], ended: Ended, folder: Path, before: set[str]) -> str | None:
-    """What is wrong with how a command ended; None where nothing is."""
+    """What is wrong with the end of a command, in words; None if nothing."""
     err = ended.err
     if ended.timed_out:
         return f"no end after {LIMIT} s"
@@ -140,7 +140,7 @@ def problem(command: Sequence[str], ended: Ended, folder: Path, before: set[str]
         if sign in err:
             return f"'{sign}': {_around(err, sign)}"
     changed = re.search(r"error: (\S+) does not keep the function.*", err)
-    # Of numbers near the largest there are, regrouping may lose all.
+    # Near the largest number of float64, regrouped terms may overflow.
     if changed is not None and changed[1] not in ("kan-fold-affine", "kan-quantize"):
         return changed[0]
     told = sum(line.startswith(f"{command[0]}: error: ") for line in err.splitlines())
@@ -156,7 +156,7 @@ def problem(command: Sequence[str], ended: Ended, folder: Path, before: set[str]
 
 
 def _is_verdict(command: Sequence[str], ended: Ended) -> bool:
-    """Whether the command did what it should and the answer is no."""
+    """Whether the command worked and its answer is no."""
     return command[0] != "kan-opt" and any(
         sign in ended.out for sign in ("differ", "NOT proven", "not proven", "undecided")
     )

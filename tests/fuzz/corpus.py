@@ -41,7 +41,7 @@ PIPELINES = (
 
 @dataclass(frozen=True)
 class Case:
-    """Files in a folder and a command on them; `main` is the one that was broken."""
+    """Files in a folder and a command on them. `main` is the broken file."""
 
     files: Mapping[str, bytes]
     main: str
@@ -49,7 +49,7 @@ class Case:
 
 
 class Corpus:
-    """What is broken: IR of every level, model files, data."""
+    """Files to be broken: IR of every level, model files, data."""
 
     def __init__(self) -> None:
         self.texts = [*_generated_texts(), *_test_texts()]

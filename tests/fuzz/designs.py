@@ -38,12 +38,12 @@ CIRCT_PASSES = "builtin.module(canonicalize,cse,lower-seq-to-sv,hw-memory-sim)"
 
 
 class Mismatch(Exception):
-    """Two that should be the same are not."""
+    """Two results that should be equal differ."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """A network in hardware, with what it should compute."""
+    """A network in hardware, with the outputs that it should have."""
 
     module: ModuleOp
     integer: Model
@@ -127,7 +127,7 @@ def _integer(module: ModuleOp) -> Model | None:
 
 
 def require_proof(design: Design) -> None:
-    """Prove the emitted text equal to the integer model, with a second opinion where there is one.
+    """Prove the emitted text equal to the integer model, with a second opinion if available.
 
     Raises
     ------
@@ -198,7 +198,7 @@ class Member:
 
 
 def simulate_batch(members: Sequence[Member], simulator: SimulatorName, seed: int) -> list[str]:
-    """Simulate many designs in one build, streams with gaps and resets; what is wrong, if anything.
+    """Simulate many designs in one build, with gaps and resets. Returns what is wrong, or None.
 
     Raises
     ------

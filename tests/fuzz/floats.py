@@ -30,7 +30,7 @@ TYPES: dict[str, AnyFloat] = {"f32": f32, "f64": f64, "f16": f16}
 
 @dataclass(frozen=True)
 class Part:
-    """Edges of one kind; a layer adds several up."""
+    """Edges of one kind. A layer adds several of them."""
 
     kind: str
     function: str
@@ -107,7 +107,7 @@ def _graph(function: str, weights: FloatArray) -> bytes:
 
 @dataclass(frozen=True)
 class FloatLayer:
-    """Edges over earlier values side by side, their sums, and what follows."""
+    """Edges over concatenated earlier values, their sums, and an optional affine."""
 
     sources: tuple[int, ...]
     parts: tuple[Part, ...]
@@ -204,7 +204,7 @@ class FloatNetwork:
         return module
 
     def smaller(self) -> Iterator[FloatNetwork]:
-        """Networks with a part less; some may not be well-formed."""
+        """Networks without one part. Some may not be well-formed."""
         count = len(self.inputs)
         if len(self.results) > 1:
             yield from (replace(self, results=(result,)) for result in self.results)

@@ -1,7 +1,7 @@
 """Broken folders of a build, for `kan-flow simulate` and `kan-flow prove`.
 
-Whatever stands in a folder, a command on it ends in one message, a mismatch or a verdict. What is
-proven is simulated on top, against the folder's integer model: it must not differ.
+A command on a broken folder must end in one message, a mismatch or a verdict. A design that is
+proven is also simulated against the folder's integer model, and must not differ.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Folders:
         return Case(files, main, _command(mutator))
 
     def _moved(self, mutator: Mutator, files: dict[str, bytes]) -> str:
-        """Files that are gone, empty, folders, or another's; the name of one that is there."""
+        """Remove, empty or replace files of a folder. Returns the name of one that is left."""
         for _ in range(1 + mutator.below(2)):
             name = str(mutator.pick([name for name in files if "/host/" not in name]))
             match mutator.below(5):
@@ -146,7 +146,7 @@ def _command(mutator: Mutator) -> tuple[str, ...]:
 
 
 def _broken_rtl(mutator: Mutator, text: str) -> str:
-    """One change after which it may still be SystemVerilog, or any changes."""
+    """One change that may leave valid SystemVerilog, or arbitrary changes."""
     if not mutator.below(8):
         return mutator.text(text, text)
     if not mutator.below(3):
@@ -173,7 +173,7 @@ def _broken_rtl(mutator: Mutator, text: str) -> str:
 
 
 def _other_language(mutator: Mutator, text: str) -> str:
-    """A change that keeps the bits and leaves the language, or one that is harmless."""
+    """A change that keeps the bits and leaves the proven language, or a harmless one."""
     for index in mutator.rng.permutation(len(CHANGES)).tolist():
         found = [mutant.text for mutant in mutants(text, CHANGES[index : index + 1])]
         if found:
@@ -238,9 +238,9 @@ def _ports(mutator: Mutator, text: str) -> str:
 
 
 def proven_wrongly(command: Sequence[str], ended: Ended, folder: Path) -> str | None:
-    """What is wrong with a design that was proven; None where nothing is, or none was.
+    """What is wrong with a proven design; None if nothing, or if no design was proven.
 
-    It is simulated on all input codes where they are few, on corners and random ones otherwise.
+    It is simulated on all input codes if they are few, otherwise on corners and random ones.
     """
     if command[:2] != ("kan-flow", "prove") or ended.code != 0:
         return None
@@ -275,7 +275,7 @@ _RIGHT: set[tuple[bytes, bytes, bytes]] = set()
 
 
 def outcome(command: Sequence[str], ended: Ended) -> str:
-    """What came of a command on a folder, to be counted."""
+    """The kind of outcome of a command on a folder, for the counts."""
     if f"{command[0]}: error: " in ended.err:
         return "folders refused"
     if command[1] == "prove":

@@ -55,7 +55,7 @@ REFUSALS = (
     "cannot be proven",
     "float64 does not resolve these",
     "codes can stand for numbers up to",
-    # Where a function is steep beyond measure, as sin(exp(x)), regrouped terms differ in float64.
+    # Very steep functions, such as sin(exp(x)), differ in float64 where terms are regrouped.
     "kan-fold-affine does not keep",
 )
 """What a network of floats, and a proof, may be refused for."""
@@ -84,11 +84,11 @@ def network_case(kind: str, seed: int, index: int) -> tuple[AnyNetwork, list[str
 def check_network(
     network: AnyNetwork, pipeline: Sequence[str], index: int, *, prove: bool, circt: bool
 ) -> Design:
-    """Everything that is done with one network.
+    """Compile, check, prove and compare one network.
 
     Raises
     ------
-    Exception : something is wrong.
+    Exception : one of the comparisons fails.
     """
     module = network.module()
     if index % CIRCT_EVERY == 0:
@@ -148,7 +148,7 @@ def networks(kind: str, seed: int, cases: range, tell: Callable[[int], None]) ->
 def _simulate(
     kind: str, index: int, designs: Sequence[Design], chunk: Chunk, seed: int, *, circt: bool
 ) -> None:
-    """All designs of a chunk in one build: our text and CIRCT's; in Icarus ours alone."""
+    """Simulate all designs of a chunk in one build: our text and CIRCT's; in Icarus ours alone."""
     ours = [Member(design, design.interface.name, design.text, "ours") for design in designs]
     theirs = [
         Member(
@@ -186,7 +186,7 @@ def _network_failure(
     prove: bool,
     circt: bool,
 ) -> Failure:
-    """The failure with the smallest network and pipeline that were found."""
+    """The failure, with the smallest network and pipeline that still fail."""
 
     def smaller(pair: Pair) -> Iterable[Pair]:
         network, pipeline = pair
@@ -230,7 +230,7 @@ def corpus() -> Corpus:
 
 
 def run_case(case: Case, *, process: bool = False) -> tuple[Ended, str | None]:
-    """How the command of a case ends, and what is wrong with that."""
+    """The end of a case's command, and what is wrong with it."""
     with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
         folder = Path(name)
         for file, data in case.files.items():

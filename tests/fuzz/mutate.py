@@ -1,4 +1,4 @@
-"""Broken files: mutations of text, of bytes and of what JSON, ONNX and PyTorch files hold."""
+"""Broken files: mutations of text, of bytes, and of the values in JSON, ONNX and PyTorch files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _HEX = re.compile(r"0x[0-9A-F]{8,}")
 
 
 class Mutator:
-    """Random changes; the same generator gives the same ones."""
+    """Random changes. The same generator gives the same changes."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -53,7 +53,7 @@ class Mutator:
     # Text.
 
     def text(self, text: str, other: str) -> str:
-        """A few changes of a text; `other` is one to take parts from."""
+        """A few changes of a text. Parts of `other` may be inserted."""
         changes: list[Callable[[str, str], str]] = [
             self._number,
             self._number,
@@ -185,7 +185,7 @@ class Mutator:
     # Values of any kind, as JSON and checkpoints hold them.
 
     def value(self) -> Any:
-        """Something that was not expected."""
+        """An unexpected value."""
         return self.pick(UNEXPECTED)
 
     def tree(self, tree: Any) -> Any:

@@ -25,7 +25,7 @@ SCALES = (0.05, 1.0, 2.0**-7, 3.7e-3)
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of a vector: their type, and which of them each element has."""
+    """Codes of a vector: their type, and the range of each element."""
 
     low: int
     high: int
@@ -111,7 +111,7 @@ class Network:
         return _Builder(self).module()
 
     def smaller(self) -> Iterator[Network]:
-        """Networks with a part less, the largest parts first; some may not be well-formed."""
+        """Networks without one part, the largest parts first. Some may not be well-formed."""
         count = len(self.inputs)
         if len(self.results) > 1:
             yield from (replace(self, results=(result,)) for result in self.results)
@@ -131,7 +131,7 @@ class Network:
             yield replace(self, coded=True)
 
     def _without_layer(self, index: int) -> Iterator[Network]:
-        """The layer goes, and those that read it read what it read."""
+        """Remove a layer. Its readers read its inputs instead."""
         layer, value = self.layers[index], len(self.inputs) + index
         for source in layer.sources:
             if self._nodes(source) != self._nodes(value):
@@ -160,7 +160,7 @@ class Network:
         return len(layer.tables) if not layer.is_map else self._nodes(layer.sources[0])
 
     def _keeping(self, value: int, keep: IntArray) -> Network:
-        """Only some elements of a value; whoever reads it loses the columns of the others."""
+        """Keep some elements of a value. Its readers lose the columns of the others."""
         inputs, layers = list(self.inputs), list(self.layers)
         if value < len(inputs):
             inputs[value] = inputs[value].kept(keep)
@@ -399,7 +399,7 @@ class Drawing:
     def _result(self, layer: Layer) -> Codes:
         if layer.codes is not None:
             return layer.codes
-        # A guess for what it is good for: the builder computes exact bounds.
+        # An estimate is enough: the builder computes exact bounds.
         slack = max(layer.slack, 0)
         tables = np.where(layer.mask[..., np.newaxis], layer.tables, 0)
         lower, upper = tables.min(axis=-1) - slack, tables.max(axis=-1) + slack
@@ -414,7 +414,7 @@ class Drawing:
         return Codes(*ends, low, high, np.array(layer.scale), np.array(0, dtype=np.int64))
 
     def codes(self, count: int, bits: int, scale: float | None = None) -> Codes:
-        """Codes of `count` elements: `scale`, times what each element likes, where given."""
+        """Codes of `count` elements. A given `scale` gets a random factor for each element."""
         rng = self.rng
         low, high = default_bounds(bits, self.chance(0.5))
         if high - low > 2 and self.chance(0.2):

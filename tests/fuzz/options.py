@@ -58,7 +58,7 @@ def all_options(model: str = "none.mlir") -> Sequence[Option]:
 
     Parameters
     ----------
-    model : what the commands are run on; where it is a folder's name they get the same.
+    model : the model or folder that the commands get.
     """
     found: list[Option] = []
     for command, parser in _parsers():

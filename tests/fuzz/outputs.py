@@ -1,6 +1,6 @@
-"""Random trees as output folders: no file that a command did not write is lost.
+"""Random trees as output folders: no command may lose a file that it did not write.
 
-What a command may replace is read here from `.kan-files`, by a parser of this file's own.
+The files that a command may replace are read from `.kan-files` by a parser of this file's own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SWEEP = ("kan-flow", "sweep", "tiny.mlir", "-o", FOLDER, "--vary", "levels=1", "
 
 
 def tree(folder: Path) -> Tree:
-    """The files of a folder; links by where they lead."""
+    """The files of a folder by path, with their contents; links with their targets."""
     return {
         path.relative_to(folder).as_posix(): b"-> " + str(path.readlink()).encode()
         if path.is_symlink()
@@ -45,7 +45,7 @@ def tree(folder: Path) -> Tree:
 
 
 def ours(before: Tree, command: Sequence[str]) -> set[str]:
-    """The files that the command may replace: of its own list, and unchanged or empty."""
+    """The files that the command may replace: files of its list that are unchanged or empty."""
     lines = before.get(LIST, b"").decode(errors="replace").splitlines()
     if not lines or not lines[0].startswith(f"# Files that {command[0]} {command[1]} wrote into"):
         return set()
@@ -58,7 +58,7 @@ def ours(before: Tree, command: Sequence[str]) -> set[str]:
 
 
 def wrong(command: Sequence[str], ended: Ended, before: Tree, after: Tree) -> str | None:
-    """What is wrong with what a command did to its output folder; None where nothing is."""
+    """What a command did wrong to its output folder, in words; None if nothing."""
     if ended.timed_out or ended.code not in (0, 1):
         return f"exit code {ended.code}: {ended.err[-300:]}"
     for sign in ("Traceback", "internal error", "Warning:"):
@@ -72,7 +72,7 @@ def wrong(command: Sequence[str], ended: Ended, before: Tree, after: Tree) -> st
         if name in own and (kept or ended.code == 0 or command[1] == "sweep"):
             continue
         named = any(f" {part}" in ended.err for part in (name, *map(str, Path(name).parents[:-1])))
-        # A sweep writes one file after the other: it may end at a later one.
+        # A sweep writes its files one by one, and may end at a later one.
         went = "--force" in command and (ended.code == 0 or command[1] == "sweep")
         if not kept and not (went and named):
             return f"{name} was lost (exit code {ended.code})"
@@ -82,7 +82,7 @@ def wrong(command: Sequence[str], ended: Ended, before: Tree, after: Tree) -> st
 
 @cache
 def written(command: Sequence[str]) -> Tree:
-    """What a command writes into a folder of its own."""
+    """The files that a command writes into a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="kan-fuzz-") as name:
         (Path(name) / "tiny.mlir").write_bytes(MODEL)
         run_inside(command, Path(name))
@@ -90,7 +90,7 @@ def written(command: Sequence[str]) -> Tree:
 
 
 def _place(folder: Path, name: str, rng: np.random.Generator) -> None:
-    """Something of somebody else: a file, an edit, a link, an empty folder, or nothing any more."""
+    """Change the folder as a user would: a file, an edit, a link, an empty folder, a removal."""
     path = folder / name
     inside = [*path.parents][: -len(folder.parents) - 1]
     if any(above.is_symlink() or above.is_file() for above in inside):

@@ -1,4 +1,4 @@
-"""Random pass pipelines, of what is legal at each level."""
+"""Random pass pipelines that are legal at each level."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Random networks whose nodes have few values and are read together: by sums, skips and lookups.
+"""Random networks whose nodes have few values and are read together, by sums, skips and lookups.
 
-So values that a proof would let vary freely depend on each other, wires are shared or constant, and
-the compiler has relations between values to make use of.
+Values that a proof could treat as free variables depend on each other. Wires are shared or
+constant, and the compiler can use relations between values.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class RelatedDrawing(Drawing):
         return replace(layer.codes, lower=lower, upper=upper)
 
     def sums(self, sources: tuple[int, ...], before: Codes) -> Layer:
-        """Sums of alike, stepped, common or random tables, shifted by 0 to 5 bits."""
+        """Sums of similar, stepped, common or random tables, shifted by 0 to 5 bits."""
         rng = self.rng
         nodes, span = self.whole(1, 4), 1 << self.whole(2, 7)
         entries = before.high - before.low + 1

@@ -1,4 +1,4 @@
-"""Makes what fails smaller, as long as it fails in the same way."""
+"""Shrinks a failing case as long as it fails in the same way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECONDS = 25.0
 
 
 def shrunk(failing: T, smaller: Callable[[T], Iterable[T]], fails: Callable[[T], bool]) -> T:
-    """The first smaller one that fails, over and over, until there is none or time is over."""
+    """Replace a case by its first smaller one that fails, until none fails or time is over."""
     deadline = time.monotonic() + SECONDS
     found = True
     while found:
@@ -28,7 +28,7 @@ def shrunk(failing: T, smaller: Callable[[T], Iterable[T]], fails: Callable[[T],
 
 
 def smaller_bytes(data: bytes) -> Iterable[bytes]:
-    """The data without a part: halves, quarters, ..., lines of text, bytes of what is short."""
+    """The data without one part: a half, a quarter, ..., a line of text, a byte of short data."""
     pieces = data.splitlines(keepends=True) if b"\n" in data else [bytes([b]) for b in data]
     size = len(pieces) // 2
     while size >= 1:

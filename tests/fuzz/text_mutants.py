@@ -1,8 +1,8 @@
-"""Changes of emitted SystemVerilog that change the language, not the bits.
+"""Changes of emitted SystemVerilog that keep the bits and leave the proven language.
 
-A tool may read what comes of them as the same design while another reads something else, or
-refuses it. Each kind of change names the places in a text where it can be made; the harmless ones
-are a control group, which a reader of the text need not refuse.
+One tool may read the result as the same design while another reads a different one, or refuses it.
+Each kind of change lists the places in a text where it applies. Harmless kinds are a control group,
+which a reader of the text need not refuse.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _FIRST = r"\A"
 
 
 def _replaced(pattern: str, *replacements: str) -> Change:
-    """At every match of a pattern that is not in a comment, each of some templates instead."""
+    """Replace every match of a pattern outside comments, by each of some templates."""
     compiled = re.compile(pattern, re.MULTILINE)
 
     def texts(text: str) -> Iterator[str]:
@@ -90,13 +90,13 @@ def _after(pattern: str, *lines: str) -> Change:
 
 
 def _around(pattern: str, *pairs: tuple[str, str]) -> Change:
-    """Lines before and behind what matches."""
+    """Insert lines before and behind each match."""
     texts = (before + r"\n\g<all>\n" + after for before, after in pairs)
     return _replaced(f"(?P<all>{pattern})", *texts)
 
 
 def _renamed(*names: str) -> Change:
-    """A wire gets another name, wherever it stands in the code."""
+    """A wire gets another name everywhere in the code."""
 
     def texts(text: str) -> Iterator[str]:
         marked = re.compile(r"layer\d+_(?:node|sum)\d+(?:_s\d+)?$")

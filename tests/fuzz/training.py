@@ -1,7 +1,7 @@
-"""Networks that train: what the compiler makes is proven, and what is proven trains as the step.
+"""Networks that train: each design is proven, and a proven design must train as its step does.
 
-One text of each design is changed at random. Where the proof still holds, samples, accesses and
-resets are played on it beside the step.
+The text of each design is also changed at random. If it is still proven, samples, accesses and
+resets are simulated on it and compared with the step.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _changed(text: str, rng: Generator) -> str:
 
 
 def _check(rng: Generator, rtl: Path) -> str:
-    """What was done with a network.
+    """Check one network. Returns what was done with it, for the counts.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""`python -m golden`: Verilator gives KANELÉ's published integers, whatever the options.
+"""`python -m golden`: Verilator must give KANELÉ's published integers with all options.
 
-Small models are built with every combination of `kan-compile`'s options, the others with the
-defaults and so few that any two options have each combination of their values. Designs that are
-the same, byte for byte, are simulated once, on all of `golden.npz` and the test set.
+Small models are built with every combination of `kan-compile`'s options. The others are built with
+the defaults and with few combinations that cover every pair of option values. Byte-identical
+designs are simulated once, on all of `golden.npz` and the test set.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 
 def check(model: Published, jobs: int, everything: bool, console: Console) -> int:
-    """How many designs of a model give other integers; each is shown."""
+    """Print each design of a model with other integers. Returns their number."""
     wanted = all_options() if everything else few_options()
     wrong = 0
     with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
@@ -54,7 +54,7 @@ def check(model: Published, jobs: int, everything: bool, console: Console) -> in
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check some models; 1 where integers differ."""
+    """Check some models. Returns 1 if integers differ."""
     parser = argparse.ArgumentParser(prog="golden", description=__doc__)
     parser.add_argument("--models", default=",".join(MODELS), help="(default: all)")
     parser.add_argument("--jobs", type=int, default=2, help="simulations at once (default: 2)")

@@ -1,4 +1,4 @@
-"""Published models, their RTL for combinations of options, and whether it gives their integers."""
+"""Published models, their RTL for combinations of options, and its comparison with the integers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Design:
     """Of the hardware evaluated on the published codes."""
 
     def difference(self, model: Published, *, simulated: bool = True) -> str | None:
-        """Where it gives others than the published integers, in words; None if nowhere."""
+        """The first difference from the published integers, in words; None if there is none."""
         outputs = self.outputs
         if simulated and compare(model.outputs, outputs, model.codes).passed:
             with TemporaryDirectory(prefix="kan-golden-") as folder:
@@ -98,10 +98,7 @@ def designs(model: Published, wanted: Iterable[Options]) -> Iterator[Design]:
 def _built(
     module: ModuleOp, pipelines: Sequence[tuple[KanPass, ...]], depth: int
 ) -> Iterator[tuple[tuple[KanPass, ...], ModuleOp]]:
-    """Modules after pipelines, of which they have been through so many passes.
-
-    What begins with the same passes goes through them once.
-    """
+    """Modules after pipelines. Pipelines that begin with the same passes share their results."""
     following: dict[KanPass, list[tuple[KanPass, ...]]] = {}
     for pipeline in pipelines:
         if depth == len(pipeline):

@@ -1,4 +1,4 @@
-"""Values of `kan-compile`'s options, and combinations of them that matter from table level on."""
+"""Values of the options of `kan-compile` that apply from table level on, and their combinations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ APART: Sequence[Options] = (
 
 
 def missing_values() -> set[str]:
-    """Options that have no values here, values of what is no option, defaults that are no value."""
+    """Options without values here, values without an option, and defaults that are not listed."""
     fields = {each.name: each.default for each in dataclasses.fields(CompilePass)}
     known = BEFORE_TABLES | VALUES.keys() | {name for options in APART for name in options}
     without_default = {name for name in VALUES.keys() & fields if fields[name] not in VALUES[name]}
@@ -58,7 +58,7 @@ def all_options() -> list[Options]:
 
 
 def few_options() -> list[Options]:
-    """The defaults, combinations that cover each two values, and those that stand apart."""
+    """The defaults, combinations that cover every pair of values, and the separate ones."""
     return [{}, *covering(), *APART]
 
 
@@ -74,7 +74,7 @@ def all_combinations(values: Mapping[str, Sequence[Value]] = VALUES) -> list[Opt
 
 
 def may_stand(options: Options) -> bool:
-    """Whether the options do not exclude each other."""
+    """Whether no two of the options exclude each other."""
     return sum(options.get(name, value) != value for name, value in EXCLUSIVE.items()) <= 1
 
 
@@ -110,5 +110,5 @@ def covering(values: Mapping[str, Sequence[Value]] = VALUES, strength: int = 2) 
 
 
 def _parts(options: Options, strength: int) -> set[frozenset[tuple[str, Value]]]:
-    """What a combination covers: as many of its options together."""
+    """The tuples of `strength` options that a combination covers."""
     return {frozenset(part) for part in combinations(options.items(), strength)}

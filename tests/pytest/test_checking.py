@@ -174,10 +174,10 @@ def broken_promise(stage: QuantizePass, x: FloatArray, bins: int) -> str | None:
 @pytest.mark.parametrize(
     ("scale", "steps", "shift", "message"),
     [
-        ("minmax", 0.5, 0.0, "was seen"),
-        ("minmax", 1.0, 0.4, "was seen"),
-        ("percentile", 1.0, 0.4, "was seen"),
-        ("mse", 1.0, 0.4, "was seen"),
+        ("minmax", 0.5, 0.0, "was recorded"),
+        ("minmax", 1.0, 0.4, "was recorded"),
+        ("percentile", 1.0, 0.4, "was recorded"),
+        ("mse", 1.0, 0.4, "was recorded"),
         ("mse", 0.5, 0.0, "a mean squared error of"),
         ("minmax", 2.0, 0.0, "steps of"),
     ],

@@ -1,4 +1,4 @@
-"""`kan-opt` whose evaluation raises: at lookups (`before`), or at tables after kan-narrow (`after`)."""
+"""`kan-opt` with an evaluation that raises: `before` at lookups, `after` kan-narrow at tables."""
 
 import sys
 from typing import Any
