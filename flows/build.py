@@ -59,7 +59,7 @@ from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bo
 from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.passes.quantize import BITS, QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 from kan_dialect.search.precision.bits import bits_of, trade_of
 from kan_dialect.search.precision.network import read_chain, table_functions
 from kan_dialect.search.precision.score import score, targets_of
@@ -229,9 +229,9 @@ def _note_repetitions(module: ModuleOp, passes: Sequence[ModulePass]) -> None:
             "%s repeats %s like a convolution, but is unrolled: %s, %s; %s before passes make them "
             "smaller",
             each.name,
-            counted(each.functions, "function"),
-            counted(each.nodes, "node"),
-            counted(each.edges, "edge"),
+            quantity(each.functions, "function"),
+            quantity(each.nodes, "node"),
+            quantity(each.edges, "edge"),
             tables,
         )
 

@@ -19,7 +19,7 @@ from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 from kan_dialect.model.saturation import Saturation
 from kan_dialect.ops.layer import AffineOp, MapOp
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 from kan_dialect.search.precision.score import LABELS_REMEDY, is_classification, labels_problem
 
 OFTEN = 0.1
@@ -88,7 +88,7 @@ def _told(often: Sequence[tuple[str, int]], what: str, found: Saturation, name: 
     named = ", ".join(each for each, _ in often[:NAMED])
     rest = f" and {len(often) - NAMED} more" if len(often) > NAMED else ""
     share = often[0][1] / found.samples
-    saturate = f"{counted(len(often), what)} saturate{'s' if len(often) == 1 else ''}"
+    saturate = f"{quantity(len(often), what)} saturate{'s' if len(often) == 1 else ''}"
     most = f"{share:.0%}" if len(often) == 1 else f"up to {share:.0%}"
     return f"{saturate} in {most} of the {found.samples} {name} samples ({named}{rest})"
 

@@ -10,7 +10,7 @@ from typing import Any
 from kan_dialect.files import manifest
 from kan_dialect.flows.certificate import certificate_text
 from kan_dialect.flows.ports import value_of
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 NAME = "README.md"
 _SIGNATURE = "`kan-flow build` wrote this folder"
@@ -81,7 +81,7 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     yield f"# {name}"
     yield ""
     yield f"{_SIGNATURE}. It holds hardware for a Kolmogorov-Arnold network:"
-    yield f"{counted(report['inputs'], 'input')}, {counted(report['outputs'], 'output')}."
+    yield f"{quantity(report['inputs'], 'input')}, {quantity(report['outputs'], 'output')}."
     yield ""
     yield _latency(report)
     yield ""
@@ -115,7 +115,7 @@ def _certificate(entry: dict[str, Any]) -> Iterator[str]:
 
 def _latency(report: Mapping[str, Any]) -> str:
     cycles, estimate = report["latency_cycles"], report.get("estimate", {})
-    text = f"Latency: {counted(cycles, 'clock cycle')}." if cycles else "Latency: combinational."
+    text = f"Latency: {quantity(cycles, 'clock cycle')}." if cycles else "Latency: combinational."
     if "latency_ns" in estimate:
         text += f" About {estimate['latency_ns']} ns on {estimate['target']}, by estimate."
     training = report.get("training")

@@ -17,7 +17,7 @@ from kan_dialect.flows.certificate import certificate_text
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation
 from kan_dialect.passbase.kan_pass import EXACT
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 
 @dataclass
@@ -178,7 +178,7 @@ def print_report(report: Report, console: Console, folder: str) -> None:
 
 
 def _rows(report: Report) -> list[tuple[str, str]]:
-    ports = f"{counted(report.inputs, 'input')}, {counted(report.outputs, 'output')}"
+    ports = f"{quantity(report.inputs, 'input')}, {quantity(report.outputs, 'output')}"
     rows = [("network", f"{report.name}: {ports}")]
     if report.accuracy_integer is not None and report.accuracy_float is not None:
         rows.append(
@@ -214,7 +214,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     rows.append(
         (
             "latency",
-            f"{counted(cycles, 'cycle')}, a sample every cycle" if cycles else "all combinational",
+            f"{quantity(cycles, 'cycle')}, a sample every cycle" if cycles else "all combinational",
         )
     )
     estimate = report.estimate
@@ -222,9 +222,9 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         rows.append(
             (
                 f"estimate ({estimate['target']})",
-                f"{counted(int(estimate['luts']), 'LUT')}, "
-                f"{counted(int(estimate['registers']), 'register')}, "
-                f"{counted(int(estimate['levels']), 'level')} of logic",
+                f"{quantity(int(estimate['luts']), 'LUT')}, "
+                f"{quantity(int(estimate['registers']), 'register')}, "
+                f"{quantity(int(estimate['levels']), 'level')} of logic",
             )
         )
     if report.checks:

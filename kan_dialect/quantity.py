@@ -1,8 +1,8 @@
-"""How many of something there are, in words."""
+"""Numbers with nouns, for messages and reports."""
 
 from __future__ import annotations
 
 
-def counted(count: int, what: str) -> str:
-    """So many of something, as in `1 cycle` or `2 cycles`."""
-    return f"{count} {what}{'s' * (count != 1)}"
+def quantity(count: int, noun: str) -> str:
+    """A number with its noun, which gets an `s` in the plural: `1 cycle`, `2 cycles`."""
+    return f"{count} {noun}{'s' * (count != 1)}"

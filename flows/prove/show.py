@@ -18,7 +18,7 @@ from kan_dialect.flows.report import read_report
 from kan_dialect.flows.simulate.simulation import SimulatorName, simulate
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.model.interface import show_codes
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 
 def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
@@ -49,7 +49,7 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
         return
     console.print(
         f"{name}: equal to the integer model for all codes "
-        f"({counted(proof.nodes, 'node')}, {_dead(proof)}{counted(proof.outputs, 'output')}, "
+        f"({quantity(proof.nodes, 'node')}, {_dead(proof)}{quantity(proof.outputs, 'output')}, "
         f"{_cycles(proof.interface.latency)}, "
         f"{proof.seconds:.1f} s; {proof.engine})",
         markup=False,
@@ -82,7 +82,7 @@ def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
     for layer, outcomes in groups.items():
         proven = sum(done for done, _ in outcomes)
         what = "outputs" if layer == "outputs" else "nodes"
-        free = counted(below[layer], "node") if below[layer] else "inputs"
+        free = quantity(below[layer], "node") if below[layer] else "inputs"
         seconds = sum(spent for _, spent in outcomes)
         label = layer if layer == what else f"{layer} {what}"
         yield label, f"{proven} of {len(outcomes)}", free, f"{seconds:.2f}"
@@ -96,7 +96,7 @@ def _dead(proof: Proof) -> str:
 
 
 def _cycles(count: int) -> str:
-    return "combinational" if count == 0 else counted(count, "cycle")
+    return "combinational" if count == 0 else quantity(count, "cycle")
 
 
 def _problem(proof: Proof, outcome: Outcome) -> str:
@@ -133,7 +133,7 @@ _SHOWN = 16
 def _when(sample: int) -> str:
     if sample == 0:
         return ""
-    cycles = counted(abs(sample), "cycle")
+    cycles = quantity(abs(sample), "cycle")
     return f" of the sample {cycles} {'later' if sample > 0 else 'earlier'}"
 
 

@@ -18,7 +18,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.model.interface import Interface, check_codes, show_codes
 from kan_dialect.passbase.option_bounds import SEED, Bounds
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 IN_VALID = 1
 RST = 2
@@ -208,7 +208,7 @@ def _after(plan: Plan, cycle: int) -> str:
     last_due = np.flatnonzero(before >= 0)
     if last_due.size and last_due[-1] > last_reset:
         return f"(after vector {before[last_due[-1]]})"
-    return f"({counted(cycle - last_reset, 'cycle')} after reset)"
+    return f"({quantity(cycle - last_reset, 'cycle')} after reset)"
 
 
 def _hint(plan: Plan, recording: Recording, latency: int) -> str:

@@ -51,7 +51,7 @@ from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.fit_splines import FITTED, FitSplinesPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 TESTBENCH_SAMPLES = 10_000
 """Of longer runs, the testbench gets the beginning."""
@@ -314,8 +314,8 @@ def targets_of(step: Step, dataset: Dataset) -> FloatArray:
         return np.eye(outputs)[y[:, 0].astype(np.int64)]
     if y.shape[1] != outputs:
         raise KanError(
-            f"the data has {counted(y.shape[1], 'target')} a sample, "
-            f"@{step.name} {counted(outputs, 'output')}"
+            f"the data has {quantity(y.shape[1], 'target')} a sample, "
+            f"@{step.name} {quantity(outputs, 'output')}"
         )
     return y.astype(np.float64)
 
@@ -359,15 +359,15 @@ def print_training_report(report: TrainingReport, console: Console, folder: str)
     rows = [
         (
             "network",
-            f"{whole['name']}: {counted(whole['inputs'], 'input')}, "
-            f"{counted(whole['outputs'], 'output')}",
+            f"{whole['name']}: {quantity(whole['inputs'], 'input')}, "
+            f"{quantity(whole['outputs'], 'output')}",
         ),
         (
             "coefficients",
             f"{training['coefficients']} of {training['bits']} bits, "
             f"{training['fraction_bits']} behind the point, in {training['memories']} memories",
         ),
-        ("latency", f"{counted(report.latency, 'cycle')}, a sample every cycle"),
+        ("latency", f"{quantity(report.latency, 'cycle')}, a sample every cycle"),
         ("training", f"a sample every {report.interval} cycles"),
     ]
     if report.fitted:

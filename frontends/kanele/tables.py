@@ -16,7 +16,7 @@ from kan_dialect.frontends.frontend import KEEP, SATURATE, WRAP
 from kan_dialect.frontends.kanele.config import Architecture, read_json
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, default_bounds, storage_for
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 _ACTIVE_KEYS = ("acive", "active")
 """Spellings of the key that marks unpruned edges; the published files use the first."""
@@ -81,7 +81,7 @@ class _OverflowHandler:
                 "%s: entries beyond their layer's bits: %d, in %s; %s",
                 self.file,
                 self.overflowing_entries,
-                counted(self.overflowing_edges, "edge"),
+                quantity(self.overflowing_edges, "edge"),
                 _OVERFLOW_EFFECTS[self.overflow],
             )
 

@@ -32,7 +32,7 @@ from xdsl.traits import Pure
 from kan_dialect.errors import KanError
 from kan_dialect.foreign import OURS, name_failure, package_of
 from kan_dialect.ir.constants import Array, DenseAttr, to_numpy
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 Semantics: TypeAlias = Callable[[Any, Sequence[Array]], Sequence[Array]]
 
@@ -147,8 +147,8 @@ def _require_results(op: Operation, operands: Sequence[Array], results: object) 
     problem = _problem_of(results, [shape_of(result) for result in op.results], samples)
     if problem is not None:
         raise KanError(
-            f"'{op.name}': evaluate returned {problem} for {counted(samples, 'sample')}",
-            remedy=f"expected is a sequence of {counted(len(shapes), 'array')}: {expected}",
+            f"'{op.name}': evaluate returned {problem} for {quantity(samples, 'sample')}",
+            remedy=f"expected is a sequence of {quantity(len(shapes), 'array')}: {expected}",
         )
     return [
         array.astype(np.float64, copy=False) if is_float(result) else array
@@ -164,7 +164,7 @@ def _problem_of(results: object, shapes: Sequence[tuple[int, ...]], samples: int
         return f"{type(results).__name__} and no sequence of arrays"
     arrays = cast("Sequence[object]", results)
     if len(arrays) != len(shapes):
-        return counted(len(arrays), "array")
+        return quantity(len(arrays), "array")
     for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
         if not isinstance(array, np.ndarray):
             return f"{type(array).__name__} as result {index}"

@@ -23,7 +23,7 @@ from kan_dialect.ir.types import bounds_constant, float_type, tensor_shape
 from kan_dialect.model.quantizers import Argument, Codes, Layer, Quantizers
 from kan_dialect.model.quantizers_in_ir import quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 _LOG = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ class GivenCodes(CodeChoice):
             _LOG.warning(
                 "%s keeps %s that @%s does not have",
                 self.path,
-                counted(missing, "edge"),
+                quantity(missing, "edge"),
                 self.function.sym_name.data,
             )
 

@@ -22,7 +22,7 @@ from kan_dialect.model.interface import Port
 from kan_dialect.model.model import encode
 from kan_dialect.ops.layer import ConcatOp
 from kan_dialect.ops.onnx import OnnxOp
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 _LOG = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ class Standing:
                     "read as they are: give more bits, or set it apart from them",
                     shown,
                     code,
-                    counted(others, "other sample"),
+                    quantity(others, "other sample"),
                 )
             elif before is None or before[1] < samples:
                 if others > 0:
@@ -180,7 +180,7 @@ class Standing:
                         "or set it apart from them",
                         shown,
                         code,
-                        counted(others, "other sample"),
+                        quantity(others, "other sample"),
                     )
                 found[index, code] = middle, samples
         rows = [(index, code, value) for (index, code), (value, _) in sorted(found.items())]

@@ -18,7 +18,7 @@ from kan_dialect.ir.module_attributes import (
 )
 from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.passbase.record import recorded_pipeline
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 
 def file_header(module: ModuleOp) -> str:
@@ -42,7 +42,7 @@ def module_header(module: hw.HWModuleOp, name: str) -> str:
 def _timing(module: hw.HWModuleOp) -> Iterator[str]:
     latency = declared_latency(module)
     if latency:
-        yield f"Latency: {counted(latency, 'clock cycle')}, one sample per clock."
+        yield f"Latency: {quantity(latency, 'clock cycle')}, one sample per clock."
     elif latency is not None:
         yield "Latency: combinational."
     interval = declared_interval(module)

@@ -21,7 +21,7 @@ from kan_dialect.flows.prove.second.text import Design, read_text
 from kan_dialect.flows.prove.second.words import Undecided, check_acyclic
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.model import Model
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 
 @dataclass
@@ -202,7 +202,7 @@ def print_opinion(opinion: Opinion, proven: bool, console: Console) -> None:
     for line in opinion.problems():
         console.print(f"second opinion: {line}", style="red", markup=False, soft_wrap=True)
     found = (
-        f"{counted(opinion.nodes, 'node')}, {counted(opinion.outputs, 'output')}, "
+        f"{quantity(opinion.nodes, 'node')}, {quantity(opinion.outputs, 'output')}, "
         f"{opinion.seconds:.1f} s; {opinion.engine}"
     )
     match proven, opinion.shown:

@@ -15,7 +15,7 @@ from kan_dialect.flows.prove.training.witness import Witness, find_witness
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 SHOWN = 8
 """Most problems that are listed."""
@@ -40,7 +40,7 @@ def print_training_proof(proof: TrainingProof, rtl: Path, console: Console) -> N
     for outcome in failed[:SHOWN]:
         tell(f"{outcome.group}, {outcome.name}: {outcome.problem}", "red")
     if len(failed) > SHOWN:
-        tell(f"and {counted(len(failed) - SHOWN, 'other claim')}", "red")
+        tell(f"and {quantity(len(failed) - SHOWN, 'other claim')}", "red")
     if failed:
         witness = find_witness(proof, failed[0])
         for line in _explanation(proof, witness, rtl):
@@ -49,10 +49,10 @@ def print_training_proof(proof: TrainingProof, rtl: Path, console: Console) -> N
         return
     tell(
         f"{proof.step.name}: every sample and every access is a step of the IR, for all inputs and "
-        f"all words ({counted(proof.count('outputs'), 'output')}, "
-        f"{counted(proof.count('writes'), 'bank')}, "
-        f"{counted(proof.timing.latency, 'cycle')}, a trained sample every "
-        f"{counted(proof.timing.interval, 'cycle')}, {proof.seconds:.1f} s; {proof.engine})"
+        f"all words ({quantity(proof.count('outputs'), 'output')}, "
+        f"{quantity(proof.count('writes'), 'bank')}, "
+        f"{quantity(proof.timing.latency, 'cycle')}, a trained sample every "
+        f"{quantity(proof.timing.interval, 'cycle')}, {proof.seconds:.1f} s; {proof.engine})"
     )
 
 

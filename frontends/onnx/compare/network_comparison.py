@@ -37,7 +37,7 @@ from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.ops.onnx import OnnxOp
 from kan_dialect.ops.spline import EdgeOp
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 _LOG = logging.getLogger(__name__)
 
@@ -204,7 +204,7 @@ class _RowComparison:
                 "%s: in %s, the first is sample %d, the rounding of a sum decides on which side of "
                 "a threshold it lies; ONNX Runtime and the imported network take different sides",
                 self.graph.path.name,
-                counted(len(undecided), "sample"),
+                quantity(len(undecided), "sample"),
                 undecided[0],
             )
 

@@ -7,7 +7,7 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import accuracy, classes
 from kan_dialect.ir.constants import Array, FloatArray
-from kan_dialect.quantity import counted
+from kan_dialect.quantity import quantity
 
 
 def is_classification(labels: Array | None, outputs: int) -> bool:
@@ -60,10 +60,10 @@ def labels_problem(labels: Array | None, outputs: int) -> str | None:
     if labels is None or is_classification(labels, outputs) or labels.size == len(labels) * outputs:
         return None
     each = labels.size // len(labels)
-    what = f"{counted(each, 'target')} a sample"
+    what = f"{quantity(each, 'target')} a sample"
     if each == 1 and labels.dtype.kind in "iu":
         what = f"labels from {int(labels.min())} to {int(labels.max())}"
-    return f"{what}, the network has {counted(outputs, 'output')}"
+    return f"{what}, the network has {quantity(outputs, 'output')}"
 
 
 def score(outputs: FloatArray, labels: Array | None, given: FloatArray) -> float:
