@@ -140,7 +140,10 @@ SEEDS = [
         ),
         (
             "storage of sums for the smallest node",
-            Replace("_narrowest(element, low, high)", "_narrowest(element, low, high[:1])"),
+            Replace(
+                "_narrowest(element, low, high)",
+                "_narrowest(element, low, high.min(keepdims=True))",
+            ),
         ),
     ),
     *seeds_in(
