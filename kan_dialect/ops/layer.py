@@ -1,4 +1,7 @@
-"""Ops of a whole layer: affines and maps of its values, sums of its edges, observed ranges."""
+"""Ops around the edges of a layer: maps and affines of values, node sums, concatenation, ranges.
+
+At spline level they work on floats. `kan.node_sum` and `kan.concat` also work on codes, exactly.
+"""
 
 from __future__ import annotations
 

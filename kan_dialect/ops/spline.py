@@ -1,4 +1,8 @@
-"""Spline level: real-valued tensors of one sample, edges (out, in), nodes that sum them."""
+"""Edge functions by their coefficients: B-splines, base functions, radial bases, Chebyshev series.
+
+Each op maps a vector of inputs (in) to the edges of a layer (out, in), floats of one sample.
+`kan.node_sum` of `kan_dialect.ops.layer` adds them up.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ from kan_dialect.maths import bsplines, functions
 from kan_dialect.ops.layer import verify_function
 
 MAX_DEGREE = 100
-"""Degrees beyond this are refused: the recursion's float64 loses all digits long before."""
+"""Largest degree: with float64, the recursion loses all digits below it."""
 
 
 class EdgeOp(KanOperation, Univariate, ABC):
@@ -96,7 +100,7 @@ def _per_input(array: Array, inputs: int, what: str) -> int:
 
 
 class ExpandKnots(RewritePattern):
-    """A grid that the op extends becomes the knots themselves."""
+    """An extended grid becomes the knots themselves, without `extend`."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         if not isinstance(op, BSplineOp) or op.extend is None:
@@ -297,7 +301,7 @@ class RadialOp(EdgeOp):
         """
         Parameters
         ----------
-        function : one of `splines.RADIAL_FUNCTIONS`.
+        function : one of `bsplines.RADIAL_FUNCTIONS`.
         centers, widths : (in, C) or (C); widths are positive.
         coefficients : (out, in, C).
         """
