@@ -123,7 +123,7 @@ class _Expansion:
             )
 
     def lookup(self, op: LookupOp) -> None:
-        """Tables of nodes are made where a sum asks for them: pruned edges never are."""
+        """Tables per node are left to the sum that reads them: pruned edges get no table."""
         if len(tensor_shape(op.result)) == 2:
             self.edges[op.result] = op
             return
@@ -134,7 +134,7 @@ class _Expansion:
         ]
 
     def table(self, op: LookupOp, index: tuple[int, ...], wire: SSAValue, name: str) -> SSAValue:
-        """The table at `index`, cut to the codes that its input can have."""
+        """The table at `index`, with entries for the range of its input only."""
         low, _ = quantized_type(op.input).bounds
         codes = range_of(wire)
         entries = to_numpy(op.tables)[index][codes.low - low : codes.high - low + 1].astype(
@@ -221,7 +221,7 @@ class _Expansion:
 
 
 def _affines(codes: SSAValue) -> Sequence[tuple[float, float] | None]:
-    """Gain and offset of each element of an argument; None of all where the host has no affine."""
+    """Gain and offset of each element of an argument; None for each if the host has no affine."""
     affine = host_affine(codes)
     if affine is None:
         return [None] * tensor_shape(codes)[0]

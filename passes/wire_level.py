@@ -1,7 +1,7 @@
-"""The passes of wire level up to the schedule, in the order that `kan-compile` runs them in.
+"""The passes of wire level before the schedule, in the order of `kan-compile`.
 
-No pass itself: `kan-compile` is made of it, and whoever wants to know beforehand what tables will
-take on a device runs it on a copy.
+This is no pass itself. `kan-compile` consists of it, and `kan-refine-precision` runs it on a copy
+to estimate the LUTs of tables on a device.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def wire_level_passes(
     target : the device whose costs decide.
     parts : see `kan-split-tables`.
     further_levels : see `kan-balance-sums`.
-    fast : without the searches for sums to share, and for parts.
+    fast : leave out `kan-share-sums` and `kan-split-tables`, which search.
     """
     searches = (ShareSumsPass(target=target), SplitTablesPass(target=target, parts=parts))
     return (

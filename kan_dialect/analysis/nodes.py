@@ -1,7 +1,7 @@
 """Where the nodes of a model are: at table level by layer, at wire level by mark, in hardware.
 
-A node is called `layer0_node3` at every level. What a pass does to hidden nodes can so be compared,
-and the first one that differs be named.
+A node is called `layer0_node3` at every level. So checks compare hidden nodes before and after a
+pass, and name the first one that differs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def layer_names(function: func.FuncOp) -> dict[SSAValue, str]:
 
 
 def is_requantized(op: NodeSumOp) -> bool:
-    """Whether the codes of a sum's nodes are what a requantisation makes of it."""
+    """Whether a requantisation reads the sum, and so makes the codes of its nodes."""
     return any(isinstance(use.operation, RequantizeOp) for use in op.result.uses)
 
 

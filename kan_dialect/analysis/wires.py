@@ -1,4 +1,4 @@
-"""What passes over wire-level functions share: finding them, and when each value is there."""
+"""Wire-level functions: where they are, dead ops, and the clock cycle of each value."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
 
 
 def remove_dead(function: func.FuncOp) -> None:
-    """Take out the ops without effects whose results nothing reads, or marks alone.
+    """Remove the ops without effects whose results have no readers but marks.
 
     A mark does not keep hardware alive: a node that no result depends on becomes `kan.dead`. A
     constant takes no hardware, so its marks stay.
 
-    xDSL's `dce` goes through whole modules until nothing changes; ops of one block, users after
-    what they use, need one walk.
+    xDSL's `dce` walks over the module until nothing changes. In one block, with users after
+    definitions, one walk backwards is enough.
     """
     for op in reversed(list(function.body.block.ops)):
         if not would_be_trivially_dead(op):
@@ -50,9 +50,9 @@ def remove_dead(function: func.FuncOp) -> None:
 
 
 def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
-    """The clock cycle, counted from the arguments, in which each value is there.
+    """The clock cycle of each value, counted from the arguments.
 
-    None for values that are always there: constants and what depends on nothing else.
+    None for constants and for values that depend on constants only: they are there in any cycle.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def latency_of(function: func.FuncOp, cycles: Mapping[SSAValue, int | None] | No
 
 
 def layers_of(function: func.FuncOp) -> dict[Operation, int]:
-    """How many nodes there are, one after the other, before each op that computes something."""
+    """The number of nodes on the longest path to each op that computes something."""
     layers: dict[Operation, int] = {}
     after: dict[SSAValue, int] = {}
     for op in function.body.block.ops:

@@ -1,9 +1,12 @@
 """Wire level: one integer value per edge and node, of a type that says its exact range.
 
 Verifiers prove every result's range from the operands' ranges, so a sum that overflows does not
-verify. A register is `kan.delay`: the identity in value, cycles in time. `kan.mark` says which
-value holds a node of the model, so that proofs and debugging find it after every rewrite;
-`kan.dead` says that none does, as nothing reads the node.
+verify. A register is `kan.delay`: the same value, cycles later. `kan.mark` says which value holds a
+node of the model, so that proofs and debugging find it after every rewrite. `kan.dead` says that no
+value holds a node, because nothing reads it.
+
+This is one file because the verifier of `kan.sum` looks through tables, bits, registers and
+complements (`joint_sum_range`), so these ops and functions need each other.
 """
 
 from __future__ import annotations
@@ -56,7 +59,7 @@ from kan_dialect.ir.verifier import require, shape_text
 from kan_dialect.ir.wire_operation import WireOp
 
 MAX_TABLE_BITS = 20
-"""A table over more input bits than this is refused: it would never fit."""
+"""The most input bits of a table; larger ones would not fit any device."""
 
 
 def _hold(result: SSAValue, low: int, high: int, what: str) -> None:
@@ -143,7 +146,7 @@ class TableOp(WireOp, Evaluable):
         ----------
         entries : one dimension an input, integers.
         care : of the same shape, 0 and 1 (or bool); None where every entry matters.
-        result_type : the range; what the entries that matter span, where not given.
+        result_type : the range; by default, the exact range of the entries that matter.
         """
         if isinstance(care, np.ndarray):
             care = None if bool(care.all()) else dense(care.astype(np.int8))
@@ -177,7 +180,7 @@ class TableOp(WireOp, Evaluable):
 
     @property
     def filled(self) -> IntArray:
-        """The entries, where they do not matter the first one that does, int64."""
+        """The entries, int64; those that do not matter are the first one that matters."""
         entries = self.entries_array
         if self.care is None:
             return entries
@@ -189,14 +192,14 @@ class TableOp(WireOp, Evaluable):
     def by_bit_pattern(self) -> IntArray:
         """The entries for every combination of bit patterns of the inputs: flat, first input first.
 
-        Patterns outside an input's range never come; they repeat the nearest entry. But where the
-        entries are the codes with some bits inverted, these are inverted for all patterns.
+        Patterns outside an input's range do not occur; they repeat the nearest entry. If the
+        entries are the codes with some bits inverted, these bits are inverted in all patterns.
         """
         entries = self.filled
         if len(self.inputs) == 1:
             kind = range_of(self.inputs[0])
             inverted = int(entries[0]) ^ kind.low
-            # The ends tell of most tables that they are no such codes.
+            # The two ends rule out most tables.
             if int(entries[-1]) ^ kind.high == inverted:
                 codes = np.arange(kind.low, kind.high + 1)
                 if ((entries ^ codes) == inverted).all():
@@ -240,7 +243,7 @@ class TableOp(WireOp, Evaluable):
 
 @lru_cache(1 << 7)  # tables repeat few ranges often
 def _entry_of_patterns(low: int, high: int) -> IntArray:
-    """Which entry of a table over low..high each bit pattern reads, the nearest outside."""
+    """The index into a table over low..high for each bit pattern; the nearest one outside."""
     return np.clip(int_type(low, high).bit_patterns, low, high) - low
 
 
@@ -302,7 +305,7 @@ class SumOp(WireOp, Evaluable):
         result_type: IntType | None = None,
         name: str | None = None,
     ) -> None:
-        """`result_type` is the range; the sum of the inputs' ranges where not given."""
+        """`result_type` is the range; by default, the sum of the inputs' ranges."""
         values = [SSAValue.get(value) for value in inputs]
         if result_type is None:
             result_type = int_type(*sum_range(values))
@@ -330,10 +333,9 @@ def sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
 
 
 def joint_sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
-    """Smallest and largest sum of values, where tables that read the same values go together.
+    """Smallest and largest sum of values; tables of the same input are added up for each input.
 
-    Looks through sums, their complements and registers, down to tables: what tables of the same
-    inputs add up to is known for each input.
+    Looks through sums, their complements and registers, down to tables.
     """
     low = high = 0
     tables: dict[SSAValue, IntArray] = {}
@@ -366,7 +368,7 @@ class Complement(NamedTuple):
 
 
 def complement(value: SSAValue, name: str | None = None) -> tuple[TableOp, Complement]:
-    """The table that inverts a value's bits, which takes no logic, and what it is in numbers."""
+    """The table that inverts a value's bits, which takes no logic, and its meaning in numbers."""
     kind = range_of(value)
     constant = -1 if kind.is_signed else (1 << kind.bits) - 1
     table = TableOp([value], constant - np.arange(kind.low, kind.high + 1), name=name)
@@ -374,7 +376,7 @@ def complement(value: SSAValue, name: str | None = None) -> tuple[TableOp, Compl
 
 
 def complement_of(value: SSAValue) -> Complement | None:
-    """What a value is the complement of, if it is one."""
+    """The value and the constant of a complement; None for any other value."""
     op = value.owner
     if type(op) is not TableOp or len(op.inputs) > 1 or op.care is not None:
         return None
@@ -388,10 +390,10 @@ def complement_of(value: SSAValue) -> Complement | None:
 
 
 def as_function(value: SSAValue) -> tuple[SSAValue, IntArray] | None:
-    """A value as a function of one other, by way of tables and bits; of itself, where of several.
+    """A value as a function of one other value, through tables, bits and registers.
 
-    The other value, and the value for each of its range, int64; None where it has more values than
-    a table may have entries.
+    Returns the other value, and the function for each value of its range, int64. A value that
+    depends on several others is the identity of itself; None if its range is larger than a table.
     """
     op = value.owner
     if isinstance(op, DelayOp):
@@ -407,17 +409,17 @@ def as_function(value: SSAValue) -> tuple[SSAValue, IntArray] | None:
 
 
 def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
-    """How many of the lowest bits of a value are known to be 0: of tables, and sums of tables.
+    """The number of lowest bits of a value that are always 0: of tables, and sums of tables.
 
-    `known` is what has been found before, and grows.
+    `known` holds earlier results, and is extended.
     """
     found = known.get(value)
     if found is not None:
         return found
     match value.owner:
         case TableOp():
-            every = int(np.bitwise_or.reduce(value.owner.filled, axis=None))
-            found = (every & -every).bit_length() - 1 if every else 0
+            mask = int(np.bitwise_or.reduce(value.owner.filled, axis=None))
+            found = (mask & -mask).bit_length() - 1 if mask else 0
         case SumOp():
             found = range_of(value).bits
             for each in value.owner.inputs:
@@ -549,9 +551,9 @@ class DelayOp(WireOp, Evaluable, HasFolderInterface):
 class MarkOp(WireOp, Evaluable):
     """Says that `value` holds the node `node` of the model: node code = value + offset.
 
-    `cycle` is the clock cycle, counted from the inputs, in which it does. Where the node's clamp is
-    in the tables that read it, the code is that only once it is saturated `within` a range. Passes
-    that re-code or move a node's value keep its mark true.
+    `cycle` is the clock cycle of the value, counted from the inputs. Where the tables that read the
+    node do the clamp's work, the code is value + offset saturated `within` a range. Passes that
+    move a node's value, or add to it, keep its mark true.
     """
 
     name = "kan.mark"
@@ -603,9 +605,9 @@ class MarkOp(WireOp, Evaluable):
 @direct_access
 @irdl_op_definition
 class DeadOp(WireOp, Evaluable):
-    """Says that no result depends on the node `node` of the model, so that no value holds it.
+    """Says that no result depends on the node `node` of the model, so no value holds it.
 
-    It stands in the place of the node's `kan.mark`.
+    It replaces the node's `kan.mark`.
     """
 
     name = "kan.dead"
