@@ -22,7 +22,7 @@ from xdsl.dialects import func
 from xdsl.ir import Block, Operation, SSAValue
 
 # Registers the bounds of ONNX subgraphs.
-import kan_dialect.analysis.onnx_intervals  # noqa: F401 # pyright: ignore[reportUnusedImport]
+import kan_dialect.analysis.onnx.subgraph_bounds  # noqa: F401 # pyright: ignore[reportUnusedImport]
 from kan_dialect.analysis.enclosures import NoEnclosureError, enclose
 from kan_dialect.analysis.quantization_points import (
     observer,

@@ -6,7 +6,7 @@ of the `onnx` package. Only standard operators are executed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import count as count_from
 from math import prod
@@ -172,13 +172,6 @@ def _copy_decisions(model: onnx.ModelProto) -> frozenset[str]:
     while any(name.endswith(suffix) for name in kinds):
         suffix += "'"
 
-    def copied(node: onnx.NodeProto) -> onnx.NodeProto:
-        copy = onnx.NodeProto()
-        copy.CopyFrom(node)
-        for names in (copy.input, copy.output):
-            names[:] = [name + suffix if name in needed | made else name for name in names]
-        return copy
-
     made: set[str] = set()
     kept: set[str] = set()
     graph.ClearField("node")
@@ -200,7 +193,7 @@ def _copy_decisions(model: onnx.ModelProto) -> frozenset[str]:
         if decides:
             made |= {name for name in node.output if name in floats}
         if decides or not needed.isdisjoint(node.output):
-            graph.node.append(copied(node))
+            graph.node.append(_renamed_copy(node, needed | made, suffix))
             kept.update(filter(None, graph.node[-1].output))
         if not decides:
             graph.node.append(node)
@@ -213,7 +206,16 @@ def _copy_decisions(model: onnx.ModelProto) -> frozenset[str]:
     return frozenset(kept)
 
 
-_JUMPING = frozenset({"Ceil", "Floor", "Mod", "Round", "Sign", "Shrink", "ThresholdedRelu"})
+def _renamed_copy(node: onnx.NodeProto, renamed: Collection[str], suffix: str) -> onnx.NodeProto:
+    """A copy of a node that appends `suffix` to the names in `renamed`."""
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    for names in (copy.input, copy.output):
+        names[:] = [name + suffix if name in renamed else name for name in names]
+    return copy
+
+
+_DISCONTINUOUS = frozenset({"Ceil", "Floor", "Mod", "Round", "Sign", "Shrink", "ThresholdedRelu"})
 """Discontinuous operators from floats to floats."""
 
 
@@ -228,7 +230,7 @@ def is_decision(node: onnx.NodeProto, kinds: Mapping[str, int]) -> bool:
         return False
     floats = [name for name in node.input if kinds.get(name) in FLOATS]
     exact = any(kinds.get(name) not in FLOATS for name in node.output if name in kinds)
-    return bool(floats) and (exact or node.op_type in _JUMPING)
+    return bool(floats) and (exact or node.op_type in _DISCONTINUOUS)
 
 
 def element_types(model: onnx.ModelProto) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Packages of others: their layers as they are, small networks of them, imported or refused."""
+"""Third-party KAN packages: small networks of their layers are imported or refused."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxscript", reason="PyTorch's exporters need onnxscript")
 
 TOLERANCE = 1e-5
-"""Between the imported network and PyTorch in float64, as a share of the outputs' range."""
+"""Largest difference of the import from PyTorch in float64, relative to the outputs' range."""
 
 
 def package(name: str) -> Any:
-    """A module of a package; the test is skipped where that is not installed."""
+    """A module of a package; skips the test if the package is not installed."""
     return pytest.importorskip(name, reason=f"the module {name} is not installed (make test-torch)")
 
 
 def without_tensorflow() -> None:
-    """kanx's folders as packages whose `__init__`, which imports TensorFlow, does not run."""
+    """kanx's folders as packages, without running its `__init__`, which imports TensorFlow."""
     if "kanx" in sys.modules:
         return
     spec = importlib.util.find_spec("kanx")
@@ -46,7 +46,7 @@ def without_tensorflow() -> None:
 
 
 def chain(layer: Callable[[int, int], Any], widths: Sequence[int] = (5, 4, 3)) -> Any:
-    """The layers of these widths, one behind the other."""
+    """A sequence of layers with these widths."""
     return torch.nn.Sequential(*[layer(*pair) for pair in pairwise(widths)])
 
 
@@ -75,7 +75,7 @@ def kanditioned(impl: str) -> Any:
 def mlp_kan() -> Any:
     layer = package("mlp_kan").KANLayer
     network = chain(lambda inputs, outputs: layer(inputs, outputs, fcn_hidden=6, fcn_n_sin=2))
-    # Its own start makes edges that hardly differ from 0.
+    # The package's initialisation makes edges that hardly differ from 0.
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     return network
@@ -106,7 +106,7 @@ def rkan() -> Any:
 
 
 Failures: TypeAlias = tuple[tuple[Exporter, str], ...]
-"""Exporters that cannot write a network, each with the reason that it gives."""
+"""(network, exporter) that fail -> the exporter's reason."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Case:
 
 
 COMPILED: Failures = (("script", "torch.jit.trace a dynamo-optimized function"),)
-"""A function under `torch.compile` can be exported by the newer exporter only."""
+"""Only the newer exporter can export a function under `torch.compile`."""
 
 VMAP: Failures = (("script", "Unsupported value kind: Tensor"),)
 """The older exporter does not know `torch.vmap`."""

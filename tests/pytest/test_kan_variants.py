@@ -1,4 +1,4 @@
-"""Any trained KAN: every variant imports from both exporters and reaches hardware unharmed."""
+"""Trained KAN variants: each imports from both exporters and reaches hardware unchanged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxscript", reason="PyTorch's exporters need onnxscript")
 
 IMPORT_TOLERANCE = 1e-5
-"""Between the imported network and PyTorch in float64, as a share of the outputs' range."""
+"""Largest difference of the import from PyTorch in float64, relative to the outputs' range."""
 
 X = samples(INPUTS)
 
@@ -71,7 +71,7 @@ class Zoo:
         return path if path.exists() else export(self.network(name), INPUTS, path, exporter)
 
     def load(self, name: str, exporter: Exporter) -> ModuleOp:
-        """The imported network, which is the caller's to change."""
+        """A copy of the imported network."""
         key = name, exporter
         if key not in self.modules:
             self.modules[key] = load_onnx(self.export(name, exporter))
@@ -108,7 +108,7 @@ def test_variants_compute_what_pytorch_computes(zoo: Zoo, name: str, exporter: E
     expected = outputs_of(zoo.network(name), X)
     model = Model.of(zoo.load(name, exporter))
     assert (model.name, model.level) == (f"{name}_{exporter}", "spline")
-    # A network that hardly reacts would prove nothing.
+    # A network that hardly reacts to its inputs would prove nothing.
     assert expected.std(axis=0).min() > 0.05
     tolerance = IMPORT_TOLERANCE * np.ptp(expected)
     np.testing.assert_allclose(model.run(X), expected, rtol=0, atol=tolerance)
@@ -116,7 +116,7 @@ def test_variants_compute_what_pytorch_computes(zoo: Zoo, name: str, exporter: E
 
 @pytest.mark.parametrize("layer", STANDARDISED)
 def test_networks_on_raw_measurements(layer: str, tmp_path: Path) -> None:
-    """Inputs far from 0 and of different magnitudes, which the network itself scales."""
+    """Inputs far from 0 and of different magnitudes, scaled by the network itself."""
     torch.manual_seed(5)
     network = Standardised(STANDARDISED[layer]).eval()
     x = (X * Standardised.deviation + Standardised.mean).astype(np.float32).astype(np.float64)
@@ -129,7 +129,7 @@ def test_networks_on_raw_measurements(layer: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_in_hardware(zoo: Zoo, name: str) -> None:
-    """All levels with codes give the same ones, and those are near what PyTorch computes."""
+    """All levels with codes give the same codes, near PyTorch's outputs."""
     codes: list[Any] = []
 
     def compare(stage: str, module: ModuleOp) -> None:
@@ -153,7 +153,7 @@ def test_variants_in_hardware(zoo: Zoo, name: str) -> None:
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variants_have_certificates(zoo: Zoo, name: str, exporter: Exporter) -> None:
-    """Every form of edges is bounded, by no less than what samples show."""
+    """Every form of edges has bounds, and no sample exceeds them."""
     module = zoo.load(name, exporter)
     observe(only(module), [X], 1024)
     functions = quantised(module, QuantizePass(bits=6))
@@ -175,8 +175,8 @@ def test_variants_in_a_simulator(zoo: Zoo, name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("name", NO_KANS)
-def test_what_is_no_kan_is_refused(zoo: Zoo, name: str, exporter: Exporter) -> None:
-    """By the name of the op that mixes, whatever form the layers around it have."""
+def test_other_networks_are_refused(zoo: Zoo, name: str, exporter: Exporter) -> None:
+    """The refusal names the op that mixes, whatever form the layers around it have."""
     path = zoo.export(name, exporter)
     with pytest.raises(KanError, match=f"^{path.name}: .*({NO_KANS[name][1]})") as caught:
         load_onnx(path)
@@ -184,7 +184,7 @@ def test_what_is_no_kan_is_refused(zoo: Zoo, name: str, exporter: Exporter) -> N
 
 
 @pytest.mark.parametrize("reach", [1.0, 20.0, 500.0, 3000.0])
-def test_what_mixes_far_from_zero_is_refused(reach: float, tmp_path: Path) -> None:
+def test_mixing_far_from_zero_is_refused(reach: float, tmp_path: Path) -> None:
     torch.manual_seed(3)
     path = export(FarMixed(reach).eval(), INPUTS, tmp_path / "far.onnx", "script")
     with pytest.raises(KanError, match=r"^far\.onnx: "):
@@ -193,7 +193,7 @@ def test_what_mixes_far_from_zero_is_refused(reach: float, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("reach", [1.0, 20.0, 500.0, 3000.0])
 def test_nodes_that_react_far_from_zero_are_not_lost(reach: float, tmp_path: Path) -> None:
-    """Such a network may be refused where its inputs cannot be known; wrong it must not be."""
+    """The network may be refused, as its inputs are unknown, but must not be imported wrongly."""
     torch.manual_seed(3)
     network = FarNode(reach).eval()
     path = export(network, INPUTS, tmp_path / "far.onnx", "script")

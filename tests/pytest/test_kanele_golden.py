@@ -60,7 +60,7 @@ def test_every_level_gives_the_golden_outputs(
     circuit = Model.of(module)
     assert circuit.level == "hardware"
     if options.get("levels"):
-        return  # The deepest pipeline costs a build for nothing that the default one has not shown.
+        return  # The deepest pipeline takes a build and shows nothing beyond the default one.
     rtl = tmp_path / f"{name}.sv"
     rtl.write_text(emit_systemverilog(module))
     np.testing.assert_array_equal(simulate(rtl, circuit.interface(), codes), outputs)

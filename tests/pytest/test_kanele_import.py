@@ -44,7 +44,7 @@ CORRECT = {"wine": (53, 54), "drybean": (2506, 2723), "moons": (1947, 2000)}
 
 
 def lowered(module: ModuleOp, check: Callable[[str, Model], None]) -> Model:
-    """Lower to hardware, and look at the model after every pass."""
+    """Lower to hardware, and return the model after every pass."""
     context = make_context()
     for stage in CompilePass().expand():
         stage.apply(context, module)
@@ -56,7 +56,7 @@ def lowered(module: ModuleOp, check: Callable[[str, Model], None]) -> Model:
 
 
 def tables_of(module: ModuleOp) -> dict[str, list[int]]:
-    """The folded tables of the edges that exist, keyed as KANELÉ does."""
+    """Folded tables of the unpruned edges, under KANELÉ's keys."""
     found: dict[str, list[int]] = {}
     sums = [op for op in module.walk() if isinstance(op, NodeSumOp)]
     for layer, op in enumerate(sums):
@@ -255,7 +255,7 @@ def small_config(widths: list[int], bits: list[int], **changes: Any) -> dict[str
 def write(
     folder: Path, torch: Any, config: Mapping[str, Any], state: Mapping[str, Any] | None = None
 ) -> Path:
-    """A checkpoint with its configuration; the state fits the configuration where not given."""
+    """Write a checkpoint with its configuration; by default a state that fits it."""
     if state is None:
         state = small_state(torch, config["layers"], config["grid_size"], config["spline_order"])
     (folder / "config.json").write_text(json.dumps(config))
@@ -266,7 +266,7 @@ def write(
 def reference(
     state: Mapping[str, Any], config: Mapping[str, Any], x: np.ndarray[Any, np.dtype[np.float64]]
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The integers that the model computes, written in PyTorch after KANELÉ's paper."""
+    """The model's integers, computed in PyTorch after KANELÉ's paper."""
     import torch
 
     def quantize(value: Any, bits: int, scale: float) -> Any:
@@ -364,7 +364,7 @@ def test_nodes_and_layers_without_edges(tmp_path: Path, torch: Any) -> None:
 
 
 def test_optional_keys_and_spellings(tmp_path: Path, torch: Any) -> None:
-    """No batch norm, no scaler, no selector; the state dict itself; PyTorch's name in full."""
+    """No batch norm, scaler or selector; a bare state dict; the activation's full name."""
     config = small_config([2, 2], [4, 6], base_activation="torch.nn.SiLU()")
     state = small_state(torch, [2, 2], 4, 2)
     plain = {
@@ -413,7 +413,7 @@ class _Malicious:
 
 
 def refused(path: Path, *fragments: str) -> None:
-    """Loading fails with one KanError that says all this."""
+    """Require that loading fails with one KanError that contains all fragments."""
     with pytest.raises(KanError) as caught:
         frontend_for(path).load(path)
     for fragment in fragments:

@@ -19,9 +19,14 @@ from fuzz.branches import check, draw
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import is_decision, open_runner, widened
 from kan_dialect.frontends.frontend import ImportOptions
+from kan_dialect.frontends.onnx import load
+from kan_dialect.frontends.onnx.compare import network_comparison
+from kan_dialect.frontends.onnx.compare.comparison_inputs import ComparisonInputs
+from kan_dialect.frontends.onnx.discover import layer_search
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.operators.sign_changes import find_sign_changes
-from kan_dialect.frontends.onnx.read.graph import Unrecognised
+from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
+from kan_dialect.frontends.onnx.recognise import basis_recognition, layers
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.model.model import Model
 
@@ -52,7 +57,7 @@ def save(path: Path, nodes: Sequence[Node], out: int = 2, **constants: object) -
 
 
 def around(*values: float) -> FloatArray:
-    """All pairs of these values, their neighbours in float32, and some others."""
+    """All pairs of these values, their float32 neighbours, and other values."""
     exact = np.array(values, F32)
     below, above = np.nextafter(exact, F32(-np.inf)), np.nextafter(exact, F32(np.inf))
     every = np.concatenate([exact, below, above, np.array([1.25, -2.0], F32)])
@@ -60,7 +65,7 @@ def around(*values: float) -> FloatArray:
 
 
 def assert_follows(path: Path, x: FloatArray, **options: Any) -> str:
-    """The import computes what ONNX Runtime computes; its IR."""
+    """Require that the import computes what ONNX Runtime does; returns its IR."""
     module = load_onnx(path, ImportOptions(**options))
     (expected,) = open_runner(onnx.load(path)).run(["y"], {"x": x.astype(F32)})  # pyright: ignore[reportUnknownMemberType] (it has no types)
     actual = Model.of(module).run(x)
@@ -110,7 +115,7 @@ def test_network_behind_a_missing_value(tmp_path: Path) -> None:
     ]
     path = save(tmp_path / "m.onnx", nodes, t=-999.0, k=0.7, W=WEIGHTS, W2=WEIGHTS)
     text = assert_follows(path, around(-999.0))
-    assert 'kan.base "tanh"' in text  # What follows keeps its form.
+    assert 'kan.base "tanh"' in text  # The next layer keeps its form.
 
 
 def test_limits_far_away(tmp_path: Path) -> None:
@@ -143,13 +148,7 @@ def test_single_value_of_a_node_is_refused(tmp_path: Path) -> None:
 
 
 def test_error_names_node_value_and_results(tmp_path: Path, monkeypatch: Any) -> None:
-    """Recognition and search kept from seeing the branch: the comparison finds it."""
-    from kan_dialect.frontends.onnx.compare import network_comparison
-    from kan_dialect.frontends.onnx.compare.comparison_inputs import ComparisonInputs
-    from kan_dialect.frontends.onnx.discover import layer_search
-    from kan_dialect.frontends.onnx.read.graph import read_graph
-    from kan_dialect.frontends.onnx.recognise import basis_recognition, layers
-
+    """Recognition and search are made blind to the branch; the comparison finds it."""
     monkeypatch.setattr(basis_recognition, "_is_everywhere", lambda *_: True)
     path = save(tmp_path / "m.onnx", [*SENTINEL, DENSE], t=-999.0, k=0.7, W=WEIGHTS)
     graph = read_graph(path)
@@ -168,7 +167,7 @@ def test_error_names_node_value_and_results(tmp_path: Path, monkeypatch: Any) ->
         network_comparison.check_network(graph, raised, ComparisonInputs(samples=x))
 
 
-def test_samples_between_two_roundings_are_told(
+def test_samples_that_rounding_decides_are_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     nodes: list[Node] = [
@@ -184,15 +183,13 @@ def test_samples_between_two_roundings_are_told(
     (expected,) = open_runner(onnx.load(path)).run(["y"], {"x": x})  # pyright: ignore[reportUnknownMemberType] (it has no types)
     apart = np.abs(Model.of(module).run(x.astype(np.float64)) - expected)[:, 0] > 1
     assert apart.any()
-    # A matrix product is rounded by the kernel, which depends on the size of the batch.
+    # The kernel of a matrix product rounds differently for other batch sizes.
     told = re.search(r"in (\d+) samples, the first is sample \d+, the rounding", caplog.text)
     assert told is not None
     assert 0 < int(told[1]) < 2000
 
 
 def test_samples_of_the_test_set_are_compared(tmp_path: Path, monkeypatch: Any) -> None:
-    from kan_dialect.frontends.onnx import load
-
     seen: list[FloatArray | None] = []
     real = load.check_network
     monkeypatch.setattr(
@@ -224,8 +221,10 @@ def test_random_graphs_with_branches(seed: int) -> None:
     st.floats(-100, 100, width=32),
 )
 @settings(max_examples=25, deadline=None)
-def test_boundaries_are_neighbours_with_two_signs(value: float, scale: float, shift: float) -> None:
-    """All places at which scale · x + shift - value changes its sign, in float32."""
+def test_sign_changes_lie_between_neighbouring_floats(
+    value: float, scale: float, shift: float
+) -> None:
+    """All sign changes of scale * x + shift - value, in float32."""
 
     def run(x: FloatArray) -> FloatArray:
         narrow = x.astype(F32) * F32(scale) + F32(shift)
@@ -240,7 +239,7 @@ def test_boundaries_are_neighbours_with_two_signs(value: float, scale: float, sh
         assert signs[0, 0] != signs[1, 0]
 
 
-def test_boundaries_of_a_window_between_all_positions() -> None:
+def test_sign_changes_of_a_window_between_all_positions() -> None:
     def run(x: FloatArray) -> FloatArray:
         away = np.abs(x.astype(F32) + F32(999.0)) - F32(1e-3)
         touching = (x.astype(F32) - F32(7.25)) ** 2
@@ -284,8 +283,6 @@ def test_import_of_bad_samples_is_one_message(tmp_path: Path) -> None:
 
 
 def test_many_samples_are_thinned_out(tmp_path: Path, monkeypatch: Any) -> None:
-    from kan_dialect.frontends.onnx.compare import network_comparison
-
     seen: list[int] = []
     real = network_comparison._outputs  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""What follows the last layer: named where it is refused, left out on request, classes kept."""
+"""Classifier heads: refused by name, stripped on request, with the classes preserved."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ HEADS: dict[str, tuple[Head, str]] = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_heads_are_named_and_left_out_on_request(name: str, tmp_path: Path) -> None:
+def test_heads_are_named_and_stripped_on_request(name: str, tmp_path: Path) -> None:
     head, words = HEADS[name]
     net = Net()
     path = net.save(tmp_path, head(net))
@@ -158,7 +158,7 @@ def test_a_sigmoid_is_a_function_of_each_node_and_a_head_on_request(
     ],
 )
 @pytest.mark.parametrize("options", [ImportOptions(), STRIP])
-def test_the_smallest_output_is_no_class_of_ours(
+def test_heads_that_take_the_smallest_output_are_refused(
     head: Head, options: ImportOptions, tmp_path: Path
 ) -> None:
     net = Net()
@@ -204,7 +204,7 @@ def test_a_head_alone(tmp_path: Path) -> None:
 
 
 def test_a_head_that_compares_some_outputs_only(tmp_path: Path) -> None:
-    """Softmax over pairs of outputs: the largest of all is not the largest of its pair's."""
+    """A softmax over pairs of outputs does not preserve the largest output."""
     net = Net()
     four = net("Concat", "h", net("Neg", "h"), axis=1)
     pairs = net("Softmax", net("Reshape", four, np.array([-1, 3, 2])), axis=2)
@@ -214,7 +214,7 @@ def test_a_head_that_compares_some_outputs_only(tmp_path: Path) -> None:
 
 
 def test_classes_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A head whose logits were mistaken is not let through."""
+    """A head with mistaken logits is refused."""
     net = Net()
     path = net.save(tmp_path, net("ArgMax", net("Neg", "h"), axis=1))
     search = classifier_head.find_head

@@ -1,4 +1,4 @@
-"""ONNX files that are Kolmogorov-Arnold networks: what they compute, which parameters they have."""
+"""Imports ONNX files of Kolmogorov-Arnold networks: their function and their parameters."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ops_of(function: func.FuncOp, kind: type[Operation]) -> list[Any]:
 
 
 def names_of(function: func.FuncOp) -> list[str]:
-    """The ops in order, with the functions that they name."""
+    """The ops in order, with the functions they name."""
     names: list[str] = []
     for op in function.body.block.ops:
         name = op.name.split(".")[1]
@@ -161,7 +161,7 @@ def test_pykan_export_with_a_symbolic_and_a_pruned_edge(shared_data: Path) -> No
     assert ops_of(function, NodeSumOp)[0].mask_array.tolist() == [[True, False], [True, True]]
 
 
-# The fixtures: exporters, opsets, degrees, bases, writings
+# Fixtures: exporters, opsets, degrees, bases, forms
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
@@ -189,7 +189,7 @@ def test_all_exporters_and_opsets_give_the_same_network(paths: list[Path]) -> No
 
 @dataclass
 class Net:
-    """A graph under construction: ops by their names, constants as arrays."""
+    """Builds a graph: ops by their names, constants as arrays."""
 
     dtype: type[np.floating[Any]] = np.float32
     nodes: list[onnx.NodeProto] = field(default_factory=list[onnx.NodeProto])
@@ -348,7 +348,7 @@ def test_random_networks_are_recovered_exactly(
 
 
 def check_layer(nodes: NodeSumOp, layer: Layer, degree: int) -> None:
-    """The ops that `nodes` adds up have the parameters of `layer`, bit for bit."""
+    """Require that the ops below `nodes` have exactly the parameters of `layer`."""
     edges: list[Operation] = []
     pending = [nodes.edges.owner]
     while pending:
@@ -411,7 +411,7 @@ def test_other_widths_of_floats(dtype: type[np.floating[Any]]) -> None:
 
 
 def test_knots_that_repeat_at_the_ends() -> None:
-    """An open uniform grid: terms over empty cells are left out by a Where."""
+    """An open uniform grid, where a Where skips terms over empty cells."""
     knots = np.array([-1, -1, -1, 0, 1, 1, 1], dtype=np.float32)
     net = Net()
     x = net("Unsqueeze", "x", np.array([-1]))
@@ -491,7 +491,7 @@ def test_last_knot_that_belongs_to_the_last_cell() -> None:
         (lambda n, x: n("Pow", x, np.float32(5)), None),
         (lambda n, x: n("Min", x, np.float32(1)), None),
         (lambda n, x: n("Log", n("Sigmoid", x)), ["map sigmoid", "base log"]),
-        # As PyTorch's exporters write softplus(x, beta=2, threshold=15), softshrink, elu by hand.
+        # softplus(x, beta=2, threshold=15), softshrink and elu as PyTorch's exporters write them.
         (
             lambda n, x: n(
                 "Where",
@@ -673,7 +673,7 @@ def test_radial_functions(kind: str) -> None:
 
 
 def test_parameters_that_the_graph_computes() -> None:
-    """Grid, scaler and shapes come out of the graph itself, in float32."""
+    """The graph computes grid, scaler and shapes in float32."""
     net, rng = Net(), np.random.default_rng(5)
     steps = net("Cast", net("Range", np.int64(-3), np.int64(6), np.int64(1)), to=1)
     knots = net("Add", net("Mul", steps, np.float32(0.4)), np.float32(0.1))
@@ -706,7 +706,7 @@ def test_column_major_products() -> None:
     assert np.array_equal(to_numpy(ops_of(function, BaseOp)[0].weights), weights)
 
 
-def test_the_function_is_called_after_the_file(tmp_path: Path) -> None:
+def test_the_function_has_the_files_name(tmp_path: Path) -> None:
     path = tmp_path / "2 my-net.v1.ONNX"
     path.write_bytes(FIXTURES[0].read_bytes())
     function = find_function(frontend_for(path).load(path))

@@ -29,7 +29,7 @@ SECOND = RNG.normal(size=(3, 2)).astype(np.float32)
 
 
 class Net:
-    """A graph under construction: ops by their names, constants as arrays."""
+    """Builds a graph: ops by their names, constants as arrays."""
 
     def __init__(self, opset: int = 17) -> None:
         self.opset = opset
@@ -94,7 +94,7 @@ def samples(width: int = 4) -> Array:
 def test_inputs_side_by_side_in_the_graphs_order(
     batch: int | str, order: tuple[str, str], tmp_path: Path
 ) -> None:
-    """However the model joins them, the columns are those of the inputs in order."""
+    """The columns are the inputs in the graph's order, in whatever order the model joins them."""
     net = Net()
     both = net("Concat", "b", "a", axis=1)
     sizes = {"a": 1, "b": 3}
@@ -160,7 +160,7 @@ def by_shape(net: Net, x: str) -> str:
 
 
 def through_rows(net: Net, x: str) -> str:
-    """The model adds a batch itself, and takes it away."""
+    """The model adds a batch itself, and removes it."""
     row = net("Unsqueeze", x, np.array([0]))
     hidden = net("Tanh", net("Gemm", row, FIRST.T.copy(), np.ones(3, np.float32), transB=1))
     return net("Squeeze", net("MatMul", hidden, SECOND), np.array([0]))
@@ -236,7 +236,7 @@ def test_the_head_of_one_sample(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_no_kan_is_refused_for_one_sample_too(
+def test_other_networks_of_one_sample_are_refused(
     write: Callable[[Net, str], str], words: str, tmp_path: Path
 ) -> None:
     net = Net()
@@ -250,7 +250,7 @@ def test_what_is_no_kan_is_refused_for_one_sample_too(
 @pytest.mark.parametrize("traced", [1, 3])
 @pytest.mark.parametrize("op", ["Reshape", "Expand"])
 def test_reshapes_to_the_traced_batch(traced: int, op: str, tmp_path: Path) -> None:
-    """The input's batch is open, a reshape's is not: the file runs with that one only."""
+    """The input's batch is open, but a reshape's is fixed: the file runs with that batch only."""
     net = Net()
     shape = np.array([traced, 4])
     path = net.save(tmp_path, dense(net, net(op, "x", shape)), {"x": ["batch", 4]})
@@ -270,7 +270,7 @@ def test_constants_within_the_graph_give_the_batch(tmp_path: Path) -> None:
     np.testing.assert_allclose(Model.of(load_onnx(path)).run(x), expected(x), atol=1e-5)
 
 
-def test_the_reading_that_went_farthest_says_why_it_stopped(tmp_path: Path) -> None:
+def test_the_farthest_recognition_gives_the_error(tmp_path: Path) -> None:
     net = Net()
     hidden = net("Reshape", "x", np.array([1, 4]))
     path = net.save(tmp_path, net("ReduceMax", dense(net, hidden), axes=[1]), {"x": ["b", 4]})

@@ -1,4 +1,4 @@
-"""ONNX files that are refused: one error that names file, place, reason and remedy."""
+"""Refused ONNX files: one error that names file, node, reason and remedy."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def node(op: str, *operands: str, output: str = "y", **attributes: Any) -> onnx.
 
 
 def refusal(model: onnx.ModelProto | bytes, folder: Path, name: str = "net.onnx") -> str:
-    """The message that loading the model ends in; it is one line and names the file."""
+    """The error message of loading the model, checked to be one line that names the file."""
     path = folder / name
     path.write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
     with warnings.catch_warnings():
@@ -88,11 +88,11 @@ def refusal(model: onnx.ModelProto | bytes, folder: Path, name: str = "net.onnx"
         (onnx.ModelProto(ir_version=9).SerializeToString(), "holds no ONNX graph"),
     ],
 )
-def test_what_is_no_onnx_file(data: bytes, words: str, tmp_path: Path) -> None:
+def test_other_files(data: bytes, words: str, tmp_path: Path) -> None:
     assert words in refusal(data, tmp_path)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(KanError, match=r"none\.onnx: cannot be read: No such file"):
         load_onnx(tmp_path / "none.onnx")
 
@@ -177,7 +177,7 @@ def test_external_data_elsewhere(entries: dict[str, str], words: str, tmp_path: 
 # Tensors
 
 
-def test_tensors_that_do_not_hold_what_they_say(tmp_path: Path) -> None:
+def test_tensors_of_another_size_than_their_shape(tmp_path: Path) -> None:
     model = network()
     model.graph.initializer[0].dims[0] = 5
     assert "tensor 'w' of shape [5, 2] should hold 40 bytes, but holds 24" in refusal(
@@ -244,7 +244,7 @@ def test_shapes_that_would_fill_the_memory(nodes: list[onnx.NodeProto], tmp_path
 # The graph
 
 
-def test_values_that_nothing_defines(tmp_path: Path) -> None:
+def test_undefined_values(tmp_path: Path) -> None:
     model = network(node("MatMul", "x", "missing"))
     assert (
         "value 'missing', read by node 'the_y' (MatMul), is not defined: it is neither a node's "
@@ -266,7 +266,7 @@ def test_cycles(tmp_path: Path) -> None:
 
 
 def test_sums_of_sums_do_not_explode(tmp_path: Path) -> None:
-    """Each value is the difference of the two before it: 200 of them have 2 ** 139 paths."""
+    """Each value is the difference of the two before it: 200 values have 2 ** 139 paths."""
     steps = [node("Sub", f"v{i + 1}", f"v{i}", output=f"v{i + 2}") for i in range(200)]
     model = network(
         node("Relu", "x", output="v0"),
@@ -328,7 +328,7 @@ def test_an_output_that_is_constant(tmp_path: Path) -> None:
     assert "does not depend on the input" in refusal(network(node("Relu", "w")), tmp_path)
 
 
-def test_what_the_operators_schema_forbids(tmp_path: Path) -> None:
+def test_violations_of_an_operators_schema(tmp_path: Path) -> None:
     assert "not valid ONNX" in refusal(network(node("Relu", "x", "w")), tmp_path)
 
 
@@ -355,7 +355,7 @@ def test_empty_layers(tmp_path: Path) -> None:
     assert "an extent is 0" in refusal(model, tmp_path)
 
 
-# What is no KAN
+# Networks that are no KAN
 
 
 @pytest.mark.parametrize(
@@ -451,11 +451,11 @@ def test_values_that_differ_from_sample_to_sample(tmp_path: Path) -> None:
     assert "differs from sample to sample" in refusal(model, tmp_path)
 
 
-# The check
+# The comparison with the file
 
 
-def test_networks_that_came_out_wrong_are_refused() -> None:
-    """A coefficient is changed behind the importer's back; the check says in which layer."""
+def test_wrong_imports_are_refused() -> None:
+    """The comparison names the layer of a changed coefficient."""
     graph = read_graph(FIXTURES / "plain_script17.onnx")
     raised = layers.recognise_layers(graph)
     network_comparison.check_network(graph, raised)
@@ -475,7 +475,7 @@ def test_networks_that_came_out_wrong_are_refused() -> None:
 
 
 def test_differences_are_relative() -> None:
-    """Differences count as shares of the range; what is no number is infinitely far."""
+    """Differences are relative to the range; NaN differs infinitely."""
     step = network_comparison.relative_difference(
         np.array([[1.0], [2.0]]), np.array([[1.0], [3.0]])
     )
@@ -532,7 +532,7 @@ def test_damaged_anywhere(name: str, tmp_path: Path) -> None:
 
 
 def test_operators_and_operands_at_random(tmp_path: Path) -> None:
-    """Graphs whose parts are exchanged: valid files that mean nothing."""
+    """Graphs with exchanged parts: valid files without meaning."""
     rng = random.Random(0)
     model = onnx.load(SPLINES)
     operators = sorted({each.op_type for each in model.graph.node} | {"Einsum", "Gemm", "Where"})

@@ -1,4 +1,4 @@
-"""ONNX graphs of unknown form: layers found by exchange, carried along as `kan.onnx`."""
+"""ONNX graphs of unknown form: layers are discovered by exchange, and kept as `kan.onnx`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from kan_dialect.frontends.onnx.discover.additivity import PartialRun, make_exch
 from kan_dialect.frontends.onnx.discover.layer_boundaries import find_layers
 from kan_dialect.frontends.onnx.discover.layer_search import search_layers
 from kan_dialect.frontends.onnx.load import load_onnx
-from kan_dialect.frontends.onnx.operators.static_graph import extract_subgraph, make_static
+from kan_dialect.frontends.onnx.operators.static_graph import make_static
+from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
 from kan_dialect.frontends.onnx.read.graph import Unrecognised, read_graph
 from kan_dialect.frontends.onnx.recognise.layers import ImportedNetwork, recognise_layers
 from kan_dialect.ir.constants import FloatArray, to_floats
@@ -59,7 +60,7 @@ def save(
     opset: int = 17,
     **tensors: Array | np.float32,
 ) -> Path:
-    """A model from `x` to `y` in a file; `w` (3, 4) and `v` (4, 2) are there."""
+    """A model file from `x` to `y`, with constants `w` (3, 4) and `v` (4, 2)."""
     held = {"w": W, "v": V} | tensors
     graph = helper.make_graph(
         list(nodes),
@@ -75,13 +76,13 @@ def save(
     return path
 
 
-# atan is no function of the dialect.
+# The dialect has no atan.
 FIRST = [node("Atan", ["x"], "a"), node("MatMul", ["a", "w"], "h")]
 LAST = [node("Atan", ["h"], "b"), node("MatMul", ["b", "v"], "y")]
 
 
 def outputs(path: Path, x: Array) -> FloatArray:
-    """What ONNX Runtime computes."""
+    """ONNX Runtime's outputs."""
     session = ORT.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": x.astype(np.float32)})[0].astype(np.float64)
 
@@ -104,7 +105,7 @@ def refusal(path: Path) -> str:
     return message
 
 
-# What is found
+# Layers that are discovered
 
 
 def test_layers_of_unknown_functions(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_known_layers_found_by_search_keep_their_splines(case: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.onnx")), ids=lambda path: path.stem)
 def test_every_fixture_as_opaque_layers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is recognised here, so that every form goes through the search."""
+    """With recognition switched off, every form goes through the search."""
 
     def unknown(assembly: object, part: object, activations: object) -> ImportedNetwork | None:
         return None
@@ -183,12 +184,12 @@ def test_dense_connections_keep_their_layers(tmp_path: Path) -> None:
         t=RNG.normal(size=(12, 2)).astype(np.float32),
     )
     module = load_onnx(path)
-    # No edge only hands an input on: what is put side by side is not computed again.
+    # No edge is an identity: concatenated values are not computed again.
     assert count(module, OnnxOp, NodeSumOp, ConcatOp) == [3, 3, 2]
     assert_same(module, path, RNG.normal(size=(50, 3)))
 
 
-def test_a_node_by_itself_swallows_what_follows(tmp_path: Path) -> None:
+def test_a_single_node_absorbs_the_functions_after_it(tmp_path: Path) -> None:
     nodes = [
         node("Atan", ["x"], "a"),
         node("MatMul", ["a", "one"], "h"),
@@ -261,7 +262,7 @@ def test_the_order_of_features_is_kept_across_axes(tmp_path: Path) -> None:
     assert_same(module, path, RNG.normal(size=(50, 3)))
 
 
-def test_functions_pieced_together(tmp_path: Path) -> None:
+def test_piecewise_functions(tmp_path: Path) -> None:
     nodes = [
         node("Greater", ["x", "zero"], "right"),
         node("Exp", ["x"], "rise"),
@@ -279,7 +280,7 @@ def test_running_sums(tmp_path: Path) -> None:
     assert_same(load_onnx(path), path, RNG.normal(size=(50, 3)))
 
 
-# What is refused
+# Refusals
 
 
 def test_the_op_that_mixes_and_the_evidence(tmp_path: Path) -> None:
@@ -322,7 +323,7 @@ def test_an_index_is_no_output(tmp_path: Path) -> None:
     assert "node 'the_y' (ArgMax): it gives an index" in refusal(path)
 
 
-def test_functions_that_are_nowhere_defined(tmp_path: Path) -> None:
+def test_functions_without_finite_values(tmp_path: Path) -> None:
     nodes = [
         node("Mul", ["x", "x"], "q"),
         node("Add", ["q", "far"], "s"),
@@ -351,7 +352,7 @@ def test_samples_say_where_functions_are_defined(tmp_path: Path) -> None:
 
 
 def test_an_interaction_that_few_points_show(tmp_path: Path) -> None:
-    """A bump of the sum of all inputs, at a place of its own: two layers, not one."""
+    """A bump of the sum of all inputs, at an untypical value: two layers, not one."""
     nodes = [
         *FIRST,
         node("MatMul", ["x", "ones"], "sum"),
@@ -418,7 +419,7 @@ def test_exchanges_keep_every_coordinate() -> None:
     assert group.chosen.any(axis=0).all() and not group.chosen.all()
 
 
-def test_values_that_are_hardly_ever_finite_say_nothing(tmp_path: Path) -> None:
+def test_values_that_are_hardly_ever_finite_are_inconclusive(tmp_path: Path) -> None:
     nodes = [node("Log", ["x"], "l"), node("MatMul", ["l", "w"], "y")]
     static = make_static(read_graph(save(tmp_path, nodes)))
     run = PartialRun(static, ["x"], ["y"])
@@ -429,8 +430,8 @@ def test_values_that_are_hardly_ever_finite_say_nothing(tmp_path: Path) -> None:
     assert residuals(run, [negative, positive]).tolist() == [0.0]
 
 
-def test_narrow_cuts_come_before_wide_ones(tmp_path: Path) -> None:
-    """The next layer's expansion is additive as well, but it is no place to cut."""
+def test_narrow_boundaries_come_before_wide_ones(tmp_path: Path) -> None:
+    """The next layer's basis expansion is additive too, but is no layer boundary."""
     nodes = [
         *FIRST,
         node("Unsqueeze", ["h", "last"], "u"),
@@ -452,10 +453,10 @@ def test_narrow_cuts_come_before_wide_ones(tmp_path: Path) -> None:
     assert [(layer.sources, layer.target) for layer in layers] == [(("x",), "h"), (("h",), "y")]
 
 
-# Parts of a graph
+# Subgraphs
 
 
-def test_a_part_computes_what_the_graph_does(tmp_path: Path) -> None:
+def test_a_subgraph_computes_what_the_graph_does(tmp_path: Path) -> None:
     path = save(tmp_path, FIRST + LAST)
     static = make_static(read_graph(path))
     x = RNG.normal(size=(70, 3))
@@ -468,7 +469,7 @@ def test_a_part_computes_what_the_graph_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [("y", "x"), ("part_x", "part_y"), ("part_input", "part_output")])
-def test_names_of_the_graph_do_not_clash_with_a_part_s(names: tuple[str, str]) -> None:
+def test_names_of_a_graph_and_a_subgraph_do_not_clash(names: tuple[str, str]) -> None:
     first, second = names
     nodes = [
         helper.make_node("Atan", ["in"], [first]),
@@ -501,14 +502,14 @@ def _opaque(folder: Path) -> ModuleOp:
     return load_onnx(save(folder, FIRST + LAST))
 
 
-def test_edges_are_the_function_s_own(tmp_path: Path) -> None:
+def test_edges_sum_to_the_function(tmp_path: Path) -> None:
     module = _opaque(tmp_path)
     first = next(op for op in module.walk() if isinstance(op, OnnxOp))
     rest = to_floats(first.rest)
     x = RNG.normal(size=(7, 3))
     expected = (np.arctan(x) - np.arctan(rest))[:, np.newaxis, :] * W.T
     assert np.allclose(first.edges(x), expected, atol=1e-12)
-    # A value that many samples share is evaluated once, and comes out the same.
+    # A value that many samples share is evaluated once, with the same result.
     again = first.edges(np.repeat(x, 3, axis=0))
     assert np.array_equal(again, np.repeat(first.edges(x), 3, axis=0))
 

@@ -1,4 +1,4 @@
-"""Random networks, at scales that nobody tells the frontend: imported as they are, or refused."""
+"""Random networks, at scales unknown to the frontend: imported exactly, or refused."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_networks_at_scales_of_their_own(seed: int, tmp_path: Path) -> None:
         (27, "corner of 2", "shifted"),
     ],
 )
-def test_what_mixes_is_named(seed: int, mixing: str, regime: str, tmp_path: Path) -> None:
+def test_the_mixing_op_is_named(seed: int, mixing: str, regime: str, tmp_path: Path) -> None:
     assert mixing in MIXINGS
     network = make_network(seed, regime, mixing)
     with pytest.raises(KanError) as caught:

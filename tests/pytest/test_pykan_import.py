@@ -1,4 +1,4 @@
-"""pykan's checkpoints: what the network computes, at every level, and clear refusals."""
+"""pykan's checkpoints: the network's outputs at every level, and clear refusals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_exp_sin(exp_sin: ModuleOp, shared_data: Path) -> None:
 
 
 def test_exp_sin_in_hardware(exp_sin: ModuleOp, shared_data: Path) -> None:
-    """Quantised, every level gives the same codes, and those are near what pykan computes."""
+    """After quantisation every level gives the same codes, near pykan's outputs."""
     path = shared_data / "pykan" / "exp_sin.npz"
     data = np.load(path)
     x = data["x"].astype(np.float64)
@@ -157,7 +157,7 @@ TORCH_FUNCTIONS: dict[str, Any] = {
 def reference(
     torch: Any, state: Mapping[str, Any], config: Mapping[str, Any], x: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
-    """The network in PyTorch, float64, after pykan's description of its layers."""
+    """The network in PyTorch, float64, written from pykan's description of its layers."""
     bases = {
         "silu": torch.nn.functional.silu,
         "identity": lambda value: value,
@@ -193,7 +193,7 @@ def reference(
 def compare(
     folder: Path, torch: Any, config: Mapping[str, Any], state: Mapping[str, Any]
 ) -> ModuleOp:
-    """The imported network computes what the reference does."""
+    """Require that the imported network computes what the reference does."""
     module = PYKAN_FRONTEND.load(write(folder, torch, config, state))
     x = np.random.default_rng(4).uniform(-2.5, 2.5, size=(200, len(state["act_fun.0.mask"])))
     expected = reference(torch, state, config, x)
@@ -231,7 +231,7 @@ def test_every_function_of_pykan_is_known() -> None:
 
 
 def test_pruned_mixed_and_scaled_edges(tmp_path: Path, torch: Any) -> None:
-    """Both parts of an edge at once, masks that are no 0 and 1, edges with neither."""
+    """Edges with both parts, with neither, and masks other than 0 and 1."""
     config, state = small_config([2, 2]), small_state(torch, [2, 2], 4, 2)
     config["symbolic.funs_name.0"] = [["sin", "x^2"], ["sin", "0"]]
     state["symbolic_fun.0.affine"] = torch.randn(2, 2, 4)
@@ -247,7 +247,7 @@ def test_the_symbolic_part_may_be_switched_off(tmp_path: Path, torch: Any) -> No
     compare(tmp_path, torch, config, state)
 
 
-def test_parts_that_are_nothing_leave_no_ops(tmp_path: Path, torch: Any) -> None:
+def test_empty_parts_leave_no_ops(tmp_path: Path, torch: Any) -> None:
     config, state = small_config([2, 1]), small_state(torch, [2, 1], 4, 2)
     config["symbolic.funs_name.0"] = [["sin", "cos"]]
     state["act_fun.0.mask"][:] = 0.0

@@ -1,4 +1,4 @@
-"""PyTorch modules in memory, through ONNX, and pykan's networks by their attributes."""
+"""PyTorch modules in memory, through ONNX; and pykan's networks by their attributes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def basis(x: Any, knots: Any, degree: int) -> Any:
 
 
 class Layer(torch.nn.Module):  # type: ignore[misc]
-    """Splines and a base function, dropout before them."""
+    """Splines and a base function after a dropout."""
 
     def __init__(self, inputs: int, outputs: int, grid: int = 4, degree: int = 3) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ def test_a_module_in_memory(batch: int, capfd: pytest.CaptureFixture[str]) -> No
 
 
 class TwoInputs(torch.nn.Module):  # type: ignore[misc]
-    """Two tensors, joined the other way round, or any number of them."""
+    """A module of two inputs, joined in reverse order, or of any number of inputs."""
 
     def __init__(self, *, named: bool) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ def test_a_classifier_without_its_softmax() -> None:
         lambda x: torch.where(x > 0, x, torch.exp(x) - 1),
     ],
 )
-def test_activations_that_the_exporter_takes_apart(activation: Any) -> None:
+def test_activations_that_the_exporter_decomposes(activation: Any) -> None:
     class Perceptron(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()

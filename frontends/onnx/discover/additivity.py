@@ -17,9 +17,9 @@ from onnx.reference import ReferenceEvaluator
 from kan_dialect.evaluate.onnx_subgraph import fails_by_rows, open_runner, run_rows, widened
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
-    extract_subgraph,
     needed_steps,
 )
+from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
 from kan_dialect.ir.constants import FloatArray
 
 TOLERANCE = 1e-9

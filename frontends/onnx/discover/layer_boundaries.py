@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.onnx_subgraph import open_runner, run_rows, widened
 from kan_dialect.frontends.onnx.discover.additivity import (
     Exchanges,
     PartialRun,
@@ -24,13 +21,13 @@ from kan_dialect.frontends.onnx.discover.additivity import (
     points_near,
     residuals,
 )
-from kan_dialect.frontends.onnx.discover.input_scales import InputScales, find_input_scales
+from kan_dialect.frontends.onnx.discover.input_scales import find_input_scales
+from kan_dialect.frontends.onnx.discover.typical_inputs import typical_inputs
 from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
 from kan_dialect.frontends.onnx.operators.refusals import PRODUCT, PRODUCT_REMEDY, REFUSALS
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
     Step,
-    extract_subgraph,
     needed_steps,
 )
 from kan_dialect.frontends.onnx.operators.thresholds import SEVERAL, dependences, margins_of
@@ -46,17 +43,6 @@ TRIALS = 128
 _SCREENING_TRIALS = 4
 """Trials that rule out most values before the full number of trials."""
 
-_ACTIVATION_ROWS = 192
-"""Real samples for which activations are computed."""
-
-_BOXES = ((-1.0, 1.0), (-3.0, 3.0), (0.0, 1.0), (1.0, 10.0))
-"""Boxes of inputs that are tried without samples: functions may have limited domains."""
-
-_MAGNITUDES = (0.1, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
-"""Magnitudes of inputs that are tried without samples, alone and mixed."""
-
-_BOX_ROWS = 48
-"""Inputs in each box and at each magnitude."""
 
 _SCALE_TRIAL_FACTOR = 8
 """Factor of the trials at input scales, where a function may change anywhere."""
@@ -67,8 +53,6 @@ _MANY_TRIALS_MAX_WIDTH = 1 << 9
 _ARRANGEMENTS = ("Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 """Operators that rearrange all elements of their operands."""
 
-_RUN_TEST_STRIDE = 96
-"""Every n-th input tests whether a graph runs at all."""
 
 _INFINITESIMAL = 1e-300
 """Residual of a value that branches on a sum: it may differ at a single value of the sum."""
@@ -108,84 +92,6 @@ class _Boundary:
     position: int
     width: int
     new_width: int
-
-
-def typical_inputs(
-    static: StaticGraph,
-    samples: FloatArray | None,
-    rng: np.random.Generator,
-    rows: int = _ACTIVATION_ROWS,
-) -> list[FloatArray]:
-    """Groups of typical inputs (rows, in), the likeliest last.
-
-    With samples there is one group, of samples. Without, groups are boxes, magnitudes, and the
-    scales that the graph shows.
-
-    Parameters
-    ----------
-    samples : (samples, in), real inputs, or None.
-    rows : size of the last group.
-    """
-    if samples is not None:
-        chosen = rng.choice(len(samples), min(len(samples), rows), replace=False)
-        return [samples[np.sort(chosen)]]
-    size = (_BOX_ROWS, static.width(static.source.input))
-    boxes = (*_BOXES, *((-scale, scale) for scale in _MAGNITUDES))
-    groups = [rng.uniform(low, high, size) for low, high in boxes]
-    mixed = rng.choice((1.0, *_MAGNITUDES), size) * rng.uniform(-1.0, 1.0, size)
-    return [*groups, mixed, _network_input_scales(static).draw(rows, groups[0], rng)]
-
-
-@lru_cache(maxsize=4)
-def _network_input_scales(static: StaticGraph) -> InputScales:
-    """The natural scales of the network's inputs, cached for repeated use."""
-    size = (_BOX_ROWS, static.width(static.source.input))
-    near = np.random.default_rng(_SEED).uniform(*_BOXES[0], size)
-    return find_input_scales(static, [static.source.input], near)
-
-
-def first_batch_dependent_step(static: StaticGraph, samples: FloatArray | None) -> Step | None:
-    """The first step whose result for a sample depends on the batch: on other samples or its
-    position.
-
-    Raises
-    ------
-    Exception : of any type, if the runtimes cannot run the graph for any input.
-    """
-    groups = typical_inputs(static, samples, np.random.default_rng(_SEED))
-    # Large magnitudes are left out: a function may amplify the rounding of a sum.
-    x = np.concatenate([*groups[: len(_BOXES)], groups[-1]])
-    whole = extract_subgraph(static, [static.source.input], [static.source.output])
-    run_rows(open_runner(widened(whole)), x[::-_RUN_TEST_STRIDE], static.batch)
-    steps = [step for step in static.steps if any(map(static.may_be_boundary, step.proto.output))]
-    producers = {
-        name: step for step in steps for name in step.proto.output if static.may_be_boundary(name)
-    }
-    # The output alone shows whether such a step exists.
-    if not _batch_dependent(static, [static.source.output], x):
-        return None
-    for group in grouped(list(producers), static, len(x)):
-        for name in _batch_dependent(static, group, x):
-            return producers[name]
-    return static.steps[-1]
-
-
-def _batch_dependent(static: StaticGraph, names: Sequence[str], x: FloatArray) -> list[str]:
-    """The values whose rows change when the rows of x are reordered."""
-    run = PartialRun(static, [static.source.input], names)
-    values, shifted = run(x), np.roll(run(np.roll(x, 1, axis=0)), -1, axis=0)
-    slices = [slice(*ends) for ends in pairwise(run.columns)]
-    return [
-        name
-        for name, columns in zip(names, slices, strict=True)
-        if not _equal(values[:, columns], shifted[:, columns])
-    ]
-
-
-def _equal(values: FloatArray, others: FloatArray) -> bool:
-    finite = np.abs(values[np.isfinite(values)])
-    scale = float(finite.max(initial=0.0))
-    return np.allclose(values, others, rtol=1e-6, atol=1e-9 * scale + 1e-12, equal_nan=True)
 
 
 def find_layers(

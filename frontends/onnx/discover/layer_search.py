@@ -29,20 +29,20 @@ from kan_dialect.frontends.onnx.compare.network_comparison import (
     find_counterexamples,
 )
 from kan_dialect.frontends.onnx.compare.reference_models import CannotRun
+from kan_dialect.frontends.onnx.discover.batch_dependence import first_batch_dependent_step
 from kan_dialect.frontends.onnx.discover.layer_boundaries import (
     TRIALS,
     FoundLayer,
     find_layers,
-    first_batch_dependent_step,
-    typical_inputs,
 )
+from kan_dialect.frontends.onnx.discover.typical_inputs import typical_inputs
 from kan_dialect.frontends.onnx.operators.branch_values import DECISIONS
 from kan_dialect.frontends.onnx.operators.static_graph import (
     StaticGraph,
     Step,
-    extract_subgraph,
     make_static,
 )
+from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
 from kan_dialect.frontends.onnx.operators.thresholds import find_thresholds
 from kan_dialect.frontends.onnx.read.graph import MAX_WIDTH, Graph, Unrecognised, graph_of
 from kan_dialect.frontends.onnx.recognise.function_ops import narrow_float

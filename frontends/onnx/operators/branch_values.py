@@ -15,7 +15,7 @@ _KINKS = frozenset({"Abs", "Celu", "Elu", "LeakyRelu", "PRelu", "Relu", "Selu", 
 
 _INTEGER_STEPS = np.arange(-3.0, 4.0)
 _ROUNDING_STEPS = np.arange(-2.5, 3.0)
-"""Values at which rounding operators jump: those that are tried."""
+"""Values near 0 at which rounding operators jump; jumps farther away are not tried."""
 
 DECISIONS = frozenset(
     {"Cast", "CastLike", "Ceil", "Floor", "Mod", "Round", "Shrink", "Sign", "ThresholdedRelu"}

@@ -1,7 +1,7 @@
 """Finds where functions of one input each change sign, to the last bit of the input's type.
 
-The functions are *margins*: differences between a value and what it is compared with. Many margins
-are searched at once; each row of inputs holds one candidate for every input.
+The functions are *margins*: differences between a value and the value that an op compares it with.
+Many margins are searched at once; each row of inputs holds one candidate for every input.
 """
 
 from __future__ import annotations

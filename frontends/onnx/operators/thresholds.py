@@ -30,7 +30,8 @@ from kan_dialect.frontends.onnx.operators.sign_changes import (
     at_values,
     find_sign_changes,
 )
-from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, Step, extract_subgraph
+from kan_dialect.frontends.onnx.operators.static_graph import StaticGraph, Step
+from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
 from kan_dialect.frontends.onnx.read.graph import Node
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 

@@ -394,7 +394,7 @@ def _comes_from_reduction(tensor: Tensor) -> bool:
 
 
 def given_operands(node: Node, operands: Sequence[Value | None]) -> list[Value]:
-    """The operands, none of which may be omitted."""
+    """The operands; refuses an omitted one."""
     given = [operand for operand in operands if operand is not None]
     if len(given) < len(operands):
         raise node.refuse("an operand is missing")

@@ -17,8 +17,16 @@ import onnx
 from onnx import numpy_helper
 
 from kan_dialect.analysis.enclosures import Enclosure, NoEnclosureError, enclosure_of
-from kan_dialect.analysis.onnx_bounds import FLOATS, Bounds
-from kan_dialect.analysis.onnx_interval_rules import MADE, RULES, Step, run_alone
+from kan_dialect.analysis.onnx import (
+    arithmetic_rules,
+    contraction_rules,
+    decision_rules,
+    function_rules,
+    lookup_rules,
+    movement_rules,
+)
+from kan_dialect.analysis.onnx.bounds import FLOATS, Bounds
+from kan_dialect.analysis.onnx.operator_rules import Operator, Rule, run_alone
 from kan_dialect.evaluate.onnx_subgraph import (
     INPUT,
     OUTPUT,
@@ -30,6 +38,19 @@ from kan_dialect.evaluate.onnx_subgraph import widened as in_float64
 from kan_dialect.ir.constants import FloatArray, IntArray, to_floats
 from kan_dialect.maths.interval_functions import Range, widened
 from kan_dialect.ops.onnx import OnnxOp
+
+RULES: Mapping[str, Rule] = {
+    **arithmetic_rules.RULES,
+    **contraction_rules.RULES,
+    **decision_rules.RULES,
+    **function_rules.RULES,
+    **lookup_rules.RULES,
+    **movement_rules.RULES,
+}
+"""Operators that have bounds -> rule."""
+
+_CONSTANT_MAKERS = frozenset({"ConstantOfShape", "EyeLike", "Range"})
+"""Operators that make constants of exact numbers."""
 
 MAX_WORK = 1 << 26
 """Elements of all values of a graph, for all intervals; more take longer than a minute."""
@@ -43,7 +64,7 @@ _CHUNK_ELEMENTS = 1 << 18
 """Elements of the widest value that are bounded at once."""
 
 
-class OnnxIntervals:
+class SubgraphBounds:
     """Walks a serialised graph x (batch, in) -> y (batch, out) with bounds.
 
     Raises
@@ -63,11 +84,11 @@ class OnnxIntervals:
             for tensor in model.graph.initializer
             if tensor.name != INPUT
         }
-        self.steps: list[Step] = []
+        self.operators: list[Operator] = []
         missing: set[str] = set()
         unknown: set[str] = set()
         for node in model.graph.node:
-            step = Step(node, self.kinds, version)
+            op = Operator(node, self.kinds, version)
             names = [name for name in node.input if name]
             if unknown.intersection(names):
                 unknown.update(node.output)
@@ -76,47 +97,49 @@ class OnnxIntervals:
                 continue
             fixed = all(name in self.constants for name in names)
             shaped = node.op_type in ("Shape", "Size")
-            found = self._folded(step, shapes) if fixed or shaped else None
+            found = self._folded(op, shapes) if fixed or shaped else None
             if found is not None:
                 self.constants.update(zip(node.output, found, strict=False))
             elif node.op_type not in RULES:
                 missing.add(node.op_type)
                 unknown.update(node.output)
             else:
-                self.steps.append(step)
+                self.operators.append(op)
         if missing:
             names_of = ", ".join(sorted(missing))
             several = "operators" if len(missing) > 1 else "operator"
             have = "have" if len(missing) > 1 else "has"
             raise NoEnclosureError(f"the ONNX {several} {names_of} {have} no bounds")
-        self.last = {name: index for index, s in enumerate(self.steps) for name in s.node.input}
-        sizes = [prod(shapes.get(name, ())) for s in self.steps for name in s.node.output if name]
+        self.last = {name: index for index, s in enumerate(self.operators) for name in s.node.input}
+        sizes = [
+            prod(shapes.get(name, ())) for s in self.operators for name in s.node.output if name
+        ]
         self.widest = max(sizes, default=1)
         self.work = sum(sizes) // self.batch + 1
         """Elements of all values, for one row."""
 
-    def _folded(self, step: Step, shapes: Mapping[str, tuple[int, ...]]) -> list[Bounds] | None:
+    def _folded(self, op: Operator, shapes: Mapping[str, tuple[int, ...]]) -> list[Bounds] | None:
         """Results of a node with constant operands; None without a rule."""
-        node = step.node
+        node = op.node
         if node.op_type == "Constant":
-            return [_constant(_constant_of(step))]
+            return [_constant(_constant_of(op))]
         if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
             zeros = np.broadcast_to(0.0, shapes[node.input[0]])
-            return _results(step, [Bounds.exact(zeros)])
+            return _results(op, [Bounds.exact(zeros)])
         operands = [self.constants[name] if name else None for name in node.input]
         points = [None if x is None else x.point for x in operands]
         exact = all(p is not None for p, x in zip(points, operands, strict=True) if x is not None)
         whole = all(self.kinds.get(name) not in FLOATS for name in node.output if name)
-        if exact and (node.op_type in MADE or whole):
+        if exact and (node.op_type in _CONSTANT_MAKERS or whole):
             feed = {
                 name: p.astype(onnx.helper.tensor_dtype_to_np_dtype(self.kinds[name]))
                 for name, p in zip(node.input, points, strict=True)
                 if p is not None
             }
-            return [_constant(each) for each in run_alone(step, feed, list(node.input))]
+            return [_constant(each) for each in run_alone(op, feed, list(node.input))]
         if node.op_type not in RULES:
             return None
-        return _results(step, operands)
+        return _results(op, operands)
 
     def run(self, low: FloatArray, high: FloatArray) -> Bounds:
         """Bounds of y (rows, out), for x in low..high (rows, in).
@@ -160,18 +183,18 @@ class OnnxIntervals:
             INPUT: Bounds(Range(low, high), Range(radius, radius), Range(middle, middle))
         }
         with np.errstate(all="ignore"):
-            for index, step in enumerate(self.steps):
+            for index, op in enumerate(self.operators):
                 operands = [
                     None if not name else known[name] if name in known else self.constants[name]
-                    for name in step.node.input
+                    for name in op.node.input
                 ]
-                results = _results(step, operands)
+                results = _results(op, operands)
                 known.update(
                     (name, each)
-                    for name, each in zip(step.node.output, results, strict=False)
+                    for name, each in zip(op.node.output, results, strict=False)
                     if name
                 )
-                for name in step.node.input:
+                for name in op.node.input:
                     if self.last[name] == index and name != OUTPUT:
                         known.pop(name, None)
         found = known.get(OUTPUT) or self.constants[OUTPUT]
@@ -183,8 +206,8 @@ class OnnxIntervals:
         return Bounds(full(found.value), full(found.slopes), full(found.middles))
 
 
-def _results(step: Step, operands: list[Bounds | None]) -> list[Bounds]:
-    found = RULES[step.node.op_type](step, operands)
+def _results(op: Operator, operands: list[Bounds | None]) -> list[Bounds]:
+    found = RULES[op.node.op_type](op, operands)
     return found if isinstance(found, list) else [found]
 
 
@@ -192,13 +215,13 @@ def _constant(array: Any) -> Bounds:
     return Bounds.exact(np.asarray(array).astype(np.float64))
 
 
-def _constant_of(step: Step) -> Any:
-    ((name, value),) = step.attributes.items()
+def _constant_of(op: Operator) -> Any:
+    ((name, value),) = op.attributes.items()
     if name == "value":
         return numpy_helper.to_array(value)
     if name in ("value_float", "value_int", "value_floats", "value_ints"):
         return np.array(value)
-    raise step.none(f"with {name}")
+    raise op.none(f"with {name}")
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
@@ -210,8 +233,8 @@ def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
 
 
 @lru_cache(maxsize=16)
-def _opened(data: bytes) -> OnnxIntervals:
-    return OnnxIntervals(data)
+def _opened(data: bytes) -> SubgraphBounds:
+    return SubgraphBounds(data)
 
 
 @enclosure_of(OnnxOp)

@@ -1,4 +1,4 @@
-"""Bounds of ONNX subgraphs: every rule holds its operator, and edges have certificates."""
+"""Bounds of ONNX subgraphs: each rule encloses its operator; imported edges have certificates."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from test_certificate import Functions, excess, one_layer, only, quantised, samples_of
 
-from kan_dialect.analysis import onnx_bounds, onnx_interval_rules
 from kan_dialect.analysis.certificate import certify
 from kan_dialect.analysis.enclosures import NoEnclosureError
-from kan_dialect.analysis.onnx_bounds import Bounds
-from kan_dialect.analysis.onnx_interval_rules import RULES
-from kan_dialect.analysis.onnx_intervals import OnnxIntervals
+from kan_dialect.analysis.onnx import bounds as graph_bounds
+from kan_dialect.analysis.onnx import function_rules, lookup_rules
+from kan_dialect.analysis.onnx.bounds import Bounds
+from kan_dialect.analysis.onnx.subgraph_bounds import RULES, SubgraphBounds
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import run_graph
 from kan_dialect.flows.certificate import certificate_entry, certificate_text
@@ -71,7 +71,7 @@ class Graph:
         return self.op("Cast", self.op("Floor", name), to=TensorProto.INT64)
 
     def model(self, result: str, opset: int = 20) -> bytes:
-        """y: the result, as (4, all the rest)."""
+        """Add the output y: the result as (4, elements)."""
         flat = self.op("Reshape", result, self.ints([BATCH, -1]))
         self.nodes.append(helper.make_node("Identity", [flat], ["y"]))
         shape = [BATCH, INPUTS]
@@ -88,7 +88,7 @@ Recipe = Callable[[Graph], str]
 
 @dataclass(frozen=True)
 class Case:
-    """A graph around operators, whose inputs lie in `low`..`high`."""
+    """A graph around operators, with inputs in `low`..`high`."""
 
     build: Recipe
     low: float = -4.0
@@ -122,7 +122,7 @@ def _truths(kind: str) -> Case:
 
 
 def _index(g: Graph, least: float = 0.0, most: float = 4.0) -> str:
-    """Places of a table of five."""
+    """Indices into a table of five elements."""
     return g.whole(g.op("Clip", "x", g.const(least), g.const(most)))
 
 
@@ -295,7 +295,7 @@ CASES: dict[str, Case] = {
     "ScatterND": Case(lambda g: _scattered(g, "ScatterND")),
     "Concat": Case(lambda g: g.op("Concat", "x", g.const(np.ones((4, 2))), "x", axis=1)),
     "Gather": Case(lambda g: g.op("Gather", "x", g.ints([2, 0, -2]), axis=1)),
-    "Gather at computed places": Case(
+    "Gather at computed indices": Case(
         lambda g: g.op("Gather", g.const([[0.1, 0.9, -0.4, 0.3, 2.0]] * 2), _index(g), axis=1)
     ),
     "Gather from the end": Case(
@@ -317,24 +317,24 @@ CASES: dict[str, Case] = {
         )
     ),
 }
-"""Operators, and how they are used."""
+"""Test graphs by name: an operator and its use."""
 
 
 def require_held(case: Case, kind: int, seed: int = 0) -> None:
-    """Values lie within their bounds, and chords within those of slopes."""
+    """Require that values lie within their bounds, and chords within the bounds of slopes."""
     graph = Graph(kind)
     data = graph.model(case.build(graph))
     rng = np.random.default_rng(seed)
     rows = 160
     ends = np.sort(rng.uniform(case.low, case.high, (2, rows, INPUTS)), axis=0)
     width = rng.choice([0.0, 1e-7, 1e-3, 0.1, 1.0], (rows, 1))
-    # Some inputs stay where they are; some lie at numbers where functions break.
+    # Some inputs are constant; some are numbers where functions break.
     width = np.where(rng.random((rows, INPUTS)) < 0.3, 0.0, width)
     low = np.where(rng.random((rows, INPUTS)) < 0.1, np.round(ends[0]), ends[0])
     low = np.clip(low, case.low, case.high)
     high = np.maximum(low, low + (ends[1] - ends[0]) * width)
     with np.errstate(all="ignore"):
-        found = OnnxIntervals(data).run(low, high)
+        found = SubgraphBounds(data).run(low, high)
     assert found.slope is not None
     shares = np.linspace(-1.0, 1.0, 17)
     middle, half = (low + high) / 2, (high - low) / 2
@@ -354,12 +354,12 @@ def require_held(case: Case, kind: int, seed: int = 0) -> None:
 
 def _require_within(values: FloatArray, bounds: Range) -> None:
     finite = np.isfinite(values).all(axis=0)
-    # What is not finite somewhere has no finite bounds.
+    # A function that is not finite everywhere has no finite bounds.
     assert not (np.isfinite(bounds.low) & np.isfinite(bounds.high))[~finite].any()
     open_ = np.isnan(bounds.low) | np.isnan(bounds.high)
     within = (values >= bounds.low) & (values <= bounds.high)
     assert (within | open_ | ~finite).all()
-    # Bounds that always hold would say nothing.
+    # Infinite bounds would always hold.
     assert np.isfinite(bounds.low).mean() > 0.3
 
 
@@ -377,7 +377,7 @@ def test_every_rule_is_tried() -> None:
 def test_the_excess_falls_with_the_square_of_the_width(name: str) -> None:
     graph = Graph(TensorProto.DOUBLE)
     data = graph.model(CASES[name].build(graph))
-    walk = OnnxIntervals(data)
+    walk = SubgraphBounds(data)
     x = np.random.default_rng(0).uniform(-2, 2, (50, INPUTS))
     excesses: list[float] = []
     for width in (1e-1, 1e-2, 1e-3):
@@ -389,25 +389,25 @@ def test_the_excess_falls_with_the_square_of_the_width(name: str) -> None:
     assert excesses[2] < max(excesses[1] / 30, 1e-11)
 
 
-# What is left out is found.
+# Seeded errors are found.
 
 
 def _monotone_cosine(patch: pytest.MonkeyPatch) -> None:
-    _, least, most = onnx_interval_rules._FUNCTIONS["Cos"]  # pyright: ignore[reportPrivateUsage]
+    _, least, most = function_rules._FUNCTIONS["Cos"]  # pyright: ignore[reportPrivateUsage]
 
     def wrong(x: Range) -> tuple[Range, Range]:
         return turning(x, np.cos, ()), turning(x, lambda y: -np.sin(y), ())
 
-    functions: Any = onnx_interval_rules._FUNCTIONS  # pyright: ignore[reportPrivateUsage]
+    functions: Any = function_rules._FUNCTIONS  # pyright: ignore[reportPrivateUsage]
     patch.setitem(functions, "Cos", (wrong, least, most))
 
 
 def _square_without_0(patch: pytest.MonkeyPatch) -> None:
     def wrong(step: Any, operands: list[Bounds]) -> Bounds:
-        return onnx_bounds.applied(
+        return graph_bounds.applied(
             lambda x: (turning(x, np.square, ()), turning(x, lambda y: 2.0 * y, ())),
             operands[0],
-            onnx_bounds.FINE,
+            graph_bounds.FINE,
         )
 
     patch.setitem(RULES, "Mul", wrong)  # pyright: ignore[reportArgumentType]
@@ -417,54 +417,54 @@ def _steps_without_slopes(patch: pytest.MonkeyPatch) -> None:
     def wrong(value: Range) -> Range:
         return Range(np.zeros_like(value.low), np.zeros_like(value.low))
 
-    patch.setattr(onnx_bounds, "jump", wrong)
+    patch.setattr(graph_bounds, "jump", wrong)
 
 
 def _tables_at_the_ends(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(onnx_interval_rules, "hull", lambda one, other: one)  # pyright: ignore
+    patch.setattr(lookup_rules, "hull", lambda one, other: one)  # pyright: ignore
 
 
 def _one_sided_choice(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(onnx_bounds, "hull", lambda one, other: one)  # pyright: ignore
+    patch.setattr(graph_bounds, "hull", lambda one, other: one)  # pyright: ignore
 
 
 @pytest.mark.parametrize(
-    ("name", "leave_out"),
+    ("name", "seed_error"),
     [
         ("Cos", _monotone_cosine),
         ("Mul of itself", _square_without_0),
         ("Floor", _steps_without_slopes),
-        ("Gather at computed places", _tables_at_the_ends),
+        ("Gather at computed indices", _tables_at_the_ends),
         ("Where", _one_sided_choice),
     ],
 )
-def test_what_is_left_out_is_found(
-    name: str, leave_out: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+def test_seeded_errors_are_found(
+    name: str, seed_error: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave_out(monkeypatch)
+    seed_error(monkeypatch)
     with pytest.raises(AssertionError):
         require_held(CASES[name], TensorProto.DOUBLE)
 
 
 def _rounded_sum(x: float) -> tuple[Range, Fraction]:
-    """x + 0.1 + ... and its bounds, for inputs that are known exactly."""
+    """Bounds of (x + 0.1) * 0.3, and the exact result."""
     graph = Graph(TensorProto.DOUBLE)
     total = graph.op("Mul", graph.op("Add", "x", graph.const(0.1)), graph.const(0.3))
     row = np.full((1, INPUTS), x)
     exact = (Fraction(x) + Fraction(0.1)) * Fraction(0.3)
-    return OnnxIntervals(graph.model(total)).run(row, row).value, exact
+    return SubgraphBounds(graph.model(total)).run(row, row).value, exact
 
 
 def test_bounds_hold_real_numbers() -> None:
-    """Not those only that float64 rounds to."""
+    """Bounds enclose the exact result, not only float64's rounded one."""
     for x in np.random.default_rng(0).uniform(-1, 1, 20).tolist():
         bounds, exact = _rounded_sum(x)
         assert Fraction(float(bounds.low[0, 0])) <= exact <= Fraction(float(bounds.high[0, 0]))
 
 
-def test_rounding_that_is_left_out_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_rounding_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        onnx_bounds,
+        graph_bounds,
         "rounded",
         lambda low, high, noise, *terms, function=False: Range(low, high),  # pyright: ignore
     )
@@ -488,7 +488,7 @@ def _functions(seed: int, bits: int, folder: Path) -> tuple[Functions, int]:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 7, 13, 15, 17, 19, 24, 29, 32])
-def test_imported_subgraphs_keep_it(seed: int, tmp_path: Path) -> None:
+def test_imported_subgraphs_lie_within_their_bounds(seed: int, tmp_path: Path) -> None:
     functions, count = _functions(seed, 4 + seed % 5, tmp_path)
     assert count > 0
     found = certify(*functions)
@@ -498,7 +498,7 @@ def test_imported_subgraphs_keep_it(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.ci
 @pytest.mark.parametrize("seed", range(100, 160))
-def test_many_imported_subgraphs_keep_it(seed: int, tmp_path: Path) -> None:
+def test_many_imported_subgraphs_lie_within_their_bounds(seed: int, tmp_path: Path) -> None:
     try:
         functions, _ = _functions(seed, 2 + seed % 7, tmp_path)
         found = certify(*functions)
@@ -548,7 +548,7 @@ UNBOUNDED: Mapping[str, tuple[Recipe, str]] = {
 
 
 @pytest.mark.parametrize("name", UNBOUNDED)
-def test_what_has_no_bounds_says_so(name: str) -> None:
+def test_missing_bounds_are_explained(name: str) -> None:
     build, message = UNBOUNDED[name]
     with pytest.raises(NoEnclosureError, match=message):
         certify(*_edges(build))

@@ -1,0 +1,70 @@
+"""Finds a step whose result for a sample depends on the rest of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from kan_dialect.evaluate.onnx_subgraph import open_runner, run_rows, widened
+from kan_dialect.frontends.onnx.discover.additivity import (
+    PartialRun,
+    grouped,
+)
+from kan_dialect.frontends.onnx.discover.typical_inputs import BOXES, typical_inputs
+from kan_dialect.frontends.onnx.operators.static_graph import (
+    StaticGraph,
+    Step,
+)
+from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
+from kan_dialect.ir.constants import FloatArray
+
+_RUN_TEST_STRIDE = 96
+"""Every n-th input tests whether a graph runs at all."""
+
+_SEED = 2026
+
+
+def first_batch_dependent_step(static: StaticGraph, samples: FloatArray | None) -> Step | None:
+    """The first step whose result for a sample depends on the batch: on other samples or its
+    position.
+
+    Raises
+    ------
+    Exception : of any type, if the runtimes cannot run the graph for any input.
+    """
+    groups = typical_inputs(static, samples, np.random.default_rng(_SEED))
+    # Large magnitudes are left out: a function may amplify the rounding of a sum.
+    x = np.concatenate([*groups[: len(BOXES)], groups[-1]])
+    whole = extract_subgraph(static, [static.source.input], [static.source.output])
+    run_rows(open_runner(widened(whole)), x[::-_RUN_TEST_STRIDE], static.batch)
+    steps = [step for step in static.steps if any(map(static.may_be_boundary, step.proto.output))]
+    producers = {
+        name: step for step in steps for name in step.proto.output if static.may_be_boundary(name)
+    }
+    # The output alone shows whether such a step exists.
+    if not _batch_dependent(static, [static.source.output], x):
+        return None
+    for group in grouped(list(producers), static, len(x)):
+        for name in _batch_dependent(static, group, x):
+            return producers[name]
+    return static.steps[-1]
+
+
+def _batch_dependent(static: StaticGraph, names: Sequence[str], x: FloatArray) -> list[str]:
+    """The values whose rows change when the rows of x are reordered."""
+    run = PartialRun(static, [static.source.input], names)
+    values, shifted = run(x), np.roll(run(np.roll(x, 1, axis=0)), -1, axis=0)
+    slices = [slice(*ends) for ends in pairwise(run.columns)]
+    return [
+        name
+        for name, columns in zip(names, slices, strict=True)
+        if not _equal(values[:, columns], shifted[:, columns])
+    ]
+
+
+def _equal(values: FloatArray, others: FloatArray) -> bool:
+    finite = np.abs(values[np.isfinite(values)])
+    scale = float(finite.max(initial=0.0))
+    return np.allclose(values, others, rtol=1e-6, atol=1e-9 * scale + 1e-12, equal_nan=True)

@@ -1,0 +1,1 @@
+"""Bounds of ONNX subgraphs: the values of a graph, and one rule for each operator."""

@@ -1,0 +1,127 @@
+"""What a rule of an ONNX operator is, and the operator that it gets.
+
+A rule `rule(op, operands)` gives bounds of the results of a node from bounds of its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import onnx
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from kan_dialect.analysis.enclosures import NoEnclosureError
+from kan_dialect.analysis.onnx.bounds import (
+    Bounds,
+    Noise,
+    noise_of,
+)
+from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.maths.interval_functions import Range
+
+
+@dataclass(eq=False)
+class Operator:
+    """A node of a graph, with what its rule needs.
+
+    Parameters
+    ----------
+    kinds : ONNX element types of inputs and outputs, by name.
+    version : version of the operator set.
+    """
+
+    node: onnx.NodeProto
+    kinds: Mapping[str, int]
+    version: int
+    attributes: dict[str, Any] = field(init=False)
+    sources: list[tuple[IntArray, tuple[int, ...]]] | None = None
+    """For a movement: the source element of each result element, counted from 1; 0 is a zero."""
+
+    def __post_init__(self) -> None:
+        self.attributes = {
+            each.name: helper.get_attribute_value(each) for each in self.node.attribute
+        }
+
+    @property
+    def kind(self) -> int:
+        """Element type of the first result."""
+        return self.kinds[self.node.output[0]]
+
+    @property
+    def noise(self) -> Noise:
+        return noise_of(self.kind)
+
+    def number(self, name: str, default: float) -> float:
+        return float(self.attributes.get(name, default))
+
+    def parameter(self, name: str, default: float) -> Bounds:
+        """An attribute as bounds; runtimes keep defaults as float32 or as float64."""
+        if name in self.attributes:
+            return Bounds.exact(np.array(self.number(name, default)))
+        ends = [np.full(1, default), np.full(1, default, dtype=np.float32).astype(np.float64)]
+        return Bounds(Range(np.minimum(*ends), np.maximum(*ends)))
+
+    def integer(self, name: str, default: int) -> int:
+        return int(self.attributes.get(name, default))
+
+    def none(self, why: str) -> NoEnclosureError:
+        return NoEnclosureError(f"the ONNX operator {self.node.op_type} has no bounds {why}")
+
+    def known(self, x: Bounds | None, what: str) -> IntArray:
+        """An operand that must be a constant of integers.
+
+        Parameters
+        ----------
+        what : name of the operand, for the message.
+
+        Raises
+        ------
+        NoEnclosureError : it is computed.
+        """
+        point = None if x is None else x.point
+        if point is None:
+            raise self.none(f"where {what} is computed")
+        return point.astype(np.int64)
+
+
+Operands: TypeAlias = Sequence[Bounds | None]
+Results: TypeAlias = Bounds | list[Bounds]
+Rule: TypeAlias = Callable[[Operator, Any], Results]
+
+_T = TypeVar("_T", bound=Rule)
+
+
+def registrar(rules: dict[str, Rule]) -> Callable[..., Callable[[_T], _T]]:
+    """A decorator `register(*operators)` that adds a rule to a table, under operators' names."""
+
+    def register(*names: str) -> Callable[[_T], _T]:
+        def add(rule: _T) -> _T:
+            rules.update(dict.fromkeys(names, rule))
+            return rule
+
+        return add
+
+    return register
+
+
+def run_alone(op: Operator, feed: dict[str, Array], names: Sequence[str]) -> list[Array]:
+    """Results of the reference implementation of a node for constant operands."""
+    node = onnx.NodeProto()
+    node.CopyFrom(op.node)
+    node.input[:] = names
+    node.output[:] = [f"o{index}" if name else "" for index, name in enumerate(op.node.output)]
+    ends = [
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+        )
+        for name, array in feed.items()
+    ]
+    results = [helper.make_tensor_value_info(name, op.kind, None) for name in node.output if name]
+    graph = helper.make_graph([node], "node", ends, results)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", op.version)])
+    evaluator: Any = ReferenceEvaluator(model)  # Its types are incomplete.
+    return [np.asarray(each) for each in evaluator.run(None, feed)]
