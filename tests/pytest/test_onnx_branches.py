@@ -152,19 +152,19 @@ def test_error_names_node_value_and_results(tmp_path: Path, monkeypatch: Any) ->
     monkeypatch.setattr(basis_recognition, "_is_everywhere", lambda *_: True)
     path = save(tmp_path / "m.onnx", [*SENTINEL, DENSE], t=-999.0, k=0.7, W=WEIGHTS)
     graph = read_graph(path)
-    raised = layers.recognise_layers(graph)
+    network = layers.recognise_layers(graph)
     with pytest.raises(
         network_comparison.Differs, match=r"input [01] = -999, where node 'c' \(Equal\)"
     ):
         network_comparison.check_network(
-            graph, raised, layer_search.default_comparison_inputs(graph)
+            graph, network, layer_search.default_comparison_inputs(graph)
         )
     x = np.array([[1.0, 2.0], [-999.0, 2.0]])
     with pytest.raises(
         network_comparison.Differs,
         match=r"for sample 1, .* gives -1998\.6 and ONNX Runtime 0\.79999",
     ):
-        network_comparison.check_network(graph, raised, ComparisonInputs(samples=x))
+        network_comparison.check_network(graph, network, ComparisonInputs(samples=x))
 
 
 def test_samples_that_rounding_decides_are_reported(
@@ -195,7 +195,7 @@ def test_samples_of_the_test_set_are_compared(tmp_path: Path, monkeypatch: Any) 
     monkeypatch.setattr(
         load,
         "check_network",
-        lambda graph, raised, probes: (seen.append(probes.samples), real(graph, raised, probes)),  # pyright: ignore[reportUnknownLambdaType] (it is real's)
+        lambda graph, network, inputs: (seen.append(inputs.samples), real(graph, network, inputs)),  # pyright: ignore[reportUnknownLambdaType] (it is real's)
     )
     path = save(tmp_path / "m.onnx", [("MatMul", ["x", "W"], "y")], W=WEIGHTS)
     load_onnx(path, ImportOptions(samples=np.ones((3, 2)), test_samples=np.zeros((2, 2))))
@@ -288,7 +288,7 @@ def test_many_samples_are_thinned_out(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(
         network_comparison,
         "_outputs",
-        lambda raised, x: (seen.append(len(x)), real(raised, x))[1],  # pyright: ignore (a test's)
+        lambda network, x: (seen.append(len(x)), real(network, x))[1],  # pyright: ignore (a test's)
     )
     path = save(tmp_path / "m.onnx", [("MatMul", ["x", "W"], "y")], W=WEIGHTS)
     monkeypatch.setattr(network_comparison, "MAX_SAMPLE_EDGES", 400)

@@ -457,9 +457,9 @@ def test_values_that_differ_from_sample_to_sample(tmp_path: Path) -> None:
 def test_wrong_imports_are_refused() -> None:
     """The comparison names the layer of a changed coefficient."""
     graph = read_graph(FIXTURES / "plain_script17.onnx")
-    raised = layers.recognise_layers(graph)
-    network_comparison.check_network(graph, raised)
-    first = next(op for op in raised.function.body.block.ops if isinstance(op, BSplineOp))
+    network = layers.recognise_layers(graph)
+    network_comparison.check_network(graph, network)
+    first = next(op for op in network.function.body.block.ops if isinstance(op, BSplineOp))
     changed = BSplineOp(
         first.input,
         first.degree.value.data,
@@ -471,7 +471,7 @@ def test_wrong_imports_are_refused() -> None:
     )
     first.properties["coefficients"] = changed.coefficients
     with pytest.raises(KanError, match=r"differs from the model by .* first in layer0"):
-        network_comparison.check_network(graph, raised)
+        network_comparison.check_network(graph, network)
 
 
 def test_differences_are_relative() -> None:

@@ -133,8 +133,8 @@ def test_a_known_layer_between_unknown_ones_keeps_its_form(tmp_path: Path) -> No
 @pytest.mark.parametrize("case", ["depth3_script17", "plain_script13", "fixed_batch_dynamo18"])
 def test_known_layers_found_by_search_keep_their_splines(case: str) -> None:
     graph = read_graph(FIXTURES / f"{case}.onnx")
-    _, raised = search_layers(graph, NO_OPTIONS, KanError("not recognised"))
-    assert count(raised.module, OnnxOp) == [0] and count(raised.module, BSplineOp)[0] >= 2
+    _, network = search_layers(graph, NO_OPTIONS, KanError("not recognised"))
+    assert count(network.module, OnnxOp) == [0] and count(network.module, BSplineOp)[0] >= 2
 
 
 @pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.onnx")), ids=lambda path: path.stem)
@@ -145,12 +145,12 @@ def test_every_fixture_as_opaque_layers(path: Path, monkeypatch: pytest.MonkeyPa
         return None
 
     monkeypatch.setattr(layer_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
-    _, raised = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
+    _, network = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
     data = np.load(path.with_suffix(".npz"))
-    actual = Model.of(raised.module).run(data["x"].astype(np.float64))
+    actual = Model.of(network.module).run(data["x"].astype(np.float64))
     expected = data["y"].astype(np.float64)
     assert np.abs(actual - expected).max() <= 1e-5 * np.ptp(expected)
-    assert count(raised.module, OnnxOp)[0] == len(raised.layers) >= 1
+    assert count(network.module, OnnxOp)[0] == len(network.layers) >= 1
 
 
 def test_skip_connections(tmp_path: Path) -> None:
@@ -347,8 +347,8 @@ def test_samples_say_where_functions_are_defined(tmp_path: Path) -> None:
     path = save(tmp_path, nodes, far=np.float32(50.0))
     samples = RNG.uniform(49.2, 50.8, (80, 3))
     options = ImportOptions(samples=samples)
-    _, raised = search_layers(read_graph(path), options, KanError("not recognised"))
-    assert_same(raised.module, path, RNG.uniform(49.2, 50.8, (50, 3)))
+    _, network = search_layers(read_graph(path), options, KanError("not recognised"))
+    assert_same(network.module, path, RNG.uniform(49.2, 50.8, (50, 3)))
 
 
 def test_an_interaction_that_few_points_show(tmp_path: Path) -> None:
@@ -576,10 +576,10 @@ def test_random_networks(widths: list[int], seed: int, functions: list[str]) -> 
         path = Path(folder) / "net.onnx"
         path.write_bytes(model.SerializeToString())
         graph_read = read_graph(path)
-        _, raised = search_layers(graph_read, NO_OPTIONS, KanError("not recognised"))
+        _, network = search_layers(graph_read, NO_OPTIONS, KanError("not recognised"))
         x = rng.uniform(-3, 3, (40, widths[0])).astype(np.float32)
         expected = outputs(path, x)
-    actual = Model.of(raised.module).run(x.astype(np.float64))
+    actual = Model.of(network.module).run(x.astype(np.float64))
     scale = max(float(np.ptp(expected)), float(np.abs(expected).max()), 1e-30)
     assert np.abs(actual - expected).max() <= 1e-5 * scale
 

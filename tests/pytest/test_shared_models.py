@@ -80,8 +80,8 @@ def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
         return None
 
     monkeypatch.setattr(search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
-    _, raised = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
-    return raised.module
+    _, network = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
+    return network.module
 
 
 @pytest.mark.parametrize("route", ROUTES)
