@@ -542,7 +542,8 @@ UNBOUNDED: Mapping[str, tuple[Recipe, str]] = {
     ),
     "a computed parameter": (
         lambda g: g.op("Mod", g.const(1.0, 2.0, 3.0), "x", fmod=1),
-        "layer0: the ONNX operator Mod has no bounds by what is not a constant other than 0",
+        "layer0: the ONNX operator Mod has no bounds by other divisors than a constant that is "
+        "not 0",
     ),
 }
 
