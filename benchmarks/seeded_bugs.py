@@ -87,7 +87,8 @@ class Compiled:
         from kan_dialect.evaluate.edge_tables import has_real_edges
         from kan_dialect.lowering.compile import CompilePass
         from kan_dialect.lowering.systemverilog import emit_systemverilog
-        from kan_dialect.model.model import Model, encode
+        from kan_dialect.model.model import Model
+        from kan_dialect.model.port_codes import encode
 
         self.integer: Model | None = None
         self.stages: list[str] = []

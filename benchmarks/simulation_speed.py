@@ -24,7 +24,8 @@ from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model.model import Model, encode
+from kan_dialect.model.model import Model
+from kan_dialect.model.port_codes import encode
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -46,7 +46,8 @@ from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
 from kan_dialect.model.interface import Interface
-from kan_dialect.model.model import Model, encode
+from kan_dialect.model.model import Model
+from kan_dialect.model.port_codes import encode
 from kan_dialect.model.quantizer_json import to_json
 from kan_dialect.model.quantizers import Quantizers
 from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of

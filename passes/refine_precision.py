@@ -21,7 +21,8 @@ from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
-from kan_dialect.model.model import Model, encode
+from kan_dialect.model.model import Model
+from kan_dialect.model.port_codes import encode
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
 from kan_dialect.passbase.options import taken_from
 from kan_dialect.passbase.progress import tell

@@ -18,7 +18,7 @@ from kan_dialect.flows.simulate.plan import BUBBLES, RESETS
 from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.model.model import encode
+from kan_dialect.model.port_codes import encode
 from kan_dialect.model.saturation import count_saturations
 from kan_dialect.passbase.options import option_of
 

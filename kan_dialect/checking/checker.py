@@ -38,7 +38,7 @@ from kan_dialect.ir.module_attributes import declared_interval
 from kan_dialect.ir.semantics import NoSemanticsError
 from kan_dialect.ir.verifier import require_order
 from kan_dialect.model.interface import Port
-from kan_dialect.model.model import decode, encode
+from kan_dialect.model.port_codes import decode, encode
 from kan_dialect.passbase.kan_pass import EXACT, claim_of, promise_broken, unwrapped
 from kan_dialect.passbase.pipeline import CompositePass
 

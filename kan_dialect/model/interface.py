@@ -113,11 +113,13 @@ class Interface:
             for index, port in enumerate(ports):
                 if port.name != f"{letter}{index}":
                     raise KanError(
-                        f"{self.name}: port {index} is called {port.name}, not {letter}{index}"
+                        f"{self.name}: port {index} must be called {letter}{index}, not {port.name}"
                     )
         if self.latency < 0 or (self.combinational and self.latency != 0):
             kind = "combinational" if self.combinational else "clocked"
-            raise KanError(f"{self.name}: a {kind} design has no latency of {self.latency} cycles")
+            raise KanError(
+                f"{self.name}: a {kind} design cannot have a latency of {self.latency} cycles"
+            )
 
 
 def lows(ports: Sequence[Port]) -> IntArray:
@@ -139,7 +141,7 @@ def check_codes(codes: IntArray, ports: Sequence[Port]) -> None:
 
     Raises
     ------
-    KanError : wrong shape or type, or a code outside its port's range; names vector and port.
+    KanError : wrong shape or type, or a code outside its port's range; names sample and port.
     """
     if codes.ndim != 2 or codes.shape[1] != len(ports) or codes.dtype.kind not in "iu":
         raise KanError(
@@ -148,10 +150,10 @@ def check_codes(codes: IntArray, ports: Sequence[Port]) -> None:
         )
     outside = (codes < lows(ports)) | (codes > highs(ports))
     if outside.any():
-        vector, index = (int(position) for position in np.argwhere(outside)[0])
+        sample, index = (int(position) for position in np.argwhere(outside)[0])
         port = ports[index]
         raise KanError(
-            f"vector {vector}: code {codes[vector, index]} of {port.name} is outside its range "
+            f"sample {sample}: code {codes[sample, index]} of {port.name} is outside its range "
             f"{port.low}..{port.high}"
         )
 
@@ -165,4 +167,4 @@ def show_codes(codes: Sequence[int], ports: Sequence[Port]) -> str:
 
 
 _SHOWN_PORTS = 16
-"""Of wider samples, only so many codes are shown in a message."""
+"""The number of codes that a message shows."""

@@ -14,7 +14,8 @@ from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.ir.types import range_of
-from kan_dialect.model.model import Model, columns_of, encode, encode_unsaturated, split_codes
+from kan_dialect.model.model import Model, columns_of, split_codes
+from kan_dialect.model.port_codes import encode, encode_unsaturated
 from kan_dialect.ops.table import RequantizeOp
 from kan_dialect.ops.wire import ClampOp
 

@@ -19,7 +19,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.interface import Port
-from kan_dialect.model.model import encode
+from kan_dialect.model.port_codes import encode
 from kan_dialect.ops.layer import ConcatOp
 from kan_dialect.ops.onnx import OnnxOp
 from kan_dialect.quantity import quantity

@@ -37,7 +37,8 @@ from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering import hw_builder, kan_to_hw
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.hw_builder import HwBuilder
-from kan_dialect.model.model import Model, encode
+from kan_dialect.model.model import Model
+from kan_dialect.model.port_codes import encode
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp
 from kan_dialect.ops.table import LookupOp

@@ -34,7 +34,8 @@ from kan_dialect.frontends.kanele.frontend import (
 from kan_dialect.ir.constants import to_integers
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model.model import Model, encode
+from kan_dialect.model.model import Model
+from kan_dialect.model.port_codes import encode
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import LookupOp, QuantizeOp
 from kan_dialect.passes.fold_tables import FoldTablesPass

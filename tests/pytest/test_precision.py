@@ -30,7 +30,8 @@ from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.maths.truth_tables import supports
-from kan_dialect.model.model import Model, encode
+from kan_dialect.model.model import Model
+from kan_dialect.model.port_codes import encode
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass

@@ -1,0 +1,104 @@
+"""Ports of a function at table level and of a hardware module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import numpy as np
+from xdsl.dialects import hw, seq
+from xdsl.ir import SSAValue
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.ir.attribute_names import LATENCY, PORTS
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.module_attributes import declared_interval, declared_latency, ports_of
+from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
+from kan_dialect.model.interface import Port
+
+
+def table_ports(
+    letter: str,
+    values: Sequence[SSAValue],
+    affines: Sequence[tuple[FloatArray, FloatArray] | None] = (),
+) -> tuple[Port, ...]:
+    """Ports of tensors of codes.
+
+    Parameters
+    ----------
+    letter : of the ports' names.
+    affines : gain and offset of the host's affine, by tensor; None where it has none.
+
+    Raises
+    ------
+    KanError : a value is not a vector of codes.
+    """
+    ports: list[Port] = []
+    for value, affine_of in zip_longest(values, affines):
+        if not is_quantized(value):
+            raise KanError(
+                "the model has no codes yet",
+                remedy="quantise it first: kan-compile or kan-quantize",
+            )
+        if len(tensor_shape(value)) != 1:
+            raise KanError(
+                f"expected a vector of codes, got {value.type}",
+                remedy="arguments and results must be tensor<n x !quant.uniform>",
+            )
+        lower, upper = bounds_of(value)
+        gain, offset = affine_of or (np.ones(len(lower)), np.zeros(len(lower)))
+        for index, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
+            encoding = quantized_type(value).element([index])
+            scale, zero_point = float(encoding.scales[0]), int(encoding.zero_points[0])
+            affine = float(gain[index]), float(offset[index])
+            name = f"{letter}{len(ports)}"
+            ports.append(Port.of_range(name, low, high, scale, zero_point, *affine))
+    return tuple(ports)
+
+
+def hardware_latency(module: hw.HWModuleOp) -> int:
+    """Clock cycles from the inputs to the outputs.
+
+    Raises
+    ------
+    KanError : the module does not say.
+    """
+    latency = declared_latency(module)
+    if latency is None:
+        raise KanError(f"@{module.sym_name.data} does not say its latency ({LATENCY})")
+    return latency
+
+
+def hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """Inputs and outputs, by the module's `#kan.port`s.
+
+    Raises
+    ------
+    KanError : the module does not say its ports, or one has another width than its codes need.
+    """
+    if declared_interval(module) is not None:
+        raise KanError(
+            f"@{module.sym_name.data} trains itself, so it computes no fixed function",
+            remedy="kan-flow train-sim simulates it",
+        )
+    listed = ports_of(module)
+    if listed is None:
+        raise KanError(f"@{module.sym_name.data} does not say what its ports are ({PORTS})")
+    widths = {
+        port.port_name.data: bit_width(port.type)
+        for port in module.module_type.ports
+        if not isinstance(port.type, seq.ClockType)
+    }
+    inputs: list[Port] = []
+    outputs: list[Port] = []
+    for attribute in listed:
+        port = Port.of_attribute(attribute)
+        if widths.get(port.name) != port.width:
+            raise KanError(
+                f"@{module.sym_name.data}: codes {port.low}..{port.high} of port {port.name} need "
+                f"{port.width} bits, the port has {widths.get(port.name, 'none')}"
+            )
+        (inputs if attribute.is_input else outputs).append(port)
+    return tuple(inputs), tuple(outputs)

@@ -1,0 +1,53 @@
+"""Real values as codes of ports, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.model.interface import Port
+from kan_dialect.ops.table import dequantize, unsaturated_codes
+
+
+def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
+    """Codes (samples, ports) of real values of the same shape.
+
+    Raises
+    ------
+    KanError : another number of columns than ports, or a value that is not a number.
+    """
+    low = np.array([port.low for port in ports])
+    high = np.array([port.high for port in ports])
+    return np.clip(encode_unsaturated(ports, x), low, high).astype(np.int64)
+
+
+def encode_unsaturated(ports: Sequence[Port], x: FloatArray) -> FloatArray:
+    """As `encode`, before the codes saturate, as float64."""
+    if x.ndim != 2 or x.shape[1] != len(ports):
+        raise KanError(
+            f"expected samples of {len(ports)} features, got an array of shape {x.shape}"
+        )
+    with np.errstate(invalid="ignore"):
+        gain = np.array([port.gain for port in ports])
+        real = x * gain + np.array([port.offset for port in ports])
+    try:
+        return unsaturated_codes(
+            real,
+            np.array([port.scale for port in ports]),
+            np.array([port.zero_point for port in ports]),
+        )
+    except ValueError:
+        row, column = np.argwhere(np.isnan(real))[0].tolist()
+        raise KanError(f"input {column} of sample {row} is not a number") from None
+
+
+def decode(ports: Sequence[Port], codes: IntArray) -> FloatArray:
+    """Real values of codes (samples, ports)."""
+    return dequantize(
+        codes,
+        np.array([port.scale for port in ports]),
+        np.array([port.zero_point for port in ports]),
+    )
