@@ -128,6 +128,15 @@ def _is_stage(path: str) -> bool:
     return path.split("/")[1] in architecture.STAGES
 
 
+def test_the_answers_of_the_map_are_right() -> None:
+    page = (ROOT / "docs" / "reference" / "code-map.md").read_text()
+    rows = re.findall(r"^\| where .* \| `([\w/]+\.py)` \| `(\w+)` \|$", page, re.MULTILINE)
+    assert len(rows) >= 10
+    for path, name in rows:
+        defined = rf"^(?:def|class) {name}\b|^{name}\b.* = "
+        assert re.search(defined, (ROOT / path).read_text(), re.MULTILINE), (path, name)
+
+
 def test_links_lead_somewhere() -> None:
     broken: list[str] = []
     for page in PAGES:
