@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kan_dialect.files import manifest
-from kan_dialect.flows.certificate import certificate_text
-from kan_dialect.flows.ports import value_of
+from kan_dialect.flows.report_certificate import certificate_text
+from kan_dialect.flows.report_ports import value_of
 from kan_dialect.quantity import quantity
 
 NAME = "README.md"

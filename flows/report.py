@@ -13,7 +13,7 @@ from rich.table import Table
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Errors
 from kan_dialect.files.growing_folder import write_listed
-from kan_dialect.flows.certificate import certificate_text
+from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation
 from kan_dialect.passbase.kan_pass import EXACT

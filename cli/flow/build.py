@@ -36,7 +36,8 @@ from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.folder_ownership import require_ours
-from kan_dialect.flows.build import BuildOptions, build, require_name
+from kan_dialect.flows.build import build, require_name
+from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulate.simulation import SimulatorName

@@ -13,7 +13,7 @@ from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.flows.build import BuildOptions
+from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.simulate.plan import BUBBLES, RESETS
 from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli

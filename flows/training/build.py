@@ -27,9 +27,9 @@ from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows import readme
 from kan_dialect.flows.build import require_name
+from kan_dialect.flows.build_origin import Origin, versions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
-from kan_dialect.flows.origin import Origin, versions
-from kan_dialect.flows.ports import port_entries
+from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench

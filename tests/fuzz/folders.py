@@ -24,7 +24,8 @@ from fuzz.text_mutants import CHANGES, mutants
 from kan_dialect.cli.built_models import built_models
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
-from kan_dialect.flows.build import BuildOptions, build
+from kan_dialect.flows.build import build
+from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.tools.toolchain import find_simulator

@@ -22,7 +22,7 @@ from kan_dialect.analysis.onnx.bounds import Bounds
 from kan_dialect.analysis.onnx.subgraph_bounds import RULES, SubgraphBounds
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import run_graph
-from kan_dialect.flows.certificate import certificate_entry, certificate_text
+from kan_dialect.flows.report_certificate import certificate_entry, certificate_text
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.maths.interval_functions import Range, turning

@@ -15,7 +15,7 @@ from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.cli.flow.build import add_build, compile_pass
 from kan_dialect.cli.number_options import NumberType
 from kan_dialect.errors import KanError
-from kan_dialect.flows.build import BuildOptions
+from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.sweep.cluster import require_address
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.option_bounds import Bounds, bounds_of, declared_bounds

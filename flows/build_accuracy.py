@@ -1,0 +1,148 @@
+"""Accuracy of a build on its samples: the float model, the integer model, and what bits cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from xdsl.dialects import func
+
+from kan_dialect.files.data_sets import Dataset, Errors, accuracy
+from kan_dialect.flows import report_cautions as cautions
+from kan_dialect.flows.build_stages import Stages
+from kan_dialect.flows.report import Report
+from kan_dialect.frontends.frontend import Original
+from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model
+from kan_dialect.model.saturation import count_saturations
+from kan_dialect.model.windows import as_coded
+from kan_dialect.search.precision.score import score, targets_of
+
+
+@dataclass(frozen=True)
+class FloatModel:
+    """The float model: as its own runtime computes it, or as it was imported."""
+
+    imported: Model
+    original: Original | None
+
+    def run(self, x: FloatArray) -> FloatArray:
+        """Outputs (samples, outputs) for inputs (samples, features)."""
+        return self.imported.run(x) if self.original is None else self.original.run(x)
+
+
+def add_accuracy(
+    report: Report,
+    stages: Stages,
+    integer: Model,
+    interface: Interface,
+    real: FloatModel,
+    dataset: Dataset,
+) -> None:
+    """Add accuracy, errors, saturation and their cautions to the report of a build."""
+    _score_trade(report, stages, integer, real, dataset)
+    _count_saturations(report, stages.imported, integer, interface, dataset)
+    _score(report, real, integer, dataset)
+
+
+def _score(report: Report, real: FloatModel, integer: Model, dataset: Dataset) -> None:
+    x, labels, on = dataset.x, dataset.y, "calibration"
+    if dataset.x_test is not None:
+        x, labels, on = dataset.x_test, dataset.y_test, "test"
+    codes_out = integer.run(x)
+    report.accuracy_on, report.accuracy_samples = on, len(x)
+    # The host's gain and offset are part of the network of floats only.
+    ports = integer.interface().inputs
+    floats = x * [port.gain for port in ports] + [port.offset for port in ports]
+    outputs = None if real.imported.has_codes else real.run(floats)
+    if outputs is not None and real.original is not None:
+        report.float_engine = real.original.engine
+    targets = targets_of(labels, codes_out.shape[1])
+    saturates = bool(report.warnings)
+    allowed = _allowed_loss(report)
+    report.warnings += cautions.label_cautions(
+        real.imported, codes_out if outputs is None else outputs, labels, on
+    )
+    if targets is None:
+        report.accuracy_integer = _accuracy(codes_out, labels)
+    else:
+        report.errors_integer = Errors.of(codes_out, targets)
+    if outputs is None:
+        return
+    difference = np.abs(outputs - codes_out)
+    report.max_abs_error = float(difference.max(initial=0.0))
+    report.mean_abs_error = float(difference.mean())
+    if targets is not None and report.errors_integer is not None:
+        report.errors_float = Errors.of(outputs, targets)
+        report.warnings += cautions.error_caution(
+            report.errors_float,
+            report.errors_integer,
+            on,
+            allowed=allowed,
+            saturates=saturates,
+        )
+        return
+    report.accuracy_float = _accuracy(outputs, labels)
+    if report.accuracy_float is not None and report.accuracy_integer is not None:
+        report.warnings += cautions.accuracy_caution(
+            report.accuracy_float,
+            report.accuracy_integer,
+            len(x),
+            on,
+            allowed=allowed,
+            saturates=saturates,
+        )
+    else:
+        report.warnings += cautions.difference_caution(
+            Errors.of(codes_out, outputs), on, saturates=saturates
+        )
+
+
+def _allowed_loss(report: Report) -> float | None:
+    """The loss that the budget allows; None where bits were not chosen by a budget."""
+    budget = report.chosen_bits if report.precision is None else report.precision["budget"]
+    found: object = (budget or {}).get("max_accuracy_loss")
+    return found if isinstance(found, float) else None
+
+
+def _count_saturations(
+    report: Report, real: Model, integer: Model, interface: Interface, dataset: Dataset
+) -> None:
+    if isinstance(real.op, func.FuncOp) and not real.has_codes:
+        ports, function = interface.inputs, real.op
+        test = None if dataset.x_test is None else as_coded(function, ports, dataset.x_test)
+        dataset = replace(dataset, x=as_coded(function, ports, dataset.x), x_test=test)
+    samples = {"calibration": dataset.x, "test": dataset.x_test}
+    found = {name: count_saturations(integer, x) for name, x in samples.items() if x is not None}
+    report.saturation = found
+    trained = real.has_codes
+    report.warnings += cautions.input_cautions(interface, found, dataset, trained=trained)
+    if not trained:
+        report.warnings += cautions.node_cautions(found)
+
+
+def _score_trade(
+    report: Report, stages: Stages, integer: Model, real: FloatModel, dataset: Dataset
+) -> None:
+    """Add the score on the test samples, by which nothing was chosen, before and after the trade.
+
+    Before it stands the float model, or the model as given if that has codes.
+    """
+    if stages.precision is None:
+        return
+    report.precision = stages.precision
+    given = stages.unrefined if stages.imported.has_codes else stages.imported
+    if given is None or dataset.x_test is None or dataset.y_test is None:
+        return
+    before = (given if stages.imported.has_codes else real).run(dataset.x_test)
+    after = integer.run(dataset.x_test)
+    report.precision["accuracy"]["test"] = {
+        "before": score(before, dataset.y_test, before),
+        "after": score(after, dataset.y_test, before),
+        "samples": len(dataset.x_test),
+    }
+
+
+def _accuracy(outputs: Array, labels: Array | None) -> float | None:
+    return None if labels is None else accuracy(outputs, labels)

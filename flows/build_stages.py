@@ -1,0 +1,204 @@
+"""The passes of a build: each is run, checked and written; figures of the stages are kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from kan_dialect.analysis.repeated_edges import repetitions
+from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.checking import Checker, PassCheck, verify_after
+from kan_dialect.devices.device import device
+from kan_dialect.devices.estimate import Estimate, estimate
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.ir.figures import noted
+from kan_dialect.ir.types import range_of
+from kan_dialect.model.model import Model
+from kan_dialect.model.quantizers import Quantizers
+from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.wire import TableOp
+from kan_dialect.passbase.kan_pass import EXACT, claim_of, unwrapped
+from kan_dialect.passbase.record import recorded_pipeline
+from kan_dialect.passes.quantize import BITS, QuantizePass
+from kan_dialect.passes.refine_precision import RefinePrecisionPass
+from kan_dialect.quantity import quantity
+from kan_dialect.search.precision.bits import bits_of, trade_of
+from kan_dialect.search.precision.network import read_chain, table_functions
+from kan_dialect.search.shape_search import recorded_shape_search
+
+_LOG = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+"""Receives a few words on each step that begins."""
+
+
+@dataclass
+class Stages:
+    """Models and figures of the stages of a build."""
+
+    imported: Model
+    real: Model | None = None
+    """The network of floats that `kan-quantize` reads."""
+    integer: Model | None = None
+    """The model after the last pass that trades accuracy; the RTL is compared with it."""
+    unrefined: Model | None = None
+    """The integer model before `kan-refine-precision`; None without that pass."""
+    precision: dict[str, Any] | None = None
+    """Figures of `kan-refine-precision`."""
+    edges: tuple[int, int] | None = None
+    """Edges of the imported network, and edges that are kept."""
+    table_bits: int = 0
+    estimate: Estimate | None = None
+    quantizers: Quantizers | None = None
+    shapes: dict[str, object] | None = None
+    chosen_bits: dict[str, object] | None = None
+    checks: list[PassCheck] = field(default_factory=list[PassCheck])
+
+
+def warn_of_repetitions(module: ModuleOp, passes: Sequence[ModulePass]) -> None:
+    """Warn of layers that repeat their functions: unrolled, they become large."""
+    stages = [unwrapped(stage) for stage in passes]
+    quantize = next((stage for stage in stages if isinstance(stage, QuantizePass)), None)
+    for each in repetitions(module):
+        tables = f"{each.edges} tables"
+        if quantize is not None and quantize.quantizers is None:
+            widths = quantize.widths
+            read, given = (widths[min(each.layer + n, len(widths) - 1)] for n in (0, 1))
+            tables += f" of {1 << read} entries, {each.edges * (given << read)} bits in all"
+        _LOG.warning(
+            "%s repeats %s like a convolution, but is unrolled: %s, %s; %s before passes make them "
+            "smaller",
+            each.name,
+            quantity(each.functions, "function"),
+            quantity(each.nodes, "node"),
+            quantity(each.edges, "edge"),
+            tables,
+        )
+
+
+def compile_stages(
+    context: Context,
+    module: ModuleOp,
+    folder: Path,
+    options: BuildOptions,
+    progress: Progress,
+) -> Stages:
+    """Run the passes, check each, write the IR after it into `folder`, and keep the figures."""
+    folder.mkdir()
+    stages = Stages(Model.of(module.clone()))
+    _look(module, stages, options.target)
+    (folder / "00-import.mlir").write_text(str(module) + "\n")
+    checker = None
+    if options.check_passes:
+        checker = Checker(None if options.dataset is None else options.dataset.x, seed=options.seed)
+    for index, stage in enumerate(options.passes, start=1):
+        progress(f"running {stage.name}")
+        trades = claim_of(stage) != EXACT
+        passed = recorded_pipeline(module) if trades else []
+        if stage.name == QuantizePass.name and options.certificate != "never":
+            stages.real = _real(module)
+        if checker is None:
+            stage.apply(context, module)
+            verify_after(stage, module)
+        else:
+            check = checker.apply(context, stage, module)
+            check.require_passed(options.check_dir)
+            stages.checks.append(check)
+        (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
+        if trades and recorded_pipeline(module) != passed:
+            if stage.name == RefinePrecisionPass.name:
+                stages.unrefined = stages.integer
+            stages.integer = None
+        _look(module, stages, options.target)
+        if stage.name == RefinePrecisionPass.name and stages.precision is None:
+            raise KanError(
+                f"{stage.name} has nothing to refine at {Model.of(module).level} level",
+                remedy="give the model, or IR of an earlier stage",
+            )
+    return stages
+
+
+def _real(module: ModuleOp) -> Model | None:
+    """The network of floats that is quantised next; None of a module that has codes already."""
+    model = Model.of(module)
+    return Model.of(module.clone()) if model.level == "spline" else None
+
+
+def _look(module: ModuleOp, stages: Stages, target: str) -> None:
+    """Keep the figures of this stage that no other stage has, or that a later one replaces."""
+    for op in module.ops:
+        if isinstance(op, func.FuncOp):
+            stages.shapes = recorded_shape_search(op) or stages.shapes
+            stages.chosen_bits = stages.chosen_bits or noted(op, BITS)
+    edges = _count_edges(module)
+    if edges is not None:
+        total = edges[0] if stages.edges is None else stages.edges[0]
+        stages.edges = total, edges[1]
+    stages.precision = stages.precision or _precision(module)
+    if stages.integer is None and (edges is not None or any(wire_functions(module))):
+        model = Model.of(module)
+        if model.has_codes and not has_real_edges(module):
+            stages.integer = Model.of(module.clone())
+    for function in quantized_functions(module):
+        stages.quantizers = quantizers_of(function).with_splines_of(stages.quantizers)
+    for function in wire_functions(module):
+        tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
+        stages.edges = stages.edges or (len(tables), len(tables))
+        stages.table_bits = sum(_table_bits(op) for op in tables)
+        stages.estimate = _estimate(function, target) or stages.estimate
+
+
+def _precision(module: ModuleOp) -> dict[str, Any] | None:
+    """The figures that `kan-refine-precision` left with a function of tables, for the report."""
+    for function in table_functions(module):
+        figures, chain = trade_of(function), read_chain(function)
+        if figures is None or chain is None:
+            continue
+        scores = {
+            name: {
+                "before": figures[f"{name}_before"],
+                "after": figures[f"{name}_after"],
+                "samples": figures[f"{name}_samples"],
+            }
+            for name in ("calibration", "validation")
+        }
+        return {
+            "budget": {key: value for key, value in figures.items() if key.startswith("max_")},
+            "seed": figures["seed"],
+            "networks": figures["networks"],
+            "accuracy": scores,
+            "edges": {"before": figures["edges_before"], "after": figures["edges_after"]},
+            "bits": bits_of(chain).as_dict(),
+        }
+    return None
+
+
+def _estimate(function: func.FuncOp, target: str) -> Estimate | None:
+    try:
+        return estimate(function, device(target))
+    except KanError:
+        # Paths may differ in cycles before the module is scheduled.
+        return None
+
+
+def _table_bits(op: TableOp) -> int:
+    return op.entries_array.size * range_of(op.result).bits
+
+
+def _count_edges(module: ModuleOp) -> tuple[int, int] | None:
+    """(total, kept) edges at spline or table level."""
+    masks = [op.mask_array for op in module.walk() if isinstance(op, NodeSumOp)]
+    if not masks:
+        return None
+    return sum(mask.size for mask in masks), sum(int(mask.sum()) for mask in masks)
