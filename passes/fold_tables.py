@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
     PatternRewriteWalker,
@@ -29,7 +30,7 @@ from kan_dialect.evaluate.edge_tables import (
     require_no_nan,
 )
 from kan_dialect.ir.code_bounds import bounds_of
-from kan_dialect.ir.constants import IntArray, to_integers
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.semantics import is_univariate
 from kan_dialect.ir.types import bounds_constant, quantized_type
@@ -56,17 +57,17 @@ class FoldChain(RewritePattern):
         use = op.result.get_unique_use()
         node_sum = use.operation if use is not None else None
         if not isinstance(node_sum, NodeSumOp):
-            rewriter.replace(op, _lookup(op, None))
+            source, tables = _tables(op, None)
+            rewriter.replace(op, LookupOp(source, tables, quantized_type(op.result)))
             return
-        lookup = _narrowed(_lookup(op, node_sum))
+        lookup = _narrowed_lookup(op, node_sum)
         rewriter.replace(node_sum, [lookup, _narrowed_sum(node_sum, lookup)])
         rewriter.erase(op)
 
 
-def _lookup(op: QuantizeOp, node_sum: NodeSumOp | None) -> LookupOp:
-    """Tables of the chain that a quantiser ends; those of masked or pruned edges give 0."""
-    name = None if node_sum is None else node_sum.given_name
-    layer = name or "a table"
+def _tables(op: QuantizeOp, node_sum: NodeSumOp | None) -> tuple[SSAValue, IntArray]:
+    """The codes that a chain reads, and its tables; masked and pruned edges give 0."""
+    layer = (None if node_sum is None else node_sum.given_name) or "a table"
     chain = find_chain(op.input, layer)
     if chain is None:
         raise KanError(
@@ -79,17 +80,16 @@ def _lookup(op: QuantizeOp, node_sum: NodeSumOp | None) -> LookupOp:
     require_no_nan(values, chain, layer)
     element = quantized_type(op.result)
     scale, zero_point = element.scale_for(kept.ndim), element.zero_point_for(kept.ndim)
-    tables = code_table(values, scale, zero_point, *bounds_of(op.result))
-    return LookupOp(chain.source, tables, element, name=name)
+    return chain.source, code_table(values, scale, zero_point, *bounds_of(op.result))
 
 
-def _narrowed(lookup: LookupOp) -> LookupOp:
-    """The same tables with bounds, in the narrowest storage."""
-    tables = to_integers(lookup.tables)
+def _narrowed_lookup(op: QuantizeOp, node_sum: NodeSumOp) -> LookupOp:
+    """The lookup of the edges of a sum, with bounds, in the narrowest storage."""
+    source, tables = _tables(op, node_sum)
     lower, upper = tables.min(axis=-1), tables.max(axis=-1)
-    element = _narrowest(quantized_type(lookup.result), lower, upper)
+    element = _narrowest(quantized_type(op.result), lower, upper)
     bounds = bounds_constant(TensorType(element, lower.shape), lower, upper)
-    return LookupOp(lookup.input, tables, element, bounds=bounds, name=lookup.given_name)
+    return LookupOp(source, tables, element, bounds=bounds, name=node_sum.given_name)
 
 
 def _narrowed_sum(node_sum: NodeSumOp, edges: LookupOp) -> NodeSumOp:

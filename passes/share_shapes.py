@@ -15,7 +15,7 @@ keep a budget.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 from xdsl.context import Context
@@ -36,11 +36,11 @@ from kan_dialect.ops.shaped import ShapedOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
 from kan_dialect.search.precision.score import loss_problem, score
-from kan_dialect.search.shape_copies import ShapedLayer, ShapeJudge, copies_of, shaped_layers
+from kan_dialect.search.shape_copies import ShapedLayer, ShapeJudge, UpTo, copies_of, shaped_layers
 from kan_dialect.search.shape_fit import Copies
 from kan_dialect.search.shape_search import ShapeCount, ShapeSearch, record_shape_search
 
-UP_TO = ("scale", "gain", "sign")
+UP_TO: tuple[UpTo, ...] = get_args(UpTo)
 DEFAULT_LOSS = 0.005
 """Where neither a number of shapes nor a budget is given."""
 COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -89,7 +89,7 @@ class ShareShapesPass(KanPass):
 
     shapes: int | None = bounded(None, Bounds(1, MAX_LAYER_EDGES))
     """How many shapes; of each layer, or up to sign of each input."""
-    up_to: str = "scale"
+    up_to: UpTo = "scale"
     """`scale`: copies of a layer's shapes are scaled and shifted at input and output. `gain`: at
     the output only. `sign`: copies of an input's shapes have another sign and offset at most."""
     data: str | None = None

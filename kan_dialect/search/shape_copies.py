@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from xdsl.dialects import func
@@ -79,9 +79,11 @@ def _of_each_input(layer: ShapedLayer, count: int) -> Copies:
     return Copies(layer.functions.t, np.concatenate(shapes), choice, affine, constant)
 
 
-def copies_of(
-    layer: ShapedLayer, counts: IntArray, up_to: Literal["scale", "gain", "sign"]
-) -> Iterator[Copies]:
+UpTo: TypeAlias = Literal["scale", "gain", "sign"]
+"""Differences between copies: scale and offset at input and output; at the output; sign, offset."""
+
+
+def copies_of(layer: ShapedLayer, counts: IntArray, up_to: UpTo) -> Iterator[Copies]:
     """Copies for the kept edges of a layer, for each number of shapes in `counts`."""
     if up_to == "sign":
         for count in counts.tolist():

@@ -19,7 +19,7 @@ import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.flows.tools.toolchain import find_simulator
-from kan_dialect.lowering import kan_to_hw
+from kan_dialect.lowering import hw_builder
 from kan_dialect.lowering.compile import CompilePass
 from lint import require_silent
 
@@ -159,8 +159,8 @@ def test_a_build_finds_the_pass_that_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Before anything is simulated; without the check, the simulation finds that something is."""
-    pack = kan_to_hw.pack
-    monkeypatch.setattr(kan_to_hw, "pack", lambda entries, bits: pack(entries[::-1], bits))
+    pack = hw_builder.pack
+    monkeypatch.setattr(hw_builder, "pack", lambda entries, bits: pack(entries[::-1], bits))
     monkeypatch.chdir(tmp_path)
     arguments = ["build", EXAMPLE, "--calibration", DATA, "--bits", 3, "-o", tmp_path / "out"]
     assert run(kan_flow, *arguments, "--check-passes-dir", tmp_path / "failure") == 1

@@ -41,7 +41,7 @@ func.func @net(%x: tensor<2xf32>, %y: tensor<1xf32>) -> tensor<2xf32> {
 }
 """
 
-STAGES = 13
+STAGES = 14
 """Passes of the pipeline with calibration data."""
 
 
@@ -67,6 +67,18 @@ def codes_for(model: Model) -> IntArray:
     ports = model.interface().inputs
     low, high = np.array([[port.low, port.high] for port in ports]).T
     return np.random.default_rng(1).integers(low, high + 1, size=(300, len(ports)))
+
+
+def test_no_pass_leaves_readers_outside_of_the_module(data: str) -> None:
+    """An op that was made, read a value and was dropped would keep that value alive."""
+    module = parse(NETWORK)
+    for stage in CompilePass(data=data, bits=4, levels=1).passes():
+        stage.apply(Context(), module)
+        for op in module.walk():
+            arguments = [value for region in op.regions for b in region.blocks for value in b.args]
+            for value in (*op.results, *arguments):
+                outside = [use.operation for use in value.uses if use.operation.parent is None]
+                assert not outside, (stage.name, outside)
 
 
 @pytest.mark.parametrize("stage", range(STAGES + 1))

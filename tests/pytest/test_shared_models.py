@@ -14,7 +14,7 @@ from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.frontend import NO_OPTIONS
-from kan_dialect.frontends.onnx.discover import search
+from kan_dialect.frontends.onnx.discover import layer_search
 from kan_dialect.frontends.onnx.discover.layer_search import search_layers
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.frontends.onnx.read.graph import read_graph
@@ -79,7 +79,7 @@ def opaque(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleOp:
     def unknown(assembly: object, part: object, activations: object) -> ImportedNetwork | None:
         return None
 
-    monkeypatch.setattr(search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(layer_search._Assembly, "_recognise", unknown)  # pyright: ignore[reportPrivateUsage]
     _, network = search_layers(read_graph(path), NO_OPTIONS, KanError("not recognised"))
     return network.module
 

@@ -51,7 +51,7 @@ class Cursor:
     def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens
         self.texts = tokens.texts
-        self.place = 0
+        self.place: int = 0
 
     # Errors
 

@@ -37,7 +37,7 @@ func.func @f(%x: tensor<2xf32>) -> tensor<1xf32> {
 // -----
 
 // A bias of more steps than a sum may have.
-// CHECK: layer0: its sums need more than 51 bits: the bias of node 0 is 1e+30, in steps of 1.5259e-05; use fewer bits for this layer, or take what all its values have in common out of the model
+// CHECK: layer0: its sums need more than 51 bits: the bias of node 0 is 1e+30, in steps of 1.5259e-05; use fewer bits for this layer, or subtract the common part of its values in the model
 func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
   %o = kan.observe %x range dense<[[0.0, 1.0]]> : tensor<1x2xf64> histogram dense<1> : tensor<1x4xi8> : tensor<1xf32>
   %e = kan.base "identity" %o weights dense<1.0> : tensor<1x1xf32> : tensor<1xf32> -> tensor<1x1xf32>
