@@ -15,7 +15,7 @@ keep a budget.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from xdsl.context import Context
@@ -89,7 +89,7 @@ class ShareShapesPass(KanPass):
 
     shapes: int | None = bounded(None, Bounds(1, MAX_LAYER_EDGES))
     """How many shapes; of each layer, or up to sign of each input."""
-    up_to: UpTo = "scale"
+    up_to: Literal["scale", "gain", "sign"] = "scale"
     """`scale`: copies of a layer's shapes are scaled and shifted at input and output. `gain`: at
     the output only. `sign`: copies of an input's shapes have another sign and offset at most."""
     data: str | None = None

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
 from functools import cache
 from itertools import pairwise
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from xdsl.utils.hints import type_repr
@@ -70,6 +70,13 @@ class Option:
         """The words that the type lists, such as `auto`; empty where it lists none."""
         listed = (get_args(kind) for kind in self.kinds if get_origin(kind) is Literal)
         return tuple(word for words in listed for word in words)
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the option takes the words of `choices` only."""
+        return bool(self.choices) and all(
+            get_origin(kind) is Literal or kind is NoneType for kind in self.kinds
+        )
 
 
 @cache

@@ -102,7 +102,14 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
                 remedy=suggestion(wrong, names, "its options are", names),
             )
     for field, values in normal.parameters.items():
-        if options[field].takes_floats:
+        option = options[field]
+        if option.is_choice and not set(values) <= set(option.choices):
+            wrong = next(value for value in values if value not in option.choices)
+            raise KanError(
+                f"{what}: {option.name} cannot be {wrong!r}",
+                remedy=f"use {', '.join(option.choices)}",
+            )
+        if option.takes_floats:
             normal.parameters[field] = tuple(_as_float(options[field], value) for value in values)
     try:
         return cls.from_spec(normal)

@@ -299,3 +299,9 @@ def test_a_number_is_no_truth() -> None:
     spec = ArgSpec("kan-calibrate", {"data": ("x",), "bins": (True,)})
     with pytest.raises(KanError, match="bins takes a number, got true"):
         UNIVERSE.all_passes["kan-calibrate"]().from_spec(spec)
+
+
+def test_a_word_outside_the_choices_names_them() -> None:
+    with pytest.raises(KanError) as caught:
+        build_pipeline(UNIVERSE.all_passes, 'kan-compile{precision="finest"}')
+    assert str(caught.value) == ("pass kan-compile: precision cannot be 'finest'; use given, auto")
