@@ -106,7 +106,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-fold-tables",
-        "fold_tables:_lookup",
+        "fold_tables:_tables",
         (
             "tables saturate one code early",
             Replace(
@@ -117,8 +117,10 @@ SEEDS = [
         (
             "tables start at the second code",
             Replace(
-                "LookupOp(chain.source, tables, ...)",
-                "LookupOp(chain.source, np.roll(tables, 1, axis=-1), ...)",
+                "code_table(values, scale, zero_point, *bounds_of(op.result))",
+                "np.roll(\n"
+                "    code_table(values, scale, zero_point, *bounds_of(op.result)), 1, axis=-1\n"
+                ")",
             ),
         ),
         (

@@ -262,7 +262,7 @@ def test_a_wrong_design_is_caught(
     rtl.write_text(wrong)
     assert run(kan_flow, "simulate", broken, "--vectors", 200) == 1
     output = capfd.readouterr()
-    assert "vector" in output.out + output.err
+    assert "sample" in output.out + output.err
 
 
 @pytest.mark.parametrize(

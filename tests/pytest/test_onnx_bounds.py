@@ -19,6 +19,7 @@ from kan_dialect.analysis.enclosures import NoEnclosureError
 from kan_dialect.analysis.onnx import bounds as graph_bounds
 from kan_dialect.analysis.onnx import function_rules, lookup_rules
 from kan_dialect.analysis.onnx.bounds import Bounds
+from kan_dialect.analysis.onnx.operator_rules import saturated
 from kan_dialect.analysis.onnx.subgraph_bounds import RULES, SubgraphBounds
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import run_graph
@@ -553,3 +554,10 @@ def test_missing_bounds_are_explained(name: str) -> None:
     build, message = UNBOUNDED[name]
     with pytest.raises(NoEnclosureError, match=message):
         certify(*_edges(build))
+
+
+def test_an_open_end_of_a_slice_stays_one() -> None:
+    """Exporters write the largest int64 as the end of `x[1:]`; float64 rounds it beyond int64."""
+    ends = np.array([2.0**63, -(2.0**63), 3.0, -1.0])
+    found = saturated(ends, np.dtype(np.int64))
+    assert found.tolist() == [2**63 - 1, -(2**63), 3, -1]

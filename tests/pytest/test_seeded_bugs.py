@@ -56,10 +56,10 @@ def test_a_seed_without_its_place_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     several = message("main", "x")
     assert several.startswith(f"{start}main: expected one module that defines it, found kan_")
     assert ".kan_opt" in several and ".kan_run" in several
-    assert message("fold_tables:_lookup", "no_such_name").endswith(
+    assert message("fold_tables:_tables", "no_such_name").endswith(
         "fold_tables: 0 places match 'no_such_name', expected one"
     )
-    assert "places match 'node_sum', expected one" in message("fold_tables:_lookup", "node_sum")
+    assert "places match 'node_sum', expected one" in message("fold_tables:_tables", "node_sum")
 
 
 @pytest.mark.skipif(

@@ -150,7 +150,7 @@ def test_no_vectors_give_no_outputs(clocked: Simulation) -> None:
 
 def test_codes_out_of_range_are_refused(clocked: Simulation) -> None:
     codes = np.array([[50, 7, 1], [51, 7, 1]])
-    with pytest.raises(KanError, match=r"vector 1: code 51 of x0 .* 0\.\.50"):
+    with pytest.raises(KanError, match=r"sample 1: code 51 of x0 .* 0\.\.50"):
         clocked.run(codes)
     with pytest.raises(KanError, match=r"shape \(samples, 3\)"):
         clocked.run(codes[:, :2])
@@ -225,7 +225,7 @@ def test_words_of_any_width_pass_through(folder: Path, simulator: SimulatorName)
         pytest.param(
             "y0 <= e;",
             "y0 <= e == 81 ? 9'sd83 : e;",
-            r"vector \d+: code 83 of y0 .*-36\.\.82",
+            r"sample \d+: code 83 of y0 .*-36\.\.82",
             id="range",
         ),
         pytest.param(
@@ -447,7 +447,7 @@ def test_stimuli_hold_samples_corners_and_random_vectors() -> None:
     assert (vectors[-100:].min(axis=0) >= [0, -8, 0]).all()
     np.testing.assert_array_equal(vectors, stimuli(CLOCKED, samples, random=100, seed=5))
     assert not np.array_equal(vectors, stimuli(CLOCKED, samples, random=100, seed=6))
-    with pytest.raises(KanError, match="vector 1: code 8 of x1"):
+    with pytest.raises(KanError, match="sample 1: code 8 of x1"):
         stimuli(CLOCKED, np.array([[0, 0, 0], [0, 8, 0]]))
 
 

@@ -212,9 +212,9 @@ def test_the_same_input_gives_the_same_bytes_without_paths(tmp_path: Path) -> No
 
 def test_bad_vectors_are_refused(tmp_path: Path) -> None:
     good, outputs = codes(), blend(codes())
-    with pytest.raises(KanError, match="vector 0: code 51 of x0"):
+    with pytest.raises(KanError, match="sample 0: code 51 of x0"):
         write_testbench(tmp_path, interface(True), good[:1] * 0 + [51, 0], outputs[:1])
-    with pytest.raises(KanError, match="vector 0: code 64 of y1"):
+    with pytest.raises(KanError, match="sample 0: code 64 of y1"):
         write_testbench(tmp_path, interface(True), good[:1], outputs[:1] * 0 + [0, 64])
     with pytest.raises(KanError, match="3 vectors with 2 expected outputs"):
         write_testbench(tmp_path, interface(True), good[:3], outputs[:2])

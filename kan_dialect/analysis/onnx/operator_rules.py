@@ -20,7 +20,7 @@ from kan_dialect.analysis.onnx.bounds import (
     Noise,
     noise_of,
 )
-from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.maths.interval_functions import Range
 
 
@@ -85,7 +85,17 @@ class Operator:
         point = None if x is None else x.point
         if point is None:
             raise self.none(f"where {what} is computed")
-        return point.astype(np.int64)
+        return saturated(point, np.dtype(np.int64))
+
+
+def saturated(values: FloatArray, kind: np.dtype[Any]) -> Array:
+    """Values as a type; integers saturate: exporters write the largest int64 as an open end."""
+    if kind.kind not in "iu":
+        return values.astype(kind)
+    limits = np.iinfo(kind)
+    high = values >= float(limits.max)
+    inside = np.where(high | (values <= float(limits.min)), 0.0, values).astype(kind)
+    return np.where(high, limits.max, np.where(values <= float(limits.min), limits.min, inside))
 
 
 Operands: TypeAlias = Sequence[Bounds | None]

@@ -26,7 +26,7 @@ from kan_dialect.analysis.onnx import (
     movement_rules,
 )
 from kan_dialect.analysis.onnx.bounds import FLOATS, Bounds
-from kan_dialect.analysis.onnx.operator_rules import Operator, Rule, run_alone
+from kan_dialect.analysis.onnx.operator_rules import Operator, Rule, run_alone, saturated
 from kan_dialect.evaluate.onnx_subgraph import (
     INPUT,
     OUTPUT,
@@ -132,7 +132,7 @@ class SubgraphBounds:
         whole = all(self.kinds.get(name) not in FLOATS for name in node.output if name)
         if exact and (node.op_type in _CONSTANT_MAKERS or whole):
             feed = {
-                name: p.astype(onnx.helper.tensor_dtype_to_np_dtype(self.kinds[name]))
+                name: saturated(p, onnx.helper.tensor_dtype_to_np_dtype(self.kinds[name]))
                 for name, p in zip(node.input, points, strict=True)
                 if p is not None
             }
