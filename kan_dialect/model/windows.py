@@ -146,8 +146,10 @@ class Standing:
         found: dict[tuple[int, int], tuple[float, float]] = {}
         low, high = element.bounds
         count = int(windows[:, 0].max(initial=-1)) + 1 if centres is None else len(centres)
-        scales = np.broadcast_to(element.scale_for(1), max(count, 1))
-        points = np.broadcast_to(element.zero_point_for(1), max(count, 1))
+        # Elements behind the last one with a window have scales of their own, too.
+        count = max(count, 1, np.size(element.scale_for(1)))
+        scales = np.broadcast_to(element.scale_for(1), count)
+        points = np.broadcast_to(element.zero_point_for(1), count)
         for which, first, last, samples, _ in windows.tolist():
             index = int(which)
             scale, point = float(scales[index]), int(points[index])

@@ -18,8 +18,9 @@ from kan_dialect.flows.build import build
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.model.model import Model
-from kan_dialect.model.windows import as_coded, set_apart
+from kan_dialect.model.windows import Standing, as_coded, set_apart
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.universe import UNIVERSE
 
@@ -121,3 +122,9 @@ def test_as_coded_changes_windows_alone(tmp_path: Path) -> None:
     coded = as_coded(function, ports, x)
     assert ((coded == x) == (x != -999.0)).all()
     assert coded.min() > -3.0
+
+
+def test_inputs_behind_the_last_window_keep_their_scales() -> None:
+    element = UniformQuantizedType(8, False, [0.5, 0.25, 1.0, 2.0], [0, 0, 0, 0], axis=0)
+    found = Standing.of(np.array([[0.0, 7.1, 7.2, 0.0, 0.0]]), element, None, None, "input")
+    assert found.table.tolist() == [[0.0, 14.0, 7.15]]
