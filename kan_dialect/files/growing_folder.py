@@ -128,7 +128,9 @@ def write_listed(path: Path, content: str) -> None:
 
 
 def _append(place: Path, entry: str) -> None:
-    """Add a line to the list of a folder, which is locked."""
+    """Add a line to the list of a folder, which is locked; a link in its place goes first."""
+    if (place / NAME).is_symlink():  # the file that it leads to is not of this folder
+        (place / NAME).unlink()
     with (place / NAME).open("a+b") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)

@@ -14,6 +14,7 @@ import pytest
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.cli.built_models import built_models
 from kan_dialect.errors import KanError
+from kan_dialect.files import growing_folder
 from kan_dialect.files.file_swap import settle
 from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
@@ -532,3 +533,13 @@ def test_sha256sum_reads_the_list(source: Path, tmp_path: Path) -> None:
         text=True,
     )
     assert check.returncode == 1 and check.stdout == "rtl/tiny.sv: FAILED\n"
+
+
+def test_a_link_in_place_of_the_list_is_not_followed(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    outside.write_text("mine")
+    folder.mkdir()
+    (folder / ".kan-files").symlink_to(outside)
+    growing_folder._append(folder, "a line")  # pyright: ignore[reportPrivateUsage]
+    assert outside.read_text() == "mine"
+    assert (folder / ".kan-files").read_text() == "a line\n"
