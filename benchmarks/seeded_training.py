@@ -93,7 +93,7 @@ def spoilt(seed: Seed | None) -> type[Any]:
 
 
 def _forget_lowering() -> dict[str, ModuleType]:
-    """Remove the modules of the lowering from those that are imported, and return them."""
+    """Remove the imported modules of the lowering from `sys.modules`; return them."""
     names = [name for name in sys.modules if f"{name}.".startswith(f"{LOWERING}.")]
     return {name: sys.modules.pop(name) for name in names}
 

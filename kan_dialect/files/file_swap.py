@@ -26,7 +26,7 @@ TEMPORARY = ".kan-new-"
 """Begins the name of the temporary folder in a folder that is being replaced."""
 
 _NEW, _OLD, _JOURNAL = "new", "old", "swap.json"
-"""What a temporary folder holds: the new files, those that they replace, what is to be done."""
+"""Names inside a temporary folder: the new files, the replaced files, the steps of the swap."""
 
 _LAST = ("report.json", NAME)
 """Files that are removed first and come last: a folder without them is not whole."""
