@@ -78,11 +78,6 @@ def bounded(default: _Default, bounds: Bounds) -> _Default:
     return cast(_Default, dataclasses.field(default=cast(Any, default), metadata={BOUNDS: bounds}))
 
 
-def bounds_of(owner: type[Any], option: str) -> Bounds:
-    """The bounds that a dataclass declares for a field."""
-    return next(bounds for name, bounds in declared_bounds(owner) if name == option)
-
-
 def declared_bounds(owner: Any) -> Iterator[tuple[str, Bounds]]:
     """Names and bounds of the bounded fields of a dataclass."""
     for field in dataclasses.fields(owner):

@@ -18,7 +18,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.sweep.cluster import require_address
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.passbase.option_bounds import Bounds, bounds_of, declared_bounds
+from kan_dialect.passbase.option_bounds import Bounds, declared_bounds
 from kan_dialect.passbase.option_text import OptionValue, expected, read_value, spell_value
 from kan_dialect.passbase.options import Option as PassOption
 from kan_dialect.passbase.options import option_of, options_of, sharing, taken_from
@@ -270,7 +270,7 @@ def test_a_command_takes_what_its_library_takes() -> None:
     for option in OPTIONS:
         if option.command[-1] == "build" and option.name in ("--vectors", "--seed"):
             assert isinstance(option.action.type, NumberType)
-            assert option.action.type.bounds == bounds_of(BuildOptions, option.name[2:])
+            assert option.action.type.bounds == dict(declared_bounds(BuildOptions))[option.name[2:]]
     with pytest.raises(KanError, match=r"vectors must lie in 0\.\.10000000, got -1"):
         BuildOptions([], vectors=-1)
 
