@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import NoneType
-from typing import Any, Literal, get_origin
+from typing import Any
 
 from kan_dialect.cli.number_options import NumberType, Options
 from kan_dialect.errors import KanError
@@ -59,7 +59,7 @@ class PassOptions:
             details: dict[str, Any] = {"help": _help(option)}
             if taken.kinds == (bool,):
                 details["action"] = "store_true"
-            elif _takes_words_only(taken):
+            elif option.is_choice:
                 details |= {"default": option.default, "choices": taken.choices}
             else:
                 metavar = self.metavars.get(option.name, _metavar(taken))
@@ -116,10 +116,6 @@ def _type(option: Option, flag: str) -> NumberType[int] | NumberType[float] | Va
         if option.kinds == (float,):
             return NumberType(flag, float, option.bounds)
     return ValueType(option, flag)
-
-
-def _takes_words_only(option: Option) -> bool:
-    return bool(option.choices) and all(get_origin(kind) is Literal for kind in option.kinds)
 
 
 def _metavar(option: Option) -> str:
