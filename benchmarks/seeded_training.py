@@ -33,9 +33,9 @@ from kan_dialect.flows.prove.training.bench import play_in_icarus
 from kan_dialect.flows.prove.training.prove import TrainingProof, prove_training
 from kan_dialect.flows.prove.training.witness import Witness, find_witness
 from kan_dialect.flows.tools.toolchain import find_simulator
-from kan_dialect.ir.module_attributes import training_cycles
+from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model.training_step import step_of
+from kan_dialect.model.training.training_step import step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 ROOT = Path(__file__).parent.parent

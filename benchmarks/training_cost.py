@@ -22,7 +22,7 @@ from xdsl.ir import Block, Region, SSAValue
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
-from kan_dialect.ir.module_attributes import training_cycles
+from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.ops.layer import NodeSumOp

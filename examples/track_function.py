@@ -23,7 +23,7 @@ from kan_dialect.flows.training.learning_curve import Course, plot_training, sim
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.model.training_step import Step, step_of
+from kan_dialect.model.training.training_step import Step, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
 WINDOW = 50

@@ -21,7 +21,7 @@ from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.build_options import BuildOptions
-from kan_dialect.ir.figures import noted
+from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.types import range_of
 from kan_dialect.model.model import Model
 from kan_dialect.model.quantizers import Quantizers
@@ -33,9 +33,9 @@ from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.passes.quantize import BITS, QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
 from kan_dialect.quantity import quantity
+from kan_dialect.search.fits.shape_search import recorded_shape_search
 from kan_dialect.search.precision.bits import bits_of, trade_of
 from kan_dialect.search.precision.network import read_chain, table_functions
-from kan_dialect.search.shape_search import recorded_shape_search
 
 _LOG = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def _look(module: ModuleOp, stages: Stages, target: str) -> None:
     for op in module.ops:
         if isinstance(op, func.FuncOp):
             stages.shapes = recorded_shape_search(op) or stages.shapes
-            stages.chosen_bits = stages.chosen_bits or noted(op, BITS)
+            stages.chosen_bits = stages.chosen_bits or recorded_figures(op, BITS)
     edges = _count_edges(module)
     if edges is not None:
         total = edges[0] if stages.edges is None else stages.edges[0]

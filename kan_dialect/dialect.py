@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xdsl.ir import Dialect
 
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr, PortAttr
 from kan_dialect.ir.fixed_point import FixedType
-from kan_dialect.ir.hardware_attributes import NodeAttr, PortAttr
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.grid import GRID_OPS
 from kan_dialect.ops.layer import LAYER_OPS

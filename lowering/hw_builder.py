@@ -24,8 +24,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import AttrSizedOperandSegments
 
+from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX
 from kan_dialect.ir.constants import Array, IntArray
-from kan_dialect.ir.value_names import NAME_HINT, TABLE_SUFFIX
 
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""

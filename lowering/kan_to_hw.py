@@ -21,10 +21,15 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
 from kan_dialect.errors import KanError
-from kan_dialect.ir.hardware_attributes import NodeAttr
-from kan_dialect.ir.module_attributes import declare_latency, list_nodes, list_ports, wire_ports
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
+from kan_dialect.ir.attributes.module_attributes import (
+    declare_latency,
+    list_nodes,
+    list_ports,
+    wire_ports,
+)
+from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.ir.types import range_of
-from kan_dialect.ir.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.lowering.clamp_and_shift import clamped, shifted
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.ops.wire import (

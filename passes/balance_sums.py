@@ -27,13 +27,14 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.analysis.wires import layers_of, remove_dead, wire_functions
+from kan_dialect.analysis.wires import layers_of, wire_functions
 from kan_dialect.devices.carry_chains import is_single_bit
-from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of
+from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
@@ -50,7 +51,7 @@ class ConstantIntoTable(RewritePattern):
     %s = kan.sum %t, %u, %c   becomes   %s = kan.sum %t', %u
     """
 
-    target: Fpga
+    target: DeviceFamily
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
@@ -92,7 +93,7 @@ class ConstantIntoTable(RewritePattern):
 class SumIntoTree(RewritePattern):
     """A sum of several values becomes a tree of adders of two, and of single bits."""
 
-    target: Fpga
+    target: DeviceFamily
     further: Mapping[Operation, int]
     """Levels that the tree of each sum may have beyond the fewest."""
 

@@ -18,8 +18,8 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.ir.attributes.figures import record_figures
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.ir.figures import note
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -129,7 +129,7 @@ class ChooseBitsPass(KanPass):
                     "after": after,
                     "samples": len(dataset.x),
                 }
-                note(function, BITS, figures)
+                record_figures(function, BITS, figures)
                 return
             problem = found
         raise KanError(

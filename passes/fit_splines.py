@@ -23,16 +23,16 @@ from xdsl.transforms.dead_code_elimination import dce
 
 from kan_dialect.analysis.quantization_points import spline_functions, unobserved
 from kan_dialect.errors import KanError
+from kan_dialect.ir.attributes.figures import record_figures
 from kan_dialect.ir.constants import to_floats
-from kan_dialect.ir.figures import note
 from kan_dialect.maths.bsplines import uniform_grid
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import MAX_DEGREE, BSplineOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.search.edge_samples import edge_errors, edge_source, is_off
-from kan_dialect.search.spline_fit import spline_values
-from kan_dialect.search.spline_grids import (
+from kan_dialect.search.fits.spline_fit import spline_values
+from kan_dialect.search.fits.spline_grids import (
     MAX_CELLS,
     LayerGrid,
     choose_grid,
@@ -76,7 +76,7 @@ class FitSplinesPass(KanPass):
                 if not self.keeps(nodes):
                     fitted.append(self._fit(function, nodes, f"layer{index}"))
             if fitted:
-                note(function, FITTED, {"layers": fitted})
+                record_figures(function, FITTED, {"layers": fitted})
         if functions:
             dce(module)
         return bool(functions)

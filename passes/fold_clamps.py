@@ -28,13 +28,14 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from kan_dialect.analysis.wires import remove_dead, wire_functions
-from kan_dialect.devices.device import Fpga
+from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.operation import optional_name
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.wire import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.marks import moved_mark
 from kan_dialect.passbase.sums import variables_and_constant
 from kan_dialect.passbase.target_pass import TargetPass
@@ -78,7 +79,7 @@ def _move_readers(op: ClampOp, value: SSAValue, added: int, rewriter: PatternRew
 class ClampIntoTables(RewritePattern):
     """Tables saturate what they read, where the sum's values fit into one lookup table."""
 
-    device: Fpga
+    device: DeviceFamily
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ClampOp, rewriter: PatternRewriter) -> None:
@@ -122,7 +123,7 @@ class ClampFromZero(RewritePattern):
     subtracted again, which inverts the highest bit.
     """
 
-    device: Fpga
+    device: DeviceFamily
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ClampOp, rewriter: PatternRewriter) -> None:

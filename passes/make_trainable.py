@@ -25,9 +25,9 @@ from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array, dense
 from kan_dialect.ir.fixed_point import MAX_FIXED_BITS
-from kan_dialect.model.trainable_layers import TrainableLayer, trainable_layers
-from kan_dialect.model.training_numbers import TrainingNumbers, scaled_factor
-from kan_dialect.model.training_step import INITIAL, ROLE, is_trainable
+from kan_dialect.model.training.trainable_layers import TrainableLayer, trainable_layers
+from kan_dialect.model.training.training_numbers import TrainingNumbers, scaled_factor
+from kan_dialect.model.training.training_step import INITIAL, ROLE, is_trainable
 from kan_dialect.ops.grid import MAX_LOCAL_BITS, BasisOp, LocateOp
 from kan_dialect.ops.training import (
     FACTOR_BITS,

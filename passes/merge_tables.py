@@ -26,7 +26,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.verifier import MAX_NAME
 from kan_dialect.ops.wire import DelayOp, SumOp, TableOp, sum_range
@@ -42,7 +42,7 @@ SUFFIX = "_merged"
 class MergeSummands(RewritePattern):
     """Each group of a sum's tables becomes one table."""
 
-    device: Fpga
+    device: DeviceFamily
     joint_sums: Collection[SumOp]
     """Sums in which only tables of the same inputs may become one: see `_joint_sums`."""
 

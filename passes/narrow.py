@@ -23,7 +23,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.wires import remove_dead, wire_functions
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.wire import (
@@ -37,6 +37,7 @@ from kan_dialect.ops.wire import (
     TableOp,
     shift_range,
 )
+from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.marks import moved_mark
 from kan_dialect.passbase.sums import variables_and_constant

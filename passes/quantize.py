@@ -32,8 +32,8 @@ from kan_dialect.checking.quantized import codes_problem, given_problem, quantiz
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import evaluate_chain, find_chain, require_no_nan
 from kan_dialect.evaluate.interpreter import evaluate_values
+from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.ir.figures import noted
 from kan_dialect.ir.types import is_float_tensor, tensor_shape
 from kan_dialect.model.code_choice import CodeChoice, GivenCodes
 from kan_dialect.model.quantizer_json import read_quantizers
@@ -195,7 +195,7 @@ def _joined_standing(op: ConcatOp) -> FloatArray:
 
 def _chosen_bits(function: func.FuncOp) -> int:
     """The bits that `kan-choose-bits` left with the function."""
-    bits = (noted(function, BITS) or {}).get("bits")
+    bits = (recorded_figures(function, BITS) or {}).get("bits")
     if not isinstance(bits, int) or not 1 <= bits <= MAX_BITS:
         raise KanError(
             f"kan-quantize: bits of @{function.sym_name.data} are to be chosen, and nothing was",

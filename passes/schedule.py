@@ -16,12 +16,13 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.wires import remove_dead, wire_functions
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.estimate import delay_of, levels_of
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attribute_names import LATENCY
+from kan_dialect.ir.attributes.module_attributes import declare_latency
 from kan_dialect.ir.operation import KanOperation
 from kan_dialect.ops.wire import DelayOp, MarkOp
+from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.stages import StageLimit, Stages, stages_of_cycles
@@ -125,7 +126,7 @@ class SchedulePass(TargetPass):
                 stages = self._stages(function)
                 latency = max(stages.result_stage + 1, self.cycles or 0)
                 insert_registers(function, stages, latency)
-            function.attributes[LATENCY] = IntegerAttr(latency, i64)
+            declare_latency(function, latency)
         return bool(functions)
 
     def _stages(self, function: func.FuncOp) -> Stages:

@@ -35,10 +35,16 @@ from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.shaped import ShapedOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import LOSS, SEED, SHARE, Bounds, bounded
+from kan_dialect.search.fits.shape_copies import (
+    ShapedLayer,
+    ShapeJudge,
+    UpTo,
+    copies_of,
+    shaped_layers,
+)
+from kan_dialect.search.fits.shape_fit import Copies
+from kan_dialect.search.fits.shape_search import ShapeCount, ShapeSearch, record_shape_search
 from kan_dialect.search.precision.score import loss_problem, score
-from kan_dialect.search.shape_copies import ShapedLayer, ShapeJudge, UpTo, copies_of, shaped_layers
-from kan_dialect.search.shape_fit import Copies
-from kan_dialect.search.shape_search import ShapeCount, ShapeSearch, record_shape_search
 
 UP_TO: tuple[UpTo, ...] = get_args(UpTo)
 DEFAULT_LOSS = 0.005

@@ -23,10 +23,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.wires import remove_dead, wire_functions
-from kan_dialect.devices.device import Fpga
+from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement
+from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.sums import derived_name, rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.shared_sums import MAX_INPUT_BITS, SharedSum, shared_sums
@@ -56,7 +57,7 @@ def _node(op: SumOp) -> _Node:
     return _Node(op, tables)
 
 
-def _share(function: func.FuncOp, device: Fpga) -> None:
+def _share(function: func.FuncOp, device: DeviceFamily) -> None:
     sums = [op for op in function.body.block.ops if isinstance(op, SumOp) and len(op.inputs) > 1]
     nodes = [_node(op) for op in sums]
     entries = [{x: t.by_bit_pattern for x, t in node.tables.items()} for node in nodes]

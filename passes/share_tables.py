@@ -30,9 +30,10 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from kan_dialect.analysis.wires import remove_dead, wire_functions
-from kan_dialect.devices.device import Fpga
+from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ops.wire import BitsOp, SumOp, TableOp, complement
+from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.alike_tables import (
@@ -66,7 +67,7 @@ class _Summand(NamedTuple):
     constant: int
 
 
-def _share_alike(tables: Sequence[TableOp], target: Fpga) -> dict[SSAValue, _Summand]:
+def _share_alike(tables: Sequence[TableOp], target: DeviceFamily) -> dict[SSAValue, _Summand]:
     """Keep the cheapest of some tables; the summand in place of each of the others."""
     kept = cheapest_table(tables, target)
     if kept is not tables[0]:

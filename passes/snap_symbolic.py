@@ -30,7 +30,7 @@ from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.search.edge_samples import edge_errors, is_off, sample_edges
-from kan_dialect.search.symbolic_fit import fit
+from kan_dialect.search.fits.symbolic_fit import fit
 
 SLACK = 1.0 + 1e-6
 """Factor of the budget in the check, which adds in another order."""

@@ -386,7 +386,7 @@ SEEDS = [
         "SchedulePass.run",
         (
             "results with one register less, all alike and unsaid",
-            Replace("IntegerAttr(latency, ...)", "IntegerAttr(latency + 1, ...)"),
+            Replace("declare_latency(function, latency)", "declare_latency(function, latency + 1)"),
         ),
         (
             "registers stay where they were",

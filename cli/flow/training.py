@@ -28,11 +28,11 @@ from kan_dialect.flows.training.build import (
     print_training_report,
 )
 from kan_dialect.flows.training.learning_curve import plot_training, simulate_training
-from kan_dialect.ir.module_attributes import training_cycles
+from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.model.training_step import Step, is_trainable, step_of
+from kan_dialect.model.training.training_step import Step, is_trainable, step_of
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import speaking
 from kan_dialect.passes.fit_splines import FitSplinesPass

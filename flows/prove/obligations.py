@@ -41,8 +41,8 @@ from kan_dialect.flows.prove.forms import (
 from kan_dialect.flows.prove.netlist import Bit, Cell, Netlist
 from kan_dialect.flows.prove.reference import Reference, reference
 from kan_dialect.flows.simulate.port_order import names_in_order
+from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.module_attributes import nodes_of
 from kan_dialect.ir.types import IntType
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model

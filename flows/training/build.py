@@ -33,18 +33,18 @@ from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
+from kan_dialect.ir.attributes.figures import recorded_figures
+from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
-from kan_dialect.ir.figures import noted
 from kan_dialect.ir.fixed_point import fixed_type
-from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.model.coefficient_memory import memory_map
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
-from kan_dialect.model.training_step import Step, run_steps, step_of
+from kan_dialect.model.training.coefficient_memory import memory_map
+from kan_dialect.model.training.training_step import Step, run_steps, step_of
 from kan_dialect.ops.grid import LocateOp
 from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bounds
 from kan_dialect.passes.calibrate import CalibratePass
@@ -237,7 +237,7 @@ def _passes(module: ModuleOp, options: TrainingOptions) -> Iterator[ModulePass]:
 
 
 def _fitted(module: ModuleOp) -> list[dict[str, Any]] | None:
-    figures = noted(find_function(module), FITTED)
+    figures = recorded_figures(find_function(module), FITTED)
     return None if figures is None else cast("list[dict[str, Any]]", figures["layers"])
 
 

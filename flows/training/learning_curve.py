@@ -16,7 +16,7 @@ from kan_dialect.flows.training.build import data_for, targets_of
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.training_step import Step, infer
+from kan_dialect.model.training.training_step import Step, infer
 from kan_dialect.ops.grid import LocateOp
 
 CURVE_POINTS = 400

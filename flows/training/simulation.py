@@ -23,8 +23,8 @@ from kan_dialect.flows.tools.toolchain import Tool
 from kan_dialect.ir.constants import Array, BoolArray, IntArray
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.coefficient_memory import MemoryMap, memory_map
-from kan_dialect.model.training_step import Run, Step, run_steps
+from kan_dialect.model.training.coefficient_memory import MemoryMap, memory_map
+from kan_dialect.model.training.training_step import Run, Step, run_steps
 
 
 class _Kind(IntEnum):

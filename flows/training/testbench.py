@@ -15,8 +15,8 @@ from kan_dialect.flows.simulate.port_words import digits, slices, to_hex
 from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.coefficient_memory import memory_map
-from kan_dialect.model.training_step import Run, Step
+from kan_dialect.model.training.coefficient_memory import memory_map
+from kan_dialect.model.training.training_step import Run, Step
 
 _TESTBENCH = """\
 // Self-checking testbench of {name}: training, then every coefficient.

@@ -9,11 +9,11 @@ from __future__ import annotations
 from xdsl.dialects import func, hw
 from xdsl.ir import SSAValue
 
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
+from kan_dialect.ir.attributes.module_attributes import nodes_of
+from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.hardware_attributes import NodeAttr
-from kan_dialect.ir.module_attributes import nodes_of
 from kan_dialect.ir.types import IntType, is_quantized, tensor_shape
-from kan_dialect.ir.value_names import name_hint
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
 from kan_dialect.ops.wire import DeadOp, MarkOp

@@ -1,4 +1,4 @@
-"""Wire-level functions: where they are, dead ops, and the clock cycle of each value."""
+"""Functions at wire level, and the clock cycle and layer of each value."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
-from xdsl.rewriter import Rewriter
-from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.module_attributes import declared_latency
+from kan_dialect.ir.attributes.module_attributes import declared_latency
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
 
@@ -26,27 +24,6 @@ def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
         types = [*op.function_type.inputs.data, *op.function_type.outputs.data]
         if types and all(isinstance(port, IntType) for port in types):
             yield op
-
-
-def remove_dead(function: func.FuncOp) -> None:
-    """Remove the ops without effects whose results have no readers but marks.
-
-    A mark does not keep hardware alive: a node that no result depends on becomes `kan.dead`. A
-    constant takes no hardware, so its marks stay.
-
-    xDSL's `dce` walks over the module until nothing changes. In one block, with users after
-    definitions, one walk backwards is enough.
-    """
-    for op in reversed(list(function.body.block.ops)):
-        if not would_be_trivially_dead(op):
-            continue
-        readers = [use.operation for result in op.results for use in result.uses]
-        marks = [reader for reader in readers if isinstance(reader, MarkOp)]
-        if len(marks) < len(readers) or (marks and isinstance(op, ConstantOp)):
-            continue
-        for mark in marks:
-            Rewriter.replace_op(mark, DeadOp(mark.node.data))
-        Rewriter.erase_op(op)
 
 
 def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:

@@ -33,8 +33,8 @@ from kan_dialect.checking.samples import CodeSamples, code_samples, real_samples
 from kan_dialect.checking.snapshot import Network, Snapshot, equivalent, inputs_of, networks
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import classes, load_dataset
+from kan_dialect.ir.attributes.module_attributes import declared_interval
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
-from kan_dialect.ir.module_attributes import declared_interval
 from kan_dialect.ir.semantics import NoSemanticsError
 from kan_dialect.ir.verifier import require_order
 from kan_dialect.model.interface import Port

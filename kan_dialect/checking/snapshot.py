@@ -15,15 +15,15 @@ from kan_dialect.analysis.nodes import dead_nodes, wire_nodes
 from kan_dialect.analysis.wires import latency_of
 from kan_dialect.checking.samples import CodeSamples
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attribute_names import PORTS
+from kan_dialect.ir.attributes.attribute_names import PORTS
+from kan_dialect.ir.attributes.module_attributes import declared_latency, nodes_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense
-from kan_dialect.ir.module_attributes import declared_latency, nodes_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of, tensor_shape
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
-from kan_dialect.model.training_step import as_step, is_trainable
+from kan_dialect.model.training.training_step import as_step, is_trainable
 from kan_dialect.ops.wire import TableOp
 
 Network: TypeAlias = func.FuncOp | hw.HWModuleOp

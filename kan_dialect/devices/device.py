@@ -63,7 +63,7 @@ class Adders:
 
 
 @dataclass(frozen=True)
-class Fpga:
+class DeviceFamily:
     """A family of devices: lookup tables, adders and registers."""
 
     name: str
@@ -160,7 +160,7 @@ class Fpga:
         return found
 
 
-XCUP = Fpga(
+XCUP = DeviceFamily(
     "xcup",
     6,
     Timing(register=0.15, lut=0.35, carry=0.45, carry_bit=0.015),
@@ -176,7 +176,7 @@ XCUP = Fpga(
 )
 """AMD UltraScale+ (and 7-series). Delays are rough: no open tool times these devices."""
 
-ECP5 = Fpga(
+ECP5 = DeviceFamily(
     "ecp5",
     4,
     Timing(register=0.8, lut=1.3, carry=2.5, carry_bit=0.05),
@@ -185,13 +185,13 @@ ECP5 = Fpga(
 )
 """Lattice ECP5."""
 
-ICE40 = Fpga("ice40", 4, Timing(register=0.8, lut=1.3, carry=1.7, carry_bit=0.17))
+ICE40 = DeviceFamily("ice40", 4, Timing(register=0.8, lut=1.3, carry=1.7, carry_bit=0.17))
 """Lattice iCE40 HX."""
 
 
-def generic(inputs: int) -> Fpga:
+def generic(inputs: int) -> DeviceFamily:
     """A device of nothing but lookup tables with this number of inputs; delays count levels."""
-    return Fpga(
+    return DeviceFamily(
         f"lut{inputs}",
         inputs,
         Timing(register=0.0, lut=1.0, carry=0.0, carry_bit=0.0),
@@ -207,7 +207,7 @@ EMITTED_FOR = XCUP
 the same for every target: other tools read such a difference as well as a sum."""
 
 
-def device(name: str) -> Fpga:
+def device(name: str) -> DeviceFamily:
     """The device of a name.
 
     Raises

@@ -10,7 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.analysis.wires import latency_of
 from kan_dialect.devices.carry_chains import addends_of, is_wires
-from kan_dialect.devices.device import XCUP, Fpga
+from kan_dialect.devices.device import XCUP, DeviceFamily
 from kan_dialect.devices.lut_count import count_luts, map_table
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.ir.types import range_of
@@ -34,7 +34,7 @@ class Estimate:
     Yosys's count of logic cells does."""
 
 
-def estimate(function: func.FuncOp, target: Fpga = XCUP) -> Estimate:
+def estimate(function: func.FuncOp, target: DeviceFamily = XCUP) -> Estimate:
     """Resources and delay of a wire-level function, before any tool has run.
 
     Raises
@@ -56,7 +56,7 @@ def estimate(function: func.FuncOp, target: Fpga = XCUP) -> Estimate:
     )
 
 
-def levels_of(op: Operation, device: Fpga) -> int:
+def levels_of(op: Operation, device: DeviceFamily) -> int:
     """Levels of logic between an op's operands and its result.
 
     A table of at most `lut_inputs` input bits is one level, and one more for every two bits beyond
@@ -77,7 +77,7 @@ def levels_of(op: Operation, device: Fpga) -> int:
             return 0
 
 
-def delay_of(op: Operation, device: Fpga) -> float:
+def delay_of(op: Operation, device: DeviceFamily) -> float:
     """Typical delay of an op in ns, the way to it included."""
     match op:
         case TableOp():
@@ -99,7 +99,7 @@ def _adders_in_a_row(op: SumOp) -> int:
     return max(1, (len(addends_of(op)) - 1).bit_length())
 
 
-def _adder_delay(bits: int, device: Fpga) -> float:
+def _adder_delay(bits: int, device: DeviceFamily) -> float:
     """Delay of an adder of two numbers in ns."""
     timing = device.timing
     if not device.adders.carry_chains:

@@ -14,7 +14,7 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
-from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.table_cost import MUX_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.maths.truth_tables import by_size, planes, supports
@@ -33,13 +33,13 @@ SATURATE_INPUTS = 4
 """Inputs of a choice between a bit and two constants: two tests, the bit, and one more."""
 
 
-def luts_of(op: Operation, device: Fpga) -> int:
+def luts_of(op: Operation, device: DeviceFamily) -> int:
     """Lookup tables of one op, regardless of others."""
     return device.pack(count_luts([op], device))
 
 
-def count_luts(ops: Iterable[Operation], device: Fpga) -> Counter[int]:
-    """Functions that ops take, by number of inputs; `Fpga.pack` says how many LUTs hold these.
+def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
+    """Functions that ops take, by number of inputs; `DeviceFamily.pack` counts the LUTs for them.
 
     Tables that read the same values share equal functions.
     """
@@ -87,7 +87,7 @@ def map_table(op: TableOp, mapper: Mapper) -> int:
     return max(mapper.add(plane, bits) for plane in found)
 
 
-def absorbed_bits(value: SSAValue, device: Fpga) -> int:
+def absorbed_bits(value: SSAValue, device: DeviceFamily) -> int:
     """Bits of a value that the LUTs of an adder absorb, as they are small bits of tables.
 
     Bits that are always 0, below the others, are not counted.
@@ -95,7 +95,7 @@ def absorbed_bits(value: SSAValue, device: Fpga) -> int:
     return absorbed_bits_of([value], device)[0]
 
 
-def absorbed_bits_of(values: Sequence[SSAValue], device: Fpga) -> list[int]:
+def absorbed_bits_of(values: Sequence[SSAValue], device: DeviceFamily) -> list[int]:
     """`absorbed_bits` of several values at once."""
     limit = device.adders.absorbed_inputs
     if limit < 0:
@@ -126,7 +126,7 @@ def absorbed_bits_of(values: Sequence[SSAValue], device: Fpga) -> list[int]:
     return found
 
 
-def _absorbed_term(op: Operation, device: Fpga) -> SSAValue | None:
+def _absorbed_term(op: Operation, device: DeviceFamily) -> SSAValue | None:
     """The term of an adder whose tables fit into its LUTs."""
     if not isinstance(op, SumOp) or len(terms := addends_of(op)) != 2 or is_wires(op):
         return None
@@ -135,7 +135,7 @@ def _absorbed_term(op: Operation, device: Fpga) -> SSAValue | None:
     return best if fits[best] else None
 
 
-def _absorbed_table(op: TableOp, mapper: Mapper, device: Fpga) -> Counter[int]:
+def _absorbed_table(op: TableOp, mapper: Mapper, device: DeviceFamily) -> Counter[int]:
     """A table and the adder that absorbs it; functions that others may share go to the mapper."""
     luts = Counter[int]()
     patterns, bits = op.by_bit_pattern, range_of(op.result).bits
@@ -150,7 +150,7 @@ def _absorbed_table(op: TableOp, mapper: Mapper, device: Fpga) -> Counter[int]:
     return luts
 
 
-def _sum(op: SumOp, device: Fpga) -> Counter[int]:
+def _sum(op: SumOp, device: DeviceFamily) -> Counter[int]:
     """Adders of two terms, one after the other."""
     luts = Counter[int]()
     if is_wires(op):
@@ -165,7 +165,7 @@ def _sum(op: SumOp, device: Fpga) -> Counter[int]:
     return luts
 
 
-def _adder_bits(first: IntType, second: IntType, whole: IntType, device: Fpga) -> int:
+def _adder_bits(first: IntType, second: IntType, whole: IntType, device: DeviceFamily) -> int:
     """Lookup tables of an adder."""
     if not device.adders.carry_chains:
         # Sum and carry of a bit each take one; larger tables take some of them in.
@@ -178,7 +178,7 @@ def _adder_bits(first: IntType, second: IntType, whole: IntType, device: Fpga) -
     return min(unsigned) if unsigned else max(first.bits, second.bits)
 
 
-def _clamp(op: ClampOp, device: Fpga) -> Counter[int]:
+def _clamp(op: ClampOp, device: DeviceFamily) -> Counter[int]:
     """Tests of the upper bits where the ends are powers of two; otherwise comparisons."""
     source, target = range_of(op.input), range_of(op.result)
     low, high = source.low < target.low, source.high > target.high
@@ -198,12 +198,12 @@ def _clamp(op: ClampOp, device: Fpga) -> Counter[int]:
     return Counter({device.lut_inputs: _test_luts(upper, device), MUX_INPUTS: chosen})
 
 
-def _test_luts(bits: int, device: Fpga) -> int:
+def _test_luts(bits: int, device: DeviceFamily) -> int:
     """Lookup tables, one after the other, of a test of `bits` bits."""
     return -(-(bits - 1) // (device.lut_inputs - 1))
 
 
-def _resets(op: ClampOp, device: Fpga) -> bool:
+def _resets(op: ClampOp, device: DeviceFamily) -> bool:
     """Whether the set or reset of the registers behind a clamp makes it."""
     source, target = range_of(op.input), range_of(op.result)
     users = [use.operation for use in op.result.uses]
@@ -215,7 +215,7 @@ def _resets(op: ClampOp, device: Fpga) -> bool:
     )
 
 
-def _reset(op: ClampOp, device: Fpga) -> Counter[int]:
+def _reset(op: ClampOp, device: DeviceFamily) -> Counter[int]:
     """The test of the upper bits that drives the reset."""
     tested = range_of(op.input).bits - range_of(op.result).bits + 1
     return Counter({min(tested, device.lut_inputs): 1})

@@ -11,8 +11,8 @@ from xdsl.ir import SSAValue
 from kan_dialect.analysis.nodes import saturated
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import simulate_hardware
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.constants import Array, IntArray
-from kan_dialect.ir.hardware_attributes import NodeAttr
 from kan_dialect.model.interface import Interface
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.ir.attributes.hardware_attributes import MAX_PORT_ZERO_POINT, PortAttr
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.hardware_attributes import MAX_PORT_ZERO_POINT, PortAttr
 from kan_dialect.ir.quant import storage_for
 
 

@@ -21,17 +21,17 @@ from kan_dialect.analysis.wires import latency_of
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside, find_function
-from kan_dialect.ir.code_bounds import bounds_of
-from kan_dialect.ir.constants import Array, FloatArray, IntArray
-from kan_dialect.ir.module_attributes import (
+from kan_dialect.ir.attributes.module_attributes import (
     wire_ports,
 )
+from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.hardware_stream import stream
 from kan_dialect.model.interface import Interface, Port, check_codes
 from kan_dialect.model.model_ports import hardware_latency, hardware_ports, table_ports
 from kan_dialect.model.port_codes import decode, encode
-from kan_dialect.model.training_step import as_step, infer, is_trainable
+from kan_dialect.model.training.training_step import as_step, infer, is_trainable
 from kan_dialect.ops.table import QuantizeOp, dequantize, quantize
 
 Level: TypeAlias = Literal["spline", "table", "wire", "hardware"]

@@ -11,10 +11,14 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
-from kan_dialect.ir.attribute_names import LATENCY, PORTS
+from kan_dialect.ir.attributes.attribute_names import LATENCY, PORTS
+from kan_dialect.ir.attributes.module_attributes import (
+    declared_interval,
+    declared_latency,
+    ports_of,
+)
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.ir.module_attributes import declared_interval, declared_latency, ports_of
 from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.interface import Port
 

@@ -30,10 +30,10 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.ir import verifier
+from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.constants import Constant, DenseAttr, IntArray, dense, to_integers
 from kan_dialect.ir.operation import KanOperation
 from kan_dialect.ir.quant import verified
-from kan_dialect.ir.value_names import NAME_HINT
 from kan_dialect.ir.verifier import require, require_shape
 
 MAX_WORDS = 1 << 20

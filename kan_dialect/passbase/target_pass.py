@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kan_dialect.devices.device import XCUP, Fpga, device
+from kan_dialect.devices.device import XCUP, DeviceFamily, device
 from kan_dialect.passbase.kan_pass import KanPass
 
 
@@ -25,6 +25,6 @@ class TargetPass(KanPass):
         device(self.target)
 
     @property
-    def device(self) -> Fpga:
+    def device(self) -> DeviceFamily:
         """The device itself."""
         return device(self.target)

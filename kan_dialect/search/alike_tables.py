@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 from xdsl.ir import Operation
 
-from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.types import range_of
 from kan_dialect.maths.truth_tables import supports
 from kan_dialect.ops.wire import SumOp, TableOp
@@ -39,17 +39,17 @@ def alike_tables(ops: Iterable[Operation], inputs: int) -> list[list[TableOp]]:
     return [tables for tables in found.values() if len(tables) > 1]
 
 
-def sharing_saves(tables: Sequence[TableOp], target: Fpga) -> bool:
+def sharing_saves(tables: Sequence[TableOp], target: DeviceFamily) -> bool:
     """Whether one table for the readers of all costs less than all tables."""
     return _luts_shared(tables, target) < _luts_apart(tables, target)
 
 
-def cheapest_table(tables: Sequence[TableOp], target: Fpga) -> TableOp:
+def cheapest_table(tables: Sequence[TableOp], target: DeviceFamily) -> TableOp:
     """The table that takes the fewest LUTs if it alone exists."""
     return min(tables, key=lambda table: _luts_read(table, len(tables), target))
 
 
-def _luts_apart(tables: Sequence[TableOp], target: Fpga) -> float:
+def _luts_apart(tables: Sequence[TableOp], target: DeviceFamily) -> float:
     """LUTs of all tables, each with the best offset of any, and of adding them."""
     once = [table for table in tables if table.result.has_one_use()]
     luts = [target.summand_cost(t.by_bit_pattern, range_of(t.result).bits) for t in once]
@@ -57,13 +57,13 @@ def _luts_apart(tables: Sequence[TableOp], target: Fpga) -> float:
     return min(luts, default=0.0) * len(luts) + sum(several)
 
 
-def _luts_shared(tables: Sequence[TableOp], target: Fpga) -> float:
+def _luts_shared(tables: Sequence[TableOp], target: DeviceFamily) -> float:
     """LUTs of the cheapest table, and of adding it wherever one of them is added."""
     readers = sum(table.result.uses.get_length() for table in tables)
     return min(_luts_read(table, readers, target) for table in tables)
 
 
-def _luts_read(table: TableOp, readers: int, target: Fpga) -> float:
+def _luts_read(table: TableOp, readers: int, target: DeviceFamily) -> float:
     """LUTs of a table, and of adding it to `readers` sums, none of which absorbs it."""
     entries = table.by_bit_pattern
     inputs = (len(entries) - 1).bit_length()

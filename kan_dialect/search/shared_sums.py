@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from xdsl.ir import SSAValue
 
-from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.search.table_split.splitter import splitter_for
 
@@ -54,7 +54,7 @@ class _Candidate(NamedTuple):
     """These tables less `sign` times the first node's."""
 
 
-def shared_sums(nodes: Sequence[Tables], device: Fpga) -> list[SharedSum]:
+def shared_sums(nodes: Sequence[Tables], device: DeviceFamily) -> list[SharedSum]:
     """The pairs of nodes that save LUTs by a shared sum, the best first; no node is in two pairs.
 
     Of pairs that save the same, the one with the earlier first node comes first.
@@ -119,7 +119,7 @@ def _candidate(nodes: Sequence[Tables], first: int, second: int, sign: int) -> _
 
 
 def _costed(
-    candidates: Sequence[_Candidate], nodes: Sequence[Tables], device: Fpga
+    candidates: Sequence[_Candidate], nodes: Sequence[Tables], device: DeviceFamily
 ) -> Iterator[SharedSum]:
     """The candidates with the inputs for which sharing is cheaper, and what it saves.
 
@@ -142,7 +142,7 @@ def _costed(
         yield SharedSum(each.first, each.second, each.sign, tuple(shared), total)
 
 
-def _luts(tables: Sequence[IntArray], device: Fpga) -> FloatArray:
+def _luts(tables: Sequence[IntArray], device: DeviceFamily) -> FloatArray:
     """LUTs of each table, split and added to a sum; 0 of a constant: (tables,)."""
     splitter = splitter_for(device, PARTS)
     further = device.adders.further_luts

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from xdsl.ir import SSAValue
 
-from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.maths.truth_tables import supports
@@ -23,7 +23,7 @@ NEIGHBOURS = 8
 
 
 def table_groups(
-    op: SumOp, tables: Mapping[int, TableOp], device: Fpga, *, same_inputs_only: bool
+    op: SumOp, tables: Mapping[int, TableOp], device: DeviceFamily, *, same_inputs_only: bool
 ) -> list[TableGroup]:
     """Tables of a sum in groups.
 
@@ -95,7 +95,7 @@ def _over(inputs: Sequence[SSAValue], values: Array, own: Sequence[SSAValue]) ->
 class _Grouping:
     """Groups the tables of one sum by what the device's costs say."""
 
-    def __init__(self, op: SumOp, target: Fpga) -> None:
+    def __init__(self, op: SumOp, target: DeviceFamily) -> None:
         self._limit = target.lut_inputs
         self._costs = target.summand_costs(self._limit)
         self._costs_alone = np.minimum(target.bit_costs(self._limit), self._costs)

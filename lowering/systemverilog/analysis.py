@@ -20,10 +20,10 @@ from xdsl.ir import Block, Operation, OpResult, SSAValue
 
 from kan_dialect.devices.device import EMITTED_FOR
 from kan_dialect.evaluate.hardware import REGISTERED, bit_width, in_dataflow_order
+from kan_dialect.ir.attributes.module_attributes import ports_of
+from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.module_attributes import ports_of
 from kan_dialect.ir.semantics import evaluate_op
-from kan_dialect.ir.value_names import name_hint
 from kan_dialect.lowering.systemverilog.tables import planes
 from kan_dialect.maths.truth_tables import support
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp

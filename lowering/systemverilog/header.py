@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.ir.module_attributes import (
+from kan_dialect.ir.attributes.module_attributes import (
     declared_interval,
     declared_latency,
     encodings_of,

@@ -20,7 +20,7 @@ from xdsl.utils.target import Target
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
-from kan_dialect.ir.value_names import NAME_HINT, name_hint
+from kan_dialect.ir.attributes.value_names import NAME_HINT, name_hint
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.ops.memory import (

@@ -17,8 +17,8 @@ from kan_dialect.ir.operation import KanOperation
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.training.datapath import Datapath, Number
 from kan_dialect.lowering.training.schedule import Schedule, Timed, number_array
-from kan_dialect.model.coefficient_memory import Bank, MemoryMap
-from kan_dialect.model.training_step import Step
+from kan_dialect.model.training.coefficient_memory import Bank, MemoryMap
+from kan_dialect.model.training.training_step import Step
 from kan_dialect.ops.memory import (
     DISTRIBUTED_WORDS,
     MemoryOp,

@@ -13,10 +13,10 @@ from xdsl.dialects.builtin import IntegerType, StringAttr
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
+from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType
 from kan_dialect.ir.quant import storage_for
-from kan_dialect.ir.value_names import NAME_HINT
 from kan_dialect.lowering.hw_builder import HwBuilder
 
 

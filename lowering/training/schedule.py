@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xdsl.dialects import hw
 from xdsl.ir import SSAValue
 
-from kan_dialect.ir.value_names import name_hint
+from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.training.datapath import Number
 

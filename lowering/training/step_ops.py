@@ -21,7 +21,7 @@ from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.training.banks import CoefficientBanks
 from kan_dialect.lowering.training.datapath import Datapath, Number
 from kan_dialect.lowering.training.schedule import Numbers, Schedule, Timed, mapped, number_array
-from kan_dialect.model.training_step import Step
+from kan_dialect.model.training.training_step import Step
 from kan_dialect.ops.grid import BasisOp, LocateOp
 from kan_dialect.ops.training import (
     FACTOR_BITS,

@@ -20,16 +20,20 @@ from xdsl.ir import SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.errors import KanError
+from kan_dialect.ir.attributes.module_attributes import (
+    declare_interval,
+    declare_latency,
+    list_encodings,
+)
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
-from kan_dialect.ir.module_attributes import declare_interval, declare_latency, list_encodings
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.training.banks import CoefficientBanks, MemoryPort
 from kan_dialect.lowering.training.datapath import Datapath, Number
 from kan_dialect.lowering.training.schedule import Schedule, Timed, number_array
 from kan_dialect.lowering.training.step_ops import StepOps
-from kan_dialect.model.coefficient_memory import MemoryMap, memory_map
-from kan_dialect.model.training_step import Step, as_step, is_trainable
+from kan_dialect.model.training.coefficient_memory import MemoryMap, memory_map
+from kan_dialect.model.training.training_step import Step, as_step, is_trainable
 from kan_dialect.passbase.kan_pass import KanPass
 
 

@@ -30,8 +30,8 @@ from kan_dialect.checking.samples import code_samples, real_samples
 from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense, to_floats, to_integers
-from kan_dialect.ir.hardware_attributes import NodeAttr
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering import hw_builder, kan_to_hw

@@ -25,18 +25,18 @@ from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.build import data_for, targets_of
+from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.constants import FloatArray, to_floats
-from kan_dialect.ir.figures import noted
 from kan_dialect.maths import functions
 from kan_dialect.model.model import Model
-from kan_dialect.model.training_step import infer, step_of
+from kan_dialect.model.training.training_step import infer, step_of
 from kan_dialect.ops.layer import AffineOp, MapOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp, ChebyshevOp, RadialOp
 from kan_dialect.passes.calibrate import CalibratePass, observe
 from kan_dialect.passes.fit_splines import FITTED, FitSplinesPass
 from kan_dialect.passes.fold_affine import FoldAffinePass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
-from kan_dialect.search.spline_fit import fit_points, fit_splines, fit_weights
+from kan_dialect.search.fits.spline_fit import fit_points, fit_splines, fit_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES, SHARED = ROOT / "examples", ROOT.parent / "shared" / "data" / "onnx"
@@ -165,7 +165,7 @@ def test_base_functions_go_into_coefficients(seed: int, base: str, observed: boo
     # SciPy's splines are defined where all functions of a cell are: beyond the grid, of zeros too.
     knots = np.arange(-2 * degree, cells + 2 * degree + 1) * step - 2
     padded = np.pad(coefficients, ((0, 0), (0, 0), (degree, degree)))
-    figures: Any = noted(find_function(module), FITTED)
+    figures: Any = recorded_figures(find_function(module), FITTED)
     (layer,) = figures["layers"]
     assert (layer["cells"], layer["degree"]) == (count, degree)
     assert 0 <= layer["mean_error"] <= layer["largest_error"] <= 0.02

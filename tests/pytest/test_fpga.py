@@ -11,7 +11,7 @@ from xdsl.dialects import func
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from kan_dialect.analysis.nodes import dead_nodes
-from kan_dialect.analysis.wires import remove_dead, wire_functions
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.devices.device import DEVICES, ECP5, EMITTED_FOR, ICE40, XCUP
 from kan_dialect.devices.estimate import delay_of, estimate, levels_of
@@ -21,6 +21,7 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType
 from kan_dialect.maths.truth_tables import planes, support
 from kan_dialect.ops.wire import BitsOp, ClampOp, ConstantOp, DelayOp, SumOp, TableOp
+from kan_dialect.passbase.dead_ops import remove_dead
 
 
 def argument(low: int, high: int) -> SSAValue:

@@ -44,8 +44,8 @@ from kan_dialect.flows.prove.witness import find_witness
 from kan_dialect.flows.simulate.simulation import simulate
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.ir.hardware_attributes import NodeAttr
-from kan_dialect.ir.module_attributes import list_nodes, nodes_of
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
+from kan_dialect.ir.attributes.module_attributes import list_nodes, nodes_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.compile import CompilePass

@@ -31,12 +31,12 @@ from kan_dialect.flows.prove.training.solver import Solver
 from kan_dialect.flows.prove.training.terms import Pool, Term, apply, evaluate
 from kan_dialect.flows.prove.training.witness import find_witness
 from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
-from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.model.coefficient_memory import Bank
-from kan_dialect.model.training_step import Step, run_steps, step_of
+from kan_dialect.model.training.coefficient_memory import Bank
+from kan_dialect.model.training.training_step import Step, run_steps, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from training_reference import random_network
 

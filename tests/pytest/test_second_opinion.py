@@ -25,8 +25,8 @@ from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
 from kan_dialect.flows.prove.second.solver import Solver
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.ir.hardware_attributes import NodeAttr
-from kan_dialect.ir.module_attributes import list_nodes, nodes_of
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
+from kan_dialect.ir.attributes.module_attributes import list_nodes, nodes_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog

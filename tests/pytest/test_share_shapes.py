@@ -32,9 +32,14 @@ from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.passes.share_shapes import ShareShapesPass
 from kan_dialect.passes.share_tables import ShareTablesPass
+from kan_dialect.search.fits.shape_fit import (
+    Copies,
+    Functions,
+    copies_up_to_scale,
+    copies_up_to_sign,
+)
+from kan_dialect.search.fits.shape_search import recorded_shape_search
 from kan_dialect.search.precision.judge import Judge
-from kan_dialect.search.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
-from kan_dialect.search.shape_search import recorded_shape_search
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"

@@ -30,7 +30,7 @@ from kan_dialect.ops.spline import BSplineOp
 from kan_dialect.ops.symbolic import SYMBOLIC_FUNCTIONS, SymbolicOp
 from kan_dialect.passes.calibrate import CalibratePass, observe
 from kan_dialect.passes.snap_symbolic import SIMPLEST_FIRST, SnapSymbolicPass
-from kan_dialect.search.symbolic_fit import fit
+from kan_dialect.search.fits.symbolic_fit import fit
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"

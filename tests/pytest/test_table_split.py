@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_dialect.devices.device import DEVICES, XCUP, Fpga
+from kan_dialect.devices.device import DEVICES, XCUP, DeviceFamily
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.search.table_split.costs import PartCosts
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
@@ -71,7 +71,7 @@ def cost_of(entries: IntArray, costs: FloatArray) -> float:
 @deterministic
 @given(st.lists(st.tuples(tables(), tables()), min_size=1, max_size=4), devices)
 def test_pairs_of_tables_cost_what_their_sums_do(
-    pairs: list[tuple[IntArray, IntArray]], device: Fpga
+    pairs: list[tuple[IntArray, IntArray]], device: DeviceFamily
 ) -> None:
     """Costed as arrays, before any part is made."""
     costs = PartCosts.on(device, INPUTS)
@@ -85,7 +85,7 @@ def test_pairs_of_tables_cost_what_their_sums_do(
     assert costs.of_pairs(shifted).tolist() == sums
 
 
-def splitter_on(target: Fpga, max_parts: int) -> Splitter:
+def splitter_on(target: DeviceFamily, max_parts: int) -> Splitter:
     return Splitter(PartCosts.on(target, INPUTS), max_parts)
 
 
@@ -118,14 +118,14 @@ def check(found: Split, entries: IntArray, max_parts: int) -> None:
     assert np.array_equal(sum(values, entries * 0) + found.constant, entries)
 
 
-def costs_on(target: Fpga) -> tuple[FloatArray, FloatArray]:
+def costs_on(target: DeviceFamily) -> tuple[FloatArray, FloatArray]:
     return target.bit_costs(INPUTS), target.summand_costs(INPUTS)
 
 
 @deterministic
 @given(tables(), devices, st.integers(1, 4))
 def test_parts_add_up_and_cost_what_is_said(
-    entries: IntArray, target: Fpga, max_parts: int
+    entries: IntArray, target: DeviceFamily, max_parts: int
 ) -> None:
     own, summand = costs_on(target)
     before = entries.copy()
@@ -146,7 +146,9 @@ def test_parts_add_up_and_cost_what_is_said(
 
 @deterministic
 @given(tables(), devices, st.integers(1, 4))
-def test_lowest_bits_apart_change_nothing(entries: IntArray, target: Fpga, most: int) -> None:
+def test_lowest_bits_apart_change_nothing(
+    entries: IntArray, target: DeviceFamily, most: int
+) -> None:
     own, summand = costs_on(target)
     splitter = splitter_on(target, 3)
     found = splitter.split(entries)
@@ -164,7 +166,7 @@ def test_lowest_bits_apart_change_nothing(entries: IntArray, target: Fpga, most:
 @deterministic
 @given(tables(), devices, st.integers(1, 4))
 def test_never_costs_more_than_the_table_shifted(
-    entries: IntArray, target: Fpga, max_parts: int
+    entries: IntArray, target: DeviceFamily, max_parts: int
 ) -> None:
     _, summand = costs_on(target)
     splitter = splitter_on(target, max_parts)
@@ -181,7 +183,7 @@ def test_never_costs_more_than_the_table_shifted(
 @deterministic
 @given(st.lists(tables(), max_size=6), devices, st.integers(1, 4), st.integers(-(1 << 40), 1 << 40))
 def test_together_as_one_by_one(
-    some: list[IntArray], target: Fpga, max_parts: int, offset: int
+    some: list[IntArray], target: DeviceFamily, max_parts: int, offset: int
 ) -> None:
     """Nor does it matter what was split before; an offset of the table is one of the constant."""
     splitter = splitter_on(target, max_parts)

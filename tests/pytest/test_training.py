@@ -19,9 +19,9 @@ from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.ir.fixed_point import FixedType, rounded_to, to_fixed, to_real
 from kan_dialect.maths.uniform_bsplines import basis_table, cell_basis
-from kan_dialect.model.coefficient_memory import memory_map
-from kan_dialect.model.trainable_layers import trainable_layers
-from kan_dialect.model.training_step import Step, infer, run_steps, step_of
+from kan_dialect.model.training.coefficient_memory import memory_map
+from kan_dialect.model.training.trainable_layers import trainable_layers
+from kan_dialect.model.training.training_step import Step, infer, run_steps, step_of
 from kan_dialect.ops.grid import position_factor
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.passes.make_trainable import MakeTrainablePass

@@ -21,14 +21,14 @@ from kan_dialect.flows.tools.synthesis import XILINX, synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.training.simulation import TrainingCircuit, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
+from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.ir.fixed_point import fixed_type
-from kan_dialect.ir.module_attributes import training_cycles
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.model.trainable_layers import trainable_layers
-from kan_dialect.model.training_step import Step, infer, run_steps, step_of
+from kan_dialect.model.training.trainable_layers import trainable_layers
+from kan_dialect.model.training.training_step import Step, infer, run_steps, step_of
 from kan_dialect.ops.training import CombineOp, UpdateOp
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from lint import require_no_lint, require_silent

@@ -17,12 +17,13 @@ from xdsl.parser import Parser
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.analysis.wires import remove_dead, wire_functions
+from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.cli.loading import make_context
 from kan_dialect.ir.constants import dense
 from kan_dialect.ir.operation import KanOperation, direct_access
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ClampOp, DelayOp, SumOp, TableOp
+from kan_dialect.passbase.dead_ops import remove_dead
 
 TEXT = """
 func.func @net(%x: !kan.int<0:3>) -> !kan.int<0:4> {

@@ -24,7 +24,7 @@ from xdsl.transforms.canonicalize import CanonicalizePass
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 
 from kan_dialect.analysis.nodes import dead_nodes, saturated
-from kan_dialect.analysis.wires import cycles_of, latency_of, remove_dead
+from kan_dialect.analysis.wires import cycles_of, latency_of
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli.loading import make_context
 from kan_dialect.devices.carry_chains import addends_of
@@ -33,8 +33,8 @@ from kan_dialect.devices.estimate import delay_of, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import simulate_hardware
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
+from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.ir.constants import Array, IntArray
-from kan_dialect.ir.module_attributes import nodes_of
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.lowering.kan_to_hw import NAME_HINT, TABLE_SUFFIX, LowerKanToHwPass
 from kan_dialect.model.model import Model
@@ -49,6 +49,7 @@ from kan_dialect.ops.wire import (
     shift_range,
     sum_range,
 )
+from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.fold_clamps import FoldClampsPass
 from kan_dialect.passes.merge_tables import MergeTablesPass

@@ -22,7 +22,7 @@ from kan_dialect.flows.prove.second.words import (
     Variable,
     bits_of,
 )
-from kan_dialect.ir.module_attributes import nodes_of
+from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 

@@ -23,7 +23,7 @@ from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.training_step import Step, run_steps
+from kan_dialect.model.training.training_step import Step, run_steps
 
 Cycle: TypeAlias = dict[str, int]
 """Patterns of ports in a cycle; an input that is not there is 0."""

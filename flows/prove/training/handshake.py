@@ -17,7 +17,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.netlist import RESULTS, Cell, Netlist, Source
 from kan_dialect.flows.prove.training.machine import REGISTERS, Machine
 from kan_dialect.flows.prove.training.terms import Pool, Term, evaluate, ordered
-from kan_dialect.model.coefficient_memory import Bank, MemoryMap
+from kan_dialect.model.training.coefficient_memory import Bank, MemoryMap
 
 READ_CYCLES = 2
 """Cycles from an access to the word that it reads (docs/reference/training.md)."""

@@ -21,8 +21,8 @@ from kan_dialect.flows.prove.training.terms import Pool
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.coefficient_memory import Bank, MemoryMap, memory_map
-from kan_dialect.model.training_step import Step
+from kan_dialect.model.training.coefficient_memory import Bank, MemoryMap, memory_map
+from kan_dialect.model.training.training_step import Step
 from kan_dialect.ops.grid import BasisOp, LocateOp
 from kan_dialect.ops.training import (
     FACTOR_BITS,

@@ -20,7 +20,7 @@ from kan_dialect.flows.prove.training.prove import Outcome, TrainingProof
 from kan_dialect.flows.prove.training.terms import evaluate, ordered
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.coefficient_memory import Bank
+from kan_dialect.model.training.coefficient_memory import Bank
 from kan_dialect.ops.grid import LocateOp
 
 SECONDS = 20.0

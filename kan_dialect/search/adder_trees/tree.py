@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.ir import SSAValue
 
 from kan_dialect.devices.carry_chains import is_single_bit, is_wires
-from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import absorbed_bits, absorbed_bits_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, complement_of, low_zeros
@@ -15,7 +15,7 @@ from kan_dialect.search.adder_trees.pairing import Pairing, Summands
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
 
 
-def adder_tree(op: SumOp, target: Fpga, further: int) -> list[SumOp]:
+def adder_tree(op: SumOp, target: DeviceFamily, further: int) -> list[SumOp]:
     """The adders that replace a sum, in no block, operands first; the last one is the whole sum.
 
     Parameters
@@ -31,7 +31,7 @@ class AdderTree:
     Each adder takes one of the single bits at its carry input, as long as there are any.
     """
 
-    def __init__(self, op: SumOp, target: Fpga, further: int) -> None:
+    def __init__(self, op: SumOp, target: DeviceFamily, further: int) -> None:
         self.adders: list[SumOp] = []
         self._name = op.given_name
         self._target = target

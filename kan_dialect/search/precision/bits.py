@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.dialects import func
 
+from kan_dialect.ir.attributes.figures import record_figures, recorded_figures
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
-from kan_dialect.ir.figures import note, noted
 from kan_dialect.search.precision.network import TableChain, TableLayer
 
 PRECISION = "kan.precision"
@@ -100,10 +100,10 @@ def _node_bits(layer: TableLayer) -> IntArray:
 
 def note_trade(function: func.FuncOp, figures: Mapping[str, float]) -> None:
     """Attach the figures of a trade to the function."""
-    note(function, PRECISION, figures)
+    record_figures(function, PRECISION, figures)
 
 
 def trade_of(function: func.FuncOp) -> dict[str, float] | None:
     """The figures that `note_trade` attached, or None."""
-    figures = noted(function, PRECISION) or {}
+    figures = recorded_figures(function, PRECISION) or {}
     return {key: each for key, each in figures.items() if isinstance(each, int | float)} or None

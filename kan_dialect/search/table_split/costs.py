@@ -1,7 +1,7 @@
 """LUTs of parts and of their sums, and the offsets at which parts cost least.
 
 The cost of a bit depends on the number of input bits that it depends on (its support), and on
-whether it is added to a sum (`Fpga.bit_costs`, `Fpga.summand_costs`).
+whether it is added to a sum (`DeviceFamily.bit_costs`, `DeviceFamily.summand_costs`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_dialect.devices.device import Adders, Fpga
+from kan_dialect.devices.device import Adders, DeviceFamily
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.maths.truth_tables import by_size, supports
 from kan_dialect.search.table_split.limits import MAX_INPUT_BITS, SearchLimits
@@ -79,7 +79,7 @@ class PartCosts:
         self._amount_costs: dict[bytes, tuple[float, int, int]] = {}
 
     @staticmethod
-    def on(device: Fpga, inputs: int = MAX_INPUT_BITS) -> PartCosts:
+    def on(device: DeviceFamily, inputs: int = MAX_INPUT_BITS) -> PartCosts:
         """Costs on a device, for tables of at most `inputs` input bits."""
         return PartCosts(device.bit_costs(inputs), device.summand_costs(inputs), device.adders)
 

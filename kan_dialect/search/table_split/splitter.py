@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kan_dialect.devices.device import Fpga
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.search.table_split.costs import PartCosts, stacked_columns
 from kan_dialect.search.table_split.decompositions import Decomposition, decompose
@@ -14,7 +14,7 @@ from kan_dialect.search.table_split.gates import GatedDecomposition, gated_decom
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
 
 
-def splitter_for(target: Fpga, parts: int) -> Splitter:
+def splitter_for(target: DeviceFamily, parts: int) -> Splitter:
     """A search for sums of at most `parts` parts, by the costs of a device."""
     return Splitter(PartCosts.on(target), parts)
 

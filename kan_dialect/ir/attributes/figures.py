@@ -1,4 +1,4 @@
-"""What a pass found, left with the function as an attribute: figures by name, for reports."""
+"""Figures that a pass records in an attribute of a function, for later passes and reports."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute
 
 
-def note(function: func.FuncOp, name: str, figures: Mapping[str, object]) -> None:
-    """Leave figures with the function: numbers, text, lists and dictionaries of these."""
+def record_figures(function: func.FuncOp, name: str, figures: Mapping[str, object]) -> None:
+    """Record numbers, strings, and lists and dictionaries of them as the attribute `name`."""
     function.attributes[name] = _attribute(dict(figures))
 
 
-def noted(function: func.FuncOp, name: str) -> dict[str, object] | None:
-    """What `note` left, or None."""
+def recorded_figures(function: func.FuncOp, name: str) -> dict[str, object] | None:
+    """The figures that `record_figures` recorded as the attribute `name`, or None."""
     found = function.attributes.get(name)
     return None if found is None else cast("dict[str, object]", _value(found))
 

@@ -16,7 +16,7 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import tensor_shape
-from kan_dialect.model.training_step import Step
+from kan_dialect.model.training.training_step import Step
 from kan_dialect.ops.training import UpdateOp
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.dialects import func
 
-from kan_dialect.ir.figures import note, noted
+from kan_dialect.ir.attributes.figures import record_figures, recorded_figures
 
 SHAPES = "kan.shapes"
 """Attribute of a function: the numbers of shapes that `kan-share-shapes` tried, and its choice."""
@@ -52,9 +52,9 @@ class ShapeSearch:
 
 def record_shape_search(function: func.FuncOp, search: ShapeSearch) -> None:
     """Attach the outcome to the function."""
-    note(function, SHAPES, search.as_dict())
+    record_figures(function, SHAPES, search.as_dict())
 
 
 def recorded_shape_search(function: func.FuncOp) -> dict[str, object] | None:
     """The recorded outcome as `ShapeSearch.as_dict` gives it, or None."""
-    return noted(function, SHAPES)
+    return recorded_figures(function, SHAPES)

@@ -1,6 +1,6 @@
 """Copies of few shapes for the edges of each layer of a function, and their scores on samples.
 
-`kan_dialect.search.shape_fit` fits the copies of one layer.
+`kan_dialect.search.fits.shape_fit` fits the copies of one layer.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.search.edge_samples import EdgeSamples, sample_edges
+from kan_dialect.search.fits.shape_fit import (
+    Copies,
+    Functions,
+    copies_up_to_scale,
+    copies_up_to_sign,
+)
 from kan_dialect.search.precision.judge import Judge, others_for
 from kan_dialect.search.precision.score import check_labels, score
-from kan_dialect.search.shape_fit import Copies, Functions, copies_up_to_scale, copies_up_to_sign
 
 
 class ShapedLayer(NamedTuple):

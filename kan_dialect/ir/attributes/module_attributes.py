@@ -22,7 +22,7 @@ from xdsl.ir import Attribute, Operation
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attribute_names import (
+from kan_dialect.ir.attributes.attribute_names import (
     AFFINE,
     ENCODING,
     ENCODINGS,
@@ -31,7 +31,7 @@ from kan_dialect.ir.attribute_names import (
     NODES,
     PORTS,
 )
-from kan_dialect.ir.hardware_attributes import NodeAttr, PortAttr
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr, PortAttr
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.types import IntType
 

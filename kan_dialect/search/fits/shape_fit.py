@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kan_dialect.ir.constants import FloatArray, IntArray
-from kan_dialect.search.symbolic_fit import regression
+from kan_dialect.search.fits.symbolic_fit import regression
 
 GRID = np.linspace(-1.6, 1.6, 65)
 """Points at which shapes up to scale have values; copies read -1 .. 1, scaled and shifted."""

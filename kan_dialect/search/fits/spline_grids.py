@@ -23,7 +23,7 @@ from kan_dialect.maths.bsplines import extend_grid, uniform_grid
 from kan_dialect.ops.layer import AffineOp, NodeSumOp, ObserveOp
 from kan_dialect.ops.spline import BSplineOp
 from kan_dialect.search.edge_samples import edge_source, seen_of
-from kan_dialect.search.spline_fit import fit_points, fit_splines, fit_weights, spline_values
+from kan_dialect.search.fits.spline_fit import fit_points, fit_splines, fit_weights, spline_values
 
 DEFAULT_CELLS = 8
 DEFAULT_DEGREE = 3

@@ -15,7 +15,7 @@ from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.ir.fixed_point import MAX_FIXED_BITS, FixedType, to_fixed
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.maths.uniform_bsplines import basis_table
-from kan_dialect.model.trainable_layers import TrainableLayer
+from kan_dialect.model.training.trainable_layers import TrainableLayer
 from kan_dialect.ops.grid import grid_codes
 from kan_dialect.ops.training import FACTOR_BITS
 

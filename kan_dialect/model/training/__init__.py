@@ -1,0 +1,1 @@
+"""Networks that learn in hardware: layers, numbers, training step, memory of coefficients."""

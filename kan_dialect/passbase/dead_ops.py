@@ -1,0 +1,30 @@
+"""Removal of dead ops at wire level."""
+
+from __future__ import annotations
+
+from xdsl.dialects import func
+from xdsl.rewriter import Rewriter
+from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
+
+from kan_dialect.ops.wire import ConstantOp, DeadOp, MarkOp
+
+
+def remove_dead(function: func.FuncOp) -> None:
+    """Remove the ops without effects whose results have no readers but marks.
+
+    A mark does not keep hardware alive: a node that no result depends on becomes `kan.dead`. A
+    constant takes no hardware, so its marks stay.
+
+    xDSL's `dce` walks over the module until nothing changes. In one block, with users after
+    definitions, one walk backwards is enough.
+    """
+    for op in reversed(list(function.body.block.ops)):
+        if not would_be_trivially_dead(op):
+            continue
+        readers = [use.operation for result in op.results for use in result.uses]
+        marks = [reader for reader in readers if isinstance(reader, MarkOp)]
+        if len(marks) < len(readers) or (marks and isinstance(op, ConstantOp)):
+            continue
+        for mark in marks:
+            Rewriter.replace_op(mark, DeadOp(mark.node.data))
+        Rewriter.erase_op(op)

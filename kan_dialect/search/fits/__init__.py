@@ -1,0 +1,1 @@
+"""Edge functions fitted: splines, formulas, and copies of few shapes."""
