@@ -1,9 +1,9 @@
 """Dense constants between NumPy and the IR, printed exactly.
 
-xDSL prints dense elements as decimal lists up to 100 elements; some float values (1e17, say) do
-not survive that, and lists parse several times slower than MLIR's hexadecimal form. So constants
-of this dialect are built from NumPy's bytes and printed as hexadecimal, except short ones, whose
-decimal form is checked to be exact.
+xDSL prints up to 100 dense elements as a decimal list. Some floats, such as 1e17, do not survive
+that, and lists parse several times slower than MLIR's hexadecimal form. Constants of this dialect
+are built from NumPy's bytes and printed as hexadecimal. Short ones are printed as lists whose
+decimal numbers read back exactly.
 """
 
 from __future__ import annotations
@@ -74,9 +74,13 @@ def dense(
 
     Parameters
     ----------
-    values : array of any shape; booleans and integers become the smallest of i8, i16, i32, i64
-        that holds them, float32 stays f32, other floats become f64.
-    element_type : f32, f64, i8, i16, i32 or i64, to override that choice.
+    values : array of any shape. Booleans and integers become the smallest of i8, i16, i32 and i64
+        that holds them. float32 stays f32, other floats become f64.
+    element_type : f32, f64, i8, i16, i32 or i64, in place of that choice.
+
+    Raises
+    ------
+    ValueError : constants of `element_type` are not supported.
     """
     array = np.asarray(values)
     if element_type is None:
@@ -91,7 +95,7 @@ def dense(
 
 
 def as_dense(values: DenseAttr | Array) -> DenseAttr:
-    """A dense tensor constant as it is, or one that holds an array, see `dense`."""
+    """A dense tensor constant, unchanged; an array as a dense tensor constant (`dense`)."""
     return dense(values) if isinstance(values, np.ndarray) else values
 
 
@@ -113,7 +117,7 @@ def smallest_integer_type(values: Array) -> IntegerType:
 
 
 def to_numpy(attribute: DenseAttr) -> Array:
-    """The constant as a read-only array of its shape and element type (splats are expanded)."""
+    """The constant as a read-only array of its shape and element type; splats are expanded."""
     dtype = _numpy_dtype(attribute.get_element_type())
     flat = np.frombuffer(attribute.data.data, dtype=dtype)
     shape = attribute.get_shape()
@@ -133,7 +137,7 @@ def to_integers(attribute: DenseAttr) -> IntArray:
 
 
 def mask_constant(mask: DenseAttr | Array | None) -> DenseAttr | None:
-    """A mask as a constant of 0 and 1, int8; None where it keeps all elements."""
+    """A mask as a constant of 0 and 1, i8; None if it keeps all elements."""
     if isinstance(mask, np.ndarray):
         return None if bool(mask.all()) else dense(mask.astype(np.int8))
     return mask
@@ -151,7 +155,7 @@ def whole_numbers(values: FloatArray, what: str) -> IntArray:
 
     Raises
     ------
-    KanError : a number is not finite, or needs more than 62 bits; names `what` holds it.
+    KanError : a number is not finite, or needs more than 62 bits. The message starts with `what`.
     """
     rounded = np.rint(values)
     bad = ~(np.abs(rounded) < 2.0**62)
@@ -162,7 +166,7 @@ def whole_numbers(values: FloatArray, what: str) -> IntArray:
 
 
 def has_supported_type(attribute: DenseAttr) -> bool:
-    """Whether NumPy has the constant's element type."""
+    """True if NumPy has the constant's element type."""
     try:
         _numpy_dtype(attribute.get_element_type())
     except ValueError:
@@ -171,7 +175,7 @@ def has_supported_type(attribute: DenseAttr) -> bool:
 
 
 def is_well_formed(attribute: DenseAttr) -> bool:
-    """Whether a constant of a supported type holds as many elements as its shape says."""
+    """True if a constant of a supported type holds the number of elements of its shape."""
     expected = _numpy_dtype(attribute.get_element_type()).itemsize
     for extent in attribute.get_shape():
         expected *= extent
@@ -179,7 +183,7 @@ def is_well_formed(attribute: DenseAttr) -> bool:
 
 
 def float_literal(value: float, dtype: np.dtype[Any] | None = None) -> str:
-    """The shortest MLIR float literal (with a point, as it must have) that reads back exactly."""
+    """The shortest MLIR float literal that reads back exactly; it always has a decimal point."""
     scalar = np.float32(value) if dtype is not None and dtype.itemsize == 4 else np.float64(value)
     magnitude = abs(float(value))
     if magnitude != 0 and not 1e-4 <= magnitude < 1e6:
@@ -189,10 +193,13 @@ def float_literal(value: float, dtype: np.dtype[Any] | None = None) -> str:
 
 @dataclass(eq=False, repr=False)
 class ElidingPrinter(Printer):
-    """Prints long constants as `--mlir-elide-elementsattrs-if-larger` does: for reading only."""
+    """Prints long constants as `--mlir-elide-elementsattrs-if-larger` does.
+
+    The output is for readers: it cannot be parsed back.
+    """
 
     elide_above: int = 16
-    """Constants of more elements than this are left out."""
+    """Largest number of elements of a constant that is printed."""
 
 
 def print_dense(printer: Printer, attribute: DenseAttr) -> None:

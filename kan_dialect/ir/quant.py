@@ -1,7 +1,7 @@
 """MLIR's `quant` types, which xDSL does not have: `!quant.uniform` per tensor and per axis.
 
 Spelling and verification follow upstream's Quant dialect (mlir/lib/Dialect/Quant/IR/TypeParser.cpp
-and QuantTypes.cpp); the scale is printed in full, where upstream prints six digits.
+and QuantTypes.cpp). Scales are printed in full; upstream prints six digits.
 
     !quant.uniform<u6:f32, 0.0538:32>                 a scale and a zero point for all elements
     !quant.uniform<i8<-8:7>:f32, 0.998>               storage bounds narrower than the storage
@@ -40,7 +40,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray, float_literal
 MAX_STORAGE_BITS = 32
 """Upstream's limit for the storage of a quantised type."""
 MAX_ZERO_POINT = 1 << 62
-"""Zero points may be far outside the bounds; codes less a zero point are 64-bit integers."""
+"""Largest magnitude of a zero point: a code minus a zero point is a 64-bit integer."""
 
 _LARGEST: dict[type[Attribute], float] = {
     Float16Type: 65504.0,
@@ -51,12 +51,12 @@ _LARGEST: dict[type[Attribute], float] = {
 
 
 def largest_value(expressed: AnyFloat) -> float:
-    """The largest finite number of a float type that codes may stand for."""
+    """The largest finite number of an expressed type."""
     return _LARGEST.get(type(expressed), _LARGEST[Float64Type])
 
 
 def default_bounds(bits: int, signed: bool) -> tuple[int, int]:
-    """Smallest and largest code of `bits` bits, two's complement where signed."""
+    """Smallest and largest code of `bits` bits, two's complement if signed."""
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
 
 
@@ -77,7 +77,7 @@ def verified(
 
     Raises
     ------
-    ParseError : they do not; it names the place, which verification does not know.
+    ParseError : they do not verify. It names the place in the text, which `VerifyException` cannot.
     """
     try:
         kind.new(parameters)
@@ -90,8 +90,8 @@ def verified(
 class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
     """Codes `q` that stand for `(q - zero_point) * scale`.
 
-    Per tensor (`axis` is None) there is one scale and zero point; per axis there is one for each
-    index of that axis of the tensor. Upstream has two classes for the two; their spelling is one.
+    Per tensor (`axis` is None), one scale and one zero point hold for all elements. Per axis, each
+    index of that axis of the tensor has its own. Upstream has a class for each of the two.
     """
 
     name = "quant.uniform"
@@ -119,10 +119,10 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
         """
         Parameters
         ----------
-        bits, signed : the storage, 1 to 32 bits, two's complement where signed.
+        bits, signed : the storage, 1 to 32 bits, two's complement if signed.
         scale, zero_point : one each, or one for each index of `axis`.
         axis : the quantised dimension, or None for the whole tensor.
-        bounds : smallest and largest code; the storage's own where not given.
+        bounds : smallest and largest code; those of the storage by default.
         expressed : the float type that the codes stand for.
         """
         low, high = bounds if bounds is not None else default_bounds(max(bits, 1), signed)
@@ -162,20 +162,20 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
 
     @property
     def scales(self) -> FloatArray:
-        """The scales, one or one per index of the axis, float64."""
+        """The scales, float64: (1), or (extent of the axis)."""
         return np.array([scale.value.data for scale in self.scale_attrs.data], dtype=np.float64)
 
     @property
     def zero_points(self) -> IntArray:
-        """The zero points, as many as scales, int64."""
+        """The zero points, int64, shaped as the scales."""
         return np.array([point.data for point in self.zero_point_attrs.data], dtype=np.int64)
 
     def scale_for(self, rank: int) -> FloatArray:
-        """The scales, shaped so that they broadcast over a tensor of `rank` dimensions."""
+        """The scales, in a shape that broadcasts over a tensor of `rank` dimensions."""
         return self._broadcastable(self.scales, rank)
 
     def zero_point_for(self, rank: int) -> IntArray:
-        """The zero points, shaped so that they broadcast over a tensor of `rank` dimensions."""
+        """The zero points, in a shape that broadcasts over a tensor of `rank` dimensions."""
         return self._broadcastable(self.zero_points, rank)
 
     @overload
@@ -202,7 +202,7 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
         )
 
     def with_storage(self, low: int, high: int) -> UniformQuantizedType:
-        """The same scales and zero points in the narrowest storage, bounded to low..high."""
+        """A type of the same scales and zero points, for codes low..high in the narrowest storage."""
         bits, signed = storage_for(low, high)
         return UniformQuantizedType(
             bits,

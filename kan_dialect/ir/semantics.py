@@ -1,12 +1,11 @@
-"""What IR means: vectorised evaluation of every op, over many samples at once.
+"""Semantics of ops: evaluation with NumPy, for many samples at once.
 
-Semantics are written once, in NumPy, and serve `kan-run`, table folding, the tests and the check of
-every pass. An op of this dialect brings its own by implementing `Evaluable`; for ops of other
-dialects (arith, hw, comb, seq) a function is registered with `semantics_of`. Packages of others do
-either for theirs.
+`kan-run`, table folding, the tests and the check of every pass use the same semantics. An op of
+this dialect implements `Evaluable`. For an op of another dialect (arith, hw, comb, seq), a function
+is registered with `semantics_of`. Packages of others may do either.
 
-Values are arrays whose first axis runs over samples: float64 of shape (samples, *tensor shape) for
-float tensors, int64 for quantised tensors, `!kan.int` values and signless integers.
+A value is an array with samples along its first axis, (samples, *tensor shape): float64 for float
+tensors, int64 for quantised tensors, `!kan.int` values and signless integers.
 """
 
 from __future__ import annotations
@@ -42,28 +41,29 @@ class Evaluable(ABC):
 
     @abstractmethod
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        """The results for `operands`, for many samples at once.
+        """The results of the op, for many samples at once.
 
         Parameters
         ----------
-        operands : one array for each operand: (samples, *tensor shape), or (1, *tensor shape) of
-            an operand that is the same for all samples.
+        operands : one array for each operand: (samples, *tensor shape), or (1, *tensor shape) if
+            the operand is the same for all samples.
 
         Returns
         -------
-        A sequence of one array for each result, also where there is one result only: `(y,)`.
-        Shapes as those of the operands; float64 for float tensors, integers otherwise.
+        A sequence of one array for each result; a single result is `(y,)`. The first axis is that
+        of the operands. Float tensors are float64, all others integers.
         """
 
 
 class Univariate(Evaluable):
     """Interface of an op that maps each input separately.
 
-    Element `[..., i]` of the result depends on element `[..., i]` of each operand and on nothing
-    else, where the last axis runs over the inputs of a layer: (in) -> (in), (in) -> (out, in), or
-    (out, in) -> (out, in). Whatever implements this folds into tables, without being known.
+    The last axis runs over the inputs of a layer: (in) -> (in), (in) -> (out, in), or
+    (out, in) -> (out, in). Element `[..., i]` of the result depends on element `[..., i]` of each
+    operand and on nothing else. Passes fold every op with this interface into tables, without
+    knowing its class.
 
-    Such an op has no side effects: the interface brings the trait `Pure`, so that the op goes once
+    Such an op has no side effects. The interface adds the trait `Pure`, so the op is erased when
     nothing reads its result.
     """
 
@@ -81,7 +81,9 @@ def semantics_of(
 ) -> Callable[[_SemanticsT], _SemanticsT]:
     """Register the decorated function `(op, operands) -> results` as the meaning of `ops`.
 
-    `elementwise` says that the op is univariate in the sense of `Univariate`.
+    Parameters
+    ----------
+    elementwise : the ops are univariate, as `Univariate` defines it.
     """
 
     def register(function: _SemanticsT) -> _SemanticsT:
@@ -95,11 +97,11 @@ def semantics_of(
 
 
 class NoSemanticsError(KanError):
-    """An op has no `evaluate` method and none is registered for it."""
+    """An op has no `evaluate` method, and no function is registered for it."""
 
 
 def is_univariate(op: Operation) -> bool:
-    """Whether `op` maps each input separately, and so may be folded into tables."""
+    """True if `op` maps each input separately, so that it may be folded into tables."""
     return isinstance(op, Univariate) or type(op) in _ELEMENTWISE
 
 
@@ -108,14 +110,14 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
 
     Raises
     ------
-    NoSemanticsError : the op defines no evaluation, and none is registered for it.
-    KanError : an op of another package fails, or returns arrays that do not fit its results in
-        number, shape or kind.
+    NoSemanticsError : the op has no `evaluate` method, and no function is registered for it.
+    KanError : an op of another package fails, or returns arrays of another number, shape or kind
+        than its results.
     """
     function = None if isinstance(op, Evaluable) else _SEMANTICS.get(type(op))
     owner = function or type(op)
     try:
-        # What float64 does not hold is infinite.
+        # Results beyond the range of float64 become infinite.
         with np.errstate(over="ignore"):
             if isinstance(op, Evaluable):
                 results = op.evaluate(operands)
@@ -135,11 +137,11 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
 
 
 def _require_results(op: Operation, operands: Sequence[Array], results: object) -> Sequence[Array]:
-    """What an op of another package gave, floats as float64.
+    """The results that an op of another package returned, floats as float64.
 
     Raises
     ------
-    KanError : it is not an array for each of the op's results; says what was expected.
+    KanError : there is not one array of the right shape and kind for each result of the op.
     """
     samples = max((operand.shape[0] for operand in operands), default=1)
     shapes = [("samples", *shape_of(result)) for result in op.results]
@@ -148,7 +150,7 @@ def _require_results(op: Operation, operands: Sequence[Array], results: object) 
     if problem is not None:
         raise KanError(
             f"'{op.name}': evaluate returned {problem} for {quantity(samples, 'sample')}",
-            remedy=f"expected is a sequence of {quantity(len(shapes), 'array')}: {expected}",
+            remedy=f"return a sequence of {quantity(len(shapes), 'array')}: {expected}",
         )
     return [
         array.astype(np.float64, copy=False) if is_float(result) else array
@@ -157,11 +159,12 @@ def _require_results(op: Operation, operands: Sequence[Array], results: object) 
 
 
 def _problem_of(results: object, shapes: Sequence[tuple[int, ...]], samples: int) -> str | None:
-    """What is wrong with the results of an op; None if nothing."""
+    """Description of returned results that do not fit an op; None if they fit."""
     if isinstance(results, np.ndarray):
-        return f"an array of shape {cast('Array', results).shape} and no sequence of arrays"
+        shape = cast("Array", results).shape
+        return f"an array of shape {shape} instead of a sequence of arrays"
     if not isinstance(results, Sequence):
-        return f"{type(results).__name__} and no sequence of arrays"
+        return f"{type(results).__name__} instead of a sequence of arrays"
     arrays = cast("Sequence[object]", results)
     if len(arrays) != len(shapes):
         return quantity(len(arrays), "array")
@@ -186,7 +189,7 @@ def as_value(array: Array) -> Array:
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:
-    """A tensor's shape; () of anything else."""
+    """The shape of a tensor; () for a value of another type."""
     value_type: Attribute = value.type
     if not isinstance(value_type, TensorType):
         return ()

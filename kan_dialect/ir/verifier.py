@@ -1,4 +1,4 @@
-"""Checks that several verifiers share, each with a message that says what is wrong."""
+"""Checks that several verifiers share. Each raises `VerifyException` with its reason."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def shape_text(shape: Sequence[int]) -> str:
 
 
 def constant(attribute: DenseAttr, what: str, *, floats: bool = True) -> Array:
-    """The constant's array, once it is known to be well formed, finite and of the right kind."""
-    # Messages are made where there is something to say: types take long to spell.
+    """The array of a constant, checked to be well formed, finite, and of floats or integers."""
+    # Messages are built only on failure: printing a type is slow.
     element = attribute.get_element_type()
     if not has_supported_type(attribute):
         kinds = "f32 or f64" if floats else "i8, i16, i32 or i64"
         raise VerifyException(f"{what} must be {kinds}, got {element}")
     if not is_well_formed(attribute):
-        raise VerifyException(f"{what} hold a wrong number of elements for their type")
+        raise VerifyException(f"{what} must have as many elements as their type says")
     array = to_numpy(attribute)
     if array.dtype.kind != ("f" if floats else "i"):
         kinds = "floats" if floats else "integers"
@@ -64,7 +64,7 @@ def require_shape(actual: Sequence[int], expected: Sequence[int], what: str) -> 
 
 
 def choice(attribute: DenseAttr, edges: tuple[int, int], count: int, what: str) -> None:
-    """Require which of so many functions each of the edges (out, in) has: integers from 0 on."""
+    """Require a function number of 0..count - 1 for each of the edges (out, in)."""
     chosen = constant(attribute, "choice", floats=False)
     require_shape(chosen.shape, edges, "choice")
     require(
@@ -74,7 +74,7 @@ def choice(attribute: DenseAttr, edges: tuple[int, int], count: int, what: str) 
 
 
 def tensor(value: SSAValue, rank: int | None, what: str) -> tuple[tuple[int, ...], Attribute]:
-    """Shape and element type of a tensor value of known extents, at least 1 each."""
+    """Shape and element type of a tensor value; its extents must be known and at least 1."""
     require(isinstance(value.type, TensorType), f"{what} must be a tensor, got {value.type}")
     tensor_type = cast(TensorType[Any], value.type)
     shape = tensor_type.get_shape()
@@ -115,7 +115,7 @@ def quant_tensor(
 
 
 def edge_shapes(input_shape: Sequence[int], result_shape: Sequence[int]) -> tuple[int, int]:
-    """(out, in) of an op that maps the inputs of a layer, (in), to its edges, (out, in)."""
+    """Shape (out, in) of the edges that an op computes from the inputs (in) of a layer."""
     require(
         result_shape[1] == input_shape[0],
         f"result must have one column for each of {input_shape[0]} inputs, got "
@@ -125,7 +125,7 @@ def edge_shapes(input_shape: Sequence[int], result_shape: Sequence[int]) -> tupl
 
 
 def mask(attribute: DenseAttr | None, shape: Sequence[int]) -> None:
-    """Require a mask, where there is one, to hold a 0 or 1 for each element of `shape`."""
+    """Require a mask, if given, to hold 0 or 1 for each element of `shape`."""
     if attribute is None:
         return
     values = constant(attribute, "mask", floats=False)
@@ -136,7 +136,7 @@ def mask(attribute: DenseAttr | None, shape: Sequence[int]) -> None:
 def per_element_bounds(
     bounds: DenseAttr | None, shape: Sequence[int], element: UniformQuantizedType
 ) -> None:
-    """Bounds (…, 2) that lie within the storage, lower at most upper."""
+    """Require bounds (*shape, 2), if given, to lie within the storage, in ascending order."""
     if bounds is None:
         return
     array = constant(bounds, "bounds", floats=False)
@@ -151,16 +151,17 @@ def per_element_bounds(
 
 
 def require_order(module: ModuleOp) -> None:
-    """Values come before their users in every function, so that nothing depends on itself.
+    """Require that ops of functions read values of earlier ops of the same function only.
 
     Raises
     ------
-    VerifyException : one does not, or is read outside its function; names the op that reads it.
+    VerifyException : an op reads a later value, its own result, or a value of another function. The
+        message names the op.
     """
     for function in module.ops:
         require(
             all(operand.owner.parent is function.parent for operand in function.operands),
-            f"'{function.name}' stands outside every function, and reads a value of one",
+            f"'{function.name}' outside every function reads a value of a function",
         )
         if not isinstance(function, func.FuncOp):
             continue
@@ -177,7 +178,7 @@ def require_order(module: ModuleOp) -> None:
 
 
 def value_name(name: str | None) -> None:
-    """A name that can reach the RTL."""
+    """Require a name, if given, to be an identifier that RTL may have."""
     if name is None:
         return
     if not (0 < len(name) <= MAX_NAME and name.isascii() and name.isidentifier()):

@@ -228,10 +228,15 @@ def check(case: Case, folder: Path) -> str:
     scale = float(np.ptp(expected[-64:])) or 1.0
     allowed = 1e-4 * scale + 1e-5 * np.abs(expected).max(axis=1)
     wrong = np.abs(actual - expected).max(axis=1) > allowed
-    if not case.exact:
-        # Where float64 decides otherwise, it is rounding that decides.
-        wide = _run(widened(case.model), case.x.astype(np.float64))
-        wrong &= np.abs(actual - wide).max(axis=1) > allowed
+    if wrong.any():
+        rows = np.flatnonzero(wrong)
+        wide = _run(widened(case.model), case.x[rows].astype(np.float64))
+        as_float64 = np.abs(actual[rows] - wide).max(axis=1) <= allowed[rows]
+        if case.exact:
+            # float32 decides here: float64 excuses only as much as rounding does nearby.
+            off = np.abs(actual[rows] - expected[rows]).max(axis=1)
+            as_float64 &= off <= 8 * rounding_nearby(case.model, case.x[rows])
+        wrong[rows] &= ~as_float64
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         shown = [repr(float(each)) for each in case.x[row]]
@@ -240,6 +245,18 @@ def check(case: Case, folder: Path) -> str:
             f"{actual[row].tolist()} instead of {expected[row].tolist()}"
         )
     return "imported"
+
+
+def rounding_nearby(model: onnx.ModelProto, x: Array) -> Array:
+    """How far float32 is from float64 around each row, but not at it.
+
+    The median of rows at relative distances of 1e-5 to 8e-5: a branch that the row itself takes, or
+    that one of the neighbours takes, does not change it.
+    """
+    away = np.array([-8, -5, -3, -1, 1, 3, 5, 8]) * 1e-5
+    near = (x[None] * (1 + away[:, None, None])).astype(np.float32).reshape(-1, x.shape[1])
+    off = np.abs(_run(model, near) - _run(widened(model), near.astype(np.float64))).max(axis=1)
+    return np.median(off.reshape(len(away), len(x)), axis=0)
 
 
 def _run(model: onnx.ModelProto, x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Names at hardware level: where the IR keeps the name that a value has in the RTL."""
+"""Names of values at hardware level, which the RTL takes over."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import OpResult, SSAValue
 
 NAME_HINT = "sv.namehint"
-"""Op attribute that holds the name of the op's result; CIRCT's Verilog export reads it, too."""
+"""Attribute of an op that names its result. CIRCT's Verilog export reads it too."""
 TABLE_SUFFIX = "_table"
-"""What an array's name has beyond that of the value read from it."""
+"""Suffix of an array's name, behind the name of the value that is read from it."""
 
 
 def name_hint(value: SSAValue) -> str | None:
-    """The name that the IR gives to a value, if any.
+    """The name of a value in the IR, or None.
 
-    xDSL's syntax has no place for attributes of `hw.array_get`, so what is read from an array falls
-    back on the array's name.
+    xDSL's syntax of `hw.array_get` has no attributes, so an element without a name of its own takes
+    the array's name without `TABLE_SUFFIX`.
     """
     if not isinstance(value, OpResult):
         return value.name_hint
