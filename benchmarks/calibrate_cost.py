@@ -29,12 +29,12 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from kan_dialect.cli.loading import make_context
 from kan_dialect.devices.device import DEVICES
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.flows.tools.synthesis import Cells, Target, find_target, read_statistics
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog

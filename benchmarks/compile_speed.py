@@ -29,8 +29,8 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f32
 from xdsl.ir import SSAValue
 
 from kan_dialect.analysis.quantization_points import spline_functions
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog

@@ -34,7 +34,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass

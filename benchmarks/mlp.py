@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from xdsl.context import Context
 
 from kan_dialect.analysis.wires import latency_of, wire_functions
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.files.data_sets import accuracy, load_dataset
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp

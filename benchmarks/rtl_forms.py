@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass

@@ -15,8 +15,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from kan_dialect.cli.built_models import built_models
 from kan_dialect.errors import KanError
+from kan_dialect.flows.built_models import built_models
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
 from kan_dialect.model.model import Model

@@ -119,9 +119,9 @@ class Compiled:
 
 def load(network: Network) -> tuple:  # type: ignore[type-arg]
     """Module, context, and samples if there are any."""
-    from kan_dialect.cli.loading import load_model, make_context
     from kan_dialect.files.data_sets import load_dataset
     from kan_dialect.frontends.frontend import ImportOptions
+    from kan_dialect.frontends.loading import load_model, make_context
 
     context = make_context()
     dataset = None if network.data is None else load_dataset(network.data)

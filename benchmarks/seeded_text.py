@@ -92,8 +92,8 @@ def _design(name: str, top: str, text: str, compiled: Compiled | None) -> Design
 
 def _training(path: Path) -> tuple[str, str]:
     """Hardware that trains itself: the module's name and its text."""
-    from kan_dialect.cli.loading import load_model, make_context
     from kan_dialect.frontends.frontend import ImportOptions
+    from kan_dialect.frontends.loading import load_model, make_context
     from kan_dialect.lowering.systemverilog import emit_systemverilog
     from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
     from kan_dialect.model.model import Model

@@ -19,9 +19,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.files.data_sets import Dataset, accuracy, load_dataset
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import KanPass

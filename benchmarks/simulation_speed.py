@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.simulate.simulation import open_simulation
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.frontend import ImportOptions
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model

@@ -28,21 +28,20 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 from kan_dialect import __version__
 from kan_dialect.checking import Checker, data_of, verify_after
 from kan_dialect.cli.error_messages import run_tool
-from kan_dialect.cli.loading import (
-    IR_READER,
-    add_import_options,
-    extension_of,
-    import_options,
-    parse_module,
-    read_bytes,
-    require_file,
-    require_text,
-)
+from kan_dialect.cli.import_options import add_import_options, import_options
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_atomically
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.frontends.frontend import find_frontends, import_file
+from kan_dialect.frontends.loading import (
+    IR_READER,
+    extension_of,
+    parse_module,
+    read_bytes,
+    require_file,
+    require_text,
+)
 from kan_dialect.ir.constants import ElidingPrinter
 from kan_dialect.ir.verifier import require_order
 from kan_dialect.limits import MAX_TENSOR_ELEMENTS

@@ -13,14 +13,7 @@ import numpy as np
 
 from kan_dialect import __version__
 from kan_dialect.cli.error_messages import ArgumentParser, run_tool
-from kan_dialect.cli.loading import (
-    add_import_options,
-    import_options,
-    load_model,
-    load_original,
-    make_context,
-    options_for,
-)
+from kan_dialect.cli.import_options import add_import_options, import_options
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_array
 from kan_dialect.files.data_sets import (
@@ -31,6 +24,7 @@ from kan_dialect.files.data_sets import (
     mean_squared_error,
     require_numbers,
 )
+from kan_dialect.frontends.loading import load_model, load_original, make_context, options_for
 from kan_dialect.ir.constants import Array
 from kan_dialect.model.model import Model
 

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from fixed_point_mlp import FixedPointMlp
 
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.flows.training.simulation import TrainingCircuit, open_circuit
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass

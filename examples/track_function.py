@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from fixed_point_mlp import FixedPointMlp
 
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.training.learning_curve import Course, plot_training, simulate_training
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass

@@ -27,7 +27,7 @@ import train_wine
 from kan_layers import Kan, accuracy, check_export, export
 from torch import Tensor, nn
 
-from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import to_floats
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp

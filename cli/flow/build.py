@@ -19,16 +19,12 @@ from kan_dialect.cli.flow.training import (
     build_trainable,
     origin_of,
 )
-from kan_dialect.cli.loading import (
+from kan_dialect.cli.import_options import (
     add_name,
     add_output_folder,
     add_strip_head,
     add_table_overflow,
     build_import_options,
-    load_model,
-    load_original,
-    make_context,
-    rename,
 )
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
@@ -42,6 +38,7 @@ from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.frontends.loading import load_model, load_original, make_context, rename
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.pipeline import build_pipeline
 

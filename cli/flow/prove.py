@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from kan_dialect.cli.built_models import built_models
 from kan_dialect.cli.flow.training import is_trainable_build, prove_trainable
-from kan_dialect.cli.loading import add_table_overflow, load_model, make_context
+from kan_dialect.cli.import_options import add_table_overflow
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import ABOVE_ZERO, JOBS, add_limits
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.flows.built_models import built_models
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.second.opinion import (
     Opinion,
@@ -26,6 +26,7 @@ from kan_dialect.flows.prove.second.opinion import (
 )
 from kan_dialect.flows.prove.show import merge_proof, print_proof
 from kan_dialect.frontends.frontend import KEEP, ImportOptions
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.progress import speaking
 

@@ -8,12 +8,12 @@ from typing import cast
 
 import numpy as np
 
-from kan_dialect.cli.built_models import built_models
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, status_line
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.flows.built_models import built_models
 from kan_dialect.flows.simulate.plan import BUBBLES, RESETS
 from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli

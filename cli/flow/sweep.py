@@ -24,15 +24,12 @@ from rich.progress import (
 from rich.table import Table
 
 from kan_dialect.cli.flow.synthesis import SEEDS
-from kan_dialect.cli.loading import (
+from kan_dialect.cli.import_options import (
     add_name,
     add_output_folder,
     add_strip_head,
     add_table_overflow,
     build_import_options,
-    load_model,
-    make_context,
-    rename,
 )
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import JOBS, add_limits, limits_of
@@ -71,6 +68,7 @@ from kan_dialect.flows.sweep.sweep import (
 from kan_dialect.flows.sweep.workbench import Measures
 from kan_dialect.flows.tools.place_and_route import DEVICES
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.frontends.loading import load_model, make_context, rename
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.option_bounds import SHARE
 from kan_dialect.search.precision.budgets import parse_loss

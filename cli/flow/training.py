@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from kan_dialect.cli.loading import load_model, make_context, rename
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
@@ -28,6 +27,7 @@ from kan_dialect.flows.training.build import (
     print_training_report,
 )
 from kan_dialect.flows.training.learning_curve import plot_training, simulate_training
+from kan_dialect.frontends.loading import load_model, make_context, rename
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.hardware_ops import hardware_modules

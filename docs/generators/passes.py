@@ -15,8 +15,8 @@ from xdsl.utils.exceptions import ParseError
 
 from generators.links import ROOT
 from generators.markdown import prose, table
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.options import Option, options_of

@@ -19,8 +19,8 @@ from fuzz.floats import FloatDrawing
 from fuzz.mutate import Mutator
 from fuzz.networks import Drawing
 from fuzz.pipelines import float_pipeline, integer_pipeline
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.pipeline import build_pipeline
 

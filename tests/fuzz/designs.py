@@ -17,7 +17,6 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.universe import Universe
 
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.prove.prove import prove
@@ -25,6 +24,7 @@ from kan_dialect.flows.prove.second.opinion import second_opinion
 from kan_dialect.flows.prove.text import check_text
 from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.targets.circt import CirctTarget

@@ -21,14 +21,14 @@ from fuzz.mutate import Mutator
 from fuzz.networks import Drawing
 from fuzz.pipelines import float_pipeline, integer_pipeline
 from fuzz.text_mutants import CHANGES, mutants
-from kan_dialect.cli.built_models import built_models
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build import build
 from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.flows.built_models import built_models
 from kan_dialect.flows.simulate.simulation import SimulatorName, compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.model.interface import Interface, highs, lows
 from kan_dialect.passbase.pipeline import build_pipeline

@@ -11,8 +11,8 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
 from golden.options import Options, stages_of
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.flows.simulate.simulation import compare, simulate
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.frontends.torch.files import has_torch
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog

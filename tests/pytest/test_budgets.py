@@ -18,11 +18,11 @@ from xdsl.universe import Universe
 
 from kan_dialect.checking import run_passes
 from kan_dialect.cli import kan_flow
-from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.sweep.grid import parse_axis
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.quant import UniformQuantizedType

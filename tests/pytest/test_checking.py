@@ -27,8 +27,8 @@ from kan_dialect.analysis.quantization_points import spline_functions
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import Checker, PassCheck
 from kan_dialect.checking.samples import code_samples, real_samples
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense, to_floats, to_integers

@@ -15,9 +15,9 @@ from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.parser import Parser
 
-from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.dialect import Kan
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.lowering.targets.circt import CirctTarget
 
 circt = pytest.importorskip("circt", reason="the circt package is not installed")

@@ -13,8 +13,8 @@ from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model

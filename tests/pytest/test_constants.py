@@ -14,7 +14,7 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.cli.loading import make_context
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir import verifier
 from kan_dialect.ir.constants import (
     Array,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from xdsl.parser import Parser
 
-from kan_dialect.cli.loading import make_context
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.model.model import Model
 

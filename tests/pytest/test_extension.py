@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kan_dialect.cli.loading import load_model, make_context
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.model.model import Model

@@ -19,12 +19,12 @@ from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli import kan_flow
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.build import data_for, targets_of
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.constants import FloatArray, to_floats
 from kan_dialect.maths import functions

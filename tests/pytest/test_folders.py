@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
-from kan_dialect.cli.built_models import built_models
 from kan_dialect.errors import KanError
 from kan_dialect.files import growing_folder
 from kan_dialect.files.file_swap import settle
@@ -20,6 +19,7 @@ from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.files.manifest import Listing, written_stages
 from kan_dialect.files.output_folders import replacing_folder
+from kan_dialect.flows.built_models import built_models
 
 TINY = """
 func.func @{name}(%x: !kan.int<0:3>) -> !kan.int<0:9> {{

@@ -17,8 +17,8 @@ from xdsl.traits import is_side_effect_free
 from xdsl.utils.exceptions import PassFailedException
 
 from kan_dialect.cli.error_messages import run_tool
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.semantics import Univariate, semantics_of
 from kan_dialect.model.model import Model

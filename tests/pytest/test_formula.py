@@ -10,7 +10,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
-from kan_dialect.cli.loading import make_context
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.targets.formula import FormulaTarget
 from kan_dialect.model.model import Model

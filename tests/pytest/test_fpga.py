@@ -12,11 +12,11 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from kan_dialect.analysis.nodes import dead_nodes
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.devices.device import DEVICES, ECP5, EMITTED_FOR, ICE40, XCUP
 from kan_dialect.devices.estimate import delay_of, estimate, levels_of
 from kan_dialect.devices.lut_count import absorbed_bits, count_luts, luts_of
 from kan_dialect.devices.table_cost import Mapper
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType
 from kan_dialect.maths.truth_tables import planes, support

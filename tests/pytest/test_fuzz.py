@@ -19,9 +19,9 @@ from fuzz.networks import Drawing
 from fuzz.outputs import outputs
 from fuzz.shrink import shrunk, smaller_bytes
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.files.manifest import Listing
 from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.search.scales import Observed, choose_ranges

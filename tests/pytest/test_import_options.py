@@ -11,10 +11,10 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.frontends import frontend
 from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions, import_file
+from kan_dialect.frontends.loading import make_context
 
 SAMPLES = np.arange(6.0).reshape(2, 3)
 NETWORK = """

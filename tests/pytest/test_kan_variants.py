@@ -13,11 +13,11 @@ from test_certificate import excess, only, quantised, samples_of
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.analysis.certificate import certify
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.flows.simulate.simulation import simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.cli.loading import make_context
 from kan_dialect.flows.simulate.simulation import simulate
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.quant import UniformQuantizedType, default_bounds
 from kan_dialect.lowering.compile import CompilePass

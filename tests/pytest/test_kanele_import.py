@@ -19,7 +19,6 @@ import pytest
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import host_affine
 from kan_dialect.files.data_sets import accuracy
@@ -31,6 +30,7 @@ from kan_dialect.frontends.kanele.frontend import (
     TABLES_FRONTEND,
     function_name,
 )
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import to_integers
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog

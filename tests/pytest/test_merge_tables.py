@@ -14,11 +14,11 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import make_context
 from kan_dialect.devices.device import device
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
 from kan_dialect.flows.prove.prove import prove
 from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType

@@ -19,9 +19,9 @@ from onnx import TensorProto, helper, numpy_helper
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import NO_OPTIONS, ImportOptions
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.onnx.discover import layer_boundaries, layer_search
 from kan_dialect.frontends.onnx.discover.additivity import PartialRun, make_exchanges, residuals
 from kan_dialect.frontends.onnx.discover.layer_boundaries import find_layers

@@ -20,11 +20,11 @@ from xdsl.dialects.builtin import ModuleOp
 import kan_dialect.passes.refine_precision as refine_precision
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import run_passes
-from kan_dialect.cli.built_models import built_models
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.flows.built_models import built_models
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz.related import RelatedDrawing
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove.forms import Image, Table, Variable
@@ -20,6 +19,7 @@ from kan_dialect.flows.prove.prove import Proof, prove
 from kan_dialect.flows.simulate.simulation import simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model

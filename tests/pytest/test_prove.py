@@ -27,7 +27,6 @@ from xdsl.dialects.builtin import (
 )
 
 from kan_dialect.cli import kan_flow
-from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove import prove as prove_module
@@ -43,6 +42,7 @@ from kan_dialect.flows.prove.text import NotInSubset, read_text
 from kan_dialect.flows.prove.witness import find_witness
 from kan_dialect.flows.simulate.simulation import simulate
 from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import list_nodes, nodes_of

@@ -14,8 +14,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from kan_dialect.checking import run_passes
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import Array, FloatArray, to_floats
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import frontend_for
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.pykan.config import FUNCTIONS
 from kan_dialect.frontends.pykan.frontend import PYKAN_FRONTEND
 from kan_dialect.lowering.compile import CompilePass

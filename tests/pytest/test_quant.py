@@ -13,8 +13,8 @@ from xdsl.parser import Parser
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.test_value import create_ssa_value
 
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import dense
 from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for
 from kan_dialect.ir.rounding import round_shift

@@ -17,12 +17,12 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_values, find_function
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.build import build
 from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.targets.quantizers import QuantizersTarget

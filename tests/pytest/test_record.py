@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.cli.kan_flow import main as kan_flow
-from kan_dialect.cli.loading import load_model, make_context, parse_text
+from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog

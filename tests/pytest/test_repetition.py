@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.analysis.repeated_edges import Repetition, repetitions
 from kan_dialect.cli import kan_flow
-from kan_dialect.cli.loading import load_model, make_context, parse_text
+from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.constants import FloatArray
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

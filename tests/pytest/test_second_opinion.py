@@ -16,7 +16,6 @@ from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import prove
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove import second
 from kan_dialect.flows.prove.second import induction, lemmas
@@ -24,6 +23,7 @@ from kan_dialect.flows.prove.second.model import Add, Clamp, Divide
 from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
 from kan_dialect.flows.prove.second.solver import Solver
 from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import list_nodes, nodes_of

@@ -12,10 +12,10 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.cli.loading import make_context
 from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.evaluate.interpreter import evaluate_inside
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import SumOp, TableOp

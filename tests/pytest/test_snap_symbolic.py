@@ -17,10 +17,10 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, f64
 from xdsl.ir import Block, Region, SSAValue
 
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.targets.formula import FormulaTarget

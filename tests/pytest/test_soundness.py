@@ -15,8 +15,8 @@ from xdsl.parser import Parser
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import Array, IntArray, dense
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for

@@ -21,8 +21,8 @@ from xdsl.parser import Parser
 from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import make_context
 from kan_dialect.evaluate.interpreter import find_function
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass

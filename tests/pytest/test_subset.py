@@ -11,12 +11,12 @@ from subset_grammar import PAGE, Grammar
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 
-from kan_dialect.cli.loading import make_context, parse_text
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.text import NotInSubset, check_text, cursor, expressions, read_text
 from kan_dialect.flows.prove.text.elaborate import SIGNED
 from kan_dialect.flows.prove.text.parse import parse
 from kan_dialect.flows.prove.text.tokens import KEYWORDS, PRAGMAS, tokens
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog import names as emitted_names
 from kan_dialect.lowering.systemverilog.layout import commented

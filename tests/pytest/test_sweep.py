@@ -26,7 +26,6 @@ from xdsl.dialects.builtin import ModuleOp
 import kan_dialect
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import sweep as command
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.sweep import processes
@@ -39,6 +38,7 @@ from kan_dialect.flows.sweep.schedules import useful
 from kan_dialect.flows.sweep.study import Study, compiler_digest, make_study
 from kan_dialect.flows.sweep.tasks import Outcome, Task, make_tasks
 from kan_dialect.flows.sweep.workbench import Workbench
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.passes.calibrate import CalibratePass
 
 ROOT = Path(__file__).parent.parent.parent

@@ -12,7 +12,7 @@ from xdsl.ir import Block, Region
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.cli.loading import make_context
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.frontend import TABLE_OVERFLOWS, ImportOptions
 from kan_dialect.frontends.kanele.frontend import load_tables
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model

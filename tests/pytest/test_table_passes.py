@@ -19,9 +19,9 @@ from xdsl.passes import ModulePass
 from kan_dialect.analysis.nodes import dead_nodes, saturated
 from kan_dialect.analysis.wires import latency_of
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import make_context
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType, default_bounds, storage_for

@@ -14,8 +14,8 @@ import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow.training import TRAINING_ONLY, add_training_options
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 

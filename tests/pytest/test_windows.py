@@ -11,11 +11,11 @@ from test_onnx_branches import DENSE, SENTINEL, WEIGHTS, WINDOW, save
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 
-from kan_dialect.cli.loading import make_context
 from kan_dialect.evaluate.onnx_subgraph import open_runner
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.build import build
 from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.frontends.onnx.load import load_onnx
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.quant import UniformQuantizedType

@@ -18,7 +18,7 @@ from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.cli.loading import make_context
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import dense
 from kan_dialect.ir.operation import KanOperation, direct_access
 from kan_dialect.ir.types import IntType

@@ -26,13 +26,13 @@ from xdsl.transforms.common_subexpression_elimination import CommonSubexpression
 from kan_dialect.analysis.nodes import dead_nodes, saturated
 from kan_dialect.analysis.wires import cycles_of, latency_of
 from kan_dialect.checking import Checker, run_passes
-from kan_dialect.cli.loading import make_context
 from kan_dialect.devices.carry_chains import addends_of
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import delay_of, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import simulate_hardware
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
+from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.types import IntType, range_of

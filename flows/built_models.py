@@ -7,12 +7,12 @@ from pathlib import Path
 
 from xdsl.universe import Universe
 
-from kan_dialect.cli.loading import load_model, make_context
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build import require_name
+from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import EXACT
 from kan_dialect.passbase.record import recorded_names, recorded_pipeline
