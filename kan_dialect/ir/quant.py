@@ -202,7 +202,7 @@ class UniformQuantizedType(ParametrizedAttribute, TypeAttribute):
         )
 
     def with_storage(self, low: int, high: int) -> UniformQuantizedType:
-        """A type of the same scales and zero points, for codes low..high in the narrowest storage."""
+        """The same scales and zero points, for codes low..high in the narrowest storage."""
         bits, signed = storage_for(low, high)
         return UniformQuantizedType(
             bits,
