@@ -58,6 +58,7 @@ class LowerKanToHwPass(KanPass):
     """Lowers wire-level functions to hardware."""
 
     name = "lower-kan-to-hw"
+    works_at = ("wire",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

@@ -112,6 +112,7 @@ class BalanceSumsPass(TargetPass):
     """Makes sums of many values trees of two-input adders."""
 
     name = "kan-balance-sums"
+    works_at = ("wire",)
 
     further_levels: tuple[int, ...] | int = bounded(0, FURTHER_LEVELS)
     """Levels of logic that a sum may have beyond the fewest, where that saves LUTs.

@@ -63,6 +63,7 @@ class CalibratePass(KanPass):
     """Records ranges and histograms of the data in an `.npz` file at every quantisation point."""
 
     name = "kan-calibrate"
+    works_at = ("spline",)
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
 
     data: str = field()

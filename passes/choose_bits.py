@@ -40,6 +40,7 @@ class ChooseBitsPass(KanPass):
     """Chooses one number of bits for all codes."""
 
     name = "kan-choose-bits"
+    works_at = ("spline",)
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
 
     data: str = field()

@@ -36,6 +36,7 @@ class ExpandWiresPass(KanPass):
     """One op per edge and node."""
 
     name = "kan-expand-wires"
+    works_at = ("table",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         expanded = False

@@ -58,6 +58,7 @@ class FitSplinesPass(KanPass):
     """Makes B-splines of edge functions within a budget of error."""
 
     name = "kan-fit-splines"
+    works_at = ("spline",)
     preserves: ClassVar[str] = "accuracy within a share of what nodes vary by, for each edge"
 
     error: float = bounded(0.02, Bounds(0, above=True, below=True))

@@ -102,6 +102,7 @@ class FoldAffinePass(KanPass):
     """Folds affines into edge functions and node biases."""
 
     name = "kan-fold-affine"
+    works_at = ("spline",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         if not any(is_float_tensor(result) for op in module.walk() for result in op.results):

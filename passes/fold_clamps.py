@@ -158,6 +158,7 @@ class FoldClampsPass(TargetPass):
     """Makes clamps of nodes cheaper."""
 
     name = "kan-fold-clamps"
+    works_at = ("wire",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

@@ -139,6 +139,7 @@ class FoldTablesPass(KanPass):
     """Folds edge functions into tables."""
 
     name = "kan-fold-tables"
+    works_at = ("table",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         walker = PatternRewriteWalker(FoldChain(), apply_recursively=False)

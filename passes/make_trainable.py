@@ -265,6 +265,7 @@ class MakeTrainablePass(KanPass):
     """Makes a training step of a network of B-splines."""
 
     name = "kan-make-trainable"
+    works_at = ("spline",)
     preserves: ClassVar[str] = "outputs up to fixed-point numbers; inputs saturate to the grid"
 
     learning_rate: float = bounded(0.125, Bounds(0, above=True, below=True))

@@ -130,6 +130,7 @@ class MergeTablesPass(TargetPass):
     """Makes one table of several summands."""
 
     name = "kan-merge-tables"
+    works_at = ("wire",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

@@ -205,6 +205,7 @@ class NarrowPass(KanPass):
     """Gives every value its exact range, and drops what the ranges prove to be superfluous."""
 
     name = "kan-narrow"
+    works_at = ("wire",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

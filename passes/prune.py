@@ -78,6 +78,7 @@ class PrunePass(KanPass):
     """Drops edges within a budget."""
 
     name = "kan-prune"
+    works_at = ("spline", "table")
     preserves: ClassVar[str] = (
         "accuracy within the budget, on calibration data; with a threshold, nothing is promised"
     )

@@ -209,6 +209,7 @@ class QuantizePass(KanPass):
     """Chooses scales and inserts quantisers."""
 
     name = "kan-quantize"
+    works_at = ("spline",)
     preserves: ClassVar[str] = "accuracy within the chosen bits"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"quantizers"})
 

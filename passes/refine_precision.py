@@ -60,6 +60,7 @@ class RefinePrecisionPass(TargetPass):
     """Trades accuracy for LUTs, within a budget."""
 
     name = "kan-refine-precision"
+    works_at = ("table",)
     preserves: ClassVar[str] = "accuracy within the budget, on calibration data"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
 

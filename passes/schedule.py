@@ -94,6 +94,7 @@ class SchedulePass(TargetPass):
     """
 
     name = "kan-schedule"
+    works_at = ("wire",)
 
     levels: int | None = bounded(None, Bounds(1, 1_000_000))
     """The most levels of logic between two registers; 4 where no other limit is given."""

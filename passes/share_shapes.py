@@ -90,6 +90,7 @@ class ShareShapesPass(KanPass):
     """Replaces edge functions by copies of few shapes."""
 
     name = "kan-share-shapes"
+    works_at = ("spline",)
     preserves: ClassVar[str] = "accuracy within the budget, or as far as so many shapes go"
     unrecorded: ClassVar[frozenset[str]] = frozenset({"data"})
 

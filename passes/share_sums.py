@@ -108,6 +108,7 @@ class ShareSumsPass(TargetPass):
     """Lets nodes with similar edges share a sum."""
 
     name = "kan-share-sums"
+    works_at = ("wire",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

@@ -105,6 +105,7 @@ class ShareTablesPass(TargetPass):
     """Makes one of tables that are equal up to offset and sign."""
 
     name = "kan-share-tables"
+    works_at = ("wire",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

@@ -48,6 +48,7 @@ class SnapSymbolicPass(KanPass):
     """Replaces edge functions by formulas within a budget of error."""
 
     name = "kan-snap-symbolic"
+    works_at = ("spline",)
     preserves: ClassVar[str] = "accuracy within a share of what nodes vary by, for each edge"
 
     error: float = bounded(0.02, Bounds(0, above=True, below=True))

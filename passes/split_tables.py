@@ -164,6 +164,7 @@ class SplitTablesPass(TargetPass):
     """Takes tables apart into sums of cheaper ones."""
 
     name = "kan-split-tables"
+    works_at = ("wire",)
 
     parts: int = bounded(3, PARTS)
     """The most tables that one table is split into; 1: only its offset is chosen."""

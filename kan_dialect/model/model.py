@@ -226,6 +226,13 @@ def _numbers_of(value: SSAValue, codes: IntArray) -> FloatArray:
     return dequantize(codes, element.scale_for(1), element.zero_point_for(1))
 
 
+def levels_in(module: ModuleOp) -> set[str]:
+    """Levels of the functions and hardware modules of a module; `training` of training steps."""
+    functions = [op for op in module.ops if isinstance(op, func.FuncOp) and not op.is_declaration]
+    found: set[str] = {"training" if is_trainable(op) else _level(op) for op in functions}
+    return found | {"hardware" for op in module.ops if isinstance(op, hw.HWModuleOp)}
+
+
 def _level(function: func.FuncOp) -> Level:
     types = [*function.function_type.inputs.data, *function.function_type.outputs.data]
     if types and all(isinstance(kind, IntType) for kind in types):

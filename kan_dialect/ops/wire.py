@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import (
@@ -314,9 +314,16 @@ class SumOp(WireOp, Evaluable):
     def check(self) -> None:
         require(len(self.inputs) >= 1, "a sum needs at least one input")
         low, high = sum_range(self.inputs)
-        if not range_of(self.result).contains(low, high):
+        declared = range_of(self.result)
+        if not declared.contains(low, high):
             low, high = joint_sum_range(self.inputs)
-        _hold(self.result, low, high, "the sum")
+        if not declared.contains(low, high):
+            low, high = joint_sum_range(self.inputs, through=_FUNCTIONS)
+        if not declared.contains(low, high):
+            raise VerifyException(
+                f"the sum can be {low}:{high}, which !kan.int<{declared.low}:{declared.high}> does "
+                "not hold; where a pass changed its summands, run kan-narrow before that pass"
+            )
         verifier.value_name(self.given_name)
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
@@ -332,11 +339,15 @@ def sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
     return sum(r.low for r in ranges), sum(r.high for r in ranges)
 
 
-def joint_sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
-    """Smallest and largest sum of values; tables of the same input are added up for each input.
+def joint_sum_range(
+    values: Sequence[SSAValue], through: tuple[type[Operation], ...] | None = None
+) -> tuple[int, int]:
+    """Smallest and largest sum of values; functions of the same value are added up for each value.
 
-    Looks through sums, their complements and registers, down to tables.
+    Looks through sums, their complements and registers, down to tables, and through these as
+    `as_function` does with `through`.
     """
+    known: dict[SSAValue, _Function | None] = {}
     low = high = 0
     tables: dict[SSAValue, IntArray] = {}
     pending = [(value, 1) for value in values]
@@ -350,7 +361,7 @@ def joint_sum_range(values: Sequence[SSAValue]) -> tuple[int, int]:
         elif (inverted := complement_of(value)) is not None:
             pending.append((inverted.value, -sign))
             low, high = low + sign * inverted.constant, high + sign * inverted.constant
-        elif (found := as_function(value)) is not None:
+        elif (found := as_function(value, through or _LOOKUPS, known)) is not None:
             tables[found[0]] = tables.get(found[0], 0) + sign * found[1]
         else:
             ends = [sign * range_of(value).low, sign * range_of(value).high]
@@ -389,20 +400,61 @@ def complement_of(value: SSAValue) -> Complement | None:
     return Complement(op.inputs[0], constant) if inverts else None
 
 
-def as_function(value: SSAValue) -> tuple[SSAValue, IntArray] | None:
-    """A value as a function of one other value, through tables, bits and registers.
+_Function: TypeAlias = tuple[SSAValue, IntArray]
+"""A value, and a function of it for each value of its range, int64."""
 
-    Returns the other value, and the function for each value of its range, int64. A value that
-    depends on several others is the identity of itself; None if its range is larger than a table.
+_LOOKUPS: tuple[type[Operation], ...] = (TableOp, BitsOp)
+"""Ops that `as_function` looks through first: these prove the ranges of split tables."""
+
+MAX_FUNCTIONS = 64
+"""The most ops, one reading the other, that `as_function` looks through."""
+
+
+def as_function(
+    value: SSAValue,
+    through: tuple[type[Operation], ...],
+    known: dict[SSAValue, _Function | None],
+    depth: int = MAX_FUNCTIONS,
+) -> _Function | None:
+    """A value as a function of one other value.
+
+    Looks through registers and the ops of `through`. A value that depends on several others is the
+    identity of itself; None if its range is larger than a table.
+
+    Parameters
+    ----------
+    known : earlier results, which are extended.
     """
+    if value not in known:
+        known[value] = _composed(value, through, known, depth) or _identity(value)
+    return known[value]
+
+
+def _composed(
+    value: SSAValue,
+    through: tuple[type[Operation], ...],
+    known: dict[SSAValue, _Function | None],
+    depth: int,
+) -> _Function | None:
+    """The op of a value on functions of one other value; None if its operands are no such."""
     op = value.owner
-    if isinstance(op, DelayOp):
-        return as_function(op.input)
-    if isinstance(op, TableOp | BitsOp):
-        found = [as_function(operand) for operand in op.operands]
-        known = [each for each in found if each is not None]
-        if len(known) == len(found) and len({root for root, _ in known}) == 1:
-            return known[0][0], op.evaluate([entries for _, entries in known])[0]
+    if not depth or not isinstance(op, Evaluable) or not isinstance(op, (DelayOp, *through)):
+        return None
+    root: SSAValue | None = None
+    functions: list[IntArray] = []
+    for operand in op.operands:
+        if isinstance(operand.owner, ConstantOp):
+            functions.append(np.array([operand.owner.value.value.data]))
+            continue
+        found = as_function(operand, through, known, depth - 1)
+        if found is None or root not in (None, found[0]):
+            return None
+        root = found[0]
+        functions.append(found[1])
+    return None if root is None else (root, op.evaluate(functions)[0])
+
+
+def _identity(value: SSAValue) -> _Function | None:
     kind = range_of(value)
     few = kind.bits <= MAX_TABLE_BITS
     return (value, np.arange(kind.low, kind.high + 1)) if few else None
@@ -508,6 +560,10 @@ def shift_range(value: IntType, amount: int) -> tuple[int, int]:
         return value.low << -amount, value.high << -amount
     low, high = round_shift(np.array([value.low, value.high], dtype=np.int64), amount).tolist()
     return low, high
+
+
+_FUNCTIONS: tuple[type[Operation], ...] = (TableOp, BitsOp, SumOp, ClampOp, ShiftOp)
+"""All ops that may be functions of one value, for ranges that `_LOOKUPS` do not prove."""
 
 
 @direct_access

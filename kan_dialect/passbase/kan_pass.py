@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from dataclasses import dataclass, fields
 from typing import ClassVar
@@ -13,9 +14,12 @@ from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
 from kan_dialect.foreign import naming
+from kan_dialect.model.model import levels_in
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.option_bounds import require_bounds
 from kan_dialect.passbase.record import changed_by, passes_in_force, record, recorded_pipeline
+
+_LOG = logging.getLogger(__name__)
 
 EXACT = "exact"
 """`preserves` of a pass after which every output is the same.
@@ -25,13 +29,26 @@ Bit for bit where there are codes; where there are floats only, up to the roundi
 """
 
 
+LEVELS = {
+    "spline": "spline level (models as imported)",
+    "table": "table level (behind kan-quantize and kan-fold-tables)",
+    "wire": "wire level (behind kan-expand-wires)",
+    "training": "the level of training steps (behind kan-make-trainable)",
+}
+"""Levels of IR at which passes work, as messages call them."""
+
+
 @dataclass(frozen=True)
 class KanPass(ModulePass):
     """A pass that says what it preserves and leaves its trace in the module.
 
     A subclass implements `run`. Its result says whether the module is of the pass's level. A module
-    of another level stays as it is, and gets no trace.
+    of another level stays as it is, and gets no trace. Where a user asked for the pass, a note says
+    so.
     """
+
+    works_at: ClassVar[tuple[str, ...]] = ()
+    """Names of the `LEVELS` at which the pass works, for that note."""
 
     preserves: ClassVar[str] = EXACT
     """`exact`, or the trade in a few words."""
@@ -63,13 +80,28 @@ class KanPass(ModulePass):
         """Called in place of `run` for a module that the pass has already transformed."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        self.apply_to_recorded(ctx, op, recorded_pipeline(op))
+        if not self.apply_to_recorded(ctx, op, recorded_pipeline(op)):
+            self._note_level(op)
 
-    def apply_to_recorded(self, ctx: Context, module: ModuleOp, passed: list[str]) -> None:
-        """Run on a module whose `recorded_pipeline` is `passed`."""
+    def apply_to_recorded(self, ctx: Context, module: ModuleOp, passed: list[str]) -> bool:
+        """Run on a module whose `recorded_pipeline` is `passed`. Returns what `run` returns."""
         with collector_paused():
-            if self.run(ctx, module):
+            at_level = self.run(ctx, module)
+            if at_level:
                 record(module, [*passed, self.recorded()])
+        return at_level
+
+    def _note_level(self, module: ModuleOp) -> None:
+        """Note that the module is of no level of the pass, if so."""
+        found = levels_in(module)
+        if found.intersection(self.works_at):
+            return
+        _LOG.warning(
+            "pass %s found nothing at %s; the module is at %s",
+            self.name,
+            " or ".join(LEVELS.get(level, level) for level in self.works_at) or "its level",
+            " and ".join(f"{level} level" for level in sorted(found)) or "no level of a network",
+        )
 
     def resuming(self) -> ModulePass:
         """The same pass, except that it skips a module that it has already transformed."""

@@ -42,6 +42,7 @@ class LowerTrainingToHwPass(KanPass):
     """Lowers training steps to hardware."""
 
     name = "lower-training-to-hw"
+    works_at = ("training",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = [op for op in module.ops if isinstance(op, func.FuncOp) and is_trainable(op)]
