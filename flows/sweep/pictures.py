@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, ORANGE, figure, plain
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number, label
 from kan_dialect.flows.sweep.sweep import Sweep
 from kan_dialect.ir.constants import FloatArray
 
-BLUE, ORANGE, GREY, INK = "#1f6feb", "#d9480f", "#b6bcc4", "#24292f"
 DPI = 110
 
 
@@ -31,22 +30,10 @@ def varied(result: Sweep) -> list[str]:
     return found
 
 
-def _figure(width: float, height: float) -> Any:
-    figure: Any = import_module("matplotlib.figure")
-    return figure.Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Any) -> bytes:
+def _png(picture: Any) -> bytes:
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
+    picture.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
     return stream.getvalue()
-
-
-def _plain(axes: Any) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.grid(True, color="#eaeef2", linewidth=0.8)
-    axes.set_axisbelow(True)
 
 
 def _numbers(rows: Sequence[Row], name: str) -> FloatArray:
@@ -58,8 +45,8 @@ def _numbers(rows: Sequence[Row], name: str) -> FloatArray:
 def front_picture(result: Sweep, good: str) -> bytes:
     """Quality over lookup tables: all points, the front, the choice, the float model."""
     area = columns.area(result.rows)
-    figure = _figure(7.2, 4.4)
-    axes = figure.subplots()
+    picture = figure(7.2, 4.4, layout="constrained")
+    axes = picture.subplots()
     x, y = _numbers(result.rows, area), _numbers(result.rows, good)
     axes.scatter(x, y, s=22, color=GREY, linewidths=0, label="points")
     front = [n for n in result.front if np.isfinite(x[n]) and np.isfinite(y[n])]
@@ -103,8 +90,8 @@ def front_picture(result: Sweep, good: str) -> bytes:
         title += f", {np.count_nonzero(y < floor)} of them below what is shown"
     axes.set_title(title, fontsize=11, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="center right")
-    _plain(axes)
-    return _png(figure)
+    plain(axes)
+    return _png(picture)
 
 
 def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
@@ -120,8 +107,8 @@ def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
     vertical, horizontal = options
     ys = sorted({row[vertical] for row in rows})
     xs = sorted({row[horizontal] for row in rows})
-    figure = _figure(1.0 + 3.5 * len(names), 3.9)
-    panels = figure.subplots(1, len(names), squeeze=False)[0]
+    picture = figure(1.0 + 3.5 * len(names), 3.9, layout="constrained")
+    panels = picture.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         cells = np.full((len(ys), len(xs)), np.nan)
         for row in rows:
@@ -148,8 +135,8 @@ def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
         axes.set_xlabel(label(horizontal))
         axes.set_ylabel(label(vertical))
         axes.set_title(label(name), fontsize=10)
-    figure.suptitle(f"{result.study.name} (dark: worse)", fontsize=11)
-    return _png(figure)
+    picture.suptitle(f"{result.study.name} (dark: worse)", fontsize=11)
+    return _png(picture)
 
 
 def _shades(cells: FloatArray, name: str) -> FloatArray:
@@ -171,8 +158,8 @@ def _short(value: float, name: str) -> str:
 def schedule_picture(result: Sweep) -> bytes:
     """LUTs, registers, delay of a stage and latency over cycles; points on the front are filled."""
     rows = result.rows
-    figure = _figure(9.6, 4.2)
-    left, right = figure.subplots(1, 2)
+    picture = figure(9.6, 4.2, layout="constrained")
+    left, right = picture.subplots(1, 2)
     cycles = _numbers(rows, "latency_cycles")
     on_front = np.array([bool(row["front"]) for row in rows])
     pairs = (
@@ -198,9 +185,9 @@ def schedule_picture(result: Sweep) -> bytes:
         axes.set_ylim(bottom=0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=8)
-        _plain(axes)
-    figure.suptitle(f"{result.study.name}: schedules (filled: on the front)", fontsize=11)
-    return _png(figure)
+        plain(axes)
+    picture.suptitle(f"{result.study.name}: schedules (filled: on the front)", fontsize=11)
+    return _png(picture)
 
 
 def _networks(result: Sweep) -> list[list[int]]:
