@@ -11,7 +11,7 @@ from kan_dialect.frontends.loading import options_for
 
 
 def add_strip_head(parser: argparse.ArgumentParser) -> None:
-    """The option that leaves a softmax or the like out."""
+    """Add the option that leaves out a head, such as a softmax."""
     parser.add_argument(
         "--strip-head",
         action="store_true",
@@ -20,27 +20,27 @@ def add_strip_head(parser: argparse.ArgumentParser) -> None:
 
 
 def add_name(parser: argparse.ArgumentParser) -> None:
-    """The option that gives the design another name than the model's file has."""
+    """Add the option that names the design."""
     parser.add_argument(
         "--name",
         metavar="NAME",
-        help="of the top module and of what is written for it (default: the model's)",
+        help="name of the top module and of its files (default: the model's)",
     )
 
 
 def add_output_folder(parser: argparse.ArgumentParser) -> None:
-    """The options that say where a folder of files goes."""
+    """Add the options for the output folder."""
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace files in DIR that are in the way, and name them: without it, a folder of "
-        "others and files that have changed are refused",
+        help="replace files in DIR that are in the way, and name them; without this option, a "
+        "folder of another program and files that have changed are refused",
     )
 
 
 def add_table_overflow(parser: argparse.ArgumentParser) -> None:
-    """The option that says how entries of published tables beyond their bits are read."""
+    """Add the option for the entries of published tables that exceed their bits."""
     parser.add_argument(
         "--table-overflow",
         choices=TABLE_OVERFLOWS,
@@ -52,20 +52,19 @@ def add_table_overflow(parser: argparse.ArgumentParser) -> None:
 
 
 def add_import_options(parser: argparse.ArgumentParser) -> None:
-    """The options of the commands that read models."""
+    """Add the options that all commands with a model file share."""
     add_strip_head(parser)
     add_table_overflow(parser)
     parser.add_argument(
         "--samples",
         type=Path,
         metavar="DATA.npz",
-        help="real inputs (x or x_train): where functions are probed, if the model's form is "
-        "unknown",
+        help="real inputs (x or x_train) at which functions of unknown form are probed",
     )
 
 
 def import_options(arguments: argparse.Namespace) -> ImportOptions:
-    """What `add_import_options` was given.
+    """The import options on the command line, see `add_import_options`.
 
     Raises
     ------
@@ -84,11 +83,11 @@ def import_options(arguments: argparse.Namespace) -> ImportOptions:
 def build_import_options(
     arguments: argparse.Namespace, path: Path, dataset: Dataset | None
 ) -> ImportOptions:
-    """How a build reads a model: with its calibration samples, where the import can use them.
+    """Import options of a build, with the calibration samples if the frontend takes samples.
 
     Raises
     ------
-    KanError : there is no such file, or no frontend for it.
+    KanError : the file is missing, or no frontend reads it.
     """
     wanted = dataset is not None and "samples" in options_for(path)
     known = dataset if wanted else None

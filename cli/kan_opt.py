@@ -1,8 +1,8 @@
 """`kan-opt`: xDSL's optimiser driver with the frontends, passes and targets for KANs.
 
-Everything that `xdsl-opt` offers, and: models as input (`kan-opt model.onnx`), `kan-compile`
-expanded into its passes, output files that appear whole or not at all, and one message instead of a
-traceback.
+It offers everything of `xdsl-opt`. In addition it reads model files (`kan-opt model.onnx`) and
+expands `kan-compile` into its passes. It writes an output file completely or not at all, and prints
+one message instead of a traceback.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from kan_dialect.passbase.pipeline import build_pipeline, suggestion
 
 
 class _WholeFile(StringIO):
-    """Collects the output; `commit` puts it in place."""
+    """Collects the output in memory; `commit` writes the file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class _WholeFile(StringIO):
 
 
 class _ListFrontends(argparse.Action):
-    """Prints the installed frontends: extensions, name, what they read."""
+    """Prints the installed frontends: extensions, name and description."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
         super().__init__(option_strings, dest, nargs=0, help=help)
@@ -87,19 +87,19 @@ class _ListFrontends(argparse.Action):
 
 
 class KanOptMain(xDSLOptMain):
-    """The driver; see the module."""
+    """The driver of `kan-opt`."""
 
     version_format: ClassVar[str] = f"kan-opt {__version__}, built on xdsl {{xdsl_version}}"
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
         self.output: _WholeFile | None = None
         arguments = sys.argv[1:] if args is None else args
-        # Its value is optional and follows `=` only: a word behind it is the input.
+        # The value is optional and follows `=`. A separate word is the input file.
         args = ["--check-passes=" if word == "--check-passes" else word for word in arguments]
         try:
             super().__init__("Optimises and compiles Kolmogorov-Arnold networks", args)
         except ArgSpecParseError:
-            # Passes are read by `build_pipeline`; what is left is the target.
+            # `build_pipeline` reads the passes, so the error is in the target.
             raise KanError(
                 "cannot read the target", remedy="write it as name{option=value}"
             ) from None
@@ -115,12 +115,14 @@ class KanOptMain(xDSLOptMain):
                 )
             raise KanError(message, remedy="kan-opt --help lists the options")
 
-        # xDSL makes the parser itself, so its way of reporting is changed after the fact.
+        # xDSL creates the parser, so its error method is replaced afterwards.
         arg_parser.prog = "kan-opt"
         arg_parser.error = refuse
         super().register_all_arguments(arg_parser)
         arg_parser.add_argument(
-            "--list-frontends", action=_ListFrontends, help="what model files are read, and exit"
+            "--list-frontends",
+            action=_ListFrontends,
+            help="list the model files that are read, and exit",
         )
         add_import_options(arg_parser)
         add_number(
@@ -128,21 +130,21 @@ class KanOptMain(xDSLOptMain):
             "--elide-large-constants",
             Bounds(0, MAX_TENSOR_ELEMENTS),
             metavar="N",
-            help="for reading: constants of more than N elements are printed as "
-            "dense_resource<__elided__>",
+            help="print constants of more than N elements as dense_resource<__elided__>",
         )
         arg_parser.add_argument(
             "--check-passes",
             metavar="[DATA.npz]",
-            help="evaluate the module before and after each pass and compare, on samples of the "
-            "file (after `=`) or of the passes' data, random ones and ends of ranges",
+            help="evaluate the module before and after each pass and compare; inputs are samples "
+            "of the file (after `=`) or of the passes' data, random samples and ends of ranges",
         )
         arg_parser.add_argument(
             "--check-passes-dir",
             type=Path,
             default=Path("check-passes-failure"),
             metavar="DIR",
-            help="where the IR around a pass that fails its check goes (default: %(default)s)",
+            help="folder for the IR before and after a pass that fails its check "
+            "(default: %(default)s)",
         )
 
     def register_all_frontends(self) -> None:
@@ -169,7 +171,7 @@ class KanOptMain(xDSLOptMain):
             options.require_none(path.name, IR_READER)
             return BytesIO(require_text(read_bytes(path), str(path))), extension
         require_file(path)
-        # A frontend opens the file by itself: it may need what lies beside it.
+        # A frontend opens the file by itself: it may need files beside it.
         self.available_frontends[extension] = lambda _: import_file(path, options)
         return BytesIO(), extension
 
@@ -177,7 +179,7 @@ class KanOptMain(xDSLOptMain):
         if self.args.output_file is None or self.args.output_file == "-":
             return sys.stdout
         path, source = Path(self.args.output_file), str(self.args.input_file or "-")
-        # IR may be rewritten in place; a model file that is read may not become IR.
+        # IR may be rewritten in place; IR must not replace the model file that was read.
         model = None if extension_of(Path(source)) == "mlir" else Path(source)
         check_writable(path, [model, self.args.samples])
         self.output = _WholeFile(path)
@@ -247,7 +249,7 @@ class KanOptMain(xDSLOptMain):
             ) from None
 
     def run(self) -> None:
-        # What checks the passes copies the module after each; those copies are collected.
+        # The check copies the module after each pass; the collector frees the copies.
         checked = self.args.check_passes is not None
         with nullcontext() if checked else collector_paused():
             super().run()

@@ -1,4 +1,4 @@
-"""`kan-run`: evaluates a model of any level on samples, and prints accuracy or differences."""
+"""`kan-run`: evaluates a model of any level on samples and prints accuracy or differences."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def _parser() -> argparse.ArgumentParser:
         "--against",
         type=Path,
         metavar="OTHER",
-        help="a second model to compare the outputs with; an ONNX file as ONNX Runtime computes it",
+        help="a second model to compare the outputs with; ONNX Runtime computes an ONNX file",
     )
     parser.add_argument(
         "--codes", action="store_true", help="inputs and outputs are integer codes, not numbers"
     )
     add_import_options(parser)
-    parser.add_argument("--function", metavar="NAME", help="which function, if there are several")
+    parser.add_argument("--function", metavar="NAME", help="the function to evaluate, of several")
     parser.add_argument("--version", action="version", version=f"kan-run {__version__}")
     return parser
 
 
 def _inputs(options: argparse.Namespace, model: Model) -> tuple[Array, Array | None]:
-    """Samples, and labels where given."""
+    """Samples (samples, inputs), and labels (samples, ...) or None."""
     path: Path | None = options.inputs
     labels: Array | None = None
     if path is None:
@@ -99,8 +99,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     context = make_context()
     reading = import_options(options)
     against: Path | None = options.against
-    # A model and its IR are compared with the options that made the one out of the other: each
-    # takes its own. What neither takes is refused for the first.
+    # The two models may take different options, for example a model file and its IR. Each gets
+    # the options that it takes. The first model refuses an option that neither takes.
     others = frozenset[str]() if against is None else options_for(against)
     module = load_model(
         context, options.model, reading.without(others - options_for(options.model))
@@ -151,7 +151,7 @@ def _print_score(outputs: Array, labels: Array) -> None:
 def _print_differences(
     options: argparse.Namespace, outputs: Array, what: str, others: Array
 ) -> int:
-    """Exit code 1 where codes differ; floats differ by what quantisation costs: only told."""
+    """Print differences; the exit code, 1 where codes differ. Floats may differ by quantisation."""
     if outputs.shape != others.shape:
         raise KanError(f"the models give {outputs.shape[1]} and {others.shape[1]} outputs")
     difference = np.abs(outputs - others)

@@ -1,4 +1,4 @@
-"""Writes README.md into a build's folder: what its files are, its ports, how to run it again."""
+"""Writes README.md into the folder of a build: its files, ports and commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kan_dialect.quantity import quantity
 
 NAME = "README.md"
 _SIGNATURE = "`kan-flow build` wrote this folder"
-"""Begins the third line of each README of ours."""
+"""Beginning of the third line of each README that a build wrote."""
 
 _FILES = (
     ("rtl/*.sv", "the design, SystemVerilog (IEEE 1800-2017), top module `{name}`"),
@@ -23,7 +23,7 @@ _FILES = (
     ("sim/*_tb.sv", "self-checking testbench; its header has the commands that run it"),
     ("sim/*_inputs.hex", "the testbench's input codes, a vector a line"),
     ("sim/*_samples.hex", "the testbench's samples: train, inputs and targets a line"),
-    ("sim/*_outputs.hex", "the output codes that belong to them"),
+    ("sim/*_outputs.hex", "the output codes that the model computes for them"),
     ("sim/*_coefficients.hex", "address and final value of each coefficient"),
     ("host/*.py", "floats to input codes, output codes to floats, for NumPy"),
     ("host/*.h", "the same in C99"),
@@ -33,33 +33,33 @@ _FILES = (
         "figures, ports, versions of the tools, the command and hashes of the files it read",
     ),
 )
-"""What each file of a build is; a file belongs to the first pattern that it matches."""
+"""Pattern and description of the files of a build; a file takes the first pattern it matches."""
 
-_LISTING = "these files with their SHA-256: another build replaces them, and no others"
+_LISTING = "these files with their SHA-256: another build replaces them and leaves others alone"
 
 _PORTS = {
     "clk": "clock, rising edge",
     "rst": "synchronous reset, active high; clears the valid bits only",
     "in_valid": "a sample is on the data ports",
-    "in_ready": "a sample is taken where `in_valid` is 1, too",
-    "out_valid": "the outputs are those of a sample",
+    "in_ready": "the design takes a sample where `in_valid` is 1 too",
+    "out_valid": "the outputs belong to a sample",
     "train": "the sample trains",
     "mem_valid": "an access to the coefficients is asked for",
     "mem_ready": "the access takes place",
     "mem_write": "the access writes",
     "mem_address": "edge, bank and row of a coefficient",
     "mem_data": "the coefficient to write",
-    "mem_read_valid": "the coefficient that was read is there",
+    "mem_read_valid": "`mem_read_data` holds a coefficient",
     "mem_read_data": "the coefficient that was read",
 }
 
 
-FOREIGN = f"{NAME} was left as it is: it is not as kan-flow build wrote it"
-"""The warning of a build that writes no README."""
+FOREIGN = f"{NAME} was left as it is: its text is not the one that kan-flow build wrote"
+"""Warning of a build that keeps a README of another author."""
 
 
 def is_signed(path: Path) -> bool:
-    """Whether a README.md is one that a build wrote."""
+    """Whether a build wrote this README.md."""
     with suppress(OSError):
         lines = path.read_text(errors="replace").splitlines()
         return len(lines) > 2 and lines[2].startswith(_SIGNATURE)
@@ -67,11 +67,11 @@ def is_signed(path: Path) -> bool:
 
 
 def write_readme(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write README.md of the files that are in `folder`: the last file of a build to be written.
+    """Write README.md, which lists the files in `folder`. A build writes it last.
 
     Parameters
     ----------
-    report : what `report.json` holds.
+    report : the content of `report.json`.
     """
     (folder / NAME).write_text("\n".join(_lines(folder, report)) + "\n")
 
@@ -105,11 +105,11 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
         row = (port["name"], port["direction"], port["bits"], codes, _meaning(port))
         yield f"| {' | '.join(map(str, row))} |"
     yield ""
-    yield from _again(report)
+    yield from _commands(report)
 
 
 def _certificate(entry: dict[str, Any]) -> Iterator[str]:
-    yield f"Certificate, of |float network - integer network|: {certificate_text(entry)}."
+    yield f"Certificate for |float network - integer network|: {certificate_text(entry)}."
     yield ""
 
 
@@ -127,7 +127,7 @@ def _latency(report: Mapping[str, Any]) -> str:
 
 
 def _described(folder: Path) -> Iterator[tuple[str, str]]:
-    """The files of the folder, each with what it is; files of one kind as a pattern."""
+    """File and description; several files of one kind are listed as their pattern."""
     listed: set[Path] = set()
     for pattern, what in _FILES:
         found = [path for path in sorted(folder.glob(pattern)) if path not in listed]
@@ -148,8 +148,8 @@ def _meaning(port: Mapping[str, Any]) -> str:
     return meaning
 
 
-def _again(report: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Again"
+def _commands(report: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Run again"
     yield ""
     command: str | None = report.get("command")
     if command is not None:
@@ -167,7 +167,7 @@ def _again(report: Mapping[str, Any]) -> Iterator[str]:
         commands = (("kan-flow train-sim . --data D.npz", "train it on samples, in simulation"),)
     for line, what in (
         *commands,
-        ("kan-flow synth .", "what it takes, by Yosys"),
-        ("kan-flow pnr .", "how fast it is, by nextpnr"),
+        ("kan-flow synth .", "area, by Yosys"),
+        ("kan-flow pnr .", "clock frequency, by nextpnr"),
     ):
         yield f"    {line:<33} # {what}"

@@ -1,4 +1,4 @@
-"""The report of a build: what `report.json` holds and what the terminal shows."""
+"""The report of a build: the content of `report.json`, and the table for the terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kan_dialect.quantity import quantity
 
 @dataclass
 class Report:
-    """Figures of one build; what did not run is None, and absent from the file."""
+    """Figures of one build. A stage that did not run leaves None, and no key in the file."""
 
     name: str
     inputs: int
@@ -34,46 +34,46 @@ class Report:
     estimate: dict[str, str | int | float]
     """`target`, `luts`, `registers`, `levels`, `delay_ns`, `latency_ns`"""
     tools: dict[str, str]
-    """Versions of what had a part in the figures."""
+    """Versions of the packages and tools that contributed figures."""
     accuracy_on: str | None = None
-    """Which samples accuracy and errors are of: `test` or `calibration`."""
+    """The samples behind accuracy and errors: `test` or `calibration`."""
     accuracy_float: float | None = None
     accuracy_integer: float | None = None
     accuracy_samples: int | None = None
     errors_float: Errors | None = None
-    """Against targets, of the same samples; None of classes."""
+    """Errors against real-valued targets on the same samples; None for class labels."""
     errors_integer: Errors | None = None
     float_engine: str | None = None
-    """The runtime, with version, that the float outputs are of; None: the imported network's."""
+    """Runtime and version that computed the float outputs; None for the imported network."""
     saturation: dict[str, Saturation] | None = None
-    """On `calibration` samples, and on `test` samples where there are some."""
+    """Saturation on the `calibration` samples, and on the `test` samples of a test set."""
     max_abs_error: float | None = None
     """Largest difference between an output of the integer and of the float model."""
     mean_abs_error: float | None = None
     certificate: dict[str, Any] | None = None
-    """What the error of the integers is bounded by: see `certificate_entry`."""
+    """Proven bounds on the error of the integer network: see `certificate_entry`."""
     shapes: dict[str, Any] | None = None
-    """What `kan-share-shapes` found: `up_to`, `shapes`, `edges`, `before`, `tried`."""
+    """Result of `kan-share-shapes`: `up_to`, `shapes`, `edges`, `before`, `tried`."""
     chosen_bits: dict[str, Any] | None = None
-    """What `kan-choose-bits` found: `bits`, the budget, and the scores `before` and `after`."""
+    """Result of `kan-choose-bits`: `bits`, the budget, and the scores `before` and `after`."""
     precision: dict[str, Any] | None = None
-    """What `kan-refine-precision` traded: `budget`, `seed`, `accuracy`, `edges`, `bits`."""
+    """Result of `kan-refine-precision`: `budget`, `seed`, `accuracy`, `edges`, `bits`."""
     checks: list[dict[str, str | int | float | bool]] = field(
         default_factory=list[dict[str, str | int | float | bool]]
     )
-    """Of each pass: `pass`, `claim`, `samples`, `nodes`, `exhaustive`, and what it traded."""
+    """An entry a pass: `pass`, `claim`, `samples`, `nodes`, `exhaustive`, and its errors."""
     simulation: dict[str, str | int] | None = None
     """`simulator`, `vectors`, `mismatches`"""
     synthesis: dict[str, str | int] | None = None
     pnr: dict[str, str | float] | None = None
     ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Of each port `name`, `direction`, `bits`, and of codes what they stand for."""
+    """An entry a port: `name`, `direction`, `bits`, and the values that its codes represent."""
     origin: dict[str, Any] = field(default_factory=dict[str, Any])
-    """`command`, and `sources`: names and hashes of the files that were read."""
+    """`command`, and `sources`: names and hashes of the files that the build read."""
     warnings: list[str] = field(default_factory=list[str])
 
     def as_dict(self) -> dict[str, Any]:
-        """What `report.json` holds."""
+        """The content of `report.json`."""
         accuracy = {
             "on": self.accuracy_on,
             "samples": self.accuracy_samples,
@@ -114,7 +114,7 @@ class Report:
         return {key: value for key, value in whole.items() if value is not None}
 
     def _regression(self) -> dict[str, Any] | None:
-        """`on`, `samples`, and of `float` and `integer` `rmse`, `r2`, `max_error`."""
+        """`on`, `samples`, and the `rmse`, `r2`, `max_error` of `float` and `integer`."""
         errors = {"float": self.errors_float, "integer": self.errors_integer}
         known = {name: each.as_dict() for name, each in errors.items() if each is not None}
         if not known:
@@ -122,16 +122,17 @@ class Report:
         return {"on": self.accuracy_on, "samples": self.accuracy_samples, **known}
 
     def as_json(self) -> str:
+        """The text of `report.json`."""
         return json.dumps(self.as_dict(), indent=2) + "\n"
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """What a build's `report.json` holds.
+    """Read the `report.json` of a build.
 
     Raises
     ------
-    KanError : there is no such file, or it holds something else: a report has a module's name, and
-        objects for `tools` and `estimate`, if anything.
+    KanError : the file is missing, or is not a report. A report has a legal module name as `name`.
+        Its `tools` and `estimate`, where present, are objects.
     """
     remedy = "run kan-flow build first"
     try:
@@ -144,17 +145,22 @@ def read_report(path: Path) -> dict[str, Any]:
         if isinstance(name, str) and legal_name(name) == name:
             for section in ("tools", "estimate"):
                 if not isinstance(read.get(section, {}), dict):
-                    raise KanError(f"{path}: '{section}' is no object", remedy=remedy)
+                    raise KanError(f"{path}: '{section}' is not an object", remedy=remedy)
             return read
-    raise KanError(f"{path} is no report of a build", remedy=remedy)
+    raise KanError(f"{path} is not the report of a build", remedy=remedy)
 
 
 def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict[str, str]) -> None:
-    """Note figures of a build in its report, and versions of the tools that they are from.
+    """Add a section to the report of a build, and the versions of the tools that measured it.
+
+    Parameters
+    ----------
+    path : `report.json` of the build.
+    key : name of the section; an earlier section of this name is replaced.
 
     Raises
     ------
-    KanError : there is no report, or it cannot be written.
+    KanError : the report is missing, or cannot be written.
     """
     report = read_report(path)
     versions = {**report.pop("tools", {}), **tools}
@@ -164,7 +170,7 @@ def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict
 
 
 def print_report(report: Report, console: Console, folder: str) -> None:
-    """The short report: will it fit, how fast, how accurate, is it right."""
+    """Print the short report: accuracy, size, latency and verification."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()
@@ -178,18 +184,34 @@ def print_report(report: Report, console: Console, folder: str) -> None:
 
 
 def _rows(report: Report) -> list[tuple[str, str]]:
+    """Label and text of each row of the short report."""
     ports = f"{quantity(report.inputs, 'input')}, {quantity(report.outputs, 'output')}"
-    rows = [("network", f"{report.name}: {ports}")]
-    if report.accuracy_integer is not None and report.accuracy_float is not None:
-        rows.append(
-            (
-                "accuracy",
-                f"{report.accuracy_integer:.4f} integer, {report.accuracy_float:.4f} float "
-                f"({report.accuracy_samples} {report.accuracy_on} samples)",
-            )
-        )
-    rows.extend(_error_rows(report))
-    rows.extend(_precision_rows(report.precision))
+    return [
+        ("network", f"{report.name}: {ports}"),
+        *_accuracy_rows(report),
+        *_error_rows(report),
+        *_precision_rows(report.precision),
+        *_quantization_rows(report),
+        *_size_rows(report),
+        *_speed_rows(report),
+        *_check_rows(report),
+    ]
+
+
+def _accuracy_rows(report: Report) -> list[tuple[str, str]]:
+    """Share of right classes, where the data has class labels."""
+    if report.accuracy_integer is None or report.accuracy_float is None:
+        return []
+    text = (
+        f"{report.accuracy_integer:.4f} integer, {report.accuracy_float:.4f} float "
+        f"({report.accuracy_samples} {report.accuracy_on} samples)"
+    )
+    return [("accuracy", text)]
+
+
+def _quantization_rows(report: Report) -> list[tuple[str, str]]:
+    """Chosen bits, error against the float model with its proven bound, and saturation."""
+    rows: list[tuple[str, str]] = []
     if report.chosen_bits is not None:
         chosen = report.chosen_bits
         scores = f"{chosen['before']:.4f} to {chosen['after']:.4f}"
@@ -202,6 +224,12 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         rows.append(("certificate", certificate_text(report.certificate)))
     if report.saturation is not None:
         rows.append(("saturation", _saturation_text(report.saturation)))
+    return rows
+
+
+def _size_rows(report: Report) -> list[tuple[str, str]]:
+    """Shared shapes, edges after pruning, and bits of tables."""
+    rows: list[tuple[str, str]] = []
     if report.shapes is not None and "shapes" in report.shapes:
         each = "input" if report.shapes["up_to"] == "sign" else "layer"
         count, edges = report.shapes["shapes"], report.shapes["edges"]
@@ -210,49 +238,49 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     pruned = report.edges_total - report.edges_kept
     rows.append(("edges", f"{report.edges_kept} kept of {report.edges_total}, {pruned} pruned"))
     rows.append(("tables", f"{report.table_bits} bits"))
-    cycles = report.latency_cycles
-    rows.append(
-        (
-            "latency",
-            f"{quantity(cycles, 'cycle')}, a sample every cycle" if cycles else "all combinational",
-        )
-    )
-    estimate = report.estimate
+    return rows
+
+
+def _speed_rows(report: Report) -> list[tuple[str, str]]:
+    """Latency, and the estimate of the hardware that reaches it."""
+    cycles, estimate = report.latency_cycles, report.estimate
+    text = f"{quantity(cycles, 'cycle')}, a sample every cycle" if cycles else "all combinational"
+    rows = [("latency", text)]
     if estimate:
-        rows.append(
-            (
-                f"estimate ({estimate['target']})",
-                f"{quantity(int(estimate['luts']), 'LUT')}, "
-                f"{quantity(int(estimate['registers']), 'register')}, "
-                f"{quantity(int(estimate['levels']), 'level')} of logic",
-            )
+        text = (
+            f"{quantity(int(estimate['luts']), 'LUT')}, "
+            f"{quantity(int(estimate['registers']), 'register')}, "
+            f"{quantity(int(estimate['levels']), 'level')} of logic"
         )
+        rows.append((f"estimate ({estimate['target']})", text))
+    return rows
+
+
+def _check_rows(report: Report) -> list[tuple[str, str]]:
+    """Checks of the passes, and the simulation of the RTL."""
+    rows: list[tuple[str, str]] = []
     if report.checks:
         exact = [check for check in report.checks if check["claim"] == EXACT]
         samples = max(int(check.get("samples", 0)) for check in report.checks)
-        rows.append(
-            (
-                "passes",
-                f"[green]{len(report.checks)} checked[/green] on up to {samples} samples, "
-                f"{len(exact)} exact",
-            )
+        text = (
+            f"[green]{len(report.checks)} checked[/green] on up to {samples} samples, "
+            f"{len(exact)} exact"
         )
+        rows.append(("passes", text))
     if report.simulation is None:
         rows.append(("simulation", "[yellow]not run[/yellow]"))
     else:
         simulation = report.simulation
-        rows.append(
-            (
-                "simulation",
-                f"[green]{simulation['vectors']} vectors, {simulation['mismatches']} mismatches"
-                f"[/green] ({simulation['simulator']})",
-            )
+        text = (
+            f"[green]{simulation['vectors']} vectors, {simulation['mismatches']} mismatches"
+            f"[/green] ({simulation['simulator']})"
         )
+        rows.append(("simulation", text))
     return rows
 
 
 def _error_rows(report: Report) -> list[tuple[str, str]]:
-    """Errors against targets, where there are some."""
+    """Errors against real-valued targets, where the data has targets."""
     integer, real = report.errors_integer, report.errors_float
     if integer is None:
         return []
@@ -270,13 +298,13 @@ def _error_rows(report: Report) -> list[tuple[str, str]]:
 
 
 def _saturation_text(saturation: dict[str, Saturation]) -> str:
-    """How many samples saturate; of test samples, if there are some."""
+    """Share of samples that saturate, on the test samples where a test set exists."""
     name = "test" if "test" in saturation else "calibration"
     return saturation[name].told(f"{name} samples")
 
 
 def _precision_rows(precision: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """The accuracy that was traded for bits, where it was."""
+    """Accuracy traded for bits, and the bits of inputs, nodes and edges."""
     if precision is None:
         return []
     shown = [

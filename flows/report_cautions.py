@@ -1,6 +1,6 @@
-"""What a build warns of: figures that say that the hardware does not do what the model does.
+"""Warnings of a build: figures that suggest that the hardware does not follow the model.
 
-Each caution says what was found, on which samples, and what to do about it.
+Each caution states the finding, the samples that show it, and the remedy.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from kan_dialect.quantity import quantity
 from kan_dialect.search.precision.score import LABELS_REMEDY, is_classification, labels_problem
 
 OFTEN = 0.1
-"""Share of the samples in which an input or a node may saturate."""
+"""Share of the samples on which an input or a node may saturate without a caution."""
 NEARLY_ALWAYS = 0.5
-"""The same for models that were trained as integers, saturation included."""
+"""The same share for inputs of models that were trained with saturating integers."""
 LOST = 0.05
-"""Share of accuracy, or of explained variance, that quantisation may lose."""
+"""Loss of accuracy, or of explained variance, that quantisation may cause without a caution."""
 POOR_FIT = 0.99
-"""Share of explained variance below which a doubled error is worth a word."""
+"""Share of explained variance below which a doubled error is a caution."""
 NAMED = 4
-"""Ports or nodes that a caution names."""
+"""Largest number of ports or nodes that a caution names."""
 
 
 def input_cautions(
     interface: Interface, found: dict[str, Saturation], dataset: Dataset, *, trained: bool
 ) -> list[str]:
-    """Inputs that lie outside the range of their codes too often.
+    """Caution about inputs that too often lie outside the range of their codes.
 
     Parameters
     ----------
-    found : `calibration`, and `test` where there is a test set.
-    trained : whether the model was an integer model from the start.
+    found : saturation on `calibration`, and on `test` where there is a test set.
+    trained : whether the imported model was an integer model.
     """
     limit = NEARLY_ALWAYS if trained else OFTEN
     calibration = _often(found["calibration"].inputs, found["calibration"].samples, limit)
@@ -67,7 +67,7 @@ def input_cautions(
 
 
 def node_cautions(found: dict[str, Saturation]) -> list[str]:
-    """Nodes whose sums saturate too often, on calibration samples or else on test samples."""
+    """Caution about nodes whose sums saturate too often, on the first set that shows it."""
     for name, each in found.items():
         nodes = _often(each.nodes, each.samples, OFTEN)
         if nodes:
@@ -79,12 +79,13 @@ def node_cautions(found: dict[str, Saturation]) -> list[str]:
 
 
 def _often(counts: dict[str, int], samples: int, limit: float) -> list[tuple[str, int]]:
-    """What saturates in more than its share of the samples, most often first."""
+    """Names that saturate on more than `limit` of the samples, with counts, descending."""
     found = [(name, count) for name, count in counts.items() if count > limit * samples]
     return sorted(found, key=lambda each: -each[1])
 
 
 def _told(often: Sequence[tuple[str, int]], what: str, found: Saturation, name: str) -> str:
+    """The finding in words: number of ports or nodes, share of the samples, names."""
     named = ", ".join(each for each, _ in often[:NAMED])
     rest = f" and {len(often) - NAMED} more" if len(often) > NAMED else ""
     share = often[0][1] / found.samples
@@ -94,7 +95,7 @@ def _told(often: Sequence[tuple[str, int]], what: str, found: Saturation, name: 
 
 
 def _reach(interface: Interface, often: Sequence[tuple[str, int]], x: FloatArray) -> str:
-    """What the codes of the worst input cover, and where its values lie."""
+    """The range that the codes of the worst input cover, and the range of its values."""
     name = often[0][0]
     index = next(index for index, port in enumerate(interface.inputs) if port.name == name)
     port = interface.inputs[index]
@@ -117,13 +118,13 @@ def accuracy_caution(
     allowed: float | None,
     saturates: bool,
 ) -> list[str]:
-    """An integer model that is right far less often than the float model.
+    """Caution about an integer model that is far less accurate than the float model.
 
     Parameters
     ----------
     real, integer : accuracies of the float model and of the integer model.
-    allowed : loss that was asked for, if any.
-    saturates : whether there is a caution of what saturates, which then is the likely cause.
+    allowed : the loss of accuracy that the user allows, or None.
+    saturates : whether saturation has a caution of its own; it is then the likely cause.
     """
     lost = real - integer
     if lost <= max(LOST, allowed or 0.0) or round(lost * samples) < 2:
@@ -135,7 +136,7 @@ def accuracy_caution(
 
 
 _MORE_BITS = "give more bits (--bits), or have them chosen (--bits auto --max-accuracy-loss 1%)"
-_LESS_SATURATION = "see first to what saturates"
+_LESS_SATURATION = "fix the saturation first"
 
 
 def _remedy(*, saturates: bool) -> str:
@@ -145,7 +146,7 @@ def _remedy(*, saturates: bool) -> str:
 def error_caution(
     real: Errors, integer: Errors, name: str, *, allowed: float | None, saturates: bool
 ) -> list[str]:
-    """An integer model whose errors against targets are far larger than the float model's."""
+    """Caution about an integer model with far larger errors than the float model."""
     if real.r2 is None or integer.r2 is None:
         return []
     lost = real.r2 - integer.r2
@@ -159,7 +160,7 @@ def error_caution(
 
 
 def difference_caution(difference: Errors, name: str, *, saturates: bool) -> list[str]:
-    """Outputs that no longer follow the float model's, where there are no labels to score by."""
+    """Caution about outputs that do not follow the float model, for data without labels."""
     if difference.r2 is None or difference.r2 >= 1.0 - LOST:
         return []
     return [
@@ -171,19 +172,17 @@ def difference_caution(difference: Errors, name: str, *, saturates: bool) -> lis
 def label_cautions(
     real: Model | None, outputs: FloatArray, labels: Array | None, name: str
 ) -> list[str]:
-    """Labels that do not fit the outputs, and outputs of a head that was left on.
+    """Caution about labels that do not fit the outputs, or about a head that was imported.
 
     Parameters
     ----------
-    real : the float model, if there is one.
-    outputs : (samples, out), the float model's, or else the integer model's.
+    real : the float model, or None.
+    outputs : (samples, out), of the float model, or of the integer model without one.
     labels : (samples, ...), or None.
     """
     problem = labels_problem(labels, outputs.shape[1])
     if problem is not None:
-        return [
-            f"the {name} samples have {problem}; nothing can be scored by them: {LABELS_REMEDY}"
-        ]
+        return [f"the {name} samples have {problem}; they cannot score a model: {LABELS_REMEDY}"]
     if labels is None or not is_classification(labels, outputs.shape[1]):
         return []
     head = None if real is None else _head(real)
@@ -196,20 +195,20 @@ def label_cautions(
         if squashed:
             remedy = f"import it without its head, {head} (--strip-head)"
         return [
-            f"the output is {side} for all {name} samples, so that all are of class {number}: of "
-            f"one output, class 1 is where it is above 0; {remedy}"
+            f"the output is {side} for all {name} samples, so class {number} is the only result (a "
+            f"single output means class 1 where it is above 0); {remedy}"
         ]
     if squashed:
         return [
-            f"the model ends in a head, {head}, that maps its outputs to 0..1 and leaves classes "
-            "as they are, but takes tables and makes close outputs equal; import it without "
+            f"the model ends in a head, {head}, that maps its outputs to 0..1: it changes no "
+            "class, costs tables and makes close outputs equal; import the model without its head "
             "(--strip-head)"
         ]
     return []
 
 
 def _head(real: Model) -> str | None:
-    """The function behind the last layer's sums that the results come from, if there is one."""
+    """Name of the function between the sums of the last layer and the results, or None."""
     if not isinstance(real.op, func.FuncOp):
         return None
     terminator = real.op.get_return_op()
@@ -228,11 +227,11 @@ def _head(real: Model) -> str | None:
 
 
 def constant_caution(interface: Interface, expected: IntArray) -> list[str]:
-    """Outputs that do not depend on the inputs.
+    """Caution about outputs that do not depend on the inputs.
 
     Parameters
     ----------
-    expected : output codes (vectors, outputs) of what is simulated.
+    expected : output codes of the simulated vectors, (vectors, outputs), int64.
     """
     if len(expected) < 2:
         return []

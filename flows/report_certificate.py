@@ -1,4 +1,4 @@
-"""The certificate of a build: what it bounds, beside what the samples show."""
+"""The certificate of a build: proven bounds on the error, beside errors on samples."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from kan_dialect.model.model import Model
 from kan_dialect.model.saturation import saturating_samples
 
 CertificateChoice: TypeAlias = Literal["auto", "always", "never"]
-"""`auto`: unless the tables have more than `MAX_ENTRIES` entries."""
+"""`auto` computes a certificate up to `MAX_ENTRIES` table entries."""
 
 
 def certificate_entry(
     real: Model, integers: Model | None, x: FloatArray | None, choice: CertificateChoice
 ) -> dict[str, Any] | None:
-    """The certificate of a network, as `report.json` has it.
+    """The entry `certificate` of `report.json`.
 
     Parameters
     ----------
-    real : the network of floats, as `kan-quantize` reads it.
-    integers : the integer model.
-    x : (samples, inputs), the calibration samples.
+    real : the float network that `kan-quantize` reads.
+    integers : the integer model, or None.
+    x : calibration samples, (samples, inputs), float64, or None.
 
     Returns
     -------
-    `outputs`, for each `bound`, `bound_unsaturated` and, with samples, `observed` and
-    `observed_unsaturated`; `box`; `samples`. Or `none`: why there is no certificate. None where
-    none is asked for.
+    `outputs`, `box` and `samples`. An output has `bound`, `bound_unsaturated` and, with samples,
+    `observed` and `observed_unsaturated`. Without a certificate, `none` gives the reason. The
+    choice `never` returns None.
 
     Raises
     ------
-    KanError : a sample is further off than the bound, which is a bug.
+    KanError : the error of a sample exceeds the bound, which is a bug.
     """
     if choice == "never":
         return None
@@ -75,7 +75,7 @@ def certificate_entry(
 
 
 def certificate_text(entry: dict[str, Any]) -> str:
-    """A certificate in one line: the largest bound, beside what was observed."""
+    """A certificate in one line: the largest bound, and the largest error on samples."""
     if "none" in entry:
         return f"none: {entry['none']}"
 

@@ -1,4 +1,4 @@
-"""The ports of a design as its report lists them."""
+"""The ports of a design in the report of a build."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from kan_dialect.model.interface import Port
 
 
 def port_entries(circuit: hw.HWModuleOp, data: Iterable[Port]) -> list[dict[str, Any]]:
-    """Every port of a module, in its order.
+    """Entries for all ports of a module, in its order.
 
     Parameters
     ----------
-    data : the ports whose codes stand for numbers.
+    data : the ports whose codes represent numbers.
 
     Returns
     -------
-    Of each port `name`, `direction` ("input" or "output") and `bits`. Of those in `data` also
-    `signed`, `low`, `high`, `scale` and `zero_point`, and `gain` and `offset` where the host
-    applies them.
+    An entry a port, with `name`, `direction` ("input" or "output") and `bits`. Ports in `data` add
+    `signed`, `low`, `high`, `scale` and `zero_point`; and `gain` and `offset` if the host applies
+    them.
     """
     known = {port.name: port for port in data}
     ports: ArrayAttr[hw.ModulePort] = circuit.module_type.ports
@@ -56,7 +56,7 @@ def _numbers(port: Port) -> dict[str, Any]:
 
 
 def value_of(entry: Mapping[str, Any]) -> str:
-    """What the code at a port of a report stands for, as a formula; empty where it is no number."""
+    """Formula of the number that the code at a port represents; empty without a number."""
     if "scale" not in entry:
         return ""
     zero = entry["zero_point"]

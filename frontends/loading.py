@@ -28,7 +28,7 @@ from kan_dialect.passbase.record import settle_record
 
 
 def make_context() -> Context:
-    """A context that knows every dialect of the environment, loaded when first met."""
+    """A context with every installed dialect; a dialect is loaded at its first use."""
     context = Context()
     for name, factory in Universe.get_multiverse().all_dialects.items():
         context.register_dialect(name, factory)
@@ -36,16 +36,16 @@ def make_context() -> Context:
 
 
 def extension_of(path: Path) -> str:
-    """What decides the frontend: the file's extension, in lower case, without its dot."""
+    """The file's extension in lower case, without its dot; it selects the frontend."""
     return path.suffix[1:].lower()
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's content.
+    """The content of a file.
 
     Raises
     ------
-    KanError : there is no such file, or it cannot be read.
+    KanError : the file is missing or cannot be read.
     """
     try:
         return path.read_bytes()
@@ -58,24 +58,28 @@ def read_bytes(path: Path) -> bytes:
 _STRINGS = re.compile(
     r'(?:[^"/]++|//[^\n]*+|/|"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+")*+'
 )
-"""IR up to the first string that is none; possessive, so that it takes linear time."""
+"""IR up to the first malformed string. Possessive quantifiers keep the match linear in time."""
 
 
 def require_text(data: bytes, name: str) -> bytes:
-    """The data, if it is text of tensors that can be had.
+    """Return the data if it is text with complete strings and tensors of bearable size.
+
+    Parameters
+    ----------
+    name : of the file, for messages.
 
     Raises
     ------
-    KanError : it is none, a string in it does not end, or it names a huge tensor.
+    KanError : the data is not text, a string in it is malformed, or a tensor is too large.
     """
     require_tensors(data, name)
     try:
         text = data.decode()
     except UnicodeDecodeError:
         raise KanError(
-            f"{name} is no text", remedy="IR in MLIR's textual form was expected"
+            f"{name} is not text", remedy="IR in MLIR's textual form was expected"
         ) from None
-    # xDSL's own pattern for strings takes for ever to find that a long one does not end.
+    # xDSL's own pattern for strings takes extremely long to reject a long string without an end.
     end = _STRINGS.match(text).end()  # pyright: ignore[reportOptionalMemberAccess] (it may be empty)
     if end < len(text):
         line = text.count("\n", 0, end) + 1
@@ -87,23 +91,24 @@ def require_text(data: bytes, name: str) -> bytes:
 
 
 def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
-    """IR from its textual form.
+    """Parse IR from its textual form.
 
     Raises
     ------
-    KanError : the data is no text. ParseError : it is no IR.
+    KanError : the data is not text.
+    ParseError : the text is not IR.
     """
     return parse_module(Parser(context, require_text(data, name).decode(), name))
 
 
 def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
-    """The module that a parser reads; its record of passes says so where the text was edited.
+    """Parse a module. Its record of passes notes an edit of the text since it was printed.
 
     Raises
     ------
-    KanError : a constant has another number of elements than its type says.
-    ParseError : it is none; also where xDSL's parser itself stumbles, as over an integer that is
-        out of its type's range.
+    KanError : the number of elements of a constant is not that of its type.
+    ParseError : the text is not a module. Exceptions of xDSL's parser itself become a ParseError,
+        for example those for an integer outside the range of its type.
     """
     try:
         module = parser.parse_module(allow_implicit)
@@ -126,15 +131,15 @@ def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
 
 
 _STUMBLES = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AssertionError)
-"""What xDSL's parser ends in on text that means nothing, beside its own errors."""
+"""Exceptions of xDSL's parser on malformed text, beside ParseError."""
 
 
 def rename(module: ModuleOp, name: str | None) -> None:
-    """Give the one function or hardware module another name, where there is one.
+    """Rename the model: the one function or hardware module. None keeps its name.
 
     Raises
     ------
-    KanError : there is not one model in the module.
+    KanError : the module does not hold exactly one model.
     """
     if name is not None:
         Model.of(module).op.sym_name = StringAttr(name)
@@ -145,34 +150,35 @@ def options_for(path: Path) -> frozenset[str]:
 
     Raises
     ------
-    KanError : there is no such file, or no frontend for it.
+    KanError : the file is missing, or no frontend reads it.
     """
     require_file(path)
     return frozenset() if extension_of(path) == "mlir" else frontend_for(path).options
 
 
 def load_original(path: Path, options: ImportOptions) -> Original | None:
-    """A model as its own runtime computes it; None of IR, and of files that have no runtime.
+    """A model in its own runtime, such as ONNX Runtime; None for IR and files without a runtime.
 
     Raises
     ------
-    KanError : there is no such file, no frontend for it, or it cannot be run.
+    KanError : the file is missing, no frontend reads it, or the runtime refuses it.
     """
     require_file(path)
     return None if extension_of(path) == "mlir" else original_of(path, options)
 
 
 IR_READER = "reading IR"
-"""Who reads .mlir, for messages."""
+"""The reader of .mlir files, for messages."""
 
 
 def load_model(context: Context, path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
-    """The module in a file, verified.
+    """Load and verify the module in a file.
 
     Raises
     ------
-    KanError : no such file, no frontend for its extension, it takes no such options, or the
-        frontend refuses it.
+    KanError : the file is missing, no frontend reads it, the frontend does not take one of the
+        options, or it refuses the model.
+    VerifyException : the IR is invalid.
     """
     if extension_of(path) == "mlir":
         options.require_none(path.name, IR_READER)
@@ -186,11 +192,11 @@ def load_model(context: Context, path: Path, options: ImportOptions = NO_OPTIONS
 
 
 def require_file(path: Path) -> None:
-    """Refuse a file that is not there, before a frontend's libraries are loaded.
+    """Refuse a missing file before the libraries of a frontend are loaded.
 
     Raises
     ------
-    KanError : there is no such file, or it is a folder.
+    KanError : the file is missing, or is a folder.
     """
     if not path.exists():
         raise KanError(f"there is no file {path}")

@@ -74,7 +74,7 @@ from kan_dialect.passbase.option_bounds import SHARE
 from kan_dialect.search.precision.budgets import parse_loss
 
 MOST_ROWS = 40
-"""Of a table in the terminal; of more points, the front is shown."""
+"""Largest number of rows in the terminal; of more points, only the front is printed."""
 
 EXTRA = "pip install 'kan-dialect[sweep]'"
 
@@ -82,9 +82,9 @@ EXTRA = "pip install 'kan-dialect[sweep]'"
 def add_sweep(parser: argparse.ArgumentParser) -> None:
     """Options of `kan-flow sweep`."""
     parser.description = (
-        "Compile a model with many options, tell for each how good it is and what it takes, and "
-        "show which ones no other beats: as tables, pictures and an interactive page. Run again, "
-        "it does only what is missing."
+        "Compile a model with many options, measure accuracy and size of each design, and show the "
+        "Pareto front as tables, pictures and an interactive page. A second run computes only "
+        "missing results."
     )
     parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
     add_output_folder(parser)
@@ -93,26 +93,38 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="DATA.npz",
-        help="samples x or x_train with labels y or y_train, to calibrate with and to compare by; "
-        "x_test, y_test get columns of their own",
+        help="samples x or x_train with labels y or y_train, for calibration and comparison; "
+        "figures of x_test, y_test get columns of their own",
     )
     add_strip_head(parser)
     add_table_overflow(parser)
+    _add_points(parser)
+    _add_tools(parser)
+    _add_criteria(parser)
+    _add_workers(parser)
+
+
+def _add_points(parser: argparse.ArgumentParser) -> None:
+    """Options for the points of the grid."""
     parser.add_argument(
         "--vary",
         action="append",
         default=[],
         metavar="OPTION=VALUES",
         help="values of an option of kan-compile, as levels=1,2,4 or bits=2..10, or of input-bits "
-        "and activation-bits; again for other options: all combinations",
+        "or activation-bits; repeat it for the combinations with other options",
     )
     parser.add_argument(
         "--schedule",
         action="store_true",
         help="all useful schedules, from combinational to the most stages",
     )
+
+
+def _add_tools(parser: argparse.ArgumentParser) -> None:
+    """Options for the tools that measure points."""
     parser.add_argument(
-        "--synth", action="store_true", help="synthesise too, with Yosys for the point's target"
+        "--synth", action="store_true", help="also synthesise, with Yosys for the point's target"
     )
     parser.add_argument(
         "--pnr",
@@ -120,7 +132,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         const="ecp5",
         choices=list(DEVICES),
         metavar="T",
-        help="place and route too, with nextpnr for ecp5 (default) or ice40",
+        help="also place and route, with nextpnr for ecp5 (default) or ice40",
     )
     add_number(
         parser,
@@ -131,19 +143,22 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         help="runs of nextpnr a point (default: 1)",
     )
     add_limits(parser)
+
+
+def _add_criteria(parser: argparse.ArgumentParser) -> None:
+    """Options for the comparison of points and the choice of one."""
     parser.add_argument(
         "--front",
         metavar="COLUMN,...",
-        help="columns of which the front is made (default: validation accuracy and LUTs; with "
-        "--schedule: delay, latency, LUTs and registers)",
+        help="columns of the front (default: validation accuracy and LUTs; with --schedule: delay, "
+        "latency, LUTs and registers)",
     )
     parser.add_argument(
         "--loss",
         default="1%",
         metavar="P",
-        help="what the choice may lose against the float model on the validation samples, as 1%% "
-        "or 0.01: of accuracy absolute, so many points; of errors relative, so much more "
-        "(default: 1%%)",
+        help="loss that the choice may have against the float model on the validation samples, as "
+        "1%% or 0.01: a difference of accuracies, or a relative increase of errors (default: 1%%)",
     )
     add_number(
         parser,
@@ -152,8 +167,12 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         kind=float,
         default=0.25,
         metavar="P",
-        help="share of the calibration samples that is held out to compare by (default: 0.25)",
+        help="share of the calibration samples that is held out for the comparison (default: 0.25)",
     )
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    """Options for the processes that do the tasks."""
     add_number(
         parser,
         "--jobs",
@@ -173,7 +192,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     objectives = _objectives(options.front)
     if not axes and not options.schedule:
         raise KanError(
-            "nothing varies: the grid is empty",
+            "no option varies: the grid is empty",
             remedy="give --vary OPTION=VALUES, as --vary bits=2..10, or --schedule",
         )
     if options.schedule:
@@ -201,7 +220,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         folder = GrowingFolder(options.output, SWEEP, force=options.force)
         result = sweep(study, question, folder, runner, tell)
     _write(folder, result, axes, schedule=options.schedule)
-    # In a file, lines may be as long as they are.
+    # Lines in a file need no wrapping at the width of a terminal.
     width = None if sys.stdout.isatty() else 200
     _print(result, options.output, Console(highlight=False, width=width))
     return 0
@@ -215,7 +234,7 @@ def _measures(options: argparse.Namespace, jobs: int) -> Measures:
             find(DEVICES[options.pnr].tool)
     limits = limits_of(options)
     if options.scheduler is None and options.memory is None:
-        # Tools of all points that run at once share the machine.
+        # Tools that run at the same time share the memory.
         limits = replace(limits, memory=limits.bytes / jobs)
     return Measures(options.synth, options.pnr, options.seeds, limits)
 
@@ -224,11 +243,9 @@ def _objectives(text: str | None) -> tuple[str, ...]:
     names = tuple(name.strip().replace("-", "_") for name in (text or "").split(",") if name)
     for name in names:
         if name not in COLUMNS or name.startswith("test_"):
-            told = ", which must decide nothing" if name.startswith("test_") else ""
+            told = ", a figure of the test set" if name.startswith("test_") else ""
             known = ", ".join(name for name in COLUMNS if not name.startswith("test_"))
-            raise KanError(
-                f"--front cannot be made of {name!r}{told}", remedy=f"columns are {known}"
-            )
+            raise KanError(f"--front cannot take {name!r}{told}", remedy=f"columns are {known}")
     return names
 
 
@@ -243,7 +260,7 @@ def _study(options: argparse.Namespace) -> Study:
 
 
 def _require_float(study: Study, axes: Sequence[Axis]) -> None:
-    """Refuse bits of a model that has codes: `kan-quantize` would leave it alone."""
+    """Refuse to vary bits of a quantised model, which `kan-quantize` leaves unchanged."""
     for axis in axes:
         if study.has_codes and axis.option in ("bits", INPUT_BITS, ACTIVATION_BITS):
             raise KanError(
@@ -283,7 +300,7 @@ def _progress() -> Generator[Told]:
         disable=not console.is_terminal,
     )
     with bar:
-        # What former runs did would make the time left too short: a bar counts what is new.
+        # The bar counts new points only; points of earlier runs would distort the time left.
         started: dict[str, tuple[TaskID, int]] = {}
 
         def tell(what: str, done: int, of: int) -> None:
@@ -317,7 +334,7 @@ def _write(folder: GrowingFolder, result: Sweep, axes: Sequence[Axis], *, schedu
 def _print(result: Sweep, folder: Path, console: Console) -> None:
     rows = result.rows
     shown = list(range(len(rows))) if len(rows) <= MOST_ROWS else result.front
-    known = f" ({result.found} compiled by former runs)" if result.found else ""
+    known = f" ({result.found} compiled by earlier runs)" if result.found else ""
     console.print(f"\n{result.study.name}: {len(rows)} points{known}", markup=False)
     for name, figure in result.reference.items():
         if not name.endswith("error"):
@@ -328,8 +345,7 @@ def _print(result: Sweep, folder: Path, console: Console) -> None:
     failed = [row for row in rows if "error" in row]
     if failed:
         console.print(
-            f"{len(failed)} points have no figures, or not all. The first one: "
-            f"{failed[0]['error']}",
+            f"{len(failed)} points lack figures. The first one: {failed[0]['error']}",
             style="yellow",
             markup=False,
             soft_wrap=True,
@@ -396,7 +412,7 @@ _SHOWN = {
     "pnr_fmax_mhz": "MHz",
     "pnr_latency_ns": "latency ns (nextpnr)",
 }
-"""Columns of the table in the terminal, with short headings; without a tool's name, estimates."""
+"""Columns of the table in the terminal and their headings; unnamed tools mean estimates."""
 
 
 def _cell(row: Row, name: str) -> str:

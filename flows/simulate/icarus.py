@@ -1,6 +1,6 @@
-"""Plays plans on a design with Icarus Verilog: a generated module drives it.
+"""Plays plans on a design with Icarus Verilog. A generated module drives the design.
 
-Slower than Verilator by far, but it knows X and needs no C++ compiler.
+Icarus Verilog is far slower than Verilator, but it knows X and needs no C++ compiler.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.model.interface import Interface
 
 _PLAYER = """\
-// Plays a plan (see cycles.py) on a design and records its outputs.
+// Plays a plan (see plan.py) on a design and records its outputs.
 module {name}_player;
   reg [{bits}-1:0] plan [0:{cycles}-1];
   reg [{bits}-1:0] line;
@@ -45,10 +45,10 @@ _WRONG_WIDTH = r"warning: Port \d+ \((\w+)\) of \S+ expects (\d+) bits, got (\d+
 
 
 class IcarusModel:
-    """A design for Icarus Verilog, which compiles it for each plan: that takes no time."""
+    """A design in Icarus Verilog, which compiles it again for each plan."""
 
     def __init__(self, rtl: Path, interface: Interface, directory: Path) -> None:
-        """Take the design in.
+        """Copy the design into the folder.
 
         Parameters
         ----------
@@ -63,16 +63,16 @@ class IcarusModel:
         self._directory = directory
         self._iverilog = toolchain.find("iverilog")
         self._vvp = toolchain.find("vvp")
-        # A copy under a plain name: paths may hold anything.
+        # A copy under a plain name, since a path may contain any character.
         self._source = f"{interface.name}.sv"
         copyfile(rtl, directory / self._source)
 
     def play(self, plan: Plan) -> Recording:
-        """The design's outputs in every cycle of a plan.
+        """Outputs of the design in every cycle of a plan.
 
         Raises
         ------
-        KanError : the design does not compile, or its ports are not the interface's.
+        KanError : the design does not compile, or the width of a port is not the interface's.
         """
         directory = self._directory
         widths = _plan_widths(self._interface)
@@ -104,12 +104,12 @@ class IcarusModel:
 
 
 def _plan_widths(interface: Interface) -> list[int]:
-    """Of the words of a line: the control bits, then the inputs."""
+    """Widths of the words in a line: the control bits, then the inputs."""
     return [2, *(port.width for port in interface.inputs)]
 
 
 def _player(interface: Interface, cycles: int) -> str:
-    """The module that plays a plan of so many cycles."""
+    """SystemVerilog of the module that plays a plan of `cycles` cycles."""
     widths = _plan_widths(interface)
     inputs = [port.name for port in interface.inputs]
     outputs = [port.name for port in interface.outputs]

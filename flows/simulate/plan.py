@@ -1,8 +1,8 @@
-"""What goes into a design in each cycle, and whether what comes out comes in the right one.
+"""Plans of a simulation: the inputs of each cycle, and the check of the outputs.
 
-A plan says for every cycle what the simulator drives and which vector's outputs are due; a
-recording holds what the design gave. Simulators only play plans: what is checked, and how strictly,
-is written here once for all of them.
+A plan gives the values that the simulator drives in every cycle, and the vector whose outputs are
+due. A recording holds the outputs of the design. Simulators play plans and check nothing, so the
+checks here apply to all simulators alike.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from kan_dialect.quantity import quantity
 
 IN_VALID = 1
 RST = 2
-"""Bits of a plan's control."""
+"""Bits of `Plan.control`."""
 
 BUBBLES = Bounds(0, 1, below=True)
-"""The chance that a cycle carries no sample."""
+"""Bounds of the chance that a cycle carries no sample."""
 
 RESETS = Bounds(0, 100_000)
-"""Resets in mid-stream."""
+"""Bounds of the number of resets in mid-stream."""
 
 MAX_CYCLES = 2 * MAX_VECTORS
-"""Of a simulation, as far as bubbles and vectors say."""
+"""Largest expected number of cycles that vectors and bubbles may take."""
 
 _NONE_DUE = -1
 _NOT_EXAMINED = -2
@@ -39,20 +39,20 @@ _NOT_EXAMINED = -2
 
 @dataclass(frozen=True)
 class Plan:
-    """The inputs of every cycle. In cycles without a valid sample the data is random bits."""
+    """The inputs of every cycle. The data ports carry random bits in cycles without a sample."""
 
     codes: IntArray
-    """The vectors, (vectors, inputs)."""
+    """Codes of the vectors, (vectors, inputs), int64."""
 
     control: NDArray[np.uint8]
-    """(cycles), a sum of IN_VALID and RST; all IN_VALID where combinational."""
+    """(cycles), sums of IN_VALID and RST; all IN_VALID for a combinational design."""
 
     words: Words
-    """(cycles, inputs)."""
+    """Words on the input ports, (cycles, inputs), uint64."""
 
     due: IntArray
-    """(cycles), the vector whose outputs stand on the ports before the clock edge that ends the
-    cycle; -1 where out_valid must be low; -2 where it is not examined."""
+    """(cycles), int64: index of the vector whose outputs are on the ports before the clock edge
+    that ends the cycle. -1: out_valid must be low. -2: the cycle is not examined."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,16 @@ class Recording:
     """The outputs of every cycle, before the clock edge that ends it."""
 
     valid: NDArray[np.bool_]
-    """(cycles), out_valid; all true where combinational."""
+    """out_valid, (cycles); all true for a combinational design."""
 
     valid_known: NDArray[np.bool_]
-    """(cycles), false where out_valid is X or Z."""
+    """(cycles); false where out_valid is X or Z."""
 
     words: Words
-    """(cycles, outputs)."""
+    """Words on the output ports, (cycles, outputs), uint64."""
 
     known: NDArray[np.bool_]
-    """(cycles, outputs), false where a bit is X or Z."""
+    """(cycles, outputs); false where a bit is X or Z."""
 
 
 def plan(
@@ -80,23 +80,23 @@ def plan(
     resets: int = 0,
     seed: int = 0,
 ) -> Plan:
-    """A plan that streams vectors through a design, back to back unless there are bubbles.
+    """Make a plan that streams vectors through a design, back to back without bubbles.
 
-    A clocked design first gets valid garbage for as long as its pipeline is deep, then one cycle
-    of reset, so that a valid bit which reset does not clear shows at once.
+    A clocked design first gets valid random samples until its pipeline is full, then one cycle of
+    reset. So a valid bit that reset does not clear shows at once.
 
     Parameters
     ----------
     codes : (vectors, inputs), int64.
     bubbles : chance, from 0 to below 1, that a cycle carries no sample.
-    resets : how many single cycles of reset hit the design in mid-stream; vectors that are lost
-        by one are sent again after it.
-    seed : of the random garbage, bubbles and places of resets.
+    resets : number of resets in mid-stream, one cycle each. Vectors that a reset loses are sent
+        again after it.
+    seed : of the random samples, bubbles and places of resets.
 
     Raises
     ------
-    KanError : a code is outside its port's range; a number is out of bounds, or the cycles that
-        vectors and bubbles take are more than MAX_CYCLES.
+    KanError : a code is outside its port's range, a number is out of bounds, or vectors and bubbles
+        take more than MAX_CYCLES cycles.
     """
     BUBBLES.require("the chance of bubbles", bubbles)
     RESETS.require("the number of resets", resets)
@@ -105,7 +105,7 @@ def plan(
         raise KanError(
             f"{len(codes)} vectors with a chance of bubbles of {bubbles:g} take more than "
             f"{MAX_CYCLES} cycles",
-            remedy="fewer vectors or bubbles",
+            remedy="give fewer vectors or bubbles",
         )
     check_codes(codes, interface.inputs)
     if interface.combinational:
@@ -118,34 +118,21 @@ def plan(
     rng = np.random.default_rng(seed)
     latency = interface.latency
     sent, control = _timeline(len(codes), latency, bubbles, resets, rng)
-    inputs = interface.inputs
-    idle = sent < 0
-    words = np.empty((len(sent), len(inputs)), dtype=np.uint64)
-    garbage = rng.integers(0, 1 << 64, (np.count_nonzero(idle), len(inputs)), dtype=np.uint64)
-    words[idle] = garbage & masks([port.width for port in inputs])
-    words[~idle] = to_words(codes, inputs)[sent[~idle]]
-    due = np.full(len(sent), _NONE_DUE)
-    due[latency:] = sent[: len(sent) - latency]
-    # Reset loses what is inside the pipeline. In the cycle of a reset itself nobody listens.
-    reset_cycles = np.flatnonzero(control & RST)
-    for cycle in reset_cycles:
-        due[cycle + 1 : cycle + 1 + latency] = _NONE_DUE
-    due[reset_cycles] = _NOT_EXAMINED
-    due[: reset_cycles[0]] = _NOT_EXAMINED
-    return Plan(codes, control, words, due)
+    words = _driven_words(interface, codes, sent, rng)
+    return Plan(codes, control, words, _due_vectors(sent, control, latency))
 
 
 def _timeline(
     vectors: int, latency: int, bubbles: float, resets: int, rng: np.random.Generator
 ) -> tuple[IntArray, NDArray[np.uint8]]:
-    """For every cycle the vector that goes in (-1: none), and the control bits."""
+    """For every cycle the index of the vector that enters (-1: none), and the control bits."""
     fill = np.full(latency + 1, -1)
     sent: list[IntArray] = [fill]
     control: list[NDArray[np.uint8]] = [np.full(len(fill), IN_VALID, dtype=np.uint8)]
     stops = np.sort(rng.integers(0, vectors + 1, resets)).tolist()
     start = 0
     for stop in [*stops, vectors]:
-        # Reset comes with a valid sample, which must be lost too.
+        # A valid sample enters in the cycle of a reset; it must be lost too.
         sent.append(np.array([-1]))
         control.append(np.array([IN_VALID | RST], dtype=np.uint8))
         gaps = rng.geometric(1 - bubbles, max(stop - start, 0))
@@ -156,20 +143,46 @@ def _timeline(
         sent.append(stream)
         control.append((stream >= 0).astype(np.uint8) * np.uint8(IN_VALID))
         start += int(np.count_nonzero(cycles + latency < length))
-    # Drain, and stay long enough to see outputs that come late or too often.
+    # Drain the pipeline, with further cycles to see late or repeated outputs.
     drain = 2 * latency + 2
     sent.append(np.full(drain, -1))
     control.append(np.zeros(drain, dtype=np.uint8))
     return np.concatenate(sent), np.concatenate(control)
 
 
+def _driven_words(
+    interface: Interface, codes: IntArray, sent: IntArray, rng: np.random.Generator
+) -> Words:
+    """Words on the input ports, (cycles, inputs): of the vector that enters, or random bits."""
+    inputs = interface.inputs
+    idle = sent < 0
+    words = np.empty((len(sent), len(inputs)), dtype=np.uint64)
+    random = rng.integers(0, 1 << 64, (np.count_nonzero(idle), len(inputs)), dtype=np.uint64)
+    words[idle] = random & masks([port.width for port in inputs])
+    words[~idle] = to_words(codes, inputs)[sent[~idle]]
+    return words
+
+
+def _due_vectors(sent: IntArray, control: NDArray[np.uint8], latency: int) -> IntArray:
+    """`Plan.due`: the vectors that entered `latency` cycles ago, unless a reset lost them."""
+    due = np.full(len(sent), _NONE_DUE)
+    due[latency:] = sent[: len(sent) - latency]
+    # A reset loses the vectors in the pipeline. The cycle of the reset itself is not examined.
+    reset_cycles = np.flatnonzero(control & RST)
+    for cycle in reset_cycles:
+        due[cycle + 1 : cycle + 1 + latency] = _NONE_DUE
+    due[reset_cycles] = _NOT_EXAMINED
+    due[: reset_cycles[0]] = _NOT_EXAMINED
+    return due
+
+
 def collect(interface: Interface, plan: Plan, recording: Recording) -> IntArray:
-    """The outputs of each vector: (vectors, outputs), int64.
+    """Check a recording and return the outputs of each vector: (vectors, outputs), int64.
 
     Raises
     ------
     KanError : out_valid is not high exactly where outputs are due, or an output is X or outside
-        its port's range; names the first such vector.
+        its port's range. The message names the first such vector.
     """
     _check_valid(interface, plan, recording)
     cycles = np.flatnonzero(plan.due >= 0)
@@ -179,7 +192,7 @@ def collect(interface: Interface, plan: Plan, recording: Recording) -> IntArray:
     try:
         check_codes(outputs, interface.outputs)
     except KanError as error:
-        raise KanError(f"{interface.name} gave an output it should not: {error}") from error
+        raise KanError(f"{interface.name}: an output is wrong: {error}") from error
     return outputs
 
 
@@ -202,7 +215,7 @@ def _check_valid(interface: Interface, plan: Plan, recording: Recording) -> None
 
 
 def _after(plan: Plan, cycle: int) -> str:
-    """Where in the stream a cycle lies in which nothing is due."""
+    """Place in the stream of a cycle in which no output is due."""
     before = plan.due[: cycle + 1]
     last_reset = int(np.flatnonzero(plan.control[: cycle + 1] & RST)[-1])
     last_due = np.flatnonzero(before >= 0)
@@ -212,14 +225,14 @@ def _after(plan: Plan, cycle: int) -> str:
 
 
 def _hint(plan: Plan, recording: Recording, latency: int) -> str:
-    """What would explain the valid bits: another latency, or a reset without effect."""
+    """Probable cause of wrong valid bits: another latency, or a reset without effect."""
     first_reset = int(np.flatnonzero(plan.control & RST)[0])
     accepted = plan.control[first_reset:] == IN_VALID
     valid = recording.valid[first_reset:]
     for other in range(2 * latency + 3):
         delayed = np.zeros_like(accepted)
         delayed[other:] = accepted[: len(accepted) - other]
-        # Outputs may be high in the cycle of the reset: nobody listens to it.
+        # out_valid may be high in the cycle of the reset itself, which is not examined.
         if other != latency and np.array_equal(delayed[1:], valid[1:]):
             return f"its latency is {other} cycles, not the {latency} that it should have"
     return "check that reset clears every valid bit and that data and valid have equal registers"

@@ -1,4 +1,4 @@
-"""The order of ports in the text of a design: simulators connect by name and never see it."""
+"""Checks the order of ports in the text of a design; simulators connect ports by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LAST_NAME = re.compile(r"(\w+)(?:\s*\[[^\]]*\])*\s*$")
 
 
 def names_in_order(interface: Interface) -> list[str]:
-    """All ports, as docs/reference/hardware.md orders them."""
+    """Names of all ports, in the order of docs/reference/hardware.md."""
     inputs = [port.name for port in interface.inputs]
     outputs = [port.name for port in interface.outputs]
     if interface.combinational:
@@ -21,13 +21,14 @@ def names_in_order(interface: Interface) -> list[str]:
 
 
 def check_port_order(text: str, interface: Interface) -> None:
-    """Compare the list of ports in SystemVerilog with the interface.
+    """Compare the order of ports in SystemVerilog with the interface.
 
-    Names that one of them lacks are the simulator's to refuse; so is a text without such a module.
+    Missing or additional ports pass, and so does a text without the module: the simulator refuses
+    them.
 
     Raises
     ------
-    KanError : a port stands where another should.
+    KanError : a port is in the place of another one.
     """
     header = re.search(
         rf"\bmodule\s+{re.escape(interface.name)}\s*\((.*?)\)\s*;",

@@ -1,7 +1,7 @@
-"""Codes as the bits on ports: words of a port's width, and words as hexadecimal text.
+"""Converts codes to words of a port's width, and words to hexadecimal text.
 
-A line of text holds the words of one sample, first port first, each in the digits that its width
-needs. Simulators write `x` or `z` for digits they do not know.
+A line of text holds the words of one sample, first port first. A word has as many digits as its
+width needs. Simulators write `x` or `z` for unknown digits.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _VALUES[np.frombuffer(b"ABCDEF", dtype=np.uint8)] = np.arange(10, 16)
 
 
 def to_words(codes: IntArray, ports: Sequence[Port]) -> Words:
-    """The bits of each code, from bit 0 up to its port's width: (samples, ports), uint64."""
+    """The bits of each code, cut to its port's width: (samples, ports), uint64."""
     return codes.astype(np.int64).view(np.uint64) & masks([port.width for port in ports])
 
 
 def from_words(words: Words, ports: Sequence[Port]) -> IntArray:
-    """The codes that words stand for: (samples, ports), int64."""
-    # Shifted up to the top of 64 bits, an arithmetic shift down extends the sign.
+    """The codes that words represent: (samples, ports), int64."""
+    # A shift to the top of 64 bits and an arithmetic shift back extend the sign.
     unused = np.array([64 - port.width if port.signed else 0 for port in ports], dtype=np.uint64)
     return (words << unused).view(np.int64) >> unused.astype(np.int64)
 
 
 def masks(widths: Sequence[int]) -> Words:
-    """Words of ones, one for each width: (ports), uint64."""
+    """Words with all bits of a width set: (ports), uint64."""
     return np.array([(1 << width) - 1 for width in widths], dtype=np.uint64)
 
 
 def digits(width: int) -> int:
-    """Hexadecimal digits of a word of `width` bits."""
+    """Number of hexadecimal digits of a word of `width` bits."""
     return -(-width // 4)
 
 
 def slices(widths: Sequence[int]) -> list[str]:
-    """Where in a line, taken as one vector of bits, each word lies: `[7:4]`."""
+    """Part-select of each word in a line as one vector of bits, for example `[7:4]`."""
     found: list[str] = []
     start = 4 * sum(digits(width) for width in widths)
     for width in widths:
@@ -56,12 +56,12 @@ def slices(widths: Sequence[int]) -> list[str]:
 
 
 def to_hex(words: Words, widths: Sequence[int], separator: str = "_") -> bytes:
-    """A line for each row of words.
+    """Text with a line for each row of words.
 
     Parameters
     ----------
     words : (samples, ports), uint64.
-    separator : one character between the words of a line, or none; `$readmemh` skips `_`.
+    separator : a character between the words of a line, or empty; `$readmemh` skips `_`.
     """
     columns: list[NDArray[np.uint8]] = []
     for port, width in enumerate(widths):
@@ -75,7 +75,7 @@ def to_hex(words: Words, widths: Sequence[int], separator: str = "_") -> bytes:
 
 
 def from_hex(text: bytes, widths: Sequence[int]) -> tuple[Words, NDArray[np.bool_]]:
-    """The words that lines without separators hold, and which of them are known in every bit.
+    """Read words from lines without separators.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def from_hex(text: bytes, widths: Sequence[int]) -> tuple[Words, NDArray[np.bool
 
     Returns
     -------
-    words : (lines, ports), uint64; without meaning where not known.
-    known : (lines, ports), bool.
+    words : (lines, ports), uint64; arbitrary where not known.
+    known : (lines, ports), bool; whether all bits of a word are known.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def from_hex(text: bytes, widths: Sequence[int]) -> tuple[Words, NDArray[np.bool
     length = sum(digits(width) for width in widths) + 1
     lines = np.frombuffer(text, dtype=np.uint8).reshape(-1, length)
     if (lines[:, -1] != ord("\n")).any():
-        raise ValueError(f"a line is not of {length - 1} digits")
+        raise ValueError(f"expected {length - 1} digits in each line")
     values = _VALUES[lines[:, :-1]]
     words = np.zeros((len(lines), len(widths)), dtype=np.uint64)
     known = np.empty(words.shape, dtype=np.bool_)

@@ -1,7 +1,7 @@
 """Simulates a design on many vectors and compares its outputs with the integer model's.
 
-The simulator is a choice; stimuli and checks are the same for all. Vectors come from `stimuli.py`,
-the integer model's outputs from `kan_dialect.evaluate`.
+Stimuli and checks are the same for all simulators. `stimuli.py` makes the vectors, and
+`kan_dialect.evaluate` computes the outputs of the integer model.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SimulatorName: TypeAlias = Literal["verilator", "icarus"]
 
 
 class _Model(Protocol):
-    """A design that a simulator has made ready."""
+    """A design that is loaded in a simulator."""
 
     def play(self, plan: Plan) -> Recording: ...
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """A design ready to be simulated, as often as one likes."""
+    """A design that can be simulated any number of times."""
 
     interface: Interface
     _model: _Model
@@ -42,19 +42,20 @@ class Simulation:
     def run(
         self, codes: IntArray, *, bubbles: float = 0.0, resets: int = 0, seed: int = 0
     ) -> IntArray:
-        """The design's outputs for each vector.
+        """Outputs of the design for each vector.
 
-        Vectors go in back to back. For each there must come exactly one output, exactly as many
-        cycles later as the interface says, and after reset none that is not due.
+        Vectors enter back to back. Each vector must give exactly one output, after exactly the
+        latency of the interface. After reset, no other output may be valid.
 
         Parameters
         ----------
         codes : (vectors, inputs), int64.
-        bubbles : chance, from 0 to below 1, that a cycle carries no sample but, with in_valid low,
-            random bits on the data ports. Without meaning for a combinational design.
-        resets : how many single cycles of reset hit the design in mid-stream; vectors lost by one
-            are sent again after it. Without meaning for a combinational design.
-        seed : of what is random.
+        bubbles : chance, from 0 to below 1, that a cycle carries no sample. In such a cycle
+            in_valid is low and the data ports carry random bits. Ignored for a combinational
+            design.
+        resets : number of resets in mid-stream, one cycle each. Vectors that a reset loses are sent
+            again after it. Ignored for a combinational design.
+        seed : of bubbles, resets and random bits.
 
         Returns
         -------
@@ -62,8 +63,8 @@ class Simulation:
 
         Raises
         ------
-        KanError : a code outside its port's range, an output that is late, early, missing, X or
-            outside its port's range, with the vector; or a simulator that fails.
+        KanError : a code is outside its port's range; an output is late, early, missing, X or
+            outside its port's range (the message names the vector); or the simulator fails.
         """
         schedule = plan(self.interface, codes, bubbles=bubbles, resets=resets, seed=seed)
         if not len(codes):
@@ -79,18 +80,18 @@ def open_simulation(
     simulator: SimulatorName = "verilator",
     work_dir: Path | None = None,
 ) -> Generator[Simulation]:
-    """Make a design ready for simulation, and clean up after it.
+    """Load a design in a simulator, and remove temporary files at the end.
 
     Parameters
     ----------
     rtl : SystemVerilog file with the top module `interface.name`.
-    work_dir : a folder for the simulator's files, which are then kept; made where it is missing.
-        Where not given, a temporary folder that is removed in any case, be it after an error.
+    work_dir : a folder for the simulator's files, which are kept; created if it is missing. None
+        uses a temporary folder, which is removed at the end, also after an error.
 
     Raises
     ------
-    KanError : a tool is missing or fails on the design, or the design's ports are not those of
-        the interface, in its order.
+    KanError : a tool is missing or fails on the design, or the design's ports or their order are
+        not those of the interface.
     """
     if not rtl.is_file():
         raise KanError(f"there is no file '{rtl}' to simulate")
@@ -118,7 +119,10 @@ def simulate(
     resets: int = 0,
     seed: int = 0,
 ) -> IntArray:
-    """Simulate a design once: `open_simulation` and `Simulation.run` in one."""
+    """Simulate a design once.
+
+    Parameters, result and errors are those of `open_simulation` and `Simulation.run`.
+    """
     with open_simulation(rtl, interface, simulator=simulator, work_dir=work_dir) as simulation:
         return simulation.run(codes, bubbles=bubbles, resets=resets, seed=seed)
 
@@ -135,11 +139,11 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison found."""
+    """Result of a comparison."""
 
     vectors: int
     mismatches: int
-    """Vectors of which at least one output differs."""
+    """Number of vectors with an output that differs."""
 
     first: Mismatch | None
 
@@ -148,7 +152,7 @@ class Verdict:
         return self.mismatches == 0
 
     def describe(self, interface: Interface) -> str:
-        """The verdict in a sentence or two, with the first mismatch."""
+        """The verdict in words, with the first mismatch."""
         if self.first is None:
             return f"{self.vectors} vectors, no mismatch"
         return (
@@ -166,11 +170,11 @@ def compare(expected: IntArray, got: IntArray, codes: IntArray) -> Verdict:
     Parameters
     ----------
     expected, got : (vectors, outputs), int64.
-    codes : the inputs, (vectors, inputs), int64.
+    codes : codes of the inputs, (vectors, inputs), int64.
 
     Raises
     ------
-    ValueError : the shapes do not fit together.
+    ValueError : the shapes do not match.
     """
     if expected.shape != got.shape or len(codes) != len(got):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Input vectors that tell a right design from a wrong one."""
+"""Makes the input vectors of a simulation: data, corners of the ranges and random vectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stimuli(
     random: int = 10_000,
     seed: int = 0,
 ) -> IntArray:
-    """Codes of real data, then corners, then random vectors.
+    """Input vectors: codes of real data, then corners, then random vectors.
 
     The corners are: every input at the same boundary code of its range; each input alone at its
     lowest and highest code with the others in mid-range, and with the others at the code of 0;
@@ -26,8 +26,8 @@ def stimuli(
     Parameters
     ----------
     samples : codes of calibration or test data, (samples, inputs), or None.
-    random : how many vectors are drawn uniformly from the ports' ranges.
-    seed : of what is random.
+    random : number of vectors drawn uniformly from the ports' ranges.
+    seed : of the random vectors.
 
     Returns
     -------
@@ -57,11 +57,11 @@ def stimuli(
 
 
 _SHUFFLED = 32
-"""How often each boundary code of a port occurs in the random vectors of boundary codes."""
+"""Number of times each boundary code occurs in the random vectors of boundary codes."""
 
 
 def _boundary_codes(ports: Sequence[Port]) -> IntArray:
-    """The codes at which an address or a sign changes its bits, of every port: (codes, ports)."""
+    """Codes of every port at which many address bits or the sign change: (codes, ports), int64."""
     low, high = lows(ports), highs(ports)
     zero = _zero_codes(ports)
     middle = (low + high) // 2
@@ -71,13 +71,13 @@ def _boundary_codes(ports: Sequence[Port]) -> IntArray:
 
 
 def _zero_codes(ports: Sequence[Port]) -> IntArray:
-    """The code nearest to the number 0, of every port: (ports)."""
+    """The code nearest to the number 0, of every port: (ports), int64."""
     points = np.array([port.zero_point for port in ports], dtype=np.int64)
     return np.clip(points, lows(ports), highs(ports))
 
 
 def _one_at_a_time(others: IntArray, extreme: IntArray) -> IntArray:
-    """Vectors with one input at `extreme` and all others at `others`: (ports, ports)."""
+    """Vectors with one input at `extreme` and the rest at `others`: (ports, ports), int64."""
     vectors = np.tile(others, (len(others), 1))
     np.fill_diagonal(vectors, extreme)
     return vectors

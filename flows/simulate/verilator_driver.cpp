@@ -1,8 +1,8 @@
-// Plays a plan (see cycles.py) on a design compiled by Verilator, and records its outputs.
+// Plays a plan (see plan.py) on a design compiled by Verilator, and records its outputs.
 //
-// ports.h is generated for each design. All files are arrays of native integers without header:
-// one control byte a cycle; one InputWord for each input a cycle; back come one byte of out_valid
-// a cycle and one OutputWord for each output a cycle.
+// ports.h is generated for each design. All files are arrays of native integers without a header.
+// Inputs are a control byte a cycle, and an InputWord for each input a cycle. Outputs are a byte of
+// out_valid a cycle, and an OutputWord for each output a cycle.
 
 #include <cstdint>
 #include <cstdio>
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
     std::vector<OutputWord> outputs(CHUNK * OUTPUTS);
 
     VerilatedContext context;
-    context.randReset(2);  // registers wake up at random, as far as reset does not set them
+    context.randReset(2);  // random initial values of registers, unless reset sets them
     context.randSeed(1);
     Design design{&context};
     while (const size_t cycles = std::fread(control.data(), 1, CHUNK, control_file)) {

@@ -1,1 +1,1 @@
-"""Many builds of one model, to choose from: what `kan-flow sweep` does."""
+"""Sweeps: many builds of one model to choose from, for `kan-flow sweep`."""

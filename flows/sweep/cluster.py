@@ -1,7 +1,7 @@
-"""Tasks on a Dask cluster.
+"""Runs tasks on a Dask cluster.
 
-What a worker had when it died is done again by others: that is Dask's promise. The study is a task
-as well, so that it too comes back where all workers that had it are gone.
+Dask repeats the tasks of a worker that dies on other workers. The study is submitted as a task too,
+so that Dask restores it when all workers that held it are gone.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from kan_dialect.flows.sweep.tasks import Outcome, Outcomes, Task, perform
 from kan_dialect.passbase.option_bounds import shown
 
 CONNECT_SECONDS = 10.0
-"""For the scheduler to answer."""
+"""Time limit for an answer of the scheduler."""
 
 WORKER_SECONDS = 60.0
-"""For the first worker to be there."""
+"""Time limit for the first worker to appear."""
 
 
 def require_distributed() -> ModuleType:
-    """Dask's `distributed`.
+    """Import Dask's `distributed`.
 
     Raises
     ------
-    KanError : it is not installed.
+    KanError : Dask is not installed.
     """
     try:
         return import_module("distributed")
@@ -45,11 +45,11 @@ _ADDRESS = re.compile(r"(?:(?:tcp|tls|wss?|ucxx?)://)?(?:[\w.-]+|\[[0-9A-Fa-f:.%
 
 
 def require_address(address: str) -> None:
-    """Refuse what is no address: Dask's client would begin to connect, and print a traceback later.
+    """Refuse a malformed address; Dask's client would print a traceback while it connects.
 
     Raises
     ------
-    KanError : it is none.
+    KanError : the text is not an address.
     """
     found = _ADDRESS.fullmatch(address)
     if found is None or not 0 < int(found[1]) < 1 << 16:
@@ -62,12 +62,12 @@ def _given(study: Study) -> Study:
 
 @contextmanager
 def connected(address: str) -> Generator[Any]:
-    """A client of the scheduler at `address`, as `tcp://host:8786`.
+    """A client of the scheduler at `address`, for example `tcp://host:8786`.
 
     Raises
     ------
-    KanError : it is no address, Dask is not installed, nobody answers at the address, or there are
-        no workers.
+    KanError : the address is malformed, Dask is not installed, no scheduler answers at the
+        address, or the scheduler has no workers.
     """
     require_address(address)
     distributed: Any = require_distributed()
@@ -88,17 +88,17 @@ def connected(address: str) -> Generator[Any]:
             ) from None
         yield client
     finally:
-        # Where the scheduler is gone, there is nobody to say goodbye to.
+        # Closing fails if the scheduler is gone.
         with suppress(OSError, TimeoutError):
             client.close(timeout=CONNECT_SECONDS)
 
 
 def run_on_cluster(study: Study, tasks: Sequence[Task], client: Any) -> Outcomes:
-    """Tasks on the workers of a client's scheduler; closed early, what is left is cancelled.
+    """Run tasks on the workers of a client's scheduler; closing early cancels the rest.
 
     Raises
     ------
-    KanError : the scheduler goes away, or the workers have no kan-dialect.
+    KanError : the scheduler disappears, or the workers cannot import kan-dialect.
     """
     distributed: Any = require_distributed()
     shared = client.submit(_given, study, pure=False)
@@ -116,15 +116,15 @@ def _outcome(future: Any) -> Outcome:
     if future.status == "finished":
         return future.result()
     if future.status == "cancelled":
-        raise KanError("the Dask scheduler went away", remedy="run the same command again to go on")
+        raise KanError("the Dask scheduler disappeared", remedy="repeat the command to continue")
     error: BaseException = future.exception()
     match error:
         case ModuleNotFoundError():
             raise KanError(
                 f"the workers of the cluster cannot import {error.name}",
-                remedy="install the same kan-dialect everywhere",
+                remedy="install the same kan-dialect on all workers",
             )
         case _ if type(error).__name__ == "KilledWorker":
-            return "its workers died, one after the other: out of memory?"
+            return "its workers died one after another: out of memory?"
         case _:
             raise error

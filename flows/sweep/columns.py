@@ -1,4 +1,4 @@
-"""The columns of a sweep's table: what they are called, and which way is better."""
+"""The columns of a sweep's table: names, labels, and the direction that is better."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Row: TypeAlias = Mapping[str, Any]
-"""Of the table: options and figures by column; what is not known is None or absent."""
+"""A row of the table: options and figures by column. An unknown figure is None or absent."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Column:
 
     name: str
     label: str
-    """For people, with its unit."""
+    """The label for readers, with the unit."""
     better: int = -1
-    """1: more is better; -1: less; 0: neither."""
+    """1: more is better; -1: less is better; 0: neither."""
 
 
 COLUMNS = {
@@ -47,15 +47,16 @@ COLUMNS = {
         Column("pnr_area_delay", "LUTs × ns (nextpnr)"),
     )
 }
-"""Figures by name. The test set has columns of its own and decides nothing."""
+"""Figures by name. Figures of the test set are shown, but decide nothing."""
 
 
 def label(name: str) -> str:
-    """What a column is called, for people."""
+    """The label of a column for readers."""
     return COLUMNS[name].label if name in COLUMNS else name.replace("_", "-")
 
 
 def is_number(value: object) -> bool:
+    """Whether a value of a row is a number; a Boolean is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -65,31 +66,31 @@ def has(rows: Iterable[Row], name: str) -> bool:
 
 
 def first_of(rows: Iterable[Row], *names: str) -> str | None:
-    """The first of the columns that some row has a figure in."""
+    """The first of the named columns in which some row has a figure, or None."""
     every = list(rows)
     return next((name for name in names if has(every, name)), None)
 
 
 def quality(rows: Iterable[Row]) -> str | None:
-    """The column that says how good outputs are; of validation samples alone."""
+    """The column of the outputs' quality on validation samples, or None without such figures."""
     return first_of(rows, "validation_accuracy", "validation_mse", "validation_error")
 
 
 def area(rows: Iterable[Row]) -> str:
-    """The column of lookup tables: measured where it is."""
+    """The column of LUTs: measured ones, or else the estimate."""
     return first_of(rows, "synthesis_luts", "pnr_luts") or "estimate_luts"
 
 
 def registers(rows: Iterable[Row]) -> str:
-    """The column of registers, likewise."""
+    """The column of registers: measured ones, or else the estimate."""
     return first_of(rows, "synthesis_registers", "pnr_registers") or "estimate_registers"
 
 
 def delay(rows: Iterable[Row]) -> str:
-    """The column of a stage's delay, likewise."""
+    """The column of the delay of a stage: measured, or else the estimate."""
     return first_of(rows, "pnr_delay_ns") or "estimate_delay_ns"
 
 
 def latency(rows: Iterable[Row]) -> str:
-    """The column of the latency in ns, likewise."""
+    """The column of the latency in ns: measured, or else the estimate."""
     return first_of(rows, "pnr_latency_ns") or "estimate_latency_ns"

@@ -1,7 +1,7 @@
-"""The points of a sweep: values for those options of `kan-compile` that vary.
+"""The points of a sweep: values of the options of `kan-compile` that vary.
 
-Options are the fields of `kan-compile`'s dataclass, spelt as in a pipeline. Two stand for a part of
-`bits`: `input-bits` for the inputs' codes, `activation-bits` for those of all layers.
+Options are the fields of `kan-compile`'s dataclass, spelt as in a pipeline. Two further options set
+a part of `bits`: `input-bits` for the codes of the inputs, `activation-bits` for all layers.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ OPTIONS = tuple(_OPTIONS)
 """Names of the options that may vary."""
 
 SEPARATOR = ":"
-"""Stands between the numbers of one value; values have commas between."""
+"""Separates the numbers of one value; commas separate values."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An option and its values, each once."""
+    """An option and its distinct values."""
 
     option: str
     values: tuple[OptionValue, ...]
@@ -49,11 +49,12 @@ class Axis:
 
 @dataclass(frozen=True)
 class Point:
-    """One choice of options; all others have `kan-compile`'s defaults."""
+    """A value for each varied option; the other options keep the defaults of `kan-compile`."""
 
     options: tuple[tuple[str, OptionValue], ...] = ()
 
     def with_options(self, more: Mapping[str, OptionValue]) -> Point:
+        """The point with further options."""
         return Point((*self.options, *more.items()))
 
     def __str__(self) -> str:
@@ -65,12 +66,12 @@ class Point:
 
         Parameters
         ----------
-        layers : how many numbers of bits `kan-quantize` takes, but for the inputs'.
-        data : the calibration data's path.
+        layers : number of widths that `kan-quantize` takes beside the width of the inputs.
+        data : path of the calibration data, or None.
 
         Raises
         ------
-        KanError : a value is none for its option.
+        KanError : an option does not take its value.
         """
         chosen = dict(self.options)
         fields: dict[str, Any] = {
@@ -85,7 +86,10 @@ class Point:
         return CompilePass(data=data, **fields)
 
     def passes(self, layers: int, data: str | None = None) -> Sequence[KanPass]:
-        """The passes of the pipeline, in order; raises as `compile_pass`."""
+        """The passes of the pipeline, in order.
+
+        Parameters and errors are those of `compile_pass`.
+        """
         try:
             return self.compile_pass(layers, data).passes()
         except KanError as error:
@@ -93,25 +97,26 @@ class Point:
 
 
 def spell(value: OptionValue) -> str:
-    """A value as `--vary` takes it."""
+    """A value in the spelling of `--vary`."""
     return spell_value(value, SEPARATOR)
 
 
 def parse_axis(text: str) -> Axis:
-    """An axis from `OPTION=VALUES`: values with commas between, numbers also as `2..10`.
+    """Read an axis from `OPTION=VALUES`.
 
-    Widths of single layers stand with colons between: `bits=6,6:8:8`. `2..10..4` has steps of 4.
+    Commas separate values, and colons the widths of single layers in one value: `bits=6,6:8:8`.
+    Numbers may be a range: `2..10`, or `2..10..4` in steps of 4.
 
     Raises
     ------
-    KanError : there is no such option, no value, or a value of another type.
+    KanError : the option does not exist, has no values, or does not take one of the values.
     """
     option, equals, values = text.partition("=")
     option = option.strip().replace("_", "-")
     if not equals:
         raise KanError(f"cannot read {text!r}", remedy="write --vary OPTION=VALUES, as bits=2..10")
     if option not in OPTIONS:
-        more = "; the data is what --calibration says" if option == "data" else ""
+        more = "; --calibration gives the data" if option == "data" else ""
         raise KanError(
             f"there is no option {option!r} to vary{more}",
             remedy=suggestion(option, OPTIONS, "options are", OPTIONS),
@@ -141,7 +146,7 @@ def _values(option: Option, text: str) -> Iterator[OptionValue]:
         return
     first, last, step = int(found[1]), int(found[2]), int(found[3] or 1)
     if step == 0:
-        raise KanError(f"{option.name}: the steps of {text} are 0")
+        raise KanError(f"{option.name}: the step of {text} is 0")
     values = range(first, last + 1, step)
     if len(values) > MAX_POINTS:
         raise KanError(f"{option.name}: {text} has {len(values)} values, more than {MAX_POINTS}")
@@ -149,11 +154,11 @@ def _values(option: Option, text: str) -> Iterator[OptionValue]:
 
 
 def grid(axes: Sequence[Axis]) -> list[Point]:
-    """All combinations, the last axis varying fastest; one point, all defaults, of no axes.
+    """All combinations of values; the last axis varies fastest. No axes give one point of defaults.
 
     Raises
     ------
-    KanError : an option varies twice, or there are too many points.
+    KanError : an option varies twice, or the points are more than MAX_POINTS.
     """
     options = [axis.option for axis in axes]
     for option in options:

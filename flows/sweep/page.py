@@ -1,7 +1,7 @@
-"""A sweep as one interactive HTML page that needs nothing else: no network, no library.
+"""Writes a sweep as one interactive HTML page, which needs no network and no library.
 
-The table stands in the page as JSON; a few functions of plain JavaScript draw it as SVG, with axes
-that the reader chooses. A plotting library would add megabytes to every page.
+The page contains the table as JSON. Plain JavaScript draws it as SVG over the axes that the reader
+chooses; a plotting library would add megabytes to every page.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from kan_dialect.flows.sweep.sweep import Sweep
 
 
 def page(result: Sweep) -> str:
-    """The page's text."""
+    """The text of the page."""
     template = files("kan_dialect.flows.sweep").joinpath("page.html").read_text()
-    # A text that ends the script, in an error say, must not.
+    # Escaped, so that no text in the data, such as an error, ends the script element.
     text = json.dumps(_content(result), separators=(",", ":")).replace("<", "\\u003c")
     return template.replace("@DATA@", text)
 

@@ -1,4 +1,4 @@
-"""Which points no other beats, and which one is the cheapest that is good enough."""
+"""The Pareto front of points, and the cheapest point that is good enough."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from kan_dialect.ir.constants import BoolArray, FloatArray
 
 
 def pareto_front(costs: FloatArray) -> BoolArray:
-    """Which rows of `costs` (points, objectives; less is better) no other row dominates.
+    """Mask of the rows that no other row dominates: (points), bool.
 
-    A row dominates another if it is nowhere larger and somewhere smaller. Rows that are the same
-    are all in or all out. A row with a NaN is out.
+    A row dominates another if no cost is larger and one cost is smaller. Equal rows are all on the
+    front or all off it. A row with a NaN is off it.
+
+    Parameters
+    ----------
+    costs : (points, objectives), float64; less is better.
     """
     known = np.unique(costs[~np.isnan(costs.sum(axis=1))], axis=0)
-    # In lexicographic order: what dominates a row stands before it.
+    # In lexicographic order, a row stands behind the rows that dominate it.
     kept = np.empty((0, costs.shape[1]))
     for row in known:
         if not (kept <= row).all(axis=1).any():
@@ -27,7 +31,7 @@ def pareto_front(costs: FloatArray) -> BoolArray:
 
 
 def costs_of(rows: Sequence[Row], objectives: Sequence[str]) -> FloatArray:
-    """Figures (rows, objectives) such that less is better; NaN where there is none."""
+    """Figures as costs, (rows, objectives), float64: less is better, NaN is unknown."""
     costs = np.full((len(rows), len(objectives)), np.nan)
     for column, name in enumerate(objectives):
         sign = -1.0 if name in COLUMNS and COLUMNS[name].better > 0 else 1.0
@@ -41,17 +45,21 @@ def costs_of(rows: Sequence[Row], objectives: Sequence[str]) -> FloatArray:
 def cheapest(
     rows: Sequence[Row], quality: str, cost: str, reference: float, loss: float
 ) -> int | None:
-    """The row of least `cost` of those hardly worse than `reference`.
+    """Index of the row of least `cost` whose quality is within `loss` of `reference`, or None.
 
-    Of several, the best; of these, the one with the least error against the float model.
+    Among rows of equal cost the best quality wins, then the least error against the float model.
 
-    Hardly worse is at most by `loss`: of accuracies that share of the samples, of errors that share
-    of the reference. None where no row is.
+    Parameters
+    ----------
+    quality, cost : columns.
+    reference : quality to compare with.
+    loss : for accuracies, an allowed difference; for errors, an allowed increase relative to the
+        reference.
     """
     good, area, error = costs_of(rows, [quality, cost, "validation_error"]).T
     more = COLUMNS[quality].better > 0
     limit = loss - reference if more else reference * (1 + loss)
-    # A hair's breadth for rounding.
+    # The margin of 1e-9 covers rounding.
     fits = np.flatnonzero((good <= limit + 1e-9) & ~np.isnan(area))
     if not fits.size:
         return None

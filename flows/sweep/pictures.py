@@ -1,4 +1,4 @@
-"""A sweep as PNG, by matplotlib: the front, heat maps over two options, the curve of schedules."""
+"""Draws a sweep as PNG with matplotlib: front, heat maps over two options, schedules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DPI = 110
 
 
 def varied(result: Sweep) -> list[str]:
-    """The options that have more than one number as value, as columns, in the grid's order."""
+    """Columns of the options with several numeric values, in the order of the grid."""
     names = dict.fromkeys(
         option.replace("-", "_") for point in result.points for option, _ in point.options
     )
@@ -37,13 +37,18 @@ def _png(picture: Any) -> bytes:
 
 
 def _numbers(rows: Sequence[Row], name: str) -> FloatArray:
-    """Figures of a column; NaN where there is none."""
+    """Figures of a column: (rows), float64; NaN where a row has none."""
     values = [row.get(name) for row in rows]
     return np.array([float(v) if v is not None and is_number(v) else np.nan for v in values])
 
 
 def front_picture(result: Sweep, good: str) -> bytes:
-    """Quality over lookup tables: all points, the front, the choice, the float model."""
+    """Quality over LUTs: all points, the front, the choice and the float model.
+
+    Parameters
+    ----------
+    good : column of the quality.
+    """
     area = columns.area(result.rows)
     picture = figure(7.2, 4.4, layout="constrained")
     axes = picture.subplots()
@@ -83,11 +88,11 @@ def front_picture(result: Sweep, good: str) -> bytes:
     axes.set_xlabel(label(area))
     axes.set_ylabel(label(good))
     title = f"{result.study.name}: {len(result.rows)} points"
-    # What is far from good would leave no room for the rest.
+    # Points of low accuracy would leave little of the axis to the others.
     floor = np.nanmax(y) - 0.3
     if good.endswith("accuracy") and np.nanmin(y) < floor:
         axes.set_ylim(floor, np.nanmax(y) + 0.02)
-        title += f", {np.count_nonzero(y < floor)} of them below what is shown"
+        title += f", {np.count_nonzero(y < floor)} of them below the axis"
     axes.set_title(title, fontsize=11, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="center right")
     plain(axes)
@@ -95,11 +100,11 @@ def front_picture(result: Sweep, good: str) -> bytes:
 
 
 def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
-    """Quality, lookup tables and latency over two options, side by side.
+    """Quality, LUTs and latency over two options, side by side.
 
     Parameters
     ----------
-    options : columns of the two options; the first goes upwards, the second to the right.
+    options : columns of the two options: vertical axis, horizontal axis.
     """
     rows = result.rows
     good = columns.quality(rows)
@@ -140,7 +145,7 @@ def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
 
 
 def _shades(cells: FloatArray, name: str) -> FloatArray:
-    """How bad figures are, in 0..1: 0 the best of them, and accuracies 0.2 lower all 1."""
+    """Figures mapped to 0 (best) to 1; accuracies reach 1 at 0.2 below the best."""
     if name.endswith("accuracy"):
         return np.clip((np.nanmax(cells) - cells) / 0.2, 0.0, 1.0)
     if np.nanmin(cells) > 0:
@@ -156,7 +161,7 @@ def _short(value: float, name: str) -> str:
 
 
 def schedule_picture(result: Sweep) -> bytes:
-    """LUTs, registers, delay of a stage and latency over cycles; points on the front are filled."""
+    """LUTs, registers, delay of a stage and latency over cycles. Points on the front are filled."""
     rows = result.rows
     picture = figure(9.6, 4.2, layout="constrained")
     left, right = picture.subplots(1, 2)
@@ -191,7 +196,7 @@ def schedule_picture(result: Sweep) -> bytes:
 
 
 def _networks(result: Sweep) -> list[list[int]]:
-    """Rows by what is the same but for the schedule."""
+    """Indices of rows that differ in the schedule alone, a list a network."""
     groups: dict[object, list[int]] = {}
     for number, point in enumerate(result.points):
         groups.setdefault(point.options[:-1], []).append(number)
@@ -199,7 +204,7 @@ def _networks(result: Sweep) -> list[list[int]]:
 
 
 def _least(group: Sequence[int], cycles: FloatArray, delays: FloatArray) -> list[int]:
-    """For each number of cycles the row with the shortest stage."""
+    """For each number of cycles, ascending, the row with the shortest stage."""
     found: dict[float, int] = {}
     for number in sorted(group, key=lambda n: (cycles[n], delays[n])):
         if np.isfinite(cycles[number]):

@@ -1,4 +1,4 @@
-"""Tasks on the cores of this machine: processes, of which each does one task after the other."""
+"""Runs tasks in processes on this machine. A process does one task at a time."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from kan_dialect.flows.sweep.study import Study
 from kan_dialect.flows.sweep.tasks import Outcome, Outcomes, Task, perform
 
 ATTEMPTS = 3
-"""A task whose process was killed so many times is given up."""
+"""Number of killed processes after which their task is given up."""
 
 _GRACE_SECONDS = 3.0
-"""For a process to end the tools that it has started."""
+"""Time that a process has to end the tools it has started."""
 
 
 def run_here(study: Study, tasks: Sequence[Task]) -> Outcomes:
-    """One task after the other, in this process."""
+    """Do one task after another in this process."""
     for number, task in enumerate(tasks):
         yield number, perform(study, task)
 
 
 def run_in_processes(study: Study, tasks: Sequence[Task], jobs: int) -> Outcomes:
-    """Tasks in `jobs` processes, in order as these become free.
+    """Do tasks in `jobs` processes; the next task goes to the first free process.
 
-    A process that is killed is replaced, and its task done again; killed for the third time, the
-    task has that as its outcome. Closed early, or interrupted, all processes are ended.
+    A killed process is replaced, and its task repeated. After ATTEMPTS killed processes the outcome
+    of the task is an error. Closing the generator early, or an interrupt, ends all processes.
     """
     waiting = list(reversed(range(len(tasks))))
     attempts = [0] * len(tasks)
@@ -64,7 +64,7 @@ def run_in_processes(study: Study, tasks: Sequence[Task], jobs: int) -> Outcomes
 
 
 class _Worker:
-    """A process and the way to it."""
+    """A process and the connection to it."""
 
     def __init__(self, study: Study) -> None:
         context = get_context("spawn")
@@ -75,20 +75,21 @@ class _Worker:
         self._process.start()
         theirs.close()
         self.task: int | None = None
-        """The number of the task that it is at."""
+        """Number of the current task, or None."""
 
     def give(self, number: int, tasks: Sequence[Task]) -> None:
+        """Send a task to the process."""
         self.task = number
-        # Where it is gone already, the next `take` finds out.
+        # If the process is gone already, the next `take` notices.
         with suppress(BrokenPipeError):
             self.connection.send(tasks[number])
 
     def take(self) -> Outcome | None:
-        """What came of its task; None where the process is gone.
+        """The outcome of the task; None if the process is gone.
 
         Raises
         ------
-        RuntimeError : the task failed in a way that it should not.
+        RuntimeError : the task raised an unexpected exception.
         """
         self.task = None
         try:
@@ -100,13 +101,13 @@ class _Worker:
         return outcome
 
     def dismiss(self) -> None:
-        """Let the process end: it does when it waits for a task, else it is told to."""
+        """Let the process end. An idle process ends by itself; a busy one is terminated."""
         self.connection.close()
         if self.task is not None:
             self._process.terminate()
 
     def close(self) -> None:
-        """Wait for the end of the process, and end it by force where it does not come."""
+        """Wait until the process ends, and kill it after the time limit."""
         self.connection.close()
         self._process.join(_GRACE_SECONDS)
         if self._process.is_alive():
@@ -116,8 +117,8 @@ class _Worker:
 
 
 def _serve(study: Study, connection: Connection) -> None:
-    """What a process does: tasks, until there are no more."""
-    # Ctrl-C reaches all processes of a terminal; the parent decides what becomes of this one.
+    """Main function of a process: do tasks until the connection closes."""
+    # Ctrl-C reaches all processes of a terminal; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     try:
@@ -129,7 +130,7 @@ def _serve(study: Study, connection: Connection) -> None:
             with suppress(BrokenPipeError):
                 connection.send(outcome)
     finally:
-        # On its way out, with files to remove.
+        # A second signal must not interrupt the removal of temporary files.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

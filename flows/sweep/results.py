@@ -1,7 +1,8 @@
-"""The folder of a sweep: a file for each point, written at once, and the tables made of them.
+"""The folder of a sweep: a file for each point, and the tables of all points.
 
-A file is called by a digest of what its figures depend on: model, data, compiler, passes. So a run
-finds what former ones did, of this grid or another, and of nothing else.
+A point's file is written as soon as its figures are known. The file name is a digest of model,
+data, compiler and passes, on which the figures depend. So a run reuses the results of earlier runs,
+also those of another grid, and no result of other inputs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kan_dialect.flows.sweep.grid import Point, spell
 from kan_dialect.flows.sweep.study import Study
 
 SECTIONS = ("figures", "synthesis", "pnr")
-"""Of a point's file."""
+"""Sections of a point's file."""
 
 _NEEDED = {
     "design",
@@ -31,7 +32,7 @@ _NEEDED = {
     "estimate_levels",
     "estimate_delay_ns",
 }
-"""Figures without which a file is not whole."""
+"""Figures without which a file is incomplete."""
 
 
 class Store:
@@ -42,14 +43,14 @@ class Store:
         self._study = study
 
     def file(self, point: Point) -> str:
-        """Where a point's results are, by path in the folder."""
+        """Path of a point's results, relative to the folder."""
         passes = [stage.recorded() for stage in self._study.passes(point)]
         options = dict(point.options)
         whole = [self._study.digest, *passes, spell(options.get("target"))]
         return f"points/{hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:20]}.json"
 
     def read(self, point: Point) -> dict[str, dict[str, Any]]:
-        """What is known of a point, by section; empty where nothing is, or not whole."""
+        """The known figures of a point by section; empty if the file is missing or incomplete."""
         try:
             found: object = json.loads((self._folder.path / self.file(point)).read_text())
         except (OSError, ValueError):
@@ -65,7 +66,7 @@ class Store:
         return sections if sections.get("figures", {}).keys() >= _NEEDED else {}
 
     def add(self, point: Point, sections: Mapping[str, Mapping[str, Any]]) -> None:
-        """Note figures of a point, beside those that are known.
+        """Add sections to the known figures of a point.
 
         Raises
         ------
@@ -77,12 +78,12 @@ class Store:
 
 
 def is_from(section: Mapping[str, Any] | None, names: Mapping[str, Any]) -> bool:
-    """Whether a section was measured with these tools and options."""
+    """Whether a section was measured with the tools and options in `names`."""
     return section is not None and all(section.get(key) == value for key, value in names.items())
 
 
 def row_of(point: Point, sections: Mapping[str, Mapping[str, Any]], error: str | None) -> Row:
-    """A row of the table: options first, then figures, then why there are none."""
+    """A row of the table: options, then figures, then the error of a failed point."""
     row: dict[str, Any] = {
         name.replace("-", "_"): value if isinstance(value, int | float) else spell(value)
         for name, value in point.options
@@ -90,7 +91,7 @@ def row_of(point: Point, sections: Mapping[str, Mapping[str, Any]], error: str |
     row |= sections.get("figures", {})
     synthesis, pnr = sections.get("synthesis", {}), sections.get("pnr", {})
     row |= {f"synthesis_{name}": synthesis.get(name) for name in ("tool", "luts", "registers")}
-    # With the inputs, all stages count; without registers, there is the path from port to port.
+    # The frequency includes paths from the ports. A combinational design has a path delay instead.
     fmax = pnr.get("fmax_with_inputs_mhz")
     row |= {
         "pnr_tool": pnr.get("tool"),
@@ -106,7 +107,7 @@ def row_of(point: Point, sections: Mapping[str, Mapping[str, Any]], error: str |
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:
-    """All columns: options as they come, figures in their order, then names, front and error."""
+    """All columns: options in the order of the rows, figures in that of COLUMNS, then `_LAST`."""
     found = dict.fromkeys(name for row in rows for name in row)
     last = [name for name in _LAST if name in found]
     figures = [name for name in COLUMNS if name in found]
@@ -118,7 +119,7 @@ _LAST = ("synthesis_tool", "pnr_tool", "design", "front", "error")
 
 
 def csv_text(rows: Sequence[Row]) -> str:
-    """The table as text, what is not known left empty."""
+    """The table as CSV; unknown figures are empty."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns_of(rows), lineterminator="\n")
     writer.writeheader()
@@ -132,7 +133,7 @@ def _text(value: object) -> object:
 
 
 def parquet(rows: Sequence[Row]) -> bytes:
-    """The table as Parquet; needs pyarrow. A column of several types is text."""
+    """The table as Parquet, by pyarrow. A column of mixed types becomes text."""
     arrow: Any = import_module("pyarrow")
     writer: Any = import_module("pyarrow.parquet")
     columns = {name: _column([row.get(name) for row in rows]) for name in columns_of(rows)}

@@ -1,4 +1,4 @@
-"""All schedules of a network that `kan-schedule` has: from combinational to the most stages."""
+"""All schedules of a network by `kan-schedule`, from combinational to the most stages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ SCHEDULE_OPTIONS = ("levels", "cycles", "combinational")
 
 
 def first_schedules(point: Point) -> tuple[Point, Point]:
-    """The ends of the curve: combinational, and a level of logic a stage."""
+    """The ends of the curve: combinational, and one level of logic a stage."""
     return (point.with_options({"combinational": True}), point.with_options({"levels": 1}))
 
 
 def all_schedules(
     point: Point, combinational: Mapping[str, Any], finest: Mapping[str, Any]
 ) -> list[Point]:
-    """Every number of cycles, every number of levels a stage; several may give the same design.
+    """A point for each number of cycles and for each number of levels a stage.
+
+    Several points may give the same design.
 
     Parameters
     ----------
@@ -36,11 +38,11 @@ def all_schedules(
 
 
 def useful(points: Sequence[Point], figures: Mapping[Point, Row | None]) -> list[Point]:
-    """The schedules of one network that are worth a look, each design once.
+    """The useful schedules of one network, each design once.
 
-    With registers, one is left out if another has no more of cycles, levels, delay, LUTs and
-    registers, and of one of them less: such as a stage that only delays. Points without figures
-    stay, for somebody to see why.
+    A design with registers is left out if another one dominates it in cycles, levels, delay, LUTs
+    and registers; for example, a stage that only delays makes a design useless. Points without
+    figures stay, so that their errors are reported.
     """
     designs: dict[str, tuple[Point, Row]] = {}
     failed: list[Point] = []

@@ -1,7 +1,7 @@
-"""What all points of a sweep have in common: the imported model, the data, the float model's score.
+"""The study of a sweep: the imported model, its data and the score of the float model.
 
-Data is split: the larger part calibrates; what points are compared by comes from the rest of it,
-the validation samples; the test set is evaluated for a column of its own.
+All points share it. The data is split into calibration samples and validation samples; points are
+compared on the validation samples. Figures of the test set are reported in columns of their own.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes.quantize import QuantizePass
 
 CALIBRATION = "calibration.npz"
-"""What the file with the calibration samples is called, in the folder of a sweep."""
+"""Name of the file of calibration samples in the folder of a sweep."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Real inputs `x` (samples, features), their labels or targets `y`, the float model's outputs.
+    """Real inputs, their labels or targets, and the outputs of the float model.
 
-    `y` is None where there are no labels, `outputs` where the model has codes only.
+    x : (samples, inputs), float64.
+    y : (samples, ...), or None without labels.
+    outputs : (samples, outputs), float64, or None for a model of codes.
     """
 
     x: FloatArray
@@ -43,9 +45,9 @@ class Samples:
     outputs: FloatArray | None = None
 
     def score(self, outputs: Array) -> dict[str, float]:
-        """How good outputs (samples, outputs) are: `accuracy`, or `mse`; `error`.
+        """Quality of outputs, (samples, outputs): `accuracy` or `mse`, and `error`.
 
-        `error` is the mean absolute difference from the float model's outputs.
+        `error` is the mean absolute difference from the outputs of the float model.
         """
         figures = {
             "accuracy": None if self.y is None else accuracy(outputs, self.y),
@@ -60,49 +62,50 @@ class Samples:
 
     @property
     def reference(self) -> dict[str, float]:
-        """The float model's score; empty where there is none."""
+        """The score of the float model; empty for a model of codes."""
         return {} if self.outputs is None else self.score(self.outputs)
 
 
 @dataclass(frozen=True)
 class Study:
-    """A model with its data, as text and arrays: other processes and machines read it."""
+    """A model with its data, as text and arrays that other processes and machines can read."""
 
     name: str
-    """Of the model."""
+    """Name of the model."""
     ir: str
-    """The imported model."""
+    """The imported model in textual form."""
     layers: int
-    """How many numbers of bits `kan-quantize` takes beside the inputs'."""
+    """Number of widths that `kan-quantize` takes beside the width of the inputs."""
     has_codes: bool
+    """Whether inputs and outputs of the model are codes: it is quantised already."""
     calibration: FloatArray | None
-    """(samples, features), or None without data."""
+    """Calibration samples, (samples, inputs), or None without data."""
     calibration_labels: Array | None
-    """Of these samples, or None without labels: for passes that trade accuracy."""
+    """Labels of these samples, or None; passes that trade accuracy use them."""
     validation: Samples | None
-    """Held out of the calibration data."""
+    """Samples held out of the calibration data, or None without data."""
     test: Samples | None
     compiler: str
-    """What the compiler was made of, see `compiler_digest`."""
+    """Digest of the compiler's source, see `compiler_digest`."""
 
     @property
     def calibration_data(self) -> dict[str, Array]:
-        """What a data file holds of the calibration samples."""
+        """The arrays of a data file with the calibration samples, by name."""
         found = {"x": self.calibration, "y": self.calibration_labels}
         return {name: array for name, array in found.items() if array is not None}
 
     def passes(self, point: Point, data: str = CALIBRATION) -> Sequence[KanPass]:
-        """The pipeline of a point, which calibrates with `data` where there is data.
+        """The passes of a point; they calibrate with the file `data` if the study has data.
 
         Raises
         ------
-        KanError : a value is none for its option.
+        KanError : an option does not take its value.
         """
         return point.passes(self.layers, None if self.calibration is None else data)
 
     @cached_property
     def digest(self) -> str:
-        """Another one for another model, other data, another compiler."""
+        """SHA-256 of model, data and compiler."""
         whole = hashlib.sha256()
         whole.update(f"{self.compiler}\n{self.ir}\n".encode())
         arrays = [self.calibration, self.calibration_labels]
@@ -117,22 +120,22 @@ class Study:
 def make_study(
     module: ModuleOp, dataset: Dataset | None, *, share: float = 0.25, seed: int = 0
 ) -> Study:
-    """What the points of a sweep over `module` have in common.
+    """Make the study of a sweep over `module`.
 
     Parameters
     ----------
-    share : of the calibration samples that is held out as validation samples.
-    seed : of their choice.
+    share : share of the calibration samples that become validation samples.
+    seed : of the random choice of validation samples.
 
     Raises
     ------
-    KanError : the module holds no model, or one at hardware level; the data does not fit it or has
-        too few samples to be split.
+    KanError : the module holds no model, or a model at hardware level; the data does not fit the
+        model, or has too few samples to split.
     """
     model = Model.of(module)
     if model.level == "hardware":
         raise KanError(
-            f"@{model.name} is hardware already: nothing is left to choose",
+            f"@{model.name} is hardware already: no option is left to vary",
             remedy="give the model, or IR of an earlier stage",
         )
     calibration = labels = validation = test = None
@@ -155,7 +158,7 @@ def make_study(
 
 
 def _split(dataset: Dataset, share: float, seed: int) -> tuple[FloatArray, Array | None, Samples]:
-    """Calibration samples, their labels, and validation samples; in the order of the data."""
+    """Calibration samples, their labels, and validation samples, each in the order of the data."""
     count = len(dataset.x)
     held = max(1, round(share * count))
     if not 0 < share < 1 or held >= count:
@@ -176,7 +179,7 @@ def _with_outputs(model: Model, samples: Samples) -> Samples:
 
 
 def _layers(module: ModuleOp) -> int:
-    """Number of quantisation points behind the arguments, after the passes before quantisation."""
+    """Number of quantisation points beside the arguments, at the input of `kan-quantize`."""
     module = module.clone()
     for stage in CompilePass().passes():
         if isinstance(stage, QuantizePass):
@@ -188,7 +191,7 @@ def _layers(module: ModuleOp) -> int:
 
 @cache
 def compiler_digest() -> str:
-    """A digest of the compiler's source: results of another compiler are not taken for its own."""
+    """SHA-256 of the compiler's source, which keeps results of different compilers apart."""
     root = Path(kan_dialect.__file__).parent
     files = [*root.glob("*.py")]
     for folder in root.iterdir():

@@ -1,4 +1,4 @@
-"""A sweep: points compiled, measured where asked for, compared, and written as tables."""
+"""A sweep: compiles points, measures them on request, compares them and chooses one."""
 
 from __future__ import annotations
 
@@ -28,48 +28,49 @@ from kan_dialect.flows.sweep.workbench import NO_MEASURES, Measures
 from kan_dialect.passbase.kan_pass import EXACT, KanPass, claim_of
 
 Runner: TypeAlias = Callable[[Study, Sequence[Task]], Outcomes]
-"""Does tasks: in this process, in others, or on a cluster."""
+"""Does tasks in this process, in other processes, or on a cluster."""
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-"""Told what is being done, how many are done, of how many."""
+"""Called with the current step, the number of finished points and the number of all points."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a sweep is asked."""
+    """The question of a sweep: points, measurements and criteria."""
 
     points: Sequence[Point]
     schedule: bool = False
-    """Each point in all its schedules."""
+    """Whether each point is compiled in all its schedules."""
     measures: Measures = NO_MEASURES
     objectives: tuple[str, ...] = ()
-    """Columns of the front; where empty, those that fit the question."""
+    """Columns of the front; if empty, columns are chosen for the question."""
     loss: float = 0.01
-    """Of accuracy, as a share of the samples, that the choice may cost; of errors, relative."""
+    """Loss that the choice may cause: of accuracy absolute, of errors relative."""
 
 
 @dataclass
 class Sweep:
-    """What came of it."""
+    """The result of a sweep."""
 
     study: Study
     rows: list[Row]
-    """A row for each point, in the order of the grid; `front` says which are on the front."""
+    """A row for each point, in the order of the grid; column `front` marks the front."""
     points: list[Point]
     objectives: tuple[str, ...]
     choice: int | None
-    """The cheapest row that is good enough."""
+    """Index of the cheapest row that is good enough, or None."""
     loss: float
     found: int
-    """How many points former runs had compiled, those of the schedule that are no use too."""
+    """Number of points that earlier runs had compiled, including useless schedules."""
 
     @property
     def front(self) -> list[int]:
+        """Indices of the rows on the front."""
         return [number for number, row in enumerate(self.rows) if row["front"]]
 
     @property
     def reference(self) -> Mapping[str, float]:
-        """The float model's score on validation and test samples, by column."""
+        """The score of the float model on validation and test samples, by column."""
         found: dict[str, float] = {}
         for where, samples in (("validation", self.study.validation), ("test", self.study.test)):
             if samples is not None:
@@ -79,11 +80,11 @@ class Sweep:
 
 
 def require_data(study: Study, points: Sequence[Point]) -> bool:
-    """Whether points may differ in how good they are.
+    """Whether points may differ in accuracy.
 
     Raises
     ------
-    KanError : they may, and there is no data to tell it by.
+    KanError : they may, and the study has no data to measure accuracy.
     """
     trades = {_up_to_trades(study.passes(point)) for point in points}
     if len(trades) > 1 and study.validation is None:
@@ -96,15 +97,15 @@ def require_data(study: Study, points: Sequence[Point]) -> bool:
             }
         )
         raise KanError(
-            f"the points differ in accuracy ({', '.join(varied)}), and there is no data to tell it "
-            "by",
+            f"the points differ in accuracy ({', '.join(varied)}), and no data is given to measure "
+            "it",
             remedy="give samples with labels: --calibration DATA.npz",
         )
     return len(trades) > 1
 
 
 def _up_to_trades(passes: Sequence[KanPass]) -> tuple[str, ...]:
-    """The passes up to the last one that trades accuracy, for an exact one may choose its bits."""
+    """Passes up to the last one that trades accuracy; an exact pass may choose bits for it."""
     last = max((n for n, stage in enumerate(passes) if claim_of(stage) != EXACT), default=-1)
     return tuple(stage.recorded() for stage in passes[: last + 1])
 
@@ -116,19 +117,19 @@ def sweep(
     runner: Runner,
     progress: Progress = lambda _what, _done, _of: None,
 ) -> Sweep:
-    """Find out about all points of a question; what `folder` knows already is not done again.
+    """Compile, measure and compare all points of a question. Results in `folder` are reused.
 
     Raises
     ------
-    KanError : a point has an option of no such value, accuracy is asked for without data, the
-        folder cannot be written or holds files of others, or all points failed (with the first
-        one's reason).
+    KanError : an option does not take its value, points differ in accuracy without data, the folder
+        cannot be written or holds files of others, or all points failed (with the reason of the
+        first one).
     """
     differ = require_data(study, question.points)
     folder.create()
     work = _Work(study, Store(folder, study), runner, progress)
     if study.calibration is not None:
-        # So that others can build a point just as it was measured.
+        # With this file, `kan-flow build` makes exactly the measured design of a point.
         folder.write(CALIBRATION, packed(_build_data(study)))
     points = list(question.points)
     if question.schedule:
@@ -142,7 +143,7 @@ def sweep(
 
 
 def _build_data(study: Study) -> dict[str, Any]:
-    """What `kan-flow build --calibration` takes: calibration without validation samples."""
+    """Arrays for `kan-flow build --calibration`: without the validation samples."""
     arrays = study.calibration_data
     if study.test is not None:
         arrays["x_test"] = study.test.x
@@ -152,7 +153,7 @@ def _build_data(study: Study) -> dict[str, Any]:
 
 
 class _Work:
-    """What is known of points, and how more comes to be known."""
+    """Known figures of points, and the steps that add figures."""
 
     def __init__(self, study: Study, store: Store, runner: Runner, progress: Progress) -> None:
         self._study = study
@@ -164,7 +165,7 @@ class _Work:
         self.found = 0
 
     def compile(self, points: Sequence[Point], what: str) -> None:
-        """Figures of all points."""
+        """Read or compute the figures of all points."""
         new = [point for point in points if point not in self.known]
         self.known |= {point: self._store.read(point) for point in new}
         missing = [point for point in new if "figures" not in self.known[point]]
@@ -172,7 +173,7 @@ class _Work:
         self._perform(what, make_tasks(self._study, missing), len(new))
 
     def schedules(self, points: Sequence[Point]) -> list[Point]:
-        """All points in all their schedules, each design once."""
+        """The useful schedules of all points, each design once."""
         ends = [schedule for point in points for schedule in first_schedules(point)]
         self.compile(ends, "compiling the ends of the curve")
         whole: list[list[Point]] = []
@@ -189,7 +190,7 @@ class _Work:
         return [point for each in whole for point in useful(each, figures)]
 
     def measure(self, points: Sequence[Point], measures: Measures) -> None:
-        """What tools say of all points; designs that are the same are measured once."""
+        """Measure all points with tools; equal designs are measured once."""
         waiting: list[Point] = []
         alike: dict[tuple[str, str], list[Point]] = {}
         for point in points:
@@ -267,14 +268,14 @@ def _judged(
     if good is not None:
         known = [row[good] for row in rows if good in row]
         best = max(known) if COLUMNS[good].better > 0 else min(known)
-        # An error is the difference from the float model: the best there is stands for 0.
+        # The float model has error 0, which no point can reach: the least error is the reference.
         reference = best if good == "validation_error" else whole.reference.get(good, best)
         whole.choice = cheapest(rows, good, area, reference, question.loss)
     return whole
 
 
 def summary(result: Sweep, axes: Sequence[Axis]) -> str:
-    """What `sweep.json` holds: the question, the float model's score, front and choice."""
+    """The text of `sweep.json`: options, score of the float model, front and choice."""
     choice = None if result.choice is None else result.rows[result.choice]
     whole = {
         "model": result.study.name,
@@ -300,20 +301,20 @@ def summary(result: Sweep, axes: Sequence[Axis]) -> str:
 
 
 def pipeline_of(result: Sweep, number: int) -> str:
-    """What `kan-flow build -p` takes to build a row's design, with the data that it was made of."""
+    """The pipeline for `kan-flow build -p` that builds the design of a row with its data."""
     data = None if result.study.calibration is None else CALIBRATION
     return str(result.points[number].compile_pass(result.study.layers, data).spec())
 
 
 def refuse_schedule_options(axes: Sequence[Axis]) -> None:
-    """Options that `--schedule` goes through by itself.
+    """Refuse to vary the options that `--schedule` varies itself.
 
     Raises
     ------
-    KanError : one of them varies.
+    KanError : an axis has such an option.
     """
     for axis in axes:
         if axis.option in SCHEDULE_OPTIONS:
             raise KanError(
-                f"{axis.option} cannot vary beside --schedule, which goes through all schedules"
+                f"{axis.option} cannot vary beside --schedule, which tries all schedules"
             )

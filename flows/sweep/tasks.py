@@ -1,4 +1,4 @@
-"""Pieces of work of a sweep: they travel to other processes and machines, and figures come back."""
+"""Tasks of a sweep, which other processes and machines can do."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from kan_dialect.flows.sweep.workbench import Measures, Workbench
 
 @dataclass(frozen=True)
 class Task:
-    """A point to compile; where `measures` is given, to measure instead."""
+    """A point to compile, or, with `measures`, to measure."""
 
     point: Point
     keep: frozenset[int] = frozenset()
-    """After how many passes points that come later are the same still."""
+    """Numbers of passes after which the module is kept, because later points share it."""
     measures: Measures | None = None
 
 
 Outcome: TypeAlias = dict[str, Any] | str
-"""Figures of a task, or why there are none."""
+"""Figures of a task, or the reason of its failure."""
 
 Outcomes: TypeAlias = Generator[tuple[int, Outcome]]
-"""Outcomes as they come, with the number of the task; closed early, work ends."""
+"""Number and outcome of each task as it ends. Closing the generator ends the work."""
 
 
 def make_tasks(
     study: Study, points: Sequence[Point], measures: Measures | None = None
 ) -> list[Task]:
-    """Tasks in an order in which neighbours share most passes.
+    """Make tasks, ordered so that neighbours share most passes.
 
     Raises
     ------
-    KanError : an option of a point has no such value.
+    KanError : an option does not take its value.
     """
     named = [
         ([stage.recorded() for stage in study.passes(point)], number)
@@ -46,7 +46,7 @@ def make_tasks(
     ]
     named.sort()
     shared = [_common(first, second) for (first, _), (second, _) in pairwise(named)]
-    # With a later point, one has in common what each has with its neighbour in between.
+    # Two points share the minimum of what all neighbours between them share.
     keep = [frozenset(accumulate(shared[at:], min)) - {0} for at in range(len(named))]
     return [
         Task(points[number], kept, measures) for (_, number), kept in zip(named, keep, strict=True)
@@ -54,17 +54,17 @@ def make_tasks(
 
 
 def _common(first: Sequence[str], second: Sequence[str]) -> int:
-    """How many passes both begin with."""
+    """Length of the common prefix of two lists of passes."""
     pairs = zip(first, second, strict=False)
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
 
 
 _BENCHES = threading.local()
-"""Each thread's workbench: the threads of a Dask worker are at work side by side."""
+"""The workbench of each thread; a Dask worker runs several threads."""
 
 
 def perform(study: Study, task: Task) -> Outcome:
-    """Do a task in this process; what a pass or a tool refuses is its outcome."""
+    """Do a task in this process. A refusal by a pass or a tool is its outcome."""
     bench: Workbench | None = getattr(_BENCHES, "bench", None)
     try:
         if bench is None or bench.study.digest != study.digest:

@@ -1,7 +1,7 @@
-"""Compiles points of a study and takes their figures, in one process.
+"""Compiles and measures the points of a study in one process.
 
-Pipelines of neighbouring points begin with the same passes. What these leave is kept while the
-points need it, so calibration happens once, and schedules of one network compile it once.
+Pipelines of neighbouring points begin with the same passes. The module after these passes is kept
+for the next points. So calibration runs once, and all schedules of a network share its compilation.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ from kan_dialect.ops.wire import TableOp
 from kan_dialect.passbase.kan_pass import KanPass
 
 Figures: TypeAlias = dict[str, Any]
-"""By name; numbers, but for the names of designs and tools."""
+"""Figures by name: numbers, and names of designs and tools."""
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured with tools beyond the estimate."""
+    """The tools that measure a point, beside the estimate."""
 
     synth: bool = False
-    """Yosys, for the target of the point."""
+    """Whether Yosys synthesises for the target of the point."""
     pnr: str | None = None
-    """Yosys and nextpnr for this target."""
+    """Target for Yosys and nextpnr, or None."""
     seeds: int = 1
-    """Of nextpnr."""
+    """Number of runs of nextpnr with different seeds."""
     limits: Limits = DEFAULT_LIMITS
-    """Of each run of a tool."""
+    """Limits of each run of a tool."""
 
     def names(self, target: str) -> dict[str, dict[str, str | int]]:
-        """What says, in a point's results, that they are of these tools and options."""
+        """Tools and options by section, as a point's results record them."""
         found: dict[str, dict[str, str | int]] = {}
         if self.synth:
             command = find_target(target).command
@@ -68,10 +68,11 @@ NO_MEASURES = Measures()
 
 
 class Workbench:
-    """A study in this process. Not for several threads at once."""
+    """A study in this process. It must not be used by several threads at once."""
 
     def __init__(self, study: Study) -> None:
-        """
+        """Load the study.
+
         Raises
         ------
         KanError : the compiler in this process is not the one that made the study.
@@ -79,7 +80,7 @@ class Workbench:
         if study.compiler != compiler_digest():
             raise KanError(
                 "a worker of the cluster has another kan-dialect",
-                remedy="install the same one everywhere",
+                remedy="install the same version on all workers",
             )
         self.study = study
         self._folder = tempfile.TemporaryDirectory(prefix="kan-sweep-")
@@ -93,14 +94,15 @@ class Workbench:
         self._kept: dict[tuple[str, ...], ModuleOp] = {}
 
     def close(self) -> None:
+        """Remove the temporary files."""
         self._folder.cleanup()
 
     def compile(self, point: Point, keep: frozenset[int]) -> Figures:
-        """What a point would take, by estimate, and how good it is.
+        """Compile a point, and return its estimate and its scores.
 
         Parameters
         ----------
-        keep : after how many passes later points are the same still.
+        keep : numbers of passes after which the module is kept for later points.
 
         Raises
         ------
@@ -111,7 +113,9 @@ class Workbench:
         module = self._run(above, keep)
         model = Model.of(module)
         if not isinstance(model.op, func.FuncOp) or model.level != "wire":
-            raise KanError(f"the pipeline ends at {model.level} level before it is lowered")
+            raise KanError(
+                f"the passes before lowering end at {model.level} level, expected wire level"
+            )
         target = point.compile_pass(self.study.layers, self._data).target
         found = estimate(model.op, device(target))
         cycles = model.latency()
@@ -136,7 +140,7 @@ class Workbench:
     def measure(
         self, point: Point, keep: frozenset[int], measures: Measures
     ) -> dict[str, dict[str, Any]]:
-        """What tools say of a point: `synthesis` and `pnr`, as in `report.json`.
+        """Measure a point: sections `synthesis` and `pnr`, as in `report.json`.
 
         Raises
         ------
@@ -173,7 +177,7 @@ class Workbench:
         return found
 
     def _run(self, passes: Sequence[KanPass], keep: frozenset[int]) -> ModuleOp:
-        """The module after the passes; starts from what is kept, and keeps what others share."""
+        """The module after the passes. It starts from a kept module and keeps those in `keep`."""
         names = tuple(stage.recorded() for stage in passes)
         self._kept = {key: kept for key, kept in self._kept.items() if names[: len(key)] == key}
         done = max(self._kept, key=len, default=())

@@ -219,31 +219,38 @@ def place_and_route(
         designs["plain"] = synthesis.netlist
     with tempfile.TemporaryDirectory(prefix="kan-pnr-") as directory:
         folder = Path(directory)
-        calls: list[list[str]] = []
         for name, design in designs.items():
             (folder / f"{name}.json").write_text(json.dumps(design))
-            for seed in range(1, seeds + 1):
-                calls.append(
-                    [
-                        *device.options,
-                        *("--json", f"{name}.json", "--report", f"{name}{seed}.report"),
-                        *("--seed", str(seed), "--freq", f"{frequency:g}"),
-                        "--timing-allow-fail",
-                        "--quiet",
-                    ]
-                )
         run_all(
             nextpnr,
-            calls,
+            _calls(device, designs, seeds, frequency),
             cwd=folder,
             timeout=timeout,
             phase=f"placing and routing for {device.name}",
             progress=progress,
         )
 
-        def results(name: str) -> list[Routed]:
-            reports = [folder / f"{name}{seed}.report" for seed in range(1, seeds + 1)]
-            return [read_report(report.read_text()) for report in reports]
+        runs = _results(folder, "plain", seeds) if clocked else []
+        timed = _results(folder, "timed", seeds)
+        return PlaceAndRoute(device, nextpnr.version, cycles, runs, timed)
 
-        runs = results("plain") if clocked else []
-        return PlaceAndRoute(device, nextpnr.version, cycles, runs, results("timed"))
+
+def _calls(device: Device, names: Iterable[str], seeds: int, frequency: float) -> list[list[str]]:
+    """Arguments of nextpnr for each named design and seed; a run writes NAME and seed `.report`."""
+    return [
+        [
+            *device.options,
+            *("--json", f"{name}.json", "--report", f"{name}{seed}.report"),
+            *("--seed", str(seed), "--freq", f"{frequency:g}"),
+            "--timing-allow-fail",
+            "--quiet",
+        ]
+        for name in names
+        for seed in range(1, seeds + 1)
+    ]
+
+
+def _results(folder: Path, name: str, seeds: int) -> list[Routed]:
+    """The reports of a design, by ascending seed."""
+    reports = [folder / f"{name}{seed}.report" for seed in range(1, seeds + 1)]
+    return [read_report(report.read_text()) for report in reports]

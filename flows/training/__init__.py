@@ -1,1 +1,1 @@
-"""Builds of hardware that trains itself."""
+"""Builds and simulation of hardware that trains itself."""

@@ -1,7 +1,7 @@
-"""From a network to verified RTL that trains itself: what `kan-flow build --trainable` does.
+"""Builds verified RTL that trains itself from a network, for `kan-flow build --trainable`.
 
-The RTL is simulated over a whole run of training, against the integer model: every output, and at
-the end every coefficient.
+The RTL is simulated over a whole run of training and compared with the integer model: every output,
+and every coefficient at the end.
 """
 
 from __future__ import annotations
@@ -54,32 +54,32 @@ from kan_dialect.passes.make_trainable import MakeTrainablePass
 from kan_dialect.quantity import quantity
 
 TESTBENCH_SAMPLES = 10_000
-"""Of longer runs, the testbench gets the beginning."""
+"""Largest number of samples in the testbench; it gets the first ones of a longer run."""
 
 Progress = Callable[[str], None]
 
 
 @dataclass
 class TrainingOptions:
-    """What a build is made of."""
+    """Options and data of a build."""
 
     make: MakeTrainablePass
     dataset: Dataset | None = None
-    """Samples and targets, in the order in which to train."""
+    """Samples and targets, in the order of training."""
     fit: FitSplinesPass = field(default_factory=FitSplinesPass)
-    """Runs where edges are not B-splines alone."""
+    """Fit of splines; it runs if an edge is not a B-spline alone."""
     calibration: Path | None = None
-    """The file of the dataset; splines are fitted where its samples lie."""
+    """The file of the dataset; splines are fitted on the range of its samples."""
     simulate: bool = True
     samples: int = bounded(10_000, Bounds(1, MAX_VECTORS))
-    """Random ones, where there is no data."""
+    """Number of random samples of a build without data."""
     seed: int = bounded(0, SEED)
     check_passes: bool = True
     check_dir: Path | None = None
     origin: Origin = field(default_factory=Origin)
-    """For the report: the command, and the files that were read."""
+    """The command and the files that it read, for the report."""
     force: bool = False
-    """Replace files of others that are in the way."""
+    """Whether files of other programs in the output folder are replaced."""
 
     def __post_init__(self) -> None:
         """Refuse numbers out of bounds.
@@ -93,13 +93,13 @@ class TrainingOptions:
 
 @dataclass
 class TrainingReport:
-    """Figures of a build; what did not run is absent from the file."""
+    """Figures of a build. A stage that did not run has no key in the file."""
 
     step: Step
     latency: int
     interval: int
     fitted: list[dict[str, Any]] | None = None
-    """What `kan-fit-splines` says of each layer that it fitted."""
+    """Figures of `kan-fit-splines` for each layer that it fitted."""
     run: TrainingVerdict | None = None
     simulator: str | None = None
     checks: list[dict[str, str | int | float | bool]] = field(
@@ -111,7 +111,7 @@ class TrainingReport:
     warnings: list[str] = field(default_factory=list[str])
 
     def as_dict(self) -> dict[str, Any]:
-        """What `report.json` holds."""
+        """The content of `report.json`."""
         step, held = self.step, memory_map(self.step)
         number = step.number
         assert number is not None
@@ -156,12 +156,12 @@ def build_training(
     options: TrainingOptions,
     progress: Progress = lambda _: None,
 ) -> TrainingReport:
-    """Compile `module` (in place), verify the RTL over a run of training, write all into `folder`.
+    """Compile `module` in place, verify the RTL over a run of training, write all to `folder`.
 
     Raises
     ------
-    KanError : the network cannot be trained, a pass does not keep what it claims, the data does not
-        fit, the folder holds files of others, or the RTL differs from the integer model.
+    KanError : the network cannot be trained, a pass breaks its claim, the data does not fit the
+        network, the folder holds files of others, or the RTL differs from the integer model.
     """
     require_name(Model.of(module).name)
     spared = spared_files(folder)
@@ -199,7 +199,12 @@ def _compile(
     options: TrainingOptions,
     progress: Progress,
 ) -> tuple[Step, list[dict[str, Any]] | None, list[dict[str, str | int | float | bool]]]:
-    """Run the passes, check each, write the IR after it; the step, and what was fitted."""
+    """Run and check the passes, and write the IR after each.
+
+    Returns
+    -------
+    The training step, the figures of fitted layers or None, and the results of the checks.
+    """
     folder.mkdir()
     (folder / "00-import.mlir").write_text(str(module) + "\n")
     samples = None if options.dataset is None else options.dataset.x
@@ -226,7 +231,7 @@ def _compile(
 
 
 def _passes(module: ModuleOp, options: TrainingOptions) -> Iterator[ModulePass]:
-    """The passes, each to be run before the next is asked for: some are only run where needed."""
+    """The passes. Each must run before the next is requested: the module decides about some."""
     yield FoldAffinePass()
     if options.fit.needed(module):
         if options.calibration is not None:
@@ -242,7 +247,7 @@ def _fitted(module: ModuleOp) -> list[dict[str, Any]] | None:
 
 
 def _coded_ports(step: Step, circuit: hw.HWModuleOp) -> Iterator[Port]:
-    """The ports of hardware that trains itself whose codes are fixed-point numbers."""
+    """The ports of the circuit whose codes are fixed-point numbers."""
     values = {"x": step.input, "e" if step.fed_error else "t": step.target, "y": step.output}
     kinds = {letter: fixed_type(value) for letter, value in values.items()}
     for name in (port.port_name.data for port in circuit.module_type.ports):
@@ -254,9 +259,19 @@ def _coded_ports(step: Step, circuit: hw.HWModuleOp) -> Iterator[Port]:
 
 
 def samples_for(step: Step, options: TrainingOptions) -> tuple[IntArray, IntArray, BoolArray]:
-    """Inputs, targets and which samples train: of the data, else random.
+    """Samples of a run of training: of the data, or random ones without data.
 
-    Random ones go beyond the grid, and a tenth does not train.
+    Random samples also lie outside the grid, and a tenth of them does not train.
+
+    Returns
+    -------
+    inputs : codes, (samples, in), int64.
+    targets : codes, (samples, out), int64.
+    train : (samples), bool.
+
+    Raises
+    ------
+    KanError : the data has no targets, or does not fit the network.
     """
     if options.dataset is not None:
         inputs, targets = data_for(step, options.dataset)
@@ -272,11 +287,11 @@ def samples_for(step: Step, options: TrainingOptions) -> tuple[IntArray, IntArra
 
 
 def data_for(step: Step, dataset: Dataset) -> tuple[IntArray, IntArray]:
-    """A data file's samples and targets as codes, in their order.
+    """Codes of the samples, (samples, in), and targets, (samples, out), of a data file, int64.
 
     Raises
     ------
-    KanError : there are no targets, or they do not fit the network.
+    KanError : the data has no targets, or does not fit the network.
     """
     inputs, targets = tensor_shape(step.input)[0], targets_of(step, dataset)
     if dataset.x.shape[1] != inputs:
@@ -285,14 +300,14 @@ def data_for(step: Step, dataset: Dataset) -> tuple[IntArray, IntArray]:
 
 
 def targets_of(step: Step, dataset: Dataset) -> FloatArray:
-    """What the outputs should be, (samples, outputs).
+    """Targets of the outputs, (samples, outputs), float64.
 
-    Integer labels are classes, where there are several outputs: 1 for the output of the class, 0
-    for the others. Floats, and labels for one output, are the targets themselves.
+    For several outputs, integer labels are classes: the target is 1 for the output of the class and
+    0 for the others. Floats, and labels of a single output, are the targets themselves.
 
     Raises
     ------
-    KanError : there are no targets, or they do not fit the network.
+    KanError : the data has no targets, or they do not fit the network.
     """
     outputs = tensor_shape(step.target)[0]
     if dataset.y is None:
@@ -301,7 +316,7 @@ def targets_of(step: Step, dataset: Dataset) -> FloatArray:
     if has_classes(step, dataset):
         if step.fed_error:
             raise KanError(
-                "the data has classes, where errors are fed in",
+                f"the data has classes, but @{step.name} takes errors",
                 remedy="build with the squared error, or give the errors as floats",
             )
         wrong = np.flatnonzero((y[:, 0] < 0) | (y[:, 0] >= outputs))
@@ -309,7 +324,7 @@ def targets_of(step: Step, dataset: Dataset) -> FloatArray:
             raise KanError(
                 f"label {wrong[0]} of the data is {y[wrong[0], 0]}, @{step.name} has {outputs} "
                 "outputs",
-                remedy=f"classes are 0 to {outputs - 1}; targets that are numbers must be floats",
+                remedy=f"classes are 0 to {outputs - 1}; give numeric targets as floats",
             )
         return np.eye(outputs)[y[:, 0].astype(np.int64)]
     if y.shape[1] != outputs:
@@ -321,7 +336,7 @@ def targets_of(step: Step, dataset: Dataset) -> FloatArray:
 
 
 def has_classes(step: Step, dataset: Dataset) -> bool:
-    """Whether the data's labels are classes of a network of several outputs."""
+    """Whether the labels are classes: integers, one a sample, for several outputs."""
     y, outputs = dataset.y, tensor_shape(step.target)[0]
     return y is not None and y.dtype.kind != "f" and outputs > 1 and y.size == len(dataset.x)
 
@@ -353,7 +368,7 @@ def _verify(
 
 
 def print_training_report(report: TrainingReport, console: Console, folder: str) -> None:
-    """The short report."""
+    """Print the short report."""
     whole = report.as_dict()
     training = whole["training"]
     rows = [

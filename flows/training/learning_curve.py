@@ -1,4 +1,4 @@
-"""How hardware learns: its error over time and the functions it has learnt, from its simulation."""
+"""Simulates a run of training: the error over time and the learnt functions."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from kan_dialect.model.training.training_step import Step, infer
 from kan_dialect.ops.grid import LocateOp
 
 CURVE_POINTS = 400
+"""Number of points of each learnt function."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """A run of training."""
+    """The course of a run of training."""
 
     verdict: TrainingVerdict
     squared_error: FloatArray
-    """(samples): of each sample before its update, summed over the outputs."""
+    """Error of each sample before its update, summed over the outputs: (samples), float64."""
     states: list[Array]
-    """The coefficients at the end."""
+    """The final coefficients of each layer: (out, in, coefficients), int64."""
 
     def mean_error(self, window: int) -> FloatArray:
-        """The mean squared error over the last `window` samples, from the first whole window on."""
+        """Moving average of the error over `window` samples: (samples - window + 1), float64."""
         sums = np.cumsum(np.concatenate([[0.0], self.squared_error]))
         return (sums[window:] - sums[:-window]) / window
 
@@ -43,11 +44,12 @@ def simulate_training(rtl: Path, step: Step, dataset: Dataset) -> Course:
 
     Raises
     ------
-    KanError : the data does not fit, errors are fed in, the simulation fails, or the RTL differs.
+    KanError : the data does not fit the network, the network takes errors instead of targets, the
+        simulation fails, or the RTL differs from the integer model.
     """
     if step.fed_error:
         raise KanError(
-            f"@{step.name} is fed with errors, which depend on its outputs",
+            f"@{step.name} takes errors, which depend on its outputs and cannot come from a file",
             remedy="build it with the squared error, or drive it from Python (TrainingCircuit)",
         )
     inputs, targets = data_for(step, dataset)
@@ -60,11 +62,12 @@ def simulate_training(rtl: Path, step: Step, dataset: Dataset) -> Course:
 
 
 def learnt_curves(step: Step, states: list[Array]) -> tuple[FloatArray, FloatArray]:
-    """The function of each input, others in the middle of their grids.
+    """The learnt function of each input, with the other inputs in the middle of their grids.
 
     Returns
     -------
-    x (in, points), y (in, points, out), float64.
+    x : (in, points), float64.
+    y : (in, points, out), float64.
     """
     first = next(op for op in step.function.body.block.ops if isinstance(op, LocateOp))
     low, high = first.ends[:, 0], first.ends[:, 1]
@@ -79,7 +82,12 @@ def learnt_curves(step: Step, states: list[Array]) -> tuple[FloatArray, FloatArr
 
 
 def plot_training(path: Path, step: Step, course: Course, dataset: Dataset, window: int) -> None:
-    """Draw the error over time, and what was learnt with the last samples beside it.
+    """Draw the error over time, and the learnt functions beside the last samples.
+
+    Parameters
+    ----------
+    path : of the picture; its extension is the format.
+    window : number of samples of the moving average.
 
     Raises
     ------
@@ -89,7 +97,7 @@ def plot_training(path: Path, step: Step, course: Course, dataset: Dataset, wind
         from matplotlib.figure import Figure  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         raise KanError(
-            "pictures need matplotlib", remedy="pip install matplotlib, or leave --plot out"
+            "--plot needs matplotlib", remedy="pip install matplotlib, or leave --plot out"
         ) from None
     figure: Any = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)

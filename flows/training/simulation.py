@@ -1,7 +1,7 @@
-"""Simulates hardware that trains itself, in Verilator: samples in, outputs and coefficients out.
+"""Simulates hardware that trains itself, in Verilator, and compares it with the integer model.
 
-The compiled design is a process that stays: samples may come one at a time, each depending on what
-came back, as in a closed loop. Whole runs are compared with the integer model, every output and
+The compiled design runs as a process. Samples may be sent one at a time, so that a sample can
+depend on earlier outputs, as in a closed loop. A comparison covers every output and
 every coefficient.
 """
 
@@ -28,7 +28,7 @@ from kan_dialect.model.training.training_step import Run, Step, run_steps
 
 
 class _Kind(IntEnum):
-    """Transactions of the driver."""
+    """Kinds of transactions of the driver."""
 
     INFER = 0
     TRAIN = 1
@@ -48,7 +48,7 @@ class TrainingCircuit:
         program = Tool(f"the simulation of {step.name}", directory.absolute() / "model")
         self._process = Conversation(program, "simulating the training")
         self.cycles = 0
-        """Clock cycles so far."""
+        """Number of clock cycles so far."""
 
     def run(
         self,
@@ -59,21 +59,22 @@ class TrainingCircuit:
         bubbles: float = 0.0,
         seed: int = 0,
     ) -> IntArray:
-        """Samples one after another, each as soon as the design takes it.
+        """Send samples one after another, each as soon as the design takes it.
 
         Parameters
         ----------
-        inputs, targets : codes (samples, in) and (samples, out).
-        train : (samples); all true where not given.
-        bubbles : chance, from 0 to below 1, of a cycle without a sample before each.
+        inputs, targets : codes, (samples, in) and (samples, out), int64.
+        train : whether a sample trains, (samples), bool; default all.
+        bubbles : chance, from 0 to below 1, of a cycle without a sample before each sample.
+        seed : of the bubbles.
 
         Returns
         -------
-        The outputs (samples, out), int64.
+        Codes of the outputs, (samples, out), int64.
 
         Raises
         ------
-        KanError : shapes do not fit, or the simulation fails.
+        KanError : the shapes do not match the network, or the simulation fails.
         """
         samples = len(inputs)
         expected = [(samples, width) for width in self._shapes]
@@ -95,7 +96,7 @@ class TrainingCircuit:
         return outputs.reshape(samples, -1)
 
     def read(self) -> list[Array]:
-        """The coefficients of each layer as they are now: (out, in, coefficients), int64."""
+        """Read the current coefficients of each layer: (out, in, coefficients), int64."""
         states: list[Array] = []
         kind = _number(self._step)
         for layer in range(len(self.map.shapes)):
@@ -106,7 +107,7 @@ class TrainingCircuit:
         return states
 
     def write(self, states: Sequence[Array]) -> None:
-        """Load coefficients: of each layer (out, in, coefficients), codes."""
+        """Load the coefficients of each layer: codes, (out, in, coefficients), int64."""
         for layer, state in enumerate(states):
             self._play(self._accesses(_Kind.WRITE, self.map.addresses(layer), state))
 
@@ -122,7 +123,7 @@ class TrainingCircuit:
         return records
 
     def _play(self, records: IntArray) -> tuple[IntArray, IntArray]:
-        """Outputs and words read, flat."""
+        """Outputs, and words read from memory, each flat, int64."""
         sync = np.zeros((1, records.shape[1]), dtype=np.int64)
         sync[0, 0] = _Kind.SYNC
         with self._process.question():
@@ -142,13 +143,13 @@ class TrainingCircuit:
         return np.frombuffer(data, dtype=np.int64)
 
     def close(self) -> None:
-        """End the simulation, in the middle of what it does if need be."""
+        """End the simulation, also in the middle of a run."""
         self._process.close()
 
 
 @contextmanager
 def open_circuit(rtl: Path, step: Step) -> Generator[TrainingCircuit]:
-    """Compile a design and start it; reset has been given.
+    """Compile a design, start it and reset it.
 
     Parameters
     ----------
@@ -174,12 +175,21 @@ def open_circuit(rtl: Path, step: Step) -> Generator[TrainingCircuit]:
 def _number(step: Step) -> FixedType:
     kind = step.number
     if kind is None:
-        raise KanError(f"@{step.name} is real-valued, hardware is not")
+        raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
     return kind
 
 
 def _header(step: Step, declared: str) -> str:
-    """C++ by which the driver reaches the ports."""
+    """C++ through which the driver accesses the ports.
+
+    Parameters
+    ----------
+    declared : the header of Verilator's class.
+
+    Raises
+    ------
+    KanError : a port of the class is not that of the step.
+    """
     number, target, output = _number(step), fixed_type(step.target), fixed_type(step.output)
     assert target is not None and output is not None
     letter = "e" if step.fed_error else "t"
@@ -230,26 +240,27 @@ def _header(step: Step, declared: str) -> str:
 
 @dataclass(frozen=True)
 class TrainingVerdict:
-    """A run of the RTL beside the integer model."""
+    """Comparison of a run of the RTL with the integer model."""
 
     samples: int
     trained: int
     cycles: int
-    """Clock cycles that the samples took, the pipeline's depth included."""
+    """Number of clock cycles of the run, including the depth of the pipeline."""
     coefficients: int
-    """How many were compared."""
+    """Number of compared coefficients."""
     wrong_outputs: int
     wrong_coefficients: int
     first: str | None
-    """The first difference, in words."""
+    """The first difference in words, or None."""
     model: Run
-    """What the integer model gave."""
+    """Outputs and coefficients of the integer model."""
 
     @property
     def passed(self) -> bool:
         return self.first is None
 
     def describe(self) -> str:
+        """The verdict in words, with the first difference."""
         if self.first is None:
             return (
                 f"{self.samples} samples, {self.trained} of them trained, and {self.coefficients} "
@@ -271,13 +282,13 @@ def compare_training(
     bubbles: float = 0.0,
     seed: int = 0,
 ) -> TrainingVerdict:
-    """Run samples through the RTL and the integer model, and compare outputs and coefficients.
+    """Train the RTL and the integer model on samples, and compare outputs and coefficients.
 
-    Both begin with the coefficients that the circuit has.
+    The integer model starts from the current coefficients of the circuit.
 
     Parameters
     ----------
-    inputs, targets, train, bubbles, seed : as `TrainingCircuit.run`.
+    inputs, targets, train, bubbles, seed : as in `TrainingCircuit.run`.
 
     Raises
     ------

@@ -1,12 +1,14 @@
 """Writes a self-checking SystemVerilog testbench of hardware that trains itself.
 
-It sends the samples, checks every output, then reads every coefficient at the memory port and
-checks it as well. It depends on nothing of ours, and works in Icarus Verilog and Verilator.
+The testbench sends the samples and checks every output. Then it reads every coefficient at the
+memory port and checks it. It does not depend on this package, and works in
+Icarus Verilog and Verilator.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -112,70 +114,113 @@ def write_training_testbench(
 
     Parameters
     ----------
-    directory : a folder, made where it is missing.
-    inputs, targets : codes (samples, in) and (samples, out), from the initial coefficients on.
-    train : (samples).
-    run : what the integer model gives for them.
+    directory : a folder, created if it is missing.
+    inputs, targets : codes, (samples, in) and (samples, out), int64, of a run from the initial
+        coefficients.
+    train : whether a sample trains, (samples), bool.
+    run : outputs and final coefficients of the integer model.
 
     Returns
     -------
-    The testbench.
+    Path of the testbench.
     """
-    number, target, output = (fixed_type(value) for value in (step.input, step.target, step.output))
-    assert number is not None and target is not None and output is not None
-    letter = "e" if step.fed_error else "t"
-    xs = [(f"x{i}", number.bits) for i in range(tensor_shape(step.input)[0])]
-    xs += [(f"{letter}{i}", target.bits) for i in range(tensor_shape(step.target)[0])]
-    ys = [(f"y{i}", output.bits) for i in range(tensor_shape(step.output)[0])]
+    ports = _Ports.of(step)
     held = memory_map(step)
-    widths = [1, *(bits for _, bits in xs)]
-    words = np.concatenate([train[:, np.newaxis], inputs, targets], axis=1)
     addresses = np.concatenate([held.addresses(k).ravel() for k in range(len(held.shapes))])
     finals = np.concatenate([state.ravel() for state in run.states])
-    memory = [held.address_bits, number.bits]
     directory.mkdir(parents=True, exist_ok=True)
     for what, array, sizes in (
-        ("samples", words, widths),
-        ("outputs", run.outputs, [bits for _, bits in ys]),
-        ("coefficients", np.stack([addresses, finals], axis=1), memory),
+        (
+            "samples",
+            np.concatenate([train[:, np.newaxis], inputs, targets], axis=1),
+            ports.sample_widths,
+        ),
+        ("outputs", run.outputs, ports.output_widths),
+        ("coefficients", np.stack([addresses, finals], axis=1), ports.memory_widths),
     ):
         limits = np.array([(1 << size) - 1 for size in sizes], dtype=np.int64)
         lines = to_hex((array.astype(np.int64) & limits).astype(np.uint64), sizes)
         (directory / f"{step.name}_{what}.hex").write_bytes(lines)
-    drives = [
-        f"{name} = samples[sent]{bits};"
-        for name, bits in zip(["train", *(name for name, _ in xs)], slices(widths), strict=True)
-    ]
-    address, word = slices(memory)
-    declarations = [f"logic [{bits - 1}:0] {name};" for name, bits in xs]
-    declarations += [f"wire  [{bits - 1}:0] {name};" for name, bits in ys]
-    declarations += [
-        f"logic [{held.address_bits - 1}:0] mem_address;",
-        f"logic [{number.bits - 1}:0] mem_data;",
-        f"wire  [{number.bits - 1}:0] mem_read_data;",
-    ]
-    ports = ["clk", "rst", "in_valid", "train", *(name for name, _ in xs), "mem_valid"]
-    ports += ["mem_write", "mem_address", "mem_data", "in_ready", "out_valid"]
-    ports += [*(name for name, _ in ys), "mem_ready", "mem_read_valid", "mem_read_data"]
     path = directory / f"{step.name}_tb.sv"
-    path.write_text(
-        _TESTBENCH.format(
-            name=step.name,
-            rtl=f"../rtl/{step.name}.sv",
-            samples=len(inputs),
-            coefficients=len(finals),
-            sample_msb=_line_bits(widths) - 1,
-            output_msb=_line_bits([bits for _, bits in ys]) - 1,
-            word_msb=_line_bits(memory) - 1,
-            declarations="\n".join(f"  {line}" for line in declarations),
-            connections=",\n".join(f"    .{port}({port})" for port in ports),
-            drives="\n".join(f"      {line}" for line in drives),
-            address=address,
-            word=word,
-            got=_as_line(ys),
-        )
-    )
+    path.write_text(_testbench(step.name, ports, len(inputs), len(finals)))
     return path
+
+
+@dataclass(frozen=True)
+class _Ports:
+    """Names and widths of the ports that depend on the network."""
+
+    inputs: list[tuple[str, int]]
+    """Inputs, then targets or errors."""
+    outputs: list[tuple[str, int]]
+    memory_widths: list[int]
+    """Widths of an address and of a coefficient."""
+
+    @classmethod
+    def of(cls, step: Step) -> _Ports:
+        number, target, output = (
+            fixed_type(value) for value in (step.input, step.target, step.output)
+        )
+        assert number is not None and target is not None and output is not None
+        letter = "e" if step.fed_error else "t"
+        inputs = [(f"x{i}", number.bits) for i in range(tensor_shape(step.input)[0])]
+        inputs += [(f"{letter}{i}", target.bits) for i in range(tensor_shape(step.target)[0])]
+        outputs = [(f"y{i}", output.bits) for i in range(tensor_shape(step.output)[0])]
+        return cls(inputs, outputs, [memory_map(step).address_bits, number.bits])
+
+    @property
+    def sample_widths(self) -> list[int]:
+        """Widths of the words of a sample: `train`, inputs, targets."""
+        return [1, *(bits for _, bits in self.inputs)]
+
+    @property
+    def output_widths(self) -> list[int]:
+        return [bits for _, bits in self.outputs]
+
+    def declarations(self) -> list[str]:
+        """Declarations of the signals on these ports and on the memory port."""
+        address_bits, bits = self.memory_widths
+        return [
+            *(f"logic [{width - 1}:0] {name};" for name, width in self.inputs),
+            *(f"wire  [{width - 1}:0] {name};" for name, width in self.outputs),
+            f"logic [{address_bits - 1}:0] mem_address;",
+            f"logic [{bits - 1}:0] mem_data;",
+            f"wire  [{bits - 1}:0] mem_read_data;",
+        ]
+
+    def names(self) -> list[str]:
+        """Names of all ports of the design, in its order."""
+        return [
+            *("clk", "rst", "in_valid", "train", *(name for name, _ in self.inputs)),
+            *("mem_valid", "mem_write", "mem_address", "mem_data", "in_ready", "out_valid"),
+            *(name for name, _ in self.outputs),
+            *("mem_ready", "mem_read_valid", "mem_read_data"),
+        ]
+
+
+def _testbench(name: str, ports: _Ports, samples: int, coefficients: int) -> str:
+    """Text of the testbench."""
+    widths = ports.sample_widths
+    driven = ["train", *(port for port, _ in ports.inputs)]
+    drives = [
+        f"{port} = samples[sent]{bits};" for port, bits in zip(driven, slices(widths), strict=True)
+    ]
+    address, word = slices(ports.memory_widths)
+    return _TESTBENCH.format(
+        name=name,
+        rtl=f"../rtl/{name}.sv",
+        samples=samples,
+        coefficients=coefficients,
+        sample_msb=_line_bits(widths) - 1,
+        output_msb=_line_bits(ports.output_widths) - 1,
+        word_msb=_line_bits(ports.memory_widths) - 1,
+        declarations="\n".join(f"  {line}" for line in ports.declarations()),
+        connections=",\n".join(f"    .{port}({port})" for port in ports.names()),
+        drives="\n".join(f"      {line}" for line in drives),
+        address=address,
+        word=word,
+        got=_as_line(ports.outputs),
+    )
 
 
 def _line_bits(widths: Sequence[int]) -> int:
@@ -183,7 +228,7 @@ def _line_bits(widths: Sequence[int]) -> int:
 
 
 def _as_line(ports: Sequence[tuple[str, int]]) -> str:
-    """Ports as one vector of the bits of a line."""
+    """Concatenation of ports to the bits of a line in a vector file."""
     parts: list[str] = []
     for name, width in ports:
         if padding := 4 * digits(width) - width:

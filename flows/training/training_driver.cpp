@@ -1,9 +1,9 @@
 // Plays transactions on a design that trains itself, compiled by Verilator.
 //
-// ports.h is generated for each design. Transactions come on standard input, as records of RECORD
-// 64-bit integers: kind and arguments. Results are kept until a SYNC: then the design runs empty,
-// and on standard output come the number of outputs and the outputs, the number of words read and
-// the words, and the clock cycles since the beginning.
+// ports.h is generated for each design. Standard input carries transactions: records of RECORD
+// 64-bit integers, kind and arguments. A SYNC waits until the design is empty. Then the results since
+// the last SYNC go to standard output: the number of outputs and the outputs, the number of words
+// read and the words, and the number of clock cycles since the start.
 
 #include <cstdint>
 #include <cstdio>
@@ -73,7 +73,7 @@ struct Player {
         reads += !write;
     }
 
-    // Until a signal is 1 in a cycle that has not ended.
+    // Runs until a signal is 1 in the current cycle, before its clock edge.
     void wait_for(const CData& signal) {
         for (int64_t waited = 0; design.eval(), !signal; ++waited) {
             if (waited == PATIENCE) die("the design is never ready");
@@ -121,7 +121,7 @@ struct Player {
 
 int main() {
     Player player;
-    player.context.randReset(2);  // registers wake up at random, as far as reset does not set them
+    player.context.randReset(2);  // random initial values of registers, unless reset sets them
     player.context.randSeed(1);
     player.reset();
     int64_t record[RECORD];

@@ -121,7 +121,7 @@ def test_calibration_of_half_the_range(tmp_path: Path, capsys: pytest.CaptureFix
     assert "2 inputs saturate in up to" in inputs and "of the 200 test samples" in inputs
     assert inputs.endswith("calibrate with samples of their whole range")
     assert "quantisation makes errors much larger" in errors
-    assert errors.endswith("see first to what saturates")
+    assert errors.endswith("fix the saturation first")
     printed = " ".join(capsys.readouterr().out.split())
     assert f"saturation {found['saturated']} of 200 test samples (x" in printed
     assert inputs in printed
@@ -169,7 +169,9 @@ def test_a_sigmoid_left_on(tmp_path: Path) -> None:
     x = square(200)
     data = {"x": x, "y": (x.sum(axis=1) > 0).astype(np.int64)}
     (text,) = warnings(build(tmp_path, model([[3.0, 3.0]], head="sigmoid"), data))
-    assert "the output is above 0 for all calibration samples, so that all are of class 1" in text
+    assert (
+        "the output is above 0 for all calibration samples, so class 1 is the only result" in text
+    )
     assert text.endswith("import it without its head, a sigmoid (--strip-head)")
     two = [[3.0, 3.0], [-3.0, -3.0]]
     data["y"] = 1 - data["y"]

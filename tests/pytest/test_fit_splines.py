@@ -382,8 +382,8 @@ def test_the_wine_example_trains_on_the_chip(
     ("labels", "options", "message"),
     [
         (np.full(10, 2), [], "label 0 of the data is 2, @depth1_script17 has 2 outputs"),
-        (np.full(10, -1), [], "classes are 0 to 1; targets that are numbers must be floats"),
-        (np.zeros(10, dtype=int), ["--error", "fed"], "has classes, where errors are fed in"),
+        (np.full(10, -1), [], "classes are 0 to 1; give numeric targets as floats"),
+        (np.zeros(10, dtype=int), ["--error", "fed"], "classes, but @depth1_script17 takes errors"),
         (np.zeros(10), [], "the data has 1 target a sample, @depth1_script17 2 outputs"),
     ],
 )

@@ -346,7 +346,7 @@ def test_a_sweep_goes_on_in_its_folder_and_keeps_files_of_others(
     assert sweep(source, folder) == 0
     mine = put(folder, {"notes.txt": "mine", "points/mine.json": "mine"})
     assert sweep(source, folder, "--vary", "parts=2,3") == 0
-    assert "compiled by former runs" in capfd.readouterr().out
+    assert "compiled by earlier runs" in capfd.readouterr().out
     assert tree(folder).items() >= mine.items()
     table = (folder / "sweep.csv").read_text()
     put(folder, {"sweep.csv": f"mine,{table}"})

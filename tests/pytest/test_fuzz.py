@@ -247,8 +247,8 @@ def test_a_sum_of_too_many_values_is_no_proof_and_no_crash(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("file", "old", "new", "command", "message"),
     [
-        ("report.json", '"tools": {', '"tools": 3, "others": {', ["synth"], "'tools' is no object"),
-        ("report.json", '"name": "net"', '"name": "a; !ls"', ["synth"], "is no report of a build"),
+        ("report.json", '"tools": {', '"tools": 3, "others": {', ["synth"], "is not an object"),
+        ("report.json", '"name": "net"', '"name": "a; !ls"', ["synth"], "not the report"),
         ("report.json", '"luts": ', '"luts": [], "l": ', ["synth"], ""),
         ("ir/*-lower-kan-to-hw.mlir", "hw.module @net", 'hw.module @"a; !ls"', ["prove"],
          "is no name for a module"),

@@ -92,13 +92,13 @@ def test_values_are_read_by_the_type_of_their_option() -> None:
     [
         ("bits", "write --vary OPTION=VALUES"),
         ("bist=2", r"no option 'bist' to vary; did you mean bits\? Options are"),
-        ("data=a.npz", "what --calibration says"),
+        ("data=a.npz", "calibration gives the data"),
         ("bits=", "the grid is empty"),
         ("bits=5..3", "the grid is empty"),
         ("bits=two", "cannot be 'two'; it takes whole numbers, as 8 or 6:8:8, auto, or none"),
         ("levels=2.5", "cannot be '2.5'; it takes a whole number"),
         ("per-tensor=1", "it takes true or false"),
-        ("levels=1..9..0", "steps of 1..9..0 are 0"),
+        ("levels=1..9..0", "step of 1..9..0 is 0"),
         ("levels=1..999999999", "999999999 values, more than"),
     ],
 )
@@ -491,7 +491,7 @@ def test_another_compiler_on_a_cluster_is_refused(study: Study) -> None:
     tasks = make_tasks(other, [Point()])
     ((_, outcome),) = run_here(other, tasks)
     assert outcome == (
-        "a worker of the cluster has another kan-dialect; install the same one everywhere"
+        "a worker of the cluster has another kan-dialect; install the same version on all workers"
     )
 
 

@@ -384,7 +384,7 @@ def test_only_what_was_gathered_is_combined() -> None:
 
 def test_real_steps_are_refused() -> None:
     module = random_network(np.random.default_rng(0), [1, 1], [3], [5])
-    with pytest.raises(KanError, match="is real-valued, hardware is not"):
+    with pytest.raises(KanError, match="is real-valued: hardware needs fixed-point numbers"):
         lowered(module, real=True)
 
 

@@ -42,7 +42,7 @@
 
 // RUN: python -c "open(r'%t.mlir', 'wb').write(b'\xff\xfe\x00')"
 // RUN: not kan-opt %t.mlir 2>&1 | filecheck %s --check-prefix BINARY
-// BINARY: kan-opt: error: {{.*}}.mlir is no text; IR in MLIR's textual form was expected
+// BINARY: kan-opt: error: {{.*}}.mlir is not text; IR in MLIR's textual form was expected
 
 // RUN: not kan-opt %s -p 'kan-calibrate{data="none.npz"}' 2>&1 | filecheck %s --check-prefix DATA
 // DATA: kan-opt: error: there is no data file none.npz

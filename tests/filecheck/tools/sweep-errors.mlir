@@ -3,7 +3,7 @@
 // RUN: rm -rf %t && mkdir -p %t
 
 // RUN: not kan-flow sweep %s -o %t/out 2>&1 | filecheck %s --check-prefix NOTHING
-// NOTHING: {{^}}kan-flow: error: nothing varies: the grid is empty; give --vary OPTION=VALUES, as --vary bits=2..10, or --schedule
+// NOTHING: {{^}}kan-flow: error: no option varies: the grid is empty; give --vary OPTION=VALUES, as --vary bits=2..10, or --schedule
 
 // RUN: not kan-flow sweep %s -o %t/out --vary bist=2 2>&1 | filecheck %s --check-prefix OPTION
 // OPTION: {{^}}kan-flow: error: there is no option 'bist' to vary; did you mean bits? Options are bits, scale, {{.*}}input-bits, activation-bits
@@ -18,13 +18,13 @@
 // VALUE: {{^}}kan-flow: error: bits=40: bits must lie in 1..16, got 40; a table has 2^bits entries
 
 // RUN: not kan-flow sweep %s -o %t/out --vary bits=4,6 2>&1 | filecheck %s --check-prefix DATA
-// DATA: {{^}}kan-flow: error: the points differ in accuracy (kan-quantize), and there is no data to tell it by; give samples with labels: --calibration DATA.npz
+// DATA: {{^}}kan-flow: error: the points differ in accuracy (kan-quantize), and no data is given to measure it; give samples with labels: --calibration DATA.npz
 
 // RUN: not kan-flow sweep %s -o %t/out --schedule --vary cycles=2 2>&1 | filecheck %s --check-prefix SCHEDULE
-// SCHEDULE: {{^}}kan-flow: error: cycles cannot vary beside --schedule, which goes through all schedules
+// SCHEDULE: {{^}}kan-flow: error: cycles cannot vary beside --schedule, which tries all schedules
 
 // RUN: not kan-flow sweep %s -o %t/out --schedule --front test_accuracy 2>&1 | filecheck %s --check-prefix TEST-SET
-// TEST-SET: {{^}}kan-flow: error: --front cannot be made of 'test_accuracy', which must decide nothing; columns are validation_accuracy,
+// TEST-SET: {{^}}kan-flow: error: --front cannot take 'test_accuracy', a figure of the test set; columns are validation_accuracy,
 
 // RUN: not kan-flow sweep %s -o %t/out --schedule --scheduler tcp://127.0.0.1:9 2>&1 | filecheck %s --check-prefix SCHEDULER
 // SCHEDULER: {{^}}kan-flow: error: {{cannot reach a Dask scheduler at 'tcp://127.0.0.1:9'.*dask worker ADDRESS|--scheduler needs Dask}}
