@@ -1,4 +1,4 @@
-"""Loads models from files of any kind: IR as text, or a file that a frontend reads."""
+"""Loads models: IR in textual form, or model files that a frontend reads."""
 
 from __future__ import annotations
 

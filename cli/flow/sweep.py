@@ -40,18 +40,16 @@ from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.folder_owners import SWEEP
 from kan_dialect.flows.sweep import columns
-from kan_dialect.flows.sweep.cluster import connected, require_address, run_on_cluster
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import ACTIVATION_BITS, INPUT_BITS, Axis, grid, parse_axis, spell
-from kan_dialect.flows.sweep.page import page
-from kan_dialect.flows.sweep.pictures import (
+from kan_dialect.flows.sweep.presentation.page import page
+from kan_dialect.flows.sweep.presentation.pictures import (
     front_picture,
     heat_map_picture,
     schedule_picture,
     varied,
 )
-from kan_dialect.flows.sweep.processes import run_here, run_in_processes
-from kan_dialect.flows.sweep.results import csv_text, parquet
+from kan_dialect.flows.sweep.presentation.tables import csv_text, parquet
 from kan_dialect.flows.sweep.study import Study, make_study
 from kan_dialect.flows.sweep.sweep import (
     Progress as Told,
@@ -65,7 +63,9 @@ from kan_dialect.flows.sweep.sweep import (
     summary,
     sweep,
 )
-from kan_dialect.flows.sweep.workbench import Measures
+from kan_dialect.flows.sweep.workers.cluster import connected, require_address, run_on_cluster
+from kan_dialect.flows.sweep.workers.processes import run_here, run_in_processes
+from kan_dialect.flows.sweep.workers.workbench import Measures
 from kan_dialect.flows.tools.place_and_route import DEVICES
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import load_model, make_context, rename

@@ -1,4 +1,4 @@
-"""The folder of a sweep: a file for each point, and the tables of all points.
+"""The folder of a sweep, with a file for each point, and the rows of its table.
 
 A point's file is written as soon as its figures are known. The file name is a digest of model,
 data, compiler and passes, on which the figures depend. So a run reuses the results of earlier runs,
@@ -7,16 +7,13 @@ also those of another grid, and no result of other inputs.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Mapping
 from typing import Any, cast
 
 from kan_dialect.files.growing_folder import GrowingFolder
-from kan_dialect.flows.sweep.columns import COLUMNS, Row
+from kan_dialect.flows.sweep.columns import Row
 from kan_dialect.flows.sweep.grid import Point, spell
 from kan_dialect.flows.sweep.study import Study
 
@@ -104,49 +101,3 @@ def row_of(point: Point, sections: Mapping[str, Mapping[str, Any]], error: str |
     }
     row["error"] = error
     return {name: value for name, value in row.items() if value is not None}
-
-
-def columns_of(rows: Sequence[Row]) -> list[str]:
-    """All columns: options in the order of the rows, figures in that of COLUMNS, then `_LAST`."""
-    found = dict.fromkeys(name for row in rows for name in row)
-    last = [name for name in _LAST if name in found]
-    figures = [name for name in COLUMNS if name in found]
-    options = [name for name in found if name not in figures and name not in last]
-    return [*options, *figures, *last]
-
-
-_LAST = ("synthesis_tool", "pnr_tool", "design", "front", "error")
-
-
-def csv_text(rows: Sequence[Row]) -> str:
-    """The table as CSV; unknown figures are empty."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns_of(rows), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _text(value) for name, value in row.items()})
-    return stream.getvalue()
-
-
-def _text(value: object) -> object:
-    return spell(value) if isinstance(value, bool) else value
-
-
-def parquet(rows: Sequence[Row]) -> bytes:
-    """The table as Parquet, by pyarrow. A column of mixed types becomes text."""
-    arrow: Any = import_module("pyarrow")
-    writer: Any = import_module("pyarrow.parquet")
-    columns = {name: _column([row.get(name) for row in rows]) for name in columns_of(rows)}
-    stream = io.BytesIO()
-    writer.write_table(arrow.table(columns), stream)
-    return stream.getvalue()
-
-
-def _column(values: Iterable[object]) -> list[object]:
-    every = list(values)
-    kinds = {type(value) for value in every if value is not None}
-    if kinds == {int, float}:
-        return [None if value is None else float(cast(float, value)) for value in every]
-    if len(kinds) > 1:
-        return [None if value is None else str(_text(value)) for value in every]
-    return every

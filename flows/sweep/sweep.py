@@ -23,8 +23,8 @@ from kan_dialect.flows.sweep.schedules import (
     useful,
 )
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
-from kan_dialect.flows.sweep.tasks import Outcomes, Task, make_tasks
-from kan_dialect.flows.sweep.workbench import NO_MEASURES, Measures
+from kan_dialect.flows.sweep.workers.tasks import Outcomes, Task, make_tasks
+from kan_dialect.flows.sweep.workers.workbench import NO_MEASURES, Measures
 from kan_dialect.passbase.kan_pass import EXACT, KanPass, claim_of
 
 Runner: TypeAlias = Callable[[Study, Sequence[Task]], Outcomes]

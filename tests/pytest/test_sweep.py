@@ -28,16 +28,16 @@ from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import sweep as command
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
-from kan_dialect.flows.sweep import processes
-from kan_dialect.flows.sweep.cluster import connected, run_on_cluster
 from kan_dialect.flows.sweep.columns import Row
 from kan_dialect.flows.sweep.grid import Axis, Point, grid, parse_axis
 from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
-from kan_dialect.flows.sweep.processes import run_here, run_in_processes
 from kan_dialect.flows.sweep.schedules import useful
 from kan_dialect.flows.sweep.study import Study, compiler_digest, make_study
-from kan_dialect.flows.sweep.tasks import Outcome, Task, make_tasks
-from kan_dialect.flows.sweep.workbench import Workbench
+from kan_dialect.flows.sweep.workers import processes
+from kan_dialect.flows.sweep.workers.cluster import connected, run_on_cluster
+from kan_dialect.flows.sweep.workers.processes import run_here, run_in_processes
+from kan_dialect.flows.sweep.workers.tasks import Outcome, Task, make_tasks
+from kan_dialect.flows.sweep.workers.workbench import Workbench
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.passes.calibrate import CalibratePass
 

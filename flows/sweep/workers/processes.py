@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 from typing import cast
 
 from kan_dialect.flows.sweep.study import Study
-from kan_dialect.flows.sweep.tasks import Outcome, Outcomes, Task, perform
+from kan_dialect.flows.sweep.workers.tasks import Outcome, Outcomes, Task, perform
 
 ATTEMPTS = 3
 """Number of killed processes after which their task is given up."""

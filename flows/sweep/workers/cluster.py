@@ -15,7 +15,7 @@ from typing import Any
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.sweep.study import Study
-from kan_dialect.flows.sweep.tasks import Outcome, Outcomes, Task, perform
+from kan_dialect.flows.sweep.workers.tasks import Outcome, Outcomes, Task, perform
 from kan_dialect.passbase.option_bounds import shown
 
 CONNECT_SECONDS = 10.0

@@ -12,13 +12,13 @@ from typing import Any
 
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, label
-from kan_dialect.flows.sweep.results import columns_of
+from kan_dialect.flows.sweep.presentation.tables import columns_of
 from kan_dialect.flows.sweep.sweep import Sweep
 
 
 def page(result: Sweep) -> str:
     """The text of the page."""
-    template = files("kan_dialect.flows.sweep").joinpath("page.html").read_text()
+    template = files("kan_dialect.flows.sweep.presentation").joinpath("page.html").read_text()
     # Escaped, so that no text in the data, such as an error, ends the script element.
     text = json.dumps(_content(result), separators=(",", ":")).replace("<", "\\u003c")
     return template.replace("@DATA@", text)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from kan_dialect.errors import KanError
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.study import Study
-from kan_dialect.flows.sweep.workbench import Measures, Workbench
+from kan_dialect.flows.sweep.workers.workbench import Measures, Workbench
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The results of a sweep as tables, pictures and an interactive page."""

@@ -1,0 +1,1 @@
+"""Tasks of a sweep, and the processes and clusters that do them."""
