@@ -42,7 +42,7 @@ from kan_dialect.frontends.loading import (
     require_file,
     require_text,
 )
-from kan_dialect.ir.constants import ElidingPrinter
+from kan_dialect.ir.constants import ConstantPrinter
 from kan_dialect.ir.verifier import require_order
 from kan_dialect.limits import MAX_TENSOR_ELEMENTS
 from kan_dialect.passbase.garbage_collector import collector_paused
@@ -131,6 +131,12 @@ class KanOptMain(xDSLOptMain):
             Bounds(0, MAX_TENSOR_ELEMENTS),
             metavar="N",
             help="print constants of more than N elements as dense_resource<__elided__>",
+        )
+        arg_parser.add_argument(
+            "--print-decimal",
+            action="store_true",
+            help="for reading and editing: constants are printed as decimal lists of any length, "
+            "one line for each edge; they read back exactly",
         )
         arg_parser.add_argument(
             "--check-passes",
@@ -227,16 +233,22 @@ class KanOptMain(xDSLOptMain):
         return Checker(load_dataset(path).x if path else data_of(passes))
 
     def _printer(self, stream: IO[str]) -> Printer:
+        flags = {
+            "print_generic_format": self.args.print_op_generic,
+            "print_properties_as_attributes": self.args.print_no_properties,
+            "print_debuginfo": self.args.print_debuginfo,
+        }
         limit = cast("int | None", self.args.elide_large_constants)
-        if limit is None:
-            return Printer(stream=stream)
-        return ElidingPrinter(stream=stream, elide_above=limit)
+        decimal = cast(bool, self.args.print_decimal)
+        if limit is None and not decimal:
+            return Printer(stream=stream, **flags)
+        return ConstantPrinter(stream=stream, elide_above=limit, decimal=decimal, **flags)
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
-        elide = self.args.elide_large_constants is not None
-        if elide and parse_spec(self.args.target).name == "mlir":
-            text = StringIO()
-            self._printer(text).print_op(prog)
+        printer = self._printer(text := StringIO())
+        if isinstance(printer, ConstantPrinter) and parse_spec(self.args.target).name == "mlir":
+            printer.print_op(prog)
+            printer.print_metadata(self.ctx.loaded_dialects)
             return text.getvalue() + "\n"
         try:
             return super().output_resulting_program(prog)

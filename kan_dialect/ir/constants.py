@@ -184,41 +184,111 @@ def is_well_formed(attribute: DenseAttr) -> bool:
 
 def float_literal(value: float, dtype: np.dtype[Any] | None = None) -> str:
     """The shortest MLIR float literal that reads back exactly; it always has a decimal point."""
-    scalar = np.float32(value) if dtype is not None and dtype.itemsize == 4 else np.float64(value)
-    magnitude = abs(float(value))
+    if dtype is None or dtype.itemsize != 4:
+        return _literal(np.float64(value))
+    scalar = np.float32(value)
+    text = _literal(scalar)
+    # Readers round to f64 first. Where that ends in another f32, the digits of f64 are needed.
+    return text if np.float32(float(text)) == scalar else _literal(np.float64(scalar))
+
+
+def _literal(scalar: np.float32 | np.float64) -> str:
+    magnitude = abs(float(scalar))
     if magnitude != 0 and not 1e-4 <= magnitude < 1e6:
         return np.format_float_scientific(scalar, trim="0")
     return np.format_float_positional(scalar, trim="0")
 
 
 @dataclass(eq=False, repr=False)
-class ElidingPrinter(Printer):
-    """Prints long constants as `--mlir-elide-elementsattrs-if-larger` does.
+class ConstantPrinter(Printer):
+    """Prints IR for readers: dense constants as decimal lists, or left out where they are long."""
 
-    The output is for readers: it cannot be parsed back.
-    """
+    elide_above: int | None = None
+    """Constants of more elements are left out, as MLIR's `--mlir-elide-elementsattrs-if-larger`."""
+    decimal: bool = False
+    """Constants that are not left out are decimal lists of any length; they read back exactly."""
 
-    elide_above: int = 16
-    """Largest number of elements of a constant that is printed."""
+    def print_attribute(self, attribute: Attribute) -> None:
+        if not isinstance(attribute, DenseIntOrFPElementsAttr):
+            super().print_attribute(attribute)
+            return
+        constant = cast(DenseAttr, attribute)
+        if has_supported_type(constant) and is_well_formed(constant):
+            print_dense(self, constant)
+        else:
+            super().print_attribute(constant)
+
+
+ELIDED = "__elided__"
+"""The resource that stands for a constant that was left out."""
 
 
 def print_dense(printer: Printer, attribute: DenseAttr) -> None:
-    """Print `dense<...> : type`, hexadecimal unless short."""
-    if isinstance(printer, ElidingPrinter) and len(attribute) > printer.elide_above:
-        printer.print_string("dense_resource<__elided__> : ")
+    """Print `dense<...> : type`, hexadecimal unless short; see `ConstantPrinter`."""
+    limit = printer.elide_above if isinstance(printer, ConstantPrinter) else None
+    if limit is not None and len(attribute) > limit:
+        printer.print_string(f"dense_resource<{ELIDED}> : ")
         printer.print_attribute(attribute.type)
         return
     array = to_numpy(attribute)
     finite = array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    decimal = isinstance(printer, ConstantPrinter) and printer.decimal
     printer.print_string("dense<")
     if array.size == 0:
         pass
     elif array.size <= _SHORT and finite:
         _print_list(printer, array)
+    elif decimal and finite:
+        _print_rows(printer, array)
     else:
         printer.print_string(f'"0x{attribute.data.data.hex().upper()}"')
     printer.print_string("> : ")
     printer.print_attribute(attribute.type)
+
+
+def _print_rows(printer: Printer, array: Array) -> None:
+    """Print a decimal list with a line for each row of the last dimension.
+
+    A comment behind each row says where it is: `// 3, 5` is the edge of node 3 and input 5. Of
+    one dimension, all is on one line.
+    """
+    texts = _texts(array.ravel())
+    if array.ndim < 2:
+        printer.print_string(f"[{', '.join(texts)}]")
+        return
+    outer, width = array.shape[:-1], array.shape[-1]
+    last = int(np.prod(outer)) - 1
+    printer.print_string("[")
+    with printer.indented(2):
+        for row, place in enumerate(np.ndindex(outer)):
+            # The lists that begin and end with this row; the outermost one has its own lines.
+            begins = _run(place, [0] * len(outer))
+            ends = _run(place, [extent - 1 for extent in outer])
+            text = ", ".join(texts[row * width : (row + 1) * width])
+            printer.print_string(
+                f"\n{' ' * (len(outer) - 1 - begins)}{'[' * begins}[{text}]{']' * ends}"
+                f"{',' if row < last else ''}  // {', '.join(map(str, place))}"
+            )
+    with printer.indented():
+        printer.print_string("\n]")
+
+
+def _run(place: Sequence[int], ends: Sequence[int]) -> int:
+    """How many of the last indices, but the first, are at these ends of their dimensions."""
+    count = 0
+    while count < len(place) - 1 and place[-1 - count] == ends[-1 - count]:
+        count += 1
+    return count
+
+
+def _texts(flat: Array) -> list[str]:
+    """The elements of an array as literals; a float that occurs often is spelt once."""
+    if flat.dtype.kind != "f":
+        return [str(value) for value in flat.tolist()]
+    bits = flat.view(f"<i{flat.dtype.itemsize}")  # keeps -0.0 apart from 0.0
+    _, first, which = np.unique(bits, return_index=True, return_inverse=True)
+    spelt = [float_literal(value, flat.dtype) for value in flat[first].tolist()]
+    return [spelt[index] for index in which.ravel().tolist()]
 
 
 def _print_list(printer: Printer, array: Array) -> None:
@@ -251,9 +321,11 @@ class Constant(CustomDirective):
         attribute = self.constant.get(op)
         if attribute is None:
             return
-        assert isinstance(attribute, DenseIntOrFPElementsAttr)
         state.print_whitespace(printer)
-        print_dense(printer, cast(DenseAttr, attribute))
+        if isinstance(attribute, DenseIntOrFPElementsAttr):
+            print_dense(printer, cast(DenseAttr, attribute))
+        else:  # left out by whoever printed it, and read without verification
+            printer.print_attribute(attribute)
         state.last_was_punctuation = False
         state.should_emit_space = True
 
