@@ -41,7 +41,7 @@ def constant(attribute: DenseAttr, what: str, *, floats: bool = True) -> Array:
         kinds = "f32 or f64" if floats else "i8, i16, i32 or i64"
         raise VerifyException(f"{what} must be {kinds}, got {element}")
     if not is_well_formed(attribute):
-        raise VerifyException(f"{what} must have as many elements as their type says")
+        raise VerifyException(f"{what} hold a wrong number of elements for their type")
     array = to_numpy(attribute)
     if array.dtype.kind != ("f" if floats else "i"):
         kinds = "floats" if floats else "integers"

@@ -1,4 +1,4 @@
-"""Codes of the quantisation points of a function: what `kan-quantize` asks for, point by point.
+"""The choice of codes for the quantisation points of a function, which `kan-quantize` applies.
 
 `GivenCodes` takes them from a file of the target `quantizers`. `CalibratedCodes` of
 `kan_dialect.search.calibrated_codes` chooses them.
@@ -33,15 +33,15 @@ class PointCodes(NamedTuple):
 
     element: UniformQuantizedType
     bounds: DenseAttr | None = None
-    """(n, 2), integers, where some elements have fewer codes than the storage; else None."""
+    """Smallest and largest code, (n, 2), integers; None if every element uses the whole storage."""
 
 
 class LayerCodes(NamedTuple):
-    """Codes of a layer's nodes, and the steps of its edges."""
+    """Codes of a layer's nodes, and scales of its edges."""
 
     nodes: PointCodes
     edges: FloatArray
-    """Scale of each node's edges, float64: (out), or (1) for all nodes."""
+    """Scale of the edges of each node, float64: (out), or (1) for all nodes."""
     saturates: bool
     """True if sums are requantised to codes of the nodes; False if the sums are the codes."""
 
@@ -50,7 +50,7 @@ class CodeChoice(ABC):
     """Decides the codes of one function.
 
     `point` is the index of a value in `quantization_points(function)`. `only_result` is true if
-    nothing but the return op reads the value.
+    only the return op reads the value.
     """
 
     @abstractmethod
@@ -65,7 +65,7 @@ class CodeChoice(ABC):
 
         Parameters
         ----------
-        values : (entries, out, in), float64, the edges at every code of their inputs.
+        values : values of the edges at every code of their inputs, (entries, out, in), float64.
         """
 
     @abstractmethod
@@ -76,11 +76,11 @@ class CodeChoice(ABC):
 
         Parameters
         ----------
-        values : (entries, n), float64, the value at every code of its inputs.
+        values : the value at every code of its inputs, (entries, n), float64.
         """
 
     def host_affine(self, value: BlockArgument) -> tuple[FloatArray, FloatArray] | None:
-        """Gain and offset (n) that the host applies before an argument's quantiser, if any."""
+        """Gain and offset, (n) each, that the host applies before it quantises; None without."""
         return None
 
     def kept(self, op: NodeSumOp, point: int) -> BoolArray:
@@ -89,17 +89,17 @@ class CodeChoice(ABC):
 
 
 class GivenCodes(CodeChoice):
-    """Codes of a file of the target `quantizers`."""
+    """Codes from a file of the target `quantizers`."""
 
     def __init__(self, given: Quantizers, path: str, function: func.FuncOp) -> None:
         """
         Parameters
         ----------
-        path : of the file, for messages.
+        path : path of the file, for messages.
 
         Raises
         ------
-        KanError : the file is of another network.
+        KanError : the file describes another network.
         """
         self.given = given
         self.path = path
@@ -128,15 +128,15 @@ class GivenCodes(CodeChoice):
         assert layer.edges is not None
         if not layer.saturates and not only_result:
             raise KanError(
-                f"{self.path}: sums of {layer.name} are results that do not saturate, in "
+                f"{self.path}: sums of {layer.name} are results that do not saturate, but in "
                 f"@{self.function.sym_name.data} other layers read them",
                 remedy="give the quantisers of the same network",
             )
         if not layer.saturates and (layer.nodes.zero_point.any() or layer.shift.any()):
             raise KanError(
-                f"{self.path}: {layer.name} has results that do not saturate, but another "
-                "zero_point or shift than 0",
-                remedy="make them 0: results are sums, in the scale of their edges",
+                f"{self.path}: {layer.name} has results that do not saturate, but a zero_point or "
+                "shift other than 0",
+                remedy="set both to 0: such results are sums in the scale of their edges",
             )
         nodes = _point_codes(layer.nodes, op.result)
         edges = np.broadcast_to(layer.edges.scale, nodes.element.scales.shape)
@@ -148,11 +148,11 @@ class GivenCodes(CodeChoice):
         return _point_codes(self._layer(point).nodes, value)
 
     def require_unedited(self) -> None:
-        """Require the file's description of the network to be that of the quantised function.
+        """Require the file to describe the quantised function.
 
         Raises
         ------
-        KanError : a field that follows from the network was edited; names one.
+        KanError : a field that follows from the network was edited. The message names one.
         """
         given = self.given
         if given.digest is None or given.digest == given.description_digest():
@@ -160,16 +160,15 @@ class GivenCodes(CodeChoice):
         mine, its = quantizers_of(self.function).description(), given.description()
         edited = next((place for place in its if mine.get(place) != its[place]), "digest")
         raise KanError(
-            f"{self.path}: what describes the network was edited, such as {edited}",
-            remedy="it follows from the network; kept, low, high, scale, zero_point, gain and "
-            "offset can be edited",
+            f"{self.path}: {edited} was edited, but it describes the network",
+            remedy="edit kept, low, high, scale, zero_point, gain and offset only",
         )
 
     def _layer(self, point: int) -> Layer:
         return self.given.layers[point - len(self.function.args)]
 
     def _require_alike(self, points: list[SSAValue]) -> None:
-        """Require as many inputs and layers as the function has, of the same shapes."""
+        """Require inputs and layers of the same number and shapes as those of the function."""
         given, arguments = self.given, len(self.function.args)
         found = f"{self.path} is of another network"
         if (len(given.arguments), len(given.layers)) != (arguments, len(points) - arguments):
@@ -191,7 +190,7 @@ class GivenCodes(CodeChoice):
                 )
 
     def _warn_of_missing_edges(self, points: list[SSAValue]) -> None:
-        """Warn of edges that the file keeps and the network does not have: they stay pruned."""
+        """Warn of edges that the file keeps but the network does not have. They stay pruned."""
         sums = [value.owner for value in points if isinstance(value.owner, NodeSumOp)]
         kept = [layer.edges.kept for layer in self.given.layers if layer.edges is not None]
         missing = sum(
@@ -207,7 +206,7 @@ class GivenCodes(CodeChoice):
 
 
 def _extents(layer: Layer) -> tuple[int, ...]:
-    """(out, in) of a layer; (out) of a function of the nodes, which has no edges."""
+    """Shape (out, in) of a layer; (n) of a layer without edges."""
     edges = layer.edges
     return (len(layer.nodes),) if edges is None else (len(layer.nodes), edges.kept.shape[1])
 

@@ -1,4 +1,4 @@
-"""Streams samples through a hardware module, one a cycle, and aligns its outputs and nodes."""
+"""Evaluation of a hardware module on a stream of samples, one a clock cycle."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ def stream(
     interface: Interface,
     nodes: Sequence[tuple[NodeAttr, SSAValue]],
 ) -> tuple[IntArray, dict[str, IntArray]]:
-    """Outputs and nodes for samples that enter back to back.
+    """Outputs and nodes of samples that enter in consecutive cycles.
 
     Parameters
     ----------
-    codes : (samples, inputs).
+    codes : input codes, (samples, inputs), int64.
     nodes : the nodes to probe, each with its signal.
 
     Returns
     -------
-    The outputs (samples, outputs), and the codes (samples) of each node.
+    Output codes, (samples, outputs), and the codes (samples) of each node; int64.
+
+    Raises
+    ------
+    KanError : `out_valid` does not follow `in_valid` by the latency.
     """
     samples, latency = codes.shape[0], interface.latency
     probes = {f"node {node.node}": node for node, _ in nodes}
@@ -52,7 +56,7 @@ def stream(
         due = valid[latency : latency + samples]
         if valid[:latency].any() or not due.all() or valid[latency + samples :].any():
             raise KanError(
-                f"@{module.sym_name.data}: out_valid does not come {latency} cycles later"
+                f"@{module.sym_name.data}: out_valid does not follow in_valid by {latency} cycles"
             )
     columns: list[Array] = []
     for port in interface.outputs:
@@ -67,7 +71,7 @@ def stream(
 
 
 def _read(pattern: IntArray, width: int, *, signed: bool) -> IntArray:
-    """Bit patterns as numbers, two's complement where signed."""
+    """Numbers of bit patterns, two's complement if signed."""
     if not signed:
         return pattern
     return np.where(pattern >> (width - 1), pattern - (1 << width), pattern)

@@ -1,8 +1,8 @@
-"""The interface of a design: its ports, what their codes stand for, and its latency.
+"""The interface of a design: its ports, their codes, and its latency.
 
-The order and the names of the ports are a contract: `clk`, `rst`, `in_valid`, `x0`.., `out_valid`,
-`y0`.. for a clocked design, which takes a sample and gives a result in every cycle; `x0`..,
-`y0`.. for a combinational one. `rst` is synchronous, active high, and clears valid bits only.
+Names and order of the ports are fixed. A clocked design has `clk`, `rst`, `in_valid`, `x0`..,
+`out_valid`, `y0`.., and takes a sample in every cycle. A combinational design has `x0`.., `y0`..
+alone. `rst` is synchronous, active high, and clears valid bits only.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from kan_dialect.ir.quant import storage_for
 
 @dataclass(frozen=True)
 class Port:
-    """A data port. Its codes are two's complement where `low` < 0, else unsigned.
+    """A data port. Its codes are two's complement if `low` < 0, else unsigned.
 
-    A code `q` stands for the number `(q - zero_point) * scale`; at an input, that is `x * gain +
-    offset`, which the host computes first.
+    A code `q` stands for `(q - zero_point) * scale`. At an input, this is the quantised value of
+    `x * gain + offset`, which the host computes.
     """
 
     name: str
     width: int
-    """Bits, 1 to 64; 63 at most where unsigned, for codes are handled as int64."""
+    """Bits: 1 to 64 if signed, 1 to 63 if unsigned, since codes are int64 in Python."""
 
     low: int
     """Smallest code."""
@@ -48,7 +48,7 @@ class Port:
             raise KanError(f"port {self.name}: empty range {self.low}..{self.high}")
         if not storage_for(self.low, self.high)[0] <= self.width <= 63 + self.signed:
             raise KanError(
-                f"port {self.name}: a width of {self.width} bits does not suit the codes "
+                f"port {self.name}: a width of {self.width} bits does not fit the codes "
                 f"{self.low}..{self.high}"
             )
         if not (math.isfinite(self.scale) and self.scale > 0):
@@ -75,7 +75,7 @@ class Port:
 
     @classmethod
     def of_attribute(cls, attribute: PortAttr) -> Port:
-        """The port that a `#kan.port` says; codes without a scale stand for themselves."""
+        """The port that a `#kan.port` describes. The scale is 1 by default."""
         codes, scale = attribute.codes, 1.0 if attribute.scale is None else attribute.scale
         affine = attribute.affine or (1.0, 0.0)
         return cls.of_range(
@@ -84,7 +84,7 @@ class Port:
 
     @property
     def signed(self) -> bool:
-        """Whether codes are two's complement."""
+        """True if codes are two's complement."""
         return self.low < 0
 
 
@@ -93,20 +93,20 @@ class Interface:
     """The ports and the timing of a design."""
 
     name: str
-    """Top module."""
+    """Name of the top module."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
     latency: int
-    """Cycles from an input to its output: clock edges between them. 0 where combinational."""
+    """Clock edges between an input and its output; 0 if combinational."""
 
     combinational: bool = False
-    """No registers, and so neither clock, reset nor valid ports."""
+    """True if the design has no registers, and no clock, reset and valid ports."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z_]\w*", self.name, re.ASCII):
-            raise KanError(f"'{self.name}' is no name for a module")
+            raise KanError(f"'{self.name}' is no name for a module: it is no identifier")
         if not self.inputs or not self.outputs:
             raise KanError(f"{self.name}: a design has at least one input and one output")
         for letter, ports in (("x", self.inputs), ("y", self.outputs)):
@@ -133,7 +133,7 @@ def highs(ports: Sequence[Port]) -> IntArray:
 
 
 def check_codes(codes: IntArray, ports: Sequence[Port]) -> None:
-    """Check that every code is one of its port's.
+    """Check that every code lies within the range of its port.
 
     Parameters
     ----------
@@ -141,7 +141,8 @@ def check_codes(codes: IntArray, ports: Sequence[Port]) -> None:
 
     Raises
     ------
-    KanError : wrong shape or type, or a code outside its port's range; names sample and port.
+    KanError : `codes` has another shape or dtype, or a code lies outside the range of its port. The
+        message names sample and port.
     """
     if codes.ndim != 2 or codes.shape[1] != len(ports) or codes.dtype.kind not in "iu":
         raise KanError(
@@ -159,7 +160,7 @@ def check_codes(codes: IntArray, ports: Sequence[Port]) -> None:
 
 
 def show_codes(codes: Sequence[int], ports: Sequence[Port]) -> str:
-    """One sample, for messages: `x0 = 3, x1 = -7, ...`."""
+    """The codes of one sample for messages: `x0 = 3, x1 = -7, ...`."""
     shown = [f"{port.name} = {code}" for port, code in zip(ports, codes, strict=True)]
     if len(shown) > _SHOWN_PORTS:
         shown[_SHOWN_PORTS:] = ["..."]
@@ -167,4 +168,4 @@ def show_codes(codes: Sequence[int], ports: Sequence[Port]) -> str:
 
 
 _SHOWN_PORTS = 16
-"""The number of codes that a message shows."""
+"""Largest number of codes that a message shows."""

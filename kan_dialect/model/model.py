@@ -1,4 +1,4 @@
-"""A function or hardware module to run at any level: on real values, on codes, or per node."""
+"""A function or hardware module that can be evaluated at any level, on real values or codes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Level: TypeAlias = Literal["spline", "table", "wire", "hardware"]
 
 @dataclass(frozen=True)
 class Model:
-    """The one function or hardware module of a module."""
+    """A function or hardware module, and its level."""
 
     op: func.FuncOp | hw.HWModuleOp
     level: Level
@@ -50,7 +50,7 @@ class Model:
 
         Raises
         ------
-        KanError : the module has none, or several and no name is given.
+        KanError : the module has no model, or several and no name is given.
         """
         circuits = [
             op
@@ -64,7 +64,7 @@ class Model:
 
     @property
     def name(self) -> str:
-        """The name of the function or module, and of the RTL's top module."""
+        """The name of the function or hardware module, and of the RTL's top module."""
         return self.op.sym_name.data
 
     @property
@@ -97,7 +97,7 @@ class Model:
 
         Raises
         ------
-        KanError : the results do not come in one cycle.
+        KanError : the results come in different cycles.
         """
         match self.op:
             case hw.HWModuleOp():
@@ -112,7 +112,7 @@ class Model:
 
         Raises
         ------
-        KanError : the model is not quantised yet, or its results do not come in one cycle.
+        KanError : the model is not quantised yet, or its results come in different cycles.
         """
         inputs, outputs = self.ports()
         latency = self.latency()
@@ -123,7 +123,7 @@ class Model:
 
         Raises
         ------
-        KanError : the model has no codes, or the input has another shape or range.
+        KanError : the model is not quantised yet, or `codes` has another shape or range.
         """
         check_codes(codes, self.ports()[0])
         match self.op:
@@ -137,7 +137,7 @@ class Model:
                 return np.concatenate(evaluate_function(self.op, parts, codes=True), axis=1)
 
     def run_nodes(self, codes: IntArray) -> tuple[IntArray, dict[str, IntArray]]:
-        """As `run_codes`, with the codes (samples) of every node that the IR names.
+        """Output codes as of `run_codes`, and the codes (samples) of every node named in the IR.
 
         Raises
         ------
@@ -177,6 +177,10 @@ class Model:
         """Real outputs (samples, outputs) of real inputs (samples, inputs), float64.
 
         A training step is run with its initial coefficients.
+
+        Raises
+        ------
+        KanError : `x` has another number of columns, or holds NaN; or an argument is no tensor.
         """
         if self.level in ("wire", "hardware"):
             interface = self.interface()
@@ -198,7 +202,7 @@ class Model:
                 f"{x.shape}"
             )
         columns = np.split(x, np.cumsum(widths)[:-1], axis=1)
-        # Arguments and results that are codes are converted from and to real values.
+        # Codes at arguments and results are converted from and to real values.
         parts = [
             _codes_of(argument, part) if is_quantized(argument) else part
             for argument, part in zip(self.op.args, columns, strict=True)
@@ -249,7 +253,7 @@ def columns_of(codes: IntArray) -> list[Array]:
 
 
 def split_codes(codes: IntArray, sources: Sequence[SSAValue]) -> list[Array]:
-    """Codes (samples, inputs) divided into one array for each tensor of codes."""
+    """Codes (samples, inputs) split into one array for each tensor of codes."""
     ends = np.cumsum([tensor_shape(source)[0] for source in sources])[:-1]
     return list(np.split(codes, ends, axis=1))
 

@@ -32,12 +32,12 @@ def table_ports(
 
     Parameters
     ----------
-    letter : of the ports' names.
-    affines : gain and offset of the host's affine, by tensor; None where it has none.
+    letter : first letter of the ports' names.
+    affines : gain and offset of the host's affine for each tensor; None without an affine.
 
     Raises
     ------
-    KanError : a value is not a vector of codes.
+    KanError : a value is no vector of codes.
     """
     ports: list[Port] = []
     for value, affine_of in zip_longest(values, affines):
@@ -67,29 +67,30 @@ def hardware_latency(module: hw.HWModuleOp) -> int:
 
     Raises
     ------
-    KanError : the module does not say.
+    KanError : the module has no attribute `kan.latency`.
     """
     latency = declared_latency(module)
     if latency is None:
-        raise KanError(f"@{module.sym_name.data} does not say its latency ({LATENCY})")
+        raise KanError(f"@{module.sym_name.data} has no attribute {LATENCY}, the latency")
     return latency
 
 
 def hardware_ports(module: hw.HWModuleOp) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-    """Inputs and outputs, by the module's `#kan.port`s.
+    """Inputs and outputs, from the `#kan.port`s of the module.
 
     Raises
     ------
-    KanError : the module does not say its ports, or one has another width than its codes need.
+    KanError : the module lists no ports, a port has another width than its codes need, or the
+        module trains itself.
     """
     if declared_interval(module) is not None:
         raise KanError(
             f"@{module.sym_name.data} trains itself, so it computes no fixed function",
-            remedy="kan-flow train-sim simulates it",
+            remedy="simulate it with kan-flow train-sim",
         )
     listed = ports_of(module)
     if listed is None:
-        raise KanError(f"@{module.sym_name.data} does not say what its ports are ({PORTS})")
+        raise KanError(f"@{module.sym_name.data} has no attribute {PORTS}, the list of ports")
     widths = {
         port.port_name.data: bit_width(port.type)
         for port in module.module_type.ports

@@ -1,4 +1,4 @@
-"""Real values as codes of ports, and back."""
+"""Conversion of real values to codes of ports, and back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kan_dialect.ops.table import dequantize, unsaturated_codes
 
 
 def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
-    """Codes (samples, ports) of real values of the same shape.
+    """Codes, int64, of real values (samples, ports); they saturate at the range of their port.
 
     Raises
     ------
-    KanError : another number of columns than ports, or a value that is not a number.
+    KanError : the number of columns is not that of the ports, or a value is NaN.
     """
     low = np.array([port.low for port in ports])
     high = np.array([port.high for port in ports])
@@ -25,7 +25,7 @@ def encode(ports: Sequence[Port], x: FloatArray) -> IntArray:
 
 
 def encode_unsaturated(ports: Sequence[Port], x: FloatArray) -> FloatArray:
-    """As `encode`, before the codes saturate, as float64."""
+    """As `encode`, float64, before the codes saturate."""
     if x.ndim != 2 or x.shape[1] != len(ports):
         raise KanError(
             f"expected samples of {len(ports)} features, got an array of shape {x.shape}"
@@ -45,7 +45,7 @@ def encode_unsaturated(ports: Sequence[Port], x: FloatArray) -> FloatArray:
 
 
 def decode(ports: Sequence[Port], codes: IntArray) -> FloatArray:
-    """Real values of codes (samples, ports)."""
+    """Real values, float64, of codes (samples, ports)."""
     return dequantize(
         codes,
         np.array([port.scale for port in ports]),

@@ -1,4 +1,4 @@
-"""Writes and reads quantisers as JSON: `docs/reference/numerics.md` documents the fields."""
+"""Quantisers as JSON files; `docs/reference/numerics.md` documents the fields."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _codes_entry(codes: Codes) -> dict[str, object]:
 
 
 def _bits(low: IntArray, high: IntArray) -> IntArray:
-    """The number of bits that codes low..high need, element by element."""
+    """Number of bits of the codes low..high, element by element."""
     ends = zip(low.ravel().tolist(), high.ravel().tolist(), strict=True)
     bits = [storage_for(*each)[0] for each in ends]
     return np.array(bits, dtype=np.int64).reshape(low.shape)
@@ -92,11 +92,12 @@ def _text(value: object, indent: str) -> str:
 
 
 def read_quantizers(path: str | Path) -> Quantizers:
-    """The quantisers in a file of `to_json`, perhaps edited.
+    """The quantisers in a file that `to_json` wrote and a user may have edited.
 
     Raises
     ------
-    KanError : the file is missing, or not as documented; names the entry.
+    KanError : the file cannot be read, or an entry is not as documented. The message names the
+        entry.
     """
     remedy = "make one with kan-opt -t quantizers, or kan-flow build"
     try:
@@ -116,7 +117,7 @@ def read_quantizers(path: str | Path) -> Quantizers:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object of the JSON; a key that is given twice is refused."""
+    """An object of the JSON. Raises ValueError if a key is given twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -187,7 +188,7 @@ def _read_layer(entry: _Entry) -> Layer:
         if not np.allclose(nodes.scale, steps, rtol=1e-12, atol=0.0):
             raise shift.error("does not fit the scales of edges and nodes")
         if edges.scale.ndim > nodes.scale.ndim:
-            # Edges have a scale each only where their nodes have.
+            # Scales of edges are per node only if those of nodes are.
             shape = nodes.low.shape
             scale, point = (np.broadcast_to(a, shape) for a in (nodes.scale, nodes.zero_point))
             nodes = replace(nodes, scale=scale, zero_point=point)
@@ -234,7 +235,7 @@ class _Entry:
         return _Entry(self.path, where, found[key])
 
     def require_known(self, *keys: str) -> None:
-        """Refuse fields that are not documented."""
+        """Refuse other fields than `keys`."""
         for key in cast("Mapping[str, object]", self.value):
             if key not in keys:
                 where = key if self.where == "the file" else f"{self.where}.{key}"
@@ -243,9 +244,9 @@ class _Entry:
     def require_bits(
         self, low: IntArray, high: IntArray, *, needed: IntArray, kept: BoolArray | None = None
     ) -> None:
-        """Refuse `bits` that do not fit the codes; `bits` may be missing.
+        """Refuse `bits` that do not fit the codes.
 
-        Edges that are not kept may have 0 bits.
+        `bits` may be missing, and may be 0 for edges that are not kept.
         """
         if not self.has("bits"):
             return
@@ -258,7 +259,7 @@ class _Entry:
             raise KanError(
                 f"{self.path}: {self.where}.bits{place} is {bits[at]}, but codes "
                 f"{low[at]}..{high[at]} need {needed[at]}",
-                remedy="bits follow from low and high: edit these, and the scale",
+                remedy="bits follow from low and high: edit low, high and the scale instead",
             )
 
     def entries(self) -> list[_Entry]:

@@ -1,7 +1,7 @@
 """The quantisers of a network as data, for training frameworks.
 
-`quantizers_in_ir` reads them from a function at table level, `quantizer_json` reads and writes
-files. `kan-quantize` uses them in place of its own choice.
+`quantizers_in_ir` reads them from a function at table level. `quantizer_json` reads and writes
+files. `kan-quantize` takes them in place of its own choice.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Codes:
 
     Parameters
     ----------
-    low, high : (n), int64, smallest and largest code.
-    scale, zero_point : (n), float64 and int64; or () where the type is per tensor.
+    low, high : smallest and largest code, (n), int64.
+    scale, zero_point : float64 and int64, (n), or () if the type is per tensor.
     """
 
     low: IntArray
@@ -41,7 +41,7 @@ class Codes:
         return len(self.low)
 
     def element(self, expressed: AnyFloat) -> UniformQuantizedType:
-        """The type of a tensor of these codes, in the narrowest storage that holds all of them."""
+        """The type of a tensor of these codes, in the narrowest storage."""
         low, high = int(self.low.min()), int(self.high.max())
         bits, signed = storage_for(low, high)
         return UniformQuantizedType(
@@ -50,13 +50,13 @@ class Codes:
             self.scale,
             self.zero_point,
             axis=0 if self.scale.ndim else None,
-            # Storage bounds of a single code are not allowed.
+            # `!quant.uniform` refuses storage bounds of a single code.
             bounds=(low, high) if low < high else default_bounds(bits, signed),
             expressed=expressed,
         )
 
     def equals(self, other: Codes) -> bool:
-        """Whether all numbers are the same."""
+        """True if all numbers are equal, whether per tensor or per element."""
         return all(
             np.array_equal(np.broadcast_to(mine, len(self)), np.broadcast_to(its, len(self)))
             for mine, its in zip(self._arrays(), other._arrays(), strict=True)
@@ -72,7 +72,7 @@ class Argument:
 
     Parameters
     ----------
-    gain, offset : (n), float64: codes are those of x * gain + offset.
+    gain, offset : the host quantises x * gain + offset; (n), float64.
     name : the name in `Layer.reads`.
     """
 
@@ -88,10 +88,10 @@ class Edges:
 
     Parameters
     ----------
-    scale : (out), float64, or () where the type is per tensor.
-    kept : (out, in), whether the edge exists.
-    low, high : (out, in), int64, smallest and largest integer of each edge; 0 without an edge.
-    bias : (out), int64, the constant that a node adds.
+    scale : float64, (out), or () if the type is per tensor.
+    kept : True for edges that exist, (out, in).
+    low, high : smallest and largest integer of each edge, (out, in), int64; 0 without an edge.
+    bias : the constant that each node adds, (out), int64.
     """
 
     scale: FloatArray
@@ -118,13 +118,16 @@ class Layer:
     """Names of the arguments and layers whose codes the layer reads, concatenated in order."""
     nodes: Codes
     saturates: bool
-    """Whether sums saturate to codes of `nodes`. Results of the function do not."""
+    """True if sums saturate to codes of `nodes`; False for results of the function."""
     edges: Edges | None = None
     splines: tuple[Grid, ...] = ()
 
     @property
     def shift(self) -> IntArray:
-        """(out): codes are sums / 2^shift, rounded half to even. For layers with edges only."""
+        """Shifts (out), int64: codes are sums / 2^shift, rounded half to even.
+
+        Defined for layers with edges only.
+        """
         assert self.edges is not None
         ratio = np.broadcast_to(self.nodes.scale / self.edges.scale, len(self.nodes))
         return np.rint(np.log2(ratio)).astype(np.int64)
@@ -138,12 +141,12 @@ class Quantizers:
     arguments: tuple[Argument, ...]
     layers: tuple[Layer, ...]
     digest: str | None = None
-    """The digest of `description` that the file holds; None of quantisers without a file."""
+    """The digest of `description` in the file; None without a file, or if the file has none."""
 
     def description(self) -> Mapping[str, object]:
-        """Properties of the network by place in the file, which `kan-quantize` does not read.
+        """The fields that describe the network, by place in the file.
 
-        An edited file that changes them is refused.
+        `kan-quantize` does not read them. It refuses a file in which they were edited.
         """
         found: dict[str, object] = {"name": self.name}
         for index, argument in enumerate(self.arguments):
@@ -164,11 +167,11 @@ class Quantizers:
         return found
 
     def description_digest(self) -> str:
-        """A hash of the description."""
+        """SHA-256 of the description, in hexadecimal."""
         return sha256(json.dumps(self.description()).encode()).hexdigest()
 
     def with_splines_of(self, earlier: Quantizers | None) -> Quantizers:
-        """The same, with the spline grids that an earlier stage had; tables have none."""
+        """These quantisers with the spline grids of an earlier stage, since tables have none."""
         if earlier is None or len(earlier.layers) != len(self.layers):
             return self
         layers = [

@@ -21,7 +21,7 @@ from kan_dialect.ops.table import LookupOp, QuantizeOp, RequantizeOp
 
 
 def quantized_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
-    """Functions at table level whose arguments have quantisers."""
+    """The functions at table level that quantise an argument."""
     for op in module.ops:
         if isinstance(op, func.FuncOp) and not op.is_declaration:
             quantizers = [each for each in op.body.block.ops if isinstance(each, QuantizeOp)]
@@ -98,7 +98,7 @@ def _argument(op: QuantizeOp, name: str) -> Argument:
 
 
 def _source(op: object) -> tuple[SSAValue, tuple[Grid, ...]]:
-    """The codes that edges read, and the grids of the B-splines between."""
+    """The codes that edges read, and the grids of the B-splines of these edges."""
     assert isinstance(op, QuantizeOp | LookupOp)
     if isinstance(op, LookupOp):
         return op.input, ()

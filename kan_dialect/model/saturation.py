@@ -1,4 +1,4 @@
-"""Which ports and nodes of an integer model saturate on samples, and how often."""
+"""Number of samples on which ports and nodes of an integer model saturate."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from kan_dialect.ops.table import RequantizeOp
 from kan_dialect.ops.wire import ClampOp
 
 NAMED = 3
-"""Ports and nodes that are told by name."""
+"""Largest number of ports and nodes that a message names."""
 
 
 @dataclass(frozen=True)
 class Saturation:
-    """Samples that saturate.
+    """Numbers of samples that saturate.
 
     Parameters
     ----------
-    samples : how many there are.
-    saturated : samples in which some input or node saturates.
-    inputs : for each input port, samples in which its value lies outside the codes' range.
-    nodes : likewise for each node whose sum is saturated, as `layer0_node3`.
+    samples : number of all samples.
+    saturated : number of samples on which any input or node saturates.
+    inputs : for each input port, number of samples whose value lies outside the range of codes.
+    nodes : for each node with a saturating sum, such as `layer0_node3`, number of samples on which
+        it saturates.
     """
 
     samples: int
@@ -41,7 +42,7 @@ class Saturation:
     nodes: dict[str, int]
 
     def as_dict(self) -> dict[str, object]:
-        """Figures by name, as `report.json` has them."""
+        """Figures by their names in `report.json`."""
         return {
             "samples": self.samples,
             "saturated": self.saturated,
@@ -50,11 +51,11 @@ class Saturation:
         }
 
     def told(self, what: str) -> str:
-        """In a few words: how many samples, and the ports and nodes that saturate most.
+        """One line: the number of samples, and the ports and nodes that saturate most often.
 
         Parameters
         ----------
-        what : the samples, as `test samples`.
+        what : noun for the samples, such as `test samples`.
         """
         if not self.saturated:
             return f"none in {self.samples} {what}"
@@ -66,15 +67,15 @@ class Saturation:
 
 
 def count_saturations(model: Model, x: FloatArray) -> Saturation:
-    """Saturations of an integer model on samples (samples, inputs), real.
+    """Saturations of an integer model on real samples (samples, inputs).
 
-    A value saturates where its code, rounded, lies outside the range of codes. Nodes are those
-    whose sums a requantisation or clamp saturates. What a table saturates is in its entries, and
-    not counted; nor are nodes at hardware level.
+    A value saturates if its rounded code lies outside the range of codes. Nodes count if a
+    requantisation or clamp saturates their sum. Saturation within table entries does not count, nor
+    do nodes at hardware level.
 
     Raises
     ------
-    KanError : the model has no codes, or the samples are of another shape or not numbers.
+    KanError : the model is not quantised yet, or the samples have another shape or hold NaN.
     """
     inputs, nodes = _found(model, x)
     every = saturating_samples(model, x)
@@ -82,7 +83,7 @@ def count_saturations(model: Model, x: FloatArray) -> Saturation:
 
 
 def saturating_samples(model: Model, x: FloatArray) -> BoolArray:
-    """In which of the samples (samples, inputs) some input or node saturates.
+    """Mask (samples) of the samples (samples, inputs) on which any input or node saturates.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def saturating_samples(model: Model, x: FloatArray) -> BoolArray:
 
 
 def _found(model: Model, x: FloatArray) -> tuple[dict[str, BoolArray], dict[str, BoolArray]]:
-    """For each input port, and for each node, the samples (samples) in which it saturates."""
+    """Mask (samples) of saturating samples for each input port, and for each node."""
     ports, _ = model.ports()
     raw = encode_unsaturated(ports, x)
     inputs = {
@@ -111,7 +112,7 @@ def _counts(found: Mapping[str, BoolArray]) -> dict[str, int]:
 
 
 def _nodes(model: Model, codes: IntArray) -> dict[str, BoolArray]:
-    """For each node that saturates its sum, the samples (samples) in which it does."""
+    """Mask (samples) of saturating samples for each node with a saturating sum."""
     if not isinstance(model.op, func.FuncOp):
         return {}
     if model.level == "wire":
@@ -133,7 +134,7 @@ def _nodes(model: Model, codes: IntArray) -> dict[str, BoolArray]:
 
 
 def _wire_nodes(function: func.FuncOp, codes: IntArray) -> dict[str, BoolArray]:
-    """A node is saturated by the clamp that makes its value, or by the tables that read it."""
+    """As `_nodes`, where the clamp of a node saturates it, or else the tables that read it."""
     marks = [
         mark
         for mark in wire_nodes(function)

@@ -1,4 +1,4 @@
-"""Windows: values of an input or node at which edges differ from the values on both sides.
+"""Windows: values of an input or node that edges treat differently from values on both sides.
 
 A mark for missing values, such as -999, is a window. If a window is narrower than a step of the
 codes, no code lies in it, and the nearest code stands for it.
@@ -34,7 +34,7 @@ _NARROW = 1 / 64
 
 
 def windows_of(value: SSAValue) -> FloatArray:
-    """The distinct windows (windows, 3) of a vector: element, first and last value."""
+    """The distinct windows of a vector, (windows, 3), float64: element, first and last value."""
     found = [np.zeros((0, 3))]
     for op in readers(value):
         if isinstance(op, OnnxOp):
@@ -54,7 +54,7 @@ def windows_of(value: SSAValue) -> FloatArray:
 def set_apart(values: FloatArray, windows: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Values (samples, n) with remote narrow windows moved near the other values.
 
-    A remote window would otherwise widen the range, and take codes from all other values.
+    A remote window would widen the range, which leaves fewer codes for all other values.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def set_apart(values: FloatArray, windows: FloatArray) -> tuple[FloatArray, Floa
 
     Returns
     -------
-    The values; and (windows, 5): element, first and last value, number of samples within, and the
-    value that they are moved to.
+    The values; and the windows, (windows, 5): element, first and last value, number of samples
+    within, and the value that these are moved to.
     """
     values = values.copy()
     seen = np.column_stack([windows, np.zeros(len(windows)), windows[:, 1:].mean(axis=1)])
@@ -89,7 +89,7 @@ def set_apart(values: FloatArray, windows: FloatArray) -> tuple[FloatArray, Floa
 def as_coded(function: func.FuncOp, ports: Sequence[Port], x: FloatArray) -> FloatArray:
     """Samples (samples, in) with values in windows replaced by the values of their codes.
 
-    Windows then do not count as values out of range.
+    Windows then do not count as values outside the range.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class Standing:
 
     Attributes
     ----------
-    table : (codes, 3): element, code, the value it stands for.
+    table : (codes, 3), float64: element, code, and the value that the code stands for.
     """
 
     table: FloatArray
@@ -136,17 +136,18 @@ class Standing:
     ) -> Standing:
         """Codes for the windows (windows, 5) of `set_apart` that contain the value of no code.
 
-        If other values have the code too, it stands for the more frequent ones, with a warning.
+        If other values have the same code, it stands for the more frequent ones, with a warning.
 
         Parameters
         ----------
-        histogram, centres : (n, bins), of the calibration; None without calibration.
-        where : input or layer, for messages.
+        histogram, centres : counts and centres of the calibration's bins, (n, bins); None without
+            calibration.
+        where : name of the input or layer, for messages.
         """
         found: dict[tuple[int, int], tuple[float, float]] = {}
         low, high = element.bounds
         count = int(windows[:, 0].max(initial=-1)) + 1 if centres is None else len(centres)
-        # Elements behind the last one with a window have scales of their own, too.
+        # Elements behind the last one with a window have scales too.
         count = max(count, 1, np.size(element.scale_for(1)))
         scales = np.broadcast_to(element.scale_for(1), count)
         points = np.broadcast_to(element.zero_point_for(1), count)
@@ -166,11 +167,11 @@ class Standing:
                 others -= int(windows[moved & (windows[:, 0] == which), 3].sum())
             before = found.get((index, code))
             if before is not None:
-                _LOG.warning("%s shares code %d with another value that is set apart", shown, code)
+                _LOG.warning("%s shares code %d with another window", shown, code)
             if others > samples:
                 _LOG.warning(
-                    "%s is treated differently by the model, but shares code %d with %s; it is "
-                    "read as they are: give more bits, or set it apart from them",
+                    "%s is treated differently by the model, but it shares code %d with %s and is "
+                    "read like them: give more bits, or move it away from them",
                     shown,
                     code,
                     quantity(others, "other sample"),
@@ -178,8 +179,8 @@ class Standing:
             elif before is None or before[1] < samples:
                 if others > 0:
                     _LOG.warning(
-                        "%s has code %d, and so have %s, which are read as it is: give more bits, "
-                        "or set it apart from them",
+                        "%s has code %d, and so have %s, which are read like it: give more bits, "
+                        "or move it away from them",
                         shown,
                         code,
                         quantity(others, "other sample"),
@@ -190,4 +191,4 @@ class Standing:
 
 
 def _shown(first: float, last: float) -> str:
-    return f"the value {first:.9g}" if first == last else f"what lies in {first:.9g} .. {last:.9g}"
+    return f"the value {first:.9g}" if first == last else f"the range {first:.9g} .. {last:.9g}"

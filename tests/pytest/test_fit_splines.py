@@ -408,7 +408,7 @@ def test_labels_that_do_not_fit(
         (["--cells", "0"], "cells must lie in 1..1024"),
         (["--degree", "101"], "degree must lie in 0..100"),
         (["--fit-error", "1e-7"], "take more cells"),
-        (["--degree", "6", "--fit-error", "0.5"], "trained are 1..5"),
+        (["--degree", "6", "--fit-error", "0.5"], "degrees 1..5 can be trained"),
         ([], "take more integer-bits (it needs 13)"),
     ],
 )

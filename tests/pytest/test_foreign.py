@@ -103,8 +103,11 @@ def fail(x: Array) -> object:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: x[:, np.newaxis, :], r"an array of shape \(4, 1, 2\) and no sequence of arrays"),
-        (lambda x: None, "NoneType and no sequence of arrays"),
+        (
+            lambda x: x[:, np.newaxis, :],
+            r"an array of shape \(4, 1, 2\) instead of a sequence of arrays",
+        ),
+        (lambda x: None, "NoneType instead of a sequence of arrays"),
         (lambda x: (x, x), "2 arrays"),
         (lambda x: (x,), r"an array of shape \(4, 2\) as result 0"),
         (lambda x: (x[:3, np.newaxis, :],), r"an array of shape \(3, 1, 2\) as result 0"),
@@ -118,7 +121,7 @@ def test_results_of_another_shape_are_refused(
     monkeypatch.setitem(RETURNED, "half", function)
     expected = (
         r"'their.half': evaluate returned {} for 4 samples; "
-        r"expected is a sequence of 1 array: \(samples, 1, 2\)"
+        r"return a sequence of 1 array: \(samples, 1, 2\)"
     )
     with pytest.raises(KanError, match=expected.format(message)):
         FoldTablesPass().apply(Context(), parse())

@@ -201,7 +201,7 @@ def test_networks_that_cannot_be_trained(
     options = ["--trainable", "--integer-bits", "12", "-o", tmp_path / "out"]
     assert run("build", EXAMPLES / "digits.onnx", *options) == 1
     error = capsys.readouterr().err
-    assert "has pruned edges" in error and "let them exist again (revive)" in error
+    assert "has pruned edges" in error and "restore them with the option revive" in error
 
 
 def test_data_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

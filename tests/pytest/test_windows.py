@@ -76,7 +76,7 @@ def test_narrow_window_between_two_codes(tmp_path: Path, caplog: pytest.LogCaptu
     assert both.any()
     apart = np.abs(tables(path, x, tmp_path, 6).run(x) - expected(path, x))
     assert apart[both].max() < 0.7
-    assert "which are read as it is: give more bits" in caplog.text
+    assert "which are read like it: give more bits" in caplog.text
 
 
 def test_value_without_a_code_of_its_own_is_told(

@@ -1,9 +1,9 @@
-"""Where the coefficients of a training step are in the hardware: banks, rows and addresses.
+"""The memories of a training step in hardware: banks, rows and addresses of coefficients.
 
-Coefficient j of an edge is in bank j mod (degree + 1), row j div (degree + 1): of degree + 1
-neighbours, each is in another bank. The address of a word at the memory port is, from the upper
-bits down, the edge (layer by layer, node by node, input by input), the bank and the row. Velocities
-are kept alike, behind all coefficients: here they count as layers of their own.
+Coefficient j of an edge is in bank j mod (degree + 1), row j div (degree + 1), so degree + 1
+neighbours are in different banks. The address of a word at the memory port consists of the edge
+(counted layer by layer, node by node, input by input), the bank and the row, from the upper bits
+down. Velocities follow all coefficients in the same way, and count as layers of their own here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kan_dialect.ops.training import UpdateOp
 
 @dataclass(frozen=True)
 class Bank:
-    """One memory: the coefficients of an edge whose numbers leave one remainder."""
+    """One memory: the coefficients of an edge whose indices have the same remainder."""
 
     layer: int
     output: int
@@ -35,9 +35,9 @@ class MemoryMap:
     """The memories of a step."""
 
     shapes: tuple[tuple[int, int, int], ...]
-    """Of each layer: (out, in, coefficients)."""
+    """Shape of each layer: (out, in, coefficients)."""
     banks: tuple[int, ...]
-    """Of each layer: degree + 1."""
+    """Number of banks of an edge in each layer: degree + 1."""
 
     @property
     def edges(self) -> int:
@@ -57,7 +57,7 @@ class MemoryMap:
         return max(1, (self.edges - 1).bit_length() + self.bank_bits + self.row_bits)
 
     def rows(self, layer: int) -> int:
-        """Words of a bank of a layer."""
+        """Number of words of each bank of a layer."""
         return -(-self.shapes[layer][2] // self.banks[layer])
 
     def all_banks(self) -> Iterator[Bank]:
@@ -69,7 +69,7 @@ class MemoryMap:
                         yield Bank(layer, output, input, number)
 
     def place(self, bank: Bank) -> int:
-        """The upper bits of a bank's addresses: edge and bank."""
+        """The upper bits of a bank's addresses, which are edge and bank."""
         first = sum(outputs * inputs for outputs, inputs, _ in self.shapes[: bank.layer])
         edge = first + bank.output * self.shapes[bank.layer][1] + bank.input
         return edge << self.bank_bits | bank.number
@@ -83,7 +83,12 @@ class MemoryMap:
         return ((edges << self.bank_bits | bank) << self.row_bits | row).astype(np.int64)
 
     def words(self, bank: Bank, state: IntArray) -> IntArray:
-        """What a bank holds of a layer's coefficients (out, in, coefficients): (rows), int64."""
+        """The words (rows), int64, of a bank, given its layer's coefficients.
+
+        Parameters
+        ----------
+        state : (out, in, coefficients), int64.
+        """
         held = np.zeros(self.rows(bank.layer), dtype=np.int64)
         own = state[bank.output, bank.input, bank.number :: self.banks[bank.layer]]
         held[: len(own)] = own
@@ -95,7 +100,7 @@ def memory_map(step: Step) -> MemoryMap:
 
     Raises
     ------
-    KanError : a state is not updated by one `kan.update` of it.
+    KanError : the next value of a state is not the result of its `kan.update`.
     """
     shapes: list[tuple[int, int, int]] = []
     banks: list[int] = []

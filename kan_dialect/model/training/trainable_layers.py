@@ -1,4 +1,4 @@
-"""The layers of a network that can be trained: B-splines on uniform grids, one after the other."""
+"""Layers of a trainable network: a chain of B-spline layers on uniform grids."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def trainable_layers(function: func.FuncOp, *, revive: bool = False) -> list[Tra
 
     Parameters
     ----------
-    revive : take pruned edges as edges whose coefficients are 0, instead of refusing them.
+    revive : read pruned edges as edges with coefficients 0, instead of refusing them.
 
     Raises
     ------
-    KanError : the function holds something that cannot be trained; names it.
+    KanError : a part of the function cannot be trained. The message names it.
     """
     name = function.sym_name.data
     terminator = function.get_return_op()
@@ -56,8 +56,8 @@ def trainable_layers(function: func.FuncOp, *, revive: bool = False) -> list[Tra
         if not isinstance(node_sum, NodeSumOp):
             raise KanError(
                 f"@{name}: '{node_sum.name}' cannot be trained: only layers of B-splines can",
-                remedy="fold affines into nodes (kan-fold-affine) and fit splines to edges "
-                "(kan-fit-splines) first, and take out what is no function of one value",
+                remedy="fold affines into nodes (kan-fold-affine), fit splines to edges "
+                "(kan-fit-splines), and remove ops that combine several values",
             )
         spline = _spline(name, unobserved(node_sum.edges))
         layers.append(_layer(name, node_sum, spline, revive))
@@ -71,7 +71,7 @@ def trainable_layers(function: func.FuncOp, *, revive: bool = False) -> list[Tra
 
 
 def _spline(name: str, edges: SSAValue) -> BSplineOp:
-    """The B-splines of a layer's edges; summands of base functions with weights 0 are ignored."""
+    """The B-splines of a layer's edges. Base functions with weights of 0 are ignored."""
     op = edges.owner
     if isinstance(op, arith.AddfOp):
         parts = [unobserved(part).owner for part in op.operands]
@@ -95,17 +95,19 @@ def _spline(name: str, edges: SSAValue) -> BSplineOp:
 
 
 def _layer(name: str, node_sum: NodeSumOp, spline: BSplineOp, revive: bool) -> TrainableLayer:
-    """The grid and coefficients of a layer, its bias added to the first input's coefficients."""
+    """Grid and coefficients of a layer. Its bias is added to the first input's coefficients."""
     given = spline.given_name or node_sum.given_name or ""
     where = f"@{name}: {given or 'a layer'}"
     degree = spline.degree.value.data
     if not 1 <= degree <= MAX_TRAINABLE_DEGREE:
-        raise KanError(f"{where} has degree {degree}; trained are 1..{MAX_TRAINABLE_DEGREE}")
+        raise KanError(
+            f"{where} has degree {degree}; degrees 1..{MAX_TRAINABLE_DEGREE} can be trained"
+        )
     kept = node_sum.mask_array
     if not revive and not kept.all():
         raise KanError(
             f"{where} has pruned edges",
-            remedy="train before pruning, or let them exist again (revive)",
+            remedy="train before pruning, or restore them with the option revive",
         )
     grid = uniform_grid(np.atleast_2d(spline.knot_vector), degree)
     if grid is None:
@@ -114,7 +116,7 @@ def _layer(name: str, node_sum: NodeSumOp, spline: BSplineOp, revive: bool) -> T
             remedy="refit the splines on a uniform grid (kan-fit-splines)",
         )
     coefficients = np.where(kept[..., np.newaxis], to_floats(spline.coefficients), 0.0)
-    # The basis of an input adds up to 1, so a bias is part of one input's coefficients.
+    # The B-splines of an input add up to 1, so a bias is the same as equal coefficients.
     coefficients[:, 0, :] += node_sum.bias_array[:, np.newaxis]
     grid = np.broadcast_to(grid, (coefficients.shape[1], 2))
     return TrainableLayer(given, degree, grid, coefficients)

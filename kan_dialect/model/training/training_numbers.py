@@ -21,19 +21,19 @@ from kan_dialect.ops.training import FACTOR_BITS
 
 
 def scaled_factor(share: float) -> int:
-    """A share as the nearest multiple of 2^-FACTOR_BITS: the multiplier, an integer."""
+    """The integer multiplier whose product with 2^-FACTOR_BITS is nearest to a share."""
     return round(math.ldexp(share, FACTOR_BITS))
 
 
 @dataclass(frozen=True)
 class TrainingNumbers:
-    """Chooses the types of a step's values; see the options of `kan-make-trainable`.
+    """Types of the values of a training step, as options of `kan-make-trainable` choose them.
 
     Parameters
     ----------
-    integer_bits, fraction_bits : of inputs, nodes and coefficients.
-    local_bits : of the local coordinate in a cell.
-    real : float64 throughout.
+    integer_bits, fraction_bits : bits of inputs, nodes and coefficients.
+    local_bits : bits of the local coordinate in a cell.
+    real : all values are float64.
     """
 
     integer_bits: int
@@ -58,7 +58,7 @@ class TrainingNumbers:
 
     @property
     def error(self) -> Attribute:
-        """Type of errors: differences of two numbers, halved."""
+        """Type of errors, which are halved differences of two numbers."""
         return f64 if self.real else FixedType(self.bits + 1, self.fraction_bits - 1)
 
     @property
@@ -68,15 +68,15 @@ class TrainingNumbers:
         return f64 if self.real else FixedType(local, local, signed=False)
 
     def factor(self, share: float) -> float:
-        """The factor of a linear combination that is nearest to a share."""
+        """The representable factor of a linear combination that is nearest to a share."""
         return share if self.real else math.ldexp(scaled_factor(share), -FACTOR_BITS)
 
     def grid(self, layer: TrainableLayer) -> FloatArray:
-        """Ends (in, 2) of a layer's grids, moved to the nearest codes.
+        """Ends (in, 2), float64, of a layer's grids, rounded to the nearest codes.
 
         Raises
         ------
-        KanError : an end lies outside the numbers, or the cells are narrower than a code.
+        KanError : an end lies outside the range of numbers, or a cell is narrower than a code.
         """
         kind = self.number
         if not isinstance(kind, FixedType):
@@ -101,14 +101,18 @@ class TrainingNumbers:
     def basis(
         self, layer: TrainableLayer, *, scale: float | FloatArray = 1.0, derivative: bool = False
     ) -> Attribute:
-        """The narrowest type of a layer's basis times `scale`, one number or (in).
+        """The narrowest type of a layer's basis times a scale.
 
-        At a scale of 1 a basis has the fraction bits of numbers. A smaller scale has more fraction
-        bits, so that the number of significant bits stays.
+        At a scale of 1, a basis has the fraction bits of numbers. A smaller scale gets more
+        fraction bits, so that the number of significant bits stays the same.
+
+        Parameters
+        ----------
+        scale : a number, or (in).
 
         Raises
         ------
-        KanError : it needs more bits than fixed-point numbers have.
+        KanError : the basis needs more bits than fixed-point numbers have.
         """
         if self.real:
             return f64
@@ -130,7 +134,7 @@ class TrainingNumbers:
         return FixedType(bits, fraction, signed=signed)
 
     def initial(self, start: FloatArray, layer: str) -> Array:
-        """Coefficients to begin with, as codes int64, or float64 where numbers are real.
+        """Initial coefficients as codes, int64, or unchanged if numbers are real.
 
         Raises
         ------
@@ -146,18 +150,21 @@ class TrainingNumbers:
             needed = math.floor(math.log2(abs(value))) + 2
             raise KanError(
                 f"{layer}: a coefficient of {value:g} does not fit fixed-point numbers of "
-                f"{number.bits - number.fraction} bits in front of the point",
-                remedy=f"take integer-bits of at least {needed}, or scale the results to smaller "
-                "numbers",
+                f"{number.bits - number.fraction} integer bits",
+                remedy=f"take integer-bits of at least {needed}, or scale the results down",
             )
         return codes
 
     def require_learning(self, name: str, layers: list[TrainableLayer], rate: float) -> None:
-        """Refuse a learning rate with which even the largest error changes no coefficient.
+        """Refuse a learning rate at which even the largest error changes no coefficient.
+
+        Parameters
+        ----------
+        name : name of the function, for the message.
 
         Raises
         ------
-        KanError : see above; `name` is the function's.
+        KanError : the learning rate is that small.
         """
         if self.real:
             return

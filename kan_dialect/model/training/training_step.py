@@ -1,10 +1,9 @@
-"""Training as IR: which argument of a step is what, and running many steps in order.
+"""A training step in IR: roles of its arguments and results, and evaluation of many steps.
 
-A trainable function is one step. Attributes of its arguments and results say their roles
-(`kan.role`): one `input`, the `target` (or the `error`, fed in), `train`, and a
-`state` for the coefficients of each layer, with `kan.initial` codes or values to begin from; with
-momentum, then a `velocity` for each layer. Results are the `output` and the next states, in the
-arguments' order.
+A trainable function is one step. The attribute `kan.role` gives the role of each argument: one
+`input`, one `target` or `error`, one `train`, and a `state` for the coefficients of each layer.
+With momentum, a `velocity` for each layer follows. `kan.initial` holds the initial codes or values
+of a state or velocity. Results are the `output` and the next states, in the order of the arguments.
 """
 
 from __future__ import annotations
@@ -45,14 +44,14 @@ class Step:
     function: func.FuncOp
     input: BlockArgument
     target: BlockArgument
-    """The target, or the error: the negative gradient of a loss by the outputs."""
+    """The target, or the error: the negative gradient of a loss with respect to the outputs."""
     fed_error: bool
-    """Whether it is the error."""
+    """True if `target` is the error."""
     train: BlockArgument
     states: tuple[BlockArgument, ...]
     """The coefficients of each layer; then, with momentum, their velocities."""
     layers: int
-    """How many are coefficients."""
+    """Number of layers: the first `layers` states are coefficients."""
     output: SSAValue
     next_states: tuple[SSAValue, ...]
 
@@ -62,47 +61,53 @@ class Step:
 
     @property
     def number(self) -> FixedType | None:
-        """The inputs' type; None where the step is real-valued."""
+        """The type of the inputs; None if the step is real-valued."""
         return fixed_type(self.input)
 
     def initial(self) -> list[Array]:
-        """The states to begin from: codes int64, or float64, each of its argument's shape."""
+        """The initial states, each of its argument's shape: codes, int64, or values, float64.
+
+        Raises
+        ------
+        KanError : an argument has no `kan.initial`, or one of another shape.
+        """
         states: list[Array] = []
         for state in self.states:
             given = _entry(self.function.arg_attrs, state.index).get(INITIAL)
             if not isinstance(given, DenseIntOrFPElementsAttr):
                 raise KanError(
-                    f"@{self.name}: argument {state.index} does not say where training starts "
-                    f"({INITIAL})"
+                    f"@{self.name}: argument {state.index} has no attribute {INITIAL}, the state "
+                    "in which training starts"
                 )
             array = to_numpy(cast(DenseAttr, given))
             if array.shape != tensor_shape(state):
                 raise KanError(
-                    f"@{self.name}: {INITIAL} of argument {state.index} has a wrong shape"
+                    f"@{self.name}: {INITIAL} of argument {state.index} has another shape than "
+                    "the argument"
                 )
             states.append(array.astype(np.float64 if self.number is None else np.int64))
         return states
 
     def encode(self, values: FloatArray) -> Array:
-        """Real inputs as the step takes them.
+        """Real inputs as codes, int64, or unchanged if the step is real-valued.
 
         Raises
         ------
-        KanError : one is not a number.
+        KanError : a value is NaN.
         """
         return _encoded(values, self.number)
 
     def encode_targets(self, values: FloatArray) -> Array:
-        """Real targets, or errors where these are fed in, as the step takes them.
+        """Real targets, or real errors of a step that takes errors, as `encode` gives inputs.
 
         Raises
         ------
-        KanError : one is not a number.
+        KanError : a value is NaN.
         """
         return _encoded(values, fixed_type(self.target))
 
     def decode(self, values: Array) -> FloatArray:
-        """Outputs as real values."""
+        """Real values of outputs, float64."""
         kind = fixed_type(self.output)
         return values.astype(np.float64) if kind is None else to_real(values, kind)
 
@@ -114,7 +119,7 @@ def _encoded(values: FloatArray, kind: FixedType | None) -> Array:
 
 
 def is_trainable(function: func.FuncOp) -> bool:
-    """Whether a function says the roles of its arguments."""
+    """True if an argument of the function has a role."""
     return function.arg_attrs is not None and any(
         ROLE in entry.data for entry in function.arg_attrs.data
     )
@@ -125,7 +130,7 @@ def step_of(module: ModuleOp, name: str | None = None) -> Step:
 
     Raises
     ------
-    KanError : there is none, or its roles do not fit.
+    KanError : the module has no training step, or the roles of its arguments do not fit.
     """
     return as_step(find_function(module, name))
 
@@ -188,12 +193,12 @@ def _role(function: func.FuncOp, attributes: ArrayAttr[DictionaryAttr] | None, i
 
 @dataclass(frozen=True)
 class Run:
-    """What training gave: codes, or float64 where the step is real-valued."""
+    """Results of training: codes, int64, or values, float64, if the step is real-valued."""
 
     outputs: Array
-    """(steps, out), or (steps, runs, out): before the update of the same step."""
+    """Outputs before the update of the same step: (steps, out), or (steps, runs, out)."""
     states: list[Array]
-    """The coefficients at the end, as `Step.initial`, with `runs` first where there are many."""
+    """The final states, shaped as those of `Step.initial`; with runs, (runs, ...)."""
 
 
 def run_steps(
@@ -203,17 +208,17 @@ def run_steps(
     train: BoolArray | None = None,
     states: Sequence[Array] | None = None,
 ) -> Run:
-    """Many steps in order, each beginning with the coefficients that the one before left.
+    """Evaluate steps in order. Each starts with the states that the previous one leaves.
 
-    What does not depend on the coefficients, cells and bases, is evaluated for all steps at once.
+    Cells and bases do not depend on the states, so they are evaluated for all steps at once.
 
     Parameters
     ----------
     inputs, targets : (steps, in) and (steps, out), as `Step.encode` gives them; or
-        (steps, runs, in) and (steps, runs, out) for runs that are independent of each other.
-    train : (steps) or (steps, runs); all true where not given.
-    states : where to begin; `Step.initial` where not given. With runs, each (runs, ...) or one
-        for all.
+        (steps, runs, in) and (steps, runs, out) for independent runs.
+    train : (steps) or (steps, runs); all True by default.
+    states : initial states; `Step.initial` by default. With runs, each is (runs, ...), or one
+        array for all runs.
 
     Raises
     ------
@@ -252,12 +257,12 @@ def run_steps(
 
 
 def infer(step: Step, inputs: Array, states: Sequence[Array] | None = None) -> Array:
-    """Outputs (samples, out) with coefficients that stay.
+    """Outputs (samples, out) with constant coefficients.
 
     Parameters
     ----------
     inputs : (samples, in), as `Step.encode` gives them.
-    states : the coefficients; `Step.initial` where not given.
+    states : the states; `Step.initial` by default.
 
     Raises
     ------
@@ -275,7 +280,7 @@ def infer(step: Step, inputs: Array, states: Sequence[Array] | None = None) -> A
 
 
 def _without_states(step: Step, inputs: Array) -> tuple[dict[SSAValue, Array], list[Operation]]:
-    """Values that depend on the inputs alone, (steps, runs, ...), and the ops that are left."""
+    """Values that depend on the inputs alone, (steps, runs, ...), and the remaining ops."""
     steps, runs = inputs.shape[:2]
     known: dict[SSAValue, Array] = {step.input: inputs.reshape(steps * runs, -1)}
     later: list[Operation] = []

@@ -33,7 +33,7 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
 
 // -----
 
-// CHECK: @f: layer0 has degree 0; trained are 1..5
+// CHECK: @f: layer0 has degree 0; degrees 1..5 can be trained
 func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
   %e = kan.bspline %x as "layer0" degree 0 knots dense<[-2.0, -1.0, 0.0]> : tensor<3xf64> coefficients dense<0.0> : tensor<1x1x2xf64> : tensor<1xf32> -> tensor<1x1xf32>
   %y = kan.node_sum %e : tensor<1x1xf32> -> tensor<1xf32>
@@ -42,7 +42,7 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
 
 // -----
 
-// CHECK: @f: layer0 has pruned edges; train before pruning, or let them exist again (revive)
+// CHECK: @f: layer0 has pruned edges; train before pruning, or restore them with the option revive
 func.func @f(%x: tensor<2xf32>) -> tensor<1xf32> {
   %e = kan.bspline %x as "layer0" degree 1 extend knots dense<[-2.0, -1.0, 0.0]> : tensor<3xf64> coefficients dense<0.0> : tensor<1x2x3xf64> : tensor<2xf32> -> tensor<1x2xf32>
   %y = kan.node_sum %e mask dense<[[1, 0]]> : tensor<1x2xi8> : tensor<1x2xf32> -> tensor<1xf32>
