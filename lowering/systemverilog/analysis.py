@@ -1,10 +1,10 @@
-"""What the SystemVerilog emitter wants to know about a hardware module before it writes.
+"""Analysis of a hardware module for the SystemVerilog emitter.
 
-Which values are constants, which are sign extensions, what is used and how often, what needs a
-name, which values are meant as signed numbers, and in which stage of the pipeline each op is.
+The facts are constants, sign extensions, numbers of uses, values that need a name, values that are
+signed numbers, and the pipeline stage of each op.
 
-Kinds of ops are compared by identity in what looks at every op: for classes of ops, `isinstance`
-goes through Python's `abc`, which takes ten times as long.
+Functions that visit every op compare `type(op)`. `isinstance` on a class of ops goes through
+Python's `abc`, and takes ten times as long.
 """
 
 from __future__ import annotations
@@ -35,49 +35,50 @@ _SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp}
 
 
 class _Carry(NamedTuple):
-    """The bit that comes in below a sum of two terms."""
+    """The carry into a sum of two terms."""
 
     place: int
-    """Which term it is."""
+    """Index of the carry among the terms."""
     bit: SSAValue
 
 
 @dataclass
 class Analysis:
-    """The facts about one module; `ops` are those worth writing, operands before users."""
+    """The facts about one module."""
 
     ops: list[Operation] = field(default_factory=list[Operation])
+    """The ops to print, operands before users."""
     hints: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
-    """The names that the IR gives."""
+    """Names of values in the IR."""
     constants: dict[SSAValue, Array] = field(default_factory=dict[SSAValue, Array])
-    """Values that are known, arrays among them: (1,) or (1, size)."""
+    """Constant values: (1), or (1, size) of an array."""
     extended: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
-    """Sign extensions, and what they extend."""
+    """The extended value of each sign extension."""
     uses: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
-    """How often each value is used."""
+    """Number of uses of each value."""
     user: dict[SSAValue, Operation] = field(default_factory=dict[SSAValue, Operation])
     """One of the ops that use a value."""
     named: set[SSAValue] = field(default_factory=set[SSAValue])
-    """Values that must be signals of their own, for the language or for their readers."""
+    """Values that must be signals, for the language or for readers."""
     signed: set[SSAValue] = field(default_factory=set[SSAValue])
-    """Values that something reads as two's complement."""
+    """Values that an op or port reads as two's complement."""
     inner_sums: set[SSAValue] = field(default_factory=set[SSAValue])
-    """Sums that other sums of the same stage add up."""
+    """Sums that are terms of other sums of the same stage."""
     carries: dict[SSAValue, _Carry] = field(default_factory=dict[SSAValue, "_Carry"])
-    """Sums of two terms and a bit, and that bit of each."""
+    """The carry of each sum of two terms and a bit."""
     absorbed: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
-    """Sums of two terms, and that term of each which is a table whose bits fit into its LUTs."""
+    """For sums of two terms: the term that is a table, if its bits fit into the LUTs of the sum."""
     stages: list[int] = field(default_factory=list[int])
-    """Of each of `ops` the number of registers before it; within loops of registers, none count."""
+    """Number of registers before each of `ops`; registers within a loop do not count."""
     loops: set[Operation] = field(default_factory=set[Operation])
     """Ops of loops through registers."""
     written: dict[int, list[SSAValue]] = field(default_factory=dict[int, list[SSAValue]])
-    """What `operands` found before, by the identity of ops."""
+    """Cache of `operands`, by the identity of ops."""
 
     def operands(self, op: Operation) -> list[SSAValue]:
-        """What the text of an op is made of: its operands, but for what is folded into the text.
+        """The operands that the text of an op names: constants and extended bits are left out.
 
-        Not to be asked before all constants and extensions are known.
+        All constants and extensions must be known before the first call.
         """
         found = self.written.get(id(op))
         if found is None:
@@ -95,7 +96,7 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
 
     Raises
     ------
-    KanError : it holds a combinational loop.
+    KanError : the module has a combinational loop.
     """
     facts = Analysis()
     ops = in_dataflow_order(module.body.block.ops, through_registers=False)
@@ -124,9 +125,9 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
 
 
 def _find_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
-    """Folds an op whose operands are known, and others that give the same for every operand.
+    """Fold an op with constant operands, or with the same result for all operands.
 
-    Linters warn of both where they are written out.
+    Linters warn of such expressions.
     """
     if type(op) is hw.ConstantOp or (
         _is_foldable(type(op)) and all(operand in constants for operand in op.operands)
@@ -151,9 +152,9 @@ def _is_foldable(kind: type[Operation]) -> bool:
 
 
 def _decided(op: comb.ICmpOp, constants: dict[SSAValue, Array]) -> Array | None:
-    """The result of comparing with an end of the range, where it is always the same.
+    """The result of a comparison with an end of the range, if it is the same for all operands.
 
-    `x < lowest`, say, equals `lowest < lowest`: so the known operand is compared with itself.
+    `x < lowest`, for example, equals `lowest < lowest`: the constant is compared with itself.
     """
     predicate = comb.ICMP_COMPARISON_OPERATIONS[op.predicate.value.data]
     if predicate in ("eq", "ne"):
@@ -174,7 +175,7 @@ def _decided(op: comb.ICmpOp, constants: dict[SSAValue, Array]) -> Array | None:
 
 
 def _sign_extension(op: comb.ConcatOp) -> SSAValue | None:
-    """What the op extends by copies of its highest bit, if that is what it does."""
+    """The value whose highest bit the op copies above it; None for other concatenations."""
     if len(op.operands) != 2:
         return None
     copies, source = op.operands
@@ -192,9 +193,9 @@ def _sign_extension(op: comb.ConcatOp) -> SSAValue | None:
 
 
 def _live(ops: Sequence[Operation], facts: Analysis) -> set[int]:
-    """The ops that an output or a name of the IR depends on, constants and folded ones apart.
+    """Identities of the ops that an output or a named value depends on, without folded ops.
 
-    By identity, as thousands are looked up.
+    Identities are faster to look up than ops, and there are thousands of lookups.
     """
     wanted = [op for op in ops if not op.results]
     wanted += [value.op for value in facts.hints if type(value) is OpResult]
@@ -209,14 +210,14 @@ def _live(ops: Sequence[Operation], facts: Analysis) -> set[int]:
 
 
 def is_written_anywhere(op: Operation, facts: Analysis) -> bool:
-    """Whether the op is so short that repeating it reads better than a name: slices, extensions."""
+    """True for slices and extensions: repeating them reads better than a name."""
     return type(op) is comb.ExtractOp or (
         type(op) is comb.ConcatOp and len(facts.operands(op)) == 1
     )
 
 
 def _takes_parts(op: Operation, facts: Analysis) -> bool:
-    """Whether the text shows parts of the operands, which only names have."""
+    """True if the text selects parts of the operands, which the language allows of names only."""
     kind = type(op)
     if kind is hw.BitcastOp:
         return op.operands[0].type != op.results[0].type
@@ -235,7 +236,7 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
         facts.uses[operand] = facts.uses.get(operand, 0) + 1
         facts.user[operand] = op
     if kind is hw.ArrayGetOp:
-        # Bits of a signal are an index as they are.
+        # A slice of a signal can be an index without a name.
         facts.named.update(v for v in operands if type(v.owner) is not comb.ExtractOp)
     elif _takes_parts(op, facts):
         facts.named.update(operands)
@@ -254,7 +255,7 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
 
 
 def _carries(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSAValue, _Carry]]:
-    """Sums of three terms of which one is a single bit, with zeros above it."""
+    """The carry of each sum of three terms with a term that is a zero-extended bit."""
     for op in sums:
         if len(op.operands) != 3:
             continue
@@ -266,7 +267,7 @@ def _carries(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSAV
 
 
 def _single_bit(term: SSAValue, facts: Analysis) -> SSAValue | None:
-    """The bit that a term is, extended by zeros or not."""
+    """The bit in a term that is one bit or a zero-extended bit; None for other terms."""
     source = term.owner
     if bit_width(term.type) == 1:
         return None if term in facts.constants else term
@@ -279,7 +280,7 @@ def _single_bit(term: SSAValue, facts: Analysis) -> SSAValue | None:
 
 
 def addends(op: comb.AddOp, facts: Analysis) -> list[SSAValue]:
-    """The terms of a sum, but for the bit that is its carry."""
+    """The terms of a sum without its carry."""
     terms, carry = list(op.operands), facts.carries.get(op.result)
     if carry is not None:
         del terms[carry.place]
@@ -287,7 +288,7 @@ def addends(op: comb.AddOp, facts: Analysis) -> list[SSAValue]:
 
 
 def _inner_sums(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[SSAValue]:
-    """Sums of two terms that are terms themselves, be it extended."""
+    """Sums of two terms that are terms of other sums, possibly extended."""
     for op in sums:
         for term in op.operands:
             yield from _sums_in(term, facts)
@@ -303,23 +304,23 @@ def _sums_in(value: SSAValue, facts: Analysis) -> Iterator[SSAValue]:
 
 
 def _absorbed(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
-    """Sums of two terms with a term that is a table which nothing else reads, of small bits."""
+    """Sums of two terms with the table among these that they absorb. Only the sum reads it."""
     for op in sums:
         terms = addends(op, facts)
         if len(terms) != 2 or any(term in facts.constants for term in terms):
             continue
         fits = {term: _fitting_bits(op, term, facts) for term in terms}
-        # Of equal ones, the last.
+        # The last one of equal terms.
         best = max(reversed(terms), key=lambda term: fits[term])
         if fits[best] > 0:
             yield op.result, best
 
 
 def _fitting_bits(op: comb.AddOp, term: SSAValue, facts: Analysis) -> float:
-    """How many bits of the tables that a term is made of gain by sharing the LUTs of a sum's bits.
+    """Number of bits of a term's tables that save LUTs in the LUTs of a sum; inf if all bits fit.
 
-    All of a table of which every bit fits. A bit of four inputs, not among these: it and the
-    adder's bit take as much apart, a LUT of four inputs beside one of two.
+    If not all bits of a table fit, its bits of four inputs do not count: such a bit and the adder's
+    bit take no more LUTs apart, one of four inputs and one of two.
     """
     low, high = 0, bit_width(term.type)
     return sum(
@@ -330,7 +331,7 @@ def _fitting_bits(op: comb.AddOp, term: SSAValue, facts: Analysis) -> float:
 def _fitting_bits_of(
     op: comb.AddOp, source: SSAValue, low: int, high: int, facts: Analysis
 ) -> float:
-    """The same for some bits of a value."""
+    """`_fitting_bits` of bits low..high - 1 of a value."""
     table = source.owner
     if (
         type(table) is not hw.ArrayGetOp
@@ -352,9 +353,9 @@ def _fitting_bits_of(
 def _pieces(
     value: SSAValue, low: int, high: int, constants: Collection[SSAValue]
 ) -> Iterator[tuple[SSAValue, int, int]]:
-    """What some bits of a value are made of: of other values, from which bit to before which.
+    """The sources of bits low..high - 1 of a value, each with its range of bits.
 
-    Each value once, constants not.
+    Each source comes once. Constants are left out.
     """
     source = value.owner
     if type(source) is comb.ExtractOp:
@@ -377,12 +378,12 @@ def _pieces(
 
 
 def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.ExtractOp]:
-    """Whether the value is a part of another one, or an extension."""
+    """True if the value is a slice or concatenation of others."""
     return type(source) is comb.ConcatOp or type(source) is comb.ExtractOp
 
 
 def _readers(value: SSAValue, low: int, high: int) -> Iterator[Operation]:
-    """What reads these bits of a value, other than to take it apart or to put it together."""
+    """Ops that read bits low..high - 1 of a value, looking through slices and concatenations."""
     for use in value.uses:
         op = use.operation
         if isinstance(op, comb.ExtractOp):
@@ -398,7 +399,7 @@ def _readers(value: SSAValue, low: int, high: int) -> Iterator[Operation]:
 
 
 def _signed_outputs(module: hw.HWModuleOp) -> Iterator[SSAValue]:
-    """The outputs whose codes may be negative, by what the module says of its ports."""
+    """The outputs with negative codes, according to the module's `#kan.port`s."""
     signed = {port.port for port in ports_of(module) or () if port.codes.is_signed}
     outputs = [port for port in module.module_type.ports if port.dir.data is hw.Direction.OUTPUT]
     terminator = module.body.block.last_op
@@ -420,7 +421,7 @@ def _find_signed(op: Operation, facts: Analysis) -> None:
 
 
 def _stages(facts: Analysis) -> list[int]:
-    """The stage of each op; fills in `loops`, too."""
+    """The stage of each op. Also fills in `loops`."""
     stages = [0] * len(facts.ops)
     places = {op: place for place, op in enumerate(facts.ops)}
     owners = [
@@ -442,9 +443,13 @@ def _stages(facts: Analysis) -> list[int]:
 
 
 def _connected(owners: Sequence[Sequence[int]]) -> Iterator[Collection[int]]:
-    """Ops that depend on each other in groups, operands before users; by their numbers.
+    """Strongly connected components of the ops, as indices, operands before users.
 
     Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1972.
+
+    Parameters
+    ----------
+    owners : indices of the ops whose results each op reads.
     """
     if all(owner < op for op, some in enumerate(owners) for owner in some):
         yield from ((op,) for op in range(len(owners)))

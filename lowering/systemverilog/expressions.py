@@ -1,9 +1,8 @@
-"""SystemVerilog expressions as text, with what is needed to put one into another safely.
+"""SystemVerilog expressions as text, with the precedence that nesting them safely takes.
 
-Every expression has the width of the value it stands for, so that no operator ever widens an
-operand: sums are modulo 2^width in any context. Every expression is unsigned; where an operator
-has to be signed, its operands are made so, and its result is made unsigned again at once, for an
-operator is signed only if all its operands are. What is left to watch is precedence.
+Every expression has the width of its value, so no operator widens an operand, and sums are modulo
+2^width in any context. Every expression is unsigned. An operator is signed only if all its operands
+are, so operands of signed operators are cast to signed, and their result is cast back at once.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 
 class Level(IntEnum):
-    """How tightly an expression's outermost operator binds, tightest first."""
+    """Precedence of an expression's outermost operator, tightest first."""
 
     PRIMARY = 0
     UNARY = 1
@@ -41,7 +40,7 @@ class Expression(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)  # tables repeat few entries often
 def literal(pattern: int, width: int, *, negative: bool = False) -> Expression:
-    """A sized constant; `negative` spells patterns with the highest bit set as negated ones."""
+    """A sized constant. If `negative`, a pattern with its highest bit set is printed negated."""
     if width == 1:
         return Expression(f"1'b{pattern}")
     if negative and pattern >> (width - 1):
@@ -66,10 +65,10 @@ def signed_literal(pattern: int, width: int) -> Expression:
 
 
 def infix(operator: str, level: Level, operands: Sequence[Expression]) -> Expression:
-    """Operands joined by an operator that groups to the left.
+    """Operands joined by an operator that associates to the left.
 
-    Mixtures of shifts, comparisons and bitwise operators get parentheses that the language does not
-    demand but readers do.
+    Mixtures of shifts, comparisons and bitwise operators get parentheses for readers, although the
+    language does not need them.
     """
     first = level if level in (Level.PRODUCT, Level.SUM) else Level.UNARY
     if level in (Level.ORDER, Level.EQUALITY):
@@ -97,12 +96,12 @@ def as_signed(operand: Expression) -> Expression:
 
 
 def as_unsigned(operand: Expression) -> Expression:
-    """What was computed as signed, kept so inside: the context cannot reach into the call."""
+    """A signed expression as unsigned; the call keeps its operands signed in any context."""
     return Expression(f"$unsigned({operand.text})")
 
 
 def part(name: str, width: int, low: int, size: int) -> Expression:
-    """`size` bits from bit `low` of a signal of `width` bits."""
+    """`size` bits of a signal of `width` bits, from bit `low`."""
     if size == width:
         return Expression(name)
     return Expression(f"{name}[{low}]" if size == 1 else f"{name}[{low + size - 1}:{low}]")
@@ -119,7 +118,7 @@ def concatenation(operands: Sequence[Expression]) -> Expression:
 
 
 def array(elements: Sequence[Expression]) -> Expression:
-    """A packed array, element 0 first; one of a single element is no mere vector, either."""
+    """A packed array of elements, element 0 first, in braces even for a single element."""
     return _braces(elements[::-1])
 
 

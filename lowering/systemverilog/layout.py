@@ -1,4 +1,4 @@
-"""Lines: statements and comments broken where readers would break them, blocks, declarations."""
+"""Lines of text: broken statements and comments, blocks, declarations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINE_LENGTH = 100
 
 
 def declared(name: str, value_type: Attribute) -> str:
-    """`logic` and a name, with the ranges of its type: `logic [3:0][5:0] a`."""
+    """A declaration of a name with the ranges of its type: `logic [3:0][5:0] a`."""
     match value_type:
         case IntegerType():
             width = value_type.width.data
@@ -29,7 +29,7 @@ def declared(name: str, value_type: Attribute) -> str:
 
 
 def block(statements: list[str], indent: str) -> Iterator[str]:
-    """Statements, between `begin` and `end` if they are more than one."""
+    """Statements; several are enclosed in `begin` and `end`."""
     if len(statements) == 1:
         yield from broken(f"{indent}{statements[0]}")
         return
@@ -44,7 +44,7 @@ _PRAGMA_WORDS = """
     pragma psl quartus spyglass synopsys synplify synthesis tessent translate_off translate_on vcs
     verilator vivado xilinx
 """
-"""Words by which tools know comments that are meant for them."""
+"""Words that mark a comment as a pragma of a tool."""
 
 _SPOILED = re.compile(
     "|".join([r"[^ -~]", r"[`\\]", r"(?<=/)\*", r"(?<=\*)/", *_PRAGMA_WORDS.split()]), re.IGNORECASE
@@ -52,16 +52,16 @@ _SPOILED = re.compile(
 
 
 def commented(text: str) -> str:
-    """Text as it may stand in a comment: `?` for all that a tool could read as more than that.
+    """Text that is safe in a comment: `?` replaces characters that a tool could interpret.
 
-    Such are ends of lines, characters that are no ASCII, macros, ends of other comments, and the
-    first letter of each word by which tools know pragmas.
+    These are ends of lines, characters outside ASCII, macros, ends of other comments, and the first
+    letter of each word that marks a pragma.
     """
     return _SPOILED.sub(lambda found: f"?{found[0][1:]}", text)
 
 
 def comment(text: str, indent: str) -> Iterator[str]:
-    """Text whose parts end in newlines, over as many lines as it takes."""
+    """A comment in lines of at most LINE_LENGTH, which break at newlines of the text only."""
     line = f"{indent}//"
     for part in map(commented, text.split("\n")):
         if len(line) + 1 + len(part) > LINE_LENGTH:
@@ -72,7 +72,7 @@ def comment(text: str, indent: str) -> Iterator[str]:
 
 
 def broken(line: str) -> Iterator[str]:
-    """A statement over as many lines as it takes, broken at blanks, best not in brackets."""
+    """A statement as one or more lines, broken at blanks, outside brackets if possible."""
     if len(line) <= LINE_LENGTH:
         yield line
         return
@@ -93,7 +93,7 @@ _ALTERNATIVES = re.compile(r"(?<= :) ")
 
 
 def _parts(text: str, longest: int) -> Iterator[str]:
-    """The alternatives of a choice, each on a line of its own; what is too long, at its blanks."""
+    """The alternatives of a choice; one longer than `longest` is split at its blanks."""
     for alternative in _ALTERNATIVES.split(text) if " : " in text else [text]:
         if len(alternative) <= longest:
             yield alternative
@@ -102,7 +102,7 @@ def _parts(text: str, longest: int) -> Iterator[str]:
 
 
 def _words(text: str, longest: int) -> Iterator[str]:
-    """The text at its blanks, but what is in brackets stays together if it is not too long."""
+    """The text split at blanks; brackets of at most `longest` characters stay whole."""
     held: list[str] = []
     depth = 0
     for word in text.split(" "):

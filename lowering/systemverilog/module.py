@@ -1,8 +1,8 @@
 """One hardware module as text: ports, and the pipeline stage by stage.
 
-A stage shows its wires and tables, then the registers at its end. Tables are constant vectors, one
-for each bit, and sums of sums calls of a function: docs/rationale/hardware.md says why. Attributes
-of the module keep Vivado and Quartus from making memories of tables.
+A stage has its wires and tables first, then the registers at its end. A table is a constant vector
+for each bit. A sum that is a term of another sum is a call of a function. Attributes of the module
+keep Vivado and Quartus from making memories of tables. docs/rationale/hardware.md has the reasons.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ from kan_dialect.ops.memory import (
 )
 
 LONGEST_INLINED = 80
-"""Expressions of more characters become wires of their own."""
+"""Longest expression, in characters, that is printed where it is used; longer ones are wires."""
 
 
 _TABLES_ARE_LOGIC = '(* rom_style = "distributed", romstyle = "logic" *)'
 
 
 def write_module(module: hw.HWModuleOp, name: str) -> str:
-    """The text of a module, called `name`.
+    """The text of a module with the name `name`.
 
     Raises
     ------
-    KanError : something in the module is outside the subset that is printed.
+    KanError : the module has an op, type or attribute outside the subset.
     """
     check_subset(module)
     return _ModuleWriter(module, name, analyse(module)).text()
 
 
 _MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
-"""Of memories that are kept out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
+"""Attribute that keeps a memory out of blocks, whose outputs are slow: 5.8 ns on ECP5."""
 
 _STATEMENTS = {
     hw.ArrayGetOp,
@@ -72,14 +72,14 @@ _STATEMENTS = {
     MemoryWordOp,
     MemoryWriteOp,
 }
-"""Ops that may be more than an expression."""
+"""Ops that may be printed as statements."""
 
 _Registered: TypeAlias = seq.CompRegOp | MemoryReadOp | MemoryWriteOp
 
 
 @dataclass
 class _Stage:
-    """What is computed between two ranks of registers, and the registers at its end."""
+    """The logic between two ranks of registers, and the registers at its end."""
 
     lines: list[str] = field(default_factory=list[str])
     declarations: list[str] = field(default_factory=list[str])
@@ -98,7 +98,7 @@ class _ModuleWriter:
     names: Names = field(default_factory=Names)
     stages: dict[int, _Stage] = field(default_factory=dict[int, _Stage])
     feedback: list[str] = field(default_factory=list[str])
-    """Declarations of registers that are part of loops."""
+    """Declarations of registers in loops."""
     signals: list[SSAValue] = field(default_factory=list[SSAValue])
     """Values that are ports or have a declaration, in the order of their names."""
 
@@ -150,12 +150,12 @@ class _ModuleWriter:
         )
 
     def _declare(self, op: Operation, value: SSAValue, stage: _Stage) -> None:
-        """Of a loop through registers, those are declared before all: they are read before."""
+        """Declare a register. One in a loop is declared before all stages, since they read it."""
         line = f"  {declared(self._name(value), value.type)};"
         (self.feedback if op in self.facts.loops else stage.declarations).append(line)
 
     def _memory(self, op: MemoryOp) -> Iterator[str]:
-        """A memory, and what it holds when the device wakes up."""
+        """The declaration of a memory, and its contents at power-up."""
         name, kind, words = self._name(op.result), memory_type(op.result), op.contents
         yield ""
         if kind.words <= DISTRIBUTED_WORDS:
@@ -189,7 +189,7 @@ class _ModuleWriter:
                 yield f"  input  wire {declared(name, port.type)}"
 
     def _name_values(self) -> None:
-        """Names of the IR first, in its order, so that generated ones do not take theirs."""
+        """Take names of the IR first, in its order, so that generated names do not take them."""
         for op in self.facts.ops:
             for result in op.results:
                 if result in self.facts.hints:
@@ -218,7 +218,7 @@ class _ModuleWriter:
     # Statements
 
     def _compute(self, op: Operation, stage: _Stage) -> None:
-        """A wire for the result of an op, or its expression where it is used."""
+        """Write a wire for the result of an op, or keep its expression for where it is used."""
         result = op.results[0]
         expression = self.expressions.of_op(op)
         if result not in self.expressions.known:
@@ -231,11 +231,11 @@ class _ModuleWriter:
         stage.lines.extend(broken(line))
 
     def _fills_a_statement(self, value: SSAValue) -> bool:
-        """Whether the value is all that a register loads or an output shows."""
+        """True if the value is the whole right side of a register's load or of an output."""
         return type(self.facts.user[value]) in (seq.CompRegOp, hw.OutputOp)
 
     def _table(self, op: hw.ArrayGetOp) -> Iterator[str]:
-        """A lookup: a vector for each bit that depends on the code, and the word of all bits."""
+        """A lookup: a vector for each bit that depends on the code, and the concatenated bits."""
         (result,), (table, code) = op.results, op.operands
         name, width = self._name(result), bit_width(result.type)
         index = self._operand(code)
@@ -265,7 +265,7 @@ class _ModuleWriter:
         yield from broken(f"  wire {declared(name, result.type)} = {value};")
 
     def _long_table(self, op: hw.ArrayGetOp, entries: Array) -> Iterator[str]:
-        """Choices between words, by one bit of the code after the other."""
+        """A lookup by nested choices between words, one bit of the code at a time."""
         name, width = self._name(op.result), bit_width(op.result.type)
         code = self._bits_of(op.index)
         if code is None:
@@ -288,7 +288,7 @@ class _ModuleWriter:
         yield from broken(f"  wire {declared(name, op.result.type)} = {whole};")
 
     def _bits_of(self, value: SSAValue) -> list[str] | None:
-        """The bits of a value that has a name, or is a part of one; lowest first."""
+        """The bits of a signal or of a slice of one, lowest first; None for other values."""
         low, places = 0, range(bit_width(value.type))
         if not self._operand(value).isidentifier() and isinstance(value.owner, comb.ExtractOp):
             low, value = value.owner.low_bit.value.data, value.owner.input
@@ -296,7 +296,7 @@ class _ModuleWriter:
         return [f"{name}[{low + place}]" for place in places] if name.isidentifier() else None
 
     def _bit_of_index(self, op: hw.ArrayGetOp, place: int, complement: bool) -> str:
-        """A bit of what a table is indexed by."""
+        """A bit of a table's index, or its complement."""
         source, bit = op.index, self._operand(op.index)
         if bit_width(source.type) > 1:
             if isinstance(source.owner, comb.ExtractOp) and not bit.isidentifier():
@@ -348,10 +348,10 @@ class _ModuleWriter:
                 yield "  endfunction"
 
     def _unread(self) -> Iterator[str]:
-        """A wire that reads what nothing else does. Linters know by its name that it is meant so.
+        """A wire that reads all bits that nothing else reads. Linters accept it by its name.
 
-        It is a bundle of wires: an operator would be a cell, which moves the numbers in the names
-        that Yosys gives to all later ones, by which its mapper breaks ties.
+        It is a concatenation. An operator would be a cell in Yosys, and change the numbers in the
+        names of later cells, by which Yosys's mapper breaks ties.
         """
         parts: list[Expression] = []
         width = 0
@@ -387,7 +387,7 @@ class _ModuleWriter:
     def _registers(
         self, clock: SSAValue, reset: SSAValue | None, registers: list[_Registered]
     ) -> Iterator[str]:
-        """All registers and memories of a stage that share clock and reset."""
+        """The registers and memories of a stage that share a clock and a reset."""
         loads = [self._load(op) for op in registers]
         yield f"  always_ff @(posedge {self._name(clock)})"
         if reset is None:
@@ -404,7 +404,7 @@ class _ModuleWriter:
         yield from block(loads, "      ")
 
     def _load(self, op: _Registered) -> str:
-        """What happens at the clock's edge."""
+        """The statement of a register or memory at the clock's edge."""
         match op:
             case seq.CompRegOp():
                 return f"{self._name(op.data)} <= {self._operand(op.input)};"
@@ -416,7 +416,7 @@ class _ModuleWriter:
                 )
 
     def _word(self, op: MemoryReadOp | MemoryWordOp | MemoryWriteOp) -> str:
-        """A word of a memory; of the only one, no address is asked."""
+        """A word of a memory; the address is 0 if the memory has one word."""
         address = self._operand(op.address) if memory_type(op.memory).words > 1 else "0"
         return f"{self._name(op.memory)}[{address}]"
 
@@ -454,4 +454,4 @@ _GENERATED: dict[type[Operation], str] = {
     hw.ArrayGetOp: "entry",
     seq.CompRegOp: "register",
 }
-"""What values without a name are called, with a number; else they are called like their op."""
+"""Base of generated names by kind of op; by default, the name of the op."""

@@ -1,4 +1,4 @@
-"""Names of wires: where the IR keeps them, and how they become legal and unique SystemVerilog."""
+"""Names for SystemVerilog: legal identifiers, unique in their scope."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass, field
 
 LONGEST_NAME = 1000
-"""Characters of a name of the IR that are kept: tools read 1024 (IEEE 1800-2017, 5.6)."""
+"""Longest part of an IR name that is kept, in characters.
+
+Tools read at least 1024 (IEEE 1800-2017, 5.6).
+"""
 
 _SYSTEMVERILOG_TEXT = """
     accept_on alias always always_comb always_ff always_latch and assert assign assume
@@ -43,7 +46,7 @@ _CPP_TEXT = """
     reinterpret_cast requires short sizeof static_assert static_cast switch template
     thread_local throw true try typeid typename using volatile wchar_t xor_eq
 """
-"""Words of C++: Verilator's models cannot have them as names."""
+"""Keywords of C++, which cannot be names in Verilator's models."""
 
 _VHDL_TEXT = """
     abs access after alias all and architecture array assert assume assume_guarantee attribute
@@ -56,7 +59,7 @@ _VHDL_TEXT = """
     shared signal sla sll sra srl strong subtype then to transport type unaffected units until
     use variable view vmode vprop vunit wait when while with xnor xor
 """
-"""IEEE 1076-2008 and 1076-2019, 15.10. Capital letters make no difference in VHDL."""
+"""Keywords of IEEE 1076-2008 and 1076-2019, 15.10. VHDL does not distinguish case."""
 
 _SYSTEMVERILOG_WORDS = frozenset(_SYSTEMVERILOG_TEXT.split())
 _CPP_WORDS = frozenset(_CPP_TEXT.split())
@@ -65,9 +68,9 @@ _RESERVED = _SYSTEMVERILOG_WORDS | _CPP_WORDS
 
 
 def module_name_problem(name: str) -> str | None:
-    """Why a module of SystemVerilog cannot have a name, or designs in VHDL cannot instantiate it.
+    """The reason why a name does not suit a module; None if it does.
 
-    None where it can have the name.
+    A keyword of VHDL does not suit, since designs in VHDL could not instantiate the module.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         return "it is no identifier"
@@ -81,14 +84,14 @@ def module_name_problem(name: str) -> str | None:
 
 
 def module_name(name: str) -> str:
-    """A name for a module as close to `name` as it may be."""
+    """The legal name of a module that is closest to `name`."""
     legal = legal_name(name)
-    # VHDL has no names that end in an underscore.
+    # A VHDL name must not end in an underscore.
     return f"kan_{legal}" if legal.lower() in _VHDL_WORDS else legal
 
 
 def legal_name(name: str) -> str:
-    """A simple identifier as close to `name` as it may be."""
+    """The simple identifier that is closest to `name`."""
     legal = re.sub(r"[^A-Za-z0-9_]", "_", name[:LONGEST_NAME]) or "_"
     if legal[0].isdigit():
         legal = f"_{legal}"
@@ -97,18 +100,18 @@ def legal_name(name: str) -> str:
 
 @dataclass
 class Names:
-    """The names of one scope."""
+    """Names that are taken in one scope."""
 
     taken: set[str] = field(default_factory=set[str])
     _next: dict[str, int] = field(default_factory=dict[str, int])
 
     def take(self, wanted: str) -> str:
-        """A legal name like `wanted` that nothing else has."""
+        """Take a legal name like `wanted` that is still free."""
         base = legal_name(wanted)
         return base if self._claim(base) else self.numbered(base)
 
     def numbered(self, base: str) -> str:
-        """The next free one of `base_1`, `base_2` ..."""
+        """Take the next free name of `base_1`, `base_2`, ..."""
         while True:
             number = self._next.get(base, 0) + 1
             self._next[base] = number

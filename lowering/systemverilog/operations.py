@@ -1,4 +1,4 @@
-"""What each op of comb and hw is as a SystemVerilog expression."""
+"""SystemVerilog expressions of ops of comb and hw."""
 
 from __future__ import annotations
 
@@ -55,23 +55,23 @@ class Adder(NamedTuple):
     """A function that adds two numbers."""
 
     absorbs: bool
-    """The second one is a table's entry, which goes into the LUTs of the adder."""
+    """True if the second number is a table's entry that fits into the LUTs of the adder."""
     carries: bool
-    """A bit comes in below them."""
+    """True if the function takes a carry."""
     width: int
 
 
 @dataclass
 class Expressions:
-    """The expressions of a module's values: names where they have one."""
+    """The expressions of a module's values."""
 
     facts: Analysis
     known: dict[SSAValue, Expression] = field(default_factory=dict[SSAValue, Expression])
     adders: dict[Adder, str] = field(default_factory=dict[Adder, str])
-    """Functions that add."""
+    """Names of the functions that add."""
 
     def of(self, value: SSAValue, *, negative: bool = False) -> Expression:
-        """A value as an operand; `negative` says how a constant is spelt, if it is one."""
+        """A value as an operand. A constant is printed as `literal` does."""
         constant = self.facts.constants.get(value)
         if constant is None:
             return self.known[value]
@@ -88,11 +88,11 @@ class Expressions:
         return signed_literal(int(constant[0]), bit_width(value.type))
 
     def of_op(self, op: Operation) -> Expression:
-        """What computes the result of an op.
+        """The expression that computes the result of an op.
 
         Raises
         ------
-        KanError : the op is outside the subset that is printed.
+        KanError : the op is outside the subset.
         """
         match op:
             case comb.AddOp():
@@ -137,7 +137,7 @@ class Expressions:
         return [self.of(value) for value in values]
 
     def _sum(self, op: comb.AddOp) -> Expression:
-        """The terms, and last the sum of the constants among them: subtracted if negative."""
+        """The terms, then the sum of all constants, which is subtracted if negative."""
         values, width = op.inputs, bit_width(op.result.type)
         constants = self.facts.constants
         offset = sum(int(constants[value][0]) for value in values if value in constants)
@@ -154,7 +154,7 @@ class Expressions:
         return self._plus(terms, offset % (1 << width), width)
 
     def adder_of(self, op: comb.AddOp) -> Adder | None:
-        """The function that a sum calls; None of a plain one."""
+        """The function that a sum calls; None for a sum that is printed with operators."""
         result, terms = op.results[0], op.operands
         absorbs, carries = result in self.facts.absorbed, result in self.facts.carries
         inner = result in self.facts.inner_sums
@@ -183,7 +183,7 @@ class Expressions:
         return infix("-", Level.SUM, self._all(op.operands))
 
     def _product(self, op: comb.MulOp) -> Expression:
-        """Signed where a factor is extended by its sign: synthesis then sees how narrow it is."""
+        """A product, signed if a factor is sign-extended: synthesis then sees the narrow factor."""
         if any(value in self.facts.extended for value in op.inputs):
             factors = [self.signed(value) for value in op.inputs]
             return as_unsigned(infix("*", Level.PRODUCT, factors))
@@ -197,7 +197,7 @@ class Expressions:
         return infix(symbol, Level.PRODUCT, self._all(op.operands))
 
     def _amount(self, op: comb.ShrSOp) -> Expression:
-        """By how much to shift: linters warn of known amounts that shift everything out."""
+        """The amount of a shift. A constant is limited, since linters warn of larger ones."""
         known = self.facts.constants.get(op.rhs)
         if known is None:
             return self.of(op.rhs)
@@ -244,7 +244,7 @@ class Expressions:
         return concatenation(self._all(op.operands))
 
     def _cast(self, op: hw.BitcastOp) -> Expression:
-        """The bits of an array, or an array of bits, element by element: the types differ."""
+        """A cast between an array and a vector of bits, element by element."""
         source, target, whole = op.input.type, op.result.type, self.of(op.input)
         count = array_length(source) or array_length(target)
         if source == target or count is None:

@@ -1,4 +1,4 @@
-"""What of hw, comb and seq can be printed as SystemVerilog; the rest is refused by name."""
+"""The subset of hw, comb and seq that is printed as SystemVerilog; the rest is refused by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_subset(module: hw.HWModuleOp) -> None:
 
     Raises
     ------
-    KanError : it has parameters, or a port or an op that is not in the subset.
+    KanError : the module has parameters, or a port or op outside the subset.
     """
     for problem in _problems(module):
         raise KanError(f"@{module.sym_name.data}: {problem} cannot be printed as SystemVerilog")
@@ -57,7 +57,7 @@ def _problems_of(op: Operation) -> Iterator[str]:
     if type(op) is hw.BitcastOp and _is_reshaping(op):
         yield f"'{op.name}' between arrays of different elements"
     for result in op.results:
-        # Constants may be the indices without bits that arrays of one element have.
+        # A constant may have no bits: the index of an array of one element.
         if type(op) is not hw.ConstantOp and not _is_printable(result.type):
             yield f"'{op.name}' of type {result.type}"
 
@@ -73,7 +73,7 @@ def _is_reshaping(op: hw.BitcastOp) -> bool:
 
 
 def _is_printable(value_type: Attribute) -> bool:
-    """Integers of at least one bit, arrays of them, but not arrays of arrays, and memories."""
+    """True for integers of at least one bit, arrays of these integers, and memories."""
     match value_type:
         case IntegerType():
             return _is_integer(value_type)

@@ -1,12 +1,13 @@
 """Tables as text: a constant vector for each bit of the entries, indexed by the code.
 
-Yosys sees small functions of bits in them, where a `case` would be a memory: its address register
-would move behind the table, and be as wide as all its entries (docs/rationale/hardware.md has
-figures). A comment says what the bits spell: the entry of each code, equal neighbours together.
+Yosys reads these vectors as small functions of bits. It would read a `case` as a memory, and move
+its address register behind the table, where it is as wide as an entry
+(docs/rationale/hardware.md has figures). A comment lists the entry of each code, with equal
+neighbours together.
 
-Yosys makes a barrel shifter of an indexed vector first, with a multiplexer for each entry and each
-bit of the code. Long tables are therefore choices between words, one for each bit of the code: one
-multiplexer an entry.
+Yosys turns an indexed vector into a barrel shifter first, with a multiplexer for each entry and
+each bit of the code. Long tables are written as nested choices between words instead, with one
+multiplexer for each entry.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from kan_dialect.lowering.systemverilog.layout import broken, comment
 from kan_dialect.maths.truth_tables import low_half
 
 LISTED_ENTRIES = 256
-"""Of longer tables, a comment says the range only."""
+"""Longest table whose entries are listed in a comment; longer ones show their range."""
 
 LONGEST_VECTOR = 1 << 10
-"""Tables of more entries are written as choices."""
+"""Longest table that is written as vectors; longer ones are choices."""
 
 ROW = 16
-"""Entries of such a table that stand together: rows that are equal are written once."""
+"""Number of entries in a row of a table of choices. Equal rows are written once."""
 
 BITS_OF_A_LITERAL = 256
-"""Longer vectors are concatenated, so that they fit into lines."""
+"""Longest literal in bits. Longer vectors are concatenated, so that they fit into lines."""
 
 
 def planes(entries: Array, width: int) -> list[int]:
-    """Each bit of the entries, lowest first, as one number: that of code 0 is its bit 0."""
-    # Wider entries than those that NumPy holds are Python's integers.
+    """For each bit of the entries, lowest first, an integer whose bit c is that of code c."""
+    # Entries of more than 64 bits are Python's integers.
     places = np.arange(width, dtype=entries.dtype)[:, np.newaxis]
     bits = (entries >> places) & 1
     packed = np.packbits(bits.astype(np.uint8), axis=1, bitorder="little")
@@ -44,10 +45,10 @@ def planes(entries: Array, width: int) -> list[int]:
 
 
 def index_bits_read(entries: Array, width: int, inputs: int) -> int:
-    """The bits of a table's index that its text reads, as a mask.
+    """Mask of the bits of a table's index that its text reads.
 
-    Planes that are constant read none, planes that are a bit of the index read that one, and all
-    others are indexed vectors.
+    A constant plane reads none, a plane that equals a bit of the index reads that bit, and any
+    other plane, an indexed vector, reads all.
     """
     every = (1 << inputs) - 1
     constants = {0, (1 << len(entries)) - 1}
@@ -60,7 +61,7 @@ def index_bits_read(entries: Array, width: int, inputs: int) -> int:
 
 
 def vector(name: str, plane: int, size: int) -> Iterator[str]:
-    """The constant that holds one bit of all entries."""
+    """The declaration of the constant vector of a plane."""
     starts = range(0, size, BITS_OF_A_LITERAL)
     pieces: list[str] = []
     for start in reversed(starts):
@@ -74,17 +75,17 @@ def vector(name: str, plane: int, size: int) -> Iterator[str]:
 def choices(
     entries: Sequence[str], code: Sequence[str], row: Callable[[str], tuple[str, str]]
 ) -> tuple[list[str], str]:
-    """A table as choices by the bits of the code.
+    """A table as nested choices by the bits of the code.
 
     Parameters
     ----------
     entries : the literal of each code, from 0.
-    code : the expressions of the bits of what indexes the table, lowest first; primaries.
-    row : given an expression for the entries of a row, a declaration of it and its name.
+    code : a primary expression for each bit of the table's index, lowest first.
+    row : function from the expression of a row to its declaration and name.
 
     Returns
     -------
-    The declarations of rows, and the expression for the whole.
+    The declarations of rows, and the expression of the whole table.
     """
     declarations: list[str] = []
     rows: dict[str, str] = {}
@@ -92,7 +93,7 @@ def choices(
     def chosen(first: int, place: int) -> str:
         """The entries from `first` on, by the lowest `place` bits of the code."""
         if place == 0 or first >= len(entries):
-            # What no code reads is like the last entry: any would do.
+            # No code reads this entry, so its value does not matter: repeat the last one.
             return entries[min(first, len(entries) - 1)]
         half = 1 << (place - 1)
         low, high = chosen(first, place - 1), chosen(first + half, place - 1)
@@ -114,7 +115,7 @@ def _alternative(text: str) -> str:
 
 
 def description(name: str, index: str, entries: Sequence[int]) -> Iterator[str]:
-    """The table in words: `// layer0_edge0_1[x1]: 0 .. 36: 5, 37 .. 63: 4`."""
+    """A comment that lists the entries: `// layer0_edge0_1[x1]: 0 .. 36: 5, 37 .. 63: 4`."""
     if len(entries) > LISTED_ENTRIES:
         text = f"{len(entries)} entries,\n{min(entries)} .. {max(entries)}"
     else:
@@ -123,7 +124,7 @@ def description(name: str, index: str, entries: Sequence[int]) -> Iterator[str]:
 
 
 def _runs(entries: Sequence[int]) -> list[str]:
-    """Neighbours that are equal, each as `12 .. 14: 8`."""
+    """Runs of equal entries, each as `12 .. 14: 8`."""
     ends = [last for last, two in enumerate(pairwise(entries)) if two[0] != two[1]]
     ends.append(len(entries) - 1)
     starts = [0, *(end + 1 for end in ends)]
@@ -135,7 +136,7 @@ def _runs(entries: Sequence[int]) -> list[str]:
 
 @lru_cache(1 << 5)  # indices have few widths
 def bits_of_index(width: int) -> dict[int, tuple[int, bool]]:
-    """The planes of an index itself: which of its bits each is, and whether its complement."""
+    """Place of a bit of the index, and True for its complement, by the plane that equals it."""
     every = (1 << (1 << width)) - 1
     zeros = [low_half(width, place) for place in range(width)]
     bits = {zero ^ every: (place, False) for place, zero in enumerate(zeros)}

@@ -1,4 +1,7 @@
-"""The target and the file: header, modules, and the default net type that shows typing errors."""
+"""The target `systemverilog`, and the text of its file.
+
+The file sets the default net type to none, so that tools report names without a declaration.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,7 @@ def emit_systemverilog(module: ModuleOp) -> str:
 
     Raises
     ------
-    KanError : the module holds something that is no hardware yet, or hardware that this target
-        does not print.
+    KanError : an op is not lowered to hardware yet, or is outside the subset.
     """
     modules = hardware_modules(module)
     for op in module.ops:
@@ -53,7 +55,7 @@ def emit_systemverilog(module: ModuleOp) -> str:
 
 
 def _name_of(module: hw.HWModuleOp, names: Names) -> str:
-    """The module's name in the file; a note says where it cannot be that of the IR."""
+    """The module's name in the file, with a warning if it differs from that in the IR."""
     wanted = module.sym_name.data
     problem = module_name_problem(wanted)
     name = names.take(module_name(wanted))

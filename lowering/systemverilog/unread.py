@@ -1,7 +1,7 @@
-"""Bits of signals that the text of a module does not read, which linters warn of.
+"""Bits of signals that the text of a module does not read. Linters warn of such bits.
 
-Such bits are inputs that a pruned network does not look at, the low bits of a product that is
-rounded, or the highest bit of a sum that is taken modulo a power of two.
+Examples are inputs that a pruned network does not use, the low bits of a rounded product, and the
+highest bit of a sum modulo a power of two.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from kan_dialect.ops.memory import (
 
 
 def unread_bits(signals: Sequence[SSAValue], facts: Analysis) -> Iterator[tuple[SSAValue, int]]:
-    """Each signal that has unread bits, with these bits as a mask.
+    """Each signal with unread bits, and the mask of these bits.
+
+    Memories are left out. If any bit of an array is unread, the mask has all its bits.
 
     Parameters
     ----------
-    signals : the values that are ports or have a declaration of their own. Memories are left out,
-        and of arrays all bits are named where one is unread.
+    signals : the values that are ports or have a declaration.
     """
     read = _read_bits(set(signals), facts)
     for value in signals:
@@ -44,7 +45,7 @@ def unread_bits(signals: Sequence[SSAValue], facts: Analysis) -> Iterator[tuple[
 
 
 def parts_of(name: str, value: SSAValue, mask: int) -> Iterator[Expression]:
-    """The bits of `mask` as parts of the signal `name`, highest first; of an array, all bits."""
+    """Parts of the signal `name` that hold the bits of `mask`, highest first."""
     every = _every_bit(value)
     if mask == every:
         yield Expression(name)
@@ -52,14 +53,14 @@ def parts_of(name: str, value: SSAValue, mask: int) -> Iterator[Expression]:
     width = every.bit_length()
     while mask:
         high = mask.bit_length()
-        # The run of ones that ends at the highest bit.
+        # Lowest bit of the run of ones that ends at the highest bit.
         low = (~mask & ((1 << high) - 1)).bit_length()
         yield part(name, width, low, high - low)
         mask &= (1 << low) - 1
 
 
 def _read_bits(signals: set[SSAValue], facts: Analysis) -> dict[SSAValue, int]:
-    """The bits of each value that something reads, as a mask."""
+    """Mask of the bits of each value that an op reads."""
     read: dict[SSAValue, int] = {}
     slices: list[comb.ExtractOp] = []
     for op in facts.ops:
@@ -68,8 +69,8 @@ def _read_bits(signals: set[SSAValue], facts: Analysis) -> dict[SSAValue, int]:
             continue
         for value, mask in _reads(op, facts):
             read[value] = read.get(value, 0) | mask
-    # A slice without a name is written where it is used, and only what is used of it is read.
-    # What it is a slice of has a name, so that the order does not matter.
+    # A slice without a name is printed where it is used, and reads only the bits used there. Its
+    # source has a name, so slices can be visited in any order.
     for op in slices:
         mask = read.get(op.result, 0) << op.low_bit.value.data
         read[op.input] = read.get(op.input, 0) | mask
@@ -77,7 +78,7 @@ def _read_bits(signals: set[SSAValue], facts: Analysis) -> dict[SSAValue, int]:
 
 
 def _reads(op: Operation, facts: Analysis) -> Iterable[tuple[SSAValue, int]]:
-    """The operands that the text of an op shows, and which of their bits."""
+    """The operands in the text of an op, each with the mask of its bits that are read."""
     match op:
         case comb.ExtractOp():
             mask = (1 << bit_width(op.result.type)) - 1
@@ -91,7 +92,7 @@ def _reads(op: Operation, facts: Analysis) -> Iterable[tuple[SSAValue, int]]:
             place = int(facts.constants[op.index][0]) * width
             return [(op.input, ((1 << width) - 1) << place)]
         case MemoryReadOp() | MemoryWordOp() | MemoryWriteOp():
-            # The address of the only word is not asked for.
+            # A memory of one word has no address in the text.
             ignored = op.address if memory_type(op.memory).words == 1 else None
             shown = [value for value in facts.operands(op) if value is not ignored]
         case _:
@@ -100,6 +101,6 @@ def _reads(op: Operation, facts: Analysis) -> Iterable[tuple[SSAValue, int]]:
 
 
 def _every_bit(value: SSAValue) -> int:
-    """A mask of all bits of a value; clocks and memories count as one bit."""
+    """Mask of all bits of a value; clocks and memories count as one bit."""
     is_wide = isinstance(value.type, IntegerType | hw.ArrayType)
     return (1 << bit_width(value.type)) - 1 if is_wide else 1

@@ -1,8 +1,8 @@
 """The target `circt`: hardware modules in the syntax of CIRCT's own tools.
 
-xDSL prints most of hw, comb and seq as CIRCT reads it. What differs is printed here: attributes of
-constants and of array ops, long constants, the type of parities, and the names of registers, which
-CIRCT takes from their names in the text.
+xDSL prints most of hw, comb and seq as CIRCT reads it. This printer differs in attributes of
+constants and of array ops, long constants, types of parities, memories, and names of values: CIRCT
+takes the names of registers from the text.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from kan_dialect.ops.memory import (
 )
 
 DECIMAL_BITS = 64
-"""Longer constants are printed as hexadecimal."""
+"""Widest constant, in bits, that is printed as a decimal number; wider ones are hexadecimal."""
 
 
 @dataclass(frozen=True)
 class CirctTarget(Target):
-    """Prints hardware modules such that CIRCT parses and verifies them."""
+    """Prints hardware modules in a form that CIRCT parses and verifies."""
 
     name = "circt"
 
@@ -47,15 +47,15 @@ class CirctTarget(Target):
         for op in module.walk():
             if isinstance(op, seq.CompRegOp) and op.power_on_value is not None:
                 raise KanError(
-                    "'seq.compreg' with a power-on value is spelt differently from one version of "
-                    "CIRCT to the next",
+                    "'seq.compreg' with a power-on value has a different syntax in each version of "
+                    "CIRCT",
                     remedy="reset the register instead",
                 )
             if isinstance(op, MemoryOp) and op.contents is not None and bool(op.contents.any()):
                 raise KanError(
-                    "what a memory holds at the beginning can only be a file in CIRCT's syntax",
-                    remedy="begin with zeros (kan-make-trainable{initial=zero}), and load the "
-                    "coefficients at the memory port",
+                    "CIRCT's syntax allows initial contents of a memory in a file only",
+                    remedy="start with zeros (kan-make-trainable{initial=zero}), and load the "
+                    "coefficients through the memory port",
                 )
         _CirctPrinter(stream=output).print_op(module)
         output.write("\n")
@@ -63,7 +63,7 @@ class CirctTarget(Target):
 
 @dataclass(eq=False, repr=False)
 class _CirctPrinter(Printer):
-    """xDSL's printer, but for the ops whose custom syntax differs in CIRCT."""
+    """xDSL's printer, with CIRCT's syntax for ops where it differs."""
 
     names: Names = field(default_factory=Names)
     values: dict[SSAValue, str] = field(default_factory=dict[SSAValue, str])
@@ -136,7 +136,7 @@ class _CirctPrinter(Printer):
         reserved_attr_names: Iterable[str] = (),
         print_keyword: bool = False,
     ) -> bool:
-        """As xDSL does, without the attributes that only we know."""
+        """As xDSL does, without attributes of this project's dialects."""
         plain = {name: value for name, value in attributes.items() if _is_plain(value)}
         return super().print_op_attributes(
             plain, reserved_attr_names=reserved_attr_names, print_keyword=print_keyword
@@ -170,13 +170,13 @@ class _CirctPrinter(Printer):
 
 
 def _with_name(op: hw.ArrayGetOp) -> dict[str, Attribute]:
-    """The op's attributes, with the name that it has from its array."""
+    """The op's attributes, with the name that its result takes from the array."""
     hint = name_hint(op.result)
     return op.attributes if hint is None else {NAME_HINT: StringAttr(hint), **op.attributes}
 
 
 def _is_plain(attribute: Attribute) -> bool:
-    """Whether the attribute and all in it are of dialects that CIRCT has."""
+    """True if the attribute and all attributes in it belong to dialects of CIRCT."""
     match attribute:
         case ArrayAttr():
             return all(_is_plain(element) for element in attribute.data)
@@ -187,7 +187,7 @@ def _is_plain(attribute: Attribute) -> bool:
 
 
 def _clock_of(op: MemoryReadOp | MemoryWordOp) -> SSAValue:
-    """The clock of a read port; of one without, that of the memory's writes."""
+    """The clock of a read port; that of the memory's writes if the read has none."""
     if isinstance(op, MemoryReadOp):
         return op.clock
     for use in op.memory.uses:

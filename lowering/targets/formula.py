@@ -1,10 +1,11 @@
-"""The target `formula`: a network of spline level as one line for each node.
+"""The target `formula`: a network at spline level as one line for each node.
 
-Edges that are named functions are written out, with six digits; others stand for themselves, as
-`layer0_edge3_5(x5)`. `^` is a power, and names are those of `kan.symbolic` where usual notation has
-no other. Each name stands for one node, or for one function: layers without a name are numbered,
-and of several ops of a layer the second one's functions are `layer0_1_edge3_5` and so on. Of a
-module with several functions, each has its name above it.
+Edges that are named functions are written out, with six digits. Other edges are calls, such as
+`layer0_edge3_5(x5)`. `^` is a power. Other functions have the names of `kan.symbolic`.
+
+Each name stands for one node or one function. Layers without a name are numbered. If several ops
+make the edges of a layer, functions of the second op are called `layer0_1_edge3_5` and so on. In a
+module with several functions, the name of each is printed above its formulas.
 """
 
 from __future__ import annotations
@@ -46,15 +47,15 @@ NOTATION = {
     "reciprocal_sqrt": "({})^-0.5",
     "gaussian": "exp(-({})^2)",
 }
-"""How functions are written of which not the name and parentheses are."""
+"""Notation of functions that are not written as a call, by name."""
 
 NOTHING = 1e-12
-"""Constants that are not larger come from rounding."""
+"""Largest constant that is taken as a rounding error, and left out."""
 
 
 @dataclass(frozen=True)
 class FormulaTarget(Target):
-    """Prints functions of spline level as formulas."""
+    """Prints functions at spline level as formulas."""
 
     name = "formula"
 
@@ -73,7 +74,7 @@ class FormulaTarget(Target):
 
 
 class _Sum(NamedTuple):
-    """Factors and what they multiply, and a constant."""
+    """A linear combination: terms of a factor and a text, and a constant."""
 
     terms: tuple[tuple[float, str], ...]
     constant: float
@@ -99,14 +100,14 @@ class _Sum(NamedTuple):
 
 @dataclass
 class _Formulas:
-    """The formulas of one function; values are sums, one for each element."""
+    """The formulas of one function, with a sum for each element of each value."""
 
     function: func.FuncOp
     names: Names = field(default_factory=Names)
     values: dict[SSAValue, Sequence[_Sum]] = field(default_factory=dict[SSAValue, Sequence[_Sum]])
-    """Vectors, and edges (out, in) one row after the other."""
+    """The elements of vectors, and of edges (out, in) row by row."""
     layers: dict[NodeSumOp, str] = field(default_factory=dict[NodeSumOp, str])
-    """What the nodes of each layer are called after; no two layers have the same."""
+    """The unique name of each layer, from which names of its nodes are made."""
 
     def __post_init__(self) -> None:
         sums = [op for op in self.function.body.block.ops if isinstance(op, NodeSumOp)]
@@ -139,7 +140,7 @@ class _Formulas:
         return lines
 
     def nodes(self, op: NodeSumOp) -> list[str]:
-        """One line for each node; from then on nodes stand for themselves."""
+        """One line for each node. Later formulas refer to nodes by name."""
         shape = tensor_shape(op.edges)
         edges, kept = self.values[op.edges], op.mask_array
         names: list[str] = []
@@ -190,7 +191,7 @@ class _Formulas:
         choice: Sequence[Sequence[int]],
         affine: FloatArray,
     ) -> list[_Sum]:
-        """c * f(a * x + b) + d of each edge."""
+        """The sum c * f(a * x + b) + d for each edge, given (a, b, c, d)."""
         found: list[_Sum] = []
         for row, parameters in zip(choice, affine.tolist(), strict=True):
             for x, index, (a, b, c, d) in zip(self.values[source], row, parameters, strict=True):
@@ -199,12 +200,15 @@ class _Formulas:
         return found
 
     def unknown(self, op: Operation, shape: Sequence[int]) -> list[_Sum]:
-        """Edges that have no formula, as functions of their input, or of the edge before."""
+        """Edges without a formula, as calls on their inputs, or on the edges that they map."""
         if len(shape) != 2 or not is_univariate(op) or len(op.operands) != 1:
-            raise KanError(f"'{op.name}' has no formula", remedy="is it part of a KAN?")
+            raise KanError(
+                f"'{op.name}' has no formula",
+                remedy="print a network whose edges are functions of one value each",
+            )
         name = op.properties.get("name")
         layer = name.data if isinstance(name, StringAttr) else self.layer_of(op)
-        # Several ops may make a layer's edges: their functions are not the same.
+        # Several ops may make a layer's edges, and their functions differ.
         prefix = self.names.take(layer)
         values = self.values[op.operands[0]]
         arguments = values if len(values) == shape[0] * shape[1] else [*values] * shape[0]
@@ -215,7 +219,7 @@ class _Formulas:
         ]
 
     def layer_of(self, op: Operation) -> str:
-        """The layer whose nodes add up what an op computes."""
+        """The name of the layer whose nodes sum the results of an op."""
         pending = [op]
         for reader in pending:
             if isinstance(reader, NodeSumOp):

@@ -1,6 +1,7 @@
 """The target `quantizers`: scales, zero points, bits and grids of a quantised network as JSON.
 
-A trainer trains with them, and `kan-quantize{quantizers="FILE"}` takes them for what it trained.
+A training framework trains with them, and `kan-quantize{quantizers="FILE"}` quantises the result
+with them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,6 @@ class QuantizersTarget(Target):
         if len(functions) != 1:
             raise KanError(
                 f"expected one function with quantisers, found {len(functions)}",
-                remedy="print the model after kan-quantize, and before kan-expand-wires",
+                remedy="print the model after kan-quantize and before kan-expand-wires",
             )
         output.write(to_json(quantizers_of(functions[0])))

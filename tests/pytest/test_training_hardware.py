@@ -324,7 +324,7 @@ def test_circt_takes_the_memories() -> None:
 
 def test_circt_has_no_initial_words() -> None:
     module, _ = tracker(initial="random")
-    with pytest.raises(KanError, match="can only be a file in CIRCT's syntax"):
+    with pytest.raises(KanError, match="allows initial contents of a memory in a file only"):
         circt_text(module)
 
 

@@ -3,7 +3,7 @@
 // RUN: kan-opt --check-passes %s -p 'kan-quantize{bits=2 scale="minmax" guard-bits=1}' | sed 's/{bits[^}]*}//' > %t.chosen
 // RUN: kan-opt --check-passes %s -p 'kan-quantize{quantizers="%t.json"}' | diff %t.chosen -
 // RUN: not kan-opt %s -t quantizers 2>&1 | filecheck %s --check-prefix LEVEL
-// LEVEL: expected one function with quantisers, found 0; print the model after kan-quantize, and before kan-expand-wires
+// LEVEL: expected one function with quantisers, found 0; print the model after kan-quantize and before kan-expand-wires
 // RUN: not kan-opt %s -p 'kan-quantize{quantizers="%t.none"}' 2>&1 | filecheck %s --check-prefix NONE
 // NONE: cannot read {{.*}}.none: No such file or directory; make one with kan-opt -t quantizers, or kan-flow build
 // RUN: not kan-opt %s -p 'kan-quantize{quantizers="%t.json" guard-bits=1}' 2>&1 | filecheck %s --check-prefix BESIDE
