@@ -1,63 +1,92 @@
-"""A pass in a package of its own (examples/prune_constant_edges), found by kan-opt and xdsl-opt."""
+"""Packages of `examples/`, installed apart: kan-opt and xdsl-opt find them, their tests pass."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from kan_dialect.frontends.loading import load_model, make_context
-from kan_dialect.frontends.table_network import TableNetwork
-from kan_dialect.ir.quant import UniformQuantizedType
-from kan_dialect.model.model import Model
-from kan_dialect.ops.layer import NodeSumOp
-
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
+PACKAGES = sorted(path.parent.name for path in ROOT.glob("examples/*/pyproject.toml"))
+RUN = re.compile(r"^(?://|#) RUN: (kan-opt .*) \| filecheck", re.MULTILINE)
+"""The command of a lit test."""
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which the package is installed, apart from the running one."""
-    target = tmp_path_factory.mktemp("site")
-    source = tmp_path_factory.mktemp("source") / "package"
+@dataclass(frozen=True)
+class Installed:
+    """An example package in an environment of its own."""
+
+    name: str
+    tests: Path
+    """Its tests, away from its sources."""
+    environment: dict[str, str]
+
+    def run(self, *command: str | Path) -> str:
+        """What a command prints; its errors are part of the failure."""
+        done = subprocess.run(
+            [SCRIPTS / command[0], *command[1:]],
+            env=self.environment,
+            cwd=self.tests,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module", params=PACKAGES)
+def installed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Installed:
+    name = str(request.param)
+    site, folder = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("source")
     # Building leaves files beside the sources, so a copy is built.
-    subprocess.run(["cp", "-r", ROOT / "examples" / "prune_constant_edges", source], check=True)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--target", target, source],
-        check=True,
-    )
-    return {**os.environ, "PYTHONPATH": str(target)}
+    source = folder / name
+    shutil.copytree(ROOT / "examples" / name, source)
+    command = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--target", site, source]
+    subprocess.run(command, check=True)
+    tests = tmp_path_factory.mktemp("tests") / "tests"
+    shutil.copytree(source / "tests", tests)
+    path = os.pathsep.join([str(SCRIPTS), os.environ["PATH"]])
+    return Installed(name, tests, {**os.environ, "PYTHONPATH": str(site), "PATH": path})
 
 
-def network() -> str:
-    """A layer with two constant edges, one of them alone in its node."""
-    tables = np.arange(2 * 3 * 4).reshape(2, 3, 4) % 7
-    tables[0, 1] = 5
-    tables[1, 2] = -3
-    builder = TableNetwork("tiny", UniformQuantizedType(2, False, 1.0), inputs=3)
-    return str(builder.add_layer(tables).module())
+def test_a_package_has_all_parts(installed: Installed) -> None:
+    folder = ROOT / "examples" / installed.name
+    assert (folder / "README.md").read_text().startswith(f"# {installed.name.replace('_', '-')}\n")
+    assert list(folder.glob("tests/*.mlir")) and list(folder.glob("tests/test_*.py"))
 
 
-@pytest.mark.parametrize("tool", ["kan-opt", "xdsl-opt"])
-def test_the_pass_prunes_and_keeps_the_function(
-    tool: str, installed: dict[str, str], tmp_path: Path
-) -> None:
-    source, output = tmp_path / "tiny.mlir", tmp_path / "pruned.mlir"
-    source.write_text(network())
-    command = [SCRIPTS / tool, source, "-p", "prune-constant-edges", "-o", output]
-    subprocess.run(command, check=True, env=installed)
-    before, after = (load_model(make_context(), path) for path in (source, output))
-    (pruned,) = (op for op in after.walk() if isinstance(op, NodeSumOp))
-    assert pruned.mask_array.tolist() == [[True, False, True], [True, True, False]]
-    assert pruned.bias_array.tolist() == [5, -3]
-    codes = np.array(np.meshgrid(*[range(4)] * 3)).reshape(3, -1).T
-    expected = Model.of(before).run_codes(codes)
-    np.testing.assert_array_equal(Model.of(after).run_codes(codes), expected)
+def test_its_lit_tests_pass(installed: Installed) -> None:
+    installed.run("lit", "-v", installed.tests)
+
+
+def test_its_pytest_passes(installed: Installed) -> None:
+    installed.run("pytest", "-q", "-c", os.devnull, "--rootdir", installed.tests, installed.tests)
+
+
+def test_xdsl_opt_does_the_same(installed: Installed) -> None:
+    """On the inputs of the lit tests; files that only kan-opt reads are read by it first."""
+    compared = 0
+    for test in sorted(installed.tests.iterdir()):
+        for line in RUN.findall(test.read_text()) if test.is_file() else ():
+            words = [test.name if word == "%s" else word for word in shlex.split(line)]
+            words = [word for word in words if not word.startswith("--check-passes")]
+            if test.suffix != ".mlir":
+                (installed.tests / "read.mlir").write_text(installed.run("kan-opt", test.name))
+                words = ["read.mlir" if word == test.name else word for word in words]
+            ours, theirs = (installed.run(tool, *words[1:]) for tool in ("kan-opt", "xdsl-opt"))
+            assert ours == theirs
+            compared += 1
+    assert compared
 
 
 def test_xdsl_opt_lists_and_runs_our_passes(tmp_path: Path) -> None:
@@ -71,9 +100,14 @@ def test_xdsl_opt_lists_and_runs_our_passes(tmp_path: Path) -> None:
     ).stdout
     for name in ("kan-quantize", "kan-fold-tables", "lower-kan-to-hw", "kan-compile"):
         assert name in listed
-    source = tmp_path / "tiny.mlir"
-    source.write_text(network())
-    command = [SCRIPTS / "xdsl-opt", source, "-p", "kan-compile", "-t", "systemverilog"]
+    tiny = tmp_path / "tiny.mlir"
+    tiny.write_text(
+        "func.func @tiny(%x: !kan.int<0:3>) -> !kan.int<0:2> {\n"
+        '  %t = kan.table %x as "t" entries dense<[0, 1, 1, 2]> : tensor<4xi8>'
+        " : !kan.int<0:3> -> !kan.int<0:2>\n"
+        "  func.return %t : !kan.int<0:2>\n}\n"
+    )
+    command = [SCRIPTS / "xdsl-opt", tiny, "-p", "kan-compile", "-t", "systemverilog"]
     ours = [SCRIPTS / "kan-opt", *command[1:]]
     texts = [
         subprocess.run(line, check=True, capture_output=True, text=True).stdout

@@ -57,6 +57,7 @@ class PruneConstantEdgesPass(KanPass):
     """Prunes edges that are constant, at table level."""
 
     name = "prune-constant-edges"
+    works_at = ("table",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         return PatternRewriteWalker(ConstantEdgesIntoBias()).rewrite_module(module)
