@@ -25,6 +25,7 @@ UV = "uv==0.13.9"
 """Resolver of `make lock`."""
 
 QUICK = [
+    "test_benchmark_set.py",
     "test_circt.py",
     "test_constants.py",
     "test_onnx_import.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from generators import architecture, commands, ops, passes
+from generators import architecture, benchmark_set, commands, ops, passes
 
 _MARK = re.compile(
     r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<words>[a-z -]+))? -->$", re.MULTILINE
@@ -13,6 +13,7 @@ _MARK = re.compile(
 
 _GENERATORS: dict[str, Callable[..., str]] = {
     "architecture": architecture.pictures,
+    "benchmark-set": benchmark_set.reference,
     "code-map": architecture.code_map,
     "command": commands.reference,
     "frontends": commands.frontends,

@@ -1,0 +1,12 @@
+"""The table of the benchmark set."""
+
+from __future__ import annotations
+
+from generators.markdown import table
+from kan_dialect.flows.benchmark_set.networks import NETWORKS
+
+
+def reference() -> str:
+    """A row for each network, in the order of the set."""
+    rows = [(f"`{each.name}`", each.level, f"`{each.model}`", each.purpose) for each in NETWORKS]
+    return table(("network", "level", "model", "made of"), rows)
