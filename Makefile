@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-dep
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 20
 
 .PHONY: help demo test test-all test-torch test-latest pythons lint types filecheck pytest coverage \
-  lock wheel fuzz golden dist benchmark seeded-bugs seeded-text pictures docs clean
+  lock wheel fuzz golden dist benchmark seeded-bugs seeded-text pictures drawings docs clean
 
 help:
 	@echo "make demo         build the example network to verified RTL, print the report"
@@ -33,6 +33,7 @@ help:
 	@echo "make seeded-bugs  which checks find which bugs in the compiler (a quarter of an hour)"
 	@echo "make seeded-text  what prove says of RTL that tools read differently (two minutes)"
 	@echo "make pictures   the sweeps whose pictures the documentation has (half an hour)"
+	@echo "make drawings   the pictures of IR that the documentation has (seconds)"
 	@echo "make docs       the documentation as a site, in build/site"
 	@echo "make dist       build wheel and sdist"
 	@echo "make clean      remove what was built"
@@ -125,8 +126,23 @@ seeded-bugs: $(VENV)/.test
 seeded-text: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS)
 
+# The pictures of docs/reference/pictures.md.
+TABLES := kan-fold-affine,kan-calibrate{data="examples/wine.npz"},kan-quantize{bits=6},kan-fold-tables
+WIRES := $(TABLES),kan-expand-wires,kan-narrow,kan-fold-clamps,kan-merge-tables,kan-share-tables,$\
+  kan-share-sums,kan-split-tables,kan-balance-sums,kan-schedule
+
+drawings: $(VENV)/.test
+	@mkdir -p docs/pictures
+	$(BIN)/kan-opt examples/wine.onnx -t picture -o docs/pictures/network_wine.svg
+	$(BIN)/kan-opt examples/wine.onnx -p '$(TABLES)' \
+	  -t 'picture{of=layer0_edge3_5 original="examples/wine.onnx"}' -o docs/pictures/edge_wine.svg
+	$(BIN)/kan-opt examples/wine.onnx -p '$(WIRES)' -t 'picture{of=layer1_node1}' \
+	  -o docs/pictures/tree_wine.svg
+	$(BIN)/kan-opt examples/wine.onnx -p '$(WIRES)' -t 'picture{of=schedule}' \
+	  -o docs/pictures/schedule_layers_wine.svg
+
 # The pictures of benchmarks/results/precision.md, schedules.md and shapes.md, and their tables.
-pictures: $(VENV)/.test
+pictures: drawings $(VENV)/.test
 	@mkdir -p docs/pictures
 	for name in wine digits; do \
 	  $(BIN)/kan-flow sweep examples/$$name.onnx --calibration examples/$$name.npz --validation 0.5 \

@@ -64,6 +64,7 @@ UNIVERSE = Universe(
     all_targets={
         "circt": _target("kan_dialect.lowering.targets.circt", "CirctTarget"),
         "formula": _target("kan_dialect.lowering.targets.formula", "FormulaTarget"),
+        "picture": _target("kan_dialect.flows.pictures.target", "PictureTarget"),
         "quantizers": _target("kan_dialect.lowering.targets.quantizers", "QuantizersTarget"),
         "systemverilog": _target("kan_dialect.lowering.systemverilog", "SystemVerilogTarget"),
     },

@@ -155,7 +155,7 @@ class Page:
                     list(paths), colors=colour, linewidths=width, alpha=alpha, linestyles=style
                 ),
                 autolim=False,
-            )
+            ).set_clip_on(False)
 
     def boxes(
         self,
@@ -183,7 +183,7 @@ class Page:
                 list(corners), facecolors=fill, edgecolors=edge, linewidths=line
             ),
             autolim=False,
-        )
+        ).set_clip_on(False)
 
     def hover(self, corner: FloatArray, width: float, height: float, text: str) -> None:
         """Text that a viewer shows while the pointer is over a rectangle.

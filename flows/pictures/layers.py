@@ -49,6 +49,10 @@ class LayerFunctions:
     """(out, in): value of one step of each edge's codes; None at spline level."""
     node_bits: IntArray | None = None
     """(out): width of each node's code, after its requantisation."""
+    joint: BoolArray | None = None
+    """(out, in): which edges share a table with others, so that they have no values; else none."""
+    luts: FloatArray | None = None
+    """(out, in): LUTs of each edge's tables; only at wire level."""
     edge_name: str = "edge"
 
     @property

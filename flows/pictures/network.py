@@ -20,13 +20,20 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.pictures.canvas import GREY, INK, SOFT, Page, Shades
 from kan_dialect.flows.pictures.costs import table_luts
 from kan_dialect.flows.pictures.layers import LayerFunctions, layer_functions
+from kan_dialect.flows.pictures.wire_layers import wire_layers
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
-from kan_dialect.model.model import Model
+from kan_dialect.model.model import Level, Model
 from kan_dialect.quantity import quantity
 
 Colour: TypeAlias = Literal["span", "bits", "luts"]
 """What colours say: largest less smallest value of an edge, width of its table, lookup tables."""
 
+_DEFAULTS: dict[Level, Colour] = {
+    "spline": "span",
+    "table": "bits",
+    "wire": "luts",
+    "hardware": "luts",
+}
 _LABELS = {"span": "span", "bits": "bits", "luts": "LUTs"}
 _MEANING = {
     "span": "largest less smallest value of the edge",
@@ -58,16 +65,16 @@ def network_picture(
         no tables to colour by their bits or LUTs.
     """
     model = module if isinstance(module, Model) else Model.of(module)
-    layers = layers_of(model)
+    layers = layers_of(model, device)
     if colour is None:
-        colour = "span" if model.level == "spline" else "bits"
+        colour = _DEFAULTS[model.level]
     figures = figures_of(layers, colour, device)
     if all(layer.kept.size <= GRAPH_EDGES for layer in layers):
         return _graph(model.name, layers, colour, figures)
     return _matrices(model.name, layers, colour, figures)
 
 
-def layers_of(model: Model) -> list[LayerFunctions]:
+def layers_of(model: Model, device: str = "xcup") -> list[LayerFunctions]:
     """The layers of a model that a picture shows.
 
     Raises
@@ -79,7 +86,11 @@ def layers_of(model: Model) -> list[LayerFunctions]:
             f"@{model.name} is of hardware level, which has no edges to draw",
             remedy="draw its schedule, or IR of an earlier level",
         )
-    layers = layer_functions(model.op)
+    layers = (
+        wire_layers(model.op, device_of(device))
+        if model.level == "wire"
+        else layer_functions(model.op)
+    )
     if not layers:
         raise KanError(f"@{model.name} has no layers to draw")
     return layers
@@ -102,7 +113,7 @@ def figures_of(layers: Sequence[LayerFunctions], colour: Colour, device: str) ->
             case "bits":
                 values = layer.bits()
             case "luts":
-                values = table_luts(layer, target)
+                values = table_luts(layer, target) if layer.luts is None else layer.luts
         if values is None:
             raise KanError(
                 f"edges of floats have no {_LABELS[colour]} to colour them by",
@@ -142,6 +153,10 @@ def curves(
         x, y = x[good], y[good]
         if not len(x):
             continue
+        if len(x) > 2 * width:
+            # More points than a small plot shows.
+            chosen_points = np.unique(np.linspace(0, len(x) - 1, max(int(2 * width), 8)).round())
+            x, y = x[chosen_points.astype(np.int64)], y[chosen_points.astype(np.int64)]
         if layer.codes is not None:
             # A step of half the distance on both sides of each code.
             half = float(x[1] - x[0]) / 2 if len(x) > 1 else 0.5
@@ -247,6 +262,8 @@ def _hover(
     if not layer.kept[node, source]:
         return f"{name}: pruned"
     figure = f"{figures[node, source]:.4g}"
+    if layer.joint is not None and layer.joint[node, source]:
+        name += ", in a table of several inputs"
     return f"{name}: " + (f"span {figure}" if colour == "span" else f"{figure} {_LABELS[colour]}")
 
 
@@ -367,4 +384,6 @@ def _legend(page: Page, layers: Sequence[LayerFunctions]) -> None:
     text += ". Each plot spans its own range."
     if any(not layer.kept.all() for layer in layers):
         text += " Grey: pruned edges."
+    if any(layer.joint is not None and layer.joint.any() for layer in layers):
+        text += " No curve: in a table of several inputs."
     page.text(14, page.height - 12, text, size=7, colour=SOFT)

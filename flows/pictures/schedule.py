@@ -1,0 +1,356 @@
+"""The picture of a schedule: the work of each node over clock cycles, and the registers between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects import comb, func, hw, seq
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+
+from kan_dialect.analysis.nodes import node_signals, wire_nodes
+from kan_dialect.analysis.wires import cycles_of, latency_of
+from kan_dialect.devices.device import device as device_of
+from kan_dialect.devices.estimate import delay_of, levels_of
+from kan_dialect.devices.register_cost import register_cost
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, LINE, ORANGE, SOFT, Page
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
+from kan_dialect.quantity import quantity
+
+_FREE = (comb.ExtractOp, comb.ConcatOp, comb.ReplicateOp, hw.ConstantOp, hw.BitcastOp)
+"""Ops of hardware that take no logic."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """The logic of one node in one stage: from its first operand to its last result."""
+
+    row: int
+    stage: int
+    start: float
+    """ns into the stage at wire level, levels at hardware level."""
+    end: float
+    ops: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What happens in each stage, the logic between two rows of registers."""
+
+    name: str
+    latency: int
+    rows: tuple[str, ...]
+    """Nodes: `layer0_node3`; and `other` for logic and registers of none, such as valid bits."""
+    work: tuple[Work, ...]
+    levels: tuple[int, ...]
+    """Levels of logic of each stage; at hardware level, most ops in a row."""
+    delays: tuple[float, ...] | None
+    """Delay of each stage in ns, without its registers; None at hardware level."""
+    registers: tuple[int, ...]
+    """Bits of registers behind each stage: by estimate, equal bits once, at wire level."""
+    held: frozenset[tuple[int, int]]
+    """Row and stage behind which registers hold a value of the row."""
+
+    @property
+    def stages(self) -> int:
+        return len(self.levels)
+
+
+def schedule_picture(module: ModuleOp | Model, *, device: str = "xcup") -> str:
+    """Draw which node is computed in which clock cycle, as SVG.
+
+    Parameters
+    ----------
+    device : the FPGA family whose delays are drawn; at hardware level, levels are drawn.
+
+    Raises
+    ------
+    KanError : Matplotlib is not installed, the module is not of wire or hardware level, its values
+        come in different cycles, or there is no such device.
+    """
+    model = module if isinstance(module, Model) else Model.of(module)
+    return _draw(schedule_of(model, device))
+
+
+def schedule_of(model: Model, device: str = "xcup") -> Schedule:
+    """The stages of a model of wire or hardware level.
+
+    Raises
+    ------
+    KanError : the model is of another level, its values come in different cycles, or there is no
+        such device.
+    """
+    if isinstance(model.op, hw.HWModuleOp):
+        return _of_hardware(model)
+    if model.level != "wire":
+        raise KanError(
+            f"@{model.name} is of {model.level} level, which has no clock cycles",
+            remedy="run kan-compile, or kan-expand-wires and kan-schedule",
+        )
+    return _of_wires(model.op, device)
+
+
+def _of_wires(function: func.FuncOp, device: str) -> Schedule:
+    target = device_of(device)
+    ops = list(function.body.block.ops)
+    cycles = cycles_of(function)
+    latency = latency_of(function, cycles)
+    stages = max(latency, 1)
+    delays = [op for op in ops if isinstance(op, DelayOp)]
+    behind: list[list[DelayOp]] = [[] for _ in range(stages)]
+    for op in delays:
+        behind[min(cycles[op.input] or 0, stages - 1)].append(op)
+    rows = _rows(((mark.node.data, mark.value) for mark in wire_nodes(function)), DelayOp)
+    work_ops = [
+        op
+        for op in ops
+        if op.results and not isinstance(op, ConstantOp | DeadOp | DelayOp | MarkOp)
+    ]
+    stage_of = {op: min(cycles[op.results[0]] or 0, stages - 1) for op in work_ops}
+    names, row_of = _named(rows, [*work_ops, *delays])
+    at = _times(ops, DelayOp, lambda op: delay_of(op, target) if op in stage_of else 0.0)
+    level = _times(ops, DelayOp, lambda op: levels_of(op, target) if op in stage_of else 0.0)
+    return Schedule(
+        function.sym_name.data,
+        latency,
+        names,
+        _work(work_ops, stage_of, row_of, at),
+        tuple(int(each) for each in _most(stage_of, level, stages)),
+        tuple(_most(stage_of, at, stages)),
+        tuple(register_cost(each).flip_flops for each in behind),
+        frozenset(
+            (row_of[op], cycle)
+            for op in delays
+            for cycle in _span(cycles[op.input] or 0, op.cycles.value.data)
+            if op in row_of
+        ),
+    )
+
+
+def _span(start: int, cycles: int) -> range:
+    return range(start, start + cycles)
+
+
+def _of_hardware(model: Model) -> Schedule:
+    module = model.op
+    assert isinstance(module, hw.HWModuleOp)
+    latency = model.latency()
+    stages = max(latency, 1)
+    ops = list(module.body.block.ops)
+    cycles: dict[SSAValue, int] = {}
+    for op in ops:
+        arrivals = [cycles.get(each, 0) for each in op.operands]
+        if isinstance(op, seq.CompRegOp):
+            arrivals = [cycles.get(op.input, 0) + 1]
+        for result in op.results:
+            cycles[result] = max(arrivals, default=0)
+    registers = [op for op in ops if isinstance(op, seq.CompRegOp)]
+    behind = [0] * stages
+    for op in registers:
+        behind[min(cycles[op.data] - 1, stages - 1)] += bit_width(op.data.type)
+    signals = ((node.node, value) for node, value in node_signals(module))
+    rows = _rows(signals, seq.CompRegOp)
+    work_ops = [
+        op for op in ops if op.results and not isinstance(op, (seq.CompRegOp, hw.OutputOp, *_FREE))
+    ]
+    stage_of = {op: min(cycles[op.results[0]], stages - 1) for op in work_ops}
+    names, row_of = _named(rows, [*work_ops, *registers])
+    level = _times(ops, seq.CompRegOp, lambda op: _hardware_levels(op) if op in stage_of else 0)
+    return Schedule(
+        model.name,
+        latency,
+        names,
+        _work(work_ops, stage_of, row_of, level),
+        tuple(int(each) for each in _most(stage_of, level, stages)),
+        None,
+        tuple(behind),
+        frozenset((row_of[op], cycles[op.data] - 1) for op in registers if op in row_of),
+    )
+
+
+def _hardware_levels(op: Operation) -> int:
+    """Levels of an op of hardware: a tree of two-input adders, else one."""
+    return max(1, (len(op.operands) - 1).bit_length()) if isinstance(op, comb.AddOp) else 1
+
+
+def _rows(
+    nodes: Iterable[tuple[str, SSAValue]], register: type[Operation]
+) -> list[tuple[str, list[Operation]]]:
+    """The ops of each node: those behind its value that no earlier node has."""
+    taken: set[Operation] = set()
+    found: list[tuple[str, list[Operation]]] = []
+    for name, value in nodes:
+        mine: list[Operation] = []
+        pending = [value]
+        while pending:
+            owner = pending.pop().owner
+            if isinstance(owner, Block) or owner in taken:
+                continue
+            taken.add(owner)
+            mine.append(owner)
+            pending.extend(owner.operands)
+        # Registers behind the value hold the node, too.
+        following = [value]
+        while following:
+            for use in following.pop().uses:
+                if isinstance(use.operation, register) and use.operation not in taken:
+                    taken.add(use.operation)
+                    mine.append(use.operation)
+                    following.extend(use.operation.results)
+        found.append((name, mine))
+    return found
+
+
+def _named(
+    rows: Sequence[tuple[str, list[Operation]]], ops: Iterable[Operation]
+) -> tuple[tuple[str, ...], dict[Operation, int]]:
+    """Names of the rows, and the row of each op; the last row has the ops of no node."""
+    wanted = set(ops)
+    row_of = {op: row for row, (_, mine) in enumerate(rows) for op in mine if op in wanted}
+    names = [name for name, _ in rows]
+    rest = wanted - row_of.keys()
+    if rest:
+        row_of.update(dict.fromkeys(rest, len(names)))
+        names.append("other")
+    return tuple(names), row_of
+
+
+Times = dict[Operation, tuple[float, float]]
+"""Start and end of each op since the last registers."""
+
+
+def _times(
+    ops: Sequence[Operation], register: type[Operation], cost: Callable[[Operation], float]
+) -> Times:
+    ready: dict[SSAValue, float] = {}
+    found: Times = {}
+    for op in ops:
+        start = max((ready.get(each, 0.0) for each in op.operands), default=0.0)
+        end = 0.0 if isinstance(op, register) else start + cost(op)
+        found[op] = start, end
+        ready.update((result, end) for result in op.results)
+    return found
+
+
+def _most(stage_of: dict[Operation, int], at: Times, stages: int) -> list[float]:
+    most = [0.0] * stages
+    for op, stage in stage_of.items():
+        most[stage] = max(most[stage], at[op][1])
+    return most
+
+
+def _work(
+    ops: Sequence[Operation],
+    stage_of: dict[Operation, int],
+    row_of: dict[Operation, int],
+    at: Times,
+) -> tuple[Work, ...]:
+    places: dict[tuple[int, int], list[Operation]] = {}
+    for op in ops:
+        places.setdefault((row_of[op], stage_of[op]), []).append(op)
+    return tuple(
+        Work(row, stage, min(at[op][0] for op in mine), max(at[op][1] for op in mine), len(mine))
+        for (row, stage), mine in sorted(places.items())
+    )
+
+
+def _draw(schedule: Schedule) -> str:
+    unit = "ops" if schedule.delays is None else "ns"
+    longest = max(schedule.levels if schedule.delays is None else schedule.delays) or 1.0
+    left, top = 100.0, 96.0
+    stage = float(np.clip(560.0 / schedule.stages, 44.0, 190.0))
+    row = float(np.clip(520.0 / len(schedule.rows), 4.0, 16.0))
+    width = max(left + schedule.stages * stage + 40.0, 430.0)
+    bottom = top + len(schedule.rows) * row
+    page = Page(width, bottom + 44.0, _title(schedule))
+    page.text(14, 18, schedule.name, size=12, weight="bold")
+    page.text(14, 34, _summary(schedule), size=8, colour=SOFT)
+    starts: FloatArray = left + np.arange(schedule.stages, dtype=np.float64) * stage
+    rules = [np.array([[x, top - 4], [x, bottom]]) for x in (*starts, starts[-1] + stage)]
+    page.lines(rules, colour=LINE, width=0.8)
+    shown = max(1, int(np.ceil(9.0 / row)))
+    for index in range(0, len(schedule.rows), shown):
+        y = top + (index + 0.5) * row
+        page.text(left - 6, y, schedule.rows[index], size=7, ha="right")
+    for index, x in enumerate(starts.tolist()):
+        page.text(x + stage / 2, top - 34, f"cycle {index}", size=8, ha="center", weight="bold")
+        parts = [_levels(schedule, schedule.levels[index])]
+        if schedule.delays is not None:
+            parts.append(f"{schedule.delays[index]:.2f} ns")
+        text = ", ".join(parts)
+        if len(text) * 4.2 < stage:
+            page.text(x + stage / 2, top - 22, text, size=7, ha="center", colour=SOFT)
+        else:
+            for line, part in enumerate(parts):
+                page.text(x + stage / 2, top - 23 + 9 * line, part, size=6.5, ha="center")
+        if schedule.latency:
+            bits = str(schedule.registers[index])
+            page.text(x + stage, top - 11, bits, size=7, ha="center", colour=ORANGE)
+    inner = stage - 10.0
+    bars = [each for each in schedule.work if each.end > each.start]
+    if bars:
+        x = np.array([starts[each.stage] + each.start / longest * inner for each in bars])
+        ends = np.array([starts[each.stage] + each.end / longest * inner for each in bars])
+        y = np.array([top + each.row * row for each in bars]) + row * 0.15
+        page.boxes(x, y, _column(ends - x), row * 0.7, fill=BLUE, edge="none")
+    wires = [each for each in schedule.work if each.end == each.start]
+    page.lines(
+        [
+            np.array([[starts[each.stage], y], [starts[each.stage] + 5, y]])
+            for each in wires
+            for y in [top + (each.row + 0.5) * row]
+        ],
+        colour=GREY,
+        width=1.2,
+    )
+    held = sorted(schedule.held)
+    if held:
+        x = np.array([starts[min(at, schedule.stages - 1)] + stage - 4.0 for _, at in held])
+        y = np.array([top + each * row for each, _ in held]) + row * 0.1
+        page.boxes(x, y, 4.0, row * 0.8, fill=ORANGE, edge="none")
+    for each in schedule.work:
+        text = (
+            f"{schedule.rows[each.row]}, cycle {each.stage}: {quantity(each.ops, 'op')}, "
+            f"{each.start:.3g} to {each.end:.3g} {unit}"
+        )
+        corner = np.array([starts[each.stage], top + each.row * row])
+        page.hover(corner, stage, row, text)
+    page.text(
+        *(14, bottom + 26),
+        f"Blue: logic of a node; a cycle is {longest:.3g} {unit} wide. "
+        "Orange: registers behind the cycle, and their bits above.",
+        size=7,
+        colour=SOFT,
+    )
+    page.lines([np.array([[left, bottom], [starts[-1] + stage, bottom]])], colour=INK, width=0.7)
+    return page.svg()
+
+
+def _column(values: FloatArray) -> FloatArray:
+    return np.maximum(values, 1.0)
+
+
+def _levels(schedule: Schedule, count: int) -> str:
+    return quantity(count, "level") if schedule.delays is not None else f"{count} ops in a row"
+
+
+def _summary(schedule: Schedule) -> str:
+    if not schedule.latency:
+        text = "combinational"
+    else:
+        bits = quantity(sum(schedule.registers), "register bit")
+        text = f"latency {quantity(schedule.latency, 'cycle')}, {bits}"
+    text += f"; at most {_levels(schedule, max(schedule.levels))}"
+    if schedule.delays is not None:
+        text += f" and {max(schedule.delays):.2f} ns of logic in a cycle"
+    return text
+
+
+def _title(schedule: Schedule) -> str:
+    return f"The schedule of {schedule.name}: {_summary(schedule)}."
