@@ -3,12 +3,13 @@
 A value of `!kan.int<lo:hi>` becomes a signless integer of its type's width, two's complement where
 lo < 0. A table becomes a constant array that the input's bits index directly. A sum becomes an
 adder of its result's width: it is modular, and exact since the result fits. A clamp becomes two
-comparisons, a delay registers without reset. Modules with registers have `clk`, `rst` and valid
-bits.
+comparisons, a delay registers without reset. An op of another package makes its own hardware
+(`wire_interface.py`). Modules with registers have `clk`, `rst` and valid bits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 
@@ -20,7 +21,6 @@ from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
-from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import (
     declare_latency,
@@ -32,6 +32,7 @@ from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.clamp_and_shift import clamped, shifted
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
+from kan_dialect.lowering.wire_interface import lowered
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -156,10 +157,17 @@ class Lowering:
             case DeadOp():
                 self.nodes.append(NodeAttr.of_dead(op.node.data))
             case _:
-                self.wires[op.results[0]] = self.wire(op)
+                self.wires.update(zip(op.results, self.wires_of(op), strict=True))
 
-    def wire(self, op: Operation) -> SSAValue:
-        """The wire of the op's result."""
+    def wires_of(self, op: Operation) -> Sequence[SSAValue]:
+        """The wires of the op's results."""
+        wire = self.wire(op)
+        if wire is not None:
+            return [wire]
+        return lowered(op, self.build, [self.wires[value] for value in op.operands])
+
+    def wire(self, op: Operation) -> SSAValue | None:
+        """The wire of the result of an op of this dialect; None for other ops."""
         match op:
             case TableOp():
                 return self.table(op)
@@ -185,9 +193,7 @@ class Lowering:
                     op.given_name,
                 )
             case _:
-                raise KanError(
-                    f"@{self.function.sym_name.data}: '{op.name}' has no lowering to hardware"
-                )
+                return None
 
     def table(self, op: TableOp) -> SSAValue:
         zeros = self.zeros_of(op.result)

@@ -6,6 +6,7 @@ One walk from the inputs to the results. What an exact range proves is used at o
   constant, and a clamp that cannot saturate disappears.
 - A table that only sums read starts from 0. What its entries have in common goes to these sums.
 - A sum takes in the constants, and the sums that only it reads.
+- An op of another package says the ranges of its results (`Ranged`).
 
 Nothing is traded: no device is asked. `kan-fold-clamps` decides about the clamps that are left.
 """
@@ -25,11 +26,13 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.ranged import exact_ranges
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
     ConstantOp,
+    DeadOp,
     DelayOp,
     MarkOp,
     ShiftOp,
@@ -87,10 +90,11 @@ class _Narrowing:
                 self._narrow_delay(op)
             case MarkOp():
                 Rewriter.insert_op(moved_mark(op, self._value(op.value)), InsertPoint.before(op))
-            case _:
-                # A return, or an op of another package, whose results keep their ranges.
+            case func.ReturnOp() | DeadOp():
                 op.operands = [self._value(operand) for operand in op.operands]
                 return False
+            case _:
+                self._narrow_other(op)
         return True
 
     def _value(self, old: SSAValue) -> SSAValue:
@@ -177,6 +181,20 @@ class _Narrowing:
         if not isinstance(value.owner, ConstantOp):
             value = _add(op, DelayOp(value, op.cycles.value.data, name=op.given_name))
         self._values[op.result] = value
+
+    def _narrow_other(self, op: Operation) -> None:
+        """An op of another package reads narrower values, and says the ranges of its results."""
+        inputs = [self._value(value) for value in op.operands]
+        ranges = exact_ranges(op, [range_of(value) for value in inputs])
+        if any(each.size > 1 for each in ranges) or not ranges:
+            narrowed = op.clone(dict(zip(op.operands, inputs, strict=True)))
+            Rewriter.insert_op(narrowed, InsertPoint.before(op))
+            for old, kind in zip(op.results, ranges, strict=True):
+                new = narrowed.results[old.index]
+                self._values[old] = Rewriter.replace_value_with_new_type(new, kind)
+        for old, kind in zip(op.results, ranges, strict=True):
+            if kind.size == 1:
+                self._values[old] = self._constant(op, kind.low)
 
 
 def _add(place: Operation, op: Operation) -> SSAValue:

@@ -30,6 +30,7 @@ from kan_dialect.flows.prove.forms import (
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import IntArray, to_numpy
 from kan_dialect.ir.rounding import round_shift
+from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
@@ -65,7 +66,7 @@ def reference(model: Model, inputs: Sequence[Port], rename: Rename) -> Reference
 
     Raises
     ------
-    KanError : an op that has no meaning on codes.
+    KanError : an op without semantics.
     TooHard : a node's function leaves the forms.
     """
     assert isinstance(model.op, func.FuncOp)
@@ -180,35 +181,35 @@ class _WireReference(_Builder):
             if isinstance(op, func.ReturnOp):
                 self.found.outputs = [self.values[value] for value in op.operands]
                 continue
-            value = self.value(op)
-            mark = marks.get(op.results[0])
-            if mark is not None and mark.within is None:
-                offset = mark.offset.value.data
-                code = self.node(mark.node.data, add(value, constant(offset)))
-                value = add(code, constant(-offset))
-            self.values[op.results[0]] = value
+            for result, value in zip(op.results, self.results_of(op), strict=True):
+                mark = marks.get(result)
+                if mark is not None and mark.within is None:
+                    offset = mark.offset.value.data
+                    code = self.node(mark.node.data, add(value, constant(offset)))
+                    value = add(code, constant(-offset))
+                self.values[result] = value
         return self.found
 
-    def value(self, op: Operation) -> Form:
+    def results_of(self, op: Operation) -> list[Form]:
         inputs = [self.values[operand] for operand in op.operands]
         match op:
             case ConstantOp():
-                return constant(op.value.value.data)
+                return [constant(op.value.value.data)]
             case TableOp():
-                return _many_input_table(op, inputs)
+                return [_many_input_table(op, inputs)]
             case SumOp():
                 total: Form = constant(0)
                 for term in inputs:
                     total = add(total, term)
-                return total
+                return [total]
             case ClampOp():
-                return clamp(inputs[0], range_of(op.result).low, range_of(op.result).high)
+                return [clamp(inputs[0], range_of(op.result).low, range_of(op.result).high)]
             case ShiftOp():
-                return divide(inputs[0], op.amount.value.data)
+                return [divide(inputs[0], op.amount.value.data)]
             case DelayOp():
-                return inputs[0]
+                return [inputs[0]]
             case _:
-                raise KanError(f"'{op.name}' has no meaning in a proof")
+                return [_evaluated(op, index, inputs) for index in range(len(op.results))]
 
 
 def _many_input_table(op: TableOp, inputs: Sequence[Form]) -> Form:
@@ -219,6 +220,23 @@ def _many_input_table(op: TableOp, inputs: Sequence[Form]) -> Form:
         return entries[tuple(c - first for c, first in zip(codes, firsts, strict=True))]
 
     return apply(look_up_all, inputs)
+
+
+def _evaluated(op: Operation, index: int, inputs: Sequence[Form]) -> Form:
+    """A result of an op that is defined by its semantics, as ops of other packages are.
+
+    Numbers outside an operand's range do not occur; they stand for the nearest number in it.
+    """
+    kinds = [range_of(value) for value in op.operands]
+
+    def evaluate(codes: Sequence[IntArray]) -> IntArray:
+        inside = [np.clip(c, kind.low, kind.high) for c, kind in zip(codes, kinds, strict=True)]
+        result = evaluate_op(op, inside)[index]
+        return np.broadcast_to(result, codes[0].shape) if codes else result
+
+    if not inputs:
+        return constant(int(evaluate([])[0]))
+    return apply(evaluate, inputs)
 
 
 def look_up(code: Form, table: IntArray, first: int) -> Form:

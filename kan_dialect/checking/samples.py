@@ -213,8 +213,8 @@ def _wire_ends(function: func.FuncOp, ports: Sequence[Port]) -> Iterator[IntArra
             if isinstance(op.operands[0].owner, SumOp):
                 continue
             ((index, values),) = separable[op.operands[0]].items()
-            (result,) = evaluate_op(op, [values])
-            separable[op.results[0]] = {index: result}
+            results = evaluate_op(op, [values])
+            separable.update((r, {index: v}) for r, v in zip(op.results, results, strict=True))
     if ends:
         yield np.stack(ends)
 

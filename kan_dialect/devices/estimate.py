@@ -10,6 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.analysis.wires import latency_of
 from kan_dialect.devices.carry_chains import addends_of, is_wires
+from kan_dialect.devices.costed import stated_delay, stated_levels
 from kan_dialect.devices.device import XCUP, DeviceFamily
 from kan_dialect.devices.lut_count import count_luts, map_table
 from kan_dialect.devices.register_cost import register_cost
@@ -39,7 +40,8 @@ def estimate(function: func.FuncOp, target: DeviceFamily = XCUP) -> Estimate:
 
     Raises
     ------
-    KanError : the function's paths have different numbers of cycles.
+    KanError : the function's paths have different numbers of cycles, or an op of another package
+        does not say its costs.
     """
     ops = list(function.body.block.ops)
     latency = latency_of(function)
@@ -61,7 +63,12 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
 
     A table of at most `lut_inputs` input bits is one level, and one more for every two bits beyond
     (a four-to-one multiplexer fits one 6-input LUT). An adder is one level with its carry chain, a
-    clamp is one for comparison and choice together, and rounding is two.
+    clamp is one for comparison and choice together, and rounding is two. An op of another package
+    says its own (`Costed`).
+
+    Raises
+    ------
+    KanError : such an op does not say its costs.
     """
     match op:
         case TableOp():
@@ -74,11 +81,16 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
         case ShiftOp():
             return 2 if op.amount.value.data > 0 else 0
         case _:
-            return 0
+            return stated_levels(op, device)
 
 
 def delay_of(op: Operation, device: DeviceFamily) -> float:
-    """Typical delay of an op in ns, the way to it included."""
+    """Typical delay of an op in ns, the way to it included.
+
+    Raises
+    ------
+    KanError : an op of another package does not say its costs.
+    """
     match op:
         case TableOp():
             return map_table(op, device.mapper) * device.timing.lut
@@ -86,10 +98,12 @@ def delay_of(op: Operation, device: DeviceFamily) -> float:
             return _adders_in_a_row(op) * _adder_delay(range_of(op.result).bits, device)
         case ClampOp():
             return 0.0 if range_of(op.input) == range_of(op.result) else 2 * device.timing.lut
-        case ShiftOp() if op.amount.value.data > 0:
+        case ShiftOp():
+            if op.amount.value.data <= 0:
+                return 0.0
             return device.timing.lut + _adder_delay(range_of(op.input).bits, device)
         case _:
-            return 0.0
+            return stated_delay(op, device)
 
 
 def _adders_in_a_row(op: SumOp) -> int:

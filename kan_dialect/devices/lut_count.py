@@ -14,6 +14,7 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
+from kan_dialect.devices.costed import stated_luts
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.table_cost import MUX_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
@@ -41,7 +42,12 @@ def luts_of(op: Operation, device: DeviceFamily) -> int:
 def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
     """Functions that ops take, by number of inputs; `DeviceFamily.pack` counts the LUTs for them.
 
-    Tables that read the same values share equal functions.
+    Tables that read the same values share equal functions. An op of another package says its own
+    (`Costed`).
+
+    Raises
+    ------
+    KanError : such an op does not say its costs.
     """
     every = list(ops)
     terms = {op: term for op in every if (term := _absorbed_term(op, device)) is not None}
@@ -60,14 +66,16 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
                     luts += _absorbed_table(op, mapper, device)
                 else:
                     map_table(op, mapper)
-            case SumOp() if op not in terms:
-                luts += _sum(op, device)
+            case SumOp():
+                if op not in terms:
+                    luts += _sum(op, device)
             case ClampOp():
                 luts += _reset(op, device) if _resets(op, device) else _clamp(op, device)
-            case ShiftOp() if op.amount.value.data > 0:
-                luts[device.adders.bit_inputs] += range_of(op.result).bits + 1
+            case ShiftOp():
+                if op.amount.value.data > 0:
+                    luts[device.adders.bit_inputs] += range_of(op.result).bits + 1
             case _:
-                pass
+                luts += stated_luts(op, device)
     for mapper in mappers.values():
         luts += mapper.luts
     return +luts

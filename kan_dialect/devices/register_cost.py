@@ -3,20 +3,22 @@
 Synthesis merges flip-flops that hold the same bit, and removes those of constant bits. So every
 registered bit is traced to its source: a constant, a bit of an input, a function of bits that a
 table computes, or a bit of an adder or a clamp. Equal bits are found through `kan.bits`, through
-terms side by side, below the lowest zeros of an adder's other terms, and in tables. On devices
-whose lookup tables hold shift registers, longer chains of registers go there.
+terms side by side, below the lowest zeros of an adder's other terms, in tables, and in ops of other
+packages that read few bits. On devices whose lookup tables hold shift registers, longer chains of
+registers go there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
+from kan_dialect.devices.costed import Costed, results_by_pattern
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.wire import BitsOp, ConstantOp, DelayOp, MarkOp, SumOp, TableOp, low_zeros
@@ -113,6 +115,8 @@ class _Tracer:
                 return self._table(op)
             case SumOp():
                 return self._sum(op)
+            case _ if isinstance(op, Operation) and isinstance(op, Costed):
+                return self._other(op, value)
             case _:
                 return [(value, place) for place in range(count)]
 
@@ -126,6 +130,14 @@ class _Tracer:
         # The first of several inputs is the upper part of the index.
         index = [bit for value in reversed(op.inputs) for bit in self.bits(value)]
         return functions(op.by_bit_pattern, range_of(op.result), index)
+
+    def _other(self, op: Operation, value: SSAValue) -> list[Bit]:
+        """The bits of a result of an op of another package."""
+        patterns, kind = results_by_pattern(op), range_of(value)
+        if patterns is None:
+            return [(value, place) for place in range(kind.bits)]
+        index = [bit for operand in reversed(op.operands) for bit in self.bits(operand)]
+        return functions(patterns[cast("OpResult", value).index], kind, index)
 
     def _sum(self, op: SumOp) -> list[Bit]:
         result, count = op.result, range_of(op.result).bits

@@ -31,6 +31,7 @@ from xdsl.traits import Pure
 from kan_dialect.errors import KanError
 from kan_dialect.foreign import OURS, name_failure, package_of
 from kan_dialect.ir.constants import Array, DenseAttr, to_numpy
+from kan_dialect.ir.types import IntType
 from kan_dialect.quantity import quantity
 
 Semantics: TypeAlias = Callable[[Any, Sequence[Array]], Sequence[Array]]
@@ -112,7 +113,7 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
     ------
     NoSemanticsError : the op has no `evaluate` method, and no function is registered for it.
     KanError : an op of another package fails, or returns arrays of another number, shape or kind
-        than its results.
+        than its results, or numbers outside their ranges.
     """
     function = None if isinstance(op, Evaluable) else _SEMANTICS.get(type(op))
     owner = function or type(op)
@@ -152,10 +153,25 @@ def _require_results(op: Operation, operands: Sequence[Array], results: object) 
             f"'{op.name}': evaluate returned {problem} for {quantity(samples, 'sample')}",
             remedy=f"return a sequence of {quantity(len(shapes), 'array')}: {expected}",
         )
+    _require_ranges(op, cast("Sequence[Array]", results))
     return [
         array.astype(np.float64, copy=False) if is_float(result) else array
         for result, array in zip(op.results, cast("Sequence[Array]", results), strict=True)
     ]
+
+
+def _require_ranges(op: Operation, results: Sequence[Array]) -> None:
+    """Refuse wire-level results outside the ranges of their types."""
+    for index, (result, array) in enumerate(zip(op.results, results, strict=True)):
+        kind = result.type
+        if isinstance(kind, IntType) and array.size:
+            outside = array[(array < kind.low) | (array > kind.high)]
+            if outside.size:
+                raise KanError(
+                    f"'{op.name}': evaluate returned {outside[0]} as result {index}, whose type is "
+                    f"!kan.int<{kind.low}:{kind.high}>",
+                    remedy="correct evaluate, or the range that the op says for its result",
+                )
 
 
 def _problem_of(results: object, shapes: Sequence[tuple[int, ...]], samples: int) -> str | None:

@@ -21,11 +21,13 @@ from kan_dialect.flows.prove.second.solver import Solver, Term
 from kan_dialect.flows.prove.second.words import Undecided, Variable
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import IntArray, to_numpy
+from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
 from kan_dialect.ops.wire import (
+    MAX_TABLE_BITS,
     BitsOp,
     ClampOp,
     ConstantOp,
@@ -222,7 +224,7 @@ def outputs_of(model: Model, inputs: Sequence[Code], rename: Rename) -> list[Cod
 
     Raises
     ------
-    KanError : an op that has no meaning on codes.
+    KanError : an op without semantics.
     Undecided : a node is not a sum of tables.
     """
     assert isinstance(model.op, func.FuncOp)
@@ -317,30 +319,41 @@ def _wire_outputs(function: func.FuncOp, inputs: Sequence[Code], rename: Rename)
                 outputs = [values[value] for value in op.operands]
                 continue
             case _:
-                code = _wire_code(op, [values[operand] for operand in op.operands])
-        mark = marks.get(op.results[0])
-        if mark is not None and mark.within is None:
-            offset = mark.offset.value.data
-            code = rename(mark.node.data, code.then(Add(offset))).then(Add(-offset))
-        values[op.results[0]] = code
+                codes = _wire_codes(op, [values[operand] for operand in op.operands])
+        for result, code in zip(op.results, codes, strict=True):
+            mark = marks.get(result)
+            if mark is not None and mark.within is None:
+                offset = mark.offset.value.data
+                code = rename(mark.node.data, code.then(Add(offset))).then(Add(-offset))
+            values[result] = code
     return outputs
 
 
-def _wire_code(op: Operation, inputs: Sequence[Code]) -> Code:
+def _wire_codes(op: Operation, inputs: Sequence[Code]) -> list[Code]:
     match op:
         case ConstantOp():
-            return Code(constant=op.value.value.data)
+            return [Code(constant=op.value.value.data)]
         case TableOp() if len(op.inputs) == 1:
-            return inputs[0].looked_up(op.entries_array, range_of(op.inputs[0]).low)
+            return [inputs[0].looked_up(op.entries_array, range_of(op.inputs[0]).low)]
         case SumOp():
-            return total(inputs)
+            return [total(inputs)]
         case ClampOp():
-            return inputs[0].then(Clamp(range_of(op.result).low, range_of(op.result).high))
+            return [inputs[0].then(Clamp(range_of(op.result).low, range_of(op.result).high))]
         case ShiftOp():
-            return inputs[0].then(Divide(op.amount.value.data))
+            return [inputs[0].then(Divide(op.amount.value.data))]
         case DelayOp():
-            return inputs[0]
+            return [inputs[0]]
         case TableOp() | BitsOp():
             raise Undecided(f"'{op.name}' of a network that passes went through")
         case _:
-            raise KanError(f"'{op.name}' has no meaning in a proof")
+            return _evaluated(op, inputs)
+
+
+def _evaluated(op: Operation, inputs: Sequence[Code]) -> list[Code]:
+    """The results of an op of another package that reads one value of few bits: tables of it."""
+    kinds = [range_of(value) for value in op.operands]
+    if len(kinds) != 1 or kinds[0].bits > MAX_TABLE_BITS:
+        raise Undecided(f"'{op.name}' reads several values, or one of many bits")
+    low, high = kinds[0].low, kinds[0].high
+    results = evaluate_op(op, [np.arange(low, high + 1)])
+    return [inputs[0].looked_up(np.broadcast_to(each, high - low + 1), low) for each in results]

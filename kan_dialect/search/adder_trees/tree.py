@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdsl.ir import SSAValue
 
 from kan_dialect.devices.carry_chains import is_single_bit, is_wires
+from kan_dialect.devices.costed import Costed, stated_levels
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import absorbed_bits, absorbed_bits_of
 from kan_dialect.ir.types import range_of
@@ -94,7 +95,7 @@ class AdderTree:
         return Extent(zeros, kind.bits, kind.is_signed, absorbed)
 
     def _levels_of(self, value: SSAValue) -> int:
-        return adder_levels(value, self._levels)
+        return adder_levels(value, self._levels, self._target)
 
     def _part_name(self) -> str | None:
         """A name for the next adder."""
@@ -143,8 +144,8 @@ class AdderTree:
         return []
 
 
-def adder_levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
-    """Levels of adders that end at a value.
+def adder_levels(value: SSAValue, known: dict[SSAValue, int], device: DeviceFamily) -> int:
+    """Levels of adders that end at a value, through ops of other packages with their own levels.
 
     Parameters
     ----------
@@ -154,11 +155,12 @@ def adder_levels(value: SSAValue, known: dict[SSAValue, int]) -> int:
     if inverted is not None:
         value = inverted.value
     op = value.owner
-    if not isinstance(op, SumOp):
+    if not isinstance(op, SumOp | Costed):
         return 0
     if value not in known:
-        own = 0 if is_wires(op) else 1
-        known[value] = own + max(adder_levels(each, known) for each in op.inputs)
+        own = stated_levels(op, device) if isinstance(op, Costed) else 0 if is_wires(op) else 1
+        before = (adder_levels(each, known, device) for each in op.operands)
+        known[value] = own + max(before, default=0)
     return known[value]
 
 
