@@ -199,8 +199,8 @@ class Lowering:
         zeros = self.zeros_of(op.result)
         bits = range_of(op.result).bits - zeros
         inverted = complement_of(op.result)
-        if inverted is not None:
-            width = range_of(inverted.value).bits
+        width = bits if inverted is None else range_of(inverted.value).bits
+        if inverted is not None and zeros + bits <= width:
             wire = self.resize(inverted.value, width)
             if bits < width:
                 wire = self.build.part(wire, zeros, bits)

@@ -49,9 +49,14 @@ def _only_tables_read(value: SSAValue) -> list[TableOp]:
 
 
 def _summands(op: ClampOp) -> tuple[list[SSAValue], int]:
-    """The variables and the constant of the sum that only the clamp reads; else its input and 0."""
+    """The variables and the constant of the sum that only the clamp reads; else its input and 0.
+
+    There is at least one variable: a sum of constants is a variable itself.
+    """
     if isinstance(op.input.owner, SumOp) and op.input.has_one_use():
-        return variables_and_constant(op.input.owner.inputs)
+        variables, constant = variables_and_constant(op.input.owner.inputs)
+        if variables:
+            return variables, constant
     return [op.input], 0
 
 

@@ -56,6 +56,7 @@ class GrowingFolder:
                 if listing_of(self._place, self._owner) is None:
                     if os.path.lexists(self._place / NAME):
                         self._replace(NAME)
+                        _unlink_link(self._place / NAME)
                     write_atomically(self._place / NAME, Listing(self._owner.tool).text())
         except OSError as error:
             raise KanError(f"cannot write into {self.path}: {error.strerror or error}") from None
@@ -97,8 +98,7 @@ class GrowingFolder:
                 return
             if self._force:
                 self._replace(name)
-                if path.is_symlink():  # what it leads to is not of this folder
-                    path.unlink()
+                _unlink_link(path)
                 return
         raise in_the_way(self.path, self._owner, [there])
 
@@ -129,11 +129,16 @@ def write_listed(path: Path, content: str) -> None:
 
 def _append(place: Path, entry: str) -> None:
     """Add a line to the list of a folder, which is locked; a link in its place goes first."""
-    if (place / NAME).is_symlink():  # the file that it leads to is not of this folder
-        (place / NAME).unlink()
+    _unlink_link(place / NAME)
     with (place / NAME).open("a+b") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":  # cut: its process was killed
                 file.write(b"\n")
         file.write(f"{entry}\n".encode())
+
+
+def _unlink_link(path: Path) -> None:
+    """Remove a link, so that writing leaves the file that it leads to alone."""
+    if path.is_symlink():
+        path.unlink()

@@ -154,3 +154,18 @@ def test_clamps_go_and_stay() -> None:
                 case _:
                     pass
     assert {"clamp", "moved", "from zero", "half off again"} <= kinds
+
+
+def test_a_clamp_of_a_constant_sum() -> None:
+    """As before `kan-narrow`: the sum that a clamp reads adds constants only."""
+    block = Block(arg_types=[IntType(0, 3)])
+    zero, offset = ConstantOp(0), ConstantOp(-2)
+    whole = SumOp([zero, offset])
+    clamp = ClampOp(whole, -1, 0)
+    table = TableOp([clamp.result], np.array([5, 7]))
+    block.add_ops([zero, offset, whole, clamp, table, func.ReturnOp(table.result)])
+    kinds = [IntType(0, 3)], [range_of(table.result)]
+    module = ModuleOp([func.FuncOp("net", kinds, Region(block))])
+    FoldClampsPass().apply(Context(), module)
+    module.verify()
+    assert Model.of(module).run_codes(np.arange(4)[:, np.newaxis]).tolist() == [[5]] * 4

@@ -273,6 +273,20 @@ def test_links_in_a_folder_are_not_followed(
     assert not (folder / part).is_symlink() and tree(outside) == before
 
 
+@pytest.mark.parametrize("text", ["outside", "# Files that kan-flow sweep wrote into this folder."])
+def test_a_list_that_is_a_link_is_not_written_through(
+    text: str, source: Path, tmp_path: Path
+) -> None:
+    folder, outside = tmp_path / "out", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_text(text)
+    (folder / ".kan-files").symlink_to(outside)
+    assert sweep(source, folder) == 1
+    assert sweep(source, folder, "--force") == 0
+    assert outside.read_text() == text
+    assert not (folder / ".kan-files").is_symlink()
+
+
 def test_a_folder_that_is_a_link(source: Path, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

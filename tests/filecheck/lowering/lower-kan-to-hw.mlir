@@ -46,6 +46,20 @@ func.func @table(%x: !kan.int<-1:1>, %y: !kan.int<0:1>) -> (!kan.int<0:3>, !kan.
   func.return %t, %u, %v : !kan.int<0:3>, !kan.int<0:3>, !kan.int<-2:1>
 }
 
+// A table that inverts its input's bits is no array; but where the result has more bits, it is one.
+// CHECK-LABEL: hw.module @inverts
+func.func @inverts(%x: !kan.int<0:1>) -> (!kan.int<0:1>, !kan.int<-8:1>) {
+  // CHECK-NEXT: [[ONES:%.*]] = hw.constant true
+  // CHECK-NEXT: [[T:%.*]] = comb.xor %x0, [[ONES]]
+  %t = kan.table %x entries dense<[1, 0]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  // CHECK-NEXT: [[U:%.*]] = hw.constant 1 : i8
+  // CHECK-NEXT: [[UA:%.*]] = hw.bitcast [[U]] : (i8) -> !hw.array<2xi4>
+  // CHECK-NEXT: [[UE:%.*]] = hw.array_get [[UA]][%x0] : !hw.array<2xi4>, i1
+  %u = kan.table %x entries dense<[1, 0]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<-8:1>
+  // CHECK-NEXT: hw.output [[T]], [[UE]]
+  func.return %t, %u : !kan.int<0:1>, !kan.int<-8:1>
+}
+
 // Constants beyond 8192 bits are concatenated.
 // CHECK-LABEL: hw.module @long_table
 func.func @long_table(%x: !kan.int<0:4095>) -> !kan.int<0:4> {
