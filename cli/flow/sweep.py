@@ -41,7 +41,8 @@ from kan_dialect.flows.build import require_name
 from kan_dialect.flows.folder_owners import SWEEP
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
-from kan_dialect.flows.sweep.grid import ACTIVATION_BITS, INPUT_BITS, Axis, grid, parse_axis, spell
+from kan_dialect.flows.sweep.grid import Axis, grid, parse_axis, spell
+from kan_dialect.flows.sweep.pipeline import DEFAULT, PARTS_OF_BITS, Pipeline
 from kan_dialect.flows.sweep.presentation.page import page
 from kan_dialect.flows.sweep.presentation.pictures import (
     front_picture,
@@ -111,8 +112,17 @@ def _add_points(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="OPTION=VALUES",
-        help="values of an option of kan-compile, as levels=1,2,4 or bits=2..10, or of input-bits "
-        "or activation-bits; repeat it for the combinations with other options",
+        help="values of an option of kan-compile, as levels=1,2,4 or bits=2..10, of input-bits or "
+        "activation-bits, or of any pass, as kan-split-tables.parts=1..3; repeat it for the "
+        "combinations with other options",
+    )
+    parser.add_argument(
+        "-p",
+        "--passes",
+        default=DEFAULT.text,
+        metavar="PIPELINE",
+        help="the pipeline of all points (default: kan-compile); its passes get the calibration "
+        "samples as their data",
     )
     parser.add_argument(
         "--schedule",
@@ -188,7 +198,9 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
 def run_sweep(options: argparse.Namespace) -> int:
     """Run `kan-flow sweep`."""
     require_ours(options.output, SWEEP, force=options.force)
-    axes = [parse_axis(text) for text in options.vary]
+    pipeline = Pipeline(options.passes)
+    _require_data_of(pipeline, options.calibration)
+    axes = [parse_axis(text, pipeline) for text in options.vary]
     objectives = _objectives(options.front)
     if not axes and not options.schedule:
         raise KanError(
@@ -196,6 +208,7 @@ def run_sweep(options: argparse.Namespace) -> int:
             remedy="give --vary OPTION=VALUES, as --vary bits=2..10, or --schedule",
         )
     if options.schedule:
+        pipeline.schedule_options()
         refuse_schedule_options(axes)
     if options.scheduler is not None:
         require_address(options.scheduler)
@@ -205,10 +218,10 @@ def run_sweep(options: argparse.Namespace) -> int:
     if loss < 0:
         raise KanError(f"--loss must be at least 0, got {loss:g}")
     points = grid(axes)
-    study = _study(options)
+    study = _study(options, pipeline)
     _require_float(study, axes)
     for point in points:
-        study.passes(point)
+        study.resolved(point)
     missing = _missing()
     if missing:
         print(
@@ -249,20 +262,30 @@ def _objectives(text: str | None) -> tuple[str, ...]:
     return names
 
 
-def _study(options: argparse.Namespace) -> Study:
+def _require_data_of(pipeline: Pipeline, calibration: Path | None) -> None:
+    """Refuse data of the pipeline's own: validation samples must not calibrate."""
+    for name in pipeline.data_files():
+        if calibration is None or Path(name).resolve() != calibration.resolve():
+            raise KanError(
+                f"the pipeline calibrates with {name}, which is not the file of --calibration",
+                remedy=f"give --calibration {name}; the passes get the part that is not held out",
+            )
+
+
+def _study(options: argparse.Namespace, pipeline: Pipeline) -> Study:
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     reading = build_import_options(options, options.model, dataset)
     with Console(stderr=True).status("loading the model"):
         module = load_model(make_context(), options.model, reading)
         rename(module, options.name)
         require_name(Model.of(module).name)
-        return make_study(module, dataset, share=options.validation)
+        return make_study(module, dataset, pipeline=pipeline, share=options.validation)
 
 
 def _require_float(study: Study, axes: Sequence[Axis]) -> None:
     """Refuse to vary bits of a quantised model, which `kan-quantize` leaves unchanged."""
     for axis in axes:
-        if study.has_codes and axis.option in ("bits", INPUT_BITS, ACTIVATION_BITS):
+        if study.has_codes and axis.option in ("bits", "kan-quantize.bits", *PARTS_OF_BITS):
             raise KanError(
                 f"{axis.option} cannot vary: {study.name} is quantised already",
                 remedy="give the float model",

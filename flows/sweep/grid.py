@@ -1,39 +1,20 @@
-"""The points of a sweep: values of the options of `kan-compile` that vary.
-
-Options are the fields of `kan-compile`'s dataclass, spelt as in a pipeline. Two further options set
-a part of `bits`: `input-bits` for the codes of the inputs, `activation-bits` for all layers.
-"""
+"""The points of a sweep: values of the options that vary, spelt as in a pipeline."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from decimal import Decimal
 from itertools import product
 from math import prod
-from typing import Any
 
 from kan_dialect.errors import KanError
-from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.flows.sweep.pipeline import DEFAULT, PARTS_OF_BITS, Pipeline
 from kan_dialect.passbase.option_text import OptionValue, expected, read_value, spell_value
-from kan_dialect.passbase.options import Option, option_of, options_of
-from kan_dialect.passbase.pipeline import suggestion
-from kan_dialect.passes.quantize import QuantizePass
-
-INPUT_BITS = "input-bits"
-ACTIVATION_BITS = "activation-bits"
-PARTS_OF_BITS = (INPUT_BITS, ACTIVATION_BITS)
+from kan_dialect.passbase.options import Option
 
 MAX_POINTS = 100_000
-
-_BITS = replace(option_of(QuantizePass, "bits"), kinds=(int,))
-_OPTIONS = {
-    **{option.name: option for option in options_of(CompilePass) if option.name != "data"},
-    **{name: replace(_BITS, name=name) for name in PARTS_OF_BITS},
-}
-OPTIONS = tuple(_OPTIONS)
-"""Names of the options that may vary."""
 
 SEPARATOR = ":"
 """Separates the numbers of one value; commas separate values."""
@@ -41,7 +22,7 @@ SEPARATOR = ":"
 
 @dataclass(frozen=True)
 class Axis:
-    """An option and its distinct values."""
+    """An option, by its canonical name in a `Pipeline`, and its distinct values."""
 
     option: str
     values: tuple[OptionValue, ...]
@@ -49,7 +30,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Point:
-    """A value for each varied option; the other options keep the defaults of `kan-compile`."""
+    """A value for each varied option; the other options are as in the pipeline."""
 
     options: tuple[tuple[str, OptionValue], ...] = ()
 
@@ -61,96 +42,88 @@ class Point:
         """As on the command line: `bits=6 levels=2`."""
         return " ".join(f"{option}={spell(value)}" for option, value in self.options) or "defaults"
 
-    def compile_pass(self, layers: int, data: str | None = None) -> CompilePass:
-        """The pipeline of the point.
-
-        Parameters
-        ----------
-        layers : number of widths that `kan-quantize` takes beside the width of the inputs.
-        data : path of the calibration data, or None.
-
-        Raises
-        ------
-        KanError : an option does not take its value.
-        """
-        chosen = dict(self.options)
-        fields: dict[str, Any] = {
-            option.replace("-", "_"): value
-            for option, value in chosen.items()
-            if option not in PARTS_OF_BITS
-        }
-        if any(option in chosen for option in PARTS_OF_BITS):
-            default = CompilePass(data=data, **fields).given_bits
-            inputs, others = (chosen.get(option, default) for option in PARTS_OF_BITS)
-            fields["bits"] = (inputs, *(others,) * layers)
-        return CompilePass(data=data, **fields)
-
-    def passes(self, layers: int, data: str | None = None) -> Sequence[KanPass]:
-        """The passes of the pipeline, in order.
-
-        Parameters and errors are those of `compile_pass`.
-        """
-        try:
-            return self.compile_pass(layers, data).passes()
-        except KanError as error:
-            raise KanError(f"{self}: {error.message}", remedy=error.remedy) from None
-
 
 def spell(value: OptionValue) -> str:
     """A value in the spelling of `--vary`."""
     return spell_value(value, SEPARATOR)
 
 
-def parse_axis(text: str) -> Axis:
-    """Read an axis from `OPTION=VALUES`.
+def column_of(option: str) -> str:
+    """The column of an option in the table: `guard_bits`, `kan_split_tables.parts`."""
+    return option.replace("-", "_")
+
+
+def parse_axis(text: str, pipeline: Pipeline = DEFAULT) -> Axis:
+    """Read an axis from `OPTION=VALUES` or `PASS.OPTION=VALUES`.
 
     Commas separate values, and colons the widths of single layers in one value: `bits=6,6:8:8`.
     Numbers may be a range: `2..10`, or `2..10..4` in steps of 4.
+
+    Parameters
+    ----------
+    pipeline : contains the pass, or a pass that expands to it.
 
     Raises
     ------
     KanError : the option does not exist, has no values, or does not take one of the values.
     """
-    option, equals, values = text.partition("=")
-    option = option.strip().replace("_", "-")
+    name, equals, values = (part.strip() for part in text.partition("="))
     if not equals:
         raise KanError(f"cannot read {text!r}", remedy="write --vary OPTION=VALUES, as bits=2..10")
-    if option not in OPTIONS:
-        more = "; --calibration gives the data" if option == "data" else ""
-        raise KanError(
-            f"there is no option {option!r} to vary{more}",
-            remedy=suggestion(option, OPTIONS, "options are", OPTIONS),
-        )
+    name, option = pipeline.option(name)
     found = dict.fromkeys(
         value
         for part in values.split(",")
         if part.strip()
-        for value in _values(_OPTIONS[option], part.strip())
+        for value in _values(option, part.strip())
     )
     if not found:
-        raise KanError(f"{option} has no values in {text!r}: the grid is empty")
-    return Axis(option, tuple(found))
+        raise KanError(f"{name} has no values in {text!r}: the grid is empty")
+    return Axis(name, tuple(found))
+
+
+_NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
+_RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?:\.\.({_NUMBER}))?")
 
 
 def _values(option: Option, text: str) -> Iterator[OptionValue]:
     """One value, or the numbers of a range."""
-    found = re.fullmatch(r"(-?\d{1,9})\.\.(-?\d{1,9})(?:\.\.(\d{1,9}))?", text)
-    if found is None or int not in option.kinds:
-        try:
-            yield read_value(option, text, SEPARATOR)
-        except ValueError:
-            raise KanError(
-                f"option {option.name} cannot be {text!r}",
-                remedy=f"it takes {expected(option, SEPARATOR)}",
-            ) from None
+    found = _RANGE.fullmatch(text)
+    if found is None or not {int, float} & set(option.kinds):
+        yield _bounded(option, _one_value(option, text))
         return
-    first, last, step = int(found[1]), int(found[2]), int(found[3] or 1)
-    if step == 0:
-        raise KanError(f"{option.name}: the step of {text} is 0")
-    values = range(first, last + 1, step)
-    if len(values) > MAX_POINTS:
-        raise KanError(f"{option.name}: {text} has {len(values)} values, more than {MAX_POINTS}")
-    yield from values
+    first, last, step = (Decimal(number or 1) for number in found.groups())
+    if step <= 0:
+        raise KanError(f"{option.name}: the step of {text} is {step}")
+    count = max(0, int((last - first) / step) + 1) if last >= first else 0
+    if count > MAX_POINTS:
+        raise KanError(f"{option.name}: {text} has {count} values, more than {MAX_POINTS}")
+    for number in range(count):
+        yield _bounded(option, _one_value(option, str(first + number * step)))
+
+
+def _one_value(option: Option, text: str) -> OptionValue:
+    try:
+        return read_value(option, text, SEPARATOR)
+    except ValueError:
+        raise KanError(
+            f"option {option.name} cannot be {text!r}",
+            remedy=f"it takes {expected(option, SEPARATOR)}",
+        ) from None
+
+
+def _bounded(option: Option, value: OptionValue) -> OptionValue:
+    """The value, which lies in the bounds of the option.
+
+    Raises
+    ------
+    KanError : it does not.
+    """
+    if option.bounds is not None:
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float) and not isinstance(number, bool):
+                option.bounds.require(option.name, number)
+    return value
 
 
 def grid(axes: Sequence[Axis]) -> list[Point]:

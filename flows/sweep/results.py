@@ -2,7 +2,7 @@
 
 A point's file is written as soon as its figures are known. The file name is a digest of model,
 data, compiler and passes, on which the figures depend. So a run reuses the results of earlier runs,
-also those of another grid, and no result of other inputs.
+also those of another grid, and no result of other inputs. Passes count with their resolved options.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.sweep.columns import Row
-from kan_dialect.flows.sweep.grid import Point, spell
+from kan_dialect.flows.sweep.grid import Point, column_of, spell
 from kan_dialect.flows.sweep.study import Study
 
 SECTIONS = ("figures", "synthesis", "pnr")
@@ -41,9 +41,7 @@ class Store:
 
     def file(self, point: Point) -> str:
         """Path of a point's results, relative to the folder."""
-        passes = [stage.recorded() for stage in self._study.passes(point)]
-        options = dict(point.options)
-        whole = [self._study.digest, *passes, spell(options.get("target"))]
+        whole = [self._study.digest, *self._study.resolved(point).key]
         return f"points/{hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:20]}.json"
 
     def read(self, point: Point) -> dict[str, dict[str, Any]]:
@@ -69,7 +67,7 @@ class Store:
         ------
         KanError : the file cannot be written.
         """
-        passes = [stage.recorded() for stage in self._study.passes(point)]
+        passes = self._study.resolved(point).texts
         whole = {"model": self._study.name, "passes": passes, **self.read(point), **sections}
         self._folder.write(self.file(point), json.dumps(whole, indent=1) + "\n")
 
@@ -82,7 +80,7 @@ def is_from(section: Mapping[str, Any] | None, names: Mapping[str, Any]) -> bool
 def row_of(point: Point, sections: Mapping[str, Mapping[str, Any]], error: str | None) -> Row:
     """A row of the table: options, then figures, then the error of a failed point."""
     row: dict[str, Any] = {
-        name.replace("-", "_"): value if isinstance(value, int | float) else spell(value)
+        column_of(name): value if isinstance(value, int | float) else spell(value)
         for name, value in point.options
     }
     row |= sections.get("figures", {})

@@ -9,16 +9,25 @@ from kan_dialect.flows.sweep.columns import Row
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.pareto import costs_of, pareto_front
 
-SCHEDULE_OPTIONS = ("levels", "cycles", "combinational")
 
+def first_schedules(point: Point, names: Mapping[str, str]) -> tuple[Point, Point]:
+    """The ends of the curve: combinational, and one level of logic a stage.
 
-def first_schedules(point: Point) -> tuple[Point, Point]:
-    """The ends of the curve: combinational, and one level of logic a stage."""
-    return (point.with_options({"combinational": True}), point.with_options({"levels": 1}))
+    Parameters
+    ----------
+    names : canonical names of the options `combinational`, `levels` and `cycles`.
+    """
+    return (
+        point.with_options({names["combinational"]: True}),
+        point.with_options({names["levels"]: 1}),
+    )
 
 
 def all_schedules(
-    point: Point, combinational: Mapping[str, Any], finest: Mapping[str, Any]
+    point: Point,
+    names: Mapping[str, str],
+    combinational: Mapping[str, Any],
+    finest: Mapping[str, Any],
 ) -> list[Point]:
     """A point for each number of cycles and for each number of levels a stage.
 
@@ -26,14 +35,15 @@ def all_schedules(
 
     Parameters
     ----------
+    names : as of `first_schedules`.
     combinational, finest : figures of the ends of the curve.
     """
     cycles = range(1, finest["latency_cycles"] + 1)
     levels = range(combinational["estimate_levels"], 0, -1)
     return [
-        first_schedules(point)[0],
-        *(point.with_options({"cycles": number}) for number in cycles),
-        *(point.with_options({"levels": number}) for number in levels),
+        first_schedules(point, names)[0],
+        *(point.with_options({names["cycles"]: number}) for number in cycles),
+        *(point.with_options({names["levels"]: number}) for number in levels),
     ]
 
 

@@ -7,7 +7,6 @@ compared on the validation samples. Figures of the test set are reported in colu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -21,10 +20,10 @@ from kan_dialect.analysis.quantization_points import quantization_points, spline
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, accuracy, mean_squared_error
 from kan_dialect.flows.sweep.grid import Point
+from kan_dialect.flows.sweep.pipeline import DEFAULT, Pipeline, Resolved, source_files
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
-from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes.quantize import QuantizePass
 
 CALIBRATION = "calibration.npz"
@@ -86,7 +85,8 @@ class Study:
     """Samples held out of the calibration data, or None without data."""
     test: Samples | None
     compiler: str
-    """Digest of the compiler's source, see `compiler_digest`."""
+    """Digest of the source of the compiler and of the packages of passes: `compiler_digest`."""
+    pipeline: Pipeline = DEFAULT
 
     @property
     def calibration_data(self) -> dict[str, Array]:
@@ -94,14 +94,18 @@ class Study:
         found = {"x": self.calibration, "y": self.calibration_labels}
         return {name: array for name, array in found.items() if array is not None}
 
-    def passes(self, point: Point, data: str = CALIBRATION) -> Sequence[KanPass]:
-        """The passes of a point; they calibrate with the file `data` if the study has data.
+    def resolved(self, point: Point, data: str = CALIBRATION) -> Resolved:
+        """The pipeline of a point; it calibrates with the file `data` if the study has data.
 
         Raises
         ------
-        KanError : an option does not take its value.
+        KanError : an option does not take its value. The message names the point.
         """
-        return point.passes(self.layers, None if self.calibration is None else data)
+        given = None if self.calibration is None else data
+        try:
+            return self.pipeline.resolved(point.options, self.layers, given)
+        except KanError as error:
+            raise KanError(f"{point}: {error.message}", remedy=error.remedy) from None
 
     @cached_property
     def digest(self) -> str:
@@ -118,12 +122,18 @@ class Study:
 
 
 def make_study(
-    module: ModuleOp, dataset: Dataset | None, *, share: float = 0.25, seed: int = 0
+    module: ModuleOp,
+    dataset: Dataset | None,
+    *,
+    pipeline: Pipeline = DEFAULT,
+    share: float = 0.25,
+    seed: int = 0,
 ) -> Study:
     """Make the study of a sweep over `module`.
 
     Parameters
     ----------
+    pipeline : the passes of all points, and their options that do not vary.
     share : share of the calibration samples that become validation samples.
     seed : of the random choice of validation samples.
 
@@ -147,13 +157,14 @@ def make_study(
     return Study(
         model.name,
         str(module),
-        _layers(module),
+        _layers(module) if pipeline.compiles else 0,
         model.has_codes,
         calibration,
         labels,
         validation,
         test,
-        compiler_digest(),
+        compiler_digest(pipeline.packages),
+        pipeline,
     )
 
 
@@ -190,8 +201,13 @@ def _layers(module: ModuleOp) -> int:
 
 
 @cache
-def compiler_digest() -> str:
-    """SHA-256 of the compiler's source, which keeps results of different compilers apart."""
+def compiler_digest(packages: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the compiler's source, which keeps results of different compilers apart.
+
+    Parameters
+    ----------
+    packages : names of imported packages whose source counts too.
+    """
     root = Path(kan_dialect.__file__).parent
     files = [*root.glob("*.py")]
     for folder in root.iterdir():
@@ -201,4 +217,8 @@ def compiler_digest() -> str:
     for path in sorted(files):
         whole.update(f"{path.relative_to(root)}\n".encode())
         whole.update(path.read_bytes())
+    for package in packages:
+        for path in source_files(package):
+            whole.update(f"{package} {path.name}\n".encode())
+            whole.update(path.read_bytes())
     return whole.hexdigest()

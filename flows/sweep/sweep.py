@@ -15,17 +15,14 @@ from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, Point
 from kan_dialect.flows.sweep.pareto import cheapest, costs_of, pareto_front
+from kan_dialect.flows.sweep.pipeline import SCHEDULE_OPTIONS, Resolved
 from kan_dialect.flows.sweep.results import Store, is_from, row_of
-from kan_dialect.flows.sweep.schedules import (
-    SCHEDULE_OPTIONS,
-    all_schedules,
-    first_schedules,
-    useful,
-)
+from kan_dialect.flows.sweep.schedules import all_schedules, first_schedules, useful
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
 from kan_dialect.flows.sweep.workers.tasks import Outcomes, Task, make_tasks
 from kan_dialect.flows.sweep.workers.workbench import NO_MEASURES, Measures
-from kan_dialect.passbase.kan_pass import EXACT, KanPass, claim_of
+from kan_dialect.passbase.kan_pass import EXACT, claim_of
+from kan_dialect.passes.schedule import SchedulePass
 
 Runner: TypeAlias = Callable[[Study, Sequence[Task]], Outcomes]
 """Does tasks in this process, in other processes, or on a cluster."""
@@ -86,13 +83,13 @@ def require_data(study: Study, points: Sequence[Point]) -> bool:
     ------
     KanError : they may, and the study has no data to measure accuracy.
     """
-    trades = {_up_to_trades(study.passes(point)) for point in points}
+    trades = {_up_to_trades(study.resolved(point)) for point in points}
     if len(trades) > 1 and study.validation is None:
         varied = sorted(
             {
                 stage.name
                 for point in points
-                for stage in study.passes(point)
+                for stage in study.resolved(point).passes
                 if claim_of(stage) != EXACT
             }
         )
@@ -104,10 +101,11 @@ def require_data(study: Study, points: Sequence[Point]) -> bool:
     return len(trades) > 1
 
 
-def _up_to_trades(passes: Sequence[KanPass]) -> tuple[str, ...]:
+def _up_to_trades(resolved: Resolved) -> tuple[str, ...]:
     """Passes up to the last one that trades accuracy; an exact pass may choose bits for it."""
-    last = max((n for n, stage in enumerate(passes) if claim_of(stage) != EXACT), default=-1)
-    return tuple(stage.recorded() for stage in passes[: last + 1])
+    passes = enumerate(resolved.passes)
+    last = max((n for n, stage in passes if claim_of(stage) != EXACT), default=-1)
+    return resolved.texts[: last + 1]
 
 
 def sweep(
@@ -174,16 +172,17 @@ class _Work:
 
     def schedules(self, points: Sequence[Point]) -> list[Point]:
         """The useful schedules of all points, each design once."""
-        ends = [schedule for point in points for schedule in first_schedules(point)]
+        names = self._study.pipeline.schedule_options()
+        ends = [schedule for point in points for schedule in first_schedules(point, names)]
         self.compile(ends, "compiling the ends of the curve")
         whole: list[list[Point]] = []
         for point in points:
-            known = [self.known[end].get("figures") for end in first_schedules(point)]
-            flat, finest = known
+            first = first_schedules(point, names)
+            flat, finest = (self.known[end].get("figures") for end in first)
             whole.append(
-                list(first_schedules(point))
+                list(first)
                 if flat is None or finest is None
-                else all_schedules(point, flat, finest)
+                else all_schedules(point, names, flat, finest)
             )
         self.compile([point for each in whole for point in each], "compiling schedules")
         figures = {point: known.get("figures") for point, known in self.known.items()}
@@ -251,7 +250,8 @@ def _judged(
     differ: bool,
     found: int,
 ) -> Sweep:
-    good = columns.quality(rows) if differ else None
+    # A pass of another package may claim nothing, and yet change the outputs.
+    good = columns.quality(rows) if differ or _differ(rows) else None
     area = columns.area(rows)
     objectives = question.objectives
     if not objectives:
@@ -274,11 +274,18 @@ def _judged(
     return whole
 
 
+def _differ(rows: Sequence[Row]) -> bool:
+    """Whether rows have different scores on the validation samples."""
+    names = ("validation_accuracy", "validation_mse", "validation_error")
+    return any(len({row[name] for row in rows if name in row}) > 1 for name in names)
+
+
 def summary(result: Sweep, axes: Sequence[Axis]) -> str:
     """The text of `sweep.json`: options, score of the float model, front and choice."""
     choice = None if result.choice is None else result.rows[result.choice]
     whole = {
         "model": result.study.name,
+        "passes": result.study.pipeline.text,
         "options": {axis.option: list(axis.values) for axis in axes},
         "points": len(result.rows),
         "samples": {
@@ -302,8 +309,7 @@ def summary(result: Sweep, axes: Sequence[Axis]) -> str:
 
 def pipeline_of(result: Sweep, number: int) -> str:
     """The pipeline for `kan-flow build -p` that builds the design of a row with its data."""
-    data = None if result.study.calibration is None else CALIBRATION
-    return str(result.points[number].compile_pass(result.study.layers, data).spec())
+    return result.study.resolved(result.points[number]).text
 
 
 def refuse_schedule_options(axes: Sequence[Axis]) -> None:
@@ -314,7 +320,8 @@ def refuse_schedule_options(axes: Sequence[Axis]) -> None:
     KanError : an axis has such an option.
     """
     for axis in axes:
-        if axis.option in SCHEDULE_OPTIONS:
+        owner, _, option = axis.option.rpartition(".")
+        if owner in ("", SchedulePass.name) and option in SCHEDULE_OPTIONS:
             raise KanError(
                 f"{axis.option} cannot vary beside --schedule, which tries all schedules"
             )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from contextlib import suppress
 from types import NoneType
-from typing import TypeAlias
+from typing import TypeAlias, get_args, get_origin
 
 from kan_dialect.passbase.options import Option
 from kan_dialect.search.precision.budgets import parse_loss
 
-OptionValue: TypeAlias = int | float | bool | str | tuple[int, ...] | None
+OptionValue: TypeAlias = int | float | bool | str | tuple[int | float | str, ...] | None
 
 
 def read_value(option: Option, text: str, separator: str) -> OptionValue:
@@ -31,11 +32,13 @@ def read_value(option: Option, text: str, separator: str) -> OptionValue:
         if kind in option.kinds:
             with suppress(ValueError, KeyError):
                 return read(text)
+    if text in option.choices:
+        return text
     if text.lower() in option.choices:
         return text.lower()
-    if _SEVERAL in option.kinds:
+    for items in _items(option):
         with suppress(ValueError):
-            return tuple(int(part) for part in text.split(separator))
+            return tuple(_item(items, part) for part in text.split(separator))
     if str in option.kinds:
         return text
     raise ValueError(f"option {option.name} does not take {text!r}")
@@ -44,11 +47,16 @@ def read_value(option: Option, text: str, separator: str) -> OptionValue:
 def expected(option: Option, separator: str) -> str:
     """The values that an option takes, in words: `whole numbers, as 8 or 6,8,8, or auto`."""
     names: list[str] = []
-    if _SEVERAL in option.kinds:
+    several = {kind for items in _items(option) for kind in items}
+    if int in several:
         names.append(f"whole numbers, as 8 or {separator.join('688')}")
-    elif int in option.kinds:
+    if float in several:
+        names.append(f"numbers, as 0.5 or {separator.join(['0.5', '1'])}")
+    if str in several:
+        names.append(f"texts, as a or {separator.join('ab')}")
+    if int in option.kinds and int not in several:
         names.append("a whole number")
-    if float in option.kinds:
+    if float in option.kinds and float not in several:
         names.append("a number")
     if bool in option.kinds:
         names.append("true or false")
@@ -75,7 +83,34 @@ def spell_value(value: OptionValue, separator: str) -> str:
             return str(value)
 
 
-_SEVERAL = tuple[int, ...]
+def _items(option: Option) -> list[tuple[object, ...]]:
+    """Types of the items of each alternative that takes several values: `tuple[int, ...]`."""
+    found: list[tuple[object, ...]] = []
+    for kind in option.kinds:
+        match get_origin(kind), get_args(kind):
+            case builtins.tuple, (item, builtins.Ellipsis):
+                found.append(get_args(item) or (item,))
+            case _:
+                pass
+    return found
+
+
+def _item(kinds: tuple[object, ...], text: str) -> int | float | str:
+    """One of several values.
+
+    Raises
+    ------
+    ValueError : the text is of none of the types.
+    """
+    if int in kinds:
+        with suppress(ValueError):
+            return int(text)
+    if float in kinds:
+        return float(text)
+    if str in kinds:
+        return text
+    raise ValueError(text)
+
 
 _READERS: dict[object, Callable[[str], OptionValue]] = {
     int: int,

@@ -49,23 +49,32 @@ def build_pipeline(available: Mapping[str, PassFactory], text: str) -> list[Modu
     ------
     KanError : the text does not parse, or a pass or option does not exist or has a wrong value.
     """
-    text = _on_one_line(text)
-    try:
-        specs = list(parse_pipeline(text))
-    except ArgSpecParseError as error:
-        reason = str(error).splitlines()[-1].strip() or "syntax error"
-        raise KanError(
-            f"cannot read the pass pipeline {text!r}: {reason}",
-            remedy='write passes as name{option=value option="text"}, separated by commas',
-        ) from None
     passes: list[ModulePass] = []
-    for spec in specs:
+    for spec in parse_passes(text):
         instance = build_pass(available, spec)
         if isinstance(instance, CompositePass):
             passes.extend(instance.expand())
         else:
             passes.append(NamedPass(instance))
     return passes
+
+
+def parse_passes(text: str) -> list[ArgSpec]:
+    """Names and options of the passes in a text. Whether the passes exist is not checked.
+
+    Raises
+    ------
+    KanError : the text does not parse.
+    """
+    text = _on_one_line(text)
+    try:
+        return list(parse_pipeline(text))
+    except ArgSpecParseError as error:
+        reason = str(error).splitlines()[-1].strip() or "syntax error"
+        raise KanError(
+            f"cannot read the pass pipeline {text!r}: {reason}",
+            remedy='write passes as name{option=value option="text"}, separated by commas',
+        ) from None
 
 
 def _on_one_line(text: str) -> str:
@@ -75,6 +84,23 @@ def _on_one_line(text: str) -> str:
     return '"'.join(parts)
 
 
+def pass_class(available: Mapping[str, PassFactory], name: str) -> type[ModulePass]:
+    """The class of a pass.
+
+    Raises
+    ------
+    KanError : there is no such pass, or its package fails to import.
+    """
+    if name not in available:
+        ours = sorted(name for name in available if "kan" in name)
+        raise KanError(
+            f"unknown pass {name!r}",
+            remedy=suggestion(name, list(available), "passes over KANs are", ours),
+        )
+    with naming(f"pass {name}", available[name]):
+        return available[name]()
+
+
 def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePass:
     """One pass from its spec.
 
@@ -82,15 +108,8 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
     ------
     KanError : no such pass or option, or a value of the wrong type.
     """
-    if spec.name not in available:
-        ours = sorted(name for name in available if "kan" in name)
-        raise KanError(
-            f"unknown pass {spec.name!r}",
-            remedy=suggestion(spec.name, list(available), "passes over KANs are", ours),
-        )
     what = f"pass {spec.name}"
-    with naming(what, available[spec.name]):
-        cls = available[spec.name]()
+    cls = pass_class(available, spec.name)
     normal = spec.normalize_parameter_names()
     options = {option.field: option for option in options_of(cls)}
     names = [option.name for option in options.values()]

@@ -31,6 +31,7 @@ from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.sweep.columns import Row
 from kan_dialect.flows.sweep.grid import Axis, Point, grid, parse_axis
 from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
+from kan_dialect.flows.sweep.pipeline import DEFAULT
 from kan_dialect.flows.sweep.schedules import useful
 from kan_dialect.flows.sweep.study import Study, compiler_digest, make_study
 from kan_dialect.flows.sweep.workers import processes
@@ -115,13 +116,13 @@ def test_a_grid_is_all_combinations() -> None:
         "input-bits=4 activation-bits=8 levels=2",
     ]
     assert len(points) == 4
-    assert points[3].compile_pass(2).bits == (6, 8, 8)
-    assert Point((("activation-bits", 3),)).compile_pass(1).bits == (8, 3)
+    assert DEFAULT.resolved(points[3].options, 2, None).text == "kan-compile{bits=6,8,8 levels=2}"
+    assert DEFAULT.resolved((("activation-bits", 3),), 1, None).text == "kan-compile{bits=8,3}"
     for twice in (["bits=2", "bits=3"], ["bits=2", "input-bits=3"]):
         with pytest.raises(KanError, match=r"varies twice|cannot vary beside"):
             grid([parse_axis(text) for text in twice])
     with pytest.raises(KanError, match="1000000 points, more than"):
-        grid([parse_axis(f"{name}=1..1000") for name in ("levels", "parts")])
+        grid([parse_axis(f"{name}=1..1000") for name in ("levels", "cycles")])
 
 
 # Fronts.

@@ -12,6 +12,7 @@ from typing import Any
 
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, label
+from kan_dialect.flows.sweep.grid import column_of
 from kan_dialect.flows.sweep.presentation.tables import columns_of
 from kan_dialect.flows.sweep.sweep import Sweep
 
@@ -26,7 +27,7 @@ def page(result: Sweep) -> str:
 
 def _content(result: Sweep) -> dict[str, Any]:
     rows = result.rows
-    options = {option.replace("-", "_") for point in result.points for option, _ in point.options}
+    options = {column_of(option) for point in result.points for option, _ in point.options}
     good = columns.quality(rows)
     area = columns.area(rows)
     y = good if good in result.objectives else columns.delay(rows)

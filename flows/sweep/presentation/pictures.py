@@ -11,6 +11,7 @@ import numpy as np
 from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, ORANGE, figure, plain
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number, label
+from kan_dialect.flows.sweep.grid import column_of
 from kan_dialect.flows.sweep.sweep import Sweep
 from kan_dialect.ir.constants import FloatArray
 
@@ -20,7 +21,7 @@ DPI = 110
 def varied(result: Sweep) -> list[str]:
     """Columns of the options with several numeric values, in the order of the grid."""
     names = dict.fromkeys(
-        option.replace("-", "_") for point in result.points for option, _ in point.options
+        column_of(option) for point in result.points for option, _ in point.options
     )
     found: list[str] = []
     for name in names:

@@ -40,10 +40,7 @@ def make_tasks(
     ------
     KanError : an option does not take its value.
     """
-    named = [
-        ([stage.recorded() for stage in study.passes(point)], number)
-        for number, point in enumerate(points)
-    ]
+    named = [(list(study.resolved(point).texts), number) for number, point in enumerate(points)]
     named.sort()
     shared = [_common(first, second) for (first, _), (second, _) in pairwise(named)]
     # Two points share the minimum of what all neighbours between them share.

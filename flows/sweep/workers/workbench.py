@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,6 +24,7 @@ from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.sweep.grid import Point
+from kan_dialect.flows.sweep.pipeline import Resolved
 from kan_dialect.flows.sweep.study import CALIBRATION, Study, compiler_digest
 from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
@@ -34,7 +34,7 @@ from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.ops.wire import TableOp
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.kan_pass import unwrapped
 
 Figures: TypeAlias = dict[str, Any]
 """Figures by name: numbers, and names of designs and tools."""
@@ -77,7 +77,7 @@ class Workbench:
         ------
         KanError : the compiler in this process is not the one that made the study.
         """
-        if study.compiler != compiler_digest():
+        if study.compiler != compiler_digest(study.pipeline.packages):
             raise KanError(
                 "a worker of the cluster has another kan-dialect",
                 remedy="install the same version on all workers",
@@ -108,20 +108,25 @@ class Workbench:
         ------
         KanError : a pass refuses the model.
         """
-        passes = self.study.passes(point, self._data)
-        above = [stage for stage in passes if not isinstance(stage, LowerKanToHwPass)]
-        module = self._run(above, keep)
+        resolved = self.study.resolved(point, self._data)
+        lowering = [isinstance(unwrapped(stage), LowerKanToHwPass) for stage in resolved.passes]
+        above = lowering.index(True) if True in lowering else len(lowering)
+        module = self._run(resolved, above, keep)
         model = Model.of(module)
         if not isinstance(model.op, func.FuncOp) or model.level != "wire":
             raise KanError(
-                f"the passes before lowering end at {model.level} level, expected wire level"
+                f"the passes before lower-kan-to-hw end at {model.level} level, expected wire "
+                "level",
+                remedy="end the pipeline with kan-compile, or with passes of wire level",
             )
-        target = point.compile_pass(self.study.layers, self._data).target
+        target = resolved.target
+        # Passes over hardware change the circuit, but not its estimate.
+        design = "\n".join([str(model.op), *resolved.texts[above + 1 :]])
         found = estimate(model.op, device(target))
         cycles = model.latency()
         tables = [op for op in model.op.body.block.ops if isinstance(op, TableOp)]
         figures: Figures = {
-            "design": hashlib.sha256(str(model.op).encode()).hexdigest()[:12],
+            "design": hashlib.sha256(design.encode()).hexdigest()[:12],
             "target": target,
             "latency_cycles": cycles,
             "table_bits": sum(op.entries_array.size * range_of(op.result).bits for op in tables),
@@ -146,10 +151,15 @@ class Workbench:
         ------
         KanError : a pass refuses the model, or a tool is missing, fails or takes too long.
         """
-        passes = self.study.passes(point, self._data)
-        module = self._run(passes, keep)
+        resolved = self.study.resolved(point, self._data)
+        module = self._run(resolved, len(resolved.passes), keep)
         circuit = Model.of(module)
-        target = point.compile_pass(self.study.layers, self._data).target
+        if circuit.level != "hardware":
+            raise KanError(
+                f"the pipeline ends at {circuit.level} level, which no tool measures",
+                remedy="end it with lower-kan-to-hw, or use kan-compile",
+            )
+        target = resolved.target
         found: dict[str, dict[str, Any]] = {}
         with (
             tempfile.TemporaryDirectory(prefix="kan-sweep-rtl-") as folder,
@@ -176,14 +186,14 @@ class Workbench:
                 ).summary()
         return found
 
-    def _run(self, passes: Sequence[KanPass], keep: frozenset[int]) -> ModuleOp:
-        """The module after the passes. It starts from a kept module and keeps those in `keep`."""
-        names = tuple(stage.recorded() for stage in passes)
+    def _run(self, resolved: Resolved, count: int, keep: frozenset[int]) -> ModuleOp:
+        """The module after `count` passes. Starts from a kept module and keeps those in `keep`."""
+        passes, names = resolved.passes[:count], resolved.texts[:count]
         self._kept = {key: kept for key, kept in self._kept.items() if names[: len(key)] == key}
         done = max(self._kept, key=len, default=())
         module = self._kept.get(done, self._imported).clone()
         for index in range(len(done), len(passes)):
-            passes[index].resuming().apply(self._context, module)
+            passes[index].apply(self._context, module)
             verify_after(passes[index], module)
             if index + 1 in keep:
                 self._kept[names[: index + 1]] = module.clone()

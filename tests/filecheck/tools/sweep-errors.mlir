@@ -15,7 +15,7 @@
 // TYPE: {{^}}kan-flow: error: option levels cannot be 'two'; it takes a whole number
 
 // RUN: not kan-flow sweep %s -o %t/out --vary bits=4,40 2>&1 | filecheck %s --check-prefix VALUE
-// VALUE: {{^}}kan-flow: error: bits=40: bits must lie in 1..16, got 40; a table has 2^bits entries
+// VALUE: {{^}}kan-flow: error: bits must lie in 1..16, got 40; a table has 2^bits entries
 
 // RUN: not kan-flow sweep %s -o %t/out --vary bits=4,6 2>&1 | filecheck %s --check-prefix DATA
 // DATA: {{^}}kan-flow: error: the points differ in accuracy (kan-quantize), and no data is given to measure it; give samples with labels: --calibration DATA.npz
