@@ -25,6 +25,7 @@ from kan_dialect.flows.build_origin import versions
 from kan_dialect.flows.build_stages import Progress, Stages, compile_stages, warn_of_repetitions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
+from kan_dialect.flows.pictures.of_build import require_pictures, write_pictures
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.report_certificate import certificate_entry
 from kan_dialect.flows.report_ports import port_entries
@@ -58,6 +59,8 @@ def build(
         does).
     """
     require_name(Model.of(module).name)
+    if options.pictures:
+        require_pictures()
     warn_of_repetitions(module, options.passes)
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
@@ -81,6 +84,9 @@ def build(
         report.warnings += cautions.constant_caution(interface, expected)
         write_testbench(target / "sim", interface, codes, expected)
         write_host(target / "host", interface)
+        if options.pictures:
+            progress("drawing pictures")
+            write_pictures(context, target / "ir", stages.levels, target / "pictures")
         if stages.quantizers is not None:
             (target / "quantizers.json").write_text(to_json(stages.quantizers))
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)

@@ -48,6 +48,8 @@ class BuildOptions:
     """Whether to replace files of others that are in the way."""
     certificate: CertificateChoice = "auto"
     """Whether to bound the error of the integers."""
+    pictures: bool = False
+    """Whether to draw the network at each level, and the schedule."""
 
     def __post_init__(self) -> None:
         """Refuse numbers out of bounds.

@@ -23,7 +23,7 @@ from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.types import range_of
-from kan_dialect.model.model import Model
+from kan_dialect.model.model import Level, Model
 from kan_dialect.model.quantizers import Quantizers
 from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
@@ -52,6 +52,8 @@ class Stages:
     """The network of floats that `kan-quantize` reads."""
     integer: Model | None = None
     """The model after the last pass that trades accuracy; the RTL is compared with it."""
+    levels: list[Level] = field(default_factory=list[Level])
+    """The level of the IR as read, and after each pass."""
     unrefined: Model | None = None
     """The integer model before `kan-refine-precision`; None without that pass."""
     precision: dict[str, Any] | None = None
@@ -97,6 +99,7 @@ def compile_stages(
     """Run the passes, check each, write the IR after it into `folder`, and keep the figures."""
     folder.mkdir()
     stages = Stages(Model.of(module.clone()))
+    stages.levels.append(stages.imported.level)
     _look(module, stages, options.target)
     (folder / "00-import.mlir").write_text(str(module) + "\n")
     checker = None
@@ -116,6 +119,7 @@ def compile_stages(
             check.require_passed(options.check_dir)
             stages.checks.append(check)
         (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
+        stages.levels.append(Model.of(module).level)
         if trades and recorded_pipeline(module) != passed:
             if stage.name == RefinePrecisionPass.name:
                 stages.unrefined = stages.integer

@@ -25,6 +25,7 @@ _FILES = (
     ("sim/*_samples.hex", "the testbench's samples: train, inputs and targets a line"),
     ("sim/*_outputs.hex", "the output codes that the model computes for them"),
     ("sim/*_coefficients.hex", "address and final value of each coefficient"),
+    ("pictures/*.svg", "the pictures below"),
     ("host/*.py", "floats to input codes, output codes to floats, for NumPy"),
     ("host/*.h", "the same in C99"),
     ("quantizers.json", "scales, zero points, bits and grids, to train with"),
@@ -34,6 +35,13 @@ _FILES = (
     ),
 )
 """Pattern and description of the files of a build; a file takes the first pattern it matches."""
+
+_PICTURES = (
+    ("pictures/network.svg", "The network as it was read"),
+    ("pictures/tables.svg", "The network as tables, with their widths"),
+    ("pictures/wires.svg", "The network as wires, with the cost of each edge"),
+    ("pictures/schedule.svg", "The schedule"),
+)
 
 _LISTING = "these files with their SHA-256: another build replaces them and leaves others alone"
 
@@ -105,6 +113,7 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
         row = (port["name"], port["direction"], port["bits"], codes, _meaning(port))
         yield f"| {' | '.join(map(str, row))} |"
     yield ""
+    yield from _pictures(folder)
     yield from _commands(report)
 
 
@@ -146,6 +155,16 @@ def _meaning(port: Mapping[str, Any]) -> str:
         sign = "-" if offset < 0 else "+"
         meaning += f" = {port['name']} * {gain} {sign} {abs(offset)}"
     return meaning
+
+
+def _pictures(folder: Path) -> Iterator[str]:
+    shown = [(file, what) for file, what in _PICTURES if (folder / file).exists()]
+    if shown:
+        yield "## Pictures"
+        yield ""
+    for file, what in shown:
+        yield f"![{what}]({file})"
+        yield ""
 
 
 def _commands(report: Mapping[str, Any]) -> Iterator[str]:

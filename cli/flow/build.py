@@ -48,7 +48,7 @@ COMPILE = PassOptions(CompilePass, without=("data", "seed"), metavars={"quantize
 PIPELINE_ONLY = tuple(name for name in COMPILE.names if name != "target")
 """Options of `kan-flow build` that say nothing to another pipeline than the default one."""
 
-FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head", "table_overflow", "certificate")
+FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head", "table_overflow", "certificate", "pictures")
 """Options of `kan-flow build` that say nothing to a network that trains itself."""
 
 
@@ -95,6 +95,12 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="synthesise too, and show the estimate beside what Yosys counts",
     )
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="draw the network at each level and the schedule, and show them in README.md; needs "
+        "Matplotlib",
+    )
     add_simulator(parser, with_none=True)
     add_limits(parser)
     add_training_options(parser)
@@ -138,6 +144,7 @@ def run_build(options: argparse.Namespace) -> int:
                 force=options.force,
                 original=None if dataset is None else load_original(options.model, reading),
                 certificate=options.certificate,
+                pictures=options.pictures,
             ),
             tell,
         )

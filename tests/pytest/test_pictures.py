@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.passes import PassPipeline
 
-from kan_dialect.cli import kan_opt
+from kan_dialect.cli import kan_flow, kan_opt
 from kan_dialect.devices.device import ECP5, XCUP
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.devices.lut_count import luts_of
@@ -284,6 +284,25 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(KanError, match=r"kan-dialect\[pictures\]"):
         network_picture(wine())
+
+
+def test_a_build_draws_its_levels(tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        arguments = ["build", str(EXAMPLES / "wine.onnx"), "-o", str(folder), "--pictures"]
+        arguments += ["--calibration", str(EXAMPLES / "wine.npz"), "--simulator", "none"]
+        with pytest.raises(SystemExit) as done:
+            kan_flow.main([*arguments, "--bits", "5", "--no-check-passes", "--certificate=never"])
+        assert done.value.code == 0
+    names = ["network.svg", "schedule.svg", "tables.svg", "wires.svg"]
+    assert [path.name for path in sorted((folders[0] / "pictures").iterdir())] == names
+    for name in names:
+        first, second = ((folder / "pictures" / name).read_text() for folder in folders)
+        assert first == second
+        assert f"(pictures/{name})" in (folders[0] / "README.md").read_text()
+    last = sorted((folders[0] / "ir").glob("*-kan-schedule.mlir"))[0]
+    expected = schedule_picture(load_model(make_context(), last))
+    assert (folders[0] / "pictures" / "schedule.svg").read_text() == expected
 
 
 @pytest.mark.parametrize(
