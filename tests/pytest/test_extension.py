@@ -18,6 +18,8 @@ SCRIPTS = Path(sys.executable).parent
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("examples/*/pyproject.toml"))
 RUN = re.compile(r"^(?://|#) RUN: (kan-opt .*) \| filecheck", re.MULTILINE)
 """The command of a lit test."""
+NOT_XDSL = ("--check-passes",)
+"""Options of kan-opt alone."""
 
 
 @dataclass(frozen=True)
@@ -42,48 +44,47 @@ class Installed:
         return done.stdout
 
 
-@pytest.fixture(scope="module", params=PACKAGES)
-def installed(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Installed:
-    name = str(request.param)
-    site, folder = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("source")
+def install(name: str, folder: Path) -> Installed:
+    """Install a package below a folder."""
+    site = folder / "site"
     # Building leaves files beside the sources, so a copy is built.
-    source = folder / name
+    source = folder / "source"
     shutil.copytree(ROOT / "examples" / name, source)
     command = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--target", site, source]
     subprocess.run(command, check=True)
-    tests = tmp_path_factory.mktemp("tests") / "tests"
+    tests = folder / "tests"
     shutil.copytree(source / "tests", tests)
     path = os.pathsep.join([str(SCRIPTS), os.environ["PATH"]])
     return Installed(name, tests, {**os.environ, "PYTHONPATH": str(site), "PATH": path})
 
 
-def test_a_package_has_all_parts(installed: Installed) -> None:
-    folder = ROOT / "examples" / installed.name
-    assert (folder / "README.md").read_text().startswith(f"# {installed.name.replace('_', '-')}\n")
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_passes_its_tests(name: str, tmp_path: Path) -> None:
+    """Once it is installed; all in one, since installing takes most of the time."""
+    folder = ROOT / "examples" / name
+    assert (folder / "README.md").read_text().startswith(f"# {name.replace('_', '-')}\n")
     assert list(folder.glob("tests/*.mlir")) and list(folder.glob("tests/test_*.py"))
-
-
-def test_its_lit_tests_pass(installed: Installed) -> None:
+    installed = install(name, tmp_path)
     installed.run("lit", "-v", installed.tests)
-
-
-def test_its_pytest_passes(installed: Installed) -> None:
     installed.run("pytest", "-q", "-c", os.devnull, "--rootdir", installed.tests, installed.tests)
+    _require_same_from_xdsl_opt(installed)
 
 
-def test_xdsl_opt_does_the_same(installed: Installed) -> None:
+def _require_same_from_xdsl_opt(installed: Installed) -> None:
     """On the inputs of the lit tests; files that only kan-opt reads are read by it first."""
     compared = 0
-    for test in sorted(installed.tests.iterdir()):
-        for line in RUN.findall(test.read_text()) if test.is_file() else ():
-            words = [test.name if word == "%s" else word for word in shlex.split(line)]
-            words = [word for word in words if not word.startswith("--check-passes")]
-            if test.suffix != ".mlir":
-                (installed.tests / "read.mlir").write_text(installed.run("kan-opt", test.name))
-                words = ["read.mlir" if word == test.name else word for word in words]
-            ours, theirs = (installed.run(tool, *words[1:]) for tool in ("kan-opt", "xdsl-opt"))
+    for test in sorted(installed.tests.glob("*.mlir")):
+        for line in RUN.findall(test.read_text()):
+            words = [word for word in shlex.split(line) if word not in NOT_XDSL]
+            source = words[1].replace("%S/", "").replace("%s", test.name)
+            if not source.endswith(".mlir"):
+                module = installed.run("kan-opt", source)
+                source = "module.mlir"
+                (installed.tests / source).write_text(module)
+            options = words[2:]
+            ours, theirs = (
+                installed.run(tool, *options, source) for tool in ("kan-opt", "xdsl-opt")
+            )
             assert ours == theirs
             compared += 1
     assert compared

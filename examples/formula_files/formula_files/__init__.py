@@ -1,0 +1,1 @@
+"""Networks in files of formulas; `formula_files.frontend` reads them."""
