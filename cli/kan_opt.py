@@ -29,6 +29,7 @@ from kan_dialect import __version__
 from kan_dialect.checking import Checker, data_of, verify_after
 from kan_dialect.cli.error_messages import run_tool
 from kan_dialect.cli.import_options import add_import_options, import_options
+from kan_dialect.cli.new_pass import NewPass
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_atomically
@@ -123,6 +124,13 @@ class KanOptMain(xDSLOptMain):
             "--list-frontends",
             action=_ListFrontends,
             help="list the model files that are read, and exit",
+        )
+        arg_parser.add_argument(
+            "--new-pass",
+            action=NewPass,
+            metavar="NAME",
+            help="write a package with a pass at wire level and its tests into a new folder NAME, "
+            "and exit",
         )
         add_import_options(arg_parser)
         add_number(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from generators import architecture, benchmark_set, commands, ops, passes
+from generators import architecture, benchmark_set, commands, extending, ops, passes
 
 _MARK = re.compile(
     r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<words>[a-z -]+))? -->$", re.MULTILINE
@@ -17,8 +17,10 @@ _GENERATORS: dict[str, Callable[..., str]] = {
     "code-map": architecture.code_map,
     "command": commands.reference,
     "frontends": commands.frontends,
+    "helpers": extending.helpers,
     "ops": ops.reference,
     "passes": passes.reference,
+    "passes-order": extending.order,
     "passes-overview": passes.overview,
     "subcommand": commands.subcommand_reference,
     "targets": commands.targets,

@@ -1,0 +1,63 @@
+"""The reference for authors of packages: the order of passes, and helpers with signatures."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+from generators.markdown import table
+from generators.passes import default_pipeline
+from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.devices.lut_count import luts_of
+from kan_dialect.ir.constants import dense, to_floats, to_integers
+from kan_dialect.ir.types import range_of
+from kan_dialect.ops.wire import TableOp, complement
+from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passbase.kan_pass import LEVELS, KanPass
+from kan_dialect.passbase.sums import derived_name, rebuild_sum
+from kan_dialect.universe import UNIVERSE
+
+HELPERS: tuple[Callable[..., object], ...] = (
+    wire_functions,
+    range_of,
+    TableOp.__init__,
+    rebuild_sum,
+    derived_name,
+    complement,
+    remove_dead,
+    luts_of,
+    to_integers,
+    to_floats,
+    dense,
+)
+
+
+def order() -> str:
+    """The passes of each level, those of the default pipeline in order, then the others."""
+    kinds = {name: factory() for name, factory in UNIVERSE.all_passes.items()}
+    default = default_pipeline()
+    ordered = [*default, *sorted(set(kinds) - set(default))]
+    rows: list[tuple[str, str, str]] = []
+    for level, called in LEVELS.items():
+        names = [name for name in ordered if level in _levels(kinds[name])]
+        first = [f"[`{name}`](passes.md#{name})" for name in names if name in default]
+        others = [f"[`{name}`](passes.md#{name})" for name in names if name not in default]
+        rows.append((called, ", ".join(first), ", ".join(others)))
+    return table(("level", "default pipeline, in order", "other passes"), rows)
+
+
+def _levels(kind: type[object]) -> tuple[str, ...]:
+    return kind.works_at if issubclass(kind, KanPass) else ()
+
+
+def helpers() -> str:
+    """A line for each helper: its import, its signature and what it does."""
+    rows: list[tuple[str, str, str]] = []
+    for helper in HELPERS:
+        name = helper.__qualname__.removesuffix(".__init__")
+        signature = str(inspect.signature(helper)).replace("'", "").replace("(self, ", "(")
+        summary = inspect.cleandoc(helper.__doc__ or "").split("\n\n")[0]
+        if helper is TableOp.__init__:
+            summary = "A table over the ranges of its inputs."
+        rows.append((f"`from {helper.__module__} import {name}`", f"`{signature}`", summary))
+    return table(("import", "signature", "gives"), rows)
