@@ -19,6 +19,7 @@ from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows import readme
 from kan_dialect.flows import report_cautions as cautions
+from kan_dialect.flows.budget_options import budget_remedy
 from kan_dialect.flows.build_accuracy import FloatModel, add_accuracy
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import versions
@@ -81,7 +82,12 @@ def build(
         codes = stimuli(interface, samples, random=options.vectors, seed=options.seed)
         progress("evaluating the integer model")
         expected = integer.run_codes(codes)
-        report.warnings += cautions.constant_caution(interface, expected)
+        report.warnings += cautions.constant_caution(
+            interface,
+            expected,
+            0 if samples is None else len(samples),
+            budget_remedy(options.passes),
+        )
         write_testbench(target / "sim", interface, codes, expected)
         write_host(target / "host", interface)
         if options.pictures:

@@ -226,15 +226,25 @@ def _head(real: Model) -> str | None:
     return None
 
 
-def constant_caution(interface: Interface, expected: IntArray) -> list[str]:
+def constant_caution(
+    interface: Interface, expected: IntArray, samples: int, remedy: str
+) -> list[str]:
     """Caution about outputs that do not depend on the inputs.
 
     Parameters
     ----------
     expected : output codes of the simulated vectors, (vectors, outputs), int64.
+    samples : number of leading vectors that are samples of the data.
+    remedy : names the options to change, see `budget_remedy`.
     """
     if len(expected) < 2:
         return []
+    more = f"{remedy}, and check the calibration samples and their labels"
+    if samples > 1 and is_constant(expected[:samples]) and not is_constant(expected):
+        return [
+            f"the design is a constant on the data: its outputs are the same for all {samples} "
+            f"samples; {more}"
+        ]
     same = (expected == expected[0]).all(axis=0)
     names = [port.name for port, constant in zip(interface.outputs, same, strict=True) if constant]
     if not names:
@@ -246,7 +256,9 @@ def constant_caution(interface: Interface, expected: IntArray) -> list[str]:
     else:
         named = ", ".join(names[:NAMED]) + (" and others" if len(names) > NAMED else "")
         what = f"outputs {named} are constants: they are the same"
-    return [
-        f"{what} for all {len(expected)} vectors; give more bits, or a smaller budget, and check "
-        "the calibration samples and their labels"
-    ]
+    return [f"{what} for all {len(expected)} vectors; {more}"]
+
+
+def is_constant(outputs: Array) -> bool:
+    """Whether all outputs, (samples, outputs), are the same for all samples."""
+    return bool((outputs == outputs[:1]).all())

@@ -59,6 +59,7 @@ from kan_dialect.flows.sweep.sweep import (
     Question,
     Runner,
     Sweep,
+    constant_caution,
     pipeline_of,
     refuse_schedule_options,
     summary,
@@ -373,6 +374,9 @@ def _print(result: Sweep, folder: Path, console: Console) -> None:
             markup=False,
             soft_wrap=True,
         )
+    constant = constant_caution(result)
+    if constant is not None:
+        console.print(f"warning: {constant}", style="yellow", markup=False, soft_wrap=True)
     front = ", ".join(columns.label(name) for name in result.objectives)
     console.print(f"* on the front of {front}", markup=False, soft_wrap=True)
     _print_choice(result, console)

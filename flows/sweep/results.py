@@ -28,6 +28,7 @@ _NEEDED = {
     "estimate_registers",
     "estimate_levels",
     "estimate_delay_ns",
+    "constant",
 }
 """Figures without which a file is incomplete."""
 

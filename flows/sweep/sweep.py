@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
 from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.flows.budget_options import budget_remedy
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, Point
@@ -272,6 +273,18 @@ def _judged(
         reference = best if good == "validation_error" else whole.reference.get(good, best)
         whole.choice = cheapest(rows, good, area, reference, question.loss)
     return whole
+
+
+def constant_caution(result: Sweep) -> str | None:
+    """Says that points are constant networks, with the options to change; None without any."""
+    constant = [number for number, row in enumerate(result.rows) if row.get("constant")]
+    if not constant:
+        return None
+    first = result.points[constant[0]]
+    remedy = budget_remedy(result.study.resolved(first).passes)
+    choice = ", the choice among them" if result.choice in constant else ""
+    many = f"{len(constant)} of {len(result.rows)} points are constant networks{choice}"
+    return f"{many}: all outputs are the same for all samples. The first one is {first}; {remedy}"
 
 
 def _differ(rows: Sequence[Row]) -> bool:

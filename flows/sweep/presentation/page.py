@@ -14,7 +14,7 @@ from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, label
 from kan_dialect.flows.sweep.grid import column_of
 from kan_dialect.flows.sweep.presentation.tables import columns_of
-from kan_dialect.flows.sweep.sweep import Sweep
+from kan_dialect.flows.sweep.sweep import Sweep, constant_caution
 
 
 def page(result: Sweep) -> str:
@@ -62,4 +62,7 @@ def _summary(result: Sweep) -> list[tuple[str, str]]:
     ]
     if result.choice is not None:
         found.append(("choice", str(result.points[result.choice])))
+    constant = constant_caution(result)
+    if constant is not None:
+        found.append(("warning", constant))
     return found

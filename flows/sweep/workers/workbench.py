@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
@@ -23,12 +24,14 @@ from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_arrays
+from kan_dialect.flows.report_cautions import is_constant
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.pipeline import Resolved
 from kan_dialect.flows.sweep.study import CALIBRATION, Study, compiler_digest
 from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
 from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.ir.constants import Array
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
@@ -136,11 +139,26 @@ class Workbench:
             "estimate_delay_ns": round(found.delay_ns, 4),
             "estimate_latency_ns": round(max(cycles, 1) * found.delay_ns, 4),
         }
+        figures["constant"] = None
         for where, samples in (("validation", self.study.validation), ("test", self.study.test)):
             if samples is not None:
-                score = samples.score(model.run(samples.x))
+                outputs = model.run(samples.x)
+                score = samples.score(outputs)
                 figures |= {f"{where}_{name}": figure for name, figure in score.items()}
+                if where == "validation":
+                    figures["constant"] = self._is_constant(model, outputs)
         return figures
+
+    def _is_constant(self, model: Model, outputs: Array) -> bool:
+        """Whether the outputs are the same for all validation and all calibration samples.
+
+        Parameters
+        ----------
+        outputs : of the validation samples, (samples, outputs).
+        """
+        if not is_constant(outputs) or self.study.calibration is None:
+            return False
+        return is_constant(np.vstack([outputs[:1], model.run(self.study.calibration)]))
 
     def measure(
         self, point: Point, keep: frozenset[int], measures: Measures
