@@ -231,6 +231,8 @@ def test_the_schedule_has_the_figures_of_the_estimate() -> None:
     assert hardware.delays is None and hardware.latency == schedule.latency
     assert hardware.rows[:7] == schedule.rows
     assert hardware.held >= schedule.held
+    # Each stage has a valid bit beside the registers of its values.
+    assert hardware.registers == tuple(bits + 1 for bits in schedule.registers)
 
 
 def all_pictures() -> list[str]:
