@@ -13,9 +13,15 @@ from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build import require_name
 from kan_dialect.frontends.loading import load_model, make_context
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.kan_pass import EXACT
 from kan_dialect.passbase.record import recorded_names, recorded_pipeline
+
+
+def is_trainable_build(folder: Path) -> bool:
+    """Whether `kan-flow build --trainable` wrote a folder."""
+    return any((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
 
 
 def built_models(folder: Path) -> tuple[Model, Model]:

@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from kan_dialect.cli.flow.training import is_trainable_build, prove_trainable
+from kan_dialect.cli.flow.training import prove_trainable
 from kan_dialect.cli.import_options import add_table_overflow
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import ABOVE_ZERO, JOBS, add_limits
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
-from kan_dialect.flows.built_models import built_models
+from kan_dialect.flows.built_models import built_models, is_trainable_build
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.second.opinion import (
     Opinion,

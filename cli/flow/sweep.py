@@ -23,7 +23,6 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from kan_dialect.cli.flow.synthesis import SEEDS
 from kan_dialect.cli.import_options import (
     add_name,
     add_output_folder,
@@ -39,6 +38,7 @@ from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.folder_owners import SWEEP
+from kan_dialect.flows.measure import SEEDS
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, grid, parse_axis, spell

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import add_limits, status_line
-from kan_dialect.errors import KanError
-from kan_dialect.files.file_swap import settle
-from kan_dialect.flows.report import merge_into_report, read_report
-from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, place_and_route
-from kan_dialect.flows.tools.run_limits import limits_in_force
-from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
-from kan_dialect.flows.tools.toolchain import find
-from kan_dialect.passbase.option_bounds import Bounds
-
-SEEDS = Bounds(1, 100)
-"""Runs of nextpnr."""
+from kan_dialect.flows.measure import (
+    FREQUENCY,
+    SEEDS,
+    Design,
+    measure_routed,
+    measure_synthesis,
+    open_design,
+)
+from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute
+from kan_dialect.flows.tools.synthesis import Synthesis
 
 
 def add_synth(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +50,7 @@ def add_pnr(parser: argparse.ArgumentParser) -> None:
     add_number(
         parser,
         "--freq",
-        Bounds(0, 10_000, above=True),
+        FREQUENCY,
         kind=float,
         default=500.0,
         metavar="MHZ",
@@ -67,84 +65,11 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
 
 
-@dataclass(frozen=True)
-class _Design:
-    """What is to be measured."""
-
-    rtl: Path
-    report: Path | None
-    """Of the build that it belongs to; None for a file on its own."""
-
-    known: Mapping[str, Any]
-    """What stands in the report."""
-
-    top: str | None = None
-
-    @property
-    def cycles(self) -> int | None:
-        cycles = self.known.get("latency_cycles")
-        return cycles if isinstance(cycles, int) else None
-
-    @property
-    def interval(self) -> int | None:
-        """Cycles from a training sample to the next, of hardware that trains itself."""
-        training: object = self.known.get("training")
-        if not isinstance(training, dict):
-            return None
-        cycles: object = cast("dict[str, object]", training).get("interval_cycles")
-        return cycles if isinstance(cycles, int) else None
-
-
-def _design(options: argparse.Namespace) -> _Design:
-    path: Path = options.design
-    if not path.is_dir():
-        if not path.is_file():
-            raise KanError(f"there is no {path}", remedy="run kan-flow build first")
-        return _Design(path, None, {})
-    settle(path)
-    report = path / "report.json"
-    known = read_report(report)
-    rtl = path / "rtl" / f"{known.get('name')}.sv"
-    if not rtl.is_file():
-        raise KanError(f"there is no {rtl}", remedy="run kan-flow build again")
-    return _Design(rtl, report, known, str(known["name"]))
-
-
-_YOSYS_BYTES = 500
-"""Memory that Yosys takes for each bit of a table, at the very least."""
-
-
-def _require_memory(design: _Design) -> None:
-    """Refuse a design whose tables alone are more than Yosys has memory for."""
-    bits = design.known.get("table_bits")
-    limit = limits_in_force().bytes
-    if isinstance(bits, int) and bits * _YOSYS_BYTES > limit:
-        raise KanError(
-            f"the design's tables have {bits} bits, for which Yosys takes at least "
-            f"{bits * _YOSYS_BYTES / (1 << 30):.3g} GiB; {limit / (1 << 30):.3g} GiB are allowed",
-            remedy="build it with fewer bits or edges, or allow more with --memory",
-        )
-
-
-def _synthesize(design: _Design, options: argparse.Namespace, *, netlist: bool) -> Synthesis:
-    target = find_target(options.target)
-    _require_memory(design)
-    yosys = find("yosys")
-    with status_line(f"synthesising for {target.name} in {yosys.path.name}"):
-        return synthesize(
-            design.rtl,
-            target,
-            top=design.top,
-            yosys=yosys,
-            with_netlist=netlist,
-        )
-
-
 def run_synth(options: argparse.Namespace) -> int:
     """Run `kan-flow synth`."""
-    design = _design(options)
-    synthesis = _synthesize(design, options, netlist=False)
-    _note(design, "synthesis", synthesis.summary(), {"yosys": synthesis.version})
+    design = open_design(options.design)
+    with status_line("synthesising"):
+        synthesis = measure_synthesis(design, options.target)
     console = Console(highlight=False)
     console.print(_synthesis_table(design, synthesis))
     _say_where(design, console)
@@ -158,23 +83,9 @@ def synth_after_build(folder: Path, target: str) -> int:
 
 def run_pnr(options: argparse.Namespace) -> int:
     """Run `kan-flow pnr`."""
-    design = _design(options)
-    nextpnr = find(DEVICES[options.target].tool)
-    synthesis = _synthesize(design, options, netlist=True)
-    with status_line(f"placing and routing in {nextpnr.path.name}"):
-        result = place_and_route(
-            synthesis,
-            design.cycles,
-            seeds=options.seeds,
-            frequency=options.freq,
-            nextpnr=nextpnr,
-        )
-    versions = {"yosys": synthesis.version, nextpnr.name: result.version}
-    summary = result.summary()
-    frequency, interval = summary.get("fmax_with_inputs_mhz"), design.interval
-    if frequency is not None and interval is not None:
-        summary["training_ns"] = round(1000 * interval / frequency, 2)
-    _note(design, "pnr", summary, versions)
+    design = open_design(options.design)
+    with status_line("synthesising"):
+        result, summary = measure_routed(design, options.target, options.seeds, options.freq)
     console = Console(highlight=False)
     table = _pnr_table(result, summary)
     if "training_ns" in summary:
@@ -184,12 +95,7 @@ def run_pnr(options: argparse.Namespace) -> int:
     return 0
 
 
-def _note(design: _Design, key: str, summary: dict[str, Any], tools: dict[str, str]) -> None:
-    if design.report is not None:
-        merge_into_report(design.report, key, summary, tools)
-
-
-def _say_where(design: _Design, console: Console) -> None:
+def _say_where(design: Design, console: Console) -> None:
     if design.report is not None:
         console.print(f"\nnoted in {design.report}", markup=False, soft_wrap=True)
 
@@ -201,7 +107,7 @@ def _grid() -> Table:
     return table
 
 
-def _synthesis_table(design: _Design, synthesis: Synthesis) -> Table:
+def _synthesis_table(design: Design, synthesis: Synthesis) -> Table:
     cells, target = synthesis.cells, synthesis.target
     table = _grid()
     table.add_row("design", synthesis.top)

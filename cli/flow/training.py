@@ -177,11 +177,6 @@ def run_train_sim(options: argparse.Namespace) -> int:
     return 0
 
 
-def is_trainable_build(folder: Path) -> bool:
-    """Whether `kan-flow build --trainable` wrote a folder."""
-    return any((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
-
-
 def _built_cycles(folder: Path) -> tuple[int, int]:
     """Latency and interval of a build's hardware, in cycles."""
     path = next((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))

@@ -1,0 +1,155 @@
+"""Measures the RTL of a build by open tools, and notes the figures in the build's report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from kan_dialect.errors import KanError
+from kan_dialect.files.file_swap import settle
+from kan_dialect.flows.report import merge_into_report, read_report
+from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, place_and_route
+from kan_dialect.flows.tools.run_limits import limits_in_force
+from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.passbase.option_bounds import Bounds
+from kan_dialect.passbase.progress import say
+
+SEEDS = Bounds(1, 100)
+"""Runs of nextpnr."""
+FREQUENCY = Bounds(0, 10_000, above=True)
+"""Clock that nextpnr strives for, in MHz."""
+
+_YOSYS_BYTES = 500
+"""Memory that Yosys takes for each bit of a table, at the very least."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """The RTL of a build, or a SystemVerilog file on its own."""
+
+    rtl: Path
+    report: Path | None
+    """Report of the build; None of a file on its own."""
+    known: Mapping[str, Any]
+    """Content of the report."""
+    top: str | None = None
+
+    @property
+    def cycles(self) -> int | None:
+        """Latency of the design; None where it is not known."""
+        cycles = self.known.get("latency_cycles")
+        return cycles if isinstance(cycles, int) else None
+
+    @property
+    def interval(self) -> int | None:
+        """Cycles from a training sample to the next, of hardware that trains itself."""
+        training: object = self.known.get("training")
+        if not isinstance(training, dict):
+            return None
+        cycles: object = cast("dict[str, object]", training).get("interval_cycles")
+        return cycles if isinstance(cycles, int) else None
+
+
+def open_design(path: Path) -> Design:
+    """The design in a build's folder or in a file.
+
+    Raises
+    ------
+    KanError : there is no such file or folder, or the folder is not that of a build.
+    """
+    if not path.is_dir():
+        if not path.is_file():
+            raise KanError(f"there is no {path}", remedy="run kan-flow build first")
+        return Design(path, None, {})
+    settle(path)
+    report = path / "report.json"
+    known = read_report(report)
+    rtl = path / "rtl" / f"{known.get('name')}.sv"
+    if not rtl.is_file():
+        raise KanError(f"there is no {rtl}", remedy="run kan-flow build again")
+    return Design(rtl, report, known, str(known["name"]))
+
+
+def measure_synthesis(design: Design, target: str) -> Synthesis:
+    """Synthesise a design with Yosys, and note the figures under `synthesis`.
+
+    Parameters
+    ----------
+    target : `xcup`, `ecp5`, `ice40`, or `lut3` to `lut8`.
+
+    Raises
+    ------
+    KanError : no such target; Yosys is missing, refuses the design, or takes more time or memory
+        than the limits in force allow.
+    """
+    synthesis = _synthesize(design, target, netlist=False)
+    _note(design, "synthesis", synthesis.summary(), {"yosys": synthesis.version})
+    return synthesis
+
+
+def measure_routed(
+    design: Design, target: str, seeds: int, frequency: float
+) -> tuple[PlaceAndRoute, dict[str, Any]]:
+    """Place and route a design with nextpnr, and note the figures under `pnr`.
+
+    Parameters
+    ----------
+    target : `ecp5` or `ice40`.
+    seeds : number of runs.
+    frequency : clock to strive for, in MHz.
+
+    Returns
+    -------
+    The runs, and the figures that the report has.
+
+    Raises
+    ------
+    KanError : no such target, a number out of bounds, a tool is missing or fails, or the design
+        does not fit.
+    """
+    SEEDS.require("seeds", seeds)
+    FREQUENCY.require("frequency", frequency)
+    if target not in DEVICES:
+        raise KanError(
+            f"there is no place and route for {target}", remedy=f"take one of {', '.join(DEVICES)}"
+        )
+    nextpnr = find(DEVICES[target].tool)
+    synthesis = _synthesize(design, target, netlist=True)
+    say(f"placing and routing in {nextpnr.path.name}")
+    result = place_and_route(
+        synthesis, design.cycles, seeds=seeds, frequency=frequency, nextpnr=nextpnr
+    )
+    summary = result.summary()
+    reached, interval = summary.get("fmax_with_inputs_mhz"), design.interval
+    if reached is not None and interval is not None:
+        summary["training_ns"] = round(1000 * interval / reached, 2)
+    _note(design, "pnr", summary, {"yosys": synthesis.version, nextpnr.name: result.version})
+    return result, summary
+
+
+def _synthesize(design: Design, target: str, *, netlist: bool) -> Synthesis:
+    found = find_target(target)
+    _require_memory(design)
+    yosys = find("yosys")
+    say(f"synthesising for {found.name} in {yosys.path.name}")
+    return synthesize(design.rtl, found, top=design.top, yosys=yosys, with_netlist=netlist)
+
+
+def _require_memory(design: Design) -> None:
+    """Refuse a design whose tables alone are more than Yosys has memory for."""
+    bits = design.known.get("table_bits")
+    limit = limits_in_force().bytes
+    if isinstance(bits, int) and bits * _YOSYS_BYTES > limit:
+        raise KanError(
+            f"the design's tables have {bits} bits, for which Yosys takes at least "
+            f"{bits * _YOSYS_BYTES / (1 << 30):.3g} GiB; {limit / (1 << 30):.3g} GiB are allowed",
+            remedy="build it with fewer bits or edges, or allow more with --memory",
+        )
+
+
+def _note(design: Design, key: str, summary: dict[str, Any], tools: dict[str, str]) -> None:
+    if design.report is not None:
+        merge_into_report(design.report, key, summary, tools)
