@@ -73,7 +73,7 @@ def import_module(
             )
     name = identifier(name)
     options = ImportOptions(strip_head, samples)
-    if all(hasattr(model, part) for part in _PYKAN_PARTS):
+    if is_pykan(model):
         options.require_none(name, "reading a pykan network")
         return _from_pykan(model, name)
     with tempfile.TemporaryDirectory() as folder:
@@ -81,6 +81,11 @@ def import_module(
         # From a single sample the exporter would derive a network for single samples.
         _export(model, tuple(torch.cat([each, each]) for each in examples), path)
         return load_onnx(path, options)
+
+
+def is_pykan(model: object) -> bool:
+    """Whether a module is one of pykan's networks, whose import takes no options."""
+    return all(hasattr(model, part) for part in _PYKAN_PARTS)
 
 
 def module_original(model: object) -> Original:

@@ -61,7 +61,7 @@ class FoldChain(RewritePattern):
             rewriter.replace(op, LookupOp(source, tables, quantized_type(op.result)))
             return
         lookup = _narrowed_lookup(op, node_sum)
-        rewriter.replace(node_sum, [lookup, _narrowed_sum(node_sum, lookup)])
+        rewriter.replace(node_sum, [lookup, narrowed_sum(node_sum, lookup)])
         rewriter.erase(op)
 
 
@@ -87,12 +87,12 @@ def _narrowed_lookup(op: QuantizeOp, node_sum: NodeSumOp) -> LookupOp:
     """The lookup of the edges of a sum, with bounds, in the narrowest storage."""
     source, tables = _tables(op, node_sum)
     lower, upper = tables.min(axis=-1), tables.max(axis=-1)
-    element = _narrowest(quantized_type(op.result), lower, upper)
+    element = narrowest(quantized_type(op.result), lower, upper)
     bounds = bounds_constant(TensorType(element, lower.shape), lower, upper)
     return LookupOp(source, tables, element, bounds=bounds, name=node_sum.given_name)
 
 
-def _narrowed_sum(node_sum: NodeSumOp, edges: LookupOp) -> NodeSumOp:
+def narrowed_sum(node_sum: NodeSumOp, edges: LookupOp) -> NodeSumOp:
     """The sum of narrower edges, with bounds; in the narrowest storage if its readers allow."""
     lower, upper = bounds_of(edges.result)
     mask, bias = node_sum.mask_array, node_sum.bias_array
@@ -100,7 +100,7 @@ def _narrowed_sum(node_sum: NodeSumOp, edges: LookupOp) -> NodeSumOp:
     high = np.where(mask, upper, 0).sum(axis=1) + bias
     element = quantized_type(node_sum.result)
     if all(isinstance(use.operation, _ANY_STORAGE) for use in node_sum.result.uses):
-        element = _narrowest(element, low, high)
+        element = narrowest(element, low, high)
     result_type = TensorType(element, low.shape)
     return NodeSumOp(
         edges,
@@ -112,7 +112,7 @@ def _narrowed_sum(node_sum: NodeSumOp, edges: LookupOp) -> NodeSumOp:
     )
 
 
-def _narrowest(
+def narrowest(
     element: UniformQuantizedType, lower: IntArray, upper: IntArray
 ) -> UniformQuantizedType:
     """The same codes in the fewest bits that hold lower..upper."""

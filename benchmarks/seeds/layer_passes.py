@@ -131,7 +131,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-fold-tables",
-        "_narrowed_sum",
+        "narrowed_sum",
         ("biases are lost", Replace("NodeSumOp(..., bias=node_sum.bias)", "NodeSumOp(...)")),
         (
             "the bounds of a sum leave its bias out",
@@ -143,8 +143,8 @@ SEEDS = [
         (
             "storage of sums for the smallest node",
             Replace(
-                "_narrowest(element, low, high)",
-                "_narrowest(element, low, high.min(keepdims=True))",
+                "narrowest(element, low, high)",
+                "narrowest(element, low, high.min(keepdims=True))",
             ),
         ),
     ),

@@ -60,16 +60,30 @@ def load_dataset(path: str | Path) -> Dataset:
     for name in members:
         if name in NAMES and name not in arrays:
             raise KanError(f"{path}: `{name}` is no array", remedy="save it with numpy.savez")
-    x = _samples(path, arrays, ("x_train", "x"))
+    return dataset_of(arrays, str(path))
+
+
+def dataset_of(arrays: Mapping[str, Array], where: str) -> Dataset:
+    """Samples and labels from arrays by name, as a data file has them.
+
+    Parameters
+    ----------
+    where : the file or argument that has them, for messages.
+
+    Raises
+    ------
+    KanError : samples are missing, not finite, or of an odd shape; labels do not fit them.
+    """
+    x = _samples(where, arrays, ("x_train", "x"))
     if x is None:
         raise KanError(
-            f"{path} has no array `x` or `x_train`, only {', '.join(arrays) or 'nothing'}"
+            f"{where} has no array `x` or `x_train`, only {', '.join(arrays) or 'nothing'}"
         )
-    x_test = _samples(path, arrays, ("x_test",))
+    x_test = _samples(where, arrays, ("x_test",))
     if x_test is not None and x_test.shape[1] != x.shape[1]:
-        raise KanError(f"{path}: `x_test` has {x_test.shape[1]} features, `x` has {x.shape[1]}")
-    y_test = None if x_test is None else _labels(path, arrays, ("y_test",), len(x_test))
-    return Dataset(x, _labels(path, arrays, ("y_train", "y"), len(x)), x_test, y_test)
+        raise KanError(f"{where}: `x_test` has {x_test.shape[1]} features, `x` has {x.shape[1]}")
+    y_test = None if x_test is None else _labels(where, arrays, ("y_test",), len(x_test))
+    return Dataset(x, _labels(where, arrays, ("y_train", "y"), len(x)), x_test, y_test)
 
 
 def _check_size(path: Path, archive: Any) -> None:
@@ -86,23 +100,23 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _samples(path: Path, arrays: Mapping[str, Array], names: tuple[str, ...]) -> FloatArray | None:
+def _samples(where: str, arrays: Mapping[str, Array], names: tuple[str, ...]) -> FloatArray | None:
     for name in names:
         if name not in arrays:
             continue
         array = arrays[name]
         if array.dtype.kind not in "fiub":
-            raise KanError(f"{path}: `{name}` holds {array.dtype}, not numbers")
+            raise KanError(f"{where}: `{name}` holds {array.dtype}, not numbers")
         if array.ndim != 2 or 0 in array.shape:
             raise KanError(
-                f"{path}: `{name}` must have shape (samples, features), got {array.shape}"
+                f"{where}: `{name}` must have shape (samples, features), got {array.shape}"
             )
         values = array.astype(np.float64, copy=False)
         bad = np.argwhere(~np.isfinite(values))
         if bad.size:
             row, column = bad[0].tolist()
             raise KanError(
-                f"{path}: `{name}`[{row}, {column}] is {values[row, column]}",
+                f"{where}: `{name}`[{row}, {column}] is {values[row, column]}",
                 remedy="leave out samples that are not finite",
             )
         return values
@@ -110,7 +124,7 @@ def _samples(path: Path, arrays: Mapping[str, Array], names: tuple[str, ...]) ->
 
 
 def _labels(
-    path: Path, arrays: Mapping[str, Array], names: tuple[str, ...], samples: int
+    where: str, arrays: Mapping[str, Array], names: tuple[str, ...], samples: int
 ) -> Array | None:
     for name in names:
         if name not in arrays:
@@ -118,10 +132,10 @@ def _labels(
         labels = arrays[name]
         if labels.dtype.kind == "b":
             labels = labels.astype(np.int64)
-        require_numbers(labels, f"{path}: `{name}`")
+        require_numbers(labels, f"{where}: `{name}`")
         if labels.dtype.kind not in "fiu" or labels.ndim == 0 or labels.shape[0] != samples:
             raise KanError(
-                f"{path}: `{name}` must hold {samples} labels, got {labels.dtype} of shape "
+                f"{where}: `{name}` must hold {samples} labels, got {labels.dtype} of shape "
                 f"{labels.shape}"
             )
         return labels

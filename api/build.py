@@ -1,0 +1,149 @@
+"""`Build`: a folder that a build wrote, with its report, proof and measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kan_dialect.api.page import build_page
+from kan_dialect.errors import KanError
+from kan_dialect.files.manifest import written_stages
+from kan_dialect.flows.built_models import built_models, is_trainable_build
+from kan_dialect.flows.measure import measure_routed, measure_synthesis, open_design
+from kan_dialect.flows.prove.prove import Proof, prove
+from kan_dialect.flows.prove.show import merge_proof
+from kan_dialect.flows.report import read_report
+from kan_dialect.flows.tools.place_and_route import PlaceAndRoute
+from kan_dialect.flows.tools.synthesis import Synthesis
+
+
+class Build:
+    """A folder of `Network.build` or `kan-flow build`: RTL, IR of every stage and a report.
+
+    Figures of proofs and of tools go into its `report.json`, as with `kan-flow`.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """
+        Parameters
+        ----------
+        folder : of an earlier build.
+
+        Raises
+        ------
+        KanError : it is no folder of a build.
+        """
+        self._folder = Path(folder)
+        if not self._folder.is_dir():
+            raise KanError(f"there is no folder {folder}", remedy="build the network first")
+        self._design = open_design(self._folder)
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is."""
+        return self._folder
+
+    @property
+    def rtl(self) -> Path:
+        """The SystemVerilog file."""
+        return self._design.rtl
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Content of `report.json`; docs/reference/report.md lists its keys.
+
+        Raises
+        ------
+        KanError : the file is gone, or holds something else.
+        """
+        return read_report(self._folder / "report.json")
+
+    @property
+    def stages(self) -> tuple[Path, ...]:
+        """IR files of the import and of every pass after it; `load` reads them."""
+        return tuple(written_stages(self._folder))
+
+    def systemverilog(self) -> str:
+        """The RTL as text.
+
+        Raises
+        ------
+        KanError : the file is gone.
+        """
+        try:
+            return self.rtl.read_text()
+        except OSError as error:
+            raise KanError(f"cannot read {self.rtl}: {error.strerror}") from None
+
+    def prove(self, *, jobs: int = 1, timeout: float | None = None) -> Proof:
+        """Prove the RTL equal to the integer model for all inputs, node by node. Needs Yosys.
+
+        Parameters
+        ----------
+        jobs : number of processes.
+        timeout : seconds.
+
+        Returns
+        -------
+        `proven` says whether all of it is; `nodes` and `outputs` count what is; `outcomes` has the
+        problem, and codes that show it, of each node that is not.
+
+        Raises
+        ------
+        KanError : Yosys is missing, the RTL is outside the subset, no time is left, or the build
+            trains itself, which `kan-flow prove` proves.
+        """
+        if is_trainable_build(self._folder):
+            raise KanError(
+                f"{self._folder} holds hardware that trains itself",
+                remedy=f"prove it with kan-flow prove {self._folder}",
+            )
+        integer, circuit = built_models(self._folder)
+        proof = prove(self.rtl, integer, circuit, timeout=timeout, jobs=jobs)
+        merge_proof(self._folder / "report.json", proof.summary() if proof.proven else None)
+        return proof
+
+    def synthesize(self, target: str = "xcup") -> Synthesis:
+        """Map the RTL to a device with Yosys.
+
+        Parameters
+        ----------
+        target : `xcup`, `ecp5`, `ice40`, or `lut3` to `lut8`.
+
+        Returns
+        -------
+        `cells` with `luts`, `registers` and so on.
+
+        Raises
+        ------
+        KanError : there is no such target; Yosys is missing, or takes too much time or memory.
+        """
+        return measure_synthesis(self._design, target)
+
+    def place_and_route(
+        self, target: str = "ecp5", *, seeds: int = 3, mhz: float = 500.0
+    ) -> PlaceAndRoute:
+        """Place and route the RTL with nextpnr.
+
+        Parameters
+        ----------
+        target : `ecp5` or `ice40`.
+        seeds : number of runs, 1 to 100; figures are their medians.
+        mhz : clock that nextpnr strives for.
+
+        Returns
+        -------
+        `summary()` has the clock in MHz, latency in ns and cells, as `report["pnr"]`.
+
+        Raises
+        ------
+        KanError : there is no such target, a number is out of bounds, a tool is missing or fails,
+            or the design does not fit.
+        """
+        return measure_routed(self._design, target, seeds, mhz)[0]
+
+    def __repr__(self) -> str:
+        return f"Build({str(self._folder)!r})"
+
+    def _repr_html_(self) -> str:
+        return build_page(self._folder, self.report)

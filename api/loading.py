@@ -1,0 +1,148 @@
+"""Networks from files, PyTorch modules and IR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.api.data import Data, read_data
+from kan_dialect.api.messages import as_kan_errors
+from kan_dialect.api.network import Network, Source
+from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import Dataset
+from kan_dialect.frontends.frontend import KEEP, NO_OPTIONS, ImportOptions
+from kan_dialect.frontends.loading import (
+    load_model,
+    load_original,
+    make_context,
+    options_for,
+    parse_text,
+    rename,
+)
+from kan_dialect.frontends.torch.files import require_torch
+from kan_dialect.frontends.torch_module import import_module, is_pykan, module_original
+from kan_dialect.ir.verifier import require_order
+
+TableOverflow = Literal["keep", "saturate", "wrap"]
+
+
+def load(
+    model: object,
+    *,
+    data: Data | None = None,
+    example_input: object = None,
+    name: str | None = None,
+    strip_head: bool = False,
+    table_overflow: TableOverflow = KEEP,
+) -> Network:
+    """A trained network, as it was trained.
+
+    Parameters
+    ----------
+    model : path of a model file (`.onnx`, a checkpoint, ...) or of IR (`.mlir`); or a
+        `torch.nn.Module`, imported as it computes in evaluation mode.
+    data : samples, as a path of an `.npz` file, a dictionary of arrays or an array `x`. The import
+        looks at functions there, and the network keeps them for `compile`, `build` and checks.
+    example_input : of a PyTorch module, `torch.Tensor` (batch, in), or a tuple of them; only shapes
+        matter. Without it, they are those of `data`.
+    name : of the network and of the RTL's top module; by default the file's, or `kan`.
+    strip_head : import the network up to the softmax, argmax or the like after its last layer.
+    table_overflow : reading of published table entries beyond their layer's bits: `keep`,
+        `saturate` or `wrap`.
+
+    Raises
+    ------
+    KanError : there is no such file, or no frontend for it; the model is no Kolmogorov-Arnold
+        network; an option does not apply to it; or PyTorch is not installed.
+    """
+    dataset = None if data is None else read_data(data)
+    if isinstance(model, str | Path):
+        if example_input is not None:
+            raise KanError(
+                "example_input is for PyTorch modules, and the model is a file",
+                remedy="leave it out",
+            )
+        return _load_file(Path(model), data, dataset, name, strip_head, table_overflow)
+    if not _is_of_torch(model):
+        raise KanError(
+            f"cannot load an object of type {type(model).__name__}",
+            remedy="give a path or a torch.nn.Module; from_ir reads IR",
+        )
+    if table_overflow != KEEP:
+        raise KanError(
+            "table_overflow is for files with tables, and the model is a PyTorch module",
+            remedy="leave it out",
+        )
+    samples = None if dataset is None or is_pykan(model) else dataset.x
+    with as_kan_errors():
+        module = import_module(
+            model,
+            _example(dataset) if example_input is None else example_input,
+            name=name or "kan",
+            strip_head=strip_head,
+            samples=samples,
+        )
+        module.verify()
+    # The outputs of the head that is left out are not those of the network.
+    original = (lambda: None) if strip_head else (lambda: module_original(model))
+    return Network(module, data=data, source=Source({}, original))
+
+
+def from_ir(ir: str | ModuleOp, *, data: Data | None = None) -> Network:
+    """The network of IR, as text or as xDSL's module. A note is made where it was edited.
+
+    Parameters
+    ----------
+    ir : with one function or hardware module.
+    data : samples, see `load`.
+
+    Raises
+    ------
+    KanError : the text does not parse; the IR does not verify, or holds not one network.
+    """
+    with as_kan_errors():
+        module = ir.clone() if isinstance(ir, ModuleOp) else _parsed(ir)
+        module.verify()
+        require_order(module)
+    return Network(module, data=data)
+
+
+def _parsed(text: str) -> ModuleOp:
+    return parse_text(make_context(), text.encode(), "IR")
+
+
+def _load_file(
+    path: Path,
+    data: Data | None,
+    dataset: Dataset | None,
+    name: str | None,
+    strip_head: bool,
+    table_overflow: str,
+) -> Network:
+    known = dataset if dataset is not None and "samples" in options_for(path) else None
+    options = NO_OPTIONS
+    if known is not None:
+        options = ImportOptions(samples=known.x, test_samples=known.x_test)
+    options = ImportOptions(strip_head, options.samples, table_overflow, options.test_samples)
+    with as_kan_errors():
+        module = load_model(make_context(), path, options)
+        rename(module, name)
+    return Network(
+        module, data=data, source=Source({"model": path}, lambda: load_original(path, options))
+    )
+
+
+def _is_of_torch(model: object) -> bool:
+    return any(cls.__module__.partition(".")[0] == "torch" for cls in type(model).__mro__)
+
+
+def _example(dataset: Dataset | None) -> object:
+    """A tensor of the shape of the samples."""
+    if dataset is None:
+        raise KanError(
+            "the number of inputs of a PyTorch module is not known",
+            remedy="give data, or example_input=torch.zeros(1, inputs)",
+        )
+    return require_torch("importing a module").zeros(2, dataset.x.shape[1])

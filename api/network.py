@@ -1,0 +1,602 @@
+"""`Network`: a Kolmogorov-Arnold network at some level of the IR."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import StringIO
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
+from xdsl.universe import Universe
+
+from kan_dialect.analysis.nodes import layer_names
+from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.api.build import Build
+from kan_dialect.api.data import Data, as_array, as_samples, data_file, read_data
+from kan_dialect.api.layer import Layer, layers_of
+from kan_dialect.api.messages import as_kan_errors
+from kan_dialect.api.options import OptionValue, split_options
+from kan_dialect.api.page import network_page
+from kan_dialect.api.stages import Pass, passes_of, run_stages
+from kan_dialect.devices.device import device as device_of
+from kan_dialect.devices.estimate import Estimate
+from kan_dialect.devices.estimate import estimate as estimate_of
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.interpreter import evaluate_inside
+from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.folder_ownership import require_ours
+from kan_dialect.flows.build import build as build_folder
+from kan_dialect.flows.build import require_name
+from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.flows.build_origin import Origin
+from kan_dialect.flows.build_stages import Progress
+from kan_dialect.flows.folder_owners import BUILD, spared_files
+from kan_dialect.flows.pictures import Colour, network_picture
+from kan_dialect.frontends.frontend import Original
+from kan_dialect.frontends.loading import make_context, rename
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
+from kan_dialect.ir.verifier import require_order
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model.interface import Port
+from kan_dialect.model.model import Level, Model, split_codes
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.table import LookupOp
+from kan_dialect.passbase.pipeline import suggestion
+from kan_dialect.passbase.record import recorded_pipeline, settle_record
+from kan_dialect.passes.fold_tables import narrowed_sum, narrowest
+
+_SET_APART = frozenset({"passes", "dataset", "origin", "original"})
+"""Fields of `BuildOptions` that `Network.build` fills in itself."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a network comes from."""
+
+    files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Files that were read, by what they are for: `model`, `calibration`."""
+    original: Callable[[], Original | None] = lambda: None
+    """Opens the model in the runtime that it was trained for."""
+
+
+class Network:
+    """A network at spline, table, wire or hardware level. It never changes; passes give new ones.
+
+    Get one from `load` or `from_ir`.
+    """
+
+    def __init__(
+        self,
+        module: ModuleOp,
+        *,
+        data: Data | None = None,
+        source: Source | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
+        module : verified IR with one function or hardware module. It is copied.
+        data : samples that `compile`, `build` and checks use where they are given none.
+
+        Raises
+        ------
+        KanError : the module holds no network, or several.
+        """
+        self._module = module.clone()
+        self._model = Model.of(self._module)
+        self._data = data
+        self._source = Source() if source is None else source
+        self._wires: ModuleOp | None = None
+        self._checks: tuple[str, ...] = ()
+
+    def _left_by(self, module: ModuleOp, checks: tuple[str, ...] = ()) -> Network:
+        """The network of another module, with everything else of this one."""
+        other = Network.__new__(Network)
+        other._module, other._model = module, Model.of(module)
+        other._data, other._source = self._data, self._source
+        other._wires = self._module if any(wire_functions(self._module)) else self._wires
+        other._checks = checks
+        return other
+
+    # What it is.
+
+    @property
+    def name(self) -> str:
+        """Name of the function, and of the RTL's top module."""
+        return self._model.name
+
+    @property
+    def level(self) -> Level:
+        """`spline` (functions of floats), `table`, `wire` or `hardware`."""
+        return self._model.level
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of inputs and of outputs."""
+        if isinstance(self._model.op, func.FuncOp) and self.level in ("spline", "table"):
+            kind = self._model.op.function_type
+            inputs, outputs = (
+                sum(cast("TensorType[Any]", each).get_shape()[0] for each in part.data)
+                for part in (kind.inputs, kind.outputs)
+            )
+            return inputs, outputs
+        return len(self.inputs), len(self.outputs)
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """The passes that shaped the network so far, with their options, as the IR records them."""
+        return tuple(recorded_pipeline(self._module))
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """Results of the checks of `apply(..., check=True)`, a line for each pass."""
+        return self._checks
+
+    @property
+    def data(self) -> Dataset | None:
+        """The samples that the network was loaded with; None without any."""
+        return None if self._data is None else self._dataset
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        assert self._data is not None
+        return read_data(self._data)
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Input ports: name, width in bits, range of codes, and the numbers that codes stand for.
+
+        Raises
+        ------
+        KanError : the network has no codes yet.
+        """
+        return self._ports()[0]
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """Output ports, as `inputs`."""
+        return self._ports()[1]
+
+    @property
+    def latency_cycles(self) -> int:
+        """Clock cycles from inputs to outputs; 0 before `kan-schedule`, and of combinational RTL.
+
+        Raises
+        ------
+        KanError : outputs do not come in one cycle.
+        """
+        return self._model.latency()
+
+    def _ports(self) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+        self._require_codes()
+        return self._model.ports()
+
+    def _require_codes(self) -> None:
+        if not self._model.has_codes:
+            raise KanError(
+                f"@{self.name} has no codes yet: it is at spline level",
+                remedy="quantise it first, with compile() or apply('kan-quantize')",
+            )
+
+    # What it computes.
+
+    def run(self, x: ArrayLike) -> FloatArray:
+        """Real outputs of real inputs, as the level computes them.
+
+        Parameters
+        ----------
+        x : (samples, inputs), real numbers. From table level on they are rounded to codes.
+
+        Returns
+        -------
+        (samples, outputs), float64.
+
+        Raises
+        ------
+        KanError : `x` has another shape, NaN where there are codes, or an op has no semantics.
+        """
+        array = as_samples(x, f"the inputs of @{self.name}", self.shape[0])
+        return self._model.run(array.astype(np.float64))
+
+    __call__ = run
+
+    def run_codes(self, codes: ArrayLike) -> IntArray:
+        """Output codes of input codes: integers, as the hardware has them.
+
+        Parameters
+        ----------
+        codes : (samples, inputs), integers within the ranges of `inputs`.
+
+        Returns
+        -------
+        (samples, outputs), int64.
+
+        Raises
+        ------
+        KanError : the network has no codes yet, or `codes` have another shape, type or range.
+        """
+        self._require_codes()
+        return self._model.run_codes(self._codes(codes))
+
+    def run_nodes(self, values: ArrayLike) -> tuple[Array, dict[str, Array]]:
+        """Outputs and the values of every node that the IR names, `layer0_node3` and so on.
+
+        A node has the same name at every level. Passes may leave nodes out that nothing reads.
+
+        Parameters
+        ----------
+        values : (samples, inputs): real numbers at spline level, codes from table level on.
+
+        Returns
+        -------
+        outputs : (samples, outputs), float64 at spline level, else int64.
+        nodes : (samples) by name, of the same type.
+
+        Raises
+        ------
+        KanError : see `run` and `run_codes`.
+        """
+        if self._model.has_codes:
+            outputs, nodes = self._model.run_nodes(self._codes(values))
+            return outputs, dict(nodes)
+        array = as_samples(values, f"the inputs of @{self.name}", self.shape[0])
+        function = self._model.op
+        assert isinstance(function, func.FuncOp)
+        sums = {
+            name: value
+            for value, name in layer_names(function).items()
+            if isinstance(value.owner, NodeSumOp)
+        }
+        parts = split_codes(cast(IntArray, array.astype(np.float64)), function.args)
+        found = evaluate_inside(function, parts, list(sums.values()))
+        nodes = {
+            f"{layer}_node{node}": tensor[:, node]
+            for layer, tensor in zip(sums, found, strict=True)
+            for node in range(tensor.shape[1])
+        }
+        return self.run(array), nodes
+
+    def _codes(self, codes: ArrayLike) -> IntArray:
+        array = as_array(codes, f"the codes of @{self.name}")
+        if array.dtype.kind not in "iu":
+            raise KanError(
+                f"codes are integers, got {array.dtype}", remedy="run takes real numbers"
+            )
+        return array.astype(np.int64)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, in order, each with its edges as callables and tables as arrays.
+
+        Raises
+        ------
+        KanError : the network is at wire or hardware level, where edges have become wires.
+        """
+        if not isinstance(self._model.op, func.FuncOp) or self.level in ("wire", "hardware"):
+            raise KanError(
+                f"@{self.name} is at {self.level} level, where layers have become wires",
+                remedy="take the layers of the network before kan-expand-wires",
+            )
+        return layers_of(self._model.op)
+
+    def with_tables(self, layer: int, tables: ArrayLike) -> Network:
+        """A network with other tables in a layer. Ranges of edges and nodes follow the entries.
+
+        Parameters
+        ----------
+        layer : its index in `layers`.
+        tables : (nodes, inputs, entries), integers, as `Layer.tables`.
+
+        Raises
+        ------
+        KanError : the layer has no tables, `tables` have another shape, change a pruned edge, or
+            have entries that readers of the layer have no room for.
+        """
+        here = self._layer(layer)
+        array = self._codes(tables)
+        if array.shape != here.tables.shape:
+            raise KanError(
+                f"tables of {here.name} have shape {here.tables.shape}, got {array.shape}"
+            )
+        changed = np.argwhere(~here.mask & (array != 0).any(axis=-1))
+        if len(changed):
+            raise KanError(f"{here.edge(*changed[0].tolist()).name} is pruned, and has no table")
+        module = self._module.clone()
+        function = Model.of(module).op
+        assert isinstance(function, func.FuncOp)
+        sums = [op for op in function.body.block.ops if isinstance(op, NodeSumOp)]
+        node_sum = sums[range(len(sums))[layer]]
+        lookup = node_sum.edges.owner
+        if not isinstance(lookup, LookupOp):
+            raise KanError(
+                f"{here.name} has no tables in the IR yet", remedy="apply kan-fold-tables first"
+            )
+        _replace_tables(node_sum, lookup, array)
+        with as_kan_errors():
+            module.verify()
+            require_order(module)
+        settle_record(module)
+        return self._left_by(module)
+
+    def _layer(self, index: int) -> Layer:
+        try:
+            return self.layers[index]
+        except IndexError:
+            raise KanError(
+                f"@{self.name} has no layer {index}",
+                remedy=f"it has {len(self.layers)}, counted from 0",
+            ) from None
+
+    # Other levels.
+
+    def apply(self, *passes: Pass, check: bool = False, data: Data | None = None) -> Network:
+        """The network that passes make of this one. Every pass is verified.
+
+        Parameters
+        ----------
+        passes : texts as `kan-opt -p` takes them, with options: `"kan-quantize{bits=5}"`, also
+            several in one text; or instances of passes, `KanPass` or any `ModulePass`.
+        check : evaluate the network before and after each pass, and compare: `checks` then tells.
+        data : samples for the check; by default those that a pass reads, or the network's.
+
+        Raises
+        ------
+        KanError : there is no such pass or option; a pass refuses the network, leaves IR that does
+            not verify or, with `check`, does not keep what it claims.
+        """
+        return _last(self, self.steps(*passes, check=check, data=data))
+
+    def steps(
+        self, *passes: Pass, check: bool = False, data: Data | None = None
+    ) -> Iterator[Network]:
+        """As `apply`, but gives the network after each pass.
+
+        Raises
+        ------
+        KanError : see `apply`. Passes before the one that fails have given their networks.
+        """
+        return self._steps(passes_of(passes), check=check, data=data)
+
+    def _steps(
+        self, passes: list[ModulePass], *, check: bool, data: Data | None
+    ) -> Iterator[Network]:
+        samples: FloatArray | None = None
+        if check and (data is not None or self._data is not None):
+            samples = (self._dataset if data is None else read_data(data)).x
+        current, checks = self, ()
+        for stage in run_stages(self._module, passes, check=check, samples=samples):
+            if stage.check is not None:
+                checks = (*checks, stage.check.summary())
+            current = current._left_by(stage.module, checks)
+            yield current
+
+    def compile(
+        self,
+        *,
+        level: Level = "hardware",
+        data: Data | None = None,
+        check: bool = False,
+        **options: OptionValue,
+    ) -> Network:
+        """The network at hardware level, or another one, by the default pipeline `kan-compile`.
+
+        Parameters
+        ----------
+        level : where to stop: the network as the last pass of that level leaves it.
+        data : samples to calibrate with; by default the network's. Without any, ranges come from
+            the grids.
+        check : as in `apply`.
+        options : those of `kan-compile`, with `_` for `-`: `bits=6`, `max_accuracy_loss="0.5%"`,
+            `mhz=300`, `target="ecp5"`, ...
+
+        Raises
+        ------
+        KanError : there is no such option, it takes no such value, or see `apply`.
+        """
+        found = split_options(options, {"compile": CompilePass})["compile"]
+        data = self._data if data is None else data
+        with data_file(data) as path:
+            passes = list(CompilePass(path, **found).expand())
+            steps = self._steps(passes, check=check, data=data)
+            last = _last(self, takewhile(lambda each: not _is_past(each.level, level), steps))
+        if last.level != level:
+            raise KanError(
+                f"@{self.name} is at {self.level} level, and does not come to {level} level",
+                remedy="compile the network that was imported",
+            )
+        return last
+
+    # Hardware.
+
+    def estimate(self, device: str = "xcup") -> Estimate:
+        """Resources and delay on a device, estimated from the wire level, before any tool has run.
+
+        Parameters
+        ----------
+        device : `xcup`, `ecp5`, `ice40`, or `lut3` to `lut8`.
+
+        Returns
+        -------
+        `luts`, `registers`, `levels` of logic, `delay_ns` of the longest path, ...
+
+        Raises
+        ------
+        KanError : there is no such device; or the network is above wire level, is hardware that was
+            not made from wires here, or has paths of different numbers of cycles.
+        """
+        family = device_of(device)
+        module = self._module if any(wire_functions(self._module)) else self._wires
+        if module is None:
+            remedy = "estimate compile(), or the network after kan-expand-wires"
+            if self.level == "hardware":
+                remedy = "estimate the network before lower-kan-to-hw"
+            raise KanError(
+                f"@{self.name} is at {self.level} level; estimates are made from the wire level",
+                remedy=remedy,
+            )
+        return estimate_of(next(wire_functions(module)), family)
+
+    def systemverilog(self) -> str:
+        """The network as SystemVerilog, in the subset of docs/reference/rtl-subset.md.
+
+        Raises
+        ------
+        KanError : the network is not at hardware level.
+        """
+        if self.level != "hardware":
+            raise KanError(
+                f"@{self.name} is at {self.level} level, not hardware",
+                remedy="take compile().systemverilog()",
+            )
+        return emit_systemverilog(self._module)
+
+    def text(self, target: str = "mlir") -> str:
+        """The network as text: IR, or what a target of `kan-opt -t` prints.
+
+        Parameters
+        ----------
+        target : `mlir`, `circt`, `formula`, `quantizers`, `systemverilog`, or a target of another
+            package.
+
+        Raises
+        ------
+        KanError : there is no such target, or it refuses the level.
+        """
+        if target == "mlir":
+            return str(self._module) + "\n"
+        known = Universe.get_multiverse().all_targets
+        if target not in known:
+            names = ["mlir", *sorted(known)]
+            raise KanError(
+                f"unknown target {target!r}",
+                remedy=suggestion(target, names, "targets are", names),
+            )
+        stream = StringIO()
+        with as_kan_errors():
+            known[target]()().emit(make_context(), self._module.clone(), stream)
+        return stream.getvalue()
+
+    def module(self) -> ModuleOp:
+        """A copy of the IR, as xDSL has it."""
+        return self._module.clone()
+
+    def build(
+        self,
+        folder: str | Path,
+        *,
+        data: Data | None = None,
+        name: str | None = None,
+        passes: Pass | list[Pass] | None = None,
+        progress: Progress = lambda _: None,
+        **options: OptionValue,
+    ) -> Build:
+        """Compile to RTL, verify it, and write all that `kan-flow build` writes into a folder.
+
+        Every pass is checked by evaluation, and the RTL is simulated against the integer model.
+
+        Parameters
+        ----------
+        folder : for RTL, IR after each pass, testbench, host codecs and `report.json`.
+        data : samples to calibrate, simulate and measure accuracy with; by default the network's.
+        name : of the top module; by default the network's.
+        passes : a pipeline instead of the default one, as `apply` takes it.
+        progress : is told in a few words what is done.
+        options : those of `kan-compile`, see `compile`; and `simulator` (`"verilator"`,
+            `"icarus"`, None), `vectors`, `seed`, `check_passes`, `certificate`, `force`, as
+            `kan-flow build` has them.
+
+        Raises
+        ------
+        KanError : there is no such option; the folder holds files of others; a pass refuses the
+            network or does not keep what it claims; or the RTL differs from the integer model.
+        """
+        folder = Path(folder)
+        owners: dict[str, type[Any]] = {"build": BuildOptions}
+        if passes is None:
+            owners["compile"] = CompilePass
+        found = split_options(options, owners, without=_SET_APART)
+        settings = found["build"]
+        device_of(settings.get("target", BuildOptions.target))
+        require_ours(folder, BUILD, force=settings.get("force", False), spared=spared_files(folder))
+        module = self._module.clone()
+        if name is not None:
+            require_name(name)
+            rename(module, name)
+        data = self._data if data is None else data
+        dataset = None if data is None else read_data(data)
+        original = None if dataset is None else self._source.original()
+        with data_file(data) as path, as_kan_errors():
+            if passes is None:
+                pipeline = list(CompilePass(path, **found["compile"]).expand())
+            else:
+                pipeline = passes_of(passes if isinstance(passes, list) else [passes])
+            files = dict(self._source.files)
+            if isinstance(data, str | Path):
+                files["calibration"] = Path(data)
+            build_options = BuildOptions(
+                pipeline, dataset, origin=Origin(None, files), original=original, **settings
+            )
+            build_folder(make_context(), module, folder, build_options, progress)
+        return Build(folder)
+
+    # What a person sees.
+
+    def __repr__(self) -> str:
+        inputs, outputs = self.shape
+        return f"Network({self.name}: {self.level} level, {inputs} inputs, {outputs} outputs)"
+
+    def picture(self, *, colour: Colour | None = None, device: str = "xcup") -> str:
+        """A picture of all layers with their edge functions, pruned edges faint, as SVG.
+
+        Parameters
+        ----------
+        colour : what colours say: `span` of an edge's values, `bits` of its table, or `luts`.
+        device : that `luts` are counted for.
+
+        Raises
+        ------
+        KanError : Matplotlib is not installed; or the network is at hardware level, or has no
+            tables to colour.
+        """
+        return network_picture(self._model, colour=colour, device=device)
+
+    def _repr_html_(self) -> str:
+        return network_page(self._module, self._wires)
+
+
+_LEVELS = get_args(Level)
+"""In the order of the pipeline."""
+
+
+def _is_past(level: Level, wanted: Level) -> bool:
+    """Whether a level comes after the one that is wanted."""
+    if wanted not in _LEVELS:
+        raise KanError(f"there is no level {wanted!r}", remedy=f"take one of {', '.join(_LEVELS)}")
+    return _LEVELS.index(level) > _LEVELS.index(wanted)
+
+
+def _last(first: Network, later: Iterable[Network]) -> Network:
+    """The last of some networks; the first where there are no later ones."""
+    return next(iter(deque(later, maxlen=1)), first)
+
+
+def _replace_tables(node_sum: NodeSumOp, lookup: LookupOp, tables: IntArray) -> None:
+    """Put other tables in front of a sum; both get the bounds of the new entries."""
+    low, high = tables.min(axis=-1), tables.max(axis=-1)
+    element = narrowest(quantized_type(lookup.result), low, high)
+    bounds = bounds_constant(TensorType(element, tensor_shape(lookup.result)), low, high)
+    other = LookupOp(lookup.input, tables, element, bounds=bounds, name=lookup.given_name)
+    Rewriter.replace_op(lookup, other)
+    Rewriter.replace_op(node_sum, narrowed_sum(node_sum, other))

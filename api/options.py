@@ -1,0 +1,96 @@
+"""Options given as keyword arguments, checked against the dataclasses that declare them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.passbase.option_text import expected
+from kan_dialect.passbase.options import Option, options_of
+from kan_dialect.passbase.pipeline import suggestion
+from kan_dialect.search.precision.budgets import parse_loss
+
+OptionValue: TypeAlias = "int | float | bool | str | Path | tuple[int, ...] | list[int] | None"
+"""Value of an option in Python; `0.5%` is a loss as well as 0.005."""
+
+
+def split_options(
+    given: Mapping[str, OptionValue],
+    owners: Mapping[str, type[Any]],
+    *,
+    without: Collection[str] = (),
+) -> dict[str, dict[str, Any]]:
+    """Values of options by the dataclass that declares them, checked.
+
+    Parameters
+    ----------
+    given : by the name of the dataclass's field, `max_luts`.
+    without : fields that are no options.
+    owners : dataclasses by a name for the result. An option that several declare goes to each.
+
+    Raises
+    ------
+    KanError : no owner has such an option, or it takes no such value.
+    """
+    declared = {
+        name: {each.field: each for each in options_of(owner) if each.field not in without}
+        for name, owner in owners.items()
+    }
+    found: dict[str, dict[str, Any]] = {name: {} for name in owners}
+    for field, value in given.items():
+        takers = {name: known[field] for name, known in declared.items() if field in known}
+        if not takers:
+            names = sorted({field for known in declared.values() for field in known})
+            raise KanError(
+                f"there is no option {field}",
+                remedy=suggestion(field, names, "options are", names),
+            )
+        for name, option in takers.items():
+            found[name][field] = _checked(option, value)
+    return found
+
+
+def _checked(option: Option, given: object) -> object:
+    """The value as the dataclass takes it: lists as tuples, NumPy's scalars as Python's."""
+    value, kinds = _plain(given), option.kinds
+    if isinstance(value, tuple):
+        numbers = cast("tuple[object, ...]", value)
+        if tuple[int, ...] in kinds and all(type(each) is int for each in numbers):
+            return numbers
+        raise _refusal(option, given)
+    match value:
+        case str() if value in option.choices or str in kinds:
+            return value
+        case str() | Path() if Path in kinds:
+            return Path(value)
+        case Path() if str in kinds:
+            return str(value)
+        case str() if option.is_loss:
+            return parse_loss(value, option.field)
+        case None if NoneType in kinds:
+            return value
+        case bool() if bool in kinds:
+            return value
+        case int() if not isinstance(value, bool) and int in kinds:
+            return value
+        case int() | float() if not isinstance(value, bool) and float in kinds:
+            return float(value)
+        case _:
+            raise _refusal(option, given)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return cast(object, value.item())
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(_plain(each) for each in cast("Iterable[object]", value))
+    return value
+
+
+def _refusal(option: Option, value: object) -> KanError:
+    return KanError(f"{option.field} takes {expected(option, ',')}, got {value!r}")

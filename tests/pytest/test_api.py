@@ -1,0 +1,509 @@
+"""The Python API, against the commands, NumPy, PyTorch and ONNX Runtime."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType, f64
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def
+from xdsl.passes import ModulePass
+
+import kan_dialect as kan
+from kan_dialect.cli.kan_flow import main as kan_flow
+from kan_dialect.cli.kan_opt import main as kan_opt
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.semantics import Univariate
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.passes.calibrate import CalibratePass
+from kan_dialect.passes.quantize import QuantizePass
+
+ROOT = Path(__file__).parent.parent.parent
+WINE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
+PAGE = ROOT / "docs" / "reference" / "python.md"
+
+TO_TABLES = (f'kan-calibrate{{data="{DATA}"}}', "kan-quantize{bits=5}", "kan-fold-tables")
+
+needs_verilator = pytest.mark.skipif(
+    find_simulator("verilator") is None, reason="Verilator is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> kan.Network:
+    return kan.load(WINE, data=DATA)
+
+
+@pytest.fixture(scope="module")
+def tables(network: kan.Network) -> kan.Network:
+    return network.apply(*TO_TABLES)
+
+
+@pytest.fixture(scope="module")
+def design(network: kan.Network) -> kan.Network:
+    return network.compile(bits=5)
+
+
+@pytest.fixture(scope="module")
+def x() -> Any:
+    return load_dataset(DATA).x_test
+
+
+def command(main: Any, *arguments: object) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(each) for each in arguments])
+    assert not ended.value.code
+
+
+def test_importing_the_package_imports_neither_onnx_nor_commands() -> None:
+    code = "import sys, kan_dialect; print([m for m in sys.modules if m in ('onnx', 'xdsl')])"
+    bare = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert bare.stdout.strip() == "[]"
+    code = (
+        "import sys, kan_dialect as kan; kan.load;"
+        "print([m for m in sys.modules if m.startswith('kan_dialect.cli')])"
+    )
+    used = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert used.stdout.strip() == "[]"
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        kan.lode  # type: ignore[attr-defined]  # noqa: B018
+    assert {"load", "Network", "from_ir"} <= set(dir(kan))
+
+
+def test_floats_are_those_of_onnx_runtime(network: kan.Network, x: Any) -> None:
+    session = onnxruntime.InferenceSession(str(WINE))
+    feed = {session.get_inputs()[0].name: x.astype(np.float32)}
+    (expected,) = session.run(None, feed)
+    np.testing.assert_allclose(network.run(x), expected, atol=1e-4)
+    np.testing.assert_array_equal(network(x.tolist()), network.run(x))
+    assert (network.level, network.shape, network.name) == ("spline", (13, 3), "wine")
+
+
+def test_nodes_are_sums_of_edges(network: kan.Network, x: Any) -> None:
+    """Each layer's edges, summed by NumPy, are its nodes, and the next layer's inputs."""
+    outputs, nodes = network.run_nodes(x)
+    values = x
+    for layer in network.layers:
+        edges = layer(values)
+        assert edges.shape == (len(x), *layer.shape)
+        values = np.where(layer.mask, edges, 0.0).sum(axis=2) + layer.bias
+        for node in range(layer.shape[0]):
+            named = nodes[f"{layer.name}_node{node}"]
+            np.testing.assert_allclose(named, values[:, node], atol=1e-12)
+    np.testing.assert_allclose(outputs, values, atol=1e-12)
+
+
+def test_an_edge_is_a_column_of_its_layer(network: kan.Network, tables: kan.Network) -> None:
+    at = np.linspace(-3.0, 3.0, 24).reshape(2, 3, 4)
+    for each in (network, tables):
+        layer = each.layers[0]
+        whole = layer(np.repeat(at.reshape(-1, 1), 13, axis=1))
+        edge = layer.edge(2, 7)
+        np.testing.assert_array_equal(edge(at), whole[:, 2, 7].reshape(at.shape))
+        assert edge.name == "layer0_edge2_7"
+    assert edge(0.5).shape == ()
+
+
+def test_tables_compute_the_network_by_numpy_alone(tables: kan.Network) -> None:
+    """Gathers and sums of the tables give the codes of run_nodes."""
+    rng = np.random.default_rng(0)
+    first, second = tables.layers
+    low, high = first.input_bounds.T
+    codes = rng.integers(low, high + 1, size=(200, 13))
+    outputs, nodes = tables.run_nodes(codes)
+
+    def sums(layer: kan.Layer, codes: Any) -> Any:
+        index = codes - layer.input_codes[0]
+        picked = [layer.tables[:, i, index[:, i]] for i in range(layer.shape[1])]
+        biases = np.rint(layer.bias / layer.output_scale[:, 0]).astype(int)
+        return np.sum(picked, axis=0).T + biases
+
+    hidden = np.stack([nodes[f"layer0_node{n}"] for n in range(4)], axis=1)
+    # The hidden nodes are requantised: to the nearest code of the second layer's inputs.
+    real = sums(first, codes) * first.output_scale[:, 0]
+    ideal = np.rint(real / second.input_scale) + second.input_zero_point
+    low, high = second.input_bounds.T
+    np.testing.assert_array_equal(hidden, ideal.clip(low, high))
+    np.testing.assert_array_equal(outputs[:, 0] * 0 + sums(second, hidden)[:, 0], outputs[:, 0])
+
+
+def test_tables_are_rounded_functions(network: kan.Network, tables: kan.Network) -> None:
+    """Each entry is the float function at its code, rounded to the edge's scale."""
+    edge, exact = tables.layers[0].edge(1, 2), network.layers[0].edge(1, 2)
+    x = (edge.input_codes - edge.input_zero_point) * edge.input_scale
+    np.testing.assert_array_equal(edge.table, np.rint(exact(x) / edge.output_scale))
+    np.testing.assert_allclose(edge(x), edge.table * edge.output_scale)
+    assert edge.input_bounds == (0, 31)
+    # Before tables are folded, they are computed from the functions.
+    unfolded = network.apply(*TO_TABLES[:2])
+    np.testing.assert_array_equal(unfolded.layers[1].tables, tables.layers[1].tables)
+    with pytest.raises(ValueError):
+        tables.layers[0].tables[0, 0, 0] = 1
+
+
+@irdl_op_definition
+class SincOp(IRDLOperation, Univariate):
+    """Edges of a package of its own: node o has sinc((o + 1) x)."""
+
+    name = "test.sinc"
+    input = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    def evaluate(self, operands: Sequence[Any]) -> Sequence[Any]:
+        nodes = np.arange(1, self.result.type.get_shape()[0] + 1)
+        return (np.sinc(operands[0][:, np.newaxis] * nodes[:, np.newaxis]),)
+
+
+def sincs() -> ModuleOp:
+    """A network of two nodes and three inputs."""
+    function = func.FuncOp("sincs", ([TensorType(f64, [3])], [TensorType(f64, [2])]))
+    edges = SincOp.create(operands=[function.args[0]], result_types=[TensorType(f64, [2, 3])])
+    nodes = NodeSumOp(edges.result)
+    function.body.block.add_ops([edges, nodes, func.ReturnOp(nodes.result)])
+    return ModuleOp([function])
+
+
+def test_edge_functions_of_other_packages() -> None:
+    x = np.random.default_rng(1).uniform(-2, 2, size=(50, 3))
+    network = kan.from_ir(sincs(), data=x)
+    (layer,) = network.layers
+    exact = np.sinc(x[:, np.newaxis] * np.array([[1], [2]]))
+    np.testing.assert_allclose(layer(x), exact)
+    np.testing.assert_allclose(layer.edge(1, 2)(x[:, 2]), np.sinc(2 * x[:, 2]))
+    np.testing.assert_allclose(network.run(x), exact.sum(axis=2))
+    tables = network.compile(bits=6, level="table", check=True)
+    edge = tables.layers[0].edge(1, 2)
+    at = (edge.input_codes - edge.input_zero_point) * edge.input_scale
+    low, high = edge.input_bounds
+    read = slice(low - edge.input_codes[0], high - edge.input_codes[0] + 1)
+    expected = np.rint(np.sinc(2 * at) / edge.output_scale)
+    np.testing.assert_array_equal(edge.table[read], expected[read])
+
+
+def test_ports_and_codes(design: kan.Network, tables: kan.Network, x: Any) -> None:
+    assert [port.name for port in design.inputs] == [f"x{i}" for i in range(13)]
+    scale = np.array([port.scale for port in design.inputs])
+    zero = np.array([port.zero_point for port in design.inputs])
+    ends = [(port.low, port.high) for port in design.inputs]
+    codes = (np.rint(x / scale) + zero).clip(*np.array(ends).T).astype(int)
+    outputs = design.run_codes(codes)
+    np.testing.assert_array_equal(outputs, tables.run_codes(codes))
+    real = [(q - p.zero_point) * p.scale for q, p in zip(outputs.T, design.outputs, strict=True)]
+    np.testing.assert_allclose(design.run(x), np.stack(real, axis=1))
+    assert design.latency_cycles > 0
+
+
+def test_same_rtl_as_kan_opt(design: kan.Network, tables: kan.Network, tmp_path: Path) -> None:
+    pipeline = f'kan-compile{{data="{DATA}" bits=5}}'
+    output = tmp_path / "wine.sv"
+    command(kan_opt, WINE, "--samples", DATA, "-p", pipeline, "-t", "systemverilog", "-o", output)
+    assert output.read_text() == design.systemverilog() == design.text("systemverilog")
+    ir = tmp_path / "tables.mlir"
+    command(kan_opt, WINE, "--samples", DATA, "-p", ",".join(TO_TABLES), "-o", ir)
+    assert ir.read_text().rstrip() == tables.text().rstrip()
+    assert kan.from_ir(tables.text()).text() == tables.text()
+    assert kan.load(ir).text() == tables.text()
+    # From tables on, and by a pass as an object, it is the same.
+    halfway = kan.load(WINE, data=DATA).compile(bits=5, level="table")
+    assert halfway.compile().systemverilog() == design.systemverilog()
+    whole = kan.load(WINE, data=DATA).apply(CompilePass(str(DATA), bits=5))
+    assert whole.systemverilog() == design.systemverilog()
+
+
+def test_same_folder_as_kan_flow_build(network: kan.Network, tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    common = ("--simulator", "none", "--certificate", "never", "--vectors", "50")
+    command(
+        kan_flow, "build", WINE, "--calibration", DATA, "--bits", "5", "--mhz", "200", *common,
+        "--name", "other", "-o", theirs,
+    )  # fmt: skip
+    arrays = dict(np.load(DATA))
+    built = network.build(
+        ours, data=arrays, bits=5, mhz=200, simulator=None, certificate="never", vectors=50,
+        name="other",
+    )  # fmt: skip
+    files = sorted(p.relative_to(theirs) for p in theirs.rglob("*") if p.is_file())
+    assert files == sorted(p.relative_to(ours) for p in ours.rglob("*") if p.is_file())
+    for file in files:
+        if file.name not in ("report.json", "README.md", ".kan-files"):
+            assert (ours / file).read_bytes() == (theirs / file).read_bytes(), file
+    left, right = built.report, kan.Build(theirs).report
+    del right["command"], right["sources"]["calibration"]
+    left["tools"], right["tools"] = None, None
+    assert left == right
+    assert built.systemverilog() == built.rtl.read_text()
+    assert kan.load(built.stages[-1]).systemverilog() == built.systemverilog()
+
+
+def test_options_are_those_that_the_pass_declares(network: kan.Network) -> None:
+    for options, message in (
+        ({"bitz": 5}, "there is no option bitz; did you mean bits"),
+        ({"bits": "many"}, "bits takes .*auto.* got 'many'"),
+        ({"bits": 99}, "bits must lie in"),
+        ({"precision": "automatic"}, "precision takes given or auto, got 'automatic'"),
+        ({"fast": 1}, "fast takes true or false, got 1"),
+        ({"target": "virtex"}, "virtex"),
+    ):
+        with pytest.raises(kan.KanError, match=message):
+            network.compile(**options)  # type: ignore[arg-type]
+    widths = network.compile(level="table", bits=[6, np.int64(4), 5])
+    assert {port.width for port in widths.inputs} == {6}
+    assert widths.level == "table" and "bits=6,4,5" in " ".join(widths.passes)
+
+
+def test_an_option_of_a_new_field_is_known_at_once() -> None:
+    """What `compile` takes is read from the pass, so no option of it is unknown."""
+    from dataclasses import fields
+
+    from kan_dialect.api.options import split_options
+
+    given = {f.name: f.default for f in fields(CompilePass) if f.init and f.name != "data"}
+    found = split_options(given, {"compile": CompilePass})["compile"]  # type: ignore[arg-type]
+    assert found == given
+
+
+class Breaks(ModulePass):
+    """Adds 1 to an entry, and claims to be exact."""
+
+    name = "test-breaks"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        edited = kan.from_ir(op)
+        tables = edited.layers[0].tables.copy()
+        tables[0, 0] += 1
+        new = edited.with_tables(0, tables).module()
+        block = op.body.block
+        for old in list(block.ops):
+            old.detach()
+            old.erase()
+        for each in list(new.body.block.ops):
+            each.detach()
+            block.add_op(each)
+
+
+def test_passes_by_name_and_as_objects(network: kan.Network, tables: kan.Network) -> None:
+    before = network.text()
+    named = network.apply(TO_TABLES[0], "kan-quantize{bits=5},kan-fold-tables")
+    objects = network.apply(CalibratePass(str(DATA)), QuantizePass(bits=5), "kan-fold-tables")
+    assert named.text() == objects.text()
+    assert network.text() == before
+    checked = network.apply(*TO_TABLES, check=True)
+    assert [line.partition(":")[0] for line in checked.checks] == [
+        "kan-calibrate", "kan-quantize", "kan-fold-tables",
+    ]  # fmt: skip
+    levels = [step.level for step in network.steps(*TO_TABLES, "kan-expand-wires")]
+    assert levels == ["spline", "table", "table", "wire"]
+    assert tables.apply().text() == tables.text()
+    # Without a check a pass may break its claim; with it, it is told.
+    assert tables.apply(Breaks()).passes[-1] == "(changed by test-breaks)"
+    with pytest.raises(kan.KanError, match="test-breaks does not keep the function @wine"):
+        tables.apply(Breaks(), check=True)
+    for wrong, message in (
+        ("kan-quantise", "unknown pass 'kan-quantise'; did you mean kan-quantize"),
+        ("kan-quantize{bit=5}", "has no option 'bit'"),
+        (QuantizePass, "the class QuantizePass is no pass"),
+        (5, "5 is no pass"),
+    ):
+        with pytest.raises(kan.KanError, match=message):
+            network.apply(wrong)  # type: ignore[arg-type]
+
+
+def test_an_edited_table(tables: kan.Network) -> None:
+    layer = tables.layers[0]
+    entries = layer.tables.copy()
+    entries[3, 5, 7] += 40
+    edited = tables.with_tables(0, entries)
+    np.testing.assert_array_equal(edited.layers[0].tables, entries)
+    assert edited.passes[-1].startswith("(edited")
+    codes = np.tile(layer.input_bounds[:, 0], (32, 1))
+    codes[:, 5] = layer.input_codes
+    assert len(set(codes[:, 5])) == 32
+    old, new = (each.run_nodes(codes)[1]["layer0_node3"] for each in (tables, edited))
+    assert np.flatnonzero(old != new).tolist() == [7]
+    hardware = edited.compile()
+    np.testing.assert_array_equal(hardware.run_codes(codes), edited.run_codes(codes))
+    assert "edited" in hardware.systemverilog().split("module ")[0]
+    with pytest.raises(kan.KanError, match=r"have shape \(4, 13, 32\), got \(4, 13, 31\)"):
+        tables.with_tables(0, entries[:, :, 1:])
+    with pytest.raises(kan.KanError, match="has no layer 2; it has 2"):
+        tables.with_tables(2, entries)
+
+
+def test_an_edit_that_readers_have_no_room_for() -> None:
+    element = UniformQuantizedType(2, False, 1.0)
+    builder = TableNetwork("tiny", element, inputs=2)
+    builder.add_layer(np.arange(16).reshape(2, 2, 4) % 3)
+    tiny = kan.from_ir(builder.module())
+    changed = tiny.layers[0].tables * 1000
+    edited = tiny.with_tables(0, changed)
+    assert edited.run_codes([[3, 3]]).tolist() == [changed[:, :, 3].sum(axis=1).tolist()]
+
+
+def test_estimate_is_that_of_the_report(design: kan.Network, network: kan.Network) -> None:
+    wires = network.compile(bits=5, level="wire")
+    assert wires.estimate("ecp5") == design.estimate("ecp5")
+    assert design.estimate("lut4").luts > design.estimate("xcup").luts
+    with pytest.raises(kan.KanError, match="spline level; estimates are made from the wire level"):
+        network.estimate()
+    with pytest.raises(kan.KanError, match="before lower-kan-to-hw"):
+        kan.from_ir(design.text()).estimate()
+
+
+def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network) -> None:
+    for call, message in (
+        (lambda: kan.load("nowhere.onnx"), "there is no file nowhere.onnx"),
+        (lambda: kan.load(3), "cannot load an object of type int; give a path"),
+        (lambda: kan.load(WINE, data="nowhere.npz"), "there is no data file nowhere.npz"),
+        (lambda: kan.load(WINE, data={"z": [[1.0]]}), "data has no array `x`"),
+        (lambda: kan.load(WINE, data=[["a"]]), "data holds <U1, not numbers"),  # type: ignore[arg-type]
+        (lambda: kan.load(WINE, example_input=1), "example_input is for PyTorch modules"),
+        (lambda: kan.load(WINE, table_overflow="wrap"), "no tables whose entries might overflow"),
+        (lambda: kan.from_ir("func.func @f("), "IR:1"),
+        (
+            lambda: kan.from_ir("builtin.module {}"),
+            "exactly one function",
+        ),
+        (lambda: network.run([[1.0, 2.0]]), r"must have shape \(samples, 13\), got \(1, 2\)"),
+        (lambda: network.run([1.0, [2.0]]), "rows differ in length"),  # type: ignore[list-item]
+        (lambda: network.run_codes([[1] * 13]), "@wine has no codes yet: it is at spline level"),
+        (lambda: tables.run_codes([[0.5] * 13]), "codes are integers, got float64"),
+        (lambda: tables.run_codes([[99] * 13]), "99"),
+        (lambda: tables.run([[np.nan] * 13]), "is not a number"),
+        (lambda: tables.layers[0].edge(1, 2)([np.nan]), "is not a number"),
+        (lambda: network.inputs, "@wine has no codes yet"),
+        (lambda: network.layers[0].tables, "layer0 has no tables: its edges give real numbers"),
+        (lambda: network.layers[0].input_codes, "layer0 has no codes: its inputs are real"),
+        (lambda: network.layers[0].edge(4, 0), "layer0 has no node 4; take one of 0 to 3"),
+        (lambda: network.layers[0].edge(0, -1), "layer0 has no input -1"),
+        (lambda: design.layers, "@wine is at hardware level, where layers have become wires"),
+        (lambda: tables.systemverilog(), "@wine is at table level, not hardware"),
+        (lambda: tables.text("systemverilg"), "did you mean systemverilog"),
+        (lambda: design.compile(level="table"), "does not come to table level"),
+        (lambda: network.compile(level="gates"), "there is no level 'gates'"),  # type: ignore[arg-type]
+        (lambda: network.estimate("virtex"), "virtex"),
+        (lambda: kan.Build("nowhere"), "there is no folder nowhere"),
+        (lambda: network.build("out", bitz=5), "did you mean bits"),
+        (lambda: network.build("out", passes="kan-narrow", bits=5), "there is no option bits"),
+    ):
+        with pytest.raises(kan.KanError, match=message):
+            call()
+
+
+def test_notebooks_show_networks(
+    network: kan.Network, tables: kan.Network, design: kan.Network, monkeypatch: Any
+) -> None:
+    for each in (network, tables, design):
+        html = each._repr_html_()
+        assert f"<td style='text-align:left'>{each.level}</td>" in html
+    assert "4 of" not in network._repr_html_() and "13 → 4, 52 edges" in network._repr_html_()
+    assert "LUTs" in design._repr_html_()
+    monkeypatch.setattr("kan_dialect.api.page.has_matplotlib", lambda: False)
+    html = network._repr_html_()
+    assert "kan-dialect[pictures]" in html and "<svg" not in html
+
+
+def test_pictures(network: kan.Network, tables: kan.Network) -> None:
+    pytest.importorskip("matplotlib")
+    assert "<svg" in network._repr_html_() and "<svg" in tables.picture(colour="luts")
+    edge, exact = tables.layers[0].edge(1, 2), network.layers[0].edge(1, 2)
+    for text in (edge.picture(exact), edge._repr_html_(), exact.picture()):
+        assert "<svg" in text and "layer0_edge1_2" in text
+
+
+# The documentation page.
+
+
+def blocks() -> tuple[list[str], str]:
+    """The page's Python: what runs without PyTorch, in order, and the example that needs it."""
+    text = PAGE.read_text()
+    found = re.findall(r"(<!-- needs PyTorch -->\n)?```python\n(.*?)```", text, re.S)
+    (with_torch,) = (code for mark, code in found if mark)
+    return [code for mark, code in found if not mark], with_torch
+
+
+@needs_verilator
+def test_the_page_runs(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """All blocks, one after another, in a folder with the examples."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    plain, _ = blocks()
+    assert len(plain) >= 6
+    names: dict[str, Any] = {}
+    for code in plain:
+        exec(compile(code, str(PAGE), "exec"), names)
+    printed = capsys.readouterr().out
+    assert "kan-fold-tables: exact on" in printed and "(edited" in printed
+    assert names["built"].report["proof"]["outputs"] == 3
+
+
+@needs_verilator
+def test_from_a_trained_module_to_verified_rtl(
+    torch: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The example of the page, on a module that is trained here; outputs against PyTorch's."""
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("matplotlib")
+    _, code = blocks()
+    assert len(code.strip().splitlines()) - code.count("\n\n") <= 10
+    torch.manual_seed(0)
+
+    knots = (torch.arange(12) - 3.0) * 0.6 - 1.5
+
+    def basis(x: Any) -> Any:
+        """Cubic B-splines, by the recursion of de Boor."""
+        x = x.unsqueeze(-1)
+        found = ((x >= knots[:-1]) & (x < knots[1:])).to(x.dtype)
+        for k in range(1, 4):
+            left = (x - knots[: -k - 1]) / (knots[k:-1] - knots[: -k - 1])
+            right = (knots[k + 1 :] - x) / (knots[k + 1 :] - knots[1:-k])
+            found = left * found[..., :-1] + right * found[..., 1:]
+        return found
+
+    class Layer(torch.nn.Module):  # type: ignore[misc]
+        """Edges of cubic B-splines on five intervals."""
+
+        def __init__(self, inputs: int, outputs: int) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.randn(outputs, inputs, 8) * 0.3)
+
+        def forward(self, x: Any) -> Any:
+            weights = self.weight.flatten(1)
+            return torch.nn.functional.linear(basis(x).flatten(1), weights)
+
+    model = torch.nn.Sequential(Layer(2, 3), Layer(3, 1))
+    x = torch.rand(300, 2) * 3 - 1.5
+    target = (x**2).sum(dim=1, keepdim=True).sin()
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(200):
+        optimiser.zero_grad()
+        loss = ((model(x) - target) ** 2).mean()
+        loss.backward()
+        optimiser.step()
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"model": model, "x": x.numpy()}
+    exec(compile(code, str(PAGE), "exec"), names)
+    assert "<svg" in (tmp_path / "edge.svg").read_text()
+    report = names["built"].report
+    assert report["simulation"]["mismatches"] == 0 and report["float_engine"].startswith("PyTorch")
+    expected = model(x).detach().double().numpy()
+    np.testing.assert_allclose(names["network"].run(x), expected, atol=1e-4)
+    assert report["max_abs_error"] < 0.5
+    # The edge of the picture is the module's function, by PyTorch.
+    trained = (basis(x[:, 0]) @ model[0].weight[1, 0]).detach().numpy()
+    np.testing.assert_allclose(names["trained"](x[:, 0]), trained, atol=1e-5)
+    with pytest.raises(kan.KanError, match="give data, or example_input"):
+        kan.load(model)
+    assert kan.load(model, example_input=torch.zeros(1, 2)).name == "kan"
