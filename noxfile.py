@@ -30,7 +30,7 @@ QUICK = [
     "test_constants.py",
     "test_onnx_import.py",
     "test_quant.py",
-    "test_readme.py",
+    "test_code_blocks.py",
     "test_semantics.py",
     "test_simulation.py",
     "test_splines.py",
