@@ -13,7 +13,7 @@ from kan_dialect.frontends.frontend import import_file
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.model.model import Model
 
-WIDTHS = (2, 3, 1)
+WIDTHS = (2, 2, 1)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         arrays[f"weights{layer}"] = rng.normal(size=shape)
         arrays[f"rates{layer}"] = rng.uniform(1, 4, size=shape)
     np.savez(folder / "net.sinc.npz", **arrays)
-    np.savez(folder / "x.npz", x=rng.uniform(-3, 3, size=(400, WIDTHS[0])))
+    np.savez(folder / "x.npz", x=rng.uniform(-3, 3, size=(150, WIDTHS[0])))
     return folder
 
 
@@ -60,11 +60,11 @@ def test_the_integers_follow_the_network(folder: Path) -> None:
     printed = run(
         folder,
         *("kan-opt", "--check-passes=x.npz", "net.sinc.npz", "-o", "auto.mlir", "-p"),
-        'kan-compile{data="x.npz" precision=auto bits=8 max-rmse=0.05}',
+        'kan-compile{data="x.npz" precision=auto bits=4 max-rmse=0.3 fast=true}',
     )
     assert "kan-fold-tables: exact" in printed and "kan-refine-precision: outputs" in printed
     found = Model.of(load_model(make_context(), folder / "auto.mlir")).run(x)
-    assert np.sqrt(((found - expected) ** 2).mean()) < 0.06
+    assert np.sqrt(((found - expected) ** 2).mean()) < 0.35
 
 
 def test_edges_become_splines_that_train(folder: Path) -> None:
