@@ -72,11 +72,13 @@ from kan_dialect.flows.tools.place_and_route import DEVICES
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import load_model, make_context, rename
 from kan_dialect.model.model import Model
-from kan_dialect.passbase.option_bounds import SHARE
+from kan_dialect.passbase.option_bounds import SHARE, Bounds
 from kan_dialect.search.precision.budgets import parse_loss
 
 MOST_ROWS = 40
 """Largest number of rows in the terminal; of more points, only the front is printed."""
+
+SPLITS = Bounds(1, 1000)
 
 EXTRA = "pip install 'kan-dialect[sweep]'"
 
@@ -103,6 +105,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     _add_points(parser)
     _add_tools(parser)
     _add_criteria(parser)
+    _add_splits(parser)
     _add_workers(parser)
 
 
@@ -182,6 +185,19 @@ def _add_criteria(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_splits(parser: argparse.ArgumentParser) -> None:
+    """The option for repeated splits."""
+    add_number(
+        parser,
+        "--splits",
+        SPLITS,
+        default=1,
+        metavar="N",
+        help="random splits into calibration and validation samples; scores are means over them, "
+        "with standard errors, and the choice says whether it is within noise (default: 1)",
+    )
+
+
 def _add_workers(parser: argparse.ArgumentParser) -> None:
     """Options for the processes that do the tasks."""
     add_number(
@@ -219,7 +235,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     if loss < 0:
         raise KanError(f"--loss must be at least 0, got {loss:g}")
     points = grid(axes)
-    study = _study(options, pipeline)
+    study, *others = _studies(options, pipeline)
     _require_float(study, axes)
     for point in points:
         study.resolved(point)
@@ -232,7 +248,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     question = Question(points, options.schedule, measures, objectives, loss)
     with _runner(options.scheduler, jobs) as runner, _progress() as tell:
         folder = GrowingFolder(options.output, SWEEP, force=options.force)
-        result = sweep(study, question, folder, runner, tell)
+        result = sweep(study, question, folder, runner, tell, others)
     _write(folder, result, axes, schedule=options.schedule)
     # Lines in a file need no wrapping at the width of a terminal.
     width = None if sys.stdout.isatty() else 200
@@ -254,12 +270,13 @@ def _measures(options: argparse.Namespace, jobs: int) -> Measures:
 
 
 def _objectives(text: str | None) -> tuple[str, ...]:
+    known = [name for name, column in COLUMNS.items() if column.better]
     names = tuple(name.strip().replace("-", "_") for name in (text or "").split(",") if name)
     for name in names:
-        if name not in COLUMNS or name.startswith("test_"):
+        if name not in known or name.startswith("test_"):
             told = ", a figure of the test set" if name.startswith("test_") else ""
-            known = ", ".join(name for name in COLUMNS if not name.startswith("test_"))
-            raise KanError(f"--front cannot take {name!r}{told}", remedy=f"columns are {known}")
+            listed = ", ".join(name for name in known if not name.startswith("test_"))
+            raise KanError(f"--front cannot take {name!r}{told}", remedy=f"columns are {listed}")
     return names
 
 
@@ -273,14 +290,23 @@ def _require_data_of(pipeline: Pipeline, calibration: Path | None) -> None:
             )
 
 
-def _study(options: argparse.Namespace, pipeline: Pipeline) -> Study:
+def _studies(options: argparse.Namespace, pipeline: Pipeline) -> list[Study]:
+    """A study for each split of the data."""
+    if options.splits > 1 and options.calibration is None:
+        raise KanError(
+            "--splits repeats the split of the data, and no data is given",
+            remedy="give samples with labels: --calibration DATA.npz",
+        )
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     reading = build_import_options(options, options.model, dataset)
     with Console(stderr=True).status("loading the model"):
         module = load_model(make_context(), options.model, reading)
         rename(module, options.name)
         require_name(Model.of(module).name)
-        return make_study(module, dataset, pipeline=pipeline, share=options.validation)
+        return [
+            make_study(module, dataset, pipeline=pipeline, share=options.validation, seed=seed)
+            for seed in range(options.splits)
+        ]
 
 
 def _require_float(study: Study, axes: Sequence[Axis]) -> None:
@@ -380,7 +406,13 @@ def _print(result: Sweep, folder: Path, console: Console) -> None:
     front = ", ".join(columns.label(name) for name in result.objectives)
     console.print(f"* on the front of {front}", markup=False, soft_wrap=True)
     _print_choice(result, console)
+    _print_noise(result, console)
     console.print(f"\nwritten to {folder}", markup=False, soft_wrap=True)
+
+
+def _print_noise(result: Sweep, console: Console) -> None:
+    for text in result.noise:
+        console.print(f"{text[0].upper()}{text[1:]}.", markup=False, soft_wrap=True)
 
 
 def _print_choice(result: Sweep, console: Console) -> None:
@@ -446,6 +478,9 @@ def _cell(row: Row, name: str) -> str:
     value = row.get(name)
     if value is None:
         return ""
+    margin = row.get(columns.error_column(name))
     if name.endswith("accuracy"):
-        return f"{value:.4f}"
+        return f"{value:.4f}" + ("" if margin is None else f" ± {margin:.4f}")
+    if margin is not None:
+        return f"{value:.3g} ± {margin:.2g}"
     return f"{value:.3g}" if isinstance(value, float) and value < 100 else f"{value:.0f}"

@@ -21,12 +21,24 @@ class Column:
     """1: more is better; -1: less is better; 0: neither."""
 
 
+SCORES = ("validation_accuracy", "validation_mse", "validation_error")
+"""Figures of the validation samples; of several splits, the means."""
+
+
+def error_column(name: str) -> str:
+    """The column of the standard error of a score over splits."""
+    return f"{name}_se"
+
+
 COLUMNS = {
     column.name: column
     for column in (
         Column("validation_accuracy", "accuracy (validation)", 1),
+        Column("validation_accuracy_se", "standard error of the accuracy", 0),
         Column("validation_mse", "mean squared error (validation)"),
+        Column("validation_mse_se", "standard error of the mean squared error", 0),
         Column("validation_error", "mean output error (validation)"),
+        Column("validation_error_se", "standard error of the mean output error", 0),
         Column("test_accuracy", "accuracy (test)", 1),
         Column("test_mse", "mean squared error (test)"),
         Column("test_error", "mean output error (test)"),
@@ -73,7 +85,7 @@ def first_of(rows: Iterable[Row], *names: str) -> str | None:
 
 def quality(rows: Iterable[Row]) -> str | None:
     """The column of the outputs' quality on validation samples, or None without such figures."""
-    return first_of(rows, "validation_accuracy", "validation_mse", "validation_error")
+    return first_of(rows, *SCORES)
 
 
 def area(rows: Iterable[Row]) -> str:

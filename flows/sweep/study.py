@@ -107,6 +107,18 @@ class Study:
         except KanError as error:
             raise KanError(f"{point}: {error.message}", remedy=error.remedy) from None
 
+    @property
+    def split_ratio(self) -> float:
+        """Number of validation samples over number of calibration samples.
+
+        Raises
+        ------
+        ValueError : the study has no data.
+        """
+        if self.calibration is None or self.validation is None:
+            raise ValueError("a study without data has no split")
+        return len(self.validation.x) / len(self.calibration)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of model, data and compiler."""

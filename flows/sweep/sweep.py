@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any, TypeAlias
 
 from kan_dialect.errors import KanError
@@ -15,6 +16,7 @@ from kan_dialect.flows.budget_options import budget_remedy
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, Point
+from kan_dialect.flows.sweep.noise import Splits, cheaper_within_noise, over_splits, statements
 from kan_dialect.flows.sweep.pareto import cheapest, costs_of, pareto_front
 from kan_dialect.flows.sweep.pipeline import SCHEDULE_OPTIONS, Resolved
 from kan_dialect.flows.sweep.results import Store, is_from, row_of
@@ -60,6 +62,12 @@ class Sweep:
     loss: float
     found: int
     """Number of points that earlier runs had compiled, including useless schedules."""
+    others: Sequence[Study] = ()
+    """The studies of the further splits."""
+    splits: Splits | None = None
+    """Scores on all splits, or None of a single one."""
+    noise: Sequence[str] = ()
+    """What the splits say about the choice, the best point and the front."""
 
     @property
     def front(self) -> list[int]:
@@ -68,12 +76,19 @@ class Sweep:
 
     @property
     def reference(self) -> Mapping[str, float]:
-        """The score of the float model on validation and test samples, by column."""
+        """The score of the float model on validation and test samples, by column.
+
+        Of several splits, it is the mean over them.
+        """
         found: dict[str, float] = {}
         for where, samples in (("validation", self.study.validation), ("test", self.study.test)):
             if samples is not None:
                 score = samples.reference
                 found |= {f"{where}_{name}": figure for name, figure in score.items()}
+        validations = [study.validation for study in (self.study, *self.others)]
+        for name in found.keys() & set(columns.SCORES):
+            figure = name.removeprefix("validation_")
+            found[name] = fmean(each.reference[figure] for each in validations if each is not None)
         return found
 
 
@@ -115,8 +130,14 @@ def sweep(
     folder: GrowingFolder,
     runner: Runner,
     progress: Progress = lambda _what, _done, _of: None,
+    others: Sequence[Study] = (),
 ) -> Sweep:
     """Compile, measure and compare all points of a question. Results in `folder` are reused.
+
+    Parameters
+    ----------
+    study : its calibration samples are those of the designs whose size counts.
+    others : studies of further splits of the data, which add to the scores.
 
     Raises
     ------
@@ -136,9 +157,21 @@ def sweep(
     work.compile(points, "compiling")
     work.measure(points, question.measures)
     rows = [row_of(point, work.known[point], work.errors.get(point)) for point in points]
+    found = work.found
+    splits = None
+    if others:
+        further: list[list[Row]] = []
+        bases = [Point(point.options[:-1]) if question.schedule else point for point in points]
+        for number, other in enumerate(others, 2):
+            again = _Work(other, Store(folder, other), runner, progress)
+            again.compile(list(dict.fromkeys(bases)), f"split {number} of {len(others) + 1}")
+            further.append([row_of(b, again.known[b], again.errors.get(b)) for b in bases])
+            found += again.found
+        rows, splits = over_splits([rows, *further], study.split_ratio)
     if rows and all("error" in row for row in rows):
         raise KanError(f"every point failed; {points[0]}: {rows[0]['error']}")
-    return _judged(study, question, points, rows, differ, work.found)
+    result = _judged(study, question, points, rows, differ, found, others)
+    return result if splits is None else _with_noise(result, splits)
 
 
 def _build_data(study: Study) -> dict[str, Any]:
@@ -250,6 +283,7 @@ def _judged(
     rows: list[Row],
     differ: bool,
     found: int,
+    others: Sequence[Study],
 ) -> Sweep:
     # A pass of another package may claim nothing, and yet change the outputs.
     good = columns.quality(rows) if differ or _differ(rows) else None
@@ -265,7 +299,7 @@ def _judged(
     marked: list[Row] = [
         {**row, "front": on_front} for row, on_front in zip(rows, front, strict=True)
     ]
-    whole = Sweep(study, marked, points, objectives, None, question.loss, found)
+    whole = Sweep(study, marked, points, objectives, None, question.loss, found, others)
     if good is not None:
         known = [row[good] for row in rows if good in row]
         best = max(known) if COLUMNS[good].better > 0 else min(known)
@@ -273,6 +307,21 @@ def _judged(
         reference = best if good == "validation_error" else whole.reference.get(good, best)
         whole.choice = cheapest(rows, good, area, reference, question.loss)
     return whole
+
+
+def _with_noise(result: Sweep, splits: Splits) -> Sweep:
+    """The result with sentences about noise, and `within_noise_of` in the rows of the front."""
+    good, area = columns.quality(result.rows), columns.area(result.rows)
+    if good is None or good not in result.objectives:
+        return replace(result, splits=splits)
+    rows = [dict(row) for row in result.rows]
+    names = [str(point) for point in result.points]
+    for number in result.front:
+        other = cheaper_within_noise(splits, rows, good, area, number, result.front)
+        if other is not None:
+            rows[number]["within_noise_of"] = names[other]
+    said = statements(splits, rows, names, good, area, result.choice)
+    return replace(result, rows=list[Row](rows), splits=splits, noise=said)
 
 
 def constant_caution(result: Sweep) -> str | None:
@@ -289,8 +338,7 @@ def constant_caution(result: Sweep) -> str | None:
 
 def _differ(rows: Sequence[Row]) -> bool:
     """Whether rows have different scores on the validation samples."""
-    names = ("validation_accuracy", "validation_mse", "validation_error")
-    return any(len({row[name] for row in rows if name in row}) > 1 for name in names)
+    return any(len({row[name] for row in rows if name in row}) > 1 for name in columns.SCORES)
 
 
 def summary(result: Sweep, axes: Sequence[Axis]) -> str:
@@ -310,6 +358,8 @@ def summary(result: Sweep, axes: Sequence[Axis]) -> str:
             else len(result.study.validation.x),
             "test": None if result.study.test is None else len(result.study.test.x),
         },
+        "splits": None if result.splits is None else result.splits.count,
+        "noise": list(result.noise) or None,
         "float": dict(result.reference),
         "objectives": list(result.objectives),
         "front": [result.rows[number] for number in result.front],

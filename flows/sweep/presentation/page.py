@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from kan_dialect.flows.sweep import columns
-from kan_dialect.flows.sweep.columns import COLUMNS, label
+from kan_dialect.flows.sweep.columns import COLUMNS, error_column, has, label
 from kan_dialect.flows.sweep.grid import column_of
 from kan_dialect.flows.sweep.presentation.tables import columns_of
 from kan_dialect.flows.sweep.sweep import Sweep, constant_caution
@@ -41,6 +41,7 @@ def _content(result: Sweep) -> dict[str, Any]:
                 "label": label(name),
                 "better": COLUMNS[name].better if name in COLUMNS else -1,
                 "option": name in options,
+                "error": error_column(name) if has(rows, error_column(name)) else None,
             }
             for name in columns_of(rows)
         },
@@ -62,6 +63,7 @@ def _summary(result: Sweep) -> list[tuple[str, str]]:
     ]
     if result.choice is not None:
         found.append(("choice", str(result.points[result.choice])))
+    found += [("noise", text) for text in result.noise]
     constant = constant_caution(result)
     if constant is not None:
         found.append(("warning", constant))

@@ -11,7 +11,7 @@ import numpy as np
 from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, ORANGE, figure, plain
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row, is_number, label
-from kan_dialect.flows.sweep.grid import column_of
+from kan_dialect.flows.sweep.grid import column_of, spell
 from kan_dialect.flows.sweep.sweep import Sweep
 from kan_dialect.ir.constants import FloatArray
 
@@ -19,14 +19,13 @@ DPI = 110
 
 
 def varied(result: Sweep) -> list[str]:
-    """Columns of the options with several numeric values, in the order of the grid."""
+    """Columns of the options with several values, in the order of the grid."""
     names = dict.fromkeys(
         column_of(option) for point in result.points for option, _ in point.options
     )
     found: list[str] = []
     for name in names:
-        values = {row.get(name) for row in result.rows}
-        if len(values) > 1 and all(is_number(value) for value in values):
+        if len({row.get(name) for row in result.rows}) > 1:
             found.append(name)
     return found
 
@@ -55,6 +54,17 @@ def front_picture(result: Sweep, good: str) -> bytes:
     axes = picture.subplots()
     x, y = _numbers(result.rows, area), _numbers(result.rows, good)
     axes.scatter(x, y, s=22, color=GREY, linewidths=0, label="points")
+    if columns.has(result.rows, columns.error_column(good)):
+        error = _numbers(result.rows, columns.error_column(good))
+        axes.errorbar(
+            *(x, y, error),
+            fmt="none",
+            ecolor=GREY,
+            elinewidth=1,
+            capsize=2,
+            zorder=0,
+            label="standard error",
+        )
     front = [n for n in result.front if np.isfinite(x[n]) and np.isfinite(y[n])]
     front.sort(key=lambda n: (x[n], -y[n] if COLUMNS[good].better > 0 else y[n]))
     axes.plot(x[front], y[front], "o-", color=BLUE, markersize=5, linewidth=1.4, label="front")
@@ -111,8 +121,7 @@ def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
     good = columns.quality(rows)
     names = [name for name in (good, columns.area(rows), columns.latency(rows)) if name]
     vertical, horizontal = options
-    ys = sorted({row[vertical] for row in rows})
-    xs = sorted({row[horizontal] for row in rows})
+    ys, xs = _values(rows, vertical), _values(rows, horizontal)
     picture = figure(1.0 + 3.5 * len(names), 3.9, layout="constrained")
     panels = picture.subplots(1, len(names), squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
@@ -136,13 +145,19 @@ def heat_map_picture(result: Sweep, options: Sequence[str]) -> bytes:
             chosen = rows[result.choice]
             at = (xs.index(chosen[horizontal]), ys.index(chosen[vertical]))
             axes.plot(*at, "s", markersize=21, markerfacecolor="none", color=ORANGE, mew=2)
-        axes.set_xticks(range(len(xs)), [str(value) for value in xs])
-        axes.set_yticks(range(len(ys)), [str(value) for value in ys])
+        axes.set_xticks(range(len(xs)), [spell(value) for value in xs])
+        axes.set_yticks(range(len(ys)), [spell(value) for value in ys])
         axes.set_xlabel(label(horizontal))
         axes.set_ylabel(label(vertical))
         axes.set_title(label(name), fontsize=10)
     picture.suptitle(f"{result.study.name} (dark: worse)", fontsize=11)
     return _png(picture)
+
+
+def _values(rows: Sequence[Row], name: str) -> list[Any]:
+    """Distinct values of an option: numbers ascending, other values in the order of the rows."""
+    found = list(dict.fromkeys(row[name] for row in rows))
+    return sorted(found) if all(is_number(value) for value in found) else found
 
 
 def _shades(cells: FloatArray, name: str) -> FloatArray:

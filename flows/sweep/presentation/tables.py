@@ -21,7 +21,7 @@ def columns_of(rows: Sequence[Row]) -> list[str]:
     return [*options, *figures, *last]
 
 
-_LAST = ("synthesis_tool", "pnr_tool", "design", "constant", "front", "error")
+_LAST = ("synthesis_tool", "pnr_tool", "design", "constant", "front", "within_noise_of", "error")
 
 
 def csv_text(rows: Sequence[Row]) -> str:
