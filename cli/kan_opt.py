@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import IO, ClassVar, NoReturn, cast
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.parser import Parser
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.printer import Printer
 from xdsl.utils.arg_spec import parse_spec
@@ -31,20 +30,23 @@ from kan_dialect.cli.error_messages import run_tool
 from kan_dialect.cli.import_options import add_import_options, import_options
 from kan_dialect.cli.new_pass import NewPass
 from kan_dialect.cli.number_options import add_number
+from kan_dialect.cli.standard_streams import read_standard_input
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_atomically
 from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.frontends.elided import ElidedFrom
 from kan_dialect.frontends.frontend import find_frontends, import_file
 from kan_dialect.frontends.loading import (
     IR_READER,
     extension_of,
+    load_model,
     parse_module,
     read_bytes,
     require_file,
     require_text,
 )
+from kan_dialect.frontends.op_places import OpPlaces, PlacedParser, verify_placed
 from kan_dialect.ir.constants import ConstantPrinter
-from kan_dialect.ir.verifier import require_order
 from kan_dialect.limits import MAX_TENSOR_ELEMENTS
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.option_bounds import Bounds
@@ -94,6 +96,8 @@ class KanOptMain(xDSLOptMain):
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
         self.output: _WholeFile | None = None
+        self.places: OpPlaces | None = None
+        self.lines_before = 0
         arguments = sys.argv[1:] if args is None else args
         # The value is optional and follows `=`. A separate word is the input file.
         args = ["--check-passes=" if word == "--check-passes" else word for word in arguments]
@@ -141,6 +145,13 @@ class KanOptMain(xDSLOptMain):
             help="print constants of more than N elements as dense_resource<__elided__>",
         )
         arg_parser.add_argument(
+            "--fill-elided",
+            type=Path,
+            metavar="ORIGINAL",
+            help="fill the constants that --elide-large-constants left out of the input from the "
+            "file that was printed",
+        )
+        arg_parser.add_argument(
             "--print-decimal",
             action="store_true",
             help="for reading and editing: constants are printed as decimal lists of any length, "
@@ -165,20 +176,36 @@ class KanOptMain(xDSLOptMain):
         super().register_all_frontends()
 
         def parse(stream: IO[bytes]) -> ModuleOp:
-            parser = Parser(self.ctx, stream.read().decode(), self.get_input_name())
-            return parse_module(parser, allow_implicit=not self.args.no_implicit_module)
+            parser = PlacedParser(self.ctx, stream.read().decode(), self.get_input_name())
+            parser.places.lines_before = self.lines_before
+            self.places = parser.places
+            return parse_module(
+                parser,
+                allow_implicit=not self.args.no_implicit_module,
+                original=self._elided_from(),
+            )
 
         self.available_frontends["mlir"] = parse
+
+    def parse_chunk(
+        self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
+    ) -> ModuleOp | None:
+        self.lines_before = start_offset
+        return super().parse_chunk(chunk, file_extension, start_offset)
+
+    def _elided_from(self) -> ElidedFrom | None:
+        path = cast("Path | None", self.args.fill_elided)
+        return None if path is None else ElidedFrom(load_model(self.ctx, path), str(path))
+
+    def get_input_name(self) -> str:
+        name = super().get_input_name()
+        return "<stdin>" if name in ("-", "stdin") else name
 
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         options = import_options(self.args)
         if self.args.input_file is None or self.args.input_file == "-":
             options.require_none("standard input", IR_READER)
-            if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] (where closed)
-                raise KanError(
-                    "cannot read the input: standard input is closed", remedy="name a file"
-                )
-            return BytesIO(require_text(sys.stdin.buffer.read(), "the input")), "mlir"
+            return BytesIO(require_text(read_standard_input(), "the input")), "mlir"
         path = Path(self.args.input_file)
         extension = self.args.frontend or extension_of(path)
         if extension == "mlir":
@@ -214,8 +241,7 @@ class KanOptMain(xDSLOptMain):
                 print(f"Pass {previous.name} took {seconds:.6f} seconds", file=sys.stderr)
             if not self.args.disable_verify:
                 if previous is None:
-                    module.verify()
-                    require_order(module)
+                    verify_placed(module, self.places)
                 else:
                     verify_after(previous, module)
             if previous is None:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect import __version__
 from kan_dialect.cli.error_messages import ArgumentParser, run_tool
 from kan_dialect.cli.import_options import add_import_options, import_options
+from kan_dialect.cli.standard_streams import read_standard_input
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_array
 from kan_dialect.files.data_sets import (
@@ -24,7 +27,15 @@ from kan_dialect.files.data_sets import (
     mean_squared_error,
     require_numbers,
 )
-from kan_dialect.frontends.loading import load_model, load_original, make_context, options_for
+from kan_dialect.frontends.frontend import ImportOptions
+from kan_dialect.frontends.loading import (
+    IR_READER,
+    load_model,
+    load_original,
+    load_text,
+    make_context,
+    options_for,
+)
 from kan_dialect.ir.constants import Array
 from kan_dialect.model.model import Model
 
@@ -35,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Evaluate a model of any level: IR at spline, table, wire or hardware level, "
         "or a model file that a frontend reads.",
     )
-    parser.add_argument("model", type=Path, help="IR (.mlir) or a model file")
+    parser.add_argument("model", type=Path, help="IR (.mlir; - is standard input) or a model file")
     parser.add_argument(
         "--inputs", type=Path, metavar="X", help=".npy (samples, inputs), or .npz with x_test or x"
     )
@@ -56,6 +67,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--function", metavar="NAME", help="the function to evaluate, of several")
     parser.add_argument("--version", action="version", version=f"kan-run {__version__}")
     return parser
+
+
+STANDARD_INPUT = Path("-")
+
+
+def _load(context: Context, path: Path, reading: ImportOptions) -> ModuleOp:
+    """A model from its file, or IR from standard input."""
+    if path != STANDARD_INPUT:
+        return load_model(context, path, reading)
+    reading.require_none("standard input", IR_READER)
+    return load_text(context, read_standard_input(), "<stdin>")
+
+
+def _options_for(path: Path) -> frozenset[str]:
+    """Names of the options that the import of a model takes."""
+    return frozenset() if path == STANDARD_INPUT else options_for(path)
 
 
 def _inputs(options: argparse.Namespace, model: Model) -> tuple[Array, Array | None]:
@@ -96,15 +123,15 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.outputs is not None:
         read = (options.model, options.inputs, options.labels, options.against, options.samples)
         check_writable(options.outputs, read)
+    if options.model == options.against == STANDARD_INPUT:
+        raise KanError("both models are standard input", remedy="name a file for one of them")
     context = make_context()
     reading = import_options(options)
     against: Path | None = options.against
     # The two models may take different options, for example a model file and its IR. Each gets
     # the options that it takes. The first model refuses an option that neither takes.
-    others = frozenset[str]() if against is None else options_for(against)
-    module = load_model(
-        context, options.model, reading.without(others - options_for(options.model))
-    )
+    others = frozenset[str]() if against is None else _options_for(against)
+    module = _load(context, options.model, reading.without(others - _options_for(options.model)))
     model = Model.of(module, options.function)
     if options.inputs is None and against is None:
         print(f"{model.name}: {model.level} level")
@@ -123,11 +150,12 @@ def _main(arguments: Sequence[str] | None) -> int:
         write_array(options.outputs, outputs)
     if against is not None:
         its = reading.without(reading.given - others)
-        original = None if options.codes else load_original(against, its)
+        from_ir = options.codes or against == STANDARD_INPUT
+        original = None if from_ir else load_original(against, its)
         if original is not None:
             found = original.run(x.astype(np.float64))
             return _print_differences(options, outputs, original.engine, found)
-        other = Model.of(load_model(context, against, its))
+        other = Model.of(_load(context, against, its))
         found = _evaluate(other, x, codes=options.codes)
         return _print_differences(options, outputs, f"{other.level} level", found)
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from kan_dialect.errors import KanError
+
 
 def open_streams() -> None:
     """Open descriptors 0, 1 and 2 where they are closed, so that no file gets their numbers.
@@ -19,6 +21,18 @@ def open_streams() -> None:
         sys.stdout = os.fdopen(_open(os.O_RDONLY), "w")
     if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]
         sys.stderr = os.fdopen(_open(os.O_WRONLY), "w")
+
+
+def read_standard_input() -> bytes:
+    """All of standard input.
+
+    Raises
+    ------
+    KanError : it is closed.
+    """
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] (where it is closed)
+        raise KanError("cannot read the input: standard input is closed", remedy="name a file")
+    return sys.stdin.buffer.read()
 
 
 def _open(flags: int) -> int:

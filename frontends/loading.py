@@ -8,10 +8,10 @@ from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, StringAttr
-from xdsl.parser import Parser
 from xdsl.universe import Universe
 
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.elided import ElidedFrom, require_complete
 from kan_dialect.frontends.frontend import (
     NO_OPTIONS,
     ImportOptions,
@@ -20,8 +20,9 @@ from kan_dialect.frontends.frontend import (
     import_file,
     original_of,
 )
-from kan_dialect.ir.constants import DenseAttr, has_supported_type, is_well_formed
-from kan_dialect.ir.verifier import require_order
+from kan_dialect.frontends.op_places import PlacedParser, verify_placed
+from kan_dialect.ir.constants import ELIDED, DenseAttr, has_supported_type, is_well_formed
+from kan_dialect.ir.operation import op_text
 from kan_dialect.limits import require_tensors
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.record import settle_record
@@ -98,15 +99,21 @@ def parse_text(context: Context, data: bytes, name: str) -> ModuleOp:
     KanError : the data is not text.
     ParseError : the text is not IR.
     """
-    return parse_module(Parser(context, require_text(data, name).decode(), name))
+    return parse_module(PlacedParser(context, require_text(data, name).decode(), name))
 
 
-def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
+def parse_module(
+    parser: PlacedParser, *, allow_implicit: bool = True, original: ElidedFrom | None = None
+) -> ModuleOp:
     """Parse a module. Its record of passes notes an edit of the text since it was printed.
+
+    Parameters
+    ----------
+    original : fills the constants that were left out of the text.
 
     Raises
     ------
-    KanError : the number of elements of a constant is not that of its type.
+    KanError : a constant is left out, or the number of its elements is not that of its type.
     ParseError : the text is not a module. Exceptions of xDSL's parser itself become a ParseError,
         for example those for an integer outside the range of its type.
     """
@@ -116,16 +123,18 @@ def parse_module(parser: Parser, *, allow_implicit: bool = True) -> ModuleOp:
         if "integer string conversion" in str(error):
             raise KanError("a number in the input has thousands of digits") from None
         parser.raise_error(str(error) or "invalid")
+    if ELIDED in parser.places.text:
+        if original is not None:
+            original.fill(module, parser.places)
+        require_complete(module, parser.places)
     for op in module.walk():
         for attribute in (*op.properties.values(), *op.attributes.values()):
             if isinstance(attribute, DenseIntOrFPElementsAttr):
                 constant = cast(DenseAttr, attribute)
                 if has_supported_type(constant) and not is_well_formed(constant):
                     # Refused before verifiers see it: xDSL cannot print it in their messages.
-                    raise KanError(
-                        f"'{op.name}': a constant holds a wrong number of elements for "
-                        f"{constant.type}"
-                    )
+                    message = f"a constant holds a wrong number of elements for {constant.type}"
+                    raise KanError(parser.places.located(op, f"{op_text(op)}: {message}"))
     settle_record(module)
     return module
 
@@ -182,12 +191,24 @@ def load_model(context: Context, path: Path, options: ImportOptions = NO_OPTIONS
     """
     if extension_of(path) == "mlir":
         options.require_none(path.name, IR_READER)
-        module = parse_text(context, read_bytes(path), str(path))
-    else:
-        require_file(path)
-        module = import_file(path, options)
-    module.verify()
-    require_order(module)
+        return load_text(context, read_bytes(path), str(path))
+    require_file(path)
+    module = import_file(path, options)
+    verify_placed(module, None)
+    return module
+
+
+def load_text(context: Context, data: bytes, name: str) -> ModuleOp:
+    """The module of a text, verified.
+
+    Raises
+    ------
+    KanError : the data is no text, or its module does not verify; names the op's line and column.
+    ParseError : it is no IR.
+    """
+    parser = PlacedParser(context, require_text(data, name).decode(), name)
+    module = parse_module(parser)
+    verify_placed(module, parser.places)
     return module
 
 

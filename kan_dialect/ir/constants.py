@@ -223,6 +223,16 @@ ELIDED = "__elided__"
 """The resource that stands for a constant that was left out."""
 
 
+def elided(kind: TensorType[Any]) -> DenseAttr:
+    """A placeholder for a constant that was left out: it has the type and no elements."""
+    return DenseIntOrFPElementsAttr(kind, BytesAttr(b""))
+
+
+def is_elided(constant: DenseAttr) -> bool:
+    """Whether a constant is a placeholder of `elided`."""
+    return not constant.data.data and 0 not in constant.get_shape()
+
+
 def print_dense(printer: Printer, attribute: DenseAttr) -> None:
     """Print `dense<...> : type`, hexadecimal unless short; see `ConstantPrinter`."""
     limit = printer.elide_above if isinstance(printer, ConstantPrinter) else None

@@ -44,9 +44,14 @@ class KanOperation(IRDLOperation, ABC):
         try:
             super().verify(verify_nested_ops)
         except VerifyException as error:
-            given = "" if self.given_name is None else f' "{self.given_name}"'
-            error.args = (f"'{self.name}' op{given}: {error}",)
+            error.args = (f"{op_text(self)}: {error}",)
             raise
+
+
+def op_text(op: Operation) -> str:
+    """An op as messages name it: `'kan.table' op "layer0_edge0_0"`."""
+    name = op.properties.get("name")
+    return f"'{op.name}' op" + (f' "{name.data}"' if isinstance(name, StringAttr) else "")
 
 
 def optional_name(name: str | None) -> StringAttr | None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, TensorType
-from xdsl.ir import Attribute, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.ir.constants import (
@@ -150,19 +150,29 @@ def per_element_bounds(
     )
 
 
+class OrderError(VerifyException):
+    """A value is read where it is not known yet."""
+
+    def __init__(self, op: Operation, message: str) -> None:
+        """`op` reads the value."""
+        super().__init__(message)
+        self.op = op
+
+
 def require_order(module: ModuleOp) -> None:
     """Require that ops of functions read values of earlier ops of the same function only.
 
     Raises
     ------
-    VerifyException : an op reads a later value, its own result, or a value of another function. The
+    OrderError : an op reads a later value, its own result, or a value of another function. The
         message names the op.
     """
     for function in module.ops:
-        require(
-            all(operand.owner.parent is function.parent for operand in function.operands),
-            f"'{function.name}' outside every function reads a value of a function",
-        )
+        if any(operand.owner.parent is not function.parent for operand in function.operands):
+            raise OrderError(
+                function,
+                f"'{function.name}' outside every function reads a value of a function",
+            )
         if not isinstance(function, func.FuncOp):
             continue
         for block in function.body.blocks:
@@ -170,9 +180,10 @@ def require_order(module: ModuleOp) -> None:
             for op in block.ops:
                 for operand in op.operands:
                     if operand not in known and operand.owner.parent is block:
-                        raise VerifyException(
+                        raise OrderError(
+                            op,
                             f"@{function.sym_name.data}: '{op.name}' reads a value that is "
-                            "computed after it, or from its own result"
+                            "computed after it, or from its own result",
                         )
                 known.update(op.results)
 

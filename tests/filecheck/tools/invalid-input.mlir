@@ -1,7 +1,7 @@
 // A message about the IR names the op and the reason, or the place in the file.
 
 // RUN: not kan-opt %s 2>&1 | filecheck %s
-// CHECK: {{^}}kan-opt: error: 'kan.table' op "layer0_edge0_0": entries must have shape 4: one for each value of the inputs, got 3
+// CHECK: {{^}}kan-opt: error: {{.*}}invalid-input.mlir:15:8: 'kan.table' op "layer0_edge0_0": entries must have shape 4: one for each value of the inputs, got 3
 // CHECK-NOT: {{.}}
 
 // RUN: python -c "open(r'%t.mlir', 'w').write('func.func @f(%%x: !kan.int<3:2>) {\n}')"
