@@ -43,6 +43,8 @@ from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.record import passes_in_force, recorded_names, recorded_pipeline
+from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.search.calibrated_codes import CalibratedCodes, ScaleOptions, codes_of_windows
 from kan_dialect.search.layer_rounding import round_layer
 from kan_dialect.search.scales import SCALE_METHODS
@@ -260,6 +262,8 @@ class QuantizePass(KanPass):
                 f"{self.quantizers} has no meaning for a model that is quantised already",
                 remedy="leave quantizers out",
             )
+        if given is None:
+            _warn_of_old_ranges(module)
         for function in functions:
             choice = self._choice(function, given)
             quantize_function(function, choice)
@@ -319,3 +323,14 @@ class QuantizePass(KanPass):
                 remedy=f"give one for all, or {1 + layers}: the input and each of {layers} layers",
             )
         return widths[:1] * arguments + widths[1:]
+
+
+def _warn_of_old_ranges(module: ModuleOp) -> None:
+    """Warn of ranges that were measured before the network was changed."""
+    passed = recorded_pipeline(module)
+    if CalibratePass.name in recorded_names(passed) - passes_in_force(passed):
+        _LOG.warning(
+            "the network was changed after %s measured the ranges of its nodes; calibrate again, "
+            'with kan-calibrate{data="FILE.npz"} or --calibration FILE.npz',
+            CalibratePass.name,
+        )

@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, i8
 from xdsl.passes import ModulePass
 
 from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
+from kan_dialect.ir.constants import dense, to_integers
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
+from kan_dialect.ops.table import LookupOp
 from kan_dialect.ops.wire import TableOp
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passbase.record import (
@@ -206,6 +208,50 @@ func.func @net(%x: tensor<2xf32>) -> tensor<1xf32> {
   func.return %n : tensor<1xf32>
 }
 """
+
+
+def test_ranges_that_were_measured_before_an_edit_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "x.npz"
+    np.savez(data, x=np.random.default_rng(0).normal(size=(50, 2)))
+    calibrated = run(parse(LAYERS), f'kan-calibrate{{data="{data}"}}')
+    edited = str(calibrated).replace("[1.0, -2.0]", "[1.0, -9.0]")
+    assert edited != str(calibrated)
+    for pipeline in ("kan-quantize{bits=3}", "kan-compile{bits=3 fast=true}"):
+        run(parse(str(calibrated)), pipeline)
+        run(parse(edited), f'kan-calibrate{{data="{data}"}},kan-quantize{{bits=3}}')
+        assert not caplog.messages
+        run(parse(edited), pipeline)
+        assert "the network was changed after kan-calibrate measured" in caplog.text
+        caplog.clear()
+    # With data, the ranges are those of the edited network.
+    again = run(parse(edited), f'kan-compile{{data="{data}" bits=3 fast=true}}')
+    fresh = run(
+        parse(LAYERS.replace("[1.0, -2.0]", "[1.0, -9.0]")),
+        f'kan-compile{{data="{data}" bits=3 fast=true}}',
+    )
+    assert not caplog.messages
+    bodies = [emit_systemverilog(each).partition("`default")[2] for each in (again, fresh)]
+    assert bodies[0] == bodies[1]
+
+
+def test_a_table_that_was_edited_is_narrowed_again(tmp_path: Path) -> None:
+    """At table level: bounds that an edit leaves too wide make no hardware wider."""
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(50, 2)))
+    data = f'kan-calibrate{{data="{tmp_path / "x.npz"}"}}'
+    module = run(parse(LAYERS), f"{data},kan-quantize{{bits=3}},kan-fold-tables")
+    lookup = next(op for op in module.walk() if isinstance(op, LookupOp))
+    tables = to_integers(lookup.tables).copy()
+    before = str(module)
+    tables[0, 1] = 0
+    lookup.properties["tables"] = dense(tables.astype(np.int8), i8)
+    edited = run(parse(str(module)), "kan-compile{fast=true}")
+    assert recorded_pipeline(edited)[3] == CHANGED
+    assert CHANGED in emit_systemverilog(edited).partition("`default")[0]
+    wide = run(parse(before), "kan-compile{fast=true}")
+    widest = [Model.of(each).ports()[1][0] for each in (edited, wide)]
+    assert widest[0].high - widest[0].low < widest[1].high - widest[1].low
 
 
 def test_passes_that_run_again_keep_the_function(tmp_path: Path) -> None:
