@@ -31,6 +31,7 @@ from kan_dialect.cli.import_options import add_import_options, import_options
 from kan_dialect.cli.new_pass import NewPass
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.standard_streams import read_standard_input
+from kan_dialect.devices.device import DEVICES, device, device_names
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_atomically
 from kan_dialect.files.data_sets import load_dataset
@@ -89,6 +90,27 @@ class _ListFrontends(argparse.Action):
         parser.exit()
 
 
+class _ListDevices(_ListFrontends):
+    """Prints the devices: name, inputs of a lookup table, package."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        for name in device_names():
+            try:
+                family = device(name)
+            except KanError as error:
+                print(f"{name}  {error.message}")
+                continue
+            origin = "" if name in DEVICES else ", of an installed package"
+            print(f"{name}  lookup tables of {family.lut_inputs} inputs{origin}")
+        parser.exit()
+
+
 class KanOptMain(xDSLOptMain):
     """The driver of `kan-opt`."""
 
@@ -135,6 +157,11 @@ class KanOptMain(xDSLOptMain):
             metavar="NAME",
             help="write a package with a pass at wire level and its tests into a new folder NAME, "
             "and exit",
+        )
+        arg_parser.add_argument(
+            "--list-devices",
+            action=_ListDevices,
+            help="list the devices that options named target take, and exit",
         )
         add_import_options(arg_parser)
         add_number(

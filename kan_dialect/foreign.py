@@ -19,7 +19,12 @@ from kan_dialect.errors import TRACEBACK_VARIABLE, KanError
 OURS = __name__.partition(".")[0]
 """The package that this compiler is."""
 
-EXTENSION_GROUPS = ("xdsl.universe", "kan_dialect.frontends")
+EXTENSION_GROUPS = (
+    "xdsl.universe",
+    "kan_dialect.frontends",
+    "kan_dialect.devices",
+    "kan_dialect.synthesis",
+)
 """Entry point groups by which other packages extend the commands."""
 
 

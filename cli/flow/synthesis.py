@@ -32,7 +32,10 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     )
     _add_design(parser)
     parser.add_argument(
-        "--target", default="xcup", metavar="T", help="xcup (default), ecp5, ice40, or lut3 .. lut8"
+        "--target",
+        default="xcup",
+        metavar="T",
+        help="xcup (default), ecp5, ice40, lut3 .. lut8, or one of an installed package",
     )
 
 

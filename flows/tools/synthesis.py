@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from kan_dialect.errors import KanError
+from kan_dialect.extensions import Registry
 from kan_dialect.flows.tools.tool_runs import run
 from kan_dialect.flows.tools.toolchain import Tool, find
 
@@ -117,20 +118,38 @@ TARGETS = {target.name: target for target in (XILINX, ECP5, ICE40)}
 """Targets by name; `lutK` beside these, see `find_target`."""
 
 
+def _problem_of(target: Target) -> str | None:
+    """What is wrong with a target, in words; None if nothing is."""
+    for name in ("lut", "register", "carry", "mux", "multiplier", "memory", "shift_register"):
+        pattern: object = getattr(target, name)
+        try:
+            groups = re.compile(cast("str", pattern)).groups
+        except (re.error, TypeError):
+            return f"{name} must be a regular expression, got {pattern!r}"
+        if name == "lut" and groups != 1:
+            return f"lut must have one group, the number of inputs, got {pattern!r}"
+    return None if target.command else "it has no command of Yosys"
+
+
+INSTALLED = Registry("kan_dialect.synthesis", Target, "synthesis target", _problem_of)
+"""The targets of other packages, by the names of their entry points."""
+
+
 def find_target(name: str) -> Target:
-    """The target of this name: xcup, ecp5, ice40, or lut3 .. lut8.
+    """The target of this name: xcup, ecp5, ice40, lut3 .. lut8, or one of an installed package.
 
     Raises
     ------
-    KanError : there is no such target.
+    KanError : there is no such target; lists the names. Or its package publishes no valid record.
     """
     generic = re.fullmatch(r"lut([3-8])", name)
     if generic:
         return lut_target(int(generic[1]))
-    if name not in TARGETS:
-        known = ", ".join([*TARGETS, "lut3 .. lut8"])
+    found = TARGETS.get(name) or INSTALLED.find(name)
+    if found is None:
+        known = ", ".join([*TARGETS, "lut3 .. lut8", *INSTALLED.names()])
         raise KanError(f"there is no target {name!r}", remedy=f"take one of {known}")
-    return TARGETS[name]
+    return found
 
 
 @dataclass(frozen=True)

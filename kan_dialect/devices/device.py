@@ -3,10 +3,13 @@
 A device is a record of figures. Passes, searches, the emitter and the estimate of a function
 (`estimate.py`) read them here. They are calibrated against Yosys and nextpnr
 (`benchmarks/calibrate_cost.py`). Costs are in LUTs as the family's reports count them.
+
+Other packages publish devices under the entry point group `kan_dialect.devices`.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +19,14 @@ import numpy as np
 
 from kan_dialect.devices.table_cost import Mapper
 from kan_dialect.errors import KanError
+from kan_dialect.extensions import Registry
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.maths.truth_tables import by_size, supports
+
+MAX_LUT_INPUTS = 8
+"""Most inputs of a lookup table; searches list all functions of a few inputs."""
+MAX_WIDE_INPUTS = 12
+"""Most inputs of a function of several lookup tables and the multiplexers beside them."""
 
 
 @dataclass(frozen=True)
@@ -207,13 +216,74 @@ EMITTED_FOR = XCUP
 the same for every target: other tools read such a difference as well as a sum."""
 
 
+def _problem_of(family: DeviceFamily) -> str | None:
+    """What is wrong with the figures of a device, in words; None if nothing is."""
+    timing, adders, inputs = family.timing, family.adders, family.lut_inputs
+    if type(timing) is not Timing or type(adders) is not Adders:
+        return "timing must be a Timing, and adders an Adders"
+    if type(inputs) is not int or not 3 <= inputs <= MAX_LUT_INPUTS:
+        return f"lut_inputs must be an integer in 3..{MAX_LUT_INPUTS}, got {inputs!r}"
+    counts = {
+        "shared_inputs": (family.shared_inputs, 0, family.lut_inputs),
+        "wide_inputs": (family.wide_inputs, 0, MAX_WIDE_INPUTS),
+        "shortest_shift": (family.shortest_shift, 0, 1 << 20),
+        "adders.bit_inputs": (adders.bit_inputs, 2, family.lut_inputs),
+        "the length of adders.absorbed_luts": (
+            adders.absorbed_inputs + 1,
+            0,
+            family.lut_inputs + 1,
+        ),
+    }
+    for name, (count, low, high) in counts.items():
+        if type(count) is not int or not low <= count <= high:
+            return f"{name} must be an integer in {low}..{high}, got {count!r}"
+    figures = {
+        **{f"timing.{name}": value for name, value in vars(timing).items()},
+        "adders.carry_in_luts": adders.carry_in_luts,
+        "adders.further_luts": adders.further_luts,
+        **{f"adders.absorbed_luts[{i}]": luts for i, luts in enumerate(adders.absorbed_luts)},
+    }
+    for name, value in figures.items():
+        if not _is_figure(value) or value < 0:
+            return f"{name} must be a number, 0 or more, got {value!r}"
+    positive = {
+        "timing.lut": timing.lut,
+        "adders.bit_luts": adders.bit_luts,
+        "wide_factor": family.wide_factor,
+        "expected_wide_factor": family.expected_wide_factor,
+    }
+    for name, value in positive.items():
+        if not _is_figure(value) or value <= 0:
+            return f"{name} must be a positive number, got {value!r}"
+    if 0 < family.wide_inputs <= family.lut_inputs:
+        return f"wide_inputs must be 0 or more than lut_inputs, got {family.wide_inputs}"
+    return None
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+INSTALLED = Registry("kan_dialect.devices", DeviceFamily, "device", _problem_of)
+"""The devices of other packages, by the names of their entry points."""
+
+
+@lru_cache(1 << 6)
 def device(name: str) -> DeviceFamily:
-    """The device of a name.
+    """The device of a name, of this compiler or of an installed package.
 
     Raises
     ------
-    KanError : there is none.
+    KanError : there is none; lists the names. Or its package publishes no valid record.
     """
-    if name not in DEVICES:
-        raise KanError(f"there is no target {name!r}", remedy=f"take one of {', '.join(DEVICES)}")
-    return DEVICES[name]
+    found = DEVICES.get(name) or INSTALLED.find(name)
+    if found is None:
+        raise KanError(
+            f"there is no target {name!r}", remedy=f"take one of {', '.join(device_names())}"
+        )
+    return found
+
+
+def device_names() -> list[str]:
+    """Names of all devices, those of other packages last."""
+    return [*DEVICES, *(name for name in INSTALLED.names() if name not in DEVICES)]

@@ -18,7 +18,8 @@ class TargetPass(KanPass):
     """
 
     target: str = field(default=XCUP.name, kw_only=True)
-    """The device whose costs decide: `xcup`, `ecp5`, `ice40`, or `lut3` to `lut8`."""
+    """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `lut3` to `lut8`, or one of an
+    installed package (`kan-opt --list-devices`)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

