@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
+from kan_dialect.cli.flow.workers import add_workers, jobs_of, progress_bar, runner_of
 from kan_dialect.cli.import_options import (
     add_name,
     add_output_folder,
@@ -31,7 +21,7 @@ from kan_dialect.cli.import_options import (
     build_import_options,
 )
 from kan_dialect.cli.number_options import add_number
-from kan_dialect.cli.tool_limits import JOBS, add_limits, limits_of
+from kan_dialect.cli.tool_limits import add_limits, limits_of
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.folder_ownership import require_ours
@@ -53,11 +43,7 @@ from kan_dialect.flows.sweep.presentation.pictures import (
 from kan_dialect.flows.sweep.presentation.tables import csv_text, parquet
 from kan_dialect.flows.sweep.study import Study, make_study
 from kan_dialect.flows.sweep.sweep import (
-    Progress as Told,
-)
-from kan_dialect.flows.sweep.sweep import (
     Question,
-    Runner,
     Sweep,
     constant_caution,
     pipeline_of,
@@ -65,11 +51,10 @@ from kan_dialect.flows.sweep.sweep import (
     summary,
     sweep,
 )
-from kan_dialect.flows.sweep.workers.cluster import connected, require_address, run_on_cluster
-from kan_dialect.flows.sweep.workers.processes import run_here, run_in_processes
 from kan_dialect.flows.sweep.workers.workbench import Measures
 from kan_dialect.flows.tools.place_and_route import DEVICES
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.flows.workers.cluster import require_address
 from kan_dialect.frontends.loading import load_model, make_context, rename
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.option_bounds import SHARE, Bounds
@@ -200,16 +185,7 @@ def _add_splits(parser: argparse.ArgumentParser) -> None:
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:
     """Options for the processes that do the tasks."""
-    add_number(
-        parser,
-        "--jobs",
-        JOBS,
-        metavar="N",
-        help="processes (default: as many as there are cores)",
-    )
-    parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, as tcp://host:8786"
-    )
+    add_workers(parser)
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -229,7 +205,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         refuse_schedule_options(axes)
     if options.scheduler is not None:
         require_address(options.scheduler)
-    jobs = (os.cpu_count() or 1) if options.jobs is None else options.jobs
+    jobs = jobs_of(options)
     measures = _measures(options, jobs)
     loss = parse_loss(options.loss, "--loss")
     if loss < 0:
@@ -246,7 +222,7 @@ def run_sweep(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     question = Question(points, options.schedule, measures, objectives, loss)
-    with _runner(options.scheduler, jobs) as runner, _progress() as tell:
+    with runner_of(options) as runner, progress_bar() as tell:
         folder = GrowingFolder(options.output, SWEEP, force=options.force)
         result = sweep(study, question, folder, runner, tell, others)
     _write(folder, result, axes, schedule=options.schedule)
@@ -322,45 +298,6 @@ def _require_float(study: Study, axes: Sequence[Axis]) -> None:
 def _missing() -> list[str]:
     parts = {"pictures": "matplotlib", "Parquet": "pyarrow"}
     return [what for what, module in parts.items() if find_spec(module) is None]
-
-
-@contextmanager
-def _runner(scheduler: str | None, jobs: int) -> Generator[Runner]:
-    if scheduler is not None:
-        with connected(scheduler) as client:
-            yield lambda study, tasks: run_on_cluster(study, tasks, client)
-    elif jobs == 1:
-        yield run_here
-    else:
-        yield lambda study, tasks: run_in_processes(study, tasks, min(jobs, len(tasks)))
-
-
-@contextmanager
-def _progress() -> Generator[Told]:
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        # The bar counts new points only; points of earlier runs would distort the time left.
-        started: dict[str, tuple[TaskID, int]] = {}
-
-        def tell(what: str, done: int, of: int) -> None:
-            if done < of and what not in started:
-                started[what] = bar.add_task(what, total=of - done), done
-            if what in started:
-                task, before = started[what]
-                bar.update(task, completed=done - before)
-
-        yield tell
 
 
 def _write(folder: GrowingFolder, result: Sweep, axes: Sequence[Axis], *, schedule: bool) -> None:

@@ -10,8 +10,7 @@ for the codes of the inputs, `activation-bits` for all layers.
 from __future__ import annotations
 
 import hashlib
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -344,16 +343,6 @@ def _class(name: str) -> type[ModulePass]:
     KanError : there is none of this name, or its package does not import.
     """
     return pass_class(_available(), name)
-
-
-def source_files(package: str) -> Sequence[Path]:
-    """Source files of an imported package, or of a module that stands alone."""
-    module = sys.modules[package]
-    folders = [Path(folder) for folder in getattr(module, "__path__", ())]
-    if folders:
-        return sorted(path for folder in folders for path in folder.rglob("*.py"))
-    file: str | None = getattr(module, "__file__", None)
-    return [] if file is None else [Path(file)]
 
 
 def _file_digest(name: str) -> str | None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
-import kan_dialect
 from kan_dialect.analysis.quantization_points import quantization_points, spline_functions
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, accuracy, mean_squared_error
+from kan_dialect.files.data_sets import Dataset
+from kan_dialect.flows.samples import Samples
 from kan_dialect.flows.sweep.grid import Point
-from kan_dialect.flows.sweep.pipeline import DEFAULT, Pipeline, Resolved, source_files
+from kan_dialect.flows.sweep.pipeline import DEFAULT, Pipeline, Resolved
+from kan_dialect.flows.workers.compiler_digest import compiler_digest
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
@@ -28,41 +28,6 @@ from kan_dialect.passes.quantize import QuantizePass
 
 CALIBRATION = "calibration.npz"
 """Name of the file of calibration samples in the folder of a sweep."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Real inputs, their labels or targets, and the outputs of the float model.
-
-    x : (samples, inputs), float64.
-    y : (samples, ...), or None without labels.
-    outputs : (samples, outputs), float64, or None for a model of codes.
-    """
-
-    x: FloatArray
-    y: Array | None
-    outputs: FloatArray | None = None
-
-    def score(self, outputs: Array) -> dict[str, float]:
-        """Quality of outputs, (samples, outputs): `accuracy` or `mse`, and `error`.
-
-        `error` is the mean absolute difference from the outputs of the float model.
-        """
-        figures = {
-            "accuracy": None if self.y is None else accuracy(outputs, self.y),
-            "mse": None if self.y is None else mean_squared_error(outputs, self.y),
-            "error": None if self.outputs is None else float(np.abs(outputs - self.outputs).mean()),
-        }
-        return {
-            name: figure
-            for name, figure in figures.items()
-            if figure is not None and np.isfinite(figure)
-        }
-
-    @property
-    def reference(self) -> dict[str, float]:
-        """The score of the float model; empty for a model of codes."""
-        return {} if self.outputs is None else self.score(self.outputs)
 
 
 @dataclass(frozen=True)
@@ -210,27 +175,3 @@ def _layers(module: ModuleOp) -> int:
         stage.resuming().apply(Context(), module)
     functions = list(spline_functions(module))
     return sum(len(quantization_points(function)) - len(function.args) for function in functions)
-
-
-@cache
-def compiler_digest(packages: tuple[str, ...] = ()) -> str:
-    """SHA-256 of the compiler's source, which keeps results of different compilers apart.
-
-    Parameters
-    ----------
-    packages : names of imported packages whose source counts too.
-    """
-    root = Path(kan_dialect.__file__).parent
-    files = [*root.glob("*.py")]
-    for folder in root.iterdir():
-        if folder.is_dir() and folder.name not in ("flows", "cli"):
-            files += folder.rglob("*.py")
-    whole = hashlib.sha256()
-    for path in sorted(files):
-        whole.update(f"{path.relative_to(root)}\n".encode())
-        whole.update(path.read_bytes())
-    for package in packages:
-        for path in source_files(package):
-            whole.update(f"{package} {path.name}\n".encode())
-            whole.update(path.read_bytes())
-    return whole.hexdigest()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import fmean
-from typing import Any, TypeAlias
+from typing import Any
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
@@ -22,16 +23,11 @@ from kan_dialect.flows.sweep.pipeline import SCHEDULE_OPTIONS, Resolved
 from kan_dialect.flows.sweep.results import Store, is_from, row_of
 from kan_dialect.flows.sweep.schedules import all_schedules, first_schedules, useful
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
-from kan_dialect.flows.sweep.workers.tasks import Outcomes, Task, make_tasks
+from kan_dialect.flows.sweep.workers.tasks import Task, make_tasks, perform
 from kan_dialect.flows.sweep.workers.workbench import NO_MEASURES, Measures
+from kan_dialect.flows.workers.outcomes import Progress, Runner
 from kan_dialect.passbase.kan_pass import EXACT, claim_of
 from kan_dialect.passes.schedule import SchedulePass
-
-Runner: TypeAlias = Callable[[Study, Sequence[Task]], Outcomes]
-"""Does tasks in this process, in other processes, or on a cluster."""
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the current step, the number of finished points and the number of all points."""
 
 
 @dataclass(frozen=True)
@@ -254,7 +250,7 @@ class _Work:
         self._progress(what, done, count)
         if not tasks:
             return
-        with closing(self._runner(self._study, tasks)) as outcomes:
+        with closing(self._runner(partial(perform, self._study), tasks)) as outcomes:
             for number, outcome in outcomes:
                 point = tasks[number].point
                 alike = [point] if groups is None else groups[point]

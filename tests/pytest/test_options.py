@@ -16,7 +16,7 @@ from kan_dialect.cli.flow.build import add_build, compile_pass
 from kan_dialect.cli.number_options import NumberType
 from kan_dialect.errors import KanError
 from kan_dialect.flows.build_options import BuildOptions
-from kan_dialect.flows.sweep.workers.cluster import require_address
+from kan_dialect.flows.workers.cluster import require_address
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.option_bounds import Bounds, declared_bounds
 from kan_dialect.passbase.option_text import OptionValue, expected, read_value, spell_value

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from xdsl.dialects.builtin import ModuleOp
 import kan_dialect
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import sweep as command
+from kan_dialect.cli.flow import workers
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.sweep.columns import Row
@@ -33,12 +35,14 @@ from kan_dialect.flows.sweep.grid import Axis, Point, grid, parse_axis
 from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
 from kan_dialect.flows.sweep.pipeline import DEFAULT
 from kan_dialect.flows.sweep.schedules import useful
-from kan_dialect.flows.sweep.study import Study, compiler_digest, make_study
-from kan_dialect.flows.sweep.workers import processes
-from kan_dialect.flows.sweep.workers.cluster import connected, run_on_cluster
-from kan_dialect.flows.sweep.workers.processes import run_here, run_in_processes
-from kan_dialect.flows.sweep.workers.tasks import Outcome, Task, make_tasks
+from kan_dialect.flows.sweep.study import Study, make_study
+from kan_dialect.flows.sweep.workers.tasks import Task, make_tasks, perform
 from kan_dialect.flows.sweep.workers.workbench import Workbench
+from kan_dialect.flows.workers import processes
+from kan_dialect.flows.workers.cluster import connected, run_on_cluster
+from kan_dialect.flows.workers.compiler_digest import compiler_digest
+from kan_dialect.flows.workers.outcomes import Outcome, Work
+from kan_dialect.flows.workers.processes import run_here, run_in_processes
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.passes.calibrate import CalibratePass
 
@@ -316,14 +320,14 @@ def test_tools_measure_each_design_once(tmp_path: Path, monkeypatch: pytest.Monk
         int(first["latency_cycles"]) * float(first["pnr_delay_ns"]), rel=1e-3
     )
     # Another time, nothing is left to do.
-    monkeypatch.setattr(command, "run_here", forbidden)
+    monkeypatch.setattr(workers, "run_here", forbidden)
     assert run(EXAMPLE, "--calibration", DATA, *options, "-o", tmp_path) == 0
 
 
 # What is resumed.
 
 
-def forbidden(_study: Study, tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
+def forbidden(_work: object, tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
     raise AssertionError(f"{len(tasks)} tasks were not to be done")
     yield 0, ""
 
@@ -332,12 +336,12 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """The tasks that sweeps in this process do from now on."""
     done: list[Task] = []
 
-    def counted(study: Study, tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
-        for number, outcome in run_here(study, tasks):
+    def counted(work: Work[Task], tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
+        for number, outcome in run_here(work, tasks):
             done.append(tasks[number])
             yield number, outcome
 
-    monkeypatch.setattr(command, "run_here", counted)
+    monkeypatch.setattr(workers, "run_here", counted)
     return done
 
 
@@ -415,13 +419,13 @@ def test_a_sweep_that_was_ended_goes_on(
 def test_a_process_that_is_killed_is_replaced(study: Study) -> None:
     tasks = make_tasks(study, grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")]))
     outcomes: dict[int, Outcome] = {}
-    for number, outcome in run_in_processes(study, tasks, 2):
+    for number, outcome in run_in_processes(partial(perform, study), tasks, 2):
         if not outcomes:
             victim = active_children()[0].pid
             assert victim is not None
             os.kill(victim, signal.SIGKILL)
         outcomes[number] = outcome
-    assert outcomes == dict(run_here(study, tasks))
+    assert outcomes == dict(run_here(partial(perform, study), tasks))
     assert not active_children()
 
 
@@ -430,12 +434,12 @@ def test_a_task_that_kills_its_processes_is_given_up(
 ) -> None:
     monkeypatch.setattr(processes, "_serve", dying)
     tasks = make_tasks(study, [Point((("bits", 3),))])
-    assert dict(run_in_processes(study, tasks, 1)) == {
+    assert dict(run_in_processes(partial(perform, study), tasks, 1)) == {
         0: "its process was killed 3 times: out of memory?"
     }
 
 
-def dying(_study: Study, _connection: object) -> None:
+def dying(_work: object, _connection: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -454,11 +458,11 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, cluste
     outcomes: dict[int, Outcome] = {}
     with connected(address) as client:
         workers = client.run(os.getpid)
-        for number, outcome in run_on_cluster(study, tasks, client):
+        for number, outcome in run_on_cluster(partial(perform, study), tasks, client):
             if not outcomes:
                 os.kill(next(iter(workers.values())), signal.SIGKILL)
             outcomes[number] = outcome
-    assert outcomes == dict(run_here(study, tasks))
+    assert outcomes == dict(run_here(partial(perform, study), tasks))
 
 
 def test_a_cluster_gives_the_same_table(cluster: object, swept: Path, tmp_path: Path) -> None:
@@ -490,7 +494,7 @@ def test_another_compiler_has_another_digest(
 def test_another_compiler_on_a_cluster_is_refused(study: Study) -> None:
     other = replace(study, compiler="another")
     tasks = make_tasks(other, [Point()])
-    ((_, outcome),) = run_here(other, tasks)
+    ((_, outcome),) = run_here(partial(perform, other), tasks)
     assert outcome == (
         "a worker of the cluster has another kan-dialect; install the same version on all workers"
     )
@@ -512,11 +516,11 @@ def test_the_page_refers_to_nothing_outside(swept: Path) -> None:
 def test_text_in_a_page_cannot_end_its_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(_study: Study, tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
+    def failing(_work: Work[Task], tasks: list[Task]) -> Generator[tuple[int, Outcome]]:
         yield 0, "</script><b>"
-        yield from ((n, o) for n, o in run_here(_study, tasks) if n)
+        yield from ((n, o) for n, o in run_here(_work, tasks) if n)
 
-    monkeypatch.setattr(command, "run_here", failing)
+    monkeypatch.setattr(workers, "run_here", failing)
     options = ("--vary", "bits=2,3", "--jobs", 1, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *options) == 0
     page = (tmp_path / "sweep.html").read_text()

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-from importlib import import_module
-from typing import Any, cast
+from collections.abc import Sequence
 
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
-from kan_dialect.flows.sweep.grid import spell
+from kan_dialect.flows.workers import tables
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:
@@ -26,33 +22,9 @@ _LAST = ("synthesis_tool", "pnr_tool", "design", "constant", "front", "within_no
 
 def csv_text(rows: Sequence[Row]) -> str:
     """The table as CSV; unknown figures are empty."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns_of(rows), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _text(value) for name, value in row.items()})
-    return stream.getvalue()
-
-
-def _text(value: object) -> object:
-    return spell(value) if isinstance(value, bool) else value
+    return tables.csv_text(rows, columns_of(rows))
 
 
 def parquet(rows: Sequence[Row]) -> bytes:
     """The table as Parquet, by pyarrow. A column of mixed types becomes text."""
-    arrow: Any = import_module("pyarrow")
-    writer: Any = import_module("pyarrow.parquet")
-    columns = {name: _column([row.get(name) for row in rows]) for name in columns_of(rows)}
-    stream = io.BytesIO()
-    writer.write_table(arrow.table(columns), stream)
-    return stream.getvalue()
-
-
-def _column(values: Iterable[object]) -> list[object]:
-    every = list(values)
-    kinds = {type(value) for value in every if value is not None}
-    if kinds == {int, float}:
-        return [None if value is None else float(cast(float, value)) for value in every]
-    if len(kinds) > 1:
-        return [None if value is None else str(_text(value)) for value in every]
-    return every
+    return tables.parquet(rows, columns_of(rows))

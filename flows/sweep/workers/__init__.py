@@ -1,1 +1,1 @@
-"""Tasks of a sweep, and the processes and clusters that do them."""
+"""Tasks of a sweep, and the workbench of a process that does them."""

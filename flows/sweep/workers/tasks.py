@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, TypeAlias
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.study import Study
 from kan_dialect.flows.sweep.workers.workbench import Measures, Workbench
+from kan_dialect.flows.workers.outcomes import Outcome
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,6 @@ class Task:
     keep: frozenset[int] = frozenset()
     """Numbers of passes after which the module is kept, because later points share it."""
     measures: Measures | None = None
-
-
-Outcome: TypeAlias = dict[str, Any] | str
-"""Figures of a task, or the reason of its failure."""
-
-Outcomes: TypeAlias = Generator[tuple[int, Outcome]]
-"""Number and outcome of each task as it ends. Closing the generator ends the work."""
 
 
 def make_tasks(

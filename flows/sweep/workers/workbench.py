@@ -6,41 +6,34 @@ for the next points. So calibration runs once, and all schedules of a network sh
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.universe import Universe
 
 from kan_dialect.checking import verify_after
-from kan_dialect.devices.device import device
-from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.report_cautions import is_constant
 from kan_dialect.flows.sweep.grid import Point
 from kan_dialect.flows.sweep.pipeline import Resolved
-from kan_dialect.flows.sweep.study import CALIBRATION, Study, compiler_digest
+from kan_dialect.flows.sweep.study import CALIBRATION, Study
 from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
 from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.flows.wire_figures import Figures, wire_figures
+from kan_dialect.flows.workers.compiler_digest import compiler_digest
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import TableOp
 from kan_dialect.passbase.kan_pass import unwrapped
-
-Figures: TypeAlias = dict[str, Any]
-"""Figures by name: numbers, and names of designs and tools."""
 
 
 @dataclass(frozen=True)
@@ -116,29 +109,8 @@ class Workbench:
         above = lowering.index(True) if True in lowering else len(lowering)
         module = self._run(resolved, above, keep)
         model = Model.of(module)
-        if not isinstance(model.op, func.FuncOp) or model.level != "wire":
-            raise KanError(
-                f"the passes before lower-kan-to-hw end at {model.level} level, expected wire "
-                "level",
-                remedy="end the pipeline with kan-compile, or with passes of wire level",
-            )
-        target = resolved.target
         # Passes over hardware change the circuit, but not its estimate.
-        design = "\n".join([str(model.op), *resolved.texts[above + 1 :]])
-        found = estimate(model.op, device(target))
-        cycles = model.latency()
-        tables = [op for op in model.op.body.block.ops if isinstance(op, TableOp)]
-        figures: Figures = {
-            "design": hashlib.sha256(design.encode()).hexdigest()[:12],
-            "target": target,
-            "latency_cycles": cycles,
-            "table_bits": sum(op.entries_array.size * range_of(op.result).bits for op in tables),
-            "estimate_luts": found.luts,
-            "estimate_registers": found.registers,
-            "estimate_levels": found.levels,
-            "estimate_delay_ns": round(found.delay_ns, 4),
-            "estimate_latency_ns": round(max(cycles, 1) * found.delay_ns, 4),
-        }
+        figures = wire_figures(model, resolved.target, resolved.texts[above + 1 :])
         figures["constant"] = None
         for where, samples in (("validation", self.study.validation), ("test", self.study.test)):
             if samples is not None:

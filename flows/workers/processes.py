@@ -9,10 +9,9 @@ from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import cast
+from typing import Any, Generic, cast
 
-from kan_dialect.flows.sweep.study import Study
-from kan_dialect.flows.sweep.workers.tasks import Outcome, Outcomes, Task, perform
+from kan_dialect.flows.workers.outcomes import Outcome, Outcomes, T, Work
 
 ATTEMPTS = 3
 """Number of killed processes after which their task is given up."""
@@ -21,13 +20,13 @@ _GRACE_SECONDS = 3.0
 """Time that a process has to end the tools it has started."""
 
 
-def run_here(study: Study, tasks: Sequence[Task]) -> Outcomes:
+def run_here(work: Work[T], tasks: Sequence[T]) -> Outcomes:
     """Do one task after another in this process."""
     for number, task in enumerate(tasks):
-        yield number, perform(study, task)
+        yield number, work(task)
 
 
-def run_in_processes(study: Study, tasks: Sequence[Task], jobs: int) -> Outcomes:
+def run_in_processes(work: Work[T], tasks: Sequence[T], jobs: int) -> Outcomes:
     """Do tasks in `jobs` processes; the next task goes to the first free process.
 
     A killed process is replaced, and its task repeated. After ATTEMPTS killed processes the outcome
@@ -35,11 +34,11 @@ def run_in_processes(study: Study, tasks: Sequence[Task], jobs: int) -> Outcomes
     """
     waiting = list(reversed(range(len(tasks))))
     attempts = [0] * len(tasks)
-    workers: list[_Worker] = []
+    workers: list[_Worker[T]] = []
     try:
         while waiting or any(worker.task is not None for worker in workers):
             while waiting and len(workers) < jobs:
-                workers.append(_Worker(study))
+                workers.append(_Worker(work))
             for worker in workers:
                 if worker.task is None and waiting:
                     worker.give(waiting.pop(), tasks)
@@ -63,21 +62,21 @@ def run_in_processes(study: Study, tasks: Sequence[Task], jobs: int) -> Outcomes
             worker.close()
 
 
-class _Worker:
+class _Worker(Generic[T]):
     """A process and the connection to it."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, work: Work[T]) -> None:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process: SpawnProcess = context.Process(
-            target=_serve, args=(study, theirs), daemon=True
+            target=_serve, args=(work, theirs), daemon=True
         )
         self._process.start()
         theirs.close()
         self.task: int | None = None
         """Number of the current task, or None."""
 
-    def give(self, number: int, tasks: Sequence[Task]) -> None:
+    def give(self, number: int, tasks: Sequence[T]) -> None:
         """Send a task to the process."""
         self.task = number
         # If the process is gone already, the next `take` notices.
@@ -116,7 +115,7 @@ class _Worker:
         self._process.close()
 
 
-def _serve(study: Study, connection: Connection) -> None:
+def _serve(work: Work[Any], connection: Connection) -> None:
     """Main function of a process: do tasks until the connection closes."""
     # Ctrl-C reaches all processes of a terminal; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -124,7 +123,7 @@ def _serve(study: Study, connection: Connection) -> None:
     try:
         for task in _received(connection):
             try:
-                outcome: Outcome | Exception = perform(study, task)
+                outcome: Outcome | Exception = work(task)
             except Exception as error:
                 outcome = RuntimeError(f"{type(error).__name__}: {error}")
             with suppress(BrokenPipeError):
@@ -134,7 +133,7 @@ def _serve(study: Study, connection: Connection) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _received(connection: Connection) -> Generator[Task]:
+def _received(connection: Connection) -> Generator[Any]:
     while True:
         try:
             yield connection.recv()

@@ -14,8 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.sweep.study import Study
-from kan_dialect.flows.sweep.workers.tasks import Outcome, Outcomes, Task, perform
+from kan_dialect.flows.workers.outcomes import Outcome, Outcomes, T, Work
 from kan_dialect.passbase.option_bounds import shown
 
 CONNECT_SECONDS = 10.0
@@ -56,8 +55,12 @@ def require_address(address: str) -> None:
         raise KanError(f"--scheduler takes an address, as tcp://host:8786, got {shown(address)!r}")
 
 
-def _given(study: Study) -> Study:
-    return study
+def _given(work: Work[T]) -> Work[T]:
+    return work
+
+
+def _done(work: Work[T], task: T) -> Outcome:
+    return work(task)
 
 
 @contextmanager
@@ -93,7 +96,7 @@ def connected(address: str) -> Generator[Any]:
             client.close(timeout=CONNECT_SECONDS)
 
 
-def run_on_cluster(study: Study, tasks: Sequence[Task], client: Any) -> Outcomes:
+def run_on_cluster(work: Work[T], tasks: Sequence[T], client: Any) -> Outcomes:
     """Run tasks on the workers of a client's scheduler; closing early cancels the rest.
 
     Raises
@@ -101,8 +104,8 @@ def run_on_cluster(study: Study, tasks: Sequence[Task], client: Any) -> Outcomes
     KanError : the scheduler disappears, or the workers cannot import kan-dialect.
     """
     distributed: Any = require_distributed()
-    shared = client.submit(_given, study, pure=False)
-    futures: list[Any] = client.map(perform, [shared] * len(tasks), list(tasks), pure=False)
+    shared = client.submit(_given, work, pure=False)
+    futures: list[Any] = client.map(_done, [shared] * len(tasks), list(tasks), pure=False)
     numbers = {future.key: number for number, future in enumerate(futures)}
     try:
         for future in distributed.as_completed(futures, loop=client.loop):

@@ -1,0 +1,78 @@
+"""Where a command does its tasks: options, processes or a cluster, and the progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from rich import progress
+from rich.console import Console
+
+from kan_dialect.cli.number_options import add_number
+from kan_dialect.cli.tool_limits import JOBS
+from kan_dialect.flows.workers.cluster import connected, run_on_cluster
+from kan_dialect.flows.workers.outcomes import Progress, Runner
+from kan_dialect.flows.workers.processes import run_here, run_in_processes
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """`--jobs` and `--scheduler`."""
+    add_number(
+        parser,
+        "--jobs",
+        JOBS,
+        metavar="N",
+        help="processes (default: as many as there are cores)",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on this Dask cluster, as tcp://host:8786"
+    )
+
+
+def jobs_of(options: argparse.Namespace) -> int:
+    """Number of processes."""
+    return (os.cpu_count() or 1) if options.jobs is None else options.jobs
+
+
+@contextmanager
+def runner_of(options: argparse.Namespace) -> Generator[Runner]:
+    """What does the tasks of a command: this process, processes, or a cluster."""
+    jobs = jobs_of(options)
+    if options.scheduler is not None:
+        with connected(options.scheduler) as client:
+            yield lambda work, tasks: run_on_cluster(work, tasks, client)
+    elif jobs == 1:
+        yield run_here
+    else:
+        yield lambda work, tasks: run_in_processes(work, tasks, min(jobs, len(tasks)))
+
+
+@contextmanager
+def progress_bar() -> Generator[Progress]:
+    """A bar for each kind of work on the terminal's standard error; elsewhere nothing is shown."""
+    console = Console(stderr=True)
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        # The bar counts new points only; points of earlier runs would distort the time left.
+        started: dict[str, tuple[progress.TaskID, int]] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if done < of and what not in started:
+                started[what] = bar.add_task(what, total=of - done), done
+            if what in started:
+                task, before = started[what]
+                bar.update(task, completed=done - before)
+
+        yield tell

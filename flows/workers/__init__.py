@@ -1,0 +1,1 @@
+"""Tasks in processes of this machine and on clusters, for commands with many designs."""
