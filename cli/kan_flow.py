@@ -13,6 +13,7 @@ from kan_dialect import __version__
 from kan_dialect.cli.error_messages import ArgumentParser, run_tool
 from kan_dialect.cli.flow.benchmark_set import add_benchmark_set, run_benchmark_set
 from kan_dialect.cli.flow.build import add_build, run_build
+from kan_dialect.cli.flow.compare import add_compare, run_compare
 from kan_dialect.cli.flow.prove import add_prove, run_prove
 from kan_dialect.cli.flow.simulate import add_simulate, run_simulate
 from kan_dialect.cli.flow.sweep import add_sweep, run_sweep
@@ -31,6 +32,7 @@ _COMMANDS: dict[str, tuple[Adder, Runner, str]] = {
     "synth": (add_synth, run_synth, "count the resources of a build's RTL, with Yosys"),
     "pnr": (add_pnr, run_pnr, "measure the speed of a build's RTL, with nextpnr"),
     "sweep": (add_sweep, run_sweep, "many builds of a model, to choose from"),
+    "compare": (add_compare, run_compare, "pipelines over many networks: does a pass help?"),
     "benchmark-set": (
         add_benchmark_set,
         run_benchmark_set,

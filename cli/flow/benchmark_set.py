@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from kan_dialect.cli.import_options import add_output_folder
+from kan_dialect.errors import KanError
 from kan_dialect.flows.benchmark_set.folder import write
 from kan_dialect.flows.benchmark_set.networks import TITLE, chosen
 
@@ -28,5 +29,13 @@ def run_benchmark_set(options: argparse.Namespace) -> int:
 
 
 def names_of(text: str | None) -> list[str]:
-    """Names with commas between."""
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
+    """Names with commas between; none where the option is not given.
+
+    Raises
+    ------
+    KanError : the option is given without a name.
+    """
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if text is not None and not names:
+        raise KanError("--only names no network", remedy="leave it out, or give names")
+    return names

@@ -1,8 +1,9 @@
 """The fenced code of the documentation's pages, and a folder for each page that it runs in.
 
 The folder has `examples/`, as a clone has it, and the files that the page tells to write. Entry
-points that the page prints are found there, as if the package were installed. The environment's
-commands are on the PATH. Python blocks of a page share their names.
+points that the page prints are found there, as if the package were installed, and so are example
+packages that the page installs with pip. The environment's commands are on the PATH. Python blocks
+of a page share their names.
 
 A comment directly above a block, `<!-- not run: REASON -->`, keeps it from running.
 """
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,8 +181,27 @@ def _write_files(page: str, folder: Path) -> None:
         re.MULTILINE,
     )
     if groups:
-        about = folder / "printed-0.1.dist-info"
-        about.mkdir()
-        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: printed\nVersion: 0.1\n")
         entries = "".join(f"[{group}]\n{lines}" for group, lines in groups)
-        (about / "entry_points.txt").write_text(entries.replace('"', ""))
+        _declare(folder, "printed", entries.replace('"', ""))
+    for block in blocks(page):
+        for name in re.findall(r"^pip install \./examples/(\w+)$", block.text, re.MULTILINE):
+            _install(folder, name)
+
+
+def _install(folder: Path, name: str) -> None:
+    """Make an example package importable, with its entry points."""
+    source = folder / "examples" / name
+    shutil.copytree(source / name, folder / name)
+    project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
+    entries = ""
+    for group, found in project["entry-points"].items():
+        entries += f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in found.items())
+    _declare(folder, name, entries)
+
+
+def _declare(folder: Path, name: str, entry_points: str) -> None:
+    """Entry points of a package in a folder, as its installation has them."""
+    about = folder / f"{name}-0.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text(entry_points)

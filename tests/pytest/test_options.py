@@ -36,6 +36,8 @@ FORMS = ("max_rmse", "max_error")
 
 MODULES = {"kan-flow": kan_flow, "kan-opt": kan_opt, "kan-run": kan_run}
 OPTIONS = all_options()
+WRITTEN = ("benchmark-set --output", "kan-opt --new-pass")
+"""Names of folders for commands that read nothing: a word is right."""
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +73,8 @@ def test_options_of_commands(option: Option, capfd: pytest.CaptureFixture[str]) 
                 [*option.command[1:], *option.needed, f"{option.name}={text}"]
             )
         error = capfd.readouterr().err
+        if f"{option.command[-1]} {option.name}" in WRITTEN and ended.value.code == 0:
+            continue
         assert ended.value.code == 1, (text, error)
         assert error.count(": error: ") == 1, (text, error)
         assert "Traceback" not in error and "internal" not in error, (text, error)

@@ -1,0 +1,1 @@
+"""Pipelines compared over networks: figures, functional check, statistics, tables and pictures."""
