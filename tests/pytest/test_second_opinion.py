@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from rtl_bugs import BUGS, victim_network
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.universe import Universe
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow import prove
@@ -23,7 +24,7 @@ from kan_dialect.flows.prove.second.model import Add, Clamp, Divide
 from kan_dialect.flows.prove.second.opinion import Opinion, second_opinion
 from kan_dialect.flows.prove.second.solver import Solver
 from kan_dialect.flows.tools import toolchain
-from kan_dialect.frontends.loading import make_context
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import list_nodes, nodes_of
@@ -31,11 +32,14 @@ from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
+from kan_dialect.passbase.pipeline import build_pipeline
 
 pytest.importorskip("bitwuzla")
 needs_yosys = pytest.mark.skipif(
     toolchain.look_for("yosys") is None, reason="Yosys is not installed"
 )
+
+UNREACHABLE = Path(__file__).parent.parent / "data" / "second_opinion" / "unreachable_codes.mlir"
 
 Made = tuple[Model, Model, str]
 """Integer model, hardware and SystemVerilog."""
@@ -162,6 +166,28 @@ def test_undecided_is_said(victim: Made, tmp_path: Path, monkeypatch: pytest.Mon
     opinion = asked(victim, tmp_path)
     assert opinion.is_undecided and not opinion.shown and not opinion.nodes
     assert all("undecided" in line for line in opinion.problems())
+
+
+@needs_yosys
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_difference_at_codes_that_may_never_come_decides_nothing(
+    answers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The output is the node's sum, which its tables keep from -8187: no clamp does."""
+    module = parse_text(make_context(), UNREACHABLE.read_bytes(), UNREACHABLE.name)
+    integer = Model.of(module.clone())
+    passes = (
+        "kan-fold-tables,kan-expand-wires,kan-split-tables,kan-narrow,"
+        "kan-balance-sums{target=ecp5},lower-kan-to-hw"
+    )
+    for stage in build_pipeline(Universe.get_multiverse().all_passes, passes):
+        stage.apply(make_context(), module)
+    if not answers:
+        # As where the time is over before the codes of inputs are asked for.
+        monkeypatch.setattr(induction._Deeper, "answer", lambda _: None)  # pyright: ignore[reportPrivateUsage]
+    opinion = asked((integer, Model.of(module), emit_systemverilog(module)), tmp_path)
+    assert opinion.shown if answers else opinion.is_undecided
+    assert answers or "which may never come" in opinion.problems()[-1]
 
 
 def test_wrong_guesses_have_no_proof(

@@ -101,12 +101,16 @@ class Examiner:
         """Whether a claim holds."""
         start = time.monotonic()
         try:
-            found = _Question(self.lemmas(claim.rank), claim).answer()
+            found, free = _Question(self.lemmas(claim.rank), claim).answer(), claim.rank
             # Codes of free nodes may never come together, and passes make use of that.
             for rank in range(claim.rank - 1, 0, -1):
                 if found.shown:
                     break
-                found = _Deeper(self.lemmas(rank), self.plan, rank, claim).answer() or found
+                deeper = _Deeper(self.lemmas(rank), self.plan, rank, claim).answer()
+                if deeper is not None:
+                    found, free = deeper, rank
+            if found.differs and free > 1:
+                found = Verdict(claim.name, 0, _may_never_come(found))
         except Undecided as error:
             found = Verdict(claim.name, 0, f"undecided: {error}")
         seconds = time.monotonic() - start
@@ -449,6 +453,12 @@ class _Deeper:
         low, high = (end << first for end in (of.low, of.high + 1))
         signal = Clamp(low, high - 1).term(signal, self.wide, solver)
         return solver.apply("extract", [signal], [first + of.width - 1, first])
+
+
+def _may_never_come(found: Verdict) -> str:
+    """Why a difference at codes of free nodes decides nothing."""
+    where = ", ".join(f"{name} = {code}" for name, code in found.where.items())
+    return f"undecided: other codes at {where or 'some codes of nodes'}, which may never come"
 
 
 def parts_of(atoms: Iterable[Atom]) -> list[Number | Variable]:

@@ -1,7 +1,7 @@
 // The dialects, passes and targets are published to every driver built on xDSL's, unmodified.
 
 // RUN: env COLUMNS=9999 xdsl-opt --help | filecheck %s --check-prefix HELP
-// HELP: Available targets are: {{.*}}circt,formula,quantizers,systemverilog
+// HELP: Available targets are: {{.*}}circt,formula,picture,quantizers,systemverilog
 // HELP: Available passes are: {{.*}}kan-balance-sums,kan-calibrate,kan-choose-bits,kan-compile,
 
 // RUN: xdsl-opt %s -p kan-narrow,kan-schedule | filecheck %s
