@@ -41,7 +41,12 @@ def source_of(place: str) -> str:
 
 
 def place_of(source: str) -> str | None:
-    """The place on the site of a file of the repository, if it has one."""
+    """The place on the site of a file of the repository, if it has one.
+
+    A notebook's place is the page that shows its outputs.
+    """
+    if source.startswith("docs/notebooks/") and source.endswith(".py"):
+        return str(Path(source.removeprefix("docs/")).with_suffix(".md"))
     if source.startswith("docs/"):
         return source.removeprefix("docs/")
     return outside_pages().get(source)

@@ -198,7 +198,7 @@ class Page:
             f"<title>{escape(text)}</title></rect>"
         )
 
-    def svg(self) -> str:
+    def svg(self) -> Picture:
         """The page as an SVG element, to stand in HTML or in a file."""
         hovers = "".join(self._hovers)
         if hovers:
@@ -206,7 +206,16 @@ class Page:
         return svg_text(self.figure, self.title, hovers)
 
 
-def svg_text(figure: Any, title: str, above: str = "") -> str:
+class Picture(str):
+    """SVG as text, which a notebook shows as a picture."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self}</div>"
+
+
+def svg_text(figure: Any, title: str, above: str = "") -> Picture:
     """A figure as an SVG element.
 
     The same figure gives the same text: without date, with fixed identifiers and settings, and
@@ -235,7 +244,7 @@ def svg_text(figure: Any, title: str, above: str = "") -> str:
         f"background: {GROUND}"
     )
     name = escape(title, quote=True)
-    return (
+    return Picture(
         f'{head} role="img" aria-label="{name}" style="{style}">\n <title>{name}</title>'
         f"{body.removesuffix('</svg>').rstrip().removesuffix('</svg>')}{above}</svg>\n"
     )

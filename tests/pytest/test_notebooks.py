@@ -1,0 +1,72 @@
+"""The notebooks run from top to bottom, and their pages show what they print and draw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generators import notebooks
+from kan_dialect.flows.tools.toolchain import find_simulator
+
+NOTEBOOKS = notebooks.notebooks()
+SIMULATED = {"first-build", "first-op", "on-chip"}
+
+SMALL = """# %% [markdown]
+# # Small
+#
+# Text, with `code`.
+
+# %%
+from pathlib import Path
+
+print(sorted(path.name for path in Path("examples").glob("wine.*")))
+"<b>"
+
+# %%
+class Shown:
+    def _repr_html_(self) -> str:
+        return "<svg>\\n\\n</svg>"
+
+
+Shown()
+
+# %%
+x = 1
+"""
+
+
+def test_a_page_has_text_code_prints_and_values(tmp_path: Path) -> None:
+    path = tmp_path / "small.py"
+    path.write_text(SMALL)
+    page, values = notebooks.page(path)
+    assert page.startswith('# Small\n\nThe cells of <a href="small.py" download>')
+    assert "\nText, with `code`.\n" in page
+    assert "```text\n['wine.npz', 'wine.onnx']\n```" in page
+    assert values == ["<pre>&#x27;&lt;b&gt;&#x27;</pre>", "<svg>\n\n</svg>"]
+    assert page.index('data-output="0"') < page.index("class Shown") < page.index('data-output="1"')
+    html = notebooks.with_values('<p>a</p>\n<div data-output="1"></div>', values)
+    assert html == '<p>a</p>\n<div class="notebook-output"><svg>\n\n</svg></div>'
+    without, none = notebooks.page(path, executed=False)
+    assert "class Shown" in without and not none and "wine.onnx" not in without
+
+
+def test_an_error_names_notebook_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.py"
+    path.write_text("# %% [markdown]\n# # Wrong\n\n# %%\nx = 1\nx / 0\n")
+    with pytest.raises(ZeroDivisionError) as raised:
+        notebooks.page(path)
+    assert (str(raised.traceback[-1].path), raised.traceback[-1].lineno) == (str(path), 5)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("place", NOTEBOOKS)
+def test_notebooks_run(place: str, tmp_path: Path) -> None:
+    """Their assertions hold, and each shows a picture."""
+    pytest.importorskip("matplotlib")
+    path = NOTEBOOKS[place]
+    if path.stem in SIMULATED and find_simulator("verilator") is None:
+        pytest.skip("Verilator is not installed")
+    shown = [output.shown for _, output in notebooks.run(path, tmp_path) if output.shown]
+    assert path.stem == "first-pass" or any("<svg" in each for each in shown)
+    assert not any(each.startswith("<pre>") for each in shown)
