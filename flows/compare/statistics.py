@@ -16,6 +16,8 @@ import numpy as np
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
+LEAST_NETWORKS = 5
+"""Of fewer networks, the bootstrap's interval is far too narrow, so there is none."""
 
 METRICS: Mapping[str, str] = {
     "estimate_luts": "LUTs",
@@ -43,15 +45,15 @@ class Ratio:
     mean: float
     """Geometric mean over the networks."""
     interval: tuple[float, float] | None
-    """Of the mean; None of one network."""
+    """Of the mean; None of fewer than `LEAST_NETWORKS` networks."""
 
     @property
     def verdict(self) -> str:
-        """`same`, `less`, `more`, or `within noise` where the interval includes 1."""
+        """`same`, `less` or `more`, `within noise` (the interval has 1), `too few networks`."""
         if all(ratio == 1.0 for ratio in self.by_network.values()):
             return "same"
         if self.interval is None:
-            return "one network"
+            return "too few networks"
         low, high = self.interval
         return "within noise" if low <= 1.0 <= high else "less" if high < 1.0 else "more"
 
@@ -94,7 +96,7 @@ def ratio_of(
     by_network = dict(zip(logarithms, np.exp(means).tolist(), strict=True))
     mean = math.exp(math.fsum(means) / len(means))
     interval = None
-    if len(means) > 1:
+    if len(means) >= LEAST_NETWORKS:
         rng = np.random.default_rng(0)
         drawn = means[rng.integers(0, len(means), (RESAMPLES, len(means)))].mean(axis=1)
         tail = (1 - CONFIDENCE) / 2

@@ -150,16 +150,18 @@ def test_the_mean_and_the_interval_are_those_of_scipy() -> None:
 @pytest.mark.parametrize(
     ("other", "verdict"),
     [
-        ([10, 10, 10], "same"),
-        ([9, 8, 9], "less"),
-        ([11, 12, 11], "more"),
-        ([9, 11, 10], "within noise"),
+        ([10, 10, 10, 10, 10], "same"),
+        ([9, 8, 9, 9, 8], "less"),
+        ([11, 12, 11, 11, 13], "more"),
+        ([9, 11, 10, 9, 11], "within noise"),
+        ([9, 8, 9, 9], "too few networks"),
+        ([10], "same"),
     ],
 )
 def test_verdicts(other: list[float], verdict: str) -> None:
     pairs = [
         rows("x", {f"n{i}": [value] for i, value in enumerate(values)})
-        for values in (other, [10, 10, 10])
+        for values in (other, [10] * len(other))
     ]
     found = ratio_of("x", *pairs)
     assert found is not None and found.verdict == verdict
