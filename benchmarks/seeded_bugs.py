@@ -263,12 +263,16 @@ def _judge(arguments: tuple[Seed, Sequence[Network], dict[str, Good]]) -> Verdic
 
 
 def _preload() -> None:
-    """Import slow modules that no seed changes before processes are forked.
-
-    Also compiles Verilator's run-time library once.
-    """
+    """Import slow modules that no seed changes before processes are forked."""
     for name in ("xdsl.dialects.builtin", "xdsl.dialects.hw", "onnx", "kan_dialect.errors"):
         importlib.import_module(name)
+
+
+def _compile_verilator_library() -> None:
+    """Compile Verilator's run-time library once, into `$KAN_CACHE`.
+
+    A process of its own does it: no module that a seed changes may be imported in this one.
+    """
     verilator: ModuleType = importlib.import_module("kan_dialect.flows.simulate.verilator")
     interface: ModuleType = importlib.import_module("kan_dialect.model.interface")
     port = interface.Port.of_range
@@ -321,7 +325,9 @@ def main() -> int:
         available = networks(Path(folder))
         names: list[str] = (options.networks or ",".join(available)).split(",")
         chosen = [available[name] for name in names]
+        os.environ.setdefault("KAN_CACHE", folder)
         _preload()
+        _in_child(_compile_verilator_library, ())
         good = {n.name: _in_child(_compile_well, (n,)) for n in chosen}
         context = multiprocessing.get_context("fork")
         verdicts: list[Verdict] = []
