@@ -13,8 +13,9 @@ network = kan.load("examples/wine.onnx", data="examples/wine.npz")
 network
 
 # %% [markdown]
-# The picture has a column of edge functions for each layer, and an edge is one function of one
-# input. `network.data` keeps the samples. The float network tells the three wines apart:
+# The picture has a grid for each layer: a row for each node, and a column for each input. An edge
+# is one function of one input. `network.data` keeps the samples. The float network tells the three
+# wines apart:
 
 # %%
 x, y = network.data.x_test, network.data.y_test

@@ -75,7 +75,8 @@ figure
 
 # %%
 hardware = learner.apply("lower-training-to-hw")
-rtl = Path("tracker.sv")
+rtl = Path("out/tracker.sv")
+rtl.parent.mkdir(exist_ok=True)
 rtl.write_text(hardware.systemverilog())
 with open_circuit(rtl, step) as circuit:
     outputs = circuit.run(
