@@ -268,12 +268,12 @@ class Network:
         }
         return self.run(array), nodes
 
-    def _codes(self, codes: ArrayLike) -> IntArray:
+    def _codes(
+        self, codes: ArrayLike, what: str = "codes", remedy: str = "run takes real numbers"
+    ) -> IntArray:
         array = as_array(codes, f"the codes of @{self.name}")
         if array.dtype.kind not in "iu":
-            raise KanError(
-                f"codes are integers, got {array.dtype}", remedy="run takes real numbers"
-            )
+            raise KanError(f"{what} are integers, got {array.dtype}", remedy=remedy)
         return array.astype(np.int64)
 
     @cached_property
@@ -305,7 +305,8 @@ class Network:
             have entries that readers of the layer have no room for.
         """
         here = self._layer(layer)
-        array = self._codes(tables)
+        remedy = "an entry t stands for t times the output_scale of its edge"
+        array = self._codes(tables, "entries of tables", remedy)
         if array.shape != here.tables.shape:
             raise KanError(
                 f"tables of {here.name} have shape {here.tables.shape}, got {array.shape}"

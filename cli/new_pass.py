@@ -84,7 +84,7 @@ class NewPass(argparse.Action):
         folder = make_package(str(values), Path())
         print(
             f"wrote {folder}: replace the pattern in {folder}/{folder.name.replace('-', '_')}"
-            f"/rewrite.py by yours\n\n  cd {folder}\n  pip install --editable .\n  lit tests\n"
+            f"/rewrite.py by yours\n\n  cd {folder}\n  pip install --editable .\n  lit -v tests\n"
             "  pytest tests"
         )
         parser.exit()

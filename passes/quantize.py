@@ -262,7 +262,7 @@ class QuantizePass(KanPass):
                 f"{self.quantizers} has no meaning for a model that is quantised already",
                 remedy="leave quantizers out",
             )
-        if given is None:
+        if given is None and functions:
             _warn_of_old_ranges(module)
         for function in functions:
             choice = self._choice(function, given)

@@ -11,7 +11,17 @@ from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import dense, to_floats, to_integers
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import TableOp, complement
+from kan_dialect.lowering.hw_builder import HwBuilder
+from kan_dialect.ops.wire import (
+    BitsOp,
+    ClampOp,
+    ConstantOp,
+    DelayOp,
+    ShiftOp,
+    SumOp,
+    TableOp,
+    complement,
+)
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.kan_pass import LEVELS, KanPass
 from kan_dialect.passbase.sums import derived_name, rebuild_sum
@@ -21,6 +31,12 @@ HELPERS: tuple[Callable[..., object], ...] = (
     wire_functions,
     range_of,
     TableOp.__init__,
+    SumOp.__init__,
+    ConstantOp.__init__,
+    BitsOp.__init__,
+    ClampOp.__init__,
+    ShiftOp.__init__,
+    DelayOp.__init__,
     rebuild_sum,
     derived_name,
     complement,
@@ -29,6 +45,23 @@ HELPERS: tuple[Callable[..., object], ...] = (
     to_integers,
     to_floats,
     dense,
+)
+
+_OPS: dict[str, type[object]] = {
+    kind.__name__: kind for kind in (TableOp, SumOp, ConstantOp, BitsOp, ClampOp, ShiftOp, DelayOp)
+}
+
+BUILDER_METHODS: tuple[Callable[..., object], ...] = (
+    HwBuilder.add,
+    HwBuilder.constant,
+    HwBuilder.part,
+    HwBuilder.joined,
+    HwBuilder.repeated,
+    HwBuilder.resized,
+    HwBuilder.inverted,
+    HwBuilder.added,
+    HwBuilder.all_of,
+    HwBuilder.any_of,
 )
 
 
@@ -55,9 +88,22 @@ def helpers() -> str:
     rows: list[tuple[str, str, str]] = []
     for helper in HELPERS:
         name = helper.__qualname__.removesuffix(".__init__")
-        signature = str(inspect.signature(helper)).replace("'", "").replace("(self, ", "(")
-        summary = inspect.cleandoc(helper.__doc__ or "").split("\n\n")[0]
-        if helper is TableOp.__init__:
-            summary = "A table over the ranges of its inputs."
+        signature = _signature(helper)
+        described = _OPS.get(name, helper)
+        summary = inspect.cleandoc(described.__doc__ or "").split("\n\n")[0]
         rows.append((f"`from {helper.__module__} import {name}`", f"`{signature}`", summary))
     return table(("import", "signature", "gives"), rows)
+
+
+def hw_builder() -> str:
+    """A line for each method of `HwBuilder` that `lower` of a wire-level op may call."""
+    rows = [
+        (f"`{method.__name__}`", f"`{_signature(method)}`", inspect.cleandoc(method.__doc__ or ""))
+        for method in BUILDER_METHODS
+    ]
+    return table(("method", "signature", "gives"), rows)
+
+
+def _signature(function: Callable[..., object]) -> str:
+    text = str(inspect.signature(function)).replace("'", "")
+    return text.replace("(self, ", "(").replace("xdsl.ir.core.", "")

@@ -18,6 +18,7 @@ _GENERATORS: dict[str, Callable[..., str]] = {
     "command": commands.reference,
     "frontends": commands.frontends,
     "helpers": extending.helpers,
+    "hw-builder": extending.hw_builder,
     "ops": ops.reference,
     "passes": passes.reference,
     "passes-order": extending.order,

@@ -138,7 +138,7 @@ def evaluate_op(op: Operation, operands: Sequence[Array]) -> Sequence[Array]:
 
 
 def _require_results(op: Operation, operands: Sequence[Array], results: object) -> Sequence[Array]:
-    """The results that an op of another package returned, floats as float64.
+    """The results that an op of another package returned: float64, and int64 at wire level.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def _require_results(op: Operation, operands: Sequence[Array], results: object) 
     samples = max((operand.shape[0] for operand in operands), default=1)
     shapes = [("samples", *shape_of(result)) for result in op.results]
     expected = ", ".join(_shape_text(shape) for shape in shapes)
-    problem = _problem_of(results, [shape_of(result) for result in op.results], samples)
+    problem = _problem_of(results, op.results, samples)
     if problem is not None:
         raise KanError(
             f"'{op.name}': evaluate returned {problem} for {quantity(samples, 'sample')}",
@@ -155,9 +155,16 @@ def _require_results(op: Operation, operands: Sequence[Array], results: object) 
         )
     _require_ranges(op, cast("Sequence[Array]", results))
     return [
-        array.astype(np.float64, copy=False) if is_float(result) else array
+        _of_kind(result, array)
         for result, array in zip(op.results, cast("Sequence[Array]", results), strict=True)
     ]
+
+
+def _of_kind(result: SSAValue, array: Array) -> Array:
+    """Floats as float64, and integers of wires as int64: sums of bool or uint8 would wrap."""
+    if is_float(result):
+        return array.astype(np.float64, copy=False)
+    return array.astype(np.int64, copy=False) if isinstance(result.type, IntType) else array
 
 
 def _require_ranges(op: Operation, results: Sequence[Array]) -> None:
@@ -174,7 +181,7 @@ def _require_ranges(op: Operation, results: Sequence[Array]) -> None:
                 )
 
 
-def _problem_of(results: object, shapes: Sequence[tuple[int, ...]], samples: int) -> str | None:
+def _problem_of(results: object, expected: Sequence[SSAValue], samples: int) -> str | None:
     """Description of returned results that do not fit an op; None if they fit."""
     if isinstance(results, np.ndarray):
         shape = cast("Array", results).shape
@@ -182,14 +189,17 @@ def _problem_of(results: object, shapes: Sequence[tuple[int, ...]], samples: int
     if not isinstance(results, Sequence):
         return f"{type(results).__name__} instead of a sequence of arrays"
     arrays = cast("Sequence[object]", results)
-    if len(arrays) != len(shapes):
+    if len(arrays) != len(expected):
         return quantity(len(arrays), "array")
-    for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+    for index, (array, result) in enumerate(zip(arrays, expected, strict=True)):
         if not isinstance(array, np.ndarray):
             return f"{type(array).__name__} as result {index}"
         found = cast("Array", array)
         if found.dtype.kind not in "fiub":
             return f"an array of {found.dtype} as result {index}"
+        if isinstance(result.type, IntType) and found.dtype.kind == "f":
+            return f"an array of {found.dtype} as result {index}, which has integers"
+        shape = shape_of(result)
         if found.shape not in ((samples, *shape), (1, *shape)):
             return f"an array of shape {found.shape} as result {index}"
     return None

@@ -380,6 +380,10 @@ def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network
         (lambda: network.run([1.0, [2.0]]), "rows differ in length"),  # type: ignore[list-item]
         (lambda: network.run_codes([[1] * 13]), "@wine has no codes yet: it is at spline level"),
         (lambda: tables.run_codes([[0.5] * 13]), "codes are integers, got float64"),
+        (
+            lambda: tables.with_tables(0, tables.layers[0].tables + 0.5),
+            "entries of tables are integers, got float64; an entry t stands for t times",
+        ),
         (lambda: tables.run_codes([[99] * 13]), "99"),
         (lambda: tables.run([[np.nan] * 13]), "is not a number"),
         (lambda: tables.layers[0].edge(1, 2)([np.nan]), "is not a number"),

@@ -225,6 +225,12 @@ def test_ranges_that_were_measured_before_an_edit_are_warned_of(
         run(parse(edited), pipeline)
         assert "the network was changed after kan-calibrate measured" in caplog.text
         caplog.clear()
+    # A network at table level has no ranges to measure.
+    tables = str(run(parse(str(calibrated)), "kan-quantize{bits=3},kan-fold-tables"))
+    digest = re.search(r'kan.digest = "(\w+)"', tables)
+    assert digest is not None
+    run(parse(tables.replace(digest[1], "0" * len(digest[1]))), "kan-compile{bits=3 fast=true}")
+    assert not caplog.messages
     # With data, the ranges are those of the edited network.
     again = run(parse(edited), f'kan-compile{{data="{data}" bits=3 fast=true}}')
     fresh = run(

@@ -93,7 +93,7 @@ class BareOp(IRDLOperation, Evaluable):
     assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
 
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
-        return (operands[0],)
+        return (SAID.get("evaluate", lambda array: array)(operands[0]),)  # pyright: ignore[reportReturnType]
 
 
 NETWORK = """
@@ -343,6 +343,29 @@ def test_an_op_without_the_interface_is_refused_by_name(
         step(module)
     # Its meaning is known all the same.
     assert Model.of(parse(BARE)).run_codes(np.array([[7]])).tolist() == [[7]]
+
+
+def test_codes_that_are_floats_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SAID, "evaluate", lambda array: array * 1.0)
+    message = "'their.bare': evaluate returned an array of float64 as result 0, which has integers"
+    with pytest.raises(KanError, match=message):
+        Model.of(parse(BARE)).run_codes(np.array([[7]]))
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8"])
+def test_codes_of_narrow_kinds_do_not_wrap(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 + 1 is 1 in bool, and 200 + 200 is 144 in uint8."""
+    most = {"bool": 1, "uint8": 200}[kind]
+    text = f"""
+func.func @net(%x: !kan.int<0:{most}>) -> !kan.int<0:{2 * most}> {{
+  %g = their.bare %x : !kan.int<0:{most}> -> !kan.int<0:{most}>
+  %h = their.bare %x : !kan.int<0:{most}> -> !kan.int<0:{most}>
+  %s = kan.sum %g, %h : !kan.int<0:{most}>, !kan.int<0:{most}> -> !kan.int<0:{2 * most}>
+  func.return %s : !kan.int<0:{2 * most}>
+}}
+"""
+    monkeypatch.setitem(SAID, "evaluate", lambda array: array.astype(kind))
+    assert Model.of(parse(text)).run_codes(np.array([[most]])).tolist() == [[2 * most]]
 
 
 def test_abstract_methods_are_asked_for() -> None:
