@@ -122,6 +122,9 @@ def parse_module(
     except _STUMBLES as error:
         if "integer string conversion" in str(error):
             raise KanError("a number in the input has thousands of digits") from None
+        if "instantiate abstract class" in str(error):
+            # The parser stands behind the op by now, so its place would mislead.
+            raise KanError(str(error), remedy="give the op every method of its interface") from None
         parser.raise_error(str(error) or "invalid")
     if ELIDED in parser.places.text:
         if original is not None:

@@ -331,6 +331,7 @@ def _warn_of_old_ranges(module: ModuleOp) -> None:
     if CalibratePass.name in recorded_names(passed) - passes_in_force(passed):
         _LOG.warning(
             "the network was changed after %s measured the ranges of its nodes; calibrate again, "
-            'with kan-calibrate{data="FILE.npz"} or --calibration FILE.npz',
+            'with kan-calibrate{data="FILE.npz"}, --calibration FILE.npz of kan-flow, or data= in '
+            "Python",
             CalibratePass.name,
         )

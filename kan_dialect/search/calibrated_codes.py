@@ -115,7 +115,7 @@ class CalibratedCodes(CodeChoice):
                 f"@{self.function.sym_name.data}: nothing is known of the range of argument "
                 f"{value.index}",
                 remedy='calibrate with data first: kan-calibrate{data="FILE.npz"}, '
-                "or --calibration FILE.npz",
+                "--calibration FILE.npz of kan-flow, or data= in Python",
             )
         low = np.min([grid[:, 0] for grid in grids], axis=0)
         high = np.max([grid[:, 1] for grid in grids], axis=0)

@@ -26,7 +26,7 @@ from kan_dialect.devices.device import DEVICES, XCUP, DeviceFamily
 from kan_dialect.devices.estimate import delay_of, estimate, levels_of
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
-from kan_dialect.frontends.loading import make_context
+from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import IntType, int_type, range_of
@@ -366,6 +366,23 @@ func.func @net(%x: !kan.int<0:{most}>) -> !kan.int<0:{2 * most}> {{
 """
     monkeypatch.setitem(SAID, "evaluate", lambda array: array.astype(kind))
     assert Model.of(parse(text)).run_codes(np.array([[most]])).tolist() == [[2 * most]]
+
+
+def test_an_op_without_a_method_of_the_interface_is_refused_as_it_is_parsed() -> None:
+    @irdl_op_definition
+    class LowerlessOp(IRDLOperation, WireInterface):
+        name = "their.lowerless"
+        input = operand_def(IntType)
+        result = result_def(IntType)
+        assembly_format = "$input attr-dict `:` type($input) `->` type($result)"
+        evaluate, result_ranges = BareOp.evaluate, GrayOp.result_ranges
+        luts_on, levels_on = GrayOp.luts_on, GrayOp.levels_on
+
+    context = make_context()
+    context.register_dialect("their", lambda: Dialect("their", [LowerlessOp]))
+    message = "abstract class LowerlessOp .*lower.*; give the op every method of its interface"
+    with pytest.raises(KanError, match=message):
+        parse_text(context, BARE.replace("bare", "lowerless").encode(), "net.mlir")
 
 
 def test_abstract_methods_are_asked_for() -> None:

@@ -9,7 +9,7 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
 
 // -----
 
-// CHECK: @f: nothing is known of the range of argument 1; calibrate with data first: kan-calibrate{data="FILE.npz"}, or --calibration FILE.npz
+// CHECK: @f: nothing is known of the range of argument 1; calibrate with data first: kan-calibrate{data="FILE.npz"}, --calibration FILE.npz of kan-flow, or data= in Python
 func.func @f(%x: tensor<1xf32>, %y: tensor<1xf32>) -> tensor<1xf32> {
   %e = kan.bspline %x degree 0 knots dense<[0.0, 1.0]> : tensor<2xf32> coefficients dense<1.0> : tensor<1x1x1xf32> : tensor<1xf32> -> tensor<1x1xf32>
   %n = kan.node_sum %e : tensor<1x1xf32> -> tensor<1xf32>
