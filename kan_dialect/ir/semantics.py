@@ -198,7 +198,7 @@ def _problem_of(results: object, expected: Sequence[SSAValue], samples: int) -> 
         if found.dtype.kind not in "fiub":
             return f"an array of {found.dtype} as result {index}"
         if isinstance(result.type, IntType) and found.dtype.kind == "f":
-            return f"an array of {found.dtype} as result {index}, which has integers"
+            return f"an array of {found.dtype} in place of integers as result {index}"
         shape = shape_of(result)
         if found.shape not in ((samples, *shape), (1, *shape)):
             return f"an array of shape {found.shape} as result {index}"

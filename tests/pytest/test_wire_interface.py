@@ -347,7 +347,7 @@ def test_an_op_without_the_interface_is_refused_by_name(
 
 def test_codes_that_are_floats_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SAID, "evaluate", lambda array: array * 1.0)
-    message = "'their.bare': evaluate returned an array of float64 as result 0, which has integers"
+    message = "'their.bare': evaluate returned an array of float64 in place of integers as result 0"
     with pytest.raises(KanError, match=message):
         Model.of(parse(BARE)).run_codes(np.array([[7]]))
 
