@@ -41,7 +41,8 @@ from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import Origin
 from kan_dialect.flows.build_stages import Progress
 from kan_dialect.flows.folder_owners import BUILD, spared_files
-from kan_dialect.flows.pictures import Colour, network_picture
+from kan_dialect.flows.pictures import Colour
+from kan_dialect.flows.pictures import picture as picture_of
 from kan_dialect.frontends.frontend import Original
 from kan_dialect.frontends.loading import make_context, rename
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
@@ -558,20 +559,32 @@ class Network:
         inputs, outputs = self.shape
         return f"Network({self.name}: {self.level} level, {inputs} inputs, {outputs} outputs)"
 
-    def picture(self, *, colour: Colour | None = None, device: str = "xcup") -> str:
-        """A picture of all layers with their edge functions, pruned edges faint, as SVG.
+    def picture(
+        self,
+        of: str | None = None,
+        *,
+        colour: Colour | None = None,
+        device: str = "xcup",
+        original: Network | None = None,
+    ) -> str:
+        """A picture as SVG: all layers with their edge functions, or one part of the network.
 
         Parameters
         ----------
-        colour : what colours say: `span` of an edge's values, `bits` of its table, or `luts`.
-        device : that `luts` are counted for.
+        of : `network`; `schedule`, from wire level on; an edge (`layer0_edge3_5`); or, at wire
+            level, a node's adder tree (`layer0_node3`). By default the network, and the schedule
+            of hardware.
+        colour : what colours of a network say: `span` of an edge's values, `bits` of its table, or
+            `luts`.
+        device : the FPGA family that LUTs and delays are of.
+        original : the network of floats, to draw an edge's function beside its table.
 
         Raises
         ------
-        KanError : Matplotlib is not installed; or the network is at hardware level, or has no
-            tables to colour.
+        KanError : Matplotlib is not installed; there is no such picture, or none of the level.
         """
-        return network_picture(self._model, colour=colour, device=device)
+        model = None if original is None else original._model
+        return picture_of(self._model, of, colour=colour, device=device, original=model)
 
     def _repr_html_(self) -> str:
         return network_page(self._module, self._wires)

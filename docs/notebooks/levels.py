@@ -12,7 +12,6 @@ import re
 import numpy as np
 
 import kan_dialect as kan
-from kan_dialect.flows.pictures import adder_tree_picture, schedule_picture
 
 network = kan.load("examples/wine.onnx", data="examples/wine.npz")
 x = network.data.x_test[:5]
@@ -86,14 +85,14 @@ show(wires, "layer0_edge3_5", "layer0_node3")
 # late or are wide come in late:
 
 # %%
-adder_tree_picture(wires.module(), "layer1_node1")
+wires.picture("layer1_node1")
 
 # %% [markdown]
 # `kan-schedule` places registers. A column of the next picture is a clock cycle, and a row is a
 # part of the network:
 
 # %%
-schedule_picture(wires.module())
+wires.picture("schedule")
 
 # %% [markdown]
 # ## Hardware level

@@ -4,6 +4,7 @@ from kan_dialect.flows.pictures.adder_tree import adder_tree_picture
 from kan_dialect.flows.pictures.canvas import has_matplotlib
 from kan_dialect.flows.pictures.edge import edge_picture
 from kan_dialect.flows.pictures.network import Colour, network_picture
+from kan_dialect.flows.pictures.picture import picture
 from kan_dialect.flows.pictures.schedule import schedule_picture
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "edge_picture",
     "has_matplotlib",
     "network_picture",
+    "picture",
     "schedule_picture",
 ]

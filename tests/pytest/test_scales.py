@@ -123,6 +123,17 @@ def test_a_constant_gets_a_scale_that_resolves_it(method: str, value: float) -> 
     assert (scale <= max(abs(value), 1.0) / 255).all()
 
 
+@pytest.mark.parametrize("value", [0.6, -3.0, 1e6])
+def test_a_constant_with_the_rounding_of_float64_is_a_constant(value: float) -> None:
+    noisy = np.array([[value, np.nextafter(value, np.inf)]])
+    constant = np.array([[value, value]])
+    for bits in (1, 6):
+        for found, expected in zip(
+            scales_and_zero_points(noisy, bits), scales_and_zero_points(constant, bits), strict=True
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 def test_merged_is_what_one_histogram_of_all_elements_would_say() -> None:
     rng = np.random.default_rng(0)
     columns = rng.normal(size=1000), rng.normal(size=1000) * 5 + 2, np.full(1000, -1.0)
