@@ -61,7 +61,7 @@ class TrainingLowering:
         number = self.step.number
         if number is None:
             raise KanError(
-                f"@{self.step.name} is real-valued, hardware is not",
+                f"@{self.step.name} is real-valued: hardware needs fixed-point numbers",
                 remedy="make it trainable with fixed-point numbers",
             )
         self.number: FixedType = number

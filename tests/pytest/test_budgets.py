@@ -291,7 +291,7 @@ def test_starts_of_automatic_precision() -> None:
 def test_help_says_what_a_loss_counts(capsys: pytest.CaptureFixture[str]) -> None:
     for command, words in (
         ("build", "counts from the float model where its results are known"),
-        ("sweep", "of accuracy absolute, so many points; of errors relative"),
+        ("sweep", "a difference of accuracies, or a relative increase of errors"),
     ):
         with pytest.raises(SystemExit):
             kan_flow.main([command, "--help"])

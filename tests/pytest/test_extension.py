@@ -85,7 +85,12 @@ def _require_same_from_xdsl_opt(installed: Installed) -> None:
             ours, theirs = (
                 installed.run(tool, *options, source) for tool in ("kan-opt", "xdsl-opt")
             )
-            assert ours == theirs
+            if "--verify-diagnostics" in options:
+                # What verifiers say: kan-opt says where as well, and xdsl-opt prints the module.
+                reason = theirs.splitlines()[0]
+                assert ours.splitlines()[0].endswith(reason) and reason
+            else:
+                assert ours == theirs
             compared += 1
     assert compared
 

@@ -125,7 +125,7 @@ def prove_training(
     start = time.monotonic()
     deadline = None if timeout is None else start + timeout
     if step.number is None:
-        raise KanError(f"@{step.name} is real-valued, hardware is not")
+        raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
     solver = Solver(deadline)
     netlist = read_text(rtl, step.name)
     yosys = find("yosys")
@@ -196,7 +196,7 @@ def require_ports(netlist: Netlist, step: Step) -> None:
 def _kind(step: Step, value: SSAValue) -> FixedType:
     kind = fixed_type(value)
     if kind is None:
-        raise KanError(f"@{step.name} is real-valued, hardware is not")
+        raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
     return kind
 
 
