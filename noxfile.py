@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import nox
@@ -130,6 +131,15 @@ def wheel(session: nox.Session) -> None:
             *("--calibration", str(root / "examples" / "wine.npz"), "--bits", "4", "-o", "wine"),
             external=True,
         )
+        # Files that are no Python: the template of a pass, the networks of the benchmark set.
+        new_pass = (str(empty / "bin" / "kan-opt"), "--new-pass", "my-pass")
+        benchmarks = (str(empty / "bin" / "kan-flow"), "benchmark-set", "-o", "networks")
+        for name in ("my-pass", "networks"):
+            shutil.rmtree(name, ignore_errors=True)
+        for command in (new_pass, benchmarks):
+            session.run(*command, silent=True, external=True)
+        api = f"import kan_dialect as kan; print(kan.load({str(root / 'examples/wine.onnx')!r}))"
+        session.run(python, "-c", api, external=True)
         opt = (str(empty / "bin" / "xdsl-opt"), "wine/ir/00-import.mlir", "-p", "canonicalize")
         session.run(*opt, silent=True, external=True)
 
