@@ -122,20 +122,16 @@ def _best_range(observed: Observed, element: int, bits: int) -> FloatArray:
     return ranges[int(error.argmin())]
 
 
-ROUNDING = 2.0**-40
-"""Share of values that sums of edges in float64 may differ by, where the function is constant."""
-
-
 def scales_and_zero_points(ranges: FloatArray, bits: int) -> tuple[FloatArray, IntArray]:
     """Scales (n) and zero points (n) that map `ranges` (n, 2) onto codes 0 .. 2^bits - 1."""
     low, high = ranges[:, 0], ranges[:, 1]
     steps = (1 << bits) - 1
     # A constant needs a scale too, one that does not vanish beside it.
     constant = np.maximum(np.abs(low), 1.0)
-    # What differs by the rounding of float64 sums alone is one.
-    varies = high - low > np.abs(ranges).max(axis=1) * ROUNDING
-    width = np.where(varies, high - low, constant)
-    scale = np.maximum(width / steps, finest_scales(ranges))
+    # What differs by less than the finest scale is one: float64 rounds sums of edges by as much.
+    finest = finest_scales(ranges)
+    width = np.where(high - low > finest, high - low, constant)
+    scale = np.maximum(width / steps, finest)
     zero_point = np.rint(-low / scale)
     return scale, zero_point.astype(np.int64)
 
