@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kan_dialect.cli import kan_flow
-from kan_dialect.cli.flow import sweep as command
+from kan_dialect.cli.flow import workers
 from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.flows.budget_options import budget_remedy
 from kan_dialect.flows.sweep.columns import Row
@@ -216,7 +216,7 @@ def test_a_sweep_over_splits(
     def forbidden(*_: object) -> None:
         raise AssertionError("nothing was left to compile")
 
-    monkeypatch.setattr(command, "run_here", forbidden)
+    monkeypatch.setattr(workers, "run_here", forbidden)
     assert flow("sweep", *options, "-o", folder) == 0
 
 
