@@ -1,4 +1,8 @@
-"""`Network`: a Kolmogorov-Arnold network at some level of the IR."""
+"""`Network`: a Kolmogorov-Arnold network at some level of the IR.
+
+The file is long because it is one class, whose methods are the API: most lines say what they take,
+give and refuse. The work is done elsewhere.
+"""
 
 from __future__ import annotations
 
