@@ -12,12 +12,12 @@ from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network, Source
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
-from kan_dialect.frontends.frontend import KEEP, NO_OPTIONS, ImportOptions
+from kan_dialect.frontends.frontend import KEEP
 from kan_dialect.frontends.loading import (
     load_model,
     load_original,
     make_context,
-    options_for,
+    options_with,
     parse_text,
     rename,
 )
@@ -121,11 +121,7 @@ def _load_file(
     strip_head: bool,
     table_overflow: str,
 ) -> Network:
-    known = dataset if dataset is not None and "samples" in options_for(path) else None
-    options = NO_OPTIONS
-    if known is not None:
-        options = ImportOptions(samples=known.x, test_samples=known.x_test)
-    options = ImportOptions(strip_head, options.samples, table_overflow, options.test_samples)
+    options = options_with(path, dataset, strip_head, table_overflow)
     with as_kan_errors():
         module = load_model(make_context(), path, options)
         rename(module, name)

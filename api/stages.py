@@ -24,7 +24,7 @@ Pass: TypeAlias = str | ModulePass
 
 
 def passes_of(given: Sequence[Pass]) -> list[ModulePass]:
-    """The passes, in order; those that stand for others are expanded.
+    """The passes in order. A pass that stands for several, such as kan-compile, is expanded.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.frontends.frontend import KEEP, TABLE_OVERFLOWS, ImportOptions
-from kan_dialect.frontends.loading import options_for
+from kan_dialect.frontends.loading import options_with
 
 
 def add_strip_head(parser: argparse.ArgumentParser) -> None:
@@ -89,11 +89,4 @@ def build_import_options(
     ------
     KanError : the file is missing, or no frontend reads it.
     """
-    wanted = dataset is not None and "samples" in options_for(path)
-    known = dataset if wanted else None
-    return ImportOptions(
-        arguments.strip_head,
-        None if known is None else known.x,
-        arguments.table_overflow,
-        None if known is None else known.x_test,
-    )
+    return options_with(path, dataset, arguments.strip_head, arguments.table_overflow)

@@ -122,7 +122,7 @@ class _NamesPrinter(ConstantPrinter):
 
 
 def require_complete(module: ModuleOp, places: OpPlaces | None) -> None:
-    """Refuse a module of which constants are left out.
+    """Refuse a module with elided constants.
 
     Raises
     ------

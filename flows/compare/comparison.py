@@ -13,6 +13,7 @@ from typing import Any, cast
 from kan_dialect.errors import KanError
 from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.flows.compare.pipelines import Pipeline
 from kan_dialect.flows.compare.statistics import METRICS, Ratio, ratio_of
 from kan_dialect.flows.compare.trials import (
     Comparison,
@@ -89,7 +90,7 @@ class Result:
         return json.dumps(whole, indent=2) + "\n"
 
 
-def _spelt(pipeline: Any) -> str:
+def _spelt(pipeline: Pipeline) -> str:
     change = pipeline.change
     if change is None:
         return pipeline.text

@@ -328,6 +328,13 @@ class BasisOp(KanOperation, Evaluable):
         require(
             local.bits <= MAX_LOCAL_BITS, f"more than {MAX_LOCAL_BITS} bits of local coordinate"
         )
+        for factor in self.scales.tolist():
+            # Basis functions are at most 1, and entries of tables are int64.
+            require(
+                abs(factor) * 2.0**kind.fraction < 2.0**62,
+                f"{factor} times the basis exceeds numbers of {kind.bits} bits with "
+                f"{kind.fraction} fraction bits",
+            )
         for factor, table in zip(self.scales.tolist(), self.tables, strict=True):
             low, high = int(table.min()), int(table.max())
             require(

@@ -33,6 +33,7 @@ from kan_dialect.flows.compare.pipelines import (
     without,
 )
 from kan_dialect.flows.compare.statistics import ratio_of
+from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.workers import compiler_digest as digests
 from kan_dialect.flows.workers.outcomes import Outcome, Work
 from kan_dialect.flows.workers.processes import run_here
@@ -278,7 +279,7 @@ def test_parquet_has_the_same_rows(compared: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(shutil.which("yosys") is None, reason="yosys is not installed")
+@pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
 def test_synthesis_is_beside_the_estimate(tmp_path: Path) -> None:
     options = ("--without", "kan-split-tables", "--synthesize", "ecp5", "--jobs", 1)
     assert run("--benchmark-set", "--only", "wires", *options, "-o", tmp_path) == 0

@@ -38,7 +38,7 @@ def network(entries: NDArray[np.int64], bits: int) -> ModuleOp:
 
 
 def run(module: ModuleOp, pipeline: str) -> ModuleOp:
-    """The module after passes, each of which is verified."""
+    """Run the passes on the module, and verify it after each."""
     for stage in build_pipeline(Universe.get_multiverse().all_passes, pipeline):
         stage.apply(make_context(), module)
         module.verify()

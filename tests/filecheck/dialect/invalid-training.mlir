@@ -90,6 +90,14 @@ func.func @f(%x: tensor<1x!kan.fixed<u6:6>>) {
 
 // -----
 
+// CHECK: 9.223372036854776e+18 times the basis exceeds numbers of 9 bits with 10 fraction bits
+func.func @f(%x: tensor<1x!kan.fixed<u6:6>>) {
+  %b = kan.basis %x degree 3 scale dense<9223372036854775807> : tensor<f64> : tensor<1x!kan.fixed<u6:6>> -> tensor<1x4x!kan.fixed<u9:10>>
+  func.return
+}
+
+// -----
+
 // CHECK: 0.0001 times the basis is 0 throughout with 10 fraction bits: take more
 func.func @f(%x: tensor<1x!kan.fixed<u6:6>>) {
   %b = kan.basis %x degree 3 scale dense<0.0001> : tensor<f64> : tensor<1x!kan.fixed<u6:6>> -> tensor<1x4x!kan.fixed<u10:10>>
