@@ -1,0 +1,1 @@
+"""Wrappers: modules with a standard interface around a network's core module."""
