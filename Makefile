@@ -12,7 +12,7 @@ SECONDS ?= 300
 SEED ?=
 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 20
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --durations 20
 
 .PHONY: help demo test test-all test-torch test-latest pythons lint types filecheck pytest coverage \
   lock wheel fuzz golden dist benchmark seeded-bugs seeded-text pictures drawings docs clean
@@ -90,7 +90,7 @@ pytest: $(VENV)/.test
 test-all: lint types $(VENV)/.test
 	@rm -rf build/coverage
 	$(BIN)/coverage run $(BIN)/lit -q -j $(JOBS) tests/filecheck
-	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile --durations 20 -m 'not torch'
+	$(BIN)/coverage run -m pytest -n $(JOBS) --durations 20 -m 'not torch'
 	@# Processes that tests kill leave data files that cannot be read: no warning of each.
 	@$(BIN)/python -W ignore -m coverage combine --quiet
 	$(BIN)/python -W ignore -m coverage report --fail-under $(COVERAGE)

@@ -253,9 +253,10 @@ class Lowering:
         count = low_zeros(upper, self.known_zeros)
         width = range_of(lower).bits
         pieces = [self.resize(upper, bits + zeros - count, count)]
-        if width < count:
-            pieces.append(self.build.constant(0, count - width))
-        pieces.append(self.resize(lower, width - zeros, zeros))
+        if max(width, zeros) < count:
+            pieces.append(self.build.constant(0, count - max(width, zeros)))
+        if width > zeros:
+            pieces.append(self.resize(lower, width - zeros, zeros))
         return self.build.joined(pieces, bits, name)
 
     def passed_through(self, op: SumOp) -> tuple[SSAValue, int] | None:

@@ -38,3 +38,19 @@ func.func @constants(%x: !kan.int<0:3>) -> (!kan.int<-1:-1>, !kan.int<0:3>) {
   %s = kan.sum %c, %d : !kan.int<-4:-4>, !kan.int<3:3> -> !kan.int<-1:-1>
   func.return %s, %x : !kan.int<-1:-1>, !kan.int<0:3>
 }
+
+// A term that is always 0 has no wire beside the other one: `p` lacks its lowest bit, and with it
+// all bits of `z`.
+// CHECK-LABEL: hw.module @nothing_below
+func.func @nothing_below(%x: !kan.int<0:3>, %y: !kan.int<0:6>) -> !kan.int<0:12> {
+  %c = kan.table %x entries dense<[12, 12, 12, 12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<12:12>
+  %d = kan.table %x entries dense<[-12, -12, -12, -12]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<-12:-12>
+  %z = kan.sum %c, %d as "z" : !kan.int<12:12>, !kan.int<-12:-12> -> !kan.int<0:0>
+  %t = kan.table %x entries dense<[0, 2, 4, 6]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:6>
+  %u = kan.table %y entries dense<[0, 2, 4, 6, 4, 2, 0]> : tensor<7xi8> : !kan.int<0:6> -> !kan.int<0:6>
+  // CHECK: comb.concat {{.*}} {sv.namehint = "p_by2"} : i2
+  // CHECK: comb.add
+  %p = kan.sum %z, %t as "p" : !kan.int<0:0>, !kan.int<0:6> -> !kan.int<0:6>
+  %q = kan.sum %p, %u as "q" : !kan.int<0:6>, !kan.int<0:6> -> !kan.int<0:12>
+  func.return %q : !kan.int<0:12>
+}
