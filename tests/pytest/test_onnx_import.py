@@ -672,6 +672,25 @@ def test_radial_functions(kind: str) -> None:
     assert np.array_equal(to_numpy(radial.coefficients), coefficients)
 
 
+def test_centres_of_a_second_layer_are_no_biases_of_the_first() -> None:
+    """The first layer has a node for each sum, and not one for each centre that reads it."""
+    rng = np.random.default_rng(6)
+    centers = np.linspace(-1, 1, 4, dtype=np.float32)
+    net, value = Net(), "x"
+    for inputs, outputs in ((2, 3), (3, 1)):
+        distance = net("Sub", net("Unsqueeze", value, np.array([2])), centers)
+        radial = net("Exp", net("Neg", net("Mul", distance, distance)))
+        weights = rng.normal(size=(inputs * centers.size, outputs)).astype(np.float32)
+        bias = rng.normal(size=outputs).astype(np.float32)
+        value = net("Gemm", net("Flatten", radial, axis=1), weights, bias)
+    function = net.load(value, 2)
+    assert names_of(function) == ["radial", "node_sum", "radial", "node_sum", "return"]
+    assert [radial.coefficients.type.get_shape() for radial in ops_of(function, RadialOp)] == [
+        (3, 2, 4),
+        (1, 3, 4),
+    ]
+
+
 def test_parameters_that_the_graph_computes() -> None:
     """The graph computes grid, scaler and shapes in float32."""
     net, rng = Net(), np.random.default_rng(5)

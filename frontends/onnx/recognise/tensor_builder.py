@@ -238,11 +238,16 @@ class TensorBuilder:
         return result
 
     def _shifts_nodes(self, node: Node, arguments: Sequence[Value]) -> bool:
-        """Whether a constant is added to nodes without other readers, as their bias."""
+        """Whether a constant is added to nodes without other readers, as their bias.
+
+        Several constants for a node are no bias, but the centres of the functions that read it.
+        """
         operands = [each for each in arguments if isinstance(each, Tensor)]
         if len(operands) != 1 or node.op_type == "Neg":
             return False
         tensor = operands[0]
+        if prod(np.broadcast_shapes(*(each.shape for each in arguments))) > tensor.size:
+            return False
         while self._readers.get(tensor.name, 1) == 1:
             if tensor.source is not None:
                 return tensor.kind is not Kind.INPUT and not tensor.source.needed
