@@ -27,6 +27,8 @@ from kan_dialect.flows.build_stages import Progress, Stages, compile_stages, war
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.pictures.of_build import require_pictures, write_pictures
+from kan_dialect.flows.projects.design import design_of, period_of
+from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report import Report
 from kan_dialect.flows.report_certificate import certificate_entry
 from kan_dialect.flows.report_ports import port_entries
@@ -90,6 +92,7 @@ def build(
         )
         write_testbench(target / "sim", interface, codes, expected)
         write_host(target / "host", interface)
+        _write_project(target, module, report, stages, options)
         if options.pictures:
             progress("drawing pictures")
             write_pictures(context, target / "ir", stages.levels, target / "pictures")
@@ -161,6 +164,16 @@ def _report(stages: Stages, interface: Interface, circuit: Model) -> Report:
 def _ports(circuit: Model, interface: Interface) -> list[dict[str, Any]]:
     assert isinstance(circuit.op, hw.HWModuleOp)
     return port_entries(circuit.op, (*interface.inputs, *interface.outputs))
+
+
+def _write_project(
+    folder: Path, module: ModuleOp, report: Report, stages: Stages, options: BuildOptions
+) -> None:
+    """Write the projects of the last hardware module: the core, or the wrapper behind it."""
+    top = [op for op in module.ops if isinstance(op, hw.HWModuleOp)][-1]
+    period = period_of(options.passes, stages.estimate)
+    design = design_of(folder, report.name, top, period, options.target)
+    report.project = write_project(folder, design)
 
 
 def _all_samples(dataset: Dataset) -> FloatArray:

@@ -66,6 +66,8 @@ class Report:
     """`simulator`, `vectors`, `mismatches`"""
     synthesis: dict[str, str | int] | None = None
     pnr: dict[str, str | float] | None = None
+    project: dict[str, Any] | None = None
+    """Top module and clock period of the files in `project/`."""
     ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """An entry a port: `name`, `direction`, `bits`, and the values that its codes represent."""
     origin: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -107,6 +109,7 @@ class Report:
             "simulation": self.simulation,
             "synthesis": self.synthesis,
             "pnr": self.pnr,
+            "project": self.project,
             "warnings": self.warnings or None,
             "tools": self.tools,
             **self.origin,

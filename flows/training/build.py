@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.checking import Checker, verify_after
+from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import Dataset
@@ -29,6 +30,8 @@ from kan_dialect.flows import readme
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.build_origin import Origin, versions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
+from kan_dialect.flows.projects.design import design_of, period_of
+from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
@@ -108,6 +111,8 @@ class TrainingReport:
     tools: dict[str, str] = field(default_factory=dict[str, str])
     ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     origin: dict[str, Any] = field(default_factory=dict[str, Any])
+    project: dict[str, Any] | None = None
+    """Top module and clock period of the files in `project/`."""
     warnings: list[str] = field(default_factory=list[str])
 
     def as_dict(self) -> dict[str, Any]:
@@ -133,6 +138,7 @@ class TrainingReport:
             },
             "fitted": self.fitted,
             "checks": self.checks or None,
+            "project": self.project,
         }
         if self.run is not None:
             whole["simulation"] = {
@@ -183,6 +189,8 @@ def build_training(
         write_training_testbench(
             target / "sim", step, inputs[short], targets[short], train[short], run
         )
+        design = design_of(target, step.name, circuit, period_of((), None), XCUP.name)
+        report.project = write_project(target, design)
         _verify(report, rtl, (inputs, targets, train), options, progress)
         (target / "report.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n")
         if readme.NAME in spared:

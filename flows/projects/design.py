@@ -1,0 +1,152 @@
+"""What a project says about a design: its files, ports and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xdsl.dialects import hw, seq
+from xdsl.dialects.builtin import ArrayAttr
+from xdsl.passes import ModulePass
+
+from kan_dialect.devices.estimate import Estimate
+from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.passbase.kan_pass import unwrapped
+from kan_dialect.passes.schedule import SchedulePass
+
+VENDOR = "kan_dialect"
+LIBRARY = "networks"
+VERSION = "1.0.0"
+"""Vendor, library and version under which designs are packaged."""
+
+DEFAULT_PERIOD_NS = 10.0
+"""Clock period of a design that has neither a given clock nor an estimate."""
+
+
+@dataclass(frozen=True)
+class TopPort:
+    """A port of the top module."""
+
+    name: str
+    is_output: bool
+    bits: int
+    is_clock: bool = False
+
+    @property
+    def pattern(self) -> str:
+        """The port's name, or the pattern of its bits, for constraints and assignments."""
+        return self.name if self.bits == 1 else f"{self.name}[*]"
+
+    @property
+    def bit_names(self) -> Sequence[str]:
+        """Names of the port's bits, lowest first."""
+        if self.bits == 1:
+            return (self.name,)
+        return tuple(f"{self.name}[{bit}]" for bit in range(self.bits))
+
+
+@dataclass(frozen=True)
+class Period:
+    """Clock period in ns, or of a combinational design the longest delay, and its origin."""
+
+    ns: float
+    origin: str
+
+    @property
+    def mhz(self) -> float:
+        return 1000 / self.ns
+
+
+@dataclass(frozen=True)
+class ProjectDesign:
+    """A design as its projects see it. Paths are relative to the build's folder."""
+
+    name: str
+    """Name of the network, of its core and of the project's files."""
+    top: str
+    """Name of the top module: the core, or the wrapper around it."""
+    ports: tuple[TopPort, ...]
+    """Ports of the top module, in its order."""
+    sources: tuple[str, ...]
+    """SystemVerilog files in the order of compilation."""
+    testbench: tuple[str, ...]
+    """The testbench of the core, and the files that it reads."""
+    period: Period
+    target: str
+    """The device that the build chose for."""
+
+    @property
+    def clock(self) -> TopPort | None:
+        """The clock; None of a combinational design."""
+        return next((port for port in self.ports if port.is_clock), None)
+
+    @property
+    def reset(self) -> TopPort | None:
+        """The synchronous reset: `rst`, active high, or `aresetn`, active low."""
+        return next((port for port in self.ports if port.name in ("rst", "aresetn")), None)
+
+    @property
+    def inputs(self) -> Sequence[TopPort]:
+        """Inputs without the clock."""
+        return [port for port in self.ports if not port.is_output and not port.is_clock]
+
+    @property
+    def outputs(self) -> Sequence[TopPort]:
+        return [port for port in self.ports if port.is_output]
+
+
+def design_of(
+    folder: Path, name: str, top: hw.HWModuleOp, period: Period, target: str
+) -> ProjectDesign:
+    """The design of a build's folder, whose `rtl/` and `sim/` are written.
+
+    Parameters
+    ----------
+    name : name of the core.
+    top : the core, or the wrapper around it.
+    """
+    ports: ArrayAttr[hw.ModulePort] = top.module_type.ports
+    bench = folder / "sim" / f"{name}_tb.sv"
+    data = sorted((folder / "sim").glob(f"{name}_*.hex"))
+    return ProjectDesign(
+        name,
+        top.sym_name.data,
+        tuple(_port(port) for port in ports),
+        _sources(folder, name),
+        tuple(path.relative_to(folder).as_posix() for path in (bench, *data) if path.exists()),
+        period,
+        target,
+    )
+
+
+def _port(port: hw.ModulePort) -> TopPort:
+    is_clock = port.type == seq.clock
+    return TopPort(
+        port.port_name.data,
+        port.dir.data is hw.Direction.OUTPUT,
+        1 if is_clock else bit_width(port.type),
+        is_clock,
+    )
+
+
+def _sources(folder: Path, name: str) -> tuple[str, ...]:
+    """Packages, then the core, then what instantiates it."""
+
+    def order(path: Path) -> tuple[int, str]:
+        if path.stem.endswith("_pkg"):
+            return 0, path.name
+        return (1 if path.stem == name else 2), path.name
+
+    found = sorted((folder / "rtl").glob("*.sv"), key=order)
+    return tuple(path.relative_to(folder).as_posix() for path in found)
+
+
+def period_of(passes: Sequence[ModulePass], found: Estimate | None) -> Period:
+    """The clock that was asked for with `mhz`, else the estimate of the slowest stage."""
+    for stage in map(unwrapped, passes):
+        if isinstance(stage, SchedulePass) and stage.mhz is not None:
+            return Period(1000 / stage.mhz, f"{stage.mhz:g} MHz, as the build was told (mhz)")
+    if found is not None and found.delay_ns > 0:
+        return Period(found.delay_ns, f"estimated for {found.target}")
+    return Period(DEFAULT_PERIOD_NS, "a default: the build has no estimate")

@@ -1,0 +1,202 @@
+"""IP-XACT descriptions of the top module, IEEE 1685-2014 and 1685-2022.
+
+Source: IEEE Std 1685-2014 and 1685-2022, clause 6 (component); their XML schemas by Accellera. Bus
+definitions are those that Arm publishes for AMBA.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from xml.etree.ElementTree import Element
+
+from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign, TopPort
+
+Edition = Literal[2014, 2022]
+
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+
+
+@dataclass(frozen=True)
+class _Bus:
+    """A bus definition, and the prefix of the ports that belong to it."""
+
+    prefix: str
+    name: str
+    version: str
+    is_initiator: bool
+
+
+_BUSES = (
+    _Bus("s_axis", "AXI4Stream", "r0p0_1", False),
+    _Bus("m_axis", "AXI4Stream", "r0p0_1", True),
+    _Bus("s_axi", "AXI4-Lite", "r0p0", False),
+)
+
+
+def component(design: ProjectDesign, edition: Edition) -> str:
+    """The text of `component.xml`.
+
+    Parameters
+    ----------
+    edition : year of the standard.
+    """
+    return _Writer(edition).component(design)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes elements of an edition's namespace."""
+
+    edition: Edition
+
+    @property
+    def _namespace(self) -> str:
+        return f"http://www.accellera.org/XMLSchema/IPXACT/1685-{self.edition}"
+
+    def component(self, design: ProjectDesign) -> str:
+        root = self._element(
+            "component",
+            self._text("vendor", VENDOR),
+            self._text("library", LIBRARY),
+            self._text("name", design.top),
+            self._text("version", VERSION),
+            *self._description_first(design),
+            *self._bus_interfaces(design),
+            self._model(design),
+            self._file_sets(design),
+            *self._description_last(design),
+        )
+        root.set(f"{{{_XSI}}}schemaLocation", f"{self._namespace} {self._namespace}/index.xsd")
+        ElementTree.register_namespace("ipxact", self._namespace)
+        ElementTree.register_namespace("xsi", _XSI)
+        ElementTree.indent(root)
+        text = ElementTree.tostring(root, encoding="unicode")
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+    def _description_first(self, design: ProjectDesign) -> Iterator[Element]:
+        """2022 describes a document beside its name, 2014 at its end."""
+        if self.edition == 2022:
+            yield self._text("description", _description(design))
+
+    def _description_last(self, design: ProjectDesign) -> Iterator[Element]:
+        if self.edition == 2014:
+            yield self._text("description", _description(design))
+
+    def _bus_interfaces(self, design: ProjectDesign) -> Iterator[Element]:
+        interfaces = [
+            self._bus_interface(bus, members)
+            for bus in _BUSES
+            if (members := [p for p in design.ports if p.name.startswith(f"{bus.prefix}_")])
+        ]
+        if interfaces:
+            yield self._element("busInterfaces", *interfaces)
+
+    def _bus_interface(self, bus: _Bus, members: Sequence[TopPort]) -> Element:
+        def reference(kind: str, suffix: str) -> Element:
+            found = self._element(kind)
+            names = {"vendor": "amba.com", "library": "AMBA4", "name": f"{bus.name}{suffix}"}
+            for key, value in {**names, "version": bus.version}.items():
+                found.set(key, value)
+            return found
+
+        maps = (
+            self._element(
+                "portMap",
+                self._element(
+                    "logicalPort",
+                    self._text("name", port.name.removeprefix(f"{bus.prefix}_").upper()),
+                ),
+                self._element("physicalPort", self._text("name", port.name)),
+            )
+            for port in members
+        )
+        kinds = ("slave", "master") if self.edition == 2014 else ("target", "initiator")
+        return self._element(
+            "busInterface",
+            self._text("name", bus.prefix),
+            reference("busType", ""),
+            self._element(
+                "abstractionTypes",
+                self._element(
+                    "abstractionType",
+                    reference("abstractionRef", "_rtl"),
+                    self._element("portMaps", *maps),
+                ),
+            ),
+            self._element(kinds[bus.is_initiator]),
+        )
+
+    def _model(self, design: ProjectDesign) -> Element:
+        view = self._element(
+            "view",
+            self._text("name", "rtl"),
+            self._text("envIdentifier", "SystemVerilog:*Synthesis:"),
+            self._text("componentInstantiationRef", "rtl"),
+        )
+        instantiation = self._element(
+            "componentInstantiation",
+            self._text("name", "rtl"),
+            self._text("language", "SystemVerilog"),
+            self._text("moduleName", design.top),
+            self._element("fileSetRef", self._text("localName", "rtl")),
+        )
+        return self._element(
+            "model",
+            self._element("views", view),
+            self._element("instantiations", instantiation),
+            self._element("ports", *(self._port(port, design) for port in design.ports)),
+        )
+
+    def _port(self, port: TopPort, design: ProjectDesign) -> Element:
+        wire = self._element("wire", self._text("direction", "out" if port.is_output else "in"))
+        if self.edition == 2022:
+            wire.extend(self._qualifier(port, design))
+        if port.bits > 1:
+            bounds = (self._text("left", str(port.bits - 1)), self._text("right", "0"))
+            wire.append(self._element("vectors", self._element("vector", *bounds)))
+        return self._element("port", self._text("name", port.name), wire)
+
+    def _qualifier(self, port: TopPort, design: ProjectDesign) -> Iterator[Element]:
+        """What a port is for. Ports of a wire in 2014 have no qualifier."""
+        if port.is_clock:
+            yield self._element("qualifier", self._text("isClock", "true"))
+        elif port == design.reset:
+            reset = self._text("isReset", "true")
+            reset.set("level", "low" if port.name.endswith("n") else "high")
+            yield self._element("qualifier", reset)
+
+    def _file_sets(self, design: ProjectDesign) -> Element:
+        sets = {"rtl": design.sources}
+        if design.testbench:
+            sets["testbench"] = design.testbench
+        return self._element("fileSets", *(self._file_set(*each) for each in sets.items()))
+
+    def _file_set(self, name: str, paths: Sequence[str]) -> Element:
+        return self._element(
+            "fileSet", self._text("name", name), *(self._file(path) for path in paths)
+        )
+
+    def _file(self, path: str) -> Element:
+        if path.endswith(".sv"):
+            kind = self._text("fileType", "systemVerilogSource")
+        else:
+            kind = self._text("fileType", "user", {"user": "memory contents for $readmemh"})
+        return self._element("file", self._text("name", f"../{path}"), kind)
+
+    def _element(self, tag: str, *children: Element) -> Element:
+        found = Element(f"{{{self._namespace}}}{tag}")
+        found.extend(children)
+        return found
+
+    def _text(self, tag: str, text: str, attributes: Mapping[str, str] | None = None) -> Element:
+        found = self._element(tag)
+        found.text = text
+        found.attrib.update(attributes or {})
+        return found
+
+
+def _description(design: ProjectDesign) -> str:
+    return f"Kolmogorov-Arnold network {design.name}, written by kan-dialect"

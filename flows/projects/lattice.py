@@ -1,0 +1,89 @@
+"""Lattice Diamond and Radiant: projects, and constraints that nextpnr reads as well.
+
+Sources: Lattice Diamond Help, "Tcl Scripting Reference" (prj_project, prj_src, prj_impl, prj_run);
+Lattice Radiant Help, "Tcl Scripting" (prj_create, prj_add_source, prj_run); Lattice Synthesis
+Engine User Guide (.ldc).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kan_dialect.flows.projects.constraints import pin_notes, sdc, sdc_commands
+from kan_dialect.flows.projects.design import ProjectDesign
+from kan_dialect.flows.projects.parts import DIAMOND_PART, RADIANT_PART, RADIANT_PERFORMANCE
+from kan_dialect.flows.projects.tcl import script_head, source_list
+
+
+def ldc(design: ProjectDesign) -> Iterator[str]:
+    """Lines of NAME.ldc, which the Lattice Synthesis Engine reads."""
+    yield from sdc(design, "Lattice Synthesis Engine User Guide, Synopsys design constraints.")
+
+
+def pdc(design: ProjectDesign) -> Iterator[str]:
+    """Lines of NAME.pdc, which Radiant and nextpnr-nexus read after synthesis.
+
+    nextpnr-nexus knows no `set_input_delay`; NAME.ldc has it for Radiant.
+    """
+    yield f"# Clock and pins of {design.top}."
+    yield "# Commands: Lattice Radiant Help, Post-Synthesis Constraints; nextpnr, docs/nexus."
+    if design.clock is not None:
+        yield next(sdc_commands(design))
+    yield from pin_notes(design, "ldc_set_location -site {{PIN}} [get_ports {{{bit}}}]")
+
+
+def diamond_project(design: ProjectDesign) -> Iterator[str]:
+    """Lines of NAME_diamond.tcl."""
+    name = design.name
+    yield from script_head(
+        f"Diamond project of {design.top}, synthesised, mapped and routed.",
+        f"diamondc {name}_diamond.tcl [PART] (pnmainc on Windows)",
+        "Lattice Diamond Help, Tcl Scripting Reference.",
+    )
+    yield f"set part {DIAMOND_PART}"
+    yield "if {[info exists argv] && [llength $argv] > 0} { set part [lindex $argv 0] }"
+    yield from source_list(design)
+    yield (
+        f"prj_project new -name {name} -impl impl1 -dev $part -synthesis lse "
+        f"-lpf [file join $here {name}.lpf]"
+    )
+    yield "foreach source $sources {"
+    yield "  prj_src add -format Verilog $source"
+    yield "}"
+    yield f"prj_src add -format LDC [file join $here {name}.ldc]"
+    yield f"prj_impl option top {design.top}"
+    yield "prj_run Synthesis -impl impl1"
+    yield "prj_run Map -impl impl1"
+    yield "prj_run PAR -impl impl1"
+    yield "prj_run PAR -impl impl1 -task PARTrace"
+    yield "prj_project save"
+    yield "prj_project close"
+
+
+def radiant_project(design: ProjectDesign) -> Iterator[str]:
+    """Lines of NAME_radiant.tcl."""
+    name = design.name
+    yield from script_head(
+        f"Radiant project of {design.top}, synthesised, mapped and routed.",
+        f"radiantc {name}_radiant.tcl [PART PERFORMANCE]",
+        "Lattice Radiant Help, Tcl Scripting: Radiant Tcl Project Commands.",
+    )
+    yield f"set part {RADIANT_PART}"
+    yield f"set performance {{{RADIANT_PERFORMANCE}}}"
+    yield "if {[info exists argv] && [llength $argv] == 2} { lassign $argv part performance }"
+    yield from source_list(design)
+    yield (
+        f"prj_create -name {name} -impl impl_1 -dev $part -performance $performance -synthesis lse"
+    )
+    yield "foreach source $sources {"
+    yield "  prj_add_source $source"
+    yield "}"
+    yield f"prj_add_source [file join $here {name}.ldc]"
+    yield f"prj_add_source [file join $here {name}.pdc]"
+    yield f"prj_set_impl_opt -impl impl_1 top {design.top}"
+    yield "prj_save"
+    yield "prj_run Synthesis -impl impl_1 -forceOne"
+    yield "prj_run Map -impl impl_1"
+    yield "prj_run PAR -impl impl_1"
+    yield "prj_save"
+    yield "prj_close"

@@ -1,0 +1,103 @@
+"""Vivado: an out-of-context run, a packaged IP, and constraints.
+
+Sources: AMD UG835 (Tcl commands), UG903 (constraints), UG905 (hierarchical design, out of context),
+UG1118 (packaging IP; `help ipx::*` in Vivado's Tcl console describes each command).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kan_dialect.flows.projects.constraints import sdc
+from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign
+from kan_dialect.flows.projects.parts import XILINX_PART
+from kan_dialect.flows.projects.tcl import script_head, source_list
+
+_BUSES = {"s_axis": "axis", "m_axis": "axis", "s_axi": "aximm"}
+"""AMD's bus definitions by the prefix of the ports' names."""
+
+
+def xdc(design: ProjectDesign) -> Iterator[str]:
+    """Lines of NAME.xdc."""
+    yield from sdc(design, "AMD UG903, UG835.")
+
+
+def out_of_context(design: ProjectDesign) -> Iterator[str]:
+    """Lines of NAME_ooc.tcl: area and timing without pins."""
+    name = design.name
+    yield from script_head(
+        f"Synthesis, placement and routing of {design.top} out of context, for area and timing.",
+        f"vivado -mode batch -source {name}_ooc.tcl -tclargs [PART]",
+        "AMD UG835 (Tcl commands), UG905 (out of context).",
+    )
+    yield f"set part {XILINX_PART}"
+    yield "if {$argc > 0} { set part [lindex $argv 0] }"
+    yield from source_list(design)
+    yield "create_project -in_memory -part $part"
+    yield "read_verilog -sv $sources"
+    yield f"read_xdc -mode out_of_context [file join $here {name}.xdc]"
+    yield f"synth_design -top {design.top} -part $part -mode out_of_context"
+    yield "opt_design"
+    yield "place_design"
+    yield "phys_opt_design"
+    yield "route_design"
+    yield f"report_utilization -file {name}_utilization.rpt"
+    yield f"report_timing_summary -file {name}_timing.rpt"
+    yield f"write_checkpoint -force {name}_routed.dcp"
+
+
+def packaged_ip(design: ProjectDesign) -> Iterator[str]:
+    """Lines of NAME_ip.tcl: the design as an IP of Vivado's catalog."""
+    name = design.name
+    yield from script_head(
+        f"Packages {design.top} as an IP, in {name}_ip/. Add that folder to ip_repo_paths.",
+        f"vivado -mode batch -source {name}_ip.tcl -tclargs [PART]",
+        "AMD UG835 (Tcl commands), UG1118 (ipx::*).",
+    )
+    yield f"set part {XILINX_PART}"
+    yield "if {$argc > 0} { set part [lindex $argv 0] }"
+    yield from source_list(design)
+    yield f"create_project -force {name}_ip_project {name}_ip_project -part $part"
+    yield "add_files -norecurse $sources"
+    yield "set_property file_type SystemVerilog [get_files *.sv]"
+    yield f"add_files -fileset constrs_1 -norecurse [file join $here {name}.xdc]"
+    yield f"set_property USED_IN {{out_of_context synthesis implementation}} [get_files {name}.xdc]"
+    yield f"set_property top {design.top} [current_fileset]"
+    yield "update_compile_order -fileset sources_1"
+    yield (
+        f"ipx::package_project -root_dir {name}_ip -vendor {VENDOR} -library {LIBRARY} "
+        "-taxonomy /UserIP -import_files -set_current true -force"
+    )
+    yield "set core [ipx::current_core]"
+    yield f"set_property name {design.top} $core"
+    yield f"set_property version {VERSION.removesuffix('.0')} $core"
+    yield f"set_property display_name {{Kolmogorov-Arnold network {name}}} $core"
+    yield f"set_property description {{kan-dialect: network {name}}} $core"
+    yield from _interfaces(design)
+    yield "ipx::create_xgui_files $core"
+    yield "ipx::update_checksums $core"
+    yield "ipx::check_integrity $core"
+    yield "ipx::save_core $core"
+    yield "close_project"
+
+
+def _interfaces(design: ProjectDesign) -> Iterator[str]:
+    """Interfaces that packaging infers are inferred again without harm; clocks are associated."""
+    clock, reset = design.clock, design.reset
+    if clock is None:
+        return
+    yield f"ipx::infer_bus_interface {clock.name} xilinx.com:signal:clock_rtl:1.0 $core"
+    if reset is not None:
+        yield f"ipx::infer_bus_interface {reset.name} xilinx.com:signal:reset_rtl:1.0 $core"
+        polarity = "ACTIVE_LOW" if reset.name.endswith("n") else "ACTIVE_HIGH"
+        yield (
+            f"set_property value {polarity} [ipx::add_bus_parameter POLARITY "
+            f"[ipx::get_bus_interfaces {reset.name} -of_objects $core]]"
+        )
+    for prefix, bus in _BUSES.items():
+        members = [p.name for p in design.ports if p.name.startswith(f"{prefix}_")]
+        if not members:
+            continue
+        listed = " ".join(members)
+        yield (f"ipx::infer_bus_interface {{{listed}}} xilinx.com:interface:{bus}_rtl:1.0 $core")
+        yield f"ipx::associate_bus_interfaces -busif {prefix} -clock {clock.name} $core"

@@ -1,0 +1,60 @@
+"""Writes the projects and packages of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kan_dialect.flows.projects import gowin, lattice, open_flow, quartus, vivado
+from kan_dialect.flows.projects.constraints import lpf
+from kan_dialect.flows.projects.design import ProjectDesign
+from kan_dialect.flows.projects.fusesoc import core_file
+from kan_dialect.flows.projects.ipxact import component
+
+
+def write_project(folder: Path, design: ProjectDesign) -> dict[str, Any]:
+    """Write the FuseSoC core file and `project/` into the folder of a build.
+
+    The files name others relative to themselves, and are the same for the same design.
+
+    Returns
+    -------
+    What `report.json` holds under `project`: `top`, `period_ns`, and `period_from`, its origin.
+    """
+    (folder / f"{design.name}.core").write_text(core_file(design))
+    project = folder / "project"
+    project.mkdir()
+    (project / "component.xml").write_text(component(design, 2014))
+    (project / "component-2022.xml").write_text(component(design, 2022))
+    for path, lines in _files(design).items():
+        (project / path).parent.mkdir(exist_ok=True)
+        (project / path).write_text("\n".join(lines) + "\n")
+    return {
+        "top": design.top,
+        "period_ns": round(design.period.ns, 3),
+        "period_from": design.period.origin,
+    }
+
+
+def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:
+    name = design.name
+    return {
+        f"vivado/{name}.xdc": vivado.xdc(design),
+        f"vivado/{name}_ooc.tcl": vivado.out_of_context(design),
+        f"vivado/{name}_ip.tcl": vivado.packaged_ip(design),
+        f"quartus/{name}.sdc": quartus.quartus_sdc(design),
+        f"quartus/{name}.tcl": quartus.quartus_project(design),
+        f"lattice/{name}.ldc": lattice.ldc(design),
+        f"lattice/{name}.lpf": lpf(design),
+        f"lattice/{name}.pdc": lattice.pdc(design),
+        f"lattice/{name}_diamond.tcl": lattice.diamond_project(design),
+        f"lattice/{name}_radiant.tcl": lattice.radiant_project(design),
+        f"gowin/{name}.sdc": gowin.gowin_sdc(design),
+        f"gowin/{name}.cst": gowin.cst(design),
+        f"gowin/{name}.tcl": gowin.gowin_project(design),
+        "open/Makefile": open_flow.makefile(design),
+        f"open/{name}.lpf": lpf(design),
+        f"open/{name}.pdc": lattice.pdc(design),
+        f"open/{name}.pcf": open_flow.pcf(design),
+    }

