@@ -39,7 +39,7 @@ def sdc_commands(design: ProjectDesign) -> Iterator[str]:
 def lpf(design: ProjectDesign) -> Iterator[str]:
     """Lines of a preference file of Lattice Diamond, which nextpnr-ecp5 reads as well.
 
-    Source: Lattice Diamond Help, "Preferences"; nextpnr, docs/ecp5.
+    Source: Lattice Diamond Help, "Preferences"; nextpnr, ecp5/lpf.cc.
     """
     yield f"# Timing of {design.top}. {_origin(design)}"
     yield "# Commands: Lattice Diamond Help, Preferences: FREQUENCY, MAXDELAY, LOCATE, IOBUF."

@@ -26,7 +26,7 @@ def pdc(design: ProjectDesign) -> Iterator[str]:
     nextpnr-nexus knows no `set_input_delay`; NAME.ldc has it for Radiant.
     """
     yield f"# Clock and pins of {design.top}."
-    yield "# Commands: Lattice Radiant Help, Post-Synthesis Constraints; nextpnr, docs/nexus."
+    yield "# Commands: Lattice Radiant Help, Post-Synthesis Constraints; nextpnr, nexus/pdc.cc."
     if design.clock is not None:
         yield next(sdc_commands(design))
     yield from pin_notes(design, "ldc_set_location -site {{PIN}} [get_ports {{{bit}}}]")

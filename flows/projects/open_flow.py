@@ -97,7 +97,7 @@ def _rules(design: ProjectDesign, family: _Family) -> Iterator[str]:
 
 def pcf(design: ProjectDesign) -> Iterator[str]:
     """Lines of NAME.pcf, for nextpnr-ice40."""
-    yield f"# Clock and pins of {design.top}. Commands: nextpnr, docs/ice40.md."
+    yield f"# Clock and pins of {design.top}. Commands: nextpnr, iCE40 (set_io, set_frequency)."
     if design.clock is not None:
         yield f"set_frequency {design.clock.name} {design.period.mhz:.3f}"
     yield from pin_notes(design, "set_io {bit} PIN")
