@@ -371,6 +371,11 @@ class Circuit:
                 return self._lookup(cell, cycle)
             case "shiftx":
                 return self._part(cell, cycle, width)
+            case "instance":
+                raise KanError(
+                    f"{cell.place}: an instance of {cell.memory}; a network's RTL is one module",
+                    remedy="prove RTL that kan-flow build wrote",
+                )
             case _:
                 raise KanError(
                     f"{cell.place}: the proof does not know Yosys's cell ${cell.kind}",

@@ -37,7 +37,7 @@ class Cell:
     parameters: dict[str, int]
     connections: dict[str, list[Bit]]
     memory: str = ""
-    """Of a read port, which table it reads."""
+    """Of a read port, which table it reads; of an output of an instance, which module that is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,21 @@ class InputPort:
 
 
 Source: TypeAlias = Cell | InputPort
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """A module within a module. Its outputs are cells of the kind `instance`, one each."""
+
+    name: str
+    module: str
+    place: str
+    """File and line."""
+
+    inputs: dict[str, list[Bit]]
+    """By port, clocks included."""
+
+    outputs: dict[str, list[Bit]]
 
 
 @dataclass
@@ -86,34 +101,64 @@ class Netlist:
 
     memories: dict[str, Memory] = field(default_factory=dict[str, Memory])
 
+    instances: dict[str, Instance] = field(default_factory=dict[str, Instance])
+
+    clocks: set[str] = field(default_factory=set[str])
+    """Inputs that are clocks; not known of a netlist that Yosys made."""
+
     signed: set[Source] = field(default_factory=set[Source])
     """What something reads as a signed number."""
 
+    def add_instance(self, instance: Instance) -> None:
+        """Enter an instance as what drives the bits of its outputs."""
+        self.instances[instance.name] = instance
+        for port, bits in instance.outputs.items():
+            name = f"{instance.name}.{port}"
+            cell = Cell(name, INSTANCE, instance.place, {}, {"Y": bits}, instance.module)
+            for index, bit in enumerate(bits):
+                if bit in self.drivers:
+                    raise KanError(f"a signal is driven twice, by {name} too")
+                self.drivers[bit] = cell, index
+
+
+INSTANCE = "instance"
+"""The kind of a cell that is an output of an instance, named `INSTANCE.PORT`."""
 
 RESULTS = ("Y", "Q", "DATA")
 """Names of the cells' output ports."""
 
 
-def read_design(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) -> Netlist:
+def read_design(
+    rtl: Path, top: str, yosys: Tool, timeout: float | None = None, *, parts: Sequence[Path] = ()
+) -> Netlist:
     """The module `top` of a SystemVerilog file.
+
+    Parameters
+    ----------
+    parts : files with the modules of its instances.
 
     Raises
     ------
-    KanError : the file is missing, Yosys refuses it or it holds no such module.
+    KanError : a file is missing, Yosys refuses it or it holds no such module.
     """
-    if not rtl.is_file():
-        raise KanError(f"there is no {rtl}", remedy="run kan-flow build first")
+    for path in (rtl, *parts):
+        if not path.is_file():
+            raise KanError(f"there is no {path}", remedy="run kan-flow build first")
     with tempfile.TemporaryDirectory(prefix="kan-proof-") as directory:
         # The wheel's Yosys sees little more than the folder that it runs in.
         folder = Path(directory)
         name = rtl.name if re.fullmatch(r"\w[\w.]*\.sv", rtl.name, re.ASCII) else "design.sv"
         shutil.copyfile(rtl, folder / name)
+        names = [f"part{index}.sv" for index in range(len(parts))]
+        for part, path in zip(names, parts, strict=True):
+            shutil.copyfile(path, folder / part)
         commands = [
             # Else a memory that is only read at constant addresses would become registers.
-            f"read_verilog -sv -nomem2reg {name}",
+            *(f"read_verilog -sv -nomem2reg {each}" for each in (*names, name)),
             f"hierarchy -check -top {top}",
+            f"select -module {top}",
             "proc -noopt",
-            "write_json design.json",
+            "write_json -selected design.json",
         ]
         run(
             yosys,
@@ -139,7 +184,12 @@ def _netlist(module: dict[str, Any]) -> Netlist:
     )
     for name, bits in netlist.inputs.items():
         _drive(netlist, InputPort(name), bits)
-    cells = [_cell(name, entry) for name, entry in module["cells"].items()]
+    cells: list[Cell] = []
+    for name, entry in module["cells"].items():
+        if str(entry["type"]).startswith("$"):
+            cells.append(_cell(name, entry))
+        else:
+            netlist.add_instance(_instance(name, entry))
     for memory, entry in cast("dict[str, dict[str, Any]]", module.get("memories", {})).items():
         if entry["start_offset"]:
             raise KanError(f"table {memory} does not start at address 0")
@@ -168,11 +218,20 @@ def _cell(name: str, entry: dict[str, Any]) -> Cell:
     }
     place = str(entry["attributes"].get("src", name)).split("|")[-1]
     memory = written.get("MEMID", "").removeprefix("\\")
-    kind = str(entry["type"])
-    if not kind.startswith("$"):
-        raise KanError(f"{place}: an instance of {kind}; only a design of one module can be proven")
-    kind = kind.removeprefix("$")
+    kind = str(entry["type"]).removeprefix("$")
     return Cell(name, kind, place, parameters, entry["connections"], memory)
+
+
+def _instance(name: str, entry: dict[str, Any]) -> Instance:
+    place = str(entry["attributes"].get("src", name)).split("|")[-1]
+    directions = cast("dict[str, str]", entry["port_directions"])
+    sides = {
+        side: {
+            port: bits for port, bits in entry["connections"].items() if directions[port] == side
+        }
+        for side in ("input", "output")
+    }
+    return Instance(name, str(entry["type"]), place, sides["input"], sides["output"])
 
 
 def _drive(netlist: Netlist, source: Source, bits: Sequence[Bit]) -> None:

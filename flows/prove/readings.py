@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kan_dialect.flows.prove.netlist import RESULTS, Bit, Cell, InputPort, Netlist
+from kan_dialect.flows.prove.netlist import INSTANCE, RESULTS, Bit, Cell, InputPort, Netlist
 
 _UNREAD = frozenset({"CLK", "EN"})
 """Ports of a read that comes within the cycle, which say nothing."""
@@ -71,6 +71,9 @@ class _Numbering:
         for bit, (source, index) in self.netlist.drivers.items():
             if isinstance(source, InputPort):
                 self.known[bit] = self._number(("input", source.name, index), 1)
+            elif source.kind == INSTANCE:
+                key = INSTANCE, source.memory, source.name, index
+                self.known[bit] = self._number(key, 1)
             elif source.kind == "dff":
                 # A register without a name that both readings have has no counterpart.
                 if bit in named:
@@ -120,7 +123,7 @@ class _Numbering:
             self.known[bit] = first + index
 
     def states(self) -> dict[str, Hashable]:
-        """What every register loads, every memory is and what is written to it, by name.
+        """What registers load, memories are, and memories and instances are given, by name.
 
         Without a register that has no name of the file's: what reads it has a number of its own.
         """
@@ -136,6 +139,9 @@ class _Numbering:
                 for cell in memory.writes
             ]
             found[name] = (memory.width, tuple(memory.entries), tuple(writes))
+        for name, instance in self.netlist.instances.items():
+            given = {port: self.word(bits) for port, bits in sorted(instance.inputs.items())}
+            found[name] = (instance.module, *given.items())
         return found
 
     def _settled(self, write: Cell, bits: Sequence[Bit]) -> list[Bit]:

@@ -832,7 +832,7 @@ def test_bugs_of_the_valid_chain_are_found(bug: str, victim: Made, tmp_path: Pat
         (first(r"logic \[3:0\] x1", "logic [2:0] x1"), "3 bits where 4 bits should be"),
         (first(r"(\n\);\n)", r",\n  input  wire logic x9\1"), "x9 has 1 bits, not 0"),
         (first(r"input  wire logic \[3:0\] x6,\n", ""), "x6"),
-        (first(r"^endmodule", "endmodul"), "endmodul, where a declaration"),
+        (first(r"^endmodule", "endmodul"), "a compiler directive `default_nettype wire"),
         # Yosys takes it for a wire. It is a variable that is set once, before time begins.
         (first(r"wire (logic \[\d+:0\] \w+ =)", r"\1"), "an initial value"),
         (first(r"module net ", "module other "), "net"),

@@ -10,11 +10,19 @@ Items and expressions share the tables of signals, memories and cells, so that o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from kan_dialect.flows.prove.netlist import Bit, Cell, InputPort, Memory, Netlist, note_signed
+from kan_dialect.flows.prove.netlist import (
+    Bit,
+    Cell,
+    InputPort,
+    Instance,
+    Memory,
+    Netlist,
+    note_signed,
+)
 from kan_dialect.flows.prove.text.syntax import (
     Adder,
     Assignment,
@@ -23,6 +31,7 @@ from kan_dialect.flows.prove.text.syntax import (
     Cast,
     Choice,
     Concatenation,
+    Connection,
     Constant,
     Dimensions,
     Element,
@@ -40,18 +49,25 @@ from kan_dialect.flows.prove.text.syntax import (
     Wire,
     Write,
 )
+from kan_dialect.flows.prove.text.syntax import Instance as InstanceItem
 from kan_dialect.flows.prove.text.syntax import Memory as MemoryDeclaration
 from kan_dialect.flows.prove.text.tokens import NotInSubset, Tokens
 
 
-def elaborate(module: Module, tokens: Tokens, file: str) -> Netlist:
+def elaborate(
+    module: Module, tokens: Tokens, file: str, known: Mapping[str, Netlist] | None = None
+) -> Netlist:
     """The cells of a module, one for each operator, register, and port of a memory.
+
+    Parameters
+    ----------
+    known : the modules that it may have instances of, by name.
 
     Raises
     ------
     NotInSubset : a rule of names, types or drivers is broken.
     """
-    return _Elaborator(tokens, file).run(module)
+    return _Elaborator(tokens, file, known or {}).run(module)
 
 
 class _Kind(Enum):
@@ -59,6 +75,7 @@ class _Kind(Enum):
     OUTPUT = "an output"
     CONSTANT = "a constant"
     WIRE = "a wire"
+    OPEN = "a wire without a value"
     REGISTER = "a register"
 
 
@@ -71,7 +88,7 @@ class _Signal:
     dimensions: Dimensions
     at: int
     assigned: bool = False
-    """Of registers and outputs."""
+    """Of registers, outputs, and wires that an instance drives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +133,11 @@ SIGNED = frozenset({"*", "/", "%", ">>>", "<", "<=", ">", ">="})
 class _Elaborator:
     tokens: Tokens
     file: str
+    known: Mapping[str, Netlist]
     signals: dict[str, _Signal] = field(default_factory=dict[str, _Signal])
     memories: dict[str, MemoryDeclaration] = field(default_factory=dict[str, MemoryDeclaration])
     adders: dict[str, Adder] = field(default_factory=dict[str, Adder])
+    instances: set[str] = field(default_factory=set[str])
     cells: list[Cell] = field(default_factory=list[Cell])
     clocks: dict[str, int] = field(default_factory=dict[str, int])
     """Names of clocks, and where one is first."""
@@ -154,17 +173,21 @@ class _Elaborator:
                     self._process(item)
                 case Assignment():
                     self._assignment(item)
+                case InstanceItem():
+                    self._instance(item)
         for name, signal in self.signals.items():
-            if signal.kind in (_Kind.REGISTER, _Kind.OUTPUT) and not signal.assigned:
+            driven = signal.kind in (_Kind.REGISTER, _Kind.OUTPUT, _Kind.OPEN)
+            if driven and not signal.assigned:
                 raise self._refuse(signal.at, f"{signal.kind.value} that nothing assigns, {name}")
         for name, at in self.clocks.items():
             if name in self.read:
                 raise self._refuse(self.read[name], f"a clock that is read as data, {name}")
             if self.signals[name].kind is not _Kind.INPUT or self.signals[name].dimensions:
                 raise self._refuse(at, f"a clock other than an input of one bit, {name}")
+            netlist.clocks.add(name)
         for adder in self.adders.values():
             for name in adder.locals:
-                if name in self.signals or name in self.memories or name in self.adders:
+                if self._is_declared(name):
                     raise self._refuse(
                         adder.at, f"a name in a function that the module has, {name}"
                     )
@@ -209,12 +232,16 @@ class _Elaborator:
     # Declarations
 
     def _declare(self, name: str, at: int, signal: _Signal | None) -> None:
-        if name in self.signals or name in self.memories or name in self.adders:
+        if self._is_declared(name):
             raise self._refuse(at, f"a name that is declared twice, {name}")
         if signal is not None:
             self.signals[name] = signal
             if signal.kind not in (_Kind.OUTPUT, _Kind.CONSTANT):
                 self.netlist.names[name] = signal.bits
+
+    def _is_declared(self, name: str) -> bool:
+        tables = self.signals, self.memories, self.adders, self.instances
+        return any(name in table for table in tables)
 
     def _port(self, port: Port) -> None:
         kind = _Kind.OUTPUT if port.is_output else _Kind.INPUT
@@ -239,6 +266,11 @@ class _Elaborator:
         self._declare(item.name, item.at, signal)
 
     def _wire(self, item: Wire) -> None:
+        if item.value is None:
+            bits = self._fresh(self._size(item.dimensions, item.at))
+            signal = _Signal(_Kind.OPEN, bits, item.dimensions, item.at)
+            self._declare(item.name, item.at, signal)
+            return
         value = self._memory_word(item.value)
         if value is None:
             value = self._unsigned(item.value)
@@ -269,6 +301,56 @@ class _Elaborator:
         self._require_width(item.at, len(value), _width(signal.dimensions))
         signal.bits, signal.assigned = value, True
         self.netlist.outputs[item.name] = self.netlist.names[item.name] = value
+
+    # Instances
+
+    def _instance(self, item: InstanceItem) -> None:
+        module = self.known.get(item.module)
+        if module is None:
+            raise self._refuse(item.at, f"an instance of {item.module}, which is no module before")
+        self._declare(item.name, item.at, None)
+        self.instances.add(item.name)
+        inputs: dict[str, list[Bit]] = {}
+        outputs: dict[str, Connection] = {}
+        for each in item.connections:
+            if each.port in inputs or each.port in outputs:
+                raise self._refuse(each.at, f"a second connection of the port {each.port}")
+            if each.port in module.inputs:
+                inputs[each.port] = self._given(each, module)
+            elif each.port in module.outputs:
+                outputs[each.port] = each
+            else:
+                raise self._refuse(each.at, f"{each.port}, which is no port of {item.module}")
+        if missing := [port for port in module.ports if port not in {*inputs, *outputs}]:
+            raise self._refuse(item.at, f"an instance without its port {missing[0]}")
+        # Behind its inputs: what an instance reads cannot depend on its outputs in the same cycle.
+        taken = {port: self._taken(each, module) for port, each in outputs.items()}
+        place = f"{self.file}:{self.tokens.line(item.at)}"
+        self.netlist.add_instance(Instance(item.name, item.module, place, inputs, taken))
+
+    def _given(self, connection: Connection, module: Netlist) -> list[Bit]:
+        """What an input of an instance is connected to."""
+        value, port = connection.value, connection.port
+        if port in module.clocks:
+            if not isinstance(value, Name) or value.name not in self.signals:
+                raise self._refuse(value.at, f"a clock of an instance that is no input, {port}")
+            self.clocks.setdefault(value.name, value.at)
+            return self.signals[value.name].bits
+        bits = self._unsigned(value)
+        self._require_width(value.at, len(bits), len(module.inputs[port]))
+        return bits
+
+    def _taken(self, connection: Connection, module: Netlist) -> list[Bit]:
+        """The wire that an output of an instance drives."""
+        value, port = connection.value, connection.port
+        signal = self.signals.get(value.name) if isinstance(value, Name) else None
+        if signal is None or signal.kind is not _Kind.OPEN:
+            raise self._refuse(value.at, f"an output that drives no wire without a value, {port}")
+        if signal.assigned:
+            raise self._refuse(value.at, f"a second driver of a wire, {port}")
+        signal.assigned = True
+        self._require_width(value.at, len(signal.bits), len(module.outputs[port]))
+        return signal.bits
 
     # Processes
 
@@ -437,6 +519,8 @@ class _Elaborator:
             raise self._refuse(at, f"a name that is not declared, {name}")
         if signal.kind is _Kind.OUTPUT:
             raise self._refuse(at, f"an output that is read, {name}")
+        if signal.kind is _Kind.OPEN and not signal.assigned:
+            raise self._refuse(at, f"a wire that is read before an instance drives it, {name}")
         if signal.kind is _Kind.INPUT and not signal.dimensions:
             self.read.setdefault(name, at)
         return signal

@@ -10,8 +10,10 @@ from kan_dialect.flows.prove.text.expressions import ExpressionParser
 from kan_dialect.flows.prove.text.syntax import (
     Adder,
     Assignment,
+    Connection,
     Constant,
     Dimensions,
+    Instance,
     Item,
     Literal,
     Load,
@@ -26,6 +28,7 @@ from kan_dialect.flows.prove.text.syntax import (
 )
 from kan_dialect.flows.prove.text.tokens import (
     IMPLICIT_NETS,
+    KEYWORDS,
     MEMORY_IS_LOGIC,
     NO_IMPLICIT_NETS,
     TABLES_ARE_LOGIC,
@@ -114,16 +117,17 @@ class _Parser(ExpressionParser):
                 return self.process()
             case "assign":
                 return self.assignment()
+            case text if text.isidentifier() and text not in KEYWORDS:
+                return self.instance()
             case _:
-                raise self.unexpected("a declaration, a process or an assignment")
+                raise self.unexpected("a declaration, a process, an assignment or an instance")
 
     def wire(self) -> Wire:
         self.expect("wire")
         dimensions = self.type()
         at = self.place
         name = self.name()
-        self.expect("=")
-        value = self.expression()
+        value = self.expression() if self.accept("=") else None
         self.expect(";")
         return Wire(at, name, dimensions, value)
 
@@ -216,6 +220,25 @@ class _Parser(ExpressionParser):
         value = self.expression()
         self.expect(";")
         return Assignment(at, name, value)
+
+    def instance(self) -> Instance:
+        at = self.place
+        module, name = self.name(), self.name()
+        self.expect("(")
+        connections = [self.connection()]
+        while self.accept(","):
+            connections.append(self.connection())
+        self.sequence(")", ";")
+        return Instance(at, module, name, connections)
+
+    def connection(self) -> Connection:
+        self.expect(".")
+        at = self.place
+        port = self.name()
+        self.expect("(")
+        value = self.expression()
+        self.expect(")")
+        return Connection(at, port, value)
 
     # Processes
 

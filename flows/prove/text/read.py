@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from kan_dialect.errors import KanError
@@ -11,21 +12,31 @@ from kan_dialect.flows.prove.text.parse import parse
 from kan_dialect.flows.prove.text.tokens import tokens
 
 
-def read_text(rtl: Path, top: str) -> Netlist:
+def read_text(rtl: Path, top: str, known: Mapping[str, Netlist] | None = None) -> Netlist:
     """The module `top` of a file in the subset that `docs/reference/rtl-subset.md` defines.
+
+    Parameters
+    ----------
+    known : modules of other files that the file may have instances of, by name.
 
     Raises
     ------
     NotInSubset : the text is outside the subset. KanError : there is no such file or module.
     """
-    netlists = check_text(_text(rtl), rtl.name)
+    netlists = check_text(_text(rtl), rtl.name, known)
     if top not in netlists:
         raise KanError(f"{rtl} holds no module {top}")
     return netlists[top]
 
 
-def check_text(text: str, name: str = "RTL") -> dict[str, Netlist]:
+def check_text(
+    text: str, name: str = "RTL", known: Mapping[str, Netlist] | None = None
+) -> dict[str, Netlist]:
     """Every module of a text, by its name; `name` is what messages call the text.
+
+    Parameters
+    ----------
+    known : modules of other texts that this one may have instances of, by name.
 
     Raises
     ------
@@ -33,10 +44,11 @@ def check_text(text: str, name: str = "RTL") -> dict[str, Netlist]:
     """
     read = tokens(text)
     found: dict[str, Netlist] = {}
+    before = dict(known or {})
     for module in parse(read):
-        if module.name in found:
+        if module.name in before:
             raise read.refuse(module.at + 1, f"a second module {module.name}")
-        found[module.name] = elaborate(module, read, name)
+        found[module.name] = before[module.name] = elaborate(module, read, name, before)
     return found
 
 

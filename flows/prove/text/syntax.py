@@ -150,12 +150,12 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A wire and its expression."""
+    """A wire and its expression; without one, an instance drives it."""
 
     at: int
     name: str
     dimensions: Dimensions
-    value: Expression
+    value: Expression | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,26 @@ class Assignment:
     value: Expression
 
 
-Item: TypeAlias = Constant | Wire | Register | Memory | Adder | Process | Assignment
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """`.port(value)`."""
+
+    at: int
+    port: str
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """`module name (.port(value), ...);`."""
+
+    at: int
+    module: str
+    name: str
+    connections: list[Connection]
+
+
+Item: TypeAlias = Constant | Wire | Register | Memory | Adder | Process | Assignment | Instance
 
 
 @dataclass(frozen=True, slots=True)
