@@ -26,6 +26,7 @@ from kan_dialect.flows.build_origin import versions
 from kan_dialect.flows.build_stages import Progress, Stages, compile_stages, warn_of_repetitions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
+from kan_dialect.flows.host.emulator import write_emulator
 from kan_dialect.flows.pictures.of_build import require_pictures, write_pictures
 from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
@@ -92,6 +93,7 @@ def build(
         )
         write_testbench(target / "sim", interface, codes, expected)
         write_host(target / "host", interface)
+        report.warnings += _write_emulator(context, target / "host", integer, interface)
         _write_project(target, module, report, stages, options)
         if options.pictures:
             progress("drawing pictures")
@@ -105,6 +107,17 @@ def build(
         else:
             readme.write_readme(target, report.as_dict())
     return report
+
+
+def _write_emulator(
+    context: Context, directory: Path, integer: Model, interface: Interface
+) -> list[str]:
+    """Write the emulator; a warning where the model has none."""
+    try:
+        write_emulator(context, directory, integer, interface)
+    except KanError as error:
+        return [f"there is no emulator: {error}"]
+    return []
 
 
 def require_name(name: str) -> None:

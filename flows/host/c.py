@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kan_dialect.flows.host.c_text import code_definitions
 from kan_dialect.flows.host.python import packed_bytes
 from kan_dialect.model.interface import Interface, Port
 
@@ -31,13 +32,10 @@ _HEADER = """\
 #error "@name@_codec.h needs arithmetic in double precision (x87: -msse2 -mfpmath=sse)"
 #endif
 
-#define @NAME@_INPUTS @inputs@
-#define @NAME@_OUTPUTS @outputs@
+@definitions@
 #define @NAME@_INPUT_BYTES @input_bytes@  // of a bus that carries all inputs side by side
 #define @NAME@_OUTPUT_BYTES @output_bytes@
 #define @NAME@_LATENCY @latency@  // cycles from an input to its output
-
-typedef @code@ @name@_code;
 
 struct @name@_port {
     double scale;
@@ -159,17 +157,13 @@ static inline void @name@_unpack_outputs(const uint8_t bytes[@NAME@_OUTPUT_BYTES
 
 def c_codec(interface: Interface) -> str:
     """The text of NAME_codec.h."""
-    ports = (*interface.inputs, *interface.outputs)
-    narrow = all(port.low >= -(1 << 31) and port.high < 1 << 31 for port in ports)
     values = {
         "name": interface.name,
         "NAME": interface.name.upper(),
-        "inputs": len(interface.inputs),
-        "outputs": len(interface.outputs),
+        "definitions": code_definitions(interface),
         "input_bytes": packed_bytes(interface.inputs),
         "output_bytes": packed_bytes(interface.outputs),
         "latency": interface.latency,
-        "code": "int32_t" if narrow else "int64_t",
         "input_rows": _rows(interface.inputs),
         "output_rows": _rows(interface.outputs),
     }

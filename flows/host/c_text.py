@@ -1,0 +1,67 @@
+"""Parts of C text that several files of the host share: integer types, literals, arrays."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from kan_dialect.ir.constants import Array
+from kan_dialect.model.interface import Interface, Port
+
+INT32 = (-(1 << 31), (1 << 31) - 1)
+INT64 = (-(1 << 63), (1 << 63) - 1)
+
+
+def fits(low: int, high: int, bounds: tuple[int, int]) -> bool:
+    """Whether a range lies within bounds."""
+    return bounds[0] <= low and high <= bounds[1]
+
+
+def smallest_type(low: int, high: int) -> str:
+    """The smallest integer type of C that holds a range."""
+    for bits in (8, 16, 32, 64):
+        if low >= 0 and high < 1 << bits:
+            return f"uint{bits}_t"
+        if -(1 << (bits - 1)) <= low and high < 1 << (bits - 1):
+            return f"int{bits}_t"
+    raise ValueError(f"no integer type holds {low}..{high}")
+
+
+def literal(value: int) -> str:
+    """An integer; a large one in hexadecimal, which is unsigned where it must be."""
+    if value < -(1 << 63) + 1:
+        return f"({value + 1} - 1)"
+    return str(value) if value <= INT32[1] else hex(value)
+
+
+def array(name: str, entries: Array) -> str:
+    """The definition of a constant table, in the smallest type that holds its entries."""
+    values: list[int] = entries.ravel().tolist()
+    kind = smallest_type(min(values), max(values))
+    return f"static const {kind} {name}[{len(values)}] = {braces(values)};"
+
+
+def braces(values: Sequence[int] | Iterable[int]) -> str:
+    """An initialiser, in lines."""
+    text = ", ".join(map(literal, values))
+    lines = textwrap.wrap(text, 96, break_long_words=False, break_on_hyphens=False)
+    return "{\n" + "\n".join(f"    {line}" for line in lines) + "\n}"
+
+
+def code_type(interface: Interface) -> str:
+    """The type of codes: one that holds all of every port."""
+    ports: tuple[Port, ...] = (*interface.inputs, *interface.outputs)
+    narrow = all(fits(port.low, port.high, INT32) for port in ports)
+    return "int32_t" if narrow else "int64_t"
+
+
+def code_definitions(interface: Interface) -> str:
+    """Counts and code type, which each header of a design defines unless another one has."""
+    macro = interface.name.upper()
+    return (
+        f"#ifndef {macro}_INPUTS\n"
+        f"#define {macro}_INPUTS {len(interface.inputs)}\n"
+        f"#define {macro}_OUTPUTS {len(interface.outputs)}\n"
+        f"typedef {code_type(interface)} {interface.name}_code;  // holds the codes of every port\n"
+        "#endif"
+    )

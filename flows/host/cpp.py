@@ -1,0 +1,107 @@
+"""The C++ class over codec and emulator: NAME.hpp."""
+
+from __future__ import annotations
+
+from kan_dialect.model.interface import Interface
+
+_HEADER = """\
+// @name@ for C++17: codes and real values of the hardware, bit for bit.
+//
+// A thin class over @name@_codec.h and @name@_emulator.c; compile the latter as C99 or C++17 and
+// link it.
+//
+//     @name@_network::outputs y = @name@_network::predict(x);  // x: std::array<double, @inputs@>
+
+#ifndef @NAME@_HPP
+#define @NAME@_HPP
+
+#include <array>
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "@name@_codec.h"
+#include "@name@_emulator.h"
+
+// Functions keep no state; the class only groups names.
+class @name@_network {
+public:
+    using code = @name@_code;
+    using inputs = std::array<double, @NAME@_INPUTS>;
+    using outputs = std::array<double, @NAME@_OUTPUTS>;
+    using input_codes = std::array<code, @NAME@_INPUTS>;
+    using output_codes = std::array<code, @NAME@_OUTPUTS>;
+
+    // Input codes of real values. Values beyond the codes saturate.
+    // Throws std::invalid_argument where a value is NaN.
+    static input_codes encode(const inputs &x)
+    {
+        input_codes codes;
+        if (@name@_encode(x.data(), codes.data()) != 0)
+            throw std::invalid_argument("@name@: an input is NaN");
+        return codes;
+    }
+
+    // Real values of output codes.
+    static outputs decode(const output_codes &codes)
+    {
+        outputs y;
+        @name@_decode(codes.data(), y.data());
+        return y;
+    }
+
+    // Output codes of input codes.
+    // Throws std::out_of_range where a code is outside the range of its port.
+    static output_codes run(const input_codes &x)
+    {
+        output_codes y;
+        if (@name@_run(1, x.data(), y.data()) != 1)
+            throw std::out_of_range("@name@: a code is outside the range of its port");
+        return y;
+    }
+
+    // The same for many samples.
+    static std::vector<output_codes> run(const std::vector<input_codes> &x)
+    {
+        static_assert(sizeof(input_codes) == @NAME@_INPUTS * sizeof(code), "codes are packed");
+        static_assert(sizeof(output_codes) == @NAME@_OUTPUTS * sizeof(code), "codes are packed");
+        std::vector<output_codes> y(x.size());
+        if (x.empty()) return y;
+        const std::size_t done = @name@_run(x.size(), x.front().data(), y.front().data());
+        if (done != x.size())
+            throw std::out_of_range("@name@: a code of sample " + std::to_string(done) +
+                                    " is outside the range of its port");
+        return y;
+    }
+
+    // Real outputs of the hardware: x is encoded, run and decoded.
+    static outputs predict(const inputs &x) { return decode(run(encode(x))); }
+
+    // The place of the largest output, the first of equal ones; of a single output, 1 where it is
+    // positive.
+    static std::size_t classify(const inputs &x)
+    {
+        const outputs y = predict(x);
+        if (y.size() == 1) return y[0] > 0 ? 1 : 0;
+        std::size_t best = 0;
+        for (std::size_t i = 1; i < y.size(); ++i)
+            if (y[i] > y[best]) best = i;
+        return best;
+    }
+};
+
+#endif
+"""
+
+
+def cpp_header(interface: Interface) -> str:
+    """The text of NAME.hpp."""
+    text = _HEADER
+    for marker, value in (
+        ("name", interface.name),
+        ("NAME", interface.name.upper()),
+        ("inputs", len(interface.inputs)),
+    ):
+        text = text.replace(f"@{marker}@", str(value))
+    return text
