@@ -3,7 +3,8 @@
     python host.py DESIGN --data D.npz [--samples N] PORT
 
 DESIGN is the folder of the build that the board runs, PORT its serial port: /dev/ttyUSB0, ..., or
-the terminal that simulate.py prints. Needs kan-dialect, for the integer model.
+the terminal that simulate.py prints. The integer model is the emulator that the build wrote in C:
+this script needs NumPy and a C compiler, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-import kan_dialect as kan
 
 Codes = NDArray[np.int64]
 
@@ -60,9 +59,9 @@ class SerialPort:
         return data
 
 
-def codec_of(design: Path, name: str) -> ModuleType:
-    """The codec that the build wrote: `encode` and `decode`."""
-    spec = importlib.util.spec_from_file_location("codec", design / "host" / f"{name}_codec.py")
+def host_module(design: Path, name: str) -> ModuleType:
+    """A Python module that the build wrote into `host/`."""
+    spec = importlib.util.spec_from_file_location(name, design / "host" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -106,7 +105,8 @@ def main() -> int:
     inputs, outputs = ([p for p in ports if p["direction"] == d] for d in ("input", "output"))
     data = np.load(arguments.data)
     x = data["x_test" if "x_test" in data else "x"][: arguments.samples]
-    codec = codec_of(arguments.design, report["name"])
+    codec = host_module(arguments.design, f"{report['name']}_codec")
+    emulator = host_module(arguments.design, f"{report['name']}_emulator")
     codes = codec.encode(x)
 
     port = SerialPort(arguments.port)
@@ -118,9 +118,7 @@ def main() -> int:
         results.append(unpacked(port.read(sum(map(size_of, outputs))), outputs))
     seconds = time.perf_counter() - begin
     got: Codes = np.array(results)
-
-    (hardware,) = (arguments.design / "ir").glob("*-lower-kan-to-hw.mlir")
-    expected = kan.load(hardware).run_codes(codes)
+    expected = emulator.run_codes(codes)
     wrong = int((got != expected).any(axis=1).sum())
     print(f"{len(got)} samples, {wrong} differ from the integer model ({len(got) / seconds:.0f}/s)")
     print(f"first result: {codec.decode(got[:1])[0].tolist()}")

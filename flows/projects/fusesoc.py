@@ -50,6 +50,9 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
     yield "  vivado:"
     yield "    files:"
     yield f"      - project/vivado/{design.name}.xdc: {{file_type: xdc}}"
+    yield "  ice40:"
+    yield "    files:"
+    yield "      - project/open/ice40.tcl: {file_type: tclSource}"
     yield ""
     yield "targets:"
     yield from _target("default", "The design alone, for other cores", ("rtl",), design.top)
@@ -64,7 +67,8 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
         yield from _flow("sim", "tool: icarus", _listed("iverilog_options", ("-g2012",)))
     family = design.target if design.target in _YOSYS else "xcup"
     for name, (arch, synth_options) in {"synth": _YOSYS[family], **_synth_targets()}.items():
-        yield from _target(name, f"Yosys's netlist, synth_{arch}", ("rtl",), design.top)
+        filesets = ("rtl", "ice40") if arch == "ice40" else ("rtl",)
+        yield from _target(name, f"Yosys's netlist, synth_{arch}", filesets, design.top)
         options = _listed("yosys_synth_options", synth_options)
         yield from _flow("generic", "tool: yosys", f"arch: {arch}", "output_format: json", options)
     yield from _target("vivado", "Vivado's synthesis", ("rtl", "vivado"), design.top)

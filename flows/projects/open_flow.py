@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from kan_dialect.flows.projects.constraints import pin_notes
 from kan_dialect.flows.projects.design import ProjectDesign
 
+UNSET_MEMORY_STYLE = "setattr -unset ram_style -unset ramstyle */m:*"
+"""Yosys's command that leaves it to synthesis what a memory is made of."""
+
 
 @dataclass(frozen=True)
 class _Family:
@@ -34,7 +37,8 @@ _FAMILIES = (
     ),
     _Family(
         "ice40",
-        "synth_ice40 -abc9",
+        # iCE40 has no distributed memory, which the text of buffers asks for.
+        f"{UNSET_MEMORY_STYLE}; synth_ice40 -abc9",
         "nextpnr-ice40 --pcf {name}.pcf --pcf-allow-unconstrained",
         # The default router may swap two arcs for ever in such designs.
         "--hx8k --package ct256 --router router2",
@@ -93,6 +97,14 @@ def _rules(design: ProjectDesign, family: _Family) -> Iterator[str]:
         f"--freq $(MHZ) --seed $(SEED) --timing-allow-fail "
         f"--write {name}-routed.json --report $@ --log {name}-nextpnr.log --quiet"
     )
+
+
+def ice40_script() -> Iterator[str]:
+    """Lines of ice40.tcl, which FuseSoC's target `synth_ice40` runs in Yosys before synthesis."""
+    yield "# iCE40 has no distributed memory, which the text of buffers asks for."
+    yield "# edalize defers modules, so that there are no memories before this pass."
+    yield "yosys hierarchy -top $::top"
+    yield f"yosys {UNSET_MEMORY_STYLE}"
 
 
 def pcf(design: ProjectDesign) -> Iterator[str]:

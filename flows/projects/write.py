@@ -53,6 +53,7 @@ def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:
         f"gowin/{name}.sdc": gowin.gowin_sdc(design),
         f"gowin/{name}.cst": gowin.cst(design),
         f"gowin/{name}.tcl": gowin.gowin_project(design),
+        "open/ice40.tcl": open_flow.ice40_script(),
         "open/Makefile": open_flow.makefile(design),
         f"open/{name}.lpf": lpf(design),
         f"open/{name}.pdc": lattice.pdc(design),
