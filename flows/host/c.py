@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kan_dialect.flows.host.c_text import code_definitions
+from kan_dialect.flows.host.bus_bytes import BusBytes
+from kan_dialect.flows.host.c_text import braces, code_definitions, smallest_type
 from kan_dialect.flows.host.python import packed_bytes
 from kan_dialect.model.interface import Interface, Port
 
@@ -35,6 +36,8 @@ _HEADER = """\
 @definitions@
 #define @NAME@_INPUT_BYTES @input_bytes@  // of a bus that carries all inputs side by side
 #define @NAME@_OUTPUT_BYTES @output_bytes@
+#define @NAME@_AXIS_INPUT_BYTES @axis_input_bytes@  // of a sample on AXI4-Stream
+#define @NAME@_AXIS_OUTPUT_BYTES @axis_output_bytes@
 #define @NAME@_LATENCY @latency@  // cycles from an input to its output
 
 struct @name@_port {
@@ -119,8 +122,45 @@ static inline void @name@_decode_f(const @name@_code codes[@NAME@_OUTPUTS], floa
     }
 }
 
-// Input codes as the bytes of a bus: bit 0 of x0 is bit 0 of the first byte, x1 follows the last
-// bit of x0, and so on.
+// Where the bytes of each port's code are among the bytes of a sample on AXI4-Stream, lowest first.
+static const @input_place@ @name@_axis_inputs[] = @axis_inputs@;
+static const @output_place@ @name@_axis_outputs[] = @axis_outputs@;
+
+// Input codes as bytes for AXI4-Stream. Bytes of the first beat first, TDATA[7:0] before
+// TDATA[15:8]: the order of bytes in memory that a DMA engine sends. A code fills whole bytes.
+static inline void @name@_pack_axis(const @name@_code codes[@NAME@_INPUTS],
+                                    uint8_t bytes[@NAME@_AXIS_INPUT_BYTES])
+{
+    int next = 0;
+    for (int i = 0; i < @NAME@_AXIS_INPUT_BYTES; ++i) bytes[i] = 0;
+    for (int i = 0; i < @NAME@_INPUTS; ++i) {
+        uint64_t bits = (uint64_t)(int64_t)codes[i];
+        for (int left = @name@_inputs[i].width; left > 0; left -= 8, bits >>= 8) {
+            bytes[@name@_axis_inputs[next++]] = (uint8_t)(bits & 255u);
+        }
+    }
+}
+
+// Output codes from bytes of AXI4-Stream.
+static inline void @name@_unpack_axis(const uint8_t bytes[@NAME@_AXIS_OUTPUT_BYTES],
+                                      @name@_code codes[@NAME@_OUTPUTS])
+{
+    int next = 0;
+    for (int i = 0; i < @NAME@_OUTPUTS; ++i) {
+        const struct @name@_port *port = &@name@_outputs[i];
+        int64_t code = 0;
+        for (int bit = 0; bit < port->width; ++bit) {
+            const int64_t one = bytes[@name@_axis_outputs[next + bit / 8]] >> bit % 8 & 1;
+            code += bit == port->width - 1 && port->lowest < 0 ? -one * ((int64_t)1 << bit)
+                                                               : one * ((int64_t)1 << bit);
+        }
+        next += (port->width + 7) / 8;
+        codes[i] = (@name@_code)code;
+    }
+}
+
+// Input codes as the bytes of a bus of your own, without gaps: bit 0 of x0 is bit 0 of the first
+// byte, x1 follows the last bit of x0, and so on.
 static inline void @name@_pack_inputs(const @name@_code codes[@NAME@_INPUTS],
                                       uint8_t bytes[@NAME@_INPUT_BYTES])
 {
@@ -134,7 +174,7 @@ static inline void @name@_pack_inputs(const @name@_code codes[@NAME@_INPUTS],
     }
 }
 
-// Output codes from the bytes of a bus.
+// Output codes from the bytes of such a bus.
 static inline void @name@_unpack_outputs(const uint8_t bytes[@NAME@_OUTPUT_BYTES],
                                          @name@_code codes[@NAME@_OUTPUTS])
 {
@@ -155,8 +195,13 @@ static inline void @name@_unpack_outputs(const uint8_t bytes[@NAME@_OUTPUT_BYTES
 """
 
 
-def c_codec(interface: Interface) -> str:
-    """The text of NAME_codec.h."""
+def c_codec(interface: Interface, bus: tuple[BusBytes, BusBytes]) -> str:
+    """The text of NAME_codec.h.
+
+    Parameters
+    ----------
+    bus : bytes on AXI4-Stream of input and output samples.
+    """
     values = {
         "name": interface.name,
         "NAME": interface.name.upper(),
@@ -166,6 +211,12 @@ def c_codec(interface: Interface) -> str:
         "latency": interface.latency,
         "input_rows": _rows(interface.inputs),
         "output_rows": _rows(interface.outputs),
+        "axis_input_bytes": bus[0].size,
+        "axis_output_bytes": bus[1].size,
+        "input_place": smallest_type(0, bus[0].size - 1),
+        "output_place": smallest_type(0, bus[1].size - 1),
+        "axis_inputs": braces(place for places in bus[0].places for place in places),
+        "axis_outputs": braces(place for places in bus[1].places for place in places),
     }
     text = _HEADER
     for marker, value in values.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kan_dialect.flows.host.bus_bytes import BusBytes
 from kan_dialect.model.interface import Interface, Port
 
 _MODULE = '''\
@@ -14,8 +15,9 @@ _MODULE = '''\
 
 A code q stands for (q - zero_point) * scale; encoding rounds half to even and saturates. Inputs
 are multiplied by their gain and moved by their offset before.
-`pack_inputs` and `unpack_outputs` turn codes into bytes and back, for a bus that carries all ports
-side by side: bit 0 of the first port is bit 0 of the first byte, and no bit is left out.
+`pack_axis` and `unpack_axis` turn codes into the bytes of the AXI4-Stream wrapper and back: a code
+fills whole bytes. `pack_inputs` and `unpack_outputs` are for a bus of your own that carries all
+ports side by side: bit 0 of the first port is bit 0 of the first byte, and no bit is left out.
 
 {name}_codec.h does the same in C, bit for bit.
 """
@@ -29,6 +31,16 @@ INPUTS = [
 ]
 OUTPUTS = [
 {output_rows}
+]
+
+# Bytes of a sample on AXI4-Stream, as they are sent, and where each port's bytes are, lowest first.
+AXIS_INPUT_BYTES = {axis_input_bytes}
+AXIS_INPUTS = [
+{axis_inputs}
+]
+AXIS_OUTPUT_BYTES = {axis_output_bytes}
+AXIS_OUTPUTS = [
+{axis_outputs}
 ]
 
 
@@ -80,6 +92,38 @@ def decode(codes):
     return (codes - zero_point.astype(np.int64)) * scale
 
 
+def pack_axis(codes):
+    """Input codes (samples, {inputs}) as bytes for AXI4-Stream.
+
+    (samples, {axis_input_bytes}), uint8.
+    Bytes of the first beat first, TDATA[7:0] before TDATA[15:8]: the order of bytes in memory that
+    a DMA engine sends. Each code fills whole bytes, by its sign where codes go below 0.
+    """
+    codes = _checked(np.asarray(codes, dtype=np.int64), INPUTS)
+    data = np.zeros((*codes.shape[:-1], AXIS_INPUT_BYTES), dtype=np.uint8)
+    for port, places in enumerate(AXIS_INPUTS):
+        for byte, place in enumerate(places):
+            data[..., place] = codes[..., port] >> 8 * byte & 255
+    return data
+
+
+def unpack_axis(data):
+    """Output codes (samples, {outputs}) from AXI4-Stream bytes (samples, {axis_output_bytes})."""
+    data = np.asarray(data, dtype=np.uint8)
+    if data.ndim == 0 or data.shape[-1] != AXIS_OUTPUT_BYTES:
+        raise ValueError(f"expected {{AXIS_OUTPUT_BYTES}} bytes a sample, got shape {{data.shape}}")
+    codes = np.zeros((*data.shape[:-1], len(OUTPUTS)), dtype=np.int64)
+    for port, places in enumerate(AXIS_OUTPUTS):
+        for byte, place in enumerate(places):
+            codes[..., port] |= data[..., place].astype(np.int64) << 8 * byte
+        unused = 64 - OUTPUTS[port][4]
+        if OUTPUTS[port][2] < 0:
+            codes[..., port] = codes[..., port] << unused >> unused
+        else:
+            codes[..., port] &= (1 << OUTPUTS[port][4]) - 1
+    return codes
+
+
 def pack_inputs(codes):
     """Input codes (samples, {inputs}) as the bytes of a bus: (samples, {input_bytes}), uint8."""
     codes = _checked(np.asarray(codes, dtype=np.int64), INPUTS)
@@ -114,8 +158,13 @@ def _checked(values, ports):
 '''
 
 
-def python_codec(interface: Interface) -> str:
-    """The text of NAME_codec.py."""
+def python_codec(interface: Interface, bus: tuple[BusBytes, BusBytes]) -> str:
+    """The text of NAME_codec.py.
+
+    Parameters
+    ----------
+    bus : bytes on AXI4-Stream of input and output samples.
+    """
     return _MODULE.format(
         name=interface.name,
         inputs=len(interface.inputs),
@@ -124,7 +173,15 @@ def python_codec(interface: Interface) -> str:
         output_bytes=packed_bytes(interface.outputs),
         input_rows=_rows(interface.inputs),
         output_rows=_rows(interface.outputs),
+        axis_input_bytes=bus[0].size,
+        axis_inputs=_places(bus[0]),
+        axis_output_bytes=bus[1].size,
+        axis_outputs=_places(bus[1]),
     )
+
+
+def _places(bus: BusBytes) -> str:
+    return "\n".join(f"    {places}," for places in bus.places)
 
 
 def packed_bytes(ports: Sequence[Port]) -> int:

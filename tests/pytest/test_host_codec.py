@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from kan_dialect.errors import KanError
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.simulate.port_words import to_words
+from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
 from kan_dialect.model.interface import Interface, Port
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
@@ -41,6 +42,10 @@ def ports(letter: str, ranges: list[tuple[int, int, int]]) -> tuple[Port, ...]:
 NARROW = Interface("narrow", ports("x", RANGES * 3), ports("y", RANGES * 2), latency=4)
 MIXED = Interface("mixed", ports("x", [*WIDE, *RANGES] * 2), ports("y", [*WIDE, *RANGES]), 0, True)
 INTERFACES = {interface.name: interface for interface in (NARROW, MIXED)}
+STREAMS = {
+    "narrow": StreamChoice(),
+    "mixed": StreamChoice(input_beat_bits=24, output_beat_bits=64, order="high-first"),
+}
 
 # The header's functions as symbols of a library, over many samples, in a rounding mode.
 WRAPPER = """
@@ -78,6 +83,16 @@ void pack_inputs(size_t samples, const {name}_code *codes, uint8_t *bytes)
 {{
     for (size_t i = 0; i < samples; ++i)
         {name}_pack_inputs(codes + i * {NAME}_INPUTS, bytes + i * {NAME}_INPUT_BYTES);
+}}
+void pack_axis(size_t samples, const {name}_code *codes, uint8_t *bytes)
+{{
+    for (size_t i = 0; i < samples; ++i)
+        {name}_pack_axis(codes + i * {NAME}_INPUTS, bytes + i * {NAME}_AXIS_INPUT_BYTES);
+}}
+void unpack_axis(size_t samples, const uint8_t *bytes, {name}_code *codes)
+{{
+    for (size_t i = 0; i < samples; ++i)
+        {name}_unpack_axis(bytes + i * {NAME}_AXIS_OUTPUT_BYTES, codes + i * {NAME}_OUTPUTS);
 }}
 void unpack_outputs(size_t samples, const uint8_t *bytes, {name}_code *codes)
 {{
@@ -126,7 +141,7 @@ def codecs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     interface = INTERFACES[request.param]
     cc = compiler()
     folder = tmp_path_factory.mktemp("host")
-    module_path, _ = write_host(folder, interface)
+    module_path, _ = write_host(folder, interface, STREAMS[interface.name])
     name = interface.name
     (folder / "wrapper.c").write_text(WRAPPER.format(name=name, NAME=name.upper()))
     options = [*STRICT, "-O2", "-frounding-math", "-fPIC", "-shared", "-o", "codec.so", "wrapper.c"]
@@ -291,6 +306,30 @@ def test_buses_carry_outputs(codecs: Codecs) -> None:
     np.testing.assert_array_equal(codecs.python.unpack_outputs(data[7]), codes[7])
     in_c = codecs.c("unpack_outputs", data, len(outputs), codecs.code_type)
     np.testing.assert_array_equal(in_c, codes)
+
+
+def test_axi_streams_carry_codes(codecs: Codecs) -> None:
+    """The layout of the wrapper is the reference."""
+    interface = codecs.interface
+    source, result = STREAMS[interface.name].layouts(interface)
+    codes = random_codes(interface.inputs)
+    expected = source.pack(codes).reshape(len(codes), -1)
+    np.testing.assert_array_equal(codecs.python.pack_axis(codes), expected)
+    np.testing.assert_array_equal(codecs.python.pack_axis(codes[7]), expected[7])
+    in_c = codecs.c("pack_axis", codes.astype(codecs.code_type), expected.shape[1], np.uint8)
+    np.testing.assert_array_equal(in_c, expected)
+    codes = random_codes(interface.outputs)
+    data = result.pack(codes).reshape(len(codes), -1)
+    # Bits above a code are not the host's business.
+    for field in result.fields:
+        last = codecs.python.AXIS_OUTPUTS[interface.outputs.index(field.port)][-1]
+        data[::2, last] ^= np.uint8(256 - (1 << (field.bits - 1) % 8 + 1))
+    np.testing.assert_array_equal(codecs.python.unpack_axis(data), codes)
+    np.testing.assert_array_equal(codecs.python.unpack_axis(data[7]), codes[7])
+    in_c = codecs.c("unpack_axis", data, len(interface.outputs), codecs.code_type)
+    np.testing.assert_array_equal(in_c, codes)
+    with pytest.raises(ValueError, match="bytes a sample, got shape"):
+        codecs.python.unpack_axis(data[:, 1:])
 
 
 def test_wrong_shapes_are_refused(codecs: Codecs) -> None:
