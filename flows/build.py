@@ -171,6 +171,9 @@ def _report(stages: Stages, interface: Interface, circuit: Model) -> Report:
         },
         tools=versions(),
         ports=_ports(circuit, interface),
+        stages=stages.files,
+        layers=stages.layers,
+        schedule=stages.schedule,
     )
 
 

@@ -10,11 +10,14 @@ from xdsl.dialects import func
 from kan_dialect.files.data_sets import Dataset, Errors, accuracy
 from kan_dialect.flows import report_cautions as cautions
 from kan_dialect.flows.build_stages import Stages
+from kan_dialect.flows.decisions import confusions, residual_figures
 from kan_dialect.flows.report import Report
 from kan_dialect.frontends.frontend import Original
 from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.model.code_use import code_use
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from kan_dialect.model.port_codes import encode
 from kan_dialect.model.saturation import count_saturations
 from kan_dialect.model.windows import as_coded
 from kan_dialect.search.precision.score import score, targets_of
@@ -42,6 +45,7 @@ def add_accuracy(
 ) -> None:
     """Add accuracy, errors, saturation and their cautions to the report of a build."""
     _score_trade(report, stages, integer, real, dataset)
+    _use_of_codes(report, integer, interface, dataset)
     _count_saturations(report, stages.imported, integer, interface, dataset)
     _score(report, real, integer, dataset)
 
@@ -59,6 +63,9 @@ def _score(report: Report, real: FloatModel, integer: Model, dataset: Dataset) -
     if outputs is not None and real.original is not None:
         report.float_engine = real.original.engine
     targets = targets_of(labels, codes_out.shape[1])
+    report.confusion = confusions(labels, {"float": outputs, "integer": codes_out})
+    if targets is not None:
+        report.residuals = residual_figures(targets, codes_out, outputs)
     saturates = bool(report.warnings)
     allowed = _allowed_loss(report)
     report.warnings += cautions.label_cautions(
@@ -97,6 +104,23 @@ def _score(report: Report, real: FloatModel, integer: Model, dataset: Dataset) -
         report.warnings += cautions.difference_caution(
             Errors.of(codes_out, outputs), on, saturates=saturates
         )
+
+
+def _use_of_codes(report: Report, integer: Model, interface: Interface, dataset: Dataset) -> None:
+    """Add which codes the samples reach that accuracy is measured on."""
+    x, on = dataset.x, "calibration"
+    if dataset.x_test is not None:
+        x, on = dataset.x_test, "test"
+    found = code_use(integer, encode(interface.inputs, x))
+    report.codes = {
+        "on": on,
+        "samples": len(x),
+        **{
+            kind: {name: each.as_dict() for name, each in uses.items()}
+            for kind, uses in found.items()
+            if uses
+        },
+    }
 
 
 def _allowed_loss(report: Report) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from kan_dialect.devices.estimate import Estimate, estimate
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.build_options import BuildOptions
+from kan_dialect.flows.layer_costs import layer_costs, stage_entries, table_bits
 from kan_dialect.ir.attributes.figures import recorded_figures
-from kan_dialect.ir.types import range_of
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.model.model import Level, Model
 from kan_dialect.model.quantizers import Quantizers
 from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
@@ -66,6 +68,12 @@ class Stages:
     shapes: dict[str, object] | None = None
     chosen_bits: dict[str, object] | None = None
     checks: list[PassCheck] = field(default_factory=list[PassCheck])
+    files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """The entries `stages` of the report: file, pass, level, and at wire level the estimate."""
+    layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """The entries `layers` of the report."""
+    schedule: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """The entries `schedule` of the report."""
 
 
 def warn_of_repetitions(module: ModuleOp, passes: Sequence[ModulePass]) -> None:
@@ -100,7 +108,7 @@ def compile_stages(
     folder.mkdir()
     stages = Stages(Model.of(module.clone()))
     stages.levels.append(stages.imported.level)
-    _look(module, stages, options.target)
+    _look(module, stages, options.target, folder.name + "/00-import.mlir")
     (folder / "00-import.mlir").write_text(str(module) + "\n")
     checker = None
     if options.check_passes:
@@ -111,6 +119,8 @@ def compile_stages(
         passed = recorded_pipeline(module) if trades else []
         if stage.name == QuantizePass.name and options.certificate != "never":
             stages.real = _real(module)
+        if stage.name == LowerKanToHwPass.name:
+            _look_at_costs(module, stages, options.target)
         if checker is None:
             stage.apply(context, module)
             verify_after(stage, module)
@@ -118,13 +128,14 @@ def compile_stages(
             check = checker.apply(context, stage, module)
             check.require_passed(options.check_dir)
             stages.checks.append(check)
-        (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
+        file = f"{index:02d}-{stage.name}.mlir"
+        (folder / file).write_text(str(module) + "\n")
         stages.levels.append(Model.of(module).level)
         if trades and recorded_pipeline(module) != passed:
             if stage.name == RefinePrecisionPass.name:
                 stages.unrefined = stages.integer
             stages.integer = None
-        _look(module, stages, options.target)
+        _look(module, stages, options.target, f"{folder.name}/{file}", stage.name)
         if stage.name == RefinePrecisionPass.name and stages.precision is None:
             raise KanError(
                 f"{stage.name} has nothing to refine at {Model.of(module).level} level",
@@ -139,8 +150,27 @@ def _real(module: ModuleOp) -> Model | None:
     return Model.of(module.clone()) if model.level == "spline" else None
 
 
-def _look(module: ModuleOp, stages: Stages, target: str) -> None:
-    """Keep the figures of this stage that no other stage has, or that a later one replaces."""
+def _look_at_costs(module: ModuleOp, stages: Stages, target: str) -> None:
+    """Keep the costs by layer, and the schedule, of the network that is lowered next."""
+    for function in wire_functions(module):
+        with suppress(KanError):  # ops of another package that do not say their costs
+            stages.layers = layer_costs(function, device(target))
+            stages.schedule = stage_entries(function, target)
+
+
+def _look(
+    module: ModuleOp, stages: Stages, target: str, file: str, passed: str | None = None
+) -> None:
+    """Keep the figures of this stage that no other stage has, or that a later one replaces.
+
+    Parameters
+    ----------
+    file : of the stage, in the build's folder.
+    passed : the pass that made it; None of the model as it was read.
+    """
+    entry: dict[str, Any] = {"file": file} if passed is None else {"file": file, "pass": passed}
+    entry["level"] = Model.of(module).level
+    stages.files.append(entry)
     for op in module.ops:
         if isinstance(op, func.FuncOp):
             stages.shapes = recorded_shape_search(op) or stages.shapes
@@ -159,8 +189,17 @@ def _look(module: ModuleOp, stages: Stages, target: str) -> None:
     for function in wire_functions(module):
         tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
         stages.edges = stages.edges or (len(tables), len(tables))
-        stages.table_bits = sum(_table_bits(op) for op in tables)
-        stages.estimate = _estimate(function, target) or stages.estimate
+        stages.table_bits = sum(table_bits(op) for op in tables)
+        found = _estimate(function, target)
+        stages.estimate = found or stages.estimate
+        entry |= {"tables": len(tables), "table_bits": stages.table_bits}
+        if found is not None:
+            entry |= {
+                "luts": found.luts,
+                "registers": found.registers,
+                "levels": found.levels,
+                "delay_ns": round(found.delay_ns, 3),
+            }
 
 
 def _precision(module: ModuleOp) -> dict[str, Any] | None:
@@ -194,10 +233,6 @@ def _estimate(function: func.FuncOp, target: str) -> Estimate | None:
     except KanError:
         # Paths may differ in cycles before the module is scheduled.
         return None
-
-
-def _table_bits(op: TableOp) -> int:
-    return op.entries_array.size * range_of(op.result).bits
 
 
 def _count_edges(module: ModuleOp) -> tuple[int, int] | None:

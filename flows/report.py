@@ -13,6 +13,7 @@ from rich.table import Table
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Errors
 from kan_dialect.files.growing_folder import write_listed
+from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.report_certificate import certificate_text
 from kan_dialect.lowering.systemverilog.names import legal_name
 from kan_dialect.model.saturation import Saturation
@@ -62,6 +63,18 @@ class Report:
         default_factory=list[dict[str, str | int | float | bool]]
     )
     """An entry a pass: `pass`, `claim`, `samples`, `nodes`, `exhaustive`, and its errors."""
+    stages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """An entry a file of IR, in order: `file`, `pass`, `level`, and the estimate at wire level."""
+    layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Costs of each layer, by kind and by edge: see `layer_costs`."""
+    schedule: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """The logic between two rows of registers: see `stage_entries`."""
+    codes: dict[str, Any] | None = None
+    """Use of codes by samples: `on`, `samples`, and `inputs`, `nodes`, `outputs` by name."""
+    confusion: dict[str, list[list[int]]] | None = None
+    """Number of samples of each class (row) that are taken for each class (column)."""
+    residuals: dict[str, Any] | None = None
+    """Histograms of output less target, and some points: see `residual_figures`."""
     simulation: dict[str, str | int] | None = None
     """`simulator`, `vectors`, `mismatches`"""
     synthesis: dict[str, str | int] | None = None
@@ -81,6 +94,7 @@ class Report:
             "samples": self.accuracy_samples,
             "float": self.accuracy_float,
             "integer": self.accuracy_integer,
+            "confusion": self.confusion,
         }
         whole: dict[str, Any] = {
             "name": self.name,
@@ -101,7 +115,11 @@ class Report:
             "saturation": None
             if self.saturation is None
             else {name: found.as_dict() for name, found in self.saturation.items()},
+            "codes": self.codes,
             "estimate": self.estimate or None,
+            "layers": self.layers or None,
+            "schedule": self.schedule or None,
+            "stages": self.stages or None,
             "shapes": self.shapes,
             "bits": self.chosen_bits,
             "precision": self.precision,
@@ -122,11 +140,12 @@ class Report:
         known = {name: each.as_dict() for name, each in errors.items() if each is not None}
         if not known:
             return None
-        return {"on": self.accuracy_on, "samples": self.accuracy_samples, **known}
+        shown = {} if self.residuals is None else {"residuals": self.residuals}
+        return {"on": self.accuracy_on, "samples": self.accuracy_samples, **known, **shown}
 
     def as_json(self) -> str:
         """The text of `report.json`."""
-        return json.dumps(self.as_dict(), indent=2) + "\n"
+        return json_text(self.as_dict())
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -169,7 +188,7 @@ def merge_into_report(path: Path, key: str, summary: dict[str, Any], tools: dict
     versions = {**report.pop("tools", {}), **tools}
     report[key] = summary
     report["tools"] = versions
-    write_listed(path, json.dumps(report, indent=2) + "\n")
+    write_listed(path, json_text(report))
 
 
 def print_report(report: Report, console: Console, folder: str) -> None:

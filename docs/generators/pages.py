@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from generators import architecture, benchmark_set, commands, extending, ops, passes
+from generators import architecture, benchmark_set, commands, extending, ops, passes, report
 
 _MARK = re.compile(
     r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<words>[a-z -]+))? -->$", re.MULTILINE
@@ -23,6 +23,7 @@ _GENERATORS: dict[str, Callable[..., str]] = {
     "passes": passes.reference,
     "passes-order": extending.order,
     "passes-overview": passes.overview,
+    "report": report.reference,
     "subcommand": commands.subcommand_reference,
     "targets": commands.targets,
 }

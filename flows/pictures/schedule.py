@@ -93,10 +93,25 @@ def schedule_of(model: Model, device: str = "xcup") -> Schedule:
             f"@{model.name} is of {model.level} level, which has no clock cycles",
             remedy="run kan-compile, or kan-expand-wires and kan-schedule",
         )
-    return _of_wires(model.op, device)
+    return wire_schedule(model.op, device)
 
 
-def _of_wires(function: func.FuncOp, device: str) -> Schedule:
+def nodes_of_ops(function: func.FuncOp) -> dict[Operation, str]:
+    """The node, `layer0_node3`, that each op of a wire-level function computes or holds.
+
+    An op that several nodes need belongs to the first. Ops that no node needs are left out.
+    """
+    marks = ((mark.node.data, mark.value) for mark in wire_nodes(function))
+    return {op: name for name, mine in _rows(marks, DelayOp) for op in mine}
+
+
+def wire_schedule(function: func.FuncOp, device: str) -> Schedule:
+    """The stages of a wire-level function.
+
+    Raises
+    ------
+    KanError : its values come in different cycles, or there is no such device.
+    """
     target = device_of(device)
     ops = list(function.body.block.ops)
     cycles = cycles_of(function)

@@ -45,41 +45,91 @@ def wire_layers(function: func.FuncOp, device: DeviceFamily) -> list[LayerFuncti
     device : the FPGA family that lookup tables are counted for. A table that several terms read
         counts in equal parts.
     """
-    marks = [
-        (place, mark.value)
-        for mark in wire_nodes(function)
-        if (place := _node(mark.node.data)) is not None
-    ]
-    sources: dict[SSAValue, str] = {value: f"{layer}_node{node}" for (layer, node), value in marks}
-    sources.update((argument, f"x{argument.index}") for argument in function.args)
-    nodes = {name: value for value, name in sources.items()}
-    terms = {place: list(_terms(value, sources)) for place, value in marks}
-    shares = defaultdict[Operation, int](int)
-    for each in terms.values():
-        for op in {op for term in each for op in term.ops}:
-            shares[op] += 1
-    counts: dict[str, int] = defaultdict(int)
-    dead = filter(None, map(_node, sorted(dead_nodes(function))))
-    for layer, node in (*(place for place, _ in marks), *dead):
-        counts[layer] = max(counts[layer], node + 1)
     found: list[LayerFunctions] = []
-    for layer in sorted(counts, key=lambda name: int(name[5:])):
-        rows = {node: each for (name, node), each in terms.items() if name == layer}
-        groups = {
-            name.partition("_")[0] if "_" in name else "x"
-            for row in rows.values()
-            for term in row
-            for name in term.sources
-        }
-        inputs: list[str] = []
-        for group in sorted(groups, key=lambda name: int(name[5:] or -1)):
-            size = len(function.args) if group == "x" else counts[group]
-            inputs += [f"x{i}" if group == "x" else f"{group}_node{i}" for i in range(size)]
-        if inputs:
-            found.append(
-                _layer(function, layer, counts[layer], rows, inputs, nodes, device, shares)
-            )
+    network = _Network.of(function)
+    for name, inputs, rows in network.layers():
+        nodes = network.counts[name]
+        found.append(
+            _layer(function, name, nodes, rows, inputs, network.nodes, device, network.shares)
+        )
     return found
+
+
+def edge_luts(
+    function: func.FuncOp, device: DeviceFamily
+) -> list[tuple[str, tuple[str, ...], list[list[float]]]]:
+    """The layers of a wire-level function: name, inputs, and LUTs (out, in) of each edge.
+
+    The same figures as of `wire_layers`, but without values of tables.
+    """
+    network = _Network.of(function)
+    cost = {op: luts_of(op, device) / count for op, count in network.shares.items()}
+    found: list[tuple[str, tuple[str, ...], list[list[float]]]] = []
+    for name, inputs, rows in network.layers():
+        luts = [[0.0] * len(inputs) for _ in range(network.counts[name])]
+        column = {source: index for index, source in enumerate(inputs)}
+        for node, terms in rows.items():
+            for term in terms:
+                each = sum(cost[op] for op in term.ops) / len(term.sources)
+                for source in term.sources:
+                    luts[node][column[source]] += each
+        found.append((name, tuple(inputs), luts))
+    return found
+
+
+@dataclass(frozen=True)
+class _Network:
+    """The terms of all nodes, by their place."""
+
+    arguments: int
+    nodes: dict[str, SSAValue]
+    """Values of inputs and nodes by name."""
+    terms: dict[tuple[str, int], list[_Term]]
+    shares: dict[Operation, int]
+    """Number of terms that need an op."""
+    counts: dict[str, int]
+    """Number of nodes of each layer."""
+
+    @classmethod
+    def of(cls, function: func.FuncOp) -> _Network:
+        """The terms of a wire-level function."""
+        marks = [
+            (place, mark.value)
+            for mark in wire_nodes(function)
+            if (place := _node(mark.node.data)) is not None
+        ]
+        sources: dict[SSAValue, str] = {
+            value: f"{layer}_node{node}" for (layer, node), value in marks
+        }
+        sources.update((argument, f"x{argument.index}") for argument in function.args)
+        terms = {place: list(_terms(value, sources)) for place, value in marks}
+        shares = defaultdict[Operation, int](int)
+        for each in terms.values():
+            for op in {op for term in each for op in term.ops}:
+                shares[op] += 1
+        counts: dict[str, int] = defaultdict(int)
+        dead = filter(None, map(_node, sorted(dead_nodes(function))))
+        for layer, node in (*(place for place, _ in marks), *dead):
+            counts[layer] = max(counts[layer], node + 1)
+        nodes = {name: value for value, name in sources.items()}
+        return cls(len(function.args), nodes, terms, shares, counts)
+
+    def layers(self) -> Iterator[tuple[str, list[str], dict[int, list[_Term]]]]:
+        """Each layer with the names of its inputs and the terms of its nodes."""
+        for layer in sorted(self.counts, key=lambda name: int(name[5:])):
+            rows = {node: each for (name, node), each in self.terms.items() if name == layer}
+            groups = {
+                name.partition("_")[0] if "_" in name else "x"
+                for row in rows.values()
+                for term in row
+                for name in term.sources
+            }
+            inputs: list[str] = []
+            for group in sorted(groups, key=lambda name: int(name[5:] or -1)):
+                size = self.arguments if group == "x" else self.counts[group]
+                inputs += [f"x{i}" if group == "x" else f"{group}_node{i}" for i in range(size)]
+            if inputs:
+                yield layer, inputs, rows
 
 
 def _node(name: str) -> tuple[str, int] | None:

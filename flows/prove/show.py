@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import write_listed
+from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
@@ -68,7 +68,7 @@ def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
     report.pop("proof", None)
     if summary is not None:
         report["proof"] = summary
-    write_listed(path, json.dumps(report, indent=2) + "\n")
+    write_listed(path, json_text(report))
 
 
 def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:

@@ -6,7 +6,6 @@ and every coefficient at the end.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +29,7 @@ from kan_dialect.flows import readme
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.build_origin import Origin, versions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
+from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
@@ -45,7 +45,7 @@ from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.interface import Port
-from kan_dialect.model.model import Model
+from kan_dialect.model.model import Model, levels_in
 from kan_dialect.model.training.coefficient_memory import memory_map
 from kan_dialect.model.training.training_step import Step, run_steps, step_of
 from kan_dialect.ops.grid import LocateOp
@@ -113,6 +113,8 @@ class TrainingReport:
     origin: dict[str, Any] = field(default_factory=dict[str, Any])
     project: dict[str, Any] | None = None
     """Top module and clock period of the files in `project/`."""
+    stages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """File, pass and level of each stage of IR."""
     warnings: list[str] = field(default_factory=list[str])
 
     def as_dict(self) -> dict[str, Any]:
@@ -137,6 +139,7 @@ class TrainingReport:
                 "fraction_bits": number.fraction,
             },
             "fitted": self.fitted,
+            "stages": self.stages or None,
             "checks": self.checks or None,
             "project": self.project,
         }
@@ -172,10 +175,10 @@ def build_training(
     require_name(Model.of(module).name)
     spared = spared_files(folder)
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
-        step, fitted, checks = _compile(context, module, target / "ir", options, progress)
+        step, fitted, checks, files = _compile(context, module, target / "ir", options, progress)
         circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
         report = TrainingReport(step, *training_cycles(circuit))
-        report.fitted, report.checks = fitted, checks
+        report.fitted, report.checks, report.stages = fitted, checks, files
         report.tools = versions()
         report.ports = port_entries(circuit, _coded_ports(step, circuit))
         report.origin = options.origin.as_dict(target)
@@ -192,7 +195,7 @@ def build_training(
         design = design_of(target, step.name, circuit, period_of((), None), XCUP.name)
         report.project = write_project(target, design)
         _verify(report, rtl, (inputs, targets, train), options, progress)
-        (target / "report.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        (target / "report.json").write_text(json_text(report.as_dict()))
         if readme.NAME in spared:
             report.warnings.append(readme.FOREIGN)
         else:
@@ -206,15 +209,24 @@ def _compile(
     folder: Path,
     options: TrainingOptions,
     progress: Progress,
-) -> tuple[Step, list[dict[str, Any]] | None, list[dict[str, str | int | float | bool]]]:
+) -> tuple[
+    Step,
+    list[dict[str, Any]] | None,
+    list[dict[str, str | int | float | bool]],
+    list[dict[str, Any]],
+]:
     """Run and check the passes, and write the IR after each.
 
     Returns
     -------
-    The training step, the figures of fitted layers or None, and the results of the checks.
+    The training step, the figures of fitted layers or None, the results of the checks, and file,
+    pass and level of each stage.
     """
     folder.mkdir()
     (folder / "00-import.mlir").write_text(str(module) + "\n")
+    files: list[dict[str, Any]] = [
+        {"file": f"{folder.name}/00-import.mlir", "level": _level(module)}
+    ]
     samples = None if options.dataset is None else options.dataset.x
     checker = Checker(samples, seed=options.seed) if options.check_passes else None
     step: Step | None = None
@@ -229,13 +241,21 @@ def _compile(
             check = checker.apply(context, stage, module)
             check.require_passed(options.check_dir)
             checks.append(check.as_dict())
-        (folder / f"{index:02d}-{stage.name}.mlir").write_text(str(module) + "\n")
+        file = f"{index:02d}-{stage.name}.mlir"
+        (folder / file).write_text(str(module) + "\n")
+        files.append({"file": f"{folder.name}/{file}", "pass": stage.name, "level": _level(module)})
         if isinstance(stage, FitSplinesPass):
             fitted = _fitted(module)
         if isinstance(stage, MakeTrainablePass):
             step = step_of(module.clone())
     assert step is not None
-    return step, fitted, checks
+    return step, fitted, checks, files
+
+
+def _level(module: ModuleOp) -> str:
+    """The level of a module; of several, the last of spline, training, hardware."""
+    found = levels_in(module)
+    return next((name for name in ("hardware", "training") if name in found), "spline")
 
 
 def _passes(module: ModuleOp, options: TrainingOptions) -> Iterator[ModulePass]:

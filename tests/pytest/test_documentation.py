@@ -254,7 +254,7 @@ def reported(value: object, path: str = "") -> Iterator[str]:
 
 def undocumented(report: dict[str, object]) -> set[str]:
     """Keys of a report that the reference does not have."""
-    page = (ROOT / "docs" / "reference" / "report.md").read_text()
+    page = filled((ROOT / "docs" / "reference" / "report.md").read_text())
     rows = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
     known = [key for row in rows for key in re.findall(r"`([^`]+)`", row)]
     patterns = [re.compile(re.escape(key).replace(r"\*", r"[\w-]+")) for key in known]

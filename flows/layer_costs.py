@@ -1,0 +1,122 @@
+"""Cost of a scheduled network by layer and kind, and its stages, for the report of a build."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from xdsl.dialects import func
+from xdsl.ir import Operation
+
+from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.devices.lut_count import count_luts
+from kan_dialect.devices.register_cost import register_cost
+from kan_dialect.errors import KanError
+from kan_dialect.flows.pictures.schedule import nodes_of_ops, wire_schedule
+from kan_dialect.flows.pictures.wire_layers import edge_luts
+from kan_dialect.ir.types import range_of
+from kan_dialect.ops.wire import ClampOp, ConstantOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+
+OTHER = "other"
+"""The layer of ops that no node of a layer needs."""
+
+
+def layer_costs(function: func.FuncOp, device: DeviceFamily) -> list[dict[str, Any]]:
+    """The entries `layers` of `report.json`, of a wire-level function.
+
+    A layer's LUTs are counted by themselves. Their sum may differ from the estimate of the whole
+    network, where layers share logic.
+
+    Raises
+    ------
+    KanError : an op of another package does not say its costs.
+    """
+    groups: dict[str, list[Operation]] = defaultdict(list)
+    owners = nodes_of_ops(function)
+    for op in function.body.block.ops:
+        if op.results and not isinstance(op, ConstantOp | MarkOp):
+            groups[layer_of(owners.get(op, OTHER))].append(op)
+    edges = {name: (inputs, luts) for name, inputs, luts in edge_luts(function, device)}
+    names = sorted({*groups, *edges} - {OTHER}, key=lambda name: int(name[5:]))
+    found: list[dict[str, Any]] = []
+    for name in (*names, *({OTHER} & groups.keys())):
+        ops = groups.get(name, [])
+        entry: dict[str, Any] = {"name": name}
+        if name in edges:
+            inputs, luts = edges[name]
+            entry |= {"inputs": list(inputs), "nodes": len(luts)}
+        entry["luts"] = _by_kind(ops, device)
+        entry["registers"] = register_cost(ops).flip_flops
+        entry["tables"] = sum(isinstance(op, TableOp) for op in ops)
+        entry["table_bits"] = sum(table_bits(op) for op in ops if isinstance(op, TableOp))
+        if name in edges:
+            entry["edge_luts"] = [[round(each, 2) for each in row] for row in edges[name][1]]
+        found.append(entry)
+    return found
+
+
+def layer_of(node: str) -> str:
+    """`layer0` of `layer0_node3`; `other` of a name that is no node's."""
+    layer, _, rest = node.partition("_node")
+    return layer if rest and layer[:5] == "layer" and layer[5:].isdecimal() else OTHER
+
+
+def table_bits(op: TableOp) -> int:
+    """Number of entries of a table times the bits of its result."""
+    return op.entries_array.size * range_of(op.result).bits
+
+
+def _by_kind(ops: list[Operation], device: DeviceFamily) -> dict[str, int]:
+    """LUTs of tables, of adders, of clamps and roundings, and of other ops.
+
+    Tables have what is left of the LUTs of all: adders that absorb tables count with the tables.
+    """
+
+    def luts(some: Iterable[Operation]) -> int:
+        return device.pack(count_luts(some, device))
+
+    plain = (TableOp, SumOp, ClampOp, ShiftOp, DelayOp)
+    counts = {
+        "adders": luts(op for op in ops if isinstance(op, SumOp)),
+        "clamps": luts(op for op in ops if isinstance(op, ClampOp | ShiftOp)),
+        "other": luts(op for op in ops if not isinstance(op, plain)),
+    }
+    return {"tables": max(0, luts(ops) - sum(counts.values())), **counts}
+
+
+def stage_entries(function: func.FuncOp, device: str) -> list[dict[str, Any]]:
+    """The entries `schedule` of `report.json`: what happens between two rows of registers.
+
+    Empty where values come in different cycles.
+    """
+    try:
+        schedule = wire_schedule(function, device)
+    except KanError:
+        return []
+    assert schedule.delays is not None
+    found: list[dict[str, Any]] = []
+    for stage in range(schedule.stages):
+        work: dict[str, list[float]] = {}
+        for each in schedule.work:
+            if each.stage == stage and each.end > each.start:
+                layer = layer_of(schedule.rows[each.row])
+                start, end, ops = work.get(layer, [each.start, each.end, 0])
+                work[layer] = [min(start, each.start), max(end, each.end), ops + each.ops]
+        found.append(
+            {
+                "levels": schedule.levels[stage],
+                "delay_ns": round(schedule.delays[stage], 3),
+                "register_bits": schedule.registers[stage] if schedule.latency else 0,
+                "work": [
+                    {
+                        "layer": layer,
+                        "start_ns": round(start, 3),
+                        "end_ns": round(end, 3),
+                        "ops": int(ops),
+                    }
+                    for layer, (start, end, ops) in sorted(work.items())
+                ],
+            }
+        )
+    return found
