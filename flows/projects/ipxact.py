@@ -7,7 +7,7 @@ definitions are those that Arm publishes for AMBA.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from xml.etree.ElementTree import Element
@@ -34,6 +34,9 @@ _BUSES = (
     _Bus("m_axis", "AXI4Stream", "r0p0_1", True),
     _Bus("s_axi", "AXI4-Lite", "r0p0", False),
 )
+
+_COMMON = {"aclk": "ACLK", "aresetn": "ARESETn"}
+"""Ports that all buses of a wrapper share, and their names in the bus definitions."""
 
 
 def component(design: ProjectDesign, edition: Edition) -> str:
@@ -86,15 +89,18 @@ class _Writer:
             yield self._text("description", _description(design))
 
     def _bus_interfaces(self, design: ProjectDesign) -> Iterator[Element]:
+        common = [port.name for port in design.ports if port.name in _COMMON]
         interfaces = [
-            self._bus_interface(bus, members)
+            self._bus_interface(bus, members, common)
             for bus in _BUSES
             if (members := [p for p in design.ports if p.name.startswith(f"{bus.prefix}_")])
         ]
         if interfaces:
             yield self._element("busInterfaces", *interfaces)
 
-    def _bus_interface(self, bus: _Bus, members: Sequence[TopPort]) -> Element:
+    def _bus_interface(
+        self, bus: _Bus, members: Sequence[TopPort], common: Iterable[str]
+    ) -> Element:
         def reference(kind: str, suffix: str) -> Element:
             found = self._element(kind)
             names = {"vendor": "amba.com", "library": "AMBA4", "name": f"{bus.name}{suffix}"}
@@ -102,16 +108,15 @@ class _Writer:
                 found.set(key, value)
             return found
 
+        logical = {port.name: port.name.removeprefix(f"{bus.prefix}_").upper() for port in members}
+        logical |= {name: _COMMON[name] for name in common}
         maps = (
             self._element(
                 "portMap",
-                self._element(
-                    "logicalPort",
-                    self._text("name", port.name.removeprefix(f"{bus.prefix}_").upper()),
-                ),
-                self._element("physicalPort", self._text("name", port.name)),
+                self._element("logicalPort", self._text("name", name)),
+                self._element("physicalPort", self._text("name", port)),
             )
-            for port in members
+            for port, name in logical.items()
         )
         kinds = ("slave", "master") if self.edition == 2014 else ("target", "initiator")
         return self._element(

