@@ -48,6 +48,10 @@ _PASSES = {
     "kan-share-tables": ("kan_dialect.passes.share_tables", "ShareTablesPass"),
     "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),
+    "kan-wrap-interface": (
+        "kan_dialect.lowering.wrappers.wrap_interface",
+        "WrapInterfacePass",
+    ),
     "lower-kan-to-hw": ("kan_dialect.lowering.kan_to_hw", "LowerKanToHwPass"),
     "lower-training-to-hw": (
         "kan_dialect.lowering.training.training_to_hw",

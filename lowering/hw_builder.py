@@ -19,9 +19,10 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     StringAttr,
+    SymbolRefAttr,
     i32,
 )
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from xdsl.irdl import AttrSizedOperandSegments
 
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX
@@ -51,10 +52,20 @@ class HwBuilder:
         argument.name_hint = name
         return argument
 
-    def finish(self, name: StringAttr, outputs: Mapping[str, SSAValue]) -> hw.HWModuleOp:
-        """The module, with these outputs behind its inputs."""
+    def finish(
+        self, name: StringAttr, outputs: Mapping[str, SSAValue], order: Sequence[str] = ()
+    ) -> hw.HWModuleOp:
+        """The module, with these outputs behind its inputs.
+
+        Parameters
+        ----------
+        order : names of all ports, if outputs stand between inputs. It keeps the order of inputs,
+            and that of outputs.
+        """
         for port, wire in outputs.items():
             self.ports.append(_port(port, wire.type, hw.Direction.OUTPUT))
+        if order:
+            self.ports.sort(key=lambda port: order.index(port.port_name.data))
         self.block.add_op(hw.OutputOp(list(outputs.values())))
         return hw.HWModuleOp(name, hw.ModuleType(ArrayAttr(self.ports)), Region(self.block))
 
@@ -104,6 +115,20 @@ class HwBuilder:
         """Whether one of several bits is 1."""
         return wires[0] if len(wires) == 1 else self.add(comb.OrOp(wires))
 
+    def equal(self, wire: SSAValue, other: SSAValue, name: str | None = None) -> SSAValue:
+        """Whether two wires carry the same."""
+        return self.add(comb.ICmpOp(wire, other, "eq"), name)
+
+    def differs(self, bit: SSAValue, other: SSAValue, name: str | None = None) -> SSAValue:
+        """Whether one of two bits is 1, and not both."""
+        return self.add(comb.XorOp([bit, other]), name)
+
+    def chosen(
+        self, condition: SSAValue, if_true: SSAValue, if_false: SSAValue, name: str | None = None
+    ) -> SSAValue:
+        """One wire or another one, by a condition."""
+        return self.add(comb.MuxOp(condition, if_true, if_false), name)
+
     def added(self, wires: Sequence[SSAValue], name: str | None = None) -> SSAValue:
         """The sum of wires of one width, modulo 2^width."""
         return self.add(_added(wires), name)
@@ -132,6 +157,44 @@ class HwBuilder:
         """A wire one cycle later; `reset` is a signal and the value that it sets."""
         assert self.clock is not None, "a module with registers has a clock"
         return self.add(_register(wire, self.clock, reset), name)
+
+    def held(
+        self, bits: int, name: str | None = None, reset: tuple[SSAValue, SSAValue] | None = None
+    ) -> SSAValue:
+        """A register that keeps its value; `load` says later what else it takes."""
+        wire = self.register(self.constant(0, bits), name, reset)
+        assert isinstance(wire, OpResult)
+        wire.op.operands[0] = wire
+        return wire
+
+    def load(self, register: SSAValue, wire: SSAValue, enable: SSAValue | None = None) -> None:
+        """What a register of `held` takes at each clock edge, or at those where `enable` is 1."""
+        assert isinstance(register, OpResult)
+        following = wire if enable is None else self.chosen(enable, wire, register)
+        register.op.operands[0] = following
+
+    # Modules
+
+    def instance(
+        self, name: str, module: hw.HWModuleOp, inputs: Mapping[str, SSAValue]
+    ) -> dict[str, SSAValue]:
+        """The outputs of an instance of a module, by name.
+
+        Parameters
+        ----------
+        inputs : a wire for each input of the module.
+        """
+        declared: ArrayAttr[hw.ModulePort] = module.module_type.ports
+        outputs = [port for port in declared if port.dir.data is hw.Direction.OUTPUT]
+        names = [port.port_name.data for port in declared if port not in outputs]
+        op = hw.InstanceOp(
+            name,
+            SymbolRefAttr(module.sym_name),
+            [(each, inputs[each]) for each in names],
+            [(port.port_name.data, port.type) for port in outputs],
+        )
+        self.block.add_op(op)
+        return {port.port_name.data: wire for port, wire in zip(outputs, op.results, strict=True)}
 
     # Tables
 

@@ -21,9 +21,7 @@ from kan_dialect.analysis.wires import latency_of
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
 from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside, find_function
-from kan_dialect.ir.attributes.module_attributes import (
-    wire_ports,
-)
+from kan_dialect.ir.attributes.module_attributes import declared_interface, wire_ports
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, tensor_shape
@@ -55,7 +53,9 @@ class Model:
         circuits = [
             op
             for op in module.ops
-            if isinstance(op, hw.HWModuleOp) and name in (None, op.sym_name.data)
+            if isinstance(op, hw.HWModuleOp)
+            and name in (None, op.sym_name.data)
+            and declared_interface(op) is None
         ]
         if len(circuits) == 1:
             return Model(circuits[0], "hardware")

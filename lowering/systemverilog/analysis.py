@@ -31,7 +31,7 @@ from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryW
 _WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)
 _SIGN_KEEPING = {comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp}
 _REGISTERED = set(REGISTERED)
-_SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp}
+_SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp, hw.InstanceOp}
 
 
 class _Carry(NamedTuple):
@@ -197,7 +197,7 @@ def _live(ops: Sequence[Operation], facts: Analysis) -> set[int]:
 
     Identities are faster to look up than ops, and there are thousands of lookups.
     """
-    wanted = [op for op in ops if not op.results]
+    wanted = [op for op in ops if not op.results or type(op) is hw.InstanceOp]
     wanted += [value.op for value in facts.hints if type(value) is OpResult]
     pending = [op for op in wanted if facts.constants.keys().isdisjoint(op.results)]
     live = {id(op) for op in pending}

@@ -11,6 +11,7 @@ from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect.ir.attributes.module_attributes import (
+    declared_interface,
     declared_interval,
     declared_latency,
     encodings_of,
@@ -40,7 +41,11 @@ def module_header(module: hw.HWModuleOp, name: str) -> str:
 
 
 def _timing(module: hw.HWModuleOp) -> Iterator[str]:
-    latency = declared_latency(module)
+    latency, interface = declared_latency(module), declared_interface(module)
+    if interface is not None:
+        yield f"Interface: {interface}."
+        yield f"Latency: {quantity(latency or 0, 'clock cycle')}, unless something waits."
+        return
     if latency:
         yield f"Latency: {quantity(latency, 'clock cycle')}, one sample per clock."
     elif latency is not None:

@@ -7,13 +7,14 @@ keep Vivado and Quartus from making memories of tables. docs/rationale/hardware.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import IntegerType
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.ir.constants import Array
@@ -21,7 +22,7 @@ from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_wr
 from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation, literal
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import block, broken, declared
-from kan_dialect.lowering.systemverilog.names import Names
+from kan_dialect.lowering.systemverilog.names import Names, legal_name, module_name
 from kan_dialect.lowering.systemverilog.operations import Expressions
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import (
@@ -49,15 +50,21 @@ LONGEST_INLINED = 80
 _TABLES_ARE_LOGIC = '(* rom_style = "distributed", romstyle = "logic" *)'
 
 
-def write_module(module: hw.HWModuleOp, name: str) -> str:
+def write_module(
+    module: hw.HWModuleOp, name: str, modules: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """The text of a module with the name `name`.
+
+    Parameters
+    ----------
+    modules : names in the text of the modules that may be instantiated, by their names in the IR.
 
     Raises
     ------
     KanError : the module has an op, type or attribute outside the subset.
     """
     check_subset(module)
-    return _ModuleWriter(module, name, analyse(module)).text()
+    return _ModuleWriter(module, name, analyse(module), modules).text()
 
 
 _MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
@@ -65,6 +72,7 @@ _MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
 
 _STATEMENTS = {
     hw.ArrayGetOp,
+    hw.InstanceOp,
     hw.OutputOp,
     seq.CompRegOp,
     MemoryOp,
@@ -95,6 +103,7 @@ class _ModuleWriter:
     module: hw.HWModuleOp
     name: str
     facts: Analysis
+    modules: Mapping[str, str]
     names: Names = field(default_factory=Names)
     stages: dict[int, _Stage] = field(default_factory=dict[int, _Stage])
     feedback: list[str] = field(default_factory=list[str])
@@ -132,6 +141,8 @@ class _ModuleWriter:
                     stage.lines.append(f"  wire {wire} = {self._word(op)};")
                 case MemoryWriteOp():
                     stage.registers.setdefault((op.clock, None), []).append(op)
+                case hw.InstanceOp():
+                    stage.lines.extend(self._instance(op))
                 case hw.OutputOp():
                     outputs = list(self._outputs(op))
                 case _:
@@ -168,6 +179,23 @@ class _ModuleWriter:
             yield f"    {name}[{index}] = {literal(word, kind.bits, negative=True).text};"
         yield "  end"
 
+    def _instance(self, op: hw.InstanceOp) -> Iterator[str]:
+        """Wires for the outputs of another module, and its instance with named connections."""
+        for result in op.results:
+            yield f"  {declared(self._name(result), result.type)};"
+        symbol = op.module_name.string_value()
+        name = self.names.take(op.instance_name.data)
+        ports = [
+            *zip(op.arg_names.data, map(self._operand, op.inputs), strict=True),
+            *zip(op.result_names.data, map(self._name, op.outputs), strict=True),
+        ]
+        yield f"  {self.modules.get(symbol, module_name(symbol))} {name} ("
+        connections = [f"    .{legal_name(port.data)}({wire})" for port, wire in ports]
+        for connection in connections[:-1]:
+            yield from broken(f"{connection},")
+        yield from broken(connections[-1])
+        yield "  );"
+
     def _is_table(self, op: Operation) -> bool:
         return type(op) is hw.ArrayGetOp and op.operands[0] in self.facts.constants
 
@@ -203,8 +231,12 @@ class _ModuleWriter:
         repeated = self.facts.uses.get(result, 0) > 1 and not is_written_anywhere(op, self.facts)
         return repeated or result in self.facts.named
 
-    def _generate_name(self, op: Operation, result: SSAValue) -> str:
-        name = self.names.numbered(_GENERATED.get(type(op), op.name.partition(".")[2]))
+    def _generate_name(self, op: Operation, result: OpResult) -> str:
+        if isinstance(op, hw.InstanceOp):
+            port = op.result_names.data[result.index].data
+            name = self.names.take(f"{op.instance_name.data}_{port}")
+        else:
+            name = self.names.numbered(_GENERATED.get(type(op), op.name.partition(".")[2]))
         self._give_name(result, name)
         return name
 

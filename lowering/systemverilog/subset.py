@@ -17,6 +17,7 @@ _SUPPORTED = (
     hw.BitcastOp,
     hw.ArrayCreateOp,
     hw.ArrayGetOp,
+    hw.InstanceOp,
     hw.OutputOp,
     seq.CompRegOp,
     MemoryOp,

@@ -6,6 +6,7 @@ The file sets the default net type to none, so that tools report names without a
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import IO
 
@@ -34,10 +35,14 @@ class SystemVerilogTarget(Target):
         output.write(emit_systemverilog(module))
 
 
-def emit_systemverilog(module: ModuleOp) -> str:
+def emit_systemverilog(module: ModuleOp, only: Container[str] | None = None) -> str:
     """The hardware modules of `module` as one SystemVerilog file.
 
     The same module gives the same bytes.
+
+    Parameters
+    ----------
+    only : names of the modules to print, as in the IR; None: all.
 
     Raises
     ------
@@ -48,8 +53,13 @@ def emit_systemverilog(module: ModuleOp) -> str:
         if op not in modules:
             raise KanError(f"'{op.name}' cannot be printed as SystemVerilog")
     names = Names()
+    named = {op.sym_name.data: _name_of(op, names) for op in modules}
     with collector_paused():
-        texts = [write_module(op, _name_of(op, names)) for op in modules]
+        texts = [
+            write_module(op, named[op.sym_name.data], named)
+            for op in modules
+            if only is None or op.sym_name.data in only
+        ]
     body = "\n".join(texts)
     return f"{file_header(module)}`default_nettype none\n\n{body}\n`default_nettype wire\n"
 

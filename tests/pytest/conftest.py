@@ -10,7 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,7 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
 from fuzz.designs import circt_export, circt_text
+from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.text import check_text
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import target
@@ -123,12 +124,19 @@ def in_the_subset(monkeypatch: pytest.MonkeyPatch) -> None:
     write = target.write_module
     left = SUBSET_MODULES
 
-    def checked(module: hw.HWModuleOp, name: str) -> str:
+    read: dict[str, Netlist] = {}
+
+    def checked(module: hw.HWModuleOp, name: str, modules: Mapping[str, str]) -> str:
         nonlocal left
-        text = write(module, name)
-        if left and len(text) <= SUBSET_CHARACTERS:
+        text = write(module, name, modules)
+        instances = [op for op in module.body.block.ops if isinstance(op, hw.InstanceOp)]
+        known = {modules.get(op.module_name.string_value(), "") for op in instances}
+        if left and len(text) <= SUBSET_CHARACTERS and known <= read.keys():
             left -= 1
-            check_text(f"`default_nettype none\n\n{text}\n`default_nettype wire\n")
+            read.pop(name, None)
+            read.update(
+                check_text(f"`default_nettype none\n\n{text}\n`default_nettype wire\n", known=read)
+            )
         return text
 
     monkeypatch.setattr(target, "write_module", checked)

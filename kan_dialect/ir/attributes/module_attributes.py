@@ -26,6 +26,7 @@ from kan_dialect.ir.attributes.attribute_names import (
     AFFINE,
     ENCODING,
     ENCODINGS,
+    INTERFACE,
     INTERVAL,
     LATENCY,
     NODES,
@@ -74,6 +75,19 @@ def training_cycles(module: hw.HWModuleOp) -> tuple[int, int]:
 
 def _integer(attribute: Attribute | None) -> int | None:
     return attribute.value.data if isinstance(attribute, IntegerAttr) else None
+
+
+# Wrappers
+
+
+def declared_interface(op: Operation) -> str | None:
+    """The interface that a wrapper around a network's module offers; None of other ops."""
+    attribute = op.attributes.get(INTERFACE)
+    return attribute.data if isinstance(attribute, StringAttr) else None
+
+
+def declare_interface(op: Operation, name: str) -> None:
+    op.attributes[INTERFACE] = StringAttr(name)
 
 
 # Ports and nodes of a hardware module

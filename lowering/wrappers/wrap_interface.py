@@ -1,0 +1,103 @@
+"""`kan-wrap-interface`: a module with a standard interface around each network's module.
+
+The wrapper is a second hardware module behind the network's, which stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from xdsl.context import Context
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.attributes.module_attributes import declared_interface, declared_interval
+from kan_dialect.lowering.wrappers.axi_stream import axi_stream_wrapper
+from kan_dialect.lowering.wrappers.core import Core
+from kan_dialect.lowering.wrappers.credit_buffer import checked_words
+from kan_dialect.lowering.wrappers.ready_valid import ready_valid_wrapper
+from kan_dialect.lowering.wrappers.stream_layout import BYTE, MAX_BEAT_BITS
+from kan_dialect.lowering.wrappers.wrapper_ports import (
+    MAX_USER_BITS,
+    StreamChoice,
+    require_clock,
+)
+from kan_dialect.model.model import Model
+from kan_dialect.ops.memory import DISTRIBUTED_WORDS
+from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+
+
+@dataclass(frozen=True)
+class WrapInterfacePass(KanPass):
+    """Adds a module with a standard interface around each network's module."""
+
+    name = "kan-wrap-interface"
+    works_at = ("hardware",)
+
+    interface: Literal["valid", "ready-valid", "axi-stream"] = "valid"
+    """`valid`: the network's module as it is; `ready-valid`: with ready at both sides;
+    `axi-stream`: AXI4-Stream."""
+    beat_bits: tuple[int, ...] | int | None = bounded(None, Bounds(BYTE, MAX_BEAT_BITS))
+    """Width of TDATA, a multiple of 8: one number, or one of the input and one of the output.
+    Samples take as many beats as they need. Default: one beat."""
+    beat_order: Literal["low-first", "high-first"] = "low-first"
+    """Order of the beats of a sample: `low-first` begins with the beat of `x0`, or of `y0`."""
+    last: bool = True
+    """Whether AXI4-Stream has TLAST."""
+    user_bits: int = bounded(0, Bounds(0, MAX_USER_BITS))
+    """Width of TUSER; 0: there is none."""
+    buffer_words: int | None = bounded(None, Bounds(2, DISTRIBUTED_WORDS))
+    """Words of the buffer behind the network, a power of two. Default: the fewest that keep one
+    sample a clock."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.beat_bits, tuple) and len(self.beat_bits) > 2:
+            raise KanError(
+                f"beat-bits takes one or two numbers, got {len(self.beat_bits)}",
+                remedy="give one of the input and one of the output",
+            )
+
+    @property
+    def choice(self) -> StreamChoice:
+        """The options of AXI4-Stream."""
+        widths: Sequence[int | None]
+        widths = self.beat_bits if isinstance(self.beat_bits, tuple) else [self.beat_bits]
+        return StreamChoice(
+            widths[0], widths[-1], self.beat_order, last=self.last, user_bits=self.user_bits
+        )
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        circuits = [
+            op
+            for op in module.ops
+            if isinstance(op, hw.HWModuleOp)
+            and declared_interface(op) is None
+            and declared_interval(op) is None
+        ]
+        for circuit in circuits:
+            wrapper = self.wrapper(circuit)
+            if wrapper is not None:
+                Rewriter.insert_op(wrapper, InsertPoint.after(circuit))
+        return bool(circuits)
+
+    def wrapper(self, circuit: hw.HWModuleOp) -> hw.HWModuleOp | None:
+        """The wrapper around a network's module; None for the interface `valid`.
+
+        Raises
+        ------
+        KanError : the module has no clock, or an option does not fit it.
+        """
+        interface = Model(circuit, "hardware").interface()
+        require_clock(interface, self.interface)
+        if self.interface == "valid":
+            return None
+        core, words = Core(circuit, interface), checked_words(interface.latency, self.buffer_words)
+        if self.interface == "ready-valid":
+            return ready_valid_wrapper(core, words)
+        return axi_stream_wrapper(core, self.choice, words)

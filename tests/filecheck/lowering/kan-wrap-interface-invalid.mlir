@@ -1,0 +1,11 @@
+// RUN: not kan-opt %s -p 'kan-wrap-interface{interface=axi-stream}' 2>&1 | filecheck %s --check-prefix COMBINATIONAL
+// RUN: not kan-opt %s -p 'kan-wrap-interface{interface=pci}' 2>&1 | filecheck %s --check-prefix NAME
+// RUN: not kan-opt %s -p 'kan-wrap-interface{beat-bits=8,16,24}' 2>&1 | filecheck %s --check-prefix BITS
+
+// COMBINATIONAL: net is combinational: it has no clock, which the interface axi-stream needs; leave out --combinational, or choose --interface valid
+// NAME: interface cannot be 'pci'; use valid, ready-valid, axi-stream
+// BITS: beat-bits takes one or two numbers, got 3; give one of the input and one of the output
+hw.module @net(in %x0: i3, out y0: i3) attributes {kan.latency = 0 : i64, kan.ports = [
+    #kan.port<"x0", -4:3>, #kan.port<"y0", -4:3>]} {
+  hw.output %x0 : i3
+}
