@@ -43,7 +43,7 @@ QUICK = [
 
 # The inputs of each lock file; a later one takes the versions of an earlier one.
 LOCKS = {
-    "test": ["eda", "sweep", "extend", "group:build", "group:tests", "group:checks"],
+    "test": ["eda", "cocotb", "sweep", "extend", "group:build", "group:tests", "group:checks"],
     "demo": ["simulation", "synthesis", "proof", "group:build"],
     "docs": ["group:docs", "group:build"],
     "torch": [

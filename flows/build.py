@@ -24,6 +24,8 @@ from kan_dialect.flows.build_accuracy import FloatModel, add_accuracy
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import versions
 from kan_dialect.flows.build_stages import Progress, Stages, compile_stages, warn_of_repetitions
+from kan_dialect.flows.chosen_interface import chosen_interface
+from kan_dialect.flows.cocotb.bench import write_cocotb
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.host.emulator import write_emulator
@@ -92,7 +94,9 @@ def build(
             budget_remedy(options.passes),
         )
         write_testbench(target / "sim", interface, codes, expected)
-        write_host(target / "host", interface)
+        chosen, stream = chosen_interface(options.passes)
+        write_cocotb(target / "sim", interface, chosen, stream)
+        write_host(target / "host", interface, stream)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
         _write_project(target, module, report, stages, options)
         if options.pictures:

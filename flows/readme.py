@@ -21,6 +21,8 @@ _FILES = (
     ("ir/00-import.mlir", "the model as it was read"),
     ("ir/*.mlir", "the IR after each pass, in order"),
     ("sim/*_tb.sv", "self-checking testbench; its header has the commands that run it"),
+    ("sim/test_*.py", "testbench for cocotb: `make -C sim cocotb`"),
+    ("sim/Makefile", "runs it, with Verilator or Icarus"),
     ("sim/*_inputs.hex", "the testbench's input codes, a vector a line"),
     ("sim/*_samples.hex", "the testbench's samples: train, inputs and targets a line"),
     ("sim/*_outputs.hex", "the output codes that the model computes for them"),

@@ -56,7 +56,10 @@ _EDA = ("simulation", "synthesis", "place-and-route")
     ("name", "inputs"),
     [
         ("demo", ("simulation", "synthesis", "group:build")),
-        ("test", (*_EDA, "sweep", "extend", "group:build", "group:tests", "group:checks")),
+        (
+            "test",
+            (*_EDA, "cocotb", "sweep", "extend", "group:build", "group:tests", "group:checks"),
+        ),
         ("torch", ("simulation", "synthesis", "torch", "group:tests", "group:torch-tests")),
     ],
 )

