@@ -269,8 +269,8 @@ def number(bits: Sequence[Bit]) -> int | None:
     return sum(1 << index for index, bit in enumerate(bits) if bit == "1")
 
 
-def check_clock(netlist: Netlist, register: Cell) -> None:
-    """Check that a register loads at every rising edge of the port `clk`.
+def check_clock(netlist: Netlist, register: Cell, clock: str = "clk") -> None:
+    """Check that a register loads at every rising edge of a port.
 
     Raises
     ------
@@ -279,10 +279,12 @@ def check_clock(netlist: Netlist, register: Cell) -> None:
     source, _ = netlist.drivers.get(register.connections["CLK"][0], (None, 0))
     if not (
         isinstance(source, InputPort)
-        and source.name == "clk"
+        and source.name == clock
         and register.parameters.get("CLK_POLARITY") == 1
     ):
-        raise KanError(f"{register.place}: a register that does not load at the rising edge of clk")
+        raise KanError(
+            f"{register.place}: a register that does not load at the rising edge of {clock}"
+        )
 
 
 def width_without_extension(bits: Sequence[Bit]) -> int:

@@ -108,8 +108,8 @@ module every (
       valid <= less;
       loop <= loop + 4'd1;
     end
-  wire logic [3:0] from_part;
-  wire logic parity;
+  logic [3:0] from_part;
+  logic parity;
   part inner (.tick(clk), .word(late + 4'd1), .later(from_part), .odd(parity));
   assign y = late & read & from_part;
   assign q = valid;
@@ -272,16 +272,20 @@ RULES = [
     (".odd(parity)", ".later(parity)", "a second connection of the port later"),
     (".odd(parity)", ".even(parity)", "even, which is no port of part"),
     (", .odd(parity)", "", "an instance without its port odd"),
-    (".odd(parity)", ".odd(less)", "an output that drives no wire without a value, odd"),
-    (".odd(parity)", ".odd(~parity)", "an output that drives no wire without a value, odd"),
-    (".odd(parity)", ".odd(q)", "an output that drives no wire without a value, odd"),
+    (".odd(parity)", ".odd(less)", "drives no signal without a value, odd"),
+    (".odd(parity)", ".odd(~parity)", "drives no signal without a value, odd"),
+    (".odd(parity)", ".odd(q)", "drives no signal without a value, odd"),
     ("[3:0] later,", "later,", "4 bits where 1 bit should be"),
-    (".word(late + 4'd1)", ".word(from_part)", "read before an instance drives it, from_part"),
-    ("wire logic parity;", "wire logic parity; wire logic z;", "a wire without a value that noth"),
+    (".word(late + 4'd1)", ".word(from_part)", "that is read above it, later"),
+    (
+        "assign y",
+        "always_ff @(posedge clk) parity <= less;\n  assign y",
+        "a second assignment to parity",
+    ),
     (
         "  assign q",
         "  part two (.tick(clk), .word(a), .later(from_part), .odd(parity));\n  assign q",
-        "a second driver of a wire, later",
+        "a second driver of a signal, later",
     ),
     (".tick(clk)", ".tick(rst)", "a clock that is read as data, rst"),
     (".tick(clk)", ".tick(entry)", "a clock other than an input of one bit, entry"),
@@ -291,7 +295,7 @@ RULES = [
     ("= add4(a, b) - 4'd3", "= a + b[2:0]", r"+ of 4 bits and 3 bits"),
     ("a == b", "a == b[2:0]", "== of 4 bits and 3 bits"),
     ("late + 4'd1", "late[1:0]", "2 bits where 4 bits should be"),
-    ("wire logic parity;", "wire logic [1:0] parity;", "2 bits where 1 bit should be"),
+    ("logic parity;", "logic [1:0] parity;", "2 bits where 1 bit should be"),
     ("picked & shifted", "picked & less", "& of 4 bits and 1 bit"),
     ("add4(a, b)", "add4(a, entry)", "1 bit where 4 bits should be"),
     ("add4(a, b)", "add4(a)", "a call with 1 arguments"),
@@ -382,8 +386,8 @@ module around (
   output wire logic [3:0] y
 );
   logic [3:0] late;
-  wire logic [3:0] from_part;
-  wire logic parity;
+  logic [3:0] from_part;
+  logic parity;
   part inner (.tick(clk), .word(late + 4'd1), .later(from_part), .odd(parity));
   always_ff @(posedge clk) late <= a ^ {4{parity}};
   assign y = from_part;

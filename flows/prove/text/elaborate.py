@@ -75,7 +75,6 @@ class _Kind(Enum):
     OUTPUT = "an output"
     CONSTANT = "a constant"
     WIRE = "a wire"
-    OPEN = "a wire without a value"
     REGISTER = "a register"
 
 
@@ -88,7 +87,10 @@ class _Signal:
     dimensions: Dimensions
     at: int
     assigned: bool = False
-    """Of registers, outputs, and wires that an instance drives."""
+    """Of registers and outputs."""
+
+    read: bool = False
+    """Of registers, so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +178,7 @@ class _Elaborator:
                 case InstanceItem():
                     self._instance(item)
         for name, signal in self.signals.items():
-            driven = signal.kind in (_Kind.REGISTER, _Kind.OUTPUT, _Kind.OPEN)
-            if driven and not signal.assigned:
+            if signal.kind in (_Kind.REGISTER, _Kind.OUTPUT) and not signal.assigned:
                 raise self._refuse(signal.at, f"{signal.kind.value} that nothing assigns, {name}")
         for name, at in self.clocks.items():
             if name in self.read:
@@ -266,11 +267,6 @@ class _Elaborator:
         self._declare(item.name, item.at, signal)
 
     def _wire(self, item: Wire) -> None:
-        if item.value is None:
-            bits = self._fresh(self._size(item.dimensions, item.at))
-            signal = _Signal(_Kind.OPEN, bits, item.dimensions, item.at)
-            self._declare(item.name, item.at, signal)
-            return
         value = self._memory_word(item.value)
         if value is None:
             value = self._unsigned(item.value)
@@ -341,13 +337,16 @@ class _Elaborator:
         return bits
 
     def _taken(self, connection: Connection, module: Netlist) -> list[Bit]:
-        """The wire that an output of an instance drives."""
+        """The signal that an output of an instance drives."""
         value, port = connection.value, connection.port
         signal = self.signals.get(value.name) if isinstance(value, Name) else None
-        if signal is None or signal.kind is not _Kind.OPEN:
-            raise self._refuse(value.at, f"an output that drives no wire without a value, {port}")
+        if signal is None or signal.kind is not _Kind.REGISTER:
+            what = "an output of an instance that drives no signal without a value"
+            raise self._refuse(value.at, f"{what}, {port}")
         if signal.assigned:
-            raise self._refuse(value.at, f"a second driver of a wire, {port}")
+            raise self._refuse(value.at, f"a second driver of a signal, {port}")
+        if signal.read:
+            raise self._refuse(value.at, f"an output of an instance that is read above it, {port}")
         signal.assigned = True
         self._require_width(value.at, len(signal.bits), len(module.outputs[port]))
         return signal.bits
@@ -519,8 +518,7 @@ class _Elaborator:
             raise self._refuse(at, f"a name that is not declared, {name}")
         if signal.kind is _Kind.OUTPUT:
             raise self._refuse(at, f"an output that is read, {name}")
-        if signal.kind is _Kind.OPEN and not signal.assigned:
-            raise self._refuse(at, f"a wire that is read before an instance drives it, {name}")
+        signal.read = True
         if signal.kind is _Kind.INPUT and not signal.dimensions:
             self.read.setdefault(name, at)
         return signal

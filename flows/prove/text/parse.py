@@ -127,7 +127,8 @@ class _Parser(ExpressionParser):
         dimensions = self.type()
         at = self.place
         name = self.name()
-        value = self.expression() if self.accept("=") else None
+        self.expect("=")
+        value = self.expression()
         self.expect(";")
         return Wire(at, name, dimensions, value)
 

@@ -150,17 +150,17 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A wire and its expression; without one, an instance drives it."""
+    """A wire and its expression."""
 
     at: int
     name: str
     dimensions: Dimensions
-    value: Expression | None
+    value: Expression
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """The declaration of a register; a process loads it."""
+    """The declaration of a register, which a process loads, or of an output of an instance."""
 
     at: int
     name: str

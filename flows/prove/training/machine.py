@@ -70,6 +70,9 @@ class Machine:
     """Values of registers in cycle 0 that are not variables."""
     read_word: Callable[[Cell, int, Term], Term] | None = None
     """Words read from a memory, by cycle and address, that are not variables."""
+    instance_word: Callable[[Cell, int], Term] | None = None
+    """Outputs of instances, by cycle."""
+    clock: str = "clk"
     readings: dict[Key, Reading] = field(default_factory=dict[Key, Reading])
     _known: dict[Key, Term] = field(default_factory=dict[Key, Term])
     undefined: ClassVar[Iterator[int]] = count()
@@ -243,10 +246,12 @@ class Machine:
 
         match kind:
             case "dff":
-                check_clock(self.netlist, cell)
+                check_clock(self.netlist, cell, self.clock)
                 if cycle == 0:
                     return self.start.get(cell) or pool.variable(f"{cell.name}@0", width)
                 return self._joined(ports["D"], cycle - 1)
+            case "instance" if self.instance_word is not None:
+                return self.instance_word(cell, cycle)
             case "memrd" | "memrd_v2":
                 return self._reading(cell, cycle, width)
             case "add" | "sub" | "mul" | "and" | "or" | "xor":

@@ -1,0 +1,1 @@
+"""Proofs of wrappers: no sample is lost, repeated or reordered, whatever valid and ready do."""

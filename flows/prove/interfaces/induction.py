@@ -1,0 +1,79 @@
+"""Induction over cycles: which guesses are invariants, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.interfaces.invariants import Candidate
+from kan_dialect.flows.prove.interfaces.scoreboard import Scoreboard
+from kan_dialect.flows.prove.training.solver import Solver, Values
+from kan_dialect.flows.prove.training.terms import Term, evaluate_all, ordered
+
+
+@dataclass
+class Induction:
+    """The invariants of a wrapper, and the questions that are asked of any state that has them."""
+
+    board: Scoreboard
+    solver: Solver
+    kept: list[Candidate] = field(default_factory=list[Candidate])
+
+    def __post_init__(self) -> None:
+        self.pool = self.board.pool
+        self.system = self.board.system
+
+    def settle(self, candidates: Sequence[Candidate]) -> None:
+        """Keep the largest set of candidates that is an invariant."""
+        behind_reset = [self.system.in_reset(0)]
+        self.kept = self._true_at(candidates, 1, behind_reset)
+        while True:
+            running = self.pool.inverted(self.system.in_reset(0))
+            before = [candidate.at(0) for candidate in self.kept]
+            left = self._true_at(self.kept, 1, [running, *before])
+            if len(left) == len(self.kept):
+                return
+            self.kept = left
+
+    def _true_at(
+        self, candidates: Sequence[Candidate], cycle: int, conditions: Sequence[Term]
+    ) -> list[Candidate]:
+        """Those that are 1 in a cycle, under the conditions."""
+        left = [(candidate, candidate.at(cycle)) for candidate in candidates]
+        while left:
+            some_wrong = self.pool.inverted(self.pool.both(*(term for _, term in left)))
+            found = self.find([*conditions, some_wrong])
+            if found is None:
+                break
+            numbers = self.evaluated([term for _, term in left], found)
+            left = [pair for pair, number in zip(left, numbers, strict=True) if number]
+        return [candidate for candidate, _ in left]
+
+    def evaluated(self, terms: Sequence[Term], values: Values) -> list[int]:
+        """The numbers of terms; variables without a value are 0."""
+        names = {each.data for each in ordered(terms) if each.kind == "var"}
+        columns = {name: np.array([values.get(name, 0)], dtype=object) for name in names}
+        done = evaluate_all(terms, columns)
+        return [int(done[term][0]) for term in terms]
+
+    def find(self, conditions: Sequence[Term]) -> Values | None:
+        """Values at which all conditions are 1.
+
+        Raises
+        ------
+        KanError : no time is left.
+        """
+        # What is known of memories is only there when the conditions have been made.
+        found = self.solver.find([*conditions, *self.system.congruences])
+        if found == "unknown":
+            raise KanError("the proof took too long", remedy="allow more with --timeout")
+        assert not isinstance(found, str)
+        return found
+
+    def refute(self, claim: Term, conditions: Sequence[Term] = ()) -> Values | None:
+        """A state that has the invariants and not the claim; None: the claim is proven."""
+        before = [candidate.at(0) for candidate in self.kept]
+        return self.find([*before, *conditions, self.pool.inverted(claim)])

@@ -1,0 +1,307 @@
+"""Proves a wrapper: its results are those of its samples, in order, for every history.
+
+docs/rationale/proof.md has the argument.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kan_dialect.flows.prove.interfaces.boundary import Boundary, boundary
+from kan_dialect.flows.prove.interfaces.induction import Induction
+from kan_dialect.flows.prove.interfaces.invariants import Guesses
+from kan_dialect.flows.prove.interfaces.paths import combinational_path
+from kan_dialect.flows.prove.interfaces.scoreboard import Scoreboard
+from kan_dialect.flows.prove.interfaces.system import System
+from kan_dialect.flows.prove.netlist import Netlist, read_design
+from kan_dialect.flows.prove.readings import difference_of_readings
+from kan_dialect.flows.prove.text import read_text
+from kan_dialect.flows.prove.training.solver import Solver
+from kan_dialect.flows.prove.training.terms import Pool, Term
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.model.interface import Interface
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one claim."""
+
+    group: str
+    name: str
+    seconds: float
+    problem: str | None = None
+    """Why it is not proven."""
+
+    @property
+    def proven(self) -> bool:
+        return self.problem is None
+
+
+Progress = Callable[[Outcome], None]
+
+
+@dataclass
+class WrapperProof:
+    """A wrapper, and what is proven of it."""
+
+    name: str
+    netlist: Netlist
+    boundary: Boundary
+    interface: Interface
+    """Of the network in it."""
+    engine: str
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    invariants: list[str] = field(default_factory=list[str])
+    held: int = 0
+    """Most samples that are in the wrapper and the network together."""
+    delivery: int = 0
+    """Cycles in which an accepted sample is delivered at the latest, if nothing makes it wait."""
+    settling: int = 0
+    """Cycles until it works at full speed, from any state, if nothing makes it wait."""
+    seconds: float = 0.0
+
+    @property
+    def proven(self) -> bool:
+        return bool(self.outcomes) and all(outcome.proven for outcome in self.outcomes)
+
+    def summary(self) -> dict[str, str | int | float]:
+        """What `report.json` holds under `proof.interface`."""
+        return {
+            "module": self.name,
+            "engine": self.engine,
+            "claims": sum(outcome.proven for outcome in self.outcomes),
+            "invariants": len(self.invariants),
+            "samples_held": self.held,
+            "delivery_cycles": self.delivery,
+            "settling_cycles": self.settling,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def prove_wrapper(
+    rtl: Path,
+    name: str,
+    kind: str,
+    core: Path,
+    interface: Interface,
+    *,
+    high_first: bool = False,
+    timeout: float | None = None,
+    progress: Progress | None = None,
+) -> WrapperProof:
+    """Prove the wrapper `name` in `rtl` around the network in `core`.
+
+    The network is taken for what its own proof says: a function of its inputs, `latency` later.
+
+    Parameters
+    ----------
+    kind : `ready-valid` or `axi-stream`.
+    high_first : whether the first beat of a sample has its highest bits.
+
+    Raises
+    ------
+    KanError : Yosys or bitwuzla is missing, a file is outside the subset or Yosys refuses it, ports
+        are not those of the interface, or no time is left.
+    """
+    start = time.monotonic()
+    deadline = None if timeout is None else start + timeout
+    solver = Solver(deadline)
+    known = {interface.name: read_text(core, interface.name)}
+    netlist = read_text(rtl, name, known)
+    yosys = find("yosys")
+    second = read_design(rtl, name, yosys, timeout, parts=[core])
+    engine = (
+        f"induction over cycles, bitwuzla {solver.version}, read by its own grammar and by yosys "
+        f"{yosys.version}"
+    )
+
+    def planned(found: Netlist) -> WrapperProof:
+        streams = boundary(kind, interface, found, high_first=high_first)
+        return WrapperProof(name, found, streams, interface, engine)
+
+    proof = planned(netlist)
+    for outcome in _Prover(proof, solver).run():
+        proof.outcomes.append(outcome)
+        if progress is not None:
+            progress(outcome)
+    differs = difference_of_readings(netlist, second)
+    if differs is not None and proof.proven:
+        other = planned(second)
+        wrong = next((o for o in _Prover(other, solver).run() if not o.proven), None)
+        if wrong is not None:
+            problem = f"{wrong.name}: not proven as Yosys reads the file"
+            proof.outcomes.append(Outcome("readings", differs, 0.0, problem))
+    proof.seconds = time.monotonic() - start
+    return proof
+
+
+class _Prover:
+    """Makes the claims of one reading, and proves each."""
+
+    def __init__(self, proof: WrapperProof, solver: Solver) -> None:
+        self.proof = proof
+        self.pool = Pool()
+        self.system = System(proof.netlist, proof.boundary, proof.interface, self.pool)
+        words = sum(len(memory.entries) for memory in proof.netlist.memories.values())
+        # That counters of so many bits do not overflow is one of the claims.
+        bits = (2 * (words + proof.interface.latency) + 8).bit_length()
+        self.board = Scoreboard(self.system, bits)
+        self.induction = Induction(self.board, solver)
+
+    def run(self) -> Iterator[Outcome]:
+        yield from self._paths()
+        yield from self._reset()
+        start = time.monotonic()
+        self.induction.settle(Guesses(self.board).all())
+        self.proof.invariants = [candidate.name for candidate in self.induction.kept]
+        yield self._bound(time.monotonic() - start)
+        running = self.pool.inverted(self.system.in_reset(0))
+        groups: dict[str, list[Term]] = {}
+        for claim in [*self.board.claims(0), *self.board.stable()]:
+            groups.setdefault(claim.name, []).append(claim.term)
+        for name, terms in groups.items():
+            yield self._decided("order", name, self.pool.both(*terms), [running])
+        if all(outcome.proven for outcome in self.proof.outcomes):
+            yield self._delivery()
+            yield self._speed()
+
+    def _decided(
+        self, group: str, name: str, claim: Term, conditions: Sequence[Term] = ()
+    ) -> Outcome:
+        start = time.monotonic()
+        found = self.induction.refute(claim, conditions)
+        problem = None if found is None else "does not follow from what is known of every state"
+        return Outcome(group, name, time.monotonic() - start, problem)
+
+    def _paths(self) -> Iterator[Outcome]:
+        """Ready at the input depends on no input of the cycle, valid at the output on no ready."""
+        source, result = self.proof.boundary.source, self.proof.boundary.result
+        for end, starts in (
+            (source.ready, [result.ready, source.valid]),
+            (result.valid, [result.ready]),
+        ):
+            for begin in starts:
+                there = combinational_path(self.proof.netlist, begin, end)
+                problem = "there is such a path" if there else None
+                yield Outcome("paths", f"no path from {begin} to {end}", 0.0, problem)
+
+    def _reset(self) -> Iterator[Outcome]:
+        """Behind a cycle of reset, nothing is accepted or offered, whatever came before."""
+        source, result = self.proof.boundary.source, self.proof.boundary.result
+        for port in (source.ready, result.valid):
+            start = time.monotonic()
+            high = self.system.port(port, 1)
+            found = self.induction.find([self.system.in_reset(0), high])
+            problem = None if found is None else "can be 1 behind a cycle of reset"
+            yield Outcome("reset", f"{port} is 0", time.monotonic() - start, problem)
+
+    def _bound(self, seconds: float) -> Outcome:
+        """How many samples are held: else the counters of the proof could overflow."""
+        pool, board = self.pool, self.board
+        low, high = 0, (1 << board.bits) - 1
+        start = time.monotonic()
+
+        def is_bound(count: int) -> bool:
+            held = board.counter("held", 0)
+            more = pool.make("ult", 1, [pool.constant(count, board.bits), held])
+            return self.induction.refute(pool.inverted(more)) is None
+
+        problem = None
+        if is_bound(high - 1):
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (low, middle) if is_bound(middle) else (middle + 1, high)
+            self.proof.held = low
+        else:
+            problem = "nothing bounds the number of samples that are held"
+        spent = time.monotonic() - start + seconds
+        return Outcome("order", "samples held are bounded", spent, problem)
+
+    # Progress.
+
+    def _calm(self, last: int) -> list[Term]:
+        """The output is ready, and there is no reset, in cycles 0 to `last`."""
+        result = self.proof.boundary.result
+        found: list[Term] = []
+        for cycle in range(last + 1):
+            found.append(self.pool.inverted(self.system.in_reset(cycle)))
+            found.append(self.system.port(result.ready, cycle))
+        return found
+
+    def _delivery(self) -> Outcome:
+        """From some cycle on a beat is delivered in each, as long as a sample is held so long."""
+        start = time.monotonic()
+
+        def holds(cycles: int) -> bool:
+            waits = [self.board.counter("follows", cycle) for cycle in range(cycles + 1)]
+            claim = self.board.delivers(cycles)
+            return self.induction.refute(claim, [*self._calm(cycles), *waits]) is None
+
+        latency = self.proof.interface.latency
+        limit = latency + SLACK
+        found = next((n for n in range(latency, limit + 1) if holds(n)), None)
+        beats = len(self.proof.boundary.result.beats)
+        problem = None
+        if found is None:
+            problem = f"a sample may wait more than {limit} cycles though the output is ready"
+        else:
+            # Then one beat a cycle: all that are ahead, and its own.
+            self.proof.delivery = found + beats * self.proof.held
+        return Outcome("progress", "every sample is delivered", time.monotonic() - start, problem)
+
+    def _speed(self) -> Outcome:
+        """Input beats are accepted in every cycle, or output beats delivered in each."""
+        start = time.monotonic()
+        source, result = self.proof.boundary.source, self.proof.boundary.result
+        taken, sent = len(source.beats), len(result.beats)
+
+        def holds(cycles: int) -> bool:
+            conditions = self._calm(cycles)
+            if taken >= sent:
+                claim = self.system.port(source.ready, cycles)
+            else:
+                claim = self.system.port(result.valid, cycles)
+                for cycle in range(cycles + 1):
+                    conditions.append(self.system.port(source.valid, cycle))
+                    if source.last and taken > 1:
+                        conditions.append(self._ends_well(cycle))
+            return self.induction.refute(claim, conditions) is None
+
+        limit = self.proof.interface.latency + 2 * (taken + sent) + SLACK
+        found = _least(holds, limit)
+        what = f"{source.ready} is 1" if taken >= sent else f"{result.valid} is 1"
+        problem = None
+        if found is None:
+            problem = f"it may be 0 more than {limit} cycles behind the last wait"
+        else:
+            self.proof.settling = found
+        name = f"{what} in every cycle, if nothing waits"
+        return Outcome("progress", name, time.monotonic() - start, problem)
+
+    def _ends_well(self, cycle: int) -> Term:
+        """A packet does not end within a sample."""
+        pool = self.pool
+        index = self.board.counter("in_beat", cycle)
+        last = pool.constant(len(self.proof.boundary.source.beats) - 1, index.width)
+        ends = self.system.port(self.proof.boundary.source.last, cycle)
+        return pool.any_of([pool.inverted(ends), pool.equal(index, last)])
+
+
+SLACK = 8
+"""Cycles beyond the network's latency that a wrapper may take."""
+
+
+def _least(holds: Callable[[int], bool], limit: int) -> int | None:
+    """The least number of cycles for which something holds; it holds for all greater ones."""
+    low, high = 0, 1
+    while not holds(high):
+        if high >= limit:
+            return None
+        low, high = high + 1, min(2 * high, limit)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
