@@ -28,6 +28,7 @@ from kan_dialect.flows.chosen_interface import chosen_interface
 from kan_dialect.flows.cocotb.bench import write_cocotb
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
+from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.flows.host.emulator import write_emulator
 from kan_dialect.flows.pictures.of_build import require_pictures, write_pictures
 from kan_dialect.flows.projects.design import design_of, period_of
@@ -97,6 +98,7 @@ def build(
         chosen, stream = chosen_interface(options.passes)
         write_cocotb(target / "sim", interface, chosen, stream)
         write_host(target / "host", interface, stream)
+        write_drivers(target / "host", interface, chosen, stream)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
         _write_project(target, module, report, stages, options)
         if options.pictures:

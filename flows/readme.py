@@ -32,6 +32,7 @@ _FILES = (
     ("host/*_emulator.c", "bit-true emulator: the integer network in C99, as tables and additions"),
     ("host/*_emulator.h", "its header"),
     ("host/*.hpp", "codes and the emulator as a class of C++17"),
+    ("host/*_pynq.py", "driver for PYNQ boards: samples through a DMA"),
     ("host/*.py", "floats to input codes, output codes to floats, for NumPy"),
     ("host/*.h", "the same in C99"),
     ("quantizers.json", "scales, zero points, bits and grids, to train with"),
