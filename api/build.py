@@ -10,6 +10,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.built_models import built_models, is_trainable_build
 from kan_dialect.flows.measure import measure_routed, measure_synthesis, open_design
+from kan_dialect.flows.page.page import render_again
 from kan_dialect.flows.prove.prove import Proof, prove
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.flows.report import read_report
@@ -57,6 +58,19 @@ class Build:
         KanError : the file is gone, or holds something else.
         """
         return read_report(self._folder / "report.json")
+
+    def page(self) -> Path:
+        """Write `report.html`, the page of the build, anew.
+
+        Returns
+        -------
+        Its path.
+
+        Raises
+        ------
+        KanError : the report is gone, or the page cannot be written.
+        """
+        return render_again(self._folder)
 
     @property
     def stages(self) -> tuple[Path, ...]:

@@ -14,6 +14,7 @@ from kan_dialect.cli.error_messages import ArgumentParser, run_tool
 from kan_dialect.cli.flow.benchmark_set import add_benchmark_set, run_benchmark_set
 from kan_dialect.cli.flow.build import add_build, run_build
 from kan_dialect.cli.flow.compare import add_compare, run_compare
+from kan_dialect.cli.flow.page import add_report, add_view, run_report, run_view
 from kan_dialect.cli.flow.prove import add_prove, run_prove
 from kan_dialect.cli.flow.simulate import add_simulate, run_simulate
 from kan_dialect.cli.flow.sweep import add_sweep, run_sweep
@@ -38,6 +39,8 @@ _COMMANDS: dict[str, tuple[Adder, Runner, str]] = {
         run_benchmark_set,
         "write the networks that pipelines are compared on",
     ),
+    "report": (add_report, run_report, "write the page of a build again"),
+    "view": (add_view, run_view, "write a page that shows a model, without building it"),
     "train-sim": (add_train_sim, run_train_sim, "train the RTL of a trainable build in simulation"),
 }
 """Of each command: what adds its options, what runs it, its line in `kan-flow --help`."""

@@ -30,6 +30,7 @@ from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.flows.host.emulator import write_emulator
+from kan_dialect.flows.page.page import write_page
 from kan_dialect.flows.pictures.of_build import require_pictures, write_pictures
 from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
@@ -108,6 +109,8 @@ def build(
             (target / "quantizers.json").write_text(to_json(stages.quantizers))
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
         (target / "report.json").write_text(report.as_json())
+        progress("writing the page")
+        write_page(target, report.as_dict())
         if readme.NAME in spared:
             report.warnings.append(readme.FOREIGN)
         else:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.file_swap import settle
+from kan_dialect.flows.page.page import update_page
 from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, place_and_route
 from kan_dialect.flows.tools.run_limits import limits_in_force
@@ -153,3 +154,4 @@ def _require_memory(design: Design) -> None:
 def _note(design: Design, key: str, summary: dict[str, Any], tools: dict[str, str]) -> None:
     if design.report is not None:
         merge_into_report(design.report, key, summary, tools)
+        update_page(design.report)

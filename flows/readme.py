@@ -35,6 +35,7 @@ _FILES = (
     ("host/*_pynq.py", "driver for PYNQ boards: samples through a DMA"),
     ("host/*.py", "floats to input codes, output codes to floats, for NumPy"),
     ("host/*.h", "the same in C99"),
+    ("report.html", "the page of this build, to look at: network, cost, accuracy, ports"),
     ("quantizers.json", "scales, zero points, bits and grids, to train with"),
     ("*.core", "FuseSoC core file: `fusesoc --cores-root . run --target lint {name}`, `sim`, ..."),
     ("project/component.xml", "IP-XACT description, IEEE 1685-2014"),

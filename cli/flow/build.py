@@ -56,7 +56,8 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     """Options of `kan-flow build`."""
     parser.description = (
         "Compile a model, simulate the RTL against the integer model, and write RTL, IR after each "
-        "pass, a testbench, the host's codecs, report.json and a README.md into a folder."
+        "pass, a testbench, the host's codecs, report.html, report.json and a README.md into a "
+        "folder."
     )
     parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
     add_output_folder(parser)

@@ -11,6 +11,7 @@ from rich.table import Table
 from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import write_listed
 from kan_dialect.flows.json_text import json_text
+from kan_dialect.flows.page.page import update_page
 from kan_dialect.flows.prove.forms import Assignment, Variable
 from kan_dialect.flows.prove.prove import Outcome, Proof
 from kan_dialect.flows.prove.witness import Witness, find_witness
@@ -58,7 +59,7 @@ def print_proof(proof: Proof, rtl: Path, console: Console) -> None:
 
 
 def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
-    """Note a proof in a build's report; None takes out one that does not hold any more.
+    """Note a proof in a build's report and page; None takes out one that does not hold any more.
 
     Raises
     ------
@@ -69,6 +70,7 @@ def merge_proof(path: Path, summary: Mapping[str, object] | None) -> None:
     if summary is not None:
         report["proof"] = summary
     write_listed(path, json_text(report))
+    update_page(path)
 
 
 def _rows(proof: Proof) -> Iterator[tuple[str, str, str, str]]:

@@ -30,6 +30,7 @@ from kan_dialect.flows.build import require_name
 from kan_dialect.flows.build_origin import Origin, versions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.json_text import json_text
+from kan_dialect.flows.page.page import write_page
 from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
@@ -196,6 +197,7 @@ def build_training(
         report.project = write_project(target, design)
         _verify(report, rtl, (inputs, targets, train), options, progress)
         (target / "report.json").write_text(json_text(report.as_dict()))
+        write_page(target, report.as_dict())
         if readme.NAME in spared:
             report.warnings.append(readme.FOREIGN)
         else:

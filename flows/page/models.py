@@ -1,0 +1,77 @@
+"""The models that the page of a build draws, read back from the stages in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.errors import KanError
+from kan_dialect.evaluate.edge_tables import has_real_edges
+from kan_dialect.frontends.loading import load_model, make_context
+from kan_dialect.model.model import Model
+
+
+@dataclass(frozen=True)
+class PageModels:
+    """The network at the levels that have edges; None where a build has no such level."""
+
+    real: Model | None = None
+    """Floats: as calibrated, or as read."""
+    tables: Model | None = None
+    """Tables of codes, after the last pass at table level; or wires, where there are no others."""
+
+    @property
+    def shown(self) -> Model | None:
+        """The model whose edges the picture shows."""
+        return self.tables or self.real
+
+
+def models_of(folder: Path, report: Mapping[str, Any]) -> PageModels:
+    """The models of a build's folder.
+
+    A stage that is missing, or is no IR any more, is left out: the page says less, then.
+    """
+    stages: Sequence[Mapping[str, str]] = report.get("stages", ())
+    real = [each["file"] for each in stages if each["level"] == "spline"]
+    tables = [each["file"] for each in stages if each["level"] == "table"]
+    if not real and not tables:
+        # Without other levels the picture is of wires, whose IR takes longest to read.
+        tables = [each["file"] for each in stages if each["level"] == "wire"]
+    read = {file: _read(folder / file) for file in (*real[-1:], *tables[-1:])}
+    coded = read[tables[-1]] if tables else None
+    if coded is not None and has_real_edges(coded.module) and not real:
+        return PageModels(coded.model)
+    return PageModels(_model(read[real[-1]]) if real else None, _model(coded))
+
+
+def models_in(module: ModuleOp) -> PageModels:
+    """The model of a module that is not built."""
+    model = Model.of(module)
+    if not isinstance(model.op, func.FuncOp):
+        return PageModels()
+    if model.has_codes and not has_real_edges(module):
+        return PageModels(None, model)
+    return PageModels(model)
+
+
+@dataclass(frozen=True)
+class _Read:
+    module: ModuleOp
+    model: Model
+
+
+def _model(read: _Read | None) -> Model | None:
+    return None if read is None else read.model
+
+
+def _read(path: Path) -> _Read | None:
+    try:
+        module = load_model(make_context(), path)
+        return _Read(module, Model.of(module))
+    except KanError:
+        return None

@@ -1,0 +1,134 @@
+"""Where the edges of a network stand in its picture: a crossbar of inputs and nodes for each layer.
+
+Signals enter a layer along its columns, its nodes add up the cells of a row. The next layer's rows
+are these nodes, and its nodes are columns; so layers alternate, and nodes stand between two of them
+only once. Networks that are no chain, or too wide, have a crossbar a layer, below each other, whose
+columns are broken into bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from kan_dialect.flows.page.edges import EdgeLayer
+
+WIDTH = 1120.0
+_LARGEST, _SMALLEST = 64.0, 9.0
+_BAND_CELL = 13.0
+_TOP, _NODES, _BELOW, _SIDE = 34.0, 78.0, 62.0, 14.0
+MAX_CELLS = 8_000
+"""Most edges of a picture."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Some columns of a layer's crossbar.
+
+    Parameters
+    ----------
+    layer : index of the layer.
+    x, y : the upper left corner.
+    turned : whether nodes are columns and inputs rows.
+    first, inputs : the inputs of the band.
+    nodes : number of nodes.
+    """
+
+    layer: int
+    x: float
+    y: float
+    cell: tuple[float, float]
+    turned: bool
+    first: int
+    inputs: int
+    nodes: int
+
+    def corner(self, node: int, source: int) -> tuple[float, float]:
+        """The upper left corner of an edge's cell."""
+        place = source - self.first
+        column, row = (node, place) if self.turned else (place, node)
+        return self.x + column * self.cell[0], self.y + row * self.cell[1]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height."""
+        columns, rows = (self.nodes, self.inputs) if self.turned else (self.inputs, self.nodes)
+        return columns * self.cell[0], rows * self.cell[1]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A picture's size and bands; whether its layers share their nodes."""
+
+    width: float
+    height: float
+    bands: tuple[Band, ...]
+    chain: bool
+    hidden: int = 0
+    """Number of edges that are not shown."""
+
+
+def layout_of(layers: Sequence[EdgeLayer]) -> Layout:
+    """The layout of layers."""
+    return _chain(layers) or _bands(layers)
+
+
+def is_chain(layers: Sequence[EdgeLayer]) -> bool:
+    """Whether each layer reads exactly the nodes of the one before it."""
+    return all(
+        after.functions.inputs
+        == tuple(f"{before.name}_node{i}" for i in range(before.functions.shape[0]))
+        for before, after in pairwise(layers)
+    )
+
+
+def _chain(layers: Sequence[EdgeLayer]) -> Layout | None:
+    if not is_chain(layers) or sum(layer.kept.size for layer in layers) > MAX_CELLS:
+        return None
+    columns = [layers[0].functions.shape[1], *(layer.functions.shape[0] for layer in layers[1::2])]
+    gaps = (len(columns) - 1) * _NODES + 2 * _SIDE + _NODES * (len(layers) % 2)
+    width = min((WIDTH - gaps) / sum(columns), _LARGEST)
+    if width < _SMALLEST:
+        return None
+    height = width if width < 24 else max(24.0, 0.78 * width)
+    bands: list[Band] = []
+    x, y = _SIDE, _TOP
+    bottom = y
+    for index, layer in enumerate(layers):
+        nodes, inputs = layer.functions.shape
+        turned = bool(index % 2)
+        band = Band(index, x, y, (width, height), turned, 0, inputs, nodes)
+        bands.append(band)
+        bottom = y + band.size[1]
+        if turned:
+            y = bottom + _BELOW
+        else:
+            x += band.size[0] + _NODES
+    right = max(band.x + band.size[0] for band in bands)
+    last = bands[-1]
+    right += _SIDE if last.turned else max(0.0, last.x + last.size[0] + _NODES - right) + _SIDE
+    return Layout(
+        max(right, 300.0), bottom + (_BELOW if last.turned else _SIDE), tuple(bands), True
+    )
+
+
+def _bands(layers: Sequence[EdgeLayer]) -> Layout:
+    bands: list[Band] = []
+    y, drawn, hidden = _TOP, 0, 0
+    room = WIDTH - 2 * _SIDE - _NODES
+    for index, layer in enumerate(layers):
+        nodes, inputs = layer.functions.shape
+        cell = max(min(room / inputs, 40.0), _BAND_CELL)
+        each = max(1, int(room // cell))
+        shown = min(nodes, max(1, (MAX_CELLS - drawn) // inputs)) if drawn < MAX_CELLS else 0
+        hidden += (nodes - shown) * inputs
+        drawn += shown * inputs
+        if not shown:
+            continue
+        for first in range(0, inputs, each):
+            count = min(each, inputs - first)
+            bands.append(Band(index, _SIDE, y, (cell, cell), False, first, count, shown))
+            y += shown * cell + _TOP - 8
+        y += 14
+    return Layout(WIDTH, y, tuple(bands), False, hidden)

@@ -1,0 +1,224 @@
+"""Writes `report.html`, the page of a build, and pages of models that are not built.
+
+The page is one file: style, program and data are in it. It is complete
+without its program, which adds what hovering, choosing and keys show.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect import __version__
+from kan_dialect.errors import KanError
+from kan_dialect.files.growing_folder import write_listed
+from kan_dialect.flows.page import sections
+from kan_dialect.flows.page.edges import EdgeLayer, edge_layers
+from kan_dialect.flows.page.markup import Markup, joined, tag
+from kan_dialect.flows.page.models import models_in, models_of
+from kan_dialect.flows.page.network import network_data, network_section
+from kan_dialect.flows.page.verdicts import cards, verdicts
+from kan_dialect.flows.report import read_report
+from kan_dialect.model.model import Model
+from kan_dialect.quantity import quantity
+
+NAME = "report.html"
+REPORT = "report.json"
+
+_LOG = logging.getLogger(__name__)
+
+
+def build_page(folder: Path, report: Mapping[str, Any]) -> str:
+    """The page of the build in a folder.
+
+    Parameters
+    ----------
+    report : the content of `report.json`.
+    """
+    layers = edge_layers(models_of(folder, report), report)
+    return _page(
+        report["name"],
+        _summary(report, layers),
+        [
+            cards(verdicts(report)),
+            sections.warnings(report),
+            _network(layers),
+            sections.cost(report),
+            sections.schedule(report),
+            sections.accuracy(report),
+            sections.codes(report),
+            sections.tools(report),
+            sections.checks(report),
+            sections.ports(report),
+            sections.further(report),
+            sections.origin(report),
+        ],
+        layers,
+    )
+
+
+def model_page(module: ModuleOp) -> str:
+    """The page of a model that is not built: its network.
+
+    Raises
+    ------
+    KanError : it has no edges that are functions of one input each.
+    """
+    model = Model.of(module)
+    layers = edge_layers(models_in(module), {})
+    if not layers:
+        raise KanError(
+            f"@{model.name} of {model.level} level has no edges to show",
+            remedy="show the model, or IR of spline or table level",
+        )
+    shapes = [layer.functions.shape for layer in layers]
+    summary = f"{_sizes(layers)}, {model.level} level; not built"
+    kept = sum(int(layer.kept.sum()) for layer in layers)
+    rows = [
+        (layer.name, shape[1], shape[0], int(layer.kept.sum()))
+        for layer, shape in zip(layers, shapes, strict=True)
+    ]
+    table = sections.table(
+        ("layer", "inputs", "nodes", "edges"), rows, f"{kept} edges", numbers=(1, 2, 3), codes=(0,)
+    )
+    layer_table = sections.section("layers", "Layers", table)
+    return _page(model.name, summary, [_network(layers), layer_table], layers)
+
+
+def write_page(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write the page into the folder of a build that is being made."""
+    (folder / NAME).write_text(build_page(folder, report), encoding="utf-8")
+
+
+def render_again(folder: Path) -> Path:
+    """Write the page of a build anew, from its report and its IR.
+
+    Returns
+    -------
+    Its path.
+
+    Raises
+    ------
+    KanError : there is no report, or the page cannot be written.
+    """
+    path = folder / NAME
+    write_listed(path, _page_again(folder))
+    return path
+
+
+def _page_again(folder: Path) -> str:
+    """The page of a folder's build.
+
+    Raises
+    ------
+    KanError : there is no report, or it lacks what a report of this version has.
+    """
+    report = read_report(folder / REPORT)
+    try:
+        return build_page(folder, report)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise KanError(
+            f"{folder / REPORT} does not follow the schema of reports ({error!r})",
+            remedy="run kan-flow build again",
+        ) from None
+
+
+def update_page(report: Path) -> None:
+    """Write a build's page anew after its report has changed.
+
+    A folder without a page gets none. A report of another version leaves the page as it is, with a
+    warning: its figures are noted all the same.
+
+    Parameters
+    ----------
+    report : `report.json` of the build.
+    """
+    path = report.parent / NAME
+    if not path.is_file():
+        return
+    try:
+        text = _page_again(report.parent)
+    except KanError as error:
+        _LOG.warning("%s is left as it was: %s", path, error)
+        return
+    write_listed(path, text)
+
+
+def _network(layers: Sequence[EdgeLayer]) -> Markup | None:
+    if not layers:
+        return None
+    coded = layers[0].functions.codes is not None
+    intro = (
+        "A cell is an edge: its curve is the function that its lookup table holds. Inputs enter "
+        "along lines, a node (Σ) adds up its cells."
+        if coded
+        else "A cell is an edge with its function. Inputs enter along lines, a node (Σ) adds up "
+        "its cells."
+    )
+    return sections.section("network-section", "Network", network_section(layers), intro=intro)
+
+
+def _sizes(layers: Sequence[EdgeLayer]) -> str:
+    sizes = [layers[0].functions.shape[1], *(layer.functions.shape[0] for layer in layers)]
+    return " → ".join(map(str, sizes))
+
+
+def _summary(report: Mapping[str, Any], layers: Sequence[EdgeLayer]) -> str:
+    inputs, outputs = report["inputs"], report["outputs"]
+    parts = [
+        _sizes(layers) if layers else f"{quantity(inputs, 'input')}, {quantity(outputs, 'output')}"
+    ]
+    edges = report.get("edges")
+    if edges is not None and edges["total"]:
+        parts.append(f"{edges['kept']:,} of {edges['total']:,} edges")
+    if "table_bits" in report:
+        parts.append(f"{report['table_bits']:,} bits of tables")
+    if "training" in report:
+        parts.append("trains itself")
+    if "estimate" in report:
+        parts.append(report["estimate"]["target"])
+    return " · ".join(parts)
+
+
+def _page(
+    name: str, summary: str, parts: Sequence[Markup | None], layers: Sequence[EdgeLayer]
+) -> str:
+    there = [part for part in parts if part is not None]
+    data = network_data(layers) if layers else {}
+    values = {
+        "TITLE": tag("title", f"{name} · kan-dialect"),
+        "STYLE": _part("page.css"),
+        "NAME": tag("h1", name),
+        "SUMMARY": tag("p", summary, class_="summary"),
+        "LINKS": _links(there),
+        "BODY": joined(there),
+        "VERSION": tag("p", f"kan-dialect {__version__}"),
+        # Escaped, so that no text in the data ends the script element.
+        "DATA": json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
+        "PROGRAM": _part("page.js"),
+    }
+    page = _part("page.html")
+    # Text that a value has is not looked at again: names may hold marks.
+    pieces = page.split("@@")
+    return "".join(values[piece] if index % 2 else piece for index, piece in enumerate(pieces))
+
+
+def _links(parts: Sequence[Markup]) -> Markup:
+    """Links to the sections that are on the page."""
+    found: list[Markup] = []
+    for part in parts:
+        if part.startswith("<section") and 'id="' in part:
+            anchor = part.partition('aria-labelledby="')[2].partition("-title")[0]
+            title = part.partition("<h2")[2].partition(">")[2].partition("<")[0]
+            found.append(tag("li", tag("a", Markup(title), href=f"#{anchor}")))
+    return joined(found)
+
+
+def _part(name: str) -> str:
+    return files("kan_dialect.flows.page").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,201 @@
+"""The verdicts of a build: does it fit, is it fast, accurate, proven; each with its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from kan_dialect.flows.page.markup import Child, Markup, tag
+from kan_dialect.flows.report_certificate import certificate_text
+from kan_dialect.quantity import quantity
+
+State: TypeAlias = Literal["good", "care", "open"]
+"""Good, to be looked at, or not known yet."""
+
+PARTS = {
+    "xcup": ("a ZU3EG", 70_560),
+    "ecp5": ("an ECP5-85", 83_640),
+    "ice40": ("an iCE40 HX8K", 7_680),
+}
+"""A part of each family to compare with: its name, and its LUTs by its data sheet."""
+
+_SYMBOLS: dict[State, tuple[str, str]] = {
+    "good": ("✓", "yes"),
+    "care": ("!", "look closer"),
+    "open": ("?", "not known yet"),
+}
+LOSS = 0.01
+"""Loss of accuracy or of R² up to which integers count as accurate."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict.
+
+    Parameters
+    ----------
+    figure : the figure, in large letters.
+    lines : what it is compared with; texts or markup.
+    """
+
+    title: str
+    state: State
+    figure: str
+    lines: Sequence[Child]
+
+
+def verdicts(report: Mapping[str, Any]) -> list[Verdict]:
+    """The verdicts on a build by its report."""
+    return [_fits(report), _fast(report), _accurate(report), _proven(report)]
+
+
+def command(words: str) -> Markup:
+    """A command that gives a figure that is missing."""
+    return tag("code", words)
+
+
+def _fits(report: Mapping[str, Any]) -> Verdict:
+    estimate, synthesis, pnr = (report.get(key) for key in ("estimate", "synthesis", "pnr"))
+    lines: list[Child] = []
+    if pnr is not None:
+        figure, target, luts = f"{pnr['luts']:,} LUTs", pnr["device"].partition("-")[0], pnr["luts"]
+        lines.append(f"placed and routed on {pnr['device']} by {pnr['tool']}")
+    elif synthesis is not None:
+        figure, target, luts = f"{synthesis['luts']:,} LUTs", synthesis["target"], synthesis["luts"]
+        lines.append(f"on {target} by {synthesis['tool']}; {synthesis['registers']:,} registers")
+    elif estimate is not None:
+        figure, target, luts = f"{estimate['luts']:,} LUTs", estimate["target"], estimate["luts"]
+        lines.append(f"on {target} by estimate; {estimate['registers']:,} registers")
+    else:
+        return Verdict("Fits", "open", "—", ["no estimate: ", command("kan-flow synth .")])
+    if estimate is not None and estimate["target"] == target and (synthesis or pnr):
+        lines.append(f"the estimate was {estimate['luts']:,}")
+    state: State = "good"
+    if target in PARTS:
+        part, whole = PARTS[target]
+        lines.append(f"{luts / whole:.1%} of {part} ({whole:,})")
+        state = "good" if luts <= whole else "care"
+    if synthesis is None and pnr is None:
+        lines.append(["to be sure: ", command("kan-flow synth .")])
+    return Verdict("Fits", state, figure, lines)
+
+
+def _fast(report: Mapping[str, Any]) -> Verdict:
+    cycles = report["latency_cycles"]
+    estimate, pnr, training = (report.get(key) for key in ("estimate", "pnr", "training"))
+    lines: list[Child] = []
+    shown = quantity(cycles, "cycle") if cycles else "combinational"
+    if training is not None:
+        lines.append(f"a sample that trains takes {quantity(training['interval_cycles'], 'cycle')}")
+    elif cycles:
+        lines.append(f"{shown}, a sample every cycle")
+    else:
+        lines.append("combinational: no clock")
+    latency: float | None = None
+    if pnr is not None:
+        latency = pnr.get("latency_with_inputs_ns", pnr.get("latency_ns"))
+        reached = pnr.get("fmax_with_inputs_mhz", pnr.get("fmax_mhz"))
+        if reached is not None:
+            lines.append(f"{reached:.0f} MHz on {pnr['device']}, median of {pnr['seeds']} seeds")
+    if estimate is not None:
+        told = f"{estimate['delay_ns']:.2f} ns a stage by estimate ({estimate['target']})"
+        if cycles:
+            told += f", about {1000 / max(estimate['delay_ns'], 0.001):.0f} MHz"
+        lines.append(told)
+        latency = estimate["latency_ns"] if latency is None else latency
+    if pnr is None:
+        lines.append(["to measure: ", command("kan-flow pnr .")])
+    if latency is None:
+        return Verdict("Fast", "open", shown, lines)
+    return Verdict("Fast", "good", f"{latency:.1f} ns", lines)
+
+
+def _accurate(report: Mapping[str, Any]) -> Verdict:
+    accuracy, regression = report.get("accuracy"), report.get("regression")
+    if accuracy is not None:
+        figure, real = accuracy["integer"], accuracy.get("float")
+        samples = f"{accuracy['samples']} {accuracy['on']} samples"
+        lines: list[Child] = [f"of {samples}, by integers"]
+        state: State = "good"
+        if real is not None:
+            lines.append(f"the float model: {real:.2%}")
+            state = "good" if figure >= real - LOSS else "care"
+        return Verdict("Accurate", state, f"{figure:.2%}", [*lines, *_bound(report)])
+    if regression is not None:
+        mine, real = regression["integer"], regression.get("float")
+        key, label = ("r2", "R²") if "r2" in mine else ("rmse", "RMSE")
+        state = "good"
+        lines = [f"on {regression['samples']} {regression['on']} samples, by integers"]
+        if real is not None and key in real:
+            lines.append(f"the float model: {label} {real[key]:.4f}")
+            worse = real[key] - mine[key] if key == "r2" else mine[key] / (real[key] or 1) - 1
+            state = "good" if worse <= LOSS else "care"
+        if key != "rmse" and "rmse" in mine:
+            lines.append(f"RMSE {mine['rmse']:.4g}, largest error {mine['max_error']:.4g}")
+        return Verdict("Accurate", state, f"{label} {mine[key]:.4f}", [*lines, *_bound(report)])
+    if "max_abs_error" in report:
+        lines = [
+            "largest difference of integers and floats",
+            f"{report['mean_abs_error']:.3g} on average; no labels were given",
+        ]
+        return Verdict("Accurate", "open", f"{report['max_abs_error']:.3g}", lines)
+    return Verdict(
+        "Accurate", "open", "not measured", ["without data: ", command("--calibration DATA.npz")]
+    )
+
+
+def _bound(report: Mapping[str, Any]) -> list[Child]:
+    entry = report.get("certificate")
+    if entry is None or "none" in entry:
+        return []
+    return [f"error of an output: {certificate_text(entry)}"]
+
+
+def _proven(report: Mapping[str, Any]) -> Verdict:
+    proof, simulation = report.get("proof"), report.get("simulation")
+    lines: list[Child] = []
+    if simulation is not None:
+        vectors, wrong = simulation["vectors"], simulation["mismatches"]
+        lines.append(f"{vectors:,} vectors simulated, {wrong} mismatches")
+    else:
+        lines.append("not simulated")
+    checks = report.get("checks", ())
+    if checks:
+        lines.append(f"{len(checks)} passes checked, each against the IR before it")
+    if proof is None:
+        ask: Child = ["prove it: ", command("kan-flow prove . --report")]
+        return Verdict("Proven", "open", "not proven yet", [ask, *lines])
+    parts = [
+        quantity(proof[key], noun)
+        for key, noun in (("nodes", "node"), ("writes", "write"), ("outputs", "output"))
+        if proof.get(key)
+    ]
+    told = f"RTL equals the integer model: {', '.join(parts)}, in {proof['seconds']:.1f} s"
+    engine = f"by {proof['engine']}"
+    if proof.get("second", {}).get("agrees"):
+        engine += f"; {proof['second']['engine']} agrees"
+    return Verdict("Proven", "good", "for all inputs", [told, engine, *lines])
+
+
+def cards(found: Sequence[Verdict]) -> Markup:
+    """Verdicts as cards."""
+    return tag(
+        "ul",
+        [
+            tag(
+                "li",
+                tag(
+                    "h2",
+                    tag("span", _SYMBOLS[each.state][0], class_="mark", aria_hidden="true"),
+                    each.title,
+                    tag("span", f": {_SYMBOLS[each.state][1]}", class_="unseen"),
+                ),
+                tag("p", each.figure, class_="big"),
+                tag("ul", [tag("li", line) for line in each.lines]),
+                class_=f"card {each.state}",
+            )
+            for each in found
+        ],
+        class_="cards",
+    )
