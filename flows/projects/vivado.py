@@ -82,22 +82,34 @@ def packaged_ip(design: ProjectDesign) -> Iterator[str]:
 
 
 def _interfaces(design: ProjectDesign) -> Iterator[str]:
-    """Interfaces that packaging infers are inferred again without harm; clocks are associated."""
+    """Bus interfaces, and the clock of each. Vivado infers most of them when it packages."""
     clock, reset = design.clock, design.reset
     if clock is None:
         return
-    yield f"ipx::infer_bus_interface {clock.name} xilinx.com:signal:clock_rtl:1.0 $core"
+    yield from _INFER
+    yield f"infer {clock.name} xilinx.com:signal:clock_rtl:1.0 {clock.name}"
     if reset is not None:
-        yield f"ipx::infer_bus_interface {reset.name} xilinx.com:signal:reset_rtl:1.0 $core"
+        yield f"infer {reset.name} xilinx.com:signal:reset_rtl:1.0 {reset.name}"
+        yield f"set bus [ipx::get_bus_interfaces {reset.name} -of_objects $core]"
+        yield 'if {[ipx::get_bus_parameters POLARITY -of_objects $bus] eq ""} {'
+        yield "  ipx::add_bus_parameter POLARITY $bus"
+        yield "}"
         polarity = "ACTIVE_LOW" if reset.name.endswith("n") else "ACTIVE_HIGH"
-        yield (
-            f"set_property value {polarity} [ipx::add_bus_parameter POLARITY "
-            f"[ipx::get_bus_interfaces {reset.name} -of_objects $core]]"
-        )
+        yield (f"set_property value {polarity} [ipx::get_bus_parameters POLARITY -of_objects $bus]")
     for prefix, bus in _BUSES.items():
         members = [p.name for p in design.ports if p.name.startswith(f"{prefix}_")]
-        if not members:
-            continue
-        listed = " ".join(members)
-        yield (f"ipx::infer_bus_interface {{{listed}}} xilinx.com:interface:{bus}_rtl:1.0 $core")
-        yield f"ipx::associate_bus_interfaces -busif {prefix} -clock {clock.name} $core"
+        if members:
+            listed = " ".join(members)
+            yield f"infer {prefix} xilinx.com:interface:{bus}_rtl:1.0 {{{listed}}}"
+            yield f"ipx::associate_bus_interfaces -busif {prefix} -clock {clock.name} $core"
+
+
+_INFER = (
+    "proc infer {name definition ports} {",
+    "  global core",
+    '  if {[ipx::get_bus_interfaces $name -of_objects $core] eq ""} {',
+    "    ipx::infer_bus_interface $ports $definition $core",
+    "  }",
+    "}",
+)
+"""A procedure that adds a bus interface where Vivado has not inferred it."""
