@@ -520,8 +520,8 @@ class Network:
         passes : a pipeline instead of the default one, as `apply` takes it.
         progress : is told in a few words what is done.
         options : those of `kan-compile`, see `compile`; and `simulator` (`"verilator"`,
-            `"icarus"`, None), `vectors`, `seed`, `check_passes`, `certificate`, `force`, as
-            `kan-flow build` has them.
+            `"icarus"`, None), `vectors`, `seed`, `check_passes`, `certificate`, `vhdl`, `force`,
+            as `kan-flow build` has them.
 
         Raises
         ------

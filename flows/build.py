@@ -41,6 +41,8 @@ from kan_dialect.flows.simulate.simulation import compare, simulate
 from kan_dialect.flows.simulate.stimuli import stimuli
 from kan_dialect.flows.simulate.testbench import write_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.vhdl.checked import check_vhdl
+from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
@@ -107,7 +109,17 @@ def build(
             write_pictures(context, target / "ir", stages.levels, target / "pictures")
         if stages.quantizers is not None:
             (target / "quantizers.json").write_text(to_json(stages.quantizers))
+        vhdl = write_vhdl(
+            target / "vhdl",
+            circuit.name,
+            interface.latency,
+            report.ports,
+            module if options.vhdl else None,
+        )
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
+        if options.vhdl and options.simulator is not None:
+            progress("simulating the VHDL")
+            check_vhdl(report, vhdl, interface, codes, expected)
         (target / "report.json").write_text(report.as_json())
         progress("writing the page")
         write_page(target, report.as_dict())

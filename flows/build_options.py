@@ -50,6 +50,8 @@ class BuildOptions:
     """Whether to bound the error of the integers."""
     pictures: bool = False
     """Whether to draw the network at each level, and the schedule."""
+    vhdl: bool = False
+    """Whether to write the network as VHDL too."""
 
     def __post_init__(self) -> None:
         """Refuse numbers out of bounds.

@@ -18,6 +18,9 @@ _SIGNATURE = "`kan-flow build` wrote this folder"
 
 _FILES = (
     ("rtl/*.sv", "the design, SystemVerilog (IEEE 1800-2017), top module `{name}`"),
+    ("vhdl/*_pkg.vhd", "constants and types for VHDL, and the design as a component"),
+    ("vhdl/*_wrapper.vhd", "an entity with signed and unsigned ports around the component"),
+    ("vhdl/*.vhd", "the design as VHDL-2008, with the same ports and latency"),
     ("ir/00-import.mlir", "the model as it was read"),
     ("ir/*.mlir", "the IR after each pass, in order"),
     ("sim/*_tb.sv", "self-checking testbench; its header has the commands that run it"),

@@ -77,6 +77,8 @@ class Report:
     """Histograms of output less target, and some points: see `residual_figures`."""
     simulation: dict[str, str | int] | None = None
     """`simulator`, `vectors`, `mismatches`"""
+    vhdl: dict[str, str | int] | None = None
+    """The same of the network as VHDL."""
     synthesis: dict[str, str | int] | None = None
     pnr: dict[str, str | float] | None = None
     project: dict[str, Any] | None = None
@@ -125,6 +127,7 @@ class Report:
             "precision": self.precision,
             "checks": self.checks or None,
             "simulation": self.simulation,
+            "vhdl": self.vhdl,
             "synthesis": self.synthesis,
             "pnr": self.pnr,
             "project": self.project,
@@ -292,13 +295,17 @@ def _check_rows(report: Report) -> list[tuple[str, str]]:
     if report.simulation is None:
         rows.append(("simulation", "[yellow]not run[/yellow]"))
     else:
-        simulation = report.simulation
-        text = (
-            f"[green]{simulation['vectors']} vectors, {simulation['mismatches']} mismatches"
-            f"[/green] ({simulation['simulator']})"
-        )
-        rows.append(("simulation", text))
+        rows.append(("simulation", _simulation_text(report.simulation)))
+    if report.vhdl is not None:
+        rows.append(("VHDL simulation", _simulation_text(report.vhdl)))
     return rows
+
+
+def _simulation_text(simulation: dict[str, str | int]) -> str:
+    return (
+        f"[green]{simulation['vectors']} vectors, {simulation['mismatches']} mismatches"
+        f"[/green] ({simulation['simulator']})"
+    )
 
 
 def _error_rows(report: Report) -> list[tuple[str, str]]:

@@ -71,5 +71,6 @@ UNIVERSE = Universe(
         "picture": _target("kan_dialect.flows.pictures.target", "PictureTarget"),
         "quantizers": _target("kan_dialect.lowering.targets.quantizers", "QuantizersTarget"),
         "systemverilog": _target("kan_dialect.lowering.systemverilog", "SystemVerilogTarget"),
+        "vhdl": _target("kan_dialect.lowering.vhdl", "VhdlTarget"),
     },
 )

@@ -68,7 +68,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "part",
+        "systemverilog.expressions:part",
         (
             "slices one bit too high",
             ReplaceText(
@@ -79,7 +79,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "literal",
+        "systemverilog.expressions:literal",
         (
             "negative constants one too high",
             Replace("(1 << width) - pattern", "(1 << width) - pattern - 1"),
@@ -101,7 +101,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "as_signed",
+        "systemverilog.expressions:as_signed",
         ("comparisons of signed numbers as unsigned", ReplaceText("$signed(", "(")),
     ),
     *seeds_in(
@@ -128,7 +128,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "Expressions._comparison",
+        "systemverilog.operations:Expressions._comparison",
         (
             "signed comparisons of unsigned operands",
             Replace("self.signed if predicate[0] == 's' else self.of", "self.of"),
@@ -157,7 +157,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "Expressions._choice",
+        "systemverilog.operations:Expressions._choice",
         (
             "choices turned round",
             Replace(
@@ -181,7 +181,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "Expressions._sum",
+        "systemverilog.operations:Expressions._sum",
         (
             "sums without their last term",
             Replace(
@@ -206,7 +206,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "operations:_COMPARISONS",
+        "systemverilog.operations:_COMPARISONS",
         (
             "comparisons include the end",
             Replace("('>', Level.ORDER)", "('>=', Level.ORDER)"),

@@ -102,6 +102,11 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         help="draw the network at each level and the schedule, and show them in README.md; needs "
         "Matplotlib",
     )
+    parser.add_argument(
+        "--vhdl",
+        action="store_true",
+        help="write the network as VHDL-2008 too, and simulate that in GHDL where it is installed",
+    )
     add_simulator(parser, with_none=True)
     add_limits(parser)
     add_training_options(parser)
@@ -146,6 +151,7 @@ def run_build(options: argparse.Namespace) -> int:
                 original=None if dataset is None else load_original(options.model, reading),
                 certificate=options.certificate,
                 pictures=options.pictures,
+                vhdl=options.vhdl,
             ),
             tell,
         )

@@ -100,6 +100,7 @@ def build_trainable(options: argparse.Namespace) -> int:
                 check_dir=options.check_passes_dir,
                 origin=origin_of(options),
                 force=options.force,
+                vhdl=options.vhdl,
             ),
             tell,
         )

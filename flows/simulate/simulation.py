@@ -16,6 +16,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.simulate.ghdl import GhdlModel
 from kan_dialect.flows.simulate.icarus import IcarusModel
 from kan_dialect.flows.simulate.plan import Plan, Recording, collect, plan
 from kan_dialect.flows.simulate.port_order import check_port_order
@@ -24,6 +25,9 @@ from kan_dialect.ir.constants import IntArray
 from kan_dialect.model.interface import Interface, show_codes
 
 SimulatorName: TypeAlias = Literal["verilator", "icarus"]
+"""Simulators of SystemVerilog."""
+
+_MODELS = {"verilator": VerilatorModel, "icarus": IcarusModel, "ghdl": GhdlModel}
 
 
 class _Model(Protocol):
@@ -77,14 +81,14 @@ def open_simulation(
     rtl: Path,
     interface: Interface,
     *,
-    simulator: SimulatorName = "verilator",
+    simulator: SimulatorName | Literal["ghdl"] = "verilator",
     work_dir: Path | None = None,
 ) -> Generator[Simulation]:
     """Load a design in a simulator, and remove temporary files at the end.
 
     Parameters
     ----------
-    rtl : SystemVerilog file with the top module `interface.name`.
+    rtl : SystemVerilog file with the top module `interface.name`; a VHDL file for GHDL.
     work_dir : a folder for the simulator's files, which are kept; created if it is missing. None
         uses a temporary folder, which is removed at the end, also after an error.
 
@@ -104,8 +108,7 @@ def open_simulation(
         else nullcontext(work_dir)
     )
     with folder as directory:
-        make = VerilatorModel if simulator == "verilator" else IcarusModel
-        yield Simulation(interface, make(rtl, interface, Path(directory)))
+        yield Simulation(interface, _MODELS[simulator](rtl, interface, Path(directory)))
 
 
 def simulate(
@@ -113,7 +116,7 @@ def simulate(
     interface: Interface,
     codes: IntArray,
     *,
-    simulator: SimulatorName = "verilator",
+    simulator: SimulatorName | Literal["ghdl"] = "verilator",
     work_dir: Path | None = None,
     bubbles: float = 0.0,
     resets: int = 0,

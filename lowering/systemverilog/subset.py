@@ -1,4 +1,4 @@
-"""The subset of hw, comb and seq that is printed as SystemVerilog; the rest is refused by name."""
+"""The subset of hw, comb and seq that is printed as text; the rest is refused by name."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _SUPPORTED = (
 )
 
 
-def check_subset(module: hw.HWModuleOp) -> None:
-    """Refuse a module that cannot be printed.
+def check_subset(module: hw.HWModuleOp, language: str = "SystemVerilog") -> None:
+    """Refuse a module that cannot be printed in a language.
 
     Raises
     ------
     KanError : the module has parameters, or a port or op outside the subset.
     """
     for problem in _problems(module):
-        raise KanError(f"@{module.sym_name.data}: {problem} cannot be printed as SystemVerilog")
+        raise KanError(f"@{module.sym_name.data}: {problem} cannot be printed as {language}")
 
 
 def _problems(module: hw.HWModuleOp) -> Iterator[str]:

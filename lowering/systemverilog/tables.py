@@ -114,13 +114,13 @@ def _alternative(text: str) -> str:
     return f"({text})" if " ? " in text else text
 
 
-def description(name: str, index: str, entries: Sequence[int]) -> Iterator[str]:
+def description(name: str, index: str, entries: Sequence[int], mark: str = "//") -> Iterator[str]:
     """A comment that lists the entries: `// layer0_edge0_1[x1]: 0 .. 36: 5, 37 .. 63: 4`."""
     if len(entries) > LISTED_ENTRIES:
         text = f"{len(entries)} entries,\n{min(entries)} .. {max(entries)}"
     else:
         text = ",\n".join(_runs(entries))
-    return comment(f"{name}[{index}]: {text}", "  ")
+    return comment(f"{name}[{index}]: {text}", "  ", mark)
 
 
 def _runs(entries: Sequence[int]) -> list[str]:
