@@ -7,12 +7,13 @@ declarations stand before the first statement, as VHDL wants them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
@@ -21,11 +22,12 @@ from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_wr
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import LINE_LENGTH, broken
 from kan_dialect.lowering.systemverilog.module import GENERATED
+from kan_dialect.lowering.systemverilog.names import module_name
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import bits_of_index, description, planes
 from kan_dialect.lowering.vhdl.expressions import Expression, Level, bit_string, literal
 from kan_dialect.lowering.vhdl.functions import Functions
-from kan_dialect.lowering.vhdl.names import VhdlNames
+from kan_dialect.lowering.vhdl.names import VhdlNames, identifier
 from kan_dialect.lowering.vhdl.operations import Expressions, Signal
 from kan_dialect.ops.memory import (
     DISTRIBUTED_WORDS,
@@ -111,6 +113,8 @@ class _EntityWriter:
                 case MemoryWriteOp():
                     self._require_one_write(op)
                     stage.registers.setdefault((op.clock, None), []).append(op)
+                case hw.InstanceOp():
+                    stage.lines.extend(self._instance(op, stage))
                 case hw.OutputOp():
                     outputs = list(self._outputs(op))
                 case _:
@@ -193,13 +197,18 @@ class _EntityWriter:
             and self.facts.uses.get(op.result, 0) == 1
         )
 
-    def _generate_name(self, op: Operation, result: SSAValue) -> None:
-        base = GENERATED.get(type(op), op.name.partition(".")[2])
-        self._give_name(result, self.names.numbered(base))
+    def _generate_name(self, op: Operation, result: OpResult) -> None:
+        if isinstance(op, hw.InstanceOp):
+            port = op.result_names.data[result.index].data
+            name = self.names.take(f"{op.instance_name.data}_{port}")
+        else:
+            name = self.names.numbered(GENERATED.get(type(op), op.name.partition(".")[2]))
+        self._give_name(result, name)
 
-    def _give_name(self, value: SSAValue, name: str) -> None:
+    def _give_name(self, value: OpResult, name: str) -> None:
         width = 1 if isinstance(value.type, MemoryType) else bit_width(value.type)
-        self.expressions.signals[value] = Signal(name, width)
+        # The outputs of an instance have the types of its ports.
+        self.expressions.signals[value] = Signal(name, width, isinstance(value.op, hw.InstanceOp))
 
     def _name(self, value: SSAValue) -> str:
         return self.expressions.signals[value].name
@@ -310,6 +319,26 @@ class _EntityWriter:
             vector = self.expressions.vector(op.address)
             address = f"{self.functions.name('address')}({vector.argument})"
         return f"{self._name(op.memory)}({address})"
+
+    def _instance(self, op: hw.InstanceOp, stage: _Stage) -> Iterator[str]:
+        """Signals for the outputs of another module, and its instance with named connections."""
+        for result in op.results:
+            stage.declarations.append(f"  signal {self._name(result)} : {port_type(result.type)};")
+        ports = VhdlNames()
+        connections: list[str] = []
+        for port, value in zip(op.arg_names.data, op.inputs, strict=True):
+            width = 1 if value.type == seq.clock else bit_width(value.type)
+            wire = as_port(self.expressions.of(value), width)
+            connections.append(f"      {ports.port(port.data)} => {wire}")
+        for port, value in zip(op.result_names.data, op.outputs, strict=True):
+            connections.append(f"      {ports.port(port.data)} => {self._name(value)}")
+        entity = identifier(module_name(op.module_name.string_value()))
+        yield f"  {self.names.take(op.instance_name.data)} : entity work.{entity}"
+        yield "    port map ("
+        for connection in connections[:-1]:
+            yield from broken(f"{connection},")
+        yield from broken(connections[-1])
+        yield "    );"
 
     def _require_one_write(self, op: MemoryWriteOp) -> None:
         """Refuse a second write port: a signal has one driver in VHDL."""
@@ -505,9 +534,10 @@ def as_port(expression: Expression, width: int) -> str:
     """An expression as the value of a port."""
     if width == 1:
         return expression.text
-    inner = expression.text.removeprefix("unsigned(")
-    if inner != expression.text and inner[:-1].isidentifier():
-        return inner[:-1]
+    # A port, or bits of one, as a number: the conversion is undone.
+    port = re.fullmatch(r"unsigned\((\w+(\(\d+ downto \d+\))?)\)", expression.text)
+    if port is not None:
+        return port[1]
     return f"std_logic_vector({expression.argument})"
 
 

@@ -272,10 +272,11 @@ class Batch:
         shows: list[str] = []
         circuits = [op for op in self.module.ops if isinstance(op, hw.HWModuleOp)]
         for index, circuit in enumerate(circuits):
-            pins = [".clk(clk)"]
+            pins: list[str] = []
             for port in circuit.module_type.ports:
                 name = port.port_name.data
                 if port.type == seq.clock:
+                    pins.append(f".{name}(clk)")
                     continue
                 width, signal = bit_width(port.type), f"{name}_{index}"
                 pins.append(f".{name}({signal})")
@@ -289,7 +290,7 @@ class Batch:
                 lines.append(f"  reg [{width - 1}:0] {signal}, m_{signal} [0:{last}];")
                 loads.append(f'    $readmemh("{file}", m_{signal});')
                 drives.append(f"      {signal} = m_{signal}[t];")
-            lines.append(f"  dut{index} u{index} ({', '.join(pins)});")
+            lines.append(f"  {circuit.sym_name.data} u{index} ({', '.join(pins)});")
         cycles = len(next(iter(self.inputs[0].values())))
         lines += ["  initial begin", *loads, f"    for (t = 0; t < {cycles}; t = t + 1) begin"]
         lines += [*drives, "      #1;", *shows, "      clk = 1; #1; clk = 0; #1;"]

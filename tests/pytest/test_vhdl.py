@@ -17,7 +17,7 @@ from test_systemverilog import in_module, parse
 from vhdl_bench import analyse, require_ghdl, run_modules
 from xdsl.context import Context
 from xdsl.dialects import hw, seq
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 
 from fuzz.networks import Drawing
 from kan_dialect.errors import KanError
@@ -29,6 +29,7 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.vhdl import emit_vhdl
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.model import Model
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from training_reference import random_network
@@ -127,35 +128,60 @@ def test_long_tables_have_rows_of_vectors(tmp_path: Path) -> None:
         assert [int(value, 16) for value in found["y"]] == [int(entries[code]) for code in codes]
 
 
+def require_systemverilog(module: ModuleOp, folder: Path, **driven: list[int]) -> None:
+    """Every known output of every cycle is that of the SystemVerilog, under random inputs.
+
+    Parameters
+    ----------
+    driven : values of inputs that are not random.
+    """
+    circuits = circuits_of(module)
+    rng = np.random.default_rng(4)
+    inputs = [
+        {
+            port.port_name.data: [
+                int(value) & ((1 << bit_width(port.type)) - 1)
+                for value in rng.integers(0, 1 << 62, 600)
+            ]
+            for port in circuit.module_type.ports
+            if port.dir.data is hw.Direction.INPUT and port.type != seq.clock
+        }
+        for circuit in circuits
+    ]
+    for each in inputs:
+        each.update({name: values for name, values in driven.items() if name in each})
+    analyse(folder, emit_vhdl(module))
+    found = run_modules(folder, circuits, inputs)
+    files = Batch(module, inputs, [{}], [0]).write(emit_systemverilog(module), folder)
+    known: dict[str, int] = {}
+    for line in run_icarus(folder, files).splitlines():
+        if line.startswith("@"):
+            cycle, index, name, value = line[1:].split()
+            if not set(value) & set("xz"):
+                known[f"{index} {name}"] = known.get(f"{index} {name}", 0) + 1
+                mine = found[int(index)][name][int(cycle)].lower()
+                assert mine == value, f"{name} of module {index} in cycle {cycle}"
+    assert len(known) == sum(map(len, found)) and min(known.values()) > 100
+
+
 def test_hardware_that_trains_is_its_systemverilog(tmp_path: Path) -> None:
-    """Every known output of every cycle, under random samples and accesses to coefficients."""
     module = random_network(np.random.default_rng(3), [2, 1], [2], [3])
     MakeTrainablePass().apply(Context(), module)
     LowerTrainingToHwPass().apply(Context(), module)
-    (circuit,) = circuits_of(module)
-    circuit.attributes["sym_name"] = circuit.properties["sym_name"] = StringAttr("dut0")
-    rng = np.random.default_rng(4)
-    inputs = {
-        port.port_name.data: [
-            int(value) & ((1 << bit_width(port.type)) - 1)
-            for value in rng.integers(0, 1 << 62, 600)
-        ]
-        for port in circuit.module_type.ports
-        if port.dir.data is hw.Direction.INPUT and port.type != seq.clock
-    }
-    inputs["rst"] = [int(cycle == 3) for cycle in range(600)]
-    analyse(tmp_path, emit_vhdl(module))
-    (found,) = run_modules(tmp_path, [circuit], [inputs])
-    files = Batch(module, [inputs], [{}], [0]).write(emit_systemverilog(module), tmp_path)
-    known = 0
-    for line in run_icarus(tmp_path, files).splitlines():
-        if line.startswith("@"):
-            cycle, _, name, value = line[1:].split()
-            mine = found[name][int(cycle)].lower()
-            if not set(value) & set("xz"):
-                known += 1
-                assert mine == value, f"{name} in cycle {cycle}"
-    assert known > 2000
+    require_systemverilog(module, tmp_path, rst=[int(cycle == 3) for cycle in range(600)])
+
+
+@pytest.mark.parametrize(
+    "options", [{"interface": "ready-valid"}, {"interface": "axi-stream", "beat_bits": 16}]
+)
+def test_wrappers_are_their_systemverilog(tmp_path: Path, options: dict[str, object]) -> None:
+    module = Drawing(np.random.default_rng(6)).network("net").module()
+    for stage in CompilePass(cycles=2).expand():
+        stage.apply(Context(), module)
+    WrapInterfacePass(**options).apply(Context(), module)  # pyright: ignore[reportArgumentType]
+    low = [int(cycle == 3) for cycle in range(600)]
+    high = [int(cycle != 3) for cycle in range(600)]
+    require_systemverilog(module, tmp_path, rst=low, aresetn=high)
 
 
 # The text
