@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from kan_dialect.api.page import build_page
 from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.built_models import built_models, is_trainable_build
+from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.measure import measure_routed, measure_synthesis, open_design
 from kan_dialect.flows.page.page import render_again
 from kan_dialect.flows.prove.prove import Proof, prove
@@ -88,6 +90,22 @@ class Build:
             return self.rtl.read_text()
         except OSError as error:
             raise KanError(f"cannot read {self.rtl}: {error.strerror}") from None
+
+    def emulator(self) -> ModuleType:
+        """The module `host/NAME_emulator.py`: `predict(x)`, `classify(x)` and `run_codes(codes)`.
+
+        The first call compiles the emulator, which needs a C compiler.
+
+        Raises
+        ------
+        KanError : the build has no emulator: it trains itself, or began at hardware level.
+        """
+        path = self._folder / "host" / f"{self._design.top}_emulator.py"
+        if not path.is_file():
+            raise KanError(
+                f"{self._folder} has no emulator", remedy="build from the model of a network"
+            )
+        return load_module(path)
 
     def prove(self, *, jobs: int = 1, timeout: float | None = None) -> Proof:
         """Prove the RTL equal to the integer model for all inputs, node by node. Needs Yosys.

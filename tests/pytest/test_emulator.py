@@ -25,6 +25,7 @@ from xdsl.ir import Block, Region, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def
 from xdsl.universe import Universe
 
+import kan_dialect as kan
 from fuzz.kinds import network_case
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
@@ -468,6 +469,18 @@ def test_the_cpp_class(built: Path, tmp_path: Path) -> None:
     assert [int(row[0]) for row in found] == expected.argmax(axis=1).tolist()
     numbers = [[float.fromhex(each) for each in row[1:]] for row in found]
     np.testing.assert_array_equal(numbers, expected)
+
+
+def test_the_api_loads_the_emulator(built: Path, tmp_path: Path) -> None:
+    with np.load(DATA) as data:
+        x = data["x_test"]
+    expected = integer_model(built).run(x)
+    np.testing.assert_array_equal(kan.Build(built).emulator().predict(x), expected)
+    bare = tmp_path / "bare"
+    shutil.copytree(built, bare)
+    shutil.rmtree(bare / "host")
+    with pytest.raises(KanError, match="bare has no emulator; build from the model"):
+        kan.Build(bare).emulator()
 
 
 def test_headers_of_a_design_go_together(built: Path) -> None:
