@@ -45,6 +45,7 @@ from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import Origin
 from kan_dialect.flows.build_stages import Progress
 from kan_dialect.flows.folder_owners import BUILD, spared_files
+from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.pictures import Colour
 from kan_dialect.flows.pictures import picture as picture_of
 from kan_dialect.frontends.frontend import Original
@@ -54,6 +55,7 @@ from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
 from kan_dialect.ir.verifier import require_order
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
 from kan_dialect.ops.layer import NodeSumOp
@@ -519,9 +521,9 @@ class Network:
         name : of the top module; by default the network's.
         passes : a pipeline instead of the default one, as `apply` takes it.
         progress : is told in a few words what is done.
-        options : those of `kan-compile`, see `compile`; and `simulator` (`"verilator"`,
-            `"icarus"`, None), `vectors`, `seed`, `check_passes`, `certificate`, `vhdl`, `force`,
-            as `kan-flow build` has them.
+        options : those of `kan-compile`, see `compile`; those of `kan-wrap-interface`, such as
+            `interface="axi-stream"`; and `simulator` (`"verilator"`, `"icarus"`, None), `vectors`,
+            `seed`, `check_passes`, `certificate`, `vhdl`, `force`, as `kan-flow build` has them.
 
         Raises
         ------
@@ -529,7 +531,7 @@ class Network:
             network or does not keep what it claims; or the RTL differs from the integer model.
         """
         folder = Path(folder)
-        owners: dict[str, type[Any]] = {"build": BuildOptions}
+        owners: dict[str, type[Any]] = {"build": BuildOptions, "interface": WrapInterfacePass}
         if passes is None:
             owners["compile"] = CompilePass
         found = split_options(options, owners, without=_SET_APART)
@@ -548,6 +550,7 @@ class Network:
                 pipeline = list(CompilePass(path, **found["compile"]).expand())
             else:
                 pipeline = passes_of(passes if isinstance(passes, list) else [passes])
+            pipeline = with_interface(pipeline, WrapInterfacePass(**found["interface"]))
             files = dict(self._source.files)
             if isinstance(data, str | Path):
                 files["calibration"] = Path(data)

@@ -30,6 +30,7 @@ from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.codec import write_host
 from kan_dialect.flows.host.drivers import write_drivers
 from kan_dialect.flows.host.emulator import write_emulator
+from kan_dialect.flows.interfaces.write import cores_in, write_interface, write_packages
 from kan_dialect.flows.page.page import write_page
 from kan_dialect.flows.pictures.of_build import require_pictures, write_pictures
 from kan_dialect.flows.projects.design import design_of, period_of
@@ -46,10 +47,12 @@ from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
 from kan_dialect.model.quantizer_json import to_json
+from kan_dialect.passbase.kan_pass import unwrapped
 
 
 def build(
@@ -80,8 +83,11 @@ def build(
         progress("emitting SystemVerilog")
         rtl = target / "rtl" / f"{circuit.name}.sv"
         rtl.parent.mkdir()
-        rtl.write_text(emit_systemverilog(module))
+        rtl.write_text(emit_systemverilog(module, {op.sym_name.data for op in cores_in(module)}))
         report = _report(stages, interface, circuit)
+        wrap = _wrapping(options)
+        report.interface = write_interface(target, module, interface, wrap)
+        write_packages(target, interface, report.interface, wrap)
         report.origin = options.origin.as_dict(target)
         report.checks = [check.as_dict() for check in stages.checks]
         _measure(report, stages, integer, interface, options, progress)
@@ -139,6 +145,12 @@ def _write_emulator(
     except KanError as error:
         return [f"there is no emulator: {error}"]
     return []
+
+
+def _wrapping(options: BuildOptions) -> WrapInterfacePass | None:
+    """The pass of the pipeline that makes a wrapper."""
+    passes = map(unwrapped, options.passes)
+    return next((each for each in passes if isinstance(each, WrapInterfacePass)), None)
 
 
 def require_name(name: str) -> None:

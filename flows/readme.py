@@ -17,6 +17,9 @@ _SIGNATURE = "`kan-flow build` wrote this folder"
 """Beginning of the third line of each README that a build wrote."""
 
 _FILES = (
+    ("rtl/*_pkg.sv", "latency, widths, scales and types, for designs that instantiate it"),
+    ("rtl/*_ready_valid.sv", "the design with ready-valid ports, around `{name}`"),
+    ("rtl/*_axi_stream.sv", "the design with AXI4-Stream ports, around `{name}`"),
     ("rtl/*.sv", "the design, SystemVerilog (IEEE 1800-2017), top module `{name}`"),
     ("vhdl/*_pkg.vhd", "constants and types for VHDL, and the design as a component"),
     ("vhdl/*_wrapper.vhd", "an entity with signed and unsigned ports around the component"),

@@ -81,6 +81,8 @@ class Report:
     """The same of the network as VHDL."""
     synthesis: dict[str, str | int] | None = None
     pnr: dict[str, str | float] | None = None
+    interface: dict[str, Any] | None = None
+    """Ports, beats and latency of the wrapper around the network: see `write_interface`."""
     project: dict[str, Any] | None = None
     """Top module and clock period of the files in `project/`."""
     ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -130,6 +132,7 @@ class Report:
             "vhdl": self.vhdl,
             "synthesis": self.synthesis,
             "pnr": self.pnr,
+            "interface": self.interface,
             "project": self.project,
             "warnings": self.warnings or None,
             "tools": self.tools,

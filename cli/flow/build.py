@@ -35,20 +35,33 @@ from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.flows.build import build, require_name
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
+from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import load_model, load_original, make_context, rename
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.passbase.pipeline import build_pipeline
 
 COMPILE = PassOptions(CompilePass, without=("data", "seed"), metavars={"quantizers": "FILE.json"})
 """Options of the default pipeline; `--calibration` is its data, `--seed` also the simulation's."""
 
+INTERFACE = PassOptions(WrapInterfacePass)
+"""Options of the wrapper around the network."""
+
 PIPELINE_ONLY = tuple(name for name in COMPILE.names if name != "target")
 """Options of `kan-flow build` that say nothing to another pipeline than the default one."""
 
-FIXED_ONLY = (*PIPELINE_ONLY, "passes", "strip_head", "table_overflow", "certificate", "pictures")
+FIXED_ONLY = (
+    *PIPELINE_ONLY,
+    *INTERFACE.names,
+    "passes",
+    "strip_head",
+    "table_overflow",
+    "certificate",
+    "pictures",
+)
 """Options of `kan-flow build` that say nothing to a network that trains itself."""
 
 
@@ -74,6 +87,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-p", "--passes", metavar="PIPELINE", help="this pipeline instead of the default one"
     )
+    INTERFACE.add_to(parser.add_argument_group("the interface, kan-wrap-interface"))
     parser.add_argument(
         "--no-check-passes", action="store_true", help="do not compare the IR around each pass"
     )
@@ -166,9 +180,12 @@ def compile_pass(options: argparse.Namespace) -> CompilePass:
 
 
 def _passes(options: argparse.Namespace) -> list[ModulePass]:
+    wrap = WrapInterfacePass(**INTERFACE.values(options))
     if options.passes is None:
-        return list(compile_pass(options).expand())
-    return build_pipeline(Universe.get_multiverse().all_passes, options.passes)
+        passes = list(compile_pass(options).expand())
+    else:
+        passes = build_pipeline(Universe.get_multiverse().all_passes, options.passes)
+    return with_interface(passes, wrap)
 
 
 def _refuse_unread(options: argparse.Namespace) -> None:

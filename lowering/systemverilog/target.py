@@ -55,13 +55,10 @@ def emit_systemverilog(module: ModuleOp, only: Container[str] | None = None) -> 
     names = Names()
     named = {op.sym_name.data: _name_of(op, names) for op in modules}
     with collector_paused():
-        texts = [
-            write_module(op, named[op.sym_name.data], named)
-            for op in modules
-            if only is None or op.sym_name.data in only
-        ]
+        shown = [op for op in modules if only is None or op.sym_name.data in only]
+        texts = [write_module(op, named[op.sym_name.data], named) for op in shown]
     body = "\n".join(texts)
-    return f"{file_header(module)}`default_nettype none\n\n{body}\n`default_nettype wire\n"
+    return f"{file_header(module, shown)}`default_nettype none\n\n{body}\n`default_nettype wire\n"
 
 
 def _name_of(module: hw.HWModuleOp, names: Names) -> str:

@@ -46,7 +46,7 @@ def emit_vhdl(module: ModuleOp) -> str:
         if op not in modules:
             raise KanError(f"'{op.name}' cannot be printed as VHDL")
     taken: dict[str, str] = {}
-    texts = [file_header(module, "--")]
+    texts = [file_header(module, mark="--")]
     with collector_paused():
         for op in modules:
             name = _name_of(op.sym_name.data)

@@ -47,8 +47,8 @@ class WrapInterfacePass(KanPass):
     Samples take as many beats as they need. Default: one beat."""
     beat_order: Literal["low-first", "high-first"] = "low-first"
     """Order of the beats of a sample: `low-first` begins with the beat of `x0`, or of `y0`."""
-    last: bool = True
-    """Whether AXI4-Stream has TLAST."""
+    no_last: bool = False
+    """Leave out TLAST."""
     user_bits: int = bounded(0, Bounds(0, MAX_USER_BITS))
     """Width of TUSER; 0: there is none."""
     buffer_words: int | None = bounded(None, Bounds(2, DISTRIBUTED_WORDS))
@@ -69,7 +69,7 @@ class WrapInterfacePass(KanPass):
         widths: Sequence[int | None]
         widths = self.beat_bits if isinstance(self.beat_bits, tuple) else [self.beat_bits]
         return StreamChoice(
-            widths[0], widths[-1], self.beat_order, last=self.last, user_bits=self.user_bits
+            widths[0], widths[-1], self.beat_order, last=not self.no_last, user_bits=self.user_bits
         )
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:

@@ -1,7 +1,7 @@
 // RUN: kan-opt --check-passes %s -p 'kan-wrap-interface{interface=ready-valid}' | filecheck %s --check-prefix HANDSHAKE
 // RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream}' | filecheck %s --check-prefix STREAM
 // RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream beat-bits=8 user-bits=2}' | filecheck %s --check-prefix BEATS
-// RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream beat-bits=8,16 beat-order=high-first last=false}' | filecheck %s --check-prefix HIGH
+// RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream beat-bits=8,16 beat-order=high-first no-last}' | filecheck %s --check-prefix HIGH
 // RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream buffer-words=16}' | filecheck %s --check-prefix DEEP
 // RUN: kan-opt %s -p 'kan-wrap-interface' | filecheck %s --check-prefix VALID
 

@@ -1,0 +1,1 @@
+"""Files of a build for designs that instantiate the network: wrapper and package."""
