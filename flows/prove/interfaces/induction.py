@@ -27,16 +27,18 @@ class Induction:
         self.system = self.board.system
 
     def settle(self, candidates: Sequence[Candidate]) -> None:
-        """Keep the largest set of candidates that is an invariant."""
-        behind_reset = [self.system.in_reset(0)]
-        self.kept = self._true_at(candidates, 1, behind_reset)
+        """Keep the largest set of candidates that is an invariant, with those that are kept."""
+        reset = self.system.in_reset(0)
+        running = self.pool.inverted(reset)
+        left = self._true_at(candidates, 1, [reset])
+        known = [candidate.at(0) for candidate in self.kept]
         while True:
-            running = self.pool.inverted(self.system.in_reset(0))
-            before = [candidate.at(0) for candidate in self.kept]
-            left = self._true_at(self.kept, 1, [running, *before])
-            if len(left) == len(self.kept):
+            before = [candidate.at(0) for candidate in left]
+            still = self._true_at(left, 1, [running, *known, *before])
+            if len(still) == len(left):
+                self.kept += still
                 return
-            self.kept = left
+            left = still
 
     def _true_at(
         self, candidates: Sequence[Candidate], cycle: int, conditions: Sequence[Term]

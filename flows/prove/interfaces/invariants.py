@@ -39,14 +39,12 @@ class Guesses:
         self.of_variable = {f"{cell.name}@0": cell for cell in self.registers}
         self.loads = {cell: self._load(cell) for cell in self.registers}
 
-    def all(self) -> list[Candidate]:
+    def layers(self) -> list[list[Candidate]]:
+        """Groups of guesses; each group may need those before it."""
         return [
-            *self._counts(),
-            *self._network(),
-            *self._beats(),
-            *self._pointers(),
-            *self._memories(),
-            *self._delays(),
+            [*self._beats()],
+            [*self._network(), *self._counts(), *self._pointers()],
+            [*self._followed(), *self._memories(), *self._delays()],
         ]
 
     # What registers load.
@@ -149,15 +147,8 @@ class Guesses:
         return self.pool.equal(word, counter)
 
     def _network(self) -> Iterator[Candidate]:
-        board, pool = self.board, self.pool
-        yield Candidate(
-            "the followed sample is held",
-            lambda t: self._implies(
-                board.counter("follows", t),
-                pool.make("ult", 1, [board.counter("ahead", t), board.counter("held", t)]),
-            ),
-        )
-        bits = board.bits
+        """The number of samples in the network is that of its stages."""
+        pool, bits = self.pool, self.board.bits
         for stage in range(1, self.latency + 1):
             yield Candidate(
                 f"samples in the first {stage} stages are counted",
@@ -173,6 +164,18 @@ class Guesses:
                     ),
                 ),
             )
+
+    def _followed(self) -> Iterator[Candidate]:
+        """The followed sample in the network: in the stage that its place in the order says."""
+        board, pool = self.board, self.pool
+        yield Candidate(
+            "the followed sample is held",
+            lambda t: self._implies(
+                board.counter("follows", t),
+                pool.make("ult", 1, [board.counter("ahead", t), board.counter("held", t)]),
+            ),
+        )
+        for stage in range(1, self.latency + 1):
             yield Candidate(
                 f"the followed sample in stage {stage} of the network",
                 lambda t, s=stage: self._implies(self._is_at(s, t), self.system.is_sample(s, t)),

@@ -155,7 +155,8 @@ class _Prover:
         yield from self._paths()
         yield from self._reset()
         start = time.monotonic()
-        self.induction.settle(Guesses(self.board).all())
+        for layer in Guesses(self.board).layers():
+            self.induction.settle(layer)
         self.proof.invariants = [candidate.name for candidate in self.induction.kept]
         yield self._bound(time.monotonic() - start)
         running = self.pool.inverted(self.system.in_reset(0))
