@@ -61,6 +61,8 @@ class CompilePass(CompositePass):
     per_tensor: bool = taken_from(QuantizePass, "per_tensor")
     per_layer: bool = taken_from(QuantizePass, "per_layer")
     guard_bits: int = taken_from(QuantizePass, "guard_bits")
+    input_format: str | None = taken_from(QuantizePass, "input_format")
+    output_format: str | None = taken_from(QuantizePass, "output_format")
     quantizers: str | None = taken_from(QuantizePass, "quantizers")
     precision: Literal["given", "auto"] = "given"
     """`given`: bits as they are; `auto`: as few bits of every input, edge and node as the budget

@@ -95,18 +95,18 @@ class Lowering:
         for index, argument in enumerate(self.function.args):
             kind = integer(range_of(argument).bits)
             self.wires[argument] = self.build.input(f"x{index}", kind)
+        inputs, outputs = wire_ports(self.function)
         results: dict[str, SSAValue] = {}
         if reset is not None and valid is not None:
             results["out_valid"] = self.valid_chain(valid, reset, latency)
         for op in self.function.body.block.ops:
             if type(op) is func.ReturnOp:
-                wires = (self.wires[value] for value in op.operands)
-                results.update({f"y{index}": wire for index, wire in enumerate(wires)})
+                for port, value in zip(outputs, op.operands, strict=True):
+                    results[port.port] = self.resize(value, port.codes.bits)
             else:
                 self.visit(op)
         module = self.build.finish(self.function.sym_name, results)
         declare_latency(module, latency)
-        inputs, outputs = wire_ports(self.function)
         list_ports(module, [*inputs, *outputs])
         list_nodes(module, self.nodes)
         return module

@@ -59,6 +59,8 @@ class ChooseBitsPass(KanPass):
     per_tensor: bool = taken_from(QuantizePass, "per_tensor")
     per_layer: bool = taken_from(QuantizePass, "per_layer")
     guard_bits: int = taken_from(QuantizePass, "guard_bits")
+    input_format: str | None = taken_from(QuantizePass, "input_format")
+    output_format: str | None = taken_from(QuantizePass, "output_format")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,6 +86,8 @@ class ChooseBitsPass(KanPass):
             per_tensor=self.per_tensor,
             per_layer=self.per_layer,
             guard_bits=self.guard_bits,
+            input_format=self.input_format,
+            output_format=self.output_format,
         )
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:

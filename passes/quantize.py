@@ -12,7 +12,7 @@ are chosen by a `CodeChoice`: from calibration, or from a file.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -33,9 +33,14 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import evaluate_chain, find_chain, require_no_nan
 from kan_dialect.evaluate.interpreter import evaluate_values
 from kan_dialect.ir.attributes.figures import recorded_figures
+from kan_dialect.ir.attributes.module_attributes import fix_output_codes
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.types import is_float_tensor, tensor_shape
-from kan_dialect.model.code_choice import CodeChoice, GivenCodes
+from kan_dialect.model.code_choice import CodeChoice, GivenCodes, PointCodes, with_formats
+from kan_dialect.model.function_formats import FunctionFormats
+from kan_dialect.model.model import levels_in
+from kan_dialect.model.number_formats import PortFormats
+from kan_dialect.model.partial_quantizers import completed, is_partial
 from kan_dialect.model.quantizer_json import read_quantizers
 from kan_dialect.model.quantizers import Quantizers
 from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
@@ -85,7 +90,10 @@ def quantize_function(function: func.FuncOp, choice: CodeChoice) -> None:
 
 
 def _quantize_argument(function: func.FuncOp, value: BlockArgument, choice: CodeChoice) -> None:
-    """x becomes dequantize(quantize(x)), or dequantize(quantize(affine(x)))."""
+    """x becomes dequantize(quantize(x)), or dequantize(quantize(affine(x))).
+
+    Where the ports have a format, a requantisation rounds their codes to those of the argument.
+    """
     if not readers(value):
         raise KanError(
             f"@{function.sym_name.data}: argument {value.index} is never read",
@@ -93,9 +101,12 @@ def _quantize_argument(function: func.FuncOp, value: BlockArgument, choice: Code
         )
     element, bounds = choice.of_argument(value)
     standing = codes_of_windows(value, element, "input")
-    affine = choice.host_affine(value)
+    affine, port = choice.host_affine(value), choice.of_port(value)
     ops: list[Operation] = [] if affine is None else [AffineOp(value, *affine)]
-    ops.append(QuantizeOp(ops[-1].results[0] if ops else value, element, bounds=bounds))
+    outer = PointCodes(element, bounds) if port is None else port
+    ops.append(QuantizeOp(ops[-1].results[0] if ops else value, outer.element, bounds=outer.bounds))
+    if port is not None:
+        ops.append(RequantizeOp(ops[-1], element, bounds=bounds, name=f"input{value.index}"))
     ops.append(DequantizeOp(ops[-1], standing))
     _replace(value, ops, InsertPoint.at_start(function.body.block))
 
@@ -219,7 +230,8 @@ class QuantizePass(KanPass):
     """Bits of the codes: one number for all quantisation points, or one for the input and one
     for each layer in order; `auto`: what `kan-choose-bits` chose."""
     scale: str = "mse"
-    """`minmax`, `percentile` or `mse` (least mean squared error over the histogram)."""
+    """`minmax`, `percentile`, `mse` (least mean squared error over the histogram) or `pow2` (as
+    `mse`, with powers of two)."""
     percentile: float = bounded(99.9, PERCENTILE)
     """With scale `percentile`: the share of samples, in percent, that must not saturate."""
     per_tensor: bool = False
@@ -229,23 +241,54 @@ class QuantizePass(KanPass):
     each."""
     guard_bits: int = bounded(0, GUARD_BITS)
     """Bits of an edge's value beyond those that its node keeps."""
+    input_format: str | None = None
+    """Number formats of input ports, as `x0=s12.8,x1=u10:0.25:512`, `*=s12.8` for all others, or
+    a `.json` or `.toml` file of them; hardware rounds their codes to the bits of the network."""
+    output_format: str | None = None
+    """Number formats of output ports, as for input-format with `y0`, ...; hardware rounds results
+    to them, half to even, and saturates."""
     quantizers: str | None = None
     """A JSON file of scales and bits, as the target `quantizers` writes it; it takes the place of
-    bits, scale, percentile, per-tensor, per-layer and guard-bits."""
+    bits, scale, percentile, per-tensor, per-layer and guard-bits, which choose what a partial file
+    leaves out."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.quantizers is not None:
+        if self.quantizers is not None and not self._is_partial():
             for option in ("bits", "scale", "percentile", "per_tensor", "per_layer", "guard_bits"):
                 if getattr(self, option) != getattr(QuantizePass, option):
                     raise KanError(
                         f"{option.replace('_', '-')} has no meaning beside quantizers",
                         remedy="leave one of them out: the file says it",
                     )
+        self._read_formats()
         if self.scale not in SCALE_METHODS:
             raise KanError(
                 f"unknown scale method {self.scale!r}", remedy=f"use {', '.join(SCALE_METHODS)}"
             )
+
+    def _read_formats(self) -> tuple[PortFormats | None, PortFormats | None]:
+        """The formats of inputs and outputs that the options give.
+
+        Raises
+        ------
+        KanError : one is no format, or its file cannot be read. The message names the option.
+        """
+        found: list[PortFormats | None] = []
+        for option, letter in (("input_format", "x"), ("output_format", "y")):
+            text: str | None = getattr(self, option)
+            try:
+                found.append(None if text is None else PortFormats.read(text, letter))
+            except KanError as error:
+                name = option.replace("_", "-")
+                raise KanError(f"{name}: {error.message}", remedy=error.remedy) from None
+        return found[0], found[1]
+
+    def recorded(self) -> str:
+        """As a pass's, with the formats themselves in place of a file's name."""
+        texts = [None if each is None else str(each) for each in self._read_formats()]
+        spelt = replace(self, input_format=texts[0], output_format=texts[1])
+        return super(QuantizePass, spelt).recorded()
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -256,26 +299,34 @@ class QuantizePass(KanPass):
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(spline_functions(module))
-        given = self._given()
-        if given is not None and not functions:
+        if self.quantizers is not None and not functions:
             raise KanError(
                 f"{self.quantizers} has no meaning for a model that is quantised already",
                 remedy="leave quantizers out",
             )
-        if given is None and functions:
+        if functions and (self.quantizers is None or self._is_partial()):
             _warn_of_old_ranges(module)
+        self._refuse_formats(module, functions)
         for function in functions:
-            choice = self._choice(function, given)
+            formats = FunctionFormats.of(function, *self._read_formats())
+            choice = self._choice(function, self._given(function), formats)
+            fixed = choice.output_codes()
             quantize_function(function, choice)
+            fix_output_codes(function, fixed)
             if isinstance(choice, GivenCodes):
                 choice.require_unedited()
         return bool(functions)
 
     def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
-        given = self._given()
+        given = self._given(before)
         if given is not None:
-            return given_problem(before, after, given)
-        return quantization_problem(before, after, self._bits(before), self.scale)
+            formats = FunctionFormats.of(before, *self._read_formats())
+            points = quantization_points(before)
+            return given_problem(
+                before, after, with_formats(given, formats, points, str(self.quantizers))
+            )
+        formats = FunctionFormats.of(before, *self._read_formats())
+        return quantization_problem(before, after, self._bits(before), self.scale, formats)
 
     def skipped(self, module: ModuleOp) -> None:
         """Refuse a file that differs from a module that is quantised already.
@@ -284,12 +335,16 @@ class QuantizePass(KanPass):
         ------
         KanError : a code, scale or edge differs. A file that cannot be compared is warned of.
         """
-        given = self._given()
-        if given is None:
+        self._refuse_other_formats(module)
+        if self.quantizers is None:
             return
         functions = list(quantized_functions(module))
         for function in functions:
-            problem = codes_problem(quantizers_of(function), given)
+            found = quantizers_of(function)
+            partial = self._is_partial()
+            given = completed(self.quantizers, found) if partial else self._given(function)
+            assert given is not None
+            problem = codes_problem(found, given)
             if problem is not None:
                 raise KanError(
                     f"@{function.sym_name.data} is quantised already, not as {self.quantizers} "
@@ -299,16 +354,57 @@ class QuantizePass(KanPass):
         if not functions:
             _LOG.warning("%s is not read: the model is quantised already", self.quantizers)
 
-    def _given(self) -> Quantizers | None:
-        return None if self.quantizers is None else read_quantizers(self.quantizers)
+    def _is_partial(self) -> bool:
+        """Whether the file leaves fields out; False of a file that cannot be read."""
+        try:
+            return self.quantizers is not None and is_partial(self.quantizers)
+        except KanError:
+            return False
 
-    def _choice(self, function: func.FuncOp, given: Quantizers | None) -> CodeChoice:
+    def _given(self, function: func.FuncOp) -> Quantizers | None:
+        """The quantisers of the file, with those that it leaves out as chosen for a function."""
+        if self.quantizers is None:
+            return None
+        if not self._is_partial():
+            return read_quantizers(self.quantizers)
+        chosen = function.clone()
+        formats = FunctionFormats.of(chosen, *self._read_formats())
+        quantize_function(chosen, self._choice(chosen, None, formats))
+        return completed(self.quantizers, quantizers_of(chosen))
+
+    def _refuse_formats(self, module: ModuleOp, functions: list[func.FuncOp]) -> None:
+        """Refuse formats for a network that has codes already."""
+        if functions or not levels_in(module) & {"table", "wire", "hardware"}:
+            return
+        for option in ("input_format", "output_format"):
+            if getattr(self, option) is not None:
+                raise KanError(
+                    f"{option.replace('_', '-')} has no meaning for a model that is quantised "
+                    "already",
+                    remedy="leave it out: the ports have the codes of the model",
+                )
+
+    def _refuse_other_formats(self, module: ModuleOp) -> None:
+        """Refuse formats that differ from those with which a module was quantised."""
+        passed = [each for each in recorded_pipeline(module) if each.startswith(self.name)]
+        for option, formats in zip(
+            ("input-format", "output-format"), self._read_formats(), strict=True
+        ):
+            if formats is not None and not any(f'{option}="{formats}"' in each for each in passed):
+                raise KanError(
+                    f"the model is quantised already, without {option}={formats}",
+                    remedy=f"leave {option} out, or give the model as it was before {self.name}",
+                )
+
+    def _choice(
+        self, function: func.FuncOp, given: Quantizers | None, formats: FunctionFormats
+    ) -> CodeChoice:
         if given is not None:
-            return GivenCodes(given, str(self.quantizers), function)
+            return GivenCodes(given, str(self.quantizers), function, formats)
         options = ScaleOptions(
             self.scale, self.percentile, self.per_tensor, self.per_layer, self.guard_bits
         )
-        return CalibratedCodes(function, self._bits(function), options)
+        return CalibratedCodes(function, self._bits(function), options, formats)
 
     def _bits(self, function: func.FuncOp) -> tuple[int, ...]:
         """Bits of each quantisation point; arguments share the first number."""

@@ -37,6 +37,7 @@ from kan_dialect.search.precision.network import (
     TableChain,
     input_patterns,
     read_chain,
+    result_codes,
     table_functions,
     widest_code,
     write_chain,
@@ -183,6 +184,7 @@ class RefinePrecisionPass(TargetPass):
             lambda found: self._estimate(function, found),
             self.device.summand_costs(MAX_INPUT_BITS, ideal=True),
             reference_of(function, dataset.x, self.data),
+            result_codes(function),
         )
         limits = self.allowed(problem.origin, dataset.y)
         refined = refine(

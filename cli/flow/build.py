@@ -44,7 +44,15 @@ from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.passbase.pipeline import build_pipeline
 
-COMPILE = PassOptions(CompilePass, without=("data", "seed"), metavars={"quantizers": "FILE.json"})
+COMPILE = PassOptions(
+    CompilePass,
+    without=("data", "seed"),
+    metavars={
+        "quantizers": "FILE.json",
+        "input_format": "FORMATS",
+        "output_format": "FORMATS",
+    },
+)
 """Options of the default pipeline; `--calibration` is its data, `--seed` also the simulation's."""
 
 INTERFACE = PassOptions(WrapInterfacePass)

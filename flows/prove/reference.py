@@ -16,7 +16,7 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.code_ports import code_values
+from kan_dialect.evaluate.code_ports import code_values, rounded_argument
 from kan_dialect.flows.prove.forms import (
     Form,
     Variable,
@@ -150,7 +150,9 @@ class _TableReference(_Builder):
         self.values[op.result] = sums
 
     def requantize(self, op: RequantizeOp) -> None:
-        name = self.names.pop(op.input, None) or self.layer()
+        argument = rounded_argument(op)
+        rounds = None if argument is None else f"input{argument}"
+        name = rounds or self.names.pop(op.input, None) or self.layer()
         sums = self.values[op.input]
         zeros = [
             np.broadcast_to(quantized_type(value).zero_point_for(1), len(sums)).tolist()

@@ -30,7 +30,7 @@ from kan_dialect.analysis.quantization_points import (
     quantization_points,
     unobserved,
 )
-from kan_dialect.evaluate.code_ports import code_values, host_affine
+from kan_dialect.evaluate.code_ports import code_values, host_affine, rounded_codes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.ir.types import quantized_type, tensor_shape
@@ -146,16 +146,21 @@ class _Certifier:
         """Record the bounds of an argument, and return its box (n, 2)."""
         if host_affine(codes) is not None:
             raise NoEnclosureError("the host computes a gain and an offset in front of the codes")
-        real, _, ends = _meaning(codes)
-        half = np.broadcast_to(quantized_type(codes).scale_for(1), real.shape[1:]) / 2
+        _, _, ends = _meaning(codes)
+        half = np.broadcast_to(quantized_type(codes).scale_for(1), ends.shape[1:]) / 2
         seen = observer(value)
         if seen is None:
             box = np.stack([ends[0] - half, ends[1] + half], axis=1)
         else:
             box = to_floats(seen.seen)
-        error = Range(-half, half)
+        rounded = rounded_codes(codes)
+        if isinstance(rounded.owner, RequantizeOp):
+            coarse = np.broadcast_to(quantized_type(rounded).scale_for(1), half.shape)
+            half = half + np.where(rounded.owner.shifts > 0, coarse / 2, 0.0)
+        real, _, _ = _meaning(rounded)
+        size = np.maximum(np.abs(real).max(axis=0), np.abs(ends).max(axis=0))
         self.known[value] = _ElementBounds(
-            _slackened(error, np.abs(real).max(axis=0)),
+            _slackened(Range(-half, half), size),
             Range(*box.T),
             self._open(len(box)),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from xdsl.dialects import func, hw
 from xdsl.ir import SSAValue
 
+from kan_dialect.evaluate.code_ports import rounded_argument
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.ir.attributes.value_names import name_hint
@@ -22,13 +23,17 @@ from kan_dialect.ops.wire import DeadOp, MarkOp
 def layer_names(function: func.FuncOp) -> dict[SSAValue, str]:
     """The layer, `layer0`, ..., of every node sum, requantisation and table per input, in order.
 
-    A requantisation belongs to the layer of the sum that it reads.
+    A requantisation belongs to the layer of the sum that it reads. One that rounds the codes of an
+    argument's ports is called `input0`, ..., and no layer.
     """
     names: dict[SSAValue, str] = {}
     open_sums: set[SSAValue] = set()
     count = 0
     for op in function.body.block.ops:
         match op:
+            case RequantizeOp() if (argument := rounded_argument(op)) is not None:
+                names[op.result] = f"input{argument}"
+                continue
             case RequantizeOp() if op.input in open_sums:
                 open_sums.remove(op.input)
                 names[op.result] = names[op.input]

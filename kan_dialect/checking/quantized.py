@@ -15,9 +15,12 @@ from xdsl.ir import BlockArgument, SSAValue
 
 from kan_dialect.analysis.quantization_points import observer, quantization_points
 from kan_dialect.checking.edges import edges_problem
-from kan_dialect.evaluate.code_ports import code_values
+from kan_dialect.evaluate.code_ports import code_values, rounded_codes
+from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import FloatArray, IntArray, to_floats, to_integers
 from kan_dialect.ir.types import quantized_type
+from kan_dialect.model.function_formats import FunctionFormats
+from kan_dialect.model.number_formats import NumberFormat
 from kan_dialect.model.quantizers import Quantizers
 from kan_dialect.model.quantizers_in_ir import quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
@@ -31,7 +34,11 @@ _LEAST = 2.0**-999
 
 
 def quantization_problem(
-    before: func.FuncOp, after: func.FuncOp, widths: Sequence[int], method: str
+    before: func.FuncOp,
+    after: func.FuncOp,
+    widths: Sequence[int],
+    method: str,
+    formats: FunctionFormats,
 ) -> str | None:
     """The first promise that a quantised function breaks.
 
@@ -40,6 +47,7 @@ def quantization_problem(
     before, after : the calibrated function of floats, and the function of codes.
     widths : bits of each quantisation point of `before`, in order.
     method : how ranges were chosen, see `choose_ranges`.
+    formats : of the ports.
 
     Returns
     -------
@@ -53,7 +61,12 @@ def quantization_problem(
     sums = [v for v in values if isinstance(v.owner, NodeSumOp)]
     sources, _ = code_values(after)
     quantized = [op for op in after.body.block.ops if isinstance(op, NodeSumOp)]
-    codes: dict[SSAValue, SSAValue] = dict(zip(arguments, sources, strict=True))
+    codes: dict[SSAValue, SSAValue] = {
+        value: rounded_codes(source) for value, source in zip(arguments, sources, strict=True)
+    }
+    problem = _ports_problem(formats, after)
+    if problem is not None:
+        return problem
     for value, op in zip(sums, quantized, strict=True):
         codes[value] = next(
             (u.operation.result for u in op.result.uses if isinstance(u.operation, RequantizeOp)),
@@ -64,11 +77,130 @@ def quantization_problem(
         if value not in codes or seen is None:
             continue
         observed = Observed(to_floats(seen.seen), to_integers(seen.histogram))
-        problem = _range_problem(codes[value], observed, bits, method)
+        inputs = formats.of_argument(value) if isinstance(value, BlockArgument) else None
+        if inputs is not None:
+            problem = _rounding_problem(codes[value], inputs, observed, bits)
+        elif formats.of_result(value) is not None:
+            problem = _sum_problem(codes[value], observed, bits, method)
+        elif method == "pow2":
+            problem = _power_problem(codes[value], observed, bits)
+        else:
+            problem = _range_problem(codes[value], observed, bits, method)
         if problem is not None:
             owner = value.owner
             where = owner.given_name if isinstance(owner, NodeSumOp) else None
             return f"{where or 'a layer' if isinstance(owner, NodeSumOp) else 'input'} {problem}"
+    return None
+
+
+def _ports_problem(formats: FunctionFormats, after: func.FuncOp) -> str | None:
+    """The first port that has another format than the user gave, in words."""
+    for side, given, values in zip(
+        ("input", "output"),
+        (formats.inputs, formats.outputs),
+        code_values(after),
+        strict=True,
+    ):
+        index = 0
+        for value in values if given else ():
+            element = quantized_type(value)
+            lower, upper = bounds_of(value)
+            for place in range(len(lower)):
+                each, one = given[index], element.element([place])
+                codes = int(lower[place]), int(upper[place])
+                wrong = each is not None and (
+                    codes != each.codes
+                    or float(one.scales[0]) != each.scale
+                    or int(one.zero_points[0]) != each.zero_point
+                )
+                if wrong:
+                    return f"{side} {index} does not have the format {each}"
+                index += 1
+    return None
+
+
+def _rounding_problem(
+    codes: SSAValue, formats: Sequence[NumberFormat | None], observed: Observed, bits: int
+) -> str | None:
+    """What is wrong with the codes to which hardware rounds those of ports with formats."""
+    element, (lower, upper) = quantized_type(codes), bounds_of(codes)
+    for n, each in enumerate(formats):
+        if each is None:
+            continue
+        one = element.element([n])
+        scale, point = float(one.scales[0]), int(one.zero_points[0])
+        exponent = np.log2(scale / each.scale)
+        if exponent < 0 or exponent != np.rint(exponent):
+            return f"{n}: steps of {scale:.6g} are no multiple of those of {each}, {each.scale:.6g}"
+        if element.axis is None and len(formats) > 1:
+            observed = observed.merged()
+        low, high = observed.seen[0 if len(observed.seen) == 1 else n].tolist()
+        step = max((high - low) / ((1 << bits) - 1), each.scale)
+        # Twice, as the next power of two; constants have a scale of their own.
+        if high > low and scale > 2 * step * _SLACK and upper[n] > lower[n] and exponent:
+            return (
+                f"{n}: steps of {scale:.6g}, where {bits} bits over the recorded range have "
+                f"{step:.6g}"
+            )
+        first, last = (int(lower[n]) - point) * scale, (int(upper[n]) - point) * scale
+        if last < max(low, each.values[0]) - scale or first > min(high, each.values[1]) + scale:
+            return (
+                f"{n}: codes for {first:.6g} .. {last:.6g}, where {low:.6g} .. {high:.6g} was "
+                "recorded"
+            )
+    return None
+
+
+def _sum_problem(codes: SSAValue, observed: Observed, bits: int, method: str) -> str | None:
+    """What is wrong with the steps of sums that are rounded to formats."""
+    owner = codes.owner
+    if not isinstance(owner, RequantizeOp):
+        return None
+    steps = np.broadcast_to(quantized_type(owner.input).scale_for(1), len(observed.seen))
+    low, high = float(observed.seen[:, 0].min()), float(observed.seen[:, 1].max())
+    step = (high - low) / ((1 << bits) - 1) * (2 if method == "pow2" else 1)
+    wide = np.flatnonzero(steps > max(step, np.abs(observed.seen).max() * _FINEST) * _SLACK)
+    if high > low and wide.size:
+        n = int(wide[0])
+        return f"{n}: sums have steps of {steps[n]:.6g}, {bits} bits have {step:.6g}"
+    return None
+
+
+def _power_problem(codes: SSAValue, observed: Observed, bits: int) -> str | None:
+    """What is wrong with a scale that is to be a power of two."""
+    element = quantized_type(codes)
+    if element.axis is None:
+        observed = observed.merged()
+    count = len(observed.seen)
+    scale = np.broadcast_to(element.scale_for(1), (count,))
+    odd = np.flatnonzero(np.frexp(scale)[0] != 0.5)
+    if odd.size:
+        return f"{int(odd[0])}: a scale of {scale[odd[0]]!r} is no power of two"
+    low, high = observed.seen.T
+    step = (high - low) / ((1 << bits) - 1)
+    size = np.maximum(np.abs(low), np.abs(high))
+    varies = step > np.maximum(size * _FINEST, _LEAST) * _SLACK
+    # The next power of two; one more where rounding of both ends takes a code more.
+    coarse = np.flatnonzero(varies & (scale > 4 * step * _SLACK))
+    if coarse.size:
+        n = int(coarse[0])
+        return (
+            f"{n}: steps of {scale[n]:.6g}, where {bits} bits over the recorded range have "
+            f"{step[n]:.6g}"
+        )
+    if isinstance(codes.owner, NodeSumOp):
+        return None  # Sums that are results do not saturate.
+    last = (1 << bits) - 1
+    point = np.broadcast_to(element.zero_point_for(1), (count,))
+    lost = _squared_errors(observed, scale[:, np.newaxis], point[:, np.newaxis], last)
+    covering = np.exp2(np.ceil(np.log2(np.where(varies, step, 1.0))) + 1)
+    least = _squared_errors(
+        observed, covering[:, np.newaxis], np.rint(-low / covering)[:, np.newaxis], last
+    )
+    worse = np.flatnonzero(varies & (lost > least * 1.01))
+    if worse.size:
+        n = int(worse[0])
+        return f"{n}: a mean squared error of {lost[n]:.6g}, a coarser scale has {least[n]:.6g}"
     return None
 
 
@@ -99,7 +231,8 @@ def codes_problem(found: Quantizers, given: Quantizers) -> str | None:
     if (len(found.arguments), len(found.layers)) != (len(given.arguments), len(given.layers)):
         return "the network has other layers"
     for index, (mine, its) in enumerate(zip(found.arguments, given.arguments, strict=True)):
-        if not mine.codes.equals(its.codes):
+        ports = [each.codes if each.port is None else each.port for each in (mine, its)]
+        if not mine.codes.equals(its.codes) or not ports[0].equals(ports[1]):
             return f"input {index} has other codes than were given"
         if not (np.array_equal(mine.gain, its.gain) and np.array_equal(mine.offset, its.offset)):
             return f"input {index} has another gain or offset than was given"

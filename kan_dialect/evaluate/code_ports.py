@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import TensorType
-from xdsl.ir import SSAValue
+from xdsl.ir import BlockArgument, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray, to_floats
 from kan_dialect.ir.semantics import is_float, shape_of
-from kan_dialect.ops.layer import AffineOp
-from kan_dialect.ops.table import DequantizeOp, QuantizeOp
+from kan_dialect.ops.layer import AffineOp, reads_argument
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
 
 
 def code_values(function: func.FuncOp) -> tuple[Sequence[SSAValue], Sequence[SSAValue]]:
@@ -62,6 +62,27 @@ def _codes_of_argument(argument: SSAValue) -> SSAValue | None:
             break
         value = op.result
     return None
+
+
+def rounded_argument(op: RequantizeOp) -> int | None:
+    """The index of the argument whose port codes an op rounds; None of other requantisations."""
+    quantize = op.input.owner
+    if not isinstance(quantize, QuantizeOp) or not reads_argument(quantize.input):
+        return None
+    value = quantize.input
+    while isinstance(value.owner, AffineOp):
+        value = value.owner.input
+    assert isinstance(value, BlockArgument)
+    return value.index
+
+
+def rounded_codes(codes: SSAValue) -> SSAValue:
+    """The codes that a network reads: those of its ports, or what the hardware rounds them to."""
+    use = codes.get_unique_use()
+    op = None if use is None else use.operation
+    if isinstance(op, RequantizeOp) and rounded_argument(op) is not None:
+        return op.result
+    return codes
 
 
 def host_affine(codes: SSAValue) -> tuple[FloatArray, FloatArray] | None:

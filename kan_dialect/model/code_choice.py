@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +17,14 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import BlockArgument, SSAValue
 
-from kan_dialect.analysis.quantization_points import quantization_points
+from kan_dialect.analysis.quantization_points import quantization_points, unobserved
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import BoolArray, DenseAttr, FloatArray
 from kan_dialect.ir.quant import UniformQuantizedType
-from kan_dialect.ir.types import bounds_constant, float_type, tensor_shape
-from kan_dialect.model.quantizers import Argument, Codes, Layer, Quantizers
+from kan_dialect.ir.types import IntType, bounds_constant, float_type, tensor_shape
+from kan_dialect.model.function_formats import FunctionFormats
+from kan_dialect.model.number_formats import NumberFormat
+from kan_dialect.model.quantizers import Argument, Codes, Layer, Quantizers, are_powers_of_two
 from kan_dialect.model.quantizers_in_ir import quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.quantity import quantity
@@ -57,6 +61,20 @@ class CodeChoice(ABC):
     def of_argument(self, value: BlockArgument) -> PointCodes:
         """Codes of an argument."""
 
+    def of_port(self, value: BlockArgument) -> PointCodes | None:
+        """Codes of an argument's ports, which hardware rounds to those of the argument.
+
+        None if the ports carry the argument's codes themselves.
+        """
+        return None
+
+    @abstractmethod
+    def output_codes(self) -> list[IntType | None]:
+        """The codes that each output port has, whichever occur; None of ports that are not fixed.
+
+        To be asked before the function is quantised.
+        """
+
     @abstractmethod
     def of_layer(
         self, op: NodeSumOp, values: FloatArray, point: int, *, only_result: bool
@@ -91,25 +109,48 @@ class CodeChoice(ABC):
 class GivenCodes(CodeChoice):
     """Codes from a file of the target `quantizers`."""
 
-    def __init__(self, given: Quantizers, path: str, function: func.FuncOp) -> None:
+    def __init__(
+        self, given: Quantizers, path: str, function: func.FuncOp, formats: FunctionFormats
+    ) -> None:
         """
         Parameters
         ----------
         path : path of the file, for messages.
+        formats : of ports, in place of those in the file.
 
         Raises
         ------
-        KanError : the file describes another network.
+        KanError : the file describes another network, or its scales do not fit the formats.
         """
-        self.given = given
+        self.file = given
         self.path = path
         self.function = function
-        points = quantization_points(function)
-        self._require_alike(points)
-        self._warn_of_missing_edges(points)
+        self.points = quantization_points(function)
+        self.given = given
+        self._require_alike(self.points)
+        self._warn_of_missing_edges(self.points)
+        self.given = with_formats(given, formats, self.points, path)
 
     def of_argument(self, value: BlockArgument) -> PointCodes:
         return _point_codes(self.given.arguments[value.index].codes, value)
+
+    def of_port(self, value: BlockArgument) -> PointCodes | None:
+        port = self.given.arguments[value.index].port
+        return None if port is None else _point_codes(port, value)
+
+    def output_codes(self) -> list[IntType | None]:
+        terminator = self.function.get_return_op()
+        assert terminator is not None
+        found: list[IntType | None] = []
+        for result in map(unobserved, terminator.operands):
+            kinds: list[IntType | None] = [None] * tensor_shape(result)[0]
+            if result in self.points[len(self.function.args) :]:
+                layer = self._layer(self.points.index(result))
+                if layer.fixed:
+                    ends = zip(layer.nodes.low, layer.nodes.high, strict=True)
+                    kinds = [IntType(low, high) for low, high in ends]
+            found += kinds
+        return found
 
     def host_affine(self, value: BlockArgument) -> tuple[FloatArray, FloatArray] | None:
         argument: Argument = self.given.arguments[value.index]
@@ -154,7 +195,7 @@ class GivenCodes(CodeChoice):
         ------
         KanError : a field that follows from the network was edited. The message names one.
         """
-        given = self.given
+        given = self.file
         if given.digest is None or given.digest == given.description_digest():
             return
         mine, its = quantizers_of(self.function).description(), given.description()
@@ -202,6 +243,94 @@ class GivenCodes(CodeChoice):
                 self.path,
                 quantity(missing, "edge"),
                 self.function.sym_name.data,
+            )
+
+
+def with_formats(
+    given: Quantizers, formats: FunctionFormats, points: Sequence[SSAValue], path: str
+) -> Quantizers:
+    """Quantisers with ports of number formats.
+
+    Parameters
+    ----------
+    points : the function's `quantization_points`.
+    path : path of the quantisers' file, for messages.
+
+    Raises
+    ------
+    KanError : a scale of the file is not a power of two times that of a format.
+    """
+    arguments, layers = list(given.arguments), list(given.layers)
+    for index, value in enumerate(points):
+        if isinstance(value, BlockArgument):
+            inputs = formats.of_argument(value)
+            if inputs is not None:
+                arguments[index] = _with_ports(arguments[index], inputs, f"{path}: inputs[{index}]")
+            continue
+        outputs = formats.of_result(value)
+        if outputs is not None:
+            place = index - len(arguments)
+            where = f"{path}: layers[{place}]"
+            layers[place] = _with_format(layers[place], outputs, where)
+    return replace(given, arguments=tuple(arguments), layers=tuple(layers))
+
+
+def _with_ports(argument: Argument, formats: Sequence[NumberFormat | None], where: str) -> Argument:
+    """An argument whose ports have formats; ports without one carry its codes."""
+    codes = argument.codes
+    if (argument.gain != 1.0).any() or (argument.offset != 0.0).any():
+        raise KanError(
+            f"{where} has a gain or an offset, which the host computes, and a format",
+            remedy="leave one of them out: a standardisation in the model folds into tables",
+        )
+    scale = np.broadcast_to(codes.scale, len(codes))
+    point = np.broadcast_to(codes.zero_point, len(codes))
+    rows = [
+        (*each.codes, each.scale, each.zero_point)
+        if each is not None
+        else (int(codes.low[n]), int(codes.high[n]), float(scale[n]), int(point[n]))
+        for n, each in enumerate(formats)
+    ]
+    port = _codes_of(rows)
+    _require_powers(scale / port.scale, formats, where)
+    if port.equals(codes):
+        return replace(argument, port=None)
+    return replace(argument, port=port)
+
+
+def _with_format(layer: Layer, formats: Sequence[NumberFormat], where: str) -> Layer:
+    """A layer of results in formats."""
+    nodes = _codes_of([(*each.codes, each.scale, each.zero_point) for each in formats])
+    if layer.edges is not None:
+        scale = np.broadcast_to(layer.edges.scale, len(nodes))
+        _require_powers(nodes.scale / scale, formats, f"{where}.edges")
+        layer = replace(layer, edges=replace(layer.edges, scale=scale))
+    return replace(layer, nodes=nodes, saturates=True, fixed=True)
+
+
+def _codes_of(rows: Sequence[tuple[int, int, float, int]]) -> Codes:
+    low, high, scale, point = zip(*rows, strict=True)
+    return Codes(
+        np.array(low, dtype=np.int64),
+        np.array(high, dtype=np.int64),
+        np.array(scale, dtype=np.float64),
+        np.array(point, dtype=np.int64),
+    )
+
+
+def _require_powers(ratios: FloatArray, formats: Sequence[NumberFormat | None], where: str) -> None:
+    """Require ratios of scales that are powers of two.
+
+    Raises
+    ------
+    KanError : names the first element with another ratio.
+    """
+    for index, ratio in enumerate(ratios.tolist()):
+        if not are_powers_of_two(np.array(ratio)):
+            raise KanError(
+                f"{where}.scale[{index}] is {ratio:g} times the scale of the format "
+                f"{formats[index]}, which is no power of two",
+                remedy="edit the scale, or give a format that fits it",
             )
 
 

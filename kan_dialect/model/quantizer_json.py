@@ -13,7 +13,15 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, MAX_ZERO_POINT, storage_for
-from kan_dialect.model.quantizers import Argument, Codes, Edges, Grid, Layer, Quantizers
+from kan_dialect.model.quantizers import (
+    Argument,
+    Codes,
+    Edges,
+    Grid,
+    Layer,
+    Quantizers,
+    are_powers_of_two,
+)
 
 FORMAT = 1
 """The version of the JSON. Files of other versions are refused."""
@@ -30,6 +38,7 @@ def to_json(quantizers: Quantizers) -> str:
                 **_codes_entry(argument.codes),
                 "gain": argument.gain.tolist(),
                 "offset": argument.offset.tolist(),
+                **({} if argument.port is None else {"port": _codes_entry(argument.port)}),
             }
             for argument in quantizers.arguments
         ],
@@ -53,7 +62,9 @@ def _layer_entry(layer: Layer) -> dict[str, object]:
             "bias": edges.bias.tolist(),
         }
     shift = {} if layer.edges is None else {"shift": layer.shift.tolist()}
-    entry["nodes"] = {**_codes_entry(layer.nodes), "saturates": layer.saturates, **shift}
+    fixed = {"fixed": True} if layer.fixed else {}
+    nodes = {**_codes_entry(layer.nodes), "saturates": layer.saturates}
+    entry["nodes"] = {**nodes, **shift, **fixed}
     entry["splines"] = [
         {"degree": grid.degree, "knots": grid.knots.tolist()} for grid in layer.splines
     ]
@@ -99,16 +110,41 @@ def read_quantizers(path: str | Path) -> Quantizers:
     KanError : the file cannot be read, or an entry is not as documented. The message names the
         entry.
     """
-    remedy = "make one with kan-opt -t quantizers, or kan-flow build"
+    return parse_quantizers(read_json(path), path)
+
+
+_MAKE = "make one with kan-opt -t quantizers, or kan-flow build"
+
+
+def read_json(path: str | Path) -> object:
+    """The value in a file of quantisers.
+
+    Raises
+    ------
+    KanError : the file cannot be read, or has a field twice.
+    """
     try:
-        whole: object = json.loads(Path(path).read_text(), object_pairs_hook=_object)
+        return json.loads(Path(path).read_text(), object_pairs_hook=_object)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise KanError(f"cannot read {path}: {reason}", remedy=remedy) from None
+        raise KanError(f"cannot read {path}: {reason}", remedy=_MAKE) from None
+
+
+def parse_quantizers(whole: object, path: str | Path) -> Quantizers:
+    """The quantisers in the value of a file.
+
+    Parameters
+    ----------
+    path : of the file, for messages.
+
+    Raises
+    ------
+    KanError : an entry is not as documented. The message names it.
+    """
     entry = _Entry(str(path), "the file", whole)
     version = entry.at("format").value
     if version != FORMAT:
-        raise KanError(f"{path} has format {version}, expected {FORMAT}", remedy=remedy)
+        raise KanError(f"{path} has format {version}, expected {FORMAT}", remedy=_MAKE)
     entry.require_known("format", "name", "inputs", "layers", "digest")
     arguments = tuple(_read_argument(each) for each in entry.at("inputs").entries())
     layers = tuple(_read_layer(each) for each in entry.at("layers").entries())
@@ -131,10 +167,22 @@ _CODES = ("bits", "low", "high", "scale", "zero_point")
 
 def _read_argument(entry: _Entry) -> Argument:
     codes = _read_codes(entry)
-    entry.require_known("name", *_CODES, "gain", "offset")
+    entry.require_known("name", *_CODES, "gain", "offset", "port")
     shape = (len(codes),)
     gain, offset = entry.at("gain").floats(shape), entry.at("offset").floats(shape)
-    return Argument(codes, gain, offset, entry.at("name").text())
+    port = _read_port(entry.at("port"), codes) if entry.has("port") else None
+    return Argument(codes, gain, offset, entry.at("name").text(), port)
+
+
+def _read_port(entry: _Entry, codes: Codes) -> Codes:
+    """Codes of ports, whose scale times a power of two is that of `codes`."""
+    port = _read_codes(entry)
+    entry.require_known(*_CODES)
+    if len(port) != len(codes):
+        raise entry.at("low").error(f"must have {len(codes)} codes, got {len(port)}")
+    if not are_powers_of_two(codes.scale / port.scale):
+        raise entry.at("scale").error("must be a power of two times the scale of the input")
+    return port
 
 
 def _read_codes(entry: _Entry) -> Codes:
@@ -179,7 +227,10 @@ def _read_layer(entry: _Entry) -> Layer:
     if entry.has("edges"):
         edges = _read_edges(entry.at("edges"), len(nodes))
     entry.require_known("name", "reads", "edges", "nodes", "splines")
-    given.require_known(*_CODES, "saturates", *([] if edges is None else ["shift"]))
+    given.require_known(*_CODES, "saturates", "fixed", *([] if edges is None else ["shift"]))
+    fixed = given.at("fixed").value if given.has("fixed") else False
+    if not isinstance(fixed, bool) or (fixed and not saturates):
+        raise given.at("fixed").error("must be true or false, and false of what does not saturate")
     if edges is None and not saturates:
         raise given.at("saturates").error("must be true of a layer without edges")
     if edges is not None:
@@ -199,6 +250,7 @@ def _read_layer(entry: _Entry) -> Layer:
         saturates,
         edges,
         tuple(_read_grid(each) for each in entry.at("splines").entries()),
+        fixed,
     )
 
 

@@ -74,12 +74,14 @@ class Argument:
     ----------
     gain, offset : the host quantises x * gain + offset; (n), float64.
     name : the name in `Layer.reads`.
+    port : codes of the ports, which hardware rounds to `codes`; None if the ports carry `codes`.
     """
 
     codes: Codes
     gain: FloatArray
     offset: FloatArray
     name: str
+    port: Codes | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ class Layer:
     """True if sums saturate to codes of `nodes`; False for results of the function."""
     edges: Edges | None = None
     splines: tuple[Grid, ...] = ()
+    fixed: bool = False
+    """True of results whose ports have all codes of `nodes`, whichever occur."""
 
     @property
     def shift(self) -> IntArray:
@@ -131,6 +135,12 @@ class Layer:
         assert self.edges is not None
         ratio = np.broadcast_to(self.nodes.scale / self.edges.scale, len(self.nodes))
         return np.rint(np.log2(ratio)).astype(np.int64)
+
+
+def are_powers_of_two(ratios: FloatArray) -> bool:
+    """True if all ratios of scales are powers of two, up to their last digits."""
+    exponents = np.rint(np.log2(ratios))
+    return bool(np.allclose(ratios, np.exp2(exponents), rtol=1e-12, atol=0.0))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +10,9 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, SSAValue
 
-from kan_dialect.evaluate.code_ports import host_affine
+from kan_dialect.evaluate.code_ports import code_values, host_affine, rounded_argument
 from kan_dialect.evaluate.edge_tables import find_chain
+from kan_dialect.ir.attributes.module_attributes import fixed_output_codes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.quantizers import Argument, Codes, Edges, Grid, Layer, Quantizers
@@ -58,16 +59,37 @@ def quantizers_of(function: func.FuncOp) -> Quantizers:
                 nodes = _codes(op.result)
                 edges = _edges(op)
                 add(op.result, Layer(name, reads.get(source, ()), nodes, False, edges, splines))
+            case RequantizeOp() if (argument := rounded_argument(op)) is not None:
+                outer = arguments[argument]
+                codes = _codes(op.result)
+                arguments[argument] = replace(outer, codes=codes, port=outer.codes)
+                reads[op.result] = reads[op.input]
             case RequantizeOp() if op.input in place:
                 index = place[op.input]
                 layers[index] = replace(layers[index], nodes=_codes(op.result), saturates=True)
+                place[op.result] = index
                 reads[op.result] = reads[op.input]
             case ConcatOp() if is_quantized(op.result):
                 reads[op.result] = tuple(name for v in op.inputs for name in reads.get(v, ()))
             case _:
                 pass
+    for index in _fixed_layers(function, place):
+        layers[index] = replace(layers[index], fixed=True)
     in_order = tuple(argument for _, argument in sorted(arguments.items()))
     return Quantizers(function.sym_name.data, in_order, tuple(layers))
+
+
+def _fixed_layers(function: func.FuncOp, place: Mapping[SSAValue, int]) -> set[int]:
+    """The layers whose results have ports of fixed codes, by their place."""
+    fixed, found = fixed_output_codes(function), set[int]()
+    if fixed is None:
+        return found
+    start = 0
+    for value in code_values(function)[1]:
+        if fixed[start] is not None and value in place:
+            found.add(place[value])
+        start += tensor_shape(value)[0]
+    return found
 
 
 def _codes(value: SSAValue) -> Codes:

@@ -16,7 +16,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.ir.quant import largest_value
 
-ScaleMethod: TypeAlias = Literal["minmax", "percentile", "mse"]
+ScaleMethod: TypeAlias = Literal["minmax", "percentile", "mse", "pow2"]
 SCALE_METHODS: tuple[str, ...] = get_args(ScaleMethod)
 
 CLIPPED_SHARES = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3])

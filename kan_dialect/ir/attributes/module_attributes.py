@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     FloatAttr,
     IntegerAttr,
     StringAttr,
+    UnitAttr,
     f64,
     i64,
 )
@@ -30,6 +31,7 @@ from kan_dialect.ir.attributes.attribute_names import (
     INTERVAL,
     LATENCY,
     NODES,
+    OUTPUT_CODES,
     PORTS,
 )
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr, PortAttr
@@ -155,7 +157,44 @@ def _listed(module: hw.HWModuleOp, name: str, kind: type[_Entry]) -> tuple[_Entr
     return found
 
 
-# Ports of a wire-level function
+# Ports of a function
+
+
+def fix_output_codes(function: func.FuncOp, kinds: Sequence[IntType | None]) -> None:
+    """Fix the codes of output ports, of number formats that a user chose.
+
+    Passes narrow results to the codes that occur. A fixed port has its width all the same.
+
+    Parameters
+    ----------
+    kinds : of each output; None leaves its port as wide as its codes.
+    """
+    if any(kind is not None for kind in kinds):
+        function.attributes[OUTPUT_CODES] = ArrayAttr(
+            UnitAttr() if kind is None else kind for kind in kinds
+        )
+
+
+def fixed_output_codes(function: func.FuncOp) -> list[IntType | None] | None:
+    """The fixed codes of each output port; None of a function that fixes none.
+
+    Raises
+    ------
+    KanError : the attribute holds something else.
+    """
+    attribute = function.attributes.get(OUTPUT_CODES)
+    if attribute is None:
+        return None
+    entries: Sequence[Attribute] = ()
+    if isinstance(attribute, ArrayAttr):
+        entries = cast("ArrayAttr[Attribute]", attribute).data
+    found = [each if isinstance(each, IntType) else None for each in entries]
+    if not found or not all(isinstance(each, IntType | UnitAttr) for each in entries):
+        raise KanError(
+            f"@{function.sym_name.data}: {OUTPUT_CODES} must be an array of !kan.int, got "
+            f"{attribute}"
+        )
+    return found
 
 
 def argument_attributes(
@@ -184,8 +223,37 @@ def wire_ports(function: func.FuncOp) -> tuple[list[PortAttr], list[PortAttr]]:
     kinds = function.function_type
     return (
         _wire_ports(function, "x", kinds.inputs.data, function.arg_attrs),
-        _wire_ports(function, "y", kinds.outputs.data, function.res_attrs),
+        _wire_ports(function, "y", _output_kinds(function), function.res_attrs),
     )
+
+
+def _output_kinds(function: func.FuncOp) -> Sequence[Attribute]:
+    """The range of codes of each output port.
+
+    Raises
+    ------
+    KanError : a result has codes beyond the fixed ones of its port.
+    """
+    kinds, fixed = function.function_type.outputs.data, fixed_output_codes(function)
+    if fixed is None:
+        return kinds
+    if len(fixed) != len(kinds):
+        raise KanError(
+            f"@{function.sym_name.data} has {len(kinds)} outputs, {OUTPUT_CODES} {len(fixed)}"
+        )
+    found: list[Attribute] = []
+    for index, (kind, port) in enumerate(zip(kinds, fixed, strict=True)):
+        if (
+            port is not None
+            and isinstance(kind, IntType)
+            and not port.contains(kind.low, kind.high)
+        ):
+            raise KanError(
+                f"@{function.sym_name.data}: y{index} has codes {kind.low}:{kind.high}, its port "
+                f"holds {port.low}:{port.high}"
+            )
+        found.append(kind if port is None else port)
+    return found
 
 
 def _wire_ports(

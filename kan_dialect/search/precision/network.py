@@ -16,10 +16,12 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.code_ports import code_values
+from kan_dialect.evaluate.code_ports import code_values, rounded_codes
+from kan_dialect.ir.attributes.module_attributes import fixed_output_codes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_integers
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
+from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.types import bounds_constant, is_quantized, quantized_type
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
@@ -136,6 +138,31 @@ def table_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
             yield op
 
 
+@dataclass(frozen=True)
+class ResultCodes:
+    """Codes of results that have formats: (out) each.
+
+    Parameters
+    ----------
+    scale, zero : a code q stands for (q - zero) * scale.
+    low, high : the least and the greatest code.
+    """
+
+    scale: FloatArray
+    zero: IntArray
+    low: IntArray
+    high: IntArray
+
+    def numbers(self, sums: IntArray, scales: FloatArray) -> FloatArray:
+        """Real results (samples, out) of sums (out, samples) with scales (out)."""
+        shifts = np.rint(np.log2(self.scale / scales)).astype(np.int64)
+        codes = np.stack(
+            [round_shift(row, int(shift)) for row, shift in zip(sums, shifts, strict=True)], axis=1
+        )
+        codes = np.clip(codes + self.zero, self.low, self.high)
+        return (codes - self.zero) * self.scale
+
+
 def read_chain(function: func.FuncOp) -> TableChain | None:
     """The layers of a table-level function; None if it is no chain, or reads too wide codes.
 
@@ -192,10 +219,41 @@ def widest_code(function: func.FuncOp) -> int | None:
 def input_patterns(function: func.FuncOp, codes: IntArray) -> IntArray:
     """Bit patterns (in, samples) of input codes (samples, in) of a table-level function."""
     sources, _ = code_values(function)
-    lower, upper = bounds_of(sources[0])
+    source = rounded_codes(sources[0])
+    if isinstance(source.owner, RequantizeOp):
+        (codes,) = source.owner.evaluate([codes])
+    lower, upper = bounds_of(source)
     ends = zip(lower.tolist(), upper.tolist(), strict=True)
     widths = [storage_for(low, high)[0] for low, high in ends]
     return codes.T & (np.left_shift(1, widths)[:, np.newaxis] - 1)
+
+
+def result_codes(function: func.FuncOp) -> ResultCodes | None:
+    """The formats of a function's output ports; None if its results are sums.
+
+    Raises
+    ------
+    KanError : sums have different scales.
+    """
+    ops = _layer_ops(function)
+    if ops is None or fixed_output_codes(function) is None:
+        return None
+    _, sums, last = ops[-1]
+    if last is None:
+        return None
+    if len(np.unique(quantized_type(sums.result).scales)) > 1:
+        raise KanError(
+            f"@{function.sym_name.data} has results of different scales, and precision is refined "
+            "for one scale of all",
+            remedy="give formats of outputs whose scales differ by powers of two",
+        )
+    element, (lower, upper) = quantized_type(last.result), bounds_of(last.result)
+    return ResultCodes(
+        np.broadcast_to(element.scale_for(1), lower.shape),
+        np.broadcast_to(element.zero_point_for(1), lower.shape),
+        lower,
+        upper,
+    )
 
 
 def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = False) -> None:
@@ -204,7 +262,7 @@ def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = Fa
     Parameters
     ----------
     saturate : saturate results as the function does, which needs the same scale; otherwise results
-        are the sums.
+        are the sums, or rounded to the formats of their ports.
 
     Raises
     ------
@@ -224,7 +282,7 @@ def write_chain(function: func.FuncOp, chain: TableChain, *, saturate: bool = Fa
         added.extend(written)
         codes = written[-1].results[0]
     last = ops[-1][2]
-    if saturate and last is not None:
+    if last is not None and (saturate or fixed_output_codes(function) is not None):
         added.append(
             RequantizeOp(
                 codes, quantized_type(last.result), bounds=last.bounds, name=last.given_name
@@ -254,7 +312,8 @@ def _layer_ops(
     sources, results = code_values(function)
     found: list[tuple[LookupOp, NodeSumOp, RequantizeOp | None]] = []
     value: SSAValue = results[0]
-    while value is not sources[0]:
+    source = rounded_codes(sources[0])
+    while value is not source:
         requantize = value.owner if isinstance(value.owner, RequantizeOp) else None
         sums = value.owner if requantize is None else requantize.input.owner
         if not isinstance(sums, NodeSumOp) or not isinstance(sums.edges.owner, LookupOp):

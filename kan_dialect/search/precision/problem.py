@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.search.precision.budgets import Allowed
-from kan_dialect.search.precision.network import TableChain
+from kan_dialect.search.precision.network import ResultCodes, TableChain
 from kan_dialect.search.precision.score import score
 
 
@@ -56,6 +56,7 @@ class Problem:
     measure : estimates a chain on the device.
     prices : LUTs of a table's bit that depends on 0, 1, ... inputs, adding included.
     reference : results (samples, out) that losses count from, the float model's; None: `given`.
+    results : formats to which results are rounded; None if results are sums.
     """
 
     chain: TableChain
@@ -67,6 +68,7 @@ class Problem:
     measure: Callable[[TableChain], Estimate]
     prices: FloatArray
     reference: FloatArray | None = None
+    results: ResultCodes | None = None
 
     @property
     def origin(self) -> FloatArray:
@@ -75,7 +77,8 @@ class Problem:
 
     def real(self, chain: TableChain, x: FloatArray) -> FloatArray:
         """Real results (samples, out) of a chain."""
-        return chain.outputs(self.encode(x)).T * chain.layers[-1].scales
+        sums, scales = chain.outputs(self.encode(x)), chain.layers[-1].scales
+        return sums.T * scales if self.results is None else self.results.numbers(sums, scales)
 
     def scores(self, outputs: FloatArray, index: IntArray | slice) -> Scores:
         """Scores of the reference and of outputs (samples, out), on the samples of an index."""
