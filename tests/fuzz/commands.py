@@ -24,7 +24,9 @@ from kan_dialect.files.manifest import Listing
 from kan_dialect.frontends import frontend
 
 LIMIT = 20
-"""Seconds that a command may take on the small files here."""
+"""Seconds of processor time that a command may take on the small files here."""
+WAITING = 10
+"""Seconds that it may take for each of these: other work may go on, and tools that it calls."""
 MAINS: Mapping[str, Callable[[Sequence[str]], object]] = {
     "kan-opt": kan_opt.main,
     "kan-run": kan_run.main,
@@ -65,9 +67,12 @@ def run_inside(command: Sequence[str], folder: Path) -> Ended:
     code, timed_out = 0, False
     before = Path.cwd()
     os.chdir(folder)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM)}
+    numbers = (signal.SIGALRM, signal.SIGPROF, signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
     signal.signal(signal.SIGALRM, _too_slow)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT)
+    signal.signal(signal.SIGPROF, _too_slow)
+    signal.setitimer(signal.ITIMER_REAL, WAITING * LIMIT)
+    signal.setitimer(signal.ITIMER_PROF, LIMIT)
     try:
         with (
             contextlib.redirect_stdout(out),
@@ -85,6 +90,7 @@ def run_inside(command: Sequence[str], folder: Path) -> Ended:
         timed_out = True
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         for number, handler in handlers.items():
             signal.signal(number, handler)
         os.chdir(before)
@@ -102,7 +108,7 @@ def run_process(command: Sequence[str], folder: Path) -> Ended:
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=4 * LIMIT,
+            timeout=WAITING * LIMIT,
         )
     except subprocess.TimeoutExpired:
         return Ended(1, "", "", timed_out=True)
@@ -133,7 +139,7 @@ def problem(command: Sequence[str], ended: Ended, folder: Path, before: set[str]
     """What is wrong with the end of a command, in words; None if nothing."""
     err = ended.err
     if ended.timed_out:
-        return f"no end after {LIMIT} s"
+        return f"no end after {LIMIT} s of processor time, or {WAITING * LIMIT} s"
     if ended.code not in (0, 1):
         return f"exit code {ended.code}: {err[-300:]}"
     for sign in ("Traceback", "internal error", "Warning:", "leaves IR that does not verify"):
