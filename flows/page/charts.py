@@ -12,13 +12,16 @@ KINDS = ("tables", "adders", "clamps", "other")
 """Kinds of logic, in the order of their colours."""
 
 
-def _svg(name: str, width: float, height: float, parts: Sequence[Child]) -> Markup:
+def _svg(
+    name: str, width: float, height: float, parts: Sequence[Child], least: float = 0.0
+) -> Markup:
+    """A picture; in narrow windows it is as wide as they are, but at least `least`."""
     return tag(
         "svg",
         tag("title", name),
         parts,
         viewBox=f"0 0 {width:.0f} {height:.0f}",
-        style=f"max-width:{width:.0f}px",
+        style=f"max-width:{width:.0f}px;min-width:{min(width, least):.0f}px",
         class_="chart",
         role="img",
         aria_label=name,
@@ -162,7 +165,7 @@ def stages(entries: Sequence[Mapping[str, Any]], limit: float) -> Markup:
     if any(each["register_bits"] for each in entries):
         parts.append(_label(left - 10, bottom + 15, "registers", "soft", end=True))
     total = left + len(entries) * width + 8
-    return _svg(f"The schedule: {len(entries)} stages", total, bottom + 22, parts)
+    return _svg(f"The schedule: {len(entries)} stages", total, bottom + 22, parts, 640)
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -131,7 +131,7 @@ def _notes(layers: Sequence[EdgeLayer], layout: Layout) -> Markup | None:
     notes: list[str] = []
     pruned = sum(int((~layer.kept).sum()) for layer in layers)
     if pruned:
-        notes.append(f"{quantity(pruned, 'edge')} pruned: without colour, curves faint.")
+        notes.append(f"{quantity(pruned, 'edge')} pruned: no colour, and no table.")
     if layout.hidden:
         notes.append(f"Not shown: {layout.hidden} edges, of each layer's last nodes.")
     return tag("p", " ".join(notes), class_="hint") if notes else None
@@ -157,7 +157,7 @@ def _svg(layers: Sequence[EdgeLayer], layout: Layout, colours: Sequence[Colourin
         tag("title", name),
         parts,
         viewBox=f"0 0 {layout.width:.0f} {layout.height:.0f}",
-        style=f"max-width:{layout.width * 1.1:.0f}px",
+        style=f"max-width:{layout.width * 1.1:.0f}px;min-width:{min(layout.width, 560):.0f}px",
         role="img",
         aria_label=name,
     )

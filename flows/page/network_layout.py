@@ -16,8 +16,8 @@ from kan_dialect.flows.page.edges import EdgeLayer
 
 WIDTH = 1120.0
 _LARGEST, _SMALLEST = 64.0, 9.0
-_BAND_CELL = 13.0
-_TOP, _NODES, _BELOW, _SIDE = 34.0, 78.0, 62.0, 14.0
+_BAND_CELL, _LARGEST_BAND = 13.0, 26.0
+_TOP, _NODES, _BELOW, _SIDE = 34.0, 78.0, 56.0, 14.0
 MAX_CELLS = 8_000
 """Most edges of a picture."""
 
@@ -119,7 +119,7 @@ def _bands(layers: Sequence[EdgeLayer]) -> Layout:
     room = WIDTH - 2 * _SIDE - _NODES
     for index, layer in enumerate(layers):
         nodes, inputs = layer.functions.shape
-        cell = max(min(room / inputs, 40.0), _BAND_CELL)
+        cell = max(min(room / inputs, _LARGEST_BAND), _BAND_CELL)
         each = max(1, int(room // cell))
         shown = min(nodes, max(1, (MAX_CELLS - drawn) // inputs)) if drawn < MAX_CELLS else 0
         hidden += (nodes - shown) * inputs

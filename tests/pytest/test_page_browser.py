@@ -73,6 +73,7 @@ def test_a_click_shows_function_table_and_error(chromium: Any, built: Path) -> N
         for part in ("path.function", "path.entries", "path.errors"):
             assert panel.locator(part).count() == 1, part
         panel.locator("summary").click()
+        panel.locator("tbody tr").last.wait_for()
         assert panel.locator("tbody tr").count() == 16
         (stage,) = built.glob("ir/*-kan-fold-tables.mlir")
         entries = [int(each) for each in panel.locator("tbody td:nth-child(3)").all_inner_texts()]
