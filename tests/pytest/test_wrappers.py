@@ -1,0 +1,293 @@
+"""Wrappers in simulation: every sample comes out once, in order, for random pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from wrapper_bench import Bench, play
+from xdsl.context import Context
+
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context, parse_text
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.model.interface import Interface
+from kan_dialect.model.model import Model
+
+needs_icarus = pytest.mark.skipif(
+    toolchain.look_for("iverilog") is None, reason="Icarus Verilog is not installed"
+)
+
+
+def network(ranges: Sequence[tuple[int, int]], latency: int) -> str:
+    """A network that adds neighbours: y0 = x0 + x1, y1 = x1 + x2, ..., and the last input."""
+    kinds = [f"!kan.int<{low}:{high}>" for low, high in ranges]
+    arguments = ", ".join(f"%x{index}: {kind}" for index, kind in enumerate(kinds))
+    lines: list[str] = []
+    results: list[str] = []
+    for index, (low, high) in enumerate(ranges[:-1]):
+        further = ranges[index + 1]
+        results.append(f"!kan.int<{low + further[0]}:{high + further[1]}>")
+        lines.append(
+            f"  %s{index} = kan.sum %x{index}, %x{index + 1} : {kinds[index]}, "
+            f"{kinds[index + 1]} -> {results[-1]}"
+        )
+    results.append(kinds[-1])
+    sources = [*(f"%s{index}" for index in range(len(ranges) - 1)), f"%x{len(ranges) - 1}"]
+    for index, (source, kind) in enumerate(zip(sources, results, strict=True)):
+        lines.append(f"  %d{index} = kan.delay {source} by {latency} : {kind}")
+    returned = ", ".join(f"%d{index}" for index in range(len(results)))
+    body = "\n".join(lines)
+    kind = ", ".join(results)
+    return (
+        f"func.func @net({arguments}) -> ({kind}) {{\n{body}\n  func.return {returned} : {kind}\n}}"
+    )
+
+
+class Wrapped:
+    """A network in a wrapper: its model, its files, and what the testbench connects."""
+
+    def __init__(self, folder: Path, text: str, options: WrapInterfacePass) -> None:
+        context: Context = make_context()
+        module = parse_text(context, text.encode(), "net.mlir")
+        self.model = Model.of(module.clone())
+        LowerKanToHwPass().apply(context, module)
+        options.apply(context, module)
+        module.verify()
+        self.interface: Interface = Model.of(module).interface()
+        self.options = options
+        self.file = folder / "design.sv"
+        self.file.write_text(emit_systemverilog(module))
+
+    def bench(self) -> Bench:
+        inputs, outputs = self.interface.inputs, self.interface.outputs
+        latency = self.interface.latency + 5
+        if self.options.interface == "ready-valid":
+            names = [
+                ".clk(clock)",
+                ".rst(reset)",
+                ".in_valid(s_valid)",
+                ".in_ready(s_ready)",
+                ".out_valid(m_valid)",
+                ".out_ready(m_ready)",
+            ]
+            low = 0
+            for port in inputs:
+                names.append(f".{port.name}(s_word[{low} +: {port.width}])")
+                low += port.width
+            high = 0
+            for port in outputs:
+                names.append(f".{port.name}(m_word[{high} +: {port.width}])")
+                high += port.width
+            return Bench(f"net_ready_valid dut ({', '.join(names)});", low, high, latency)
+        source, result = self.options.choice.layouts(self.interface)
+        choice = self.options.choice
+        names = [
+            ".aclk(clock)",
+            ".aresetn(~reset)",
+            ".s_axis_tvalid(s_valid)",
+            ".s_axis_tready(s_ready)",
+            ".m_axis_tvalid(m_valid)",
+            ".m_axis_tready(m_ready)",
+        ]
+        widths: list[int] = []
+        for bus, word, layout in (("s_axis", "s_word", source), ("m_axis", "m_word", result)):
+            names.append(f".{bus}_tdata({word}[0 +: {layout.beat_bits}])")
+            low = layout.beat_bits
+            parts = {
+                "tkeep": layout.beat_bytes if layout.has_keep else 0,
+                "tlast": int(choice.last),
+                "tuser": choice.user_bits,
+            }
+            for part, bits in parts.items():
+                if bits:
+                    names.append(f".{bus}_{part}({word}[{low} +: {bits}])")
+                    low += bits
+            widths.append(low)
+        dut = f"net_axi_stream dut ({', '.join(names)});"
+        return Bench(dut, widths[0], widths[1], latency * max(source.beats, result.beats))
+
+    def codes(self, random: np.random.Generator, samples: int) -> np.ndarray:
+        ports = self.interface.inputs
+        return np.stack(
+            [random.integers(port.low, port.high, samples, endpoint=True) for port in ports], axis=1
+        )
+
+    def words(
+        self, codes: np.ndarray, last: Sequence[int], user: Sequence[int], side: str
+    ) -> list[list[int]]:
+        """The words of each sample, as a Python integer for each beat."""
+        ports = self.interface.inputs if side == "s" else self.interface.outputs
+        if self.options.interface == "ready-valid":
+            found: list[list[int]] = []
+            for row in codes.tolist():
+                word, low = 0, 0
+                for port, code in zip(ports, row, strict=True):
+                    word |= (code & ((1 << port.width) - 1)) << low
+                    low += port.width
+                found.append([word])
+            return found
+        choice = self.options.choice
+        layout = choice.layouts(self.interface)[0 if side == "s" else 1]
+        found = []
+        for row, ends, tag in zip(codes.tolist(), last, user, strict=True):
+            sample = 0
+            for field, code in zip(layout.fields, row, strict=True):
+                sample |= (code & ((1 << field.field_bits) - 1)) << field.offset
+            beats: list[int] = []
+            for beat, place in enumerate(layout.words):
+                word = sample >> (place * layout.beat_bits) & ((1 << layout.beat_bits) - 1)
+                low = layout.beat_bits
+                if layout.has_keep:
+                    left = layout.payload_bytes - place * layout.beat_bytes
+                    kept = max(0, min(left, layout.beat_bytes))
+                    word |= ((1 << kept) - 1) << low
+                    low += layout.beat_bytes
+                if choice.last:
+                    word |= int(ends and beat == layout.beats - 1) << low
+                    low += 1
+                if choice.user_bits and beat == 0:
+                    word |= tag << low
+                beats.append(word)
+            found.append(beats)
+        return found
+
+
+def check(
+    folder: Path,
+    text: str,
+    options: WrapInterfacePass,
+    *,
+    simulator: str,
+    seed: int,
+    samples: int,
+    eager: bool = False,
+    reset_at: int | None = None,
+) -> None:
+    """All samples, their order and sidebands; with a reset, those before and behind it."""
+    wrapped = Wrapped(folder, text, options)
+    random = np.random.default_rng(seed)
+    codes = wrapped.codes(random, samples)
+    last = random.integers(0, 2, samples).tolist()
+    user = random.integers(0, 1 << options.user_bits, samples).tolist()
+    sent = wrapped.words(codes, last, user, "s")
+    expected = wrapped.words(wrapped.model.run_codes(codes), last, user, "m")
+    bench = wrapped.bench()
+    restart = samples // 2 if reset_at is not None else 0
+    run = play(
+        folder,
+        [wrapped.file],
+        bench,
+        [word for sample in sent for word in sample],
+        simulator=simulator,
+        seed=seed + 1,
+        eager=eager,
+        reset_at=reset_at,
+        restart=restart * len(sent[0]),
+    )
+    assert run.after == [word for sample in expected[restart:] for word in sample]
+    if reset_at is not None:
+        whole = [word for sample in expected for word in sample]
+        assert 0 < len(run.before) < len(whole)
+        assert run.before == whole[: len(run.before)]
+    if eager:
+        beats = max(len(sent[0]), len(expected[0]))
+        assert run.cycles <= samples * beats + bench.latency * 2 + 60
+
+
+THREE = network([(-4, 3), (0, 4095), (-100, 27)], 4)
+STREAM = WrapInterfacePass("axi-stream")
+CASES = {
+    "ready-valid": WrapInterfacePass("ready-valid"),
+    "stream": STREAM,
+    "beats": WrapInterfacePass("axi-stream", beat_bits=(8, 16), user_bits=3),
+    "high": WrapInterfacePass(
+        "axi-stream", beat_bits=(24, 8), beat_order="high-first", no_last=True, buffer_words=32
+    ),
+}
+
+
+@needs_icarus
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("how", ["pauses", "eager", "reset"])
+def test_every_sample_comes_out_once(case: str, how: str, tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        THREE,
+        CASES[case],
+        simulator="icarus",
+        seed=len(case),
+        samples=300,
+        eager=how == "eager",
+        reset_at=101 if how == "reset" else None,
+    )
+
+
+@pytest.mark.skipif(toolchain.look_for("verilator") is None, reason="verilator is not installed")
+@pytest.mark.ci
+@pytest.mark.parametrize("case", ["ready-valid", "beats"])
+def test_verilator_agrees(case: str, tmp_path: Path) -> None:
+    check(tmp_path, THREE, CASES[case], simulator="verilator", seed=5, samples=2000)
+
+
+@st.composite
+def designs(draw: st.DrawFn) -> tuple[str, WrapInterfacePass, int]:
+    count = draw(st.integers(1, 4))
+    ranges: list[tuple[int, int]] = []
+    for _ in range(count):
+        low = draw(st.sampled_from([0, -1, -128, -(1 << 20)]))
+        ranges.append((low, draw(st.integers(max(low, 0) + 1, 1 << draw(st.integers(1, 24))))))
+    latency = draw(st.integers(1, 14))
+    beat = st.sampled_from([None, 8, 16, 32, 64])
+    widths = draw(beat), draw(beat)
+    chosen = None if None in widths else (widths[0] or 8, widths[1] or 8)
+    options = WrapInterfacePass(
+        draw(st.sampled_from(["ready-valid", "axi-stream"])),
+        beat_bits=chosen,
+        beat_order=draw(st.sampled_from(["low-first", "high-first"])),
+        no_last=draw(st.booleans()),
+        user_bits=draw(st.sampled_from([0, 1, 5])),
+        buffer_words=draw(st.sampled_from([None, 32])),
+    )
+    return network(ranges, latency), options, draw(st.integers(0, 1000))
+
+
+@needs_icarus
+@pytest.mark.ci
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+@given(designs())
+def test_random_widths_and_depths(
+    tmp_path_factory: pytest.TempPathFactory, design: tuple[str, WrapInterfacePass, int]
+) -> None:
+    text, options, seed = design
+    folder = tmp_path_factory.mktemp("wrapped")
+    check(folder, text, options, simulator="icarus", seed=seed, samples=120)
+
+
+@needs_icarus
+def test_a_packet_that_ends_within_a_sample_drops_it(tmp_path: Path) -> None:
+    options = WrapInterfacePass("axi-stream", beat_bits=16)
+    wrapped = Wrapped(tmp_path, network([(0, 255), (0, 255), (0, 255)], 2), options)
+    codes = wrapped.codes(np.random.default_rng(3), 20)
+    sent = wrapped.words(codes, [1] * 20, [0] * 20, "s")
+    kept = [index for index in range(20) if index % 3]
+    last = 1 << 18  # behind TDATA and TKEEP
+    words = [
+        word
+        for index, beats in enumerate(sent)
+        for word in (beats if index % 3 else [beats[0] | last])
+    ]
+    expected = wrapped.words(wrapped.model.run_codes(codes[kept]), [1] * 13, [0] * 13, "m")
+    run = play(tmp_path, [wrapped.file], wrapped.bench(), words, simulator="icarus")
+    assert run.after == [word for beats in expected for word in beats]
