@@ -35,6 +35,7 @@ import @name@_codec as codec  # noqa: E402
 NAME = "@name@"
 SAMPLES = int(os.environ.get("SAMPLES") or @samples@)
 SEED = int(os.environ.get("SEED") or 0)
+TIMEOUT = 10 * (@start@ + @cycles@ * SAMPLES)  # ns, for a sample that never comes out
 @constants@
 
 def code(word, port):
@@ -102,7 +103,7 @@ def check(dut, sample, codes, wanted):
 '''
 
 _COMBINATIONAL = '''
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
 async def samples_are_right(dut):
     """Each sample, after the signals have settled."""
     inputs, outputs = samples(dut._log)
@@ -141,7 +142,7 @@ async def start(dut):
     dut.rst.value = 0
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
 async def samples_are_right(dut):
     """Samples with random gaps: each output LATENCY cycles after its input, none else."""
     inputs, outputs = samples(dut._log)
@@ -171,7 +172,7 @@ async def samples_are_right(dut):
     require_covered(dut._log, "(in_valid, out_valid)", seen, pairs)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
 async def reset_drops_samples(dut):
     """No sample from before a reset comes out."""
     inputs, _ = samples(dut._log)
@@ -236,7 +237,7 @@ async def watch(dut, seen):
         offered = now if now[0] and not int(dut.out_ready.value) else None
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
 async def samples_are_right(dut):
     """Random pauses at both sides: no sample is lost, repeated or reordered."""
     inputs, outputs = samples(dut._log)
@@ -263,7 +264,7 @@ async def samples_are_right(dut):
         require_covered(dut._log, f"({side}_valid, {side}_ready)", seen[side], PAIRS)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
 async def reset_drops_samples(dut):
     """After a reset of a full buffer, only new samples come out."""
     inputs, outputs = samples(dut._log)
@@ -392,7 +393,7 @@ def packets(count, rng):
     return lengths
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
 async def samples_are_right(dut):
     """Random pauses at both sides: no sample is lost, repeated or reordered, sidebands neither."""
     inputs, outputs = samples(dut._log)
@@ -413,7 +414,7 @@ async def samples_are_right(dut):
         require_covered(dut._log, f"({bus}_tvalid, {bus}_tready)", seen, PAIRS)
 
 
-@cocotb.test()
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
 async def reset_drops_samples(dut):
     """After a reset of a full buffer, only new samples come out."""
     inputs, outputs = samples(dut._log)
@@ -439,6 +440,8 @@ warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext
 """
 _SAMPLES = 1000
 """Default number of samples of a run."""
+_MOST_CYCLES = 100
+"""Clock cycles that a beat takes at most, on average: pauses make it some tens in single phases."""
 
 
 def python_bench(interface: Interface, chosen: InterfaceName, stream: StreamChoice) -> str:
@@ -455,6 +458,7 @@ def python_bench(interface: Interface, chosen: InterfaceName, stream: StreamChoi
     KanError : a beat cannot have its width.
     """
     constants: dict[str, object] = {}
+    beats = 1
     warnings, imports, triggers = "", "", "RisingEdge"
     if interface.combinational:
         parts, triggers = [_OUTPUTS, _COMBINATIONAL], "Timer"
@@ -470,7 +474,8 @@ def python_bench(interface: Interface, chosen: InterfaceName, stream: StreamChoi
         warnings = "import warnings\n"
         imports = f"from cocotbext.axi import {', '.join(names)}\n{_QUIET}"
         source, result = stream.layouts(interface)
-        constants = _pauses(interface, max(source.beats, result.beats)) | {
+        beats = max(source.beats, result.beats)
+        constants = _pauses(interface, beats) | {
             "INPUT_BEAT": source.beat_bytes,
             "OUTPUT_KEEP": result.has_keep,
             "HAS_LAST": stream.last,
@@ -481,6 +486,8 @@ def python_bench(interface: Interface, chosen: InterfaceName, stream: StreamChoi
         "name": interface.name,
         "top": wrapper_name(interface.name, chosen),
         "samples": _SAMPLES,
+        "cycles": _MOST_CYCLES * beats,
+        "start": _MOST_CYCLES * beats * (interface.latency + 8),
         "triggers": triggers,
         "warnings": warnings,
         "imports": imports,
