@@ -48,6 +48,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
@@ -90,6 +91,9 @@ def build(
         write_packages(target, interface, report.interface, wrap)
         report.origin = options.origin.as_dict(target)
         report.checks = [check.as_dict() for check in stages.checks]
+        head = declared_head(circuit.op)
+        if head is not None:
+            report.head = {**head.as_dict(), "decision": head.describe()}
         _measure(report, stages, integer, interface, options, progress)
         samples = None
         if options.dataset is not None:

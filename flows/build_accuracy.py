@@ -15,6 +15,7 @@ from kan_dialect.flows.report import Report
 from kan_dialect.frontends.frontend import Original
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.model.code_use import code_use
+from kan_dialect.model.head import Head, declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
@@ -44,22 +45,51 @@ def add_accuracy(
     dataset: Dataset,
 ) -> None:
     """Add accuracy, errors, saturation and their cautions to the report of a build."""
-    _score_trade(report, stages, integer, real, dataset)
-    _use_of_codes(report, integer, interface, dataset)
-    _count_saturations(report, stages.imported, integer, interface, dataset)
-    _score(report, real, integer, dataset)
+    # Accuracy and errors are those of the outputs, which a head decides on.
+    before = stages.undecided or integer
+    _score_trade(report, stages, before, real, dataset)
+    _use_of_codes(report, before, interface, dataset)
+    _count_saturations(report, stages.imported, before, interface, dataset)
+    _score(report, real, before, dataset)
+    head = declared_head(integer.op)
+    if head is not None:
+        _score_head(report, head, real, integer, dataset)
+
+
+def _score_head(
+    report: Report, head: Head, real: FloatModel, integer: Model, dataset: Dataset
+) -> None:
+    """Add the share of decisions that are right, and that are those on the float outputs."""
+    x, labels, _ = _scored(dataset)
+    decided = integer.run(x).astype(np.int64)
+    found: dict[str, float] = {}
+    accuracy_of = None if labels is None else head.accuracy(decided, labels)
+    if accuracy_of is not None:
+        found["accuracy"] = accuracy_of
+    if not real.imported.has_codes:
+        as_float = head.decide(real.run(_as_read(integer, x)))
+        found["agreement"] = float((decided == as_float).all(axis=1).mean())
+    report.head = {**(report.head or {}), **found}
+
+
+def _scored(dataset: Dataset) -> tuple[FloatArray, Array | None, str]:
+    """Samples and labels to report: of the test set where there is one."""
+    if dataset.x_test is not None:
+        return dataset.x_test, dataset.y_test, "test"
+    return dataset.x, dataset.y, "calibration"
+
+
+def _as_read(integer: Model, x: FloatArray) -> FloatArray:
+    """Samples behind the host's gain and offset, which are part of the network of floats only."""
+    ports = integer.interface().inputs
+    return x * [port.gain for port in ports] + [port.offset for port in ports]
 
 
 def _score(report: Report, real: FloatModel, integer: Model, dataset: Dataset) -> None:
-    x, labels, on = dataset.x, dataset.y, "calibration"
-    if dataset.x_test is not None:
-        x, labels, on = dataset.x_test, dataset.y_test, "test"
+    x, labels, on = _scored(dataset)
     codes_out = integer.run(x)
     report.accuracy_on, report.accuracy_samples = on, len(x)
-    # The host's gain and offset are part of the network of floats only.
-    ports = integer.interface().inputs
-    floats = x * [port.gain for port in ports] + [port.offset for port in ports]
-    outputs = None if real.imported.has_codes else real.run(floats)
+    outputs = None if real.imported.has_codes else real.run(_as_read(integer, x))
     if outputs is not None and real.original is not None:
         report.float_engine = real.original.engine
     targets = targets_of(labels, codes_out.shape[1])

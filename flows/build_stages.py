@@ -30,7 +30,7 @@ from kan_dialect.model.quantizers import Quantizers
 from kan_dialect.model.quantizers_in_ir import quantized_functions, quantizers_of
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.wire import TableOp
-from kan_dialect.passbase.kan_pass import EXACT, claim_of, unwrapped
+from kan_dialect.passbase.kan_pass import EXACT, appends_head, claim_of, unwrapped
 from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.passes.quantize import BITS, QuantizePass
 from kan_dialect.passes.refine_precision import RefinePrecisionPass
@@ -58,6 +58,8 @@ class Stages:
     """The level of the IR as read, and after each pass."""
     unrefined: Model | None = None
     """The integer model before `kan-refine-precision`; None without that pass."""
+    undecided: Model | None = None
+    """The integer model before `kan-add-head`, with the network's outputs; None without a head."""
     precision: dict[str, Any] | None = None
     """Figures of `kan-refine-precision`."""
     edges: tuple[int, int] | None = None
@@ -134,6 +136,8 @@ def compile_stages(
         if trades and recorded_pipeline(module) != passed:
             if stage.name == RefinePrecisionPass.name:
                 stages.unrefined = stages.integer
+            if appends_head(stage):
+                stages.undecided = stages.integer
             stages.integer = None
         _look(module, stages, options.target, f"{folder.name}/{file}", stage.name)
         if stage.name == RefinePrecisionPass.name and stages.precision is None:

@@ -84,6 +84,13 @@ _PORTS = {
 }
 
 
+DECIDED = {
+    "argmax": "index of the largest output of the network",
+    "threshold": "1 if the network's output is above the threshold",
+    "top-k": "index of an output of the network, the largest first",
+}
+"""Meaning of output ports, by kind of the head."""
+
 FOREIGN = f"{NAME} was left as it is: its text is not the one that kan-flow build wrote"
 """Warning of a build that keeps a README of another author."""
 
@@ -115,6 +122,9 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield _latency(report)
     yield ""
+    if "head" in report:
+        yield f"Head: {report['head']['decision']}."
+        yield ""
     if "certificate" in report:
         yield from _certificate(report["certificate"])
     yield "## Files"
@@ -132,7 +142,10 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for port in report["ports"]:
         codes = f"{port['low']} .. {port['high']}" if "low" in port else ""
-        row = (port["name"], port["direction"], port["bits"], codes, _meaning(port))
+        meaning = _meaning(port)
+        if "head" in report and port["direction"] == "output" and "low" in port:
+            meaning = DECIDED[report["head"]["kind"]]
+        row = (port["name"], port["direction"], port["bits"], codes, meaning)
         yield f"| {' | '.join(map(str, row))} |"
     yield ""
     yield from _pictures(folder)

@@ -48,6 +48,8 @@ class Report:
     """Runtime and version that computed the float outputs; None for the imported network."""
     saturation: dict[str, Saturation] | None = None
     """Saturation on the `calibration` samples, and on the `test` samples of a test set."""
+    head: dict[str, Any] | None = None
+    """The decision that the hardware makes: `kind` and its numbers, and how well it decides."""
     max_abs_error: float | None = None
     """Largest difference between an output of the integer and of the float model."""
     mean_abs_error: float | None = None
@@ -110,6 +112,7 @@ class Report:
             if self.accuracy_integer is not None
             else None,
             "regression": self._regression(),
+            "head": self.head,
             "float_engine": self.float_engine,
             "max_abs_error": self.max_abs_error,
             "mean_abs_error": self.mean_abs_error,
@@ -217,6 +220,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     return [
         ("network", f"{report.name}: {ports}"),
         *_accuracy_rows(report),
+        *_head_rows(report.head),
         *_error_rows(report),
         *_precision_rows(report.precision),
         *_quantization_rows(report),
@@ -235,6 +239,18 @@ def _accuracy_rows(report: Report) -> list[tuple[str, str]]:
         f"({report.accuracy_samples} {report.accuracy_on} samples)"
     )
     return [("accuracy", text)]
+
+
+def _head_rows(head: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """The decision that the hardware makes, and how often it is that of the float model."""
+    if head is None:
+        return []
+    text = str(head["decision"])
+    if "accuracy" in head:
+        text += f"; {head['accuracy']:.4f} right"
+    if "agreement" in head:
+        text += f"; as the float model on {head['agreement']:.2%} of samples"
+    return [(f"head {head['kind']}", text)]
 
 
 def _quantization_rows(report: Report) -> list[tuple[str, str]]:

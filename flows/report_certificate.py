@@ -11,6 +11,7 @@ from kan_dialect.analysis.certificate import MAX_ENTRIES, certify, entries_of
 from kan_dialect.analysis.enclosures import NoEnclosureError
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.model.head import declared_head
 from kan_dialect.model.model import Model
 from kan_dialect.model.saturation import saturating_samples
 
@@ -41,6 +42,8 @@ def certificate_entry(
     """
     if choice == "never":
         return None
+    if integers is not None and declared_head(integers.op) is not None:
+        return {"none": "a decision has no error bound; build without --head to bound the outputs"}
     if integers is None or integers.level != "table":
         return {"none": "the last pass that trades accuracy leaves no tables"}
     assert isinstance(real.op, func.FuncOp) and isinstance(integers.op, func.FuncOp)

@@ -7,6 +7,7 @@ from xdsl.ir import Dialect
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr, PortAttr
 from kan_dialect.ir.fixed_point import FixedType
 from kan_dialect.ir.types import IntType
+from kan_dialect.ops.decision import DECISION_OPS
 from kan_dialect.ops.grid import GRID_OPS
 from kan_dialect.ops.layer import LAYER_OPS
 from kan_dialect.ops.memory import MEMORY_OPS, MemoryType
@@ -28,6 +29,7 @@ _OPS = [
     *TRAINING_OPS,
     *TABLE_OPS,
     *WIRE_OPS,
+    *DECISION_OPS,
     *MEMORY_OPS,
 ]
 

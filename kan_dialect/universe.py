@@ -27,6 +27,7 @@ def _target(module: str, name: str) -> Callable[[], type[Target]]:
 
 
 _PASSES = {
+    "kan-add-head": ("kan_dialect.passes.add_head", "AddHeadPass"),
     "kan-balance-sums": ("kan_dialect.passes.balance_sums", "BalanceSumsPass"),
     "kan-calibrate": ("kan_dialect.passes.calibrate", "CalibratePass"),
     "kan-choose-bits": ("kan_dialect.passes.choose_bits", "ChooseBitsPass"),

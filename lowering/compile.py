@@ -22,6 +22,7 @@ from kan_dialect.passbase.option_bounds import require_bounds
 from kan_dialect.passbase.options import sharing, taken_from
 from kan_dialect.passbase.pipeline import CompositePass
 from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.passes.add_head import AddHeadPass, require_meaning
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.choose_bits import ChooseBitsPass
@@ -73,6 +74,18 @@ class CompilePass(CompositePass):
     max_luts: int | None = taken_from(RefinePrecisionPass, "max_luts")
     max_levels: int | None = taken_from(RefinePrecisionPass, "max_levels")
     seed: int = taken_from(RefinePrecisionPass, "seed")
+    head: Literal["none", "argmax", "threshold", "top-k"] = "none"
+    """The decision that the hardware makes of the outputs (`kan-add-head`): `argmax`: the index of
+    the first largest; `threshold`: a bit for each, 1 above the threshold; `top-k`: the indices of
+    the k largest in order; `none`: outputs as they are."""
+    threshold: float | None = taken_from(AddHeadPass, "threshold")
+    """With head `threshold`: the number that an output, on its real scale, must be greater than;
+    default 0."""
+    probability: float | None = taken_from(AddHeadPass, "probability")
+    """With head `threshold`: the threshold as the probability of a sigmoid behind the output; 0.9
+    stands for threshold 2.197."""
+    k: int | None = taken_from(AddHeadPass, "k")
+    """With head `top-k`: number of indices; default 2."""
     target: str = taken_from(TargetPass, "target")
     parts: int = taken_from(SplitTablesPass, "parts")
     further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
@@ -85,6 +98,7 @@ class CompilePass(CompositePass):
 
     def __post_init__(self) -> None:
         require_bounds(self)
+        require_meaning(self.head, self.threshold, self.probability, self.k)
         budget: list[object] = [self.max_luts, self.max_levels]
         if self.bits != "auto":
             budget += [self.max_accuracy_loss, self.max_rmse, self.max_error]
@@ -105,6 +119,12 @@ class CompilePass(CompositePass):
             return QuantizePass.bits
         return BITS[self.precision] if self.bits is None else self.bits
 
+    def _head(self) -> list[KanPass]:
+        """The pass that makes the decision, with a head."""
+        if self.head == "none":
+            return []
+        return [AddHeadPass(self.head, self.threshold, self.probability, self.k)]
+
     def _choose_bits(self) -> list[KanPass]:
         """The pass that chooses one number of bits for all codes, with `bits=auto`."""
         if self.bits != "auto":
@@ -124,6 +144,9 @@ class CompilePass(CompositePass):
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
         chooses = self.precision == "auto"
+        expand, *wire_level = wire_level_passes(
+            self.target, parts=self.parts, further_levels=self.further_levels, fast=self.fast
+        )
         return [
             FoldAffinePass(),
             *([] if self.data is None else [sharing(self, CalibratePass, results=chooses)]),
@@ -131,12 +154,9 @@ class CompilePass(CompositePass):
             sharing(self, QuantizePass, bits=self.given_bits),
             FoldTablesPass(),
             *([sharing(self, RefinePrecisionPass)] if chooses else []),
-            *wire_level_passes(
-                self.target,
-                parts=self.parts,
-                further_levels=self.further_levels,
-                fast=self.fast,
-            ),
+            expand,
+            *self._head(),
+            *wire_level,
             sharing(self, SchedulePass),
             LowerKanToHwPass(),
         ]

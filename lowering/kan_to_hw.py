@@ -31,8 +31,11 @@ from kan_dialect.ir.attributes.module_attributes import (
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.clamp_and_shift import clamped, shifted
+from kan_dialect.lowering.decisions import greater, ordered
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
 from kan_dialect.lowering.wire_interface import lowered
+from kan_dialect.model.head import declare_head, declared_head
+from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -109,6 +112,9 @@ class Lowering:
         declare_latency(module, latency)
         list_ports(module, [*inputs, *outputs])
         list_nodes(module, self.nodes)
+        head = declared_head(self.function)
+        if head is not None:
+            declare_head(module, head)
         return module
 
     def zeros_of(self, value: SSAValue) -> int:
@@ -164,6 +170,8 @@ class Lowering:
         wire = self.wire(op)
         if wire is not None:
             return [wire]
+        if isinstance(op, ComparesCandidates):
+            return ordered(self.build, op, [self.wires[value] for value in op.operands])
         return lowered(op, self.build, [self.wires[value] for value in op.operands])
 
     def wire(self, op: Operation) -> SSAValue | None:
@@ -192,6 +200,8 @@ class Lowering:
                     range_of(op.result),
                     op.given_name,
                 )
+            case GreaterOp():
+                return greater(self.build, op, self.wires[op.input])
             case _:
                 return None
 

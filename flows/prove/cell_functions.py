@@ -15,9 +15,11 @@ from kan_dialect.flows.prove.forms import (
     bounds,
     combined,
     constant,
+    is_positive,
     mapped,
     plain,
     scale,
+    subtract,
 )
 from kan_dialect.ir.constants import Array, IntArray
 
@@ -86,6 +88,17 @@ def entry_at(entries: Sequence[int | None], address: Form) -> Form:
         return values[index]
 
     return mapped(look_up, address)
+
+
+def comparison(kind: str, left: Form, right: Form) -> Form:
+    """A comparison, such as `gt`, of two forms: of two words of many values by their difference."""
+    try:
+        return combined(COMPARISONS[kind], left, right)
+    except TooHard:
+        if kind not in ("lt", "le", "gt", "ge"):
+            raise
+    apart = subtract(left, right) if kind in ("gt", "ge") else subtract(right, left)
+    return is_positive(apart, or_zero=kind in ("le", "ge"))
 
 
 def reduction(kind: str, word: Form, width: int) -> Form:

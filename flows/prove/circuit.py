@@ -17,8 +17,8 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cell_functions import (
     BITWISE,
-    COMPARISONS,
     LOGICAL,
+    comparison,
     entry_at,
     joined_images,
     product,
@@ -35,6 +35,7 @@ from kan_dialect.flows.prove.forms import (
     add,
     apply,
     bounds,
+    choose,
     combined,
     constant,
     divided,
@@ -350,7 +351,7 @@ class Circuit:
                 return combined(BITWISE[kind], *operands)
             case "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "eqx" | "nex":
                 operands = [self._exact(ports[p], cycle, signed) for p in "AB"]
-                return combined(COMPARISONS[kind], *operands)
+                return comparison(kind, *operands)
             case "logic_and" | "logic_or":
                 operands = [self._exact(ports[p], cycle, False) for p in "AB"]
                 return combined(LOGICAL[kind], *operands)
@@ -404,7 +405,7 @@ class Circuit:
                 forms.append(None)
         defined = [form for form in forms if form is not None]
 
-        def choose(columns: Sequence[IntArray]) -> IntArray:
+        def choose_word(columns: Sequence[IntArray]) -> IntArray:
             chosen = np.zeros(columns[0].shape, dtype=np.int64)
             hot = columns[: len(selects)]
             count = np.sum(hot, axis=0)
@@ -419,7 +420,13 @@ class Circuit:
                 raise UndefinedAt(int(np.flatnonzero(count > 1)[0]))
             return chosen
 
-        return apply(choose, [*(self._exact([bit], cycle, False) for bit in selects), *defined])
+        conditions = [self._exact([bit], cycle, False) for bit in selects]
+        try:
+            return apply(choose_word, [*conditions, *defined])
+        except TooHard:
+            if len(selects) != 1 or len(defined) != 2:
+                raise
+        return choose(conditions[0], defined[1], defined[0])
 
     # A long table is a tree of multiplexers between constants. It is evaluated as one function: the
     # values of every multiplexer at every code would take much memory.

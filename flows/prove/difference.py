@@ -15,6 +15,7 @@ import numpy as np
 from kan_dialect.flows.prove.forms import (
     MAX_POINTS,
     Assignment,
+    Choice,
     Form,
     Image,
     Over,
@@ -60,6 +61,8 @@ def difference(got: Form, expected: Form, *, listing: int = MAX_POINTS // 16) ->
 
 
 def _difference(got: Form, expected: Form, over: Over) -> Assignment | None:
+    if isinstance(got, Choice) or isinstance(expected, Choice):
+        return _of_choices(got, expected, over)
     if not isinstance(got, Image) and not isinstance(expected, Image):
         return _of_totals(subtract(got, expected))
     left, right = _in_steps(as_image(got)), _in_steps(as_image(expected))
@@ -79,6 +82,22 @@ def _difference(got: Form, expected: Form, over: Over) -> Assignment | None:
         sums = np.flatnonzero((apart.values != 0) & apart.of.reached)
         return apart.of.assignment(int(sums[0]) + apart.of.low) if sums.size else None
     return {} if evaluate(apart, {}).any() else None
+
+
+def _of_choices(got: Form, expected: Form, over: Over) -> Assignment | None:
+    """Choices are the same function if condition and forms are, each; else samples may differ."""
+    if isinstance(got, Choice) and isinstance(expected, Choice):
+        pairs = [
+            (got.condition, expected.condition),
+            (got.one, expected.one),
+            (got.other, expected.other),
+        ]
+        if all(difference(*pair) is None for pair in pairs):
+            return None
+    sampled = _by_samples(got, expected, over)
+    if sampled is None:
+        raise TooHard("a choice between nodes")
+    return sampled
 
 
 def _in_steps(image: Image) -> Image:
@@ -101,7 +120,7 @@ def _first(over: Over, differs: Array) -> Assignment | None:
 
 def _of_totals(rest: Form) -> Assignment | None:
     """Where a sum is not 0: in normal form, its smallest part decides."""
-    if isinstance(rest, Image):
+    if isinstance(rest, Image | Choice):
         raise TooHard("a nested sum")
     total = as_total(rest)
     if total.constant:
@@ -112,7 +131,7 @@ def _of_totals(rest: Form) -> Assignment | None:
     return _first(over, total.parts[over] != 0)
 
 
-def _by_samples(left: Image, right: Image, over: Over) -> Assignment | None:
+def _by_samples(left: Form, right: Form, over: Over) -> Assignment | None:
     rng = np.random.default_rng(0)
     values = {v: rng.integers(v.low, v.high, _SAMPLES, endpoint=True) for v in over}
     found = np.flatnonzero(evaluate(left, values) != evaluate(right, values))

@@ -8,8 +8,12 @@ sum (a shift, a clamp). Three forms hold that, each with every value that it can
   same function exactly where they are equal.
 - `Image`: a function of a total, with its value for every sum that can come.
 
+A head chooses one of two nodes by a comparison, which has too many points to list:
+
+- `Choice`: one of two forms, by a third one.
+
 Adding keeps totals totals, however the adders are grouped; everything else is computed value by
-value (`apply`). What leaves the three forms is refused (`TooHard`), never approximated.
+value (`apply`). What leaves the forms is refused (`TooHard`), never approximated.
 """
 
 from __future__ import annotations
@@ -161,7 +165,38 @@ class Image:
     quotient: tuple[int, int, int] | None = None
 
 
-Form: TypeAlias = Table | Total | Image
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """`one` where the condition is 1, `other` where it is 0."""
+
+    condition: Form
+    one: Form
+    other: Form
+    low: int
+    high: int
+    """No value is beyond these."""
+
+    def each(self, function: Callable[[Form], Form]) -> Choice:
+        """The choice between a function of both forms."""
+        one, other = function(self.one), function(self.other)
+        return Choice(self.condition, one, other, *_both_bounds(one, other))
+
+    def raised(self, by: int) -> Choice:
+        """The choice, plus a constant."""
+        one, other = (add(form, constant(by)) for form in (self.one, self.other))
+        return Choice(self.condition, one, other, self.low + by, self.high + by)
+
+    def wrapped(self, width: int, low: int) -> Choice:
+        """The same choice: each form modulo 2^width, as numbers of low .. low + 2^width - 1.
+
+        A form may leave that range where it is not chosen; the choice does not.
+        """
+        assert low <= self.low and self.high < low + (1 << width)
+        one, other = (within(form, width, low) for form in (self.one, self.other))
+        return Choice(self.condition, one, other, self.low, self.high)
+
+
+Form: TypeAlias = Table | Total | Image | Choice
 
 
 def constant(value: int) -> Table:
@@ -182,10 +217,12 @@ def variables(form: Form) -> Over:
             return _union(form.parts)
         case Image():
             return variables(form.of)
+        case Choice():
+            return _union(map(variables, (form.condition, form.one, form.other)))
 
 
 def bounds(form: Form) -> tuple[int, int]:
-    """Smallest and largest value; both are attained."""
+    """Smallest and largest value; both are attained, but for choices."""
     match form:
         case Table():
             return int(form.values.min()), int(form.values.max())
@@ -194,10 +231,18 @@ def bounds(form: Form) -> tuple[int, int]:
         case Image():
             values = form.values[form.of.reached]
             return int(values.min()), int(values.max())
+        case Choice():
+            return form.low, form.high
+
+
+def _both_bounds(one: Form, other: Form) -> tuple[int, int]:
+    """Bounds of a choice between two forms."""
+    (low, high), (least, largest) = bounds(one), bounds(other)
+    return min(low, least), max(high, largest)
 
 
 def values_of(form: Form) -> IntArray:
-    """All values, rising.
+    """All values, rising; of a choice, all numbers in its bounds.
 
     Raises
     ------
@@ -210,6 +255,8 @@ def values_of(form: Form) -> IntArray:
             return np.flatnonzero(form.reached) + form.low
         case Image():
             return np.unique(form.values[form.of.reached])
+        case Choice():
+            return np.arange(form.low, form.high + 1)
 
 
 def extremes(form: Form) -> list[Assignment]:
@@ -224,10 +271,12 @@ def extremes(form: Form) -> list[Assignment]:
             return [form.assignment(form.low), form.assignment(form.high)]
         case Image():
             return extremes(form.of)
+        case Choice():
+            return extremes(form.condition)
 
 
 def preimage(form: Form, value: int, rng: np.random.Generator) -> Assignment | None:
-    """Some assignment that gives the form this value; None where none does."""
+    """Some assignment that gives the form this value; None where none does, and of choices."""
     match form:
         case Table():
             points = np.argwhere(form.values == value)
@@ -240,6 +289,8 @@ def preimage(form: Form, value: int, rng: np.random.Generator) -> Assignment | N
             if not sums.size:
                 return None
             return image.of.assignment(int(rng.choice(sums)) + image.of.low, rng)
+        case Choice():
+            return None
 
 
 # Sums.
@@ -257,6 +308,12 @@ def add(left: Form, right: Form) -> Form:
             return Table(left.over or right.over, left.values + right.values)
         case Table() | Total(), Table() | Total():
             return _simple(_plus(as_total(left), as_total(right)))
+        case Choice() as choice, Table(over=(), values=values):
+            return choice.raised(int(values))
+        case Table(over=(), values=values), Choice() as choice:
+            return choice.raised(int(values))
+        case (Choice(), _) | (_, Choice()):
+            return combined(lambda a, b: a + b, left, right)
         case _:
             for rule in (_add_low_bits, _add_to_quotient, _add_remainder, _add_listed):
                 found = rule(left, right)
@@ -272,7 +329,7 @@ def _add_low_bits(left: Form, right: Form) -> Form | None:
     parts.
     """
     for image, other in ((left, right), (right, left)):
-        if not isinstance(image, Image) or isinstance(other, Image):
+        if not isinstance(image, Image) or isinstance(other, Image | Choice):
             continue
         image, rest = _primitive(image), as_total(other)
         quotient = _as_quotient(image)
@@ -313,7 +370,7 @@ def _add_to_quotient(left: Form, right: Form) -> Form | None:
     floor(a / 2^k) + b = floor((a + 2^k b) / 2^k).
     """
     for image, other in ((left, right), (right, left)):
-        if not isinstance(image, Image) or isinstance(other, Image):
+        if not isinstance(image, Image) or isinstance(other, Image | Choice):
             continue
         image = _primitive(image)
         rest = as_total(other)
@@ -366,7 +423,7 @@ def _add_listed(left: Form, right: Form) -> Form | None:
     """
     terms: list[Total] = []
     for form in (left, right):
-        if isinstance(form, Image):
+        if isinstance(form, Image | Choice):
             over = variables(form)
             if prod(variable.size for variable in over) > MAX_POINTS:
                 return None
@@ -462,6 +519,8 @@ def scale(form: Form, factor: int) -> Form:
             if quotient is not None:
                 quotient = (quotient[0] * factor, *quotient[1:]) if factor else None
             return Image(form.of, form.values * factor, quotient)
+        case Choice():
+            return form.each(lambda each: scale(each, factor))
 
 
 def shifted(form: Form, exponent: int) -> Form:
@@ -509,7 +568,7 @@ def divided(form: Form, divisor: int) -> Form | None:
             whole = not any(bool((part % divisor).any()) for part in form.parts.values())
             parts = {over: part // divisor for over, part in form.parts.items()} if whole else {}
             return Total(form.constant // divisor, parts) if whole else None
-        case Image():
+        case Image() | Choice():
             return None
 
 
@@ -602,7 +661,8 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
     """
     sums = [form for form in forms if isinstance(form, Total | Image)]
     bases = [_base(form) for form in sums]
-    tables = [form for form in forms if isinstance(form, Table) and form.over]
+    choices = [form for form in forms if isinstance(form, Choice)]
+    tables = choices + [form for form in forms if isinstance(form, Table) and form.over]
     if bases and not tables and all(base.key == bases[0].key for base in bases):
         return _apply_to_sum(function, forms, bases[0])
     over = _union(map(variables, forms))
@@ -610,6 +670,10 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
         together = None if tables else apply_to_sums(function, forms)
         if together is not None:
             return together
+        if len(choices) == 1 and not any(
+            form is not choices[0] and variables(form) for form in forms
+        ):
+            return _apply_to_choice(function, forms, choices[0])
         hints = [hint for form in sums for hint in extremes(form)]
         raise TooHard(f"an operation on different sums of {len(over)} variables", hints)
     shape = tuple(v.size for v in over)
@@ -619,6 +683,29 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
     except UndefinedAt as error:
         raise Undefined(_assignment(over, np.unravel_index(error.index, shape))) from None
     return _shrunk(Table(over, values.reshape(shape)))
+
+
+def _apply_to_choice(function: Function, forms: Sequence[Form], choice: Choice) -> Form:
+    """The function of a choice and of constants."""
+    return choice.each(
+        lambda chosen: apply(function, [chosen if form is choice else form for form in forms])
+    )
+
+
+def choose(condition: Form, one: Form, other: Form) -> Form:
+    """`one` where the condition is 1, `other` where it is 0."""
+    low, high = bounds(condition)
+    if low == high:
+        return one if low else other
+    try:
+        return apply(lambda c: np.where(c[0] != 0, c[1], c[2]), [condition, one, other])
+    except TooHard:
+        return Choice(condition, one, other, *_both_bounds(one, other))
+
+
+def is_positive(form: Form, *, or_zero: bool = False) -> Form:
+    """1 where the form is greater than 0, or 0 as well on wish; else 0."""
+    return mapped(lambda v: v >= 0 if or_zero else v > 0, form)
 
 
 def _apply_to_sum(function: Function, forms: Sequence[Form], base: Total) -> Form:
@@ -699,6 +786,8 @@ def _at_sums(forms: Sequence[Form], sums: Mapping[_Key, IntArray]) -> list[Array
                 columns.append(sums[_base(form).key] + form.constant)
             case Image():
                 columns.append(form.values[sums[form.of.key] - form.of.low])
+            case Choice():
+                raise TooHard("a choice among sums")
     return columns
 
 
@@ -728,6 +817,11 @@ def substituted(form: Form, by: Mapping[Variable, Form]) -> Form:
         case Image():
             values, low = form.values, form.of.low
             return mapped(lambda sums: values[sums - low], substituted(form.of, by))
+        case Choice():
+            condition, one, other = (
+                substituted(each, by) for each in (form.condition, form.one, form.other)
+            )
+            return choose(condition, one, other)
 
 
 def common_factor(total: Total) -> int:
@@ -758,12 +852,17 @@ def evaluate(form: Form, values: Mapping[Variable, IntArray]) -> IntArray:
             )
         case Image():
             return form.values[evaluate(form.of, values) - form.of.low]
+        case Choice():
+            condition, one, other = (
+                evaluate(each, values) for each in (form.condition, form.one, form.other)
+            )
+            return np.where(condition != 0, one, other)
 
 
 # Insides.
 
 
-def as_image(form: Form) -> Image:
+def as_image(form: Table | Total | Image) -> Image:
     """The form as a function of a sum."""
     match form:
         case Image():
@@ -774,7 +873,7 @@ def as_image(form: Form) -> Image:
             return Image(base, np.arange(base.low, base.high + 1) + total.constant)
 
 
-def _base(form: Form) -> Total:
+def _base(form: Table | Total | Image) -> Total:
     if isinstance(form, Image):
         return form.of
     total = as_total(form)
@@ -827,6 +926,11 @@ def _listed(form: Form, over: Over) -> IntArray:
             )
         case Image():
             return form.values[_listed(form.of, over) - form.of.low]
+        case Choice():
+            condition, one, other = (
+                _listed(each, over) for each in (form.condition, form.one, form.other)
+            )
+            return np.where(condition != 0, one, other)
 
 
 def listed(form: Form, over: Over) -> IntArray:

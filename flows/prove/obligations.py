@@ -26,6 +26,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.circuit import MAX_WIDTH, Cut
 from kan_dialect.flows.prove.forms import (
     MAX_POINTS,
+    Choice,
     Form,
     Table,
     Variable,
@@ -243,6 +244,13 @@ class _Planner:
         rank = 1 + max(below, default=0)
         expected = add(code, constant(-mark.offset))
         bits = self.netlist.names[mark.signal]
+        low = -(1 << len(bits) - 1) if mark.low < 0 else 0
+        if (
+            isinstance(expected, Choice)
+            and low <= expected.low
+            and expected.high < low + (1 << len(bits))
+        ):
+            expected = expected.wrapped(len(bits), low)
         unsaturated = None if mark.within is None else mark
         self.plan.obligations.append(
             Obligation(

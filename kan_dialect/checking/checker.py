@@ -37,9 +37,10 @@ from kan_dialect.ir.attributes.module_attributes import declared_interval
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.semantics import NoSemanticsError
 from kan_dialect.ir.verifier import require_order
+from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Port
 from kan_dialect.model.port_codes import decode, encode
-from kan_dialect.passbase.kan_pass import EXACT, claim_of, promise_broken, unwrapped
+from kan_dialect.passbase.kan_pass import EXACT, appends_head, claim_of, promise_broken, unwrapped
 from kan_dialect.passbase.pipeline import CompositePass
 
 TOLERANCE = 1e-9
@@ -216,6 +217,8 @@ class Checker:
         problem, after = new.schedule_problem(), new.ports()
         if problem is not None and scheduled:
             return FunctionCheck(name, difference=Difference(problem))
+        if appends_head(stage):
+            return self._decided(old, new)
         if claim != EXACT:
             broken = _promise_broken(stage, old, new)
             return broken or self._traded(old, new)
@@ -294,6 +297,43 @@ class Checker:
                 what = f"output {port.name} leaves its range {port.low}:{port.high}"
                 return FunctionCheck(name, difference=Difference(what))
         return FunctionCheck(name, count, compared, samples.exhaustive)
+
+    def _decided(self, old: Snapshot, new: Snapshot) -> FunctionCheck:
+        """The outputs are the decision, as NumPy makes it, on the outputs before the pass."""
+        name = old.model.name
+        head, ports = declared_head(new.op), old.ports()
+        if head is None or ports is None:
+            return FunctionCheck(name, difference=Difference("it has no head"))
+        with _evaluating_before():
+            samples = self._code_samples(old, ports[0])
+            before = old.codes(samples)
+            expected = head.decide(decode(ports[1], before.outputs))
+        after = new.codes(samples)
+        if after.outputs.shape != expected.shape:
+            what = f"the head has {after.outputs.shape[1]} outputs, {expected.shape[1]} expected"
+            return FunctionCheck(name, difference=Difference(what))
+        nodes = sorted(before.nodes.keys() & after.nodes.keys())
+        pairs = [(f"node {node}", before.nodes[node], after.nodes[node]) for node in nodes]
+        pairs += [
+            (f"output y{i}", expected[:, i], after.outputs[:, i]) for i in range(head.outputs)
+        ]
+        for where, right, got in pairs:
+            wrong = np.flatnonzero(right != got)
+            if wrong.size:
+                index = int(wrong[0])
+                codes = samples.codes[index]
+                reals = _numbers(ports[0], samples.codes[index : index + 1])[0]
+                sample = Sample(index, reals, codes, expected[index], after.outputs[index])
+                what = (
+                    f"{where} is {got[index]} where {right[index]} was expected, sample {index} of "
+                    f"{len(samples.codes)}: {sample.inputs()}"
+                )
+                return FunctionCheck(name, difference=Difference(what, sample))
+        lost = sorted(old.node_names() - new.node_names())
+        if lost:
+            what = f"the mark of node {lost[0]} is gone ({len(lost)} of {len(old.node_names())})"
+            return FunctionCheck(name, difference=Difference(what))
+        return FunctionCheck(name, len(samples.codes), len(nodes), samples.exhaustive)
 
     def _real_outputs(
         self, old: Snapshot, new: Snapshot

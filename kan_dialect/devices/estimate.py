@@ -12,9 +12,10 @@ from kan_dialect.analysis.wires import latency_of
 from kan_dialect.devices.carry_chains import addends_of, is_wires
 from kan_dialect.devices.costed import stated_delay, stated_levels
 from kan_dialect.devices.device import XCUP, DeviceFamily
-from kan_dialect.devices.lut_count import count_luts, map_table
+from kan_dialect.devices.lut_count import compared_bits, count_luts, map_table
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.ir.types import range_of
+from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
 
 
@@ -63,8 +64,8 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
 
     A table of at most `lut_inputs` input bits is one level, and one more for every two bits beyond
     (a four-to-one multiplexer fits one 6-input LUT). An adder is one level with its carry chain, a
-    clamp is one for comparison and choice together, and rounding is two. An op of another package
-    says its own (`Costed`).
+    clamp is one for comparison and choice together, and rounding is two. Comparing candidates and
+    choosing one is two. An op of another package says its own (`Costed`).
 
     Raises
     ------
@@ -80,6 +81,10 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
             return 1
         case ShiftOp():
             return 2 if op.amount.value.data > 0 else 0
+        case ComparesCandidates():
+            return 2
+        case GreaterOp():
+            return int(op.bound.value.data != -1)
         case _:
             return stated_levels(op, device)
 
@@ -102,6 +107,12 @@ def delay_of(op: Operation, device: DeviceFamily) -> float:
             if op.amount.value.data <= 0:
                 return 0.0
             return device.timing.lut + _adder_delay(range_of(op.input).bits, device)
+        case ComparesCandidates():
+            return _adder_delay(compared_bits(op), device) + device.timing.lut
+        case GreaterOp():
+            if op.bound.value.data == -1:
+                return 0.0
+            return _adder_delay(range_of(op.input).bits, device)
         case _:
             return stated_delay(op, device)
 

@@ -19,6 +19,7 @@ from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.table_cost import MUX_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.maths.truth_tables import by_size, planes, supports
+from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -74,6 +75,11 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
             case ShiftOp():
                 if op.amount.value.data > 0:
                     luts[device.adders.bit_inputs] += range_of(op.result).bits + 1
+            case ComparesCandidates():
+                luts += _ordered(op, device)
+            case GreaterOp():
+                if op.bound.value.data != -1:
+                    luts[device.lut_inputs] += _test_luts(range_of(op.input).bits, device)
             case _:
                 luts += stated_luts(op, device)
     for mapper in mappers.values():
@@ -204,6 +210,27 @@ def _clamp(op: ClampOp, device: DeviceFamily) -> Counter[int]:
     if upper < device.lut_inputs:
         return Counter({upper + 1: chosen})
     return Counter({device.lut_inputs: _test_luts(upper, device), MUX_INPUTS: chosen})
+
+
+def compared_bits(op: ComparesCandidates) -> int:
+    """Bits of the numbers that decide which candidate comes first.
+
+    The indices decide too where the values are equal, unless one is always the smaller one.
+    """
+    left, left_index, right, right_index = (range_of(value) for value in op.operands)
+    values = max(left.bits, right.bits)
+    if left_index.high < right_index.low or right_index.high < left_index.low:
+        return values
+    return values + max(left_index.bits, right_index.bits)
+
+
+def _ordered(op: ComparesCandidates, device: DeviceFamily) -> Counter[int]:
+    """A comparison, and a choice of two for each bit of a result that something reads."""
+    luts = Counter({device.adders.bit_inputs: compared_bits(op)})
+    for result in op.results:
+        if any(not isinstance(use.operation, MarkOp) for use in result.uses):
+            luts[MUX_INPUTS] += range_of(result).bits
+    return luts
 
 
 def _test_luts(bits: int, device: DeviceFamily) -> int:

@@ -76,6 +76,11 @@ class KanPass(ModulePass):
         """
         return None
 
+    @property
+    def appends_head(self) -> bool:
+        """Whether the outputs afterwards are the decision, by `kan.head`, on those before."""
+        return False
+
     def skipped(self, module: ModuleOp) -> None:
         """Called in place of `run` for a module that the pass has already transformed."""
 
@@ -175,6 +180,12 @@ def claim_of(stage: ModulePass) -> str:
     """The `preserves` of a pass; exact where it has none, as passes of other packages."""
     claim: object = getattr(unwrapped(stage), "preserves", EXACT)
     return claim if isinstance(claim, str) else EXACT
+
+
+def appends_head(stage: ModulePass) -> bool:
+    """Whether a pass makes outputs the decision on them."""
+    stage = unwrapped(stage)
+    return isinstance(stage, KanPass) and stage.appends_head
 
 
 def promise_broken(stage: ModulePass, before: func.FuncOp, after: func.FuncOp) -> str | None:

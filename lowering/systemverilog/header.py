@@ -18,6 +18,7 @@ from kan_dialect.ir.attributes.module_attributes import (
     ports_of,
 )
 from kan_dialect.lowering.systemverilog.layout import commented
+from kan_dialect.model.head import declared_head
 from kan_dialect.passbase.record import recorded_pipeline
 from kan_dialect.quantity import quantity
 
@@ -48,6 +49,9 @@ def file_header(
 def module_header(module: hw.HWModuleOp, name: str, mark: str = "//") -> str:
     """The header of a module: name, timing, and the meaning of codes at its ports."""
     lines = [name, *_timing(module)]
+    head = declared_head(module)
+    if head is not None:
+        lines.append(f"Head: {head.describe()}.")
     ports = [*encodings_of(module), *_ports(module)]
     if ports:
         lines += ["", "Ports:", *(f"  {port}" for port in ports)]

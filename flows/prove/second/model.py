@@ -24,6 +24,7 @@ from kan_dialect.ir.constants import IntArray, to_numpy
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import quantized_type, range_of, tensor_shape
 from kan_dialect.model.model import Model
+from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
 from kan_dialect.ops.wire import (
@@ -104,8 +105,23 @@ class Clamp:
         return solver.apply("ite", [solver.apply("bvslt", [value, low]), low, above])
 
 
-Step = Divide | Add | Clamp
-"""A function of a sum: shift or clamp. Each is monotonic: it never falls."""
+@dataclass(frozen=True)
+class Greater:
+    """1 above a bound, else 0."""
+
+    bound: int
+
+    def number(self, value: int) -> int:
+        return int(value > self.bound)
+
+    def term(self, value: Term, width: int, solver: Solver) -> Term:
+        above = solver.apply("bvsgt", [value, solver.constant(width, self.bound)])
+        one, zero = (solver.constant(width, number) for number in (1, 0))
+        return solver.apply("ite", [above, one, zero])
+
+
+Step = Divide | Add | Clamp | Greater
+"""A function of a sum: shift, clamp or comparison. Each is monotonic: it never falls."""
 
 
 def _lowest(value: Term, solver: Solver) -> Term:
@@ -343,6 +359,10 @@ def _wire_codes(op: Operation, inputs: Sequence[Code]) -> list[Code]:
             return [inputs[0].then(Divide(op.amount.value.data))]
         case DelayOp():
             return [inputs[0]]
+        case GreaterOp():
+            return [inputs[0].then(Greater(op.bound.value.data))]
+        case ComparesCandidates():
+            raise Undecided("a head that compares outputs; leave --second out, or the head")
         case TableOp() | BitsOp():
             raise Undecided(f"'{op.name}' of a network that passes went through")
         case _:
