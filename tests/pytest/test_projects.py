@@ -262,7 +262,8 @@ def test_scripts_call_known_commands_on_files_that_exist(script: str, built: Pat
     folder = built / "project" / tool
     calls = tcl_calls(name, folder)
     assert {call[0] for call in calls} <= set(COMMANDS[tool].split())
-    words = [word for call in calls for word in call]
+    # A list of files is one word.
+    words = [word for call in calls for whole in call for word in whole.split()]
     files = {word for word in words if re.search(r"/.*\.\w+$", word)}
     assert all((folder / file).exists() for file in files), files
     assert any(file.endswith("rtl/wine.sv") for file in files)
