@@ -77,6 +77,8 @@ def table(
     codes : columns that are code or names.
     """
 
+    body = [list(row) for row in rows]
+
     def cell(index: int, child: Child) -> Markup:
         kind = "n" if index in numbers else "c" if index in codes else None
         if index == 0:
@@ -98,9 +100,11 @@ def table(
                     ],
                 ),
             ),
-            tag("tbody", [tag("tr", [cell(i, c) for i, c in enumerate(row)]) for row in rows]),
+            tag("tbody", [tag("tr", [cell(i, c) for i, c in enumerate(row)]) for row in body]),
         ),
         class_="scroll",
+        # Long ones scroll, and keys must reach what does.
+        **({"tabindex": "0", "role": "region", "aria_label": caption} if len(body) > 12 else {}),
     )
 
 

@@ -65,6 +65,7 @@ const legendOf = key => {
   const colour = data.colours[key];
   legend.replaceChildren();
   if (!colour) return;
+  if (colour.low === colour.high) { legend.append(`${colour.label}: ${number(colour.low, 3)} of all edges`); return; }
   legend.append(`${colour.label}: ${number(colour.low, 3)}`);
   const ramp = document.createElement("span");
   for (let step = 0; step < 8; step++) {

@@ -20,6 +20,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.growing_folder import write_listed
 from kan_dialect.flows.page import sections
 from kan_dialect.flows.page.edges import EdgeLayer, edge_layers
+from kan_dialect.flows.page.interface import interface
 from kan_dialect.flows.page.markup import Markup, joined, tag
 from kan_dialect.flows.page.models import models_in, models_of
 from kan_dialect.flows.page.network import network_data, network_section
@@ -55,6 +56,7 @@ def build_page(folder: Path, report: Mapping[str, Any]) -> str:
             sections.codes(report),
             sections.tools(report),
             sections.checks(report),
+            interface(report),
             sections.ports(report),
             sections.further(report),
             sections.origin(report),

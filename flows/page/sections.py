@@ -27,7 +27,7 @@ SHOWN = frozenset(
         ),
         *("float_engine", "max_abs_error", "mean_abs_error", "certificate", "table_bits", "codes"),
         *("saturation", "estimate", "checks", "simulation", "synthesis", "pnr", "proof", "layers"),
-        *("warnings", "tools", "sources", "command", "stages", "schedule"),
+        *("warnings", "tools", "sources", "command", "stages", "schedule", "interface"),
     }
 )
 """Keys of the report that have a section; all others are in the list of further figures."""
@@ -327,7 +327,7 @@ def _differences(report: Mapping[str, Any]) -> list[Child]:
                 ("output", "seen", "bound where nothing saturates", "bound for all inputs"),
                 rows,
                 "Largest difference of integer and float outputs, for inputs in the calibrated box"
-                + _rest(len(entry["outputs"])),
+                + rest(len(entry["outputs"])),
                 numbers=(1, 2, 3),
                 codes=(0,),
             ),
@@ -381,7 +381,7 @@ def codes(report: Mapping[str, Any]) -> Markup | None:
             ),
             rows,
             "Codes of inputs, nodes and outputs; those that saturate most first"
-            + _rest(len(places)),
+            + rest(len(places)),
             numbers=(2, 3, 4, 5, 6),
             codes=(0,),
         ),
@@ -389,7 +389,8 @@ def codes(report: Mapping[str, Any]) -> Markup | None:
     )
 
 
-def _rest(count: int) -> str:
+def rest(count: int) -> str:
+    """What a caption says of rows beyond `ROWS`."""
     return f"; {count - ROWS} further ones not shown" if count > ROWS else ""
 
 
@@ -415,7 +416,7 @@ def ports(report: Mapping[str, Any]) -> Markup | None:
         table(
             ("port", "direction", "bits", "codes", "value", "host scales"),
             rows,
-            f"Ports of {report['name']}, in its order" + _rest(len(found)),
+            f"Ports of {report['name']}, in its order" + rest(len(found)),
             numbers=(2, 3),
             codes=(0, 4, 5),
         ),
@@ -486,7 +487,7 @@ def further(report: Mapping[str, Any]) -> Markup | None:
             rows.append((path, figure, _meaning(known, path)))
     if not rows:
         return None
-    caption = "Further keys of report.json" + _rest(len(rows))
+    caption = "Further keys of report.json" + rest(len(rows))
     return section(
         "further",
         "Further figures",

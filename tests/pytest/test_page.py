@@ -23,6 +23,7 @@ from kan_dialect.api.build import Build
 from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import Listing
 from kan_dialect.flows.page.edges import edge_layers
+from kan_dialect.flows.page.interface import interface
 from kan_dialect.flows.page.markup import Markup, tag
 from kan_dialect.flows.page.models import models_of
 from kan_dialect.flows.page.network import DETAIL_BYTES, network_data
@@ -303,9 +304,9 @@ def test_measured_figures_come_before_estimates() -> None:
 
 def test_keys_without_a_section_are_listed_with_their_meaning() -> None:
     assert set(schema()["properties"]) >= SHOWN
-    found = further(BASE | {"bits": {"bits": 5, "before": 0.9}, "interface": {"kind": "axi"}})
+    found = further(BASE | {"bits": {"bits": 5, "before": 0.9}, "unheard": {"kind": "axi"}})
     assert found is not None
-    assert "of --bits auto: the number of bits" in found and ">interface.kind</th>" in found
+    assert "of --bits auto: the number of bits" in found and ">unheard.kind</th>" in found
     assert further(BASE) is None
 
 
@@ -343,3 +344,20 @@ def test_a_report_of_another_version_keeps_its_page_and_is_told(
     assert "is left as it was" in caplog.text
     assert (folder / "report.html").read_bytes() == before
     assert "does not follow the schema" in flow("report", folder, code=1)
+
+
+def test_the_interface_of_a_build_has_a_section_with_its_fields() -> None:
+    side = {"beats": 2, "beat_bits": 16, "order": "low-first", "bytes": 4}
+    side["fields"] = [
+        {"port": "x0", "offset": 0, "bits": 12},
+        {"port": "x1", "offset": 16, "bits": 9},
+    ]
+    wrapper = {"name": "axi-stream", "top": "n_axi_stream", "file": "rtl/n_axi_stream.sv"}
+    wrapper |= {"latency_cycles": 4, "ports": [{"name": "aclk", "direction": "input", "bits": 1}]}
+    wrapper["input"] = side
+    found = interface(BASE | {"interface": wrapper})
+    assert found is not None
+    ElementTree.fromstring(found.replace("&nbsp;", " "))
+    assert "4 bytes in 2 beats of 16 bits, low first." in found
+    assert "x1: bits 16 to 24" in found and ">aclk</th>" in found
+    assert interface(BASE) is None

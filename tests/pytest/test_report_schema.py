@@ -95,6 +95,10 @@ def test_a_report_with_something_else_does_not(
             marks=pytest.mark.ci,
         ),
         pytest.param(
+            [WINE[0], "--calibration", WINE[1], "--bits", "3", "--interface", "axi-stream"],
+            id="axi-stream",
+        ),
+        pytest.param(
             [WINE[0], "--calibration", WINE[1], "--precision", "auto", "--max-accuracy-loss", "5%"],
             id="precision",
             marks=pytest.mark.ci,

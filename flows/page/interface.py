@@ -1,0 +1,115 @@
+"""The section of a build's interface: the wrapper's ports, and the bytes of a sample on its bus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kan_dialect.flows.page.markup import Child, Markup, behind, table, tag
+from kan_dialect.flows.page.sections import ROWS, rest, section
+
+_WIDTH, _ROW, _LEFT = 1060.0, 34.0, 66.0
+_BITS = 128
+"""Bits of a row of the picture."""
+
+
+def interface(report: Mapping[str, Any]) -> Markup | None:
+    """The wrapper around the network's module; None of a build without one."""
+    found: Mapping[str, Any] | None = report.get("interface")
+    if found is None:
+        return None
+    parts: list[Child] = []
+    for key, title in (("input", "A sample on the way in"), ("output", "Its outputs")):
+        side: Mapping[str, Any] | None = found.get(key)
+        if side is not None:
+            parts += [tag("h3", title), *_side(side)]
+    rows = [(port["name"], port["direction"], port["bits"]) for port in found["ports"][:ROWS]]
+    parts.append(
+        table(
+            ("port", "direction", "bits"),
+            rows,
+            f"Ports of {found['top']}, in its order" + rest(len(found["ports"])),
+            numbers=(2,),
+            codes=(0,),
+        )
+    )
+    intro = (
+        f"{found['name']}: module {found['top']} in {found['file']}, "
+        f"{found['latency_cycles']} cycles from a sample to its outputs"
+    )
+    if "buffer_words" in found:
+        intro += f", {found['buffer_words']} words of buffer"
+    return section("interface", "Interface", *parts, intro=intro + ".")
+
+
+def _side(side: Mapping[str, Any]) -> list[Child]:
+    fields: Sequence[Mapping[str, Any]] = side["fields"]
+    beats = side["beats"]
+    told = f"{side['bytes']} bytes in {beats} {'beat' if beats == 1 else 'beats'} of "
+    told += f"{side['beat_bits']} bits"
+    if beats > 1:
+        told += f", {side['order'].replace('-', ' ')}"
+    rows = [(each["port"], each["offset"], each["bits"]) for each in fields[:ROWS]]
+    return [
+        tag("p", told + ".", class_="intro"),
+        tag("div", _bits(side), class_="wide"),
+        behind(
+            "The fields as a table",
+            table(
+                ("field", "lowest bit", "bits"),
+                rows,
+                "Fields of a sample" + rest(len(fields)),
+                numbers=(1, 2),
+                codes=(0,),
+            ),
+        ),
+    ]
+
+
+def _bits(side: Mapping[str, Any]) -> Markup | None:
+    """Fields over the bits of a sample, a beat or a part of one in a row."""
+    width = min(side["beat_bits"], _BITS)
+    total = side["bytes"] * 8
+    count = -(-total // width)
+    if count > 64:
+        return None
+    each = (_WIDTH - _LEFT - 10) / width
+    parts: list[Child] = []
+    for row in range(count):
+        bits = min(width, total - row * width)
+        parts.append(
+            tag("rect", x=_LEFT, y=row * _ROW + 2, width=bits * each, height=24, class_="track")
+        )
+        label = f"bit {row * width}"
+        parts.append(
+            tag("text", label, x=_LEFT - 8, y=row * _ROW + 18, class_="soft", text_anchor="end")
+        )
+    for field in side["fields"]:
+        first, last = field["offset"], field["offset"] + field["bits"]
+        title = f"{field['port']}: bits {first} to {last - 1}"
+        for row in range(first // width, -(-last // width)):
+            start, end = max(first, row * width), min(last, (row + 1) * width)
+            x, span = _LEFT + (start - row * width) * each, (end - start) * each
+            parts.append(
+                tag(
+                    "g",
+                    tag("title", title),
+                    tag("rect", x=x + 0.75, y=row * _ROW + 2, width=span - 1.5, height=24, rx=2,
+                        class_="field"),
+                    tag("text", field["port"], x=x + span / 2, y=row * _ROW + 18,
+                        text_anchor="middle", class_="mono")
+                    if span > 7.5 * len(field["port"]) + 4
+                    else None,
+                )
+            )  # fmt: skip
+    name = f"Fields of {total} bits"
+    return tag(
+        "svg",
+        tag("title", name),
+        parts,
+        viewBox=f"0 0 {_WIDTH:.0f} {count * _ROW + 4:.0f}",
+        style="min-width:640px",
+        class_="chart",
+        role="img",
+        aria_label=name,
+    )
