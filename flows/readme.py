@@ -18,6 +18,7 @@ _SIGNATURE = "`kan-flow build` wrote this folder"
 
 _FILES = (
     ("rtl/*_pkg.sv", "latency, widths, scales and types, for designs that instantiate it"),
+    ("rtl/*_clock_enable.sv", "the design with a clock enable"),
     ("rtl/*_ready_valid.sv", "the design with ready-valid ports, around `{name}`"),
     ("rtl/*_axi_stream.sv", "the design with AXI4-Stream ports, around `{name}`"),
     ("rtl/*.sv", "the design, SystemVerilog (IEEE 1800-2017), top module `{name}`"),

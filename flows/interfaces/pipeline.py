@@ -23,11 +23,13 @@ def with_interface(passes: Sequence[ModulePass], wrap: WrapInterfacePass) -> lis
     """
     if wrap.interface == "valid":
         _refuse_unread(wrap)
-        return list(passes)
+        if not wrap.clock_enable:
+            return list(passes)
     for stage in map(unwrapped, passes):
         if isinstance(stage, SchedulePass) and stage.combinational:
+            needs = "a clock enable" if wrap.clock_enable else f"the interface {wrap.interface}"
             raise KanError(
-                f"a combinational design has no clock, which the interface {wrap.interface} needs",
+                f"a combinational design has no clock, which {needs} needs",
                 remedy="leave out --combinational, or choose --interface valid",
             )
     return [*passes, wrap]
@@ -37,7 +39,9 @@ def _refuse_unread(wrap: WrapInterfacePass) -> None:
     """Refuse options that the interface `valid` would ignore."""
     for field in fields(wrap):
         default = field.default
-        if default is not MISSING and getattr(wrap, field.name) != default:
+        if default is MISSING or field.name == "clock_enable":
+            continue
+        if getattr(wrap, field.name) != default:
             option = field.name.replace("_", "-")
             raise KanError(
                 f"--{option} has no meaning with the interface valid",

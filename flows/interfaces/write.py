@@ -60,7 +60,7 @@ def write_interface(
             "latency_cycles": declared_latency(wrapper),
             "ports": port_entries(wrapper, ()),
         }
-        if chosen is not None:
+        if chosen is not None and chosen.interface != "valid":
             entry["buffer_words"] = checked_words(interface.latency, chosen.buffer_words)
             if chosen.interface == "axi-stream":
                 source, result = chosen.choice.layouts(interface)

@@ -17,6 +17,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import declared_interface, declared_interval
 from kan_dialect.lowering.wrappers.axi_stream import axi_stream_wrapper
+from kan_dialect.lowering.wrappers.clock_enable import with_clock_enable
 from kan_dialect.lowering.wrappers.core import Core
 from kan_dialect.lowering.wrappers.credit_buffer import checked_words
 from kan_dialect.lowering.wrappers.ready_valid import ready_valid_wrapper
@@ -55,8 +56,16 @@ class WrapInterfacePass(KanPass):
     """Words of the buffer behind the network, a power of two. Default: the fewest that keep one
     sample a clock."""
 
+    clock_enable: bool = False
+    """Add the module `NAME_clock_enable`: the network's with a port `ce`, which stops it."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.clock_enable and self.interface != "valid":
+            raise KanError(
+                f"a clock enable has no meaning with the interface {self.interface}",
+                remedy="leave out clock-enable, or choose the interface valid",
+            )
         if isinstance(self.beat_bits, tuple) and len(self.beat_bits) > 2:
             raise KanError(
                 f"beat-bits takes one or two numbers, got {len(self.beat_bits)}",
@@ -95,6 +104,13 @@ class WrapInterfacePass(KanPass):
         """
         interface = Model(circuit, "hardware").interface()
         require_clock(interface, self.interface)
+        if self.clock_enable:
+            if interface.combinational:
+                raise KanError(
+                    f"{interface.name} is combinational: it has no clock for a clock enable",
+                    remedy="leave out --combinational or --clock-enable",
+                )
+            return with_clock_enable(circuit)
         if self.interface == "valid":
             return None
         core, words = Core(circuit, interface), checked_words(interface.latency, self.buffer_words)

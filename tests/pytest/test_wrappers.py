@@ -68,6 +68,17 @@ class Wrapped:
     def bench(self) -> Bench:
         inputs, outputs = self.interface.inputs, self.interface.outputs
         latency = self.interface.latency + 5
+        if self.options.interface == "valid":
+            dut = "assign s_ready = m_ready; net_clock_enable dut (.clk(clock), .rst(reset)"
+            dut += ", .ce(m_ready), .in_valid(s_valid), .out_valid(m_valid)"
+            low = high = 0
+            for port in inputs:
+                dut += f", .{port.name}(s_word[{low} +: {port.width}])"
+                low += port.width
+            for port in outputs:
+                dut += f", .{port.name}(m_word[{high} +: {port.width}])"
+                high += port.width
+            return Bench(f"{dut});", low, high, latency)
         if self.options.interface == "ready-valid":
             names = [
                 ".clk(clock)",
@@ -124,7 +135,7 @@ class Wrapped:
     ) -> list[list[int]]:
         """The words of each sample, as a Python integer for each beat."""
         ports = self.interface.inputs if side == "s" else self.interface.outputs
-        if self.options.interface == "ready-valid":
+        if self.options.interface != "axi-stream":
             found: list[list[int]] = []
             for row in codes.tolist():
                 word, low = 0, 0
@@ -204,6 +215,7 @@ def check(
 THREE = network([(-4, 3), (0, 4095), (-100, 27)], 4)
 STREAM = WrapInterfacePass("axi-stream")
 CASES = {
+    "clock enable": WrapInterfacePass("valid", clock_enable=True),
     "ready-valid": WrapInterfacePass("ready-valid"),
     "stream": STREAM,
     "beats": WrapInterfacePass("axi-stream", beat_bits=(8, 16), user_bits=3),

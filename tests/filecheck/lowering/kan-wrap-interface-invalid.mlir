@@ -1,7 +1,9 @@
 // RUN: not kan-opt %s -p 'kan-wrap-interface{interface=axi-stream}' 2>&1 | filecheck %s --check-prefix COMBINATIONAL
 // RUN: not kan-opt %s -p 'kan-wrap-interface{interface=pci}' 2>&1 | filecheck %s --check-prefix NAME
 // RUN: not kan-opt %s -p 'kan-wrap-interface{beat-bits=8,16,24}' 2>&1 | filecheck %s --check-prefix BITS
+// RUN: not kan-opt %s -p 'kan-wrap-interface{clock-enable=true}' 2>&1 | filecheck %s --check-prefix CLOCK
 
+// CLOCK: net is combinational: it has no clock for a clock enable; leave out --combinational or --clock-enable
 // COMBINATIONAL: net is combinational: it has no clock, which the interface axi-stream needs; leave out --combinational, or choose --interface valid
 // NAME: interface cannot be 'pci'; use valid, ready-valid, axi-stream
 // BITS: beat-bits takes one or two numbers, got 3; give one of the input and one of the output

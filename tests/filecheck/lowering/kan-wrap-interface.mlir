@@ -1,8 +1,9 @@
 // RUN: kan-opt --check-passes %s -p 'kan-wrap-interface{interface=ready-valid}' | filecheck %s --check-prefix HANDSHAKE
 // RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream}' | filecheck %s --check-prefix STREAM
 // RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream beat-bits=8 user-bits=2}' | filecheck %s --check-prefix BEATS
-// RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream beat-bits=8,16 beat-order=high-first no-last}' | filecheck %s --check-prefix HIGH
+// RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream beat-bits=8,16 beat-order=high-first no-last=true}' | filecheck %s --check-prefix HIGH
 // RUN: kan-opt %s -p 'kan-wrap-interface{interface=axi-stream buffer-words=16}' | filecheck %s --check-prefix DEEP
+// RUN: kan-opt %s -p 'kan-wrap-interface{clock-enable=true}' | filecheck %s --check-prefix ENABLE
 // RUN: kan-opt %s -p 'kan-wrap-interface' | filecheck %s --check-prefix VALID
 
 // The network's module stays as it is.
@@ -61,3 +62,10 @@ hw.module @net(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %x0: i3, i
 // HIGH-SAME: in %s_axis_tdata: i8, out m_axis_tvalid: i1, in %m_axis_tready: i1, out m_axis_tdata: i16, out m_axis_tkeep: i2)
 
 // DEEP: kan.memory {sv.namehint = "fifo"} : !kan.memory<16, i16>
+
+// Every register keeps its value where `ce` is 0; reset comes first.
+// ENABLE: hw.module @net_clock_enable(in %clk: !seq.clock, in %rst: i1, in %ce: i1, in %in_valid: i1,
+// ENABLE-SAME: kan.interface = "clock-enable"
+// ENABLE: comb.mux %ce, %in_valid, {{%.*}} : i1
+// ENABLE-NEXT: seq.compreg {{%.*}}, %clk reset %rst, {{%.*}} : i1
+// ENABLE-NEXT: comb.mux %ce, %x0, {{%.*}} : i3
