@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kan_dialect.flows.host.python_emulator import Rule, class_rule
 from kan_dialect.model.interface import Interface
 
 _HEADER = """\
@@ -78,16 +79,11 @@ public:
     // Real outputs of the hardware: x is encoded, run and decoded.
     static outputs predict(const inputs &x) { return decode(run(encode(x))); }
 
-    // The place of the largest output, the first of equal ones; of a single output, 1 where it is
-    // positive.
+    // The class: @what@.
     static std::size_t classify(const inputs &x)
     {
         const outputs y = predict(x);
-        if (y.size() == 1) return y[0] > 0 ? 1 : 0;
-        std::size_t best = 0;
-        for (std::size_t i = 1; i < y.size(); ++i)
-            if (y[i] > y[best]) best = i;
-        return best;
+@how@
     }
 };
 
@@ -95,13 +91,38 @@ public:
 """
 
 
-def cpp_header(interface: Interface) -> str:
-    """The text of NAME.hpp."""
+_CLASSES: dict[Rule, tuple[str, str]] = {
+    "first": (
+        "the first output, which the hardware decides",
+        "        return static_cast<std::size_t>(y[0]);",
+    ),
+    "sign": ("1 where the output is positive, else 0", "        return y[0] > 0 ? 1 : 0;"),
+    "largest": (
+        "the place of the largest output, the first of equal ones",
+        "        std::size_t best = 0;\n"
+        "        for (std::size_t i = 1; i < y.size(); ++i)\n"
+        "            if (y[i] > y[best]) best = i;\n"
+        "        return best;",
+    ),
+}
+"""What the function says of itself, and its end."""
+
+
+def cpp_header(interface: Interface, *, first_is_class: bool) -> str:
+    """The text of NAME.hpp.
+
+    Parameters
+    ----------
+    first_is_class : whether the first output is the class: a head decides in hardware.
+    """
+    what, how = _CLASSES[class_rule(interface, first_is_class=first_is_class)]
     text = _HEADER
     for marker, value in (
         ("name", interface.name),
         ("NAME", interface.name.upper()),
         ("inputs", len(interface.inputs)),
+        ("what", what),
+        ("how", how),
     ):
         text = text.replace(f"@{marker}@", str(value))
     return text

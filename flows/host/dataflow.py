@@ -19,6 +19,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array, IntArray
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import (
     MAX_TABLE_BITS,
     BitsOp,
@@ -68,13 +69,17 @@ class Sum:
         return sum(int(entries.max()) for entries in self.rows.values())
 
 
+_Computed: TypeAlias = ClampOp | ShiftOp | BitsOp | GreaterOp | ComparesCandidates
+
+
 @dataclass(frozen=True)
 class Arithmetic:
-    """A value that a `kan.clamp`, `kan.shift` or `kan.bits` computes."""
+    """A value that an op computes without a table: a saturation, shift, bits or a comparison."""
 
     value: SSAValue
-    op: ClampOp | ShiftOp | BitsOp
+    op: _Computed
     reads: tuple[SSAValue, ...]
+    """The op's operands."""
 
 
 Definition: TypeAlias = Lookup | Sum | Arithmetic
@@ -129,8 +134,8 @@ class Dataflow:
                 return None
             case SumOp():
                 return self._sum(value, op)
-            case ClampOp() | ShiftOp() | BitsOp():
-                return Arithmetic(value, op, (_undelayed(op.input),))
+            case ClampOp() | ShiftOp() | BitsOp() | GreaterOp() | ComparesCandidates():
+                return Arithmetic(value, op, tuple(map(_undelayed, op.operands)))
             case _:
                 lookup = self._lookup(value, op)
                 if int(lookup.entries.min()) < int(lookup.entries.max()):

@@ -39,8 +39,10 @@ from kan_dialect.flows.host.dataflow import (
 from kan_dialect.flows.host.python_emulator import python_emulator
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.types import IntType, range_of
+from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import BitsOp, ClampOp, ShiftOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
@@ -150,12 +152,14 @@ def write_emulator(context: Context, directory: Path, integer: Model, interface:
         NAME=interface.name.upper(),
         definitions=code_definitions(interface),
     )
+    head = declared_head(integer.op)
+    decided = head is not None and head.kind != "threshold"
     directory.mkdir(parents=True, exist_ok=True)
     for file, text in (
         (f"{interface.name}_emulator.h", header),
         (f"{interface.name}_emulator.c", source),
-        (f"{interface.name}_emulator.py", python_emulator(interface)),
-        (f"{interface.name}.hpp", cpp_header(interface)),
+        (f"{interface.name}_emulator.py", python_emulator(interface, first_is_class=decided)),
+        (f"{interface.name}.hpp", cpp_header(interface, first_is_class=decided)),
     ):
         (directory / file).write_text(text)
 
@@ -398,6 +402,23 @@ class _Text:
                     else f"(int64_t){ref} * ((int64_t)1 << {-amount})"
                 )
                 return self._assign(definition.value, text, wide=True)
+            case GreaterOp():
+                text = f"{ref} > {literal(op.bound.value.data)}"
+                return self._assign(definition.value, text, wide=False)
+            case _:
+                return self._compared(definition, op)
+
+    def _compared(self, definition: Arithmetic, op: ComparesCandidates) -> str:
+        """Value or index of one of two candidates."""
+        left, left_index, right, right_index = (self._refs[value] for value in definition.reads)
+        first = f"{left} > {right} || ({left} == {right} && {left_index} < {right_index})"
+        # Results are value and index of the first candidate, then those of the second.
+        place = next(i for i, each in enumerate(op.results) if each is definition.value)
+        one, other = [(left, right), (left_index, right_index)][place % 2]
+        if place >= 2:
+            one, other = other, one
+        wide = any(self._is_wide(value) for value in definition.reads)
+        return self._assign(definition.value, f"{first} ? {one} : {other}", wide=wide)
 
     @staticmethod
     def _clamped(ref: str, source: IntType, target: IntType) -> str:

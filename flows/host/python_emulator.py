@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from kan_dialect.flows.host.c_text import code_type
 from kan_dialect.model.interface import Interface
 
@@ -78,16 +80,11 @@ def predict(x):
 
 
 def classify(x):
-    """The class of each sample, int64: the place of the largest output, the first of equal ones.
+    """The class of each sample, int64: {what}.
 
-    A single output decides between two classes: 1 where it is positive. Parameters and errors are
-    those of `predict`.
+    Parameters and errors are those of `predict`.
     """
-    y = predict(x)
-    if y.shape[-1] == 1:
-        return (y[..., 0] > 0).astype(np.int64)
-    return y.argmax(axis=-1)
-
+{how}
 
 def run_codes(codes):
     """Output codes of input codes, as the hardware computes them.
@@ -194,12 +191,46 @@ def _loaded(path):
     return library
 '''
 
+Rule: TypeAlias = Literal["first", "sign", "largest"]
+"""How outputs give a class: the first output is it, the sign of the only one, or the largest."""
 
-def python_emulator(interface: Interface) -> str:
-    """The text of NAME_emulator.py."""
+_CLASSES: dict[Rule, tuple[str, str]] = {
+    "first": (
+        "the first output, which the hardware decides",
+        "    return predict(x)[..., 0].astype(np.int64)\n",
+    ),
+    "sign": (
+        "1 where the output is positive, else 0",
+        "    return (predict(x)[..., 0] > 0).astype(np.int64)\n",
+    ),
+    "largest": (
+        "the place of the largest output, the first of equal ones",
+        "    return predict(x).argmax(axis=-1)\n",
+    ),
+}
+"""What the function says of itself, and its body."""
+
+
+def class_rule(interface: Interface, *, first_is_class: bool) -> Rule:
+    """How the outputs of a design give a class."""
+    if first_is_class:
+        return "first"
+    return "sign" if len(interface.outputs) == 1 else "largest"
+
+
+def python_emulator(interface: Interface, *, first_is_class: bool) -> str:
+    """The text of NAME_emulator.py.
+
+    Parameters
+    ----------
+    first_is_class : whether the first output is the class: a head decides in hardware.
+    """
+    what, how = _CLASSES[class_rule(interface, first_is_class=first_is_class)]
     return _MODULE.format(
         name=interface.name,
         inputs=len(interface.inputs),
         outputs=len(interface.outputs),
+        what=what,
+        how=how,
         dtype=code_type(interface).removesuffix("_t"),
     )

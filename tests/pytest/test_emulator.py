@@ -39,6 +39,7 @@ from kan_dialect.ir.semantics import Evaluable
 from kan_dialect.ir.types import MAX_RANGE_BITS, IntType, int_type, range_of
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from kan_dialect.ops.decision import ExchangeOp, GreaterOp, LargerOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
@@ -227,6 +228,25 @@ def evaluated(function: func.FuncOp, columns: Sequence[IntArray]) -> list[Array]
 @settings(max_examples=12, deadline=None)
 def test_random_wires(model: Model, seed: int) -> None:
     check_wires(model, seed)
+
+
+def decisions(bits: int) -> Model:
+    """All comparisons, of values that are too wide for tables."""
+    block = Block(arg_types=[IntType(-(1 << bits), 1 << bits)] * 3)
+    indices = [block_add(block, ConstantOp(index)) for index in range(3)]
+    one, two, three = block.args
+    exchange = ExchangeOp(one, indices[0], two, indices[1])
+    block.add_op(exchange)
+    larger = LargerOp(exchange.second, exchange.second_index, three, indices[2])
+    block.add_op(larger)
+    greater = block_add(block, GreaterOp(larger.value, -5))
+    return function_of(block, [*exchange.results, *larger.results, greater])
+
+
+@pytest.mark.parametrize("bits", [2, 25, 40])
+def test_decisions(bits: int) -> None:
+    """Equal values too: with few bits they are frequent, and boundary codes are the same."""
+    check_wires(decisions(bits), bits)
 
 
 @pytest.mark.ci
@@ -469,6 +489,27 @@ def test_the_cpp_class(built: Path, tmp_path: Path) -> None:
     assert [int(row[0]) for row in found] == expected.argmax(axis=1).tolist()
     numbers = [[float.fromhex(each) for each in row[1:]] for row in found]
     np.testing.assert_array_equal(numbers, expected)
+
+
+@pytest.mark.parametrize("head", [("argmax",), ("top-k", "--k", 2), ("threshold",)])
+def test_heads_decide(tmp_path: Path, head: tuple[object, ...]) -> None:
+    """The class is what the hardware says; the emulator is that of the decided outputs."""
+    folder = tmp_path / "wine"
+    run_flow(
+        *("build", EXAMPLE, "--calibration", DATA, "--bits", 5, "--fast", "-o", folder),
+        *("--simulator", "none", "--no-check-passes", "--head", *head, "--certificate", "never"),
+    )
+    with np.load(DATA) as data:
+        x = data["x_test"]
+    network = integer_model(folder).run(x)
+    found = loaded(folder / "host")
+    if head[0] == "threshold":
+        np.testing.assert_array_equal(found.predict(x), network > 0)
+        return
+    order = np.argsort(-network, axis=1, kind="stable")
+    np.testing.assert_array_equal(found.classify(x), order[:, 0])
+    np.testing.assert_array_equal(found.predict(x), order[:, : 1 if head[0] == "argmax" else 2])
+    assert "static_cast<std::size_t>(y[0])" in (folder / "host" / "wine.hpp").read_text()
 
 
 def test_the_api_loads_the_emulator(built: Path, tmp_path: Path) -> None:
