@@ -21,7 +21,7 @@ paint();
 // Tables behind pictures are on paper, too, as long as they are short.
 addEventListener("beforeprint", () => {
   for (const each of document.querySelectorAll("details"))
-    if (!each.open && each.querySelectorAll("tr").length < 40) { each.open = true; each.dataset.printed = ""; }
+    if (!each.open && !each.closest("#panel") && each.querySelectorAll("tr").length < 40) { each.open = true; each.dataset.printed = ""; }
 });
 addEventListener("afterprint", () => {
   for (const each of document.querySelectorAll("details[data-printed]")) { each.open = false; delete each.dataset.printed; }

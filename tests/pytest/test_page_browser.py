@@ -176,6 +176,7 @@ def test_on_paper_the_page_is_light_and_has_its_tables(chromium: Any, built: Pat
         assert page.locator("#theme").is_hidden() and page.locator("nav").is_hidden()
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert page.locator("#cost details[open]").count() == 2
+        assert page.locator("#panel details[open]").count() == 0
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         assert page.locator("details[open]").count() == 0
         assert page.pdf().startswith(b"%PDF")
