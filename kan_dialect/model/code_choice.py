@@ -293,6 +293,8 @@ def _with_ports(argument: Argument, formats: Sequence[NumberFormat | None], wher
     ]
     port = _codes_of(rows)
     _require_powers(scale / port.scale, formats, where)
+    if all(each == formats[0] for each in formats):
+        port = replace(port, scale=port.scale[0], zero_point=port.zero_point[0])  # for all inputs
     if port.equals(codes):
         return replace(argument, port=None)
     return replace(argument, port=port)
