@@ -11,11 +11,12 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.built_models import built_models, is_trainable_build
 from kan_dialect.flows.host.loading import load_module
-from kan_dialect.flows.measure import measure_routed, measure_synthesis, open_design
+from kan_dialect.flows.measure import measure_asic, measure_routed, measure_synthesis, open_design
 from kan_dialect.flows.page.page import render_again
 from kan_dialect.flows.prove.prove import Proof, prove
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.flows.report import read_report
+from kan_dialect.flows.tools.asic import AsicSynthesis
 from kan_dialect.flows.tools.place_and_route import PlaceAndRoute
 from kan_dialect.flows.tools.synthesis import Synthesis
 
@@ -140,7 +141,7 @@ class Build:
 
         Parameters
         ----------
-        target : `xcup`, `ecp5`, `ice40`, or `lut3` to `lut8`.
+        target : `xcup`, `ecp5` or another device of the reference, or `lut3` to `lut8`.
 
         Returns
         -------
@@ -151,6 +152,20 @@ class Build:
         KanError : there is no such target; Yosys is missing, or takes too much time or memory.
         """
         return measure_synthesis(self._design, target)
+
+    def synthesize_asic(self, liberty: str | Path) -> AsicSynthesis:
+        """Map the RTL to the standard cells of a Liberty file with Yosys.
+
+        Returns
+        -------
+        `area` in the units of the library, `cells` by type, and `registers`.
+
+        Raises
+        ------
+        KanError : the file is no Liberty file, or lacks cells; Yosys is missing or refuses the
+            design.
+        """
+        return measure_asic(self._design, Path(liberty))
 
     def place_and_route(
         self, target: str = "ecp5", *, seeds: int = 3, mhz: float = 500.0

@@ -11,6 +11,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.file_swap import settle
 from kan_dialect.flows.page.page import update_page
 from kan_dialect.flows.report import merge_into_report, read_report
+from kan_dialect.flows.tools.asic import AsicSynthesis, read_library, synthesize_asic
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, place_and_route
 from kan_dialect.flows.tools.run_limits import limits_in_force
 from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
@@ -79,7 +80,7 @@ def measure_synthesis(design: Design, target: str) -> Synthesis:
 
     Parameters
     ----------
-    target : `xcup`, `ecp5`, `ice40`, or `lut3` to `lut8`.
+    target : `xcup`, `ecp5` or another of `synthesis.TARGETS`, or `lut3` to `lut8`.
 
     Raises
     ------
@@ -88,6 +89,23 @@ def measure_synthesis(design: Design, target: str) -> Synthesis:
     """
     synthesis = _synthesize(design, target, netlist=False)
     _note(design, "synthesis", synthesis.summary(), {"yosys": synthesis.version})
+    return synthesis
+
+
+def measure_asic(design: Design, liberty: Path) -> AsicSynthesis:
+    """Map a design to the cells of a Liberty file, and note the figures under `asic`.
+
+    Raises
+    ------
+    KanError : the file is no Liberty file, or lacks cells; Yosys is missing, refuses the design, or
+        takes more time or memory than the limits in force allow.
+    """
+    read_library(liberty)
+    _require_memory(design)
+    yosys = find("yosys")
+    say(f"synthesising for {liberty.name} in {yosys.path.name}")
+    synthesis = synthesize_asic(design.rtl, liberty, top=design.top, yosys=yosys)
+    _note(design, "asic", synthesis.summary(), {"yosys": synthesis.version})
     return synthesis
 
 

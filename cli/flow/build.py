@@ -12,7 +12,7 @@ from xdsl.universe import Universe
 
 from kan_dialect.analysis.certificate import MAX_ENTRIES
 from kan_dialect.cli.flow.simulate import add_simulator
-from kan_dialect.cli.flow.synthesis import synth_after_build
+from kan_dialect.cli.flow.synthesis import add_liberty, synth_after_build
 from kan_dialect.cli.flow.training import (
     TRAINING_ONLY,
     add_training_options,
@@ -38,6 +38,7 @@ from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.report import print_report
 from kan_dialect.flows.simulate.simulation import SimulatorName
+from kan_dialect.flows.tools.asic import read_library
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import load_model, load_original, make_context, rename
 from kan_dialect.lowering.compile import CompilePass
@@ -118,6 +119,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="synthesise too, and show the estimate beside what Yosys counts",
     )
+    add_liberty(parser)
     parser.add_argument(
         "--pictures",
         action="store_true",
@@ -141,9 +143,15 @@ def run_build(options: argparse.Namespace) -> int:
     require_ours(options.output, BUILD, force=options.force, spared=spared_files(options.output))
     if options.name is not None:
         require_name(options.name)
+    if options.liberty is not None:
+        if not options.synth:
+            raise KanError(
+                "--liberty has no meaning without --synth", remedy="give both, or leave it out"
+            )
+        read_library(options.liberty)
     if options.trainable:
         built = build_trainable(options)
-        return synth_after_build(options.output, options.target) if options.synth else built
+        return _synthesized(options) if options.synth else built
     console = Console(highlight=False)
     if options.synth:
         find("yosys")
@@ -178,7 +186,11 @@ def run_build(options: argparse.Namespace) -> int:
             tell,
         )
     print_report(report, console, str(options.output))
-    return synth_after_build(options.output, options.target) if options.synth else 0
+    return _synthesized(options) if options.synth else 0
+
+
+def _synthesized(options: argparse.Namespace) -> int:
+    return synth_after_build(options.output, options.target, options.liberty)
 
 
 def compile_pass(options: argparse.Namespace) -> CompilePass:

@@ -16,12 +16,14 @@ from kan_dialect.flows.measure import (
     FREQUENCY,
     SEEDS,
     Design,
+    measure_asic,
     measure_routed,
     measure_synthesis,
     open_design,
 )
+from kan_dialect.flows.tools.asic import AsicSynthesis
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute
-from kan_dialect.flows.tools.synthesis import Synthesis
+from kan_dialect.flows.tools.synthesis import TARGETS, Synthesis
 
 
 def add_synth(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +37,19 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
         "--target",
         default="xcup",
         metavar="T",
-        help="xcup (default), ecp5, ice40, lut3 .. lut8, or one of an installed package",
+        help=f"xcup (default), {', '.join(name for name in TARGETS if name != 'xcup')}, "
+        "lut3 .. lut8, or one of an installed package",
+    )
+    add_liberty(parser)
+
+
+def add_liberty(parser: argparse.ArgumentParser) -> None:
+    """Add the option for standard cells."""
+    parser.add_argument(
+        "--liberty",
+        type=Path,
+        metavar="CELLS.lib",
+        help="standard cells of this Liberty file in place of a device: area in its units",
     )
 
 
@@ -71,17 +85,23 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
 def run_synth(options: argparse.Namespace) -> int:
     """Run `kan-flow synth`."""
     design = open_design(options.design)
+    console = Console(highlight=False)
+    if options.liberty is not None:
+        with status_line("synthesising"):
+            asic = measure_asic(design, options.liberty)
+        console.print(_asic_table(asic))
+        _say_where(design, console)
+        return 0
     with status_line("synthesising"):
         synthesis = measure_synthesis(design, options.target)
-    console = Console(highlight=False)
     console.print(_synthesis_table(design, synthesis))
     _say_where(design, console)
     return 0
 
 
-def synth_after_build(folder: Path, target: str) -> int:
+def synth_after_build(folder: Path, target: str, liberty: Path | None = None) -> int:
     """What `kan-flow build --synth` does at its end."""
-    return run_synth(argparse.Namespace(design=folder, target=target))
+    return run_synth(argparse.Namespace(design=folder, target=target, liberty=liberty))
 
 
 def run_pnr(options: argparse.Namespace) -> int:
@@ -138,6 +158,17 @@ def _synthesis_table(design: Design, synthesis: Synthesis) -> Table:
         off = (luts - cells.luts) / max(cells.luts, 1)
         told = f"{luts} LUTs ({off:+.0%}), {registers} registers ({registers - cells.registers:+d})"
         table.add_row("estimate was", told)
+    return table
+
+
+def _asic_table(synthesis: AsicSynthesis) -> Table:
+    table = _grid()
+    table.add_row("design", synthesis.top)
+    table.add_row("synthesis", f"{synthesis.library} (yosys {synthesis.version})")
+    table.add_row("area", f"{synthesis.area:g}, in the units of the library")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(synthesis.cells.items()))
+    table.add_row("cells", f"{sum(synthesis.cells.values())}: {kinds}")
+    table.add_row("registers", str(synthesis.registers))
     return table
 
 

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,6 +44,9 @@ class Target:
 
     mux: str = "$^"
     """What a multiplexer that widens lookup tables is called."""
+
+    mux_luts: int = 0
+    """Lookup tables that are part of such a cell."""
 
     multiplier: str = "$^"
     """What a multiplier of its own is called."""
@@ -101,6 +104,71 @@ ICE40 = Target(
 """Lattice iCE40; a carry cell sits beside a lookup table."""
 
 
+XC7 = replace(
+    XILINX,
+    name="xc7",
+    command="synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -abc9",
+    multiplier=r"DSP48E1",
+)
+"""AMD 7-series; `luts` as of UltraScale+."""
+
+CYCLONEV = Target(
+    "cyclonev",
+    "synth_intel_alm -family cyclonev -noiopad -noclkbuf",
+    lut=r"MISTRAL_(?:ALUT|NOT)([2-6]?)",
+    register=r"MISTRAL_FF",
+    carry=r"MISTRAL_ALUT_ARITH",
+    carry_luts=1,
+    multiplier=r"MISTRAL_MUL\w+",
+    memory=r"MISTRAL_M(LAB|10K)",
+    keep_hierarchy="-noflatten",
+)
+"""Intel Cyclone V; `luts` are lookup tables of ALMs (ALUTs), of which an ALM has two."""
+
+GOWIN = Target(
+    "gowin",
+    "synth_gowin -family gw1n -noiopads",
+    lut=r"LUT(\d)",
+    register=r"DFF\w*",
+    carry=r"ALU",
+    carry_luts=1,
+    mux=r"MUX2_LUT[5-8]",
+    memory=r"RAM16S\w*|S?[DS]PX?9?B?",
+    keep_hierarchy="-noflatten",
+)
+"""Gowin GW1N; an ALU takes the place of a lookup table."""
+
+NEXUS = Target(
+    "nexus",
+    "synth_nexus -noiopad -abc9",
+    lut=r"LUT(4)",
+    register=r"FD1P3[BDIJ]X",
+    carry=r"CCU2",
+    carry_luts=2,
+    mux=r"WIDEFN9",
+    mux_luts=2,
+    multiplier=r"MULT\w+",
+    memory=r"DPR16X4|PDP\w*16K\w*|DP16K\w*|SP16K\w*|PDPSC16K\w*",
+    keep_hierarchy="-noflatten",
+)
+"""Lattice Nexus; a carry cell and a cell of 5 inputs (WIDEFN9) are two lookup tables each."""
+
+GATEMATE = Target(
+    "gatemate",
+    "synth_gatemate -noiopad -noclkbuf",
+    lut=r"CC_L(?:UT|2T)([1-5])",
+    register=r"CC_DFF",
+    carry=r"CC_ADDF",
+    carry_luts=1,
+    mux=r"CC_MX[248]",
+    mux_luts=1,
+    multiplier=r"CC_MULT",
+    memory=r"CC_BRAM_[24]0K",
+    keep_hierarchy="-noflatten",
+)
+"""CologneChip GateMate; a full adder and a multiplexer count as a lookup table each."""
+
+
 def lut_target(inputs: int) -> Target:
     """Lookup tables of so many inputs and nothing else: no carry chains, no wide multiplexers."""
     if not 3 <= inputs <= 8:
@@ -114,7 +182,9 @@ def lut_target(inputs: int) -> Target:
     )
 
 
-TARGETS = {target.name: target for target in (XILINX, ECP5, ICE40)}
+TARGETS = {
+    target.name: target for target in (XILINX, ECP5, ICE40, XC7, CYCLONEV, GOWIN, NEXUS, GATEMATE)
+}
 """Targets by name; `lutK` beside these, see `find_target`."""
 
 
@@ -136,7 +206,7 @@ INSTALLED = Registry("kan_dialect.synthesis", Target, "synthesis target", _probl
 
 
 def find_target(name: str) -> Target:
-    """The target of this name: xcup, ecp5, ice40, lut3 .. lut8, or one of an installed package.
+    """The target of this name: one of `TARGETS`, lut3 .. lut8, or one of an installed package.
 
     Raises
     ------
@@ -194,7 +264,7 @@ def count_cells(target: Target, cells: Mapping[str, int], logic_cells: int | Non
             memories += count
         elif re.fullmatch(target.shift_register, kind):
             shift_registers += count
-    luts = sum(by_inputs.values()) + target.carry_luts * carries
+    luts = sum(by_inputs.values()) + target.carry_luts * carries + target.mux_luts * muxes
     return Cells(
         luts if logic_cells is None else logic_cells,
         registers,

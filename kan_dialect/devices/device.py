@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -198,6 +198,46 @@ ICE40 = DeviceFamily("ice40", 4, Timing(register=0.8, lut=1.3, carry=1.7, carry_
 """Lattice iCE40 HX."""
 
 
+XC7 = replace(
+    XCUP,
+    name="xc7",
+    timing=Timing(register=0.6, lut=0.9, carry=1.1, carry_bit=0.03),
+)
+"""AMD 7-series: logic cells of UltraScale+. Delays are rough: no open tool times these devices."""
+
+CYCLONEV = DeviceFamily(
+    "cyclonev",
+    6,
+    # MISTRAL_FF, MISTRAL_ALUT6, MISTRAL_ALUT_ARITH of Yosys's library, as much again for routing.
+    Timing(register=0.9, lut=1.2, carry=2.4, carry_bit=0.036),
+)
+"""Intel Cyclone V. Delays are of Yosys's cell library, without a run of place and route."""
+
+GOWIN = DeviceFamily(
+    "gowin",
+    4,
+    # DFF, LUT4 and ALU of Yosys's library, half as much again for routing.
+    Timing(register=1.2, lut=2.4, carry=3.4, carry_bit=0.082),
+    wide_inputs=8,
+)
+"""Gowin GW1N (LittleBee). Delays are of Yosys's cell library, without a run of place and route."""
+
+NEXUS = DeviceFamily(
+    "nexus",
+    4,
+    Timing(register=0.6, lut=0.8, carry=1.3, carry_bit=0.05),
+    wide_inputs=5,
+)
+"""Lattice Nexus. Delays are rough: twice those of Yosys's cell library, for the routing."""
+
+GATEMATE = DeviceFamily(
+    "gatemate",
+    4,
+    Timing(register=0.9, lut=1.2, carry=1.8, carry_bit=0.1),
+)
+"""CologneChip GateMate. Delays are rough: Yosys's cell library has none."""
+
+
 def generic(inputs: int) -> DeviceFamily:
     """A device of nothing but lookup tables with this number of inputs; delays count levels."""
     return DeviceFamily(
@@ -208,8 +248,10 @@ def generic(inputs: int) -> DeviceFamily:
     )
 
 
-DEVICES = {device.name: device for device in (XCUP, ECP5, ICE40, *map(generic, range(3, 9)))}
-"""Devices by name: xcup, ecp5, ice40, lut3 .. lut8."""
+_FAMILIES = (XCUP, ECP5, ICE40, XC7, CYCLONEV, GOWIN, NEXUS, GATEMATE)
+
+DEVICES = {device.name: device for device in (*_FAMILIES, *map(generic, range(3, 9)))}
+"""Devices by name: xcup, ecp5, ice40, xc7, cyclonev, gowin, nexus, gatemate, lut3 .. lut8."""
 
 EMITTED_FOR = XCUP
 """The device whose adders decide which tables the emitted text adds by a difference. The text is

@@ -6,7 +6,7 @@
 // RUN: not kan-opt %s -p 'kan-balance-sums{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
 // RUN: not kan-opt %s -p 'kan-balance-sums{further-levels=1,-1}' 2>&1 | filecheck %s --check-prefix LEVELS
 // LEVELS: further-levels must lie in 0..64, got -1
-// TARGET: there is no target 'abacus'; take one of xcup, ecp5, ice40, lut3
+// TARGET: there is no target 'abacus'; take one of xcup, ecp5, ice40, xc7
 
 // A sum of five becomes adders of two, in the fewest levels.
 // CHECK-LABEL: @tree

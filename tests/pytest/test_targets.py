@@ -1,0 +1,102 @@
+"""Further FPGA families and standard cells: their cells are counted, and bad input is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kan_dialect.cli import kan_flow
+from kan_dialect.devices.device import device
+from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.asic import read_library, synthesize_asic
+from kan_dialect.flows.tools.synthesis import count_cells, find_target, synthesize
+from kan_dialect.flows.tools.toolchain import look_for
+
+LIBRARY = Path(__file__).parent / "small.lib"
+AREAS = {"BUF": 1.5, "INV": 1.0, "NAND2": 2.0, "NOR2": 2.5, "DFF": 9.0}
+"""Areas of the cells of the library, as it says them."""
+
+DESIGN = """\
+module tiny (input clk, input [5:0] x0, input [5:0] x1, output reg [6:0] y0);
+  always @(posedge clk) y0 <= x0 + x1;
+endmodule
+"""
+
+needs_yosys = pytest.mark.skipif(look_for("yosys") is None, reason="yosys not installed")
+
+
+@pytest.fixture
+def design(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.sv"
+    path.write_text(DESIGN)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "luts", "registers"),
+    [
+        ("cyclonev", {"MISTRAL_ALUT6": 4, "MISTRAL_NOT": 1, "MISTRAL_ALUT_ARITH": 9}, 14, 0),
+        ("gowin", {"ALU": 9, "LUT4": 15, "LUT3": 1, "MUX2_LUT5": 8, "DFFR": 13, "VCC": 1}, 25, 13),
+        ("nexus", {"CCU2": 6, "LUT4": 3, "WIDEFN9": 12, "FD1P3IX": 13, "VLO": 1}, 39, 13),
+        ("gatemate", {"CC_ADDF": 9, "CC_LUT2": 10, "CC_MX4": 5, "CC_DFF": 13}, 24, 13),
+    ],
+)
+def test_cells_are_counted(name: str, cells: dict[str, int], luts: int, registers: int) -> None:
+    found = count_cells(find_target(name), cells)
+    assert (found.luts, found.registers) == (luts, registers)
+    assert device(name).name == name
+
+
+@needs_yosys
+@pytest.mark.ci
+@pytest.mark.parametrize("name", ["xc7", "cyclonev", "gowin", "nexus", "gatemate"])
+def test_families_are_synthesised(name: str, design: Path) -> None:
+    cells = synthesize(design, find_target(name)).cells
+    assert cells.registers == 7
+    assert 6 <= cells.luts <= 20
+    assert cells.carries
+
+
+@needs_yosys
+def test_area_is_that_of_the_cells(design: Path) -> None:
+    found = synthesize_asic(design, LIBRARY)
+    assert found.library == "small"
+    assert found.registers == 7
+    assert found.cells.keys() <= AREAS.keys()
+    assert found.area == sum(AREAS[kind] * count for kind, count in found.cells.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("module cells; endmodule", "is no Liberty file: it has no library"),
+        (LIBRARY.read_text()[:-5], "is no whole Liberty file: it has 20 opening and"),
+        ('library (l) { cell (INV) { pin (Y) { function : "A\'"; } } }', "has no flip-flop"),
+    ],
+)
+def test_a_broken_library_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.lib"
+    path.write_text(text)
+    with pytest.raises(KanError, match=message):
+        read_library(path)
+
+
+def test_a_library_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KanError, match=r"cannot read the library .*: No such file"):
+        read_library(tmp_path / "none.lib")
+
+
+@needs_yosys
+def test_a_library_without_gates_is_refused(design: Path, tmp_path: Path) -> None:
+    text = LIBRARY.read_text()
+    path = tmp_path / "dff.lib"
+    path.write_text("library (dff) {\n  " + text[text.index("cell (DFF)") :])
+    with pytest.raises(KanError, match=r"cannot map to the cells of .*dff\.lib|has no cell for"):
+        synthesize_asic(design, path)
+
+
+def test_liberty_needs_synthesis(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        kan_flow.main(["build", "x.mlir", "-o", str(tmp_path / "o"), "--liberty", str(LIBRARY)])
+    assert "--liberty has no meaning without --synth" in capsys.readouterr().err
