@@ -16,6 +16,9 @@ from kan_dialect.cli.tool_limits import ABOVE_ZERO, JOBS, add_limits
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.built_models import built_models, is_trainable_build
+from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper, built_wrapper
+from kan_dialect.flows.prove.interfaces.prove import WrapperProof, prove_wrapper
+from kan_dialect.flows.prove.interfaces.show import print_wrapper_proof
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.second.opinion import (
     Opinion,
@@ -36,11 +39,16 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Prove rtl/NAME.sv of a build equal to the integer model of the build, node by node, for "
         "all input codes and every cycle; of a build that trains, equal to the training step for "
-        "all inputs, memory contents and histories. Needs Yosys, and for training bitwuzla."
+        "all inputs, memory contents and histories. The wrapper of a build with an interface is "
+        "proven too, for every history of valid and ready. Needs Yosys, and for training and "
+        "wrappers bitwuzla."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="what kan-flow build wrote")
     parser.add_argument(
         "--rtl", type=Path, metavar="FILE", help="this SystemVerilog instead of the build's"
+    )
+    parser.add_argument(
+        "--wrapper", type=Path, metavar="FILE", help="this wrapper instead of the build's"
     )
     parser.add_argument(
         "--against", type=Path, metavar="MODEL", help="this model of codes instead of the build's"
@@ -78,6 +86,8 @@ def run_prove(options: argparse.Namespace) -> int:
     if options.against is None and options.table_overflow != KEEP:
         raise KanError("--table-overflow has no meaning without --against", remedy="leave it out")
     if is_trainable_build(folder):
+        if options.wrapper is not None:
+            raise KanError("hardware that trains has no wrapper", remedy="leave --wrapper out")
         if options.second:
             raise KanError(
                 "there is no second opinion on hardware that trains itself",
@@ -88,6 +98,9 @@ def run_prove(options: argparse.Namespace) -> int:
     if options.against is not None:
         integer = _model_of_codes(options)
     rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
+    wrapper = built_wrapper(folder)
+    if wrapper is None and options.wrapper is not None:
+        raise KanError(f"{folder} has no wrapper", remedy="build it with --interface")
     if options.second:
         require_solver()
     proof, opinion = _proofs(options, rtl, integer, circuit)
@@ -96,10 +109,40 @@ def run_prove(options: argparse.Namespace) -> int:
     if opinion is not None:
         print_opinion(opinion, proof.proven, Console(highlight=False))
         proven &= opinion.shown
+    summary: dict[str, object] = dict(proof.summary())
+    if opinion is not None:
+        summary["second"] = opinion.summary()
+    if wrapper is not None:
+        found = _proof_of_wrapper(options, wrapper, rtl, proof)
+        print_wrapper_proof(found, Console(highlight=False))
+        proven &= found.proven
+        summary["interface"] = found.summary()
     if options.report:
-        second = {} if opinion is None else {"second": opinion.summary()}
-        merge_proof(folder / "report.json", proof.summary() | second if proven else None)
+        merge_proof(folder / "report.json", summary if proven else None)
     return 0 if proven else 1
+
+
+def _proof_of_wrapper(
+    options: argparse.Namespace, wrapper: BuiltWrapper, core: Path, proof: Proof
+) -> WrapperProof:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the wrapper", total=None)
+
+        def say(what: str) -> None:
+            progress.update(task, description=what)
+
+        with speaking(say):
+            return prove_wrapper(
+                options.wrapper or wrapper.rtl,
+                wrapper.top,
+                wrapper.kind,
+                core,
+                proof.interface,
+                high_first=wrapper.high_first,
+                timeout=options.timeout,
+                progress=lambda outcome: say(outcome.name),
+            )
 
 
 def _model_of_codes(options: argparse.Namespace) -> Model:

@@ -49,6 +49,11 @@ class Stream:
         """The ports with codes."""
         return tuple(self.beats[0])
 
+    @property
+    def payload(self) -> tuple[str, ...]:
+        """All ports but valid and ready."""
+        return tuple(filter(None, [*self.ports, self.last, self.user, self.keep_port]))
+
 
 @dataclass(frozen=True)
 class Boundary:

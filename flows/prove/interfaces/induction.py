@@ -50,16 +50,9 @@ class Induction:
             found = self.find([*conditions, some_wrong])
             if found is None:
                 break
-            numbers = self.evaluated([term for _, term in left], found)
+            numbers = evaluated([term for _, term in left], found)
             left = [pair for pair, number in zip(left, numbers, strict=True) if number]
         return [candidate for candidate, _ in left]
-
-    def evaluated(self, terms: Sequence[Term], values: Values) -> list[int]:
-        """The numbers of terms; variables without a value are 0."""
-        names = {each.data for each in ordered(terms) if each.kind == "var"}
-        columns = {name: np.array([values.get(name, 0)], dtype=object) for name in names}
-        done = evaluate_all(terms, columns)
-        return [int(done[term][0]) for term in terms]
 
     def find(self, conditions: Sequence[Term]) -> Values | None:
         """Values at which all conditions are 1.
@@ -79,3 +72,11 @@ class Induction:
         """A state that has the invariants and not the claim; None: the claim is proven."""
         before = [candidate.at(0) for candidate in self.kept]
         return self.find([*before, *conditions, self.pool.inverted(claim)])
+
+
+def evaluated(terms: Sequence[Term], values: Values) -> list[int]:
+    """The numbers of terms; variables without a value are 0."""
+    names = {each.data for each in ordered(terms) if each.kind == "var"}
+    columns = {name: np.array([values.get(name, 0)], dtype=object) for name in names}
+    done = evaluate_all(terms, columns)
+    return [int(done[term][0]) for term in terms]

@@ -138,34 +138,46 @@ def prove_wrapper(
     return proof
 
 
+def scoreboard(proof: WrapperProof) -> Scoreboard:
+    """New bookkeeping of a wrapper.
+
+    That counters of so many bits do not overflow is one of the claims.
+    """
+    system = System(proof.netlist, proof.boundary, proof.interface, Pool())
+    words = sum(len(memory.entries) for memory in proof.netlist.memories.values())
+    return Scoreboard(system, (2 * (words + proof.interface.latency) + 8).bit_length())
+
+
 class _Prover:
     """Makes the claims of one reading, and proves each."""
 
     def __init__(self, proof: WrapperProof, solver: Solver) -> None:
         self.proof = proof
-        self.pool = Pool()
-        self.system = System(proof.netlist, proof.boundary, proof.interface, self.pool)
-        words = sum(len(memory.entries) for memory in proof.netlist.memories.values())
-        # That counters of so many bits do not overflow is one of the claims.
-        bits = (2 * (words + proof.interface.latency) + 8).bit_length()
-        self.board = Scoreboard(self.system, bits)
+        self.board = scoreboard(proof)
+        self.system, self.pool = self.board.system, self.board.pool
         self.induction = Induction(self.board, solver)
 
     def run(self) -> Iterator[Outcome]:
-        yield from self._paths()
-        yield from self._reset()
+        right = True
+        for outcome in [*self._paths(), *self._reset()]:
+            yield outcome
+            right = right and outcome.proven
         start = time.monotonic()
         for layer in Guesses(self.board).layers():
             self.induction.settle(layer)
         self.proof.invariants = [candidate.name for candidate in self.induction.kept]
-        yield self._bound(time.monotonic() - start)
+        bound = self._bound(time.monotonic() - start)
+        yield bound
+        right = right and bound.proven
         running = self.pool.inverted(self.system.in_reset(0))
         groups: dict[str, list[Term]] = {}
         for claim in [*self.board.claims(0), *self.board.stable()]:
             groups.setdefault(claim.name, []).append(claim.term)
         for name, terms in groups.items():
-            yield self._decided("order", name, self.pool.both(*terms), [running])
-        if all(outcome.proven for outcome in self.proof.outcomes):
+            outcome = self._decided("order", name, self.pool.both(*terms), [running])
+            yield outcome
+            right = right and outcome.proven
+        if right:
             yield self._delivery()
             yield self._speed()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from kan_dialect.flows.prove.interfaces.boundary import Stream
 from kan_dialect.flows.prove.interfaces.system import System
 from kan_dialect.flows.prove.training.terms import Pool, Term
 
@@ -71,6 +72,16 @@ class Scoreboard:
             return self.pool.constant(1, 1)
         index = self.counter(counter, cycle)
         return self.pool.equal(index, self.pool.constant(beat % count, index.width))
+
+    def waits(self, stream: Stream, cycle: int) -> Term:
+        """A beat is offered and not taken; there is no reset, nor in the next cycle."""
+        pool, system = self.pool, self.system
+        return pool.both(
+            pool.inverted(system.in_reset(cycle)),
+            pool.inverted(system.in_reset(cycle + 1)),
+            system.port(stream.valid, cycle),
+            pool.inverted(system.port(stream.ready, cycle)),
+        )
 
     # Counters.
 
@@ -232,19 +243,12 @@ class Scoreboard:
         equal = pool.equal(self.system.port(port, cycle), wanted)
         return Claim(name, pool.any_of([pool.inverted(condition), equal]))
 
-    def stable(self) -> Iterator[Claim]:
-        """A result that waits in cycle 0 is there in cycle 1, the same."""
+    def stable(self, cycle: int = 0) -> Iterator[Claim]:
+        """A result that waits in a cycle is there in the next one, the same."""
         pool, system, stream = self.pool, self.system, self.result
-        waits = pool.both(
-            pool.inverted(system.in_reset(0)),
-            pool.inverted(system.in_reset(1)),
-            system.port(stream.valid, 0),
-            pool.inverted(system.port(stream.ready, 0)),
-        )
-        free = pool.inverted(waits)
-        stays = system.port(stream.valid, 1)
+        free = pool.inverted(self.waits(stream, cycle))
+        stays = system.port(stream.valid, cycle + 1)
         yield Claim("valid stays until ready", pool.any_of([free, stays]))
-        ports = [*stream.ports, stream.last, stream.user, stream.keep_port]
-        for port in filter(None, ports):
-            same = pool.equal(system.port(port, 1), system.port(port, 0))
+        for port in stream.payload:
+            same = pool.equal(system.port(port, cycle + 1), system.port(port, cycle))
             yield Claim("data stay until ready", pool.any_of([free, same]))

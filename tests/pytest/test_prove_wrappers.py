@@ -1,0 +1,112 @@
+"""Proofs of wrappers: right ones are proven, wrong ones are not, and are shown by cycles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kan_dialect.flows.prove.interfaces.prove import WrapperProof, prove_wrapper
+from kan_dialect.flows.prove.interfaces.witness import find_witness
+from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.frontends.loading import make_context, parse_text
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.model.interface import Interface, Port
+
+pytest.importorskip("bitwuzla")
+pytestmark = pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
+
+PORTS = {"x0": (-4, 3), "x1": (0, 4095), "y0": (-4, 3), "y1": (0, 4095)}
+CODES = {name: Port.of_range(name, *codes) for name, codes in PORTS.items()}
+
+
+def network(latency: int) -> tuple[Interface, str]:
+    """A network that hands its inputs on, some cycles later."""
+    lines = ["  %no = hw.constant false"]
+    wires = {"v": "in_valid", "a": "x0", "b": "x1"}
+    for stage in range(latency):
+        for letter, bits in (("v", 1), ("a", 3), ("b", 12)):
+            reset = " reset %rst, %no" if letter == "v" else ""
+            new = f"{letter}{stage}"
+            lines.append(f"  %{new} = seq.compreg %{wires[letter]}, %clk{reset} : i{bits}")
+            wires[letter] = new
+    ports = ", ".join(f'#kan.port<"{name}", {low}:{high}>' for name, (low, high) in PORTS.items())
+    body = "\n".join(lines)
+    text = f"""hw.module @net(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %x0: i3,
+    in %x1: i12, out out_valid: i1, out y0: i3, out y1: i12) attributes {{
+    kan.latency = {latency} : i64, kan.ports = [{ports}]}} {{
+{body}
+  hw.output %{wires["v"]}, %{wires["a"]}, %{wires["b"]} : i1, i3, i12
+}}"""
+    interface = Interface("net", (CODES["x0"], CODES["x1"]), (CODES["y0"], CODES["y1"]), latency)
+    return interface, text
+
+
+def proof_of(
+    folder: Path, wrap: WrapInterfacePass, latency: int, old: str = "", new: str = ""
+) -> WrapperProof:
+    interface, text = network(latency)
+    context = make_context()
+    module = parse_text(context, text.encode(), "net")
+    wrap.apply(context, module)  # type: ignore[arg-type]
+    name = f"net_{wrap.interface.replace('-', '_')}"
+    core, rtl = folder / "net.sv", folder / f"{name}.sv"
+    core.write_text(emit_systemverilog(module, {"net"}))  # type: ignore[arg-type]
+    written = emit_systemverilog(module, {name})  # type: ignore[arg-type]
+    if old:
+        assert written.count(old) == 1, written
+        written = written.replace(old, new)
+    rtl.write_text(written)
+    high_first = wrap.beat_order == "high-first"
+    return prove_wrapper(rtl, name, wrap.interface, core, interface, high_first=high_first)
+
+
+READY = WrapInterfacePass(interface="ready-valid")
+STREAM = WrapInterfacePass(interface="axi-stream")
+BEATS = WrapInterfacePass(interface="axi-stream", beat_bits=8, user_bits=2)
+HIGH = WrapInterfacePass(
+    interface="axi-stream", beat_bits=(8, 16), beat_order="high-first", no_last=True
+)
+
+
+@pytest.mark.parametrize("latency", [1, 4])
+@pytest.mark.parametrize("wrap", [READY, STREAM, BEATS, HIGH])
+def test_wrappers_are_proven(wrap: WrapInterfacePass, latency: int, tmp_path: Path) -> None:
+    proof = proof_of(tmp_path, wrap, latency)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+    assert proof.held == (3 if latency == 1 else 7)
+
+
+BUGS = {
+    "a sample enters though there is no room": (READY, "in_valid & ready", "in_valid & 1'b1"),
+    "one too many in the buffer": (READY, "= in_flight_next == 2'd3", "= in_flight_next == 2'd0"),
+    "a result is repeated": (READY, "read <= left ?", "read <= (left & in_valid) ?"),
+    "a result is skipped": (READY, "read <= left ? read + 2'd1", "read <= left ? read + 2'd2"),
+    "results are dropped": (READY, "written <= core_out_valid", "written <= entered"),
+    "offered though empty": (READY, "wire logic stored = ~empty", "wire logic stored = empty"),
+    "a path from ready to ready": (READY, "assign in_ready = ready", "assign in_ready = out_ready"),
+    "ready in reset": (READY, "ready <= 1'b0", "ready <= 1'b1"),
+    "written though nothing came": (READY, "if (core_out_valid) fifo", "if (stored) fifo"),
+    "outputs swapped": (READY, "assign y0 = fifo_word[2:0]", "assign y0 = fifo_word[3:1]"),
+    "TLAST of the sample behind": (STREAM, "<= {side_s1, core", "<= {s_axis_tlast, core"),
+    "a beat of the sample before": (BEATS, "word2 <= taken ? word1", "word2 <= taken ? word2"),
+    "beats are not counted": (BEATS, "| s_axis_tlast)", "| s_axis_tvalid)"),
+    "TUSER of the last beat": (BEATS, "(in_beat == 2'd0)) ?", "(in_beat == 2'd1)) ?"),
+    "the sign of a field": (BEATS, "{5{bits_2[2]}}", "{5{bits_2[1]}}"),
+    "a core without its reset": (STREAM, ".rst(reset)", ".rst(1'b0)"),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_wrong_wrappers_are_not_proven(bug: str, tmp_path: Path) -> None:
+    wrap, old, new = BUGS[bug]
+    assert not proof_of(tmp_path, wrap, 1, old, new).proven
+
+
+def test_cycles_show_what_is_wrong(tmp_path: Path) -> None:
+    wrap, old, new = BUGS["a result is skipped"]
+    witness = find_witness(proof_of(tmp_path, wrap, 1, old, new))
+    assert witness is not None and witness.problem
+    taken = [c for c in witness.cycles if c["in_valid"] and c["in_ready"] and not c["rst"]]
+    assert taken and witness.cycles[0]["rst"] == 1
