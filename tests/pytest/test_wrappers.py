@@ -11,14 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wrapper_bench import Bench, play
 from xdsl.context import Context
+from xdsl.dialects import hw
 
-from kan_dialect.flows.tools import toolchain
+from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from lint import require_silent
 
 needs_icarus = pytest.mark.skipif(
     toolchain.look_for("iverilog") is None, reason="Icarus Verilog is not installed"
@@ -61,6 +63,7 @@ class Wrapped:
         options.apply(context, module)
         module.verify()
         self.interface: Interface = Model.of(module).interface()
+        self.module = module
         self.options = options
         self.file = folder / "design.sv"
         self.file.write_text(emit_systemverilog(module))
@@ -239,6 +242,19 @@ def test_every_sample_comes_out_once(case: str, how: str, tmp_path: Path) -> Non
         eager=how == "eager",
         reset_at=101 if how == "reset" else None,
     )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_linters_and_yosys_have_nothing_to_say(case: str, tmp_path: Path) -> None:
+    wrapped = Wrapped(tmp_path, THREE, CASES[case])
+    files: list[Path] = []
+    for name in [op.sym_name.data for op in wrapped.module.ops if isinstance(op, hw.HWModuleOp)]:
+        files.append(tmp_path / f"{name}.sv")
+        files[-1].write_text(emit_systemverilog(wrapped.module, {name}))
+    yosys = toolchain.look_for("yosys")
+    if yosys is not None:
+        tool_runs.run(yosys, ["-q", "-p", "read_verilog -sv design.sv; proc; check"], cwd=tmp_path)
+    require_silent(tmp_path, files, "--top-module", files[-1].stem)
 
 
 @pytest.mark.skipif(toolchain.look_for("verilator") is None, reason="verilator is not installed")
