@@ -14,6 +14,7 @@ from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.ir.attributes.module_attributes import declared_interface, declared_latency
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.credit_buffer import checked_words
+from kan_dialect.lowering.wrappers.register_map import c_header, register_map
 from kan_dialect.lowering.wrappers.stream_layout import StreamLayout
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Interface
@@ -60,12 +61,41 @@ def write_interface(
             "latency_cycles": declared_latency(wrapper),
             "ports": port_entries(wrapper, ()),
         }
-        if chosen is not None and chosen.interface != "valid":
+        if chosen is not None and chosen.interface == "axi-lite":
+            (core,) = cores_in(module)
+            entry["registers"] = write_registers(folder / "host", core, interface.latency)
+        elif chosen is not None and chosen.interface != "valid":
             entry["buffer_words"] = checked_words(interface.latency, chosen.buffer_words)
             if chosen.interface == "axi-stream":
                 source, result = chosen.choice.layouts(interface)
                 entry |= {"input": layout_entry(source), "output": layout_entry(result)}
     return entry
+
+
+def write_registers(folder: Path, core: hw.HWModuleOp, latency: int) -> list[dict[str, Any]]:
+    """Write NAME_registers.h, the registers of AXI4-Lite for C.
+
+    Parameters
+    ----------
+    folder : created if it is missing.
+    latency : of the core, in clock cycles.
+
+    Returns
+    -------
+    An entry a register, for `report.json`: `name`, `offset`, `access`, `meaning`.
+    """
+    name, registers = core.sym_name.data, register_map(core, latency).registers
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}_registers.h").write_text(c_header(name, registers))
+    return [
+        {
+            "name": each.name,
+            "offset": each.offset,
+            "access": "write" if each.is_writable else "read",
+            "meaning": each.meaning,
+        }
+        for each in registers
+    ]
 
 
 def write_packages(

@@ -15,7 +15,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.attributes.module_attributes import declared_interface, declared_interval
+from kan_dialect.ir.attributes.module_attributes import (
+    declared_interface,
+    declared_interval,
+    declared_latency,
+)
+from kan_dialect.lowering.wrappers.axi_lite import axi_lite_wrapper
 from kan_dialect.lowering.wrappers.axi_stream import axi_stream_wrapper
 from kan_dialect.lowering.wrappers.clock_enable import with_clock_enable
 from kan_dialect.lowering.wrappers.core import Core
@@ -40,9 +45,9 @@ class WrapInterfacePass(KanPass):
     name = "kan-wrap-interface"
     works_at = ("hardware",)
 
-    interface: Literal["valid", "ready-valid", "axi-stream"] = "valid"
+    interface: Literal["valid", "ready-valid", "axi-stream", "axi-lite"] = "valid"
     """`valid`: the network's module as it is; `ready-valid`: with ready at both sides;
-    `axi-stream`: AXI4-Stream."""
+    `axi-stream`: AXI4-Stream; `axi-lite`: registers for single samples."""
     beat_bits: tuple[int, ...] | int | None = bounded(None, Bounds(BYTE, MAX_BEAT_BITS))
     """Width of TDATA, a multiple of 8: one number, or one of the input and one of the output.
     Samples take as many beats as they need. Default: one beat."""
@@ -87,7 +92,7 @@ class WrapInterfacePass(KanPass):
             for op in module.ops
             if isinstance(op, hw.HWModuleOp)
             and declared_interface(op) is None
-            and declared_interval(op) is None
+            and (declared_interval(op) is None or self.interface == "axi-lite")
         ]
         for circuit in circuits:
             wrapper = self.wrapper(circuit)
@@ -102,6 +107,8 @@ class WrapInterfacePass(KanPass):
         ------
         KanError : the module has no clock, or an option does not fit it.
         """
+        if declared_interval(circuit) is not None:
+            return axi_lite_wrapper(circuit, declared_latency(circuit) or 0)
         interface = Model(circuit, "hardware").interface()
         require_clock(interface, self.interface)
         if self.clock_enable:
@@ -113,6 +120,8 @@ class WrapInterfacePass(KanPass):
             return with_clock_enable(circuit)
         if self.interface == "valid":
             return None
+        if self.interface == "axi-lite":
+            return axi_lite_wrapper(circuit, interface.latency)
         core, words = Core(circuit, interface), checked_words(interface.latency, self.buffer_words)
         if self.interface == "ready-valid":
             return ready_valid_wrapper(core, words)

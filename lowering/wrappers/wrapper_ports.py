@@ -94,6 +94,39 @@ def axi_stream_ports(interface: Interface, choice: StreamChoice) -> tuple[Wrappe
     )
 
 
+def axi_lite_ports(address_bits: int) -> tuple[WrapperPort, ...]:
+    """The ports of `NAME_axi_lite`, with data of 32 bits.
+
+    Parameters
+    ----------
+    address_bits : width of an address in bytes.
+    """
+    rows: tuple[tuple[str, Direction, int], ...] = (
+        ("awvalid", "input", 1),
+        ("awready", "output", 1),
+        ("awaddr", "input", address_bits),
+        ("wvalid", "input", 1),
+        ("wready", "output", 1),
+        ("wdata", "input", 32),
+        ("wstrb", "input", 4),
+        ("bvalid", "output", 1),
+        ("bready", "input", 1),
+        ("bresp", "output", 2),
+        ("arvalid", "input", 1),
+        ("arready", "output", 1),
+        ("araddr", "input", address_bits),
+        ("rvalid", "output", 1),
+        ("rready", "input", 1),
+        ("rdata", "output", 32),
+        ("rresp", "output", 2),
+    )
+    return (
+        WrapperPort("aclk", "input", 1),
+        WrapperPort("aresetn", "input", 1),
+        *(WrapperPort(f"s_axi_{name}", direction, bits, "s_axi") for name, direction, bits in rows),
+    )
+
+
 def _bus(
     name: str, data: Direction, layout: StreamLayout, choice: StreamChoice
 ) -> Iterator[WrapperPort]:
