@@ -111,7 +111,7 @@ SEEDS = [
         "Lowering.run",
         (
             "outputs backwards",
-            Replace("(... for value in op.operands)", "(... for value in reversed(op.operands))"),
+            Replace("zip(outputs, op.operands, ...)", "zip(outputs, reversed(op.operands), ...)"),
         ),
     ),
     *seeds_in(
