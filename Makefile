@@ -122,6 +122,7 @@ benchmark: $(VENV)/.test
 
 seeded-bugs: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_bugs.py
+	$(BIN)/python benchmarks/seeded_wrappers.py
 
 seeded-text: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS)

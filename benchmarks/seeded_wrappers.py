@@ -1,0 +1,59 @@
+"""Puts bugs into the wrappers around networks, one at a time, and prints the proof's verdict.
+
+    python benchmarks/seeded_wrappers.py                 all (a minute)
+    python benchmarks/seeded_wrappers.py --only ready    seeds whose name contains a word
+
+Each seed (`seeds/wrappers.py`) is imported in a process of its own, where wrappers of four kinds
+are made and proven. The exit code is 1 if a bug is in none of them or is proven, or if a wrapper
+without a bug is not proven.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import multiprocessing
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+
+from seeds import imported_with_bug, spoilt_module
+from seeds.wrappers import SEEDS
+
+ROOT = Path(__file__).parent.parent
+
+
+def verdict(name: str) -> str:
+    """The first claim that fails with a seed; empty: all wrappers are proven."""
+    seed = next((seed for seed in SEEDS if seed.name == name), None)
+    with imported_with_bug(spoilt_module(seed)) if seed else nullcontext():
+        sys.path.append(str(ROOT / "tests" / "pytest"))
+        tests = importlib.import_module("test_prove_wrappers")
+        for wrap in (tests.READY, tests.STREAM, tests.BEATS, tests.HIGH):
+            with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
+                try:
+                    proof = tests.proof_of(Path(folder), wrap, 1)
+                except Exception as error:
+                    return f"{type(error).__name__}: {error}"
+            for outcome in proof.outcomes:
+                if not outcome.proven:
+                    return f"{proof.name}: {outcome.group}, {outcome.name}: {outcome.problem}"
+    return ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default="", metavar="WORD")
+    options = parser.parse_args()
+    names = ["", *(seed.name for seed in SEEDS if options.only in seed.name)]
+    bad = 0
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for name, found in zip(names, pool.imap(verdict, names, chunksize=1), strict=True):
+            print(f"{name or 'without a bug'}: {found or 'proven'}", flush=True)
+            bad += bool(found) != bool(name)
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
