@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kan_dialect.flows.host.registers import DriverRegisters
+from kan_dialect.lowering.wrappers.register_map import RegisterMap
 from kan_dialect.lowering.wrappers.wrapper_ports import InterfaceName, StreamChoice, wrapper_name
 from kan_dialect.model.interface import Interface
 
@@ -438,13 +440,119 @@ _QUIET = """
 # cocotbext-axi uses names that cocotb is about to give up.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext")
 """
+_AXI_LITE = '''
+class Bench:
+    """A master on the bus, with pauses, and a count of the pairs of valid and ready."""
+
+    CHANNELS = ("aw", "w", "b", "ar", "r")
+
+    def __init__(self, dut):
+        self.dut = dut
+        self.seen = {channel: Counter() for channel in self.CHANNELS}
+        bus = AxiLiteBus.from_prefix(dut, "s_axi")
+        self.master = AxiLiteMaster(bus, dut.aclk, dut.aresetn, reset_active_level=False)
+        for end in (self.master.write_if, self.master.read_if):
+            end.log.setLevel("WARNING")
+
+    async def start(self):
+        """Start the clock, and hold the reset for two cycles."""
+        Clock(self.dut.aclk, 10, "ns").start()
+        await self.reset()
+        cocotb.start_soon(self.watch())
+
+    async def reset(self):
+        self.dut.aresetn.value = 0
+        for _ in range(2):
+            await RisingEdge(self.dut.aclk)
+        self.dut.aresetn.value = 1
+        for _ in range(2):
+            await RisingEdge(self.dut.aclk)
+
+    def pause(self):
+        """Random pauses on all channels."""
+        write, read = self.master.write_if, self.master.read_if
+        ends = [write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel]
+        for number, end in enumerate(ends):
+            end.set_pause_generator(pauses(random.Random(SEED + number), BUS_PAUSES))
+
+    async def watch(self):
+        while True:
+            await RisingEdge(self.dut.aclk)
+            for channel, seen in self.seen.items():
+                pair = (getattr(self.dut, f"s_axi_{channel}{w}").value for w in ("valid", "ready"))
+                seen[tuple(map(int, pair))] += 1
+
+    async def run(self, codes):
+        """The words of the output registers for a sample."""
+        for code, offsets in zip(codes, INPUT_REGISTERS, strict=True):
+            for word, offset in enumerate(offsets):
+                await self.master.write_dword(offset, int(code) >> 32 * word & 0xFFFFFFFF)
+        await self.master.write_dword(CONTROL, START)
+        for _ in range(LATENCY + 10):
+            if await self.master.read_dword(STATUS) & DONE:
+                break
+        else:
+            raise AssertionError("STATUS does not say that the sample is done")
+        return [
+            [await self.master.read_dword(offset) for offset in offsets]
+            for offsets in OUTPUT_REGISTERS
+        ]
+
+    async def check(self, sample, codes, wanted):
+        got = await self.run(codes)
+        for index, (code, offsets) in enumerate(zip(wanted, OUTPUT_REGISTERS, strict=True)):
+            words = [int(code) >> 32 * word & 0xFFFFFFFF for word in range(len(offsets))]
+            assert got[index] == words, (
+                f"sample {sample}: y{index} is {got[index]}, should be {words}, the code {code}, "
+                f"for {show(codes, 'x')}"
+            )
+
+
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
+async def samples_are_right(dut):
+    """Single samples through registers, with random pauses on all channels."""
+    inputs, outputs = samples(dut._log)
+    bench = Bench(dut)
+    await bench.start()
+    for offset, value in CONSTANTS.items():
+        assert await bench.master.read_dword(offset) == value, f"register {offset:#x}"
+    bench.pause()
+    for sample, (codes, wanted) in enumerate(zip(inputs, outputs, strict=True)):
+        await bench.check(sample, codes, wanted)
+    for channel, seen in bench.seen.items():
+        what = f"(s_axi_{channel}valid, s_axi_{channel}ready)"
+        # The wrapper pauses the master only by its responses, so the others need not wait.
+        pairs = [(0, 1), (1, 0), (1, 1)] if channel in ("b", "r") else [(1, 1)]
+        require_covered(dut._log, what, seen, pairs)
+
+
+@cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
+async def reset_drops_samples(dut):
+    """After a reset of a sample under way, the next one is right."""
+    inputs, outputs = samples(dut._log)
+    bench = Bench(dut)
+    await bench.start()
+    await bench.check(0, inputs[0], outputs[0])
+    await bench.master.write_dword(CONTROL, START)
+    await bench.reset()
+    assert await bench.master.read_dword(STATUS) & DONE == 0, "DONE after a reset"
+    await bench.check(len(inputs) - 1, inputs[-1], outputs[-1])
+'''
+
 _SAMPLES = 1000
 """Default number of samples of a run."""
+_SINGLE_SAMPLES = 100
+"""The same for registers: a sample takes some hundred cycles."""
 _MOST_CYCLES = 100
 """Clock cycles that a beat takes at most, on average: pauses make it some tens in single phases."""
 
 
-def python_bench(interface: Interface, chosen: InterfaceName, stream: StreamChoice) -> str:
+def python_bench(
+    interface: Interface,
+    chosen: InterfaceName,
+    stream: StreamChoice,
+    registers: RegisterMap | None = None,
+) -> str:
     """The text of sim/test_NAME.py.
 
     Parameters
@@ -452,6 +560,7 @@ def python_bench(interface: Interface, chosen: InterfaceName, stream: StreamChoi
     interface : the ports of the network's module.
     chosen : the interface that the testbench drives.
     stream : what the AXI4-Stream wrapper looks like.
+    registers : of the AXI4-Lite wrapper.
 
     Raises
     ------
@@ -468,6 +577,28 @@ def python_bench(interface: Interface, chosen: InterfaceName, stream: StreamChoi
     elif chosen == "ready-valid":
         parts = [_OUTPUTS, _PAUSES, _READY_VALID]
         constants = _pauses(interface, 1)
+    elif registers is not None:
+        parts = [_PAUSES, _AXI_LITE]
+        known = DriverRegisters.of(registers)
+        words = sum(map(len, (*known.inputs, *known.outputs)))
+        beats = words + 4 + interface.latency // 8
+        warnings = "import warnings\n"
+        imports = f"from cocotbext.axi import AxiLiteBus, AxiLiteMaster\n{_QUIET}"
+        constants = {
+            "PHASE": 64,
+            "BUS_PAUSES": (0, 0.3, 0.7),
+            "LATENCY": interface.latency,
+            "CONSTANTS": {
+                known.identity: known.identity_value,
+                known.hash: known.hash_value,
+            },
+            "CONTROL": known.control,
+            "STATUS": known.status,
+            "START": 1,
+            "DONE": 2,
+            "INPUT_REGISTERS": list(known.inputs),
+            "OUTPUT_REGISTERS": list(known.outputs),
+        }
     else:
         parts = [_PAUSES, _AXI_STREAM]
         names = ("AxiStreamBus", "AxiStreamFrame", "AxiStreamSink", "AxiStreamSource")
@@ -485,7 +616,7 @@ def python_bench(interface: Interface, chosen: InterfaceName, stream: StreamChoi
     values = {
         "name": interface.name,
         "top": wrapper_name(interface.name, chosen),
-        "samples": _SAMPLES,
+        "samples": _SAMPLES if registers is None else _SINGLE_SAMPLES,
         "cycles": _MOST_CYCLES * beats,
         "start": _MOST_CYCLES * beats * (interface.latency + 8),
         "triggers": triggers,
