@@ -47,6 +47,7 @@ from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
+from kan_dialect.lowering.wrappers.register_map import register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
@@ -109,11 +110,11 @@ def build(
         )
         write_testbench(target / "sim", interface, codes, expected)
         chosen, stream = chosen_interface(options.passes)
-        # The testbench drives the network itself where registers are in front of it.
-        driven = "valid" if chosen == "axi-lite" else chosen
-        write_cocotb(target / "sim", interface, driven, stream)
+        assert isinstance(circuit.op, hw.HWModuleOp)
+        registers = register_map(circuit.op, interface.latency) if chosen == "axi-lite" else None
+        write_cocotb(target / "sim", interface, chosen, stream, registers)
         write_host(target / "host", interface, stream)
-        write_drivers(target / "host", interface, chosen, stream)
+        write_drivers(target / "host", interface, chosen, stream, registers)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
         _write_project(target, module, report, stages, options)
         if options.pictures:

@@ -46,6 +46,7 @@ INTERFACES: dict[str, tuple[object, ...]] = {
         *("--interface", "axi-stream", "--beat-bits", "32,16", "--beat-order", "high-first"),
         *("--user-bits", 3),
     ),
+    "axi-lite": ("--interface", "axi-lite"),
     "no-last": ("--interface", "axi-stream", "--beat-bits", 64, "--no-last"),
 }
 """Options of a build, by a name of what they give."""
@@ -110,9 +111,15 @@ def test_every_interface_passes_in_icarus(
     builds: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:
     folder = copied(builds(name), tmp_path)
-    result = run_bench(folder, "icarus", "SAMPLES=400", "SEED=7")
+    count = 20 if name == "axi-lite" else 400
+    result = run_bench(folder, "icarus", f"SAMPLES={count}", "SEED=7")
     require_passed(result, 2)
     assert "Warning" not in result.stdout and "WARNING  py" not in result.stdout
+    if name == "axi-lite":
+        assert counts(result.stdout, "s_axi_rvalid, s_axi_rready").keys() == {
+            *("(0, 1)", "(1, 0)", "(1, 1)")
+        }
+        return
     pairs = {
         "valid": ["in_valid, out_valid"],
         "ready-valid": ["in_valid, in_ready", "out_valid, out_ready"],
@@ -158,6 +165,7 @@ WRONG = {
         r"assign m_axis_tlast = ~(\1);",
         "a packet of",
     ),
+    "axi-lite": ("wine.sv", r"assign y1 = .*;", "assign y1 = '0;", "y1 is ["),
     "beats": (
         "wine_axi_stream.sv",
         r"assign m_axis_tuser = (.*);",
@@ -226,7 +234,8 @@ def test_what_is_missing_is_told(builds: Callable[[str], Path], tmp_path: Path) 
 
 def test_the_driver_comes_with_streams(builds: Callable[[str], Path]) -> None:
     found = {name for name in INTERFACES if (builds(name) / "host" / "wine_pynq.py").exists()}
-    assert found == {"axi-stream", "beats"}
+    assert found == {"axi-stream", "beats", "axi-lite"}
+    assert (builds("axi-lite") / "host" / "wine_uio.c").exists()
 
 
 def test_the_last_wrapper_is_the_interface() -> None:
