@@ -226,6 +226,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         *_quantization_rows(report),
         *_size_rows(report),
         *_speed_rows(report),
+        *_interface_rows(report.interface),
         *_check_rows(report),
     ]
 
@@ -298,6 +299,20 @@ def _speed_rows(report: Report) -> list[tuple[str, str]]:
         )
         rows.append((f"estimate ({estimate['target']})", text))
     return rows
+
+
+def _interface_rows(interface: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """The wrapper around the network: its module, latency and beats."""
+    if interface is None:
+        return []
+    text = f"{interface['top']}, {quantity(int(interface['latency_cycles']), 'cycle')}"
+    sides = [interface[side] for side in ("input", "output") if side in interface]
+    if sides:
+        beats = (f"{quantity(int(each['beats']), 'beat')} of {each['beat_bits']}" for each in sides)
+        text += f", {' bits in, '.join(beats)} bits out"
+    if "registers" in interface:
+        text += f", {quantity(len(interface['registers']), 'register')}"
+    return [("interface", text)]
 
 
 def _check_rows(report: Report) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
 
 from xdsl.passes import ModulePass
 
@@ -18,13 +17,10 @@ def with_interface(passes: Sequence[ModulePass], wrap: WrapInterfacePass) -> lis
 
     Raises
     ------
-    KanError : an option of the interface means nothing for it; or the design is to be
-        combinational, which only the interface `valid` can be.
+    KanError : the design is to be combinational, which only the interface `valid` can be.
     """
-    if wrap.interface == "valid":
-        _refuse_unread(wrap)
-        if not wrap.clock_enable:
-            return list(passes)
+    if wrap.interface == "valid" and not wrap.clock_enable:
+        return list(passes)
     for stage in map(unwrapped, passes):
         if isinstance(stage, SchedulePass) and stage.combinational:
             needs = "a clock enable" if wrap.clock_enable else f"the interface {wrap.interface}"
@@ -33,17 +29,3 @@ def with_interface(passes: Sequence[ModulePass], wrap: WrapInterfacePass) -> lis
                 remedy="leave out --combinational, or choose --interface valid",
             )
     return [*passes, wrap]
-
-
-def _refuse_unread(wrap: WrapInterfacePass) -> None:
-    """Refuse options that the interface `valid` would ignore."""
-    for field in fields(wrap):
-        default = field.default
-        if default is MISSING or field.name == "clock_enable":
-            continue
-        if getattr(wrap, field.name) != default:
-            option = field.name.replace("_", "-")
-            raise KanError(
-                f"--{option} has no meaning with the interface valid",
-                remedy="choose an --interface, or leave it out",
-            )

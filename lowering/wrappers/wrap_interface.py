@@ -6,7 +6,7 @@ The wrapper is a second hardware module behind the network's, which stays as it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from xdsl.context import Context
@@ -37,6 +37,21 @@ from kan_dialect.ops.memory import DISTRIBUTED_WORDS
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 
+_READ = {
+    "valid": {"interface", "clock_enable"},
+    "ready-valid": {"interface", "buffer_words"},
+    "axi-stream": {
+        "interface",
+        "beat_bits",
+        "beat_order",
+        "no_last",
+        "user_bits",
+        "buffer_words",
+    },
+    "axi-lite": {"interface"},
+}
+"""The options that each interface reads."""
+
 
 @dataclass(frozen=True)
 class WrapInterfacePass(KanPass):
@@ -66,11 +81,14 @@ class WrapInterfacePass(KanPass):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.clock_enable and self.interface != "valid":
-            raise KanError(
-                f"a clock enable has no meaning with the interface {self.interface}",
-                remedy="leave out clock-enable, or choose the interface valid",
-            )
+        for field in fields(self):
+            unread = field.name not in _READ[self.interface]
+            if unread and getattr(self, field.name) != field.default:
+                raise KanError(
+                    f"{field.name.replace('_', '-')} has no meaning with the interface "
+                    f"{self.interface}",
+                    remedy="leave it out, or choose another interface",
+                )
         if isinstance(self.beat_bits, tuple) and len(self.beat_bits) > 2:
             raise KanError(
                 f"beat-bits takes one or two numbers, got {len(self.beat_bits)}",

@@ -51,6 +51,8 @@ def test_a_build_writes_wrapper_package_and_report(options: list[str], tmp_path:
     assert "localparam int WRAPPER_LATENCY = 3;" in files[0].read_text()
     readme = (tmp_path / "out" / "README.md").read_text()
     assert "`rtl/net_axi_stream.sv` | the design with AXI4-Stream ports" in readme
+    beats = "2 beats of 16 bits in" if options else "1 beat of 24 bits in"
+    assert f"net_axi_stream, 3 cycles, {beats}" in " ".join(result.stdout.split())
 
 
 def test_the_core_is_the_same_with_and_without_a_wrapper(tmp_path: Path) -> None:
@@ -65,7 +67,9 @@ def test_the_core_is_the_same_with_and_without_a_wrapper(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--user-bits", "2"], "--user-bits has no meaning with the interface valid"),
+        (["--user-bits", "2"], "user-bits has no meaning with the interface valid; leave it out"),
+        (["--interface", "ready-valid", "--clock-enable"], "clock-enable has no meaning with the"),
+        (["--interface", "axi-lite", "--beat-bits", "32"], "beat-bits has no meaning with the"),
         (["--interface", "axi-stream", "--beat-bits", "12"], "a beat of 12 bits is not possible"),
         (
             ["--interface", "ready-valid", "--buffer-words", "4"],

@@ -275,13 +275,17 @@ def designs(draw: st.DrawFn) -> tuple[str, WrapInterfacePass, int]:
     beat = st.sampled_from([None, 8, 16, 32, 64])
     widths = draw(beat), draw(beat)
     chosen = None if None in widths else (widths[0] or 8, widths[1] or 8)
+    words = draw(st.sampled_from([None, 32]))
+    if draw(st.booleans()):
+        options = WrapInterfacePass("ready-valid", buffer_words=words)
+        return network(ranges, latency), options, draw(st.integers(0, 1000))
     options = WrapInterfacePass(
-        draw(st.sampled_from(["ready-valid", "axi-stream"])),
+        "axi-stream",
         beat_bits=chosen,
         beat_order=draw(st.sampled_from(["low-first", "high-first"])),
         no_last=draw(st.booleans()),
         user_bits=draw(st.sampled_from([0, 1, 5])),
-        buffer_words=draw(st.sampled_from([None, 32])),
+        buffer_words=words,
     )
     return network(ranges, latency), options, draw(st.integers(0, 1000))
 
