@@ -1,7 +1,7 @@
 // Whatever is wrong with the options or the input: one message that says what, and the remedy.
 
 // RUN: not kan-opt %s -p kan-narow 2>&1 | filecheck %s --check-prefix PASS
-// PASS: {{^}}kan-opt: error: unknown pass 'kan-narow'; did you mean kan-narrow? Passes over KANs are kan-balance-sums, kan-calibrate,
+// PASS: {{^}}kan-opt: error: unknown pass 'kan-narow'; did you mean kan-narrow? Passes over KANs are kan-add-head, kan-balance-sums, kan-calibrate,
 
 // RUN: not kan-opt %s -p 'kan-schedule{level=3}' 2>&1 | filecheck %s --check-prefix OPTION
 // OPTION: kan-opt: error: pass kan-schedule has no option 'level'; did you mean levels? Its options are target, levels, cycles, mhz, combinational
