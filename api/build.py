@@ -13,6 +13,8 @@ from kan_dialect.flows.built_models import built_models, is_trainable_build
 from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.measure import measure_asic, measure_routed, measure_synthesis, open_design
 from kan_dialect.flows.page.page import render_again
+from kan_dialect.flows.prove.interfaces.of_build import built_wrapper
+from kan_dialect.flows.prove.interfaces.prove import WrapperProof, prove_wrapper
 from kan_dialect.flows.prove.prove import Proof, prove
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.flows.report import read_report
@@ -111,6 +113,8 @@ class Build:
     def prove(self, *, jobs: int = 1, timeout: float | None = None) -> Proof:
         """Prove the RTL equal to the integer model for all inputs, node by node. Needs Yosys.
 
+        A wrapper around the network has a proof of its own, `prove_wrapper`.
+
         Parameters
         ----------
         jobs : number of processes.
@@ -135,6 +139,43 @@ class Build:
         proof = prove(self.rtl, integer, circuit, timeout=timeout, jobs=jobs)
         merge_proof(self._folder / "report.json", proof.summary() if proof.proven else None)
         return proof
+
+    def prove_wrapper(self, *, timeout: float | None = None) -> WrapperProof:
+        """Prove that the wrapper delivers the results of its samples, in order, for every history.
+
+        It takes the network for what `prove` says of it. Needs Yosys and Bitwuzla.
+
+        Parameters
+        ----------
+        timeout : seconds.
+
+        Returns
+        -------
+        `proven` says whether all of it is; `outcomes` has the problem of each claim that is not.
+
+        Raises
+        ------
+        KanError : the build has no wrapper, or one without a proof; a tool is missing, a file is
+            outside the subset, or no time is left.
+        """
+        wrapper = built_wrapper(self._folder)
+        if wrapper is None:
+            raise KanError(f"{self._folder} has no wrapper", remedy="build it with an interface")
+        if not wrapper.has_proof:
+            raise KanError(
+                f"there is no proof of the interface {wrapper.kind}",
+                remedy="prove a build with the interface ready-valid or axi-stream",
+            )
+        _, circuit = built_models(self._folder)
+        return prove_wrapper(
+            wrapper.rtl,
+            wrapper.top,
+            wrapper.kind,
+            self.rtl,
+            circuit.interface(),
+            high_first=wrapper.high_first,
+            timeout=timeout,
+        )
 
     def synthesize(self, target: str = "xcup") -> Synthesis:
         """Map the RTL to a device with Yosys.

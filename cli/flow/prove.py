@@ -112,7 +112,10 @@ def run_prove(options: argparse.Namespace) -> int:
     summary: dict[str, object] = dict(proof.summary())
     if opinion is not None:
         summary["second"] = opinion.summary()
-    if wrapper is not None:
+    if wrapper is not None and not wrapper.has_proof:
+        note = f"the wrapper {wrapper.top} is not proven: there is no proof of {wrapper.kind}"
+        Console(stderr=True, highlight=False).print(f"warning: {note}", style="yellow")
+    elif wrapper is not None:
         found = _proof_of_wrapper(options, wrapper, rtl, proof)
         print_wrapper_proof(found, Console(highlight=False))
         proven &= found.proven

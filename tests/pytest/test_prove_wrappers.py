@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import kan_dialect as kan
+from kan_dialect.cli import kan_flow
+from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.interfaces.prove import WrapperProof, prove_wrapper
 from kan_dialect.flows.prove.interfaces.witness import find_witness
 from kan_dialect.flows.tools.toolchain import look_for
@@ -110,3 +113,42 @@ def test_cycles_show_what_is_wrong(tmp_path: Path) -> None:
     assert witness is not None and witness.problem
     taken = [c for c in witness.cycles if c["in_valid"] and c["in_ready"] and not c["rst"]]
     assert taken and witness.cycles[0]["rst"] == 1
+
+
+NETWORK = """
+func.func @net(%x: !kan.int<0:7>) -> !kan.int<0:14> {
+  %t = kan.table %x as "t" entries dense<[0, 2, 4, 6, 9, 2, 4, 14]> : tensor<8xi8>
+      : !kan.int<0:7> -> !kan.int<0:14>
+  %d = kan.delay %t by 2 as "d" : !kan.int<0:14>
+  func.return %d : !kan.int<0:14>
+}
+"""
+
+
+@pytest.mark.parametrize("interface", ["valid", "ready-valid", "axi-lite"])
+def test_builds_prove_their_wrappers(
+    interface: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.mlir").write_text(NETWORK)
+    options = {"simulator": None, "certificate": "never", "vectors": 10, "interface": interface}
+    built = kan.load(tmp_path / "net.mlir").build(tmp_path / "out", **options)  # type: ignore[arg-type]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(["prove", str(tmp_path / "out"), "--report"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr()
+    assert "net: equal to the integer model for all codes" in shown.out
+    warned = "warning: the wrapper net_axi_lite is not proven: there is no proof of axi-lite"
+    assert (warned in " ".join(shown.err.split())) == (interface == "axi-lite")
+    if interface == "ready-valid":
+        assert "net_ready_valid: the results of its samples, in order" in shown.out
+        assert built.report["proof"]["interface"]["module"] == "net_ready_valid"
+        assert built.prove_wrapper().proven
+        wrapper = tmp_path / "out" / "rtl" / "net_ready_valid.sv"
+        text = wrapper.read_text()
+        assert text.count("full_next = ") == 1
+        wrapper.write_text(text.replace("full_next = ", "full_next = ~", 1))
+        assert not built.prove_wrapper().proven
+    else:
+        message = "has no wrapper" if interface == "valid" else "no proof of the interface axi-lite"
+        with pytest.raises(KanError, match=message):
+            built.prove_wrapper()
