@@ -343,10 +343,11 @@ def test_two_builds_at_once(tmp_path: Path) -> None:
         for build in builds:
             assert build.wait() == 0, build.communicate()[1]
         name = json.loads((folder / "report.json").read_text())["name"]
-        assert [path.name for path in (folder / "rtl").iterdir()] == [f"{name}.sv"]
+        files = sorted(path.name for path in (folder / "rtl").iterdir())
+        assert files == [f"{name}.sv", f"{name}_pkg.sv"]
         assert all(f"@{name}" in path.read_text() for path in (folder / "ir").iterdir())
         assert {path.name.split("_")[0] for path in (folder / "host").glob("*_codec.py")} == {name}
-        assert len(list(folder.iterdir())) == 7
+        assert len(list(folder.iterdir())) == 11
 
 
 QUANTIZED = """

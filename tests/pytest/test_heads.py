@@ -23,7 +23,8 @@ from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import estimate
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.prove import prove
-from kan_dialect.flows.simulate.simulation import simulate
+from kan_dialect.flows.simulate.simulation import SimulatorName, simulate
+from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import int_type
@@ -39,6 +40,11 @@ from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.schedule import SchedulePass
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+SIMULATOR: SimulatorName = "verilator" if find_simulator("icarus") is None else "icarus"
+needs_simulator = pytest.mark.skipif(
+    find_simulator(SIMULATOR) is None, reason="neither Icarus nor Verilator is installed"
+)
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -216,6 +222,7 @@ def test_heads_have_costs(target: str) -> None:
     assert found.luts > 20 and found.levels > 2 and found.delay_ns > 0
 
 
+@needs_simulator
 @pytest.mark.parametrize("kind", ["argmax", "threshold", "top-k"])
 def test_simulation_and_proof_of_wide_outputs(kind: Any, tmp_path: Path) -> None:
     """Outputs of 12 bits: their pairs are too many to list in a proof."""
@@ -231,7 +238,7 @@ def test_simulation_and_proof_of_wide_outputs(kind: Any, tmp_path: Path) -> None
     rtl.write_text(text := emit_systemverilog(module))
     assert "// Head: " in text
     np.testing.assert_array_equal(
-        simulate(rtl, circuit.interface(), codes, simulator="verilator"), expected
+        simulate(rtl, circuit.interface(), codes, simulator=SIMULATOR), expected
     )
     proof = prove(rtl, Model(integer, "wire"), circuit)
     assert [o.problem for o in proof.outcomes if not o.proven] == []
@@ -291,6 +298,7 @@ def codec_of(folder: Path, name: str) -> Any:
         ),
     ],
 )
+@needs_simulator
 def test_builds(options: list[str], head: Head, tmp_path: Path) -> None:
     data = EXAMPLES / "wine.npz"
     common = [
@@ -301,7 +309,7 @@ def test_builds(options: list[str], head: Head, tmp_path: Path) -> None:
         "--vectors",
         "500",
         "--simulator",
-        "icarus",
+        SIMULATOR,
     ]
     folders = {"with": tmp_path / "with", "without": tmp_path / "without"}
     for name, added in (("with", options), ("without", [])):
@@ -334,7 +342,7 @@ def test_builds(options: list[str], head: Head, tmp_path: Path) -> None:
         right = float((decisions[:, 0] == np.load(data)["y_test"]).mean())
         assert right == report["head"]["accuracy"] == report["accuracy"]["integer"]
     assert main(["prove", str(folders["with"])]) == 0
-    assert main(["simulate", str(folders["with"]), "--simulator", "icarus"]) == 0
+    assert main(["simulate", str(folders["with"]), "--simulator", SIMULATOR]) == 0
 
 
 def test_texts_of_second_opinions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,8 +142,12 @@ OTHER_VALUES: dict[str, OptionValue] = {
     "max-accuracy-loss": 0.25, "max-rmse": "10%", "max-error": 3.0, "max-luts": 700,
     "max-levels": 12, "seed": 9, "target": "ecp5", "parts": 5, "further-levels": (1, 2),
     "levels": 7, "cycles": 11, "mhz": 123.0, "combinational": True, "fast": True,
+    "input-format": "x0=s12.8", "output-format": "s16.8", "head": "argmax", "threshold": 0.5,
+    "probability": 0.9, "k": 3,
 }  # fmt: skip
 """A value of each option of `kan-compile` that is not its default."""
+HEADS = {"threshold": "threshold", "probability": "threshold", "k": "top-k"}
+"""The head that an option is for."""
 
 
 @pytest.mark.parametrize("option", options_of(CompilePass), ids=lambda each: each.name)
@@ -153,6 +157,8 @@ def test_options_of_the_default_pipeline_reach_their_passes(option: PassOption) 
     needed = {"data": "x.npz", "precision": "auto"}
     if option.name == "quantizers":
         needed = {"data": "x.npz"}
+    if option.name in HEADS:
+        needed["head"] = HEADS[option.name]
     stages = CompilePass(**needed | {option.field: value}).passes()  # pyright: ignore[reportArgumentType]
     got = [
         getattr(stage, option.field)
@@ -181,6 +187,8 @@ def test_kan_flow_build_has_every_option_of_the_default_pipeline(option: PassOpt
         words += ["--precision", "auto"]
     if "auto" in words:
         words += ["--calibration", "data.npz"]
+    if option.name in HEADS:
+        words += ["--head", HEADS[option.name]]
     parser = argparse.ArgumentParser()
     add_build(parser)
     made = compile_pass(parser.parse_args(["none.mlir", "-o", "none", *words]))
