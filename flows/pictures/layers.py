@@ -144,7 +144,8 @@ def _of_sum(
 def float_edges(function: func.FuncOp, layer: str, x: FloatArray) -> FloatArray | None:
     """Edge functions of floats (points, out, in) at values (points, in) of a layer's inputs.
 
-    None if the function has no such layer, or has tables in place of its functions.
+    None if the function has no such layer, or one of other inputs, or has tables in place of its
+    functions.
     """
     names = layer_names(function)
     for op in function.body.block.ops:
@@ -154,7 +155,7 @@ def float_edges(function: func.FuncOp, layer: str, x: FloatArray) -> FloatArray 
         if isinstance(edges.owner, LookupOp):
             return None
         source = edge_source(edges)
-        if source is None:
+        if source is None or tensor_shape(source) != (x.shape[1],):
             return None
         known: dict[SSAValue, Array] = {source: x}
         if is_quantized(source):

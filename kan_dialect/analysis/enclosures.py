@@ -158,8 +158,12 @@ def _applied(name: str, x: Enclosure) -> Enclosure:
 
 
 def _scaled(x: Range, factor: FloatArray) -> Range:
-    """Bounds times a factor for each edge: (out, in), or broadcastable."""
-    ends = x.low * factor, x.high * factor
+    """Bounds times a factor for each edge: (out, in), or broadcastable.
+
+    Infinite bounds times 0 are 0: they bound finite numbers.
+    """
+    with np.errstate(invalid="ignore"):
+        ends = [np.where(factor == 0.0, 0.0, each * factor) for each in (x.low, x.high)]
     return Range(*widened(np.minimum(*ends), np.maximum(*ends)))
 
 

@@ -34,6 +34,7 @@ LEVELS = {
     "table": "table level (behind kan-quantize and kan-fold-tables)",
     "wire": "wire level (behind kan-expand-wires)",
     "training": "the level of training steps (behind kan-make-trainable)",
+    "hardware": "hardware level (behind lower-kan-to-hw)",
 }
 """Levels of IR at which passes work, as messages call them."""
 

@@ -20,8 +20,11 @@ QUANTISER = {
 BUDGET = {
     *("precision", "max_accuracy_loss", "max_rmse", "max_error", "max_luts", "max_levels", "seed"),
 }
-BEFORE_TABLES = QUANTISER | BUDGET
+FORMATS = {"input_format", "output_format"}
+BEFORE_TABLES = QUANTISER | BUDGET | FORMATS
 """Options that decide which integers a network has: the published ones are given."""
+DECISIONS = {"head", "threshold", "probability", "k"}
+"""Options that put something else in the place of the published integers."""
 
 VALUES: Mapping[str, Sequence[Value]] = {
     "target": tuple(DEVICES),
@@ -47,7 +50,9 @@ APART: Sequence[Options] = (
 def missing_values() -> set[str]:
     """Options without values here, values without an option, and defaults that are not listed."""
     fields = {each.name: each.default for each in dataclasses.fields(CompilePass)}
-    known = BEFORE_TABLES | VALUES.keys() | {name for options in APART for name in options}
+    known = (
+        BEFORE_TABLES | DECISIONS | VALUES.keys() | {name for options in APART for name in options}
+    )
     without_default = {name for name in VALUES.keys() & fields if fields[name] not in VALUES[name]}
     return (fields.keys() ^ known) | without_default
 

@@ -295,7 +295,7 @@ def test_a_folder_that_is_a_link(source: Path, tmp_path: Path) -> None:
         put(tmp_path / "real", {"mine": "mine"})
     names = {path.name for path in (tmp_path / "real").iterdir()}
     assert names == {
-        "rtl", "ir", "sim", "host", "project", "tiny.core", "README.md", "report.html",
+        "rtl", "ir", "sim", "host", "project", "vhdl", "tiny.core", "README.md", "report.html",
         "report.json", ".kan-files", "mine",
     }  # fmt: skip
 

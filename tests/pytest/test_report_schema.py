@@ -12,9 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-from report_schema import SCHEMA, problems, valid_report
+from report_schema import SCHEMA, jsonschema, problems, valid_report
 
 from generators import report as generated
 from generators.pages import filled
