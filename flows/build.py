@@ -135,7 +135,7 @@ def build(
             check_vhdl(report, vhdl, interface, codes, expected)
         (target / "report.json").write_text(report.as_json())
         progress("writing the page")
-        write_page(target, report.as_dict())
+        write_page(target, report.as_dict(), context)
         if readme.NAME in spared:
             report.warnings.append(readme.FOREIGN)
         else:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import ParseError, VerifyException
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
@@ -31,10 +33,16 @@ class PageModels:
         return self.tables or self.real
 
 
-def models_of(folder: Path, report: Mapping[str, Any]) -> PageModels:
+def models_of(
+    folder: Path, report: Mapping[str, Any], context: Context | None = None
+) -> PageModels:
     """The models of a build's folder.
 
     A stage that is missing, or is no IR any more, is left out: the page says less, then.
+
+    Parameters
+    ----------
+    context : has the dialects of the build; None: those that are installed.
     """
     stages: Sequence[Mapping[str, str]] = report.get("stages", ())
     real = [each["file"] for each in stages if each["level"] == "spline"]
@@ -42,7 +50,8 @@ def models_of(folder: Path, report: Mapping[str, Any]) -> PageModels:
     if not real and not tables:
         # Without other levels the picture is of wires, whose IR takes longest to read.
         tables = [each["file"] for each in stages if each["level"] == "wire"]
-    read = {file: _read(folder / file) for file in (*real[-1:], *tables[-1:])}
+    known = context or make_context()
+    read = {file: _read(folder / file, known) for file in (*real[-1:], *tables[-1:])}
     coded = read[tables[-1]] if tables else None
     if coded is not None and has_real_edges(coded.module) and not real:
         return PageModels(coded.model)
@@ -69,9 +78,9 @@ def _model(read: _Read | None) -> Model | None:
     return None if read is None else read.model
 
 
-def _read(path: Path) -> _Read | None:
+def _read(path: Path, context: Context) -> _Read | None:
     try:
-        module = load_model(make_context(), path)
+        module = load_model(context, path)
         return _Read(module, Model.of(module))
-    except KanError:
+    except (KanError, ParseError, VerifyException):
         return None

@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from kan_dialect import __version__
@@ -35,14 +36,15 @@ REPORT = "report.json"
 _LOG = logging.getLogger(__name__)
 
 
-def build_page(folder: Path, report: Mapping[str, Any]) -> str:
+def build_page(folder: Path, report: Mapping[str, Any], context: Context | None = None) -> str:
     """The page of the build in a folder.
 
     Parameters
     ----------
     report : the content of `report.json`.
+    context : has the dialects of the build; None: those that are installed.
     """
-    layers = edge_layers(models_of(folder, report), report)
+    layers = edge_layers(models_of(folder, report, context), report)
     return _page(
         report["name"],
         _summary(report, layers),
@@ -93,9 +95,9 @@ def model_page(module: ModuleOp) -> str:
     return _page(model.name, summary, [_network(layers), layer_table], layers)
 
 
-def write_page(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write the page into the folder of a build that is being made."""
-    (folder / NAME).write_text(build_page(folder, report), encoding="utf-8")
+def write_page(folder: Path, report: Mapping[str, Any], context: Context | None = None) -> None:
+    """Write the page into the folder of a build that is being made, with the build's dialects."""
+    (folder / NAME).write_text(build_page(folder, report, context), encoding="utf-8")
 
 
 def render_again(folder: Path) -> Path:
