@@ -54,7 +54,7 @@ def test_cells_are_counted(name: str, cells: dict[str, int], luts: int, register
 def test_families_are_synthesised(name: str, design: Path) -> None:
     cells = synthesize(design, find_target(name)).cells
     assert cells.registers == 7
-    assert 6 <= cells.luts <= 20
+    assert (3 if name == "xc7" else 6) <= cells.luts <= 20  # There, two small tables share one.
     assert cells.carries
 
 
