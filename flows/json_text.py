@@ -20,7 +20,7 @@ def json_text(value: object) -> str:
 
 
 def _lines(value: object, indent: int, taken: int) -> Iterator[str]:
-    """Lines of a value; the first continues one of which `taken` characters are there."""
+    """Lines of a value. The first one follows `taken` characters of its key."""
     flat = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or not value or indent + taken + len(flat) < _WIDTH:
         yield flat

@@ -18,8 +18,9 @@ from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
+from kan_dialect.flows.prove.cycles.claims import Outcome
 from kan_dialect.flows.prove.show import merge_proof
-from kan_dialect.flows.prove.training.prove import Outcome, prove_training
+from kan_dialect.flows.prove.training.prove import prove_training
 from kan_dialect.flows.prove.training.show import print_training_proof
 from kan_dialect.flows.training.build import (
     TrainingOptions,

@@ -306,9 +306,7 @@ def _table(layers: Sequence[EdgeLayer], cost: Sequence[FloatArray]) -> Markup:
         row.append("" if worst is None else f"{worst[node, source]:.2f}")
         rows.append(row)
     more = len(ranked) - len(rows)
-    caption = "Edges, those that cost most first" + (
-        f"; {more} further ones not shown" * bool(more)
-    )
+    caption = "Edges, the most costly first" + (f"; {more} further ones not shown" * bool(more))
     return behind(
         "The edges as a table",
         table(
@@ -322,7 +320,7 @@ def _table(layers: Sequence[EdgeLayer], cost: Sequence[FloatArray]) -> Markup:
 
 
 def _ranked(layers: Sequence[EdgeLayer], cost: Sequence[FloatArray]) -> list[tuple[int, int, int]]:
-    """Layer, node and input of all edges, those that cost most first."""
+    """Layer, node and input of all edges, the most costly first."""
     every = [
         (-float(figures[node, source]), index, node, source)
         for index, (layer, figures) in enumerate(zip(layers, cost, strict=True))
@@ -332,7 +330,7 @@ def _ranked(layers: Sequence[EdgeLayer], cost: Sequence[FloatArray]) -> list[tup
 
 
 def network_data(layers: Sequence[EdgeLayer]) -> dict[str, Any]:
-    """What the page's program knows of edges: figures of all, tables of those that cost most."""
+    """What the page's program knows: figures of all edges, and tables of the most costly ones."""
     layout, colours = layout_of(layers), colourings(layers)
     nodes = {band.layer: band.nodes for band in layout.bands}
     ranked = [

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
 
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import IntegerType
@@ -34,6 +33,7 @@ from kan_dialect.lowering.systemverilog.tables import (
     vector,
 )
 from kan_dialect.lowering.systemverilog.unread import parts_of, unread_bits
+from kan_dialect.lowering.text_stage import Registered, TextStage
 from kan_dialect.ops.memory import (
     DISTRIBUTED_WORDS,
     MemoryOp,
@@ -82,19 +82,6 @@ _STATEMENTS = {
 }
 """Ops that may be printed as statements."""
 
-_Registered: TypeAlias = seq.CompRegOp | MemoryReadOp | MemoryWriteOp
-
-
-@dataclass
-class _Stage:
-    """The logic between two ranks of registers, and the registers at its end."""
-
-    lines: list[str] = field(default_factory=list[str])
-    declarations: list[str] = field(default_factory=list[str])
-    registers: dict[tuple[SSAValue, SSAValue | None], list[_Registered]] = field(
-        default_factory=dict[tuple[SSAValue, SSAValue | None], list[_Registered]]
-    )
-
 
 @dataclass
 class _ModuleWriter:
@@ -105,7 +92,7 @@ class _ModuleWriter:
     facts: Analysis
     modules: Mapping[str, str]
     names: Names = field(default_factory=Names)
-    stages: dict[int, _Stage] = field(default_factory=dict[int, _Stage])
+    stages: dict[int, TextStage] = field(default_factory=dict[int, TextStage])
     feedback: list[str] = field(default_factory=list[str])
     """Declarations of registers in loops."""
     signals: list[SSAValue] = field(default_factory=list[SSAValue])
@@ -121,7 +108,7 @@ class _ModuleWriter:
         outputs: list[str] = []
         memories: list[str] = []
         for op, number in zip(self.facts.ops, self.facts.stages, strict=True):
-            stage = self.stages.setdefault(number, _Stage())
+            stage = self.stages.setdefault(number, TextStage())
             if type(op) not in _STATEMENTS:
                 self._compute(op, stage)
                 continue
@@ -160,7 +147,7 @@ class _ModuleWriter:
             ]
         )
 
-    def _declare(self, op: Operation, value: SSAValue, stage: _Stage) -> None:
+    def _declare(self, op: Operation, value: SSAValue, stage: TextStage) -> None:
         """Declare a register. One in a loop is declared before all stages, since they read it."""
         line = f"  {declared(self._name(value), value.type)};"
         (self.feedback if op in self.facts.loops else stage.declarations).append(line)
@@ -249,7 +236,7 @@ class _ModuleWriter:
 
     # Statements
 
-    def _compute(self, op: Operation, stage: _Stage) -> None:
+    def _compute(self, op: Operation, stage: TextStage) -> None:
         """Write a wire for the result of an op, or keep its expression for where it is used."""
         result = op.results[0]
         expression = self.expressions.of_op(op)
@@ -417,7 +404,7 @@ class _ModuleWriter:
                 yield from self._registers(clock, reset, registers)
 
     def _registers(
-        self, clock: SSAValue, reset: SSAValue | None, registers: list[_Registered]
+        self, clock: SSAValue, reset: SSAValue | None, registers: list[Registered]
     ) -> Iterator[str]:
         """The registers and memories of a stage that share a clock and a reset."""
         loads = [self._load(op) for op in registers]
@@ -435,7 +422,7 @@ class _ModuleWriter:
         yield "    else"
         yield from block(loads, "      ")
 
-    def _load(self, op: _Registered) -> str:
+    def _load(self, op: Registered) -> str:
         """The statement of a register or memory at the clock's edge."""
         match op:
             case seq.CompRegOp():

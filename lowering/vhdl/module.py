@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from xdsl.dialects import comb, hw, seq
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
@@ -25,6 +24,7 @@ from kan_dialect.lowering.systemverilog.module import GENERATED
 from kan_dialect.lowering.systemverilog.names import module_name
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import bits_of_index, description, planes
+from kan_dialect.lowering.text_stage import Registered, TextStage
 from kan_dialect.lowering.vhdl.expressions import Expression, Level, bit_string, literal
 from kan_dialect.lowering.vhdl.functions import Functions
 from kan_dialect.lowering.vhdl.names import VhdlNames, identifier
@@ -48,8 +48,6 @@ ROW_BITS = 10
 BITS_OF_A_LITERAL = 256
 """Longest literal in bits. Longer vectors are concatenated, so that they fit into lines."""
 
-_Registered: TypeAlias = seq.CompRegOp | MemoryReadOp | MemoryWriteOp
-
 
 def write_entity(module: hw.HWModuleOp, name: str) -> str:
     """The text of an entity with the name `name`, and of its architecture.
@@ -63,17 +61,6 @@ def write_entity(module: hw.HWModuleOp, name: str) -> str:
 
 
 @dataclass
-class _Stage:
-    """The logic between two ranks of registers, and the registers at its end."""
-
-    declarations: list[str] = field(default_factory=list[str])
-    lines: list[str] = field(default_factory=list[str])
-    registers: dict[tuple[SSAValue, SSAValue | None], list[_Registered]] = field(
-        default_factory=dict[tuple[SSAValue, SSAValue | None], list[_Registered]]
-    )
-
-
-@dataclass
 class _EntityWriter:
     """Writes the text of one module."""
 
@@ -81,7 +68,7 @@ class _EntityWriter:
     name: str
     facts: Analysis
     names: VhdlNames = field(default_factory=VhdlNames)
-    stages: dict[int, _Stage] = field(default_factory=dict[int, _Stage])
+    stages: dict[int, TextStage] = field(default_factory=dict[int, TextStage])
     written_memories: set[SSAValue] = field(default_factory=set[SSAValue])
 
     def __post_init__(self) -> None:
@@ -95,7 +82,7 @@ class _EntityWriter:
         outputs: list[str] = []
         memories: list[str] = []
         for op, number in zip(self.facts.ops, self.facts.stages, strict=True):
-            stage = self.stages.setdefault(number, _Stage())
+            stage = self.stages.setdefault(number, TextStage())
             match op:
                 case hw.ArrayGetOp() if self._is_table(op):
                     self._table(op, stage)
@@ -215,7 +202,7 @@ class _EntityWriter:
 
     # Statements
 
-    def _declare(self, value: SSAValue, stage: _Stage) -> None:
+    def _declare(self, value: SSAValue, stage: TextStage) -> None:
         stage.declarations.append(f"  signal {self._name(value)} : {_signal_type(value.type)};")
 
     def _assigned(self, value: SSAValue, expression: Expression) -> Iterator[str]:
@@ -228,7 +215,7 @@ class _EntityWriter:
         else:
             yield from broken(line)
 
-    def _compute(self, op: Operation, stage: _Stage) -> None:
+    def _compute(self, op: Operation, stage: TextStage) -> None:
         """Write a signal for the result of an op, or keep its expression for where it is used."""
         result = op.results[0]
         expression = self.expressions.of_op(op)
@@ -273,7 +260,7 @@ class _EntityWriter:
     # Registers and memories
 
     def _process(
-        self, clock: SSAValue, reset: SSAValue | None, registers: list[_Registered]
+        self, clock: SSAValue, reset: SSAValue | None, registers: list[Registered]
     ) -> Iterator[str]:
         """The registers and memories of a stage that share a clock and a reset."""
         loads = [statement for op in registers for statement in self._load(op)]
@@ -296,7 +283,7 @@ class _EntityWriter:
         yield "    end if;"
         yield "  end process;"
 
-    def _load(self, op: _Registered) -> list[str]:
+    def _load(self, op: Registered) -> list[str]:
         """The statements of a register or memory at the clock's edge."""
         match op:
             case seq.CompRegOp():
@@ -320,7 +307,7 @@ class _EntityWriter:
             address = f"{self.functions.name('address')}({vector.argument})"
         return f"{self._name(op.memory)}({address})"
 
-    def _instance(self, op: hw.InstanceOp, stage: _Stage) -> Iterator[str]:
+    def _instance(self, op: hw.InstanceOp, stage: TextStage) -> Iterator[str]:
         """Signals for the outputs of another module, and its instance with named connections."""
         for result in op.results:
             stage.declarations.append(f"  signal {self._name(result)} : {port_type(result.type)};")
@@ -385,7 +372,7 @@ class _EntityWriter:
             yield "  attribute ram_style : string;"
             yield "  attribute ramstyle : string;"
 
-    def _table(self, op: hw.ArrayGetOp, stage: _Stage) -> None:
+    def _table(self, op: hw.ArrayGetOp, stage: TextStage) -> None:
         """A lookup: a vector for each bit that depends on the code, and the bits side by side."""
         (result,), (table, code) = op.results, op.operands
         name, width = self._name(result), bit_width(result.type)
@@ -405,7 +392,7 @@ class _EntityWriter:
         stage.lines.extend(self._assigned(result, word))
 
     def _table_bit(
-        self, op: hw.ArrayGetOp, stage: _Stage, place: int, plane: int, size: int
+        self, op: hw.ArrayGetOp, stage: TextStage, place: int, plane: int, size: int
     ) -> str:
         """The expression of one bit of a table's entries.
 
@@ -424,7 +411,9 @@ class _EntityWriter:
         name = self.names.take(f"{self._name(op.result)}_bit{place}")
         return self._looked_up(op, stage, name, plane, size)
 
-    def _looked_up(self, op: hw.ArrayGetOp, stage: _Stage, name: str, plane: int, size: int) -> str:
+    def _looked_up(
+        self, op: hw.ArrayGetOp, stage: TextStage, name: str, plane: int, size: int
+    ) -> str:
         """The bit that a code finds in a vector; for long tables, in one of several rows."""
         inputs = bit_width(op.index.type)
         entry = self.functions.name("entry")

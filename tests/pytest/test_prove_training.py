@@ -18,6 +18,8 @@ from xdsl.dialects import hw
 
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.solver import Solver
+from kan_dialect.flows.prove.cycles.terms import Pool, Term, apply, evaluate
 from kan_dialect.flows.prove.training.bench import (
     Cycle,
     first_mismatch,
@@ -27,8 +29,6 @@ from kan_dialect.flows.prove.training.bench import (
 from kan_dialect.flows.prove.training.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.training.prove import TrainingProof, prove_training
 from kan_dialect.flows.prove.training.reference import Reference, unsettled
-from kan_dialect.flows.prove.training.solver import Solver
-from kan_dialect.flows.prove.training.terms import Pool, Term, apply, evaluate
 from kan_dialect.flows.prove.training.witness import find_witness
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.ir.attributes.module_attributes import training_cycles

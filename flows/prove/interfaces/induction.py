@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.solver import Solver, Values
+from kan_dialect.flows.prove.cycles.terms import Term, evaluate_all, ordered
 from kan_dialect.flows.prove.interfaces.invariants import Candidate
 from kan_dialect.flows.prove.interfaces.scoreboard import Scoreboard
-from kan_dialect.flows.prove.training.solver import Solver, Values
-from kan_dialect.flows.prove.training.terms import Term, evaluate_all, ordered
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Induction:
         self.system = self.board.system
 
     def settle(self, candidates: Sequence[Candidate]) -> None:
-        """Keep the largest set of candidates that is an invariant, with those that are kept."""
+        """Keep the largest set of candidates that is inductive together with `kept`."""
         reset = self.system.in_reset(0)
         running = self.pool.inverted(reset)
         left = self._true_at(candidates, 1, [reset])

@@ -1,7 +1,7 @@
 """Candidates for invariants of a wrapper, read off its registers.
 
-They are guesses. `induction.py` keeps those that hold after a reset and that all of them together
-carry from each cycle to the next; a wrong guess is dropped, and can prove nothing.
+They are guesses. `induction.py` keeps a set of them that holds after a reset and carries itself
+from each cycle to the next. A wrong guess is dropped, and can prove nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from kan_dialect.flows.prove.cycles.terms import Term, ordered
 from kan_dialect.flows.prove.interfaces.scoreboard import Scoreboard
 from kan_dialect.flows.prove.interfaces.system import System
 from kan_dialect.flows.prove.netlist import Cell, Memory
-from kan_dialect.flows.prove.training.terms import Term, ordered
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Guesses:
             )
 
     def _beats(self) -> Iterator[Candidate]:
-        """Registers that count beats, and those that keep beats of an unfinished sample."""
+        """Registers that count beats, and registers that keep beats of an unfinished sample."""
         board, pool, system = self.board, self.pool, self.system
         for name, stream in (("in_beat", board.source), ("out_beat", board.result)):
             count = len(stream.beats)
@@ -226,7 +226,7 @@ class Guesses:
         return self.pool.inverted(less)
 
     def _kept_beats(self) -> dict[Cell, int]:
-        """Registers that may have a beat that was accepted so many beats ago."""
+        """Registers that may hold an earlier beat, with the number of beats accepted since."""
         data = self.board.data(0)
         found: dict[Cell, int] = {}
         count = len(self.board.source.beats)

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
+from kan_dialect.flows.prove.cycles.solver import Solver
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.interfaces.boundary import Boundary, boundary
 from kan_dialect.flows.prove.interfaces.induction import Induction
 from kan_dialect.flows.prove.interfaces.invariants import Guesses
@@ -19,28 +22,8 @@ from kan_dialect.flows.prove.interfaces.system import System
 from kan_dialect.flows.prove.netlist import Netlist, read_design
 from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import read_text
-from kan_dialect.flows.prove.training.solver import Solver
-from kan_dialect.flows.prove.training.terms import Pool, Term
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.interface import Interface
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one claim."""
-
-    group: str
-    name: str
-    seconds: float
-    problem: str | None = None
-    """Why it is not proven."""
-
-    @property
-    def proven(self) -> bool:
-        return self.problem is None
-
-
-Progress = Callable[[Outcome], None]
 
 
 @dataclass

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.interfaces.boundary import Stream
 from kan_dialect.flows.prove.interfaces.system import System
-from kan_dialect.flows.prove.training.terms import Pool, Term
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.machine import Machine
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.interfaces.boundary import Boundary, Piece
 from kan_dialect.flows.prove.netlist import Cell, InputPort, Instance, Netlist
-from kan_dialect.flows.prove.training.machine import Machine
-from kan_dialect.flows.prove.training.terms import Pool, Term
 from kan_dialect.model.interface import Interface
 
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kan_dialect.flows.prove.cycles.solver import Solver
+from kan_dialect.flows.prove.cycles.terms import Term
 from kan_dialect.flows.prove.interfaces.induction import evaluated
 from kan_dialect.flows.prove.interfaces.prove import SLACK, WrapperProof, scoreboard
 from kan_dialect.flows.prove.interfaces.scoreboard import Claim, Scoreboard
-from kan_dialect.flows.prove.training.solver import Solver
-from kan_dialect.flows.prove.training.terms import Term
 
 LONGEST = 256
 """Cycles of the longest history that is tried."""

@@ -15,10 +15,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from kan_dialect.flows.prove.cycles.machine import Machine
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.netlist import Cell
 from kan_dialect.flows.prove.training.handshake import READ_CYCLES, Ports, Timing
-from kan_dialect.flows.prove.training.machine import Machine
-from kan_dialect.flows.prove.training.terms import Pool, Term
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.fixed_point import fixed_type

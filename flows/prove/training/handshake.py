@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.machine import REGISTERS, Machine
+from kan_dialect.flows.prove.cycles.terms import Pool, Term, evaluate, ordered
 from kan_dialect.flows.prove.netlist import RESULTS, Cell, Netlist, Source
-from kan_dialect.flows.prove.training.machine import REGISTERS, Machine
-from kan_dialect.flows.prove.training.terms import Pool, Term, evaluate, ordered
 from kan_dialect.model.training.coefficient_memory import Bank, MemoryMap
 
 READ_CYCLES = 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kan_dialect.flows.prove.training.terms import Pool, Term
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType
 from kan_dialect.ir.quant import storage_for

@@ -16,10 +16,8 @@ from typing import Literal
 import numpy as np
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.training.integers import Arithmetic, Integer
-from kan_dialect.flows.prove.training.reference import Part
-from kan_dialect.flows.prove.training.solver import Solver, Values
-from kan_dialect.flows.prove.training.terms import (
+from kan_dialect.flows.prove.cycles.solver import Solver, Values
+from kan_dialect.flows.prove.cycles.terms import (
     Column,
     Pool,
     Term,
@@ -27,6 +25,8 @@ from kan_dialect.flows.prove.training.terms import (
     evaluate_all,
     ordered,
 )
+from kan_dialect.flows.prove.training.integers import Arithmetic, Integer
+from kan_dialect.flows.prove.training.reference import Part
 from kan_dialect.ir.constants import IntArray
 
 SAMPLES = 192

@@ -6,7 +6,7 @@ docs/rationale/proof.md has the argument.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from numpy.random import Generator
 from xdsl.ir import SSAValue
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
+from kan_dialect.flows.prove.cycles.machine import Machine
+from kan_dialect.flows.prove.cycles.solver import Solver, Values
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.netlist import Netlist, read_design
 from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import read_text
@@ -31,11 +35,8 @@ from kan_dialect.flows.prove.training.handshake import (
     observe,
 )
 from kan_dialect.flows.prove.training.integers import Integer
-from kan_dialect.flows.prove.training.machine import Machine
 from kan_dialect.flows.prove.training.matching import SAMPLES, Matching
 from kan_dialect.flows.prove.training.reference import Part, Reference
-from kan_dialect.flows.prove.training.solver import Solver, Values
-from kan_dialect.flows.prove.training.terms import Pool, Term
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
@@ -43,26 +44,6 @@ from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.training.coefficient_memory import Bank, memory_map
 from kan_dialect.model.training.training_step import Step
 from kan_dialect.ops.grid import LocateOp
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one claim."""
-
-    group: str
-    name: str
-    seconds: float
-    problem: str | None = None
-    """Why it is not proven."""
-    values: Values | None = None
-    """Of the free variables, where it does not hold."""
-
-    @property
-    def proven(self) -> bool:
-        return self.problem is None
-
-
-Progress = Callable[[Outcome], None]
 
 
 @dataclass

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from kan_dialect.flows.prove.cycles.claims import Outcome
+from kan_dialect.flows.prove.cycles.terms import evaluate, ordered
 from kan_dialect.flows.prove.training.bench import (
     HANDSHAKE,
     Cycle,
@@ -16,8 +18,7 @@ from kan_dialect.flows.prove.training.bench import (
     first_mismatch,
     play,
 )
-from kan_dialect.flows.prove.training.prove import Outcome, TrainingProof
-from kan_dialect.flows.prove.training.terms import evaluate, ordered
+from kan_dialect.flows.prove.training.prove import TrainingProof
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.training.coefficient_memory import Bank

@@ -14,6 +14,7 @@ from itertools import count
 from typing import ClassVar, TypeAlias
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.netlist import (
     RESULTS,
     Bit,
@@ -23,7 +24,6 @@ from kan_dialect.flows.prove.netlist import (
     Source,
     check_clock,
 )
-from kan_dialect.flows.prove.training.terms import Pool, Term
 
 Key: TypeAlias = tuple[Source, int]
 """What drives a signal, and the cycle."""

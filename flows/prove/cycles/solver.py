@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from kan_dialect.flows.prove.training.terms import Term, ordered
+from kan_dialect.flows.prove.cycles.terms import Term, ordered
 from kan_dialect.flows.tools.toolchain import load_bitwuzla
 
 Values: TypeAlias = dict[str, int]

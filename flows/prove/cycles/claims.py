@@ -1,0 +1,28 @@
+"""What became of the claims of a proof over cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kan_dialect.flows.prove.cycles.solver import Values
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one claim."""
+
+    group: str
+    name: str
+    seconds: float
+    problem: str | None = None
+    """Why it is not proven."""
+    values: Values | None = None
+    """Of the free variables, where it does not hold."""
+
+    @property
+    def proven(self) -> bool:
+        return self.problem is None
+
+
+Progress = Callable[[Outcome], None]
