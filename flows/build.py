@@ -44,6 +44,7 @@ from kan_dialect.flows.simulate.testbench import write_testbench
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.vhdl.checked import check_vhdl
 from kan_dialect.flows.vhdl.files import write_vhdl
+from kan_dialect.flows.vhdl.testbench import write_vhdl_testbench
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
@@ -116,12 +117,6 @@ def build(
         write_host(target / "host", interface, stream)
         write_drivers(target / "host", interface, chosen, stream, registers)
         report.warnings += _write_emulator(context, target / "host", integer, interface)
-        _write_project(target, module, report, stages, options)
-        if options.pictures:
-            progress("drawing pictures")
-            write_pictures(context, target / "ir", stages.levels, target / "pictures")
-        if stages.quantizers is not None:
-            (target / "quantizers.json").write_text(to_json(stages.quantizers))
         vhdl = write_vhdl(
             target / "vhdl",
             circuit.name,
@@ -129,6 +124,14 @@ def build(
             report.ports,
             module if options.vhdl else None,
         )
+        if options.vhdl:
+            write_vhdl_testbench(target / "sim", interface)
+        _write_project(target, module, report, stages, options)
+        if options.pictures:
+            progress("drawing pictures")
+            write_pictures(context, target / "ir", stages.levels, target / "pictures")
+        if stages.quantizers is not None:
+            (target / "quantizers.json").write_text(to_json(stages.quantizers))
         _verify(report, rtl, interface, codes, expected, circuit, options, progress)
         if options.vhdl and options.simulator is not None:
             progress("simulating the VHDL")

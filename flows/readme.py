@@ -29,6 +29,7 @@ _FILES = (
     ("ir/00-import.mlir", "the model as it was read"),
     ("ir/*.mlir", "the IR after each pass, in order"),
     ("sim/*_tb.sv", "self-checking testbench; its header has the commands that run it"),
+    ("sim/*_tb.vhd", "the same in VHDL-2008"),
     ("sim/test_*.py", "testbench for cocotb: `make -C sim cocotb`"),
     ("sim/Makefile", "runs it, with Verilator or Icarus"),
     ("sim/*_inputs.hex", "the testbench's input codes, a vector a line"),

@@ -75,6 +75,12 @@ class ProjectDesign:
     period: Period
     target: str
     """The device that the build chose for."""
+    vhdl: tuple[str, ...] = ()
+    """The same design as VHDL-2008: the network, its package, its wrapper; empty without."""
+    vhdl_testbench: tuple[str, ...] = ()
+    """The testbench of the core in VHDL, and the files that it reads."""
+    cocotb: tuple[str, ...] = ()
+    """The cocotb testbench of the top module, its Makefile, vectors, and files of `host/`."""
 
     @property
     def clock(self) -> TopPort | None:
@@ -107,16 +113,28 @@ def design_of(
     top : the core, or the wrapper around it.
     """
     ports: ArrayAttr[hw.ModulePort] = top.module_type.ports
-    bench = folder / "sim" / f"{name}_tb.sv"
-    data = sorted((folder / "sim").glob(f"{name}_*.hex"))
+    sim = folder / "sim"
+    data = sorted(sim.glob(f"{name}_*.hex"))
+    has_vhdl = (folder / "vhdl" / f"{name}.vhd").exists()
+
+    def listed(*paths: Path) -> tuple[str, ...]:
+        """Those of the files that the build has, the first of them required for any."""
+        if not paths[0].exists():
+            return ()
+        return tuple(path.relative_to(folder).as_posix() for path in paths if path.exists())
+
+    host = sorted(path for path in (folder / "host").glob(f"{name}_*") if path.is_file())
     return ProjectDesign(
         name,
         top.sym_name.data,
         tuple(_port(port) for port in ports),
         _sources(folder, name),
-        tuple(path.relative_to(folder).as_posix() for path in (bench, *data) if path.exists()),
+        listed(sim / f"{name}_tb.sv", *data),
         period,
         target,
+        tuple(f"vhdl/{name}{part}.vhd" for part in ("", "_pkg", "_wrapper")) if has_vhdl else (),
+        listed(sim / f"{name}_tb.vhd", *data),
+        listed(sim / f"test_{name}.py", sim / "Makefile", *data, *host),
     )
 
 

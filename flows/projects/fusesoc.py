@@ -9,6 +9,7 @@ build's folder itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign
 from kan_dialect.flows.projects.parts import XILINX_PART
@@ -19,6 +20,12 @@ _YOSYS = {
     "xcup": ("xilinx", ("-family xcup", "-flatten", "-noiopad", "-noclkbuf", "-abc9")),
 }
 """edalize's `arch`, and options of Yosys's synthesis command, by device of the build."""
+
+_COCOTB = {
+    "icarus": ("cocotb", "Icarus Verilog"),
+    "verilator": ("cocotb_verilator", "Verilator; Icarus Verilog compiles the design first"),
+}
+"""Target and description, by simulator of `sim/Makefile`."""
 
 _VERILATOR_SIM = ("--timing", "--output-split-cfuncs 500", "-CFLAGS -O0")
 """Options for quick compilation: simulation takes less time than the C++ compiler."""
@@ -43,10 +50,21 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
     yield from (f"      - {source}" for source in design.sources)
     yield "    file_type: systemVerilogSource"
     if design.testbench:
-        yield "  testbench:"
+        yield from _testbench_files("testbench", design.testbench)
+    if design.vhdl:
+        yield "  vhdl:"
         yield "    files:"
-        for path in design.testbench:
-            yield f"      - {path}: {_testbench_entry(path)}"
+        yield from (f"      - {source}" for source in design.vhdl)
+        yield "    file_type: vhdlSource-2008"
+    if design.vhdl_testbench:
+        yield from _testbench_files("testbench_vhdl", design.vhdl_testbench)
+    if design.cocotb:
+        yield "  cocotb:"
+        yield "    files:"
+        # In the folders that the testbench looks for them in.
+        paths = (*design.sources, *design.cocotb)
+        yield from (f"      - {path}: {{copyto: {path}}}" for path in paths)
+        yield "    file_type: user"
     yield "  vivado:"
     yield "    files:"
     yield f"      - project/vivado/{design.name}.xdc: {{file_type: xdc}}"
@@ -54,6 +72,13 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
     yield "    files:"
     yield "      - project/open/ice40.tcl: {file_type: tclSource}"
     yield ""
+    if design.cocotb:
+        # edalize's `cocotb_module` (0.6.8) does not tell cocotb 2.1 which library to load.
+        yield "scripts:"
+        for tool in _COCOTB:
+            yield f"  cocotb_{tool}:"
+            yield f"    cmd: [make, -C, sim, cocotb, SIM={tool}]"
+        yield ""
     yield "targets:"
     yield from _target("default", "The design alone, for other cores", ("rtl",), design.top)
     yield from _target("lint", "Verilator's warnings, all of them", ("rtl",), design.top)
@@ -65,6 +90,19 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
         yield from _flow("sim", "tool: verilator", "mode: binary", options)
         yield from _target("sim_icarus", "Self-checking testbench in Icarus Verilog", files, bench)
         yield from _flow("sim", "tool: icarus", _listed("iverilog_options", ("-g2012",)))
+    if design.cocotb:
+        for tool, (name, what) in _COCOTB.items():
+            files = ("rtl", "cocotb")
+            yield from _target(name, f"cocotb testbench in {what}", files, design.top)
+            yield "    hooks:"
+            yield f"      pre_run: [cocotb_{tool}]"
+            yield from _flow("sim", "tool: icarus", _listed("iverilog_options", ("-g2012",)))
+    if design.vhdl:
+        yield from _target("vhdl", "The VHDL alone, for other cores", ("vhdl",), design.top)
+    if design.vhdl_testbench:
+        bench, files = f"{design.name}_tb", ("vhdl", "testbench_vhdl")
+        yield from _target("sim_vhdl", "Self-checking testbench in GHDL", files, bench)
+        yield from _flow("sim", "tool: ghdl")
     family = design.target if design.target in _YOSYS else "xcup"
     for name, (arch, synth_options) in {"synth": _YOSYS[family], **_synth_targets()}.items():
         filesets = ("rtl", "ice40") if arch == "ice40" else ("rtl",)
@@ -73,15 +111,26 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
         yield from _flow("generic", "tool: yosys", f"arch: {arch}", "output_format: json", options)
     yield from _target("vivado", "Vivado's synthesis", ("rtl", "vivado"), design.top)
     yield from _flow("vivado", f"part: {XILINX_PART}", "pnr: none")
+    if design.vhdl:
+        files = ("vhdl", "vivado")
+        yield from _target("vivado_vhdl", "The same of the VHDL", files, design.top)
+        yield from _flow("vivado", f"part: {XILINX_PART}", "pnr: none")
 
 
 def _synth_targets() -> dict[str, tuple[str, Sequence[str]]]:
     return {f"synth_{name}": found for name, found in sorted(_YOSYS.items())}
 
 
+def _testbench_files(fileset: str, paths: Sequence[str]) -> Iterator[str]:
+    yield f"  {fileset}:"
+    yield "    files:"
+    yield from (f"      - {path}: {_testbench_entry(path)}" for path in paths)
+
+
 def _testbench_entry(path: str) -> str:
-    if path.endswith(".sv"):
-        return "{file_type: systemVerilogSource}"
+    language = {".sv": "systemVerilogSource", ".vhd": "vhdlSource-2008"}.get(Path(path).suffix)
+    if language is not None:
+        return f"{{file_type: {language}}}"
     # The testbench reads its vectors in the folder that it runs in.
     return f"{{file_type: user, copyto: {path.rpartition('/')[2]}}}"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kan_dialect.flows.projects.constraints import sdc
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.parts import GOWIN_DEVICE, GOWIN_PART
-from kan_dialect.flows.projects.tcl import script_head, source_list
+from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
 
 
 def gowin_sdc(design: ProjectDesign) -> Iterator[str]:
@@ -36,9 +36,14 @@ def gowin_project(design: ProjectDesign) -> Iterator[str]:
     )
     yield from source_list(design)
     yield f"set_device -name {GOWIN_DEVICE} {GOWIN_PART}"
-    yield "foreach source $sources {"
-    yield "  add_file -type verilog $source"
-    yield "}"
+    yield from by_language(
+        design,
+        ["foreach source $sources { add_file -type verilog $source }"],
+        [
+            "foreach source $sources { add_file -type vhdl $source }",
+            "set_option -vhdl_std vhd2008",
+        ],
+    )
     yield f"add_file -type sdc [file join $here {name}.sdc]"
     yield f"add_file -type cst [file join $here {name}.cst]"
     yield f"set_option -top_module {design.top}"

@@ -135,23 +135,30 @@ class _Writer:
         )
 
     def _model(self, design: ProjectDesign) -> Element:
-        view = self._element(
-            "view",
-            self._text("name", "rtl"),
-            self._text("envIdentifier", "SystemVerilog:*Synthesis:"),
-            self._text("componentInstantiationRef", "rtl"),
+        languages = {"rtl": "SystemVerilog", **({"vhdl": "VHDL"} if design.vhdl else {})}
+        views = (
+            self._element(
+                "view",
+                self._text("name", name),
+                self._text("envIdentifier", f"{language}:*Synthesis:"),
+                self._text("componentInstantiationRef", name),
+            )
+            for name, language in languages.items()
         )
-        instantiation = self._element(
-            "componentInstantiation",
-            self._text("name", "rtl"),
-            self._text("language", "SystemVerilog"),
-            self._text("moduleName", design.top),
-            self._element("fileSetRef", self._text("localName", "rtl")),
+        instantiations = (
+            self._element(
+                "componentInstantiation",
+                self._text("name", name),
+                self._text("language", language),
+                self._text("moduleName", design.top),
+                self._element("fileSetRef", self._text("localName", name)),
+            )
+            for name, language in languages.items()
         )
         return self._element(
             "model",
-            self._element("views", view),
-            self._element("instantiations", instantiation),
+            self._element("views", *views),
+            self._element("instantiations", *instantiations),
             self._element("ports", *(self._port(port, design) for port in design.ports)),
         )
 
@@ -177,6 +184,10 @@ class _Writer:
         sets = {"rtl": design.sources}
         if design.testbench:
             sets["testbench"] = design.testbench
+        if design.vhdl:
+            sets["vhdl"] = design.vhdl
+        if design.vhdl_testbench:
+            sets["testbench_vhdl"] = design.vhdl_testbench
         return self._element("fileSets", *(self._file_set(*each) for each in sets.items()))
 
     def _file_set(self, name: str, paths: Sequence[str]) -> Element:
@@ -187,6 +198,10 @@ class _Writer:
     def _file(self, path: str) -> Element:
         if path.endswith(".sv"):
             kind = self._text("fileType", "systemVerilogSource")
+        elif path.endswith(".vhd"):
+            # The edition of 2014 has no name for VHDL-2008.
+            year = "-2008" if self.edition == 2022 else ""
+            kind = self._text("fileType", f"vhdlSource{year}")
         else:
             kind = self._text("fileType", "user", {"user": "memory contents for $readmemh"})
         return self._element("file", self._text("name", f"../{path}"), kind)

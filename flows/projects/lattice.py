@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from kan_dialect.flows.projects.constraints import pin_notes, sdc, sdc_commands
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.parts import DIAMOND_PART, RADIANT_PART, RADIANT_PERFORMANCE
-from kan_dialect.flows.projects.tcl import script_head, source_list
+from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
 
 
 def ldc(design: ProjectDesign) -> Iterator[str]:
@@ -47,9 +47,14 @@ def diamond_project(design: ProjectDesign) -> Iterator[str]:
         f"prj_project new -name {name} -impl impl1 -dev $part -synthesis lse "
         f"-lpf [file join $here {name}.lpf]"
     )
-    yield "foreach source $sources {"
-    yield "  prj_src add -format Verilog $source"
-    yield "}"
+    yield from by_language(
+        design,
+        ["foreach source $sources { prj_src add -format Verilog $source }"],
+        [
+            "prj_strgy set_value -strategy Strategy1 lse_vhdl2008=True",
+            "foreach source $sources { prj_src add -format VHDL $source }",
+        ],
+    )
     yield f"prj_src add -format LDC [file join $here {name}.ldc]"
     yield f"prj_impl option top {design.top}"
     yield "prj_run Synthesis -impl impl1"
@@ -78,6 +83,10 @@ def radiant_project(design: ProjectDesign) -> Iterator[str]:
     yield "foreach source $sources {"
     yield "  prj_add_source $source"
     yield "}"
+    if design.vhdl:
+        yield "if {$is_vhdl} {"
+        yield "  prj_set_strategy_value -strategy Strategy1 lse_vhdl2008=True"
+        yield "}"
     yield f"prj_add_source [file join $here {name}.ldc]"
     yield f"prj_add_source [file join $here {name}.pdc]"
     yield f"prj_set_impl_opt -impl impl_1 top {design.top}"

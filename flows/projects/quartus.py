@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kan_dialect.flows.projects.constraints import sdc
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.parts import INTEL_FAMILY, INTEL_PART
-from kan_dialect.flows.projects.tcl import script_head, source_list
+from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
 
 
 def quartus_sdc(design: ProjectDesign) -> Iterator[str]:
@@ -38,9 +38,20 @@ def quartus_project(design: ProjectDesign) -> Iterator[str]:
     yield "set_global_assignment -name FAMILY $family"
     yield "set_global_assignment -name DEVICE $part"
     yield f"set_global_assignment -name TOP_LEVEL_ENTITY {design.top}"
-    yield "foreach source $sources {"
-    yield "  set_global_assignment -name SYSTEMVERILOG_FILE $source"
-    yield "}"
+    yield from by_language(
+        design,
+        [
+            "foreach source $sources {",
+            "  set_global_assignment -name SYSTEMVERILOG_FILE $source",
+            "}",
+        ],
+        [
+            "set_global_assignment -name VHDL_INPUT_VERSION VHDL_2008",
+            "foreach source $sources {",
+            "  set_global_assignment -name VHDL_FILE $source",
+            "}",
+        ],
+    )
     yield f"set_global_assignment -name SDC_FILE [file join $here {name}.sdc]"
     yield "# More ports than a part has pins: virtual pins are registers' neighbours, not pads."
     for port in (*design.inputs, *design.outputs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kan_dialect.flows.projects.design import ProjectDesign
 
@@ -23,7 +23,34 @@ def script_head(what: str, command: str, manual: str) -> Iterator[str]:
 
 
 def source_list(design: ProjectDesign) -> Iterator[str]:
-    """Set `sources` to the paths of the design's files."""
-    yield "set sources [list \\"
-    yield from (f"  [file join $here .. .. {source}] \\" for source in design.sources)
+    """Set `sources` to the paths of the design's files.
+
+    Of a build with VHDL, also set `is_vhdl`: the environment variable HDL chooses the language.
+    """
+    yield from _listed("sources", design.sources)
+    if design.vhdl:
+        yield "# HDL=vhdl in the environment takes the VHDL in place of the SystemVerilog."
+        yield 'set is_vhdl [expr {[info exists ::env(HDL)] && $::env(HDL) eq "vhdl"}]'
+        yield "if {$is_vhdl} {"
+        yield from (f"  {line}" for line in _listed("sources", design.vhdl))
+        yield "}"
+
+
+def by_language(
+    design: ProjectDesign, verilog: Sequence[str], vhdl: Sequence[str]
+) -> Iterator[str]:
+    """Commands for the SystemVerilog; of a build with VHDL, those for the chosen language."""
+    if not design.vhdl:
+        yield from verilog
+        return
+    yield "if {$is_vhdl} {"
+    yield from (f"  {line}" for line in vhdl)
+    yield "} else {"
+    yield from (f"  {line}" for line in verilog)
+    yield "}"
+
+
+def _listed(name: str, sources: Sequence[str]) -> Iterator[str]:
+    yield f"set {name} [list \\"
+    yield from (f"  [file join $here .. .. {source}] \\" for source in sources)
     yield "]"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kan_dialect.flows.projects.constraints import sdc
 from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign
 from kan_dialect.flows.projects.parts import XILINX_PART
-from kan_dialect.flows.projects.tcl import script_head, source_list
+from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
 
 _BUSES = {"s_axis": "axis", "m_axis": "axis", "s_axi": "aximm"}
 """AMD's bus definitions by the prefix of the ports' names."""
@@ -34,7 +34,7 @@ def out_of_context(design: ProjectDesign) -> Iterator[str]:
     yield "if {$argc > 0} { set part [lindex $argv 0] }"
     yield from source_list(design)
     yield "create_project -in_memory -part $part"
-    yield "read_verilog -sv $sources"
+    yield from by_language(design, ["read_verilog -sv $sources"], ["read_vhdl -vhdl2008 $sources"])
     yield f"read_xdc -mode out_of_context [file join $here {name}.xdc]"
     yield f"synth_design -top {design.top} -part $part -mode out_of_context"
     yield "opt_design"
@@ -59,7 +59,11 @@ def packaged_ip(design: ProjectDesign) -> Iterator[str]:
     yield from source_list(design)
     yield f"create_project -force {name}_ip_project {name}_ip_project -part $part"
     yield "add_files -norecurse $sources"
-    yield "set_property file_type SystemVerilog [get_files *.sv]"
+    yield from by_language(
+        design,
+        ["set_property file_type SystemVerilog [get_files *.sv]"],
+        ["set_property file_type {VHDL 2008} [get_files *.vhd]"],
+    )
     yield f"add_files -fileset constrs_1 -norecurse [file join $here {name}.xdc]"
     yield f"set_property USED_IN {{out_of_context synthesis implementation}} [get_files {name}.xdc]"
     yield f"set_property top {design.top} [current_fileset]"

@@ -10,10 +10,11 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.simulate.plan import Plan, Recording
-from kan_dialect.flows.simulate.port_words import digits, from_hex, to_hex
+from kan_dialect.flows.simulate.port_words import from_hex, line_bits, to_hex, vhdl_slices
 from kan_dialect.flows.tools import tool_runs, toolchain
+from kan_dialect.lowering.vhdl.expressions import bits_type
 from kan_dialect.lowering.vhdl.names import identifier
-from kan_dialect.model.interface import Interface, Port
+from kan_dialect.model.interface import Interface
 
 STANDARD = "--std=08"
 
@@ -129,12 +130,8 @@ def _player(interface: Interface) -> str:
     else:
         connected = ["clk", "rst", "in_valid", *names, "out_valid", *outputs]
     driven = {"rst": 1, "in_valid": 1, **{port.name: port.width for port in interface.inputs}}
-    top = 4 * sum(map(digits, driven.values()))
-    bits, drives = top, list[str]()
-    for name, width in driven.items():
-        top -= 4 * digits(width)
-        place = f"({top})" if width == 1 else f"({top + width - 1} downto {top})"
-        drives.append(f"      {name} <= word{place};")
+    places = vhdl_slices([*driven.values()])
+    drives = [f"      {name} <= word{place};" for name, place in zip(driven, places, strict=True)]
     widths = [1, *(port.width for port in interface.outputs)]
     records = [
         f"      write(recorded, {_hexadecimal(name, width)});"
@@ -143,8 +140,10 @@ def _player(interface: Interface) -> str:
     return _PLAYER.format(
         name=identifier(interface.name),
         player=_player_name(interface),
-        bits=bits,
-        declarations="\n".join(f"  signal {port.name} : {_type(port)};" for port in ports),
+        bits=line_bits([*driven.values()]),
+        declarations="\n".join(
+            f"  signal {port.name} : {bits_type(port.width)};" for port in ports
+        ),
         connections=", ".join(f"{name} => {name}" for name in connected),
         drives="\n".join(drives),
         records="\n".join(records),
@@ -155,7 +154,3 @@ def _hexadecimal(name: str, width: int) -> str:
     """Expression of the text of a value; X where a bit of a digit is not known."""
     vector = f"std_logic_vector'(0 => {name})" if width == 1 else name
     return f"to_hstring({vector})"
-
-
-def _type(port: Port) -> str:
-    return "std_logic" if port.width == 1 else f"std_logic_vector({port.width - 1} downto 0)"

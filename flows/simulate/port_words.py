@@ -6,7 +6,7 @@ width needs. Simulators write `x` or `z` for unknown digits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -45,14 +45,29 @@ def digits(width: int) -> int:
     return -(-width // 4)
 
 
+def line_bits(widths: Sequence[int]) -> int:
+    """Bits of a line of words as one vector."""
+    return 4 * sum(digits(width) for width in widths)
+
+
 def slices(widths: Sequence[int]) -> list[str]:
     """Part-select of each word in a line as one vector of bits, for example `[7:4]`."""
-    found: list[str] = []
-    start = 4 * sum(digits(width) for width in widths)
+    return [f"[{high}:{low}]" for high, low in _bounds(widths)]
+
+
+def vhdl_slices(widths: Sequence[int]) -> list[str]:
+    """The same in VHDL: `(7 downto 4)`, and `(3)` of a word of one bit."""
+    return [
+        f"({low})" if high == low else f"({high} downto {low})" for high, low in _bounds(widths)
+    ]
+
+
+def _bounds(widths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Highest and lowest bit of each word in a line."""
+    start = line_bits(widths)
     for width in widths:
         start -= 4 * digits(width)
-        found.append(f"[{start + width - 1}:{start}]")
-    return found
+        yield start + width - 1, start
 
 
 def to_hex(words: Words, widths: Sequence[int], separator: str = "_") -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.simulate.port_words import digits, slices, to_hex, to_words
+from kan_dialect.flows.simulate.port_words import digits, line_bits, slices, to_hex, to_words
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.model.interface import Interface, Port, check_codes
 
@@ -225,7 +225,7 @@ def _slices(ports: Sequence[Port]) -> list[str]:
 
 
 def _line_bits(ports: Sequence[Port]) -> int:
-    return 4 * sum(digits(port.width) for port in ports)
+    return line_bits([port.width for port in ports])
 
 
 def _as_line(ports: Sequence[Port]) -> str:

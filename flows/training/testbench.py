@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kan_dialect.flows.simulate.port_words import digits, slices, to_hex
+from kan_dialect.flows.simulate.port_words import digits, line_bits, slices, to_hex
 from kan_dialect.ir.constants import BoolArray, IntArray
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
@@ -211,9 +211,9 @@ def _testbench(name: str, ports: _Ports, samples: int, coefficients: int) -> str
         rtl=f"../rtl/{name}.sv",
         samples=samples,
         coefficients=coefficients,
-        sample_msb=_line_bits(widths) - 1,
-        output_msb=_line_bits(ports.output_widths) - 1,
-        word_msb=_line_bits(ports.memory_widths) - 1,
+        sample_msb=line_bits(widths) - 1,
+        output_msb=line_bits(ports.output_widths) - 1,
+        word_msb=line_bits(ports.memory_widths) - 1,
         declarations="\n".join(f"  {line}" for line in ports.declarations()),
         connections=",\n".join(f"    .{port}({port})" for port in ports.names()),
         drives="\n".join(f"      {line}" for line in drives),
@@ -221,10 +221,6 @@ def _testbench(name: str, ports: _Ports, samples: int, coefficients: int) -> str
         word=word,
         got=_as_line(ports.outputs),
     )
-
-
-def _line_bits(widths: Sequence[int]) -> int:
-    return 4 * sum(digits(width) for width in widths)
 
 
 def _as_line(ports: Sequence[tuple[str, int]]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kan_dialect.lowering.vhdl.expressions import LARGEST_NATURAL, bit_string
+from kan_dialect.lowering.vhdl.expressions import LARGEST_NATURAL, bit_string, bits_type
 from kan_dialect.lowering.vhdl.names import VhdlNames, identifier
 
 
@@ -26,7 +26,7 @@ class CorePort:
     @property
     def core_type(self) -> str:
         """Its type in the core."""
-        return _core_type(self.bits)
+        return bits_type(self.bits)
 
     @property
     def kind(self) -> str | None:
@@ -49,7 +49,7 @@ def core_ports(name: str, entries: Sequence[Mapping[str, Any]]) -> list[CorePort
             ports.port(entry["name"]),
             entry["direction"] == "output",
             int(entry["bits"]),
-            types.take(f"{entry['name']}_t") if "low" in entry else _core_type(int(entry["bits"])),
+            types.take(f"{entry['name']}_t") if "low" in entry else bits_type(int(entry["bits"])),
             entry,
         )
         for entry in entries
@@ -61,10 +61,6 @@ def package_names(name: str) -> VhdlNames:
     names = VhdlNames()
     names.port(name)
     return names
-
-
-def _core_type(bits: int) -> str:
-    return "std_logic" if bits == 1 else f"std_logic_vector({bits - 1} downto 0)"
 
 
 def port_clause(declarations: Sequence[str], indent: str) -> Iterator[str]:

@@ -66,6 +66,11 @@ def literal(pattern: int, width: int, *, negative: bool = False) -> Expression:
     return Expression(bit_string(pattern, width), Level.BITS)
 
 
+def bits_type(width: int) -> str:
+    """Type of a port of `width` bits."""
+    return "std_logic" if width == 1 else f"std_logic_vector({width - 1} downto 0)"
+
+
 def bit_string(pattern: int, width: int) -> str:
     """A literal of bits: binary if short, else hexadecimal with its length."""
     if width <= 8:

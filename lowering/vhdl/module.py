@@ -25,7 +25,7 @@ from kan_dialect.lowering.systemverilog.names import module_name
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import bits_of_index, description, planes
 from kan_dialect.lowering.text_stage import Registered, TextStage
-from kan_dialect.lowering.vhdl.expressions import Expression, Level, bit_string, literal
+from kan_dialect.lowering.vhdl.expressions import Expression, Level, bit_string, bits_type, literal
 from kan_dialect.lowering.vhdl.functions import Functions
 from kan_dialect.lowering.vhdl.names import VhdlNames, identifier
 from kan_dialect.lowering.vhdl.operations import Expressions, Signal
@@ -510,8 +510,7 @@ class _EntityWriter:
 
 def port_type(kind: Attribute) -> str:
     """The type of a port: std_logic, or std_logic_vector for several bits."""
-    width = 1 if kind == seq.clock else bit_width(kind)
-    return "std_logic" if width == 1 else f"std_logic_vector({width - 1} downto 0)"
+    return bits_type(1 if kind == seq.clock else bit_width(kind))
 
 
 def _signal_type(kind: Attribute) -> str:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,11 @@ def build(folder: Path, *options: object) -> Path:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("projects") / "wine")
+
+
+@pytest.fixture(scope="module")
+def built_vhdl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("projects_vhdl") / "wine", "--vhdl")
 
 
 def wrapped() -> ProjectDesign:
@@ -154,7 +160,11 @@ def test_descriptions_keep_to_the_schemas_of_the_standard(edition: Edition, buil
     known = schema(edition)
     name = "component.xml" if edition == 2014 else "component-2022.xml"
     text = (built / "project" / name).read_text()
-    for each in (text, component(wrapped(), edition), component(combinational(), edition)):
+    vhdl = ("vhdl/net.vhd", "vhdl/net_pkg.vhd")
+    both = replace(combinational(), vhdl=vhdl, vhdl_testbench=("sim/net_tb.vhd",))
+    assert component(both, edition).count(">VHDL<") == 1
+    designs = (wrapped(), combinational(), both)
+    for each in (text, *(component(design, edition) for design in designs)):
         assert known.validate(etree.fromstring(each.encode())), known.error_log
     # The schema is read: it finds what does not belong.
     wrong = text.replace("direction>in<", "direction>inward<")
@@ -221,7 +231,7 @@ COMMANDS = {
         set_property get_files current_fileset update_compile_order close_project
         ipx::package_project ipx::current_core ipx::infer_bus_interface ipx::add_bus_parameter
         ipx::get_bus_interfaces ipx::get_bus_parameters ipx::associate_bus_interfaces
-        ipx::create_xgui_files ipx::update_checksums ipx::check_integrity ipx::save_core
+        ipx::create_xgui_files read_vhdl ipx::update_checksums ipx::check_integrity ipx::save_core
     """,
     "quartus": """
         load_package project_new set_global_assignment set_instance_assignment export_assignments
@@ -229,7 +239,7 @@ COMMANDS = {
     """,
     "lattice": """
         prj_project prj_src prj_impl prj_run prj_create prj_add_source prj_set_impl_opt prj_save
-        prj_close
+        prj_close prj_strgy prj_set_strategy_value
     """,
     "gowin": "set_device add_file set_option run",
 }
@@ -269,6 +279,31 @@ def test_scripts_call_known_commands_on_files_that_exist(script: str, built: Pat
     assert any(file.endswith("rtl/wine.sv") for file in files)
     assert any(word.endswith(("wine.xdc", "wine.sdc", "wine.ldc")) for word in words)
     assert "wine" in words
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_take_the_vhdl(
+    script: str, built_vhdl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment chooses the language; without a choice it is SystemVerilog."""
+    tool, _, name = script.partition("/")
+    folder = built_vhdl / "project" / tool
+
+    def sources() -> tuple[set[str], set[str]]:
+        calls = tcl_calls(name, folder)
+        words = {word for call in calls for whole in call for word in whole.split()}
+        files = {word for word in words if word.endswith((".sv", ".vhd"))} - {"*.sv", "*.vhd"}
+        assert all((folder / file).exists() for file in files), files
+        return {Path(file).name for file in files}, words
+
+    assert sources()[0] == {"wine_pkg.sv", "wine.sv"}
+    monkeypatch.setenv("HDL", "vhdl")
+    files, words = sources()
+    assert files == {"wine.vhd", "wine_pkg.vhd", "wine_wrapper.vhd"}
+    assert words & {
+        *("-vhdl2008", "2008", "VHDL_2008", "vhd2008", "lse_vhdl2008=True"),
+    }
+    assert not words & {"-sv", "SystemVerilog", "SYSTEMVERILOG_FILE", "verilog", "Verilog"}
 
 
 def test_scripts_take_a_part(built: Path) -> None:
@@ -332,6 +367,10 @@ def fusesoc(built: Path, here: Path, *arguments: str) -> str:
     command = [sys.executable, "-W", "error::FutureWarning", "-m", "fusesoc.main"]
     command += ["--cores-root", str(built), "run", *arguments]
     environment = {**os.environ, "XDG_CONFIG_HOME": str(here), "XDG_DATA_HOME": str(here)}
+    # cocotb is in the Python of the tests, and make hands its own options on.
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    for name in ("MAKEFLAGS", "MAKELEVEL", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        environment.pop(name, None)
     done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -362,6 +401,41 @@ def test_fusesoc_simulates(target: str, tool: str, built: Path, tmp_path: Path) 
     printed = fusesoc(built, tmp_path, "--target", target, "wine")
     vectors = len((built / "sim" / "wine_inputs.hex").read_text().splitlines())
     assert f"PASS: {vectors} vectors" in printed
+
+
+def test_fusesoc_simulates_the_vhdl(built_vhdl: Path, tmp_path: Path) -> None:
+    require_tools("ghdl", "make")
+    vectors = len((built_vhdl / "sim" / "wine_inputs.hex").read_text().splitlines())
+    printed = fusesoc(built_vhdl, tmp_path, "--target", "sim_vhdl", "wine")
+    assert f"PASS: {vectors} vectors" in printed
+    broken = shutil.copytree(built_vhdl, tmp_path / "broken")
+    bench = (broken / "sim" / "wine_outputs.hex").read_text().splitlines()
+    bench[-1] = "f" if bench[-1][0] == "0" else "0" + bench[-1][1:]
+    (broken / "sim" / "wine_outputs.hex").write_text("\n".join(bench) + "\n")
+    with pytest.raises(AssertionError, match=f"FAIL: vector {vectors - 1}: y0 is"):
+        fusesoc(broken, broken / "sim", "--target", "sim_vhdl", "wine")
+    (script,) = setup_vivado(built_vhdl, tmp_path)
+    assert "read_vhdl -vhdl2008" in script and "read_verilog" not in script
+
+
+def setup_vivado(built: Path, here: Path) -> list[str]:
+    fusesoc(built, here, "--setup", "--target", "vivado_vhdl", "wine")
+    return [path.read_text() for path in here.rglob("vivado_vhdl/*_1.0.0.tcl")]
+
+
+@pytest.mark.ci
+def test_fusesoc_runs_cocotb(built: Path, tmp_path: Path) -> None:
+    require_tools("iverilog", "make")
+    if importlib.util.find_spec("cocotb") is None:
+        pytest.skip("cocotb is not installed")
+    printed = fusesoc(built, tmp_path, "--target", "cocotb", "wine")
+    assert "TESTS=2 PASS=2 FAIL=0" in printed
+    broken = shutil.copytree(built, tmp_path / "broken")
+    text = (broken / "rtl" / "wine.sv").read_text()
+    text = re.sub(r"assign y0 = .*;", "assign y0 = '0;", text)
+    (broken / "rtl" / "wine.sv").write_text(text)
+    with pytest.raises(AssertionError, match="sample 0: y0 is 0"):
+        fusesoc(broken, broken / "sim", "--target", "cocotb", "wine")
 
 
 @pytest.mark.ci

@@ -173,7 +173,39 @@ def test_build_simulates_the_vhdl(tmp_path: Path, options: list[object]) -> None
     assert report["vhdl"]["simulator"].startswith("ghdl ") and "ghdl" in report["tools"]
     for file in ("load.vhd", "load_pkg.vhd", "load_wrapper.vhd"):
         analyse(tmp_path, (folder / "vhdl" / file).read_text(), file)
-    assert "`vhdl/load.vhd`" in (folder / "README.md").read_text()
+    readme = (folder / "README.md").read_text()
+    assert "`vhdl/load.vhd`" in readme and "`sim/load_tb.vhd`" in readme
+    run_testbench(folder)
+    # The testbench finds a wrong latency, a wrong output and a missing vector.
+    network = folder / "vhdl" / "load.vhd"
+    text = network.read_text()
+    wrong = re.sub(r"  y0 <= .*;", "  y0 <= '1';", text)
+    assert wrong != text
+    for broken in (wrong, *wrong_latencies(text)):
+        network.write_text(broken)
+        with pytest.raises(AssertionError, match="FAIL: "):
+            run_testbench(folder)
+    network.write_text(text)
+    outputs = folder / "sim" / "load_outputs.hex"
+    outputs.write_text(outputs.read_text() + outputs.read_text()[:4].split("\n")[0] + "\n")
+    with pytest.raises(AssertionError):
+        run_testbench(folder)
+
+
+def wrong_latencies(text: str) -> list[str]:
+    """Texts whose `out_valid` is there always, and never; none of a combinational design."""
+    changed = [re.sub("  out_valid <= .*;", f"  out_valid <= '{bit}';", text) for bit in "01"]
+    return [each for each in changed if each != text]
+
+
+def run_testbench(folder: Path) -> None:
+    """The commands in the header of sim/load_tb.vhd."""
+    sim = folder / "sim"
+    ghdl(sim, "-a", "--std=08", "../vhdl/load.vhd", "load_tb.vhd")
+    ghdl(sim, "-e", "--std=08", "load_tb")
+    printed = ghdl(sim, "-r", "--std=08", "load_tb")
+    vectors = len((sim / "load_inputs.hex").read_text().splitlines())
+    assert printed == f"PASS: {vectors} vectors\n"
 
 
 def test_build_that_trains_has_vhdl(tmp_path: Path) -> None:
