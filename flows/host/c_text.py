@@ -48,6 +48,48 @@ def braces(values: Sequence[int] | Iterable[int]) -> str:
     return "{\n" + "\n".join(f"    {line}" for line in lines) + "\n}"
 
 
+MAX_STATEMENTS = 1000
+"""Most statements of one C function: compilers take long for larger ones."""
+
+
+def compute_functions(
+    code: str, groups: Sequence[Sequence[str]], results: Sequence[str], slot: str, slots: int
+) -> list[list[str]]:
+    """The function `compute(x, y)` of groups of statements, and functions that it calls.
+
+    Parameters
+    ----------
+    code : type of codes.
+    groups : statements; those of a group stay in one function.
+    results : expressions of the outputs.
+    slot : type of the values in the array `s`, through which parts of a long function hand them on.
+    slots : number of such values; 0 for one function with local variables.
+    """
+    stored = [f"y[{index}] = ({code}){text};" for index, text in enumerate(results)]
+    signature = f"static void compute(const {code} *x, {code} *y)"
+    if not slots:
+        return [_function(signature, [*(line for group in groups for line in group), *stored])]
+    parts: list[list[str]] = [[]]
+    for group in groups:
+        if len(parts[-1]) + len(group) > MAX_STATEMENTS and parts[-1]:
+            parts.append([])
+        parts[-1] += group
+    calls = [f"part{index}(x, s);" for index in range(len(parts))]
+    return [
+        *(
+            _function(f"static void part{index}(const {code} *x, {slot} *s)", part)
+            for index, part in enumerate(parts)
+        ),
+        _function(signature, [f"{slot} s[{slots}];", *calls, *stored]),
+    ]
+
+
+def _function(signature: str, body: Sequence[str]) -> list[str]:
+    """A function of statements; it says that it does not read its input where that is so."""
+    unread = [] if any("x[" in line or "(x" in line for line in body) else ["(void)x;"]
+    return [signature, "{", *(f"    {line}" for line in [*unread, *body]), "}"]
+
+
 def code_type(interface: Interface) -> str:
     """The type of codes: one that holds all of every port."""
     ports: tuple[Port, ...] = (*interface.inputs, *interface.outputs)

@@ -6,26 +6,29 @@ needs no library. `dataflow.py` says how sums share machine words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from xdsl.context import Context
-from xdsl.dialects import func
+from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from kan_dialect.errors import KanError
 from kan_dialect.flows.host.c_text import (
     INT32,
     INT64,
+    MAX_STATEMENTS,
     array,
     braces,
     code_definitions,
     code_type,
+    compute_functions,
     fits,
     literal,
 )
+from kan_dialect.flows.host.circuit_c import NUMBER, CircuitText
 from kan_dialect.flows.host.cpp import cpp_header
 from kan_dialect.flows.host.dataflow import (
     Arithmetic,
@@ -46,9 +49,6 @@ from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import BitsOp, ClampOp, ShiftOp
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
-
-MAX_STATEMENTS = 1000
-"""Most statements of one C function: compilers take long for larger ones."""
 
 _HEADER = """\
 // Bit-true emulator of @name@: the codes that the hardware computes.
@@ -84,10 +84,7 @@ size_t @name@_run(size_t samples, const @name@_code *x, @name@_code *y);
 """
 
 _SOURCE = """\
-// Bit-true emulator of @name@: the integer network as tables and additions.
-//
-// Tables of one value whose entries are added to several sums share a word: each sum has some bits
-// of it, a lane, that hold its largest value. Nothing is carried from one lane to the next.
+@note@
 
 #include "@name@_emulator.h"
 
@@ -112,6 +109,17 @@ size_t @name@_run(size_t samples, const @name@_code *x, @name@_code *y)
     return samples;
 }
 """
+
+_TABLES_NOTE = """\
+// Bit-true emulator of @name@: the integer network as tables and additions.
+//
+// Tables of one value whose entries are added to several sums share a word: each sum has some bits
+// of it, a lane, that hold its largest value. Nothing is carried from one lane to the next."""
+
+_CIRCUIT_NOTE = """\
+// Bit-true emulator of @name@: the hardware without its registers, a value of at most 64 bits each.
+//
+// The build had no integer model, since it began at hardware level."""
 
 _WRAPPED = """\
 // A number of 64 bits, two's complement.
@@ -139,13 +147,17 @@ def write_emulator(context: Context, directory: Path, integer: Model, interface:
     Parameters
     ----------
     directory : a folder, made where it is missing.
-    integer : the integer model, at table or wire level.
+    integer : the integer model, at table or wire level; else the hardware.
 
     Raises
     ------
-    KanError : the model is hardware already, or has an op that no table can stand for.
+    KanError : the model has an op that no table can stand for, or is hardware without a form in C.
     """
-    source = c_source(wire_function(context, integer), interface)
+    if isinstance(integer.op, hw.HWModuleOp):
+        source = circuit_source(integer.op, interface)
+    else:
+        wires = integer.op if integer.level == "wire" else wire_function(context, integer.op)
+        source = c_source(wires, interface)
     header = _filled(
         _HEADER,
         name=interface.name,
@@ -164,21 +176,8 @@ def write_emulator(context: Context, directory: Path, integer: Model, interface:
         (directory / file).write_text(text)
 
 
-def wire_function(context: Context, integer: Model) -> func.FuncOp:
-    """The integer model at wire level; a model at table level is copied and expanded.
-
-    Raises
-    ------
-    KanError : the model is hardware already.
-    """
-    function = integer.op
-    if not isinstance(function, func.FuncOp):
-        raise KanError(
-            f"@{integer.name}: hardware has no emulator in C",
-            remedy="build from the model, or from IR at table or wire level",
-        )
-    if integer.level == "wire":
-        return function
+def wire_function(context: Context, function: func.FuncOp) -> func.FuncOp:
+    """The integer model at wire level, of one at table level."""
     module = ModuleOp([function.clone()])
     ExpandWiresPass().apply(context, module)
     NarrowPass().apply(context, module)
@@ -201,17 +200,68 @@ def c_source(function: func.FuncOp, interface: Interface) -> str:
         for name, helper in (("as_signed(", _WRAPPED), ("rounded(", _ROUNDED))
         if any(name in line for lines in text.functions for line in lines)
     ]
+    return _source(interface, _TABLES_NOTE, text.tables, helpers, text.functions)
+
+
+def circuit_source(module: hw.HWModuleOp, interface: Interface) -> str:
+    """The text of NAME_emulator.c, of hardware.
+
+    Raises
+    ------
+    KanError : the hardware has no form in C.
+    """
+    statements: list[str] = []
+
+    def assign(text: str) -> str:
+        statements.append(text)
+        return f"v{len(statements) - 1}"
+
+    circuit = CircuitText(module, interface, assign)
+    split = len(statements) > MAX_STATEMENTS
+
+    def named(text: str) -> str:
+        return re.sub(r"\bv(\d+)\b", r"s[\1]", text) if split else text
+
+    kind = "" if split else "const uint64_t "
+    groups = [
+        [f"{kind}{named(f'v{number} = {statements[number]};')}"]
+        for number in _used(statements, circuit.outputs)
+    ]
+    functions = compute_functions(
+        code_type(interface),
+        groups,
+        [named(text) for text in circuit.outputs],
+        "uint64_t",
+        len(statements) if split else 0,
+    )
+    called = any("number(" in line for lines in functions for line in lines)
+    return _source(interface, _CIRCUIT_NOTE, circuit.tables, [NUMBER] if called else [], functions)
+
+
+def _used(statements: Sequence[str], outputs: Sequence[str]) -> list[int]:
+    """Numbers of the statements that outputs need."""
+    name = re.compile(r"\bv(\d+)\b")
+    needed = {int(found) for text in outputs for found in name.findall(text)}
+    for number in reversed(range(len(statements))):
+        if number in needed:
+            needed.update(map(int, name.findall(statements[number])))
+    return sorted(needed)
+
+
+def _source(
+    interface: Interface,
+    note: str,
+    tables: Sequence[str],
+    helpers: Sequence[str],
+    functions: Sequence[Sequence[str]],
+) -> str:
+    parts = ["\n".join(tables)] if tables else []
     return _filled(
         _SOURCE,
+        note=note,
         name=interface.name,
         NAME=interface.name.upper(),
-        parts="\n\n".join(
-            [
-                *(["\n".join(text.tables)] if text.tables else []),
-                *helpers,
-                *("\n".join(lines) for lines in text.functions),
-            ]
-        ),
+        parts="\n\n".join([*parts, *helpers, *("\n".join(lines) for lines in functions)]),
         code=code_type(interface),
         lowest=braces([port.low for port in interface.inputs]),
         spans=braces([port.high - port.low for port in interface.inputs]),
@@ -266,32 +316,9 @@ class _Text:
         groups: list[list[str]] = []
         for level, together in zip(self.flow.levels, words, strict=True):
             groups += self._level(level, together)
-        self._write(groups)
-
-    def _write(self, groups: Sequence[Sequence[str]]) -> None:
-        """Functions of statements; a group reads words of its own, and stays together."""
-        results = [
-            f"y[{index}] = ({self.code}){self._refs[value]};"
-            for index, value in enumerate(self.flow.results)
-        ]
-        code = f"const {self.code}"
-        if not self._split:
-            body = [line for group in groups for line in group]
-            signature = f"static void compute({code} *x, {self.code} *y)"
-            self.functions.append(_function(signature, [*body, *results]))
-            return
-        parts: list[list[str]] = [[]]
-        for group in groups:
-            if len(parts[-1]) + len(group) > MAX_STATEMENTS and parts[-1]:
-                parts.append([])
-            parts[-1] += group
-        for index, part in enumerate(parts):
-            signature = f"static void part{index}({code} *x, int64_t *s)"
-            self.functions.append(_function(signature, part))
-        calls = [f"part{index}(x, s);" for index in range(len(parts))]
-        body = [f"int64_t s[{self._values}];", *calls, *results]
-        signature = f"static void compute({code} *x, {self.code} *y)"
-        self.functions.append(_function(signature, body))
+        results = [self._refs[value] for value in self.flow.results]
+        slots = self._values if self._split else 0
+        self.functions = compute_functions(self.code, groups, results, "int64_t", slots)
 
     def _level(self, level: Sequence[Definition], words: Sequence[Word]) -> Iterator[list[str]]:
         in_words: set[SSAValue] = set()
@@ -469,9 +496,3 @@ def _offset(ref: str, amount: int) -> str:
     if amount == 0:
         return ref
     return f"{ref} {'-' if amount < 0 else '+'} {literal(abs(amount))}"
-
-
-def _function(signature: str, body: Sequence[str]) -> list[str]:
-    """A function of statements; it says that it does not read its input where that is so."""
-    unread = [] if any("x[" in line or "(x" in line for line in body) else ["(void)x;"]
-    return [signature, "{", *(f"    {line}" for line in [*unread, *body]), "}"]
