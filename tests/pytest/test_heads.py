@@ -118,7 +118,8 @@ def test_decisions_of_random_outputs(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["argmax", "threshold", "top-k"]))
     spans = data.draw(ranges(2).filter(lambda spans: any(size for _, size in spans)))
     k = data.draw(st.integers(1, len(spans)))
-    threshold = data.draw(st.integers(-12, 12))
+    # Above -1 is the sign.
+    threshold = data.draw(st.just(-1) | st.integers(-12, 12))
     options = {"k": k} if kind == "top-k" else {}
     options |= {"threshold": float(threshold)} if kind == "threshold" else {}
     levels = data.draw(st.integers(1, 6))
@@ -182,6 +183,24 @@ def test_thresholds_are_decided_on_decoded_numbers() -> None:
     sigmoid = 1 / (1 + np.exp(-real))
     np.testing.assert_array_equal(model.run_codes(codes), sigmoid > 0.75)
     assert logit(0.75) == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("kind", ["argmax", "top-k"])
+def test_outputs_of_other_scales_are_compared_as_numbers(kind: Any) -> None:
+    """Zero points, and scales by powers of two, differ from output to output."""
+    scales, zeros = [0.25, 1.0, 0.5], [3, -2, 0]
+    integer = "!kan.int<-20:20>"
+    text = ", ".join(
+        f"{integer} {{kan.encoding = !quant.uniform<i8:f64, {scale}:{zero}>}}"
+        for scale, zero in zip(scales, zeros, strict=True)
+    )
+    arguments = ", ".join(f"%{name}: {integer}" for name in "xyz")
+    body = f"func.return %x, %y, %z : {integer}, {integer}, {integer}"
+    module = parsed(f"func.func @f({arguments}) -> ({text}) {{ {body} }}")
+    codes: IntArray = np.random.default_rng(0).integers(-20, 20, (2000, 3), endpoint=True)
+    quarters = (codes - zeros) * np.array([1, 4, 2])
+    model = run(module, AddHeadPass(kind))
+    np.testing.assert_array_equal(model.run_codes(codes), decided(kind, 2, 0, quarters))
 
 
 def parsed(text: str) -> ModuleOp:
