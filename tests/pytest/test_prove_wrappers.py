@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,36 +22,42 @@ from kan_dialect.model.interface import Interface, Port
 pytest.importorskip("bitwuzla")
 pytestmark = pytest.mark.skipif(look_for("yosys") is None, reason="Yosys is not installed")
 
-PORTS = {"x0": (-4, 3), "x1": (0, 4095), "y0": (-4, 3), "y1": (0, 4095)}
-CODES = {name: Port.of_range(name, *codes) for name, codes in PORTS.items()}
+PORTS = (Port.of_range("x0", -4, 3), Port.of_range("x1", 0, 4095))
 
 
-def network(latency: int) -> tuple[Interface, str]:
+def network(latency: int, inputs: Sequence[Port] = PORTS) -> tuple[Interface, str]:
     """A network that hands its inputs on, some cycles later."""
+    outputs = [Port.of_range(f"y{i}", p.low, p.high) for i, p in enumerate(inputs)]
+    wires = {"v": ("in_valid", 1)} | {p.name: (p.name, p.width) for p in inputs}
     lines = ["  %no = hw.constant false"]
-    wires = {"v": "in_valid", "a": "x0", "b": "x1"}
     for stage in range(latency):
-        for letter, bits in (("v", 1), ("a", 3), ("b", 12)):
-            reset = " reset %rst, %no" if letter == "v" else ""
-            new = f"{letter}{stage}"
-            lines.append(f"  %{new} = seq.compreg %{wires[letter]}, %clk{reset} : i{bits}")
-            wires[letter] = new
-    ports = ", ".join(f'#kan.port<"{name}", {low}:{high}>' for name, (low, high) in PORTS.items())
+        for name, (wire, bits) in wires.items():
+            reset = " reset %rst, %no" if name == "v" else ""
+            lines.append(f"  %{name}_{stage} = seq.compreg %{wire}, %clk{reset} : i{bits}")
+            wires[name] = f"{name}_{stage}", bits
+    ports = ", ".join(f'#kan.port<"{p.name}", {p.low}:{p.high}>' for p in [*inputs, *outputs])
+    taken = "".join(f", in %{p.name}: i{p.width}" for p in inputs)
+    given = "".join(f", out {p.name}: i{p.width}" for p in outputs)
     body = "\n".join(lines)
-    text = f"""hw.module @net(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1, in %x0: i3,
-    in %x1: i12, out out_valid: i1, out y0: i3, out y1: i12) attributes {{
+    text = f"""hw.module @net(in %clk: !seq.clock, in %rst: i1, in %in_valid: i1{taken},
+    out out_valid: i1{given}) attributes {{
     kan.latency = {latency} : i64, kan.ports = [{ports}]}} {{
 {body}
-  hw.output %{wires["v"]}, %{wires["a"]}, %{wires["b"]} : i1, i3, i12
+  hw.output {", ".join(f"%{wire}" for wire, _ in wires.values())}
+    : {", ".join(f"i{bits}" for _, bits in wires.values())}
 }}"""
-    interface = Interface("net", (CODES["x0"], CODES["x1"]), (CODES["y0"], CODES["y1"]), latency)
-    return interface, text
+    return Interface("net", tuple(inputs), tuple(outputs), latency), text
 
 
 def proof_of(
-    folder: Path, wrap: WrapInterfacePass, latency: int, old: str = "", new: str = ""
+    folder: Path,
+    wrap: WrapInterfacePass,
+    latency: int,
+    old: str = "",
+    new: str = "",
+    inputs: Sequence[Port] = PORTS,
 ) -> WrapperProof:
-    interface, text = network(latency)
+    interface, text = network(latency, inputs)
     context = make_context()
     module = parse_text(context, text.encode(), "net")
     wrap.apply(context, module)  # type: ignore[arg-type]
@@ -72,13 +80,33 @@ HIGH = WrapInterfacePass(
     interface="axi-stream", beat_bits=(8, 16), beat_order="high-first", no_last=True
 )
 
+SLOW = WrapInterfacePass(interface="axi-stream", beat_bits=(16, 8), user_bits=1)
+
 
 @pytest.mark.parametrize("latency", [1, 4])
-@pytest.mark.parametrize("wrap", [READY, STREAM, BEATS, HIGH])
+@pytest.mark.parametrize("wrap", [READY, STREAM, BEATS, HIGH, SLOW])
 def test_wrappers_are_proven(wrap: WrapInterfacePass, latency: int, tmp_path: Path) -> None:
     proof = proof_of(tmp_path, wrap, latency)
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
     assert proof.held == (3 if latency == 1 else 7)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("wrap", [READY, BEATS, SLOW])
+def test_deep_wide_wrappers_are_proven(wrap: WrapInterfacePass, tmp_path: Path) -> None:
+    inputs = [Port.of_range(f"x{index}", -8, 3 << index) for index in range(10)]
+    proof = proof_of(tmp_path, replace(wrap, buffer_words=64), 20, inputs=inputs)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+    assert proof.held == 63
+
+
+def test_a_buffer_with_too_little_room_is_too_slow(tmp_path: Path) -> None:
+    proof = proof_of(tmp_path, READY, 1, "= in_flight_next == 2'd3", "= in_flight_next == 2'd2")
+    (wrong,) = [outcome for outcome in proof.outcomes if not outcome.proven]
+    assert (wrong.group, wrong.name) == (
+        "throughput",
+        "in_ready never falls while the receiver is ready",
+    )
 
 
 BUGS = {

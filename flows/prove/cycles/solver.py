@@ -36,9 +36,9 @@ class Solver:
 
     def __post_init__(self) -> None:
         self.module = load_bitwuzla("a proof of hardware that trains")
-        self._manager = self.module.TermManager()
-        self._options = self.module.Options()
-        self._options.set(self.module.Option.PRODUCE_MODELS, True)
+        self.manager = self.module.TermManager()
+        self.options = self.module.Options()
+        self.options.set(self.module.Option.PRODUCE_MODELS, True)
         self._known: dict[Term, Any] = {}
 
     @property
@@ -54,30 +54,19 @@ class Solver:
         ----------
         seconds : time limit; the answer is `unknown` beyond it.
         """
-        if any(condition.is_constant and not condition.data for condition in conditions):
-            return None
-        bounds = [] if seconds is None else [time.monotonic() + seconds]
-        if self.deadline is not None:
-            bounds.append(self.deadline)
-        end = min(bounds, default=None)
-        solver = self.module.Bitwuzla(self._manager, self._options)
-        if end is not None:
-            solver.configure_terminator(lambda: time.monotonic() > end)
-        one = self._manager.mk_bv_one(self._manager.mk_bv_sort(1))
-        for condition in conditions:
-            solver.assert_formula(self._make("EQUAL", [self.translated(condition), one]))
-        result = solver.check_sat()
-        if result == self.module.Result.UNSAT:
-            return None
-        if result == self.module.Result.UNKNOWN:
-            return "unknown"
-        names = [term for term in ordered(conditions) if term.kind == "var"]
-        return {
-            term.data: int(str(solver.get_value(self._known[term]).value(10))) for term in names
-        }
+        return self.given(conditions).find([], seconds)
+
+    def given(self, conditions: Sequence[Term]) -> Questions:
+        """Several questions under the same conditions."""
+        return Questions(self, conditions)
 
     def _make(self, kind: str, args: list[Any], indices: list[int] | None = None) -> Any:
-        return self._manager.mk_term(getattr(self.module.Kind, kind), args, indices or [])
+        return self.manager.mk_term(getattr(self.module.Kind, kind), args, indices or [])
+
+    def truth(self, term: Term) -> Any:
+        """That a term is 1."""
+        one = self.manager.mk_bv_one(self.manager.mk_bv_sort(1))
+        return self._make("EQUAL", [self.translated(term), one])
 
     def translated(self, term: Term) -> Any:
         """A term as Bitwuzla's."""
@@ -86,7 +75,7 @@ class Solver:
         return self._known[term]
 
     def _one(self, term: Term, args: list[Any]) -> Any:
-        manager = self._manager
+        manager = self.manager
         match term.kind:
             case "var":
                 return manager.mk_const(manager.mk_bv_sort(term.width), term.data)
@@ -112,7 +101,7 @@ class Solver:
 
     def _entry(self, term: Term, index: Any) -> Any:
         """A choice between choices by the bits of the index, from the lowest bit on."""
-        manager = self._manager
+        manager = self.manager
         sort = manager.mk_bv_sort(term.width)
         words = [manager.mk_bv_value(sort, entry) for entry in term.data]
         one = manager.mk_bv_one(manager.mk_bv_sort(1))
@@ -125,3 +114,41 @@ class Solver:
                 for at in range(0, len(words), 2)
             ]
         return words[0]
+
+
+class Questions:
+    """Questions that share conditions, which the solver is given once."""
+
+    def __init__(self, solver: Solver, conditions: Sequence[Term]) -> None:
+        self.solver, self.conditions = solver, [*conditions]
+        self._end: float | None = None
+        self._bitwuzla = solver.module.Bitwuzla(solver.manager, solver.options)
+        self._bitwuzla.configure_terminator(self._is_late)
+        for condition in conditions:
+            self._bitwuzla.assert_formula(solver.truth(condition))
+
+    def _is_late(self) -> bool:
+        return self._end is not None and time.monotonic() > self._end
+
+    def find(
+        self, more: Sequence[Term], seconds: float | None = None
+    ) -> Values | Literal["unknown"] | None:
+        """As `Solver.find`, with more conditions for this question alone."""
+        conditions = [*self.conditions, *more]
+        if any(condition.is_constant and not condition.data for condition in conditions):
+            return None
+        bounds = [] if seconds is None else [time.monotonic() + seconds]
+        if self.solver.deadline is not None:
+            bounds.append(self.solver.deadline)
+        self._end = min(bounds, default=None)
+        result = self._bitwuzla.check_sat(*map(self.solver.truth, more))
+        results = self.solver.module.Result
+        if result == results.UNSAT:
+            return None
+        if result == results.UNKNOWN:
+            return "unknown"
+        return {
+            term.data: int(str(self._bitwuzla.get_value(self.solver.translated(term)).value(10)))
+            for term in ordered(conditions)
+            if term.kind == "var"
+        }

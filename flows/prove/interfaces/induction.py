@@ -45,13 +45,20 @@ class Induction:
     ) -> list[Candidate]:
         """Those that are 1 in a cycle, under the conditions."""
         left = [(candidate, candidate.at(cycle)) for candidate in candidates]
-        while left:
-            some_wrong = self.pool.inverted(self.pool.both(*(term for _, term in left)))
-            found = self.find([*conditions, some_wrong])
+        wrong = [self.pool.inverted(term) for _, term in left]
+        # What is known of memories is only there when the terms have been made.
+        questions = self.solver.given([*conditions, *self.system.congruences])
+        place = 0
+        # One at a time: a question about all of them is harder than their proofs together.
+        while place < len(left):
+            found = _decided(questions.find([wrong[place]]))
             if found is None:
-                break
+                place += 1
+                continue
             numbers = evaluated([term for _, term in left], found)
+            place = sum(numbers[:place])
             left = [pair for pair, number in zip(left, numbers, strict=True) if number]
+            wrong = [self.pool.inverted(term) for _, term in left]
         return [candidate for candidate, _ in left]
 
     def find(self, conditions: Sequence[Term]) -> Values | None:
@@ -62,16 +69,18 @@ class Induction:
         KanError : no time is left.
         """
         # What is known of memories is only there when the conditions have been made.
-        found = self.solver.find([*conditions, *self.system.congruences])
-        if found == "unknown":
-            raise KanError("the proof took too long", remedy="allow more with --timeout")
-        assert not isinstance(found, str)
-        return found
+        return _decided(self.solver.find([*conditions, *self.system.congruences]))
 
     def refute(self, claim: Term, conditions: Sequence[Term] = ()) -> Values | None:
         """A state that has the invariants and not the claim; None: the claim is proven."""
         before = [candidate.at(0) for candidate in self.kept]
         return self.find([*before, *conditions, self.pool.inverted(claim)])
+
+
+def _decided(found: Values | str | None) -> Values | None:
+    if isinstance(found, str):
+        raise KanError("the proof took too long", remedy="allow more with --timeout")
+    return found
 
 
 def evaluated(terms: Sequence[Term], values: Values) -> list[int]:

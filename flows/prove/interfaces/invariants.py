@@ -74,26 +74,30 @@ class Guesses:
     def _implies(self, condition: Term, term: Term) -> Term:
         return self.pool.any_of([self.pool.inverted(condition), term])
 
+    def _entered(self, stage: int, cycle: int) -> Term:
+        """Serial number of the sample in a stage of the network, or of the next one to come."""
+        return self.system.entered(stage, cycle, self.board.bits)
+
     def _younger(self, stages: int, cycle: int) -> Term:
         """Samples in the first stages of the network."""
-        return self.system.within(stages, cycle, self.board.bits)
+        first, last = self._entered(0, cycle), self._entered(stages, cycle)
+        return self.pool.make("sub", self.board.bits, [first, last])
 
     def _stored(self, cycle: int) -> Term:
         """Samples that have left the network and are held."""
-        held = self.board.counter("held", cycle)
-        inside = self._younger(self.latency, cycle)
-        return self.pool.make("sub", self.board.bits, [held, inside])
+        return self._older(self.latency, cycle)
+
+    def _older(self, stage: int, cycle: int) -> Term:
+        """Samples that are held and came to the network before the one in a stage."""
+        entered, left = self._entered(stage, cycle), self.board.counter("left", cycle)
+        return self.pool.make("sub", self.board.bits, [entered, left])
 
     def _is_at(self, stage: int, cycle: int) -> Term:
         """Whether the followed sample entered the network `stage` cycles ago."""
-        pool, bits = self.pool, self.board.bits
-        younger = self._younger(stage - 1, cycle)
-        older = pool.make("sub", bits, [self.board.counter("held", cycle), younger])
-        older = pool.make("sub", bits, [older, self._const(1, bits)])
-        return pool.both(
+        return self.pool.both(
             self.board.counter("follows", cycle),
             self.system.valid(stage, cycle),
-            pool.equal(self.board.counter("ahead", cycle), older),
+            self.pool.equal(self.board.counter("mine", cycle), self._entered(stage, cycle)),
         )
 
     # Candidates.
@@ -101,34 +105,34 @@ class Guesses:
     def _counts(self) -> Iterator[Candidate]:
         """The samples held are bounded, in a register, and those in the network among them."""
         board, pool, bits = self.board, self.pool, self.board.bits
-        limits = {(1 << width) - 1 for width in self.widths.values() if width < bits}
-        for limit in sorted(limits):
+        limits = self._limits()
+        for limit in limits:
             for more in range(limit, limit + 2):
                 yield Candidate(
                     f"at most {more} samples are held",
                     lambda t, k=more: pool.inverted(
-                        pool.make("ult", 1, [self._const(k, bits), board.counter("held", t)])
+                        pool.make("ult", 1, [self._const(k, bits), board.held(t)])
                     ),
                 )
         yield Candidate(
             "those in the network are held",
             lambda t: pool.inverted(
-                pool.make("ult", 1, [board.counter("held", t), self._younger(self.latency, t)])
+                pool.make("ult", 1, [board.held(t), self._younger(self.latency, t)])
             ),
         )
         for register, width in self.widths.items():
             if 1 < width <= bits:
                 yield Candidate(
                     f"{register.name} counts the samples held",
-                    lambda t, r=register: self._is_word(r, board.counter("held", t), t),
+                    lambda t, r=register: self._is_word(r, board.held(t), t),
                 )
             if width == 1:
-                for limit in sorted(limits):
+                for limit in limits:
                     yield Candidate(
                         f"{register.name}: fewer than {limit} samples are held",
                         lambda t, r=register, k=limit: self._implies(
                             self.system.value(r, t),
-                            pool.make("ult", 1, [board.counter("held", t), self._const(k, bits)]),
+                            pool.make("ult", 1, [board.held(t), self._const(k, bits)]),
                         ),
                     )
                     yield Candidate(
@@ -136,10 +140,21 @@ class Guesses:
                         lambda t, r=register, k=limit: pool.any_of(
                             [
                                 self.system.value(r, t),
-                                pool.equal(board.counter("held", t), self._const(k, bits)),
+                                pool.equal(board.held(t), self._const(k, bits)),
                             ]
                         ),
                     )
+
+    def _limits(self) -> list[int]:
+        """Numbers that a register may count to: the most that one holds, and what one becomes is
+        compared with.
+        """
+        most = {(1 << width) - 1 for width in self.widths.values() if width < self.board.bits}
+        words = {width for width in self.widths.values() if 1 < width < self.board.bits}
+        for each in ordered(self.loads.values()):
+            if each.kind == "eq" and each.args[0].width in words:
+                most |= {arg.data for arg in each.args if arg.is_constant and arg.data > 1}
+        return sorted(most)
 
     def _is_word(self, register: Cell, counter: Term, cycle: int) -> Term:
         """A register is a counter, whose upper bits are 0."""
@@ -147,23 +162,35 @@ class Guesses:
         return self.pool.equal(word, counter)
 
     def _network(self) -> Iterator[Candidate]:
-        """The number of samples in the network is that of its stages."""
+        """Serial numbers in the network: each sample has the next one, and no stage two."""
         pool, bits = self.pool, self.board.bits
+        yield Candidate(
+            "samples enter the network as they are accepted",
+            lambda t: pool.equal(self._entered(0, t), self.board.counter("entered", t)),
+        )
         for stage in range(1, self.latency + 1):
             yield Candidate(
-                f"samples in the first {stage} stages are counted",
+                f"the serial number in stage {stage} of the network",
                 lambda t, s=stage: pool.equal(
-                    self._younger(s, t),
+                    self._entered(s - 1, t),
                     pool.make(
                         "add",
                         bits,
                         [
-                            self._younger(s - 1, t),
+                            self._entered(s, t),
                             pool.extended(self.system.valid(s, t), bits, signed=False),
                         ],
                     ),
                 ),
             )
+            yield Candidate(
+                f"at most {stage} samples in as many stages",
+                lambda t, s=stage: self._at_most(self._younger(s, t), s),
+            )
+
+    def _at_most(self, term: Term, limit: int) -> Term:
+        more = self.pool.make("ult", 1, [self._const(limit, term.width), term])
+        return self.pool.inverted(more)
 
     def _followed(self) -> Iterator[Candidate]:
         """The followed sample in the network: in the stage that its place in the order says."""
@@ -172,10 +199,29 @@ class Guesses:
             "the followed sample is held",
             lambda t: self._implies(
                 board.counter("follows", t),
-                pool.make("ult", 1, [board.counter("ahead", t), board.counter("held", t)]),
+                pool.make("ult", 1, [board.ahead(t), board.held(t)]),
             ),
         )
         for stage in range(1, self.latency + 1):
+            yield Candidate(
+                f"a sample that has waited {stage} cycles is behind stage {stage}",
+                lambda t, s=stage: self._implies(
+                    pool.both(
+                        board.counter("follows", t),
+                        pool.inverted(
+                            pool.make(
+                                "ult",
+                                1,
+                                [
+                                    board.counter("patience", t),
+                                    self._const(s, board.width("patience")),
+                                ],
+                            )
+                        ),
+                    ),
+                    pool.make("ult", 1, [board.ahead(t), self._older(s, t)]),
+                ),
+            )
             yield Candidate(
                 f"the followed sample in stage {stage} of the network",
                 lambda t, s=stage: self._implies(self._is_at(s, t), self.system.is_sample(s, t)),
@@ -283,11 +329,11 @@ class Guesses:
             def holds(
                 t: int, n: str = name, r: Cell = read, w: int = width, e: Term = expected
             ) -> Term:
-                ahead = pool.extended(board.counter("ahead", t), w, signed=False)
+                ahead = pool.extended(board.ahead(t), w, signed=False)
                 place = pool.make("add", w, [system.value(r, t), ahead])
                 inside = pool.both(
                     board.counter("follows", t),
-                    pool.make("ult", 1, [board.counter("ahead", t), self._stored(t)]),
+                    pool.make("ult", 1, [board.ahead(t), self._stored(t)]),
                 )
                 return self._implies(inside, pool.equal(system.word(n, t, place), e))
 

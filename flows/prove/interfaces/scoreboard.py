@@ -13,6 +13,9 @@ from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.interfaces.boundary import Stream
 from kan_dialect.flows.prove.interfaces.system import System
 
+SLACK = 8
+"""Cycles beyond the network's latency that a wrapper may take."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -35,6 +38,7 @@ class Scoreboard:
         self.pool: Pool = self.system.pool
         self.source, self.result = self.system.boundary.source, self.system.boundary.result
         self.in_bits = max(1, (len(self.source.beats) - 1).bit_length())
+        self.most_patience = self.system.network.latency + SLACK
         self.out_bits = max(1, (len(self.result.beats) - 1).bit_length())
 
     # What the ports show.
@@ -86,10 +90,12 @@ class Scoreboard:
     # Counters.
 
     def counter(self, name: str, cycle: int) -> Term:
-        """`held`: samples accepted and not delivered. `in_beat`, `out_beat`: beats of the current
-        sample and result so far. `follows`: the marked sample is held. `ahead`: results that are
-        due before its own. `user`: TUSER of the current sample's first beat. `before1`, ...: data
-        of the beat accepted one beat earlier, and so on, all ports of a beat side by side.
+        """`entered`, `left`: samples accepted and results delivered, modulo 2^bits. `in_beat`,
+        `out_beat`: beats of the current sample and result so far. `follows`: the marked sample is
+        held; `mine`: its serial number, from 0; `patience`: the cycles for which it has been held
+        while the output was ready, up to `most_patience`. `user`: TUSER of the current sample's
+        first beat. `before1`, ...: data of the beat accepted one beat earlier, and so on, all ports
+        of a beat side by side.
         """
         key = name, cycle
         if key not in self._known:
@@ -97,8 +103,10 @@ class Scoreboard:
         return self._known[key]
 
     def width(self, name: str) -> int:
-        if name in ("held", "ahead"):
+        if name in ("entered", "left", "mine"):
             return self.bits
+        if name == "patience":
+            return self.most_patience.bit_length()
         if name.startswith("before"):
             return self.data(0).width
         return {"in_beat": self.in_bits, "out_beat": self.out_bits, "follows": 1}.get(
@@ -131,11 +139,35 @@ class Scoreboard:
         zero = pool.constant(0, old.width)
         return pool.chosen(self.system.in_reset(before), zero, following)
 
-    def _held(self, old: Term, cycle: int) -> Term:
+    def held(self, cycle: int) -> Term:
+        """Samples accepted and not delivered."""
+        entered, left = self.counter("entered", cycle), self.counter("left", cycle)
+        return self.pool.make("sub", self.bits, [entered, left])
+
+    def ahead(self, cycle: int) -> Term:
+        """Results that are due before that of the followed sample."""
+        mine, left = self.counter("mine", cycle), self.counter("left", cycle)
+        return self.pool.make("sub", self.bits, [mine, left])
+
+    def _entered(self, old: Term, cycle: int) -> Term:
+        more = self.pool.extended(self.enters(cycle), self.bits, signed=False)
+        return self.pool.make("add", self.bits, [old, more])
+
+    def _left(self, old: Term, cycle: int) -> Term:
+        more = self.pool.extended(self.leaves(cycle), self.bits, signed=False)
+        return self.pool.make("add", self.bits, [old, more])
+
+    def _mine(self, old: Term, cycle: int) -> Term:
+        return self.pool.chosen(self.counter("follows", cycle), old, self.counter("entered", cycle))
+
+    def _patience(self, old: Term, cycle: int) -> Term:
         pool = self.pool
-        more = pool.extended(self.enters(cycle), self.bits, signed=False)
-        less = pool.extended(self.leaves(cycle), self.bits, signed=False)
-        return pool.make("sub", self.bits, [pool.make("add", self.bits, [old, more]), less])
+        ready = self.system.port(self.result.ready, cycle)
+        most = pool.constant(self.most_patience, old.width)
+        more = pool.make("add", old.width, [old, pool.constant(1, old.width)])
+        more = pool.chosen(pool.equal(old, most), most, more)
+        goes_on = pool.both(self.counter("follows", cycle), ready)
+        return pool.chosen(goes_on, more, pool.constant(0, old.width))
 
     def _in_beat(self, old: Term, cycle: int) -> Term:
         ends = self._is_beat("in_beat", cycle, -1)
@@ -192,15 +224,8 @@ class Scoreboard:
         done = pool.both(self.leaves(cycle), self._is_next(cycle))
         return pool.chosen(old, pool.inverted(done), self.marks(cycle))
 
-    def _ahead(self, old: Term, cycle: int) -> Term:
-        """Behind a mark, all that are held and stay; then one less for each result."""
-        pool = self.pool
-        less = pool.extended(self.leaves(cycle), self.bits, signed=False)
-        base = pool.chosen(self.counter("follows", cycle), old, self.counter("held", cycle))
-        return pool.make("sub", self.bits, [base, less])
-
     def _is_next(self, cycle: int) -> Term:
-        ahead = self.counter("ahead", cycle)
+        ahead = self.ahead(cycle)
         return self.pool.equal(ahead, self.pool.constant(0, self.bits))
 
     # Claims.
@@ -209,7 +234,7 @@ class Scoreboard:
         """What must hold in a cycle without reset, of the results that are offered."""
         pool, system = self.pool, self.system
         valid = system.port(self.result.valid, cycle)
-        none = pool.equal(self.counter("held", cycle), pool.constant(0, self.bits))
+        none = pool.equal(self.held(cycle), pool.constant(0, self.bits))
         yield Claim("no result without a sample", pool.inverted(pool.both(valid, none)))
         mine = pool.both(valid, self.counter("follows", cycle), self._is_next(cycle))
         for port in self.result.ports:

@@ -74,7 +74,7 @@ class System:
                     raise KanError(f"{write.place}: the clock is not {self.boundary.clock}")
         self._initial: dict[str, dict[Term, Term]] = {}
         self._valid: dict[tuple[int, int], Term] = {}
-        self._within: dict[tuple[int, int], Term] = {}
+        self._entered: dict[tuple[int, int], Term] = {}
         self._is_sample: dict[tuple[int, int], Term] = {}
         self.codes: dict[str, Term] = {
             port.name: self.pool.variable(f"sample:{port.name}", port.width)
@@ -125,25 +125,25 @@ class System:
         kept = self.pool.inverted(self.core_input("rst", cycle - 1))
         return self.pool.both(kept, self.valid(stage - 1, cycle - 1))
 
-    def within(self, stages: int, cycle: int, bits: int) -> Term:
-        """The number of samples in the first stages of the network.
+    def entered(self, stage: int, cycle: int, bits: int) -> Term:
+        """The number of samples that had entered the network `stage` cycles ago, modulo 2^bits.
 
-        It is counted, as what enters: that it is the sum of `valid` is an invariant. A sum of so
-        many bits in each cycle would be too hard for a solver.
+        A sample in a stage has this number of the stage as its serial number. Numbers move from
+        stage to stage as samples do, so what relates neighbours is kept by the move alone: no sum
+        over stages is needed.
         """
         pool = self.pool
-        if stages == 0:
-            return pool.constant(0, bits)
         if cycle == 0:
-            return pool.variable(f"core:within{stages}@0", bits)
-        key = stages, cycle
-        if key not in self._within:
-            entered = pool.extended(self.valid(0, cycle - 1), bits, signed=False)
-            before = self.within(stages - 1, cycle - 1, bits)
-            more = pool.make("add", bits, [before, entered])
+            return pool.variable(f"core:entered{stage}@0", bits)
+        key = stage, cycle
+        if key not in self._entered:
+            found = self.entered(max(stage - 1, 0), cycle - 1, bits)
+            if stage == 0:
+                more = pool.extended(self.valid(0, cycle - 1), bits, signed=False)
+                found = pool.make("add", bits, [found, more])
             cleared = self.core_input("rst", cycle - 1)
-            self._within[key] = pool.chosen(cleared, pool.constant(0, bits), more)
-        return self._within[key]
+            self._entered[key] = pool.chosen(cleared, pool.constant(0, bits), found)
+        return self._entered[key]
 
     def is_sample(self, stage: int, cycle: int) -> Term:
         """Whether the inputs of the network were X, `stage` cycles earlier."""

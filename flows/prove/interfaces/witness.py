@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from kan_dialect.flows.prove.cycles.solver import Solver
 from kan_dialect.flows.prove.cycles.terms import Term
 from kan_dialect.flows.prove.interfaces.induction import evaluated
-from kan_dialect.flows.prove.interfaces.prove import SLACK, WrapperProof, scoreboard
-from kan_dialect.flows.prove.interfaces.scoreboard import Claim, Scoreboard
+from kan_dialect.flows.prove.interfaces.prove import WrapperProof, scoreboard
+from kan_dialect.flows.prove.interfaces.scoreboard import SLACK, Claim, Scoreboard
 
 LONGEST = 256
 """Cycles of the longest history that is tried."""

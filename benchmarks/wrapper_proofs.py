@@ -1,0 +1,51 @@
+"""Prints how long proofs of wrappers take, by the latency of the network in them.
+
+    python benchmarks/wrapper_proofs.py                  all (some minutes)
+    python benchmarks/wrapper_proofs.py --latency 2 12   these latencies
+
+The network has 10 inputs and 10 outputs, of 5 to 12 bits; the buffer behind it has 64 words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from kan_dialect.model.interface import Port
+
+WORDS = 64
+INPUTS = [Port.of_range(f"x{index}", -8, 3 << index) for index in range(10)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--latency", type=int, nargs="+", default=[2, 12, 20, 40], metavar="N")
+    options = parser.parse_args()
+    sys.path.append(str(Path(__file__).parent.parent / "tests" / "pytest"))
+    tests = importlib.import_module("test_prove_wrappers")
+    print(f"{'wrapper':24} latency  invariants  processor [s]")
+    bad = 0
+    for name in ("READY", "STREAM", "BEATS", "SLOW"):
+        wrap = replace(getattr(tests, name), buffer_words=WORDS)
+        for latency in options.latency:
+            with tempfile.TemporaryDirectory(prefix="kan-times-") as folder:
+                start = time.process_time()
+                proof = tests.proof_of(Path(folder), wrap, latency, inputs=INPUTS)
+                seconds = time.process_time() - start
+            kind = f"{wrap.interface} {wrap.beat_bits or ''}"
+            failed = "" if proof.proven else "  NOT proven"
+            bad += not proof.proven
+            print(
+                f"{kind:24} {latency:7}  {len(proof.invariants):10}  {seconds:13.1f}{failed}",
+                flush=True,
+            )
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
