@@ -48,7 +48,7 @@ from kan_dialect.flows.vhdl.testbench import write_vhdl_testbench
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.systemverilog.names import module_name_problem
-from kan_dialect.lowering.wrappers.register_map import register_map
+from kan_dialect.lowering.wrappers.register_map import RegisterMap, register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
@@ -126,7 +126,7 @@ def build(
         )
         if options.vhdl:
             write_vhdl_testbench(target / "sim", interface)
-        _write_project(target, module, report, stages, options)
+        _write_project(target, module, report, stages, options, registers)
         if options.pictures:
             progress("drawing pictures")
             write_pictures(context, target / "ir", stages.levels, target / "pictures")
@@ -226,12 +226,17 @@ def _ports(circuit: Model, interface: Interface) -> list[dict[str, Any]]:
 
 
 def _write_project(
-    folder: Path, module: ModuleOp, report: Report, stages: Stages, options: BuildOptions
+    folder: Path,
+    module: ModuleOp,
+    report: Report,
+    stages: Stages,
+    options: BuildOptions,
+    registers: RegisterMap | None,
 ) -> None:
     """Write the projects of the last hardware module: the core, or the wrapper behind it."""
     top = [op for op in module.ops if isinstance(op, hw.HWModuleOp)][-1]
     period = period_of(options.passes, stages.estimate)
-    design = design_of(folder, report.name, top, period, options.target)
+    design = design_of(folder, report.name, top, period, options.target, registers)
     report.project = write_project(folder, design)
 
 

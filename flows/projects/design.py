@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.lowering.wrappers.register_map import RegisterMap
 from kan_dialect.passbase.kan_pass import unwrapped
 from kan_dialect.passes.schedule import SchedulePass
 
@@ -81,6 +82,8 @@ class ProjectDesign:
     """The testbench of the core in VHDL, and the files that it reads."""
     cocotb: tuple[str, ...] = ()
     """The cocotb testbench of the top module, its Makefile, vectors, and files of `host/`."""
+    registers: RegisterMap | None = None
+    """The registers of the top module; None unless it has AXI4-Lite."""
 
     @property
     def clock(self) -> TopPort | None:
@@ -103,7 +106,12 @@ class ProjectDesign:
 
 
 def design_of(
-    folder: Path, name: str, top: hw.HWModuleOp, period: Period, target: str
+    folder: Path,
+    name: str,
+    top: hw.HWModuleOp,
+    period: Period,
+    target: str,
+    registers: RegisterMap | None = None,
 ) -> ProjectDesign:
     """The design of a build's folder, whose `rtl/` and `sim/` are written.
 
@@ -111,6 +119,7 @@ def design_of(
     ----------
     name : name of the core.
     top : the core, or the wrapper around it.
+    registers : of the wrapper, if it has AXI4-Lite.
     """
     ports: ArrayAttr[hw.ModulePort] = top.module_type.ports
     sim = folder / "sim"
@@ -135,6 +144,7 @@ def design_of(
         tuple(f"vhdl/{name}{part}.vhd" for part in ("", "_pkg", "_wrapper")) if has_vhdl else (),
         listed(sim / f"{name}_tb.vhd", *data),
         listed(sim / f"test_{name}.py", sim / "Makefile", *data, *host),
+        registers,
     )
 
 

@@ -7,14 +7,13 @@ definitions are those that Arm publishes for AMBA.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 from xml.etree.ElementTree import Element
 
 from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign, TopPort
-
-Edition = Literal[2014, 2022]
+from kan_dialect.flows.projects.ipxact_elements import Edition, Elements
+from kan_dialect.flows.projects.ipxact_registers import MEMORY_MAP, memory_maps
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -50,30 +49,25 @@ def component(design: ProjectDesign, edition: Edition) -> str:
 
 
 @dataclass(frozen=True)
-class _Writer:
-    """Writes elements of an edition's namespace."""
-
-    edition: Edition
-
-    @property
-    def _namespace(self) -> str:
-        return f"http://www.accellera.org/XMLSchema/IPXACT/1685-{self.edition}"
+class _Writer(Elements):
+    """Writes the parts of a component."""
 
     def component(self, design: ProjectDesign) -> str:
-        root = self._element(
+        root = self.element(
             "component",
-            self._text("vendor", VENDOR),
-            self._text("library", LIBRARY),
-            self._text("name", design.top),
-            self._text("version", VERSION),
+            self.text("vendor", VENDOR),
+            self.text("library", LIBRARY),
+            self.text("name", design.top),
+            self.text("version", VERSION),
             *self._description_first(design),
             *self._bus_interfaces(design),
+            *self._memory_maps(design),
             self._model(design),
             self._file_sets(design),
             *self._description_last(design),
         )
-        root.set(f"{{{_XSI}}}schemaLocation", f"{self._namespace} {self._namespace}/index.xsd")
-        ElementTree.register_namespace("ipxact", self._namespace)
+        root.set(f"{{{_XSI}}}schemaLocation", f"{self.namespace} {self.namespace}/index.xsd")
+        ElementTree.register_namespace("ipxact", self.namespace)
         ElementTree.register_namespace("xsi", _XSI)
         ElementTree.indent(root)
         text = ElementTree.tostring(root, encoding="unicode")
@@ -82,27 +76,27 @@ class _Writer:
     def _description_first(self, design: ProjectDesign) -> Iterator[Element]:
         """2022 describes a document beside its name, 2014 at its end."""
         if self.edition == 2022:
-            yield self._text("description", _description(design))
+            yield self.text("description", _description(design))
 
     def _description_last(self, design: ProjectDesign) -> Iterator[Element]:
         if self.edition == 2014:
-            yield self._text("description", _description(design))
+            yield self.text("description", _description(design))
 
     def _bus_interfaces(self, design: ProjectDesign) -> Iterator[Element]:
         common = [port.name for port in design.ports if port.name in _COMMON]
         interfaces = [
-            self._bus_interface(bus, members, common)
+            self._bus_interface(bus, members, common, design)
             for bus in _BUSES
             if (members := [p for p in design.ports if p.name.startswith(f"{bus.prefix}_")])
         ]
         if interfaces:
-            yield self._element("busInterfaces", *interfaces)
+            yield self.element("busInterfaces", *interfaces)
 
     def _bus_interface(
-        self, bus: _Bus, members: Sequence[TopPort], common: Iterable[str]
+        self, bus: _Bus, members: Sequence[TopPort], common: Iterable[str], design: ProjectDesign
     ) -> Element:
         def reference(kind: str, suffix: str) -> Element:
-            found = self._element(kind)
+            found = self.element(kind)
             names = {"vendor": "amba.com", "library": "AMBA4", "name": f"{bus.name}{suffix}"}
             for key, value in {**names, "version": bus.version}.items():
                 found.set(key, value)
@@ -111,74 +105,81 @@ class _Writer:
         logical = {port.name: port.name.removeprefix(f"{bus.prefix}_").upper() for port in members}
         logical |= {name: _COMMON[name] for name in common}
         maps = (
-            self._element(
+            self.element(
                 "portMap",
-                self._element("logicalPort", self._text("name", name)),
-                self._element("physicalPort", self._text("name", port)),
+                self.element("logicalPort", self.text("name", name)),
+                self.element("physicalPort", self.text("name", port)),
             )
             for port, name in logical.items()
         )
         kinds = ("slave", "master") if self.edition == 2014 else ("target", "initiator")
-        return self._element(
+        reached: list[Element] = []
+        if bus.name == "AXI4-Lite" and design.registers is not None:
+            reached.append(self.text("memoryMapRef", "", {"memoryMapRef": MEMORY_MAP}))
+        return self.element(
             "busInterface",
-            self._text("name", bus.prefix),
+            self.text("name", bus.prefix),
             reference("busType", ""),
-            self._element(
+            self.element(
                 "abstractionTypes",
-                self._element(
+                self.element(
                     "abstractionType",
                     reference("abstractionRef", "_rtl"),
-                    self._element("portMaps", *maps),
+                    self.element("portMaps", *maps),
                 ),
             ),
-            self._element(kinds[bus.is_initiator]),
+            self.element(kinds[bus.is_initiator], *reached),
         )
+
+    def _memory_maps(self, design: ProjectDesign) -> Iterator[Element]:
+        if design.registers is not None:
+            yield memory_maps(design.registers, self)
 
     def _model(self, design: ProjectDesign) -> Element:
         languages = {"rtl": "SystemVerilog", **({"vhdl": "VHDL"} if design.vhdl else {})}
         views = (
-            self._element(
+            self.element(
                 "view",
-                self._text("name", name),
-                self._text("envIdentifier", f"{language}:*Synthesis:"),
-                self._text("componentInstantiationRef", name),
+                self.text("name", name),
+                self.text("envIdentifier", f"{language}:*Synthesis:"),
+                self.text("componentInstantiationRef", name),
             )
             for name, language in languages.items()
         )
         instantiations = (
-            self._element(
+            self.element(
                 "componentInstantiation",
-                self._text("name", name),
-                self._text("language", language),
-                self._text("moduleName", design.top),
-                self._element("fileSetRef", self._text("localName", name)),
+                self.text("name", name),
+                self.text("language", language),
+                self.text("moduleName", design.top),
+                self.element("fileSetRef", self.text("localName", name)),
             )
             for name, language in languages.items()
         )
-        return self._element(
+        return self.element(
             "model",
-            self._element("views", *views),
-            self._element("instantiations", *instantiations),
-            self._element("ports", *(self._port(port, design) for port in design.ports)),
+            self.element("views", *views),
+            self.element("instantiations", *instantiations),
+            self.element("ports", *(self._port(port, design) for port in design.ports)),
         )
 
     def _port(self, port: TopPort, design: ProjectDesign) -> Element:
-        wire = self._element("wire", self._text("direction", "out" if port.is_output else "in"))
+        wire = self.element("wire", self.text("direction", "out" if port.is_output else "in"))
         if self.edition == 2022:
             wire.extend(self._qualifier(port, design))
         if port.bits > 1:
-            bounds = (self._text("left", str(port.bits - 1)), self._text("right", "0"))
-            wire.append(self._element("vectors", self._element("vector", *bounds)))
-        return self._element("port", self._text("name", port.name), wire)
+            bounds = (self.text("left", str(port.bits - 1)), self.text("right", "0"))
+            wire.append(self.element("vectors", self.element("vector", *bounds)))
+        return self.element("port", self.text("name", port.name), wire)
 
     def _qualifier(self, port: TopPort, design: ProjectDesign) -> Iterator[Element]:
         """What a port is for. Ports of a wire in 2014 have no qualifier."""
         if port.is_clock:
-            yield self._element("qualifier", self._text("isClock", "true"))
+            yield self.element("qualifier", self.text("isClock", "true"))
         elif port == design.reset:
-            reset = self._text("isReset", "true")
+            reset = self.text("isReset", "true")
             reset.set("level", "low" if port.name.endswith("n") else "high")
-            yield self._element("qualifier", reset)
+            yield self.element("qualifier", reset)
 
     def _file_sets(self, design: ProjectDesign) -> Element:
         sets = {"rtl": design.sources}
@@ -188,34 +189,23 @@ class _Writer:
             sets["vhdl"] = design.vhdl
         if design.vhdl_testbench:
             sets["testbench_vhdl"] = design.vhdl_testbench
-        return self._element("fileSets", *(self._file_set(*each) for each in sets.items()))
+        return self.element("fileSets", *(self._file_set(*each) for each in sets.items()))
 
     def _file_set(self, name: str, paths: Sequence[str]) -> Element:
-        return self._element(
-            "fileSet", self._text("name", name), *(self._file(path) for path in paths)
+        return self.element(
+            "fileSet", self.text("name", name), *(self._file(path) for path in paths)
         )
 
     def _file(self, path: str) -> Element:
         if path.endswith(".sv"):
-            kind = self._text("fileType", "systemVerilogSource")
+            kind = self.text("fileType", "systemVerilogSource")
         elif path.endswith(".vhd"):
             # The edition of 2014 has no name for VHDL-2008.
             year = "-2008" if self.edition == 2022 else ""
-            kind = self._text("fileType", f"vhdlSource{year}")
+            kind = self.text("fileType", f"vhdlSource{year}")
         else:
-            kind = self._text("fileType", "user", {"user": "memory contents for $readmemh"})
-        return self._element("file", self._text("name", f"../{path}"), kind)
-
-    def _element(self, tag: str, *children: Element) -> Element:
-        found = Element(f"{{{self._namespace}}}{tag}")
-        found.extend(children)
-        return found
-
-    def _text(self, tag: str, text: str, attributes: Mapping[str, str] | None = None) -> Element:
-        found = self._element(tag)
-        found.text = text
-        found.attrib.update(attributes or {})
-        return found
+            kind = self.text("fileType", "user", {"user": "memory contents for $readmemh"})
+        return self.element("file", self.text("name", f"../{path}"), kind)
 
 
 def _description(design: ProjectDesign) -> str:

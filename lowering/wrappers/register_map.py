@@ -7,9 +7,10 @@ several, the lowest bits first. Codes fill their registers by their sign, or by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from typing import Literal, TypeAlias
 
 from xdsl.dialects import hw, seq
@@ -55,6 +56,16 @@ class DataPort:
 
 
 @dataclass(frozen=True)
+class Field:
+    """Bits of a register that have a meaning of their own."""
+
+    name: str
+    low: int
+    bits: int
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Register:
     """A register of the map."""
 
@@ -69,6 +80,8 @@ class Register:
     """The port that it holds bits of."""
     low: int = 0
     """Lowest bit of the port that it holds."""
+    fields: tuple[Field, ...] = ()
+    """Of a register that holds no bits of a port, the lowest first."""
 
     @property
     def is_writable(self) -> bool:
@@ -119,27 +132,7 @@ def register_map(core: hw.HWModuleOp, latency: int) -> RegisterMap:
     trains = declared_interval(core) is not None
     inputs = [port for port in ports if re.fullmatch(r"x\d+", port.name)]
     outputs = [port for port in ports if re.fullmatch(r"y\d+", port.name)]
-    rows: list[tuple[str, Access, str, int]] = [
-        ("ID", "constant", "`KAN1` in ASCII", IDENTITY),
-        ("VERSION", "constant", "version of this map", VERSION),
-        ("HASH", "constant", "changes with the network", identity_of(core)),
-        (
-            "PORTS",
-            "constant",
-            "inputs in bits 15..0, outputs in bits 31..16",
-            len(inputs) | len(outputs) << 16,
-        ),
-        ("LATENCY", "constant", "clock cycles from a sample to its outputs", latency),
-        ("CONTROL", "command", _control(trains), 0),
-        ("STATUS", "status", _status(trains), 0),
-        ("COUNT", "status", "samples that are done, modulo 2^32", 0),
-    ]
-    if trains:
-        rows.append(("MEM_CONTROL", "command", "bit 0: read a coefficient, bit 1: write it", 0))
-    registers = [
-        Register(name, BYTES * place, access, meaning, value)
-        for place, (name, access, meaning, value) in enumerate(rows)
-    ]
+    registers = list(_fixed_registers(core, len(inputs), len(outputs), latency, trains))
     for port in ports:
         for word in range(port.words):
             suffix = f"_{word}" if port.words > 1 else ""
@@ -156,15 +149,52 @@ def register_map(core: hw.HWModuleOp, latency: int) -> RegisterMap:
     return RegisterMap(ports, tuple(registers), trains)
 
 
-def _control(trains: bool) -> str:
-    return "bit 0: start a sample" + ("; bit 1: it trains" if trains else "")
+def _fixed_registers(
+    core: hw.HWModuleOp, inputs: int, outputs: int, latency: int, trains: bool
+) -> Iterator[Register]:
+    """The registers before those of the ports."""
+    offsets = count(0, BYTES)
+    for name, meaning, value in (
+        ("ID", "`KAN1` in ASCII", IDENTITY),
+        ("VERSION", "version of this map", VERSION),
+        ("HASH", "changes with the network", identity_of(core)),
+    ):
+        whole = (Field(name, 0, WORD, meaning),)
+        yield Register(name, next(offsets), "constant", meaning, value, fields=whole)
+    halves = Field("INPUTS", 0, 16, "inputs"), Field("OUTPUTS", 16, 16, "outputs")
+    meaning, value = "inputs in bits 15..0, outputs in bits 31..16", inputs | outputs << 16
+    yield Register("PORTS", next(offsets), "constant", meaning, value, fields=halves)
+    meaning = "clock cycles from a sample to its outputs"
+    cycles = (Field("CYCLES", 0, WORD, meaning),)
+    yield Register("LATENCY", next(offsets), "constant", meaning, latency, fields=cycles)
 
+    def of_bits(name: str, access: Access, bits: Iterable[tuple[str, int, str]]) -> Register:
+        fields = tuple(Field(bit, place, 1, meaning) for bit, place, meaning in bits)
+        meaning = "; ".join(f"bit {each.low}: {each.meaning}" for each in fields)
+        return Register(name, next(offsets), access, meaning, fields=fields)
 
-def _status(trains: bool) -> str:
-    status = "bit 0: a sample is under way; bit 1: the outputs are those of the last sample"
+    control = [("START", START, "start a sample")]
+    status = [
+        ("BUSY", BUSY, "a sample is under way"),
+        ("DONE", DONE, "the outputs are those of the last sample"),
+    ]
     if trains:
-        status += "; bit 2: an access to a coefficient waits; bit 3: the last one is done"
-    return status
+        control.append(("TRAIN", TRAIN, "it trains"))
+        status += [
+            ("MEM_BUSY", MEM_BUSY, "an access to a coefficient waits"),
+            ("MEM_DONE", MEM_DONE, "the last one is done"),
+        ]
+    yield of_bits("CONTROL", "command", control)
+    yield of_bits("STATUS", "status", status)
+    meaning = "samples that are done, modulo 2^32"
+    samples = (Field("SAMPLES", 0, WORD, meaning),)
+    yield Register("COUNT", next(offsets), "status", meaning, fields=samples)
+    if trains:
+        accesses = [
+            ("READ_COEFFICIENT", MEM_READ, "read a coefficient"),
+            ("WRITE_COEFFICIENT", MEM_WRITE, "write it"),
+        ]
+        yield of_bits("MEM_CONTROL", "command", accesses)
 
 
 def _meaning(port: DataPort, word: int) -> str:
@@ -199,18 +229,11 @@ def c_header(name: str, registers: Sequence[Register]) -> str:
     ]
     for register in registers:
         lines.append(f"#define {prefix}_{register.name} 0x{register.offset:02X}u")
-    bits = {"START": START, "TRAIN": TRAIN, "BUSY": BUSY, "DONE": DONE}
-    if any(register.name == "MEM_CONTROL" for register in registers):
-        bits |= {
-            "MEM_BUSY": MEM_BUSY,
-            "MEM_DONE": MEM_DONE,
-            "READ_COEFFICIENT": MEM_READ,
-            "WRITE_COEFFICIENT": MEM_WRITE,
-        }
-    else:
-        del bits["TRAIN"]
     lines.append("")
-    lines += [f"#define {prefix}_BIT_{each} (1u << {place})" for each, place in bits.items()]
+    for register in registers:
+        for field in register.fields:
+            if field.bits == 1:
+                lines.append(f"#define {prefix}_BIT_{field.name} (1u << {field.low})")
     lines.append("")
     for register in registers:
         if register.access == "constant" and register.name in ("ID", "VERSION", "HASH"):

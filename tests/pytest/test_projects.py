@@ -222,6 +222,73 @@ def test_ports_of_wrappers_are_bus_interfaces(edition: Edition) -> None:
     assert ('level="low">true</ipxact:isReset>' in text) == (edition == 2022)
 
 
+@pytest.fixture(scope="module", params=["fixed", "trainable"])
+def registers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build with registers on AXI4-Lite."""
+    folder = tmp_path_factory.mktemp("axi_lite") / "out"
+    if request.param == "fixed":
+        return build(folder, "--interface", "axi-lite")
+    arguments = ["build", ROOT / "examples" / "tracker.mlir", "--trainable", "-o", folder]
+    arguments += ["--interface", "axi-lite", "--simulator", "none", "--vectors", 10]
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([str(argument) for argument in arguments])
+    assert not ended.value.code
+    return folder
+
+
+@pytest.mark.parametrize("edition", [2014, 2022])
+def test_memory_maps_are_the_registers_of_the_build(edition: int, registers: Path) -> None:
+    """Valid by the schemas; offsets, accesses and bits are those of the report and the header."""
+    etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
+    known = schema(edition)
+    name = "component.xml" if edition == 2014 else "component-2022.xml"
+    root = etree.parse(str(registers / "project" / name)).getroot()
+    assert known.validate(root), known.error_log
+    space = {"i": f"http://www.accellera.org/XMLSchema/IPXACT/1685-{edition}"}
+    kind = "slave" if edition == 2014 else "target"
+    reference = root.find(f".//i:busInterface/i:{kind}/i:memoryMapRef", space)
+    (memory_map,) = root.findall("i:memoryMaps/i:memoryMap", space)
+    assert reference.get("memoryMapRef") == memory_map.findtext("i:name", None, space)
+    report = json.loads((registers / "report.json").read_text())
+    address = next(p for p in report["interface"]["ports"] if p["name"] == "s_axi_araddr")
+    assert int(memory_map.findtext("i:addressBlock/i:range", "", space)) == 1 << address["bits"]
+    header = next((registers / "host").glob("*_registers.h")).read_text()
+    bits = dict(re.findall(r"BIT_(\w+) \(1u << (\d+)\)", header))
+    values = dict(re.findall(r"_(ID|VERSION|HASH)_VALUE 0x(\w+)u", header))
+    found: list[tuple[str, int, str]] = []
+    for register in memory_map.findall("i:addressBlock/i:register", space):
+        fields = [
+            (
+                field.findtext("i:name", "", space),
+                int(field.findtext("i:bitOffset", "", space)),
+                int(field.findtext("i:bitWidth", "", space)),
+                field.findtext(".//i:access", "", space),
+                field.findtext(".//i:reset/i:value", "", space),
+            )
+            for field in register.findall("i:field", space)
+        ]
+        ends = [0, *(low + width for _, low, width, _, _ in fields)]
+        assert [low for _, low, _, _, _ in fields] == ends[:-1] and ends[-1] <= 32
+        for field, low, width, access, value in fields:
+            if width == 1 and field in bits:
+                assert int(bits.pop(field)) == low
+            if field in values:
+                assert int(value.removeprefix("'h"), 16) == int(values.pop(field), 16)
+            assert (access == "write-only") == (not value)
+        writable = any("write" in access for _, _, _, access, _ in fields)
+        offset = register.findtext("i:addressOffset", "", space)
+        found.append(
+            (
+                register.findtext("i:name", "", space),
+                int(offset.removeprefix("'h"), 16),
+                "write" if writable else "read",
+            )
+        )
+    assert not bits and not values
+    listed = report["interface"]["registers"]
+    assert found == [(each["name"], each["offset"], each["access"]) for each in listed]
+
+
 # Scripts for vendors' tools, in a Tcl interpreter whose commands are stand-ins
 
 COMMANDS = {
