@@ -141,6 +141,7 @@ def main() -> None:
         "axi-stream": WrapInterfacePass("axi-stream"),
         "axi-stream, 32-bit beats": WrapInterfacePass("axi-stream", beat_bits=32),
         "axi-stream, TUSER of 8 bits": WrapInterfacePass("axi-stream", user_bits=8),
+        "axi-lite": WrapInterfacePass("axi-lite"),
     }
     designs = {"the network alone": (interface.name, emit_systemverilog(module))}
     core = designs["the network alone"][1].replace("`default_nettype none", "")
