@@ -5,11 +5,13 @@ points that the page prints are found there, as if the package were installed, a
 packages that the page installs with pip. The environment's commands are on the PATH. Python blocks
 of a page share their names.
 
-A comment directly above a block, `<!-- not run: REASON -->`, keeps it from running.
+A comment directly above a block, `<!-- not run: REASON -->`, keeps it from running, and
+`<!-- needs: TOOL, ... -->` skips it where a tool or a Python package is not installed.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -18,12 +20,14 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from kan_dialect.flows.tools.toolchain import look_for
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -57,6 +61,12 @@ class Block:
     printed: tuple[str, ...] | None = None
     file: str | None = None
     reason: str | None = None
+    needs: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[str]:
+        """The tools and packages that the block needs, and that are not installed."""
+        return [name for name in self.needs if not _is_installed(name)]
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -67,14 +77,24 @@ def blocks(page: str) -> Iterator[Block]:
     text = (ROOT / page).read_text()
     for found in FENCE.finditer(text):
         note = found["note"] or ""
+        needs = note.removeprefix("needs: ") if note.startswith("needs: ") else ""
         yield Block(
             page,
             text.count("\n", 0, found.start("text")) + 1,
             found["language"],
             textwrap.dedent(found["text"]),
             file=found["file"],
-            reason=note.removeprefix("not run: ") or None,
+            reason=None if needs else note.removeprefix("not run: ") or None,
+            needs=tuple(needs.split(", ")) if needs else (),
         )
+
+
+def _is_installed(name: str) -> bool:
+    """Whether a tool of `toolchain`, or else a package of Python, is there."""
+    try:
+        return look_for(name) is not None
+    except KeyError:
+        return importlib.util.find_spec(name) is not None
 
 
 def commands(block: Block) -> Iterator[Block]:
@@ -84,7 +104,7 @@ def commands(block: Block) -> Iterator[Block]:
         if (part and line != block.line) or block.text.startswith("$ "):
             command, *printed = part.splitlines() or [""]
             if command:
-                yield Block(block.page, line, block.language, command, tuple(printed))
+                yield replace(block, line=line, text=command, printed=tuple(printed))
         line += part.count("\n")
 
 

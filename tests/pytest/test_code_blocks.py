@@ -23,6 +23,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
 
 @pytest.mark.parametrize("block", runnable("sh", "console", "python"))
 def test_commands_and_python_work_as_printed(block: Block, pages: Pages) -> None:
+    if block.missing:
+        pytest.skip(f"not installed: {', '.join(block.missing)}")
     if block.language == "python":
         pages.execute(block)
     else:
