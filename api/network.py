@@ -32,6 +32,7 @@ from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.options import OptionValue, split_options
 from kan_dialect.api.page import network_page
 from kan_dialect.api.stages import Pass, passes_of, run_stages
+from kan_dialect.api.training import training_choice
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.devices.estimate import estimate as estimate_of
@@ -48,6 +49,7 @@ from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.pictures import Colour
 from kan_dialect.flows.pictures import picture as picture_of
+from kan_dialect.flows.training.build import build_training
 from kan_dialect.frontends.frontend import Original
 from kan_dialect.frontends.loading import make_context, rename
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
@@ -507,6 +509,7 @@ class Network:
         data: Data | None = None,
         name: str | None = None,
         passes: Pass | list[Pass] | None = None,
+        trainable: bool = False,
         progress: Progress = lambda _: None,
         **options: OptionValue,
     ) -> Build:
@@ -520,6 +523,10 @@ class Network:
         data : samples to calibrate, simulate and measure accuracy with; by default the network's.
         name : of the top module; by default the network's.
         passes : a pipeline instead of the default one, as `apply` takes it.
+        trainable : whether the hardware trains itself. `data` are then samples x and targets y, in
+            the order of training; options are those of `kan-make-trainable`, of `kan-fit-splines`
+            with `fit_error` for `error`, and `interface` (`"valid"` or `"axi-lite"`),
+            `simulator`, `vectors`, `seed`, `check_passes`, `vhdl`, `force`.
         progress : is told in a few words what is done.
         options : those of `kan-compile`, see `compile`; those of `kan-wrap-interface`, such as
             `interface="axi-stream"`; and `simulator` (`"verilator"`, `"icarus"`, None), `vectors`,
@@ -530,6 +537,8 @@ class Network:
         KanError : there is no such option; the folder holds files of others; a pass refuses the
             network or does not keep what it claims; or the RTL differs from the integer model.
         """
+        if trainable:
+            return self._build_trainable(Path(folder), data, name, passes, progress, options)
         folder = Path(folder)
         owners: dict[str, type[Any]] = {"build": BuildOptions, "interface": WrapInterfacePass}
         if passes is None:
@@ -558,6 +567,36 @@ class Network:
                 pipeline, dataset, origin=Origin(None, files), original=original, **settings
             )
             build_folder(make_context(), module, folder, build_options, progress)
+        return Build(folder)
+
+    def _build_trainable(
+        self,
+        folder: Path,
+        data: Data | None,
+        name: str | None,
+        passes: Pass | list[Pass] | None,
+        progress: Progress,
+        options: Mapping[str, OptionValue],
+    ) -> Build:
+        if passes is not None:
+            raise KanError("hardware that trains has no other pipeline", remedy="leave out passes")
+        choice = training_choice(options)
+        require_ours(folder, BUILD, force=choice.force, spared=spared_files(folder))
+        module = self._module.clone()
+        if name is not None:
+            require_name(name)
+            rename(module, name)
+        data = self._data if data is None else data
+        with data_file(data) as path, as_kan_errors():
+            files = dict(self._source.files)
+            if isinstance(data, str | Path):
+                files["calibration"] = Path(data)
+            given = choice.options(
+                None if data is None else read_data(data),
+                None if path is None else Path(path),
+                Origin(None, files),
+            )
+            build_training(make_context(), module, folder, given, progress)
         return Build(folder)
 
     # What a person sees.

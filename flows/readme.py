@@ -28,6 +28,8 @@ _FILES = (
     ("vhdl/*.vhd", "the design as VHDL-2008, with the same ports and latency"),
     ("ir/00-import.mlir", "the model as it was read"),
     ("ir/*.mlir", "the IR after each pass, in order"),
+    ("sim/*_axi_lite_tb.sv", "self-checking testbench of the registers: accesses with pauses"),
+    ("sim/*_accesses.hex", "its accesses, with the answers that the model computes"),
     ("sim/*_tb.sv", "self-checking testbench; its header has the commands that run it"),
     ("sim/*_tb.vhd", "the same in VHDL-2008"),
     ("sim/test_*.py", "testbench for cocotb: `make -C sim cocotb`"),

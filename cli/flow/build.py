@@ -64,7 +64,6 @@ PIPELINE_ONLY = tuple(name for name in COMPILE.names if name != "target")
 
 FIXED_ONLY = (
     *PIPELINE_ONLY,
-    *INTERFACE.names,
     "passes",
     "strip_head",
     "table_overflow",
@@ -150,7 +149,7 @@ def run_build(options: argparse.Namespace) -> int:
             )
         read_library(options.liberty)
     if options.trainable:
-        built = build_trainable(options)
+        built = build_trainable(options, WrapInterfacePass(**INTERFACE.values(options)))
         return _synthesized(options) if options.synth else built
     console = Console(highlight=False)
     if options.synth:

@@ -87,7 +87,10 @@ def run_prove(options: argparse.Namespace) -> int:
         raise KanError("--table-overflow has no meaning without --against", remedy="leave it out")
     if is_trainable_build(folder):
         if options.wrapper is not None:
-            raise KanError("hardware that trains has no wrapper", remedy="leave --wrapper out")
+            raise KanError(
+                "there is no proof of wrappers around hardware that trains",
+                remedy="leave --wrapper out",
+            )
         if options.second:
             raise KanError(
                 "there is no second opinion on hardware that trains itself",

@@ -33,6 +33,7 @@ from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.training.training_step import Step, is_trainable, step_of
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import speaking
@@ -66,8 +67,12 @@ def origin_of(options: argparse.Namespace) -> Origin:
     return Origin(options.typed, {what: Path(file) for what, file in files.items() if file})
 
 
-def build_trainable(options: argparse.Namespace) -> int:
+def build_trainable(options: argparse.Namespace, wrap: WrapInterfacePass) -> int:
     """`kan-flow build --trainable`.
+
+    Parameters
+    ----------
+    wrap : the interface.
 
     Raises
     ------
@@ -102,6 +107,7 @@ def build_trainable(options: argparse.Namespace) -> int:
                 origin=origin_of(options),
                 force=options.force,
                 vhdl=options.vhdl,
+                wrap=wrap,
             ),
             tell,
         )

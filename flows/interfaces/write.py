@@ -51,16 +51,7 @@ def write_interface(
     """
     entry: dict[str, Any] | None = None
     for wrapper in wrappers_in(module):
-        name = wrapper.sym_name.data
-        file = f"rtl/{name}.sv"
-        (folder / file).write_text(emit_systemverilog(module, {name}))
-        entry = {
-            "name": declared_interface(wrapper),
-            "top": name,
-            "file": file,
-            "latency_cycles": declared_latency(wrapper),
-            "ports": port_entries(wrapper, ()),
-        }
+        entry = write_wrapper(folder, module, wrapper)
         if chosen is not None and chosen.interface == "axi-lite":
             (core,) = cores_in(module)
             entry["registers"] = write_registers(folder / "host", core, interface.latency)
@@ -70,6 +61,25 @@ def write_interface(
                 source, result = chosen.choice.layouts(interface)
                 entry |= {"input": layout_entry(source), "output": layout_entry(result)}
     return entry
+
+
+def write_wrapper(folder: Path, module: ModuleOp, wrapper: hw.HWModuleOp) -> dict[str, Any]:
+    """Write the file of a wrapper into the folder of a build.
+
+    Returns
+    -------
+    Its entry in `report.json`: `name`, `top`, `file`, `latency_cycles` and `ports`.
+    """
+    name = wrapper.sym_name.data
+    file = f"rtl/{name}.sv"
+    (folder / file).write_text(emit_systemverilog(module, {name}))
+    return {
+        "name": declared_interface(wrapper),
+        "top": name,
+        "file": file,
+        "latency_cycles": declared_latency(wrapper),
+        "ports": port_entries(wrapper, ()),
+    }
 
 
 def write_registers(folder: Path, core: hw.HWModuleOp, latency: int) -> list[dict[str, Any]]:

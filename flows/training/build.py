@@ -29,12 +29,16 @@ from kan_dialect.flows import readme
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.build_origin import Origin, versions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
+from kan_dialect.flows.interfaces.register_bench import write_register_bench
+from kan_dialect.flows.interfaces.register_simulation import play_accesses
+from kan_dialect.flows.interfaces.write import wrappers_in, write_registers, write_wrapper
 from kan_dialect.flows.json_text import json_text
 from kan_dialect.flows.page.page import write_page
 from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.training.register_accesses import training_accesses
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
 from kan_dialect.flows.vhdl.files import write_vhdl
@@ -46,6 +50,8 @@ from kan_dialect.ir.types import tensor_shape
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.wrappers.register_map import register_map
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model, levels_in
 from kan_dialect.model.training.coefficient_memory import memory_map
@@ -60,6 +66,9 @@ from kan_dialect.quantity import quantity
 
 TESTBENCH_SAMPLES = 10_000
 """Largest number of samples in the testbench; it gets the first ones of a longer run."""
+
+REGISTER_SAMPLES = 100
+"""Largest number of samples in the testbench of the registers."""
 
 Progress = Callable[[str], None]
 
@@ -87,15 +96,25 @@ class TrainingOptions:
     """Whether files of other programs in the output folder are replaced."""
     vhdl: bool = False
     """Whether to write the network as VHDL too."""
+    wrap: WrapInterfacePass = field(default_factory=WrapInterfacePass)
+    """The interface: `valid`, with a plain memory port, or `axi-lite`."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers out of bounds.
+        """Refuse numbers out of bounds, and interfaces without a way to the coefficients.
 
         Raises
         ------
-        KanError : names the number.
+        KanError : names the number, or the interface.
         """
         require_bounds(self)
+        if self.wrap.interface in ("valid", "axi-lite") and not self.wrap.clock_enable:
+            return
+        what = "clock enable" if self.wrap.clock_enable else f"interface {self.wrap.interface}"
+        raise KanError(
+            f"hardware that trains itself has no {what}",
+            remedy="choose axi-lite, with samples and coefficients in registers, or valid, with a "
+            "memory port for coefficients",
+        )
 
 
 @dataclass
@@ -114,6 +133,8 @@ class TrainingReport:
     )
     tools: dict[str, str] = field(default_factory=dict[str, str])
     ports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    interface: dict[str, Any] | None = None
+    """The wrapper with registers; None where there is none."""
     origin: dict[str, Any] = field(default_factory=dict[str, Any])
     project: dict[str, Any] | None = None
     """Top module and clock period of the files in `project/`."""
@@ -145,6 +166,7 @@ class TrainingReport:
             "fitted": self.fitted,
             "stages": self.stages or None,
             "checks": self.checks or None,
+            "interface": self.interface,
             "project": self.project,
         }
         if self.run is not None:
@@ -188,7 +210,7 @@ def build_training(
         report.origin = options.origin.as_dict(target)
         rtl = target / "rtl" / f"{step.name}.sv"
         rtl.parent.mkdir()
-        rtl.write_text(emit_systemverilog(module))
+        rtl.write_text(emit_systemverilog(module, {step.name}))
         write_vhdl(
             target / "vhdl",
             step.name,
@@ -203,7 +225,19 @@ def build_training(
         write_training_testbench(
             target / "sim", step, inputs[short], targets[short], train[short], run
         )
-        design = design_of(target, step.name, circuit, period_of((), None), XCUP.name)
+        top, registers = circuit, None
+        for top in wrappers_in(module):
+            registers = register_map(circuit, report.latency)
+            report.interface = write_wrapper(target, module, top)
+            report.interface["registers"] = write_registers(
+                target / "host", circuit, report.latency
+            )
+            shown = slice(0, REGISTER_SAMPLES)
+            accesses = training_accesses(
+                step, registers, inputs[shown], targets[shown], train[shown], seed=options.seed
+            )
+            write_register_bench(target / "sim", top.sym_name.data, registers, accesses)
+        design = design_of(target, step.name, top, period_of((), None), XCUP.name, registers)
         report.project = write_project(target, design)
         _verify(report, rtl, (inputs, targets, train), options, progress)
         (target / "report.json").write_text(json_text(report.as_dict()))
@@ -279,6 +313,8 @@ def _passes(module: ModuleOp, options: TrainingOptions) -> Iterator[ModulePass]:
         yield options.fit
     yield options.make
     yield LowerTrainingToHwPass()
+    if options.wrap.interface != "valid":
+        yield options.wrap
 
 
 def _fitted(module: ModuleOp) -> list[dict[str, Any]] | None:
@@ -405,6 +441,16 @@ def _verify(
             f"the RTL differs from the integer model: {report.run.describe()}",
             remedy="this is a bug in the lowering or the emitter; please report it",
         )
+    if report.interface is not None:
+        progress(f"playing accesses to registers in {tool.name}")
+        wrapper = report.interface["top"]
+        files = (rtl, rtl.with_name(f"{wrapper}.sv"))
+        played = play_accesses(rtl.parent.parent / "sim", files, wrapper)
+        report.interface["simulation"] = {
+            "simulator": report.simulator,
+            "accesses": played.accesses,
+            "cycles": played.cycles,
+        }
 
 
 def print_training_report(report: TrainingReport, console: Console, folder: str) -> None:
@@ -434,6 +480,10 @@ def print_training_report(report: TrainingReport, console: Console, folder: str)
         rows.append(("simulation", "[yellow]not run[/yellow]"))
     else:
         rows.append(("simulation", f"[green]{report.run.describe()}[/green] ({report.simulator})"))
+    if report.interface is not None and "simulation" in report.interface:
+        played = report.interface["simulation"]
+        text = f"{played['accesses']} accesses on AXI4-Lite, no mismatch"
+        rows.append(("registers", f"[green]{text}[/green] ({report.simulator})"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()

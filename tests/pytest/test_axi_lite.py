@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -189,12 +190,58 @@ def test_c_header_has_the_map(tmp_path: Path) -> None:
     subprocess.run(["./user"], cwd=tmp_path, check=True)
 
 
+def tables(title: str) -> list[list[str]]:
+    """The rows of all tables of a section of the page, as cells."""
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "axi-lite.md").read_text()
+    section = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if re.match(r"\| [`…]", line)]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+def expected_rows(registers: RegisterMap) -> tuple[list[list[str]], list[list[str]]]:
+    """Rows of registers that hold no port, and of their fields, by the map."""
+    fixed = [each for each in registers.registers if each.port is None]
+    rows = [
+        [
+            f"`0x{each.offset:02X}`",
+            f"`{each.name}`",
+            "write" if each.is_writable else "read",
+            each.meaning,
+        ]
+        for each in fixed
+    ]
+    fields: list[list[str]] = []
+    for register in fixed:
+        for field in register.fields:
+            bits = f"{field.low + field.bits - 1}..{field.low}" if field.bits > 1 else field.low
+            if field.bits < 32:
+                fields.append([f"`{register.name}.{field.name}`", str(bits), field.meaning])
+    return rows, fields
+
+
 def test_page_has_the_map() -> None:
-    """Address, name and access of each register of the page's table are those of the map."""
+    """The rows of the page are those of the map: of a fixed network, and what training adds."""
     _, registers = wrapped(1, cycles=2)
-    page = (Path(__file__).parents[2] / "docs" / "reference" / "axi-lite.md").read_text()
-    for register in registers.registers[:9]:
-        access = "write" if register.is_writable else "read"
-        assert f"| `0x{register.offset:02X}`" in page
-        assert f"`{register.name}`" in page and f" | {access} | " in page
-    assert registers.named("X0").offset == 0x20
+    rows, fields = expected_rows(registers)
+    page = tables("The registers")
+    assert [row for row in page if len(row) == 4][: len(rows)] == rows
+    assert [row for row in page if len(row) == 3] == fields
+    assert page[len(rows)][:2] == [f"`0x{registers.named('X0').offset:02X}` …", "`X0` …"]
+
+    module = random_network(np.random.default_rng(3), [2, 1], [2], [3])
+    MakeTrainablePass().apply(Context(), module)
+    LowerTrainingToHwPass().apply(Context(), module)
+    training = register_map(circuits_of(module)[0], 4)
+    more, more_fields = expected_rows(training)
+    page = tables("Networks that train")
+    new = [row for row in more if row not in rows]
+    assert [row for row in page if len(row) == 4][: len(new)] == new
+    assert [row for row in page if len(row) == 3] == [f for f in more_fields if f not in fields]
+    assert [each.port.name for each in training.registers if each.port is not None] == [
+        *("x0", "x1", "t0", "mem_address", "mem_data", "y0", "mem_read_data")
+    ]
+    names = " ".join(row[1] for row in page if len(row) == 4)
+    order = ["MEM_CONTROL", "X0", "T0", "MEM_ADDRESS", "MEM_DATA", "Y0", "MEM_READ_DATA"]
+    places = [names.index(f"`{each}`") for each in order]
+    assert places == sorted(places)
+    assert page[len(new)][:2] == [f"`0x{training.named('X0').offset:02X}` …", "`X0` …"]

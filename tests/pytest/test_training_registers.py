@@ -1,0 +1,219 @@
+"""`kan-flow build --trainable --interface axi-lite`: training and coefficients in registers."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from report_schema import valid_report
+from test_training_flow import TRACKER, needs_verilator, run
+from test_vhdl import circuits_of
+from xdsl.context import Context
+
+import kan_dialect
+from kan_dialect.errors import KanError
+from kan_dialect.flows.interfaces.register_bench import write_register_bench
+from kan_dialect.flows.interfaces.register_simulation import PlayedAccesses, play_accesses
+from kan_dialect.flows.simulate.simulation import SimulatorName
+from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.training.register_accesses import training_accesses
+from kan_dialect.frontends.loading import load_model, make_context
+from kan_dialect.ir.attributes.module_attributes import training_cycles
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
+from kan_dialect.lowering.wrappers.register_map import c_header, register_map
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.model.training.training_step import step_of
+from kan_dialect.passes.make_trainable import MakeTrainablePass
+from lint import require_silent
+from training_reference import random_network
+
+needs_icarus = pytest.mark.skipif(
+    find_simulator("icarus") is None, reason="Icarus Verilog is not installed"
+)
+AXI_LITE = ["--trainable", "--interface", "axi-lite"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("registers") / "tracker"
+    options = ["--learning-rate", "0.15", "--simulator", "none", "--vectors", "40"]
+    assert run("build", TRACKER, *AXI_LITE, *options, "-o", folder) == 0
+    return folder
+
+
+def play(
+    folder: Path, simulator: SimulatorName = "icarus", change: Callable[[str], str] = lambda s: s
+) -> PlayedAccesses:
+    """Play the accesses of a build, whose wrapper may be changed."""
+    name = next(path.stem for path in (folder / "rtl").glob("*_axi_lite.sv"))
+    changed = folder / f"{name}.sv"
+    changed.write_text(change((folder / "rtl" / f"{name}.sv").read_text()))
+    core = folder / "rtl" / f"{name.removesuffix('_axi_lite')}.sv"
+    return play_accesses(folder / "sim", [core, changed], name, simulator)
+
+
+def test_a_build_has_the_wrapper_and_its_registers(built: Path) -> None:
+    report = valid_report(built)
+    interface = report["interface"]
+    assert (interface["name"], interface["top"]) == ("axi-lite", "tracker_axi_lite")
+    assert interface["latency_cycles"] == report["latency_cycles"] == 4
+    module = load_model(make_context(), built / "ir" / "04-kan-wrap-interface.mlir")
+    core = circuits_of(module)[0]
+    registers = register_map(core, 4).registers
+    assert [each["name"] for each in interface["registers"]] == [each.name for each in registers]
+    names = ["X0", "T0", "MEM_ADDRESS", "MEM_DATA", "Y0", "MEM_READ_DATA"]
+    assert [each.name for each in registers[9:]] == names
+    assert (built / "host" / "tracker_registers.h").read_text() == c_header("tracker", registers)
+    assert report["project"]["top"] == "tracker_axi_lite"
+    assert emit_systemverilog(module, {"tracker"}) == (built / "rtl" / "tracker.sv").read_text()
+    patterns = re.findall(r"^\| `([^`]+)` \|", (built / "README.md").read_text(), re.M)
+    found = {path for pattern in patterns for path in built.glob(pattern)}
+    assert found == {path for path in built.rglob("*") if path.is_file()} - {built / "README.md"}
+
+
+@needs_icarus
+def test_the_testbench_runs_as_it_says(built: Path) -> None:
+    text = (built / "sim" / "tracker_axi_lite_tb.sv").read_text()
+    command = re.search(r"\$ (iverilog .*?\n.*?)\n// or", text, re.DOTALL)
+    assert command is not None
+    line = command[1].replace("\\\n//", "")
+    printed = ""
+    for part in line.split("&&"):
+        done = subprocess.run(
+            shlex.split(part), cwd=built / "sim", capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        printed = done.stdout
+    (built / "sim" / "tracker_axi_lite_tb.vvp").unlink()
+    lines = (built / "sim" / "tracker_axi_lite_accesses.hex").read_text().split()
+    assert re.search(rf"^PASS: {len(lines)} accesses, \d+ cycles$", printed, re.M)
+    assert play(built).accesses == len(lines) > 200
+
+
+@needs_icarus
+@pytest.mark.parametrize(
+    ("found", "replaced", "told"),
+    [
+        (".train(sample_trains)", ".train(1'b1)", "wrong data"),
+        ("mem_writes <= ", "mem_writes <= 1'b0 & ", "wrong data"),
+        ("write_failed, 1'b0", "1'b0, 1'b0", "wrong answer"),
+    ],
+)
+def test_the_testbench_finds_a_wrong_wrapper(
+    built: Path, found: str, replaced: str, told: str
+) -> None:
+    """Samples that always train, coefficients that are not loaded, refusals that are not told."""
+
+    def change(text: str) -> str:
+        assert found in text, text
+        return text.replace(found, replaced)
+
+    with pytest.raises(KanError, match=told):
+        play(built, change=change)
+
+
+def written(folder: Path, seed: int, **options: Any) -> None:
+    """A random network that trains, with registers, and accesses with random pauses."""
+    rng = np.random.default_rng(seed)
+    shapes = ([1, 2, 1], [2, 1], [2, 3]) if seed % 2 else ([2, 3], [3], [2])
+    module = random_network(rng, *map(list, shapes))
+    MakeTrainablePass(seed=seed, **options).apply(Context(), module)
+    step = step_of(module.clone())
+    LowerTrainingToHwPass().apply(Context(), module)
+    (core,) = circuits_of(module)
+    registers = register_map(core, training_cycles(core)[0])
+    WrapInterfacePass(interface="axi-lite").apply(Context(), module)
+    name = core.sym_name.data
+    (folder / "rtl").mkdir()
+    for top in (name, f"{name}_axi_lite"):
+        (folder / "rtl" / f"{top}.sv").write_text(emit_systemverilog(module, {top}))
+    samples = 60
+    inputs = step.encode(rng.uniform(-1.2, 1.2, (samples, shapes[0][0])))
+    targets = step.encode_targets(rng.uniform(-1, 1, (samples, shapes[0][-1])))
+    train = rng.random(samples) < 0.8
+    accesses = training_accesses(step, registers, inputs, targets, train, seed=seed)
+    write_register_bench(folder / "sim", f"{name}_axi_lite", registers, accesses)
+
+
+CASES: list[tuple[int, dict[str, Any]]] = [
+    (0, {"error": "fed"}),
+    (1, {"momentum": 0.5, "weight_decay": 0.01}),
+    (2, {"integer_bits": 8, "fraction_bits": 20}),
+]
+
+
+@needs_icarus
+@pytest.mark.parametrize(("seed", "options"), CASES)
+def test_random_accesses_are_those_of_the_integer_model(
+    seed: int, options: dict[str, Any], tmp_path: Path
+) -> None:
+    """Every output before its update, and every coefficient: loaded, read between, at the end."""
+    written(tmp_path, seed, **options)
+    assert play(tmp_path).accesses > 500
+
+
+@pytest.mark.ci
+@needs_verilator
+@pytest.mark.parametrize(("seed", "options"), CASES)
+def test_random_accesses_in_verilator(seed: int, options: dict[str, Any], tmp_path: Path) -> None:
+    written(tmp_path, seed, **options)
+    assert play(tmp_path, "verilator").accesses > 500
+
+
+def test_linters_have_nothing_to_say(built: Path, tmp_path: Path) -> None:
+    files = [built / "rtl" / f"{name}.sv" for name in ("tracker", "tracker_axi_lite")]
+    require_silent(tmp_path, files, "--top", "tracker_axi_lite")
+
+
+@needs_verilator
+def test_python_builds_the_same(built: Path, tmp_path: Path) -> None:
+    """The build compares in Verilator, and the wrapper is that of the command."""
+    network = kan_dialect.load(TRACKER)
+    x = np.linspace(-2, 2, 40).reshape(-1, 1)
+    options: dict[str, Any] = {"learning_rate": 0.15, "interface": "axi-lite"}
+    data = {"x": x, "y": np.sin(x[:, 0])}
+    found = network.build(tmp_path / "out", trainable=True, data=data, **options)
+    report = found.report
+    assert report["simulation"]["trained"] == 40
+    assert report["interface"]["simulation"]["accesses"] > 200
+    for name in ("tracker", "tracker_axi_lite"):
+        text = (tmp_path / "out" / "rtl" / f"{name}.sv").read_text()
+        assert text == (built / "rtl" / f"{name}.sv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--interface", "ready-valid"], "hardware that trains itself has no interface ready-vali"),
+        (["--interface", "axi-stream"], "hardware that trains itself has no interface axi-stream"),
+        (["--clock-enable"], "hardware that trains itself has no clock enable"),
+        (["--interface", "axi-lite", "--beat-bits", "32"], "beat-bits has no meaning with the int"),
+    ],
+)
+def test_other_interfaces_are_refused(
+    options: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("build", TRACKER, "--trainable", *options, "-o", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert told in error and "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_python_refuses_the_same(tmp_path: Path) -> None:
+    network = kan_dialect.load(TRACKER)
+    folder = tmp_path / "out"
+    with pytest.raises(KanError, match="has no interface ready-valid"):
+        network.build(folder, trainable=True, interface="ready-valid")
+    with pytest.raises(KanError, match="there is no option bits"):
+        network.build(folder, trainable=True, bits=4)
+    with pytest.raises(KanError, match="no other pipeline"):
+        network.build(folder, trainable=True, passes="lower-kan-to-hw")
+    with pytest.raises(KanError, match="simulator takes verilator or none"):
+        network.build(folder, trainable=True, simulator="icarus")
