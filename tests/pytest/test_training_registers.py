@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,8 @@ from xdsl.context import Context
 
 import kan_dialect
 from kan_dialect.errors import KanError
+from kan_dialect.flows.host.loading import load_module
+from kan_dialect.flows.host.training_pynq import training_driver
 from kan_dialect.flows.interfaces.register_bench import write_register_bench
 from kan_dialect.flows.interfaces.register_simulation import PlayedAccesses, play_accesses
 from kan_dialect.flows.simulate.simulation import SimulatorName
@@ -25,11 +30,14 @@ from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.register_accesses import training_accesses
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.attributes.module_attributes import training_cycles
+from kan_dialect.ir.fixed_point import to_real
+from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
-from kan_dialect.lowering.wrappers.register_map import c_header, register_map
+from kan_dialect.lowering.wrappers.register_map import RegisterMap, c_header, register_map
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
-from kan_dialect.model.training.training_step import step_of
+from kan_dialect.model.training.coefficient_memory import memory_map
+from kan_dialect.model.training.training_step import Step, infer, run_steps, step_of
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 from lint import require_silent
 from training_reference import random_network
@@ -217,3 +225,121 @@ def test_python_refuses_the_same(tmp_path: Path) -> None:
         network.build(folder, trainable=True, passes="lower-kan-to-hw")
     with pytest.raises(KanError, match="simulator takes verilator or none"):
         network.build(folder, trainable=True, simulator="icarus")
+
+
+# The driver for PYNQ
+
+
+@dataclass
+class Fabric:
+    """The stub of pynq.MMIO: registers of the map around the integer model."""
+
+    step: Step
+    registers: RegisterMap
+    words: dict[int, int] = field(default_factory=dict[int, int])
+
+    def __post_init__(self) -> None:
+        self.states = self.step.initial()
+        self.memory = memory_map(self.step)
+        self.words = {each.offset: each.value for each in self.registers.registers}
+        self.at = {each.name: each.offset for each in self.registers.registers}
+
+    def read(self, offset: int) -> int:
+        return self.words[offset]
+
+    def code(self, name: str) -> int:
+        (register,) = self.registers.of_port(name)
+        word = self.words[register.offset] & (1 << register.bits) - 1
+        assert register.port is not None
+        negative = register.port.signed and word >> (register.bits - 1)
+        return word - (1 << register.bits) if negative else word
+
+    def write(self, offset: int, value: int) -> None:
+        assert 0 <= value < 1 << 32
+        assert next(e for e in self.registers.registers if e.offset == offset).is_writable
+        if offset == self.at["CONTROL"]:
+            inputs, targets = (tensor_shape(v)[0] for v in (self.step.input, self.step.target))
+            x = np.array([[self.code(f"x{i}") for i in range(inputs)]])
+            letter = "e" if self.step.fed_error else "t"
+            t = np.array([[self.code(f"{letter}{i}") for i in range(targets)]])
+            train = np.array([bool(value & 2)])
+            run = run_steps(self.step, x, t, train, self.states)
+            self.states = run.states
+            for index, code in enumerate(run.outputs[0].tolist()):
+                self.words[self.at[f"Y{index}"]] = code & 0xFFFFFFFF
+            self.words[self.at["STATUS"]] = 2
+        elif offset == self.at["MEM_CONTROL"]:
+            for layer in range(len(self.states)):
+                places = np.argwhere(self.memory.addresses(layer) == self.code("mem_address"))
+                for place in map(tuple, places.tolist()):
+                    if value == 2:
+                        self.states[layer][place] = self.code("mem_data")
+                    self.words[self.at["MEM_READ_DATA"]] = int(self.states[layer][place]) % (
+                        1 << 32
+                    )
+            self.words[self.at["STATUS"]] = 8
+        else:
+            self.words[offset] = value
+
+
+@pytest.mark.parametrize("options", [{}, {"error": "fed", "momentum": 0.5}])
+def test_the_driver_trains_and_loads_coefficients(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    module = random_network(rng, [2, 3, 2], [3, 1], [2, 3])
+    MakeTrainablePass(**options).apply(Context(), module)
+    step = step_of(module.clone())
+    LowerTrainingToHwPass().apply(Context(), module)
+    registers = register_map(circuits_of(module)[0], 5)
+    (tmp_path / "net_pynq.py").write_text(training_driver(step, registers))
+    stub = ModuleType("pynq")
+    stub.MMIO = stub.Overlay = None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pynq", stub)
+    driver: Any = load_module(tmp_path / "net_pynq.py")
+    fabric = Fabric(step, registers)
+    network = driver.Network(fabric)
+
+    x, t = rng.uniform(-1.2, 1.2, (30, 2)), rng.uniform(-1, 1, (30, 2))
+    run = run_steps(step, step.encode(x), step.encode_targets(t))
+    np.testing.assert_array_equal(network.train(x, t), step.decode(run.outputs))
+    number = step.number
+    assert number is not None
+    found = network.coefficients()
+    assert len(found) == len(run.states)
+    for layer, state in zip(found, run.states, strict=True):
+        np.testing.assert_array_equal(layer, to_real(state, number))
+    again = infer(step, step.encode(x), run.states)
+    np.testing.assert_array_equal(network.predict(x), step.decode(again))
+
+    loaded = [np.round(rng.uniform(-1, 1, layer.shape) * 8) / 8 for layer in found]
+    network.load_coefficients(loaded)
+    for state, layer in zip(fabric.states, loaded, strict=True):
+        np.testing.assert_array_equal(to_real(state, number), layer)
+    with pytest.raises(ValueError, match=r"shape \(samples, 2\)"):
+        network.predict(x[:, :1])
+    with pytest.raises(ValueError, match="30 samples, 29 of"):
+        network.train(x, t[1:])
+    with pytest.raises(ValueError, match="expected coefficients of shapes"):
+        network.load_coefficients(loaded[1:])
+    with pytest.raises(ValueError, match="a value is NaN"):
+        network.predict(x * np.nan)
+    fabric.words[fabric.at["HASH"]] += 1
+    with pytest.raises(ValueError, match="not those of this build"):
+        driver.Network(fabric)
+
+
+def test_a_driver_waits_no_longer_than_it_is_told(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = ModuleType("pynq")
+    stub.MMIO = stub.Overlay = None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pynq", stub)
+    driver: Any = load_module(built / "host" / "tracker_pynq.py")
+    module = load_model(make_context(), built / "ir" / "04-kan-wrap-interface.mlir")
+    words = {each.offset: each.value for each in register_map(circuits_of(module)[0], 4).registers}
+    stopped = ModuleType("mmio")
+    stopped.read = words.__getitem__  # type: ignore[attr-defined]
+    stopped.write = words.__setitem__  # type: ignore[attr-defined]
+    with pytest.raises(TimeoutError, match=r"tracker: not done after 0\.01 s"):
+        driver.Network(stopped, timeout=0.01).predict([[0.5]])
