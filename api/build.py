@@ -215,7 +215,7 @@ class Build:
 
         Parameters
         ----------
-        target : `ecp5` or `ice40`.
+        target : `ecp5`, `ice40`, `nexus`, `gowin` or `gatemate`.
         seeds : number of runs, 1 to 100; figures are their medians.
         mhz : clock that nextpnr strives for.
 

@@ -116,7 +116,7 @@ def measure_routed(
 
     Parameters
     ----------
-    target : `ecp5` or `ice40`.
+    target : `ecp5`, `ice40`, `nexus`, `gowin` or `gatemate`.
     seeds : number of runs.
     frequency : clock to strive for, in MHz.
 

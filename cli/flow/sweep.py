@@ -131,7 +131,7 @@ def _add_tools(parser: argparse.ArgumentParser) -> None:
         const="ecp5",
         choices=list(DEVICES),
         metavar="T",
-        help="also place and route, with nextpnr for ecp5 (default) or ice40",
+        help=f"also place and route, with nextpnr for {', '.join(DEVICES)}; ecp5 by default",
     )
     add_number(
         parser,

@@ -2,20 +2,22 @@
 
 Each design is placed and routed with several seeds, and twice with each. As it stands, for the
 clock frequency that tools report: that of paths between registers. And with a register at every
-input (`timed_netlist.py`), so that paths from the ports count as well.
+input (`timed_netlist.py`), so that paths from the ports count as well. Devices whose nextpnr needs
+pins have the second run only, with few pins (`pin_harness.py`).
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.pin_harness import Harnessed, harness
 from kan_dialect.flows.tools.synthesis import Synthesis
 from kan_dialect.flows.tools.timed_netlist import is_clocked, register_ports
 from kan_dialect.flows.tools.tool_runs import run_all
@@ -35,11 +37,20 @@ class Device:
 
     tool: str
     options: tuple[str, ...]
-    luts: str
-    """What nextpnr calls its cells of lookup tables."""
+    luts: Mapping[str, int]
+    """Lookup tables of each cell that has some, under nextpnr's names."""
 
     registers: str | None
     """What it calls its flip-flops, where these are cells of their own."""
+
+    needs_pins: bool = False
+    """nextpnr places no design out of context."""
+
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Text of the files that the options name."""
+
+    luts_at_registers: bool = False
+    """A register takes a lookup table where the one before it is not its own."""
 
 
 DEVICES = {
@@ -48,7 +59,7 @@ DEVICES = {
         "ecp5",
         "nextpnr-ecp5",
         ("--85k", "--package", "CABGA756", "--out-of-context"),
-        "TRELLIS_COMB",
+        {"TRELLIS_COMB": 1},
         "TRELLIS_FF",
     ),
     "ice40": Device(
@@ -57,11 +68,61 @@ DEVICES = {
         "nextpnr-ice40",
         # The default router may swap two arcs for ever here; no run for ECP5 is known to.
         ("--hx8k", "--package", "ct256", "--router", "router2"),
-        "ICESTORM_LC",
+        {"ICESTORM_LC": 1},
         None,
+    ),
+    "nexus": Device(
+        "nexus-LIFCL-40-9BG400C",
+        "nexus",
+        "nextpnr-nexus",
+        # The default router finds no way from the pin of the clock to its buffer in most designs.
+        ("--device", "LIFCL-40-9BG400C", "--pdc", "pins.pdc", "--router", "router1"),
+        {"OXIDE_COMB": 1},
+        "OXIDE_FF",
+        needs_pins=True,
+        files={
+            "pins.pdc": "ldc_set_location -site {L13} [get_ports clk]\n"
+            "ldc_set_location -site {E11} [get_ports scan]\n"
+        },
+    ),
+    "gowin": Device(
+        "gowin-GW1NR-LV9QN88PC6/I5",
+        "gowin",
+        "nextpnr-himbaechel-gowin",
+        (
+            *("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
+            *("--vopt", "cst=pins.cst"),
+        ),
+        {"LUT4": 1, "ALU": 1},
+        "DFF",
+        needs_pins=True,
+        files={"pins.cst": 'IO_LOC "clk" 52;\nIO_LOC "scan" 10;\n'},
+    ),
+    "gatemate": Device(
+        "gatemate-CCGM1A1",
+        "gatemate",
+        "nextpnr-himbaechel-gatemate",
+        ("--device", "CCGM1A1", "--vopt", "allow-unconstrained"),
+        # Halves of a CPE; adders of two bits and multiplexers of four inputs are whole ones.
+        {"CPE_LT": 1, "CPE_ADDF": 2, "CPE_ADDF2": 2, "CPE_MX4": 2},
+        "CPE_FF",
+        needs_pins=True,
+        luts_at_registers=True,
     ),
 }
 """Devices by the target that they belong to."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of a path."""
+
+    kind: str
+    """`clk-to-q`, `logic`, `routing`, `setup` or `clk-skew`."""
+    source: str
+    """The pin that it comes from."""
+    sink: str
+    delay_ns: float
 
 
 @dataclass(frozen=True)
@@ -83,6 +144,9 @@ class Routed:
     used: dict[str, int]
     """Cells of each type."""
 
+    steps: Sequence[Step] = ()
+    """Of the longest path between registers."""
+
 
 def read_report(text: str) -> Routed:
     """What `nextpnr --report` writes.
@@ -100,6 +164,12 @@ def read_report(text: str) -> Routed:
             )
             for path in report["critical_paths"]
         }
+        steps = [
+            Step(step["type"], step["from"]["port"], step["to"]["port"], step["delay"])
+            for path in report["critical_paths"]
+            if ASYNC not in (path["from"], path["to"])
+            for step in path["path"]
+        ]
         used = {name: int(cell["used"]) for name, cell in report["utilization"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise KanError(f"nextpnr's report cannot be read: {error}") from None
@@ -109,6 +179,7 @@ def read_report(text: str) -> Routed:
         paths.get((False, True)),
         paths.get((True, True)),
         used,
+        steps,
     )
 
 
@@ -121,28 +192,32 @@ class PlaceAndRoute:
     cycles: int | None
     """Latency of the design; None where that is not known."""
 
+    combinational: bool
+    """The design has no clock of its own."""
+
     runs: Sequence[Routed]
-    """As it stands, a seed each; of a combinational design, empty."""
+    """As it stands, a seed each; empty for a combinational design, and where nextpnr needs pins."""
 
     timed: Sequence[Routed]
     """With registers at its ports."""
 
-    @property
-    def combinational(self) -> bool:
-        return not self.runs
+    harnessed: Harnessed | None = None
+    """What the timed runs have beside the design, where nextpnr needs pins."""
 
     def summary(self) -> dict[str, Any]:
         """What `report.json` holds under `pnr`."""
         shown = self.runs or self.timed
-        luts = round(median(run.used.get(self.device.luts, 0) for run in shown))
+        added = self._added_luts
+        luts = round(median(_used(run, self.device.luts) for run in shown)) - added
         whole: dict[str, Any] = {
             "tool": f"{self.device.tool} {self.version}",
             "device": self.device.name,
             "seeds": len(self.timed),
             "luts": luts,
         }
-        if self.device.registers is not None and self.runs:
-            whole["registers"] = self.runs[0].used.get(self.device.registers, 0)
+        if self.device.registers is not None and (self.runs or self.harnessed):
+            registers = shown[0].used.get(self.device.registers, 0)
+            whole["registers"] = registers - (self.harnessed.registers if self.harnessed else 0)
         with_ports = _frequencies(self.timed)
         if self.combinational:
             # From register to register, so that the path's ends are real; both are in it.
@@ -160,6 +235,13 @@ class PlaceAndRoute:
             whole["area_delay"] = round(luts * latency)
         return {key: value for key, value in whole.items() if value is not None}
 
+    @property
+    def _added_luts(self) -> int:
+        if self.harnessed is None:
+            return 0
+        at_registers = self.harnessed.registers if self.device.luts_at_registers else 0
+        return self.harnessed.gates + at_registers
+
     def _clocked(self, suffix: str, frequencies: Sequence[float]) -> dict[str, float | None]:
         if not frequencies:
             return {}
@@ -171,6 +253,10 @@ class PlaceAndRoute:
             if self.cycles is None
             else _rounded(self.cycles * 1000 / fmax),
         }
+
+
+def _used(run: Routed, luts: Mapping[str, int]) -> int:
+    return sum(count * run.used.get(kind, 0) for kind, count in luts.items())
 
 
 def _frequencies(runs: Iterable[Routed]) -> list[float]:
@@ -214,13 +300,20 @@ def place_and_route(
         )
     nextpnr = nextpnr or find(device.tool)
     clocked = is_clocked(synthesis.netlist, synthesis.top)
-    designs = {"timed": register_ports(synthesis.netlist, synthesis.top, device.target)}
-    if clocked:
-        designs["plain"] = synthesis.netlist
+    harnessed = None
+    if device.needs_pins:
+        harnessed = harness(synthesis.netlist, synthesis.top, device.target)
+        designs = {"timed": harnessed.netlist}
+    else:
+        designs = {"timed": register_ports(synthesis.netlist, synthesis.top, device.target)}
+        if clocked:
+            designs["plain"] = synthesis.netlist
     with tempfile.TemporaryDirectory(prefix="kan-pnr-") as directory:
         folder = Path(directory)
         for name, design in designs.items():
             (folder / f"{name}.json").write_text(json.dumps(design))
+        for name, text in device.files.items():
+            (folder / name).write_text(text)
         run_all(
             nextpnr,
             _calls(device, designs, seeds, frequency),
@@ -230,9 +323,9 @@ def place_and_route(
             progress=progress,
         )
 
-        runs = _results(folder, "plain", seeds) if clocked else []
+        runs = _results(folder, "plain", seeds) if "plain" in designs else []
         timed = _results(folder, "timed", seeds)
-        return PlaceAndRoute(device, nextpnr.version, cycles, runs, timed)
+        return PlaceAndRoute(device, nextpnr.version, cycles, not clocked, runs, timed, harnessed)
 
 
 def _calls(device: Device, names: Iterable[str], seeds: int, frequency: float) -> list[list[str]]:

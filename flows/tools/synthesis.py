@@ -155,18 +155,20 @@ NEXUS = Target(
 
 GATEMATE = Target(
     "gatemate",
-    "synth_gatemate -noiopad -noclkbuf",
-    lut=r"CC_L(?:UT|2T)([1-5])",
+    "synth_gatemate -noiopad -noclkbuf -luttree -nomx8",
+    # A multiplexer of two inputs is a lookup table of three.
+    lut=r"CC_(?:LUT|L2T|MX(?=2))([1-5])",
     register=r"CC_DFF",
     carry=r"CC_ADDF",
     carry_luts=1,
-    mux=r"CC_MX[248]",
-    mux_luts=1,
+    mux=r"CC_MX4",
+    mux_luts=2,
     multiplier=r"CC_MULT",
     memory=r"CC_BRAM_[24]0K",
     keep_hierarchy="-noflatten",
 )
-"""CologneChip GateMate; a full adder and a multiplexer count as a lookup table each."""
+"""CologneChip GateMate; lookup tables are halves of a CPE, which full adders take as well. A
+multiplexer of four inputs takes two. nextpnr places the cells of `-luttree`, and no CC_MX8."""
 
 
 def lut_target(inputs: int) -> Target:

