@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
 import re
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from kan_dialect.universe import UNIVERSE
 
 # The picture of the architecture is drawn from the import graph.
 pytest.importorskip("grimp", reason="import-linter is not installed")
+from report_schema import valid_report
+
 from generators import architecture, commands, links, notebooks, ops, passes
 from generators.pages import filled
 
@@ -281,13 +282,14 @@ SHARED = (
     ids=["quick", "synth", "bits", "precision", "shapes", "trainable"],
 )
 def test_every_key_of_a_report_is_documented(options: list[str], tmp_path: Path) -> None:
+    """And the report follows the schema."""
     tool = [sys.executable, "-c", "from kan_dialect.cli.start import kan_flow; kan_flow()"]
     folder = tmp_path / "out"
     command = [*tool, "build", WINE[0], "--calibration", WINE[1], "-o", str(folder), *options]
     subprocess.run(command, check=True, capture_output=True)
     if "--synth" in options:
         subprocess.run([*tool, "prove", str(folder), "--report"], check=True, capture_output=True)
-    assert undocumented(json.loads((folder / "report.json").read_text())) == set()
+    assert undocumented(valid_report(folder)) == set()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason="mkdocs is not installed")

@@ -97,11 +97,6 @@ def test_a_report_with_something_else_does_not(
             [WINE[0], "--calibration", WINE[1], "--bits", "3", "--interface", "axi-stream"],
             id="axi-stream",
         ),
-        pytest.param(
-            [WINE[0], "--calibration", WINE[1], "--precision", "auto", "--max-accuracy-loss", "5%"],
-            id="precision",
-            marks=pytest.mark.ci,
-        ),
     ],
 )
 def test_reports_of_other_builds_follow_the_schema(options: list[str], tmp_path: Path) -> None:
