@@ -34,9 +34,10 @@ def require_tensors(text: bytes, name: str) -> None:
     """
     for shape in _SHAPED.findall(text):
         sizes = shape.split(b"x")[:-1]
-        # A long number need not be read to know that it is too large.
+        # A long number need not be read to know that it is too large. An empty tensor may still
+        # have an extent that no array has.
         if any(len(size) > 20 for size in sizes) or (
-            math.prod(map(int, sizes)) > MAX_TENSOR_ELEMENTS
+            math.prod(max(int(size), 1) for size in sizes) > MAX_TENSOR_ELEMENTS
         ):
             shown = shape[:-1].decode()[:60]
             raise KanError(

@@ -196,7 +196,8 @@ def _layer(
     kinds = [range_of(values[source]) if source in values else None for source in inputs]
     points = max((kind.size for kind in kinds if kind is not None), default=1)
     low: IntArray = np.array([0 if kind is None else kind.low for kind in kinds], dtype=np.int64)
-    sizes = np.array([0 if kind is None else kind.size for kind in kinds])
+    # A node that nothing reads has no value. It counts as one code, so that no curve is empty.
+    sizes = np.array([1 if kind is None else kind.size for kind in kinds])
     steps: IntArray = np.arange(points, dtype=np.int64)
     codes: IntArray = np.zeros((points, nodes, len(inputs)), dtype=np.int64)
     kept = np.zeros((nodes, len(inputs)), dtype=np.bool_)

@@ -48,7 +48,8 @@ class Model:
 
         Raises
         ------
-        KanError : the module has no model, or several and no name is given.
+        KanError : the module has no model, or several and no name is given, or the model has no
+            results.
         """
         circuits = [
             op
@@ -60,6 +61,8 @@ class Model:
         if len(circuits) == 1:
             return Model(circuits[0], "hardware")
         function = find_function(module, name)
+        if not function.function_type.outputs.data:
+            raise KanError(f"@{function.sym_name.data} returns nothing: it computes no outputs")
         return Model(function, _level(function))
 
     @property

@@ -22,6 +22,9 @@ from kan_dialect.ir.constants import FloatArray
 from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.interface import Port
 
+PIPELINE_PORTS = ("clk", "rst", "in_valid", "out_valid")
+"""Ports of a hardware module with registers, beside those of the network."""
+
 
 def table_ports(
     letter: str,
@@ -67,11 +70,19 @@ def hardware_latency(module: hw.HWModuleOp) -> int:
 
     Raises
     ------
-    KanError : the module has no attribute `kan.latency`.
+    KanError : the module has no attribute `kan.latency`, or a latency and no `out_valid`.
     """
     latency = declared_latency(module)
     if latency is None:
         raise KanError(f"@{module.sym_name.data} has no attribute {LATENCY}, the latency")
+    ports = {port.port_name.data for port in module.module_type.ports}
+    if latency and not ports.issuperset(PIPELINE_PORTS):
+        missing = ", ".join(name for name in PIPELINE_PORTS if name not in ports)
+        raise KanError(
+            f"@{module.sym_name.data} has a latency of {latency} cycles and no port {missing}",
+            remedy=f"a module of latency 0 is combinational; others have "
+            f"{', '.join(PIPELINE_PORTS)}",
+        )
     return latency
 
 

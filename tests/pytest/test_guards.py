@@ -83,6 +83,13 @@ HUGE = {
         " -> !kan.int<0:3>\n  func.return %t : !kan.int<0:3>\n}",
         "a tensor of shape 1000000000, of more than 67108864 elements",
     ),
+    "an empty tensor of a long extent": (
+        "func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {\n"
+        "  %o = kan.observe %x range dense<[[0.0, 0.5]]> : tensor<1x2xf32>"
+        f" histogram dense<> : tensor<{1 << 64}x0xi8> : tensor<1xf32>\n"
+        "  func.return %o : tensor<1xf32>\n}",
+        f"a tensor of shape {1 << 64}x0, of more than 67108864 elements",
+    ),
     "a table of many inputs": (
         "func.func @f(%x: !kan.int<0:1>) -> !kan.int<0:3> {\n"
         f"  %t = kan.table {', '.join(['%x'] * 30)} entries dense<1> : tensor<{'2x' * 30}i8>"
@@ -117,6 +124,34 @@ def test_what_is_too_large_is_refused(
     assert words in error_of(capfd, kan_opt, source, "-o", output)
     assert not output.exists()
     assert words in error_of(capfd, kan_flow, "build", source, "-o", tmp_path / "out")
+
+
+INCOMPLETE = {
+    "no results": (
+        "func.func @f(%x: tensor<1x!quant.uniform<u6:f32, 1.0>>) {\n  func.return\n}",
+        "@f returns nothing",
+    ),
+    "a latency, and ports of a combinational module": (
+        "hw.module @net(in %x0: i3, out y0: i3) attributes {kan.latency = 63 : i64, kan.ports = [\n"
+        '    #kan.port<"x0", -4:3>, #kan.port<"y0", -4:3>]} {\n  hw.output %x0 : i3\n}',
+        "a latency of 63 cycles and no port clk, rst, in_valid, out_valid",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", INCOMPLETE)
+def test_models_that_lack_something_are_refused(
+    what: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text, words = INCOMPLETE[what]
+    (tmp_path / "net.mlir").write_text(text)
+    np.save(tmp_path / "x.npy", np.zeros((2, 1)))
+    run = (tmp_path / "net.mlir", "--inputs", tmp_path / "x.npy", "--outputs", tmp_path / "y.npy")
+    assert words in error_of(capfd, kan_run, *run)
+    assert words in error_of(
+        capfd, kan_flow, "build", tmp_path / "net.mlir", "-o", tmp_path / "out"
+    )
+    assert not (tmp_path / "out").exists() and not (tmp_path / "y.npy").exists()
 
 
 def test_tables_of_24_bits_are_refused_before_they_are_computed(

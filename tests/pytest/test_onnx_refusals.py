@@ -35,7 +35,7 @@ def value(name: str, shape: Any, kind: int = TensorProto.FLOAT) -> onnx.ValueInf
 
 def network(
     *nodes: onnx.NodeProto,
-    tensors: dict[str, Array] | None = None,
+    tensors: dict[str, Any] | None = None,
     inputs: Any = None,
     outputs: Any = None,
     opset: int = 17,
@@ -127,6 +127,46 @@ def test_local_functions_that_explode(tmp_path: Path) -> None:
             helper.make_function("my", f"f{index}", ["a"], ["c"], calls, imports)
         )
     assert "nested too deeply" in refusal(model, tmp_path)
+
+
+# Nodes
+
+
+def test_operands_that_do_not_fit_each_other(tmp_path: Path) -> None:
+    """Of an operator that is a function in opset 13, so that nothing infers its shape."""
+    model = network(
+        node("MatMul", "x", "w", output="sums"),
+        node("GreaterOrEqual", "sums", "limits", output="above"),
+        node("Cast", "above", to=TensorProto.FLOAT),
+        tensors={"limits": np.zeros((2, 3), dtype=np.float32)},
+        opset=13,
+    )
+    message = refusal(model, tmp_path)
+    assert "'the_above' (GreaterOrEqual): its operands do not fit it" in message
+
+
+def test_comparisons_of_nothing_but_nan(tmp_path: Path) -> None:
+    """No warning beside the refusal."""
+    model = network(
+        node("MatMul", "x", "w", output="sums"),
+        node("Exp", "sums", output="positive"),
+        node("Sub", "low", "positive", output="negative"),
+        node("Log", "negative", output="nan"),
+        node("Greater", "nan", "limit", output="above"),
+        node("Cast", "above", to=TensorProto.FLOAT, output="gate"),
+        node("Split", "sums", axis=1, output="first"),
+        node("Mul", "first", "second", output="product"),
+        node("Add", "product", "gate"),
+        tensors={"limit": np.float32(0), "low": np.float32(-1)},
+    )
+    model.graph.node[-3].output.append("second")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        with pytest.raises(KanError, match="this is no KAN layer"):
+            load_onnx(path)
+    assert found == []
 
 
 # External data

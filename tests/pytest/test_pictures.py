@@ -32,7 +32,7 @@ from kan_dialect.flows.pictures.edge import edge_curves
 from kan_dialect.flows.pictures.layers import layer_functions
 from kan_dialect.flows.pictures.network import curves, figures_of, layers_of
 from kan_dialect.flows.pictures.schedule import schedule_of
-from kan_dialect.frontends.loading import load_model, make_context
+from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.constants import to_integers
 from kan_dialect.ir.types import range_of
 from kan_dialect.model.model import Model
@@ -167,6 +167,27 @@ def test_edges_of_wires_add_up_to_the_nodes() -> None:
             total, code = np.sum(each, axis=0), nodes[f"{layer.name}_node{node}"]
             inside = (code > code.min()) & (code < code.max())
             assert len(set((total - code)[inside].tolist())) == 1 and inside.sum() > 20
+
+
+DEAD_NODE = """
+func.func @net(%x0: !kan.int<0:3>) -> !kan.int<0:3> {
+  %a = kan.table %x0 entries dense<[3, 2, 1, 0]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  kan.mark %a as "layer0_node0" offset 0 cycle 0 : !kan.int<0:3>
+  kan.dead "layer0_node1"
+  %b = kan.table %a entries dense<[0, 2, 2, 3]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  kan.mark %b as "layer1_node0" offset 0 cycle 0 : !kan.int<0:3>
+  func.return %b : !kan.int<0:3>
+}
+"""
+
+
+def test_a_node_that_nothing_reads_is_an_input_of_one_code() -> None:
+    """No picture is of an empty curve."""
+    module = parse_text(make_context(), DEAD_NODE.encode(), "net.mlir")
+    _, layer = layers_of(Model.of(module))
+    assert layer.inputs == ("layer0_node0", "layer0_node1")
+    assert layer.read is not None and layer.read.sum(axis=0).tolist() == [4, 1]
+    assert layer.kept.tolist() == [[True, False]]
 
 
 def test_luts_of_wires_are_those_of_its_tables() -> None:

@@ -351,7 +351,7 @@ class _Search:
                     continue
                 element = columns[each.name] + each.element
                 signs = np.sign(values[:, element] - each.limit)
-                crossed = np.nanmin(signs, axis=0) < np.nanmax(signs, axis=0)
+                crossed = np.fmin.reduce(signs, axis=0) < np.fmax.reduce(signs, axis=0)
                 if bool((crossed & (index[element] == SEVERAL)).any()):
                     mixing.update(each.node.outputs)
         for step in steps:

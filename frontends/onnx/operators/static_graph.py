@@ -271,7 +271,7 @@ class _ShapeInference:
             kind = 0 if found is None else found.tensor_type.elem_type
             if extents is None and node.op_type in ELEMENTWISE:
                 # Function operators of old opsets have no shape inference.
-                extents = np.broadcast_shapes(*map(self._shape, filter(None, proto.input)))
+                extents = _broadcast(node, [self._shape(name) for name in proto.input if name])
                 kind = BOOL if node.op_type in COMPARISONS else self._kind(proto.input[0])
             if extents is None:
                 raise node.refuse("the extents of its result depend on data", _REMEDY)
@@ -326,6 +326,14 @@ class _ShapeInference:
 
 def _known(graph: Graph) -> list[int]:
     return [extent or 1 for extent in graph.input_shape]
+
+
+def _broadcast(node: Node, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(map(str, shapes))
+        raise node.refuse(f"its operands do not fit each other: {listed}") from None
 
 
 def _extents(value: onnx.TypeProto) -> tuple[int, ...] | None:
