@@ -50,14 +50,14 @@ def add_accuracy(
     _score_trade(report, stages, before, real, dataset)
     _use_of_codes(report, before, interface, dataset)
     _count_saturations(report, stages.imported, before, interface, dataset)
-    _score(report, real, before, dataset)
+    _score(report, stages, before, real, dataset)
     head = declared_head(integer.op)
     if head is not None:
-        _score_head(report, head, real, integer, dataset)
+        _score_head(report, head, stages, integer, real, dataset)
 
 
 def _score_head(
-    report: Report, head: Head, real: FloatModel, integer: Model, dataset: Dataset
+    report: Report, head: Head, stages: Stages, integer: Model, real: FloatModel, dataset: Dataset
 ) -> None:
     """Add the share of decisions that are right, and that are those on the float outputs."""
     x, labels, _ = _scored(dataset)
@@ -67,7 +67,7 @@ def _score_head(
     if accuracy_of is not None:
         found["accuracy"] = accuracy_of
     if not real.imported.has_codes:
-        as_float = head.decide(real.run(_as_read(integer, x)))
+        as_float = head.decide(real.run(_as_read(stages, x)))
         found["agreement"] = float((decided == as_float).all(axis=1).mean())
     report.head = {**(report.head or {}), **found}
 
@@ -79,17 +79,24 @@ def _scored(dataset: Dataset) -> tuple[FloatArray, Array | None, str]:
     return dataset.x, dataset.y, "calibration"
 
 
-def _as_read(integer: Model, x: FloatArray) -> FloatArray:
-    """Samples behind the host's gain and offset, which are part of the network of floats only."""
-    ports = integer.interface().inputs
-    return x * [port.gain for port in ports] + [port.offset for port in ports]
+def _as_read(stages: Stages, x: FloatArray) -> FloatArray:
+    """Samples behind the quantisers' gain and offset, which the float network does not have."""
+    if stages.quantizers is None:
+        return x
+    arguments = stages.quantizers.arguments
+    gain, offset = (
+        np.concatenate([getattr(each, name) for each in arguments]) for name in ("gain", "offset")
+    )
+    return x * gain + offset
 
 
-def _score(report: Report, real: FloatModel, integer: Model, dataset: Dataset) -> None:
+def _score(
+    report: Report, stages: Stages, integer: Model, real: FloatModel, dataset: Dataset
+) -> None:
     x, labels, on = _scored(dataset)
     codes_out = integer.run(x)
     report.accuracy_on, report.accuracy_samples = on, len(x)
-    outputs = None if real.imported.has_codes else real.run(_as_read(integer, x))
+    outputs = None if real.imported.has_codes else real.run(_as_read(stages, x))
     if outputs is not None and real.original is not None:
         report.float_engine = real.original.engine
     targets = targets_of(labels, codes_out.shape[1])

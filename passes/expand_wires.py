@@ -21,14 +21,26 @@ from xdsl.rewriter import Rewriter
 from kan_dialect.analysis.nodes import is_requantized, layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, host_affine
+from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
 from kan_dialect.ir.attributes.module_attributes import argument_attributes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
 from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
-from kan_dialect.ops.wire import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.wire import (
+    BitsOp,
+    ClampOp,
+    ConstantOp,
+    MarkOp,
+    ShiftOp,
+    SumOp,
+    TableOp,
+)
 from kan_dialect.passbase.kan_pass import KanPass
+
+_LISTED = 6
+"""Most bits of a port's code that a table rounds at once: the inputs of a lookup table."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +180,9 @@ class _Expansion:
             self.block.add_op(MarkOp(value, f"{layer}_node{node}"))
 
     def requantize(self, op: RequantizeOp) -> None:
+        if op.affine is not None:
+            self.rescale(op)
+            return
         before, after = quantized_type(op.input), quantized_type(op.result)
         count = len(self.wires[op.input])
         zero_in = np.broadcast_to(before.zero_point_for(1), (count,)).tolist()
@@ -187,6 +202,52 @@ class _Expansion:
             codes.append(self.add(ClampOp(wire, int(lower[node]), int(upper[node]), name=name)))
         self.wires[op.result] = codes
         self.mark(codes, layer)
+
+    def rescale(self, op: RequantizeOp) -> None:
+        """Round codes with gain and offset."""
+        layer = self.layers[op.result]
+        codes: list[SSAValue] = []
+        for node, (wire, each) in enumerate(
+            zip(self.wires[op.input], rescalings_of(op), strict=True)
+        ):
+            codes.append(self.rescaled(wire, each, f"{layer}_node{node}"))
+        self.wires[op.result] = codes
+        self.mark(codes, layer)
+
+    def rescaled(self, wire: SSAValue, each: Rescaling, name: str) -> SSAValue:
+        """A code, rounded in blocks of 2^bits codes, within which the result changes by one.
+
+        A table of the block holds 2^bits times its first result, and the number of codes that it
+        lacks to the change. Added to the place in the block, the upper bits are the result.
+        """
+        ends = sorted(each.ends)
+        if ends[0] == ends[1]:
+            return self.add(ConstantOp(ends[0]))
+        least, most = each.unsaturated
+        if (most - least).bit_length() + 1 < range_of(wire).bits:
+            # Most codes are saturated: a clamp makes the table smaller.
+            wire = self.offset(self.add(ClampOp(wire, least, most)), -least)
+            each = each.within(least, most)
+        kind, blocks = range_of(wire), each.blocks()
+        if kind.bits <= _LISTED or not blocks.bits:
+            return self.add(TableOp([wire], each.entries, name=name))
+        size, start = 1 << blocks.bits, min(0, ends[0])
+        mask = (1 << (ends[1] - start).bit_length()) - 1
+        falls = each.gain < 0
+        counts = blocks.first - start
+        counts = (mask - counts if falls else counts) << blocks.bits
+        counts += np.where(blocks.step < size, size - blocks.step, 0)
+        width = kind.bits - blocks.bits
+        patterns = np.arange(1 << width)
+        if kind.is_signed:
+            patterns -= (patterns >> (width - 1)) << width
+        entries = counts[(patterns - (kind.low >> blocks.bits)).clip(0, len(counts) - 1)]
+        table = self.add(TableOp([self.add(BitsOp(wire, blocks.bits, width))], entries))
+        total = self.add(SumOp([table, self.add(BitsOp(wire, 0, blocks.bits))]))
+        code = self.add(BitsOp(total, blocks.bits, range_of(total).bits - blocks.bits))
+        if falls:
+            code = self.add(TableOp([code], mask - np.arange(range_of(code).high + 1)))
+        return self.add(ClampOp(self.offset(code, start), *ends, name=name))
 
     def offset(self, wire: SSAValue, amount: int) -> SSAValue:
         if amount == 0:

@@ -23,11 +23,13 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.quantization_points import (
+    is_spline,
     observer,
     quantization_points,
     readers,
     spline_functions,
 )
+from kan_dialect.checking.coded_ports import coded_formats_problem
 from kan_dialect.checking.quantized import codes_problem, given_problem, quantization_problem
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import evaluate_chain, find_chain, require_no_nan
@@ -50,6 +52,7 @@ from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.record import passes_in_force, recorded_names, recorded_pipeline
 from kan_dialect.passes.calibrate import CalibratePass
+from kan_dialect.passes.port_formats import CodedFormats, give_formats
 from kan_dialect.search.calibrated_codes import CalibratedCodes, ScaleOptions, codes_of_windows
 from kan_dialect.search.layer_rounding import round_layer
 from kan_dialect.search.scales import SCALE_METHODS
@@ -106,7 +109,8 @@ def _quantize_argument(function: func.FuncOp, value: BlockArgument, choice: Code
     outer = PointCodes(element, bounds) if port is None else port
     ops.append(QuantizeOp(ops[-1].results[0] if ops else value, outer.element, bounds=outer.bounds))
     if port is not None:
-        ops.append(RequantizeOp(ops[-1], element, bounds=bounds, name=f"input{value.index}"))
+        name, rescaled = f"input{value.index}", choice.hardware_affine(value)
+        ops.append(RequantizeOp(ops[-1], element, bounds=bounds, name=name, affine=rescaled))
     ops.append(DequantizeOp(ops[-1], standing))
     _replace(value, ops, InsertPoint.at_start(function.body.block))
 
@@ -306,7 +310,9 @@ class QuantizePass(KanPass):
             )
         if functions and (self.quantizers is None or self._is_partial()):
             _warn_of_old_ranges(module)
-        self._refuse_formats(module, functions)
+        coded = self._coded_functions(module)
+        for function in coded:
+            give_formats(function, CodedFormats.of(function, *self._read_formats()))
         for function in functions:
             formats = FunctionFormats.of(function, *self._read_formats())
             choice = self._choice(function, self._given(function), formats)
@@ -315,9 +321,12 @@ class QuantizePass(KanPass):
             fix_output_codes(function, fixed)
             if isinstance(choice, GivenCodes):
                 choice.require_unedited()
-        return bool(functions)
+        return bool(functions) or bool(coded)
 
     def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        if not is_spline(before):
+            formats = CodedFormats.of(before, *self._read_formats())
+            return coded_formats_problem(before, after, formats.inputs, formats.outputs)
         given = self._given(before)
         if given is not None:
             formats = FunctionFormats.of(before, *self._read_formats())
@@ -372,17 +381,23 @@ class QuantizePass(KanPass):
         quantize_function(chosen, self._choice(chosen, None, formats))
         return completed(self.quantizers, quantizers_of(chosen))
 
-    def _refuse_formats(self, module: ModuleOp, functions: list[func.FuncOp]) -> None:
-        """Refuse formats for a network that has codes already."""
-        if functions or not levels_in(module) & {"table", "wire", "hardware"}:
-            return
-        for option in ("input_format", "output_format"):
-            if getattr(self, option) is not None:
-                raise KanError(
-                    f"{option.replace('_', '-')} has no meaning for a model that is quantised "
-                    "already",
-                    remedy="leave it out: the ports have the codes of the model",
-                )
+    def _coded_functions(self, module: ModuleOp) -> list[func.FuncOp]:
+        """The functions that came with codes, and whose ports get formats.
+
+        Raises
+        ------
+        KanError : formats are given, and the module is at a level below.
+        """
+        if self.input_format is None and self.output_format is None:
+            return []
+        below = sorted(levels_in(module) & {"wire", "hardware", "training"})
+        if below:
+            option = "output-format" if self.input_format is None else "input-format"
+            raise KanError(
+                f"{option} has no meaning at {below[0]} level: the ports have codes already",
+                remedy="leave it out, or give the model at spline or table level",
+            )
+        return list(quantized_functions(module))
 
     def _refuse_other_formats(self, module: ModuleOp) -> None:
         """Refuse formats that differ from those with which a module was quantised."""

@@ -17,6 +17,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values, rounded_argument
+from kan_dialect.evaluate.rescaling import rescalings_of
 from kan_dialect.flows.prove.forms import (
     Choice,
     Form,
@@ -160,6 +161,12 @@ class _TableReference(_Builder):
         rounds = None if argument is None else f"input{argument}"
         name = rounds or self.names.pop(op.input, None) or self.layer()
         sums = self.values[op.input]
+        if op.affine is not None:
+            self.values[op.result] = [
+                self.node(f"{name}_node{index}", mapped(each.codes, code))
+                for index, (code, each) in enumerate(zip(sums, rescalings_of(op), strict=True))
+            ]
+            return
         zeros = [
             np.broadcast_to(quantized_type(value).zero_point_for(1), len(sums)).tolist()
             for value in (op.input, op.result)

@@ -146,6 +146,14 @@ class _Certifier:
         """Record the bounds of an argument, and return its box (n, 2)."""
         if host_affine(codes) is not None:
             raise NoEnclosureError("the host computes a gain and an offset in front of the codes")
+        rounded = rounded_codes(codes)
+        requantize = rounded.owner if isinstance(rounded.owner, RequantizeOp) else None
+        gain, offset = (None if requantize is None else requantize.affine) or (
+            np.ones(1),
+            np.zeros(1),
+        )
+        if (gain != 1.0).any() or offset.any():
+            raise NoEnclosureError("hardware computes a gain and an offset in front of the codes")
         _, _, ends = _meaning(codes)
         half = np.broadcast_to(quantized_type(codes).scale_for(1), ends.shape[1:]) / 2
         seen = observer(value)
@@ -153,10 +161,10 @@ class _Certifier:
             box = np.stack([ends[0] - half, ends[1] + half], axis=1)
         else:
             box = to_floats(seen.seen)
-        rounded = rounded_codes(codes)
-        if isinstance(rounded.owner, RequantizeOp):
+        if requantize is not None:
             coarse = np.broadcast_to(quantized_type(rounded).scale_for(1), half.shape)
-            half = half + np.where(rounded.owner.shifts > 0, coarse / 2, 0.0)
+            exact = requantize.affine is None and requantize.shifts <= 0
+            half = half + np.where(exact, 0.0, coarse / 2)
         real, _, _ = _meaning(rounded)
         size = np.maximum(np.abs(real).max(axis=0), np.abs(ends).max(axis=0))
         self.known[value] = _ElementBounds(

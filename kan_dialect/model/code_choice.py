@@ -101,6 +101,13 @@ class CodeChoice(ABC):
         """Gain and offset, (n) each, that the host applies before it quantises; None without."""
         return None
 
+    def hardware_affine(self, value: BlockArgument) -> tuple[FloatArray, FloatArray] | None:
+        """Gain and offset, (n) each, with which hardware rounds a port's codes; None without.
+
+        Without them, scales of port and argument have a ratio of a power of two.
+        """
+        return None
+
     def kept(self, op: NodeSumOp, point: int) -> BoolArray:
         """Mask (out, in) of the edges to quantise."""
         return op.mask_array
@@ -154,9 +161,13 @@ class GivenCodes(CodeChoice):
 
     def host_affine(self, value: BlockArgument) -> tuple[FloatArray, FloatArray] | None:
         argument: Argument = self.given.arguments[value.index]
-        if (argument.gain == 1.0).all() and (argument.offset == 0.0).all():
+        if not argument.has_affine or argument.port is not None:
             return None
         return argument.gain, argument.offset
+
+    def hardware_affine(self, value: BlockArgument) -> tuple[FloatArray, FloatArray] | None:
+        argument: Argument = self.given.arguments[value.index]
+        return (argument.gain, argument.offset) if argument.rescales else None
 
     def kept(self, op: NodeSumOp, point: int) -> BoolArray:
         edges = self._layer(point).edges
@@ -258,14 +269,17 @@ def with_formats(
 
     Raises
     ------
-    KanError : a scale of the file is not a power of two times that of a format.
+    KanError : a scale of results is not a power of two times that of a format, or an input without
+        a format has gain or offset.
     """
     arguments, layers = list(given.arguments), list(given.layers)
+    start = 0
     for index, value in enumerate(points):
         if isinstance(value, BlockArgument):
-            inputs = formats.of_argument(value)
+            inputs, where = formats.of_argument(value), f"{path}: inputs[{index}]"
             if inputs is not None:
-                arguments[index] = _with_ports(arguments[index], inputs, f"{path}: inputs[{index}]")
+                arguments[index] = ports_with_formats(arguments[index], inputs, where, start)
+            start += len(arguments[index].codes)
             continue
         outputs = formats.of_result(value)
         if outputs is not None:
@@ -275,16 +289,31 @@ def with_formats(
     return replace(given, arguments=tuple(arguments), layers=tuple(layers))
 
 
-def _with_ports(argument: Argument, formats: Sequence[NumberFormat | None], where: str) -> Argument:
-    """An argument whose ports have formats; ports without one carry its codes."""
+def ports_with_formats(
+    argument: Argument, formats: Sequence[NumberFormat | None], where: str, start: int
+) -> Argument:
+    """An argument whose ports have formats; ports without one carry its codes.
+
+    Parameters
+    ----------
+    where : the argument in its file, for messages.
+    start : number of the argument's first input port.
+
+    Raises
+    ------
+    KanError : the host computes gain and offset of a port without a format.
+    """
     codes = argument.codes
-    if (argument.gain != 1.0).any() or (argument.offset != 0.0).any():
-        raise KanError(
-            f"{where} has a gain or an offset, which the host computes, and a format",
-            remedy="leave one of them out: a standardisation in the model folds into tables",
-        )
     scale = np.broadcast_to(codes.scale, len(codes))
     point = np.broadcast_to(codes.zero_point, len(codes))
+    for n, each in enumerate(formats):
+        if each is None and (argument.gain[n] != 1.0 or argument.offset[n] != 0.0):
+            field = "gain" if argument.gain[n] != 1.0 else "offset"
+            raise KanError(
+                f"{where}.{field}[{n}] is {getattr(argument, field)[n]:g}, and x{start + n} has no "
+                "format, while other inputs have one",
+                remedy="give formats of all inputs: hardware then computes gain and offset",
+            )
     rows = [
         (*each.codes, each.scale, each.zero_point)
         if each is not None
@@ -292,10 +321,9 @@ def _with_ports(argument: Argument, formats: Sequence[NumberFormat | None], wher
         for n, each in enumerate(formats)
     ]
     port = _codes_of(rows)
-    _require_powers(scale / port.scale, formats, where)
     if all(each == formats[0] for each in formats):
         port = replace(port, scale=port.scale[0], zero_point=port.zero_point[0])  # for all inputs
-    if port.equals(codes):
+    if port.equals(codes) and not argument.has_affine:
         return replace(argument, port=None)
     return replace(argument, port=port)
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import func
+from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import BlockArgument, SSAValue
 
 from kan_dialect.analysis.quantization_points import quantization_points, readers, unobserved
 from kan_dialect.errors import KanError
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, UniformQuantizedType, default_bounds, storage_for
-from kan_dialect.ir.types import float_type, tensor_shape
+from kan_dialect.ir.types import tensor_shape
 from kan_dialect.model.number_formats import NumberFormat, PortFormats
 
 
@@ -124,9 +125,13 @@ class FunctionFormats:
 
 
 def format_codes(
-    formats: Sequence[NumberFormat], value: SSAValue
+    formats: Sequence[NumberFormat], expressed: AnyFloat
 ) -> tuple[UniformQuantizedType, list[tuple[int, int]]]:
     """The type of codes of a value's elements, and the least and the greatest code of each.
+
+    Parameters
+    ----------
+    expressed : the float type of the values that codes stand for.
 
     Raises
     ------
@@ -148,6 +153,6 @@ def format_codes(
         formats[0].zero_point if alike else [each.zero_point for each in formats],
         axis=None if alike else 0,
         bounds=(low, high) if low < high else default_bounds(bits, signed),
-        expressed=float_type(value),
+        expressed=expressed,
     )
     return element, ends

@@ -20,7 +20,6 @@ from kan_dialect.model.quantizers import (
     Grid,
     Layer,
     Quantizers,
-    are_powers_of_two,
 )
 
 FORMAT = 1
@@ -175,13 +174,11 @@ def _read_argument(entry: _Entry) -> Argument:
 
 
 def _read_port(entry: _Entry, codes: Codes) -> Codes:
-    """Codes of ports, whose scale times a power of two is that of `codes`."""
+    """Codes of ports, one for each of `codes`."""
     port = _read_codes(entry)
     entry.require_known(*_CODES)
     if len(port) != len(codes):
         raise entry.at("low").error(f"must have {len(codes)} codes, got {len(port)}")
-    if not are_powers_of_two(codes.scale / port.scale):
-        raise entry.at("scale").error("must be a power of two times the scale of the input")
     return port
 
 

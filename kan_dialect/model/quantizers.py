@@ -68,11 +68,12 @@ class Codes:
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument's codes, and the affine that the host computes before it quantises.
+    """An argument's codes, and the affine in front of them.
 
     Parameters
     ----------
-    gain, offset : the host quantises x * gain + offset; (n), float64.
+    gain, offset : codes are those of x * gain + offset; (n), float64. The host computes it without
+        `port`, and the hardware with it.
     name : the name in `Layer.reads`.
     port : codes of the ports, which hardware rounds to `codes`; None if the ports carry `codes`.
     """
@@ -82,6 +83,18 @@ class Argument:
     offset: FloatArray
     name: str
     port: Codes | None = None
+
+    @property
+    def has_affine(self) -> bool:
+        """Whether gain or offset change a value."""
+        return bool((self.gain != 1.0).any() or (self.offset != 0.0).any())
+
+    @property
+    def rescales(self) -> bool:
+        """Whether hardware multiplies the codes of ports by more than powers of two."""
+        if self.port is None:
+            return False
+        return self.has_affine or not are_powers_of_two(self.codes.scale / self.port.scale)
 
 
 @dataclass(frozen=True)

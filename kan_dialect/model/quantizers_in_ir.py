@@ -62,8 +62,15 @@ def quantizers_of(function: func.FuncOp) -> Quantizers:
             case RequantizeOp() if (argument := rounded_argument(op)) is not None:
                 outer = arguments[argument]
                 codes = _codes(op.result)
-                arguments[argument] = replace(outer, codes=codes, port=outer.codes)
+                gain, offset = op.affine or (outer.gain, outer.offset)
+                arguments[argument] = replace(
+                    outer, codes=codes, port=outer.codes, gain=gain, offset=offset
+                )
                 reads[op.result] = reads[op.input]
+            case RequantizeOp() if op.input in place and layers[place[op.input]].saturates:
+                # Results of a layer whose codes are rounded to those of their ports.
+                name = f"layer{len(layers)}"
+                add(op.result, Layer(name, reads[op.input], _codes(op.result), True))
             case RequantizeOp() if op.input in place:
                 index = place[op.input]
                 layers[index] = replace(layers[index], nodes=_codes(op.result), saturates=True)

@@ -365,11 +365,17 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
 
     With the input's scale times 2^k the result's: `clamp(shift(q - z_in, k) + z_out, lo, hi)`,
     where shift divides by 2^k, rounded half to even. Other ratios belong into a table.
+
+    With `gain` and `offset`, (n) each, the result has the codes of `x * gain + offset` for the
+    value x of a code, as `kan.quantize` computes them in float64, and scales have any ratio. This
+    form rounds the codes of ports.
     """
 
     name = "kan.requantize"
 
     input = operand_def(TensorType)
+    gain = opt_prop_def(DenseIntOrFPElementsAttr)
+    offset = opt_prop_def(DenseIntOrFPElementsAttr)
     bounds = opt_prop_def(DenseIntOrFPElementsAttr)
     value_name = opt_prop_def(StringAttr, prop_name="name")
     result = result_def(TensorType)
@@ -377,7 +383,8 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
     traits = traits_def(Pure())
     custom_directives = (Constant,)
     assembly_format = (
-        "$input (`as` $name^)? (`bounds` custom<Constant>($bounds)^)? attr-dict "
+        "$input (`as` $name^)? (`gain` custom<Constant>($gain)^)? "
+        "(`offset` custom<Constant>($offset)^)? (`bounds` custom<Constant>($bounds)^)? attr-dict "
         "`:` type($input) `->` type($result)"
     )
 
@@ -388,17 +395,40 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
         *,
         bounds: DenseAttr | None = None,
         name: str | None = None,
+        affine: tuple[FloatArray, FloatArray] | None = None,
     ) -> None:
+        """
+        Parameters
+        ----------
+        input : tensor of codes, (n).
+        element : type of the codes of the result.
+        affine : gain and offset, (n), float64, between the values of both codes.
+        """
         value = SSAValue.get(input)
+        gain, offset = (None, None) if affine is None else map(as_dense, affine)
         super().__init__(
             operands=[value],
             result_types=[TensorType(element, tensor_shape(value))],
-            properties={"bounds": bounds, "name": optional_name(name)},
+            properties={
+                "gain": gain,
+                "offset": offset,
+                "bounds": bounds,
+                "name": optional_name(name),
+            },
         )
+
+    @property
+    def affine(self) -> tuple[FloatArray, FloatArray] | None:
+        """Gain and offset, (n), float64, between the values of both codes; None without."""
+        if self.gain is None or self.offset is None:
+            return None
+        return to_floats(self.gain), to_floats(self.offset)
 
     @property
     def shifts(self) -> IntArray:
         """The exponent k of each element: result scale / input scale = 2^k, (n), int64.
+
+        Defined without gain and offset.
 
         Raises
         ------
@@ -424,6 +454,11 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
         require_shape(result, shape, "result")
         verifier.per_element_bounds(self.bounds, shape, element)
         verifier.value_name(self.given_name)
+        require((self.gain is None) == (self.offset is None), "gain and offset come together")
+        if self.gain is not None and self.offset is not None:
+            for name, given in (("gain", self.gain), ("offset", self.offset)):
+                require_shape(verifier.constant(given, name).shape, shape, name)
+            return
         shifts = self.shifts
         require(bool((np.abs(shifts) <= 31).all()), "scales differ by more than 2^31")
         self._verify_range(shifts)
@@ -448,10 +483,18 @@ class RequantizeOp(KanOperation, Evaluable, BoundedCodes, HasFolderInterface):
                 )
 
     def fold(self) -> Sequence[SSAValue | Attribute] | None:
-        return (self.input,) if self.input.type == self.result.type and not self.bounds else None
+        same = self.input.type == self.result.type and not self.bounds and self.gain is None
+        return (self.input,) if same else None
 
     def unsaturated(self, codes: IntArray) -> IntArray:
         """Codes (samples, n) of the result before they saturate, of codes of the input."""
+        if (affine := self.affine) is not None:
+            before, after = quantized_type(self.input), quantized_type(self.result)
+            real = dequantize(codes, before.scale_for(1), before.zero_point_for(1))
+            wide = unsaturated_codes(
+                real * affine[0] + affine[1], after.scale_for(1), after.zero_point_for(1)
+            )
+            return np.clip(wide, -(2.0**62), 2.0**62).astype(np.int64)
         centred = codes - quantized_type(self.input).zero_point_for(1)
         shifted = np.empty_like(centred)
         for column, shift in enumerate(self.shifts.tolist()):

@@ -331,7 +331,7 @@ def _point_codes(element: UniformQuantizedType, ends: Sequence[tuple[int, int]])
 
 def _format_codes(value: SSAValue, formats: Sequence[NumberFormat]) -> PointCodes:
     """Codes of formats, of each element of a value."""
-    return _point_codes(*format_codes(formats, value))
+    return _point_codes(*format_codes(formats, float_type(value)))
 
 
 def _require_held(each: NumberFormat, seen: tuple[float, float], steps: int, where: str) -> None:

@@ -17,18 +17,25 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
 from xdsl.ir import Block, Region, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.evaluate.rescaling import CodeKind, Rescaling
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import FloatArray, IntArray, dense
+from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.targets.quantizers import QuantizersTarget
 from kan_dialect.model.model import Model
 from kan_dialect.model.number_formats import NumberFormat, PortFormats
-from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.model.port_codes import decode
+from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp
+from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
 from kan_dialect.passes.calibrate import observe
+from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.search.scales import SCALE_METHODS
@@ -329,9 +336,179 @@ def test_formats_beside_a_file(tmp_path: Path) -> None:
     run_passes(Context(), module, [finer, FoldTablesPass()])
     ports = Model.of(module).ports()
     assert [port.width for port in (*ports[0], *ports[1])] == [14, 14, 16]
-    with pytest.raises(KanError, match=r"inputs\[0\].scale\[0\] is .* no power of two"):
-        wrong = QuantizePass(**file, input_format="*=s14:0.3")
+    with pytest.raises(KanError, match=r"edges.scale\[0\] is .* no power of two"):
+        wrong = QuantizePass(**file, output_format="*=s14:0.3")
         run_passes(Context(), network(weights, ["tanh"]), [wrong])
+
+
+FACTORS = st.sampled_from([1.0, 0.5, 0.3, -0.7, 1.7, -2.0, 0.0, 0.1])
+
+
+@st.composite
+def rescalings(draw: st.DrawFn) -> Rescaling:
+    """Ports of up to 24 bits; nice decimals, so that values lie in the middle of two codes."""
+    port = draw(port_formats()) if draw(st.booleans()) else NumberFormat(24, True, 0.001)
+    low, high = port.codes
+    bits, least = draw(st.integers(1, 8)), draw(st.sampled_from([0, -128, 3]))
+    gain = draw(FACTORS)
+    span = max(abs(gain), 0.1) * port.scale * (high - low + 1)
+    step = span / 2**bits * draw(st.sampled_from([0.3, 1.0, 1.9]))
+    scale = draw(st.sampled_from([step, float(f"{step:.1g}")]))
+    target = CodeKind(least, least + (1 << bits) - 1, scale, draw(st.integers(-5, 200)))
+    offset = draw(st.sampled_from([0.0, scale / 2, 0.3 * span, -0.1]))
+    return Rescaling(CodeKind(low, high, port.scale, port.zero_point), target, gain, offset)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rescalings(), st.integers(0, 1 << 30))
+def test_wires_round_with_gain_and_offset(each: Rescaling, seed: int) -> None:
+    source, target = each.source, each.target
+
+    def vector(kind: CodeKind) -> UniformQuantizedType:
+        bits, signed = storage_for(min(kind.low, 0), kind.high)
+        return UniformQuantizedType(bits, signed, kind.scale, kind.zero_point)
+
+    block = Block(arg_types=[TensorType(Float32Type(), [1])])
+    ends = [np.array([[kind.low, kind.high]]) for kind in (source, target)]
+    codes = QuantizeOp(block.args[0], vector(source), bounds=dense(ends[0]))
+    affine = (np.array([each.gain]), np.array([each.offset]))
+    rounded = RequantizeOp(
+        codes, vector(target), bounds=dense(ends[1]), name="input0", affine=affine
+    )
+    real = DequantizeOp(rounded)
+    block.add_ops([codes, rounded, real, func.ReturnOp(real)])
+    kinds = ([block.args[0].type], [real.result.type])
+    module = ModuleOp([func.FuncOp("net", kinds, Region(block))])
+    module.verify()
+    ExpandWiresPass().apply(Context(), module)
+    module.verify()
+    drawn = np.random.default_rng(seed).integers(source.low, source.high, 500, endpoint=True)
+    got = Model.of(module).run_codes(np.array([*ends[0][0], *drawn])[:, np.newaxis])[:, 0]
+    for code, found in zip([*ends[0][0].tolist(), *drawn.tolist()], got.tolist(), strict=True):
+        # docs/reference/numerics.md, in Python's float64.
+        value = (code - source.zero_point) * source.scale
+        expected = round((value * each.gain + each.offset) / target.scale) + target.zero_point
+        assert found == min(max(expected, target.low), target.high)
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.3, -0.25])
+def test_hardware_computes_gain_and_offset_of_a_file(tmp_path: Path, gain: float) -> None:
+    weights = [np.array([[0.5, -0.7], [0.3, 0.9]])]
+    module = network(weights, ["tanh"])
+    run_passes(Context(), module, [QuantizePass(bits=5, input_format="*=s5.2")])
+    output = io.StringIO()
+    QuantizersTarget().emit(Context(), module, output)
+    file = json.loads(output.getvalue())
+    file["inputs"][0] |= {"gain": [gain, 1.0], "offset": [0.125, -0.5]}
+    path = tmp_path / "quantizers.json"
+    path.write_text(json.dumps(file))
+    module = network(weights, ["tanh"])
+    hardware = network(weights, ["tanh"])
+    host = QuantizePass(quantizers=str(path))
+    run_passes(Context(), module, [host, FoldTablesPass()])
+    formats = [NumberFormat(14, False, 0.01, 5000), NumberFormat(12, True, 0.007)]
+    options = ",".join(f"x{n}={each}" for n, each in enumerate(formats))
+    ours = QuantizePass(quantizers=str(path), input_format=options)
+    run_passes(Context(), hardware, [ours, *CompilePass(fast=True).expand()], Checker(count=64))
+    circuit, reference = Model.of(hardware), Model.of(module)
+    ports = circuit.ports()[0]
+    assert [(port.width, port.gain, port.offset) for port in ports] == [(14, 1, 0), (12, 1, 0)]
+    low, high = np.array([each.codes for each in formats]).T
+    codes = np.random.default_rng(0).integers(low, high, (300, 2), endpoint=True)
+    scales, points = np.array([(each.scale, each.zero_point) for each in formats]).T
+    # The host's float64 on the values of the codes.
+    expected = reference.run((codes - points) * scales)
+    assert (circuit.run(decode(ports, codes)) == expected).all()
+    assert len(np.unique(expected)) > 4
+
+
+def test_gain_without_a_format_beside_formats_is_refused(tmp_path: Path) -> None:
+    weights = [np.array([[0.5, -0.7]])]
+    module = network(weights, ["tanh"])
+    run_passes(Context(), module, [QuantizePass(bits=5, input_format="*=s5.2")])
+    output = io.StringIO()
+    QuantizersTarget().emit(Context(), module, output)
+    file = json.loads(output.getvalue())
+    file["inputs"][0] |= {"gain": [1.0, 2.0]}
+    path = tmp_path / "quantizers.json"
+    path.write_text(json.dumps(file))
+    with pytest.raises(KanError, match=r"inputs\[0\].gain\[1\] is 2, and x1 has no format"):
+        QuantizePass(quantizers=str(path), input_format="x0=s12.8").apply(
+            Context(), network(weights, ["tanh"])
+        )
+
+
+# Networks that came with codes
+
+
+def coded_network(seed: int, gain: float) -> ModuleOp:
+    """Tables of two inputs and two outputs, with a batch norm in front as in KANELÉ's files."""
+    rng = np.random.default_rng(seed)
+    tables = TableNetwork("net", UniformQuantizedType(4, False, 0.3, 8), inputs=2)
+    tables.add_layer(rng.integers(-9, 9, (3, 2, 16)), scale=0.1, saturate=(-16, 15))
+    tables.add_layer(rng.integers(-9, 9, (2, 3, 32)), scale=0.2, saturate=(-16, 15))
+    module = tables.module()
+    if gain != 1.0:
+        quantize = next(op for op in module.walk() if isinstance(op, QuantizeOp))
+        affine = AffineOp(quantize.input, np.array([gain, 1.0]), np.array([0.25, 0.0]))
+        Rewriter.insert_op(affine, InsertPoint.before(quantize))
+        quantize.operands[0] = affine.result
+    return module
+
+
+@pytest.mark.parametrize("outputs", ["s12.6", "y0=s10:0.1,y1=s12:0.0125", "y0=s9:0.3,y1=u9:0.1:99"])
+@pytest.mark.parametrize("inputs", ["s12.8", "x0=u12:0.003:2000,x1=u14:0.01", "x1=s8.3"])
+@pytest.mark.parametrize("gain", [1.0, -0.4])
+def test_formats_of_a_network_with_codes(inputs: str, outputs: str, gain: float) -> None:
+    if gain != 1.0 and "x0" not in inputs and inputs.startswith("x1"):
+        with pytest.raises(KanError, match=r"gain\[0\] is -0.4, and x0 has no format"):
+            QuantizePass(input_format=inputs).apply(Context(), coded_network(0, gain))
+        return
+    plain, module = Model.of(coded_network(0, gain)), coded_network(0, gain)
+    stages = CompilePass(fast=True, input_format=inputs, output_format=outputs).expand()
+    run_passes(Context(), module, stages, Checker(count=64))
+    circuit = Model.of(module)
+    assert circuit.level == "hardware"
+    ports, results = circuit.ports()
+    given = [PortFormats.read(inputs, "x"), PortFormats.read(outputs, "y")]
+    for letter, formats, side in zip("xy", given, (ports, results), strict=True):
+        for port, each in zip(side, formats.of_ports(letter, 2, "net"), strict=True):
+            if each is not None:
+                assert (port.low, port.high) == each.codes
+                assert (port.scale, port.zero_point) == (each.scale, each.zero_point)
+    low, high = np.array([[port.low, port.high] for port in ports]).T
+    codes = np.random.default_rng(1).integers(low, high, (400, 2), endpoint=True)
+    got = circuit.run_codes(codes)
+    real = plain.run(decode(ports, codes))
+    for row, found in zip(real.tolist(), got.tolist(), strict=True):
+        for value, code, port in zip(row, found, results, strict=True):
+            expected = round(value / port.scale) + port.zero_point
+            assert code == min(max(expected, port.low), port.high)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"output_format": "s4.2"}, "output y0 of @net has codes for -3.2 to 3, and its format"),
+        ({"output_format": "y0=s12.4"}, "y0 of @net has a format, and y1 has none"),
+        ({"input_format": "x2=s12.4"}, "a format is given for x2, but the inputs of @net are x0"),
+        ({"input_format": "u8:1:-40"}, "input x0 of @net has codes for -2.4 to 2.1, and its"),
+    ],
+)
+def test_formats_that_a_network_with_codes_cannot_have(
+    options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(KanError) as error:
+        QuantizePass(**options).apply(Context(), coded_network(0, 1.0))
+    assert message in str(error.value)
+
+
+def test_a_network_with_codes_gets_formats_once() -> None:
+    module = coded_network(0, 1.0)
+    QuantizePass(input_format="s12.8", output_format="s12.6").apply(Context(), module)
+    for options in ({"input_format": "s12.8"}, {"output_format": "s12.6"}):
+        with pytest.raises(KanError, match="have formats already"):
+            QuantizePass(**options).apply(Context(), module)
 
 
 def test_a_partial_file_fixes_what_it_says(tmp_path: Path) -> None:

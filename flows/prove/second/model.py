@@ -17,6 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.analysis.nodes import layer_names
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values
+from kan_dialect.evaluate.rescaling import rescalings_of
 from kan_dialect.flows.prove.second.solver import Solver, Term
 from kan_dialect.flows.prove.second.words import Undecided, Variable
 from kan_dialect.ir.code_bounds import bounds_of
@@ -309,6 +310,11 @@ def _sums(op: NodeSumOp, values: Mapping[SSAValue, list[Code]]) -> list[Code]:
 
 
 def _requantized(op: RequantizeOp, sums: Sequence[Code]) -> list[Code]:
+    if op.affine is not None:
+        return [
+            code.looked_up(each.entries, each.source.low)
+            for code, each in zip(sums, rescalings_of(op), strict=True)
+        ]
     before, after = (
         np.broadcast_to(quantized_type(value).zero_point_for(1), len(sums)).tolist()
         for value in (op.input, op.result)
