@@ -234,8 +234,7 @@ def training_driver(step: Step, registers: RegisterMap) -> str:
     ------
     KanError : the step is real-valued.
     """
-    kinds = [fixed_type(each) for each in (step.input, step.target, step.output)]
-    number, target, output = (_number(kind, step.name) for kind in kinds)
+    number, target, output = fixed_numbers(step)
     memory, known = memory_map(step), DriverRegisters.of(registers)
     letter = "e" if step.fed_error else "t"
     layers = [(*shape, banks) for shape, banks in zip(memory.shapes, memory.banks, strict=True)]
@@ -273,11 +272,22 @@ def training_driver(step: Step, registers: RegisterMap) -> str:
     )
 
 
-def _number(kind: FixedType | None, name: str) -> tuple[int, int]:
-    """Bits, and bits behind the point."""
-    if kind is None:
-        raise KanError(f"@{name} is real-valued: hardware needs fixed-point numbers")
-    return kind.bits, kind.fraction
+def fixed_numbers(step: Step) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Bits, and bits behind the point, of inputs, of targets or errors, and of outputs.
+
+    Raises
+    ------
+    KanError : the step is real-valued.
+    """
+
+    def number(kind: FixedType | None) -> tuple[int, int]:
+        if kind is None:
+            raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
+        return kind.bits, kind.fraction
+
+    values = step.input, step.target, step.output
+    source, target, output = (number(fixed_type(each)) for each in values)
+    return source, target, output
 
 
 def _rows(rows: Sequence[tuple[int, ...]]) -> str:

@@ -1,4 +1,4 @@
-"""The section of a build's interface: the wrapper's ports, and the bytes of a sample on its bus."""
+"""The section of a build's interface: the wrapper's ports, the bytes of a sample, the registers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def interface(report: Mapping[str, Any]) -> Markup | None:
         side: Mapping[str, Any] | None = found.get(key)
         if side is not None:
             parts += [tag("h3", title), *_side(side)]
+    if "registers" in found:
+        parts.append(_registers(found["registers"]))
     rows = [(port["name"], port["direction"], port["bits"]) for port in found["ports"][:ROWS]]
     parts.append(
         table(
@@ -39,7 +41,24 @@ def interface(report: Mapping[str, Any]) -> Markup | None:
     )
     if "buffer_words" in found:
         intro += f", {found['buffer_words']} words of buffer"
+    if "simulation" in found:
+        played = found["simulation"]
+        intro += f"; {played['accesses']} accesses to registers without a mismatch"
+        intro += f" ({played['simulator']})"
     return section("interface", "Interface", *parts, intro=intro + ".")
+
+
+def _registers(registers: Sequence[Mapping[str, Any]]) -> Markup:
+    rows = [
+        (f"0x{each['offset']:02X}", each["name"], each["access"], each["meaning"].replace("`", ""))
+        for each in registers[:ROWS]
+    ]
+    return table(
+        ("address", "register", "access", "meaning"),
+        rows,
+        "Registers of 32 bits" + rest(len(registers)),
+        codes=(0, 1),
+    )
 
 
 def _side(side: Mapping[str, Any]) -> list[Child]:

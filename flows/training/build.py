@@ -30,6 +30,7 @@ from kan_dialect.flows.build import require_name
 from kan_dialect.flows.build_origin import Origin, versions
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.training_pynq import training_driver
+from kan_dialect.flows.host.training_uio import training_example
 from kan_dialect.flows.interfaces.register_bench import write_register_bench
 from kan_dialect.flows.interfaces.register_simulation import play_accesses
 from kan_dialect.flows.interfaces.write import wrappers_in, write_registers, write_wrapper
@@ -235,6 +236,8 @@ def build_training(
             )
             driver = target / "host" / f"{step.name}_pynq.py"
             driver.write_text(training_driver(step, registers))
+            example = target / "host" / f"{step.name}_uio.c"
+            example.write_text(training_example(step, registers))
             shown = slice(0, REGISTER_SAMPLES)
             accesses = training_accesses(
                 step, registers, inputs[shown], targets[shown], train[shown], seed=options.seed

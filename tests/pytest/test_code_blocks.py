@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import tomllib
+from dataclasses import replace
 
 import pytest
 from code_blocks import PAGES, PROSE, ROOT, Block, Pages, blocks, runnable
@@ -83,3 +84,13 @@ def test_every_block_runs_or_says_why_not() -> None:
             if block.language == "mlir":
                 named = re.findall(r"(?:= |^ *)(kan\.[a-z_]+) ", block.text, re.MULTILINE)
                 assert set(named) <= ops, str(block)
+
+
+def test_blocks_tell_what_they_need() -> None:
+    """A page's blocks that need a tool which is nowhere are skipped by its name."""
+    page = "docs/howto/soc-axi-lite.md"
+    needs = {each for block in blocks(page) for each in block.needs}
+    assert needs == {"amaranth", "yosys", "c++", "iverilog", "verilator"}
+    block = next(block for block in blocks(page) if block.needs)
+    assert block.reason is None
+    assert replace(block, needs=("json", "no_such_tool")).missing == ["no_such_tool"]

@@ -360,4 +360,10 @@ def test_the_interface_of_a_build_has_a_section_with_its_fields() -> None:
     ElementTree.fromstring(found.replace("&nbsp;", " "))
     assert "4 bytes in 2 beats of 16 bits, low first." in found
     assert "x1: bits 16 to 24" in found and ">aclk</th>" in found
+    known = {"name": "X0", "offset": 32, "access": "write", "meaning": "port x0"}
+    played = {"simulator": "a simulator", "accesses": 7, "cycles": 60}
+    wrapper |= {"registers": [known], "simulation": played}
+    found = interface(BASE | {"interface": wrapper})
+    assert found is not None and "0x20" in found and ">X0<" in found and "port x0" in found
+    assert "7 accesses to registers without a mismatch (a simulator)" in found
     assert interface(BASE) is None

@@ -289,6 +289,38 @@ def test_memory_maps_are_the_registers_of_the_build(edition: int, registers: Pat
     assert found == [(each["name"], each["offset"], each["access"]) for each in listed]
 
 
+def test_hosts_know_the_registers_of_the_rtl(registers: Path) -> None:
+    """HASH of header, drivers and RTL are one number; drivers read and write registers of the map.
+
+    `test_register_drivers.py` and `test_training_registers.py` run the drivers on such registers.
+    """
+    (header,) = (registers / "host").glob("*_registers.h")
+    text = header.read_text()
+    (value,) = (int(found, 16) for found in re.findall(r"_HASH_VALUE (0x\w+)u", text))
+    (rtl,) = (registers / "rtl").glob("*_axi_lite.sv")
+    assert f"32'd{value}" in rtl.read_text()
+    drivers = [*registers.glob("host/*_pynq.py"), *registers.glob("host/*_uio.c")]
+    assert drivers
+    report = json.loads((registers / "report.json").read_text())
+    offsets = {each["name"]: each["offset"] for each in report["interface"]["registers"]}
+    for driver in drivers:
+        text = driver.read_text()
+        if header.name in text:
+            continue  # offsets and values are those of the header
+        assert f"{value:#x}" in text, driver.name
+        if driver.suffix == ".c":
+            named = re.findall(r"#define REGISTER_(\w+) (\d+)", text)
+        else:
+            names, numbers = re.findall(r"^(ID, [A-Z_, ]+) = ([\d, ]+)$", text, re.M)[0]
+            named = list(zip(names.split(", "), numbers.split(", "), strict=True))
+        assert len(named) >= 4
+        for name, offset in named:
+            assert int(offset) == offsets[name], (driver.name, name)
+        rows = re.findall(r"^ +[({](\d+), *(?:-1)?[)}],$", text, re.M)
+        ports = [offsets[name] for name in offsets if re.fullmatch(r"[XTY]\d+", name)]
+        assert sorted(map(int, rows)) == ports, driver.name
+
+
 # Scripts for vendors' tools, in a Tcl interpreter whose commands are stand-ins
 
 COMMANDS = {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 import shlex
+import shutil
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +27,7 @@ import kan_dialect
 from kan_dialect.errors import KanError
 from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.host.training_pynq import training_driver
+from kan_dialect.flows.host.training_uio import training_example
 from kan_dialect.flows.interfaces.register_bench import write_register_bench
 from kan_dialect.flows.interfaces.register_simulation import PlayedAccesses, play_accesses
 from kan_dialect.flows.simulate.simulation import SimulatorName
@@ -343,3 +348,103 @@ def test_a_driver_waits_no_longer_than_it_is_told(
     stopped.write = words.__setitem__  # type: ignore[attr-defined]
     with pytest.raises(TimeoutError, match=r"tracker: not done after 0\.01 s"):
         driver.Network(stopped, timeout=0.01).predict([[0.5]])
+
+
+# The example for Linux
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Fabric]:
+    """NAME_uio.c of a random network, compiled without a warning, and its fabric."""
+    cc = shutil.which("cc")
+    if cc is None or sys.platform != "linux":
+        pytest.skip("no C compiler is installed, or this is not Linux")
+    folder = tmp_path_factory.mktemp("uio")
+    module = random_network(np.random.default_rng(6), [2, 2], [3], [2])
+    MakeTrainablePass(learning_rate=0.2).apply(Context(), module)
+    step = step_of(module.clone())
+    LowerTrainingToHwPass().apply(Context(), module)
+    registers = register_map(circuits_of(module)[0], 5)
+    (folder / f"{step.name}_uio.c").write_text(training_example(step, registers))
+    header = c_header(step.name, registers.registers)
+    (folder / f"{step.name}_registers.h").write_text(header)
+    options = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+    program = folder / "uio"
+    command = [cc, *options, "-o", program, f"{step.name}_uio.c", "-lm"]
+    subprocess.run(command, cwd=folder, check=True)
+    return program, Fabric(step, registers)
+
+
+def ran(
+    program: Path, fabric: Fabric, mode: str, text: str, *, works: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run the example on a file in place of /dev/uio0, and the fabric until it is done."""
+    device = program.parent / "uio0"
+    device.write_bytes(bytes(4096))
+    with device.open("r+b") as file:
+        memory = mmap.mmap(file.fileno(), 4096)
+    fabric.words[fabric.at["STATUS"]] = fabric.words[fabric.at["CONTROL"]] = 0
+    for offset, word in fabric.words.items():
+        struct.pack_into("<I", memory, offset, word)
+    process = subprocess.Popen(
+        [program, device, mode],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(text)
+    process.stdin.close()
+    process.stdin = None
+    end = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < end:
+        command = struct.unpack_from("<I", memory, fabric.at["CONTROL"])[0]
+        if command and works:
+            struct.pack_into("<I", memory, fabric.at["CONTROL"], 0)
+            for register in fabric.registers.registers:
+                if register.access == "input":
+                    (word,) = struct.unpack_from("<I", memory, register.offset)
+                    fabric.write(register.offset, word)
+            fabric.write(fabric.at["CONTROL"], command)
+            results = [each for each in fabric.at if each[0] == "Y"]
+            for name in [*results, "STATUS"]:
+                struct.pack_into("<I", memory, fabric.at[name], fabric.words[fabric.at[name]])
+        time.sleep(0.001)
+    printed, told = process.communicate(timeout=5)
+    return subprocess.CompletedProcess([], process.returncode, printed, told)
+
+
+def test_the_example_trains(example: tuple[Path, Fabric]) -> None:
+    """Outputs and coefficients are those of the integer model, sample by sample."""
+    program, fabric = example
+    step, rng = fabric.step, np.random.default_rng(2)
+    x, t = rng.uniform(-1.5, 1.5, (5, 2)), rng.uniform(-3000, 3000, (5, 2))
+    run = run_steps(step, step.encode(x), step.encode_targets(t))
+    for sample, target, y in zip(x, t, run.outputs, strict=True):
+        text = " ".join(map(repr, [*sample.tolist(), *target.tolist()]))
+        done = ran(program, fabric, "train", text)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [float(each) for each in done.stdout.split()] == step.decode(y).tolist()
+    for state, expected in zip(fabric.states, run.states, strict=True):
+        np.testing.assert_array_equal(state, expected)
+    done = ran(program, fabric, "predict", "0.25 -0.5")
+    expected = step.decode(infer(step, step.encode(np.array([[0.25, -0.5]])), run.states))
+    assert [float(each) for each in done.stdout.split()] == expected[0].tolist()
+
+
+def test_the_example_of_training_tells_what_is_wrong(example: tuple[Path, Fabric]) -> None:
+    program, fabric = example
+
+    def told(mode: str, text: str, *, works: bool = True) -> tuple[int, str]:
+        done = ran(program, fabric, mode, text, works=works)
+        return done.returncode, done.stderr
+
+    assert told("train", "1 2 3") == (1, "expected 4 numbers a sample\n")
+    assert told("predict", "1 nan") == (1, "a value is not a number\n")
+    assert told("predict", "1 2", works=False) == (1, "the hardware is not done after a second\n")
+    assert told("learn", "")[0] == 2
+    fabric.words[fabric.at["ID"]] += 1
+    code, error = told("train", "1 2 3 4")
+    fabric.words[fabric.at["ID"]] -= 1
+    assert code == 1 and "not the registers of this build" in error
