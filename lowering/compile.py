@@ -99,6 +99,12 @@ class CompilePass(CompositePass):
     def __post_init__(self) -> None:
         require_bounds(self)
         require_meaning(self.head, self.threshold, self.probability, self.k)
+        if self.head != "none" and self.output_format is not None:
+            raise KanError(
+                f"output-format has no meaning beside head {self.head}: it decides on whole sums, "
+                "and decisions have no number format",
+                remedy="leave output-format out, or the head",
+            )
         budget: list[object] = [self.max_luts, self.max_levels]
         if self.bits != "auto":
             budget += [self.max_accuracy_loss, self.max_rmse, self.max_error]

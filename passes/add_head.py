@@ -8,6 +8,8 @@ The outputs of a wire-level function become the decision on them:
 - `threshold`: for each output, the bit output > threshold. The threshold becomes a constant of the
   output's sum, and the bit is the sign of that, so it takes next to no logic.
 
+Outputs with number formats are compared as they are rounded. The decision itself has no format.
+
 Indices and bits are exact: they are the decision on the numbers that the codes stand for. Every
 candidate of a tree is a node with a mark, by which proofs go step by step.
 """
@@ -27,6 +29,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.errors import KanError
+from kan_dialect.ir.attributes.attribute_names import OUTPUT_CODES
 from kan_dialect.ir.attributes.module_attributes import wire_ports
 from kan_dialect.ir.types import MAX_RANGE_BITS, range_of
 from kan_dialect.model.head import Head, Kind, declare_head, declared_head, logit
@@ -173,6 +176,7 @@ class _Builder:
                 Rewriter.erase_op(mark)
         self.function.update_function_type()
         self.function.res_attrs = ArrayAttr(DictionaryAttr({}) for _ in decided)
+        self.function.attributes.pop(OUTPUT_CODES, None)  # Decisions have no number format.
         declare_head(self.function, self.head)
 
     def add(self, op: Operation) -> SSAValue:

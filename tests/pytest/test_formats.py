@@ -27,6 +27,7 @@ from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import FloatArray, IntArray, dense
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.targets.quantizers import QuantizersTarget
 from kan_dialect.model.model import Model
 from kan_dialect.model.number_formats import NumberFormat, PortFormats
@@ -34,6 +35,7 @@ from kan_dialect.model.port_codes import decode
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
+from kan_dialect.passes.add_head import AddHeadPass
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.fold_tables import FoldTablesPass
@@ -541,6 +543,31 @@ def test_a_partial_file_fixes_what_it_says(tmp_path: Path) -> None:
     path.write_text(json.dumps({"format": 1, "partial": True, "layers": [None]}))
     with pytest.raises(KanError, match="layers has 1 entries, and the network 2"):
         built(**base, quantizers=str(path))
+
+
+HEADS = [AddHeadPass("argmax"), AddHeadPass("threshold", 0.3), AddHeadPass("top-k", k=2)]
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: head.kind)
+def test_heads(head: AddHeadPass) -> None:
+    with pytest.raises(KanError, match=f"output-format has no meaning beside head {head.kind}"):
+        CompilePass(head=head.kind, output_format="s12.8")
+    weights = [np.array([[0.5, -0.7], [0.3, 0.9], [-1.0, 0.2]])]
+    formats = {"input_format": "x0=s12.8,x1=u10:0.003:300"}
+    for outputs in (None, "y0=s9.4,y1=s9.5,y2=s12.4"):
+        module, decided = network(weights, ["tanh"]), network(weights, ["tanh"])
+        quantize = QuantizePass(bits=5, **formats, output_format=outputs)
+        first = [quantize, FoldTablesPass(), ExpandWiresPass()]
+        run_passes(Context(), module, first)
+        run_passes(Context(), decided, [*first, head, LowerKanToHwPass()], Checker(count=64))
+        before, circuit = Model.of(module), Model.of(decided)
+        ports = before.ports()
+        low, high = np.array([[port.low, port.high] for port in ports[0]]).T
+        codes = np.random.default_rng(0).integers(low, high, (300, 2), endpoint=True)
+        real = decode(ports[1], before.run_codes(codes))
+        order = np.argsort(-real, axis=1, kind="stable")
+        expected = {"argmax": order[:, :1], "threshold": real > 0.3, "top-k": order[:, :2]}
+        assert (circuit.run_codes(codes) == expected[head.kind]).all()
 
 
 def test_powers_of_two() -> None:
