@@ -335,7 +335,14 @@ class QuantizePass(KanPass):
                 before, after, with_formats(given, formats, points, str(self.quantizers))
             )
         formats = FunctionFormats.of(before, *self._read_formats())
-        return quantization_problem(before, after, self._bits(before), self.scale, formats)
+        return quantization_problem(
+            before,
+            after,
+            self._bits(before),
+            self.scale,
+            formats,
+            per_tensor=self.per_tensor,
+        )
 
     def skipped(self, module: ModuleOp) -> None:
         """Refuse a file that differs from a module that is quantised already.

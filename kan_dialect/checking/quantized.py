@@ -39,6 +39,8 @@ def quantization_problem(
     widths: Sequence[int],
     method: str,
     formats: FunctionFormats,
+    *,
+    per_tensor: bool = False,
 ) -> str | None:
     """The first promise that a quantised function breaks.
 
@@ -48,6 +50,7 @@ def quantization_problem(
     widths : bits of each quantisation point of `before`, in order.
     method : how ranges were chosen, see `choose_ranges`.
     formats : of the ports.
+    per_tensor : all inputs share a scale.
 
     Returns
     -------
@@ -79,7 +82,8 @@ def quantization_problem(
         observed = Observed(to_floats(seen.seen), to_integers(seen.histogram))
         inputs = formats.of_argument(value) if isinstance(value, BlockArgument) else None
         if inputs is not None:
-            problem = _rounding_problem(codes[value], inputs, observed, bits)
+            shared = observed.merged() if per_tensor else observed
+            problem = _rounding_problem(codes[value], inputs, shared, bits)
         elif formats.of_result(value) is not None:
             problem = _sum_problem(codes[value], observed, bits, method)
         elif method == "pow2":
@@ -132,8 +136,6 @@ def _rounding_problem(
         exponent = np.log2(scale / each.scale)
         if exponent < 0 or exponent != np.rint(exponent):
             return f"{n}: steps of {scale:.6g} are no multiple of those of {each}, {each.scale:.6g}"
-        if element.axis is None and len(formats) > 1:
-            observed = observed.merged()
         low, high = observed.seen[0 if len(observed.seen) == 1 else n].tolist()
         step = max((high - low) / ((1 << bits) - 1), each.scale)
         # Twice, as the next power of two; constants have a scale of their own.

@@ -28,8 +28,10 @@ from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.targets.circt import CirctTarget
+from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import appends_head
 from kan_dialect.passbase.pipeline import PassFactory, build_pipeline
 
 VECTORS = 80
@@ -47,9 +49,10 @@ class Design:
 
     module: ModuleOp
     integer: Model
-    """The first stage that has codes only."""
+    """The first stage that has codes only; behind the head, with one."""
     tables: Model
-    """The last stage at table level: passes of xDSL may merge layers, whose numbers then change."""
+    """The last stage at table level: passes of xDSL may merge layers, whose numbers then change.
+    With a head, the wires behind it."""
     circuit: Model
     interface: Interface
     codes: IntArray
@@ -83,7 +86,9 @@ def compile_design(module: ModuleOp, pipeline: Sequence[str], seed: int) -> Desi
     integer = tables = _integer(module)
     for stage in passes:
         run_passes(context, module, [stage], checker)
-        if Model.of(module).level == "table":
+        if appends_head(stage):
+            integer = tables = Model.of(module.clone())
+        elif Model.of(module).level == "table":
             tables = _integer(module)
             integer = integer or tables
     circuit = Model.of(module)
@@ -139,7 +144,7 @@ def require_proof(design: Design) -> None:
         proof = prove(rtl, design.tables, design.circuit, timeout=60)
         second = (
             second_opinion(rtl, design.tables, design.circuit, timeout=60)
-            if find_spec("bitwuzla") is not None
+            if find_spec("bitwuzla") is not None and _is_second_read(design.circuit)
             else None
         )
     if not proof.proven:
@@ -147,6 +152,12 @@ def require_proof(design: Design) -> None:
         raise Mismatch(f"not proven: {'; '.join([*problems, proof.valid_problem or ''])}")
     if second is not None and not second.shown:
         raise Mismatch(f"no second opinion: {'; '.join(second.problems())}")
+
+
+def _is_second_read(circuit: Model) -> bool:
+    """Whether `kan-flow prove --second` reads the circuit: no head compares its outputs."""
+    head = declared_head(circuit.op)
+    return head is None or head.kind == "threshold"
 
 
 def circt_text(module: ModuleOp, suffix: str = "") -> str:

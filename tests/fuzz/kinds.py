@@ -57,6 +57,14 @@ REFUSALS = (
     "codes can stand for numbers up to",
     # Very steep functions, such as sin(exp(x)), differ in float64 where terms are regrouped.
     "kan-fold-affine does not keep",
+    # Formats are drawn without a look at the network, and heads without one at its outputs.
+    "and its format",
+    "cannot have a format",
+    "times as fine as their values",
+    "compares outputs",
+    "cannot be compared",
+    "and k is",
+    "on one scale they need",
 )
 """What a network of floats, and a proof, may be refused for."""
 

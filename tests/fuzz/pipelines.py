@@ -15,7 +15,7 @@ WIRE_LEVEL = (
     *("kan-share-tables", "kan-share-tables{target=ecp5}"),
     *("kan-fold-clamps", "kan-fold-clamps{target=ecp5}"),
 )
-EXPAND, LOWER = "kan-expand-wires", "lower-kan-to-hw"
+EXPAND, HEAD, LOWER = "kan-expand-wires", "kan-add-head", "lower-kan-to-hw"
 NEEDED = ("kan-fold-affine", "kan-quantize", "kan-fold-tables", EXPAND, LOWER)
 """Never taken out of a pipeline when it is made smaller."""
 
@@ -23,7 +23,7 @@ NEEDED = ("kan-fold-affine", "kan-quantize", "kan-fold-tables", EXPAND, LOWER)
 def integer_pipeline(rng: np.random.Generator) -> list[str]:
     """From table level to hardware."""
     table = [str(rng.choice(TABLE_LEVEL)) for _ in range(rng.integers(0, 3))]
-    return [*table, EXPAND, *_wire_level(rng), LOWER, *_hardware_level(rng)]
+    return [*table, EXPAND, *_head(rng), *_wire_level(rng), LOWER, *_hardware_level(rng)]
 
 
 def float_pipeline(rng: np.random.Generator) -> list[str]:
@@ -36,11 +36,32 @@ def float_pipeline(rng: np.random.Generator) -> list[str]:
         options.append("per-tensor=true")
     if rng.random() < 0.3:
         options.append(f"guard-bits={rng.integers(0, 4)}")
+    if rng.random() < 0.4:
+        options.append(f'input-format="*={_format(rng, 2, 15)}"')
+    if rng.random() < 0.3:
+        options.append(f'output-format="*={_format(rng, 8, 24)}"')
     spline = [str(rng.choice(ANY_LEVEL))] if rng.random() < 0.2 else []
     fold = ["kan-fold-affine"] if rng.random() < 0.8 else []
     table = [str(rng.choice(ANY_LEVEL))] if rng.random() < 0.2 else []
     quantize = f"kan-quantize{{{' '.join(options)}}}"
     return [*spline, *fold, quantize, "kan-fold-tables", *table, *integer_pipeline(rng)]
+
+
+def _head(rng: np.random.Generator) -> list[str]:
+    """Seldom, a decision on the outputs."""
+    if rng.random() < 0.8:
+        return []
+    heads = ["kind=argmax", f"kind=threshold threshold={rng.normal():.3f}", "kind=top-k k=2"]
+    return [f"{HEAD}{{{rng.choice(heads)}}}"]
+
+
+def _format(rng: np.random.Generator, least: int, most: int) -> str:
+    """A number format of some values around 0."""
+    bits = int(rng.integers(least, most, endpoint=True))
+    if rng.random() < 0.5:
+        return f"s{bits}.{bits - int(rng.integers(1, 5))}"
+    step = 2.0 ** -(bits - int(rng.integers(1, 5))) * float(rng.uniform(0.5, 2.0))
+    return f"u{bits}:{step:.3g}:{rng.integers(0, 1 << bits)}"
 
 
 def _wire_level(rng: np.random.Generator) -> Sequence[str]:
