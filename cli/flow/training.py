@@ -19,6 +19,7 @@ from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
 from kan_dialect.flows.prove.cycles.claims import Outcome
+from kan_dialect.flows.prove.interfaces.of_build import built_wrapper
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.flows.prove.training.prove import prove_training
 from kan_dialect.flows.prove.training.show import print_training_proof
@@ -220,6 +221,10 @@ def prove_trainable(options: argparse.Namespace) -> int:
                 rtl, step, latency, interval, timeout=options.timeout, progress=tell
             )
     print_training_proof(proof, rtl, Console(highlight=False))
+    wrapper = built_wrapper(folder)
+    if wrapper is not None:
+        note = f"the wrapper {wrapper.top} is not proven, only {step.name} inside"
+        Console(stderr=True, highlight=False).print(f"warning: {note}", style="yellow")
     if options.report:
         merge_proof(folder / "report.json", proof.summary() if proof.proven else None)
     return 0 if proof.proven else 1
