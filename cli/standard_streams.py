@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -13,7 +14,7 @@ def open_streams() -> None:
 
     Python has None for a closed stream. Standard output is a stream then that cannot be written: a
     command that prints ends in an error, one that writes files only works. Standard error goes
-    nowhere. Standard input stays None.
+    nowhere. Standard input stays None. Names of files that are no UTF-8 are printed as they are.
     """
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] (where it is closed)
         _open(os.O_RDONLY)
@@ -21,6 +22,8 @@ def open_streams() -> None:
         sys.stdout = os.fdopen(_open(os.O_RDONLY), "w")
     if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]
         sys.stderr = os.fdopen(_open(os.O_WRONLY), "w")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def read_standard_input() -> bytes:

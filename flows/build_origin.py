@@ -14,6 +14,7 @@ import numpy as np
 
 from kan_dialect import __version__
 from kan_dialect.errors import KanError
+from kan_dialect.files.printable_names import printable
 
 IMPORTED = Path("ir") / "00-import.mlir"
 """The model as it was read, in a build's folder."""
@@ -39,12 +40,12 @@ class Origin:
         KanError : a file cannot be read any more.
         """
         sources = {
-            what: {"file": path.name, "sha256": _digest(path)}
+            what: {"file": printable(path.name), "sha256": _digest(path)}
             for what, path in self.files.items()
             if path.is_file()
         }
         sources["import"] = {"file": IMPORTED.as_posix(), "sha256": _digest(folder / IMPORTED)}
-        command = {} if self.command is None else {"command": self.command}
+        command = {} if self.command is None else {"command": printable(self.command)}
         return {**command, "sources": sources}
 
 

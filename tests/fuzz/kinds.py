@@ -290,7 +290,7 @@ def _file_failure(kind: str, index: int, case: Case, message: str, *, process: b
     found = {
         **case.files,
         case.main: data,
-        "reproduce.sh": f"{shlex.join(case.command)}\n".encode(),
+        "reproduce.sh": f"{shlex.join(case.command)}\n".encode(errors="surrogateescape"),
     }
     return Failure(kind, index, message, found)
 

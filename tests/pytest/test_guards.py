@@ -254,6 +254,27 @@ def test_other_commands_take_a_name(tmp_path: Path, capfd: pytest.CaptureFixture
 # Output
 
 
+def test_names_of_files_that_are_no_utf8(tmp_path: Path) -> None:
+    """The report, its page and the folder's README hold the command; names are printed as are."""
+    text, _ = INCOMPLETE["a latency, and ports of a combinational module"]
+    (tmp_path / os.fsdecode(b"n\xff.mlir")).write_text(text.replace("= 63", "= 0"))
+    tool = [sys.executable, "-m", "kan_dialect.cli.kan_flow"]
+    command = [*tool, "build", b"n\xff.mlir", "-o", b"o\xff", "--simulator", "none"]
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, cwd=tmp_path, env=strict, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    assert b"written to o\xff\n" in done.stdout
+    folder = tmp_path / os.fsdecode(b"o\xff")
+    report = json.loads((folder / "report.json").read_text())
+    assert report["command"] == "kan-flow build 'n\\xff.mlir' -o 'o\\xff' --simulator none"
+    assert report["sources"]["model"]["file"] == "n\\xff.mlir"
+    assert "o\\xff" in (folder / "report.html").read_text()
+    done = subprocess.run(
+        [*tool, "report", b"o\xff"], cwd=tmp_path, env=strict, capture_output=True
+    )
+    assert done.returncode == 0 and b"o\xff/report.html" in done.stdout
+
+
 def test_links_are_followed_and_permissions_kept(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("old")
