@@ -10,6 +10,9 @@ from kan_dialect.errors import KanError
 MAX_TENSOR_ELEMENTS = 1 << 26
 """Of a tensor that IR in textual form names: 256 MiB of float32."""
 
+MAX_AXES = 32
+"""Axes of a tensor; arrays of NumPy 1 have no more."""
+
 MAX_EVALUATED_ELEMENTS = 1 << 27
 """Entries of all tables of a layer together: 1 GiB of float64 while they are computed."""
 
@@ -34,6 +37,8 @@ def require_tensors(text: bytes, name: str) -> None:
     """
     for shape in _SHAPED.findall(text):
         sizes = shape.split(b"x")[:-1]
+        if len(sizes) > MAX_AXES:
+            raise KanError(f"{name} holds a tensor of {len(sizes)} axes, more than {MAX_AXES}")
         # A long number need not be read to know that it is too large. An empty tensor may still
         # have an extent that no array has.
         if any(len(size) > 20 for size in sizes) or (

@@ -90,6 +90,12 @@ HUGE = {
         "  func.return %o : tensor<1xf32>\n}",
         f"a tensor of shape {1 << 64}x0, of more than 67108864 elements",
     ),
+    "a constant of many axes": (
+        "func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {\n"
+        f"  %c = arith.constant dense<1.0> : tensor<{'1x' * 70}f32>\n"
+        "  func.return %x : tensor<1xf32>\n}",
+        "a tensor of 70 axes, more than 32",
+    ),
     "a table of many inputs": (
         "func.func @f(%x: !kan.int<0:1>) -> !kan.int<0:3> {\n"
         f"  %t = kan.table {', '.join(['%x'] * 30)} entries dense<1> : tensor<{'2x' * 30}i8>"

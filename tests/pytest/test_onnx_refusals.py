@@ -225,7 +225,15 @@ def test_tensors_of_another_size_than_their_shape(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("dims", "words"), [([2**40, 2**20], "too much"), ([-1, 2], "negative")])
+@pytest.mark.parametrize(
+    ("dims", "words"),
+    [
+        ([2**40, 2**20], "too much"),
+        ([2**62, 0], "too much"),
+        ([-1, 2], "negative"),
+        ([3, 2] + [1] * 80, "82 axes, more than 32"),
+    ],
+)
 def test_tensors_of_impossible_shapes(dims: list[int], words: str, tmp_path: Path) -> None:
     model = network()
     model.graph.initializer[0].dims[:] = dims

@@ -17,6 +17,7 @@ from onnx import inliner
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.onnx_subgraph import OPSETS
 from kan_dialect.ir.constants import Array
+from kan_dialect.limits import MAX_AXES
 
 MAX_BYTES = 1 << 29
 """Most bytes of a model and its tensors."""
@@ -196,8 +197,12 @@ def read_tensor(proto: onnx.TensorProto, path: Path, name: str, budget: Budget) 
     shape = tuple(proto.dims)
     if any(extent < 0 for extent in shape):
         raise KanError(f"{where} has a negative dimension: {list(shape)}", remedy=_EXPORT_AGAIN)
+    if len(shape) > MAX_AXES:
+        raise KanError(f"{where} has {len(shape)} axes, more than {MAX_AXES}", remedy=_EXPORT_AGAIN)
     size = prod(shape) * dtype.itemsize
-    budget.charge(size, f"tensor '{name}' of shape {list(shape)}")
+    # An empty tensor may still have an extent that no array has.
+    charged = prod(max(extent, 1) for extent in shape) * dtype.itemsize
+    budget.charge(charged, f"tensor '{name}' of shape {list(shape)}")
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         _embed(proto, path, where, size)
     return _decode(proto, dtype, shape, where)
