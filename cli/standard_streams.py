@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import TextIO, cast
 
 from kan_dialect.errors import KanError
 
@@ -22,8 +23,9 @@ def open_streams() -> None:
         sys.stdout = os.fdopen(_open(os.O_RDONLY), "w")
     if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]
         sys.stderr = os.fdopen(_open(os.O_WRONLY), "w")
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="surrogateescape")
+    output: TextIO = sys.stdout
+    if output.errors == "strict" and hasattr(output, "reconfigure"):
+        cast(io.TextIOWrapper, output).reconfigure(errors="surrogateescape")
 
 
 def read_standard_input() -> bytes:
