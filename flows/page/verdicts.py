@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from kan_dialect.flows.page.markup import Child, Markup, tag
 from kan_dialect.flows.report_certificate import certificate_text
+from kan_dialect.flows.tools.place_and_route import DEVICES
 from kan_dialect.quantity import quantity
 
 State: TypeAlias = Literal["good", "care", "open"]
@@ -17,6 +18,16 @@ PARTS = {
     "xcup": ("a ZU3EG", 70_560),
     "ecp5": ("an ECP5-85", 83_640),
     "ice40": ("an iCE40 HX8K", 7_680),
+    # AMD DS180: 5,200 slices of four lookup tables.
+    "xc7": ("an XC7A35T", 20_800),
+    # Intel CV-51001: 41,910 ALMs of two lookup tables.
+    "cyclonev": ("a 5CSEBA6", 83_820),
+    # Gowin DS100.
+    "gowin": ("a GW1N-9", 8_640),
+    # Lattice FPGA-DS-02049, and nextpnr's count of OXIDE_COMB.
+    "nexus": ("an LIFCL-40", 32_256),
+    # Cologne Chip DS1001: 20,480 CPEs of two halves, as nextpnr counts them.
+    "gatemate": ("a CCGM1A1", 40_960),
 }
 """A part of each family to compare with: its name, and its LUTs by its data sheet."""
 
@@ -105,10 +116,16 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
         lines.append(told)
         latency = estimate["latency_ns"] if latency is None else latency
     if pnr is None:
-        lines.append(["to measure: ", command("kan-flow pnr .")])
+        lines.append(["to measure: ", command(_pnr_command(estimate))])
     if latency is None:
         return Verdict("Fast", "open", shown, lines)
     return Verdict("Fast", "good", f"{latency:.1f} ns", lines)
+
+
+def _pnr_command(estimate: Mapping[str, Any] | None) -> str:
+    """The command that measures the clock, on the estimate's target where nextpnr has it."""
+    target = None if estimate is None else estimate["target"]
+    return f"kan-flow pnr . --target {target}" if target in DEVICES else "kan-flow pnr ."
 
 
 def _accurate(report: Mapping[str, Any]) -> Verdict:

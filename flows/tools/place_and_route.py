@@ -169,6 +169,7 @@ def read_report(text: str) -> Routed:
             for path in report["critical_paths"]
             if ASYNC not in (path["from"], path["to"])
             for step in path["path"]
+            if "type" in step  # Which older versions leave out.
         ]
         used = {name: int(cell["used"]) for name, cell in report["utilization"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -61,6 +61,8 @@ class Adders:
     further_luts: float = 0.75
     """LUTs of a further adder beside its bits: the sum gets wider, and its tree deeper. Chosen by
     Yosys's results for four networks (docs/rationale/hardware.md)."""
+    chain_luts: int = 0
+    """LUTs that a carry chain takes beside its bits, at its beginning."""
     absorbed_luts: tuple[float, ...] = ()
     """LUTs of a bit of an adder together with a table's bit of 0, 1, ... inputs in the same LUT.
     The adder has to take its other operand past the LUT. Empty: no adder does."""
@@ -203,7 +205,7 @@ XC7 = replace(
     name="xc7",
     timing=Timing(register=0.6, lut=0.9, carry=1.1, carry_bit=0.03),
 )
-"""AMD 7-series: logic cells of UltraScale+. Delays are rough: no open tool times these devices."""
+"""AMD 7-series: logic cells of UltraScale+. Delays are an estimate: no nextpnr wheel times it."""
 
 CYCLONEV = DeviceFamily(
     "cyclonev",
@@ -211,31 +213,33 @@ CYCLONEV = DeviceFamily(
     # MISTRAL_FF, MISTRAL_ALUT6, MISTRAL_ALUT_ARITH of Yosys's library, as much again for routing.
     Timing(register=0.9, lut=1.2, carry=2.4, carry_bit=0.036),
 )
-"""Intel Cyclone V. Delays are of Yosys's cell library, without a run of place and route."""
+"""Intel Cyclone V. Delays are an estimate by Yosys's cell library: no wheel of nextpnr times it."""
 
 GOWIN = DeviceFamily(
     "gowin",
     4,
-    # DFF, LUT4 and ALU of Yosys's library, half as much again for routing.
-    Timing(register=1.2, lut=2.4, carry=3.4, carry_bit=0.082),
+    Timing(register=0.8, lut=1.45, carry=2.3, carry_bit=0.057),
     wide_inputs=8,
 )
-"""Gowin GW1N (LittleBee). Delays are of Yosys's cell library, without a run of place and route."""
+"""Gowin GW1N (LittleBee), speed grade C6/I5. Delays are of nextpnr."""
 
 NEXUS = DeviceFamily(
     "nexus",
     4,
-    Timing(register=0.6, lut=0.8, carry=1.3, carry_bit=0.05),
+    Timing(register=0.4, lut=0.45, carry=0.8, carry_bit=0.03),
+    # A carry cell, of two lookup tables, feeds the carry in.
+    Adders(chain_luts=2),
     wide_inputs=5,
 )
-"""Lattice Nexus. Delays are rough: twice those of Yosys's cell library, for the routing."""
+"""Lattice Nexus, speed grade 9. Delays are of nextpnr."""
 
 GATEMATE = DeviceFamily(
     "gatemate",
-    4,
-    Timing(register=0.9, lut=1.2, carry=1.8, carry_bit=0.1),
+    # Half a CPE holds any function of two inputs, and of four inputs a tree of these only.
+    3,
+    Timing(register=0.65, lut=2.2, carry=2.5, carry_bit=0.1),
 )
-"""CologneChip GateMate. Delays are rough: Yosys's cell library has none."""
+"""CologneChip GateMate, speed mode and worst corner. Delays are of nextpnr."""
 
 
 def generic(inputs: int) -> DeviceFamily:
@@ -268,6 +272,7 @@ def _problem_of(family: DeviceFamily) -> str | None:
     counts = {
         "shared_inputs": (family.shared_inputs, 0, family.lut_inputs),
         "wide_inputs": (family.wide_inputs, 0, MAX_WIDE_INPUTS),
+        "adders.chain_luts": (adders.chain_luts, 0, 16),
         "shortest_shift": (family.shortest_shift, 0, 1 << 20),
         "adders.bit_inputs": (adders.bit_inputs, 2, family.lut_inputs),
         "the length of adders.absorbed_luts": (

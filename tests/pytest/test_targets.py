@@ -5,17 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from xdsl.ir import Block
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.devices.device import device
+from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.errors import KanError
+from kan_dialect.flows.page.verdicts import PARTS, verdicts
 from kan_dialect.flows.tools.asic import read_library, synthesize_asic
-from kan_dialect.flows.tools.synthesis import count_cells, find_target, synthesize
+from kan_dialect.flows.tools.synthesis import TARGETS, count_cells, find_target, synthesize
 from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.ir.types import IntType
+from kan_dialect.ops.wire import SumOp
 
 LIBRARY = Path(__file__).parent / "small.lib"
 AREAS = {"BUF": 1.5, "INV": 1.0, "NAND2": 2.0, "NOR2": 2.5, "DFF": 9.0}
 """Areas of the cells of the library, as it says them."""
+
+ESTIMATE = {
+    "target": "gowin",
+    "luts": 9000,
+    "registers": 20,
+    "levels": 4,
+    "delay_ns": 10.0,
+    "latency_ns": 20.0,
+}
+XC7 = ESTIMATE | {"target": "xc7"}
 
 DESIGN = """\
 module tiny (input clk, input [5:0] x0, input [5:0] x1, output reg [6:0] y0);
@@ -46,6 +61,23 @@ def test_cells_are_counted(name: str, cells: dict[str, int], luts: int, register
     found = count_cells(find_target(name), cells)
     assert (found.luts, found.registers) == (luts, registers)
     assert device(name).name == name
+
+
+def test_each_family_has_a_part_to_compare_with() -> None:
+    assert PARTS.keys() == TARGETS.keys()
+    report = {"name": "tiny", "latency_cycles": 2, "estimate": ESTIMATE}
+    fits, fast, *_ = verdicts(report)
+    assert (fits.state, fits.lines[1]) == ("care", "104.2% of a GW1N-9 (8,640)")
+    assert "kan-flow pnr . --target gowin" in str(fast.lines[-1])
+    assert "kan-flow pnr .<" in str(verdicts(report | {"estimate": XC7})[1].lines[-1])
+
+
+def test_carry_chains_of_nexus_begin_with_a_cell() -> None:
+    """A sum of two terms of 8 and 8 bits: 9 bits, and the two lookup tables of that cell."""
+    block = Block(arg_types=[IntType(0, 255)] * 2)
+    total = SumOp(list(block.args))
+    assert luts_of(total, device("nexus")) == 9 + 2
+    assert luts_of(total, device("gowin")) == 9
 
 
 @needs_yosys

@@ -1,14 +1,10 @@
-"""What Yosys calls the family's cells."""
+"""What Yosys calls the family's cells: what it calls them for the built-in target `gowin`.
 
-from kan_dialect.flows.tools.synthesis import Target
+A family whose cells no built-in target has gives all fields of `Target`.
+"""
 
-GW1N = Target(
-    "gw1n",
-    "synth_gowin -family gw1n -noiopads",
-    lut=r"LUT(\d)",
-    register=r"DFF\w*",
-    carry=r"ALU",
-    carry_luts=1,
-    mux=r"MUX2_LUT[5-8]",
-    memory=r"RAM16S\w*|S?[DS]PX?9?B?",
-)
+from dataclasses import replace
+
+from kan_dialect.flows.tools.synthesis import GOWIN
+
+GW1N = replace(GOWIN, name="gw1n")
