@@ -14,7 +14,7 @@ from kan_dialect.flows.host.loading import load_module
 from kan_dialect.flows.measure import measure_asic, measure_routed, measure_synthesis, open_design
 from kan_dialect.flows.page.page import render_again
 from kan_dialect.flows.prove.interfaces.of_build import built_wrapper
-from kan_dialect.flows.prove.interfaces.prove import WrapperProof, prove_wrapper
+from kan_dialect.flows.prove.interfaces.prove_built import AnyProof, prove_built
 from kan_dialect.flows.prove.prove import Proof, prove
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.flows.report import read_report
@@ -140,8 +140,9 @@ class Build:
         merge_proof(self._folder / "report.json", proof.summary() if proof.proven else None)
         return proof
 
-    def prove_wrapper(self, *, timeout: float | None = None) -> WrapperProof:
-        """Prove that the wrapper delivers the results of its samples, in order, for every history.
+    def prove_wrapper(self, *, timeout: float | None = None) -> AnyProof:
+        """Prove the wrapper, for every history of its ports: the results of its samples, in order;
+        registers that do what their map says; or a clock enable that changes nothing else.
 
         It takes the network for what `prove` says of it. Needs Yosys and Bitwuzla.
 
@@ -155,27 +156,14 @@ class Build:
 
         Raises
         ------
-        KanError : the build has no wrapper, or one without a proof; a tool is missing, a file is
-            outside the subset, or no time is left.
+        KanError : the build has no wrapper; a tool is missing, a file is outside the subset, or no
+            time is left.
         """
         wrapper = built_wrapper(self._folder)
         if wrapper is None:
             raise KanError(f"{self._folder} has no wrapper", remedy="build it with an interface")
-        if not wrapper.has_proof:
-            raise KanError(
-                f"there is no proof of the interface {wrapper.kind}",
-                remedy="prove a build with the interface ready-valid or axi-stream",
-            )
         _, circuit = built_models(self._folder)
-        return prove_wrapper(
-            wrapper.rtl,
-            wrapper.top,
-            wrapper.kind,
-            self.rtl,
-            circuit.interface(),
-            high_first=wrapper.high_first,
-            timeout=timeout,
-        )
+        return prove_built(wrapper, self.rtl, circuit.interface(), timeout=timeout)
 
     def synthesize(self, target: str = "xcup") -> Synthesis:
         """Map the RTL to a device with Yosys.

@@ -19,25 +19,31 @@ from pathlib import Path
 from kan_dialect.model.interface import Port
 
 WORDS = 64
+WRAPPERS = ("READY", "STREAM", "BEATS", "SLOW", "LITE", "ENABLE")
+"""Names in `test_prove_wrappers.py`."""
 INPUTS = [Port.of_range(f"x{index}", -8, 3 << index) for index in range(10)]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--latency", type=int, nargs="+", default=[2, 12, 20, 40], metavar="N")
+    parser.add_argument("--only", nargs="+", default=[*WRAPPERS], choices=WRAPPERS)
     options = parser.parse_args()
     sys.path.append(str(Path(__file__).parent.parent / "tests" / "pytest"))
     tests = importlib.import_module("test_prove_wrappers")
     print(f"{'wrapper':24} latency  invariants  processor [s]")
     bad = 0
-    for name in ("READY", "STREAM", "BEATS", "SLOW"):
-        wrap = replace(getattr(tests, name), buffer_words=WORDS)
+    for name in options.only:
+        wrap = getattr(tests, name)
+        wrap = wrap if name in ("LITE", "ENABLE") else replace(wrap, buffer_words=WORDS)
         for latency in options.latency:
             with tempfile.TemporaryDirectory(prefix="kan-times-") as folder:
                 start = time.process_time()
                 proof = tests.proof_of(Path(folder), wrap, latency, inputs=INPUTS)
                 seconds = time.process_time() - start
-            kind = f"{wrap.interface} {wrap.beat_bits or ''}"
+            kind = (
+                "clock enable" if wrap.clock_enable else f"{wrap.interface} {wrap.beat_bits or ''}"
+            )
             failed = "" if proof.proven else "  NOT proven"
             bad += not proof.proven
             print(

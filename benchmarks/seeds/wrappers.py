@@ -88,4 +88,128 @@ SEEDS = [
         "_Output.outputs",
         ("tlast-in-every-beat", Replace("[last, self.beats.is_last]", "[last] * 2")),
     ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._write_channel",
+        (
+            "write-without-its-data",
+            Replace("[self.has_address, self.has_data, free]", "[self.has_address, free]"),
+        ),
+        (
+            "response-overwritten",
+            Replace("[self.has_address, self.has_data, free]", "[self.has_address, self.has_data]"),
+        ),
+        (
+            "write-done-twice",
+            Replace(
+                "self._drive(self.has_data, takes_data, self.writes)",
+                "self._drive(self.has_data, takes_data, takes_address)",
+            ),
+        ),
+        (
+            "address-overwritten",
+            Replace(
+                "build.inverted(self.has_address, 1, 'address_ready')",
+                "build.constant(1, 1)",
+            ),
+        ),
+        (
+            "strobes-of-another-write",
+            Replace(
+                "build.load(strobes, wires['s_axi_wstrb'], takes_data)",
+                "build.load(strobes, wires['s_axi_wstrb'])",
+            ),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._inputs",
+        (
+            "bytes-written-without-strobe",
+            Replace("[writes, self.strobes[byte]]", "[writes, self.strobes[0]]"),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._core",
+        (
+            "start-while-busy",
+            Replace("[asked, build.inverted(self.busy, 1)]", "[asked, asked]"),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._results",
+        (
+            "sample-enters-for-ever",
+            Replace(
+                "self._drive(self.waits, self.starts, taken)",
+                "self._drive(self.waits, self.starts, done)",
+            ),
+        ),
+        (
+            "done-of-the-sample-before",
+            Replace("self._flag('done', done, self.starts)", "self._flag('done', done, taken)"),
+        ),
+        (
+            "starts-are-counted",
+            Replace(
+                "build.load(self.count, ..., done)", "build.load(self.count, ..., self.starts)"
+            ),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._respond",
+        (
+            "response-before-the-write",
+            Replace(
+                "self._drive(self.write_waits, self.writes, taken)",
+                "self._drive(self.write_waits, self.has_address, taken)",
+            ),
+        ),
+        (
+            "response-taken-without-ready",
+            Replace("[self.write_waits, self.wires['s_axi_bready']]", "[self.write_waits] * 2"),
+        ),
+        (
+            "refused-start-is-okay",
+            Replace("[build.inverted(known, 1), self.start_refused]", "[build.inverted(known, 1)]"),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._read_channel",
+        (
+            "read-answered-before-it-is-taken",
+            Replace("build.load(data, word, takes)", "build.load(data, word)"),
+        ),
+        (
+            "reads-during-a-response",
+            Replace("build.inverted(waits, 1, 'read_ready')", "build.constant(1, 1)"),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._code",
+        ("codes-without-their-sign", Replace("port.signed", "False")),
+    ),
+    *seeds_in(
+        "wrappers",
+        "with_clock_enable",
+        (
+            "enable-is-inverted",
+            Replace(
+                "comb.MuxOp(enable, register.operands[0], register.results[0])",
+                "comb.MuxOp(enable, register.results[0], register.operands[0])",
+            ),
+        ),
+        (
+            "first-register-without-enable",
+            Replace(
+                "[op for op in block.ops if isinstance(op, seq.CompRegOp)]",
+                "[op for op in block.ops if isinstance(op, seq.CompRegOp)][1:]",
+            ),
+        ),
+    ),
 ]

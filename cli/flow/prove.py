@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.built_models import built_models, is_trainable_build
 from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper, built_wrapper
-from kan_dialect.flows.prove.interfaces.prove import WrapperProof, prove_wrapper
+from kan_dialect.flows.prove.interfaces.prove_built import AnyProof, prove_built
 from kan_dialect.flows.prove.interfaces.show import print_wrapper_proof
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.second.opinion import (
@@ -40,7 +41,7 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
         "Prove rtl/NAME.sv of a build equal to the integer model of the build, node by node, for "
         "all input codes and every cycle; of a build that trains, equal to the training step for "
         "all inputs, memory contents and histories. The wrapper of a build with an interface is "
-        "proven too, for every history of valid and ready. Needs Yosys, and for training and "
+        "proven too, for every history of its ports. Needs Yosys, and for training and "
         "wrappers bitwuzla."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="what kan-flow build wrote")
@@ -115,10 +116,7 @@ def run_prove(options: argparse.Namespace) -> int:
     summary: dict[str, object] = dict(proof.summary())
     if opinion is not None:
         summary["second"] = opinion.summary()
-    if wrapper is not None and not wrapper.has_proof:
-        note = f"the wrapper {wrapper.top} is not proven: there is no proof of {wrapper.kind}"
-        Console(stderr=True, highlight=False).print(f"warning: {note}", style="yellow")
-    elif wrapper is not None:
+    if wrapper is not None:
         found = _proof_of_wrapper(options, wrapper, rtl, proof)
         print_wrapper_proof(found, Console(highlight=False))
         proven &= found.proven
@@ -130,7 +128,7 @@ def run_prove(options: argparse.Namespace) -> int:
 
 def _proof_of_wrapper(
     options: argparse.Namespace, wrapper: BuiltWrapper, core: Path, proof: Proof
-) -> WrapperProof:
+) -> AnyProof:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the wrapper", total=None)
@@ -139,13 +137,10 @@ def _proof_of_wrapper(
             progress.update(task, description=what)
 
         with speaking(say):
-            return prove_wrapper(
-                options.wrapper or wrapper.rtl,
-                wrapper.top,
-                wrapper.kind,
+            return prove_built(
+                replace(wrapper, rtl=options.wrapper or wrapper.rtl),
                 core,
                 proof.interface,
-                high_first=wrapper.high_first,
                 timeout=options.timeout,
                 progress=lambda outcome: say(outcome.name),
             )

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import kan_dialect as kan
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.interfaces.prove import WrapperProof, prove_wrapper
+from kan_dialect.flows.prove.interfaces.clock_enable import EnableProof
+from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper
+from kan_dialect.flows.prove.interfaces.prove import WrapperProof
+from kan_dialect.flows.prove.interfaces.prove_built import AnyProof, prove_built
+from kan_dialect.flows.prove.interfaces.replay import first_difference
 from kan_dialect.flows.prove.interfaces.witness import find_witness
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.frontends.loading import make_context, parse_text
@@ -56,12 +64,13 @@ def proof_of(
     old: str = "",
     new: str = "",
     inputs: Sequence[Port] = PORTS,
-) -> WrapperProof:
+) -> AnyProof:
     interface, text = network(latency, inputs)
     context = make_context()
     module = parse_text(context, text.encode(), "net")
     wrap.apply(context, module)  # type: ignore[arg-type]
-    name = f"net_{wrap.interface.replace('-', '_')}"
+    kind = "clock-enable" if wrap.clock_enable else wrap.interface
+    name = f"net_{kind.replace('-', '_')}"
     core, rtl = folder / "net.sv", folder / f"{name}.sv"
     core.write_text(emit_systemverilog(module, {"net"}))  # type: ignore[arg-type]
     written = emit_systemverilog(module, {name})  # type: ignore[arg-type]
@@ -69,8 +78,8 @@ def proof_of(
         assert written.count(old) == 1, written
         written = written.replace(old, new)
     rtl.write_text(written)
-    high_first = wrap.beat_order == "high-first"
-    return prove_wrapper(rtl, name, wrap.interface, core, interface, high_first=high_first)
+    wrapper = BuiltWrapper(kind, name, rtl, wrap.beat_order == "high-first")
+    return prove_built(wrapper, core, interface)
 
 
 READY = WrapInterfacePass(interface="ready-valid")
@@ -81,6 +90,8 @@ HIGH = WrapInterfacePass(
 )
 
 SLOW = WrapInterfacePass(interface="axi-stream", beat_bits=(16, 8), user_bits=1)
+LITE = WrapInterfacePass(interface="axi-lite")
+ENABLE = WrapInterfacePass(clock_enable=True)
 
 
 @pytest.mark.parametrize("latency", [1, 4])
@@ -88,16 +99,28 @@ SLOW = WrapInterfacePass(interface="axi-stream", beat_bits=(16, 8), user_bits=1)
 def test_wrappers_are_proven(wrap: WrapInterfacePass, latency: int, tmp_path: Path) -> None:
     proof = proof_of(tmp_path, wrap, latency)
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
+    assert isinstance(proof, WrapperProof)
     assert proof.held == (3 if latency == 1 else 7)
 
 
+@pytest.mark.parametrize("latency", [1, 7])
+@pytest.mark.parametrize("wrap", [LITE, ENABLE])
+def test_registers_and_enables_are_proven(
+    wrap: WrapInterfacePass, latency: int, tmp_path: Path
+) -> None:
+    inputs = [*PORTS, Port.of_range("x2", -(1 << 39), 0)]
+    proof = proof_of(tmp_path, wrap, latency, inputs=inputs)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
 @pytest.mark.ci
-@pytest.mark.parametrize("wrap", [READY, BEATS, SLOW])
+@pytest.mark.parametrize("wrap", [READY, SLOW, LITE])
 def test_deep_wide_wrappers_are_proven(wrap: WrapInterfacePass, tmp_path: Path) -> None:
     inputs = [Port.of_range(f"x{index}", -8, 3 << index) for index in range(10)]
-    proof = proof_of(tmp_path, replace(wrap, buffer_words=64), 20, inputs=inputs)
+    deep = wrap if wrap is LITE else replace(wrap, buffer_words=64)
+    proof = proof_of(tmp_path, deep, 20, inputs=inputs)
     assert proof.proven, [o for o in proof.outcomes if not o.proven]
-    assert proof.held == 63
+    assert not isinstance(proof, WrapperProof) or proof.held == 63
 
 
 def test_a_buffer_with_too_little_room_is_too_slow(tmp_path: Path) -> None:
@@ -126,6 +149,15 @@ BUGS = {
     "TUSER of the last beat": (BEATS, "(in_beat == 2'd0)) ?", "(in_beat == 2'd1)) ?"),
     "the sign of a field": (BEATS, "{5{bits_2[2]}}", "{5{bits_2[1]}}"),
     "a core without its reset": (STREAM, ".rst(reset)", ".rst(1'b0)"),
+    "an address that is not asked for": (LITE, "(write_address == 4'd8);", "(write_data[0]);"),
+    "a read of another register": (LITE, "== 4'd6) ? {30'd0", "== 4'd6) ? {29'd0, busy"),
+    "a write that is lost": (LITE, "data_ready = ~has_data", "data_ready = ~has_data | writes"),
+    "a result that is not kept": (LITE, "y1_held <= core_out_valid", "y1_held <= busy"),
+    "the status of the cycle before": (LITE, "done, busy}", "done, sample_waits}"),
+    "a sample that enters twice": (LITE, "sample_waits & ~sample_taken", "sample_waits & ~done"),
+    "an enable that a register does not have": (ENABLE, "ce ? x0 : register_2", "x0"),
+    "an enable that a reset needs": (ENABLE, "if (rst)", "if (rst & ce)"),
+    "an enable of another signal": (ENABLE, "ce ? x1", "(ce & in_valid) ? x1"),
 }
 
 
@@ -135,12 +167,77 @@ def test_wrong_wrappers_are_not_proven(bug: str, tmp_path: Path) -> None:
     assert not proof_of(tmp_path, wrap, 1, old, new).proven
 
 
-def test_cycles_show_what_is_wrong(tmp_path: Path) -> None:
-    wrap, old, new = BUGS["a result is skipped"]
-    witness = find_witness(proof_of(tmp_path, wrap, 1, old, new))
+SHOWN = ("a result is skipped", "a beat of the sample before", "a write that is lost")
+
+
+@pytest.mark.parametrize("bug", SHOWN)
+def test_cycles_show_what_is_wrong(bug: str, tmp_path: Path) -> None:
+    wrap, old, new = BUGS[bug]
+    proof = proof_of(tmp_path, wrap, 1, old, new)
+    assert not isinstance(proof, EnableProof)
+    witness = find_witness(proof)
     assert witness is not None and witness.problem
-    taken = [c for c in witness.cycles if c["in_valid"] and c["in_ready"] and not c["rst"]]
-    assert taken and witness.cycles[0]["rst"] == 1
+    assert witness.cycles[0][proof.boundary.reset] == proof.boundary.reset_level
+    if look_for("iverilog") is None:
+        pytest.skip("Icarus is not installed")
+    assert first_difference(proof, witness) is None
+    # Without the bug, the file does something else in these cycles.
+    proof.rtl.write_text(proof.rtl.read_text().replace(new, old))
+    differs = first_difference(proof, witness)
+    assert differs is not None and " in cycle " in differs
+
+
+@st.composite
+def designs(draw: st.DrawFn) -> tuple[WrapInterfacePass, int, list[Port]]:
+    """A wrapper with its options, the latency of a network, and its inputs."""
+    latency = draw(st.integers(1, 6))
+    ports: list[Port] = []
+    for index in range(draw(st.integers(1, 4))):
+        low = draw(st.sampled_from([0, -1, -8, -100, -40000]))
+        ports.append(Port.of_range(f"x{index}", low, low + draw(st.integers(1, 1 << 20))))
+    words = draw(st.sampled_from([None, 16, 64]))
+    interface = draw(st.sampled_from(["ready-valid", "axi-stream", "axi-lite", "valid"]))
+    if interface == "valid":
+        return WrapInterfacePass(clock_enable=True), latency, ports
+    if interface == "axi-lite":
+        return WrapInterfacePass(interface="axi-lite"), latency, ports
+    if interface == "ready-valid":
+        return WrapInterfacePass(interface="ready-valid", buffer_words=words), latency, ports
+    beats = tuple(8 * draw(st.integers(1, 12)) for _ in range(2))
+    return (
+        WrapInterfacePass(
+            interface="axi-stream",
+            beat_bits=beats,
+            beat_order=draw(st.sampled_from(["low-first", "high-first"])),
+            no_last=draw(st.booleans()),
+            user_bits=draw(st.integers(0, 3)),
+            buffer_words=words,
+        ),
+        latency,
+        ports,
+    )
+
+
+def _require_proof(design: tuple[WrapInterfacePass, int, list[Port]]) -> None:
+    wrap, latency, inputs = design
+    with tempfile.TemporaryDirectory() as folder:
+        proof = proof_of(Path(folder), wrap, latency, inputs=inputs)
+    assert proof.proven, [o for o in proof.outcomes if not o.proven]
+
+
+@given(design=designs())
+@settings(max_examples=6, deadline=None, derandomize=True)
+def test_random_wrappers_are_proven(design: tuple[WrapInterfacePass, int, list[Port]]) -> None:
+    _require_proof(design)
+
+
+@pytest.mark.ci
+@given(design=designs())
+@settings(max_examples=40, deadline=None)
+def test_more_random_wrappers_are_proven(
+    design: tuple[WrapInterfacePass, int, list[Port]],
+) -> None:
+    _require_proof(design)
 
 
 NETWORK = """
@@ -153,30 +250,35 @@ func.func @net(%x: !kan.int<0:7>) -> !kan.int<0:14> {
 """
 
 
-@pytest.mark.parametrize("interface", ["valid", "ready-valid", "axi-lite"])
+@pytest.mark.parametrize("interface", ["valid", "ready-valid", "axi-lite", "clock-enable"])
 def test_builds_prove_their_wrappers(
     interface: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "net.mlir").write_text(NETWORK)
-    options = {"simulator": None, "certificate": "never", "vectors": 10, "interface": interface}
-    built = kan.load(tmp_path / "net.mlir").build(tmp_path / "out", **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"simulator": None, "certificate": "never", "vectors": 10}
+    options |= {"clock_enable": True} if interface == "clock-enable" else {"interface": interface}
+    built = kan.load(tmp_path / "net.mlir").build(tmp_path / "out", **options)
     with pytest.raises(SystemExit) as ended:
         kan_flow.main(["prove", str(tmp_path / "out"), "--report"])
     assert ended.value.code == 0
     shown = capsys.readouterr()
     assert "net: equal to the integer model for all codes" in shown.out
-    warned = "warning: the wrapper net_axi_lite is not proven: there is no proof of axi-lite"
-    assert (warned in " ".join(shown.err.split())) == (interface == "axi-lite")
-    if interface == "ready-valid":
-        assert "net_ready_valid: the results of its samples, in order" in shown.out
-        assert built.report["proof"]["interface"]["module"] == "net_ready_valid"
-        assert built.prove_wrapper().proven
-        wrapper = tmp_path / "out" / "rtl" / "net_ready_valid.sv"
-        text = wrapper.read_text()
-        assert text.count("full_next = ") == 1
-        wrapper.write_text(text.replace("full_next = ", "full_next = ~", 1))
-        assert not built.prove_wrapper().proven
-    else:
-        message = "has no wrapper" if interface == "valid" else "no proof of the interface axi-lite"
-        with pytest.raises(KanError, match=message):
+    if interface == "valid":
+        with pytest.raises(KanError, match="has no wrapper"):
             built.prove_wrapper()
+        return
+    name = f"net_{interface.replace('-', '_')}"
+    says = {
+        "ready-valid": "the results of its samples, in order",
+        "axi-lite": "reads and writes are those of its registers",
+        "clock-enable": "with ce high it is net",
+    }
+    assert f"{name}: {says[interface]}" in shown.out
+    assert built.report["proof"]["interface"]["module"] == name
+    assert built.prove_wrapper().proven
+    wrapper = tmp_path / "out" / "rtl" / f"{name}.sv"
+    text = wrapper.read_text()
+    old = {"ready-valid": "full_next = ", "axi-lite": "starts = ", "clock-enable": "<= ce ? "}
+    assert old[interface] in text
+    wrapper.write_text(text.replace(old[interface], f"{old[interface]}~", 1))
+    assert not built.prove_wrapper().proven

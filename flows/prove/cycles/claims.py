@@ -6,6 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kan_dialect.flows.prove.cycles.solver import Values
+from kan_dialect.flows.prove.cycles.terms import Term
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What must be 1."""
+
+    name: str
+    term: Term
 
 
 @dataclass(frozen=True)

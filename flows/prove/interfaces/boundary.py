@@ -56,15 +56,26 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Boundary:
-    """All ports of a wrapper."""
+class Clocking:
+    """Clock and reset of a wrapper."""
 
-    kind: str
-    """`ready-valid` or `axi-stream`."""
     clock: str
     reset: str
     reset_level: int
     """Value of `reset` in reset."""
+
+    @property
+    def user_bits(self) -> int:
+        """Width of TUSER."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Boundary(Clocking):
+    """All ports of a wrapper with streams."""
+
+    kind: str
+    """`ready-valid` or `axi-stream`."""
     source: Stream
     """Samples, to the wrapper."""
     result: Stream
@@ -91,20 +102,20 @@ def boundary(kind: str, interface: Interface, netlist: Netlist, *, high_first: b
     widths = {name: len(bits) for name, bits in (netlist.inputs | netlist.outputs).items()}
     if kind == "ready-valid":
         found = Boundary(
-            kind,
             "clk",
             "rst",
             1,
+            kind,
             _plain("in", interface.inputs),
             _plain("out", interface.outputs),
             widths,
         )
     elif kind == "axi-stream":
         found = Boundary(
-            kind,
             "aclk",
             "aresetn",
             0,
+            kind,
             _axi("s_axis", interface.inputs, widths, high_first),
             _axi("m_axis", interface.outputs, widths, high_first),
             widths,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,21 +10,28 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Term, evaluate_all, ordered
-from kan_dialect.flows.prove.interfaces.invariants import Candidate
-from kan_dialect.flows.prove.interfaces.scoreboard import Scoreboard
+from kan_dialect.flows.prove.interfaces.system import System
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A guess about every cycle behind a reset."""
+
+    name: str
+    at: Callable[[int], Term]
+    """Of a cycle; a term that is 1 where the guess holds."""
 
 
 @dataclass
 class Induction:
     """The invariants of a wrapper, and the questions that are asked of any state that has them."""
 
-    board: Scoreboard
+    system: System
     solver: Solver
     kept: list[Candidate] = field(default_factory=list[Candidate])
 
     def __post_init__(self) -> None:
-        self.pool = self.board.pool
-        self.system = self.board.system
+        self.pool = self.system.pool
 
     def settle(self, candidates: Sequence[Candidate]) -> None:
         """Keep the largest set of candidates that is inductive together with `kept`."""

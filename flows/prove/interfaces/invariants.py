@@ -6,22 +6,14 @@ from each cycle to the next. A wrong guess is dropped, and can prove nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kan_dialect.flows.prove.cycles.terms import Term, ordered
+from kan_dialect.flows.prove.interfaces.induction import Candidate
 from kan_dialect.flows.prove.interfaces.scoreboard import Scoreboard
 from kan_dialect.flows.prove.interfaces.system import System
 from kan_dialect.flows.prove.netlist import Cell, Memory
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A guess about every cycle behind a reset."""
-
-    name: str
-    at: Callable[[int], Term]
-    """Of a cycle; a term that is 1 where the guess holds."""
 
 
 @dataclass

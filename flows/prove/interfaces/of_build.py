@@ -9,25 +9,17 @@ from typing import Any
 from kan_dialect.errors import KanError
 from kan_dialect.flows.report import read_report
 
-PROVEN_KINDS = ("ready-valid", "axi-stream")
-"""Interfaces whose wrappers have a proof."""
-
 
 @dataclass(frozen=True)
 class BuiltWrapper:
     """The entry `interface` of a build's report."""
 
     kind: str
-    """`ready-valid`, `axi-stream` or `axi-lite`."""
+    """`ready-valid`, `axi-stream`, `axi-lite` or `clock-enable`."""
     top: str
     rtl: Path
     high_first: bool
     """Whether the first beat of a sample has its highest bits."""
-
-    @property
-    def has_proof(self) -> bool:
-        """Whether `prove_wrapper` knows the interface."""
-        return self.kind in PROVEN_KINDS
 
 
 def built_wrapper(folder: Path) -> BuiltWrapper | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
@@ -17,6 +17,7 @@ from kan_dialect.flows.prove.interfaces.boundary import Boundary, boundary
 from kan_dialect.flows.prove.interfaces.induction import Induction
 from kan_dialect.flows.prove.interfaces.invariants import Guesses
 from kan_dialect.flows.prove.interfaces.paths import combinational_path
+from kan_dialect.flows.prove.interfaces.proof import InterfaceProof
 from kan_dialect.flows.prove.interfaces.scoreboard import SLACK, Scoreboard
 from kan_dialect.flows.prove.interfaces.system import System
 from kan_dialect.flows.prove.netlist import Netlist, read_design
@@ -24,43 +25,34 @@ from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import read_text
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.interface import Interface
+from kan_dialect.quantity import quantity
 
 
 @dataclass
-class WrapperProof:
-    """A wrapper, and what is proven of it."""
+class WrapperProof(InterfaceProof[Boundary]):
+    """A wrapper with streams, and what is proven of it."""
 
-    name: str
-    netlist: Netlist
-    boundary: Boundary
-    interface: Interface
-    """Of the network in it."""
-    engine: str
-    outcomes: list[Outcome] = field(default_factory=list[Outcome])
-    invariants: list[str] = field(default_factory=list[str])
     held: int = 0
     """Most samples that are in the wrapper and the network together."""
     delivery: int = 0
     """Cycles in which an accepted sample is delivered at the latest, if nothing makes it wait."""
     settling: int = 0
     """Cycles until it works at full speed, from any state, if nothing makes it wait."""
-    seconds: float = 0.0
 
-    @property
-    def proven(self) -> bool:
-        return bool(self.outcomes) and all(outcome.proven for outcome in self.outcomes)
+    def finding(self) -> str:
+        held, cycles = quantity(self.held, "sample"), quantity(self.delivery, "cycle")
+        return (
+            "the results of its samples, in order, for every history of valid and ready "
+            f"({held} held at most, delivered within {cycles})"
+        )
 
     def summary(self) -> dict[str, str | int | float]:
         """What `report.json` holds under `proof.interface`."""
         return {
-            "module": self.name,
-            "engine": self.engine,
-            "claims": sum(outcome.proven for outcome in self.outcomes),
-            "invariants": len(self.invariants),
+            **super().summary(),
             "samples_held": self.held,
             "delivery_cycles": self.delivery,
             "settling_cycles": self.settling,
-            "seconds": round(self.seconds, 3),
         }
 
 
@@ -103,7 +95,7 @@ def prove_wrapper(
 
     def planned(found: Netlist) -> WrapperProof:
         streams = boundary(kind, interface, found, high_first=high_first)
-        return WrapperProof(name, found, streams, interface, engine)
+        return WrapperProof(name, rtl, found, streams, interface, engine)
 
     proof = planned(netlist)
     for outcome in _Prover(proof, solver).run():
@@ -128,7 +120,9 @@ def scoreboard(proof: WrapperProof) -> Scoreboard:
     """
     system = System(proof.netlist, proof.boundary, proof.interface, Pool())
     words = sum(len(memory.entries) for memory in proof.netlist.memories.values())
-    return Scoreboard(system, (2 * (words + proof.interface.latency) + 8).bit_length())
+    return Scoreboard(
+        system, proof.boundary, (2 * (words + proof.interface.latency) + 8).bit_length()
+    )
 
 
 class _Prover:
@@ -138,7 +132,7 @@ class _Prover:
         self.proof = proof
         self.board = scoreboard(proof)
         self.system, self.pool = self.board.system, self.board.pool
-        self.induction = Induction(self.board, solver)
+        self.induction = Induction(self.system, solver)
         self.offered = 0
         """Cycles in which a held sample is offered, if it is the oldest."""
 

@@ -9,20 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from kan_dialect.flows.prove.cycles.claims import Claim
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.interfaces.boundary import Stream
+from kan_dialect.flows.prove.interfaces.boundary import Boundary, Stream
 from kan_dialect.flows.prove.interfaces.system import System
 
 SLACK = 8
 """Cycles beyond the network's latency that a wrapper may take."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What must be 1."""
-
-    name: str
-    term: Term
 
 
 @dataclass
@@ -30,13 +23,14 @@ class Scoreboard:
     """Counters by cycle. In cycle 0 they are free."""
 
     system: System
+    boundary: Boundary
     bits: int
     """Width of counters of samples."""
     _known: dict[tuple[str, int], Term] = field(default_factory=dict[tuple[str, int], Term])
 
     def __post_init__(self) -> None:
         self.pool: Pool = self.system.pool
-        self.source, self.result = self.system.boundary.source, self.system.boundary.result
+        self.source, self.result = self.boundary.source, self.boundary.result
         self.in_bits = max(1, (len(self.source.beats) - 1).bit_length())
         self.most_patience = self.system.network.latency + SLACK
         self.out_bits = max(1, (len(self.result.beats) - 1).bit_length())
@@ -251,7 +245,7 @@ class Scoreboard:
             wanted = pool.chosen(self._is_beat("out_beat", cycle, 0), system.user, zero)
             yield self._implied("TUSER with its sample", mine, self.result.user, wanted, cycle)
         if self.result.keep_port:
-            width = system.boundary.widths[self.result.keep_port]
+            width = self.boundary.widths[self.result.keep_port]
             keep = [pool.constant(mask, width) for mask in self.result.keep]
             wanted = self._of_beat(keep, cycle)
             yield self._implied("TKEEP of the beat", valid, self.result.keep_port, wanted, cycle)

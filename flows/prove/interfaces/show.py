@@ -7,15 +7,21 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove.interfaces.clock_enable import EnableProof
 from kan_dialect.flows.prove.interfaces.prove import WrapperProof
+from kan_dialect.flows.prove.interfaces.prove_built import AnyProof
+from kan_dialect.flows.prove.interfaces.prove_registers import RegisterProof
+from kan_dialect.flows.prove.interfaces.replay import first_difference
 from kan_dialect.flows.prove.interfaces.witness import Witness, find_witness
+from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.quantity import quantity
 
 SHOWN = 32
 """Of longer histories only the last cycles are listed."""
 
 
-def print_wrapper_proof(proof: WrapperProof, console: Console) -> None:
+def print_wrapper_proof(proof: AnyProof, console: Console) -> None:
     """The verdict: by group where all is proven, else every problem, and cycles that show one."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("", "proven", "seconds"):
@@ -31,19 +37,16 @@ def print_wrapper_proof(proof: WrapperProof, console: Console) -> None:
     for outcome in failed:
         tell(f"{outcome.group}, {outcome.name}: {outcome.problem}", "red")
     if failed:
-        for line in _explanation(proof, find_witness(proof)):
-            tell(line)
+        if not isinstance(proof, EnableProof):
+            for line in _explanation(proof, find_witness(proof)):
+                tell(line)
         tell(f"{proof.name}: NOT proven ({proof.engine})")
         return
-    tell(
-        f"{proof.name}: the results of its samples, in order, for every history of valid and ready "
-        f"({quantity(proof.held, 'sample')} held at most, delivered within "
-        f"{quantity(proof.delivery, 'cycle')}, {quantity(len(proof.invariants), 'invariant')}, "
-        f"{proof.seconds:.1f} s; {proof.engine})"
-    )
+    invariants = f"{quantity(len(proof.invariants), 'invariant')}, " if proof.invariants else ""
+    tell(f"{proof.name}: {proof.finding()} ({invariants}{proof.seconds:.1f} s; {proof.engine})")
 
 
-def _rows(proof: WrapperProof) -> Iterator[tuple[str, str, str]]:
+def _rows(proof: AnyProof) -> Iterator[tuple[str, str, str]]:
     groups: dict[str, list[tuple[bool, float]]] = {}
     for outcome in proof.outcomes:
         groups.setdefault(outcome.group, []).append((outcome.proven, outcome.seconds))
@@ -53,16 +56,13 @@ def _rows(proof: WrapperProof) -> Iterator[tuple[str, str, str]]:
         yield f"interface, {group}", f"{done} of {len(outcomes)}", f"{seconds:.2f}"
 
 
-def _explanation(proof: WrapperProof, witness: Witness | None) -> Iterator[str]:
+def _explanation(proof: WrapperProof | RegisterProof, witness: Witness | None) -> Iterator[str]:
     if witness is None:
         yield (
             "No cycles were found that show it: the states in which it fails may never come. It is "
             "not proven all the same."
         )
         return
-    source, result = proof.boundary.source, proof.boundary.result
-    shown = [source.valid, source.ready, *source.payload]
-    shown += [result.valid, result.ready, *result.payload]
     yield "Cycles that show it, from the reset on:"
     cycles = list(enumerate(witness.cycles))
     if len(cycles) > SHOWN:
@@ -71,5 +71,27 @@ def _explanation(proof: WrapperProof, witness: Witness | None) -> Iterator[str]:
         if index == 0:
             yield f"  cycle 0: {proof.boundary.reset} = {cycle[proof.boundary.reset]}"
             continue
-        yield f"  cycle {index}: {', '.join(f'{port} = {cycle[port]}' for port in shown)}"
-    yield f"  In cycle {len(cycles) - 1} this does not hold: {witness.problem}."
+        shown = [f"{port} = {cycle[port]}" for port in _shown(proof, cycle)]
+        yield f"  cycle {index}: {', '.join(shown)}"
+    yield f"  At the end this does not hold: {witness.problem}."
+    if find_simulator("icarus"):
+        yield f"  icarus: {_replayed(proof, witness)}"
+
+
+def _shown(proof: WrapperProof | RegisterProof, cycle: dict[str, int]) -> list[str]:
+    """Ports worth a reader's time."""
+    if isinstance(proof, RegisterProof):
+        return [port for port in cycle if port != proof.boundary.reset and cycle[port]]
+    source, result = proof.boundary.source, proof.boundary.result
+    shown = [source.valid, source.ready, *source.payload]
+    return [*shown, result.valid, result.ready, *result.payload]
+
+
+def _replayed(proof: WrapperProof | RegisterProof, witness: Witness) -> str:
+    try:
+        differs = first_difference(proof, witness)
+    except KanError as error:
+        return str(error)
+    if differs is None:
+        return f"the file does the same in {quantity(len(witness.cycles), 'cycle')}"
+    return f"{differs}; the cycles do not show what is wrong with the file"

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.interfaces.boundary import Boundary, Piece
+from kan_dialect.flows.prove.interfaces.boundary import Clocking, Piece
 from kan_dialect.flows.prove.netlist import Cell, InputPort, Instance, Netlist
 from kan_dialect.model.interface import Interface
 
 
-def find_core(netlist: Netlist, network: Interface, boundary: Boundary) -> Instance:
+def find_core(netlist: Netlist, network: Interface, boundary: Clocking) -> Instance:
     """The one instance of the network in a wrapper.
 
     Raises
@@ -50,7 +50,7 @@ class System:
     """The signals of a wrapper and its network by cycle, as terms."""
 
     netlist: Netlist
-    boundary: Boundary
+    boundary: Clocking
     network: Interface
     pool: Pool
     congruences: list[Term] = field(default_factory=list[Term])
