@@ -287,6 +287,24 @@ async def reset_drops_samples(dut):
         check(dut, sample, inputs[sample], outputs[sample])
 '''
 
+_START_AND_RESET = '''\
+    async def start(self):
+        """Start the clock, and hold the reset for two cycles."""
+        Clock(self.dut.aclk, 10, "ns").start()
+        await self.reset()
+        cocotb.start_soon(self.watch())
+
+    async def reset(self):
+        self.dut.aresetn.value = 0
+        for _ in range(2):
+            await RisingEdge(self.dut.aclk)
+        self.dut.aresetn.value = 1
+        for _ in range(2):
+            await RisingEdge(self.dut.aclk)
+
+'''
+"""Methods of both classes `Bench`."""
+
 _AXI_STREAM = '''
 def as_bytes(codes, places, size):
     """Bytes of a sample on the bus, and which of them belong to a code."""
@@ -323,21 +341,7 @@ class Bench:
         made.log.setLevel("WARNING")
         return made
 
-    async def start(self):
-        """Start the clock, and hold the reset for two cycles."""
-        Clock(self.dut.aclk, 10, "ns").start()
-        await self.reset()
-        cocotb.start_soon(self.watch())
-
-    async def reset(self):
-        self.dut.aresetn.value = 0
-        for _ in range(2):
-            await RisingEdge(self.dut.aclk)
-        self.dut.aresetn.value = 1
-        for _ in range(2):
-            await RisingEdge(self.dut.aclk)
-
-    async def watch(self):
+@start_and_reset@    async def watch(self):
         while True:
             await RisingEdge(self.dut.aclk)
             for bus, seen in self.seen.items():
@@ -454,21 +458,7 @@ class Bench:
         for end in (self.master.write_if, self.master.read_if):
             end.log.setLevel("WARNING")
 
-    async def start(self):
-        """Start the clock, and hold the reset for two cycles."""
-        Clock(self.dut.aclk, 10, "ns").start()
-        await self.reset()
-        cocotb.start_soon(self.watch())
-
-    async def reset(self):
-        self.dut.aresetn.value = 0
-        for _ in range(2):
-            await RisingEdge(self.dut.aclk)
-        self.dut.aresetn.value = 1
-        for _ in range(2):
-            await RisingEdge(self.dut.aclk)
-
-    def pause(self):
+@start_and_reset@    def pause(self):
         """Random pauses on all channels."""
         write, read = self.master.write_if, self.master.read_if
         ends = [write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel]
@@ -614,6 +604,7 @@ def python_bench(
         }
     text = "".join([_COMMON, *parts])
     values = {
+        "start_and_reset": _START_AND_RESET,
         "name": interface.name,
         "top": wrapper_name(interface.name, chosen),
         "samples": _SAMPLES if registers is None else _SINGLE_SAMPLES,

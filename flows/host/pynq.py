@@ -8,6 +8,19 @@ from kan_dialect.flows.host.bus_bytes import BusBytes
 from kan_dialect.flows.host.registers import DriverRegisters
 from kan_dialect.model.interface import Interface
 
+_PREDICT = '''\
+    def predict(self, x):
+        """Real outputs (samples, {outputs}) of real values (samples, {inputs}), or of one sample.
+
+        Raises
+        ------
+        ValueError : wrong shape, or a value is NaN.
+        """
+        return codec.decode(self.run_codes(codec.encode(x)))
+
+'''
+"""A method of both classes `Network`."""
+
 _STREAM = '''\
 """Runs {name} on a PYNQ board: samples through an AXI DMA to {name}_axi_stream and back.
 
@@ -54,16 +67,7 @@ class Network:
         """Program the fabric with a bitstream, and take its DMA engine of that name."""
         return cls(getattr(Overlay(bitfile), dma), **options)
 
-    def predict(self, x):
-        """Real outputs (samples, {outputs}) of real values (samples, {inputs}), or of one sample.
-
-        Raises
-        ------
-        ValueError : wrong shape, or a value is NaN.
-        """
-        return codec.decode(self.run_codes(codec.encode(x)))
-
-    def run_codes(self, codes):
+@predict@    def run_codes(self, codes):
         """Output codes (samples, {outputs}), int64, of input codes (samples, {inputs}).
 
         Raises
@@ -164,16 +168,7 @@ class Network:
         block = Overlay(bitfile).ip_dict[ip]
         return cls(MMIO(block["phys_addr"], block["addr_range"]), **options)
 
-    def predict(self, x):
-        """Real outputs (samples, {outputs}) of real values (samples, {inputs}), or of one sample.
-
-        Raises
-        ------
-        ValueError : wrong shape, or a value is NaN.
-        """
-        return codec.decode(self.run_codes(codec.encode(x)))
-
-    def run_codes(self, codes):
+@predict@    def run_codes(self, codes):
         """Output codes (samples, {outputs}), int64, of input codes (samples, {inputs}).
 
         Raises
@@ -212,7 +207,7 @@ def stream_driver(interface: Interface, bus: tuple[BusBytes, BusBytes]) -> str:
     ----------
     bus : bytes on AXI4-Stream of input and output samples.
     """
-    return _STREAM.format(
+    return _STREAM.replace("@predict@", _PREDICT).format(
         name=interface.name,
         inputs=len(interface.inputs),
         outputs=len(interface.outputs),
@@ -223,7 +218,7 @@ def stream_driver(interface: Interface, bus: tuple[BusBytes, BusBytes]) -> str:
 
 def register_driver(interface: Interface, registers: DriverRegisters) -> str:
     """The text of NAME_pynq.py for AXI4-Lite."""
-    return _REGISTERS.format(
+    return _REGISTERS.replace("@predict@", _PREDICT).format(
         name=interface.name,
         inputs=len(interface.inputs),
         outputs=len(interface.outputs),

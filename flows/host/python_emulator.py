@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from kan_dialect.flows.host.c_text import code_type
+from kan_dialect.flows.host.compiled_library import LIBRARY
 from kan_dialect.model.interface import Interface
 
-_MODULE = '''\
+_MODULE = (
+    '''\
 """The hardware of {name} in software, bit for bit, at the speed of C.
 
     x     (samples, {inputs}) float   -- predict   --> y     (samples, {outputs}) float64
@@ -36,7 +38,7 @@ _OPTIONS = ["-std=c99", "-O2", "-fPIC", "-shared"]
 _CODE = np.{dtype}
 _SOURCES = ["{name}_codec.h", "{name}_emulator.h", "{name}_emulator.c"]
 # The emulator with floats at both ends: what `predict` calls.
-_PREDICT = """
+_WRAPPER = """
 #include "{name}_codec.h"
 #include "{name}_emulator.c"
 size_t predict(size_t samples, const double *x, double *y);
@@ -142,54 +144,16 @@ def _codec():
     return module
 
 
-def _compiler():
-    """The command of the C compiler."""
-    chosen = shlex.split(os.environ.get("CC", ""))
-    for command in (chosen, ["cc"], ["gcc"], ["clang"]):
-        if command and shutil.which(command[0]):
-            return command
-    raise RuntimeError(
-        "{name}_emulator.py needs a C compiler, and none is on PATH: install one (Debian: apt "
-        "install gcc), or name it in the environment variable CC"
-    )
-
-
-@functools.cache
-def _library():
-    """The compiled emulator, from the cache where its sources have not changed."""
-    command = [*_compiler(), *_OPTIONS, "-I", str(_FOLDER), "-x", "c", "-"]
-    key = hashlib.sha256(shlex.join(command).encode() + _PREDICT.encode())
-    for source in _SOURCES:
-        key.update((_FOLDER / source).read_bytes())
-    cache = _FOLDER / "__pycache__"
-    kept = cache / f"{name}_emulator.{{key.hexdigest()[:16]}}.so"
-    if kept.exists():
-        return _loaded(kept)
-    try:
-        cache.mkdir(exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=cache)
-    except OSError:
-        # A folder that cannot be written: the library lasts as long as this process.
-        folder = tempfile.TemporaryDirectory()
-    with folder as place:
-        library = Path(place, kept.name)
-        command += ["-o", str(library)]
-        result = subprocess.run(command, input=_PREDICT, capture_output=True, text=True)
-        if result.returncode != 0:
-            raise RuntimeError(f"{{shlex.join(command)}} failed:\\n{{result.stderr}}")
-        loaded = _loaded(library)
-        if Path(place).parent == cache:
-            library.replace(kept)
-    return loaded
-
-
-def _loaded(path):
+'''
+    + LIBRARY
+    + """def _loaded(path):
     library = ctypes.CDLL(str(path))
     for function in (library.{name}_run, library.predict):
         function.restype = ctypes.c_size_t
         function.argtypes = [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]
     return library
-'''
+"""
+)
 
 Rule: TypeAlias = Literal["first", "sign", "largest"]
 """How outputs give a class: the first output is it, the sign of the only one, or the largest."""

@@ -40,9 +40,12 @@ from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
 from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.training.emulator import write_training_emulator
 from kan_dialect.flows.training.register_accesses import training_accesses
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
+from kan_dialect.flows.training.vhdl import check_training_vhdl, write_vhdl_training_testbench
+from kan_dialect.flows.vhdl.checked import NO_GHDL
 from kan_dialect.flows.vhdl.files import write_vhdl
 from kan_dialect.ir.attributes.figures import recorded_figures
 from kan_dialect.ir.attributes.module_attributes import training_cycles
@@ -130,6 +133,8 @@ class TrainingReport:
     """Figures of `kan-fit-splines` for each layer that it fitted."""
     run: TrainingVerdict | None = None
     simulator: str | None = None
+    vhdl: dict[str, Any] | None = None
+    """Figures of the VHDL's simulation."""
     checks: list[dict[str, str | int | float | bool]] = field(
         default_factory=list[dict[str, str | int | float | bool]]
     )
@@ -181,6 +186,8 @@ class TrainingReport:
                 "coefficient_mismatches": self.run.wrong_coefficients,
                 "cycles": self.run.cycles,
             }
+        if self.vhdl is not None:
+            whole["vhdl"] = self.vhdl
         whole["tools"] = self.tools
         whole |= self.origin
         return {key: value for key, value in whole.items() if value is not None}
@@ -213,7 +220,7 @@ def build_training(
         rtl = target / "rtl" / f"{step.name}.sv"
         rtl.parent.mkdir()
         rtl.write_text(emit_systemverilog(module, {step.name}))
-        write_vhdl(
+        vhdl = write_vhdl(
             target / "vhdl",
             step.name,
             report.latency,
@@ -227,6 +234,9 @@ def build_training(
         write_training_testbench(
             target / "sim", step, inputs[short], targets[short], train[short], run
         )
+        if options.vhdl:
+            write_vhdl_training_testbench(target / "sim", step, len(inputs[short]))
+        write_training_emulator(target / "host", step)
         top, registers = circuit, None
         for top in wrappers_in(module):
             registers = register_map(circuit, report.latency)
@@ -246,6 +256,8 @@ def build_training(
         design = design_of(target, step.name, top, period_of((), None), XCUP.name, registers)
         report.project = write_project(target, design)
         _verify(report, rtl, (inputs, targets, train), options, progress)
+        if options.vhdl and options.simulate:
+            _verify_vhdl(report, vhdl, (inputs, targets, train), progress)
         (target / "report.json").write_text(json_text(report.as_dict()))
         write_page(target, report.as_dict())
         if readme.NAME in spared:
@@ -459,6 +471,21 @@ def _verify(
         }
 
 
+def _verify_vhdl(
+    report: TrainingReport,
+    vhdl: Path,
+    samples: tuple[IntArray, IntArray, BoolArray],
+    progress: Progress,
+) -> None:
+    tool = find_simulator("ghdl")
+    if tool is None:
+        report.warnings.append(NO_GHDL)
+        return
+    progress("simulating the VHDL")
+    report.vhdl = check_training_vhdl(tool, vhdl, report.step, *samples)
+    report.tools[tool.name] = tool.version
+
+
 def print_training_report(report: TrainingReport, console: Console, folder: str) -> None:
     """Print the short report."""
     whole = report.as_dict()
@@ -490,6 +517,9 @@ def print_training_report(report: TrainingReport, console: Console, folder: str)
         played = report.interface["simulation"]
         text = f"{played['accesses']} accesses on AXI4-Lite, no mismatch"
         rows.append(("registers", f"[green]{text}[/green] ({report.simulator})"))
+    if report.vhdl is not None:
+        what = f"{report.vhdl['vectors']} samples and all coefficients, no mismatch"
+        rows.append(("VHDL simulation", f"[green]{what}[/green] ({report.vhdl['simulator']})"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()

@@ -124,7 +124,7 @@ def write_training_testbench(
     -------
     Path of the testbench.
     """
-    ports = _Ports.of(step)
+    ports = TrainingPorts.of(step)
     held = memory_map(step)
     addresses = np.concatenate([held.addresses(k).ravel() for k in range(len(held.shapes))])
     finals = np.concatenate([state.ravel() for state in run.states])
@@ -147,8 +147,8 @@ def write_training_testbench(
 
 
 @dataclass(frozen=True)
-class _Ports:
-    """Names and widths of the ports that depend on the network."""
+class TrainingPorts:
+    """Names and widths of the ports that depend on the network, for testbenches."""
 
     inputs: list[tuple[str, int]]
     """Inputs, then targets or errors."""
@@ -157,7 +157,7 @@ class _Ports:
     """Widths of an address and of a coefficient."""
 
     @classmethod
-    def of(cls, step: Step) -> _Ports:
+    def of(cls, step: Step) -> TrainingPorts:
         number, target, output = (
             fixed_type(value) for value in (step.input, step.target, step.output)
         )
@@ -198,7 +198,7 @@ class _Ports:
         ]
 
 
-def _testbench(name: str, ports: _Ports, samples: int, coefficients: int) -> str:
+def _testbench(name: str, ports: TrainingPorts, samples: int, coefficients: int) -> str:
     """Text of the testbench."""
     widths = ports.sample_widths
     driven = ["train", *(port for port, _ in ports.inputs)]

@@ -14,6 +14,8 @@ from kan_dialect.model.interface import Interface
 MAX_SIMULATED = 2000
 """Largest number of vectors: GHDL simulates some hundred a second."""
 
+NO_GHDL = "the VHDL was not simulated: GHDL is not installed (Debian: apt install ghdl)"
+
 
 def check_vhdl(
     report: Report, vhdl: Path, interface: Interface, codes: IntArray, expected: IntArray
@@ -32,9 +34,7 @@ def check_vhdl(
     """
     tool = find_simulator("ghdl")
     if tool is None:
-        report.warnings.append(
-            "the VHDL was not simulated: GHDL is not installed (Debian: apt install ghdl)"
-        )
+        report.warnings.append(NO_GHDL)
         return
     codes, expected = codes[:MAX_SIMULATED], expected[:MAX_SIMULATED]
     verdict = compare(expected, simulate(vhdl, interface, codes, simulator="ghdl"), codes)
