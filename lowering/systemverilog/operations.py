@@ -11,7 +11,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import array_length, bit_width
-from kan_dialect.lowering.systemverilog.analysis import Analysis, addends
+from kan_dialect.lowering.systemverilog.analysis import Analysis
 from kan_dialect.lowering.systemverilog.expressions import (
     Expression,
     Level,
@@ -28,6 +28,7 @@ from kan_dialect.lowering.systemverilog.expressions import (
     sign_extended,
     signed_literal,
 )
+from kan_dialect.lowering.systemverilog.terms import adder_operands, inverted_value, known_terms
 
 _BITWISE: dict[type[Operation], tuple[str, Level]] = {
     comb.AndOp: ("&", Level.AND),
@@ -138,20 +139,13 @@ class Expressions:
 
     def _sum(self, op: comb.AddOp) -> Expression:
         """The terms, then the sum of all constants, which is subtracted if negative."""
-        values, width = op.inputs, bit_width(op.result.type)
-        constants = self.facts.constants
-        offset = sum(int(constants[value][0]) for value in values if value in constants)
-        terms = self._all([value for value in values if value not in constants])
         adder = self.adder_of(op)
         if adder is not None:
-            operands = addends(op, self.facts)
-            if operands[0] == self.facts.absorbed.get(op.result):
-                operands.reverse()
-            if adder.carries:
-                operands.append(self.facts.carries[op.result].bit)
-            texts = ", ".join(operand.text for operand in self._all(operands))
+            operands = self._all(adder_operands(op, self.facts))
+            texts = ", ".join(operand.text for operand in operands)
             return Expression(f"{self.adders[adder]}({texts})")
-        return self._plus(terms, offset % (1 << width), width)
+        terms, offset = known_terms(op, self.facts)
+        return self._plus(self._all(terms), offset, bit_width(op.result.type))
 
     def adder_of(self, op: comb.AddOp) -> Adder | None:
         """The function that a sum calls; None for a sum that is printed with operators."""
@@ -205,12 +199,9 @@ class Expressions:
         return literal(min(int(known[0]), width - 1), width)
 
     def _bitwise(self, op: comb.VariadicCombOperation) -> Expression:
-        if isinstance(op, comb.XorOp) and len(op.inputs) == 2:
-            ones = (1 << bit_width(op.result.type)) - 1
-            for inverted, mask in (op.inputs, reversed(op.inputs)):
-                constant = self.facts.constants.get(mask)
-                if constant is not None and int(constant[0]) == ones:
-                    return prefix("~", self.of(inverted))
+        inverted = inverted_value(op, self.facts)
+        if inverted is not None:
+            return prefix("~", self.of(inverted))
         if len(op.inputs) == 1:
             return self.of(op.inputs[0])
         symbol, level = _BITWISE[type(op)]

@@ -10,9 +10,10 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
-from kan_dialect.lowering.systemverilog.analysis import Analysis, addends
+from kan_dialect.lowering.systemverilog.analysis import Analysis
 from kan_dialect.lowering.systemverilog.operations import Adder
 from kan_dialect.lowering.systemverilog.operations import Expressions as Sums
+from kan_dialect.lowering.systemverilog.terms import adder_operands, inverted_value, known_terms
 from kan_dialect.lowering.vhdl.expressions import (
     LARGEST_NATURAL,
     WORD,
@@ -159,16 +160,10 @@ class Expressions:
         """The terms, then the sum of all constants, which is subtracted if negative."""
         adder, width = self.adder_of(op), bit_width(op.result.type)
         if adder is not None and width > 1:
-            operands = addends(op, self.facts)
-            if operands[0] == self.facts.absorbed.get(op.result):
-                operands.reverse()
-            if adder.carries:
-                operands.append(self.facts.carries[op.result].bit)
+            operands = adder_operands(op, self.facts)
             return call(self.adders[adder], *(self.of(each).argument for each in operands))
-        constants = self.facts.constants
-        offset = sum(int(constants[value][0]) for value in op.inputs if value in constants)
-        terms = [self.of(value) for value in op.inputs if value not in constants]
-        return _plus(terms, offset % (1 << width), width)
+        terms, offset = known_terms(op, self.facts)
+        return _plus([self.of(value) for value in terms], offset, width)
 
     def _difference(self, op: comb.SubOp) -> Expression:
         width = bit_width(op.result.type)
@@ -244,12 +239,9 @@ class Expressions:
         ).text
 
     def _bitwise(self, op: comb.VariadicCombOperation) -> Expression:
-        if isinstance(op, comb.XorOp) and len(op.inputs) == 2:
-            ones = (1 << bit_width(op.result.type)) - 1
-            for inverted, mask in (op.inputs, reversed(op.inputs)):
-                constant = self.facts.constants.get(mask)
-                if constant is not None and int(constant[0]) == ones:
-                    return prefix("not", self.of(inverted))
+        inverted = inverted_value(op, self.facts)
+        if inverted is not None:
+            return prefix("not", self.of(inverted))
         if len(op.inputs) == 1:
             return self.of(op.inputs[0])
         return infix(_BITWISE[type(op)], [self.of(value).operand for value in op.inputs])
