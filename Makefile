@@ -123,6 +123,7 @@ benchmark: $(VENV)/.test
 seeded-bugs: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_bugs.py
 	$(BIN)/python benchmarks/seeded_wrappers.py
+	$(BIN)/python benchmarks/seeded_files.py
 
 seeded-text: $(VENV)/.test
 	$(BIN)/python benchmarks/seeded_text.py --jobs $(JOBS)
