@@ -4,7 +4,8 @@
     python benchmarks/calibrate_cost.py --targets ecp5 --cases 100
 
 The cases are random tables (random, smooth, monotone and with few values; full and with don't-care
-entries), adders, trees of adders, clamps, and nodes (tables, their sum and its clamp). They go
+entries), adders, trees of adders, clamps, roundings of ports with formats, and nodes (tables, their
+sum and its clamp). They go
 through lowering and emitter, then through Yosys, many in one run. Hierarchy is kept, so that each
 case is counted by itself. The error is estimated over measured cells, less one. Results are in
 `benchmarks/README.md`.
@@ -38,7 +39,7 @@ from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.ops.wire import ClampOp, SumOp, TableOp
+from kan_dialect.ops.wire import ClampOp, ConstantOp, ShiftOp, SumOp, TableOp
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.schedule import SchedulePass
 
@@ -88,8 +89,10 @@ def make_cases(count: int, seed: int = 0) -> Iterator[Case]:
     for index in range(2 * count):
         style = STYLES[index % len(STYLES)]
         yield table_case(rng, style)
+    ports = np.random.default_rng([seed, 1])
     for index in range(count):
         yield sum_case(rng, 2)
+        yield port_case(ports)
         if index % 2:
             yield sum_case(rng, int(rng.integers(3, 9)))
             yield clamp_case(rng)
@@ -119,6 +122,26 @@ def clamp_case(rng: np.random.Generator) -> Case:
     bits = int(rng.integers(4, 12))
     target = _signed(int(rng.integers(3, bits)))
     return Case("clamp", _module([_signed(bits)], lambda x: ClampOp(x[0], target.low, target.high)))
+
+
+def port_case(rng: np.random.Generator) -> Case:
+    """The codes of a port with a format, rounded to those of a network."""
+    bits, width = int(rng.integers(8, 17)), int(rng.integers(3, 8))
+    kind = _signed(bits) if rng.integers(2) else IntType(0, (1 << bits) - 1)
+    shift = max(1, bits - width - int(rng.integers(0, 2)))
+    whole = 1 << max(0, bits - shift)
+    # The zero point of most formats is the least code or the middle.
+    point = whole // 2 if kind.is_signed else 0
+    point -= int(rng.choice([0, 0, 0, rng.integers(0, whole // 4 + 1)]))
+
+    def rounded(inputs: Sequence[SSAValue]) -> list[Operation]:
+        ops: list[Operation] = [ShiftOp(inputs[0], shift)]
+        if point:
+            constant = ConstantOp(point)
+            ops += [constant, SumOp([ops[-1], constant])]
+        return [*ops, ClampOp(ops[-1], 0, (1 << width) - 1)]
+
+    return Case("port", _module([kind], rounded))
 
 
 def node_case(rng: np.random.Generator) -> Case:
@@ -185,9 +208,12 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="0: the cases that the model was made with (default)"
     )
+    parser.add_argument("--kind", help="only cases of this kind, such as port")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all figures, a case a line")
     options = parser.parse_args()
     cases = list(make_cases(options.cases, options.seed))
+    if options.kind is not None:
+        cases = [case for case in cases if case.kind == options.kind]
     texts = [(index, prepare(case, index)) for index, case in enumerate(cases)]
     lines: list[dict[str, object]] = []
     console = Console()

@@ -56,6 +56,9 @@ class Adders:
     """Inputs of the LUT that a bit of an adder takes."""
     bit_luts: float = 1.0
     """LUTs of a bit of an adder."""
+    constant_luts: int = 1
+    """LUTs of a bit of a chain that adds a constant, whose sum other LUTs read: 0 where the chain
+    itself takes none."""
     carry_in_luts: float = 0.5
     """LUTs that a bit saves where it enters at an adder's carry input instead of an operand."""
     further_luts: float = 0.75
@@ -177,7 +180,12 @@ XCUP = DeviceFamily(
     Timing(register=0.15, lut=0.35, carry=0.45, carry_bit=0.015),
     # Five inputs: synthesis does not always find the one LUT, as its mapper counts a LUT6 as much
     # as a LUT5 and a LUT2 (docs/rationale/hardware.md).
-    Adders(whole_bits=False, bit_luts=0.5, absorbed_luts=(0.5, 0.5, 0.5, 0.5, 1.0, 1.25)),
+    Adders(
+        whole_bits=False,
+        bit_luts=0.5,
+        constant_luts=0,
+        absorbed_luts=(0.5, 0.5, 0.5, 0.5, 1.0, 1.25),
+    ),
     shared_inputs=4,
     wide_inputs=8,
     wide_factor=1.75,
@@ -196,7 +204,12 @@ ECP5 = DeviceFamily(
 )
 """Lattice ECP5."""
 
-ICE40 = DeviceFamily("ice40", 4, Timing(register=0.8, lut=1.3, carry=1.7, carry_bit=0.17))
+ICE40 = DeviceFamily(
+    "ice40",
+    4,
+    Timing(register=0.8, lut=1.3, carry=1.7, carry_bit=0.17),
+    Adders(constant_luts=0),
+)
 """Lattice iCE40 HX."""
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
 from kan_dialect.devices.costed import stated_luts
@@ -23,6 +23,7 @@ from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import (
     BitsOp,
     ClampOp,
+    ConstantOp,
     DelayOp,
     MarkOp,
     ShiftOp,
@@ -67,14 +68,18 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
                     luts += _absorbed_table(op, mapper, device)
                 else:
                     map_table(op, mapper)
+            case SumOp() if device.adders.carry_chains and _rounded(op.result) is not None:
+                luts += _moved(op, device)
             case SumOp():
                 if op not in terms:
                     luts += _sum(op, device)
+            case ClampOp() if device.adders.carry_chains and _rounded(op.input) is not None:
+                luts += _rounded_clamp(op, device)
             case ClampOp():
                 luts += _reset(op, device) if _resets(op, device) else _clamp(op, device)
             case ShiftOp():
                 if op.amount.value.data > 0:
-                    luts[device.adders.bit_inputs] += range_of(op.result).bits + 1
+                    luts[device.adders.bit_inputs] += _rounding(op, device)
             case ComparesCandidates():
                 luts += _ordered(op, device)
             case GreaterOp():
@@ -231,6 +236,53 @@ def _ordered(op: ComparesCandidates, device: DeviceFamily) -> Counter[int]:
         if any(not isinstance(use.operation, MarkOp) for use in result.uses):
             luts[MUX_INPUTS] += range_of(result).bits
     return luts
+
+
+def _rounded(value: SSAValue) -> ShiftOp | None:
+    """The rounding of a port that a value is, a constant added or not; None of other values."""
+    op = value.owner
+    if isinstance(op, SumOp) and len(op.inputs) == 2 and isinstance(op.inputs[1].owner, ConstantOp):
+        op = op.inputs[0].owner
+    if isinstance(op, ShiftOp) and op.amount.value.data > 0 and isinstance(op.input.owner, Block):
+        return op
+    return None
+
+
+def _rounding(op: ShiftOp, device: DeviceFamily) -> int:
+    """The chain that rounds: it adds a constant, and has a bit at each end for the carry."""
+    if not device.adders.carry_chains or _rounded(op.result) is None:
+        return range_of(op.result).bits + 1
+    bits = range_of(op.input).bits + 2
+    return (bits + bits % 2) * device.adders.constant_luts
+
+
+def _moved(op: SumOp, device: DeviceFamily) -> Counter[int]:
+    """A constant added to a rounded value; one that changes the upper two bits takes nothing."""
+    constant = op.inputs[1].owner
+    assert isinstance(constant, ConstantOp)
+    value, bits = constant.value.value.data, range_of(op.inputs[0]).bits
+    if value % (1 << max(0, bits - 2)) == 0:
+        return Counter()
+    return Counter({device.adders.bit_inputs: (bits - 1) * device.adders.constant_luts})
+
+
+def _rounded_clamp(op: ClampOp, device: DeviceFamily) -> Counter[int]:
+    """A clamp of a rounded value, which often holds the last bits of the sum as well."""
+    source, target = range_of(op.input), range_of(op.result)
+    bits, moved = target.bits, isinstance(op.input.owner, SumOp)
+    if not device.adders.whole_bits:
+        if moved and source.low >= 0 and source.bits - bits == 1:
+            return Counter({3: bits - 1})
+        return _clamp(op, device)
+    if source == target:
+        return Counter()
+    if device.adders.constant_luts:
+        return Counter({device.lut_inputs: bits})
+    if source.low < 0:
+        return Counter({device.lut_inputs: 5 * bits // 2})
+    # Where a test of the upper bits does not fit with the sum's, sum and clamp are apart.
+    apart = (source.bits - bits == 1) == moved
+    return Counter({device.lut_inputs: 2 * bits + 1 if apart else bits + moved})
 
 
 def _test_luts(bits: int, device: DeviceFamily) -> int:

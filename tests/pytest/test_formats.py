@@ -16,16 +16,19 @@ from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import Float32Type, ModuleOp, TensorType
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.cli import kan_flow
+from kan_dialect.devices.device import DEVICES
+from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.rescaling import CodeKind, Rescaling
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import FloatArray, IntArray, dense
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
+from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.targets.quantizers import QuantizersTarget
@@ -35,6 +38,7 @@ from kan_dialect.model.port_codes import decode
 from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.spline import BaseOp
 from kan_dialect.ops.table import DequantizeOp, QuantizeOp, RequantizeOp
+from kan_dialect.ops.wire import ClampOp, ConstantOp, ShiftOp, SumOp
 from kan_dialect.passes.add_head import AddHeadPass
 from kan_dialect.passes.calibrate import observe
 from kan_dialect.passes.expand_wires import ExpandWiresPass
@@ -568,6 +572,24 @@ def test_heads(head: AddHeadPass) -> None:
         order = np.argsort(-real, axis=1, kind="stable")
         expected = {"argmax": order[:, :1], "threshold": real > 0.3, "top-k": order[:, :2]}
         assert (circuit.run_codes(codes) == expected[head.kind]).all()
+
+
+@pytest.mark.parametrize(
+    ("target", "measured"), [("xcup", [3, 6, 2]), ("ecp5", [18, 19, 13]), ("ice40", [6, 15, 4])]
+)
+def test_the_estimate_of_roundings(target: str, measured: list[int]) -> None:
+    """LUTs as Yosys 0.52 makes them (benchmarks/results/formats.md)."""
+    unsigned, signed, few = IntType(0, 1023), IntType(-512, 511), IntType(-128, 127)
+    cases = [(unsigned, 4, 0, 63), (signed, 3, 64, 127), (few, 4, 8, 7)]
+    for (kind, shift, point, most), luts in zip(cases, measured, strict=True):
+        block = Block(arg_types=[kind])
+        ops: list[Operation] = [ShiftOp(block.args[0], shift)]
+        if point:
+            constant = ConstantOp(point)
+            ops += [constant, SumOp([ops[0], constant])]
+        ops.append(ClampOp(ops[-1], 0, most))
+        block.add_ops(ops)
+        assert abs(DEVICES[target].pack(count_luts(ops, DEVICES[target])) - luts) <= 1
 
 
 def test_powers_of_two() -> None:
