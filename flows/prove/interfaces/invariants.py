@@ -291,18 +291,22 @@ class Guesses:
         return None if written is None or read is None else (written, read)
 
     def _pointers(self) -> Iterator[Candidate]:
-        pool = self.pool
         ends = {self._memory_ends(memory) for memory in self.system.netlist.memories.values()}
         for pair in sorted(filter(None, ends), key=lambda pair: pair[0].name):
             written, read = pair
-            width = min(self.widths[written], self.board.bits)
             yield Candidate(
-                f"{written.name} - {read.name} counts the samples stored",
-                lambda t, w=written, r=read, k=width: pool.equal(
-                    pool.make("sub", k, [self.system.value(w, t), self.system.value(r, t)]),
-                    pool.part(self._stored(t), 0, k),
-                ),
+                f"{written.name} counts the samples that have left the network",
+                lambda t, r=written: self._is_low(r, self._entered(self.latency, t), t),
             )
+            yield Candidate(
+                f"{read.name} counts the results delivered",
+                lambda t, r=read: self._is_low(r, self.board.counter("left", t), t),
+            )
+
+    def _is_low(self, register: Cell, counter: Term, cycle: int) -> Term:
+        """A register is the lower bits of a counter."""
+        word = self.system.value(register, cycle)
+        return self.pool.equal(word, self.pool.extended(counter, word.width, signed=False))
 
     def _memories(self) -> Iterator[Candidate]:
         """The followed sample, where a memory has it: as it was written."""
@@ -318,11 +322,9 @@ class Guesses:
                 continue
             width = self.widths[read]
 
-            def holds(
-                t: int, n: str = name, r: Cell = read, w: int = width, e: Term = expected
-            ) -> Term:
-                ahead = pool.extended(board.ahead(t), w, signed=False)
-                place = pool.make("add", w, [system.value(r, t), ahead])
+            def holds(t: int, n: str = name, w: int = width, e: Term = expected) -> Term:
+                # Its serial number says its word: an address that no cycle changes.
+                place = pool.extended(board.counter("mine", t), w, signed=False)
                 inside = pool.both(
                     board.counter("follows", t),
                     pool.make("ult", 1, [board.ahead(t), self._stored(t)]),
