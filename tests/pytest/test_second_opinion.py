@@ -85,6 +85,36 @@ def test_random_networks_are_shown(options: dict[str, int], tmp_path: Path) -> N
         assert opinion.outputs == 2 and "bitwuzla" in opinion.engine
 
 
+WIDE_PORTS = """
+func.func @net(%x: tensor<2xf64>) -> tensor<1xf64> {
+  %s = kan.bspline %x degree 1 knots dense<[-2.0, -1.0, 0.0, 1.0, 2.0]> : tensor<5xf64>
+    coefficients dense<[[[0.5, -1.0, 0.25], [1.0, 0.5, -0.5]]]> : tensor<1x2x3xf64>
+    : tensor<2xf64> -> tensor<1x2xf64>
+  %n = kan.node_sum %s : tensor<1x2xf64> -> tensor<1xf64>
+  func.return %n : tensor<1xf64>
+}
+"""
+
+
+@needs_yosys
+@pytest.mark.parametrize(
+    ("formats", "shown"),
+    [
+        ({"output_format": "s24.20"}, True),
+        ({"input_format": "s14.12", "output_format": "s12.9"}, True),
+        ({"input_format": "s20.18"}, False),
+    ],
+)
+def test_ports_of_many_bits(formats: dict[str, str], shown: bool, tmp_path: Path) -> None:
+    """A table of each code of a wide port is not written: it is a product, or stays open."""
+    module = parse_text(make_context(), WIDE_PORTS.encode(), "net.mlir")
+    for stage in CompilePass(bits=4, **formats).expand()[:3]:
+        stage.apply(make_context(), module)
+    opinion = asked(compiled(module), tmp_path)
+    assert opinion.shown == shown
+    assert all("undecided" in problem for problem in opinion.problems())
+
+
 @needs_yosys
 def test_several_processes_say_the_same(victim: Made, tmp_path: Path) -> None:
     opinions = [asked(victim, tmp_path, jobs=jobs) for jobs in (1, 2)]

@@ -22,6 +22,7 @@ from kan_dialect.flows.prove.second.lemmas import (
     Lemmas,
     Linear,
     Number,
+    is_too_long,
     numbers_of,
     raw_bits,
     variables_of,
@@ -214,6 +215,8 @@ class _Question:
                 tables[of] = rest
             else:
                 constant += int(rest[0])
+        if any(is_too_long(of, table) for of, table in tables.items()):
+            return None
         beside = sum(of.width for of in tables if of not in raw)
         if not whole and beside + raw_bits(raw) > RAW_BITS:
             return None

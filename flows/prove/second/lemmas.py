@@ -26,6 +26,7 @@ from kan_dialect.flows.prove.second.model import Tables
 from kan_dialect.flows.prove.second.solver import Solver, Term
 from kan_dialect.flows.prove.second.words import (
     Numbers,
+    Undecided,
     Variable,
     Word,
     Words,
@@ -275,10 +276,33 @@ class Lemmas:
     def table_term(
         self, of: Variable, table: IntArray, width: int, bits: Term | None = None
     ) -> Term:
-        """A table of a variable's codes; of other patterns, any entry."""
+        """A table of a variable's codes; of other patterns, any entry.
+
+        Raises
+        ------
+        Undecided : the table is too long to be listed, and no multiple of the code.
+        """
+        if of.width > LISTED_BITS:
+            return self._multiple(of, table, width, bits)
         entries = np.full(1 << of.width, int(table[0]), np.int64)
         entries[of.patterns(of.codes).astype(np.int64)] = table
         return self.listed(of, entries.tolist(), width, bits)
+
+    def _multiple(self, of: Variable, table: IntArray, width: int, bits: Term | None) -> Term:
+        """A table that is a multiple of the code, and a constant, as a product."""
+        factor = factor_of(table)
+        if factor is None:
+            raise Undecided(f"a table of {len(table)} codes of {of.name} is too long")
+        solver = self.solver
+        found = self.variable(of) if bits is None else bits
+        if width > of.width:
+            extend = "sign_extend" if of.signed else "zero_extend"
+            found = solver.apply(extend, [found], [width - of.width])
+        elif width < of.width:
+            found = solver.apply("extract", [found], [width - 1, 0])
+        found = solver.apply("bvmul", [found, solver.constant(width, factor)])
+        constant = int(table[0]) - factor * of.low
+        return solver.apply("bvadd", [found, solver.constant(width, constant)])
 
     def linear_term(self, guess: Linear, width: int) -> Term:
         """A guess as a term of the given number of bits."""
@@ -515,3 +539,16 @@ def _shortest(table: IntArray, modulus: int) -> IntArray:
     gaps = np.diff(values, append=values[0] + modulus)
     start = int(values[(int(gaps.argmax()) + 1) % len(values)])
     return (table - start) % modulus + start
+
+
+def factor_of(table: IntArray) -> int | None:
+    """The factor of a table that is a multiple of the code, and a constant; None of others."""
+    steps = np.diff(table)
+    if not len(steps) or bool((steps != steps[0]).any()):
+        return None
+    return int(steps[0])
+
+
+def is_too_long(of: Variable, table: IntArray) -> bool:
+    """Whether a table can neither be listed nor written as a product."""
+    return of.width > LISTED_BITS and factor_of(table) is None
