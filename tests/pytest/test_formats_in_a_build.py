@@ -119,3 +119,27 @@ def test_every_file_says_the_same_of_the_ports(built: Path) -> None:
     # Each field of the stream is padded to whole bytes.
     fields = {field["port"]: field for field in report["interface"]["input"]["fields"]}
     assert [fields[name]["bits"] for name in INPUTS] == [12, 10]
+
+
+@pytest.mark.ci
+def test_the_search_for_bits_keeps_the_formats(tmp_path: Path) -> None:
+    """Hardware rounds the codes of the ports to the bits that `--precision auto` found."""
+    x = np.random.default_rng(1).uniform(-3.9, 3.9, (400, 2))
+    np.savez(tmp_path / "data.npz", x=x)
+    (tmp_path / "net.mlir").write_text(NETWORK)
+    rest = ("--calibration", str(tmp_path / "data.npz"), "--precision", "auto", "--max-rmse", "0.2")
+    rest += ("--simulator", "none")
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(
+            ["build", str(tmp_path / "net.mlir"), *OPTIONS, *rest, "-o", str(tmp_path / "out")]
+        )
+    assert not ended.value.code
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    ports = {port["name"]: port for port in report["ports"]}
+    for name, (bits, signed, scale, _) in (INPUTS | OUTPUTS).items():
+        assert (ports[name]["bits"], ports[name]["signed"]) == (bits, signed)
+        assert ports[name]["scale"] == scale
+    integer, _ = built_models(tmp_path / "out")
+    off = integer.run(x) - kan.from_ir(NETWORK)(x)
+    assert np.sqrt(np.mean(off**2)) <= 0.2
+    assert max(report["precision"]["bits"]["inputs"]) < 10
