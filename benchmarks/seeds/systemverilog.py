@@ -183,13 +183,6 @@ SEEDS = [
         "SystemVerilog text",
         "systemverilog.operations:Expressions._sum",
         (
-            "sums without their last term",
-            Replace(
-                "[value for value in values if value not in constants]",
-                "[value for value in values if value not in constants][:max(1, len(values) - 1)]",
-            ),
-        ),
-        (
             "the narrowest add function for all",
             Replace(
                 "self.adders[adder]",
@@ -199,8 +192,19 @@ SEEDS = [
         (
             "add functions of one term",
             Replace(
-                "(operand.text for operand in self._all(operands))",
-                "(o.text for o in self._all([operands[0], *operands[:1], *operands[2:]]))",
+                "(operand.text for operand in operands)",
+                "(o.text for o in [operands[0], *operands[:1], *operands[2:]])",
+            ),
+        ),
+    ),
+    *seeds_in(
+        "SystemVerilog text",
+        "known_terms",
+        (
+            "sums without their last term",
+            Replace(
+                "[value for value in op.inputs if value not in constants]",
+                "[v for v in op.inputs if v not in constants][:max(1, len(op.inputs) - 1)]",
             ),
         ),
     ),
@@ -313,7 +317,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "_decided",
+        "systemverilog.analysis:_decided",
         (
             "comparisons with an end of the range decided wrongly",
             Replace("lowest if below else highest", "highest if below else lowest"),
