@@ -18,6 +18,8 @@ import multiprocessing
 import os
 import sys
 from contextlib import nullcontext
+from multiprocessing.connection import Connection
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import ModuleType
 
@@ -80,6 +82,30 @@ def run(task: tuple[int | None, str]) -> tuple[str, bool]:
     return ("passes" if results.passed else "skips"), False
 
 
+def _send(task: tuple[int | None, str], answer: Connection) -> None:
+    try:
+        verdict = run(task)
+    except Exception as error:
+        verdict = f"no verdict: {error!r}", task[0] is None
+    answer.send(verdict)
+
+
+def run_alone(task: tuple[int | None, str]) -> tuple[str, bool]:
+    """`run` in a process of its own, which a bug may end: the sanitizer of C does."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(task, sender))
+    process.start()
+    sender.close()
+    try:
+        verdict: tuple[str, bool] = receiver.recv()
+    except EOFError:
+        process.join()
+        verdict = f"the process of the test ends with {process.exitcode}", True
+    process.join()
+    return verdict
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", action="append", metavar="WORD", help="in subject or name")
@@ -100,10 +126,8 @@ def main() -> int:
         tasks = []
     tasks += [(index, SEEDS[index].check) for index in chosen]
     bad = 0
-    with multiprocessing.get_context("spawn").Pool(options.jobs, maxtasksperchild=1) as pool:
-        for (index, check), (said, failed) in zip(
-            tasks, pool.imap(run, tasks, chunksize=1), strict=True
-        ):
+    with ThreadPool(options.jobs) as pool:
+        for (index, check), (said, failed) in zip(tasks, pool.imap(run_alone, tasks), strict=True):
             bad += said != "skips" and failed == (index is None)
             what = "without a bug"
             if index is not None:

@@ -1,4 +1,4 @@
-"""Bugs in heads, formats and codecs of the host, each with the test that has to find it.
+"""Bugs in heads, formats and generated files, each with the test that has to find it.
 
 They are for `seeded_files.py` and the tests. A test is named as pytest names it, without its
 folder.
@@ -182,6 +182,300 @@ _HOST = [
             ReplaceText("weights[-1] = -weights[-1]", "pass"),
         ),
     ),
+    *found_by(
+        "test_emulator.py::test_random_wires",
+        "emulator",
+        "emulator:_Text._index",
+        (
+            "a table starts at the code 0",
+            Replace("_offset(ref, -kind.low)", "_offset(ref, 0)"),
+        ),
+    ),
+    *found_by(
+        "test_emulator.py::test_wide_values_are_rounded_and_clamped",
+        "emulator",
+        "emulator:_Text._clamped",
+        ("the lower end does not saturate in C", Replace("source.low < target.low", "False")),
+    ),
+    *found_by(
+        "test_emulator.py::test_wide_values_are_rounded_and_clamped",
+        "emulator",
+        "emulator:_ROUNDED",
+        ("a half rounds up in C", ReplaceText("quotient % 2 != 0", "1")),
+    ),
+    *found_by(
+        "test_emulator.py::test_decisions[25]",
+        "emulator",
+        "emulator:_Text._compared",
+        (
+            "equal candidates change places in C",
+            ReplaceText("{left_index} < {right_index}", "{left_index} > {right_index}"),
+        ),
+    ),
+    *found_by(
+        "test_emulator.py::test_sums_share_words",
+        "emulator",
+        "dataflow:Word.takes",
+        (
+            "lanes of a word overlap its end",
+            Replace("self.bits + new.largest.bit_length() <= WORD_BITS", "self.bits < WORD_BITS"),
+        ),
+    ),
+    *found_by(
+        "test_emulator.py::test_the_cpp_class",
+        "C++ header",
+        "cpp:_HEADER",
+        (
+            "the class of C++ takes the code for the number",
+            ReplaceText(
+                "@name@_decode(codes.data(), y.data());",
+                "for (std::size_t i = 0; i < y.size(); ++i) y[i] = double(codes[i]);",
+            ),
+        ),
+    ),
+    *found_by(
+        "test_emulator.py::test_predictions_are_those_of_the_integer_model",
+        "Python loader",
+        "host.python_emulator:_MODULE",
+        (
+            "predict reads every sample from the first",
+            ReplaceText("{name}_encode(x + sample * {inputs}, in)", "{name}_encode(x, in)"),
+        ),
+    ),
+    *found_by(
+        "test_emulator.py::test_wrong_codes_are_refused",
+        "Python loader",
+        "host.python_emulator:_MODULE",
+        (
+            "codes below the range are run",
+            ReplaceText("(rows.min(axis=0) >= lowest) & (", "("),
+        ),
+    ),
+    *found_by(
+        "test_pynq.py::test_transfers_fit_the_engine",
+        "drivers",
+        "pynq:_STREAM",
+        (
+            "a transfer has a sample more than the engine carries",
+            ReplaceText("1 << 14) - 1\n", "1 << 14) + codec.AXIS_INPUT_BYTES\n"),
+        ),
+    ),
+    *found_by(
+        "test_register_drivers.py::test_samples_go_through_registers",
+        "drivers",
+        "pynq:_REGISTERS",
+        (
+            "negative results are read as large ones",
+            ReplaceText("negative = port[2] < 0 and", "negative = port[2] < 0 and False and"),
+        ),
+    ),
 ]
 
-SEEDS = [*_HEADS, *_FORMATS, *_HOST]
+_HARDWARE = "test_vhdl.py::test_random_hardware_is_what_numpy_evaluates"
+
+_VHDL = [
+    *found_by(
+        _HARDWARE,
+        "VHDL",
+        "vhdl.operations:_COMPARISONS",
+        ("greater is greater or equal", Replace("'?>'", "'?>='")),
+    ),
+    *found_by(
+        "test_vhdl.py::test_divisions_are_those_of_integers",
+        "VHDL",
+        "vhdl.operations:_DIVISION",
+        (
+            "a remainder has the sign of the divisor",
+            Replace(
+                "{comb.DivUOp: ..., comb.DivSOp: ..., comb.ModUOp: ..., comb.ModSOp: 'rem'}",
+                "{comb.DivUOp: ..., comb.DivSOp: ..., comb.ModUOp: ..., comb.ModSOp: 'mod'}",
+            ),
+        ),
+    ),
+    *found_by(
+        _HARDWARE,
+        "VHDL",
+        "vhdl.operations:Expressions._shift",
+        ("an arithmetic shift fills with zeros", Replace("if signed: value = ...", "")),
+    ),
+    *found_by(
+        _HARDWARE,
+        "VHDL",
+        "vhdl.operations:_joined",
+        (
+            "operands of a concatenation change places",
+            Replace("' & '.join(texts)", "' & '.join(texts[::-1])"),
+        ),
+    ),
+    *found_by(
+        "test_vhdl.py::test_constants_are_added_and_subtracted",
+        "VHDL",
+        "vhdl.operations:_plus",
+        ("a negative constant is one too large", ReplaceText(" - {below}", " - {below - 1}")),
+    ),
+    *found_by(
+        "test_vhdl.py::test_long_tables_have_rows_of_vectors",
+        "VHDL",
+        "vhdl.functions:_TEXTS",
+        (
+            "the upper half of a table is never read",
+            ReplaceText("if {index}({place}) = '1' then", "if {index}({place}) = '0' then"),
+        ),
+    ),
+    *found_by(
+        "test_vhdl.py::test_hardware_that_trains_is_its_systemverilog",
+        "VHDL",
+        "_EntityWriter._load",
+        (
+            "a memory is written whether or not it is enabled",
+            ReplaceText(
+                "if {self.expressions.of(op.enable).operand} = '1' then",
+                "if {self.expressions.of(op.enable).operand} /= 'Z' then",
+            ),
+        ),
+    ),
+    *found_by(
+        "test_vhdl.py::test_wrappers_are_their_systemverilog[options0]",
+        "VHDL",
+        "_EntityWriter._process",
+        (
+            "registers come out of reset without it",
+            ReplaceText(" = '1' then", " = '0' then"),
+        ),
+    ),
+    *found_by(
+        "test_vhdl_files.py::test_wrapper_and_package_of_any_name[net]",
+        "VHDL",
+        "vhdl.package:package_text",
+        (
+            "the package counts a cycle more",
+            ReplaceText(" : natural := {latency};", " : natural := {latency + 1};"),
+        ),
+    ),
+    *found_by(
+        "test_vhdl_files.py::test_build_simulates_the_vhdl[options0]",
+        "VHDL",
+        "vhdl.testbench:_BENCH",
+        ("the testbench in VHDL checks nothing", ReplaceText("{checks}\n", "")),
+    ),
+]
+
+_COCOTB = [
+    *found_by(
+        "test_cocotb.py::test_wrong_designs_fail[valid]",
+        "cocotb",
+        "cocotb.python:_OUTPUTS",
+        (
+            "no output is compared",
+            ReplaceText("enumerate(codec.OUTPUTS)", "enumerate(codec.OUTPUTS[:0])"),
+        ),
+    ),
+    *found_by(
+        "test_cocotb.py::test_wrong_designs_fail[valid-late]",
+        "cocotb",
+        "cocotb.python:_VALID",
+        (
+            "out_valid is not compared",
+            ReplaceText("assert got == (due is not None), (", "assert got in (0, 1), ("),
+        ),
+    ),
+    *found_by(
+        "test_cocotb.py::test_wrong_designs_fail[valid-reset]",
+        "cocotb",
+        "cocotb.python:_VALID",
+        (
+            "samples may come out of a reset",
+            ReplaceText("assert int(dut.out_valid.value) == 0, ", "assert True, "),
+        ),
+    ),
+    *found_by(
+        "test_cocotb.py::test_wrong_designs_fail[ready-valid-changes]",
+        "cocotb",
+        "cocotb.python:_READY_VALID",
+        (
+            "offers may change before they are taken",
+            ReplaceText("offered is None or now == offered", "offered is None or now"),
+        ),
+    ),
+    *found_by(
+        "test_cocotb.py::test_wrong_designs_fail[axi-stream]",
+        "cocotb",
+        "cocotb.python:_AXI_STREAM",
+        (
+            "the ends of packets are not compared",
+            ReplaceText("assert not HAS_LAST or len(got)", "assert True or len(got)"),
+        ),
+    ),
+    *found_by(
+        "test_cocotb.py::test_wrong_designs_fail[beats]",
+        "cocotb",
+        "cocotb.python:_AXI_STREAM",
+        (
+            "TUSER is not compared",
+            ReplaceText("assert not USER_BITS or user[start]", "assert True or user[start]"),
+        ),
+    ),
+    *found_by(
+        "test_cocotb.py::test_wrong_designs_fail[axi-lite]",
+        "cocotb",
+        "cocotb.python:_AXI_LITE",
+        ("registers are not compared", ReplaceText("assert got[index] == words", "assert got")),
+    ),
+    *found_by(
+        "test_cocotb.py::test_backpressure_that_is_not_covered_fails",
+        "cocotb",
+        "cocotb.python:_PAUSES",
+        ("coverage is not required", ReplaceText("assert not missing, ", "assert True, ")),
+    ),
+]
+
+_IPXACT = "test_projects.py::test_descriptions_have_the_ports_and_files_of_the_design"
+
+_PROJECTS = [
+    *found_by(
+        _IPXACT,
+        "projects",
+        "ipxact:_Writer._port",
+        ("vectors have a bit too many", Replace("port.bits - 1", "port.bits")),
+    ),
+    *found_by(
+        "test_projects.py::test_ports_of_wrappers_are_bus_interfaces",
+        "projects",
+        "ipxact:_BUSES",
+        (
+            "a stream that leaves is a target",
+            Replace(
+                "_Bus('m_axis', 'AXI4Stream', 'r0p0_1', True)",
+                "_Bus('m_axis', 'AXI4Stream', 'r0p0_1', False)",
+            ),
+        ),
+    ),
+    *found_by(
+        "test_projects.py::test_the_clock_is_the_given_one_else_the_estimate",
+        "projects",
+        "Period.mhz",
+        ("the clock is in kHz", Replace("1000 / self.ns", "1000000 / self.ns")),
+    ),
+    *found_by(
+        "test_projects.py::test_constraints_are_tcl_that_names_every_port",
+        "projects",
+        "sdc_commands",
+        (
+            "outputs have no delay",
+            Replace(
+                "yield f'set_output_delay -clock {clock.name} 0.000 [get_ports {outputs}]'", ""
+            ),
+        ),
+    ),
+    *found_by(
+        "test_projects.py::test_scripts_take_the_vhdl[vivado/wine_ooc.tcl]",
+        "projects",
+        "tcl:by_language",
+        (
+            "the choice of the language is turned round",
+            ReplaceText("if {$is_vhdl} {", "if {!$is_vhdl} {"),
+        ),
+    ),
+]
+
+SEEDS = [*_HEADS, *_FORMATS, *_HOST, *_VHDL, *_COCOTB, *_PROJECTS]

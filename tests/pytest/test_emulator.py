@@ -259,6 +259,17 @@ def test_decisions(bits: int) -> None:
     check_wires(decisions(bits), bits)
 
 
+@pytest.mark.parametrize("bits", [25, 40])
+def test_wide_values_are_rounded_and_clamped(bits: int) -> None:
+    """Of values that are too wide for tables: halves, and codes beyond either end."""
+    block = Block(arg_types=[IntType(-(1 << bits), 1 << bits)])
+    (wide,) = block.args
+    results = [block_add(block, ShiftOp(wide, amount)) for amount in (1, 2, 3)]
+    results.append(block_add(block, ClampOp(wide, -5, 1 << bits)))
+    results.append(block_add(block, ClampOp(wide, -(1 << bits), 5)))
+    check_wires(function_of(block, results), bits)
+
+
 @pytest.mark.ci
 @given(wire_models(), st.integers(0, 100))
 @settings(max_examples=150, deadline=None)
@@ -276,16 +287,19 @@ def test_partial_sums_may_leave_64_bits() -> None:
     assert "as_signed(" in check_wires(function_of(block, outputs), 0)
 
 
-def test_sums_share_words() -> None:
-    """Four nodes of 10 bits: one load and one addition an input, and four lanes."""
+@pytest.mark.parametrize(("count", "words"), [(4, 1), (7, 2)])
+def test_sums_share_words(count: int, words: int) -> None:
+    """Nodes of 10 bits: one load and one addition an input and word, at most six lanes a word."""
     rng = np.random.default_rng(1)
     block = Block(arg_types=[IntType(-8, 7)] * 5)
     sums = [
         SumOp([block_add(block, TableOp([x], rng.integers(0, 200, 16))) for x in block.args])
-        for _ in range(4)
+        for _ in range(count)
     ]
     text = check_wires(function_of(block, [block_add(block, each) for each in sums]), 0)
-    assert text.count(" w0 += ") == 4 and "w1" not in text
+    for word in range(words):
+        assert text.count(f" w{word} += ") == 4
+    assert f"w{words}" not in text
 
 
 def test_long_functions_are_split(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,6 +419,7 @@ def test_predictions_are_those_of_the_integer_model(built: Path, wine: ModuleTyp
         (np.zeros((2, 13)), "expected integer codes, got float64"),
         (np.array([[0] * 13, [0, 64] + [0] * 11]), r"codes\[1, 1\] is 64; x1 takes 0 to 63"),
         (np.array([1 << 32] * 13), r"codes\[0\] is 4294967296; x0 takes 0 to 63"),
+        (np.array([0] * 12 + [-1]), r"codes\[12\] is -1; x12 takes 0 to 63"),
     ],
 )
 def test_wrong_codes_are_refused(wine: ModuleType, codes: NDArray[Any], message: str) -> None:

@@ -78,6 +78,39 @@ def test_random_hardware_is_what_numpy_evaluates(seed: int, tmp_path: Path) -> N
                 assert int(values[cycle], 16) == expected, f"dut{index}.{name} in cycle {cycle}"
 
 
+def test_constants_are_added_and_subtracted(tmp_path: Path) -> None:
+    """All values and constants of 3 bits, modulo 8: constants from 4 on are negative."""
+    names = [f"{op}{constant}" for op in ("add", "sub") for constant in range(8)]
+    body = "".join(f"  %c{constant} = hw.constant {constant} : i3\n" for constant in range(8))
+    body += "".join(f"  %{name} = comb.{name[:3]} %a, %c{name[3]} : i3\n" for name in names)
+    ports = ", ".join(["in %a : i3", *(f"out {name} : i3" for name in names)])
+    results = ", ".join(f"%{name}" for name in names), ", ".join(["i3"] * len(names))
+    module = parse(f"hw.module @dut({ports}) {{\n{body}  hw.output {' : '.join(results)}\n}}")
+    analyse(tmp_path, emit_vhdl(module))
+    (got,) = run_modules(tmp_path, circuits_of(module), [{"a": list(range(8))}])
+    for constant in range(8):
+        for name, step in ((f"add{constant}", constant), (f"sub{constant}", -constant)):
+            assert [int(each, 16) for each in got[name]] == [(a + step) % 8 for a in range(8)], name
+
+
+def test_divisions_are_those_of_integers(tmp_path: Path) -> None:
+    """All operands of 3 bits: quotients toward 0, remainders with the sign of the dividend."""
+    pairs = [(left, right) for left in range(8) for right in range(1, 8)]
+    columns = {"a": [left for left, _ in pairs], "b": [right for _, right in pairs]}
+    ops = {"q": "divu", "r": "modu", "s": "divs", "t": "mods"}
+    body = "".join(f"  %{name} = comb.{op} %a, %b : i3\n" for name, op in ops.items())
+    ports = "in %a : i3, in %b : i3, " + ", ".join(f"out {name} : i3" for name in ops)
+    results = "hw.output %q, %r, %s, %t : i3, i3, i3, i3"
+    module = parse(f"hw.module @dut({ports}) {{\n{body}  {results}\n}}")
+    analyse(tmp_path, emit_vhdl(module))
+    (got,) = run_modules(tmp_path, circuits_of(module), [columns])
+    for place, (left, right) in enumerate(pairs):
+        one, other = (value - 8 * (value >> 2) for value in (left, right))
+        quotient = abs(one) // abs(other) * (1 if one * other >= 0 else -1)
+        expected = [left // right, left % right, quotient & 7, (one - quotient * other) & 7]
+        assert [int(got[name][place], 16) for name in ops] == expected, (left, right)
+
+
 # Networks
 
 
