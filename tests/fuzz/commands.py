@@ -142,7 +142,7 @@ def problem(command: Sequence[str], ended: Ended, folder: Path, before: set[str]
         return f"no end after {LIMIT} s of processor time, or {WAITING * LIMIT} s"
     if ended.code not in (0, 1):
         return f"exit code {ended.code}: {err[-300:]}"
-    for sign in ("Traceback", "internal error", "Warning:", "leaves IR that does not verify"):
+    for sign in ("Traceback", "This is a bug", "Warning:", "leaves IR that does not verify"):
         if sign in err:
             return f"'{sign}': {_around(err, sign)}"
     changed = re.search(r"error: (\S+) does not keep the function.*", err)

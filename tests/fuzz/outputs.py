@@ -61,7 +61,7 @@ def wrong(command: Sequence[str], ended: Ended, before: Tree, after: Tree) -> st
     """What a command did wrong to its output folder, in words; None if nothing."""
     if ended.timed_out or ended.code not in (0, 1):
         return f"exit code {ended.code}: {ended.err[-300:]}"
-    for sign in ("Traceback", "internal error", "Warning:"):
+    for sign in ("Traceback", "This is a bug", "Warning:"):
         if sign in ended.err:
             return f"'{sign}': {ended.err[-400:]}"
     if ended.code != ended.err.count("kan-flow: error: "):
