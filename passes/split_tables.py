@@ -139,9 +139,13 @@ class _Parts:
 
 
 def _may_split(table: TableOp) -> bool:
-    """Whether it has one input and one reader. Inverters stay, as they take no logic."""
+    """Whether it has one input, of several codes, and one reader.
+
+    Inverters stay, as they take no logic.
+    """
     return (
         len(table.inputs) == 1
+        and range_of(table.inputs[0]).size > 1
         and range_of(table.inputs[0]).bits <= MAX_INPUT_BITS
         and range_of(table.result).bits <= MAX_RESULT_BITS
         and table.result.has_one_use()

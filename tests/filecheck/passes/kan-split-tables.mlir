@@ -116,3 +116,16 @@ func.func @constants() -> !kan.int<0:0> {
   %s = kan.sum %a, %b : !kan.int<3:3>, !kan.int<-3:-3> -> !kan.int<0:0>
   func.return %s : !kan.int<0:0>
 }
+
+// A table of one code stays: ranges of parts of its bits would not hold the sum. (kan-narrow makes
+// a constant of it.)
+// CHECK-LABEL: @one_code
+// CHECK: [[T:%.*]] = kan.table {{.*}} as "t" entries dense<[233]>
+// CHECK: kan.sum [[T]], {{.*}} as "s" : {{.*}} -> !kan.int<233:2280>
+func.func @one_code(%x: !kan.int<-1:0>) -> !kan.int<233:2280> {
+  %c = kan.constant -61 : !kan.int<-61:-61>
+  %t = kan.table %c as "t" entries dense<[233]> : tensor<1xi16> : !kan.int<-61:-61> -> !kan.int<233:233>
+  %u = kan.table %x as "u" entries dense<[2047, 0]> : tensor<2xi16> : !kan.int<-1:0> -> !kan.int<0:2047>
+  %s = kan.sum %t, %u as "s" : !kan.int<233:233>, !kan.int<0:2047> -> !kan.int<233:2280>
+  func.return %s : !kan.int<233:2280>
+}
