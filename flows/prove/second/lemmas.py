@@ -42,6 +42,9 @@ WIDEST = 40
 LISTED_BITS = 16
 """Bits of a variable whose tables are listed."""
 
+WRITTEN_BITS = 18
+"""Bits of a variable whose tables the solver gets as choices."""
+
 RAW_BITS = 14
 """Bits of all variables together that may stand in a lemma beside sums."""
 
@@ -282,7 +285,7 @@ class Lemmas:
         ------
         Undecided : the table is too long to be listed, and no multiple of the code.
         """
-        if of.width > LISTED_BITS:
+        if of.width > WRITTEN_BITS:
             return self._multiple(of, table, width, bits)
         entries = np.full(1 << of.width, int(table[0]), np.int64)
         entries[of.patterns(of.codes).astype(np.int64)] = table
@@ -551,4 +554,4 @@ def factor_of(table: IntArray) -> int | None:
 
 def is_too_long(of: Variable, table: IntArray) -> bool:
     """Whether a table can neither be listed nor written as a product."""
-    return of.width > LISTED_BITS and factor_of(table) is None
+    return of.width > WRITTEN_BITS and factor_of(table) is None
