@@ -106,7 +106,26 @@ class Network:
 '''
 
 
-_REGISTERS = '''\
+CONNECTION = '''\
+    def __init__(self, mmio, timeout=1.0):
+        self._mmio, self._timeout = mmio, timeout
+        found = mmio.read(ID), mmio.read(HASH)
+        if found != ({identity_value:#x}, {hash_value:#x}):
+            raise ValueError(
+                f"{name}: the registers ID and HASH hold {{found[0]:#x}} and {{found[1]:#x}}, "
+                "not those of this build"
+            )
+
+    @classmethod
+    def load(cls, bitfile, ip="{name}_axi_lite_0", **options):
+        """Program the fabric with a bitstream, and take the registers of its block `ip`."""
+        block = Overlay(bitfile).ip_dict[ip]
+        return cls(MMIO(block["phys_addr"], block["addr_range"]), **options)
+'''
+"""Methods of a driver's class that compare the registers with those of the build."""
+
+_REGISTERS = (
+    '''\
 """Runs {name} on a PYNQ board: single samples through the registers of {name}_axi_lite.
 
     from {name}_pynq import Network
@@ -153,20 +172,9 @@ class Network:
     ValueError : these are not the registers of this build.
     """
 
-    def __init__(self, mmio, timeout=1.0):
-        self._mmio, self._timeout = mmio, timeout
-        found = mmio.read(ID), mmio.read(HASH)
-        if found != ({identity_value:#x}, {hash_value:#x}):
-            raise ValueError(
-                f"{name}: the registers ID and HASH hold {{found[0]:#x}} and {{found[1]:#x}}, "
-                "not those of this build"
-            )
-
-    @classmethod
-    def load(cls, bitfile, ip="{name}_axi_lite_0", **options):
-        """Program the fabric with a bitstream, and take the registers of its block `ip`."""
-        block = Overlay(bitfile).ip_dict[ip]
-        return cls(MMIO(block["phys_addr"], block["addr_range"]), **options)
+'''
+    + CONNECTION
+    + '''\
 
 @predict@    def run_codes(self, codes):
         """Output codes (samples, {outputs}), int64, of input codes (samples, {inputs}).
@@ -198,6 +206,7 @@ class Network:
         negative = port[2] < 0 and bits >> (32 * len(offsets) - 1)
         return bits - (1 << 32 * len(offsets)) if negative else bits
 '''
+)
 
 
 def stream_driver(interface: Interface, bus: tuple[BusBytes, BusBytes]) -> str:

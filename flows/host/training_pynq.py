@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.host.pynq import CONNECTION
 from kan_dialect.flows.host.registers import DriverRegisters
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
@@ -12,7 +13,8 @@ from kan_dialect.lowering.wrappers.register_map import RegisterMap
 from kan_dialect.model.training.coefficient_memory import memory_map
 from kan_dialect.model.training.training_step import Step
 
-_DRIVER = '''\
+_DRIVER = (
+    '''\
 """Trains {name} on a PYNQ board: samples and coefficients in the registers of {name}_axi_lite.
 
     from {name}_pynq import Network
@@ -85,20 +87,9 @@ class Network:
     ValueError : these are not the registers of this build.
     """
 
-    def __init__(self, mmio, timeout=1.0):
-        self._mmio, self._timeout = mmio, timeout
-        found = mmio.read(ID), mmio.read(HASH)
-        if found != ({identity_value:#x}, {hash_value:#x}):
-            raise ValueError(
-                f"{name}: the registers ID and HASH hold {{found[0]:#x}} and {{found[1]:#x}}, "
-                "not those of this build"
-            )
-
-    @classmethod
-    def load(cls, bitfile, ip="{name}_axi_lite_0", **options):
-        """Program the fabric with a bitstream, and take the registers of its block `ip`."""
-        block = Overlay(bitfile).ip_dict[ip]
-        return cls(MMIO(block["phys_addr"], block["addr_range"]), **options)
+'''
+    + CONNECTION
+    + '''\
 
     def predict(self, x):
         """Real outputs (samples, {outputs}) of real inputs (samples, {inputs}).
@@ -225,6 +216,7 @@ def _shaped(codes, width, what):
         raise ValueError(f"{name}: {{what}} have shape (samples, {{width}}), got {{codes.shape}}")
     return codes.tolist()
 '''
+)
 
 
 def training_driver(step: Step, registers: RegisterMap) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from kan_dialect.flows.host.registers import DriverRegisters
 from kan_dialect.flows.host.training_pynq import fixed_numbers
+from kan_dialect.flows.host.uio import MAP_REGISTERS
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.wrappers.register_map import RegisterMap
 from kan_dialect.model.training.training_step import Step
 
-_SOURCE = """\
+_SOURCE = (
+    """\
 // Trains @name@ through the registers of @name@_axi_lite, by Linux' userspace I/O.
 //
 //     cc -O2 -o @name@_uio @name@_uio.c -lm
@@ -130,24 +132,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s /dev/uio0 train|predict < samples.txt\\n", argv[0]);
         return 2;
     }
-    const int device = open(argv[1], O_RDWR | O_SYNC);
-    if (device < 0) {
-        fprintf(stderr, "%s: %s\\n", argv[1], strerror(errno));
-        return 1;
-    }
-    // Map 0 of the device: its registers.
-    void *map = mmap(NULL, REGISTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, device, 0);
-    if (map == MAP_FAILED) {
-        fprintf(stderr, "%s: %s\\n", argv[1], strerror(errno));
-        close(device);
-        return 1;
-    }
+"""
+    + MAP_REGISTERS
+    + """\
     const int result = run_samples((volatile uint32_t *)map, trains);
     munmap(map, REGISTERS_BYTES);
     close(device);
     return result;
 }
 """
+)
 
 
 def training_example(step: Step, registers: RegisterMap) -> str:

@@ -7,7 +7,24 @@ from collections.abc import Sequence
 from kan_dialect.flows.host.registers import DriverRegisters
 from kan_dialect.model.interface import Interface
 
-_SOURCE = """\
+MAP_REGISTERS = """\
+    const int device = open(argv[1], O_RDWR | O_SYNC);
+    if (device < 0) {
+        fprintf(stderr, "%s: %s\\n", argv[1], strerror(errno));
+        return 1;
+    }
+    // Map 0 of the device: its registers.
+    void *map = mmap(NULL, REGISTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, device, 0);
+    if (map == MAP_FAILED) {
+        fprintf(stderr, "%s: %s\\n", argv[1], strerror(errno));
+        close(device);
+        return 1;
+    }
+"""
+"""Statements that map the registers of the device argv[1], as `device` and `map`."""
+
+_SOURCE = (
+    """\
 // Runs samples of @name@ through the registers of @name@_axi_lite, by Linux' userspace I/O.
 //
 //     cc -O2 -o @name@_uio @name@_uio.c
@@ -124,24 +141,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s /dev/uio0 < samples.txt\\n", argv[0]);
         return 2;
     }
-    const int device = open(argv[1], O_RDWR | O_SYNC);
-    if (device < 0) {
-        fprintf(stderr, "%s: %s\\n", argv[1], strerror(errno));
-        return 1;
-    }
-    // Map 0 of the device: its registers.
-    void *map = mmap(NULL, REGISTERS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, device, 0);
-    if (map == MAP_FAILED) {
-        fprintf(stderr, "%s: %s\\n", argv[1], strerror(errno));
-        close(device);
-        return 1;
-    }
+"""
+    + MAP_REGISTERS
+    + """\
     const int result = run_samples((volatile uint32_t *)map);
     munmap(map, REGISTERS_BYTES);
     close(device);
     return result;
 }
 """
+)
 
 
 def uio_example(interface: Interface, registers: DriverRegisters) -> str:

@@ -34,7 +34,7 @@ class Accesses:
     rows: list[str] = field(default_factory=list[str])
 
     def write(self, register: Register, word: int, strobes: int = ALL_BYTES) -> None:
-        """Write a word, of which the bytes of `strobes` count. The answer is OKAY."""
+        """Write the bytes of a word that `strobes` selects. The answer is OKAY."""
         self._add(_Kind.WRITE, register.offset, word, 0, strobes)
 
     def write_refused(self, offset: int, word: int) -> None:

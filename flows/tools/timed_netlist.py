@@ -138,7 +138,7 @@ def add_cell(
     pins: dict[str, Bit],
     output: str,
 ) -> None:
-    """Add a cell whose pins have one bit each, and of which one is an output."""
+    """Add a cell with pins of one bit, one of them an output."""
     module["cells"][name] = {
         "hide_name": 0,
         "type": kind,

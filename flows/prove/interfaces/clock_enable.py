@@ -17,12 +17,11 @@ from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
 from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
+from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.interfaces.proof import InterfaceProof
-from kan_dialect.flows.prove.netlist import Cell, Netlist, read_design
-from kan_dialect.flows.prove.readings import difference_of_readings
+from kan_dialect.flows.prove.netlist import Cell, Netlist
 from kan_dialect.flows.prove.text import read_text
-from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.model.interface import Interface
 from kan_dialect.quantity import quantity
 
@@ -58,24 +57,13 @@ def prove_clock_enable(
     """
     start = time.monotonic()
     solver = Solver(None if timeout is None else start + timeout)
-    network, netlist = read_text(core, interface.name), read_text(rtl, name)
-    yosys = find("yosys")
-    second = read_design(rtl, name, yosys, timeout)
-    engine = (
-        f"register by register, bitwuzla {solver.version}, read by its own grammar and by yosys "
-        f"{yosys.version}"
+    network, readings = read_text(core, interface.name), TwoReadings.of(rtl, name, timeout)
+    engine = f"register by register, bitwuzla {solver.version}, {readings.readers}"
+    proof = readings.prove(
+        lambda copy: EnableProof(name, rtl, copy, CLOCKING, interface, engine),
+        lambda each: _compared(network, each.netlist, solver),
+        progress,
     )
-    proof = EnableProof(name, rtl, netlist, CLOCKING, interface, engine)
-    for outcome in _compared(network, netlist, solver):
-        proof.outcomes.append(outcome)
-        if progress is not None:
-            progress(outcome)
-    differs = difference_of_readings(netlist, second)
-    if differs is not None and proof.proven:
-        wrong = next((o for o in _compared(network, second, solver) if not o.proven), None)
-        if wrong is not None:
-            problem = f"{wrong.name}: not proven as Yosys reads the file"
-            proof.outcomes.append(Outcome("readings", differs, 0.0, problem))
     proof.seconds = time.monotonic() - start
     return proof
 

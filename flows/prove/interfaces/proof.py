@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -15,7 +16,7 @@ PortsT = TypeVar("PortsT", bound=Clocking, covariant=True)
 
 
 @dataclass
-class InterfaceProof(Generic[PortsT]):
+class InterfaceProof(ABC, Generic[PortsT]):
     """A wrapper, and what is proven of it."""
 
     name: str
@@ -33,9 +34,9 @@ class InterfaceProof(Generic[PortsT]):
     def proven(self) -> bool:
         return bool(self.outcomes) and all(outcome.proven for outcome in self.outcomes)
 
+    @abstractmethod
     def finding(self) -> str:
         """What a proof of all claims says, for a reader."""
-        raise NotImplementedError
 
     def summary(self) -> dict[str, str | int | float]:
         """What `report.json` holds under `proof.interface`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
 from kan_dialect.flows.prove.cycles.solver import Solver
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
+from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
 from kan_dialect.flows.prove.interfaces.boundary import Boundary, boundary
 from kan_dialect.flows.prove.interfaces.induction import Induction
 from kan_dialect.flows.prove.interfaces.invariants import Guesses
@@ -20,10 +21,7 @@ from kan_dialect.flows.prove.interfaces.paths import combinational_path
 from kan_dialect.flows.prove.interfaces.proof import InterfaceProof
 from kan_dialect.flows.prove.interfaces.scoreboard import SLACK, Scoreboard
 from kan_dialect.flows.prove.interfaces.system import System
-from kan_dialect.flows.prove.netlist import Netlist, read_design
-from kan_dialect.flows.prove.readings import difference_of_readings
-from kan_dialect.flows.prove.text import read_text
-from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.model.interface import Interface
 from kan_dialect.quantity import quantity
 
@@ -82,33 +80,15 @@ def prove_wrapper(
         are not those of the interface, or no time is left.
     """
     start = time.monotonic()
-    deadline = None if timeout is None else start + timeout
-    solver = Solver(deadline)
-    known = {interface.name: read_text(core, interface.name)}
-    netlist = read_text(rtl, name, known)
-    yosys = find("yosys")
-    second = read_design(rtl, name, yosys, timeout, parts=[core])
-    engine = (
-        f"induction over cycles, bitwuzla {solver.version}, read by its own grammar and by yosys "
-        f"{yosys.version}"
-    )
+    solver = Solver(None if timeout is None else start + timeout)
+    readings = TwoReadings.of(rtl, name, timeout, (interface.name, core))
+    engine = f"induction over cycles, bitwuzla {solver.version}, {readings.readers}"
 
     def planned(found: Netlist) -> WrapperProof:
         streams = boundary(kind, interface, found, high_first=high_first)
         return WrapperProof(name, rtl, found, streams, interface, engine)
 
-    proof = planned(netlist)
-    for outcome in _Prover(proof, solver).run():
-        proof.outcomes.append(outcome)
-        if progress is not None:
-            progress(outcome)
-    differs = difference_of_readings(netlist, second)
-    if differs is not None and proof.proven:
-        other = planned(second)
-        wrong = next((o for o in _Prover(other, solver).run() if not o.proven), None)
-        if wrong is not None:
-            problem = f"{wrong.name}: not proven as Yosys reads the file"
-            proof.outcomes.append(Outcome("readings", differs, 0.0, problem))
+    proof = readings.prove(planned, lambda each: _Prover(each, solver).run(), progress)
     proof.seconds = time.monotonic() - start
     return proof
 

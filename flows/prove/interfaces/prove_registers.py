@@ -13,6 +13,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
 from kan_dialect.flows.prove.cycles.solver import Solver
 from kan_dialect.flows.prove.cycles.terms import Pool, Term, ordered
+from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
 from kan_dialect.flows.prove.interfaces.induction import Candidate, Induction
 from kan_dialect.flows.prove.interfaces.paths import combinational_path
 from kan_dialect.flows.prove.interfaces.proof import InterfaceProof
@@ -24,10 +25,7 @@ from kan_dialect.flows.prove.interfaces.registers import (
     register_ports,
 )
 from kan_dialect.flows.prove.interfaces.system import System
-from kan_dialect.flows.prove.netlist import Netlist, read_design
-from kan_dialect.flows.prove.readings import difference_of_readings
-from kan_dialect.flows.prove.text import read_text
-from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.model.interface import Interface
 
 
@@ -61,28 +59,13 @@ def prove_registers(
     """
     start = time.monotonic()
     solver = Solver(None if timeout is None else start + timeout)
-    netlist = read_text(rtl, name, {interface.name: read_text(core, interface.name)})
-    yosys = find("yosys")
-    second = read_design(rtl, name, yosys, timeout, parts=[core])
-    engine = (
-        f"induction over cycles, bitwuzla {solver.version}, read by its own grammar and by yosys "
-        f"{yosys.version}"
-    )
+    readings = TwoReadings.of(rtl, name, timeout, (interface.name, core))
+    engine = f"induction over cycles, bitwuzla {solver.version}, {readings.readers}"
 
     def planned(found: Netlist) -> RegisterProof:
         return RegisterProof(name, rtl, found, register_ports(interface, found), interface, engine)
 
-    proof = planned(netlist)
-    for outcome in _Prover(proof, solver).run():
-        proof.outcomes.append(outcome)
-        if progress is not None:
-            progress(outcome)
-    differs = difference_of_readings(netlist, second)
-    if differs is not None and proof.proven:
-        wrong = next((o for o in _Prover(planned(second), solver).run() if not o.proven), None)
-        if wrong is not None:
-            problem = f"{wrong.name}: not proven as Yosys reads the file"
-            proof.outcomes.append(Outcome("readings", differs, 0.0, problem))
+    proof = readings.prove(planned, lambda each: _Prover(each, solver).run(), progress)
     proof.seconds = time.monotonic() - start
     return proof
 

@@ -19,9 +19,8 @@ from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
 from kan_dialect.flows.prove.cycles.machine import Machine
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Pool, Term
-from kan_dialect.flows.prove.netlist import Netlist, read_design
-from kan_dialect.flows.prove.readings import difference_of_readings
-from kan_dialect.flows.prove.text import read_text
+from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
+from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.training.handshake import (
     Claim,
     Ports,
@@ -37,7 +36,6 @@ from kan_dialect.flows.prove.training.handshake import (
 from kan_dialect.flows.prove.training.integers import Integer
 from kan_dialect.flows.prove.training.matching import SAMPLES, Matching
 from kan_dialect.flows.prove.training.reference import Part, Reference
-from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
 from kan_dialect.ir.types import tensor_shape
@@ -108,22 +106,13 @@ def prove_training(
     if step.number is None:
         raise KanError(f"@{step.name} is real-valued: hardware needs fixed-point numbers")
     solver = Solver(deadline)
-    netlist = read_text(rtl, step.name)
-    yosys = find("yosys")
-    second = read_design(rtl, step.name, yosys, timeout)
-    engine = f"bitwuzla {solver.version}, read by its own grammar and by yosys {yosys.version}"
-    proof = _planned(netlist, step, (latency, interval), solver, engine)
-    for outcome in _Prover(proof).run():
-        proof.outcomes.append(outcome)
-        if progress is not None:
-            progress(outcome)
-    differs = difference_of_readings(netlist, second)
-    if differs is not None and proof.proven:
-        other = _planned(second, step, (latency, interval), solver, engine)
-        wrong = next((o for o in _Prover(other).run() if not o.proven), None)
-        if wrong is not None:
-            problem = f"{wrong.group}, {wrong.name}: not proven as Yosys reads the file"
-            proof.outcomes.append(Outcome("readings", differs, 0.0, problem))
+    readings = TwoReadings.of(rtl, step.name, timeout)
+    engine = f"bitwuzla {solver.version}, {readings.readers}"
+    proof = readings.prove(
+        lambda netlist: _planned(netlist, step, (latency, interval), solver, engine),
+        lambda each: _Prover(each).run(),
+        progress,
+    )
     proof.seconds = time.monotonic() - start
     return proof
 
