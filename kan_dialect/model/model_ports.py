@@ -70,7 +70,8 @@ def hardware_latency(module: hw.HWModuleOp) -> int:
 
     Raises
     ------
-    KanError : the module has no attribute `kan.latency`, or a latency and no `out_valid`.
+    KanError : the module has no attribute `kan.latency`, or a latency and not all of
+        `PIPELINE_PORTS`.
     """
     latency = declared_latency(module)
     if latency is None:
