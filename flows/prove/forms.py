@@ -31,6 +31,9 @@ from kan_dialect.ir.constants import Array, IntArray
 MAX_POINTS = 1 << 20
 """No table is listed over more points, and no image over more sums."""
 
+MAX_SPLIT_POINTS = 4 * MAX_POINTS
+"""No table is split into parts that have more points together."""
+
 
 class Variable(NamedTuple):
     """A free variable of a proof: the code of a port or a node, for one sample."""
@@ -883,9 +886,17 @@ def _base(form: Table | Total | Image) -> Total:
 
 
 def as_total(form: Table | Total) -> Total:
-    """In normal form: a function of several variables is split into what each adds to the rest."""
+    """In normal form: a function of several variables is split into what each adds to the rest.
+
+    Raises
+    ------
+    TooHard : the parts, one for each subset of the variables, would have too many points.
+    """
     if isinstance(form, Total):
         return form
+    points = prod(variable.size + 1 for variable in form.over)
+    if points > MAX_SPLIT_POINTS:
+        raise TooHard(f"a function of {len(form.over)} variables in a sum has {points} points")
     split: list[tuple[Over, IntArray]] = [((), form.values)]
     for axis in form.over:
         # This variable's axis comes first; axes that a part keeps move to the end.

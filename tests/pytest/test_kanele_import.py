@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import runpy
 import shutil
 import subprocess
 import sys
@@ -22,8 +23,7 @@ from xdsl.parser import Parser
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import host_affine
 from kan_dialect.files.data_sets import accuracy
-from kan_dialect.flows.host.c import c_codec
-from kan_dialect.flows.host.python import python_codec
+from kan_dialect.flows.host.codec import write_host
 from kan_dialect.frontends.frontend import frontend_for
 from kan_dialect.frontends.kanele.frontend import (
     CHECKPOINT_FRONTEND,
@@ -159,16 +159,15 @@ def test_host_codecs_compute_the_affine(shared_data: Path, tmp_path: Path, torch
     interface = lowered(
         CHECKPOINT_FRONTEND.load(folder / "checkpoint.pt"), lambda stage, model: None
     ).interface()
-    scope: dict[str, Any] = {}
-    exec(python_codec(interface), scope)
-    np.testing.assert_array_equal(scope["encode"](data["x_test"]), data["test_codes"])
+    python, _ = write_host(tmp_path, interface)
+    encode = runpy.run_path(str(python))["encode"]
+    np.testing.assert_array_equal(encode(data["x_test"]), data["test_codes"])
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")
-    (tmp_path / "codec.h").write_text(c_codec(interface))
     (tmp_path / "main.c").write_text(
         """#include <stdio.h>
-        #include "codec.h"
+        #include "wine_codec.h"
         int main(void) {
             double x[WINE_INPUTS];
             wine_code codes[WINE_INPUTS];
