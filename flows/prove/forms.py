@@ -428,7 +428,7 @@ def _add_listed(left: Form, right: Form) -> Form | None:
     for form in (left, right):
         if isinstance(form, Image | Choice):
             over = variables(form)
-            if prod(variable.size for variable in over) > MAX_POINTS:
+            if _split_points(over) > MAX_SPLIT_POINTS:
                 return None
             form = Table(over, listed(form, over))
         terms.append(as_total(form))
@@ -894,9 +894,8 @@ def as_total(form: Table | Total) -> Total:
     """
     if isinstance(form, Total):
         return form
-    points = prod(variable.size + 1 for variable in form.over)
-    if points > MAX_SPLIT_POINTS:
-        raise TooHard(f"a function of {len(form.over)} variables in a sum has {points} points")
+    if _split_points(form.over) > MAX_SPLIT_POINTS:
+        raise TooHard(f"a function of {len(form.over)} variables in a sum has too many points")
     split: list[tuple[Over, IntArray]] = [((), form.values)]
     for axis in form.over:
         # This variable's axis comes first; axes that a part keeps move to the end.
@@ -911,6 +910,11 @@ def as_total(form: Table | Total) -> Total:
     parts = {over: np.array(values, order="C") for over, values in split if bool(values.any())}
     start = parts.pop((), None)
     return Total(0 if start is None else int(start), parts)
+
+
+def _split_points(over: Over) -> int:
+    """How many points the parts of a function have together that `as_total` splits."""
+    return prod(variable.size + 1 for variable in over)
 
 
 def _plus(left: Total, right: Total) -> Total:

@@ -281,6 +281,21 @@ def test_lower_bits_beside_upper_ones_that_were_listed() -> None:
     assert difference(found, forms.add(whole, third)) is None
 
 
+def test_functions_of_one_sum_of_many_bits_stay_functions_of_the_sum() -> None:
+    """Listed, they would be split into a part for each of the 2^16 subsets of the bits."""
+    rng = np.random.default_rng(0)
+    bits = [Variable(f"x{i:02}", 0, 0, 1) for i in range(16)]
+    whole: Form = forms.constant(0)
+    for bit in bits:
+        whole = forms.add(whole, Table((bit,), rng.integers(0, 100, 2)))
+    clamped = forms.mapped(lambda v: np.minimum(v, 800), whole)
+    squared = forms.mapped(lambda v: v * v, whole)
+    found = forms.add(clamped, squared)
+    assert isinstance(found, forms.Image)
+    expected = forms.mapped(lambda v: np.minimum(v, 800) + v * v, whole)
+    assert difference(found, expected) is None
+
+
 def test_constants_differ_too() -> None:
     assert difference(forms.constant(3), forms.constant(3)) is None
     assert difference(forms.constant(3), forms.constant(4)) == {}
