@@ -52,7 +52,7 @@ $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
 
 # What a developer installs: checkers, test tools, place and route, sweeps.
 $(VENV)/.test: requirements/test.txt pyproject.toml | $(BIN)/python
-	@echo "Setting up $(VENV) (downloads 490 MB, takes 1.9 GB)"
+	@echo "Setting up $(VENV) (downloads 535 MB, takes 2.2 GB)"
 	@$(PIP) --require-hashes --only-binary :all: --requirement requirements/test.txt
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo

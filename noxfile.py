@@ -43,7 +43,16 @@ QUICK = [
 
 # The inputs of each lock file; a later one takes the versions of an earlier one.
 LOCKS = {
-    "test": ["eda", "cocotb", "sweep", "extend", "group:build", "group:tests", "group:checks"],
+    "test": [
+        "eda",
+        "place-and-route-all",
+        "cocotb",
+        "sweep",
+        "extend",
+        "group:build",
+        "group:tests",
+        "group:checks",
+    ],
     "demo": ["simulation", "synthesis", "proof", "group:build"],
     "docs": ["group:docs", "group:build"],
     "torch": [
