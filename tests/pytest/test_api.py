@@ -87,7 +87,7 @@ def test_floats_are_those_of_onnx_runtime(network: kan.Network, x: Any) -> None:
     session = onnxruntime.InferenceSession(str(WINE))
     feed = {session.get_inputs()[0].name: x.astype(np.float32)}
     (expected,) = session.run(None, feed)
-    np.testing.assert_allclose(network.run(x), expected, atol=1e-4)
+    np.testing.assert_allclose(network.run(x), np.asarray(expected), atol=1e-4)
     np.testing.assert_array_equal(network(x.tolist()), network.run(x))
     assert (network.level, network.shape, network.name) == ("spline", (13, 3), "wine")
 

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -133,7 +134,9 @@ def test_arithmetic_is_that_of_integers(drawn: tuple[int, list[int], list[int]])
     width, a, b = drawn
     x, y = (hw.ConstantOp(0, width).result for _ in range(2))
     for kind, reference in BINARY:
-        op = kind([x, y]) if issubclass(kind, comb.VariadicCombOperation) else kind(x, y)
+        variadic = issubclass(kind, comb.VariadicCombOperation)
+        make = cast("Callable[..., Operation]", kind)
+        op = make([x, y]) if variadic else make(x, y)
         expected = [reference(p, q, width) % (1 << width) for p, q in zip(a, b, strict=True)]
         assert _evaluate(op, _held(a, width), _held(b, width)) == expected, op.name
 

@@ -105,7 +105,7 @@ def run(module: ModuleOp, *passes: ModulePass) -> Model:
 def samples(spans: list[tuple[int, int]], rng: np.random.Generator, count: int = 300) -> IntArray:
     """Outputs (samples, outputs): half of them are near each other."""
     lows = np.array([low for low, _ in spans])
-    highs = lows + [size for _, size in spans]
+    highs = lows + np.array([size for _, size in spans])
     free = rng.integers(lows, highs, (count, len(spans)), endpoint=True)
     level = rng.integers(lows.min(), highs.max(), (count, 1), endpoint=True)
     close = np.clip(level + rng.integers(-1, 1, free.shape, endpoint=True), lows, highs)

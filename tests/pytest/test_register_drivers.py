@@ -97,7 +97,8 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
 
 def codes_of(design: Design, count: int) -> IntArray:
     ends = [[getattr(p, end) for p in design.interface.inputs] for end in ("low", "high")]
-    codes = np.random.default_rng(1).integers(*ends, (count, 3), endpoint=True)
+    low, high = ends
+    codes = np.random.default_rng(1).integers(low, high, (count, 3), endpoint=True)
     codes[0], codes[1] = ends
     return codes
 
@@ -236,7 +237,7 @@ def test_the_example_runs_a_sample(design: Design, program: Path, tmp_path: Path
 def test_the_example_tells_what_is_wrong(design: Design, program: Path, tmp_path: Path) -> None:
     mapped = MappedFile(design, tmp_path / "uio0")
 
-    def told(text: str, path: object = tmp_path / "uio0") -> str:
+    def told(text: str, path: Path | str = tmp_path / "uio0") -> str:
         result = subprocess.run([program, path], input=text, capture_output=True, text=True)
         assert result.returncode == 1
         return result.stderr

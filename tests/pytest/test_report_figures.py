@@ -86,6 +86,7 @@ def test_luts_of_edges_are_those_of_the_picture(built: Path) -> None:
     layers = wire_layers(function, device("xcup"))  # pyright: ignore[reportArgumentType]
     for (name, inputs, luts), layer in zip(found, layers, strict=True):
         assert (name, inputs) == (layer.name, layer.inputs)
+        assert layer.luts is not None
         np.testing.assert_allclose(luts, layer.luts)
 
 
