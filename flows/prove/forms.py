@@ -678,6 +678,10 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
         ):
             return _apply_to_choice(function, forms, choices[0])
         hints = [hint for form in sums for hint in extremes(form)]
+        wide = [v.name for v in over if v.size > MAX_POINTS]
+        if wide:
+            listed = MAX_POINTS.bit_length() - 1
+            raise TooHard(f"values of more than {listed} bits: {', '.join(wide)}", hints)
         raise TooHard(f"an operation on different sums of {len(over)} variables", hints)
     shape = tuple(v.size for v in over)
     columns = [np.broadcast_to(_listed(form, over), shape).ravel() for form in forms]

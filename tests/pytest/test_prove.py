@@ -296,6 +296,12 @@ def test_functions_of_one_sum_of_many_bits_stay_functions_of_the_sum() -> None:
     assert difference(found, expected) is None
 
 
+def test_a_port_that_is_too_wide_is_named() -> None:
+    wide = forms.variable(Variable("x0", 0, 0, (1 << 21) - 1))
+    with pytest.raises(forms.TooHard, match=r"^values of more than 20 bits: x0$"):
+        forms.mapped(lambda v: v // 3, wide)
+
+
 def test_constants_differ_too() -> None:
     assert difference(forms.constant(3), forms.constant(3)) is None
     assert difference(forms.constant(3), forms.constant(4)) == {}
