@@ -18,15 +18,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import measurements
+from measurements import geometric_mean, kan_flow
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -39,8 +37,7 @@ from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.lowering.compile import CompilePass
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data")) / "kanele"
+DATA = measurements.DATA / "kanele"
 VERSIONS = {"yosys": "0.52", "nextpnr-ecp5": "0.7"}
 """What the baseline was measured with."""
 
@@ -48,14 +45,6 @@ NEEDED = ("kan-fold-tables", "kan-expand-wires", "kan-schedule", "lower-kan-to-h
 """Passes without which nothing comes out."""
 
 FIGURES = ("lc", "ff", "comb", "cycles", "mhz", "ns")
-
-
-def kan_flow(*arguments: object) -> None:
-    """Run `kan-flow`. Raises KanError with its message if it fails."""
-    command = [sys.executable, "-m", "kan_dialect.cli.kan_flow", *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    if ended.returncode:
-        raise KanError((ended.stderr or ended.stdout).strip())
 
 
 def measure(
@@ -193,9 +182,7 @@ def table(name: str, rows: Sequence[dict[str, Any]], comparable: bool) -> Table:
         shown.add_row(row["model"], *cells)
     if comparable and rows:
         means = [
-            f"{math.exp(sum(map(math.log, ratios[figure])) / len(rows)):.3f}"
-            if min(ratios[figure]) > 0
-            else ""
+            f"{geometric_mean(ratios[figure]):.3f}" if min(ratios[figure]) > 0 else ""
             for figure in figures
         ]
         shown.add_row("geometric mean", *means, style="bold")

