@@ -105,7 +105,7 @@ def compiled_parts(compiler: Tool, include: Path, options: tuple[str, ...]) -> C
     name = f"verilator-{sha256(repr((states, options)).encode()).hexdigest()[:16]}"
     asked = os.environ.get(_CACHE)
     if asked == "":
-        return CompiledParts(_temporary_folder(), lasting=False)
+        return CompiledParts(Path(_temporary_folder().name), lasting=False)
     folder = Path(asked).absolute() if asked else user_cache_path("kan-dialect")
     kept = folder / name
     try:
@@ -113,7 +113,7 @@ def compiled_parts(compiler: Tool, include: Path, options: tuple[str, ...]) -> C
         os.utime(kept)
     except OSError as error:
         if asked is None:  # for example a home that is read-only
-            return CompiledParts(_temporary_folder(), lasting=False)
+            return CompiledParts(Path(_temporary_folder().name), lasting=False)
         raise KanError(
             f"cannot make the folder {kept}: {error.strerror}",
             remedy=f"set the environment variable {_CACHE} to another folder, or unset it",
@@ -125,14 +125,8 @@ def compiled_parts(compiler: Tool, include: Path, options: tuple[str, ...]) -> C
 
 
 @cache
-def _temporary_folder() -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="kan-verilator-")
-    _temporary.append(folder)
-    return Path(folder.name)
-
-
-_temporary: list[tempfile.TemporaryDirectory[str]] = []
-"""Removed when the process ends."""
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="kan-verilator-")
 
 
 def _used_last_first(folder: Path, pattern: str = "*") -> Iterator[Path]:
