@@ -54,3 +54,12 @@ def _machine_memory() -> float:
     with suppress(OSError, ValueError):  # not Linux, or no bound: `max`
         known = min(known, float(Path("/sys/fs/cgroup/memory.max").read_text()))
     return known
+
+
+def own_resident_bytes() -> int:
+    """Memory of this process; 0 where the system does not say (no `/proc`)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -21,6 +21,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import cast
 
+from kan_dialect.flows.tools.run_limits import Limits, limited
+
 MEMORY = 8 << 30
 """Bytes of address space that a process gets: what asks for more is out of memory."""
 KEPT = 3
@@ -205,7 +207,9 @@ def _work(work: Work, seed: int, cases: range, connection: Connection) -> None:
     # A process does not live long: seldom collected garbage costs less than looking for it.
     gc.set_threshold(200_000, 20, 100)
     try:
-        chunk = work(seed, cases, connection.send)
+        # Less than that, so that what keeps to the limit is not out of memory.
+        with limited(Limits(memory=MEMORY * 3 / 4)):
+            chunk = work(seed, cases, connection.send)
     except Exception:
         chunk = Chunk(failures=[Failure("harness", cases.start, traceback.format_exc())])
     connection.send(chunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import weakref
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from kan_dialect.flows.prove.training.integers import Arithmetic, Integer
 from kan_dialect.flows.prove.training.prove import TrainingProof, prove_training
 from kan_dialect.flows.prove.training.reference import Reference, unsettled
 from kan_dialect.flows.prove.training.witness import find_witness
+from kan_dialect.flows.tools.run_limits import Limits, limited
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
@@ -438,3 +440,24 @@ def test_no_solver(
     ) as raised:
         prove_training(rtl, step, *cycles)
     assert raised.value.remedy == "get it with: pip install 'kan-dialect[proof]'"
+
+
+def test_a_solver_does_not_outlive_its_questions() -> None:
+    """Python's collector does not look into Bitwuzla: a cycle through it would stay."""
+    questions = Solver().given([])
+    gone = weakref.ref(questions)
+    del questions
+    assert gone() is None
+
+
+def test_a_question_that_takes_too_much_memory_ends() -> None:
+    pool = Pool()
+    factors = [pool.extended(pool.variable(name, 32), 64, signed=False) for name in "xy"]
+    product = pool.make("mul", 64, factors)
+    prime = pool.constant(281_474_976_710_597, 64)  # the largest below 2^48
+    with (
+        limited(Limits(memory=1.0)),
+        pytest.raises(KanError, match=r"^the proof takes more than 0\.0 GiB of memory") as refused,
+    ):
+        Solver().find([pool.equal(product, prime)], seconds=60)
+    assert refused.value.remedy == "allow more with --memory"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.terms import Term, ordered
+from kan_dialect.flows.tools.run_limits import limits_in_force, own_resident_bytes
 from kan_dialect.flows.tools.toolchain import load_bitwuzla
 
 Values: TypeAlias = dict[str, int]
 """Numbers of variables."""
+
+_LOOK_SECONDS = 0.2
+"""Time between two looks at the memory that the process takes."""
 
 _KINDS = {
     "add": "BV_ADD",
@@ -116,36 +122,67 @@ class Solver:
         return words[0]
 
 
+class _Limit:
+    """Ends a question that takes too long, or too much memory.
+
+    Bitwuzla holds it, so it must not hold Bitwuzla: Python's collector does not see that cycle,
+    and a solver's memory would stay until the process ends.
+    """
+
+    def __init__(self) -> None:
+        self.end = math.inf
+        """In seconds of `time.monotonic`."""
+        self.bytes = limits_in_force().bytes
+        self.is_full = False
+        """Whether the process has more memory than the limit."""
+        self._looked = time.monotonic()
+
+    def is_passed(self) -> bool:
+        """Bitwuzla asks very often."""
+        now = time.monotonic()
+        if now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            self.is_full = own_resident_bytes() > self.bytes
+        return self.is_full or now > self.end
+
+
 class Questions:
     """Questions that share conditions, which the solver is given once."""
 
     def __init__(self, solver: Solver, conditions: Sequence[Term]) -> None:
         self.solver, self.conditions = solver, [*conditions]
-        self._end: float | None = None
+        self._limit = _Limit()
         self._bitwuzla = solver.module.Bitwuzla(solver.manager, solver.options)
-        self._bitwuzla.configure_terminator(self._is_late)
+        self._bitwuzla.configure_terminator(self._limit.is_passed)
         for condition in conditions:
             self._bitwuzla.assert_formula(solver.truth(condition))
-
-    def _is_late(self) -> bool:
-        return self._end is not None and time.monotonic() > self._end
 
     def find(
         self, more: Sequence[Term], seconds: float | None = None
     ) -> Values | Literal["unknown"] | None:
-        """As `Solver.find`, with more conditions for this question alone."""
+        """As `Solver.find`, with more conditions for this question alone.
+
+        Raises
+        ------
+        KanError : the process takes more memory than the limit in force.
+        """
         conditions = [*self.conditions, *more]
         if any(condition.is_constant and not condition.data for condition in conditions):
             return None
         bounds = [] if seconds is None else [time.monotonic() + seconds]
         if self.solver.deadline is not None:
             bounds.append(self.solver.deadline)
-        self._end = min(bounds, default=None)
+        self._limit.end = min(bounds, default=math.inf)
         result = self._bitwuzla.check_sat(*map(self.solver.truth, more))
         results = self.solver.module.Result
         if result == results.UNSAT:
             return None
         if result == results.UNKNOWN:
+            if self._limit.is_full:
+                raise KanError(
+                    f"the proof takes more than {self._limit.bytes / (1 << 30):.1f} GiB of memory",
+                    remedy="allow more with --memory",
+                )
             return "unknown"
         return {
             term.data: int(str(self._bitwuzla.get_value(self.solver.translated(term)).value(10)))
