@@ -130,15 +130,24 @@ class Build:
         KanError : Yosys is missing, the RTL is outside the subset, no time is left, or the build
             trains itself, which `kan-flow prove` proves.
         """
+        self._require_function()
+        integer, circuit = built_models(self._folder)
+        proof = prove(self.rtl, integer, circuit, timeout=timeout, jobs=jobs)
+        merge_proof(self._folder / "report.json", proof.summary() if proof.proven else None)
+        return proof
+
+    def _require_function(self) -> None:
+        """Refuse hardware that trains itself, which the command proves.
+
+        Raises
+        ------
+        KanError : it does.
+        """
         if is_trainable_build(self._folder):
             raise KanError(
                 f"{self._folder} holds hardware that trains itself",
                 remedy=f"prove it with kan-flow prove {self._folder}",
             )
-        integer, circuit = built_models(self._folder)
-        proof = prove(self.rtl, integer, circuit, timeout=timeout, jobs=jobs)
-        merge_proof(self._folder / "report.json", proof.summary() if proof.proven else None)
-        return proof
 
     def prove_wrapper(self, *, timeout: float | None = None) -> AnyProof:
         """Prove the wrapper, for every history of its ports: the results of its samples, in order;
@@ -156,9 +165,10 @@ class Build:
 
         Raises
         ------
-        KanError : the build has no wrapper; a tool is missing, a file is outside the subset, or no
-            time is left.
+        KanError : the build has no wrapper, or trains itself; a tool is missing, a file is outside
+            the subset, or no time is left.
         """
+        self._require_function()
         wrapper = built_wrapper(self._folder)
         if wrapper is None:
             raise KanError(f"{self._folder} has no wrapper", remedy="build it with an interface")

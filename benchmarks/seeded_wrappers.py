@@ -1,9 +1,9 @@
 """Puts bugs into the wrappers around networks, one at a time, and prints the proof's verdict.
 
-    python benchmarks/seeded_wrappers.py                 all (three minutes)
+    python benchmarks/seeded_wrappers.py                 all (five minutes)
     python benchmarks/seeded_wrappers.py --only ready    seeds whose name contains a word
 
-Each seed (`seeds/wrappers.py`) is imported in a process of its own, where wrappers of six kinds
+Each seed (`seeds/wrappers.py`) is imported in a process of its own, where wrappers of seven kinds
 are made and proven. The exit code is 1 if a bug is in none of them or is proven, or if a wrapper
 without a bug is not proven.
 """
@@ -22,6 +22,11 @@ from seeds import imported_with_bug, spoilt_module
 from seeds.seed import Seed
 from seeds.wrappers import SEEDS
 
+from kan_dialect.flows.prove.interfaces.prove_built import AnyProof
+
+TRAINING = "TRAINING"
+"""Registers around hardware that trains."""
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -30,11 +35,10 @@ def verdict(name: str) -> str:
     seed = next((seed for seed in SEEDS if seed.name == name), None)
     with imported_with_bug(spoilt_module(seed)) if seed else nullcontext():
         sys.path.append(str(ROOT / "tests" / "pytest"))
-        tests = importlib.import_module("test_prove_wrappers")
-        for wrap in (getattr(tests, each) for each in _wrappers(seed)):
+        for wrapper in _wrappers(seed):
             with tempfile.TemporaryDirectory(prefix="kan-seeded-") as folder:
                 try:
-                    proof = tests.proof_of(Path(folder), wrap, 1)
+                    proof = _proof(wrapper, Path(folder))
                 except Exception as error:
                     return f"{type(error).__name__}: {error}"
             for outcome in proof.outcomes:
@@ -43,13 +47,22 @@ def verdict(name: str) -> str:
     return ""
 
 
+def _proof(wrapper: str, folder: Path) -> AnyProof:
+    """The proof of a wrapper, by its name in `test_prove_wrappers.py`, or of one that trains."""
+    if wrapper == TRAINING:
+        tests = importlib.import_module("test_prove_training_registers")
+        return tests.proof_of(folder, tests.network())
+    tests = importlib.import_module("test_prove_wrappers")
+    return tests.proof_of(folder, getattr(tests, wrapper), 1)
+
+
 def _wrappers(seed: Seed | None) -> tuple[str, ...]:
-    """The wrappers that have what a seed changes, by their names in `test_prove_wrappers.py`."""
+    """The wrappers that have what a seed changes."""
     streams = ("READY", "STREAM", "BEATS", "HIGH")
     if seed is None:
-        return (*streams, "LITE", "ENABLE")
+        return (*streams, "LITE", TRAINING, "ENABLE")
     if seed.function.startswith("_AxiLite."):
-        return ("LITE",)
+        return "LITE", TRAINING
     return ("ENABLE",) if seed.function == "with_clock_enable" else streams
 
 

@@ -194,6 +194,93 @@ SEEDS = [
         "_AxiLite._code",
         ("codes-without-their-sign", Replace("port.signed", "False")),
     ),
+    # Around hardware that trains.
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._waiting",
+        ("codes-change-while-a-sample-waits", Replace("self.waits", "self.mem_waits")),
+        ("address-changes-while-an-access-waits", Replace("self.mem_waits", "self.waits")),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._core",
+        (
+            "access-while-another-one-is",
+            Replace("[asked, build.inverted(self.mem_busy, 1)]", "[asked, asked]"),
+        ),
+        (
+            "every-sample-trains",
+            Replace(
+                "build.part(self.data, layout.TRAIN, 1)", "build.part(self.data, layout.START, 1)"
+            ),
+        ),
+        (
+            "training-by-any-write",
+            Replace("build.load(train, ..., self.starts)", "build.load(train, ..., self.writes)"),
+        ),
+        (
+            "reads-are-writes",
+            Replace("build.load(write, writes, self.mem_starts)", "build.load(write, reads)"),
+        ),
+        (
+            "reads-are-lost",
+            Replace("build.any_of([reads, writes])", "build.any_of([writes, writes])"),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._results",
+        ("sample-taken-without-ready", Replace("results.get('in_ready', one)", "one")),
+        (
+            "access-taken-without-ready",
+            Replace("[self.mem_waits, results['mem_ready']]", "[self.mem_waits] * 2"),
+        ),
+        (
+            "read-done-before-its-word",
+            Replace(
+                "build.any_of([written, results['mem_read_valid']])",
+                "build.any_of([written, taken])",
+            ),
+        ),
+        (
+            "word-of-any-cycle",
+            Replace(
+                "arrives['mem_read_data'] = results['mem_read_valid']",
+                "arrives['mem_read_data'] = self.mem_busy",
+            ),
+        ),
+        (
+            "write-never-done",
+            Replace(
+                "build.all_of([taken, self.mem_write])", "build.all_of([done, self.mem_write])"
+            ),
+        ),
+        (
+            "done-of-the-access-before",
+            Replace(
+                "self._flag('mem_done', ends, self.mem_starts)",
+                "self._flag('mem_done', ends, taken)",
+            ),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._respond",
+        (
+            "refused-access-is-okay",
+            Replace("refused.append(self.mem_refused)", "refused.append(self.start_refused)"),
+        ),
+    ),
+    *seeds_in(
+        "wrappers",
+        "_AxiLite._word",
+        (
+            "status-bits-of-accesses-swapped",
+            Replace(
+                "[self.mem_done, self.mem_busy, *flags]", "[self.mem_busy, self.mem_done, *flags]"
+            ),
+        ),
+    ),
     *seeds_in(
         "wrappers",
         "with_clock_enable",

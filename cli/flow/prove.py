@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
+from kan_dialect.cli.flow.prove_wrapper import chosen_wrapper, proof_of_wrapper
 from kan_dialect.cli.flow.training import prove_trainable
 from kan_dialect.cli.import_options import add_table_overflow
 from kan_dialect.cli.number_options import add_number
@@ -17,9 +17,6 @@ from kan_dialect.cli.tool_limits import ABOVE_ZERO, JOBS, add_limits
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.flows.built_models import built_models, is_trainable_build
-from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper, built_wrapper
-from kan_dialect.flows.prove.interfaces.prove_built import AnyProof, prove_built
-from kan_dialect.flows.prove.interfaces.show import print_wrapper_proof
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.second.opinion import (
     Opinion,
@@ -87,11 +84,6 @@ def run_prove(options: argparse.Namespace) -> int:
     if options.against is None and options.table_overflow != KEEP:
         raise KanError("--table-overflow has no meaning without --against", remedy="leave it out")
     if is_trainable_build(folder):
-        if options.wrapper is not None:
-            raise KanError(
-                "there is no proof of wrappers around hardware that trains",
-                remedy="leave --wrapper out",
-            )
         if options.second:
             raise KanError(
                 "there is no second opinion on hardware that trains itself",
@@ -102,9 +94,7 @@ def run_prove(options: argparse.Namespace) -> int:
     if options.against is not None:
         integer = _model_of_codes(options)
     rtl: Path = options.rtl or folder / "rtl" / f"{circuit.name}.sv"
-    wrapper = built_wrapper(folder)
-    if wrapper is None and options.wrapper is not None:
-        raise KanError(f"{folder} has no wrapper", remedy="build it with --interface")
+    wrapper = chosen_wrapper(folder, options.wrapper)
     if options.second:
         require_solver()
     proof, opinion = _proofs(options, rtl, integer, circuit)
@@ -117,33 +107,12 @@ def run_prove(options: argparse.Namespace) -> int:
     if opinion is not None:
         summary["second"] = opinion.summary()
     if wrapper is not None:
-        found = _proof_of_wrapper(options, wrapper, rtl, proof)
-        print_wrapper_proof(found, Console(highlight=False))
+        found = proof_of_wrapper(wrapper, rtl, proof.interface, options.timeout)
         proven &= found.proven
         summary["interface"] = found.summary()
     if options.report:
         merge_proof(folder / "report.json", summary if proven else None)
     return 0 if proven else 1
-
-
-def _proof_of_wrapper(
-    options: argparse.Namespace, wrapper: BuiltWrapper, core: Path, proof: Proof
-) -> AnyProof:
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading the wrapper", total=None)
-
-        def say(what: str) -> None:
-            progress.update(task, description=what)
-
-        with speaking(say):
-            return prove_built(
-                replace(wrapper, rtl=options.wrapper or wrapper.rtl),
-                core,
-                proof.interface,
-                timeout=options.timeout,
-                progress=lambda outcome: say(outcome.name),
-            )
 
 
 def _model_of_codes(options: argparse.Namespace) -> Model:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from kan_dialect.cli.flow.prove_wrapper import chosen_wrapper, proof_of_wrapper
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
@@ -19,7 +20,7 @@ from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
 from kan_dialect.flows.prove.cycles.claims import Outcome
-from kan_dialect.flows.prove.interfaces.of_build import built_wrapper
+from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
 from kan_dialect.flows.prove.show import merge_proof
 from kan_dialect.flows.prove.training.prove import prove_training
 from kan_dialect.flows.prove.training.show import print_training_proof
@@ -198,9 +199,10 @@ def prove_trainable(options: argparse.Namespace) -> int:
 
     Raises
     ------
-    KanError : see `prove_training`.
+    KanError : see `prove_training` and `prove_built`.
     """
     folder: Path = options.folder
+    wrapper = chosen_wrapper(folder, options.wrapper)
     step = built_step(folder)
     latency, interval = _built_cycles(folder)
     rtl: Path = options.rtl or folder / "rtl" / f"{step.name}.sv"
@@ -221,13 +223,16 @@ def prove_trainable(options: argparse.Namespace) -> int:
                 rtl, step, latency, interval, timeout=options.timeout, progress=tell
             )
     print_training_proof(proof, rtl, Console(highlight=False))
-    wrapper = built_wrapper(folder)
+    proven = proof.proven
+    summary: dict[str, object] = dict(proof.summary())
     if wrapper is not None:
-        note = f"the wrapper {wrapper.top} is not proven, only {step.name} inside"
-        Console(stderr=True, highlight=False).print(f"warning: {note}", style="yellow")
+        network = TrainingNetwork.of(step, proof.timing)
+        found = proof_of_wrapper(wrapper, rtl, network, options.timeout)
+        proven &= found.proven
+        summary["interface"] = found.summary()
     if options.report:
-        merge_proof(folder / "report.json", proof.summary() if proof.proven else None)
-    return 0 if proof.proven else 1
+        merge_proof(folder / "report.json", summary if proven else None)
+    return 0 if proven else 1
 
 
 def _shown(samples: int, window: int) -> list[int]:

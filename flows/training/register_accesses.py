@@ -89,13 +89,19 @@ class _Host:
         self.states = run.states
         control, status = self.map.named("CONTROL"), self.map.named("STATUS")
         last = len(inputs) - 1
-        for place, (x, t, y, trains) in enumerate(
-            zip(inputs.tolist(), targets.tolist(), run.outputs.tolist(), train, strict=True)
+        samples = [
+            {f"x{index}": code for index, code in enumerate(x)}
+            | {f"{self.letter}{index}": code for index, code in enumerate(t)}
+            for x, t in zip(inputs.tolist(), targets.tolist(), strict=True)
+        ]
+        for place, (codes, y, trains) in enumerate(
+            zip(samples, run.outputs.tolist(), train, strict=True)
         ):
-            codes = {f"x{index}": code for index, code in enumerate(x)}
-            codes |= {f"{self.letter}{index}": code for index, code in enumerate(t)}
             self._load(codes)
             self.accesses.write(control, 1 << START | int(trains) << TRAIN)
+            if place < last and self.rng.random() < 0.5:
+                # The sample has the codes at its start, though the network may take it later.
+                self._load(samples[place + 1])
             if place == last and self.rng.random() < 0.5:
                 # The coefficient has the update of the sample, though nobody waits for it.
                 self._read_coefficient(*self._random_place())
@@ -165,5 +171,10 @@ class _Host:
         address = int(self.memory.addresses(layer)[place])
         self.accesses.write_port(self.map.of_port("mem_address"), address)
         self.accesses.write(self.map.named("MEM_CONTROL"), 1 << bit)
+        if self.rng.random() < 0.5:
+            # The access has the address and word at its command.
+            for name in ("mem_address", "mem_data"):
+                other = self.rng.integers(1 << self.map.of_port(name)[0].bits)
+                self.accesses.write(self.map.of_port(name)[0], int(other))
         mask = 1 << MEM_DONE | 1 << MEM_BUSY
         self.accesses.poll(self.map.named("STATUS"), 1 << MEM_DONE, mask)

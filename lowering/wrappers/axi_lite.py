@@ -8,6 +8,7 @@ written, and commands while an earlier one is under way get SLVERR and change no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import StringAttr
@@ -94,6 +95,24 @@ class _AxiLite:
         bits = self.map.address_bits - 2
         return self.build.equal(address, self.build.constant(register.offset // BYTES, bits))
 
+    @cached_property
+    def waits(self) -> SSAValue:
+        """A register: a sample waits until the core takes it."""
+        return self.build.held(1, "sample_waits", self._zero(1))
+
+    @cached_property
+    def mem_waits(self) -> SSAValue:
+        """A register: an access to a coefficient waits until the core takes it."""
+        return self.build.held(1, "mem_waits", self._zero(1))
+
+    def _waiting(self) -> list[SSAValue]:
+        """The commands that a write waits for.
+
+        A core that trains may take them some cycles later. A write in between would change their
+        inputs, and a command might overtake them.
+        """
+        return [self.waits, self.mem_waits] if self.map.trains else []
+
     # Writes
 
     def _write_channel(self) -> None:
@@ -112,7 +131,7 @@ class _AxiLite:
         build.load(self.data, wires["s_axi_wdata"], takes_data)
         strobes = build.held(BYTES, "write_strobes")
         build.load(strobes, wires["s_axi_wstrb"], takes_data)
-        free = build.inverted(self.write_waits, 1)
+        free = build.inverted(build.any_of([self.write_waits, *self._waiting()]), 1)
         self.writes = build.all_of([self.has_address, self.has_data, free], "writes")
         self._drive(self.has_address, takes_address, self.writes)
         self._drive(self.has_data, takes_data, self.writes)
@@ -162,7 +181,6 @@ class _AxiLite:
         asked = self._command(control, layout.START, "asked_start")
         self.start_refused = build.all_of([asked, self.busy], "start_refused")
         self.starts = build.all_of([asked, build.inverted(self.busy, 1)], "starts")
-        self.waits = build.held(1, "sample_waits", self._zero(1))
         inputs = {
             "clk": self.wires["aclk"],
             "rst": self.reset,
@@ -174,7 +192,6 @@ class _AxiLite:
             build.load(train, build.part(self.data, layout.TRAIN, 1), self.starts)
             memory = self.map.named("MEM_CONTROL")
             self.mem_busy = build.held(1, "mem_busy", self._zero(1))
-            self.mem_waits = build.held(1, "mem_waits", self._zero(1))
             reads = self._command(memory, layout.MEM_READ, "asked_read")
             writes = self._command(memory, layout.MEM_WRITE, "asked_write")
             asked = build.any_of([reads, writes])

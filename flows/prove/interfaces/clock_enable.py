@@ -29,7 +29,7 @@ ENABLE = "ce"
 CLOCKING = Clocking("clk", "rst", 1)
 
 
-class EnableProof(InterfaceProof[Clocking]):
+class EnableProof(InterfaceProof[Clocking, Interface]):
     """A copy with a clock enable, and what is proven of it."""
 
     def finding(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Term, evaluate_all, ordered
-from kan_dialect.flows.prove.interfaces.system import System
+from kan_dialect.flows.prove.interfaces.signals import WrapperSignals
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Candidate:
 class Induction:
     """The invariants of a wrapper, and the questions that are asked of any state that has them."""
 
-    system: System
+    system: WrapperSignals
     solver: Solver
     kept: list[Candidate] = field(default_factory=list[Candidate])
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kan_dialect.flows.prove.netlist import INSTANCE, RESULTS, InputPort, Netlist, Source
 
 
-def combinational_path(netlist: Netlist, start: str, end: str) -> bool:
+def combinational_path(
+    netlist: Netlist, start: str, end: str, inner: Mapping[str, str] | None = None
+) -> bool:
     """Whether the output port `end` may change in the cycle in which the input `start` does.
 
-    Outputs of the network come from registers: its latency is 1 at least.
+    Parameters
+    ----------
+    inner : outputs of the network that depend on one of its inputs in the same cycle. All others
+        come from registers.
     """
     pending = list(netlist.outputs[end])
     seen: set[Source] = set()
@@ -20,7 +27,11 @@ def combinational_path(netlist: Netlist, start: str, end: str) -> bool:
         if isinstance(source, InputPort):
             if source.name == start:
                 return True
-        elif source.kind not in ("dff", INSTANCE):
+        elif source.kind == INSTANCE:
+            instance, _, port = source.name.rpartition(".")
+            if inner and port in inner:
+                pending += netlist.instances[instance].inputs[inner[port]]
+        elif source.kind != "dff":
             for port, bits in source.connections.items():
                 if port not in RESULTS and port != "CLK":
                     pending += bits

@@ -10,21 +10,21 @@ from typing import Generic, TypeVar
 from kan_dialect.flows.prove.cycles.claims import Outcome
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.netlist import Netlist
-from kan_dialect.model.interface import Interface
 
 PortsT = TypeVar("PortsT", bound=Clocking, covariant=True)
+NetworkT = TypeVar("NetworkT", covariant=True)
 
 
 @dataclass
-class InterfaceProof(ABC, Generic[PortsT]):
+class InterfaceProof(ABC, Generic[PortsT, NetworkT]):
     """A wrapper, and what is proven of it."""
 
     name: str
     rtl: Path
     netlist: Netlist
     boundary: PortsT
-    interface: Interface
-    """Of the network in it."""
+    interface: NetworkT
+    """Ports and cycles of the network in it."""
     engine: str
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     invariants: list[str] = field(default_factory=list[str])

@@ -27,7 +27,7 @@ from kan_dialect.quantity import quantity
 
 
 @dataclass
-class WrapperProof(InterfaceProof[Boundary]):
+class WrapperProof(InterfaceProof[Boundary, Interface]):
     """A wrapper with streams, and what is proven of it."""
 
     held: int = 0

@@ -10,16 +10,17 @@ from kan_dialect.flows.prove.cycles.claims import Progress
 from kan_dialect.flows.prove.interfaces.clock_enable import EnableProof, prove_clock_enable
 from kan_dialect.flows.prove.interfaces.of_build import BuiltWrapper
 from kan_dialect.flows.prove.interfaces.prove import WrapperProof, prove_wrapper
-from kan_dialect.flows.prove.interfaces.prove_registers import RegisterProof, prove_registers
+from kan_dialect.flows.prove.interfaces.registers.prove import RegisterProof, prove_registers
+from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
 from kan_dialect.model.interface import Interface
 
-AnyProof: TypeAlias = WrapperProof | RegisterProof | EnableProof
+AnyProof: TypeAlias = WrapperProof | RegisterProof[object] | EnableProof
 
 
 def prove_built(
     wrapper: BuiltWrapper,
     core: Path,
-    interface: Interface,
+    interface: Interface | TrainingNetwork,
     *,
     timeout: float | None = None,
     progress: Progress | None = None,
@@ -32,6 +33,10 @@ def prove_built(
         of the interface.
     """
     rtl, top = wrapper.rtl, wrapper.top
+    if wrapper.kind == "axi-lite":
+        return prove_registers(rtl, top, core, interface, timeout=timeout, progress=progress)
+    if isinstance(interface, TrainingNetwork):
+        raise KanError(f"there is no proof of {wrapper.kind} around hardware that trains")
     match wrapper.kind:
         case "ready-valid" | "axi-stream":
             return prove_wrapper(
@@ -44,8 +49,6 @@ def prove_built(
                 timeout=timeout,
                 progress=progress,
             )
-        case "axi-lite":
-            return prove_registers(rtl, top, core, interface, timeout=timeout, progress=progress)
         case "clock-enable":
             return prove_clock_enable(rtl, top, core, interface, timeout=timeout, progress=progress)
         case _:

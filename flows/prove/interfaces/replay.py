@@ -1,7 +1,7 @@
 """Cycles that refute a wrapper, played on its file in Icarus Verilog.
 
-The wrapper is compiled as it was written. In place of the network stands a pipeline of its latency
-that knows the result of the followed sample, and else gives the outputs that were found.
+The wrapper is compiled as it was written. In place of the network stands a module with its cycles,
+which gives the outputs that were found (`stand_in.py`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from shutil import copyfile
 
 from kan_dialect.flows.prove.interfaces.boundary import Clocking
 from kan_dialect.flows.prove.interfaces.proof import InterfaceProof
-from kan_dialect.flows.prove.interfaces.witness import Stand, Witness
+from kan_dialect.flows.prove.interfaces.witness import Witness
 from kan_dialect.flows.tools import tool_runs, toolchain
 
 
-def first_difference(proof: InterfaceProof[Clocking], witness: Witness) -> str | None:
+def first_difference(proof: InterfaceProof[Clocking, object], witness: Witness) -> str | None:
     """The first output behind the reset that Icarus has another value of; None: there is none.
 
     Undefined bits may be anything.
@@ -34,7 +34,7 @@ def first_difference(proof: InterfaceProof[Clocking], witness: Witness) -> str |
     return None
 
 
-def _printed(proof: InterfaceProof[Clocking], witness: Witness) -> list[str]:
+def _printed(proof: InterfaceProof[Clocking, object], witness: Witness) -> list[str]:
     name, clock = proof.name, proof.boundary.clock
     inputs = {p: len(b) for p, b in proof.netlist.inputs.items() if p != clock}
     outputs = {p: len(b) for p, b in proof.netlist.outputs.items()}
@@ -51,7 +51,7 @@ def _printed(proof: InterfaceProof[Clocking], witness: Witness) -> list[str]:
         lines.append(f'    {" ".join(drive)} #1 $display("{shown}", {", ".join(outputs)});')
         lines.append(f"    #1 {clock} = 1; #1 {clock} = 0;")
     lines += ["    $finish;", "  end", "endmodule", ""]
-    lines += _stand_in(proof, witness.network)
+    lines += witness.network.module()
     with tempfile.TemporaryDirectory(prefix="kan-proof-") as directory:
         folder = Path(directory)
         copyfile(proof.rtl, folder / "design.sv")
@@ -64,29 +64,3 @@ def _printed(proof: InterfaceProof[Clocking], witness: Witness) -> list[str]:
         )
     rows = [row for row in printed.splitlines() if len(row.split()) == len(outputs)]
     return rows[: len(witness.cycles)]
-
-
-def _stand_in(proof: InterfaceProof[Clocking], stand: Stand) -> list[str]:
-    """The module in place of the network."""
-    network = proof.interface
-    ports = ["input clk, rst, in_valid", "output out_valid"]
-    ports += [f"input [{port.width - 1}:0] {port.name}" for port in network.inputs]
-    ports += [f"output [{port.width - 1}:0] {port.name}" for port in network.outputs]
-    lines = [f"module {network.name} ({', '.join(ports)});"]
-    high = network.latency - 1
-    for name, bits in (("valid", stand.valid), ("same", stand.is_sample)):
-        number = sum(bit << place for place, bit in enumerate(bits))
-        lines.append(f"  reg [{high}:0] {name} = {len(bits)}'d{number};")
-    codes = [f"{p.name} == {p.width}'d{stand.sample[p.name]}" for p in network.inputs]
-    lines += [
-        "  always @(posedge clk) begin",
-        f"    valid <= rst ? {len(stand.valid)}'d0 : {{valid, in_valid}};",
-        f"    same <= {{same, {' && '.join(codes)}}};",
-        "  end",
-        f"  assign out_valid = valid[{high}];",
-    ]
-    for port in network.outputs:
-        own = f"{port.width}'d{stand.result[port.name]}"
-        lines.append(f"  reg [{port.width - 1}:0] other_{port.name};")
-        lines.append(f"  assign {port.name} = same[{high}] ? {own} : other_{port.name};")
-    return [*lines, "endmodule", ""]

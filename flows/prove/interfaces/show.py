@@ -9,11 +9,10 @@ from rich.table import Table
 
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.interfaces.clock_enable import EnableProof
-from kan_dialect.flows.prove.interfaces.prove import WrapperProof
 from kan_dialect.flows.prove.interfaces.prove_built import AnyProof
-from kan_dialect.flows.prove.interfaces.prove_registers import RegisterProof
+from kan_dialect.flows.prove.interfaces.registers.prove import RegisterProof
 from kan_dialect.flows.prove.interfaces.replay import first_difference
-from kan_dialect.flows.prove.interfaces.witness import Witness, find_witness
+from kan_dialect.flows.prove.interfaces.witness import HistoryProof, Witness, find_witness
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.quantity import quantity
 
@@ -56,7 +55,7 @@ def _rows(proof: AnyProof) -> Iterator[tuple[str, str, str]]:
         yield f"interface, {group}", f"{done} of {len(outcomes)}", f"{seconds:.2f}"
 
 
-def _explanation(proof: WrapperProof | RegisterProof, witness: Witness | None) -> Iterator[str]:
+def _explanation(proof: HistoryProof, witness: Witness | None) -> Iterator[str]:
     if witness is None:
         yield (
             "No cycles were found that show it: the states in which it fails may never come. It is "
@@ -78,7 +77,7 @@ def _explanation(proof: WrapperProof | RegisterProof, witness: Witness | None) -
         yield f"  icarus: {_replayed(proof, witness)}"
 
 
-def _shown(proof: WrapperProof | RegisterProof, cycle: dict[str, int]) -> list[str]:
+def _shown(proof: HistoryProof, cycle: dict[str, int]) -> list[str]:
     """Ports worth a reader's time."""
     if isinstance(proof, RegisterProof):
         return [port for port in cycle if port != proof.boundary.reset and cycle[port]]
@@ -87,7 +86,7 @@ def _shown(proof: WrapperProof | RegisterProof, cycle: dict[str, int]) -> list[s
     return [*shown, result.valid, result.ready, *result.payload]
 
 
-def _replayed(proof: WrapperProof | RegisterProof, witness: Witness) -> str:
+def _replayed(proof: HistoryProof, witness: Witness) -> str:
     try:
         differs = first_difference(proof, witness)
     except KanError as error:

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from kan_dialect.flows.prove.cycles.claims import Claim
 from kan_dialect.flows.prove.cycles.solver import Solver, Values
 from kan_dialect.flows.prove.cycles.terms import Term
 from kan_dialect.flows.prove.interfaces.induction import evaluated
 from kan_dialect.flows.prove.interfaces.prove import WrapperProof, scoreboard
-from kan_dialect.flows.prove.interfaces.prove_registers import RegisterProof, register_model
-from kan_dialect.flows.prove.interfaces.registers import RegisterModel
+from kan_dialect.flows.prove.interfaces.registers.model import RegisterModel
+from kan_dialect.flows.prove.interfaces.registers.prove import RegisterProof
+from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingSystem
 from kan_dialect.flows.prove.interfaces.scoreboard import SLACK, Scoreboard
+from kan_dialect.flows.prove.interfaces.signals import WrapperSignals, free_name
+from kan_dialect.flows.prove.interfaces.stand_in import SampleStandIn, StandIn, TrainingStandIn
 from kan_dialect.flows.prove.interfaces.system import System
+from kan_dialect.flows.prove.training.handshake import READ_CYCLES
+from kan_dialect.model.interface import Port
+
+HistoryProof: TypeAlias = WrapperProof | RegisterProof[object]
+"""A proof for every history of the ports."""
 
 LONGEST = 256
 """Cycles of the longest history that is tried."""
-
-
-@dataclass(frozen=True)
-class Stand:
-    """A network in its cycles: a pipeline that knows the result of one sample."""
-
-    sample: dict[str, int]
-    """Codes of the followed sample, by input."""
-    result: dict[str, int]
-    """Its outputs."""
-    others: list[dict[str, int]]
-    """Outputs in each cycle, if the result of another sample comes."""
-    valid: list[int]
-    """Stages with a sample in cycle 0, the first one first."""
-    is_sample: list[int]
-    """Stages in cycle 0 whose inputs were the sample."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +35,19 @@ class Witness:
 
     cycles: list[dict[str, int]]
     """Each port in each cycle, the clock left out; the first cycle is the reset."""
-    network: Stand
+    network: StandIn
     problem: str
 
 
-def find_witness(proof: WrapperProof | RegisterProof, seconds: float = 30) -> Witness | None:
+def find_witness(
+    proof: WrapperProof | RegisterProof[object], seconds: float = 30
+) -> Witness | None:
     """A history in which a claim is wrong; None where none was found in so many seconds.
 
     The other side keeps its own rules: what it offers stays until it is taken.
     """
     if isinstance(proof, RegisterProof):
-        model = register_model(proof)
+        model = proof.model()
         return _searched(model.system, model.claims, lambda c: _host_keeps(model, c), seconds)
     board = scoreboard(proof)
     return _searched(
@@ -64,7 +59,7 @@ def find_witness(proof: WrapperProof | RegisterProof, seconds: float = 30) -> Wi
 
 
 def _searched(
-    system: System,
+    system: WrapperSignals,
     claims_of: Callable[[int], Iterable[Claim]],
     rules_of: Callable[[int], Term],
     seconds: float,
@@ -89,25 +84,42 @@ def _searched(
             names.remove(system.boundary.clock)
             return Witness(
                 [_numbers({n: system.port(n, c) for n in names}, found) for c in shown],
-                _stand(system, found, len(shown)),
+                _stand_in(system, found, len(shown)),
                 claim.name,
             )
         length *= 2
     return None
 
 
-def _stand(system: System, found: Values, cycles: int) -> Stand:
-    latency = system.network.latency
-    stages = range(1, latency + 1)
-    return Stand(
+def _stand_in(system: WrapperSignals, found: Values, cycles: int) -> StandIn:
+    def stages(last: int, of: Callable[[int, int], Term]) -> list[int]:
+        return evaluated([of(stage, 0) for stage in range(1, last + 1)], found)
+
+    def others(ports: Sequence[Port]) -> list[dict[str, int]]:
+        return [
+            {port.name: found.get(free_name(port.name, c), 0) for port in ports}
+            for c in range(cycles)
+        ]
+
+    if isinstance(system, TrainingSystem):
+        core = system.network
+        last = max(core.latency, core.busy, core.interval)
+        return TrainingStandIn(
+            others(core.read),
+            core,
+            stages(last, system.taken),
+            stages(last, system.trained),
+            stages(READ_CYCLES, system.asked),
+        )
+    assert isinstance(system, System)
+    network = system.network
+    return SampleStandIn(
+        others(network.outputs),
+        network,
         _numbers(system.codes, found),
         _numbers(system.results, found),
-        [
-            {port: found.get(f"core:{port}@{c}", 0) for port in system.results}
-            for c in range(cycles)
-        ],
-        evaluated([system.valid(stage, 0) for stage in stages], found),
-        evaluated([system.is_sample(stage, 0) for stage in stages], found),
+        stages(network.latency, system.valid),
+        stages(network.latency, system.is_sample),
     )
 
 

@@ -6,31 +6,58 @@ docs/rationale/proof.md has the argument.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.prove.cycles.claims import Outcome, Progress
+from kan_dialect.flows.prove.cycles.claims import Claim, Outcome, Progress
 from kan_dialect.flows.prove.cycles.solver import Solver
-from kan_dialect.flows.prove.cycles.terms import Pool, Term, ordered
+from kan_dialect.flows.prove.cycles.terms import Pool, Term
 from kan_dialect.flows.prove.cycles.two_readings import TwoReadings
 from kan_dialect.flows.prove.interfaces.induction import Candidate, Induction
 from kan_dialect.flows.prove.interfaces.paths import combinational_path
-from kan_dialect.flows.prove.interfaces.proof import InterfaceProof
-from kan_dialect.flows.prove.interfaces.registers import (
+from kan_dialect.flows.prove.interfaces.proof import InterfaceProof, NetworkT
+from kan_dialect.flows.prove.interfaces.registers.model import RegisterModel
+from kan_dialect.flows.prove.interfaces.registers.ports import (
     BUS,
     HASH,
-    RegisterModel,
     RegisterPorts,
     register_ports,
 )
+from kan_dialect.flows.prove.interfaces.registers.sample_model import SampleModel
+from kan_dialect.flows.prove.interfaces.registers.training_core import (
+    TrainingNetwork,
+    TrainingSystem,
+)
+from kan_dialect.flows.prove.interfaces.registers.training_model import TrainingModel
+from kan_dialect.flows.prove.interfaces.signals import WrapperSignals
 from kan_dialect.flows.prove.interfaces.system import System
-from kan_dialect.flows.prove.netlist import Netlist
+from kan_dialect.flows.prove.netlist import Cell, Netlist
 from kan_dialect.model.interface import Interface
 
+NO_PATHS: dict[str, str] = {}
 
-class RegisterProof(InterfaceProof[RegisterPorts]):
+
+@dataclass
+class RegisterProof(InterfaceProof[RegisterPorts, NetworkT]):
     """A wrapper with registers, and what is proven of it."""
+
+    @abstractmethod
+    def model(self) -> RegisterModel:
+        """A new model of the registers."""
+
+    @property
+    def inner_paths(self) -> Mapping[str, str]:
+        """Outputs of the network that depend on one of its inputs in the same cycle."""
+        return NO_PATHS
+
+
+@dataclass
+class SampleRegisterProof(RegisterProof[Interface]):
+    """A wrapper around a network."""
 
     def finding(self) -> str:
         return (
@@ -38,19 +65,42 @@ class RegisterProof(InterfaceProof[RegisterPorts]):
             "are those of the sample started last"
         )
 
+    def model(self) -> SampleModel:
+        system = System(self.netlist, self.boundary, self.interface, Pool())
+        return SampleModel(system, self.boundary, _identity(system))
+
+
+@dataclass
+class TrainingRegisterProof(RegisterProof[TrainingNetwork]):
+    """A wrapper around hardware that trains."""
+
+    def finding(self) -> str:
+        return (
+            "reads and writes are those of its registers, for every history of the bus; samples "
+            "and accesses to coefficients are those of its commands, each once, in their order"
+        )
+
+    def model(self) -> TrainingModel:
+        system = TrainingSystem(self.netlist, self.boundary, self.interface, Pool())
+        return TrainingModel(system, self.boundary, _identity(system))
+
+    @property
+    def inner_paths(self) -> Mapping[str, str]:
+        return {"in_ready": "mem_valid"}
+
 
 def prove_registers(
     rtl: Path,
     name: str,
     core: Path,
-    interface: Interface,
+    interface: Interface | TrainingNetwork,
     *,
     timeout: float | None = None,
     progress: Progress | None = None,
-) -> RegisterProof:
+) -> RegisterProof[object]:
     """Prove the wrapper `name` in `rtl`, with registers, around the network in `core`.
 
-    The network is taken for what its own proof says: a function of its inputs, `latency` later.
+    The network is taken for what its own proof says (`system.py`, `training_core.py`).
 
     Raises
     ------
@@ -62,21 +112,19 @@ def prove_registers(
     readings = TwoReadings.of(rtl, name, timeout, (interface.name, core))
     engine = f"induction over cycles, bitwuzla {solver.version}, {readings.readers}"
 
-    def planned(found: Netlist) -> RegisterProof:
-        return RegisterProof(name, rtl, found, register_ports(interface, found), interface, engine)
+    def planned(found: Netlist) -> RegisterProof[object]:
+        if isinstance(interface, Interface):
+            ports = register_ports(interface.inputs, interface.outputs, found)
+            return SampleRegisterProof(name, rtl, found, ports, interface, engine)
+        ports = register_ports(interface.written, interface.read, found, memory=True)
+        return TrainingRegisterProof(name, rtl, found, ports, interface, engine)
 
     proof = readings.prove(planned, lambda each: _Prover(each, solver).run(), progress)
     proof.seconds = time.monotonic() - start
     return proof
 
 
-def register_model(proof: RegisterProof) -> RegisterModel:
-    """A new model of the registers of a wrapper."""
-    system = System(proof.netlist, proof.boundary, proof.interface, Pool())
-    return RegisterModel(system, proof.boundary, _identity(system))
-
-
-def _identity(system: System) -> int:
+def _identity(system: WrapperSignals) -> int:
     """What the wrapper gives for HASH: any number, but always the same."""
     pool = system.pool
     address = system.port(f"{BUS}_araddr", 0)
@@ -97,9 +145,9 @@ def _identity(system: System) -> int:
 class _Prover:
     """Makes the claims of one reading, and proves each."""
 
-    def __init__(self, proof: RegisterProof, solver: Solver) -> None:
+    def __init__(self, proof: RegisterProof[object], solver: Solver) -> None:
         self.proof = proof
-        self.model = register_model(proof)
+        self.model = proof.model()
         self.system, self.pool = self.model.system, self.model.pool
         self.induction = Induction(self.system, solver)
 
@@ -124,8 +172,9 @@ class _Prover:
     def _paths(self) -> Iterator[Outcome]:
         """No output depends on an input of the same cycle."""
         netlist, start = self.proof.netlist, time.monotonic()
+        inner = self.proof.inner_paths
         for output in netlist.outputs:
-            found = [i for i in netlist.inputs if combinational_path(netlist, i, output)]
+            found = [i for i in netlist.inputs if combinational_path(netlist, i, output, inner)]
             problem = f"there is one from {found[0]}" if found else None
             name = f"no path from an input to {output}"
             yield Outcome("paths", name, time.monotonic() - start, problem)
@@ -144,80 +193,29 @@ class _Prover:
 
     def _claimed(self) -> Iterator[Candidate]:
         """Claims about one cycle are guesses themselves."""
-        for number, claim in enumerate(self.model.claims(0)):
+
+        @cache
+        def claims(cycle: int) -> list[Claim]:
+            return [*self.model.claims(cycle)]
+
+        for number, claim in enumerate(claims(0)):
 
             def at(cycle: int, n: int = number) -> Term:
-                term = [*self.model.claims(cycle)][n].term
-                return self.pool.any_of([self.system.in_reset(cycle), term])
+                return self.pool.any_of([self.system.in_reset(cycle), claims(cycle)[n].term])
 
             yield Candidate(claim.name, at)
 
     def _guesses(self) -> Iterator[Candidate]:
         """Registers of the wrapper that hold what the model does; stages of the network."""
         model, pool, system = self.model, self.pool, self.system
-        when = {"address": "has_address", "data": "has_data", "strobes": "has_data"}
-        plain = ("has_address", "has_data", "answers", "busy", "done", "reads", "count", *when)
         for register in system.registers():
-            width = len(register.connections["Q"])
-            for name in plain:
-                if model.widths.get(name, 1) != width:
+            for name, where in model.alike.items():
+                if model.widths.get(name, 1) != len(register.connections["Q"]):
                     continue
 
-                def same(cycle: int, r: object = register, n: str = name) -> Term:
-                    equal = pool.equal(system.value(r, cycle), model.at(n, cycle))  # type: ignore[arg-type]
-                    if n not in when:
-                        return equal
-                    return pool.any_of([pool.inverted(model.at(when[n], cycle)), equal])
+                def same(t: int, r: Cell = register, n: str = name, w: str = where) -> Term:
+                    equal = pool.equal(system.value(r, t), model.at(n, t))
+                    return model.implied(model.at(w, t), equal) if w else equal
 
                 yield Candidate(f"{register.name} is {name}", same)
-            if width == 1:
-                yield Candidate(
-                    f"{register.name} is 1 in the cycle behind a start",
-                    lambda t, r=register: pool.equal(system.value(r, t), model.is_age(1, t)),
-                )
-            load = system.machine.next_state(register, 0)
-            variables = {each.data for each in ordered([load]) if each.kind == "var"}
-            for port, result in system.results.items():
-                if f"core:{port}@0" in variables and result.width == width:
-                    yield Candidate(
-                        f"{register.name} holds {port}",
-                        lambda t, r=register, y=result: self._output(system.value(r, t), y, t),
-                    )
-        for port in system.codes:
-            yield Candidate(
-                f"the network gets {port} from its registers",
-                lambda t, p=port: pool.equal(system.core_input(p, t), model.input_code(p, t)),
-            )
-        yield Candidate(
-            "a result is that of the sample under way",
-            lambda t: pool.inverted(
-                pool.make(
-                    "ult",
-                    1,
-                    [
-                        pool.constant(model.last, model.widths["age"]),
-                        model.at("age", t),
-                    ],
-                )
-            ),
-        )
-        for stage in range(1, model.latency + 1):
-            yield Candidate(
-                f"stage {stage} of the network is that of the age",
-                lambda t, s=stage: pool.equal(system.valid(s, t), model.is_age(s + 1, t)),
-            )
-            yield Candidate(
-                f"the followed sample in stage {stage}",
-                lambda t, s=stage: pool.any_of(
-                    [
-                        pool.inverted(pool.both(model.at("mine", t), model.is_age(s + 1, t))),
-                        system.is_sample(s, t),
-                    ]
-                ),
-            )
-
-    def _output(self, held: Term, result: Term, cycle: int) -> Term:
-        pool, model = self.pool, self.model
-        zero = pool.equal(held, pool.constant(0, held.width))
-        right = pool.any_of([pool.inverted(model.at("right", cycle)), pool.equal(held, result)])
-        return pool.both(right, pool.any_of([model.at("used", cycle), zero]))
+        yield from model.guesses()

@@ -1,0 +1,1 @@
+"""Proof of wrappers with registers on AXI4-Lite."""
