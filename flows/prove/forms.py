@@ -31,6 +31,9 @@ from kan_dialect.ir.constants import Array, IntArray
 MAX_POINTS = 1 << 20
 """No table is listed over more points, and no image over more sums."""
 
+MAX_VALUES = 16 * MAX_POINTS
+"""No variable has more values. One alone is listed as it is, for what only passes it on."""
+
 MAX_SPLIT_POINTS = 4 * MAX_POINTS
 """No table is split into parts that have more points together."""
 
@@ -207,7 +210,14 @@ def constant(value: int) -> Table:
 
 
 def variable(of: Variable) -> Table:
-    """The variable itself."""
+    """The variable itself.
+
+    Raises
+    ------
+    TooHard : it has too many values.
+    """
+    if of.size > MAX_VALUES:
+        raise TooHard(f"values of more than {MAX_VALUES.bit_length() - 1} bits: {of.name}")
     return Table((of,), np.arange(of.low, of.high + 1, dtype=np.int64))
 
 

@@ -26,6 +26,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.prove.circuit import MAX_WIDTH, Cut
 from kan_dialect.flows.prove.forms import (
     MAX_POINTS,
+    MAX_VALUES,
     Choice,
     Form,
     Table,
@@ -287,7 +288,7 @@ class _Planner:
             return None
         low, high = bounds(expected) if unsaturated is None else (unsaturated.low, unsaturated.high)
         if high - low >= MAX_POINTS:
-            plain = unsaturated is None and len(wires) == len(bits)
+            plain = unsaturated is None and len(wires) == len(bits) and high - low < MAX_VALUES
             return _Held(wires, low, high) if plain else None
         numbers = np.arange(low, high + 1) if unsaturated is not None else values_of(expected)
         # Bits that are constant, or the same wire as others, are so in all numbers that come.

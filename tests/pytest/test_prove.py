@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from kan_dialect.flows.prove.netlist import Netlist, read_design
 from kan_dialect.flows.prove.obligations import marks_of
 from kan_dialect.flows.prove.prove import Outcome, Proof, prove
 from kan_dialect.flows.prove.readings import difference_of_readings
+from kan_dialect.flows.prove.second.opinion import second_opinion
 from kan_dialect.flows.prove.show import print_proof
 from kan_dialect.flows.prove.text import NotInSubset, read_text
 from kan_dialect.flows.prove.witness import find_witness
@@ -300,6 +302,8 @@ def test_a_port_that_is_too_wide_is_named() -> None:
     wide = forms.variable(Variable("x0", 0, 0, (1 << 21) - 1))
     with pytest.raises(forms.TooHard, match=r"^values of more than 20 bits: x0$"):
         forms.mapped(lambda v: v // 3, wide)
+    with pytest.raises(forms.TooHard, match=r"^values of more than 24 bits: x1$"):
+        forms.variable(Variable("x1", 0, 0, 1 << 24))
 
 
 def test_constants_differ_too() -> None:
@@ -458,6 +462,22 @@ PIPELINES: list[dict[str, int | bool]] = [
     {"cycles": 1},
     {"cycles": 23},
 ]
+
+
+@needs_yosys
+def test_nodes_of_many_bits_are_not_listed(tmp_path: Path) -> None:
+    """Sums of 29 bits, and a register behind each: a list of their values takes 2 GB."""
+    tables = TableNetwork("net", UniformQuantizedType(2, False, 1.0), 3)
+    values = np.random.default_rng(0).integers(-(1 << 27), 1 << 27, (2, 3, 4))
+    tables.add_layer(values, mask=np.ones((2, 3), bool))
+    made = compiled(tables.module(), *CompilePass(levels=1).expand())
+    tracemalloc.start()
+    try:
+        assert check(made, tmp_path).proven
+        assert second_opinion(tmp_path / "design.sv", *made[:2]).shown
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @needs_yosys

@@ -19,12 +19,16 @@ from kan_dialect.flows.prove.second.model import Add, Clamp, Code, outputs_of
 from kan_dialect.flows.prove.second.text import Design
 from kan_dialect.flows.prove.second.words import (
     Bit,
+    Undecided,
     Variable,
     bits_of,
 )
 from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.model.interface import Interface
 from kan_dialect.model.model import Model
+
+MAX_CODES = 1 << 24
+"""No variable has more codes: they are listed."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def plan(integer: Model, circuit: Model, design: Design, interface: Interface) -
     Raises
     ------
     KanError : the ports of the text are not the interface's.
-    Undecided : an output of the model is not a function of nodes that signals hold.
+    Undecided : an output of the model is not a function of nodes that signals hold; a port has more
+        codes than can be listed.
     """
     _check_ports(design, interface)
     return _Planner(design, marks_of(circuit)).run(integer, interface)
@@ -127,6 +132,8 @@ class _Planner:
         return self.plan
 
     def variable(self, name: str, cycle: int, width: int, low: int, high: int) -> Variable:
+        if high - low >= MAX_CODES:
+            raise Undecided(f"{name} has more than {MAX_CODES.bit_length() - 1} bits")
         found = Variable(name, cycle, width, low, high, len(self.plan.variables))
         self.plan.variables.append(found)
         return found
@@ -177,6 +184,8 @@ class _Planner:
             return None
         low, high = -((constant - low) >> fixed), (high - constant) >> fixed
         if low < -(1 << len(bits) - 1) or high >= 1 << len(bits) - (low < 0):
+            return None
+        if high - low >= MAX_CODES:
             return None
         key = mark.signal, mark.cycle
         if key not in self.held:
