@@ -33,6 +33,7 @@ _PASSES = {
     "kan-choose-bits": ("kan_dialect.passes.choose_bits", "ChooseBitsPass"),
     "kan-compile": ("kan_dialect.lowering.compile", "CompilePass"),
     "kan-expand-wires": ("kan_dialect.passes.expand_wires", "ExpandWiresPass"),
+    "kan-fit-clock": ("kan_dialect.passes.fit_clock", "FitClockPass"),
     "kan-fit-splines": ("kan_dialect.passes.fit_splines", "FitSplinesPass"),
     "kan-fold-affine": ("kan_dialect.passes.fold_affine", "FoldAffinePass"),
     "kan-fold-clamps": ("kan_dialect.passes.fold_clamps", "FoldClampsPass"),

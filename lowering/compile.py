@@ -151,7 +151,11 @@ class CompilePass(CompositePass):
         """The pipeline, in order."""
         chooses = self.precision == "auto"
         expand, *wire_level = wire_level_passes(
-            self.target, parts=self.parts, further_levels=self.further_levels, fast=self.fast
+            self.target,
+            parts=self.parts,
+            further_levels=self.further_levels,
+            fast=self.fast,
+            mhz=self.mhz,
         )
         return [
             FoldAffinePass(),

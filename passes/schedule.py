@@ -1,8 +1,9 @@
 """`kan-schedule`: pipeline registers, so that every path has the same number of cycles.
 
-Each op gets a stage (`kan_dialect.search.stages`). A value that a later stage reads is delayed, one
-register a stage, which all its readers share. Results leave from registers. Marks say in which
-cycle their node is there. Registers of an earlier schedule are removed first.
+Each op gets a stage: `kan_dialect.search.retiming` for a clock, else `kan_dialect.search.stages`. A
+value that a later stage reads is delayed, one register a stage, which all its readers share.
+Results leave from registers. Marks say in which cycle their node is there. Registers of an earlier
+schedule are removed first.
 """
 
 from __future__ import annotations
@@ -25,10 +26,14 @@ from kan_dialect.ops.wire import DelayOp, MarkOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.search.retiming.stages import fewest_registers
 from kan_dialect.search.stages import StageLimit, Stages, stages_of_cycles
 
 DEFAULT_LEVELS = 4
 """Levels of logic in a stage, if no option says otherwise."""
+
+MARGIN = 1.15
+"""A clock that stages reach beyond the one asked for, where that takes no more cycles."""
 
 
 def remove_registers(function: func.FuncOp) -> None:
@@ -135,16 +140,19 @@ class SchedulePass(TargetPass):
         if self.cycles is not None:
             return stages_of_cycles(function, self.cycles, levels)
         if self.mhz is not None:
-            return self._limit_of_clock(function, self.mhz).fewest(function)
+            limit = self._limit_of_clock(function, self.mhz)
+            tightest = self.device.timing.logic_ns(MARGIN * self.mhz)
+            return fewest_registers(function, limit.cost, limit.limit, tightest)
         return StageLimit(levels, self.levels or DEFAULT_LEVELS).fewest(function)
 
     def _limit_of_clock(self, function: func.FuncOp, mhz: float) -> StageLimit:
-        period = 1000 / mhz - self.device.timing.register
+        timing = self.device.timing
+        period = timing.logic_ns(mhz)
         limit = StageLimit(cache(partial(delay_of, device=self.device)), period)
         slowest = max(function.body.block.ops, key=limit.cost)
         if (delay := limit.cost(slowest)) > period:
             name = slowest.given_name if isinstance(slowest, KanOperation) else None
-            fastest = 1000 / (delay + self.device.timing.register)
+            fastest = 1000 / (delay + timing.register) / timing.spread
             raise KanError(
                 f"{name or slowest.name} alone takes {delay:.2f} ns of a period of "
                 f"{1000 / mhz:.2f} ns, by the delays of {self.target}",

@@ -20,7 +20,7 @@ inputs fit into the adder's own LUTs. `kan_dialect.search.table_split` finds the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.context import Context
@@ -45,7 +45,7 @@ from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.table_split.limits import MAX_INPUT_BITS
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
 from kan_dialect.search.table_split.splitter import Splitter, splitter_for
-from kan_dialect.search.table_split.sums import TableSplits, choose_splits
+from kan_dialect.search.table_split.sums import TableSplits, choose_splits, limit_terms
 
 PARTS = Bounds(1, 64)
 """Parts that a table may be split into."""
@@ -63,12 +63,19 @@ class SplitSummands(RewritePattern):
     splitter: Splitter
     separate_bits: bool
     """Lowest bits of tables may be parts of their own."""
+    most_terms: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The most terms of sums, by their names; others have as many as it takes."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
         if len(op.inputs) < 2:
             return
-        chosen = choose_splits(op, self.splits, self.splitter, separate_bits=self.separate_bits)
+        splits, separate_bits = self.splits, self.separate_bits
+        most = self.most_terms.get(op.given_name or "")
+        if most is not None:
+            splits = limit_terms(op, splits, self.splitter, most)
+            separate_bits = False
+        chosen = choose_splits(op, splits, self.splitter, separate_bits=separate_bits)
         summands: list[SSAValue] = []
         constant = 0
         for value in op.inputs:
@@ -153,14 +160,18 @@ def _may_split(table: TableOp) -> bool:
     )
 
 
-def _splits(function: func.FuncOp, splitter: Splitter) -> dict[TableOp, TableSplits]:
-    """Splits of all tables that a sum adds, searched together."""
+def _tables(function: func.FuncOp) -> list[TableOp]:
+    """The tables that may be split: those that a sum adds."""
     sums = [op for op in function.body.block.ops if isinstance(op, SumOp) and len(op.inputs) > 1]
     owners = dict.fromkeys(value.owner for op in sums for value in op.inputs)
-    tables = [op for op in owners if isinstance(op, TableOp) and _may_split(op)]
-    entries = [op.by_bit_pattern for op in tables]
+    return [op for op in owners if isinstance(op, TableOp) and _may_split(op)]
+
+
+def find_splits(function: func.FuncOp, splitter: Splitter) -> list[TableSplits]:
+    """Splits of all tables that a sum adds, in the order of the sums, searched together."""
+    entries = [op.by_bit_pattern for op in _tables(function)]
     in_parts, whole = splitter.split_all(entries), splitter.split_all(entries, 1)
-    return dict(zip(tables, map(TableSplits, in_parts, whole), strict=True))
+    return list(map(TableSplits, in_parts, whole))
 
 
 @dataclass(frozen=True)
@@ -177,7 +188,26 @@ class SplitTablesPass(TargetPass):
         functions = list(wire_functions(module))
         splitter = splitter_for(self.device, self.parts)
         for function in functions:
-            pattern = SplitSummands(_splits(function, splitter), splitter, self.parts > 1)
-            PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)
-            remove_dead(function)
+            split_tables(function, splitter, find_splits(function, splitter), self.parts > 1)
         return bool(functions)
+
+
+def split_tables(
+    function: func.FuncOp,
+    splitter: Splitter,
+    splits: Sequence[TableSplits],
+    separate_bits: bool,
+    most_terms: Mapping[str, int] | None = None,
+) -> None:
+    """Take the tables of a function apart.
+
+    Parameters
+    ----------
+    splits : what `find_splits` has found for this function, or for one that it is a copy of.
+    separate_bits : lowest bits of tables may be parts of their own.
+    most_terms : the most terms of sums, by their names; others have as many as it takes.
+    """
+    of_tables = dict(zip(_tables(function), splits, strict=True))
+    pattern = SplitSummands(of_tables, splitter, separate_bits, most_terms or {})
+    PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)
+    remove_dead(function)

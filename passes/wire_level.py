@@ -9,6 +9,7 @@ from __future__ import annotations
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.expand_wires import ExpandWiresPass
+from kan_dialect.passes.fit_clock import FitClockPass
 from kan_dialect.passes.fold_clamps import FoldClampsPass
 from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
@@ -18,7 +19,12 @@ from kan_dialect.passes.split_tables import SplitTablesPass
 
 
 def wire_level_passes(
-    target: str, *, parts: int, further_levels: tuple[int, ...] | int, fast: bool
+    target: str,
+    *,
+    parts: int,
+    further_levels: tuple[int, ...] | int,
+    fast: bool,
+    mhz: float | None = None,
 ) -> tuple[KanPass, ...]:
     """From tables to adders.
 
@@ -28,14 +34,20 @@ def wire_level_passes(
     parts : see `kan-split-tables`.
     further_levels : see `kan-balance-sums`.
     fast : leave out `kan-share-sums` and `kan-split-tables`, which search.
+    mhz : the clock that decides how long paths may be; None: LUTs alone decide.
     """
-    searches = (ShareSumsPass(target=target), SplitTablesPass(target=target, parts=parts))
+    balance = BalanceSumsPass(target=target, further_levels=further_levels)
+    if fast:
+        last: tuple[KanPass, ...] = (balance,)
+    elif mhz is None:
+        last = (ShareSumsPass(target=target), SplitTablesPass(target=target, parts=parts), balance)
+    else:
+        last = (FitClockPass(mhz, parts, further_levels, target=target),)
     return (
         ExpandWiresPass(),
         NarrowPass(),
         FoldClampsPass(target=target),
         MergeTablesPass(target=target),
         ShareTablesPass(target=target),
-        *(() if fast else searches),
-        BalanceSumsPass(target=target, further_levels=further_levels),
+        *last,
     )

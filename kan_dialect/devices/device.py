@@ -41,6 +41,16 @@ class Timing:
     """Onto a carry chain and off it, and the way to it."""
     carry_bit: float
     """Along the chain, for each bit."""
+    wide: float = 0.0
+    """A multiplexer beside lookup tables, for each input of a function beyond those of one."""
+    clamp: float = 0.0
+    """A clamp and the way to it; 0: as two lookup tables."""
+    spread: float = 1.0
+    """The longest path of a design over its typical delay. Of ten designs, nine are as fast."""
+
+    def logic_ns(self, mhz: float) -> float:
+        """Time for logic between two registers, in typical delays; none is left where it is 0."""
+        return 1000 / mhz / self.spread - self.register
 
 
 @dataclass(frozen=True)
@@ -198,7 +208,7 @@ XCUP = DeviceFamily(
 ECP5 = DeviceFamily(
     "ecp5",
     4,
-    Timing(register=0.8, lut=1.3, carry=2.5, carry_bit=0.05),
+    Timing(register=1.0, lut=1.3, carry=1.6, carry_bit=0.06, wide=0.35, clamp=1.4, spread=1.15),
     wide_inputs=7,
     expected_wide_factor=1.5,
 )
@@ -312,6 +322,8 @@ def _problem_of(family: DeviceFamily) -> str | None:
         "wide_factor": family.wide_factor,
         "expected_wide_factor": family.expected_wide_factor,
     }
+    if not _is_figure(timing.spread) or timing.spread < 1:
+        return f"timing.spread must be a number, 1 or more, got {timing.spread!r}"
     for name, value in positive.items():
         if not _is_figure(value) or value <= 0:
             return f"{name} must be a positive number, got {value!r}"

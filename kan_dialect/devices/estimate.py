@@ -98,11 +98,13 @@ def delay_of(op: Operation, device: DeviceFamily) -> float:
     """
     match op:
         case TableOp():
-            return map_table(op, device.mapper) * device.timing.lut
+            return _table_delay(op, device)
         case SumOp():
             return _adders_in_a_row(op) * _adder_delay(range_of(op.result).bits, device)
         case ClampOp():
-            return 0.0 if range_of(op.input) == range_of(op.result) else 2 * device.timing.lut
+            if range_of(op.input) == range_of(op.result):
+                return 0.0
+            return device.timing.clamp or 2 * device.timing.lut
         case ShiftOp():
             if op.amount.value.data <= 0:
                 return 0.0
@@ -115,6 +117,18 @@ def delay_of(op: Operation, device: DeviceFamily) -> float:
             return _adder_delay(range_of(op.input).bits, device)
         case _:
             return stated_delay(op, device)
+
+
+def _table_delay(op: TableOp, device: DeviceFamily) -> float:
+    """Delay of lookup tables in a row, or of multiplexers beside them where these are faster."""
+    levels, timing = map_table(op, device.mapper), device.timing
+    bits = sum(range_of(value).bits for value in op.inputs)
+    beside = max(0, min(bits, device.wide_inputs) - device.lut_inputs)
+    wide = timing.lut + beside * timing.wide
+    if levels <= 1 or not timing.wide:
+        return levels * wide
+    further = bits - max(device.wide_inputs, device.lut_inputs)
+    return min(levels * timing.lut, wide + max(further, 0) * timing.lut)
 
 
 def _adders_in_a_row(op: SumOp) -> int:

@@ -33,6 +33,32 @@ def choose_splits(
     return _fill_carry_inputs(op, chosen, splitter) if separate_bits else chosen
 
 
+def limit_terms(
+    op: SumOp, splits: Mapping[TableOp, TableSplits], splitter: Splitter, most: int
+) -> dict[TableOp, TableSplits]:
+    """The splits of a sum's tables, in parts only where the sum has no more terms than `most`.
+
+    The tables that save the most for each further term come first.
+    """
+    tables = [value.owner for value in op.inputs if isinstance(value.owner, TableOp)]
+    limited = {table: TableSplits(splits[table].whole, splits[table].whole) for table in tables
+               if table in splits}  # fmt: skip
+    terms = sum(not isinstance(value.owner, ConstantOp) for value in op.inputs)
+
+    def saved(table: TableOp) -> float:
+        """LUTs for each further term."""
+        parts, whole = splits[table]
+        return (splitter.cost(whole) - splitter.cost(parts)) / (len(parts.parts) - 1)
+
+    several = [table for table in limited if len(splits[table].parts.parts) > 1]
+    for table in sorted(several, key=saved, reverse=True):
+        further = len(splits[table].parts.parts) - 1
+        if terms + further <= most:
+            limited[table] = splits[table]
+            terms += further
+    return limited
+
+
 def _keep_first_whole(
     op: SumOp, splits: Mapping[TableOp, TableSplits], splitter: Splitter
 ) -> dict[TableOp, Split]:

@@ -1,0 +1,209 @@
+"""`kan-fit-clock`: sums and tables for a clock, in as few cycles as it allows.
+
+It does the work of `kan-share-sums`, `kan-split-tables` and `kan-balance-sums`. The first two save
+LUTs and make paths longer: a shared sum comes before the sums that read it, and a table in parts
+gives its sum more terms. Here both are done only where the function takes no more cycles.
+
+- The function with whole tables and no shared sums tells the cycles, and when each sum is due.
+- Tables are split. Sums that come too late get fewer terms, until all come in time.
+- The same with shared sums is taken if it comes in time, and has fewer LUTs and registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import NamedTuple
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from kan_dialect.analysis.wires import layers_of, wire_functions
+from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.devices.estimate import delay_of
+from kan_dialect.devices.lut_count import count_luts
+from kan_dialect.ops.wire import ConstantOp, SumOp
+from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.options import taken_from
+from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.share_sums import ShareSumsPass
+from kan_dialect.passes.split_tables import SplitTablesPass, find_splits, split_tables
+from kan_dialect.search.retiming.graph import Graph
+from kan_dialect.search.retiming.stages import Place, bits_of_registers, earliest, latest, retimed
+from kan_dialect.search.table_split.splitter import splitter_for
+from kan_dialect.search.table_split.sums import TableSplits
+
+LUTS_OF_A_REGISTER = 0.5
+"""A flip-flop in LUTs: devices have one or two for each LUT, many of them unused."""
+
+
+UNLIMITED = 1 << 60
+"""More terms than any sum has."""
+
+
+class _Design(NamedTuple):
+    """A function with trees of adders."""
+
+    function: func.FuncOp
+    graph: Graph
+    ends: list[Place]
+    """The earliest end of each node."""
+    terms: dict[str, int]
+    """Terms of each sum, by its name, before they became trees."""
+
+    @property
+    def cycles(self) -> int:
+        """The fewest."""
+        return self.ends[self.graph.results].stage + 1
+
+    def sums(self) -> dict[str, int]:
+        """The nodes of the sums that became trees, by name."""
+        return {
+            op.given_name: node
+            for node, op in enumerate(self.graph.ops, 1)
+            if isinstance(op, SumOp) and op.given_name in self.terms
+        }
+
+
+@dataclass(frozen=True)
+class FitClockPass(TargetPass):
+    """Shares sums, splits tables and makes trees of adders, in the fewest cycles of a clock."""
+
+    name = "kan-fit-clock"
+    works_at = ("wire",)
+
+    mhz: float = bounded(100.0, Bounds(0, 1e6, above=True))
+    """The clock that every stage of `kan-schedule` will have to reach."""
+    parts: int = taken_from(SplitTablesPass, "parts")
+    further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        functions = list(wire_functions(module))
+        for function in functions:
+            search = _Search(ctx, self, max(self.device.timing.logic_ns(self.mhz), 0.0))
+            block = search.best(function).body.detach_block(0)
+            function.body.detach_block(0).erase()
+            function.body.add_block(block)
+        return bool(functions)
+
+
+class _Search:
+    """Designs of a function, on copies of it."""
+
+    def __init__(self, ctx: Context, options: FitClockPass, limit: float) -> None:
+        self._ctx = ctx
+        self._options = options
+        self._device: DeviceFamily = options.device
+        self._splitter = splitter_for(self._device, options.parts)
+        self._limit = limit
+        self._delay: Callable[[Operation], float] = cache(partial(delay_of, device=self._device))
+
+    def best(self, function: func.FuncOp) -> func.FuncOp:
+        """The function in the fewest cycles, with the fewest LUTs and registers."""
+        splits = find_splits(function, self._splitter)
+        fastest = self._design(function, splits, dict.fromkeys(_sums_before(function), 1))
+        stage = fastest.cycles - 1
+        places = latest(fastest.graph, self._limit, stage)
+        due = {name: places[node] for name, node in fastest.sums().items()}
+        shared = function.clone()
+        ShareSumsPass(target=self._options.target).run(self._ctx, ModuleOp([shared]))
+        found = [
+            self._in_time(function, splits, due, stage),
+            self._in_time(shared, find_splits(shared, self._splitter), due, stage),
+        ]
+        designs = [fastest, *(design for design in found if design is not None)]
+        return min(designs, key=lambda design: (design.cycles, self._area(design))).function
+
+    def _in_time(
+        self,
+        function: func.FuncOp,
+        splits: Sequence[TableSplits],
+        due: Mapping[str, Place],
+        last: int,
+    ) -> _Design | None:
+        """A design with split tables whose results come in stage `last`; None if none is found."""
+        before = _sums_before(function)
+        most: dict[str, int] = {}
+        while True:
+            design = self._design(function, splits, most)
+            if design.ends[design.graph.results].stage <= last:
+                return design
+            if not _shorten(self._late(design, due), design, before, most):
+                return None
+
+    def _late(self, design: _Design, due: Mapping[str, Place]) -> list[str]:
+        """The sums that come too late in the first layer that has some."""
+        layers = layers_of(design.function)
+        late: dict[int, list[str]] = {}
+        for name, node in design.sums().items():
+            if name in due and design.ends[node].is_after(due[name]):
+                late.setdefault(layers[design.graph.ops[node - 1]], []).append(name)
+        return late[min(late)] if late else []
+
+    def _design(
+        self,
+        function: func.FuncOp,
+        splits: Sequence[TableSplits],
+        most_terms: Mapping[str, int],
+    ) -> _Design:
+        """A copy of a function with split tables and trees of adders."""
+        copy = function.clone()
+        module = ModuleOp([copy])
+        split_tables(copy, self._splitter, splits, self._options.parts > 1, most_terms)
+        terms = {
+            op.given_name: _terms(op)
+            for op in copy.body.block.ops
+            if isinstance(op, SumOp) and op.given_name is not None
+        }
+        options = self._options
+        BalanceSumsPass(options.further_levels, target=options.target).run(self._ctx, module)
+        graph = Graph(copy, self._delay, self._limit)
+        return _Design(copy, graph, earliest(graph, self._limit), terms)
+
+    def _area(self, design: _Design) -> float:
+        """LUTs, and registers as parts of LUTs."""
+        stages = retimed(design.graph, self._limit)
+        bits = bits_of_registers(stages, design.graph.wires())
+        luts = self._device.pack(count_luts(design.graph.ops, self._device))
+        return luts + LUTS_OF_A_REGISTER * bits
+
+
+def _shorten(
+    late: Sequence[str],
+    design: _Design,
+    before: Mapping[str, Sequence[str]],
+    most: dict[str, int],
+) -> bool:
+    """Let late sums, and those before them, have a level of adders less; whether one has."""
+    shortened = False
+    for name in dict.fromkeys(each for sum_ in late for each in before[sum_]):
+        fewer = 1 << max((design.terms.get(name, 0) - 1).bit_length() - 1, 0)
+        if fewer < most.get(name, UNLIMITED):
+            most[name] = fewer
+            shortened = True
+    return shortened
+
+
+def _terms(op: SumOp) -> int:
+    return sum(not isinstance(value.owner, ConstantOp) for value in op.inputs)
+
+
+def _sums_before(function: func.FuncOp) -> dict[str, list[str]]:
+    """Of each named sum, its name and those of the sums of its layer that it depends on."""
+    layers = layers_of(function)
+    names: dict[SSAValue, dict[str, None]] = {}
+    found: dict[str, list[str]] = {}
+    for op, layer in layers.items():
+        own = dict[str, None]()
+        for value in op.operands:
+            if isinstance(value.owner, Operation) and layers.get(value.owner) == layer:
+                own.update(names.get(value, {}))
+        if isinstance(op, SumOp) and op.given_name is not None:
+            own[op.given_name] = None
+            found[op.given_name] = list(own)
+        names.update((result, own) for result in op.results)
+    return found
