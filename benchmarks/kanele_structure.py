@@ -1,23 +1,23 @@
 """SystemVerilog of a table network in the structure that KANELÉ's generator gives it.
 
-    python benchmarks/kanele_structure.py wine --operands 4 --cuts 110101 -o wine.sv
+    python benchmarks/kanele_structure.py truth_tables.json --operands 4 -o wine.sv
 
 The structure is that of the paper (D. Hoang, A. Gupta, P. Harris, "KANELÉ: Kolmogorov-Arnold
 Networks for Efficient LUT-based Evaluation", arXiv 2512.12850): each edge is a lookup table of its
 own, a node adds its edges in a tree of adders of a few operands each, and clamps the sum. There is
-a register after each table and each stage of adders. Here the operands of an adder are given, from
+a register after each table and each sum. Here the operands of an adder are given, from
 two to four, and so is which of the registers are there. The text is the baseline for networks whose
 RTL by KANELÉ itself is not at hand, and for other clocks.
 
-A layer is a list of steps: the tables, then one for each stage of adders, the last with the clamp.
-Words have the fewest bits that hold them.
+A layer is a list of steps: the tables, one for each stage of adders, the clamp. KANELÉ's generator
+has no register between the last adders and the clamp. Words have the fewest bits that hold them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -28,6 +28,9 @@ from numpy.typing import NDArray
 
 OPERANDS = (2, 3, 4)
 """Operands of an adder."""
+
+NOTHING = "1'sd0"
+"""The sum of a node without edges."""
 
 
 @dataclass(frozen=True)
@@ -90,24 +93,23 @@ def read_network(tables: Path) -> TableNetwork:
 class Step:
     """One of the parts that registers may stand between."""
 
-    layer: int
-    adder: int
-    """The stage of adders; -1 for the tables."""
+    kind: str
+    """`tables`, `adders` or `clamp`."""
 
-    clamps: bool
     operands: int
     """The most operands that an adder has here."""
 
     bits: int
-    """Address bits of the tables, or of the widest result."""
+    """Address bits of the tables, or about those of the result."""
 
     @property
     def delay(self) -> float:
         """A rough delay in ns on ECP5, to choose between places of registers."""
-        if self.adder < 0:
+        if self.kind == "tables":
             return 1.2 + 0.5 * max(0, self.bits - 4)
-        added = 1.5 + 0.05 * self.bits + 1.2 * (self.operands - 2) if self.operands > 1 else 0.0
-        return added + (1.2 if self.clamps else 0.0)
+        if self.kind == "clamp":
+            return 1.2
+        return 1.5 + 0.05 * self.bits + 1.2 * (self.operands - 2)
 
 
 @dataclass(frozen=True)
@@ -142,26 +144,38 @@ class Structure:
         steps: list[Step] = []
         for layer, (nodes, depth) in enumerate(zip(self.network.layers, self.depths, strict=True)):
             counts = [len(edges) for edges in nodes]
-            steps.append(Step(layer, -1, depth == 0, 1, self.network.bits[layer]))
+            steps.append(Step("tables", 1, self.network.bits[layer]))
             for adder in range(depth):
                 most = max(min(count, self.operands) for count in counts)
                 counts = [-(-count // self.operands) for count in counts]
-                width = self.network.bits[layer + 1] + adder + 1
-                steps.append(Step(layer, adder, adder == depth - 1, most, width))
+                steps.append(Step("adders", most, self.network.bits[layer + 1] + adder + 1))
+            steps.append(Step("clamp", 1, self.network.bits[layer + 1]))
         return tuple(steps)
 
-    def best_cuts(self, cycles: int) -> tuple[bool, ...] | None:
+    @property
+    def own_cuts(self) -> tuple[bool, ...]:
+        """The registers that KANELÉ's generator has: after all steps but those before clamps."""
+        return (*(step.kind != "clamp" for step in self.steps[1:]), True)
+
+    def best_cuts(self, cycles: int, *, before_clamps: bool = True) -> tuple[bool, ...] | None:
         """After which steps the registers of a design of so many cycles stand.
 
         The longest stage is the shortest that there is, by the steps' rough delays. A register is
-        behind the last step. None where there are fewer steps than cycles.
+        behind the last step. None where there are too few places.
+
+        Parameters
+        ----------
+        before_clamps : registers may stand before a clamp too.
         """
         steps = self.steps
-        if not 1 <= cycles <= len(steps):
-            return None
         best: tuple[float, ...] = ()
         chosen: tuple[int, ...] = ()
-        for places in combinations(range(1, len(steps)), cycles - 1):
+        allowed = [
+            place for place in range(1, len(steps)) if before_clamps or steps[place].kind != "clamp"
+        ]
+        if not 1 <= cycles <= len(allowed) + 1:
+            return None
+        for places in combinations(allowed, cycles - 1):
             ends = [0, *places, len(steps)]
             stages = [sum(step.delay for step in steps[a:b]) for a, b in pairwise(ends)]
             longest = tuple(sorted(stages, reverse=True))
@@ -211,32 +225,20 @@ class Structure:
                     yield from _table(word, codes[source], self._in_code_order(layer, table))
                     groups[-1].append(word)
                 if not edges:
-                    groups[-1].append(_Word("1'sd0", 0, 0))
-            for adder in range(-1, self.depths[layer]):
-                if adder >= 0:
-                    for node, group in enumerate(groups):
-                        sums: list[_Word] = []
-                        for at in range(0, len(group), self.operands):
-                            parts = group[at : at + self.operands]
-                            if len(parts) > 1:
-                                parts = [_sum(f"s{layer}_{node}_{adder}_{at}", parts)]
-                                yield from _added(parts[0], group[at : at + self.operands])
-                            sums += parts
-                        groups[node] = sums
-                if self.steps[step].clamps:
-                    low, high = network.limits(layer)
-                    for node, group in enumerate(groups):
-                        clamped = _Word(f"n{layer}_{node}", low, high)
+                    groups[-1].append(_Word(NOTHING, 0, 0))
+            for stage in range(self.depths[layer] + 2):
+                kind = self.steps[step].kind
+                for node, group in enumerate(groups):
+                    name = f"{kind[0]}{layer}_{node}_{stage}"
+                    if kind == "adders":
+                        groups[node] = yield from self._adders(name, group)
+                    elif kind == "clamp":
+                        clamped = _Word(name, *network.limits(layer))
                         yield from _clamped(clamped, group[0])
                         groups[node] = [clamped]
                 if cuts[step]:
-                    for group in groups:
-                        for index, word in enumerate(group):
-                            if word.name == "1'sd0":
-                                continue
-                            group[index] = _Word(f"{word.name}_q", word.low, word.high)
-                            yield f"  logic signed [{word.bits - 1}:0] {word.name}_q;"
-                            yield f"  always_ff @(posedge clk) {word.name}_q <= {word.name};"
+                    for node, group in enumerate(groups):
+                        groups[node] = yield from _registered(group)
                 step += 1
             words = [group[0] for group in groups]
             codes = [f"c{layer}_{index}" for index in range(len(words))]
@@ -246,6 +248,22 @@ class Structure:
         for index, word in enumerate(words):
             yield f"  assign y{index} = {word.name};"
         yield "endmodule"
+
+    def _adders(self, name: str, words: Sequence[_Word]) -> Generator[str, None, list[_Word]]:
+        """One stage of adders. Returns the sums."""
+        sums: list[_Word] = []
+        for at in range(0, len(words), self.operands):
+            parts = words[at : at + self.operands]
+            if len(parts) == 1:
+                sums += parts
+                continue
+            low, high = sum(part.low for part in parts), sum(part.high for part in parts)
+            word = _Word(f"{name}_{at}", low, high)
+            # In a signed context, all operands are extended to the width of the result.
+            total = " + ".join(part.name for part in parts)
+            yield f"  wire signed [{word.bits - 1}:0] {word.name} = {total};"
+            sums.append(word)
+        return sums
 
     def _in_code_order(self, layer: int, table: NDArray[np.int64]) -> NDArray[np.int64]:
         """The entries by the bits of the code, read as an unsigned number."""
@@ -260,10 +278,6 @@ def _stages(terms: int, operands: int) -> int:
     return stages
 
 
-def _sum(name: str, parts: Sequence[_Word]) -> _Word:
-    return _Word(name, sum(part.low for part in parts), sum(part.high for part in parts))
-
-
 def _table(word: _Word, code: str, entries: NDArray[np.int64]) -> Iterator[str]:
     """A vector of constants for each bit, indexed by the code."""
     yield f"  wire signed [{word.bits - 1}:0] {word.name};"
@@ -275,10 +289,16 @@ def _table(word: _Word, code: str, entries: NDArray[np.int64]) -> Iterator[str]:
         yield f"  assign {word.name}[{bit}] = {constant}[{code}];"
 
 
-def _added(word: _Word, parts: Sequence[_Word]) -> Iterator[str]:
-    # In a signed context, all operands are extended to the width of the result.
-    total = " + ".join(part.name for part in parts)
-    yield f"  wire signed [{word.bits - 1}:0] {word.name} = {total};"
+def _registered(words: Sequence[_Word]) -> Generator[str, None, list[_Word]]:
+    """Registers after words. Returns their outputs."""
+    results: list[_Word] = []
+    for word in words:
+        if word.name != NOTHING:
+            yield f"  logic signed [{word.bits - 1}:0] {word.name}_q;"
+            yield f"  always_ff @(posedge clk) {word.name}_q <= {word.name};"
+            word = _Word(f"{word.name}_q", word.low, word.high)
+        results.append(word)
+    return results
 
 
 def _clamped(word: _Word, value: _Word) -> Iterator[str]:
@@ -295,11 +315,13 @@ def main() -> None:
     parser.add_argument("tables", type=Path, help="truth_tables.json, config.json beside it")
     parser.add_argument("--operands", type=int, choices=OPERANDS, default=4)
     parser.add_argument("--cycles", type=int, help="the best places for so many registers")
-    parser.add_argument("--cuts", help="1 or 0 for each step: registers after it (default: all)")
+    parser.add_argument(
+        "--cuts", help="1 or 0 for each step: registers after it (default: KANELÉ's)"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     structure = Structure(read_network(options.tables), options.operands)
-    cuts = (True,) * len(structure.steps)
+    cuts = structure.own_cuts
     if options.cuts is not None:
         cuts = tuple(bit == "1" for bit in options.cuts)
     elif options.cycles is not None:

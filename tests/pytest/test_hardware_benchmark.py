@@ -80,15 +80,19 @@ def test_steps_and_places_of_registers(tmp_path: Path) -> None:
     network = read_network(write(tmp_path, [16, 8, 5], [6, 6, 8], seed=0))
     most = [max(map(len, nodes)) for nodes in network.layers]
     assert 9 <= most[0] <= 16 and 5 <= most[1] <= 8
-    assert [len(Structure(network, operands).steps) for operands in (2, 3, 4)] == [9, 7, 6]
+    assert [len(Structure(network, operands).steps) for operands in (2, 3, 4)] == [11, 9, 8]
     structure = Structure(network, 4)
-    assert [step.clamps for step in structure.steps] == [False, False, True] * 2
-    assert structure.best_cuts(1) == (False,) * 5 + (True,)
-    assert structure.best_cuts(2) == (False, False, True) * 2
-    assert structure.best_cuts(6) == (True,) * 6
-    assert structure.best_cuts(7) is None
+    kinds = ["tables", "adders", "adders", "clamp"]
+    assert [step.kind for step in structure.steps] == kinds * 2
+    assert structure.own_cuts == (True, True, False, True) * 2
+    assert structure.best_cuts(1) == (False,) * 7 + (True,)
+    assert structure.best_cuts(2, before_clamps=False) == (False, False, False, True) * 2
+    assert structure.best_cuts(6, before_clamps=False) == structure.own_cuts
+    assert structure.best_cuts(7, before_clamps=False) is None
+    assert structure.best_cuts(8) == (True,) * 8
+    assert structure.best_cuts(9) is None
     assert structure.best_cuts(0) is None
-    with pytest.raises(ValueError, match="5 cuts for 6 steps"):
+    with pytest.raises(ValueError, match="5 cuts for 8 steps"):
         structure.emit((True,) * 5)
 
 
