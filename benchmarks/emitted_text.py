@@ -33,7 +33,7 @@ OPTIONS = {
 }
 """Options of `kan-compile`, by name."""
 
-TRAINING = "kan-make-trainable{learning-rate=0.15},lower-training-to-hw"
+TRAINING = "kan-make-trainable{learning-rate=0.15},lower-training-to-hw,kan-form-carry-chains"
 
 
 def main() -> int:

@@ -94,6 +94,7 @@ def _training(path: Path) -> tuple[str, str]:
     """Hardware that trains itself: the module's name and its text."""
     from kan_dialect.frontends.frontend import ImportOptions
     from kan_dialect.frontends.loading import load_model, make_context
+    from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
     from kan_dialect.lowering.systemverilog import emit_systemverilog
     from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
     from kan_dialect.model.model import Model
@@ -103,6 +104,7 @@ def _training(path: Path) -> tuple[str, str]:
     module = load_model(context, path, ImportOptions())
     MakeTrainablePass().apply(context, module)
     LowerTrainingToHwPass().apply(context, module)
+    FormCarryChainsPass().apply(context, module)
     return Model.of(module).name, emit_systemverilog(module)
 
 

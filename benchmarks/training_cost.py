@@ -23,6 +23,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
 from kan_dialect.ir.attributes.module_attributes import training_cycles
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.ops.layer import NodeSumOp
@@ -51,6 +52,7 @@ def measure(sizes: list[int], cells: int, rate: float, seeds: int) -> str:
     module = network(sizes, cells)
     MakeTrainablePass(learning_rate=rate).apply(Context(), module)
     LowerTrainingToHwPass().apply(Context(), module)
+    FormCarryChainsPass().apply(Context(), module)
     circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
     latency, interval = training_cycles(circuit)
     with tempfile.TemporaryDirectory() as folder:

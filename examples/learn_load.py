@@ -25,6 +25,7 @@ from fixed_point_mlp import FixedPointMlp
 from kan_dialect.flows.training.simulation import TrainingCircuit, open_circuit
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.training.training_step import Step, run_steps, step_of
@@ -120,6 +121,7 @@ def main() -> None:
     MakeTrainablePass(learning_rate=0.1, error="fed").apply(context, module)
     step = step_of(module.clone())
     LowerTrainingToHwPass().apply(context, module)
+    FormCarryChainsPass().apply(context, module)
     seen: list[tuple[int, int, int]] = []
     with tempfile.TemporaryDirectory() as folder:
         rtl = Path(folder) / "load.sv"

@@ -21,6 +21,7 @@ from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.training.learning_curve import Course, plot_training, simulate_training
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.training.training_step import Step, step_of
@@ -56,6 +57,7 @@ def track(dataset: Dataset) -> tuple[Step, Course]:
     MakeTrainablePass(learning_rate=0.15).apply(context, module)
     step = step_of(module.clone())
     LowerTrainingToHwPass().apply(context, module)
+    FormCarryChainsPass().apply(context, module)
     with tempfile.TemporaryDirectory() as folder:
         rtl = Path(folder) / "tracker.sv"
         rtl.write_text(emit_systemverilog(module))

@@ -38,6 +38,10 @@ _PASSES = {
     "kan-fold-affine": ("kan_dialect.passes.fold_affine", "FoldAffinePass"),
     "kan-fold-clamps": ("kan_dialect.passes.fold_clamps", "FoldClampsPass"),
     "kan-fold-tables": ("kan_dialect.passes.fold_tables", "FoldTablesPass"),
+    "kan-form-carry-chains": (
+        "kan_dialect.lowering.form_carry_chains",
+        "FormCarryChainsPass",
+    ),
     "kan-make-trainable": ("kan_dialect.passes.make_trainable", "MakeTrainablePass"),
     "kan-merge-tables": ("kan_dialect.passes.merge_tables", "MergeTablesPass"),
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),

@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.errors import KanError
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import KanPass
@@ -93,6 +94,9 @@ class CompilePass(CompositePass):
     cycles: int | None = taken_from(SchedulePass, "cycles")
     mhz: float | None = taken_from(SchedulePass, "mhz")
     combinational: bool = taken_from(SchedulePass, "combinational")
+    adders: Literal["chains", "plain"] = "chains"
+    """How sums are written: `chains`: as adders that synthesis maps to one carry chain each
+    (`kan-form-carry-chains`); `plain`: as sums, for tools that do so by themselves."""
     fast: bool = False
     """Leave out the searches that take long: `kan-share-sums` and `kan-split-tables`."""
 
@@ -169,6 +173,7 @@ class CompilePass(CompositePass):
             *wire_level,
             sharing(self, SchedulePass),
             LowerKanToHwPass(),
+            *([FormCarryChainsPass()] if self.adders == "chains" else []),
         ]
 
     def expand(self) -> Sequence[ModulePass]:

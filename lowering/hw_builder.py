@@ -133,6 +133,10 @@ class HwBuilder:
         """The sum of wires of one width, modulo 2^width."""
         return self.add(_added(wires), name)
 
+    def subtracted(self, left: SSAValue, right: SSAValue) -> SSAValue:
+        """The difference of wires of one width, modulo 2^width."""
+        return self.add(comb.SubOp(left, right))
+
     def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
         """A wire of `bits` bits extended by its sign or zeros, or cut off, to `target` bits."""
         missing = target - bits

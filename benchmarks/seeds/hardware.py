@@ -156,4 +156,38 @@ SEEDS = [
             Replace("patterns >= 1 << self.bits - 1", "patterns > 1 << self.bits - 1"),
         ),
     ),
+    *seeds_in(
+        "kan-form-carry-chains",
+        "ChainAdder.build",
+        (
+            "adders return one bit too low",
+            Replace("builder.part(whole, 1, ...)", "builder.part(whole, 0, ...)"),
+        ),
+        (
+            "absorbing adders have no bit below",
+            Replace("builder.constant(1, 1)", "builder.constant(0, 1)"),
+        ),
+        (
+            "absorbing adders take no carry from the right",
+            Replace("builder.inverted(below, 1)", "builder.constant(1, 1)"),
+        ),
+        (
+            "adders take no carry from the right",
+            Replace("[self.right, below]", "[self.right, builder.constant(0, 1)]"),
+        ),
+        (
+            "absorbed entries are not inverted",
+            Replace("builder.inverted(self.right, ...)", "self.right"),
+        ),
+    ),
+    *seeds_in(
+        "kan-form-carry-chains",
+        "form_carry_chains:_Sum.adder",
+        ("carries are left out", Replace("self.carry is not None", "False")),
+    ),
+    *seeds_in(
+        "SystemVerilog text",
+        "chain_adder_of",
+        ("carries of adders are read as zeros", Replace("None if zero else below", "None")),
+    ),
 ]

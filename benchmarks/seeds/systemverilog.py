@@ -181,12 +181,12 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "systemverilog.operations:Expressions._sum",
+        "systemverilog.operations:Expressions._call",
         (
             "the narrowest add function for all",
             Replace(
-                "self.adders[adder]",
-                "self.adders[min(each for each in self.adders if each[:2] == adder[:2])]",
+                "self.adders[Adder.of(chain)]",
+                "self.adders[min(each for each in self.adders if each[:2] == Adder.of(chain)[:2])]",
             ),
         ),
         (
@@ -317,7 +317,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "systemverilog.analysis:_decided",
+        "constant_folding:_decided",
         (
             "comparisons with an end of the range decided wrongly",
             Replace("lowest if below else highest", "highest if below else lowest"),

@@ -18,13 +18,15 @@ from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, LINE, ORANGE, SOFT, Page
-from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.lowering.chain_adder import inverted_value
+from kan_dialect.lowering.constant_folding import fold_constant
 from kan_dialect.model.model import Model
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
 from kan_dialect.quantity import quantity
 
 _FREE = (comb.ExtractOp, comb.ConcatOp, comb.ReplicateOp, hw.ConstantOp, hw.BitcastOp)
-"""Ops of hardware that take no logic."""
+"""Ops of hardware that take no logic; inverters take none either."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,16 @@ def _of_hardware(model: Model) -> Schedule:
         behind[min(cycles[op.data] - 1, stages - 1)] += bit_width(op.data.type)
     signals = ((node.node, value) for node, value in node_signals(module))
     rows = _rows(signals, seq.CompRegOp)
+    constants: dict[SSAValue, Array] = {}
+    for op in ops:
+        if isinstance(op, hw.ConstantOp):
+            fold_constant(op, constants)
     work_ops = [
-        op for op in ops if op.results and not isinstance(op, (seq.CompRegOp, hw.OutputOp, *_FREE))
+        op
+        for op in ops
+        if op.results
+        and not isinstance(op, (seq.CompRegOp, hw.OutputOp, *_FREE))
+        and inverted_value(op, constants) is None
     ]
     stage_of = {op: min(cycles[op.results[0]], stages - 1) for op in work_ops}
     names, row_of = _named(rows, [*work_ops, *registers])

@@ -53,6 +53,7 @@ from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 from kan_dialect.ir.fixed_point import fixed_type
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.limits import MAX_VECTORS
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.wrappers.register_map import register_map
@@ -331,6 +332,7 @@ def _passes(module: ModuleOp, options: TrainingOptions) -> Iterator[ModulePass]:
         yield options.fit
     yield options.make
     yield LowerTrainingToHwPass()
+    yield FormCarryChainsPass()
     if options.wrap.interface != "valid":
         yield options.wrap
 

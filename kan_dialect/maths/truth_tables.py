@@ -23,9 +23,11 @@ def planes(patterns: IntArray, bits: int) -> list[int]:
 
     Parameters
     ----------
-    patterns : entries by code, int64; their number is a power of two.
+    patterns : entries by code, int64, or Python's integers of more bits. Of a number that is no
+        power of two, the planes are 0 for the codes behind them.
     """
-    values = ((patterns.reshape(-1, 1) >> np.arange(bits)) & 1).astype(np.uint8)
+    places = np.arange(bits, dtype=patterns.dtype)
+    values = ((patterns.reshape(-1, 1) >> places) & 1).astype(np.uint8)
     return [
         int.from_bytes(np.packbits(plane, bitorder="little").tobytes(), "little")
         for plane in values.T

@@ -11,35 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from math import inf
-from typing import NamedTuple, TypeGuard
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.ir import Block, Operation, OpResult, SSAValue
+from xdsl.ir import Operation, OpResult, SSAValue
 
-from kan_dialect.devices.device import EMITTED_FOR
 from kan_dialect.evaluate.hardware import REGISTERED, bit_width, in_dataflow_order
 from kan_dialect.ir.attributes.module_attributes import ports_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.semantics import evaluate_op
-from kan_dialect.lowering.systemverilog.tables import planes
-from kan_dialect.maths.truth_tables import support
+from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
+from kan_dialect.lowering.constant_folding import fold_constant
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 
-_WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)
 _SIGN_KEEPING = {comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp}
 _REGISTERED = set(REGISTERED)
 _SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp, hw.InstanceOp}
-
-
-class _Carry(NamedTuple):
-    """The carry into a sum of two terms."""
-
-    place: int
-    """Index of the carry among the terms."""
-    bit: SSAValue
 
 
 @dataclass
@@ -62,12 +48,8 @@ class Analysis:
     """Values that must be signals, for the language or for readers."""
     signed: set[SSAValue] = field(default_factory=set[SSAValue])
     """Values that an op or port reads as two's complement."""
-    inner_sums: set[SSAValue] = field(default_factory=set[SSAValue])
-    """Sums that are terms of other sums of the same stage."""
-    carries: dict[SSAValue, _Carry] = field(default_factory=dict[SSAValue, "_Carry"])
-    """The carry of each sum of two terms and a bit."""
-    absorbed: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
-    """For sums of two terms: the term that is a table, if its bits fit into the LUTs of the sum."""
+    chains: dict[SSAValue, ChainAdder] = field(default_factory=dict[SSAValue, ChainAdder])
+    """Sums of adders on carry chains: the text calls a function, and names none of their ops."""
     stages: list[int] = field(default_factory=list[int])
     """Number of registers before each of `ops`; registers within a loop do not count."""
     loops: set[Operation] = field(default_factory=set[Operation])
@@ -82,13 +64,26 @@ class Analysis:
         """
         found = self.written.get(id(op))
         if found is None:
-            source = self.extended.get(op.results[0]) if op.results else None
+            result = op.results[0] if op.results else None
+            source = None if result is None else self.extended.get(result)
+            chain = None if result is None else self.chains.get(result)
             if source is not None:
                 found = [source]
             else:
-                found = [operand for operand in op.operands if operand not in self.constants]
+                operands = op.operands if chain is None else chain.operands
+                found = [operand for operand in operands if operand not in self.constants]
             self.written[id(op)] = found
         return found
+
+    def kind(self, op: Operation) -> type[Operation]:
+        """The class of an op; `comb.AddOp` of one that gives the sum of an adder on a chain."""
+        kind = type(op)
+        return comb.AddOp if kind is comb.ExtractOp and op.results[0] in self.chains else kind
+
+    def slice_of(self, value: SSAValue) -> comb.ExtractOp | None:
+        """The op of a value that the text shows as a slice of another; None for other values."""
+        op = value.owner
+        return op if type(op) is comb.ExtractOp and value not in self.chains else None
 
 
 def analyse(module: hw.HWModuleOp) -> Analysis:
@@ -104,74 +99,24 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
         for result in op.results:
             if (hint := name_hint(result)) is not None:
                 facts.hints[result] = hint
-        _find_constant(op, facts.constants)
+        fold_constant(op, facts.constants)
         if type(op) is comb.ConcatOp and op.results[0] not in facts.constants:
             source = _sign_extension(op)
             if source is not None and source not in facts.constants:
                 facts.extended[op.result] = source
+    for op in ops:
+        chain = chain_adder_of(op, facts.constants)
+        if chain is not None:
+            facts.chains[op.results[0]] = chain
     live = _live(ops, facts)
     facts.ops = [op for op in ops if id(op) in live]
     for op in facts.ops:
         _find_uses(op, facts)
-    sums = [op for op in facts.ops if type(op) is comb.AddOp]
-    facts.carries.update(_carries(sums, facts))
-    facts.inner_sums.update(_inner_sums(sums, facts))
-    facts.absorbed.update(_absorbed(sums, facts))
     facts.signed.update(_signed_outputs(module))
     for op in reversed(facts.ops):
         _find_signed(op, facts)
     facts.stages = _stages(facts)
     return facts
-
-
-def _find_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
-    """Fold an op with constant operands, or with the same result for all operands.
-
-    Linters warn of such expressions.
-    """
-    if type(op) is hw.ConstantOp or (
-        _is_foldable(type(op)) and all(operand in constants for operand in op.operands)
-    ):
-        results = evaluate_op(op, [constants[operand] for operand in op.operands])
-        constants.update(zip(op.results, results, strict=True))
-        return
-    decided = None
-    if type(op) is comb.ICmpOp:
-        decided = _decided(op, constants)
-    elif type(op) is comb.ShlOp or type(op) is comb.ShrUOp:
-        amount = constants.get(op.rhs)
-        if amount is not None and int(amount[0]) >= bit_width(op.result.type):
-            decided = amount * 0
-    if decided is not None:
-        constants[op.results[0]] = decided
-
-
-@cache
-def _is_foldable(kind: type[Operation]) -> bool:
-    return kind.name.startswith("comb.") or issubclass(kind, _WIRING)
-
-
-def _decided(op: comb.ICmpOp, constants: dict[SSAValue, Array]) -> Array | None:
-    """The result of a comparison with an end of the range, if it is the same for all operands.
-
-    `x < lowest`, for example, equals `lowest < lowest`: the constant is compared with itself.
-    """
-    predicate = comb.ICMP_COMPARISON_OPERATIONS[op.predicate.value.data]
-    if predicate in ("eq", "ne"):
-        return None
-    lhs, rhs = constants.get(op.lhs), constants.get(op.rhs)
-    known = rhs if lhs is None else lhs
-    if known is None or (lhs is not None and rhs is not None):
-        return None
-    width = bit_width(op.lhs.type)
-    if predicate[0] == "s":
-        lowest, highest = 1 << (width - 1), (1 << (width - 1)) - 1
-    else:
-        lowest, highest = 0, (1 << width) - 1
-    # Nothing is below the lowest value: `x < lowest` and `x >= lowest` are decided.
-    below = (predicate[1:] in ("lt", "ge")) == (lhs is None)
-    end = lowest if below else highest
-    return evaluate_op(op, [known, known])[0] if int(known[0]) == end else None
 
 
 def _sign_extension(op: comb.ConcatOp) -> SSAValue | None:
@@ -211,14 +156,14 @@ def _live(ops: Sequence[Operation], facts: Analysis) -> set[int]:
 
 def is_written_anywhere(op: Operation, facts: Analysis) -> bool:
     """True for slices and extensions: repeating them reads better than a name."""
-    return type(op) is comb.ExtractOp or (
+    return facts.kind(op) is comb.ExtractOp or (
         type(op) is comb.ConcatOp and len(facts.operands(op)) == 1
     )
 
 
 def _takes_parts(op: Operation, facts: Analysis) -> bool:
     """True if the text selects parts of the operands, which the language allows of names only."""
-    kind = type(op)
+    kind = facts.kind(op)
     if kind is hw.BitcastOp:
         return op.operands[0].type != op.results[0].type
     if kind is comb.ConcatOp:
@@ -231,13 +176,13 @@ def _is_short(value: SSAValue, facts: Analysis) -> bool:
 
 
 def _find_uses(op: Operation, facts: Analysis) -> None:
-    operands, kind = facts.operands(op), type(op)
+    operands, kind = facts.operands(op), facts.kind(op)
     for operand in operands:
         facts.uses[operand] = facts.uses.get(operand, 0) + 1
         facts.user[operand] = op
     if kind is hw.ArrayGetOp:
         # A slice of a signal can be an index without a name.
-        facts.named.update(v for v in operands if type(v.owner) is not comb.ExtractOp)
+        facts.named.update(value for value in operands if facts.slice_of(value) is None)
     elif _takes_parts(op, facts):
         facts.named.update(operands)
     elif is_written_anywhere(op, facts):
@@ -252,150 +197,6 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
     for result in op.results:
         if is_signal or type(result.type) is hw.ArrayType or result in facts.hints:
             facts.named.add(result)
-
-
-def _carries(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSAValue, _Carry]]:
-    """The carry of each sum of three terms with a term that is a zero-extended bit."""
-    for op in sums:
-        if len(op.operands) != 3:
-            continue
-        for place in (2, 1, 0):
-            bit = _single_bit(op.operands[place], facts)
-            if bit is not None:
-                yield op.result, _Carry(place, bit)
-                break
-
-
-def _single_bit(term: SSAValue, facts: Analysis) -> SSAValue | None:
-    """The bit in a term that is one bit or a zero-extended bit; None for other terms."""
-    source = term.owner
-    if bit_width(term.type) == 1:
-        return None if term in facts.constants else term
-    if type(source) is not comb.ConcatOp or len(source.operands) != 2:
-        return None
-    zeros, bit = source.operands
-    if bit_width(bit.type) != 1 or bit in facts.constants or zeros not in facts.constants:
-        return None
-    return None if facts.constants[zeros].any() else bit
-
-
-def addends(op: comb.AddOp, facts: Analysis) -> list[SSAValue]:
-    """The terms of a sum without its carry."""
-    terms, carry = list(op.operands), facts.carries.get(op.result)
-    if carry is not None:
-        del terms[carry.place]
-    return terms
-
-
-def _inner_sums(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[SSAValue]:
-    """Sums of two terms that are terms of other sums, possibly extended."""
-    for op in sums:
-        for term in op.operands:
-            yield from _sums_in(term, facts)
-
-
-def _sums_in(value: SSAValue, facts: Analysis) -> Iterator[SSAValue]:
-    source = value.owner
-    if _is_slicing(source):
-        for operand in source.operands:
-            yield from _sums_in(operand, facts)
-    elif type(source) is comb.AddOp and len(addends(source, facts)) == 2:
-        yield source.result
-
-
-def _absorbed(sums: Sequence[comb.AddOp], facts: Analysis) -> Iterator[tuple[SSAValue, SSAValue]]:
-    """Sums of two terms with the table among these that they absorb. Only the sum reads it."""
-    for op in sums:
-        terms = addends(op, facts)
-        if len(terms) != 2 or any(term in facts.constants for term in terms):
-            continue
-        fits = {term: _fitting_bits(op, term, facts) for term in terms}
-        # The last one of equal terms.
-        best = max(reversed(terms), key=lambda term: fits[term])
-        if fits[best] > 0:
-            yield op.result, best
-
-
-def _fitting_bits(op: comb.AddOp, term: SSAValue, facts: Analysis) -> float:
-    """Number of bits of a term's tables that save LUTs in the LUTs of a sum; inf if all bits fit.
-
-    If not all bits of a table fit, its bits of four inputs do not count: such a bit and the adder's
-    bit take no more LUTs apart, one of four inputs and one of two.
-    """
-    low, high = 0, bit_width(term.type)
-    return sum(
-        _fitting_bits_of(op, *piece, facts) for piece in _pieces(term, low, high, facts.constants)
-    )
-
-
-def _fitting_bits_of(
-    op: comb.AddOp, source: SSAValue, low: int, high: int, facts: Analysis
-) -> float:
-    """`_fitting_bits` of bits low..high - 1 of a value."""
-    table = source.owner
-    if (
-        type(table) is not hw.ArrayGetOp
-        or table.input not in facts.constants
-        or set(_readers(source, low, high)) != {op}
-    ):
-        return 0
-    entries = facts.constants[table.input][0]
-    inputs, most = (len(entries) - 1).bit_length(), EMITTED_FOR.adders.absorbed_inputs
-    if inputs <= most:
-        return inf
-    used = [support(plane, inputs) for plane in planes(entries, bit_width(source.type))]
-    if max(used) <= most:
-        return inf
-    worth = EMITTED_FOR.worth_absorbing
-    return sum(each in worth for each in used[low:high])
-
-
-def _pieces(
-    value: SSAValue, low: int, high: int, constants: Collection[SSAValue]
-) -> Iterator[tuple[SSAValue, int, int]]:
-    """The sources of bits low..high - 1 of a value, each with its range of bits.
-
-    Each source comes once. Constants are left out.
-    """
-    source = value.owner
-    if type(source) is comb.ExtractOp:
-        first = source.low_bit.value.data
-        yield from _pieces(source.input, low + first, high + first, constants)
-    elif type(source) is comb.ConcatOp:
-        below = bit_width(value.type)
-        seen: set[SSAValue] = set()
-        for operand in source.operands:
-            below -= bit_width(operand.type)
-            inner = max(low - below, 0), min(high - below, bit_width(operand.type))
-            if operand in constants or inner[0] >= inner[1]:
-                continue
-            for piece in _pieces(operand, *inner, constants):
-                if piece[0] not in seen:
-                    seen.add(piece[0])
-                    yield piece
-    elif type(source) is not comb.ReplicateOp:
-        yield value, low, high
-
-
-def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.ExtractOp]:
-    """True if the value is a slice or concatenation of others."""
-    return type(source) is comb.ConcatOp or type(source) is comb.ExtractOp
-
-
-def _readers(value: SSAValue, low: int, high: int) -> Iterator[Operation]:
-    """Ops that read bits low..high - 1 of a value, looking through slices and concatenations."""
-    for use in value.uses:
-        op = use.operation
-        if isinstance(op, comb.ExtractOp):
-            first = op.low_bit.value.data
-            inner = max(low - first, 0), min(high - first, bit_width(op.result.type))
-            if inner[0] < inner[1]:
-                yield from _readers(op.result, *inner)
-        elif isinstance(op, comb.ConcatOp):
-            below = sum(bit_width(each.type) for each in op.operands[use.index + 1 :])
-            yield from _readers(op.result, low + below, high + below)
-        else:
-            yield op
 
 
 def _signed_outputs(module: hw.HWModuleOp) -> Iterator[SSAValue]:
@@ -415,9 +216,12 @@ def _find_signed(op: Operation, facts: Analysis) -> None:
     elif type(op) is comb.ConcatOp:
         is_signed = op.results[0] in facts.extended
     else:
-        is_signed = type(op) in _SIGN_KEEPING and op.results[0] in facts.signed
+        is_signed = facts.kind(op) in _SIGN_KEEPING and op.results[0] in facts.signed
     if is_signed:
-        facts.signed.update(facts.operands(op))
+        chain = facts.chains.get(op.results[0])
+        # A carry is a bit, not a number.
+        numbers = facts.operands(op) if chain is None else (chain.left, chain.right)
+        facts.signed.update(numbers)
 
 
 def _stages(facts: Analysis) -> list[int]:

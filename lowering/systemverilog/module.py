@@ -22,7 +22,7 @@ from kan_dialect.lowering.systemverilog.expressions import Expression, concatena
 from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import block, broken, declared
 from kan_dialect.lowering.systemverilog.names import Names, legal_name, module_name
-from kan_dialect.lowering.systemverilog.operations import Expressions
+from kan_dialect.lowering.systemverilog.operations import Expressions, adders_of
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import (
     LONGEST_VECTOR,
@@ -223,7 +223,9 @@ class _ModuleWriter:
             port = op.result_names.data[result.index].data
             name = self.names.take(f"{op.instance_name.data}_{port}")
         else:
-            name = self.names.numbered(GENERATED.get(type(op), op.name.partition(".")[2]))
+            name = self.names.numbered(
+                GENERATED.get(self.facts.kind(op), op.name.partition(".")[2])
+            )
         self._give_name(result, name)
         return name
 
@@ -309,8 +311,9 @@ class _ModuleWriter:
     def _bits_of(self, value: SSAValue) -> list[str] | None:
         """The bits of a signal or of a slice of one, lowest first; None for other values."""
         low, places = 0, range(bit_width(value.type))
-        if not self._operand(value).isidentifier() and isinstance(value.owner, comb.ExtractOp):
-            low, value = value.owner.low_bit.value.data, value.owner.input
+        source = self.facts.slice_of(value)
+        if not self._operand(value).isidentifier() and source is not None:
+            low, value = source.low_bit.value.data, source.input
         name = self._operand(value)
         return [f"{name}[{low + place}]" for place in places] if name.isidentifier() else None
 
@@ -318,16 +321,15 @@ class _ModuleWriter:
         """A bit of a table's index, or its complement."""
         source, bit = op.index, self._operand(op.index)
         if bit_width(source.type) > 1:
-            if isinstance(source.owner, comb.ExtractOp) and not bit.isidentifier():
-                place += source.owner.low_bit.value.data
-                source = source.owner.input
+            part = self.facts.slice_of(source)
+            if part is not None and not bit.isidentifier():
+                place += part.low_bit.value.data
+                source = part.input
             bit = f"{self._operand(source)}[{place}]"
         return f"~{bit}" if complement else bit
 
     def _name_adders(self) -> None:
-        sums = [op for op in self.facts.ops if type(op) is comb.AddOp]
-        adders = {adder for op in sums if (adder := self.expressions.adder_of(op)) is not None}
-        for adder in sorted(adders):
+        for adder in adders_of(self.facts):
             name = f"{'absorb' if adder.absorbs else 'add'}{adder.width}"
             if adder.carries:
                 name = f"{name}_carry"

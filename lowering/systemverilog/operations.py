@@ -11,6 +11,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import array_length, bit_width
+from kan_dialect.lowering.chain_adder import ChainAdder, inverted_value
 from kan_dialect.lowering.systemverilog.analysis import Analysis
 from kan_dialect.lowering.systemverilog.expressions import (
     Expression,
@@ -28,7 +29,7 @@ from kan_dialect.lowering.systemverilog.expressions import (
     sign_extended,
     signed_literal,
 )
-from kan_dialect.lowering.systemverilog.terms import adder_operands, inverted_value, known_terms
+from kan_dialect.lowering.systemverilog.terms import known_terms
 
 _BITWISE: dict[type[Operation], tuple[str, Level]] = {
     comb.AndOp: ("&", Level.AND),
@@ -60,6 +61,17 @@ class Adder(NamedTuple):
     carries: bool
     """True if the function takes a carry."""
     width: int
+
+    @classmethod
+    def of(cls, chain: ChainAdder) -> Adder:
+        """The function that an adder on a carry chain calls."""
+        return cls(chain.absorbs, chain.carry is not None, bit_width(chain.left.type))
+
+
+def adders_of(facts: Analysis) -> list[Adder]:
+    """The functions that the text of a module calls."""
+    found = (facts.chains.get(result) for op in facts.ops for result in op.results)
+    return sorted({Adder.of(chain) for chain in found if chain is not None})
 
 
 @dataclass
@@ -95,6 +107,9 @@ class Expressions:
         ------
         KanError : the op is outside the subset.
         """
+        chain = self.facts.chains.get(op.results[0])
+        if chain is not None:
+            return self._call(chain)
         match op:
             case comb.AddOp():
                 return self._sum(op)
@@ -137,25 +152,16 @@ class Expressions:
     def _all(self, values: Sequence[SSAValue]) -> list[Expression]:
         return [self.of(value) for value in values]
 
+    def _call(self, chain: ChainAdder) -> Expression:
+        """The call of the function that adds; an absorbed table second, a carry last."""
+        operands = self._all(chain.operands)
+        texts = ", ".join(operand.text for operand in operands)
+        return Expression(f"{self.adders[Adder.of(chain)]}({texts})")
+
     def _sum(self, op: comb.AddOp) -> Expression:
         """The terms, then the sum of all constants, which is subtracted if negative."""
-        adder = self.adder_of(op)
-        if adder is not None:
-            operands = self._all(adder_operands(op, self.facts))
-            texts = ", ".join(operand.text for operand in operands)
-            return Expression(f"{self.adders[adder]}({texts})")
         terms, offset = known_terms(op, self.facts)
         return self._plus(self._all(terms), offset, bit_width(op.result.type))
-
-    def adder_of(self, op: comb.AddOp) -> Adder | None:
-        """The function that a sum calls; None for a sum that is printed with operators."""
-        result, terms = op.results[0], op.operands
-        absorbs, carries = result in self.facts.absorbed, result in self.facts.carries
-        inner = result in self.facts.inner_sums
-        constants = any(term in self.facts.constants for term in terms)
-        if absorbs or carries or (inner and len(terms) == 2 and not constants):
-            return Adder(absorbs, carries, bit_width(result.type))
-        return None
 
     def _plus(self, terms: list[Expression], offset: int, width: int) -> Expression:
         negative = 1 << (width - 1)
@@ -199,7 +205,7 @@ class Expressions:
         return literal(min(int(known[0]), width - 1), width)
 
     def _bitwise(self, op: comb.VariadicCombOperation) -> Expression:
-        inverted = inverted_value(op, self.facts)
+        inverted = inverted_value(op, self.facts.constants)
         if inverted is not None:
             return prefix("~", self.of(inverted))
         if len(op.inputs) == 1:

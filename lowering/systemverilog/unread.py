@@ -64,9 +64,11 @@ def _read_bits(signals: set[SSAValue], facts: Analysis) -> dict[SSAValue, int]:
     read: dict[SSAValue, int] = {}
     slices: list[comb.ExtractOp] = []
     for op in facts.ops:
-        if type(op) is comb.ExtractOp and op.result not in signals:
-            slices.append(op)
-            continue
+        if len(op.results) == 1 and op.results[0] not in signals:
+            part = facts.slice_of(op.results[0])
+            if part is not None:
+                slices.append(part)
+                continue
         for value, mask in _reads(op, facts):
             read[value] = read.get(value, 0) | mask
     # A slice without a name is printed where it is used, and reads only the bits used there. Its
@@ -80,7 +82,7 @@ def _read_bits(signals: set[SSAValue], facts: Analysis) -> dict[SSAValue, int]:
 def _reads(op: Operation, facts: Analysis) -> Iterable[tuple[SSAValue, int]]:
     """The operands in the text of an op, each with the mask of its bits that are read."""
     match op:
-        case comb.ExtractOp():
+        case comb.ExtractOp() if op.result not in facts.chains:
             mask = (1 << bit_width(op.result.type)) - 1
             return [(op.input, mask << op.low_bit.value.data)]
         case hw.ArrayGetOp() if op.input in facts.constants:

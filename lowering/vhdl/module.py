@@ -22,6 +22,7 @@ from kan_dialect.lowering.systemverilog.header import module_header
 from kan_dialect.lowering.systemverilog.layout import LINE_LENGTH, broken
 from kan_dialect.lowering.systemverilog.module import GENERATED
 from kan_dialect.lowering.systemverilog.names import module_name
+from kan_dialect.lowering.systemverilog.operations import adders_of
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import bits_of_index, description, planes
 from kan_dialect.lowering.text_stage import Registered, TextStage
@@ -189,7 +190,9 @@ class _EntityWriter:
             port = op.result_names.data[result.index].data
             name = self.names.take(f"{op.instance_name.data}_{port}")
         else:
-            name = self.names.numbered(GENERATED.get(type(op), op.name.partition(".")[2]))
+            name = self.names.numbered(
+                GENERATED.get(self.facts.kind(op), op.name.partition(".")[2])
+            )
         self._give_name(result, name)
 
     def _give_name(self, value: OpResult, name: str) -> None:
@@ -466,14 +469,7 @@ class _EntityWriter:
     # Adders
 
     def _name_adders(self) -> None:
-        adders = {
-            adder
-            for op in self.facts.ops
-            if type(op) is comb.AddOp
-            and (adder := self.expressions.adder_of(op)) is not None
-            and adder.width > 1
-        }
-        for adder in sorted(adders):
+        for adder in adders_of(self.facts):
             name = f"{'absorb' if adder.absorbs else 'add'}{adder.width}"
             if adder.carries:
                 name = f"{name}_carry"

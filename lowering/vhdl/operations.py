@@ -10,10 +10,10 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.lowering.chain_adder import ChainAdder, inverted_value
 from kan_dialect.lowering.systemverilog.analysis import Analysis
 from kan_dialect.lowering.systemverilog.operations import Adder
-from kan_dialect.lowering.systemverilog.operations import Expressions as Sums
-from kan_dialect.lowering.systemverilog.terms import adder_operands, inverted_value, known_terms
+from kan_dialect.lowering.systemverilog.terms import known_terms
 from kan_dialect.lowering.vhdl.expressions import (
     LARGEST_NATURAL,
     WORD,
@@ -85,9 +85,6 @@ class Expressions:
     adders: dict[Adder, str] = field(default_factory=dict[Adder, str])
     """Names of the functions that add."""
 
-    def __post_init__(self) -> None:
-        self.adder_of = Sums(self.facts).adder_of
-
     def of(self, value: SSAValue, *, negative: bool = False) -> Expression:
         """A value as an operand. A constant is printed as `literal` does."""
         known = self._constant(value)
@@ -120,6 +117,9 @@ class Expressions:
         ------
         KanError : the op is outside the subset.
         """
+        chain = self.facts.chains.get(op.results[0])
+        if chain is not None:
+            return self._call(chain)
         match op:
             case comb.AddOp():
                 return self._sum(op)
@@ -156,14 +156,15 @@ class Expressions:
             case _:
                 raise KanError(f"'{op.name}' cannot be printed as VHDL")
 
+    def _call(self, chain: ChainAdder) -> Expression:
+        """The call of the function that adds; an absorbed table second, a carry last."""
+        operands = (self.of(each).argument for each in chain.operands)
+        return call(self.adders[Adder.of(chain)], *operands)
+
     def _sum(self, op: comb.AddOp) -> Expression:
         """The terms, then the sum of all constants, which is subtracted if negative."""
-        adder, width = self.adder_of(op), bit_width(op.result.type)
-        if adder is not None and width > 1:
-            operands = adder_operands(op, self.facts)
-            return call(self.adders[adder], *(self.of(each).argument for each in operands))
         terms, offset = known_terms(op, self.facts)
-        return _plus([self.of(value) for value in terms], offset, width)
+        return _plus([self.of(value) for value in terms], offset, bit_width(op.result.type))
 
     def _difference(self, op: comb.SubOp) -> Expression:
         width = bit_width(op.result.type)
@@ -239,7 +240,7 @@ class Expressions:
         ).text
 
     def _bitwise(self, op: comb.VariadicCombOperation) -> Expression:
-        inverted = inverted_value(op, self.facts)
+        inverted = inverted_value(op, self.facts.constants)
         if inverted is not None:
             return prefix("not", self.of(inverted))
         if len(op.inputs) == 1:

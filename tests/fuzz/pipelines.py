@@ -96,4 +96,8 @@ def _schedule(rng: np.random.Generator) -> str:
 
 
 def _hardware_level(rng: np.random.Generator) -> list[str]:
-    return [str(rng.choice(ANY_LEVEL))] if rng.random() < 0.2 else []
+    """Mostly adders on carry chains; seldom, a pass of xDSL before them or behind."""
+    passes = ["kan-form-carry-chains"] if rng.random() < 0.7 else []
+    if rng.random() < 0.2:
+        passes.insert(int(rng.integers(len(passes) + 1)), str(rng.choice(ANY_LEVEL)))
+    return passes

@@ -26,6 +26,7 @@ from kan_dialect.flows.prove.training.bench import first_mismatch, play
 from kan_dialect.flows.prove.training.prove import prove_training
 from kan_dialect.flows.prove.training.witness import random_traces
 from kan_dialect.ir.attributes.module_attributes import training_cycles
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.training.training_step import Step, step_of
@@ -59,6 +60,7 @@ def _design(rng: Generator) -> tuple[Step, str, tuple[int, int]]:
     ).apply(Context(), module)
     step = step_of(module.clone())
     LowerTrainingToHwPass().apply(Context(), module)
+    FormCarryChainsPass().apply(Context(), module)
     circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
     return step, emit_systemverilog(module), training_cycles(circuit)
 

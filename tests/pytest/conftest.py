@@ -24,8 +24,10 @@ from xdsl.dialects.builtin import ModuleOp
 from fuzz.designs import circt_export, circt_text
 from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.text import check_text
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import target
+from kan_dialect.passbase.kan_pass import KanPass
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -103,19 +105,24 @@ def circt_conformance(monkeypatch: pytest.MonkeyPatch) -> None:
     """CIRCT parses, verifies, canonicalises and exports the modules that a test lowers."""
     if find_spec("circt") is None:
         return
-    lower = LowerKanToHwPass.run
     left = CIRCT_MODULES
 
-    def checked(self: LowerKanToHwPass, ctx: Context, module: ModuleOp) -> bool:
-        nonlocal left
-        lowered = lower(self, ctx, module)
-        if lowered and left and sum(1 for _ in module.walk()) <= CIRCT_OPS:
-            left -= 1
-            # What is no hardware yet, or of another package, this target refuses by itself.
-            circt_export(circt_text(module))
-        return lowered
+    def check(owner: type[KanPass]) -> None:
+        run = owner.run
 
-    monkeypatch.setattr(LowerKanToHwPass, "run", checked)
+        def checked(self: KanPass, ctx: Context, module: ModuleOp) -> bool:
+            nonlocal left
+            ran = run(self, ctx, module)
+            if ran and left and sum(1 for _ in module.walk()) <= CIRCT_OPS:
+                left -= 1
+                # What is no hardware yet, or of another package, this target refuses by itself.
+                circt_export(circt_text(module))
+            return ran
+
+        monkeypatch.setattr(owner, "run", checked)
+
+    check(LowerKanToHwPass)
+    check(FormCarryChainsPass)
 
 
 @pytest.fixture(autouse=True)

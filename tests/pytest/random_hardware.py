@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from xdsl.context import Context
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, IntegerType, ModuleOp, StringAttr, i1, i32
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from kan_dialect.evaluate.hardware import bit_width, simulate_hardware
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 
 CYCLES = 48
 WIDTHS = [1, 1, 2, 3, 4, 5, 6, 8, 9, 12, 31, 32, 33, 63, 64, 65, 90]
@@ -223,6 +225,7 @@ class Batch:
 
     @staticmethod
     def draw(seed: int, count: int) -> Batch:
+        """Modules of a seed; with an odd one, their sums are adders on carry chains."""
         rng = random.Random(seed)
         module = ModuleOp([])
         batch = Batch(module, [], [], [])
@@ -241,6 +244,8 @@ class Batch:
             batch.inputs.append(inputs)
             batch.outputs.append({name: [int(v) for v in out] for name, out in outputs.items()})
             batch.known_from.append(drawn.registers)
+        if seed % 2:
+            FormCarryChainsPass().apply(Context(), module)
         module.verify()
         return batch
 

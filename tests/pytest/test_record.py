@@ -126,7 +126,8 @@ def test_an_edit_is_recorded_once_and_passes_run_again() -> None:
 def test_without_an_edit_nothing_runs_again() -> None:
     module = run(parse(str(run(parse(NETWORK), PIPELINE))), "kan-compile{fast=true}")
     names = [entry.partition("{")[0] for entry in recorded_pipeline(module)]
-    assert names == [*NAMES, "kan-balance-sums", "kan-schedule", "lower-kan-to-hw"]
+    lowered = ["lower-kan-to-hw", "kan-form-carry-chains"]
+    assert names == [*NAMES, "kan-balance-sums", "kan-schedule", *lowered]
 
 
 def test_a_change_in_memory_is_noticed() -> None:
@@ -142,7 +143,7 @@ def test_the_header_of_edited_hardware_says_so() -> None:
     assert CHANGED not in emit_systemverilog(parse(text))
     edited = text.replace('"layer0_sum0"', '"another_name"')
     assert edited != text
-    assert f"//   lower-kan-to-hw\n//   {CHANGED}\n" in emit_systemverilog(parse(edited))
+    assert f"//   kan-form-carry-chains\n//   {CHANGED}\n" in emit_systemverilog(parse(edited))
 
 
 @dataclass(frozen=True)

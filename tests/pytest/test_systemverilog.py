@@ -20,6 +20,7 @@ from xdsl.parser import Parser
 from fuzz.networks import Drawing
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.hardware_ops import hardware_modules
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from lint import require_no_lint
@@ -215,7 +216,9 @@ def test_sums_of_sums_stay_carry_chains(tmp_path: Path) -> None:
     body += ["%t0 = comb.add %s0, %s1 : i11", "%t1 = comb.add %s2, %s3 : i11"]
     body += ["%y = comb.add %t0, %t1 : i11", "hw.output %y : i11"]
     ports = ", ".join([*(f"in %x{i} : i8" for i in range(8)), "out y : i11"])
-    text = emit_systemverilog(in_module("\n".join(body), ports))
+    module = in_module("\n".join(body), ports)
+    FormCarryChainsPass().apply(Context(), module)
+    text = emit_systemverilog(module)
     assert text.count("endfunction") == 1
     xilinx = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf"
     count = "select -assert-none t:LUT3 t:LUT4 t:LUT5 t:LUT6"

@@ -125,24 +125,3 @@ hw.module @arrays(in %a : i4, in %b : i4, in %i : i1, in %x : i6, in %j : i2, ou
   // CHECK-NEXT: assign e = 4'd5;
   hw.output %y, %z, %w, %e : i4, i2, i8, i4
 }
-
-// A sum that is a term of another is a call of a function, which Yosys keeps as an adder of its own.
-// CHECK-LABEL: module sums_of_sums (
-hw.module @sums_of_sums(in %a : i4, in %b : i4, in %c : i3, in %d : i3, out y : i4, out z : i3) {
-  // CHECK: function automatic logic [2:0] add3(input logic [2:0] left, input logic [2:0] right);
-  // CHECK-NEXT: logic [3:0] twice;
-  // CHECK-NEXT: logic unused;
-  // CHECK-NEXT: twice = {left, 1'b0} + {right, 1'b0};
-  // CHECK-NEXT: {add3, unused} = twice;
-  // CHECK-NEXT: endfunction
-  // CHECK-NEXT: function automatic logic [3:0] add4(
-  %first = comb.add %a, %b : i4
-  %second = comb.add %c, %d {sv.namehint = "second"} : i3
-  %zero = hw.constant false
-  %wider = comb.concat %zero, %second : i1, i3
-  // CHECK: wire logic [2:0] second = add3(c, d);
-  // CHECK-NEXT: assign y = add4(a, b) + {1'b0, second};
-  %y = comb.add %first, %wider : i4
-  // CHECK-NEXT: assign z = second;
-  hw.output %y, %second : i4, i3
-}

@@ -1,4 +1,4 @@
-// RUN: kan-opt --check-passes %s -p lower-kan-to-hw -t systemverilog | filecheck %s
+// RUN: kan-opt --check-passes %s -p lower-kan-to-hw,kan-form-carry-chains -t systemverilog | filecheck %s
 
 // A table of few inputs is added by a function that leaves room for it in the adder's LUTs, a sum of
 // other sums by one that keeps them apart, and the last sum of all is plain.
@@ -86,4 +86,25 @@ func.func @side_by_side(%x: !kan.int<0:3>, %y: !kan.int<0:255>) -> (!kan.int<0:2
   %c = kan.constant -128 : !kan.int<-128:-128>
   %r = kan.sum %y, %c as "r" : !kan.int<0:255>, !kan.int<-128:-128> -> !kan.int<-128:127>
   func.return %q, %r : !kan.int<0:282>, !kan.int<-128:127>
+}
+
+// A sum that is a term of another is a call of a function, which Yosys keeps as an adder of its own.
+// CHECK-LABEL: module sums_of_sums (
+hw.module @sums_of_sums(in %a : i4, in %b : i4, in %c : i3, in %d : i3, out y : i4, out z : i3) {
+  // CHECK: function automatic logic [2:0] add3(input logic [2:0] left, input logic [2:0] right);
+  // CHECK-NEXT: logic [3:0] twice;
+  // CHECK-NEXT: logic unused;
+  // CHECK-NEXT: twice = {left, 1'b0} + {right, 1'b0};
+  // CHECK-NEXT: {add3, unused} = twice;
+  // CHECK-NEXT: endfunction
+  // CHECK-NEXT: function automatic logic [3:0] add4(
+  %first = comb.add %a, %b : i4
+  %second = comb.add %c, %d {sv.namehint = "second"} : i3
+  %zero = hw.constant false
+  %wider = comb.concat %zero, %second : i1, i3
+  // CHECK: wire logic [2:0] second = add3(c, d);
+  // CHECK-NEXT: assign y = add4(a, b) + {1'b0, second};
+  %y = comb.add %first, %wider : i4
+  // CHECK-NEXT: assign z = second;
+  hw.output %y, %second : i4, i3
 }

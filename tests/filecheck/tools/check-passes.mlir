@@ -14,6 +14,7 @@
 // CHECK-NEXT: kan-balance-sums: exact on all 16 inputs, 2 nodes
 // CHECK-NEXT: kan-schedule: exact on all 16 inputs, 2 nodes
 // CHECK-NEXT: lower-kan-to-hw: exact on all 16 inputs, 2 nodes
+// CHECK-NEXT: kan-form-carry-chains: changed nothing
 // CHECK-NOT: {{.}}
 
 // Off by default; the output is the same.

@@ -1,0 +1,237 @@
+"""`kan-form-carry-chains`: sums of two numbers become adders that synthesis maps to a carry chain.
+
+Left as `comb.add`, sums of a network cost up to half as many cells again, for three reasons:
+
+- Yosys (`alumacc`) merges a sum with the sums that it adds into one `$macc` of many operands, which
+  `maccmap` makes of compressors in LUTs: a row of LUTs more for each further operand. A bit below
+  both numbers, of which the slice behind the sum takes none, keeps the adders apart. On a chain
+  (CARRY4 and CARRY8 of Xilinx, CCU2C of ECP5, SB_CARRY of iCE40) each then takes a LUT a bit.
+- A bit that is added to two numbers is an operand more. In the place of the bit below, on both
+  sides, it comes in as a carry, and takes no LUT.
+- An entry of a table of few inputs fits into the LUTs of the adder that adds it: on Xilinx' chains
+  the LUT makes left ^ right, while the chain's own input takes `left` past it. ABC maps LUTs
+  without knowing the chain, and Yosys takes either operand for that input, as it sorts those of a
+  sum by name. It keeps the order of a difference. So the entry is subtracted: a + b = a - ~b - 1.
+
+`lowering/chain_adder.py` has the ops. Sums that nothing merges with, adds to or absorbs stay as
+they are, and so do sums of constants and of one bit. Tools that find all of this by themselves may
+be served better by plain sums: leave the pass out (`kan-compile{adders=plain}`).
+
+Every value stays the same in every cycle. Sums keep their names and their places in the module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TypeGuard
+
+from xdsl.context import Context
+from xdsl.dialects import comb, hw
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.rewriter import Rewriter
+
+from kan_dialect.devices.device import EMITTED_FOR
+from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order
+from kan_dialect.ir.attributes.value_names import name_hint
+from kan_dialect.ir.constants import Array
+from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
+from kan_dialect.lowering.constant_folding import fold_constant
+from kan_dialect.lowering.hw_builder import HwBuilder
+from kan_dialect.maths.truth_tables import planes, support
+from kan_dialect.passbase.kan_pass import KanPass
+
+
+@dataclass(frozen=True)
+class FormCarryChainsPass(KanPass):
+    """Writes sums of two numbers as adders that synthesis maps to one carry chain each."""
+
+    name = "kan-form-carry-chains"
+    works_at = ("hardware",)
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        circuits = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
+        for circuit in circuits:
+            _form_chains(circuit)
+        return bool(circuits)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A sum of two numbers and perhaps a carry."""
+
+    op: comb.AddOp
+    numbers: tuple[int, int]
+    """Places of the numbers among the operands, an absorbed table's entry second."""
+    carry: int | None
+    """Place of the carry."""
+    absorbs: bool
+
+    def adder(self, constants: dict[SSAValue, Array]) -> ChainAdder:
+        """The adder of the sum's operands as they are now."""
+        left, right = (self.op.operands[place] for place in self.numbers)
+        carry = None
+        if self.carry is not None:
+            carry = _single_bit(self.op.operands[self.carry], constants)
+        return ChainAdder(left, right, carry, self.absorbs)
+
+
+def _form_chains(module: hw.HWModuleOp) -> None:
+    ops = in_dataflow_order(module.body.block.ops, through_registers=False)
+    constants: dict[SSAValue, Array] = {}
+    for op in ops:
+        fold_constant(op, constants)
+    build = HwBuilder()
+    for each in list(_chosen(ops, constants)):
+        total = each.adder(constants).build(build, name_hint(each.op.result))
+        added = list(build.block.ops)
+        for op in added:
+            op.detach()
+        Rewriter.replace_op(each.op, added, [total])
+
+
+def _chosen(ops: Sequence[Operation], constants: dict[SSAValue, Array]) -> Iterator[_Sum]:
+    """The sums that become adders on chains."""
+    chains = (chain_adder_of(op, constants) for op in ops)
+    formed = {op.operands[0] for op, chain in zip(ops, chains, strict=True) if chain is not None}
+    sums = [
+        _sum_of(op, constants)
+        for op in ops
+        if type(op) is comb.AddOp and op.result not in formed and bit_width(op.result.type) > 1
+    ]
+    found = {each.op.result: each for each in sums if each is not None}
+    inner = {
+        total
+        for op in ops
+        if type(op) is comb.AddOp and op.result not in formed
+        for term in op.operands
+        for total in _sums_in(term)
+    }
+    for total, each in found.items():
+        constant = any(each.op.operands[place] in constants for place in each.numbers)
+        if each.carry is not None or each.absorbs or (total in inner and not constant):
+            yield each
+
+
+def _sum_of(op: comb.AddOp, constants: dict[SSAValue, Array]) -> _Sum | None:
+    """A sum of two numbers and perhaps a carry; None for a sum of more or fewer."""
+    carry = None
+    if len(op.operands) == 3:
+        bits = (place for place in (2, 1, 0) if _single_bit(op.operands[place], constants))
+        carry = next(bits, None)
+    numbers = [place for place in range(len(op.operands)) if place != carry]
+    if len(numbers) != 2:
+        return None
+    first, second = numbers
+    if any(op.operands[place] in constants for place in numbers):
+        return _Sum(op, (first, second), carry, False)
+    fits = [_fitting_bits(op, op.operands[place], constants) for place in numbers]
+    if fits[0] > fits[1]:
+        first, second = second, first
+    return _Sum(op, (first, second), carry, max(fits) > 0)
+
+
+def _single_bit(term: SSAValue, constants: dict[SSAValue, Array]) -> SSAValue | None:
+    """The bit in a term that is a zero-extended bit; None for other terms."""
+    source = term.owner
+    if type(source) is not comb.ConcatOp or len(source.operands) != 2:
+        return None
+    zeros, bit = source.operands
+    if bit_width(bit.type) != 1 or bit in constants or zeros not in constants:
+        return None
+    return None if constants[zeros].any() else bit
+
+
+def _sums_in(value: SSAValue) -> Iterator[SSAValue]:
+    """The sums that a value consists of, looking through slices and concatenations."""
+    source = value.owner
+    if _is_slicing(source):
+        for operand in source.operands:
+            yield from _sums_in(operand)
+    elif type(source) is comb.AddOp:
+        yield source.result
+
+
+def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.ExtractOp]:
+    """True if the value is a slice or concatenation of others."""
+    return type(source) is comb.ConcatOp or type(source) is comb.ExtractOp
+
+
+# Which entries of tables an adder absorbs
+
+
+def _fitting_bits(op: comb.AddOp, term: SSAValue, constants: dict[SSAValue, Array]) -> float:
+    """Number of bits of a term's tables that save LUTs in the LUTs of a sum; inf if all bits fit.
+
+    If not all bits of a table fit, its bits of four inputs do not count: such a bit and the adder's
+    bit take no more LUTs apart, one of four inputs and one of two.
+    """
+    pieces = _pieces(term, 0, bit_width(term.type), constants)
+    return sum(_fitting_bits_of(op, *piece, constants) for piece in pieces)
+
+
+def _fitting_bits_of(
+    op: comb.AddOp, source: SSAValue, low: int, high: int, constants: dict[SSAValue, Array]
+) -> float:
+    """`_fitting_bits` of bits low..high - 1 of a value. Only the sum may read them."""
+    table = source.owner
+    if (
+        type(table) is not hw.ArrayGetOp
+        or table.input not in constants
+        or set(_readers(source, low, high)) != {op}
+    ):
+        return 0
+    entries = constants[table.input][0]
+    inputs, most = (len(entries) - 1).bit_length(), EMITTED_FOR.adders.absorbed_inputs
+    if inputs <= most:
+        return inf
+    used = [support(plane, inputs) for plane in planes(entries, bit_width(source.type))]
+    if max(used) <= most:
+        return inf
+    worth = EMITTED_FOR.worth_absorbing
+    return sum(each in worth for each in used[low:high])
+
+
+def _pieces(
+    value: SSAValue, low: int, high: int, constants: Collection[SSAValue]
+) -> Iterator[tuple[SSAValue, int, int]]:
+    """The sources of bits low..high - 1 of a value, each with its range of bits.
+
+    Each source comes once. Constants are left out.
+    """
+    source = value.owner
+    if type(source) is comb.ExtractOp:
+        first = source.low_bit.value.data
+        yield from _pieces(source.input, low + first, high + first, constants)
+    elif type(source) is comb.ConcatOp:
+        below = bit_width(value.type)
+        seen: set[SSAValue] = set()
+        for operand in source.operands:
+            below -= bit_width(operand.type)
+            inner = max(low - below, 0), min(high - below, bit_width(operand.type))
+            if operand in constants or inner[0] >= inner[1]:
+                continue
+            for piece in _pieces(operand, *inner, constants):
+                if piece[0] not in seen:
+                    seen.add(piece[0])
+                    yield piece
+    elif type(source) is not comb.ReplicateOp:
+        yield value, low, high
+
+
+def _readers(value: SSAValue, low: int, high: int) -> Iterator[Operation]:
+    """Ops that read bits low..high - 1 of a value, looking through slices and concatenations."""
+    for use in value.uses:
+        op = use.operation
+        if isinstance(op, comb.ExtractOp):
+            first = op.low_bit.value.data
+            inner = max(low - first, 0), min(high - first, bit_width(op.result.type))
+            if inner[0] < inner[1]:
+                yield from _readers(op.result, *inner)
+        elif isinstance(op, comb.ConcatOp):
+            below = sum(bit_width(each.type) for each in op.operands[use.index + 1 :])
+            yield from _readers(op.result, low + below, high + below)
+        else:
+            yield op
