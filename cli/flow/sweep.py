@@ -29,10 +29,10 @@ from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.folder_owners import SWEEP
 from kan_dialect.flows.measure import SEEDS
+from kan_dialect.flows.pipelines.varied import DEFAULT, PARTS_OF_BITS, Pipeline
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, grid, parse_axis, spell
-from kan_dialect.flows.sweep.pipeline import DEFAULT, PARTS_OF_BITS, Pipeline
 from kan_dialect.flows.sweep.presentation.page import page
 from kan_dialect.flows.sweep.presentation.pictures import (
     front_picture,

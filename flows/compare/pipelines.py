@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from xdsl.passes import ModulePass
-from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
-from xdsl.utils.exceptions import ArgSpecParseError
+from xdsl.utils.arg_spec import ArgSpec
 
 from kan_dialect.errors import KanError
-from kan_dialect.passbase.kan_pass import EXACT, KanPass, claim_of, pass_text, unwrapped
+from kan_dialect.flows.pipelines.stages import without as left_out
+from kan_dialect.passbase.kan_pass import pass_text
 from kan_dialect.passbase.options import options_of
-from kan_dialect.passbase.pipeline import PassFactory, build_pipeline, suggestion
+from kan_dialect.passbase.pipeline import PassFactory, build_pipeline, parse_passes, suggestion
 
 BASELINE = "baseline"
 """Name of the pipeline that the others are compared with."""
@@ -79,7 +79,7 @@ class Pipeline:
                 remedy=suggestion(change.anchor, names, "its passes are", names),
             )
         if change.place == "without":
-            return [stage for stage in passes if stage.name != change.anchor]
+            return left_out(passes, change.anchor)
         added = build_pipeline(available, _filled(available, change.passes, fill))
         at = places[0] if change.place == "before" else places[-1] + 1
         return [*passes[:at], *added, *passes[at:]]
@@ -87,11 +87,7 @@ class Pipeline:
 
 def _filled(available: Mapping[str, PassFactory], text: str, fill: Mapping[str, Any]) -> str:
     """A pipeline's text with options filled in."""
-    try:
-        specs = list(parse_pipeline(re.sub(r"\s*\n\s*", "", text.strip())))
-    except ArgSpecParseError:
-        return text  # `build_pipeline` says what is wrong
-    return ",".join(pass_text(_with(available, spec, fill)) for spec in specs)
+    return ",".join(pass_text(_with(available, spec, fill)) for spec in parse_passes(text))
 
 
 def _with(available: Mapping[str, PassFactory], spec: ArgSpec, fill: Mapping[str, Any]) -> ArgSpec:
@@ -107,21 +103,6 @@ def _with(available: Mapping[str, PassFactory], spec: ArgSpec, fill: Mapping[str
     if "quantizers" in spec.parameters:
         missing.pop("bits", None)
     return ArgSpec(spec.name, {**spec.parameters, **missing})
-
-
-def recorded(stage: ModulePass) -> str:
-    """A pass with its options but paths."""
-    inner = unwrapped(stage)
-    return inner.recorded() if isinstance(inner, KanPass) else pass_text(inner.spec())
-
-
-def up_to_trades(passes: Sequence[ModulePass]) -> list[str]:
-    """The passes up to the last one that trades accuracy.
-
-    Pipelines that begin with the same ones give the same codes, if all later passes are exact.
-    """
-    last = max((n for n, stage in enumerate(passes) if claim_of(stage) != EXACT), default=-1)
-    return [recorded(stage) for stage in passes[: last + 1]]
 
 
 def parse_named(text: str) -> Pipeline:

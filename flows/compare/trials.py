@@ -9,11 +9,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
@@ -24,7 +22,9 @@ from kan_dialect.checking import Checker, verify_after
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_arrays
 from kan_dialect.flows.compare.networks import Network
-from kan_dialect.flows.compare.pipelines import Pipeline, recorded, up_to_trades
+from kan_dialect.flows.compare.pipelines import Pipeline
+from kan_dialect.flows.input_codes import comparison_codes
+from kan_dialect.flows.pipelines.stages import recorded, up_to_trades
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
 from kan_dialect.flows.tools.synthesis import find_target, synthesize
 from kan_dialect.flows.wire_figures import wire_figures
@@ -32,20 +32,16 @@ from kan_dialect.flows.workers.compiler_digest import compiler_digest, extension
 from kan_dialect.flows.workers.outcomes import Outcome
 from kan_dialect.foreign import OURS, package_of
 from kan_dialect.frontends.loading import make_context
-from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.constants import FloatArray
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
-from kan_dialect.model.interface import Port, highs, lows
+from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
-from kan_dialect.model.port_codes import encode
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import unwrapped
 
 CALIBRATION = "calibration.npz"
 """Name of the data file that passes are given."""
-
-SAMPLES = 2048
-"""Number of random input codes; all codes are used where there are no more."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +139,11 @@ class _Bench:
     def _passes(self) -> list[ModulePass]:
         return self._trial.passes(self._comparison, self._data)
 
+    @property
+    def _scored_inputs(self) -> FloatArray | None:
+        scored = self._network.scored
+        return None if scored is None else scored.x
+
     def _module(self) -> ModuleOp:
         return Parser(self._context, self._network.ir, self._network.name).parse_module()
 
@@ -171,25 +172,11 @@ class _Bench:
             reference = scored.reference
             found |= {f"float_{name}": reference[name] for name in scores if name in reference}
         inputs, outputs = model.ports()
-        codes = self._codes(inputs)
+        codes = comparison_codes(inputs, self._scored_inputs)
         whole = hashlib.sha256(_meaning(inputs, outputs).encode())
         whole.update(model.run_codes(codes).tobytes())
         found["outputs"] = whole.hexdigest()[:20]
         return found
-
-    def _codes(self, inputs: Sequence[Port]) -> IntArray:
-        """Input codes (samples, inputs): all, or those of the data, the ends, and random ones."""
-        low, high = lows(inputs), highs(inputs)
-        sizes = [port.high - port.low + 1 for port in inputs]
-        if prod(sizes) <= SAMPLES:
-            grids = np.meshgrid(*[np.arange(p.low, p.high + 1) for p in inputs], indexing="ij")
-            return np.stack(grids, axis=-1).reshape(-1, len(inputs))
-        rng = np.random.default_rng(0)
-        parts = [low[np.newaxis], high[np.newaxis]]
-        if self._network.scored is not None:
-            parts.append(encode(inputs, self._network.scored.x))
-        parts.append(rng.integers(low, high, (SAMPLES, len(inputs)), endpoint=True))
-        return np.concatenate(parts)
 
     def synthesis(self) -> dict[str, Any]:
         """What Yosys counts.
@@ -222,8 +209,7 @@ class _Bench:
         two pipelines have to give the same ones.
         """
         module, passes = self._module(), self._above(self._passes)
-        scored = self._network.scored
-        checker = Checker(None if scored is None else scored.x)
+        checker = Checker(self._scored_inputs)
         for stage in passes:
             failed = checker.apply(self._context, stage, module).failed
             if failed is not None:
@@ -235,7 +221,7 @@ class _Bench:
         for stage in self._above(base):
             stage.apply(self._context, reference)
         old, new = Model.of(reference), Model.of(module)
-        codes = self._codes(old.ports()[0])
+        codes = comparison_codes(old.ports()[0], self._scored_inputs)
         try:
             apart = int((old.run_codes(codes) != new.run_codes(codes)).any(axis=1).sum())
         except KanError as error:

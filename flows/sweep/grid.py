@@ -10,7 +10,7 @@ from itertools import product
 from math import prod
 
 from kan_dialect.errors import KanError
-from kan_dialect.flows.sweep.pipeline import DEFAULT, PARTS_OF_BITS, Pipeline
+from kan_dialect.flows.pipelines.varied import DEFAULT, PARTS_OF_BITS, Pipeline
 from kan_dialect.passbase.option_text import OptionValue, expected, read_value, spell_value
 from kan_dialect.passbase.options import Option
 

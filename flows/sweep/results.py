@@ -18,7 +18,7 @@ from kan_dialect.flows.sweep.grid import Point, column_of, spell
 from kan_dialect.flows.sweep.study import Study
 
 SECTIONS = ("figures", "synthesis", "pnr")
-"""Sections of a point's file."""
+"""Sections of a point's file; those of tools also with words behind the name, see `Measures`."""
 
 _NEEDED = {
     "design",
@@ -57,7 +57,7 @@ class Store:
         sections = {
             section: cast("dict[str, Any]", content)
             for section, content in known.items()
-            if section in SECTIONS and isinstance(content, dict)
+            if section.partition(" ")[0] in SECTIONS and isinstance(content, dict)
         }
         return sections if sections.get("figures", {}).keys() >= _NEEDED else {}
 

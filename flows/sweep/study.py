@@ -7,7 +7,7 @@ compared on the validation samples. Figures of the test set are reported in colu
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,11 +17,11 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.analysis.quantization_points import quantization_points, spline_functions
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
+from kan_dialect.flows.pipelines.varied import DEFAULT, Pipeline, Resolved
 from kan_dialect.flows.samples import Samples
 from kan_dialect.flows.sweep.grid import Point
-from kan_dialect.flows.sweep.pipeline import DEFAULT, Pipeline, Resolved
 from kan_dialect.flows.workers.compiler_digest import compiler_digest
-from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.model.model import Model
 from kan_dialect.passes.quantize import QuantizePass
@@ -52,6 +52,10 @@ class Study:
     compiler: str
     """Digest of the source of the compiler and of the packages of passes: `compiler_digest`."""
     pipeline: Pipeline = DEFAULT
+    device: str | None = None
+    """The device of estimates and synthesis; None: the one that the passes optimise for."""
+    codes: IntArray | None = None
+    """Input codes, (samples, inputs), whose output codes tell whether points compute the same."""
 
     @property
     def calibration_data(self) -> dict[str, Array]:
@@ -68,9 +72,10 @@ class Study:
         """
         given = None if self.calibration is None else data
         try:
-            return self.pipeline.resolved(point.options, self.layers, given)
+            found = self.pipeline.resolved(point.options, self.layers, given)
         except KanError as error:
             raise KanError(f"{point}: {error.message}", remedy=error.remedy) from None
+        return found if self.device is None else replace(found, target=self.device)
 
     @property
     def split_ratio(self) -> float:
@@ -89,9 +94,10 @@ class Study:
         """SHA-256 of model, data and compiler."""
         whole = hashlib.sha256()
         whole.update(f"{self.compiler}\n{self.ir}\n".encode())
-        arrays = [self.calibration, self.calibration_labels]
+        arrays: list[Array | None] = [self.calibration, self.calibration_labels]
         for samples in (self.validation, self.test):
             arrays += [None, None] if samples is None else [samples.x, samples.y]
+        arrays += [] if self.codes is None else [self.codes]
         for array in arrays:
             whole.update(b"-" if array is None else f"{array.dtype.str} {array.shape}".encode())
             whole.update(b"" if array is None else np.ascontiguousarray(array).tobytes())

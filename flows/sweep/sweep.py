@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -14,16 +12,16 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import packed
 from kan_dialect.files.growing_folder import GrowingFolder
 from kan_dialect.flows.budget_options import budget_remedy
+from kan_dialect.flows.pipelines.stages import up_to_trades
+from kan_dialect.flows.pipelines.varied import SCHEDULE_OPTIONS
 from kan_dialect.flows.sweep import columns
 from kan_dialect.flows.sweep.columns import COLUMNS, Row
 from kan_dialect.flows.sweep.grid import Axis, Point
 from kan_dialect.flows.sweep.noise import Splits, cheaper_within_noise, over_splits, statements
 from kan_dialect.flows.sweep.pareto import cheapest, costs_of, pareto_front
-from kan_dialect.flows.sweep.pipeline import SCHEDULE_OPTIONS, Resolved
-from kan_dialect.flows.sweep.results import Store, is_from, row_of
-from kan_dialect.flows.sweep.schedules import all_schedules, first_schedules, useful
+from kan_dialect.flows.sweep.point_work import PointWork
+from kan_dialect.flows.sweep.results import Store, row_of
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
-from kan_dialect.flows.sweep.workers.tasks import Task, make_tasks, perform
 from kan_dialect.flows.sweep.workers.workbench import NO_MEASURES, Measures
 from kan_dialect.flows.workers.outcomes import Progress, Runner
 from kan_dialect.passbase.kan_pass import EXACT, claim_of
@@ -95,7 +93,7 @@ def require_data(study: Study, points: Sequence[Point]) -> bool:
     ------
     KanError : they may, and the study has no data to measure accuracy.
     """
-    trades = {_up_to_trades(study.resolved(point)) for point in points}
+    trades = {tuple(up_to_trades(study.resolved(point).passes)) for point in points}
     if len(trades) > 1 and study.validation is None:
         varied = sorted(
             {
@@ -111,13 +109,6 @@ def require_data(study: Study, points: Sequence[Point]) -> bool:
             remedy="give samples with labels: --calibration DATA.npz",
         )
     return len(trades) > 1
-
-
-def _up_to_trades(resolved: Resolved) -> tuple[str, ...]:
-    """Passes up to the last one that trades accuracy; an exact pass may choose bits for it."""
-    passes = enumerate(resolved.passes)
-    last = max((n for n, stage in passes if claim_of(stage) != EXACT), default=-1)
-    return resolved.texts[: last + 1]
 
 
 def sweep(
@@ -143,7 +134,7 @@ def sweep(
     """
     differ = require_data(study, question.points)
     folder.create()
-    work = _Work(study, Store(folder, study), runner, progress)
+    work = PointWork(study, Store(folder, study), runner, progress)
     if study.calibration is not None:
         # With this file, `kan-flow build` makes exactly the measured design of a point.
         folder.write(CALIBRATION, packed(_build_data(study)))
@@ -159,7 +150,7 @@ def sweep(
         further: list[list[Row]] = []
         bases = [Point(point.options[:-1]) if question.schedule else point for point in points]
         for number, other in enumerate(others, 2):
-            again = _Work(other, Store(folder, other), runner, progress)
+            again = PointWork(other, Store(folder, other), runner, progress)
             again.compile(list(dict.fromkeys(bases)), f"split {number} of {len(others) + 1}")
             further.append([row_of(b, again.known[b], again.errors.get(b)) for b in bases])
             found += again.found
@@ -178,98 +169,6 @@ def _build_data(study: Study) -> dict[str, Any]:
         if study.test.y is not None:
             arrays["y_test"] = study.test.y
     return arrays
-
-
-class _Work:
-    """Known figures of points, and the steps that add figures."""
-
-    def __init__(self, study: Study, store: Store, runner: Runner, progress: Progress) -> None:
-        self._study = study
-        self._store = store
-        self._runner = runner
-        self._progress = progress
-        self.known: dict[Point, dict[str, dict[str, Any]]] = {}
-        self.errors: dict[Point, str] = {}
-        self.found = 0
-
-    def compile(self, points: Sequence[Point], what: str) -> None:
-        """Read or compute the figures of all points."""
-        new = [point for point in points if point not in self.known]
-        self.known |= {point: self._store.read(point) for point in new}
-        missing = [point for point in new if "figures" not in self.known[point]]
-        self.found += len(new) - len(missing)
-        self._perform(what, make_tasks(self._study, missing), len(new))
-
-    def schedules(self, points: Sequence[Point]) -> list[Point]:
-        """The useful schedules of all points, each design once."""
-        names = self._study.pipeline.schedule_options()
-        ends = [schedule for point in points for schedule in first_schedules(point, names)]
-        self.compile(ends, "compiling the ends of the curve")
-        whole: list[list[Point]] = []
-        for point in points:
-            first = first_schedules(point, names)
-            flat, finest = (self.known[end].get("figures") for end in first)
-            whole.append(
-                list(first)
-                if flat is None or finest is None
-                else all_schedules(point, names, flat, finest)
-            )
-        self.compile([point for each in whole for point in each], "compiling schedules")
-        figures = {point: known.get("figures") for point, known in self.known.items()}
-        return [point for each in whole for point in useful(each, figures)]
-
-    def measure(self, points: Sequence[Point], measures: Measures) -> None:
-        """Measure all points with tools; equal designs are measured once."""
-        waiting: list[Point] = []
-        alike: dict[tuple[str, str], list[Point]] = {}
-        for point in points:
-            figures = self.known[point].get("figures")
-            if figures is not None and measures.names(figures["target"]):
-                alike.setdefault((figures["design"], figures["target"]), []).append(point)
-        for (_, target), group in alike.items():
-            names = measures.names(target)
-            for point in group:
-                known = self.known[point]
-                if all(is_from(known.get(section), name) for section, name in names.items()):
-                    self._share(point, group, {section: known[section] for section in names})
-                    break
-            else:
-                waiting.append(group[0])
-        groups = {group[0]: group for group in alike.values()}
-        tasks = make_tasks(self._study, waiting, measures)
-        self._perform("measuring", tasks, len(groups), groups)
-
-    def _perform(
-        self,
-        what: str,
-        tasks: Sequence[Task],
-        count: int,
-        groups: Mapping[Point, Sequence[Point]] | None = None,
-    ) -> None:
-        done = count - len(tasks)
-        self._progress(what, done, count)
-        if not tasks:
-            return
-        with closing(self._runner(partial(perform, self._study), tasks)) as outcomes:
-            for number, outcome in outcomes:
-                point = tasks[number].point
-                alike = [point] if groups is None else groups[point]
-                if isinstance(outcome, str):
-                    self.errors |= dict.fromkeys(alike, outcome)
-                else:
-                    sections = {"figures": outcome} if groups is None else outcome
-                    self._share(point, alike, sections)
-                done += 1
-                self._progress(what, done, count)
-
-    def _share(
-        self, source: Point, points: Sequence[Point], sections: dict[str, dict[str, Any]]
-    ) -> None:
-        for point in points:
-            known = self.known[point]
-            if point == source or any(known.get(key) != sections[key] for key in sections):
-                self._store.add(point, sections)
-                known.update(sections)
 
 
 def _judged(

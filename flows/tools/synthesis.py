@@ -318,6 +318,7 @@ def synthesize(
     yosys: Tool | None = None,
     timeout: float | None = None,
     with_netlist: bool = False,
+    renamed: int = 0,
 ) -> Synthesis:
     """Map a SystemVerilog file.
 
@@ -327,6 +328,8 @@ def synthesize(
     yosys : which one; where not given, the one that is found.
     timeout : in seconds; None takes the limit in force (`tools.limited`).
     with_netlist : give the mapped design too.
+    renamed : seed of random names for all signals but ports; 0: the names that they have. With
+        other names, Yosys makes other choices among equal ones.
 
     Raises
     ------
@@ -342,6 +345,7 @@ def synthesize(
         shutil.copyfile(rtl, folder / "design.sv")
         commands = [
             "read_verilog -sv design.sv",
+            *_renaming(top, renamed),
             target.command + ("" if top is None else f" -top {top}"),
             f"tee -q -o statistics.json {target.statistics}",
             *(["write_json netlist.json"] if with_netlist else []),
@@ -359,6 +363,14 @@ def synthesize(
         raise KanError(f"{rtl} holds {len(counted)} modules after flattening, not one")
     ((name, cells),) = counted.items()
     return Synthesis(target, name, cells, yosys.version, netlist)
+
+
+def _renaming(top: str | None, seed: int) -> list[str]:
+    """Commands that give all signals random names; none for seed 0."""
+    if not seed:
+        return []
+    hierarchy = "hierarchy -auto-top" if top is None else f"hierarchy -top {top}"
+    return [hierarchy, "proc", f"rename -scramble-name -seed {seed}"]
 
 
 def read_statistics(text: str, target: Target) -> dict[str, Cells]:

@@ -28,11 +28,10 @@ from kan_dialect.flows.compare.pipelines import (
     Pipeline,
     parse_change,
     parse_named,
-    recorded,
-    up_to_trades,
     without,
 )
 from kan_dialect.flows.compare.statistics import ratio_of
+from kan_dialect.flows.pipelines.stages import recorded, up_to_trades
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.flows.workers import compiler_digest as digests
 from kan_dialect.flows.workers.outcomes import Outcome, Work

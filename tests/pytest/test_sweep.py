@@ -30,10 +30,10 @@ from kan_dialect.cli.flow import sweep as command
 from kan_dialect.cli.flow import workers
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.flows.pipelines.varied import DEFAULT
 from kan_dialect.flows.sweep.columns import Row
 from kan_dialect.flows.sweep.grid import Axis, Point, grid, parse_axis
 from kan_dialect.flows.sweep.pareto import cheapest, pareto_front
-from kan_dialect.flows.sweep.pipeline import DEFAULT
 from kan_dialect.flows.sweep.schedules import useful
 from kan_dialect.flows.sweep.study import Study, make_study
 from kan_dialect.flows.sweep.workers.tasks import Task, make_tasks, perform

@@ -13,8 +13,8 @@ import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.errors import KanError
+from kan_dialect.flows.pipelines.varied import DEFAULT, Pipeline
 from kan_dialect.flows.sweep.grid import Axis, grid, parse_axis
-from kan_dialect.flows.sweep.pipeline import DEFAULT, Pipeline
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE, DATA = ROOT / "examples" / "wine.onnx", ROOT / "examples" / "wine.npz"
@@ -78,6 +78,23 @@ def test_options_reach_passes_inside_kan_compile() -> None:
     assert Pipeline(found.text).resolved((), 2, "d.npz").texts == found.texts
     with pytest.raises(KanError, match="has no pass 'kan-split-tables' here"):
         Pipeline("kan-compile{fast=true}").resolved(point.options[:1], 2, None)
+
+
+def test_a_pass_may_be_left_out() -> None:
+    """Against the default pipeline, whose other passes stay as they are."""
+    axis = parse_axis("kan-merge-tables=true,false")
+    assert axis == Axis("kan-merge-tables", (True, False))
+    with_it, without = (DEFAULT.resolved(point.options, 2, "d.npz") for point in grid([axis]))
+    assert with_it == DEFAULT.resolved((), 2, "d.npz")
+    texts = [text for text in with_it.texts if text != "kan-merge-tables"]
+    assert list(without.texts) == texts and len(texts) == len(with_it.texts) - 1
+    assert Pipeline(without.text).resolved((), 2, "d.npz").texts == without.texts
+    alone = Pipeline("kan-fold-tables,kan-narrow").resolved((("kan-narrow", False),), 0, None)
+    assert alone.text == "kan-fold-tables"
+    with pytest.raises(KanError, match="cannot vary kan-narrow: the pipeline has no pass"):
+        parse_axis("kan-narrow=true,false", Pipeline("kan-fold-tables"))
+    with pytest.raises(KanError, match="kan-narrow cannot be '3'; it takes true or false"):
+        parse_axis("kan-narrow=3")
 
 
 def test_passes_that_need_data_get_the_calibration_samples() -> None:

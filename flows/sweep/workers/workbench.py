@@ -20,9 +20,10 @@ from xdsl.universe import Universe
 from kan_dialect.checking import verify_after
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import write_arrays
+from kan_dialect.flows.input_codes import outputs_digest
+from kan_dialect.flows.pipelines.varied import Resolved
 from kan_dialect.flows.report_cautions import is_constant
 from kan_dialect.flows.sweep.grid import Point
-from kan_dialect.flows.sweep.pipeline import Resolved
 from kan_dialect.flows.sweep.study import CALIBRATION, Study
 from kan_dialect.flows.tools.place_and_route import DEVICES, place_and_route
 from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits, limited
@@ -48,15 +49,22 @@ class Measures:
     """Number of runs of nextpnr with different seeds."""
     limits: Limits = DEFAULT_LIMITS
     """Limits of each run of a tool."""
+    renamed: int = 0
+    """Seed of random names for all signals, which change what tools make of a design by a percent
+    or two; 0: the names that they have."""
+
+    def section(self, kind: str) -> str:
+        """The section of a point's results: `pnr`, or `pnr renamed 3`."""
+        return f"{kind} renamed {self.renamed}" if self.renamed else kind
 
     def names(self, target: str) -> dict[str, dict[str, str | int]]:
         """Tools and options by section, as a point's results record them."""
         found: dict[str, dict[str, str | int]] = {}
         if self.synth:
             command = find_target(target).command
-            found["synthesis"] = {"target": target, "command": command}
+            found[self.section("synthesis")] = {"target": target, "command": command}
         if self.pnr is not None:
-            found["pnr"] = {"device": DEVICES[self.pnr].name, "seeds": self.seeds}
+            found[self.section("pnr")] = {"device": DEVICES[self.pnr].name, "seeds": self.seeds}
         return found
 
 
@@ -112,6 +120,8 @@ class Workbench:
         # Passes over hardware change the circuit, but not its estimate.
         figures = wire_figures(model, resolved.target, resolved.texts[above + 1 :])
         figures["constant"] = None
+        if self.study.codes is not None:
+            figures["outputs"] = outputs_digest(model.run_codes(self.study.codes))
         for where, samples in (("validation", self.study.validation), ("test", self.study.test)):
             if samples is not None:
                 outputs = model.run(samples.x)
@@ -135,7 +145,7 @@ class Workbench:
     def measure(
         self, point: Point, keep: frozenset[int], measures: Measures
     ) -> dict[str, dict[str, Any]]:
-        """Measure a point: sections `synthesis` and `pnr`, as in `report.json`.
+        """Measure a point: sections of `synthesis` and `pnr`, as in `report.json`.
 
         Raises
         ------
@@ -164,12 +174,13 @@ class Workbench:
                     find_target(target),
                     top=circuit.name,
                     with_netlist=netlist,
+                    renamed=measures.renamed,
                 )
 
             if measures.synth:
-                found["synthesis"] = mapped(target, netlist=False).summary()
+                found[measures.section("synthesis")] = mapped(target, netlist=False).summary()
             if measures.pnr is not None:
-                found["pnr"] = place_and_route(
+                found[measures.section("pnr")] = place_and_route(
                     mapped(measures.pnr, netlist=True),
                     circuit.latency(),
                     seeds=measures.seeds,

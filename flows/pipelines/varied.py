@@ -1,10 +1,11 @@
-"""The pipeline of a sweep: its text, the options that vary, and the resolved passes.
+"""A pipeline whose options vary: its text, values for options, and the resolved passes.
 
 An option that varies is called `PASS.OPTION`, as in `kan-split-tables.parts`. The pass stands in
 the text, where all its occurrences take the value. If it does not, it stands in the expansion of a
 pass of the text, as `kan-split-tables` does in that of `kan-compile`. Options of `kan-compile` go
 by their short names, such as `bits`. Two further short names set a part of its `bits`: `input-bits`
-for the codes of the inputs, `activation-bits` for all layers.
+for the codes of the inputs, `activation-bits` for all layers. The name of a pass alone varies
+whether the pass runs: `kan-merge-tables=false` leaves it out.
 """
 
 from __future__ import annotations
@@ -22,15 +23,10 @@ from xdsl.utils.arg_spec import ArgSpec
 
 from kan_dialect.devices.device import XCUP
 from kan_dialect.errors import KanError
+from kan_dialect.flows.pipelines.stages import recorded
 from kan_dialect.foreign import OURS, package_of
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.passbase.kan_pass import (
-    KanPass,
-    NamedPass,
-    WrappedPass,
-    pass_text,
-    unwrapped,
-)
+from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass, pass_text, unwrapped
 from kan_dialect.passbase.option_text import OptionValue
 from kan_dialect.passbase.options import Option, option_of, options_of
 from kan_dialect.passbase.pipeline import (
@@ -91,7 +87,7 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The pipeline of a sweep as text."""
+    """A pipeline as text."""
 
     text: str = COMPILE
 
@@ -126,8 +122,9 @@ class Pipeline:
 
         Parameters
         ----------
-        name : `PASS.OPTION`, or the short name of an option of `kan-compile` or, in a pipeline
-            without it, of an option that only one pass has.
+        name : `PASS.OPTION`; the short name of an option of `kan-compile` or, in a pipeline
+            without it, of an option that only one pass has; or `PASS`, which varies whether the
+            pass runs.
 
         Raises
         ------
@@ -142,6 +139,9 @@ class Pipeline:
             )
         if dot:
             return self._option_of(owner, option)
+        if option in _available():
+            self._require_pass(option)
+            return option, Option(option, "bool", (bool,), True, None, "Whether the pass runs.")
         known = self._short_names()
         if option in known:
             owners = known[option]
@@ -166,13 +166,17 @@ class Pipeline:
                     known.setdefault(option.name, []).append(owner)
         return known | ({name: [COMPILE] for name in PARTS_OF_BITS} if self.compiles else {})
 
-    def _option_of(self, owner: str, option: str) -> tuple[str, Option]:
+    def _require_pass(self, owner: str, option: str | None = None) -> None:
         expands = any(issubclass(_class(name), CompositePass) for name in self.names)
         if owner not in self.names and (owner not in _available() or not expands):
+            varied = owner if option is None else f"{owner}.{option}"
             raise KanError(
-                f"cannot vary {owner}.{option}: the pipeline has no pass {owner!r}",
+                f"cannot vary {varied}: the pipeline has no pass {owner!r}",
                 remedy=suggestion(owner, self._known_passes(), "its passes are", self.names),
             )
+
+    def _option_of(self, owner: str, option: str) -> tuple[str, Option]:
+        self._require_pass(owner, option)
         short = owner == COMPILE
         if short and option in PARTS_OF_BITS:
             return option, replace(_BITS, name=option)
@@ -237,9 +241,14 @@ DEFAULT = Pipeline()
 @lru_cache(maxsize=1024)
 def _resolved(pipeline: Pipeline, values: Values, layers: int, data: str | None) -> Resolved:
     chosen: dict[str, dict[str, OptionValue]] = {}
+    runs: dict[str, bool] = {}
     for name, value in values:
+        if name in _available():
+            runs[name] = bool(value)
+            continue
         owner, _, option = name.rpartition(".")
         chosen.setdefault(owner or COMPILE, {})[option.replace("-", "_")] = value
+    left_out = {name for name, is_run in runs.items() if not is_run}
     instances = [
         _instance(spec, chosen.get(spec.name, {}), layers, data) for spec in pipeline.specs
     ]
@@ -249,21 +258,24 @@ def _resolved(pipeline: Pipeline, values: Values, layers: int, data: str | None)
     texts: list[str] = []
     for instance in instances:
         if not isinstance(instance, CompositePass):
-            passes.append(NamedPass(instance))
-            texts.append(pass_text(instance.spec()))
+            if instance.name not in left_out:
+                passes.append(NamedPass(instance))
+                texts.append(pass_text(instance.spec()))
             continue
-        inner = [unwrapped(stage).name for stage in instance.expand()]
+        expanded = [(unwrapped(stage).name, stage) for stage in instance.expand()]
+        inner = {name for name, _ in expanded}
         stages = [
             _replaced(stage, within[name]) if name in within else stage
-            for name, stage in zip(inner, instance.expand(), strict=True)
+            for name, stage in expanded
+            if name not in left_out
         ]
         passes += stages
-        if within.keys() & set(inner):
+        if (within.keys() | left_out) & inner:
             texts += [pass_text(unwrapped(stage).spec()) for stage in stages]
         else:
             texts.append(pass_text(instance.spec()))
-        found.update(inner)
-    for missing in within.keys() - found:
+        found |= inner
+    for missing in (within.keys() | runs.keys()) - found:
         raise KanError(
             f"the pipeline has no pass {missing!r} here",
             remedy=f"its passes are {', '.join(stage.name for stage in passes)}",
@@ -271,7 +283,7 @@ def _resolved(pipeline: Pipeline, values: Values, layers: int, data: str | None)
     targets = [each.target for each in instances if isinstance(each, TargetPass | CompilePass)]
     return Resolved(
         tuple(passes),
-        tuple(_recorded(unwrapped(stage)) for stage in passes),
+        tuple(recorded(stage) for stage in passes),
         targets[-1] if targets else XCUP.name,
         ",".join(texts),
     )
@@ -319,10 +331,6 @@ def _replaced(stage: ModulePass, fields: Mapping[str, Any]) -> ModulePass:
     if isinstance(stage, WrappedPass):
         return replace(stage, inner=_replaced(stage.inner, fields))
     return replace(stage, **fields)
-
-
-def _recorded(stage: ModulePass) -> str:
-    return stage.recorded() if isinstance(stage, KanPass) else pass_text(stage.spec())
 
 
 def _field(option: str) -> str:
