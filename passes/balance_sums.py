@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
@@ -113,8 +114,11 @@ class BalanceSumsPass(TargetPass):
 
     name = "kan-balance-sums"
     works_at = ("wire",)
+    is_optional: ClassVar[bool] = True
 
-    further_levels: tuple[int, ...] | int = bounded(0, FURTHER_LEVELS)
+    further_levels: tuple[int, ...] | int = bounded(
+        0, FURTHER_LEVELS, tried=(0, 1, 2, 3, (0, 1), (1, 0), (0, 2), (2, 0))
+    )
     """Levels of logic that a sum may have beyond the fewest, where that saves LUTs.
 
     One number, or one for each layer; the last one holds for all later layers.

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
@@ -164,6 +165,7 @@ class FoldClampsPass(TargetPass):
 
     name = "kan-fold-clamps"
     works_at = ("wire",)
+    is_optional: ClassVar[bool] = True
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

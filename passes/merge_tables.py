@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -131,6 +132,7 @@ class MergeTablesPass(TargetPass):
 
     name = "kan-merge-tables"
     works_at = ("wire",)
+    is_optional: ClassVar[bool] = True
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

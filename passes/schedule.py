@@ -103,7 +103,7 @@ class SchedulePass(TargetPass):
 
     levels: int | None = bounded(None, Bounds(1, 1_000_000))
     """The most levels of logic between two registers; 4 where no other limit is given."""
-    cycles: int | None = bounded(None, Bounds(0, 1000))
+    cycles: int | None = bounded(None, Bounds(0, 1000), tried=(0, 1, 2, 3, 4, 5, 6, 8))
     """The latency, in stages of as few levels as it allows; 0: all combinational."""
     mhz: float | None = bounded(None, Bounds(0, 1e6, above=True))
     """The clock that every stage reaches, by the typical delays of the target."""

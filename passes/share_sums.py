@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -109,6 +110,7 @@ class ShareSumsPass(TargetPass):
 
     name = "kan-share-sums"
     works_at = ("wire",)
+    is_optional: ClassVar[bool] = True
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
@@ -180,8 +181,9 @@ class SplitTablesPass(TargetPass):
 
     name = "kan-split-tables"
     works_at = ("wire",)
+    is_optional: ClassVar[bool] = True
 
-    parts: int = bounded(3, PARTS)
+    parts: int = bounded(3, PARTS, tried=(1, 2, 3, 4, 6))
     """The most tables that one table is split into; 1: only its offset is chosen."""
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:

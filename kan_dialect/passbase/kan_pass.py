@@ -54,6 +54,10 @@ class KanPass(ModulePass):
     preserves: ClassVar[str] = EXACT
     """`exact`, or the trade in a few words."""
 
+    is_optional: ClassVar[bool] = False
+    """Whether pipelines without the pass give the same outputs, by other hardware: `kan-flow tune`
+    tries to leave it out."""
+
     unrecorded: ClassVar[frozenset[str]] = frozenset()
     """Options that the trace leaves out, such as paths: the same input must give the same bytes."""
 

@@ -15,6 +15,9 @@ _Default = TypeVar("_Default")
 BOUNDS = "bounds"
 """Key of a dataclass field's metadata."""
 
+TRIED = "tried"
+"""Key of a dataclass field's metadata: the values that `kan-flow tune` tries."""
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -73,9 +76,15 @@ LOSS = Bounds(0, 1, below=True)
 """Losses of accuracy or of explained variance."""
 
 
-def bounded(default: _Default, bounds: Bounds) -> _Default:
-    """A dataclass field for a number, several numbers, or None or a text instead of them."""
-    return cast(_Default, dataclasses.field(default=cast(Any, default), metadata={BOUNDS: bounds}))
+def bounded(default: _Default, bounds: Bounds, *, tried: tuple[_Default, ...] = ()) -> _Default:
+    """A dataclass field for a number, several numbers, or None or a text instead of them.
+
+    Parameters
+    ----------
+    tried : values among which `kan-flow tune` searches; all of them give the same outputs.
+    """
+    metadata = {BOUNDS: bounds, TRIED: tried}
+    return cast(_Default, dataclasses.field(default=cast(Any, default), metadata=metadata))
 
 
 def declared_bounds(owner: Any) -> Iterator[tuple[str, Bounds]]:

@@ -1,8 +1,9 @@
 """The options of passes, read from where they are declared: the fields of the pass's dataclass.
 
-A field gives an option's name, type and default; `bounded` adds the numbers that it takes; the
-docstring below the field is its help text. A pass that hands an option on to another pass takes
-the field over with `taken_from`. Command lines, sweeps and the documentation read `options_of`.
+A field gives an option's name, type and default; `bounded` adds the numbers that it takes and the
+values that a search tries; the docstring below the field is its help text. A pass that hands an
+option on to another pass takes the field over with `taken_from`. Command lines, sweeps and the
+documentation read `options_of`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 from xdsl.utils.hints import type_repr
 
-from kan_dialect.passbase.option_bounds import BOUNDS, Bounds
+from kan_dialect.passbase.option_bounds import BOUNDS, TRIED, Bounds
 
 _Pass = TypeVar("_Pass")
 
@@ -44,6 +45,8 @@ class Option:
     """The numbers that it takes; None where all are taken, or it takes none."""
     help: str
     """The field's docstring as one line; empty where there is none."""
+    tried: tuple[Any, ...] = ()
+    """Values among which `kan-flow tune` searches; all of them give the same outputs."""
 
     @property
     def field(self) -> str:
@@ -99,6 +102,7 @@ def options_of(owner: type[Any]) -> tuple[Option, ...]:
             _default_of(field),
             field.metadata.get(BOUNDS),
             _help_of(owner, field),
+            field.metadata.get(TRIED, ()),
         )
         for field in _fields(owner)
     )

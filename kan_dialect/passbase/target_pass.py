@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from kan_dialect.devices.device import XCUP, DeviceFamily, device
 from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.option_bounds import TRIED
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,11 @@ class TargetPass(KanPass):
     KanError : the device is unknown.
     """
 
-    target: str = field(default=XCUP.name, kw_only=True)
+    target: str = field(
+        default=XCUP.name,
+        kw_only=True,
+        metadata={TRIED: ("xcup", "ecp5", "ice40", "lut4", "lut5", "lut6")},
+    )
     """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `lut3` to `lut8`, or one of an
     installed package (`kan-opt --list-devices`)."""
 
