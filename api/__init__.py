@@ -7,6 +7,7 @@ from kan_dialect.api.build import Build
 from kan_dialect.api.layer import Edge, Layer
 from kan_dialect.api.loading import from_ir, load
 from kan_dialect.api.network import Network
+from kan_dialect.api.tuning import Tuned
 from kan_dialect.errors import KanError
 
-__all__ = ["Build", "Edge", "KanError", "Layer", "Network", "from_ir", "load"]
+__all__ = ["Build", "Edge", "KanError", "Layer", "Network", "Tuned", "from_ir", "load"]

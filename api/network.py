@@ -33,6 +33,7 @@ from kan_dialect.api.options import OptionValue, split_options
 from kan_dialect.api.page import network_page
 from kan_dialect.api.stages import Pass, passes_of, run_stages
 from kan_dialect.api.training import training_choice
+from kan_dialect.api.tuning import TuneChoice, Tuned, tune_network
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.devices.estimate import estimate as estimate_of
@@ -50,6 +51,7 @@ from kan_dialect.flows.interfaces.pipeline import with_interface
 from kan_dialect.flows.pictures import Colour
 from kan_dialect.flows.pictures import picture as picture_of
 from kan_dialect.flows.training.build import build_training
+from kan_dialect.flows.tune.tune import State
 from kan_dialect.frontends.frontend import Original
 from kan_dialect.frontends.loading import make_context, rename
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
@@ -62,6 +64,8 @@ from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import LookupOp
+from kan_dialect.passbase.kan_pass import pass_text
+from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.pipeline import suggestion
 from kan_dialect.passbase.record import recorded_pipeline, settle_record
 from kan_dialect.passes.fold_tables import narrowed_sum, narrowest
@@ -598,6 +602,63 @@ class Network:
             )
             build_training(make_context(), module, folder, given, progress)
         return Build(folder)
+
+    def tune(
+        self,
+        folder: str | Path,
+        *,
+        objective: str = "cells",
+        seconds: float | None = 600.0,
+        trials: int | None = None,
+        data: Data | None = None,
+        passes: str | None = None,
+        jobs: int = 1,
+        proof: bool = True,
+        force: bool = False,
+        progress: Callable[[State], None] = lambda _: None,
+        **options: OptionValue,
+    ) -> Tuned:
+        """Search the passes and options that make the best hardware, as `kan-flow tune` does.
+
+        All designs compute the same integers. The best one is proven. Run again, the search goes on
+        with the results in the folder.
+
+        Parameters
+        ----------
+        folder : for results, the best pipeline and its RTL.
+        objective : `cells`, `registers`, `ns` or `area-delay`.
+        seconds : time to search; None: no limit.
+        trials : number of designs to measure, those of earlier runs included; None: no limit.
+        data : samples to calibrate with; by default the network's.
+        passes : the pipeline to begin with, as text; by default `kan-compile` with `options`.
+        jobs : number of processes. With several, a script needs `if __name__ == "__main__":`.
+        proof : whether the best design is proven.
+        progress : is told what is done.
+        options : those of `kan-compile`, see `compile`; `target` is also the device of the tools.
+
+        Raises
+        ------
+        KanError : there is no such option or objective; a number is out of bounds; the objective
+            cannot be measured on the device; Yosys or nextpnr is missing; the folder holds files of
+            others; or a pass does not keep what it claims.
+        """
+        Bounds(1, 1024).require("jobs", jobs)
+        if trials is not None:
+            Bounds(1, 100_000).require("trials", trials)
+        if seconds is not None:
+            Bounds(0, above=True).require("seconds", seconds)
+        found = split_options(options, {} if passes else {"compile": CompilePass})
+
+        def pipeline(path: str | None) -> tuple[str, str | None]:
+            if passes is not None:
+                return passes, None
+            compiled = CompilePass(path, **found["compile"])
+            return pass_text(compiled.spec()), compiled.target
+
+        choice = TuneChoice(objective, seconds, trials, jobs, proof, force)
+        data = self._data if data is None else data
+        with as_kan_errors():
+            return tune_network(self._module, Path(folder), data, pipeline, choice, progress)
 
     # What a person sees.
 

@@ -20,6 +20,7 @@ from kan_dialect.cli.flow.simulate import add_simulate, run_simulate
 from kan_dialect.cli.flow.sweep import add_sweep, run_sweep
 from kan_dialect.cli.flow.synthesis import add_pnr, add_synth, run_pnr, run_synth
 from kan_dialect.cli.flow.training import add_train_sim, run_train_sim
+from kan_dialect.cli.flow.tune import add_tune, run_tune
 from kan_dialect.cli.tool_limits import limits_of
 from kan_dialect.flows.tools.run_limits import limited
 
@@ -33,6 +34,7 @@ _COMMANDS: dict[str, tuple[Adder, Runner, str]] = {
     "synth": (add_synth, run_synth, "count the resources of a build's RTL, with Yosys"),
     "pnr": (add_pnr, run_pnr, "measure the speed of a build's RTL, with nextpnr"),
     "sweep": (add_sweep, run_sweep, "many builds of a model, to choose from"),
+    "tune": (add_tune, run_tune, "search the pipeline that makes the best hardware of a model"),
     "compare": (add_compare, run_compare, "pipelines over many networks: does a pass help?"),
     "benchmark-set": (
         add_benchmark_set,

@@ -1,4 +1,4 @@
-"""Who writes the folders of builds and sweeps, and which files are theirs."""
+"""Who writes the folders of builds, sweeps and tuning, and which files are theirs."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def _former_sweep(folder: Path) -> Sequence[str]:
 
 BUILD = Owner("kan-flow build", _former_build)
 SWEEP = Owner("kan-flow sweep", _former_sweep)
+TUNE = Owner("kan-flow tune")
 
 
 def spared_files(folder: Path) -> Sequence[str]:

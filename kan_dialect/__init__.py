@@ -12,9 +12,19 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kan_dialect.api import Build, Edge, KanError, Layer, Network, from_ir, load
+    from kan_dialect.api import Build, Edge, KanError, Layer, Network, Tuned, from_ir, load
 
-__all__ = ["Build", "Edge", "KanError", "Layer", "Network", "__version__", "from_ir", "load"]
+__all__ = [
+    "Build",
+    "Edge",
+    "KanError",
+    "Layer",
+    "Network",
+    "Tuned",
+    "__version__",
+    "from_ir",
+    "load",
+]
 
 # ONNX Runtime would report its use to its maker, from the moment that it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

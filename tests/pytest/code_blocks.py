@@ -37,7 +37,7 @@ PAGES = sorted(
 )
 PROSE = {"", "text", "ebnf"}
 """Languages of fences that hold no code."""
-LONG = re.compile(r"kan-flow sweep|--precision auto")
+LONG = re.compile(r"kan-flow sweep|\.tune\(|--precision auto")
 """Commands that take minutes: only for CI."""
 FENCE = re.compile(
     r"(?:^ *<!-- (?P<note>[^>]*) -->\n)?(?:Write `(?P<file>[\w.]+)`:\n\n)?"

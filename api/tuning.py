@@ -1,0 +1,141 @@
+"""`Tuned`: the result of `Network.tune`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from kan_dialect.api.data import Data, read_data
+from kan_dialect.errors import KanError
+from kan_dialect.files.atomic import packed
+from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.folder_ownership import require_ours
+from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.flows.folder_owners import TUNE
+from kan_dialect.flows.pipelines.varied import Pipeline
+from kan_dialect.flows.sweep.study import CALIBRATION
+from kan_dialect.flows.tune.base import make_base
+from kan_dialect.flows.tune.objectives import OBJECTIVES
+from kan_dialect.flows.tune.results import prove_best, write_results
+from kan_dialect.flows.tune.tune import Effort, State, Tuning, tune
+from kan_dialect.flows.workers.outcomes import Outcomes, T, Work
+from kan_dialect.flows.workers.processes import run_here, run_in_processes
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best pipeline that a search found for a network, beside the default one."""
+
+    folder: Path
+    """Where everything is: `best.txt`, `best.sv`, `tune.csv`, `tune.json`."""
+    pipeline: str
+    """The best pipeline, for `apply` and for `passes` of `build`."""
+    changes: Mapping[str, Any]
+    """Options in which it differs from the default; `{"kan-merge-tables": False}` of a pass that is
+    left out. Empty where nothing is better."""
+    ratio: float
+    """The objective of the best design over the default's, by means of measurements with signals
+    renamed."""
+    is_within_noise: bool
+    """Whether the ranges of these measurements overlap."""
+    default: Mapping[str, Any]
+    """Figures of the default design by the columns of `tune.csv`."""
+    best: Mapping[str, Any]
+    """Figures of the best design."""
+    designs: tuple[Mapping[str, Any], ...] = field(repr=False)
+    """Figures of every measured design, the best first."""
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{self.default[name]}</td><td>{self.best[name]}</td></tr>"
+            for name in self.default
+            if name in self.best
+        )
+        return f"<table><tr><th></th><th>default</th><th>best</th></tr>{rows}</table>"
+
+
+@dataclass(frozen=True)
+class TuneChoice:
+    """What `Network.tune` was asked for."""
+
+    objective: str
+    seconds: float | None
+    trials: int | None
+    jobs: int
+    proof: bool
+    force: bool
+
+
+def tune_network(
+    module: ModuleOp,
+    folder: Path,
+    data: Data | None,
+    pipeline: Callable[[str | None], tuple[str, str | None]],
+    choice: TuneChoice,
+    progress: Callable[[State], None],
+) -> Tuned:
+    """Search, write the results and prove the best design; see `Network.tune`.
+
+    Parameters
+    ----------
+    pipeline : for a path of data, the text of the pipeline to begin with, and the device to measure
+        on, or None for that of the passes.
+    """
+    if choice.objective not in OBJECTIVES:
+        raise KanError(
+            f"there is no objective {choice.objective!r}",
+            remedy=f"take one of {', '.join(OBJECTIVES)}",
+        )
+    objective = OBJECTIVES[choice.objective]
+    require_ours(folder, TUNE, force=choice.force)
+    written = GrowingFolder(folder, TUNE, force=choice.force)
+    dataset = None if data is None else read_data(data)
+    path = None
+    if isinstance(data, str | Path):
+        path = str(data)
+    elif dataset is not None:
+        # The pipeline names a file that is still there when it is built.
+        written.create()
+        written.write(CALIBRATION, packed(_arrays(dataset)))
+        path = str(folder / CALIBRATION)
+    text, device = pipeline(path)
+    samples = None if dataset is None else dataset.x
+    base = make_base(module, Pipeline(text), device, samples)
+    effort = Effort(choice.seconds, choice.trials)
+
+    def runner(work: Work[T], tasks: Sequence[T]) -> Outcomes:
+        if choice.jobs == 1:
+            return run_here(work, tasks)
+        return run_in_processes(work, tasks, min(choice.jobs, len(tasks)))
+
+    result = tune(base, objective, effort, written, runner, progress)
+    write_results(result, written)
+    if choice.proof and not prove_best(result, folder, choice.jobs, lambda _d, _c: None).proven:
+        raise KanError(
+            "the best design is not proven equal to the integer model",
+            remedy="build its pipeline, and prove the build",
+        )
+    return _tuned(folder, result)
+
+
+def _tuned(folder: Path, result: Tuning) -> Tuned:
+    return Tuned(
+        folder,
+        result.pipeline,
+        dict(result.best.point.options),
+        result.ratio,
+        result.is_within_noise,
+        result.default.row,
+        result.best.row,
+        tuple(result.rows),
+    )
+
+
+def _arrays(dataset: Dataset) -> dict[str, Any]:
+    found = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test, "y_test": dataset.y_test}
+    return {name: np.asarray(each) for name, each in found.items() if each is not None}

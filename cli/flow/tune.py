@@ -1,0 +1,279 @@
+"""`kan-flow tune`: the pipeline that makes the smallest or fastest hardware of one model."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from kan_dialect.cli.flow.build import COMPILE, PIPELINE_ONLY
+from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of
+from kan_dialect.cli.import_options import (
+    add_name,
+    add_output_folder,
+    add_strip_head,
+    add_table_overflow,
+    build_import_options,
+)
+from kan_dialect.cli.number_options import add_number
+from kan_dialect.cli.tool_limits import add_limits, limits_of, status_line
+from kan_dialect.devices.device import XCUP
+from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.files.folder_ownership import require_ours
+from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.flows.build import require_name
+from kan_dialect.flows.folder_owners import TUNE
+from kan_dialect.flows.pipelines.varied import Pipeline
+from kan_dialect.flows.sweep.columns import is_number
+from kan_dialect.flows.sweep.grid import spell
+from kan_dialect.flows.tools.place_and_route import DEVICES
+from kan_dialect.flows.tools.synthesis import find_target
+from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.flows.tune.base import Base, make_base
+from kan_dialect.flows.tune.objectives import OBJECTIVES, Objective
+from kan_dialect.flows.tune.results import BEST, FIGURES, prove_best, write_results
+from kan_dialect.flows.tune.tune import Effort, State, Tuning, tune
+from kan_dialect.flows.workers.cluster import require_address
+from kan_dialect.frontends.loading import load_model, make_context, rename
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.model.model import Model
+from kan_dialect.passbase.kan_pass import pass_text
+from kan_dialect.passbase.option_bounds import Bounds
+
+BUDGET = "10m"
+TRIALS = Bounds(1, 100_000)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def add_tune(parser: argparse.ArgumentParser) -> None:
+    """Options of `kan-flow tune`."""
+    parser.description = (
+        "Search the passes and options that make the smallest or fastest hardware of a model, with "
+        "Yosys and nextpnr in the loop. All designs compute the same integers. The best one is "
+        "proven, and its pipeline is written for kan-flow build. Run again, the search goes on."
+    )
+    parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
+    add_output_folder(parser)
+    add_name(parser)
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DATA.npz",
+        help="samples x or x_train to calibrate with, as of kan-flow build",
+    )
+    add_strip_head(parser)
+    add_table_overflow(parser)
+    parser.add_argument(
+        "--objective",
+        choices=list(OBJECTIVES),
+        default="cells",
+        help="; ".join(f"{each.name}: {each.meaning}" for each in OBJECTIVES.values())
+        + " (default: cells)",
+    )
+    parser.add_argument(
+        "--budget",
+        default=None,
+        metavar="TIME",
+        help=f"time to search, as 90s, 10m, 2h or inf (default: {BUDGET}; with --trials: inf)",
+    )
+    add_number(
+        parser,
+        "--trials",
+        TRIALS,
+        metavar="N",
+        help="number of designs to measure, those of earlier runs included",
+    )
+    parser.add_argument(
+        "--no-proof", action="store_true", help="do not prove the best design at the end"
+    )
+    COMPILE.add_to(parser.add_argument_group("the default pipeline, kan-compile"))
+    parser.add_argument(
+        "-p", "--passes", metavar="PIPELINE", help="begin with this pipeline, not with kan-compile"
+    )
+    add_limits(parser)
+    add_workers(parser)
+
+
+def run_tune(options: argparse.Namespace) -> int:
+    """Run `kan-flow tune`."""
+    require_ours(options.output, TUNE, force=options.force)
+    objective = OBJECTIVES[options.objective]
+    pipeline, device = _pipeline(options)
+    effort = _effort(options)
+    _require_tools(objective, device, options)
+    base = _base(options, pipeline, device)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    folder = GrowingFolder(options.output, TUNE, force=options.force)
+    with runner_of(options) as runner, status_line("compiling the default") as say:
+        result = tune(base, objective, effort, folder, runner, lambda state: say(_line(state)))
+    write_results(result, folder)
+    _print(result, console)
+    if not options.no_proof:
+        with status_line("proving the best design") as say:
+            proof = prove_best(
+                result,
+                options.output,
+                jobs_of(options),
+                lambda done, of: say(f"proving the best design: {done} of {of} nodes"),
+            )
+        if not proof.proven:
+            raise KanError(
+                "the best design is not proven equal to the integer model",
+                remedy="build its pipeline, and see kan-flow prove",
+            )
+        _tell(console, "proven: the best design computes the integers of the model")
+    _tell(console, f"\nits pipeline is in {options.output / BEST}; to build it:")
+    _tell(console, f"  {_command(options)}")
+    return 0
+
+
+def _pipeline(options: argparse.Namespace) -> tuple[Pipeline, str]:
+    """The pipeline to begin with, and the device to measure on."""
+    if options.passes is None:
+        data = None if options.calibration is None else str(options.calibration)
+        compiled = CompilePass(data, **COMPILE.values(options))
+        return Pipeline(pass_text(compiled.spec())), options.target
+    parser = argparse.ArgumentParser()
+    add_tune(parser)
+    for name in PIPELINE_ONLY:
+        if getattr(options, name) != parser.get_default(name):
+            raise KanError(
+                f"--{name.replace('_', '-')} has no meaning with --passes, whose passes have "
+                "options of their own",
+                remedy="leave it out",
+            )
+    pipeline = Pipeline(options.passes)
+    of_passes = pipeline.resolved((), 0, None).target
+    return pipeline, of_passes if options.target == XCUP.name else options.target
+
+
+def _effort(options: argparse.Namespace) -> Effort:
+    limits = limits_of(options)
+    if options.scheduler is None and options.memory is None:
+        # Tools that run at the same time share the memory.
+        limits = replace(limits, memory=limits.bytes / jobs_of(options))
+    text = options.budget
+    if text is None:
+        text = BUDGET if options.trials is None else "inf"
+    return Effort(seconds_of(text), options.trials, limits)
+
+
+def seconds_of(text: str) -> float | None:
+    """A time as `90s`, `10m` or `1.5h`, in seconds; None for `inf`.
+
+    Raises
+    ------
+    KanError : the text is no time, or no time is left.
+    """
+    if text == "inf":
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smh])", text)
+    seconds = 0.0 if found is None else float(found[1]) * _SECONDS[found[2]]
+    if seconds <= 0:
+        raise KanError(f"--budget takes a time, as 90s, 10m, 2h or inf, got {text!r}")
+    return seconds
+
+
+def _require_tools(objective: Objective, device: str, options: argparse.Namespace) -> None:
+    objective.require(device)
+    find_target(device)
+    if options.scheduler is not None:
+        require_address(options.scheduler)
+    else:
+        find("yosys")
+        if objective.routes:
+            find(DEVICES[device].tool)
+
+
+def _base(options: argparse.Namespace, pipeline: Pipeline, device: str) -> Base:
+    dataset = None if options.calibration is None else load_dataset(options.calibration)
+    reading = build_import_options(options, options.model, dataset)
+    with status_line("loading the model") as say:
+        module = load_model(make_context(), options.model, reading)
+        rename(module, options.name)
+        require_name(Model.of(module).name)
+        say("compiling up to the integers")
+        return make_base(module, pipeline, device, None if dataset is None else dataset.x)
+
+
+def _line(state: State) -> str:
+    return (
+        f"{state.what} {state.done} of {state.of}; {state.measured} designs measured, "
+        f"best {state.ratio:.3f} × the default"
+    )
+
+
+def _print(result: Tuning, console: Console) -> None:
+    base, best = result.base, result.best
+    known = f" ({result.found} by earlier runs)" if result.found else ""
+    _tell(
+        console,
+        f"\n{base.study.name} on {base.device}, for {result.objective.name}: "
+        f"{len(result.rows)} designs measured{known}\n",
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("")
+    for name in ("default", "best", "ratio"):
+        table.add_column(name, justify="right")
+    for column, label in FIGURES.items():
+        if column in result.default.row and column in best.row:
+            table.add_row(label, *_pair(result.default.row, best.row, column))
+    console.print(table)
+    if not best.point.options:
+        _tell(console, "\nno design is better than the default")
+        return
+    count = len(best.costs)
+    if count > 1:
+        one, other = (_spread(each.costs) for each in (result.default, best))
+        noise = "; they overlap: it may be luck" if result.is_within_noise else ""
+        _tell(
+            console,
+            f"\n{result.objective.name} of {count} measurements with signals renamed: "
+            f"default {one}, best {other}, {result.ratio:.3f} ×{noise}",
+        )
+    _tell(console, "the best design differs from the default in:")
+    for name, value in best.point.options:
+        told = "left out" if value is False and "." not in name else spell(value)
+        _tell(console, f"  {name}: {told}")
+
+
+def _spread(costs: tuple[float, ...]) -> str:
+    mean = sum(costs) / len(costs)
+    return f"{mean:.4g} ({min(costs):.4g} to {max(costs):.4g})"
+
+
+def _pair(default: Mapping[str, Any], best: Mapping[str, Any], column: str) -> list[str]:
+    one, other = default[column], best[column]
+    ratio = f"{other / one:.3f}" if is_number(one) and is_number(other) and one else ""
+    return [f"{one:g}", f"{other:g}", ratio]
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that builds the best design."""
+    words = ["kan-flow", "build", str(options.model)]
+    if options.calibration is not None:
+        words += ["--calibration", str(options.calibration)]
+    if options.name is not None:
+        words += ["--name", options.name]
+    if options.strip_head:
+        words.append("--strip-head")
+    if options.table_overflow != "keep":
+        words += ["--table-overflow", options.table_overflow]
+    _, device = _pipeline(options)
+    if device != XCUP.name:
+        words += ["--target", device]
+    best = shlex.quote(str(options.output / BEST))
+    return f'{shlex.join(words)} -p "$(cat {best})" -o DIR'
+
+
+def _tell(console: Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

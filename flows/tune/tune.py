@@ -1,0 +1,306 @@
+"""Tuning: searches pipelines, and judges the best ones by measurements of their own.
+
+A round compiles the proposed pipelines, which takes a fraction of a second each, and lets the tools
+measure the most promising designs by estimate. Equal designs are measured once. A point's figures
+are written as soon as they are known, so that a further run goes on where the last one ended.
+
+Of many measured designs the best one is the best by luck too: another choice of names moves the
+result of a mapper by a percent or two. So the finalists and the default are measured again with
+all signals renamed, by several seeds, and only these measurements decide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from kan_dialect.errors import KanError
+from kan_dialect.files.growing_folder import GrowingFolder
+from kan_dialect.flows.sweep.grid import Point
+from kan_dialect.flows.sweep.point_work import PointWork
+from kan_dialect.flows.sweep.results import Store
+from kan_dialect.flows.tools.run_limits import DEFAULT_LIMITS, Limits
+from kan_dialect.flows.tune.base import Base
+from kan_dialect.flows.tune.objectives import Objective, measured_row
+from kan_dialect.flows.tune.search import DEFAULT, Search, best_points
+from kan_dialect.flows.tune.space import Space
+from kan_dialect.flows.workers.outcomes import Runner
+
+BATCH = 12
+"""Largest number of designs that a round of combinations measures."""
+FIRST_SHARE = 0.5
+"""Part of the designs with one change that is measured: the better ones by estimate."""
+HOPELESS = 1.25
+"""A design is not measured if its estimate is this multiple of the default's."""
+FINALISTS = 3
+"""Number of designs that are measured again beside the default."""
+RENAMINGS = 5
+"""Number of measurements of each finalist, unless the time is over."""
+FEWEST_RENAMINGS = 2
+"""Number of measurements that each finalist gets in any case."""
+SEARCH_SHARE = 0.7
+"""Part of the time for the search; the rest is for the judgement."""
+EMPTY_ROUNDS = 3
+"""The search ends after this number of rounds without a new design."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to search."""
+
+    seconds: float | None = 600.0
+    """None: no limit of time."""
+    trials: int | None = None
+    """Number of designs to measure, those of earlier runs included; None: no limit."""
+    limits: Limits = DEFAULT_LIMITS
+    """Limits of each run of a tool."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a search has done so far, for a line on the terminal."""
+
+    what: str
+    done: int
+    of: int
+    measured: int
+    """Number of designs that are measured."""
+    ratio: float
+    """The best figure over the default's."""
+
+
+Tell = Callable[[State], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A design with measurements that its selection did not see."""
+
+    point: Point
+    row: Mapping[str, Any]
+    """Figures by column, of the design with its own names."""
+    costs: tuple[float, ...]
+    """The objective with other names of signals, a seed each."""
+
+    @property
+    def cost(self) -> float:
+        """The mean."""
+        return fmean(self.costs)
+
+
+@dataclass
+class Tuning:
+    """The result of a search."""
+
+    base: Base
+    objective: Objective
+    default: Judged
+    best: Judged
+    """The default itself where nothing is better."""
+    rows: list[dict[str, Any]]
+    """A row for each measured design, the best first."""
+    found: int
+    """Number of designs that earlier runs had measured."""
+    refused: list[str] = field(default_factory=list[str])
+    """Reasons of the points that have no design, each once."""
+    is_over: bool = False
+    """Whether the time or the trials ended the search."""
+
+    @property
+    def ratio(self) -> float:
+        """The best design's figure over the default's, by the measurements of the judgement."""
+        return self.best.cost / self.default.cost if self.default.cost else 1.0
+
+    @property
+    def is_within_noise(self) -> bool:
+        """Whether some measurement of the best design is no better than one of the default."""
+        return max(self.best.costs) >= min(self.default.costs)
+
+    @property
+    def exact(self) -> str:
+        """The exact passes of the best design."""
+        return self.base.study.resolved(self.best.point).text
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline of the best design, as `kan-flow build -p` takes it."""
+        return self.base.text(self.exact)
+
+
+def tune(
+    base: Base,
+    objective: Objective,
+    effort: Effort,
+    folder: GrowingFolder,
+    runner: Runner,
+    tell: Tell = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Tuning:
+    """Search the best pipeline. Results in `folder` are reused.
+
+    Parameters
+    ----------
+    clock : seconds; only differences count.
+
+    Raises
+    ------
+    KanError : the objective cannot be measured on the device, the folder cannot be written or holds
+        files of others, the default design cannot be made or measured, or a design computes
+        something else.
+    """
+    objective.require(base.device)
+    folder.create()
+    return _Tune(base, objective, effort, folder, runner, tell, clock).run()
+
+
+class _Tune:
+    """A search while it goes on."""
+
+    def __init__(
+        self,
+        base: Base,
+        objective: Objective,
+        effort: Effort,
+        folder: GrowingFolder,
+        runner: Runner,
+        tell: Tell,
+        clock: Callable[[], float],
+    ) -> None:
+        self._base, self._objective, self._effort, self._tell = base, objective, effort, tell
+        self._clock, self._start, self._end = clock, clock(), float("inf")
+        self._own = objective.measures(base.device, effort.limits)
+        self._search = Search(Space.of(base.passes, with_schedule=objective.routes))
+        self._what = ""
+        self._costs: dict[Point, float] = {}
+        self._designs: dict[str, Point] = {}
+        """The first point of each design."""
+        self._found = 0
+        store = Store(folder, base.study)
+        self._work = PointWork(base.study, store, runner, self._progress, self._is_over)
+
+    def run(self) -> Tuning:
+        """The whole search, and its judgement."""
+        self._what = "the default"
+        self._compile([DEFAULT])
+        self._measure([DEFAULT])
+        for point in (DEFAULT,):
+            if point in self._work.errors:
+                raise KanError(f"the default pipeline fails: {self._work.errors[point]}")
+            if point not in self._costs:
+                raise KanError(f"the tools give no {self._objective.meaning} of the default design")
+        if self._effort.seconds is not None:
+            self._end = self._start + SEARCH_SHARE * self._effort.seconds
+        self._rounds()
+        is_over = self._is_over() or self._trials_left() <= 0
+        default, best = self._judge()
+        return Tuning(
+            self._base,
+            self._objective,
+            default,
+            best,
+            [self._row(point) for point in best_points(self._costs)],
+            self._found,
+            list(dict.fromkeys(self._work.errors.values())),
+            is_over,
+        )
+
+    def _rounds(self) -> None:
+        number = empty = 0
+        while empty < EMPTY_ROUNDS and not self._is_over() and self._trials_left() > 0:
+            number += 1
+            self._what = f"round {number}"
+            points = self._search.propose(self._costs)
+            if not points:
+                return
+            self._compile(points)
+            designs = self._new_designs(points)
+            empty = 0 if designs else empty + 1
+            share = round(FIRST_SHARE * len(designs)) if number == 1 else BATCH
+            self._measure(designs[: min(max(share, BATCH), self._trials_left())])
+
+    def _trials_left(self) -> int:
+        trials = self._effort.trials
+        return 1 << 30 if trials is None else max(0, trials - len(set(self._costs)))
+
+    def _is_over(self) -> bool:
+        return self._clock() >= self._end
+
+    def _progress(self, what: str, done: int, of: int) -> None:
+        ratio = 1.0
+        if self._costs.get(DEFAULT):
+            ratio = min(self._costs.values()) / self._costs[DEFAULT]
+        self._tell(State(f"{self._what}: {what}", done, of, len(self._costs), ratio))
+
+    def _compile(self, points: Sequence[Point]) -> None:
+        self._work.compile(points, "compiling")
+        for point in points:
+            figures = self._work.known.get(point, {}).get("figures")
+            if figures is None:
+                continue
+            if figures["outputs"] != self._base.expected:
+                raise KanError(
+                    f"{point} computes something else: a pass does not keep what it claims",
+                    remedy="find it with kan-flow compare, or kan-opt --check-passes",
+                )
+
+    def _new_designs(self, points: Sequence[Point]) -> list[Point]:
+        """Points with designs of their own that may be better, the most promising first."""
+        default = self._work.known[DEFAULT]["figures"]
+        limit = HOPELESS * self._objective.estimate(default)
+        found: list[tuple[float, Point]] = []
+        for point in points:
+            figures = self._work.known.get(point, {}).get("figures")
+            if figures is None or figures["design"] in self._designs:
+                continue
+            estimate = self._objective.estimate(figures)
+            is_late = figures["latency_cycles"] > default["latency_cycles"]
+            if estimate > limit or (is_late and not self._objective.routes):
+                continue
+            self._designs[figures["design"]] = point
+            found.append((estimate, point))
+        return [point for _, point in sorted(found, key=lambda each: each[0])]
+
+    def _measure(self, points: Sequence[Point]) -> None:
+        """Measure designs, each named by one point."""
+        for point in points:
+            known = self._work.known[point]
+            self._designs.setdefault(known.get("figures", {}).get("design", ""), point)
+            self._found += self._objective.cost(point, known, self._own) is not None
+        self._work.measure(points, self._own)
+        for point in points:
+            cost = self._objective.cost(point, self._work.known[point], self._own)
+            if cost is not None:
+                self._costs[point] = cost
+
+    def _judge(self) -> tuple[Judged, Judged]:
+        """The default and the best of the finalists, or the default twice."""
+        better = [p for p in best_points(self._costs) if self._costs[p] < self._costs[DEFAULT]]
+        finalists = [DEFAULT, *better[:FINALISTS]]
+        costs: dict[Point, list[float]] = {point: [] for point in finalists}
+        limits = self._effort.limits
+        for seed in range(1, RENAMINGS + 1) if better else ():
+            self._end = float("inf")
+            if seed > FEWEST_RENAMINGS and self._effort.seconds is not None:
+                self._end = self._start + self._effort.seconds
+            if self._is_over():
+                break
+            self._what = f"judging {len(better[:FINALISTS])} designs, names {seed} of {RENAMINGS}"
+            measures = self._objective.measures(self._base.device, limits, seed)
+            self._work.measure(finalists, measures)
+            again = {
+                point: self._objective.cost(point, self._work.known[point], measures)
+                for point in finalists
+            }
+            # All finalists with these names, or none: means are of the same seeds.
+            if all(cost is not None for cost in again.values()):
+                for point, cost in again.items():
+                    costs[point].append(float(cost or 0))
+        judged = [Judged(p, self._row(p), tuple(costs[p]) or (self._costs[p],)) for p in finalists]
+        best = min(judged, key=lambda each: (each.cost, len(each.point.options)))
+        return judged[0], best if all(costs.values()) else judged[0]
+
+    def _row(self, point: Point) -> dict[str, Any]:
+        return dict(measured_row(point, self._work.known[point], self._own))
