@@ -46,6 +46,7 @@ from measurements import (
     DATA,
     PUBLISHED,
     SWEEP,
+    TABLE_OVERFLOW,
     Built,
     Measurements,
     alkaid_design,
@@ -60,6 +61,7 @@ from rich.progress import Progress
 from kan_dialect.errors import KanError
 from kan_dialect.flows.tools.synthesis import ECP5, ICE40, XILINX, Target
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.targets.circt import CirctTarget
@@ -68,6 +70,7 @@ from kan_dialect.model.model import Model
 CLOCKS = (50, 100, 150, 200, 250)
 """Clocks that `clocks` asks for, in MHz."""
 TARGETS = {target.name: target for target in (XILINX, ECP5, ICE40)}
+READING = ImportOptions(table_overflow=TABLE_OVERFLOW)
 RENAMINGS = 3
 SAMPLES = 2000
 """Random inputs that designs of others are simulated with."""
@@ -159,7 +162,7 @@ class Bench:
             top = 1 << read.bits[0]
             codes = np.random.default_rng(1).integers(0, top, (SAMPLES, read.inputs))
             found = play(rtl, network, codes, len(read.layers[-1]), read.bits[-1], cycles)
-            model = Model.of(load_model(make_context(), tables_of(network)))
+            model = Model.of(load_model(make_context(), tables_of(network), READING))
             if not np.array_equal(found, model.run_codes(codes)):
                 raise KanError(f"{network}: another's design computes something else")
             return True
@@ -423,7 +426,7 @@ def exported(network: str) -> str:
     except ImportError:
         raise KanError("CIRCT is not installed", remedy="pip install circt") from None
     context = make_context()
-    module = load_model(context, tables_of(network))
+    module = load_model(context, tables_of(network), READING)
     CompilePass(cycles=2).apply(context, module)
     text, output = io.StringIO(), io.StringIO()
     CirctTarget().emit(context, module, text)

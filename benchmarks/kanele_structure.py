@@ -70,14 +70,18 @@ class TableNetwork:
 
 
 def read_network(tables: Path) -> TableNetwork:
-    """A network from `truth_tables.json`, with `config.json` beside it, as KANELÉ writes them."""
+    """A network from `truth_tables.json`, with `config.json` beside it, as KANELÉ writes them.
+
+    Entries beyond their layer's bits saturate, as in the checkpoint.
+    """
     config = json.loads((tables.parent / "config.json").read_text())
     edges = json.loads(tables.read_text())
     widths = config["layers"]
+    tops = [1 << (bits - 1) for bits in config["layers_bitwidth"][1:]]
     layers = [
         [
             [
-                (source, np.array(edge["values_int"], dtype=np.int64))
+                (source, np.clip(np.array(edge["values_int"]), -tops[layer], tops[layer] - 1))
                 for source in range(inputs)
                 # The name of the key is KANELÉ's.
                 if (edge := edges[f"{layer}_{source}_{node}"])["acive"]

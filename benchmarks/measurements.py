@@ -41,6 +41,8 @@ PUBLISHED = ("jsc_openml", "wine", "drybean", "moons")
 """KANELÉ's four published models, with figures for its own RTL by open tools."""
 SWEEP = ("bits4", "bits8", "width2", "width16", "pruned_half", "pruned_most")
 """Networks of KANELÉ's ablation, with the vendor's figures for its own RTL."""
+TABLE_OVERFLOW = "saturate"
+"""Entries of tables beyond their layer's bits, as the checkpoints compute them."""
 FREQUENCY = 500.0
 """What nextpnr tries to reach, in MHz, as for the baseline."""
 
@@ -140,7 +142,8 @@ class Measurements:
         KanError : a command fails, or the proof does.
         """
         tables = tables_of(network)
-        parts = (compiler_digest(), tables.read_text(), network, list(options))
+        options = ["--table-overflow", TABLE_OVERFLOW, *options]
+        parts = (compiler_digest(), tables.read_text(), network, options)
         kept = self.kept("build", parts, lambda: self._build(network, tables, options))
         return Built(network, kept["rtl"], kept["cycles"])
 
@@ -310,5 +313,6 @@ def alkaid_design(
             raise KanError(f"alkaid: {(ended.stderr or ended.stdout).strip()}")
         return json.loads(ended.stdout)
 
-    parts = (told.stdout, script.read_text(), tables.read_text(), dict(settings))
+    sources = [file.read_text() for file in (script, script.with_name("kanele_structure.py"))]
+    parts = (told.stdout, *sources, tables.read_text(), dict(settings))
     return measured.kept("alkaid", parts, compute)

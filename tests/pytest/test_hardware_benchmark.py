@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
 from hardware import Row, latency_ns, markdown, read_rows, renamed
 from kanele_structure import Structure, read_network
-from measurements import Measurements, geometric_mean, play
+from measurements import TABLE_OVERFLOW, Measurements, geometric_mean, play
 
 from kan_dialect.errors import KanError
+from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.kanele.frontend import load_tables
 from kan_dialect.model.model import Model
 
@@ -36,6 +37,7 @@ def write(folder: Path, widths: list[int], bits: list[int], seed: int) -> Path:
         for i in range(inputs):
             for o in range(outputs):
                 table = rng.integers(-top, top, 2 ** bits[layer]).tolist()
+                table[0] = 3 * top  # More than its bits hold.
                 edges[f"{layer}_{i}_{o}"] = {"acive": int(rng.random() < 0.75), "values_int": table}
     config = {"layers": widths, "layers_bitwidth": bits}
     (folder / "config.json").write_text(json.dumps(config))
@@ -53,7 +55,8 @@ def test_the_structure_computes_what_the_compiler_reads(tmp_path: Path, operands
     tables = write(tmp_path, [7, 3, 2], [4, 3, 5], seed=operands)
     network = read_network(tables)
     codes = random_codes(4, 7)
-    expected = Model.of(load_tables(tables)).run_codes(codes)
+    model = Model.of(load_tables(tables, ImportOptions(table_overflow=TABLE_OVERFLOW)))
+    expected = model.run_codes(codes)
     np.testing.assert_array_equal(network.evaluate(codes), expected)
     structure = Structure(network, operands)
     for cycles in range(1, len(structure.steps) + 1):
