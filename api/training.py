@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from kan_dialect.api.options import OptionValue, split_options
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.flows.build_origin import Origin
+from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.training.build import TrainingOptions
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
@@ -29,7 +30,7 @@ class _Settings:
     fit_error: float = field(default=FitSplinesPass.error, metadata=_BOUNDS)
     cells: int | None = taken_from(FitSplinesPass, "cells")
     degree: int | None = taken_from(FitSplinesPass, "degree")
-    simulator: Literal["verilator"] | None = "verilator"
+    simulator: SimulatorName | None = "verilator"
     vectors: int = bounded(10_000, Bounds(1, MAX_VECTORS))
     seed: int = taken_from(TrainingOptions, "seed")
     check_passes: bool = True
@@ -78,7 +79,7 @@ class TrainingChoice:
             dataset,
             FitSplinesPass(chosen.fit_error, chosen.cells, chosen.degree),
             path,
-            simulate=chosen.simulator is not None,
+            simulator=chosen.simulator,
             samples=chosen.vectors,
             seed=chosen.seed,
             check_passes=chosen.check_passes,

@@ -82,11 +82,6 @@ def build_trainable(options: argparse.Namespace, wrap: WrapInterfacePass) -> int
     """
     make = MakeTrainablePass(seed=options.seed, **MAKE_TRAINABLE.values(options))
     fit = FitSplinesPass(**FIT_SPLINES.values(options))
-    if options.simulator == "icarus":
-        raise KanError(
-            "training is simulated in Verilator",
-            remedy="take --simulator verilator, or run the testbench in sim/ with Icarus",
-        )
     dataset = None if options.calibration is None else load_dataset(options.calibration)
     context = make_context()
     with status_line("loading the model") as tell:
@@ -101,7 +96,7 @@ def build_trainable(options: argparse.Namespace, wrap: WrapInterfacePass) -> int
                 dataset,
                 fit,
                 options.calibration,
-                simulate=options.simulator == "verilator",
+                simulator=None if options.simulator == "none" else options.simulator,
                 samples=options.vectors,
                 seed=options.seed,
                 check_passes=not options.no_check_passes,

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from kan_dialect.flows.cocotb.makefile import makefile
 from kan_dialect.flows.cocotb.python import python_bench
+from kan_dialect.flows.cocotb.training import training_bench
 from kan_dialect.lowering.wrappers.register_map import RegisterMap
 from kan_dialect.lowering.wrappers.wrapper_ports import InterfaceName, StreamChoice, wrapper_name
 from kan_dialect.model.interface import Interface
+from kan_dialect.model.training.training_step import Step
 
 
 def write_cocotb(
@@ -36,12 +38,35 @@ def write_cocotb(
     ------
     KanError : a beat cannot have its width.
     """
-    top = wrapper_name(interface.name, chosen)
-    sources = [f"../rtl/{interface.name}.sv"]
-    if top != interface.name:
+    text = python_bench(interface, chosen, StreamChoice() if stream is None else stream, registers)
+    _write(directory, interface.name, chosen, text)
+
+
+def write_training_cocotb(
+    directory: Path, step: Step, latency: int, interval: int, registers: RegisterMap | None = None
+) -> None:
+    """Write test_NAME.py and Makefile of a network that trains.
+
+    Parameters
+    ----------
+    directory : the folder of the testbench, `sim/` of a build.
+    latency, interval : of the hardware, in cycles.
+    registers : of the AXI4-Lite wrapper; None: the testbench drives the memory port.
+
+    Raises
+    ------
+    KanError : the step is real-valued.
+    """
+    text = training_bench(step, latency, interval, registers)
+    _write(directory, step.name, "valid" if registers is None else "axi-lite", text)
+
+
+def _write(directory: Path, name: str, chosen: InterfaceName, text: str) -> None:
+    top = wrapper_name(name, chosen)
+    sources = [f"../rtl/{name}.sv"]
+    if top != name:
         sources.append(f"../rtl/{top}.sv")
     modules = ["cocotb", "numpy", *(["cocotbext.axi"] if chosen.startswith("axi") else [])]
-    text = python_bench(interface, chosen, StreamChoice() if stream is None else stream, registers)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / f"test_{interface.name}.py").write_text(text)
-    (directory / "Makefile").write_text(makefile(interface.name, top, sources, modules))
+    (directory / f"test_{name}.py").write_text(text)
+    (directory / "Makefile").write_text(makefile(name, top, sources, modules))

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
+from kan_dialect.flows.cocotb.parts import AXI_LITE_BENCH, HEADER, PAUSES, QUIET, filled
 from kan_dialect.flows.host.registers import DriverRegisters
 from kan_dialect.lowering.wrappers.register_map import RegisterMap
 from kan_dialect.lowering.wrappers.wrapper_ports import InterfaceName, StreamChoice, wrapper_name
 from kan_dialect.model.interface import Interface
 
-_COMMON = '''\
-"""cocotb testbench of @top@: the hardware against the emulator in host/.
-
-    make cocotb SIM=verilator       in this folder; or SIM=icarus
-
+_ABOUT = """\
 Inputs are vectors of the build (data, corners, random codes) and further random codes. Without a C
 compiler for the emulator, outputs of the build's vectors are what they are compared with.
-
-Environment: SAMPLES (default @samples@), SEED (default 0).
 """
 
-import os
-import random
-import sys
-@warnings@from collections import Counter
-from pathlib import Path
-
-import cocotb
-import numpy as np
-from cocotb.clock import Clock
-from cocotb.triggers import @triggers@
-@imports@
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "host"))
-
-import @name@_codec as codec  # noqa: E402
-
-NAME = "@name@"
-SAMPLES = int(os.environ.get("SAMPLES") or @samples@)
-SEED = int(os.environ.get("SEED") or 0)
-TIMEOUT = 10 * (@start@ + @cycles@ * SAMPLES)  # ns, for a sample that never comes out
-@constants@
-
+_VECTORS = '''
 def code(word, port):
     """The code of a port's bits."""
     negative = port[2] < 0 and word >> (port[4] - 1)
@@ -113,24 +87,6 @@ async def samples_are_right(dut):
         drive(dut, codes)
         await Timer(10, "ns")
         check(dut, sample, codes, wanted)
-'''
-
-_PAUSES = '''
-def pauses(rng, chances):
-    """Whether to pause, cycle by cycle: for PHASE cycles with each chance, again and again."""
-    while True:
-        for chance in chances:
-            for _ in range(PHASE):
-                yield rng.random() < chance
-
-
-def require_covered(log, what, seen, wanted):
-    """Report how often each combination was there at a clock edge, and require all of `wanted`."""
-    for combination in wanted:
-        log.info("%s = %s: %d cycles", what, combination, seen[combination])
-    missing = [str(combination) for combination in wanted if not seen[combination]]
-    assert not missing, f"not covered: {what} = {', '.join(missing)}; take more samples"
-
 '''
 
 _VALID = '''
@@ -287,24 +243,6 @@ async def reset_drops_samples(dut):
         check(dut, sample, inputs[sample], outputs[sample])
 '''
 
-_START_AND_RESET = '''\
-    async def start(self):
-        """Start the clock, and hold the reset for two cycles."""
-        Clock(self.dut.aclk, 10, "ns").start()
-        await self.reset()
-        cocotb.start_soon(self.watch())
-
-    async def reset(self):
-        self.dut.aresetn.value = 0
-        for _ in range(2):
-            await RisingEdge(self.dut.aclk)
-        self.dut.aresetn.value = 1
-        for _ in range(2):
-            await RisingEdge(self.dut.aclk)
-
-'''
-"""Methods of both classes `Bench`."""
-
 _AXI_STREAM = '''
 def as_bytes(codes, places, size):
     """Bytes of a sample on the bus, and which of them belong to a code."""
@@ -440,38 +378,7 @@ async def reset_drops_samples(dut):
     await bench.check(len(inputs) - 3, inputs[-3:], outputs[-3:], users[-3:], [2, 1])
 '''
 
-_QUIET = """
-# cocotbext-axi uses names that cocotb is about to give up.
-warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext")
-"""
-_AXI_LITE = '''
-class Bench:
-    """A master on the bus, with pauses, and a count of the pairs of valid and ready."""
-
-    CHANNELS = ("aw", "w", "b", "ar", "r")
-
-    def __init__(self, dut):
-        self.dut = dut
-        self.seen = {channel: Counter() for channel in self.CHANNELS}
-        bus = AxiLiteBus.from_prefix(dut, "s_axi")
-        self.master = AxiLiteMaster(bus, dut.aclk, dut.aresetn, reset_active_level=False)
-        for end in (self.master.write_if, self.master.read_if):
-            end.log.setLevel("WARNING")
-
-@start_and_reset@    def pause(self):
-        """Random pauses on all channels."""
-        write, read = self.master.write_if, self.master.read_if
-        ends = [write.aw_channel, write.w_channel, write.b_channel, read.ar_channel, read.r_channel]
-        for number, end in enumerate(ends):
-            end.set_pause_generator(pauses(random.Random(SEED + number), BUS_PAUSES))
-
-    async def watch(self):
-        while True:
-            await RisingEdge(self.dut.aclk)
-            for channel, seen in self.seen.items():
-                pair = (getattr(self.dut, f"s_axi_{channel}{w}").value for w in ("valid", "ready"))
-                seen[tuple(map(int, pair))] += 1
-
+_AXI_LITE = '''\
     async def run(self, codes):
         """The words of the output registers for a sample."""
         for code, offsets in zip(codes, INPUT_REGISTERS, strict=True):
@@ -509,11 +416,7 @@ async def samples_are_right(dut):
     bench.pause()
     for sample, (codes, wanted) in enumerate(zip(inputs, outputs, strict=True)):
         await bench.check(sample, codes, wanted)
-    for channel, seen in bench.seen.items():
-        what = f"(s_axi_{channel}valid, s_axi_{channel}ready)"
-        # The wrapper pauses the master only by its responses, so the others need not wait.
-        pairs = [(0, 1), (1, 0), (1, 1)] if channel in ("b", "r") else [(1, 1)]
-        require_covered(dut._log, what, seen, pairs)
+    bench.require_covered()
 
 
 @cocotb.test(timeout_time=TIMEOUT, timeout_unit="ns")
@@ -562,18 +465,18 @@ def python_bench(
     if interface.combinational:
         parts, triggers = [_OUTPUTS, _COMBINATIONAL], "Timer"
     elif chosen == "valid":
-        parts = [_OUTPUTS, _PAUSES, _VALID]
+        parts = [_OUTPUTS, PAUSES, _VALID]
         constants = {"LATENCY": interface.latency, "PHASE": 4 * (interface.latency + 8)}
     elif chosen == "ready-valid":
-        parts = [_OUTPUTS, _PAUSES, _READY_VALID]
+        parts = [_OUTPUTS, PAUSES, _READY_VALID]
         constants = _pauses(interface, 1)
     elif registers is not None:
-        parts = [_PAUSES, _AXI_LITE]
+        parts = [PAUSES, AXI_LITE_BENCH, _AXI_LITE]
         known = DriverRegisters.of(registers)
         words = sum(map(len, (*known.inputs, *known.outputs)))
         beats = words + 4 + interface.latency // 8
         warnings = "import warnings\n"
-        imports = f"from cocotbext.axi import AxiLiteBus, AxiLiteMaster\n{_QUIET}"
+        imports = f"from cocotbext.axi import AxiLiteBus, AxiLiteMaster\n{QUIET}"
         constants = {
             "PHASE": 64,
             "BUS_PAUSES": (0, 0.3, 0.7),
@@ -590,10 +493,10 @@ def python_bench(
             "OUTPUT_REGISTERS": list(known.outputs),
         }
     else:
-        parts = [_PAUSES, _AXI_STREAM]
+        parts = [PAUSES, _AXI_STREAM]
         names = ("AxiStreamBus", "AxiStreamFrame", "AxiStreamSink", "AxiStreamSource")
         warnings = "import warnings\n"
-        imports = f"from cocotbext.axi import {', '.join(names)}\n{_QUIET}"
+        imports = f"from cocotbext.axi import {', '.join(names)}\n{QUIET}"
         source, result = stream.layouts(interface)
         beats = max(source.beats, result.beats)
         constants = _pauses(interface, beats) | {
@@ -602,9 +505,8 @@ def python_bench(
             "HAS_LAST": stream.last,
             "USER_BITS": stream.user_bits,
         }
-    text = "".join([_COMMON, *parts])
     values = {
-        "start_and_reset": _START_AND_RESET,
+        "about": _ABOUT,
         "name": interface.name,
         "top": wrapper_name(interface.name, chosen),
         "samples": _SAMPLES if registers is None else _SINGLE_SAMPLES,
@@ -612,12 +514,12 @@ def python_bench(
         "start": _MOST_CYCLES * beats * (interface.latency + 8),
         "triggers": triggers,
         "warnings": warnings,
+        "collections": "Counter",
+        "model": f"import {interface.name}_codec as codec",
         "imports": imports,
         "constants": "".join(f"{name} = {value}\n" for name, value in constants.items()),
     }
-    for marker, value in values.items():
-        text = text.replace(f"@{marker}@", str(value))
-    return text
+    return filled([HEADER, _VECTORS, *parts], values)
 
 
 def _pauses(interface: Interface, beats: int) -> dict[str, object]:

@@ -28,6 +28,7 @@ from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows import readme
 from kan_dialect.flows.build import require_name
 from kan_dialect.flows.build_origin import Origin, versions
+from kan_dialect.flows.cocotb.bench import write_training_cocotb
 from kan_dialect.flows.folder_owners import BUILD, spared_files
 from kan_dialect.flows.host.training_pynq import training_driver
 from kan_dialect.flows.host.training_uio import training_example
@@ -39,8 +40,10 @@ from kan_dialect.flows.page.page import write_page
 from kan_dialect.flows.projects.design import design_of, period_of
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.flows.report_ports import port_entries
+from kan_dialect.flows.simulate.simulation import SimulatorName
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.flows.training.emulator import write_training_emulator
+from kan_dialect.flows.training.play_testbench import play_training_testbench
 from kan_dialect.flows.training.register_accesses import training_accesses
 from kan_dialect.flows.training.simulation import TrainingVerdict, compare_training, open_circuit
 from kan_dialect.flows.training.testbench import write_training_testbench
@@ -61,7 +64,7 @@ from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model, levels_in
 from kan_dialect.model.training.coefficient_memory import memory_map
-from kan_dialect.model.training.training_step import Step, run_steps, step_of
+from kan_dialect.model.training.training_step import Run, Step, run_steps, step_of
 from kan_dialect.ops.grid import LocateOp
 from kan_dialect.passbase.option_bounds import SEED, Bounds, bounded, require_bounds
 from kan_dialect.passes.calibrate import CalibratePass
@@ -90,7 +93,7 @@ class TrainingOptions:
     """Fit of splines; it runs if an edge is not a B-spline alone."""
     calibration: Path | None = None
     """The file of the dataset; splines are fitted on the range of its samples."""
-    simulate: bool = True
+    simulator: SimulatorName | None = "verilator"
     samples: int = bounded(10_000, Bounds(1, MAX_VECTORS))
     """Number of random samples of a build without data."""
     seed: int = bounded(0, SEED)
@@ -185,8 +188,9 @@ class TrainingReport:
                 "trained": self.run.trained,
                 "coefficients": self.run.coefficients,
                 "coefficient_mismatches": self.run.wrong_coefficients,
-                "cycles": self.run.cycles,
             }
+            if self.run.cycles:
+                whole["simulation"]["cycles"] = self.run.cycles
         if self.vhdl is not None:
             whole["vhdl"] = self.vhdl
         whole["tools"] = self.tools
@@ -254,10 +258,11 @@ def build_training(
                 step, registers, inputs[shown], targets[shown], train[shown], seed=options.seed
             )
             write_register_bench(target / "sim", top.sym_name.data, registers, accesses)
+        write_training_cocotb(target / "sim", step, report.latency, report.interval, registers)
         design = design_of(target, step.name, top, period_of((), None), XCUP.name, registers)
         report.project = write_project(target, design)
-        _verify(report, rtl, (inputs, targets, train), options, progress)
-        if options.vhdl and options.simulate:
+        _verify(report, rtl, (inputs, targets, train), run, options, progress)
+        if options.vhdl and options.simulator is not None:
             _verify_vhdl(report, vhdl, (inputs, targets, train), progress)
         (target / "report.json").write_text(json_text(report.as_dict()))
         write_page(target, report.as_dict())
@@ -441,19 +446,29 @@ def _verify(
     report: TrainingReport,
     rtl: Path,
     samples: tuple[IntArray, IntArray, BoolArray],
+    run: Run,
     options: TrainingOptions,
     progress: Progress,
 ) -> None:
-    if not options.simulate:
+    """Simulate the RTL: all samples in Verilator, or those of the testbench, `run`, in Icarus."""
+    if options.simulator is None:
         report.warnings.append("the RTL was not simulated (--simulator none)")
         return
-    tool = find_simulator("verilator")
+    tool = find_simulator(options.simulator)
     if tool is None:
-        report.warnings.append("the RTL was not simulated: verilator is not installed")
+        report.warnings.append(f"the RTL was not simulated: {options.simulator} is not installed")
         return
-    progress(f"simulating {len(samples[0])} samples in {tool.name}")
-    with open_circuit(rtl, report.step) as circuit:
-        report.run = compare_training(circuit, report.step, *samples)
+    sim = rtl.parent.parent / "sim"
+    if options.simulator == "icarus":
+        progress(f"playing the testbench in {tool.name}")
+        play_training_testbench(sim, rtl, report.step.name)
+        held = sum(state.size for state in run.states)
+        trained = int(samples[2][: len(run.outputs)].sum())
+        report.run = TrainingVerdict(len(run.outputs), trained, 0, held, 0, 0, None, run)
+    else:
+        progress(f"simulating {len(samples[0])} samples in {tool.name}")
+        with open_circuit(rtl, report.step) as circuit:
+            report.run = compare_training(circuit, report.step, *samples)
     report.simulator = f"{tool.name} {tool.version}"
     report.tools[tool.name] = tool.version
     if not report.run.passed:
@@ -465,7 +480,7 @@ def _verify(
         progress(f"playing accesses to registers in {tool.name}")
         wrapper = report.interface["top"]
         files = (rtl, rtl.with_name(f"{wrapper}.sv"))
-        played = play_accesses(rtl.parent.parent / "sim", files, wrapper)
+        played = play_accesses(sim, files, wrapper, options.simulator)
         report.interface["simulation"] = {
             "simulator": report.simulator,
             "accesses": played.accesses,

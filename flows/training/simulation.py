@@ -245,7 +245,7 @@ class TrainingVerdict:
     samples: int
     trained: int
     cycles: int
-    """Number of clock cycles of the run, including the depth of the pipeline."""
+    """Number of clock cycles of the run, including the depth of the pipeline; 0: not counted."""
     coefficients: int
     """Number of compared coefficients."""
     wrong_outputs: int

@@ -63,7 +63,7 @@ module {name}_tb;
     if (out_valid === 1'b1) begin
       if ({got} !== outputs[received]) begin
         $display("FAIL: sample %0d: %h, should be %h", received, {got}, outputs[received]);
-        $fatal(1, "the design differs from the integer model");
+        $fatal(1, "sample %0d differs from the integer model", received);
       end
       received++;
       waited = 0;
@@ -72,7 +72,7 @@ module {name}_tb;
       if (mem_read_data !== coefficients[read]{word}) begin
         $display("FAIL: coefficient %0d: %h, should be %h", read, mem_read_data,
             coefficients[read]{word});
-        $fatal(1, "the design differs from the integer model");
+        $fatal(1, "coefficient %0d differs from the integer model", read);
       end
       read++;
       waited = 0;

@@ -151,6 +151,79 @@ def test_combinational_designs_pass(tmp_path: Path) -> None:
     require_passed(run_bench(folder), 1)
 
 
+TRAINING: dict[str, tuple[object, ...]] = {
+    "memory port": ("--interface", "valid"),
+    "registers": ("--interface", "axi-lite"),
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function that builds a network that trains with an interface, once."""
+    parent = tmp_path_factory.mktemp("training")
+
+    @cache
+    def build(name: str) -> Path:
+        folder = parent / name.replace(" ", "_") / "tracker"
+        run_flow(
+            *("build", ROOT / "examples" / "tracker.mlir", "--trainable", "-o", folder),
+            *("--simulator", "none", "--no-check-passes", "--vectors", 20, "--momentum", 0.5),
+            *TRAINING[name],
+        )
+        return folder
+
+    return build
+
+
+@needs_icarus
+@pytest.mark.parametrize("name", TRAINING)
+def test_networks_that_train_pass_in_icarus(
+    trained: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    folder = copied(trained(name), tmp_path)
+    result = run_bench(folder, "icarus", f"SAMPLES={15 if name == 'registers' else 300}", "SEED=3")
+    require_passed(result, 2)
+    if name == "registers":
+        seen = counts(result.stdout, "s_axi_bvalid, s_axi_bready")
+        assert seen.keys() == {"(0, 1)", "(1, 0)", "(1, 1)"}
+        return
+    for side in ("in", "mem"):
+        seen = counts(result.stdout, f"{side}_valid, {side}_ready")
+        assert seen.keys() == {"(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)"} and all(seen.values())
+    assert counts(result.stdout, "in_valid, in_ready")["(1, 1)"] == 300
+
+
+@needs_verilator
+@pytest.mark.ci
+@pytest.mark.parametrize("name", TRAINING)
+def test_networks_that_train_pass_in_verilator(
+    trained: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    require_passed(run_bench(copied(trained(name), tmp_path), "verilator"), 2)
+
+
+WRONG_TRAINING = {
+    "memory port": ("tracker.sv", "assign mem_read_data = ", "assign mem_read_data = 16'd1 ^ "),
+    "memory port, a sample": ("tracker.sv", "assign y0 = ", "assign y0 = 16'd1 ^ "),
+    "registers": ("tracker_axi_lite.sv", ".x0(bits_1)", ".x0(bits_2)"),
+    "registers, a sample": ("tracker_axi_lite.sv", ".train(sample_trains)", ".train(1'b1)"),
+}
+
+
+@needs_icarus
+@pytest.mark.parametrize("name", WRONG_TRAINING)
+def test_wrong_networks_that_train_fail(
+    trained: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    folder = copied(trained(name.partition(",")[0]), tmp_path)
+    file, old, new = WRONG_TRAINING[name]
+    path = folder / "rtl" / file
+    assert path.read_text().count(old) == 1
+    path.write_text(path.read_text().replace(old, new))
+    result = run_bench(folder, "icarus", "SAMPLES=30")
+    assert result.returncode != 0 and "should be" in result.stdout, result.stdout[-3000:]
+
+
 WRONG = {
     "valid": ("wine.sv", r"assign y0 = .*;", "assign y0 = '0;", "sample 0: y0 is 0"),
     "valid-late": (

@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from kan_dialect.cli import kan_flow
 from kan_dialect.cli.flow.training import TRAINING_ONLY, add_training_options
-from kan_dialect.flows.tools.toolchain import look_for
+from kan_dialect.flows.tools.toolchain import find_simulator, look_for
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
@@ -155,6 +156,26 @@ def test_a_build_may_go_without_simulation(
     assert "simulation" not in json.loads((tmp_path / "out" / "report.json").read_text())
 
 
+@pytest.mark.skipif(find_simulator("icarus") is None, reason="Icarus Verilog is not installed")
+def test_icarus_plays_the_testbench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--trainable", "--simulator", "icarus", "--vectors", "50", "--no-check-passes"]
+    assert run("build", TRACKER, *options, "-o", tmp_path / "out") == 0
+    found = json.loads((tmp_path / "out" / "report.json").read_text())["simulation"]
+    assert found["simulator"].startswith("iverilog") and found["vectors"] == 50
+    assert found["coefficients"] == 8 and 0 < found["trained"] <= 50
+
+    def wrong(*arguments: Any, **named: Any) -> str:
+        text = emit_systemverilog(*arguments, **named)
+        assert "assign y0 = " in text
+        return text.replace("assign y0 = ", "assign y0 = ~")
+
+    monkeypatch.setattr("kan_dialect.flows.training.build.emit_systemverilog", wrong)
+    assert run("build", TRACKER, *options, "-o", tmp_path / "wrong") == 1
+    assert "sample 0 differs from the integer model" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -162,7 +183,6 @@ def test_a_build_may_go_without_simulation(
         (["--momentum", "1"], "momentum must be at least 0 and below 1"),
         (["--integer-bits", "1"], "take more integer-bits"),
         (["--local-bits", "40"], "local-bits must lie in 1..12"),
-        (["--simulator", "icarus"], "training is simulated in Verilator"),
         (["--vectors", "0"], "samples must lie in 1..10000000, got 0"),
         (["--bits", "6"], "--bits has no meaning with --trainable; leave it out"),
         (["--combinational"], "--combinational has no meaning with --trainable"),
