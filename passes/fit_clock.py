@@ -4,7 +4,8 @@ It does the work of `kan-share-sums`, `kan-split-tables` and `kan-balance-sums`.
 LUTs and make paths longer: a shared sum comes before the sums that read it, and a table in parts
 gives its sum more terms. Here both are done only where the function takes no more cycles.
 
-- The function with whole tables and no shared sums tells the cycles, and when each sum is due.
+- The function with whole tables and no shared sums tells the cycles, and when each sum is due. It
+  is the result where adders absorb no tables: there, a further adder costs what it saves, or more.
 - Tables are split. Sums that come too late get fewer terms, until all come in time.
 - The same with shared sums is taken if it comes in time, and has fewer LUTs and registers.
 """
@@ -84,7 +85,9 @@ class FitClockPass(TargetPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         for function in functions:
-            search = _Search(ctx, self, max(self.device.timing.logic_ns(self.mhz), 0.0))
+            luts = self.device.pack(count_luts(function.body.block.ops, self.device))
+            limit = self.device.timing.logic_ns(self.mhz, luts)
+            search = _Search(ctx, self, max(limit, 0.0))
             block = search.best(function).body.detach_block(0)
             function.body.detach_block(0).erase()
             function.body.add_block(block)
@@ -104,28 +107,26 @@ class _Search:
 
     def best(self, function: func.FuncOp) -> func.FuncOp:
         """The function in the fewest cycles, with the fewest LUTs and registers."""
-        splits = find_splits(function, self._splitter)
-        fastest = self._design(function, splits, dict.fromkeys(_sums_before(function), 1))
+        fastest = self._design(function, None, {})
+        if self._device.adders.absorbed_inputs < 0:
+            return fastest.function
         stage = fastest.cycles - 1
         places = latest(fastest.graph, self._limit, stage)
         due = {name: places[node] for name, node in fastest.sums().items()}
         shared = function.clone()
         ShareSumsPass(target=self._options.target).run(self._ctx, ModuleOp([shared]))
-        found = [
-            self._in_time(function, splits, due, stage),
-            self._in_time(shared, find_splits(shared, self._splitter), due, stage),
-        ]
+        found = [self._in_time(each, due, stage) for each in (function, shared)]
         designs = [fastest, *(design for design in found if design is not None)]
         return min(designs, key=lambda design: (design.cycles, self._area(design))).function
 
     def _in_time(
         self,
         function: func.FuncOp,
-        splits: Sequence[TableSplits],
         due: Mapping[str, Place],
         last: int,
     ) -> _Design | None:
         """A design with split tables whose results come in stage `last`; None if none is found."""
+        splits = find_splits(function, self._splitter)
         before = _sums_before(function)
         most: dict[str, int] = {}
         while True:
@@ -147,13 +148,14 @@ class _Search:
     def _design(
         self,
         function: func.FuncOp,
-        splits: Sequence[TableSplits],
+        splits: Sequence[TableSplits] | None,
         most_terms: Mapping[str, int],
     ) -> _Design:
-        """A copy of a function with split tables and trees of adders."""
+        """A copy of a function with trees of adders, and split tables if `splits` are given."""
         copy = function.clone()
         module = ModuleOp([copy])
-        split_tables(copy, self._splitter, splits, self._options.parts > 1, most_terms)
+        if splits is not None:
+            split_tables(copy, self._splitter, splits, self._options.parts > 1, most_terms)
         terms = {
             op.given_name: _terms(op)
             for op in copy.body.block.ops

@@ -19,6 +19,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.estimate import delay_of, levels_of
+from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import declare_latency
 from kan_dialect.ir.operation import KanOperation
@@ -140,19 +141,20 @@ class SchedulePass(TargetPass):
         if self.cycles is not None:
             return stages_of_cycles(function, self.cycles, levels)
         if self.mhz is not None:
-            limit = self._limit_of_clock(function, self.mhz)
-            tightest = self.device.timing.logic_ns(MARGIN * self.mhz)
+            luts = self.device.pack(count_luts(function.body.block.ops, self.device))
+            limit = self._limit_of_clock(function, self.mhz, luts)
+            tightest = self.device.timing.logic_ns(MARGIN * self.mhz, luts)
             return fewest_registers(function, limit.cost, limit.limit, tightest)
         return StageLimit(levels, self.levels or DEFAULT_LEVELS).fewest(function)
 
-    def _limit_of_clock(self, function: func.FuncOp, mhz: float) -> StageLimit:
+    def _limit_of_clock(self, function: func.FuncOp, mhz: float, luts: int) -> StageLimit:
         timing = self.device.timing
-        period = timing.logic_ns(mhz)
+        period = timing.logic_ns(mhz, luts)
         limit = StageLimit(cache(partial(delay_of, device=self.device)), period)
         slowest = max(function.body.block.ops, key=limit.cost)
         if (delay := limit.cost(slowest)) > period:
             name = slowest.given_name if isinstance(slowest, KanOperation) else None
-            fastest = 1000 / (delay + timing.register) / timing.spread
+            fastest = 1000 / (delay + timing.register) / timing.spread_of(luts)
             raise KanError(
                 f"{name or slowest.name} alone takes {delay:.2f} ns of a period of "
                 f"{1000 / mhz:.2f} ns, by the delays of {self.target}",

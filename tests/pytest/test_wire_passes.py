@@ -29,6 +29,7 @@ from kan_dialect.checking import Checker, run_passes
 from kan_dialect.devices.carry_chains import addends_of
 from kan_dialect.devices.device import device
 from kan_dialect.devices.estimate import delay_of, estimate
+from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import simulate_hardware
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
@@ -420,8 +421,10 @@ def test_a_schedule_reaches_its_clock(text: str, name: str, room: float, balance
     remove_dead(find_function(module))  # Not scheduled, however slow.
     target = device(name)
     slowest = max(delay_of(op, target) for op in find_function(module).body.block.ops) or 1.0
+    luts = target.pack(count_luts(find_function(module).body.block.ops, target))
+    spread = target.timing.spread_of(luts)
     period = target.timing.register + room * slowest
-    mhz = 1000 / period
+    mhz = 1000 / period / spread
     if room < 1 and any(delay_of(op, target) for op in find_function(module).body.block.ops):
         with pytest.raises(KanError, match=r"alone takes .* take at most mhz="):
             run(module, SchedulePass(mhz=mhz, target=name))
