@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TypeGuard
+from typing import ClassVar, TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import comb, hw
@@ -50,6 +50,7 @@ class FormCarryChainsPass(KanPass):
 
     name = "kan-form-carry-chains"
     works_at = ("hardware",)
+    is_optional: ClassVar[bool] = True
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         circuits = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
