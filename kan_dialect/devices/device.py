@@ -111,6 +111,9 @@ class DeviceFamily:
     join, where these all differ. Synthesis often uses further LUTs instead."""
     expected_wide_factor: float = 1.0
     """The same multiple for a function of unknown contents."""
+    keeps_gates: bool = True
+    """Synthesis makes a gate behind functions of the other inputs where the text has one.
+    Otherwise it takes both into one wide function, which costs more."""
     clamps_by_reset: bool = False
     """The set or reset of registers makes a clamp before them, if it has one end."""
     shortest_shift: int = 0
@@ -225,8 +228,11 @@ ECP5 = DeviceFamily(
         spread=1.15,
         growth=0.12,
     ),
+    # An adder takes a bit for the zero below its lowest one, half a bit as its chain has an even
+    # number, and a carry cell of two bits at either end of the chain, where nextpnr leaves it.
+    Adders(carry_in_luts=1.0, further_luts=5.5),
     wide_inputs=7,
-    expected_wide_factor=1.5,
+    keeps_gates=False,
 )
 """Lattice ECP5."""
 

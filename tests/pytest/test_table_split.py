@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_dialect.devices.device import DEVICES, XCUP, DeviceFamily
+from kan_dialect.devices.device import DEVICES, ECP5, XCUP, DeviceFamily
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.search.table_split.costs import PartCosts
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
@@ -213,6 +215,22 @@ def test_a_rough_table_is_not_split(inputs: int) -> None:
     found = splitter_on(XCUP, 3).split(entries)
     check(found, entries, 3)
     assert len(found.parts) == 1
+
+
+def test_gates_only_where_synthesis_keeps_them() -> None:
+    """Smooth tables of seven inputs have gates, but on a device whose synthesis keeps none."""
+    rng = np.random.default_rng(2)
+    some = [smooth(7, 40, rng) for _ in range(8)]
+
+    def has_gates(target: DeviceFamily) -> bool:
+        splits = splitter_on(target, 3).split_all(some)
+        for entries, found in zip(some, splits, strict=True):
+            check(found, entries, 3)
+        return any(isinstance(part, GatedPart) for found in splits for part in found.parts)
+
+    assert has_gates(XCUP)
+    assert not has_gates(replace(XCUP, keeps_gates=False))
+    assert not ECP5.keeps_gates
 
 
 def test_more_parts_are_no_worse() -> None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 MAX_INPUT_BITS = 14
 """Input bits of the widest table that is split."""
 
+NO_GATES = -1
+"""`gate_bits` of a search without gates."""
+
 
 @dataclass(frozen=True)
 class SearchLimits:
