@@ -11,7 +11,8 @@ The parts:
 - `clocks`: clocks asked and reached from 50 to 250 MHz on ECP5, and the best design of KANELÉ's
   structure that reaches each; ns are at the clock asked for, or at the one reached if that is
   lower;
-- `export`: logic cells of the same hardware modules written by CIRCT and by our emitter;
+- `export`: logic cells of the same hardware modules written by CIRCT and by our emitter, with
+  adders on carry chains (the default) and with plain sums (`adders=plain`);
 - `noise`: the same with another Yosys, and with other names of signals;
 - `alkaid`: the compiler beside alkaid, for the same tables, with the same tools.
 
@@ -281,17 +282,16 @@ class Bench:
         return [(network, lambda n=network: self._export(n)) for network in self.networks]
 
     def _export(self, network: str) -> Row:
-        ours = self.measured.build(network, ["--cycles", "2"])
-        cells = self.measured.cells(ours.rtl, network, XILINX)["luts"]
-        parts = (ours.rtl, versions().get("circt"))
-        rtl = self.measured.kept("circt", parts, lambda: exported(network))
-        theirs = self.measured.cells(rtl, network, XILINX)["luts"]
-        return Row(
-            network,
-            group_of(network),
-            {"our emitter": cells, "CIRCT": theirs},
-            {"CIRCT": theirs / cells},
-        )
+        cells: dict[str, int] = {}
+        for adders, prefix in (("chains", ""), ("plain", "plain, ")):
+            ours = self.measured.build(network, ["--cycles", "2", "--adders", adders])
+            parts = (ours.rtl, versions().get("circt"))
+            rtl = self.measured.kept("circt", parts, lambda a=adders: exported(network, a))
+            cells[f"{prefix}our emitter"] = self.measured.cells(ours.rtl, network, XILINX)["luts"]
+            cells[f"{prefix}CIRCT"] = self.measured.cells(rtl, network, XILINX)["luts"]
+        own = cells["our emitter"]
+        ratios = {name: luts / own for name, luts in cells.items() if name != "our emitter"}
+        return Row(network, group_of(network), dict(cells), ratios)
 
     def noise(self) -> list[tuple[str, Callable[[], Row]]]:
         return [(network, lambda n=network: self._noise(n)) for network in self.networks]
@@ -417,7 +417,7 @@ def latency_ns(cycles: int, asked: float, reached: float) -> float:
     return cycles * 1000 / slower if slower else math.inf
 
 
-def exported(network: str) -> str:
+def exported(network: str, adders: str) -> str:
     """The SystemVerilog that CIRCT writes of a network with `cycles=2`."""
     try:
         import circt
@@ -427,7 +427,7 @@ def exported(network: str) -> str:
         raise KanError("CIRCT is not installed", remedy="pip install circt") from None
     context = make_context()
     module = load_model(context, tables_of(network), READING)
-    CompilePass(cycles=2).apply(context, module)
+    CompilePass(cycles=2, adders=adders).apply(context, module)
     text, output = io.StringIO(), io.StringIO()
     CirctTarget().emit(context, module, text)
     with Context() as circts:

@@ -173,7 +173,7 @@ class CompilePass(CompositePass):
             *wire_level,
             sharing(self, SchedulePass),
             LowerKanToHwPass(),
-            *([FormCarryChainsPass()] if self.adders == "chains" else []),
+            *([sharing(self, FormCarryChainsPass)] if self.adders == "chains" else []),
         ]
 
     def expand(self) -> Sequence[ModulePass]:

@@ -12,6 +12,7 @@ Left as `comb.add`, sums of a network cost up to half as many cells again, for t
   the LUT makes left ^ right, while the chain's own input takes `left` past it. ABC maps LUTs
   without knowing the chain, and Yosys takes either operand for that input, as it sorts those of a
   sum by name. It keeps the order of a difference. So the entry is subtracted: a + b = a - ~b - 1.
+  Where the adders of the target absorb nothing (ECP5, iCE40), no entry is.
 
 `lowering/chain_adder.py` has the ops. Sums that nothing merges with, adds to or absorbs stay as
 they are, and so do sums of constants and of one bit. Tools that find all of this by themselves may
@@ -33,7 +34,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
-from kan_dialect.devices.device import EMITTED_FOR
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
@@ -41,11 +42,11 @@ from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constant
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.maths.truth_tables import planes, support
-from kan_dialect.passbase.kan_pass import KanPass
+from kan_dialect.passbase.target_pass import TargetPass
 
 
 @dataclass(frozen=True)
-class FormCarryChainsPass(KanPass):
+class FormCarryChainsPass(TargetPass):
     """Writes sums of two numbers as adders that synthesis maps to one carry chain each."""
 
     name = "kan-form-carry-chains"
@@ -55,7 +56,7 @@ class FormCarryChainsPass(KanPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         circuits = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
         for circuit in circuits:
-            _form_chains(circuit)
+            _form_chains(circuit, self.device)
         return bool(circuits)
 
 
@@ -79,13 +80,13 @@ class _Sum:
         return ChainAdder(left, right, carry, self.absorbs)
 
 
-def _form_chains(module: hw.HWModuleOp) -> None:
+def _form_chains(module: hw.HWModuleOp, device: DeviceFamily) -> None:
     ops = in_dataflow_order(module.body.block.ops, through_registers=False)
     constants: dict[SSAValue, Array] = {}
     for op in ops:
         fold_constant(op, constants)
     build = HwBuilder()
-    for each in list(_chosen(ops, constants)):
+    for each in list(_chosen(ops, constants, device)):
         total = each.adder(constants).build(build, name_hint(each.op.result))
         added = list(build.block.ops)
         for op in added:
@@ -93,12 +94,14 @@ def _form_chains(module: hw.HWModuleOp) -> None:
         Rewriter.replace_op(each.op, added, [total])
 
 
-def _chosen(ops: Sequence[Operation], constants: dict[SSAValue, Array]) -> Iterator[_Sum]:
+def _chosen(
+    ops: Sequence[Operation], constants: dict[SSAValue, Array], device: DeviceFamily
+) -> Iterator[_Sum]:
     """The sums that become adders on chains."""
     chains = (chain_adder_of(op, constants) for op in ops)
     formed = {op.operands[0] for op, chain in zip(ops, chains, strict=True) if chain is not None}
     sums = [
-        _sum_of(op, constants)
+        _sum_of(op, constants, device)
         for op in ops
         if type(op) is comb.AddOp and op.result not in formed and bit_width(op.result.type) > 1
     ]
@@ -116,7 +119,7 @@ def _chosen(ops: Sequence[Operation], constants: dict[SSAValue, Array]) -> Itera
             yield each
 
 
-def _sum_of(op: comb.AddOp, constants: dict[SSAValue, Array]) -> _Sum | None:
+def _sum_of(op: comb.AddOp, constants: dict[SSAValue, Array], device: DeviceFamily) -> _Sum | None:
     """A sum of two numbers and perhaps a carry; None for a sum of more or fewer."""
     carry = None
     if len(op.operands) == 3:
@@ -128,7 +131,7 @@ def _sum_of(op: comb.AddOp, constants: dict[SSAValue, Array]) -> _Sum | None:
     first, second = numbers
     if any(op.operands[place] in constants for place in numbers):
         return _Sum(op, (first, second), carry, False)
-    fits = [_fitting_bits(op, op.operands[place], constants) for place in numbers]
+    fits = [_fitting_bits(op, op.operands[place], constants, device) for place in numbers]
     if fits[0] > fits[1]:
         first, second = second, first
     return _Sum(op, (first, second), carry, max(fits) > 0)
@@ -163,18 +166,25 @@ def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.Ext
 # Which entries of tables an adder absorbs
 
 
-def _fitting_bits(op: comb.AddOp, term: SSAValue, constants: dict[SSAValue, Array]) -> float:
+def _fitting_bits(
+    op: comb.AddOp, term: SSAValue, constants: dict[SSAValue, Array], device: DeviceFamily
+) -> float:
     """Number of bits of a term's tables that save LUTs in the LUTs of a sum; inf if all bits fit.
 
     If not all bits of a table fit, its bits of four inputs do not count: such a bit and the adder's
     bit take no more LUTs apart, one of four inputs and one of two.
     """
     pieces = _pieces(term, 0, bit_width(term.type), constants)
-    return sum(_fitting_bits_of(op, *piece, constants) for piece in pieces)
+    return sum(_fitting_bits_of(op, *piece, constants, device) for piece in pieces)
 
 
 def _fitting_bits_of(
-    op: comb.AddOp, source: SSAValue, low: int, high: int, constants: dict[SSAValue, Array]
+    op: comb.AddOp,
+    source: SSAValue,
+    low: int,
+    high: int,
+    constants: dict[SSAValue, Array],
+    device: DeviceFamily,
 ) -> float:
     """`_fitting_bits` of bits low..high - 1 of a value. Only the sum may read them."""
     table = source.owner
@@ -185,13 +195,13 @@ def _fitting_bits_of(
     ):
         return 0
     entries = constants[table.input][0]
-    inputs, most = (len(entries) - 1).bit_length(), EMITTED_FOR.adders.absorbed_inputs
+    inputs, most = (len(entries) - 1).bit_length(), device.adders.absorbed_inputs
     if inputs <= most:
         return inf
     used = [support(plane, inputs) for plane in planes(entries, bit_width(source.type))]
     if max(used) <= most:
         return inf
-    worth = EMITTED_FOR.worth_absorbing
+    worth = device.worth_absorbing
     return sum(each in worth for each in used[low:high])
 
 

@@ -424,7 +424,7 @@ _COCOTB = [
     *found_by(
         "test_cocotb.py::test_backpressure_that_is_not_covered_fails",
         "cocotb",
-        "cocotb.python:_PAUSES",
+        "cocotb.parts:PAUSES",
         ("coverage is not required", ReplaceText("assert not missing, ", "assert True, ")),
     ),
 ]

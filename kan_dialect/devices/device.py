@@ -302,10 +302,6 @@ _FAMILIES = (XCUP, ECP5, ICE40, XC7, CYCLONEV, GOWIN, NEXUS, GATEMATE)
 DEVICES = {device.name: device for device in (*_FAMILIES, *map(generic, range(3, 9)))}
 """Devices by name: xcup, ecp5, ice40, xc7, cyclonev, gowin, nexus, gatemate, lut3 .. lut8."""
 
-EMITTED_FOR = XCUP
-"""The device whose adders decide which tables the emitted text adds by a difference. The text is
-the same for every target: other tools read such a difference as well as a sum."""
-
 
 def _problem_of(family: DeviceFamily) -> str | None:
     """What is wrong with the figures of a device, in words; None if nothing is."""

@@ -12,7 +12,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from kan_dialect.analysis.nodes import dead_nodes
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.devices.device import DEVICES, ECP5, EMITTED_FOR, ICE40, XCUP
+from kan_dialect.devices.device import DEVICES, ECP5, ICE40, XCUP
 from kan_dialect.devices.estimate import delay_of, estimate, levels_of
 from kan_dialect.devices.lut_count import absorbed_bits, count_luts, luts_of
 from kan_dialect.devices.table_cost import Mapper
@@ -142,8 +142,8 @@ def test_the_reset_of_registers_clamps_at_one_end() -> None:
 
 def test_bits_of_two_three_and_five_inputs_are_worth_absorbing() -> None:
     """A bit of four shares a LUT with another function anyway; no other family absorbs any."""
-    assert EMITTED_FOR.worth_absorbing == {2, 3, 5}
-    assert EMITTED_FOR.adders.absorbed_inputs == 5
+    assert XCUP.worth_absorbing == {2, 3, 5}
+    assert XCUP.adders.absorbed_inputs == 5
     assert not any(DEVICES[name].worth_absorbing for name in ("ecp5", "ice40", "lut6"))
 
 

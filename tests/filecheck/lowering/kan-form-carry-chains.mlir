@@ -1,6 +1,7 @@
 // RUN: kan-opt %s -p kan-form-carry-chains | filecheck %s
 // RUN: kan-opt %s -p kan-form-carry-chains,kan-form-carry-chains | filecheck %s
 // RUN: kan-opt %s -p kan-form-carry-chains -t circt | filecheck %s --check-prefix CIRCT
+// RUN: kan-opt %s -p 'kan-form-carry-chains{target=ecp5}' | filecheck %s --check-prefix ECP5
 
 // A sum that another one adds, here extended, is kept apart from it by a bit below. The last sum of
 // all stays as it is.
@@ -38,7 +39,12 @@ hw.module @carry(in %a : i3, in %b : i3, in %bit : i1, out y : i3) {
 }
 
 // An entry of a table of few inputs is subtracted, inverted, so that the chain takes the other
-// number as it is.
+// number as it is. The adders of ECP5 absorb nothing.
+// ECP5-LABEL: hw.module @absorbed
+// ECP5-NOT: comb.sub
+// ECP5: comb.add %entry, %a : i2
+// ECP5-NOT: comb.sub
+// ECP5-LABEL: hw.module @plain
 // CHECK-LABEL: hw.module @absorbed
 hw.module @absorbed(in %a : i2, in %x : i2, in %bit : i1, out y : i2, out z : i2) {
   // CHECK: [[ENTRY:%.*]] = hw.array_get
