@@ -88,7 +88,7 @@ class CompilePass(CompositePass):
     k: int | None = taken_from(AddHeadPass, "k")
     """With head `top-k`: number of indices; default 2."""
     target: str = taken_from(TargetPass, "target")
-    parts: int = taken_from(SplitTablesPass, "parts")
+    parts: int | None = taken_from(SplitTablesPass, "parts")
     further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
     levels: int | None = taken_from(SchedulePass, "levels")
     cycles: int | None = taken_from(SchedulePass, "cycles")

@@ -32,7 +32,7 @@ from kan_dialect.passbase.options import taken_from
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.share_sums import ShareSumsPass
-from kan_dialect.passes.split_tables import SplitTablesPass, find_splits, split_tables
+from kan_dialect.passes.split_tables import SplitTablesPass, find_splits, most_parts, split_tables
 from kan_dialect.search.retiming.graph import Graph
 from kan_dialect.search.retiming.stages import Place, bits_of_registers, earliest, latest, retimed
 from kan_dialect.search.table_split.splitter import splitter_for
@@ -79,7 +79,7 @@ class FitClockPass(TargetPass):
 
     mhz: float = bounded(100.0, Bounds(0, 1e6, above=True))
     """The clock that every stage of `kan-schedule` will have to reach."""
-    parts: int = taken_from(SplitTablesPass, "parts")
+    parts: int | None = taken_from(SplitTablesPass, "parts")
     further_levels: tuple[int, ...] | int = taken_from(BalanceSumsPass, "further_levels")
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
@@ -101,7 +101,8 @@ class _Search:
         self._ctx = ctx
         self._options = options
         self._device: DeviceFamily = options.device
-        self._splitter = splitter_for(self._device, options.parts)
+        self._parts = most_parts(options.parts, self._device)
+        self._splitter = splitter_for(self._device, self._parts)
         self._limit = limit
         self._delay: Callable[[Operation], float] = cache(partial(delay_of, device=self._device))
 
@@ -155,7 +156,7 @@ class _Search:
         copy = function.clone()
         module = ModuleOp([copy])
         if splits is not None:
-            split_tables(copy, self._splitter, splits, self._options.parts > 1, most_terms)
+            split_tables(copy, self._splitter, splits, self._parts > 1, most_terms)
         terms = {
             op.given_name: _terms(op)
             for op in copy.body.block.ops

@@ -36,6 +36,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from kan_dialect.analysis.wires import wire_functions
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import BitsOp, SumOp, TableOp, complement_of
@@ -50,6 +51,9 @@ from kan_dialect.search.table_split.sums import TableSplits, choose_splits, limi
 
 PARTS = Bounds(1, 64)
 """Parts that a table may be split into."""
+
+DEFAULT_PARTS = 3
+"""The most parts of a table where adders absorb tables."""
 
 MAX_RESULT_BITS = 48
 """Result bits of the widest table that is split: sums of wider parts could leave the widest range
@@ -183,15 +187,25 @@ class SplitTablesPass(TargetPass):
     works_at = ("wire",)
     is_optional: ClassVar[bool] = True
 
-    parts: int = bounded(3, PARTS, tried=(1, 2, 3, 4, 6))
-    """The most tables that one table is split into; 1: only its offset is chosen."""
+    parts: int | None = bounded(None, PARTS, tried=(1, 2, 3, 4, 6))
+    """The most tables that one table is split into; 1: only its offset is chosen. The default is 3
+    where adders of the target absorb tables, and 1 where they do not: there, each further part
+    takes an adder of its own."""
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        splitter = splitter_for(self.device, self.parts)
+        parts = most_parts(self.parts, self.device)
+        splitter = splitter_for(self.device, parts)
         for function in functions:
-            split_tables(function, splitter, find_splits(function, splitter), self.parts > 1)
+            split_tables(function, splitter, find_splits(function, splitter), parts > 1)
         return bool(functions)
+
+
+def most_parts(parts: int | None, device: DeviceFamily) -> int:
+    """The option of the pass, or its default for a device."""
+    if parts is not None:
+        return parts
+    return DEFAULT_PARTS if device.adders.absorbed_inputs >= 0 else 1
 
 
 def split_tables(

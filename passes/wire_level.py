@@ -21,7 +21,7 @@ from kan_dialect.passes.split_tables import SplitTablesPass
 def wire_level_passes(
     target: str,
     *,
-    parts: int,
+    parts: int | None,
     further_levels: tuple[int, ...] | int,
     fast: bool,
     mhz: float | None = None,

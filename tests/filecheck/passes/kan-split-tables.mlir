@@ -1,6 +1,9 @@
 // RUN: kan-opt --check-passes %s -p kan-split-tables | filecheck %s
 // RUN: kan-opt --check-passes %s -p 'kan-split-tables{parts=1}' | filecheck %s --check-prefix ONE
-// RUN: kan-opt --check-passes %s -p 'kan-split-tables{target=ecp5}' | filecheck %s --check-prefix ECP5
+// RUN: kan-opt --check-passes %s -p 'kan-split-tables{target=ecp5 parts=3}' | filecheck %s --check-prefix ECP5
+// RUN: kan-opt --check-passes %s -p 'kan-split-tables{target=ecp5}' | filecheck %s --check-prefix WHOLE
+// WHOLE-NOT: part0
+// WHOLE: func.func @one_code
 // RUN: not kan-opt %s -p 'kan-split-tables{parts=0}' 2>&1 | filecheck %s --check-prefix PARTS
 // PARTS: parts must lie in 1..64, got 0
 // RUN: not kan-opt %s -p 'kan-split-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
