@@ -78,7 +78,7 @@ def test_a_build_has_the_wrapper_and_its_registers(built: Path) -> None:
     interface = report["interface"]
     assert (interface["name"], interface["top"]) == ("axi-lite", "tracker_axi_lite")
     assert interface["latency_cycles"] == report["latency_cycles"] == 4
-    module = load_model(make_context(), built / "ir" / "04-kan-wrap-interface.mlir")
+    module = load_model(make_context(), built / "ir" / "05-kan-wrap-interface.mlir")
     core = circuits_of(module)[0]
     registers = register_map(core, 4).registers
     assert [each["name"] for each in interface["registers"]] == [each.name for each in registers]
@@ -342,7 +342,7 @@ def test_a_driver_waits_no_longer_than_it_is_told(
     stub.MMIO = stub.Overlay = None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pynq", stub)
     driver: Any = load_module(built / "host" / "tracker_pynq.py")
-    module = load_model(make_context(), built / "ir" / "04-kan-wrap-interface.mlir")
+    module = load_model(make_context(), built / "ir" / "05-kan-wrap-interface.mlir")
     words = {each.offset: each.value for each in register_map(circuits_of(module)[0], 4).registers}
     stopped = ModuleType("mmio")
     stopped.read = words.__getitem__  # type: ignore[attr-defined]
