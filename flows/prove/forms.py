@@ -438,7 +438,8 @@ def _add_listed(left: Form, right: Form) -> Form | None:
     for form in (left, right):
         if isinstance(form, Image | Choice):
             over = variables(form)
-            if _split_points(over) > MAX_SPLIT_POINTS:
+            points = prod(variable.size for variable in over)
+            if points > MAX_POINTS or _split_points(over) > MAX_SPLIT_POINTS:
                 return None
             form = Table(over, listed(form, over))
         terms.append(as_total(form))

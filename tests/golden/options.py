@@ -28,9 +28,10 @@ DECISIONS = {"head", "threshold", "probability", "k"}
 
 VALUES: Mapping[str, Sequence[Value]] = {
     "target": tuple(DEVICES),
-    "parts": (1, 2, 3),
+    "parts": (None, 1, 2, 3),
     "further_levels": (0, 1, 2),
     "fast": (False, True),
+    "adders": ("chains", "plain"),
     "levels": (None, 1, 2),
     "cycles": (None, 0, 2, 3),
     "combinational": (False, True),

@@ -248,7 +248,7 @@ def test_along_is_the_loss(outputs: int) -> None:
 def luts(module: ModuleOp, *, fast: bool = False) -> int:
     """What a network of tables takes, by the target's own count, compiled without this pass."""
     clone = module.clone()
-    run_passes(Context(), clone, CompilePass(combinational=True, fast=fast).passes()[2:-1])
+    run_passes(Context(), clone, CompilePass(combinational=True, fast=fast).passes()[2:-2])
     return estimate(next(iter(wire_functions(clone)))).luts
 
 
