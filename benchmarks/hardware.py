@@ -91,7 +91,7 @@ class Row:
 
 
 class Bench:
-    """The parts, each of which yields rows."""
+    """The parts of a run. Each gives rows of a table."""
 
     def __init__(
         self, measured: Measurements, networks: Sequence[str], alkaid: str | None, seeds: int
@@ -263,7 +263,7 @@ class Bench:
         return max(found, key=lambda one: one.mhz)
 
     def _structures(self, network: str, cycles: int) -> list[StructureClock]:
-        """The designs of so many cycles, for all numbers of operands."""
+        """The designs of `cycles` cycles, for each number of operands."""
         read = read_network(tables_of(network))
         designs: dict[str, str] = {}
         for operands in OPERANDS:

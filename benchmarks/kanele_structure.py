@@ -129,7 +129,7 @@ class _Word:
 
 @dataclass(frozen=True)
 class Structure:
-    """A network with adders of so many operands."""
+    """A network in KANELÉ's structure. Its adders have `operands` operands."""
 
     network: TableNetwork
     operands: int
@@ -162,10 +162,10 @@ class Structure:
         return (*(step.kind != "clamp" for step in self.steps[1:]), True)
 
     def best_cuts(self, cycles: int, *, before_clamps: bool = True) -> tuple[bool, ...] | None:
-        """After which steps the registers of a design of so many cycles stand.
+        """The steps that have a register behind them, in a design of `cycles` cycles.
 
-        The longest stage is the shortest that there is, by the steps' rough delays. A register is
-        behind the last step. None where there are too few places.
+        Its longest stage is the shortest possible one, by the steps' rough delays. The last step
+        has a register. None where there are too few places for registers.
 
         Parameters
         ----------

@@ -51,6 +51,21 @@ def add_table_overflow(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_compiled_model(parser: argparse.ArgumentParser, calibration: str) -> None:
+    """Add the model that a command compiles into a folder, and how it is imported.
+
+    Parameters
+    ----------
+    calibration : what the help says of the file of samples.
+    """
+    parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
+    add_output_folder(parser)
+    add_name(parser)
+    parser.add_argument("--calibration", type=Path, metavar="DATA.npz", help=calibration)
+    add_strip_head(parser)
+    add_table_overflow(parser)
+
+
 def add_import_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that all commands with a model file share."""
     add_strip_head(parser)

@@ -20,10 +20,7 @@ from kan_dialect.cli.flow.training import (
     origin_of,
 )
 from kan_dialect.cli.import_options import (
-    add_name,
-    add_output_folder,
-    add_strip_head,
-    add_table_overflow,
+    add_compiled_model,
     build_import_options,
 )
 from kan_dialect.cli.pass_options import PassOptions
@@ -80,17 +77,10 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         "pass, a testbench, the host's codecs, report.html, report.json and a README.md into a "
         "folder."
     )
-    parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
-    add_output_folder(parser)
-    add_name(parser)
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="DATA.npz",
-        help="samples: x or x_train to calibrate with; y, x_test, y_test to report accuracy",
+    add_compiled_model(
+        parser,
+        "samples: x or x_train to calibrate with; y, x_test, y_test to report accuracy",
     )
-    add_strip_head(parser)
-    add_table_overflow(parser)
     COMPILE.add_to(parser.add_argument_group("the default pipeline, kan-compile"))
     parser.add_argument(
         "-p", "--passes", metavar="PIPELINE", help="this pipeline instead of the default one"

@@ -14,10 +14,7 @@ from rich.table import Table
 
 from kan_dialect.cli.flow.workers import add_workers, jobs_of, progress_bar, runner_of
 from kan_dialect.cli.import_options import (
-    add_name,
-    add_output_folder,
-    add_strip_head,
-    add_table_overflow,
+    add_compiled_model,
     build_import_options,
 )
 from kan_dialect.cli.number_options import add_number
@@ -75,18 +72,11 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         "Pareto front as tables, pictures and an interactive page. A second run computes only "
         "missing results."
     )
-    parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
-    add_output_folder(parser)
-    add_name(parser)
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="DATA.npz",
-        help="samples x or x_train with labels y or y_train, for calibration and comparison; "
+    add_compiled_model(
+        parser,
+        "samples x or x_train with labels y or y_train, for calibration and comparison; "
         "figures of x_test, y_test get columns of their own",
     )
-    add_strip_head(parser)
-    add_table_overflow(parser)
     _add_points(parser)
     _add_tools(parser)
     _add_criteria(parser)

@@ -8,7 +8,6 @@ import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -17,10 +16,7 @@ from rich.table import Table
 from kan_dialect.cli.flow.build import COMPILE, PIPELINE_ONLY
 from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of
 from kan_dialect.cli.import_options import (
-    add_name,
-    add_output_folder,
-    add_strip_head,
-    add_table_overflow,
+    add_compiled_model,
     build_import_options,
 )
 from kan_dialect.cli.number_options import add_number
@@ -61,17 +57,10 @@ def add_tune(parser: argparse.ArgumentParser) -> None:
         "Yosys and nextpnr in the loop. All designs compute the same integers. The best one is "
         "proven, and its pipeline is written for kan-flow build. Run again, the search goes on."
     )
-    parser.add_argument("model", type=Path, help="a model file (.onnx, ...) or IR (.mlir)")
-    add_output_folder(parser)
-    add_name(parser)
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="DATA.npz",
-        help="samples x or x_train to calibrate with, as of kan-flow build",
+    add_compiled_model(
+        parser,
+        "samples x or x_train to calibrate with, as of kan-flow build",
     )
-    add_strip_head(parser)
-    add_table_overflow(parser)
     parser.add_argument(
         "--objective",
         choices=list(OBJECTIVES),

@@ -38,7 +38,7 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
 from kan_dialect.passbase.garbage_collector import collector_paused
-from kan_dialect.passbase.kan_pass import unwrapped
+from kan_dialect.passbase.kan_pass import pass_text, unwrapped
 
 CALIBRATION = "calibration.npz"
 """Name of the data file that passes are given."""
@@ -156,13 +156,15 @@ class _Bench:
     def figures(self) -> dict[str, Any]:
         """Size by estimate, accuracy, seconds, and a digest of output codes."""
         module, seconds = self._module(), 0.0
-        for stage in self._above(self._passes):
+        above = self._above(self._passes)
+        for stage in above:
             started = time.process_time()
             stage.apply(self._context, module)
             seconds += time.process_time() - started
             verify_after(stage, module)
         model = Model.of(module)
-        found: dict[str, Any] = wire_figures(model, self._comparison.target)
+        behind = [pass_text(unwrapped(each).spec()) for each in self._passes[len(above) + 1 :]]
+        found: dict[str, Any] = wire_figures(model, self._comparison.target, behind)
         found["compile_seconds"] = round(seconds, 4)
         scored = self._network.scored
         if scored is not None:

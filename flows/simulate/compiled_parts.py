@@ -62,7 +62,7 @@ class CompiledParts:
         return True
 
     def keep_program(self, key: str, path: Path) -> None:
-        """Keep a program; those that were not used for the longest time may go for it."""
+        """Keep a program. Where there is no room, the program that was used first is removed."""
         kept = self._program(key)
         try:
             kept.parent.mkdir(exist_ok=True)
@@ -130,7 +130,7 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _used_last_first(folder: Path, pattern: str = "*") -> Iterator[Path]:
-    """Entries of a folder; those that another process removes meanwhile are left out."""
+    """The entries of a folder. Another process may remove some meanwhile: they are left out."""
     used: list[tuple[float, Path]] = []
     for path in folder.glob(pattern):
         try:

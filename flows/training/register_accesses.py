@@ -112,7 +112,7 @@ class _Host:
         self.accesses.read(self.map.named("COUNT"), self.count)
 
     def _load(self, codes: dict[str, int]) -> None:
-        """Write inputs and targets in any order, and leave out half of those that are unchanged."""
+        """Write inputs and targets in any order. Half of the unchanged ones are left out."""
         names = list(codes)
         for name in (names[int(place)] for place in self.rng.permutation(len(names))):
             registers = self.map.of_port(name)

@@ -186,11 +186,10 @@ class _Tune:
         self._what = "the default"
         self._compile([DEFAULT])
         self._measure([DEFAULT])
-        for point in (DEFAULT,):
-            if point in self._work.errors:
-                raise KanError(f"the default pipeline fails: {self._work.errors[point]}")
-            if point not in self._costs:
-                raise KanError(f"the tools give no {self._objective.meaning} of the default design")
+        if DEFAULT in self._work.errors:
+            raise KanError(f"the default pipeline fails: {self._work.errors[DEFAULT]}")
+        if DEFAULT not in self._costs:
+            raise KanError(f"the tools give no {self._objective.meaning} of the default design")
         if self._effort.seconds is not None:
             self._end = self._start + SEARCH_SHARE * self._effort.seconds
         self._rounds()
