@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 from multiprocessing import active_children
@@ -444,20 +444,10 @@ def dying(_work: object, _connection: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[object]:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as started:
-        yield started
-
-
-def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, cluster: object) -> None:
+def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, scheduler: str) -> None:
     tasks = make_tasks(study, grid([parse_axis("bits=4,5"), parse_axis("levels=1,2,3")]))
-    address = cluster.scheduler_address  # type: ignore[attr-defined]
     outcomes: dict[int, Outcome] = {}
-    with connected(address) as client:
+    with connected(scheduler) as client:
         workers = client.run(os.getpid)
         for number, outcome in run_on_cluster(partial(perform, study), tasks, client):
             if not outcomes:
@@ -466,9 +456,8 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(study: Study, cluste
     assert outcomes == dict(run_here(partial(perform, study), tasks))
 
 
-def test_a_cluster_gives_the_same_table(cluster: object, swept: Path, tmp_path: Path) -> None:
-    address = cluster.scheduler_address  # type: ignore[attr-defined]
-    options = ("--scheduler", address, "-o", tmp_path)
+def test_a_cluster_gives_the_same_table(scheduler: str, swept: Path, tmp_path: Path) -> None:
+    options = ("--scheduler", scheduler, "-o", tmp_path)
     assert run(EXAMPLE, "--calibration", DATA, *GRID, *options) == 0
     assert rows_of(tmp_path) == rows_of(swept)
 

@@ -369,6 +369,15 @@ def test_a_search_with_yosys_gives_a_pipeline_that_builds(
 
 
 @needs_yosys
+def test_a_cluster_finds_the_same_design(scheduler: str, tmp_path: Path) -> None:
+    common = (TABLES, "--cycles", "1", "--trials", "3", "--no-proof")
+    for name, workers in (("here", ("--jobs", "1")), ("there", ("--scheduler", scheduler))):
+        assert run(*common, *workers, "-o", tmp_path / name) == 0
+    for file in ("best.txt", "best.sv", "tune.csv"):
+        assert (tmp_path / "here" / file).read_text() == (tmp_path / "there" / file).read_text()
+
+
+@needs_yosys
 def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from kan_dialect.cli.start import kan_flow; kan_flow()"]
     command += [
