@@ -52,6 +52,7 @@ from kan_dialect.limits import MAX_TENSOR_ELEMENTS
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.pipeline import build_pipeline, suggestion
+from kan_dialect.passbase.record import open_record
 
 
 class _WholeFile(StringIO):
@@ -286,6 +287,14 @@ class KanOptMain(xDSLOptMain):
             started = time.perf_counter()
 
         self.pipeline = PassPipeline(tuple(passes), after)
+
+    def apply_passes(self, prog: ModuleOp) -> None:
+        # Copies of the module, and its text, need the record after each pass.
+        if self.args.check_passes is not None or self.args.print_between_passes:
+            super().apply_passes(prog)
+            return
+        with open_record(prog):
+            super().apply_passes(prog)
 
     def _checker(self, passes: Sequence[ModulePass]) -> Checker | None:
         path = cast("str | None", self.args.check_passes)

@@ -22,6 +22,7 @@ from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import require_bounds
 from kan_dialect.passbase.options import sharing, taken_from
 from kan_dialect.passbase.pipeline import CompositePass
+from kan_dialect.passbase.record import open_record
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.passes.add_head import AddHeadPass, require_meaning
 from kan_dialect.passes.balance_sums import BalanceSumsPass
@@ -180,6 +181,6 @@ class CompilePass(CompositePass):
         return [stage.resuming() for stage in self.passes()]
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        with collector_paused():
+        with collector_paused(), open_record(op):
             for stage in self.expand():
                 stage.apply(ctx, op)

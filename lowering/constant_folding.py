@@ -2,16 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import NamedTuple
 
+import numpy as np
 from xdsl.dialects import comb, hw
 from xdsl.ir import Operation, SSAValue
 
-from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.evaluate.hardware import NARROW, array_length, bit_width
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.semantics import evaluate_op
 
 _WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)
+_BATCH_BITS = 1 << 24
+"""Bits of tables that are unpacked at a time: 16 MiB."""
+
+
+class Constants(NamedTuple):
+    """The constants of a module."""
+
+    values: dict[SSAValue, Array]
+    """Constant values: (1), or (1, size) of an array."""
+    planes: dict[SSAValue, list[int]]
+    """The planes of the constant arrays that are written as one number."""
+
+
+def fold_constants(ops: Iterable[Operation]) -> Constants:
+    """The constants among the values of ops, operands before users.
+
+    Most constants are entries of tables: they are unpacked together.
+    """
+    ops = list(ops)
+    tables, planes = _unpacked_tables(ops)
+    constants: dict[SSAValue, Array] = {}
+    for op in ops:
+        kind = type(op)
+        if kind is hw.ConstantOp:
+            constants[op.results[0]] = _number(op)
+        elif kind is hw.BitcastOp and (entries := tables.get(op.results[0])) is not None:
+            constants[op.results[0]] = entries
+        else:
+            fold_constant(op, constants)
+    return Constants(constants, planes)
+
+
+def _number(op: hw.ConstantOp) -> Array:
+    """The value of a constant, as its evaluation gives it, which takes longer."""
+    width = bit_width(op.results[0].type)
+    number = np.empty(1, dtype=np.int64 if width <= NARROW else object)
+    number[0] = op.value.value.data & ((1 << width) - 1)
+    return number
+
+
+def _unpacked_tables(
+    ops: Sequence[Operation],
+) -> tuple[dict[SSAValue, Array], dict[SSAValue, list[int]]]:
+    """Entries (1, size) and planes of arrays that are one constant number each."""
+    shapes: dict[tuple[int, int], list[tuple[SSAValue, int]]] = {}
+    for op in ops:
+        if type(op) is hw.BitcastOp:
+            number, array = op.operands[0].owner, op.results[0]
+            size = array_length(array.type)
+            if type(number) is hw.ConstantOp and size:
+                shape = size, bit_width(array.type) // size
+                value = number.value.value.data & ((1 << shape[0] * shape[1]) - 1)
+                shapes.setdefault(shape, []).append((array, value))
+    tables: dict[SSAValue, Array] = {}
+    planes: dict[SSAValue, list[int]] = {}
+    for (size, width), some in shapes.items():
+        if not 0 < width <= NARROW:
+            continue
+        step = max(1, _BATCH_BITS // (size * width))
+        for start in range(0, len(some), step):
+            batch = some[start : start + step]
+            entries, in_bytes = _unpacked([value for _, value in batch], size, width)
+            for (array, _), own, own_planes in zip(batch, entries, in_bytes, strict=True):
+                tables[array] = own
+                planes[array] = [int.from_bytes(plane, "little") for plane in own_planes]
+    return tables, planes
+
+
+def _unpacked(numbers: Sequence[int], size: int, width: int) -> tuple[Array, list[list[bytes]]]:
+    """Entries (n, 1, size), int64, and planes as bytes of arrays of `size` numbers."""
+    count, length = len(numbers), -(-size * width // 8)
+    raw = b"".join([number.to_bytes(length, "little") for number in numbers])
+    packed = np.frombuffer(raw, dtype=np.uint8).reshape(count, length)
+    bits = np.unpackbits(packed, axis=1, count=size * width, bitorder="little")
+    bits = bits.reshape(count, size, width)
+    entries = np.zeros((count, 1, size, 8), dtype=np.uint8)
+    of_entries = np.packbits(bits, axis=2, bitorder="little")
+    entries[:, 0, :, : of_entries.shape[2]] = of_entries
+    planes = np.packbits(bits.transpose(0, 2, 1), axis=2, bitorder="little")
+    raw, step = planes.tobytes(), planes.shape[2]
+    in_bytes = [raw[start : start + step] for start in range(0, len(raw), step)]
+    return entries.view("<i8")[..., 0].astype(np.int64, copy=False), [
+        in_bytes[start : start + width] for start in range(0, len(in_bytes), width)
+    ]
 
 
 def fold_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
@@ -19,16 +106,19 @@ def fold_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
 
     Linters warn of such expressions.
     """
-    if type(op) is hw.ConstantOp or (
-        _is_foldable(type(op)) and all(operand in constants for operand in op.operands)
-    ):
-        results = evaluate_op(op, [constants[operand] for operand in op.operands])
-        constants.update(zip(op.results, results, strict=True))
-        return
+    kind = type(op)
+    if kind is hw.ConstantOp or _is_foldable(kind):
+        for operand in op.operands:
+            if operand not in constants:
+                break
+        else:
+            results = evaluate_op(op, [constants[operand] for operand in op.operands])
+            constants.update(zip(op.results, results, strict=True))
+            return
     decided = None
-    if type(op) is comb.ICmpOp:
+    if kind is comb.ICmpOp:
         decided = _decided(op, constants)
-    elif type(op) is comb.ShlOp or type(op) is comb.ShrUOp:
+    elif kind is comb.ShlOp or kind is comb.ShrUOp:
         amount = constants.get(op.rhs)
         if amount is not None and int(amount[0]) >= bit_width(op.result.type):
             decided = amount * 0

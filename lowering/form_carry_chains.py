@@ -39,7 +39,7 @@ from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
-from kan_dialect.lowering.constant_folding import fold_constant
+from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.maths.truth_tables import planes, support
 from kan_dialect.passbase.target_pass import TargetPass
@@ -82,9 +82,7 @@ class _Sum:
 
 def _form_chains(module: hw.HWModuleOp, device: DeviceFamily) -> None:
     ops = in_dataflow_order(module.body.block.ops, through_registers=False)
-    constants: dict[SSAValue, Array] = {}
-    for op in ops:
-        fold_constant(op, constants)
+    constants = fold_constants(ops).values
     build = HwBuilder()
     for each in list(_chosen(ops, constants, device)):
         total = each.adder(constants).build(build, name_hint(each.op.result))

@@ -253,7 +253,10 @@ SEEDS = [
         ),
         (
             "vectors of the lowest bit are 0",
-            Replace("planes(entries, width)", "[0, *planes(entries, width)[1:]]"),
+            Replace(
+                "self.facts.planes_of(table, width)",
+                "[0, *self.facts.planes_of(table, width)[1:]]",
+            ),
         ),
         (
             "one of the vectors for all",

@@ -17,7 +17,14 @@ from kan_dialect.foreign import naming
 from kan_dialect.model.model import levels_in
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.option_bounds import require_bounds
-from kan_dialect.passbase.record import changed_by, passes_in_force, record, recorded_pipeline
+from kan_dialect.passbase.record import (
+    CHANGED,
+    changed_by,
+    content_digest,
+    passes_in_force,
+    record,
+    recorded_pipeline,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -162,9 +169,11 @@ class NamedPass(WrappedPass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         passed = [] if isinstance(self.inner, KanPass) else recorded_pipeline(op)
+        watched = bool(passed) and passed[-1] != CHANGED
+        before = content_digest(op) if watched else ""
         with naming(f"pass {self.name}", type(self.inner)):
             self.inner.apply(ctx, op)
-        if passed and recorded_pipeline(op) != passed:
+        if watched and content_digest(op) != before:
             record(op, [*passed, changed_by(pass_text(self.inner.spec()))])
 
 

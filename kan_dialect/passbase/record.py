@@ -4,14 +4,19 @@ Two attributes of the module hold it: the passes in order, and a digest of the m
 of them left. The digest covers every op, type, property and attribute, but neither names of SSA
 values nor comments or layout. If it is not the module's digest, something without a record has
 changed the module: an editor, or a pass that is no `KanPass`.
+
+While a record is open, nothing but recording passes touches the module, and the digest is left out:
+it takes as long as a small pass, and each pass needs it before and after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2b
 from typing import cast
+from weakref import WeakKeyDictionary
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -42,11 +47,39 @@ def changed_by(what: str) -> str:
     return f"(changed by {what})"
 
 
+_OPEN: WeakKeyDictionary[ModuleOp, list[str]] = WeakKeyDictionary()
+"""The records that are open."""
+
+
+@contextmanager
+def open_record(module: ModuleOp) -> Generator[None]:
+    """Inside, only passes that record themselves change the module: no digest is needed.
+
+    The attributes are written at the end. If a pass fails, the module counts as changed.
+    """
+    if module in _OPEN:
+        yield
+        return
+    passed = _OPEN[module] = recorded_pipeline(module)
+    try:
+        yield
+    except BaseException:
+        if _OPEN.pop(module) is not passed:
+            module.attributes.pop(DIGEST_ATTRIBUTE, None)
+        raise
+    recorded = _OPEN.pop(module)
+    if recorded is not passed:
+        record(module, recorded)
+
+
 def recorded_pipeline(module: ModuleOp) -> list[str]:
     """The passes that shaped the module so far, as text.
 
     The last entry is `CHANGED` if the module is not the one that these passes left.
     """
+    trusted = _OPEN.get(module)
+    if trusted is not None:
+        return list(trusted)
     trace = module.attributes.get(PIPELINE_ATTRIBUTE)
     if not isinstance(trace, ArrayAttr):
         return []
@@ -76,6 +109,9 @@ def passes_in_force(recorded: Sequence[str]) -> set[str]:
 
 def record(module: ModuleOp, passed: Sequence[str]) -> None:
     """Record the passes that shaped the module, with its digest."""
+    if module in _OPEN:
+        _OPEN[module] = list(passed)
+        return
     module.attributes[PIPELINE_ATTRIBUTE] = ArrayAttr(StringAttr(entry) for entry in passed)
     module.attributes[DIGEST_ATTRIBUTE] = StringAttr(content_digest(module))
 
@@ -114,30 +150,40 @@ class _Text:
         self.types: dict[int, str] = {}
 
     def add(self, op: Operation) -> None:
-        lines, numbers = self.lines, self.numbers
-        lines.append(op.name)
-        for group in (op.operands, op.successors):
-            if group:
-                lines.append(str([numbers.setdefault(id(each), len(numbers)) for each in group]))
+        """Add the lines of an op and of all ops within it.
+
+        Thousands of ops go through here after each pass, so names are looked up once, and of all
+        ops only the last one of a block, and the module, are asked for successors.
+        """
+        lines, numbers, types = self.lines, self.numbers, self.types
+        number_of, append = numbers.setdefault, lines.append
+        append(op.name)
+        if operands := [number_of(id(each), len(numbers)) for each in op.operands]:
+            append(str(operands))
+        if op.next_op is None and (successors := op.successors):
+            append(str([number_of(id(each), len(numbers)) for each in successors]))
         for result in op.results:
-            number = numbers.setdefault(id(result), len(numbers))
-            lines.append(f"{number}: {self.of_type(result.type)}")
+            kind = result.type
+            text = types.get(id(kind)) or self.of_type(kind)
+            append(f"{number_of(id(result), len(numbers))}: {text}")
         for kind, entries in (("<", op.properties), ("{", op.attributes)):
             if not entries:
                 continue
             for name in sorted(entries) if len(entries) > 1 else entries:
                 if op is not self.module or name not in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE):
-                    lines.append(f"{kind}{name} {self.of_attribute(entries[name])}")
+                    append(f"{kind}{name} {self.of_attribute(entries[name])}")
         for region in op.regions:
-            lines.append("(")
+            append("(")
             for block in region.blocks:
-                lines.append(f"^{numbers.setdefault(id(block), len(numbers))}")
+                append(f"^{number_of(id(block), len(numbers))}")
                 for argument in block.args:
-                    number = numbers.setdefault(id(argument), len(numbers))
-                    lines.append(f"{number}: {self.of_type(argument.type)}")
-                for inner in block.ops:
+                    number = number_of(id(argument), len(numbers))
+                    append(f"{number}: {self.of_type(argument.type)}")
+                inner = block.first_op
+                while inner is not None:
                     self.add(inner)
-            lines.append(")")
+                    inner = inner.next_op
+            append(")")
 
     def of_type(self, kind: Attribute) -> str:
         text = self.types.get(id(kind))

@@ -20,7 +20,8 @@ from kan_dialect.ir.attributes.module_attributes import ports_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
-from kan_dialect.lowering.constant_folding import fold_constant
+from kan_dialect.lowering.constant_folding import fold_constants
+from kan_dialect.lowering.systemverilog.tables import planes
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 
 _SIGN_KEEPING = {comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp}
@@ -38,6 +39,8 @@ class Analysis:
     """Names of values in the IR."""
     constants: dict[SSAValue, Array] = field(default_factory=dict[SSAValue, Array])
     """Constant values: (1), or (1, size) of an array."""
+    planes: dict[SSAValue, list[int]] = field(default_factory=dict[SSAValue, list[int]])
+    """Planes of constant arrays; `planes_of` has all of them."""
     extended: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     """The extended value of each sign extension."""
     uses: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
@@ -75,6 +78,13 @@ class Analysis:
             self.written[id(op)] = found
         return found
 
+    def planes_of(self, array: SSAValue, width: int) -> list[int]:
+        """The planes of a constant array of entries of `width` bits (`tables.planes`)."""
+        found = self.planes.get(array)
+        if found is None:
+            found = self.planes[array] = planes(self.constants[array][0], width)
+        return found
+
     def kind(self, op: Operation) -> type[Operation]:
         """The class of an op; `comb.AddOp` of one that gives the sum of an adder on a chain."""
         kind = type(op)
@@ -95,11 +105,11 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     """
     facts = Analysis()
     ops = in_dataflow_order(module.body.block.ops, through_registers=False)
+    facts.constants, facts.planes = fold_constants(ops)
     for op in ops:
         for result in op.results:
             if (hint := name_hint(result)) is not None:
                 facts.hints[result] = hint
-        fold_constant(op, facts.constants)
         if type(op) is comb.ConcatOp and op.results[0] not in facts.constants:
             source = _sign_extension(op)
             if source is not None and source not in facts.constants:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerType
@@ -67,9 +67,14 @@ def comment(text: str, indent: str, mark: str = "//") -> Iterator[str]:
     ----------
     mark : begins a comment in the language.
     """
+    return listed(map(commented, text.split("\n")), indent, mark)
+
+
+def listed(parts: Iterable[str], indent: str, mark: str = "//") -> Iterator[str]:
+    """A comment of parts that are safe in one, in lines that break between parts only."""
     line = f"{indent}{mark}"
-    for part in map(commented, text.split("\n")):
-        if len(line) + 1 + len(part) > LINE_LENGTH:
+    for part in parts:
+        if len(line) + len(part) >= LINE_LENGTH:
             yield line
             line = f"{indent}{mark}    "
         line = f"{line} {part}"

@@ -29,7 +29,6 @@ from kan_dialect.lowering.systemverilog.tables import (
     bits_of_index,
     choices,
     description,
-    planes,
     vector,
 )
 from kan_dialect.lowering.systemverilog.unread import parts_of, unread_bits
@@ -273,7 +272,7 @@ class _ModuleWriter:
         inputs = bit_width(code.type)
         own = bits_of_index(inputs) if size == 1 << inputs else {}
         word: list[str] = []
-        for place, plane in enumerate(planes(entries, width)):
+        for place, plane in enumerate(self.facts.planes_of(table, width)):
             if plane not in bits:
                 if plane in own:
                     bits[plane] = self._bit_of_index(op, *own[plane])

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from kan_dialect.ir.constants import Array
-from kan_dialect.lowering.systemverilog.layout import broken, comment
+from kan_dialect.lowering.systemverilog.layout import broken, commented, listed
 from kan_dialect.maths.truth_tables import low_half
 
 LISTED_ENTRIES = 256
@@ -44,17 +44,23 @@ def planes(entries: Array, width: int) -> list[int]:
     return [int.from_bytes(plane.tobytes(), "little") for plane in packed]
 
 
-def index_bits_read(entries: Array, width: int, inputs: int) -> int:
+def index_bits_read(planes: Sequence[int], size: int, inputs: int) -> int:
     """Mask of the bits of a table's index that its text reads.
 
     A constant plane reads none, a plane that equals a bit of the index reads that bit, and any
     other plane, an indexed vector, reads all.
+
+    Parameters
+    ----------
+    planes : of the table's entries.
+    size : number of entries.
+    inputs : bits of the index.
     """
     every = (1 << inputs) - 1
-    constants = {0, (1 << len(entries)) - 1}
-    own = bits_of_index(inputs) if len(entries) == 1 << inputs else {}
+    constants = {0, (1 << size) - 1}
+    own = bits_of_index(inputs) if size == 1 << inputs else {}
     mask = 0
-    for plane in planes(entries, width):
+    for plane in planes:
         if plane not in constants:
             mask |= 1 << own[plane][0] if plane in own else every
     return mask
@@ -117,10 +123,13 @@ def _alternative(text: str) -> str:
 def description(name: str, index: str, entries: Sequence[int], mark: str = "//") -> Iterator[str]:
     """A comment that lists the entries: `// layer0_edge0_1[x1]: 0 .. 36: 5, 37 .. 63: 4`."""
     if len(entries) > LISTED_ENTRIES:
-        text = f"{len(entries)} entries,\n{min(entries)} .. {max(entries)}"
+        parts = [f"{len(entries)} entries", f"{min(entries)} .. {max(entries)}"]
     else:
-        text = ",\n".join(_runs(entries))
-    return comment(f"{name}[{index}]: {text}", "  ", mark)
+        parts = _runs(entries)
+    # Numbers are safe in a comment.
+    parts[0] = f"{commented(f'{name}[{index}]')}: {parts[0]}"
+    parts[:-1] = [f"{part}," for part in parts[:-1]]
+    return listed(parts, "  ", mark)
 
 
 def _runs(entries: Sequence[int]) -> list[str]:

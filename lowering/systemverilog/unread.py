@@ -86,9 +86,9 @@ def _reads(op: Operation, facts: Analysis) -> Iterable[tuple[SSAValue, int]]:
             mask = (1 << bit_width(op.result.type)) - 1
             return [(op.input, mask << op.low_bit.value.data)]
         case hw.ArrayGetOp() if op.input in facts.constants:
-            entries = facts.constants[op.input][0]
-            widths = bit_width(op.result.type), bit_width(op.index.type)
-            return [(op.index, index_bits_read(entries, *widths))]
+            size = facts.constants[op.input].shape[1]
+            planes = facts.planes_of(op.input, bit_width(op.result.type))
+            return [(op.index, index_bits_read(planes, size, bit_width(op.index.type)))]
         case hw.ArrayGetOp() if op.index in facts.constants:
             width = bit_width(op.result.type)
             place = int(facts.constants[op.index][0]) * width
