@@ -290,6 +290,9 @@ def in_dataflow_order(
     ------
     KanError : there is a loop.
     """
+    ops = list(ops)
+    if _is_ordered(ops, through_registers=through_registers):
+        return ops
     ordered: list[Operation] = []
     # By identity: thousands of ops are looked up, and xDSL's own hash takes several times as long.
     done: set[int] = set()
@@ -319,6 +322,20 @@ def in_dataflow_order(
                 raise KanError(f"'{op.name}' is part of a {kind} loop")
             stack.extend(reversed(pending))
     return ordered
+
+
+def _is_ordered(ops: Sequence[Operation], *, through_registers: bool) -> bool:
+    """Whether operands come before their users already; mostly, they do."""
+    owners = {id(op) for op in ops}
+    done: set[int] = set()
+    add = done.add
+    for op in ops:
+        for operand in op.operands:
+            if type(operand) is OpResult and id(owner := operand.op) not in done:
+                if through_registers or type(owner) not in REGISTERED or id(owner) not in owners:
+                    return False
+        add(id(op))
+    return True
 
 
 def simulate_hardware(

@@ -55,6 +55,7 @@ _SHORT = 8
 """Constants of at most this many elements are printed as lists."""
 
 
+@lru_cache(1 << 6)
 def _numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
     match element_type:
         case IntegerType() if element_type.width.data in _INTEGER_DTYPES:
@@ -90,8 +91,16 @@ def dense(
             element_type = f64
         else:
             element_type = smallest_integer_type(array)
-    raw = np.ascontiguousarray(array, dtype=_numpy_dtype(element_type)).tobytes()
-    return DenseIntOrFPElementsAttr(_tensor_type(element_type, array.shape), BytesAttr(raw))
+    raw = array.astype(_numpy_dtype(element_type), copy=False).tobytes()
+    return _constant_of(_tensor_type(element_type, array.shape), raw)
+
+
+def _constant_of(kind: TensorType[Any], raw: bytes) -> DenseAttr:
+    """A constant of these bytes, which fit its type: the verifier looks at it with its op."""
+    constant = DenseIntOrFPElementsAttr.__new__(DenseIntOrFPElementsAttr)
+    object.__setattr__(constant, "type", kind)
+    object.__setattr__(constant, "data", BytesAttr(raw))
+    return cast("DenseAttr", constant)
 
 
 def as_dense(values: DenseAttr | Array) -> DenseAttr:

@@ -19,11 +19,11 @@ def remove_dead(function: func.FuncOp) -> None:
     definitions, one walk backwards is enough.
     """
     for op in reversed(list(function.body.block.ops)):
-        if not would_be_trivially_dead(op):
-            continue
         readers = [use.operation for result in op.results for use in result.uses]
         marks = [reader for reader in readers if isinstance(reader, MarkOp)]
         if len(marks) < len(readers) or (marks and isinstance(op, ConstantOp)):
+            continue
+        if not would_be_trivially_dead(op):  # last, as it takes longest
             continue
         for mark in marks:
             Rewriter.replace_op(mark, DeadOp(mark.node.data))

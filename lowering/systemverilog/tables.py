@@ -12,14 +12,14 @@ multiplexer for each entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
 from kan_dialect.ir.constants import Array
-from kan_dialect.lowering.systemverilog.layout import broken, commented, listed
+from kan_dialect.lowering.systemverilog.layout import LINE_LENGTH, broken, commented, listed
 from kan_dialect.maths.truth_tables import low_half
 
 LISTED_ENTRIES = 256
@@ -66,7 +66,7 @@ def index_bits_read(planes: Sequence[int], size: int, inputs: int) -> int:
     return mask
 
 
-def vector(name: str, plane: int, size: int) -> Iterator[str]:
+def vector(name: str, plane: int, size: int) -> Iterable[str]:
     """The declaration of the constant vector of a plane."""
     starts = range(0, size, BITS_OF_A_LITERAL)
     pieces: list[str] = []
@@ -74,8 +74,13 @@ def vector(name: str, plane: int, size: int) -> Iterator[str]:
         bits = min(BITS_OF_A_LITERAL, size - start)
         piece = (plane >> start) & ((1 << bits) - 1)
         pieces.append(f"{bits}'h{piece:0{-(-bits // 4)}X}")
+    head = f"  localparam logic [{size - 1}:0] {name} ="
     text = pieces[0] if len(pieces) == 1 else "{" + ", ".join(pieces) + "}"
-    return broken(f"  localparam logic [{size - 1}:0] {name} = {text};")
+    if len(pieces) > 1 or len(head) > LINE_LENGTH:
+        return broken(f"{head} {text};")
+    if len(head) + len(text) + 2 <= LINE_LENGTH:
+        return [f"{head} {text};"]
+    return [head, f"      {text};"]
 
 
 def choices(
