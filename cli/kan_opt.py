@@ -11,30 +11,30 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import IO, ClassVar, NoReturn, cast
+from typing import IO, TYPE_CHECKING, ClassVar, NoReturn, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.printer import Printer
+from xdsl.universe import Universe
 from xdsl.utils.arg_spec import parse_spec
 from xdsl.utils.exceptions import ArgSpecParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from kan_dialect import __version__
-from kan_dialect.checking import Checker, data_of, verify_after
 from kan_dialect.cli.error_messages import run_tool
 from kan_dialect.cli.import_options import add_import_options, import_options
 from kan_dialect.cli.new_pass import NewPass
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.standard_streams import read_standard_input
-from kan_dialect.devices.device import DEVICES, device, device_names
+from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_atomically
-from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.frontends.elided import ElidedFrom
 from kan_dialect.frontends.frontend import find_frontends, import_file
 from kan_dialect.frontends.loading import (
@@ -47,12 +47,29 @@ from kan_dialect.frontends.loading import (
     require_text,
 )
 from kan_dialect.frontends.op_places import OpPlaces, PlacedParser, verify_placed
-from kan_dialect.ir.constants import ConstantPrinter
+from kan_dialect.ir.constants import ConstantPrinter, FloatArray
 from kan_dialect.limits import MAX_TENSOR_ELEMENTS
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.pipeline import build_pipeline, suggestion
 from kan_dialect.passbase.record import open_record
+from kan_dialect.passbase.verification import verify_after
+
+if TYPE_CHECKING:
+    from kan_dialect.checking import Checker
+    from kan_dialect.files.data_sets import Dataset
+
+_checker_of = cast("type[Checker]", deferred("kan_dialect.checking", "Checker"))
+_data_of = cast(
+    "Callable[[Sequence[ModulePass]], FloatArray | None]",
+    deferred("kan_dialect.checking", "data_of"),
+)
+_load_dataset = cast(
+    "Callable[[str], Dataset]", deferred("kan_dialect.files.data_sets", "load_dataset")
+)
+_described_devices = cast(
+    "Callable[[], Iterable[str]]", deferred("kan_dialect.devices.device", "described_devices")
+)
 
 
 class _WholeFile(StringIO):
@@ -101,14 +118,8 @@ class _ListDevices(_ListFrontends):
         values: object,
         option_string: str | None = None,
     ) -> None:
-        for name in device_names():
-            try:
-                family = device(name)
-            except KanError as error:
-                print(f"{name}  {error.message}")
-                continue
-            origin = "" if name in DEVICES else ", of an installed package"
-            print(f"{name}  lookup tables of {family.lut_inputs} inputs{origin}")
+        for description in _described_devices():
+            print(description)
         parser.exit()
 
 
@@ -199,6 +210,24 @@ class KanOptMain(xDSLOptMain):
             help="folder for the IR before and after a pass that fails its check "
             "(default: %(default)s)",
         )
+
+    # xDSL looks through all installed packages for each of the three.
+
+    @cached_property
+    def _multiverse(self) -> Universe:
+        return Universe.get_multiverse()
+
+    def register_all_dialects(self) -> None:
+        for name, factory in self._multiverse.all_dialects.items():
+            self.ctx.register_dialect(name, factory)
+
+    def register_all_passes(self) -> None:
+        for name, factory in self._multiverse.all_passes.items():
+            self.register_pass(name, factory)
+
+    def register_all_targets(self) -> None:
+        for name, factory in self._multiverse.all_targets.items():
+            self.available_targets.setdefault(name, factory)
 
     def register_all_frontends(self) -> None:
         super().register_all_frontends()
@@ -300,7 +329,7 @@ class KanOptMain(xDSLOptMain):
         path = cast("str | None", self.args.check_passes)
         if path is None:
             return None
-        return Checker(load_dataset(path).x if path else data_of(passes))
+        return _checker_of(_load_dataset(path).x if path else _data_of(passes))
 
     def _printer(self, stream: IO[str]) -> Printer:
         flags = {

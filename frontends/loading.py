@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, StringAttr
 from xdsl.universe import Universe
 
+from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.frontends.elided import ElidedFrom, require_complete
@@ -25,8 +26,14 @@ from kan_dialect.frontends.op_places import PlacedParser, verify_placed
 from kan_dialect.ir.constants import ELIDED, DenseAttr, has_supported_type, is_well_formed
 from kan_dialect.ir.operation import op_text
 from kan_dialect.limits import require_tensors
-from kan_dialect.model.model import Model
 from kan_dialect.passbase.record import settle_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kan_dialect.model.model import Model
+
+_model_of = cast("Callable[[ModuleOp], Model]", deferred("kan_dialect.model.model", "Model.of"))
 
 
 def make_context() -> Context:
@@ -155,7 +162,7 @@ def rename(module: ModuleOp, name: str | None) -> None:
     KanError : the module does not hold exactly one model.
     """
     if name is not None:
-        Model.of(module).op.sym_name = StringAttr(name)
+        _model_of(module).op.sym_name = StringAttr(name)
 
 
 def options_for(path: Path) -> frozenset[str]:

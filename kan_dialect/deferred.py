@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from operator import attrgetter
 from typing import cast
 
 
 def deferred(module: str, name: str) -> Callable[..., object]:
-    """The function `name` of `module`, which is imported when the function is first called."""
+    """The function `name` of `module`, which is imported when the function is first called.
+
+    A method of a class has a dot in its name: `Model.of`.
+    """
 
     def call(*arguments: object) -> object:
-        function = cast("Callable[..., object]", getattr(import_module(module), name))
+        function = cast("Callable[..., object]", attrgetter(name)(import_module(module)))
         return function(*arguments)
 
     return call

@@ -37,10 +37,9 @@ def fold_constants(ops: Iterable[Operation]) -> Constants:
     tables, planes = _unpacked_tables(ops)
     constants: dict[SSAValue, Array] = {}
     for op in ops:
-        kind = type(op)
-        if kind is hw.ConstantOp:
+        if type(op) is hw.ConstantOp:
             constants[op.results[0]] = _number(op)
-        elif kind is hw.BitcastOp and (entries := tables.get(op.results[0])) is not None:
+        elif type(op) is hw.BitcastOp and (entries := tables.get(op.results[0])) is not None:
             constants[op.results[0]] = entries
         else:
             fold_constant(op, constants)
@@ -116,9 +115,9 @@ def fold_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
             constants.update(zip(op.results, results, strict=True))
             return
     decided = None
-    if kind is comb.ICmpOp:
+    if type(op) is comb.ICmpOp:
         decided = _decided(op, constants)
-    elif kind is comb.ShlOp or kind is comb.ShrUOp:
+    elif type(op) is comb.ShlOp or type(op) is comb.ShrUOp:
         amount = constants.get(op.rhs)
         if amount is not None and int(amount[0]) >= bit_width(op.result.type):
             decided = amount * 0

@@ -5,9 +5,9 @@ from kan_dialect.checking.checker import (
     Checker,
     data_of,
     run_passes,
-    verify_after,
 )
 from kan_dialect.checking.results import Difference, FunctionCheck, PassCheck, Sample, Trade
+from kan_dialect.passbase.verification import verify_after
 
 __all__ = [
     "TOLERANCE",

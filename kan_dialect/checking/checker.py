@@ -19,7 +19,6 @@ from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.checking.results import (
     Difference,
@@ -36,12 +35,12 @@ from kan_dialect.files.data_sets import classes, load_dataset
 from kan_dialect.ir.attributes.module_attributes import declared_interval
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.semantics import NoSemanticsError
-from kan_dialect.ir.verifier import require_order
 from kan_dialect.model.head import declared_head
 from kan_dialect.model.interface import Port
 from kan_dialect.model.port_codes import decode, encode
 from kan_dialect.passbase.kan_pass import EXACT, appends_head, claim_of, promise_broken, unwrapped
 from kan_dialect.passbase.pipeline import CompositePass
+from kan_dialect.passbase.verification import verify_after
 
 TOLERANCE = 1e-9
 """Largest difference of floats that counts as rounding, relative to the output.
@@ -96,20 +95,6 @@ def run_passes(
             checks.append(checker.apply(ctx, one, module))
             checks[-1].require_passed()
     return checks
-
-
-def verify_after(stage: ModulePass, module: ModuleOp) -> None:
-    """Verify the module that a pass left.
-
-    Raises
-    ------
-    KanError : the module does not verify. Names the pass.
-    """
-    try:
-        module.verify()
-        require_order(module)
-    except VerifyException as error:
-        raise KanError(f"{stage.name} leaves IR that does not verify: {error}") from None
 
 
 class Checker:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -376,3 +376,15 @@ def device(name: str) -> DeviceFamily:
 def device_names() -> list[str]:
     """Names of all devices, those of other packages last."""
     return [*DEVICES, *(name for name in INSTALLED.names() if name not in DEVICES)]
+
+
+def described_devices() -> Iterator[str]:
+    """A line for each device: name, inputs of a lookup table, and whether a package brings it."""
+    for name in device_names():
+        try:
+            family = device(name)
+        except KanError as error:
+            yield f"{name}  {error.message}"
+            continue
+        origin = "" if name in DEVICES else ", of an installed package"
+        yield f"{name}  lookup tables of {family.lut_inputs} inputs{origin}"

@@ -331,9 +331,10 @@ def _is_ordered(ops: Sequence[Operation], *, through_registers: bool) -> bool:
     add = done.add
     for op in ops:
         for operand in op.operands:
-            if type(operand) is OpResult and id(owner := operand.op) not in done:
-                if through_registers or type(owner) not in REGISTERED or id(owner) not in owners:
-                    return False
+            if type(operand) is not OpResult or id(owner := operand.op) in done:
+                continue
+            if through_registers or type(owner) not in REGISTERED or id(owner) not in owners:
+                return False
         add(id(op))
     return True
 

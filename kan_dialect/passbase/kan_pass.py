@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -13,8 +14,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
+from kan_dialect.deferred import deferred
 from kan_dialect.foreign import naming
-from kan_dialect.model.model import levels_in
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.option_bounds import require_bounds
 from kan_dialect.passbase.record import (
@@ -27,6 +28,10 @@ from kan_dialect.passbase.record import (
 )
 
 _LOG = logging.getLogger(__name__)
+
+_levels_in = cast(
+    "Callable[[ModuleOp], set[str]]", deferred("kan_dialect.model.model", "levels_in")
+)
 
 EXACT = "exact"
 """`preserves` of a pass after which every output is the same.
@@ -110,7 +115,7 @@ class KanPass(ModulePass):
 
     def _note_level(self, module: ModuleOp) -> None:
         """Note that the module is of no level of the pass, if so."""
-        found = levels_in(module)
+        found = _levels_in(module)
         if found.intersection(self.works_at):
             return
         _LOG.warning(

@@ -7,17 +7,21 @@ import math
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec, ParameterType, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError
 
+from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
 from kan_dialect.foreign import name_failure, naming
 from kan_dialect.passbase.kan_pass import NamedPass
 from kan_dialect.passbase.options import Option, option_name, options_of
-from kan_dialect.search.precision.budgets import parse_loss
 
+_parse_loss = cast(
+    "Callable[[str, str], float]", deferred("kan_dialect.search.precision.budgets", "parse_loss")
+)
 PassFactory = Callable[[], type[ModulePass]]
 
 
@@ -152,7 +156,7 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
 def _as_float(option: Option, value: ParameterType) -> ParameterType:
     """A float, spelt as an integer too, and a loss in percent."""
     if isinstance(value, str) and value.endswith("%") and option.is_loss:
-        return parse_loss(value, option.name)
+        return _parse_loss(value, option.name)
     try:
         return float(value) if type(value) is int else value
     except OverflowError:
