@@ -121,10 +121,11 @@ class _Parts:
             if part.skipped == 0:
                 return self._add_table([self._input], self._by_code(part), name)
             return self._add_table([self._bits(part.skipped)], part.entries, name)
-        gate = self._bits(part.skipped, 1)
+        gate = self._bits(part.skipped, part.gate_bits)
         if part.classes.min() == part.classes.max():
             return self._add_table([gate], part.amounts[:, part.classes[0]], name)
-        kind = self._add_table([self._bits(part.skipped + 1)], part.classes, f"{name}_class")
+        above = self._bits(part.skipped + part.gate_bits)
+        kind = self._add_table([above], part.classes, f"{name}_class")
         classes = range_of(kind)
         amounts = part.amounts[:, classes.low : classes.high + 1]
         return self._add_table([gate, kind], amounts, name)

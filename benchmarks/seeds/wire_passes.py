@@ -331,7 +331,10 @@ SEEDS = [
         ),
         (
             "gates look at the next bit",
-            Replace("self._bits(part.skipped, 1)", "self._bits(part.skipped + 1, 1)"),
+            Replace(
+                "self._bits(part.skipped, part.gate_bits)",
+                "self._bits(part.skipped + 1, part.gate_bits)",
+            ),
         ),
     ),
     *seeds_in(

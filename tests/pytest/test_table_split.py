@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from kan_dialect.devices.device import DEVICES, ECP5, XCUP, DeviceFamily
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.search.table_split.costs import PartCosts
+from kan_dialect.search.table_split.gates import gated_decompositions
+from kan_dialect.search.table_split.limits import SearchLimits
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
 from kan_dialect.search.table_split.splitter import Splitter, splitter_for
 
@@ -115,8 +117,8 @@ def check(found: Split, entries: IntArray, max_parts: int) -> None:
         kept = part.entries if isinstance(part, Part) else part.classes
         assert kept.dtype == np.int64
         assert isinstance(part, Part) or part.amounts.shape[1] > part.classes.max()
-        gate = isinstance(part, GatedPart)
-        assert len(kept) << (part.skipped + gate) == len(entries)
+        gate_bits = part.gate_bits if isinstance(part, GatedPart) else 0
+        assert len(kept) << (part.skipped + gate_bits) == len(entries)
     assert np.array_equal(sum(values, entries * 0) + found.constant, entries)
 
 
@@ -231,6 +233,50 @@ def test_gates_only_where_synthesis_keeps_them() -> None:
     assert has_gates(XCUP)
     assert not has_gates(replace(XCUP, keeps_gates=False))
     assert not ECP5.keeps_gates
+
+
+@deterministic
+@given(tables())
+def test_each_gate_and_its_high_part_add_up(entries: IntArray) -> None:
+    inputs = len(entries).bit_length() - 1
+    entries = entries - entries.min()
+    limits = SearchLimits(gate_variants=2)
+    for index, (high, part, constant) in gated_decompositions([entries], limits):
+        assert index == 0
+        assert part.classes.min() >= 0 <= part.amounts.min()
+        assert part.amounts.shape[1] > part.classes.max()
+        repeated = np.repeat(high, 1 << part.gate_bits)
+        assert np.array_equal(repeated + part.values(inputs) + constant, entries)
+
+
+@pytest.mark.parametrize("gate_bits", [2, 3])
+def test_entries_of_few_shapes_have_a_gate_of_several_bits(gate_bits: int) -> None:
+    """The class tells the shape: as many bits as it takes to number the shapes."""
+    rng = np.random.default_rng(gate_bits)
+    shapes = np.sort(rng.integers(0, 3, (4, 1 << gate_bits)), axis=1)
+    shapes[:, 0] = 0
+    shapes[0] = 0
+    shapes[3] = 2 - shapes[2]
+    kinds = rng.integers(0, 4, 1 << (9 - gate_bits))
+    entries = (shapes[kinds] + rng.integers(0, 40, (len(kinds), 1))).ravel()
+    found = [
+        each
+        for _, each in gated_decompositions([entries], SearchLimits())
+        if each.part.gate_bits == gate_bits
+    ]
+    assert [each.part.amounts.shape for each in found] == [(1 << gate_bits, 4)]
+
+
+def test_a_slow_table_of_eight_inputs_has_a_gate_of_several_bits() -> None:
+    """The class's bits of few inputs cost less than a bit of eight."""
+    entries = np.cumsum(np.random.default_rng(3).random(256) < 0.2)
+    splitter = splitter_on(XCUP, 3)
+    found = splitter.split(entries)
+    check(found, entries, 3)
+    assert any(isinstance(part, GatedPart) and part.gate_bits > 1 for part in found.parts)
+    single = Splitter(PartCosts.on(XCUP, INPUTS), 3)
+    single.costs.limits = single._limits = SearchLimits(shape_bits=1)
+    assert splitter.cost(found) < 0.95 * single.cost(single.split(entries))
 
 
 def test_more_parts_are_no_worse() -> None:

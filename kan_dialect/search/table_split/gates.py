@@ -13,9 +13,11 @@ from kan_dialect.maths.truth_tables import by_size
 from kan_dialect.search.table_split.limits import SearchLimits
 from kan_dialect.search.table_split.parts import GatedPart
 
+_BYTE = 255
+
 
 class GatedDecomposition(NamedTuple):
-    """A table as a high part without the last input bit, a gated part, and a constant."""
+    """A table as a high part without the gate's input bits, a gated part, and a constant."""
 
     high: IntArray
     part: GatedPart
@@ -53,6 +55,7 @@ def gated_decompositions(
             if entries.shape[1] >= limits.gate_variants:
                 variants = _variants(neighbours[row], rises[row], bits, (least, most))
                 yield from ((index, each) for each in variants)
+                yield from ((index, each) for each in _by_shape(entries[row], limits))
 
 
 @lru_cache(1 << 6)
@@ -97,3 +100,29 @@ def _variants(
         least = int(neighbours[gate].min())
         high = neighbours[gate] - least
         yield GatedDecomposition(high, GatedPart(0, classes, amounts), least - constant)
+
+
+def _by_shape(table: IntArray, limits: SearchLimits) -> Iterator[GatedDecomposition]:
+    """High parts that leave out two or three bits: the class is the shape of the entries that they
+    tell apart.
+
+    A bound set of inputs becomes a class, as by Ashenhurst and Curtis, after the least entry of
+    each shape has gone to the high part.
+    """
+    for gate_bits in range(2, limits.shape_bits + 1):
+        if len(table) <= 2 << gate_bits:
+            return
+        runs = table.reshape(-1, 1 << gate_bits)
+        high = runs.min(axis=1)
+        shapes = runs - high[:, np.newaxis]
+        if shapes.max() > _BYTE:
+            return
+        keys = shapes.astype(np.uint8).view(f"<u{1 << gate_bits}").ravel()
+        different, first, classes = np.unique(keys, return_index=True, return_inverse=True)
+        class_bits = (len(different) - 1).bit_length()
+        if gate_bits + class_bits > limits.shape_inputs:
+            continue
+        amounts = shapes[first].T
+        missing = (1 << class_bits) - len(different)
+        amounts = np.pad(amounts, ((0, 0), (0, missing)), mode="edge")
+        yield GatedDecomposition(high, GatedPart(0, classes, amounts), 0)

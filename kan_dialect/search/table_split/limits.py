@@ -30,6 +30,10 @@ class SearchLimits:
     """Entries from which on only the cheapest decomposition of a table is refined."""
     gate_variants: int = 1 << 7
     """Entries from which on a table's neighbours are told apart by gates of every kind."""
+    shape_bits: int = 3
+    """Lowest input bits, at most, whose entries a gate tells apart by their shape: 1, 2 or 3."""
+    shape_inputs: int = 6
+    """Bits of the gate and of the class, together, of such a gate at most."""
     gate_bits: int = 10
     """Bits of the largest difference of neighbours that a gate adds."""
     batch_entries: int = 1 << 12

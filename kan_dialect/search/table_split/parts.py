@@ -34,18 +34,23 @@ class Part(NamedTuple):
 
 
 class GatedPart(NamedTuple):
-    """An amount that depends on a gate bit and on a class of the bits above.
+    """An amount that depends on a few gate bits and on a class of the bits above.
 
     Parameters
     ----------
-    skipped : number of lowest input bits that it does not read; the next one is the gate.
+    skipped : number of lowest input bits that it does not read; the next ones are the gate.
     classes : int64, for each pattern of the bits above the gate; at least 0.
-    amounts : int64, (2, classes), by gate and class; at least 0.
+    amounts : int64, (2^gate bits, classes), by gate and class; at least 0.
     """
 
     skipped: int
     classes: IntArray
     amounts: IntArray
+
+    @property
+    def gate_bits(self) -> int:
+        """Input bits of the gate."""
+        return (len(self.amounts) - 1).bit_length()
 
     def values(self, inputs: int) -> IntArray:
         """Its value for every pattern of `inputs` input bits, int64."""

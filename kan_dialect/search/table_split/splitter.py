@@ -134,14 +134,16 @@ class Splitter:
         ]
         highs = [each.high for _, each in decomposed]
         rests = [each.rest for _, each in decomposed]
-        gated = {improvable[index]: each for index, each in self._best_gated(some).items()}
-        lesser = [each.high for each, _ in gated.values()]
+        gated = self._best_gated(some)
+        lesser = [each.high for _, each, _ in gated]
         if max_parts > 2:
             self._split([*lesser, *highs, *rests], max_parts - 1)
         uppers = self._split(lesser, max_parts - 1)
-        for (index, (each, lower)), upper in zip(gated.items(), uppers, strict=True):
+        for (number, each, lower), upper in zip(gated, uppers, strict=True):
+            index = improvable[number]
             if self.cost(upper.joined(lower, 0)) < self.cost(best[index]):
-                best[index] = upper.raised(1, 0).joined(lower, each.constant)
+                raised = upper.raised(each.part.gate_bits, 0)
+                best[index] = raised.joined(lower, each.constant)
         for count in range(1, max_parts):
             uppers, lowers = self._split(highs, count), self._split(rests, max_parts - count)
             for (index, each), upper, lower in zip(decomposed, uppers, lowers, strict=True):
@@ -152,17 +154,21 @@ class Splitter:
 
     def _best_gated(
         self, tables: Sequence[IntArray]
-    ) -> dict[int, tuple[GatedDecomposition, Split]]:
-        """The cheapest gate of each table, by its number, with the gated part as a split."""
+    ) -> list[tuple[int, GatedDecomposition, Split]]:
+        """The cheapest gate of each number of bits of each table.
+
+        Each with the table's number, and the gated part as a split.
+        """
         gated = list(gated_decompositions(tables, self._limits))
         lowers = self.costs.of_gated([each.part for _, each in gated])
         uppers = self._split([each.high for _, each in gated], 1)
-        found: dict[int, tuple[float, GatedDecomposition, Split]] = {}
+        found: dict[tuple[int, int], tuple[float, GatedDecomposition, Split]] = {}
         for (index, each), upper, lower in zip(gated, uppers, lowers, strict=True):
             cost = self.cost(upper.joined(lower, 0))
-            if index not in found or cost < found[index][0]:
-                found[index] = cost, each, lower
-        return {index: (each, lower) for index, (_, each, lower) in found.items()}
+            key = index, each.part.gate_bits
+            if key not in found or cost < found[key][0]:
+                found[key] = cost, each, lower
+        return [(index, each, lower) for (index, _), (_, each, lower) in found.items()]
 
     def _decomposed(self, tables: Sequence[IntArray], max_parts: int) -> list[list[Decomposition]]:
         """The cheapest decompositions of each table; both parts are then in `_splits`.
