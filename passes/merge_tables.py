@@ -1,10 +1,13 @@
-"""`kan-merge-tables`: tables of few input bits that meet in one sum become one table.
+"""`kan-merge-tables`: tables that meet in one sum, or read one another, become one table.
 
 A lookup table does not depend on the meaning of its inputs. Where inputs have one to three bits,
 several summands fit into one table of several inputs, and the adders between them disappear:
 
     %s = kan.sum %t, %u         with %t a table of %a, %u a table of %b
     %s = kan.table %a, %b       with the entry t[a] + u[b] for each pair of inputs
+
+Before, a node of one edge goes into the tables that read it, if that takes no more LUTs: a table of
+a table is one. In a pruned network, tables of the same input then often meet in one sum.
 
 `kan_dialect.search.table_groups` finds the groups of tables.
 """
@@ -28,15 +31,67 @@ from xdsl.pattern_rewriter import (
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.verifier import MAX_NAME
-from kan_dialect.ops.wire import DelayOp, SumOp, TableOp, sum_range
+from kan_dialect.ops.wire import DeadOp, DelayOp, MarkOp, SumOp, TableOp, sum_range
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.table_groups import TableGroup, table_groups
 
 SUFFIX = "_merged"
 """Added to the name of the first table of a group."""
+
+
+@dataclass
+class ComposeTables(RewritePattern):
+    """A node that is a table of no fewer bits goes into the tables that read it.
+
+    No value holds the node then: it is `kan.dead`, and proven with its readers.
+    """
+
+    device: DeviceFamily
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: TableOp, rewriter: PatternRewriter) -> None:
+        users = [use.operation for use in op.result.uses]
+        marks = [user for user in users if isinstance(user, MarkOp)]
+        tables = [user for user in users if isinstance(user, TableOp) and len(user.inputs) == 1]
+        if (
+            not tables
+            or len(tables) + len(marks) < len(users)
+            or len(op.inputs) > 1
+            or range_of(op.inputs[0]).bits > range_of(op.result).bits
+        ):
+            return
+        composed = [_composed(op, table) for table in tables]
+        before = after = 0.0
+        for table, new in zip(tables, composed, strict=True):
+            bits = range_of(table.result).bits
+            before += self.device.summand_cost(table.by_bit_pattern, bits)
+            after += self.device.summand_cost(new.by_bit_pattern, bits)
+        if after > before + luts_of(op, self.device):
+            for new in composed:
+                new.erase()
+            return
+        for table, new in zip(tables, composed, strict=True):
+            rewriter.replace(table, new)
+        for mark in marks:
+            rewriter.replace(mark, DeadOp(mark.node.data))
+        rewriter.erase(op)
+
+
+def _composed(inner: TableOp, outer: TableOp) -> TableOp:
+    """The outer table of what the inner one reads."""
+    index = inner.filled - range_of(inner.result).low
+    summed = all(isinstance(use.operation, SumOp) for use in outer.result.uses)
+    return TableOp(
+        inner.inputs,
+        outer.filled[index],
+        care=outer.care_array[index] & inner.care_array,
+        result_type=None if summed else range_of(outer.result),
+        name=outer.given_name,
+    )
 
 
 @dataclass
@@ -137,6 +192,8 @@ class MergeTablesPass(TargetPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         for function in functions:
-            pattern = MergeSummands(self.device, _joint_sums(function))
-            PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)
+            compose = ComposeTables(self.device)
+            PatternRewriteWalker(compose, apply_recursively=False).rewrite_region(function.body)
+            merge = MergeSummands(self.device, _joint_sums(function))
+            PatternRewriteWalker(merge, apply_recursively=False).rewrite_region(function.body)
         return bool(functions)

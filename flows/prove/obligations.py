@@ -10,7 +10,8 @@ Where a mark says that the code is the signal once it is saturated, the signal i
 the range of the mark, which it is proven to stay in.
 
 A node that is said to be dead is in no signal. It is free in the nodes that read it in the
-reference, which proves that no result depends on it.
+reference, which proves that no result depends on it. A function of one value is not free: the
+tables that read it may have taken it in.
 """
 
 from __future__ import annotations
@@ -310,10 +311,10 @@ class _Planner:
         return _Held(wires, low, high, numbers, np.asarray(patterns))
 
     def dead(self, name: str, code: Form) -> Form:
-        """A node that no signal holds, as what reads it has it: any of its codes."""
+        """A node that no signal holds, as what reads it has it: itself, or any of its codes."""
         self.plan.dead.append(name)
         low, high = bounds(code)
-        if low == high:
+        if low == high or len(variables(code)) == 1:
             return code
         # No signal's name has a space in it.
         of = Variable(f"{name} (dead)", 0, low, high)

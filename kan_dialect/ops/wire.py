@@ -3,7 +3,7 @@
 Verifiers prove every result's range from the operands' ranges, so a sum that overflows does not
 verify. A register is `kan.delay`: the same value, cycles later. `kan.mark` says which value holds a
 node of the model, so that proofs and debugging find it after every rewrite. `kan.dead` says that no
-value holds a node, because nothing reads it.
+value holds a node: nothing reads it, or its readers have taken it in.
 
 This is one file because the verifier of `kan.sum` looks through tables, bits, registers and
 complements (`joint_sum_range`), so these ops and functions need each other.
@@ -661,9 +661,10 @@ class MarkOp(WireOp, Evaluable):
 @direct_access
 @irdl_op_definition
 class DeadOp(WireOp, Evaluable):
-    """Says that no result depends on the node `node` of the model, so no value holds it.
+    """Says that no value holds the node `node` of the model.
 
-    It replaces the node's `kan.mark`.
+    No result depends on it, or the tables that read it have taken it in. It replaces the node's
+    `kan.mark`.
     """
 
     name = "kan.dead"

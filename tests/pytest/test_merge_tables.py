@@ -13,6 +13,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
+from kan_dialect.analysis.nodes import dead_nodes
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.devices.device import device
 from kan_dialect.evaluate.interpreter import evaluate_inside, find_function
@@ -212,3 +213,39 @@ def test_a_binary_network_is_proven(combinational: bool, tmp_path: Path) -> None
     proof = prove(rtl, integer, Model.of(module))
     assert proof.proven, [outcome for outcome in proof.outcomes if not outcome.proven]
     assert not proof.plan.missing
+
+
+def pruned_network(seed: int) -> ModuleOp:
+    """Five hidden nodes of one edge each, which read three inputs; both outputs add up all."""
+    rng = np.random.default_rng(seed)
+    network = TableNetwork("net", UniformQuantizedType(4, True, 1.0), 3)
+    mask = np.arange(3) == np.array([0, 1, 1, 2, 2])[:, np.newaxis]
+    network.add_layer(rng.integers(-8, 8, (5, 3, 16)), mask=mask, saturate=(-8, 7))
+    network.add_layer(rng.integers(-40, 41, (2, 5, 16)))
+    return network.module()
+
+
+def test_nodes_of_one_edge_go_into_the_tables_that_read_them() -> None:
+    """Each output then adds up a table of each input, and says so to the check of passes."""
+    module = pruned_network(0)
+    stages = CompilePass().passes()
+    after = next(i for i, stage in enumerate(stages) if stage.name == "kan-merge-tables") + 1
+    run_passes(make_context(), module, stages[:after], Checker(count=500))
+    function = find_function(module)
+    assert isinstance(function, func.FuncOp)
+    tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
+    assert [op.inputs[0] for op in tables] == [*function.args, *function.args]
+    assert dead_nodes(function) == {f"layer0_node{node}" for node in range(5)}
+
+
+@needs_yosys
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_design_without_nodes_of_one_edge_is_proven(seed: int, tmp_path: Path) -> None:
+    module = pruned_network(seed)
+    integer = Model.of(module.clone())
+    run_passes(make_context(), module, CompilePass(cycles=1).passes(), Checker(count=100))
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(emit_systemverilog(module))
+    proof = prove(rtl, integer, Model.of(module))
+    assert proof.proven, [outcome for outcome in proof.outcomes if not outcome.proven]
+    assert proof.dead == 5

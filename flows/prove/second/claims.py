@@ -3,8 +3,9 @@
 Nodes have ranks: 1 where they depend on inputs alone, else one more than the highest rank that they
 depend on. A node is compared with the model while the signals of all nodes of lower ranks are free,
 each with the codes that the model gives it. Where a mark says `within`, the signal is free in the
-mark's range, which it is shown to stay in. A dead node is free in the model, and in no signal.
-Outputs come last. Marks are hints: a claim shown with a wrong hint is shown all the same.
+mark's range, which it is shown to stay in. A dead node is in no signal, and free in the model,
+unless it is a function of one value, which its readers may have taken in. Outputs come last. Marks
+are hints: a claim shown with a wrong hint is shown all the same.
 """
 
 from __future__ import annotations
@@ -146,6 +147,8 @@ class _Planner:
             low, high = code.range
             if low == high:
                 return Code(constant=low)
+            if len(code.tables) == 1:
+                return code
             width = max(low.bit_length(), high.bit_length()) + 1
             of = self.variable(f"{name} (dead)", 0, width, low, high)
             return Code({of: of.codes})

@@ -162,7 +162,8 @@ class NodeAttr(ParametrizedAttribute):
 
     The node's code is `signal + offset`, saturated to `within` where that is given. The signal
     holds it `cycle` clock cycles after the inputs; `range` is the range of the signal. A node that
-    is constant has no signal, and a dead node has a name only: no output depends on it.
+    is constant has no signal, and a dead node has a name only: no output depends on it, or the
+    tables that read it have taken it in.
     """
 
     name = "kan.node"

@@ -88,3 +88,40 @@ func.func @joint(%x: !kan.int<0:3>, %a: !kan.int<0:1>) -> !kan.int<0:4> {
   %r = kan.sum %s, %t as "r" : !kan.int<1:4>, !kan.int<-1:1> -> !kan.int<0:4>
   func.return %r : !kan.int<0:4>
 }
+
+// A node of one edge goes into the tables that read it, and these may then meet others of its input.
+// No value holds such a node.
+// CHECK-LABEL: @composed
+// CHECK-NEXT: kan.dead "node"
+// CHECK-NEXT: [[T:%.*]] = kan.table %x as "t_merged" entries dense<[5, 7, 3, 13]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<3:13>
+// CHECK-NEXT: kan.sum [[T]], %y as "s"
+// CHECK-NEXT: return
+func.func @composed(%x: !kan.int<0:3>, %y: !kan.int<0:63>) -> !kan.int<0:99> {
+  %n = kan.table %x as "n" entries dense<[6, 4, 3, 5]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<3:6>
+  kan.mark %n as "node" offset 1 cycle 0 : !kan.int<3:6>
+  %t = kan.table %n as "t" entries dense<[0, 5, 9, 4]> : tensor<4xi8> : !kan.int<3:6> -> !kan.int<0:9>
+  %u = kan.table %x as "u" entries dense<[1, 2, 3, 4]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<1:4>
+  %s = kan.sum %t, %u, %y as "s" : !kan.int<0:9>, !kan.int<1:4>, !kan.int<0:63> -> !kan.int<0:99>
+  func.return %s : !kan.int<0:99>
+}
+
+// A node of fewer bits than its input stays, and so does one that something else reads. Entries that
+// no code reaches are those of either table.
+// CHECK-LABEL: @uncomposed
+// CHECK-NEXT: [[N:%.*]] = kan.table %x as "n"
+// CHECK-NEXT: kan.mark [[N]] as "node"
+// CHECK-NEXT: kan.table [[N]] as "t"
+// CHECK-NEXT: [[M:%.*]] = kan.table %y as "m"
+// CHECK-NEXT: kan.table [[M]] as "u"
+// CHECK-NEXT: kan.table %y as "v" entries dense<[7, 8, 7, 9]> : tensor<4xi8> care dense<[1, 1, 0, 1]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<7:9>
+// CHECK-NEXT: return
+func.func @uncomposed(%x: !kan.int<0:7>, %y: !kan.int<0:3>) -> (!kan.int<0:9>, !kan.int<0:9>, !kan.int<0:3>, !kan.int<7:9>) {
+  %n = kan.table %x as "n" entries dense<[0, 1, 0, 1, 1, 1, 0, 1]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:1>
+  kan.mark %n as "node" offset 0 cycle 0 : !kan.int<0:1>
+  %t = kan.table %n as "t" entries dense<[0, 9]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:9>
+  %m = kan.table %y as "m" entries dense<[3, 1, 0, 2]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  %u = kan.table %m as "u" entries dense<[0, 5, 9, 4]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:9>
+  %k = kan.table %y as "k" entries dense<[0, 1, 2, 3]> : tensor<4xi8> care dense<[1, 1, 0, 1]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:3>
+  %v = kan.table %k as "v" entries dense<[7, 8, 9, 9]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<7:9>
+  func.return %t, %u, %m, %v : !kan.int<0:9>, !kan.int<0:9>, !kan.int<0:3>, !kan.int<7:9>
+}
