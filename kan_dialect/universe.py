@@ -42,6 +42,10 @@ _PASSES = {
         "kan_dialect.lowering.form_carry_chains",
         "FormCarryChainsPass",
     ),
+    "kan-join-carry-chains": (
+        "kan_dialect.lowering.join_carry_chains",
+        "JoinCarryChainsPass",
+    ),
     "kan-make-trainable": ("kan_dialect.passes.make_trainable", "MakeTrainablePass"),
     "kan-merge-tables": ("kan_dialect.passes.merge_tables", "MergeTablesPass"),
     "kan-narrow": ("kan_dialect.passes.narrow", "NarrowPass"),

@@ -14,8 +14,10 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from kan_dialect.devices.device import device
 from kan_dialect.errors import KanError
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
+from kan_dialect.lowering.join_carry_chains import JoinCarryChainsPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import KanPass
@@ -152,6 +154,15 @@ class CompilePass(CompositePass):
             )
         ]
 
+    def _chains(self) -> list[KanPass]:
+        """The passes that put adders on carry chains."""
+        if self.adders == "plain":
+            return []
+        chains: list[KanPass] = [sharing(self, FormCarryChainsPass)]
+        if device(self.target).adders.joined_bits and self.mhz is None:
+            chains.append(sharing(self, JoinCarryChainsPass))
+        return chains
+
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
         chooses = self.precision == "auto"
@@ -174,7 +185,7 @@ class CompilePass(CompositePass):
             *wire_level,
             sharing(self, SchedulePass),
             LowerKanToHwPass(),
-            *([sharing(self, FormCarryChainsPass)] if self.adders == "chains" else []),
+            *self._chains(),
         ]
 
     def expand(self) -> Sequence[ModulePass]:

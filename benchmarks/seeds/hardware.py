@@ -186,6 +186,11 @@ SEEDS = [
         ("carries are left out", Replace("self.carry is not None", "False")),
     ),
     *seeds_in(
+        "kan-join-carry-chains",
+        "_Joining._add",
+        ("carries go from one adder to the next", Replace("not adder.is_closed", "False")),
+    ),
+    *seeds_in(
         "SystemVerilog text",
         "chain_adder_of",
         ("carries of adders are read as zeros", Replace("None if zero else below", "None")),

@@ -13,6 +13,7 @@ import numpy as np
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.interruption import end_on_signals, holding_signals
+from kan_dialect.flows.prove.carry_stops import separated
 from kan_dialect.flows.prove.circuit import Circuit, Cut
 from kan_dialect.flows.prove.difference import difference
 from kan_dialect.flows.prove.forms import (
@@ -171,6 +172,7 @@ def _planned(
     netlist: Netlist, integer: Model, circuit: Model, engine: str, deadline: float | None
 ) -> Proof:
     interface = circuit.interface()
+    netlist = separated(netlist)
     try:
         obligations = plan(integer, circuit, netlist, interface)
     except TooHard as error:

@@ -83,6 +83,9 @@ class Adders:
     Yosys's results for four networks (docs/rationale/hardware.md)."""
     chain_luts: int = 0
     """LUTs that a carry chain takes beside its bits, at its beginning."""
+    joined_bits: int = 0
+    """Most bits of a chain that adders of their own share; 0: each has its own. Sharing is worth it
+    where chains take LUTs beside their bits."""
     absorbed_luts: tuple[float, ...] = ()
     """LUTs of a bit of an adder together with a table's bit of 0, 1, ... inputs in the same LUT.
     The adder has to take its other operand past the LUT. Empty: no adder does."""
@@ -230,7 +233,7 @@ ECP5 = DeviceFamily(
     ),
     # An adder takes a bit for the zero below its lowest one, half a bit as its chain has an even
     # number, and a carry cell of two bits at either end of the chain, where nextpnr leaves it.
-    Adders(carry_in_luts=1.0, further_luts=5.5),
+    Adders(carry_in_luts=1.0, further_luts=1.5, joined_bits=48),
     wide_inputs=7,
     keeps_gates=False,
 )
@@ -314,6 +317,7 @@ def _problem_of(family: DeviceFamily) -> str | None:
         "shared_inputs": (family.shared_inputs, 0, family.lut_inputs),
         "wide_inputs": (family.wide_inputs, 0, MAX_WIDE_INPUTS),
         "adders.chain_luts": (adders.chain_luts, 0, 16),
+        "adders.joined_bits": (adders.joined_bits, 0, 1 << 10),
         "shortest_shift": (family.shortest_shift, 0, 1 << 20),
         "adders.bit_inputs": (adders.bit_inputs, 2, family.lut_inputs),
         "the length of adders.absorbed_luts": (

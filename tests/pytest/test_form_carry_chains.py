@@ -1,24 +1,32 @@
-"""`kan-form-carry-chains` keeps every value, and both writers read the adders that it makes."""
+"""`kan-form-carry-chains` and `kan-join-carry-chains` keep every value.
+
+Both writers read the adders that the first one makes. Networks of joined adders are proven.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
-from xdsl.dialects import hw
+from xdsl.dialects import comb, hw
 from xdsl.dialects.builtin import IntegerType, ModuleOp, StringAttr
 from xdsl.ir import SSAValue
 
+from kan_dialect.cli import kan_flow
+from kan_dialect.devices.device import device
 from kan_dialect.evaluate.hardware import bit_width, simulate_hardware
+from kan_dialect.flows.tools import toolchain
 from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constant
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.hw_builder import HwBuilder
+from kan_dialect.lowering.join_carry_chains import JoinCarryChainsPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.vhdl.target import emit_vhdl
 
@@ -150,3 +158,66 @@ def test_wide_adders(width: int) -> None:
     expected = [first + second + third, first + second + bits, first + table, first + table + bits]
     for place, total in enumerate(expected):
         assert (found[f"y{place}"] == (total & high)).all(), place
+
+
+@settings(max_examples=100, deadline=None)
+@given(sums())
+def test_joined_adders_keep_every_value(module: ModuleOp) -> None:
+    plain = outputs_of(module)
+    FormCarryChainsPass(target="ecp5").apply(Context(), module)
+    additions = additions_in(module)
+    JoinCarryChainsPass(target="ecp5").apply(Context(), module)
+    module.verify()
+    assert outputs_of(module) == plain
+    assert additions_in(module) <= additions
+
+
+def additions_in(module: ModuleOp) -> int:
+    return sum(type(op) is comb.AddOp for op in circuit_of(module).body.block.ops)
+
+
+@pytest.mark.parametrize("count", [2, 5, 12])
+def test_independent_adders_share_chains_of_a_bounded_length(count: int) -> None:
+    """Each sum is that of its own numbers where all bits below it carry."""
+    width = 7
+    build = HwBuilder()
+    names = [f"{side}{i}" for i in range(count) for side in "ab"]
+    wires = {name: build.input(name, IntegerType(width)) for name in names}
+    sums = {f"y{i}": build.added([wires[f"a{i}"], wires[f"b{i}"]]) for i in range(count)}
+    module = ModuleOp([build.finish(StringAttr("net"), sums)])
+    JoinCarryChainsPass(target="ecp5").apply(Context(), module)
+    module.verify()
+    longest = device("ecp5").adders.joined_bits
+    chains = [op for op in circuit_of(module).body.block.ops if type(op) is comb.AddOp]
+    assert len(chains) == -(-count * (width + 1) // longest)
+    assert all(bit_width(op.result.type) <= longest for op in chains)
+    rng = np.random.default_rng(count)
+    most = (1 << width) - 1
+    codes = {name: np.append(rng.integers(0, most + 1, 50), most) for name in names}
+    found = simulate_hardware(circuit_of(module), codes)
+    for i in range(count):
+        assert found[f"y{i}"].tolist() == ((codes[f"a{i}"] + codes[f"b{i}"]) & most).tolist()
+
+
+@pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
+def test_a_network_of_joined_adders_is_proven(tmp_path: Path) -> None:
+    """Both readings of its text, and not if carries go from one adder to the next."""
+    model = Path(__file__).parent.parent.parent / "examples" / "wine.onnx"
+    data = model.with_suffix(".npz")
+    pipeline = f'kan-compile{{data="{data}" bits=4 target=ecp5 cycles=2}}'
+    options = ["-p", pipeline, "--simulator", "none", "--no-check-passes"]
+    assert run("build", model, *options, "-o", tmp_path / "wine") == 0
+    rtl = tmp_path / "wine" / "rtl" / "wine.sv"
+    text = rtl.read_text()
+    (zero,) = re.findall(r"wire logic no_carry0 = (.*);", text)
+    assert "chain1 =" in text
+    assert run("prove", tmp_path / "wine") == 0
+    rtl.write_text(text.replace(f"no_carry0 = {zero};", "no_carry0 = x0[0];"))
+    assert run("prove", tmp_path / "wine") == 1
+
+
+def run(*arguments: object) -> int:
+    """Exit code of `kan-flow`."""
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main([str(argument) for argument in arguments])
+    return ended.value.code if isinstance(ended.value.code, int) else 0

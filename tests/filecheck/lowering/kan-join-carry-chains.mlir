@@ -1,0 +1,57 @@
+// RUN: kan-opt %s -p 'kan-join-carry-chains{target=ecp5}' | filecheck %s
+// RUN: kan-opt %s -p 'kan-join-carry-chains{target=ecp5},kan-join-carry-chains{target=ecp5}' | filecheck %s
+// RUN: kan-opt %s -p 'kan-form-carry-chains{target=ecp5},kan-join-carry-chains{target=ecp5}' | filecheck %s
+// RUN: kan-opt %s -p kan-join-carry-chains | filecheck %s --check-prefix XCUP
+
+// Two adders become one addition. The highest bit of the first one stops its carry: there, one
+// number has a 0, and the other one a signal that is 0 by logic.
+// CHECK-LABEL: hw.module @closed
+// XCUP-LABEL: hw.module @closed
+hw.module @closed(in %a : i3, in %b : i3, in %c : i2, in %d : i2, out y : i4, out z : i2) {
+  // CHECK-DAG: [[PAIR:%.*]] = comb.extract %a from 0 : (i3) -> i2
+  // CHECK-DAG: [[FIRST:%.*]] = comb.icmp eq [[PAIR]], {{%.*}} : i2
+  // CHECK-DAG: [[SECOND:%.*]] = comb.icmp eq [[PAIR]], {{%.*}} : i2
+  // CHECK-DAG: [[NEVER:%.*]] = comb.and [[FIRST]], [[SECOND]] {sv.namehint = "no_carry0"} : i1
+  // CHECK-DAG: [[LEFT:%.*]] = comb.concat %c, [[NEVER]], %a : i2, i1, i3
+  // CHECK-DAG: [[RIGHT:%.*]] = comb.concat %d, {{%.*}}, %b : i2, i1, i3
+  // CHECK: [[WHOLE:%.*]] = comb.add [[LEFT]], [[RIGHT]] {sv.namehint = "chain0"} : i6
+  // CHECK-DAG: [[Y:%.*]] = comb.extract [[WHOLE]] from 0 {sv.namehint = "sum0"} : (i6) -> i4
+  // CHECK-DAG: [[Z:%.*]] = comb.extract [[WHOLE]] from 4 {sv.namehint = "sum1"} : (i6) -> i2
+  // CHECK: hw.output [[Y]], [[Z]] : i4, i2
+  // XCUP: comb.add {{.*}} : i4
+  // XCUP: comb.add {{.*}} : i2
+  %zero = hw.constant false
+  %wide_a = comb.concat %zero, %a : i1, i3
+  %wide_b = comb.concat %zero, %b : i1, i3
+  %y = comb.add %wide_a, %wide_b {sv.namehint = "sum0"} : i4
+  %z = comb.add %c, %d {sv.namehint = "sum1"} : i2
+  hw.output %y, %z : i4, i2
+}
+
+// A carry out of the first adder would reach the second one: a bit between them stops it.
+// CHECK-LABEL: hw.module @open
+hw.module @open(in %a : i3, in %b : i3, in %c : i3, in %d : i3, out y : i3, out z : i3) {
+  // CHECK-DAG: [[NEVER:%.*]] = comb.and {{%.*}}, {{%.*}} {sv.namehint = "no_carry0"} : i1
+  // CHECK-DAG: comb.concat %c, [[NEVER]], %a : i3, i1, i3
+  // CHECK-DAG: comb.concat %d, {{%.*}}, %b : i3, i1, i3
+  // CHECK: [[WHOLE:%.*]] = comb.add {{.*}} : i7
+  // CHECK-DAG: comb.extract [[WHOLE]] from 0 : (i7) -> i3
+  // CHECK-DAG: comb.extract [[WHOLE]] from 4 : (i7) -> i3
+  %y = comb.add %a, %b : i3
+  %z = comb.add %c, %d : i3
+  hw.output %y, %z : i3, i3
+}
+
+// An adder that adds the sum of another one has a level of its own, and so has one behind a register.
+// CHECK-LABEL: hw.module @dependent
+hw.module @dependent(in %clk : !seq.clock, in %a : i3, in %b : i3, in %c : i3, out y : i3) {
+  // CHECK-NOT: chain
+  // CHECK-COUNT-3: comb.add {{.*}} : i{{[34]}}
+  // CHECK-NOT: comb.add
+  // CHECK: hw.output
+  %s = comb.add %a, %b : i3
+  %t = comb.add %s, %c : i3
+  %q = seq.compreg %t, %clk : i3
+  %y = comb.add %q, %a : i3
+  hw.output %y : i3
+}
