@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -73,7 +74,9 @@ def network(name: str) -> ModuleOp | None:
     """A network by its widths, or one of KANELÉ's models; None without the shared data."""
     if name[0].isdigit():
         return random_network([int(width) for width in name.split("-")])
-    path = DATA / "kanele" / name / "checkpoint.pt"
+    folder = DATA / "kanele" / name
+    # Checkpoints need PyTorch; the tables are what they become.
+    path = folder / ("checkpoint.pt" if find_spec("torch") else "truth_tables.json")
     return load_model(make_context(), path) if path.is_file() else None
 
 
@@ -97,7 +100,7 @@ def integers_of(name: str) -> ModuleOp | None:
         print(f"# {name} is not in {DATA}; set KAN_SHARED_DATA")
         return None
     calibrated(module)
-    for stage in compiler(8).passes():
+    for stage in compiler(8).expand():
         stage.apply(make_context(), module)
         if stage.name == "kan-fold-tables":
             break

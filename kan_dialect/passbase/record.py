@@ -61,15 +61,16 @@ def open_record(module: ModuleOp) -> Generator[None]:
         yield
         return
     passed = _OPEN[module] = recorded_pipeline(module)
+    failed = True
     try:
         yield
-    except BaseException:
-        if _OPEN.pop(module) is not passed:
-            module.attributes.pop(DIGEST_ATTRIBUTE, None)
-        raise
-    recorded = _OPEN.pop(module)
-    if recorded is not passed:
-        record(module, recorded)
+        failed = False
+    finally:
+        recorded = _OPEN.pop(module)
+        if recorded is not passed:
+            record(module, recorded)
+            if failed:
+                del module.attributes[DIGEST_ATTRIBUTE]
 
 
 def recorded_pipeline(module: ModuleOp) -> list[str]:

@@ -21,10 +21,12 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 from kan_dialect.ops.table import LookupOp
 from kan_dialect.ops.wire import TableOp
+from kan_dialect.passbase.kan_pass import NamedPass
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passbase.record import (
     CHANGED,
     content_digest,
+    open_record,
     passes_in_force,
     recorded_pipeline,
 )
@@ -281,3 +283,30 @@ def test_passes_that_run_again_keep_the_function(tmp_path: Path) -> None:
         np.testing.assert_array_equal(Model.of(again).run_codes(codes), expected)
         quantized = [entry for entry in recorded_pipeline(again) if "kan-quantize" in entry]
         assert len(quantized) == 1, stage.name
+
+
+def test_an_open_record_ends_as_one_that_each_pass_writes() -> None:
+    each, once = parse(NETWORK), parse(NETWORK)
+    run(each, PIPELINE)
+    with open_record(once):
+        run(once, PIPELINE)
+        assert recorded_pipeline(once) == NAMES
+        assert not once.attributes
+    assert str(once) == str(each)
+    assert recorded_pipeline(once) == NAMES
+
+
+def test_an_open_record_has_changes_by_passes_that_record_nothing() -> None:
+    module = run(parse(NETWORK), "kan-narrow")
+    stage = NamedPass(RenamePass())
+    with open_record(module):
+        stage.apply(Context(), module)
+    assert recorded_pipeline(module) == ["kan-narrow", f"(changed by {RenamePass.name})"]
+
+
+def test_a_pass_that_fails_within_an_open_record_leaves_a_changed_module() -> None:
+    module = parse(NETWORK)
+    with pytest.raises(ZeroDivisionError), open_record(module):
+        run(module, "kan-narrow")
+        raise ZeroDivisionError
+    assert recorded_pipeline(module) == ["kan-narrow", CHANGED]
