@@ -210,6 +210,7 @@ def _report(stages: Stages, interface: Interface, circuit: Model) -> Report:
             "levels": found.levels,
             "delay_ns": round(found.delay_ns, 3),
             "latency_ns": round(max(interface.latency, 1) * found.delay_ns, 3),
+            **({} if found.fmax_mhz is None else {"fmax_mhz": round(found.fmax_mhz, 1)}),
             **({"shift_registers": found.shift_registers} if found.shift_registers else {}),
         },
         tools=versions(),

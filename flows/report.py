@@ -33,7 +33,7 @@ class Report:
     edges_kept: int
     table_bits: int
     estimate: dict[str, str | int | float]
-    """`target`, `luts`, `registers`, `levels`, `delay_ns`, `latency_ns`"""
+    """`target`, `luts`, `registers`, `levels`, `delay_ns`, `latency_ns`, `fmax_mhz`"""
     tools: dict[str, str]
     """Versions of the packages and tools that contributed figures."""
     accuracy_on: str | None = None
@@ -297,6 +297,8 @@ def _speed_rows(report: Report) -> list[tuple[str, str]]:
             f"{quantity(int(estimate['registers']), 'register')}, "
             f"{quantity(int(estimate['levels']), 'level')} of logic"
         )
+        if "fmax_mhz" in estimate:
+            text += f", about {float(estimate['fmax_mhz']):.0f} MHz"
         rows.append((f"estimate ({estimate['target']})", text))
     return rows
 

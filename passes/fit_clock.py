@@ -23,8 +23,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.analysis.wires import layers_of, wire_functions
+from kan_dialect.devices.delay import Delay
 from kan_dialect.devices.device import DeviceFamily
-from kan_dialect.devices.estimate import delay_of
+from kan_dialect.devices.estimate import delays_of
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.ops.wire import ConstantOp, SumOp
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -104,7 +105,7 @@ class _Search:
         self._parts = most_parts(options.parts, self._device)
         self._splitter = splitter_for(self._device, self._parts)
         self._limit = limit
-        self._delay: Callable[[Operation], float] = cache(partial(delay_of, device=self._device))
+        self._delay: Callable[[Operation], Delay] = cache(partial(delays_of, device=self._device))
 
     def best(self, function: func.FuncOp) -> func.FuncOp:
         """The function in the fewest cycles, with the fewest LUTs and registers."""

@@ -18,7 +18,7 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.devices.estimate import delay_of, levels_of
+from kan_dialect.devices.estimate import delay_of, delays_of, levels_of
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import declare_latency
@@ -144,7 +144,8 @@ class SchedulePass(TargetPass):
             luts = self.device.pack(count_luts(function.body.block.ops, self.device))
             limit = self._limit_of_clock(function, self.mhz, luts)
             tightest = self.device.timing.logic_ns(MARGIN * self.mhz, luts)
-            return fewest_registers(function, limit.cost, limit.limit, tightest)
+            delays = cache(partial(delays_of, device=self.device))
+            return fewest_registers(function, delays, limit.limit, tightest)
         return StageLimit(levels, self.levels or DEFAULT_LEVELS).fewest(function)
 
     def _limit_of_clock(self, function: func.FuncOp, mhz: float, luts: int) -> StageLimit:

@@ -111,8 +111,8 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
             lines.append(f"{reached:.0f} MHz on {pnr['device']}, median of {pnr['seeds']} seeds")
     if estimate is not None:
         told = f"{estimate['delay_ns']:.2f} ns a stage by estimate ({estimate['target']})"
-        if cycles:
-            told += f", about {1000 / max(estimate['delay_ns'], 0.001):.0f} MHz"
+        if "fmax_mhz" in estimate:
+            told += f", about {estimate['fmax_mhz']:.0f} MHz"
         lines.append(told)
         latency = estimate["latency_ns"] if latency is None else latency
     if pnr is None:

@@ -12,8 +12,9 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.analysis.nodes import node_signals, wire_nodes
 from kan_dialect.analysis.wires import cycles_of, latency_of
+from kan_dialect.devices.delay import Arrival, Delay
 from kan_dialect.devices.device import device as device_of
-from kan_dialect.devices.estimate import delay_of, levels_of
+from kan_dialect.devices.estimate import delays_of, levels_of
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
@@ -131,8 +132,11 @@ def wire_schedule(function: func.FuncOp, device: str) -> Schedule:
     ]
     stage_of = {op: min(cycles[op.results[0]] or 0, stages - 1) for op in work_ops}
     names, row_of = _named(rows, [*work_ops, *delays])
-    at = _times(ops, DelayOp, lambda op: delay_of(op, target) if op in stage_of else 0.0)
-    level = _times(ops, DelayOp, lambda op: levels_of(op, target) if op in stage_of else 0.0)
+    free = Delay(0.0)
+    at = _times(ops, DelayOp, lambda op: delays_of(op, target) if op in stage_of else free)
+    level = _times(
+        ops, DelayOp, lambda op: Delay(levels_of(op, target)) if op in stage_of else free
+    )
     return Schedule(
         function.sym_name.data,
         latency,
@@ -186,7 +190,11 @@ def _of_hardware(model: Model) -> Schedule:
     ]
     stage_of = {op: min(cycles[op.results[0]], stages - 1) for op in work_ops}
     names, row_of = _named(rows, [*work_ops, *registers])
-    level = _times(ops, seq.CompRegOp, lambda op: _hardware_levels(op) if op in stage_of else 0)
+    level = _times(
+        ops,
+        seq.CompRegOp,
+        lambda op: Delay(_hardware_levels(op) if op in stage_of else 0),
+    )
     return Schedule(
         model.name,
         latency,
@@ -251,15 +259,18 @@ Times = dict[Operation, tuple[float, float]]
 
 
 def _times(
-    ops: Sequence[Operation], register: type[Operation], cost: Callable[[Operation], float]
+    ops: Sequence[Operation], register: type[Operation], cost: Callable[[Operation], Delay]
 ) -> Times:
-    ready: dict[SSAValue, float] = {}
+    ready: dict[SSAValue, Arrival] = {}
     found: Times = {}
     for op in ops:
-        start = max((ready.get(each, 0.0) for each in op.operands), default=0.0)
-        end = 0.0 if isinstance(op, register) else start + cost(op)
-        found[op] = start, end
-        ready.update((result, end) for result in op.results)
+        delay = Delay(0.0) if isinstance(op, register) else cost(op)
+        before = () if isinstance(op, register) else op.operands
+        arrival = delay.after(ready.get(each, Arrival()) for each in before)
+        # A ripple begins before that of the operands has ended.
+        end = delay.end(arrival)
+        found[op] = end - delay.whole, end
+        ready.update((result, arrival) for result in op.results)
     return found
 
 

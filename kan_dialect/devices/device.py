@@ -34,26 +34,31 @@ class Timing:
     """Typical delays in ns, routing included."""
 
     register: float
-    """Clock to output of a register, and setup at the next: once a stage."""
+    """Clock to output of a register, the way out of it, and setup at the next: once a stage."""
     lut: float
     """A lookup table and the way to it."""
     carry: float
     """Onto a carry chain and off it, and the way to it."""
     carry_bit: float
-    """Along the chain, for each bit."""
+    """Along the chain, for each bit. Adders in a row take it once: their chains run together."""
     wide: float = 0.0
     """A multiplexer beside lookup tables, for each input of a function beyond those of one."""
     clamp: float = 0.0
     """A clamp and the way to it; 0: as two lookup tables."""
     spread: float = 1.0
-    """The longest path of a design of 1000 LUTs over its typical delay."""
+    """The part of a period that is kept free, for designs whose longest path takes more than is
+    typical: nine of ten designs reach their clock."""
     growth: float = 0.0
-    """The spread grows with LUTs to this power: the more there are, the longer are the ways between
-    them. By Rent's rule it is about 0.1 to 0.2 (Donath 1979)."""
+    """Delays grow with LUTs to this power, and are those of 1000 LUTs: the more there are, the
+    longer are the ways between them. By Rent's rule it is about 0.1 to 0.2 (Donath 1979)."""
+
+    def growth_of(self, luts: int) -> float:
+        """Delays in a design over those in one of 1000 LUTs; the same for all below 100 LUTs."""
+        return (max(luts, 100) / 1000) ** self.growth
 
     def spread_of(self, luts: int) -> float:
-        """The longest path of a design over its typical delay; the same for all below 100 LUTs."""
-        return self.spread * (max(luts, 100) / 1000) ** self.growth
+        """What a period is divided by to be a typical delay of a design of 1000 LUTs."""
+        return self.spread * self.growth_of(luts)
 
     def logic_ns(self, mhz: float, luts: int) -> float:
         """Time for logic between two registers, in typical delays; none is left where it is 0."""
@@ -200,7 +205,9 @@ class DeviceFamily:
 XCUP = DeviceFamily(
     "xcup",
     6,
-    Timing(register=0.15, lut=0.35, carry=0.45, carry_bit=0.015),
+    Timing(
+        register=0.12, lut=0.25, carry=0.31, carry_bit=0.008, clamp=0.26, spread=1.1, growth=0.12
+    ),
     # Five inputs: synthesis does not always find the one LUT, as its mapper counts a LUT6 as much
     # as a LUT5 and a LUT2 (docs/rationale/hardware.md).
     Adders(
@@ -216,20 +223,21 @@ XCUP = DeviceFamily(
     clamps_by_reset=True,
     shortest_shift=3,
 )
-"""AMD UltraScale+ (and 7-series). Delays are rough: no open tool times these devices."""
+"""AMD UltraScale+ (and 7-series). No open tool times these devices: delays are rough, from the
+published periods of ten designs (`benchmarks/calibrate_clock.py --vendor`)."""
 
 ECP5 = DeviceFamily(
     "ecp5",
     4,
     Timing(
-        register=1.0,
-        lut=1.3,
-        carry=1.6,
+        register=1.65,
+        lut=1.07,
+        carry=1.77,
         carry_bit=0.06,
-        wide=0.35,
-        clamp=1.4,
-        spread=1.15,
-        growth=0.12,
+        wide=0.64,
+        clamp=1.43,
+        spread=1.03,
+        growth=0.1,
     ),
     # An adder takes a bit for the zero below its lowest one, half a bit as its chain has an even
     # number, and a carry cell of two bits at either end of the chain, where nextpnr leaves it.
@@ -237,15 +245,23 @@ ECP5 = DeviceFamily(
     wide_inputs=7,
     keeps_gates=False,
 )
-"""Lattice ECP5."""
+"""Lattice ECP5. Delays are of nextpnr, on networks of no benchmark."""
 
 ICE40 = DeviceFamily(
     "ice40",
     4,
-    Timing(register=0.8, lut=1.3, carry=1.7, carry_bit=0.17),
+    Timing(
+        register=0.89,
+        lut=1.19,
+        carry=1.39,
+        carry_bit=0.27,
+        clamp=2.49,
+        spread=1.08,
+        growth=0.12,
+    ),
     Adders(constant_luts=0),
 )
-"""Lattice iCE40 HX."""
+"""Lattice iCE40 HX. Delays are of nextpnr, on networks of no benchmark."""
 
 
 XC7 = replace(

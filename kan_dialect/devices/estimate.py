@@ -11,8 +11,14 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.analysis.wires import latency_of
 from kan_dialect.devices.carry_chains import addends_of, is_wires
 from kan_dialect.devices.costed import stated_delay, stated_levels
+from kan_dialect.devices.delay import Arrival, Delay
 from kan_dialect.devices.device import XCUP, DeviceFamily
-from kan_dialect.devices.lut_count import compared_bits, count_luts, map_table
+from kan_dialect.devices.lut_count import (
+    compared_bits,
+    count_luts,
+    has_aligned_ends,
+    map_table,
+)
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
@@ -30,7 +36,10 @@ class Estimate:
     levels: int
     """Most levels of logic between two registers, or from input to output."""
     delay_ns: float = 0.0
-    """Typical delay of the longest path between two registers, or from input to output."""
+    """Typical delay of the longest path between two registers, or from input to output, in a design
+    of 1000 LUTs."""
+    fmax_mhz: float | None = None
+    """Typical clock of a design of this size; None without registers, or without delays."""
     shift_registers: int = 0
     """Chains of registers, one bit wide, that lookup tables hold. `luts` leaves them out, as
     Yosys's count of logic cells does."""
@@ -48,13 +57,16 @@ def estimate(function: func.FuncOp, target: DeviceFamily = XCUP) -> Estimate:
     latency = latency_of(function)
     registers = register_cost(ops, target.shortest_shift)
     levels = _longest(ops, lambda op: levels_of(op, target))
-    delay = _longest(ops, lambda op: delay_of(op, target))
+    delay = longest_delay(ops, target) + (target.timing.register if latency else 0.0)
+    luts = target.pack(count_luts(ops, target))
+    period = delay * target.timing.growth_of(luts)
     return Estimate(
         target.name,
-        target.pack(count_luts(ops, target)),
+        luts,
         registers.flip_flops + latency,
         int(levels),
-        delay + (target.timing.register if latency else 0.0),
+        delay,
+        1000 / period if latency and period else None,
         registers.shift_registers,
     )
 
@@ -96,27 +108,52 @@ def delay_of(op: Operation, device: DeviceFamily) -> float:
     ------
     KanError : an op of another package does not say its costs.
     """
+    return delays_of(op, device).whole
+
+
+def delays_of(op: Operation, device: DeviceFamily) -> Delay:
+    """Typical delay of an op in ns, the way to it included, with its ripple.
+
+    Raises
+    ------
+    KanError : an op of another package does not say its costs.
+    """
     match op:
         case TableOp():
-            return _table_delay(op, device)
+            return Delay(_table_delay(op, device))
         case SumOp():
-            return _adders_in_a_row(op) * _adder_delay(range_of(op.result).bits, device)
+            adders, delay = _adders_in_a_row(op), _adder_delay(range_of(op.result).bits, device)
+            return Delay(adders * delay.first, delay.ripple if adders else 0.0)
         case ClampOp():
-            if range_of(op.input) == range_of(op.result):
-                return 0.0
-            return device.timing.clamp or 2 * device.timing.lut
+            return _clamp_delay(op, device)
         case ShiftOp():
             if op.amount.value.data <= 0:
-                return 0.0
-            return device.timing.lut + _adder_delay(range_of(op.input).bits, device)
+                return Delay(0.0)
+            return Delay(device.timing.lut + _adder_delay(range_of(op.input).bits, device).whole)
         case ComparesCandidates():
-            return _adder_delay(compared_bits(op), device) + device.timing.lut
+            return Delay(_adder_delay(compared_bits(op), device).whole + device.timing.lut)
         case GreaterOp():
             if op.bound.value.data == -1:
-                return 0.0
-            return _adder_delay(range_of(op.input).bits, device)
+                return Delay(0.0)
+            return Delay(_adder_delay(range_of(op.input).bits, device).whole)
         case _:
-            return stated_delay(op, device)
+            return Delay(stated_delay(op, device))
+
+
+def _clamp_delay(op: ClampOp, device: DeviceFamily) -> Delay:
+    """Tests of upper bits, or comparisons, and choices."""
+    source, target = range_of(op.input), range_of(op.result)
+    if source == target:
+        return Delay(0.0)
+    timing = device.timing
+    delay = timing.clamp or 2 * timing.lut
+    if not has_aligned_ends(op) and device.adders.whole_bits:
+        # A comparison takes a chain.
+        delay += _adder_delay(source.bits, device).whole
+    # Set and reset of registers choose. A table in the same stage becomes one function with the
+    # clamp, of more inputs, which takes a level more.
+    tables = any(isinstance(use.operation, TableOp) for use in op.result.uses)
+    return Delay(delay, onward=timing.lut if tables and timing.clamp else 0.0)
 
 
 def _table_delay(op: TableOp, device: DeviceFamily) -> float:
@@ -138,12 +175,29 @@ def _adders_in_a_row(op: SumOp) -> int:
     return max(1, (len(addends_of(op)) - 1).bit_length())
 
 
-def _adder_delay(bits: int, device: DeviceFamily) -> float:
-    """Delay of an adder of two numbers in ns."""
+def _adder_delay(bits: int, device: DeviceFamily) -> Delay:
+    """Delay of an adder of two numbers."""
     timing = device.timing
     if not device.adders.carry_chains:
-        return timing.lut * (1 + bits.bit_length())
-    return timing.carry + bits * timing.carry_bit
+        return Delay(timing.lut * (1 + bits.bit_length()))
+    return Delay(timing.carry, bits * timing.carry_bit)
+
+
+def longest_delay(ops: Sequence[Operation], device: DeviceFamily) -> float:
+    """Typical delay in ns of the longest path between two registers, or from input to output.
+
+    What registers themselves take is left out.
+    """
+    arrivals: dict[SSAValue, Arrival] = {}
+    longest = 0.0
+    for op in ops:
+        if isinstance(op, DelayOp | MarkOp) or not op.results:
+            continue
+        delay = delays_of(op, device)
+        at = delay.after(arrivals.get(operand, Arrival()) for operand in op.operands)
+        arrivals.update((result, at) for result in op.results)
+        longest = max(longest, delay.end(at))
+    return longest
 
 
 def _longest(ops: Sequence[Operation], cost: Callable[[Operation], float]) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
+from kan_dialect.devices.delay import Delay
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, MarkOp, low_zeros
 
@@ -37,12 +38,13 @@ class Graph:
 
     Parameters
     ----------
-    cost : of an op: levels of logic, or ns, between its operands and its results.
+    cost : of an op: levels of logic, or ns, between its operands and its results; with the ripple
+        of its carry chain if it is a `Delay`.
     limit : the cost of an op that costs more.
     """
 
     def __init__(
-        self, function: func.FuncOp, cost: Callable[[Operation], float], limit: float
+        self, function: func.FuncOp, cost: Callable[[Operation], float | Delay], limit: float
     ) -> None:
         ops = [op for op in function.body.block.ops if type(op) not in _WITHOUT_STAGE]
         terminator = function.get_return_op()
@@ -50,7 +52,9 @@ class Graph:
         self.ops = ops
         self.results = len(ops) + 1
         """The number of the reader of all results."""
-        self.costs = [0.0, *(min(cost(op), limit) for op in ops), 0.0]
+        costs = (cost(op) for op in ops)
+        delays = (each if isinstance(each, Delay) else Delay(each) for each in costs)
+        self.delays = [Delay(0.0), *(each.within(limit) for each in delays), Delay(0.0)]
         self.node_of: dict[SSAValue, int] = dict.fromkeys(function.args, INPUTS)
         self.node_of.update((value, n) for n, op in enumerate(ops, 1) for value in op.results)
         self.predecessors: list[list[int]] = [[]]

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from xdsl.dialects import func
 from xdsl.ir import Operation
 
+from kan_dialect.devices.delay import Arrival, Delay
 from kan_dialect.ops.wire import BitsOp
 from kan_dialect.search.retiming.closure import heaviest_closure
 from kan_dialect.search.retiming.graph import INPUTS, Graph, Wires
@@ -41,6 +42,10 @@ class Place(NamedTuple):
         """Whether it is later, by more than what rounding makes."""
         return self > Place(other.stage, other.end + TOLERANCE)
 
+    def before(self, cost: float) -> Place:
+        """The point in the same stage that is earlier by a cost."""
+        return Place(self.stage, self.end - cost)
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -53,7 +58,7 @@ class Bound:
 
 def fewest_registers(
     function: func.FuncOp,
-    cost: Callable[[Operation], float],
+    cost: Callable[[Operation], float | Delay],
     limit: float,
     tightest: float | None = None,
 ) -> Stages:
@@ -68,7 +73,7 @@ def fewest_registers(
         registers, or one between the two. Default: `limit`.
     """
     graph = Graph(function, cost, limit)
-    wires, slowest = graph.wires(), max(graph.costs)
+    wires, slowest = graph.wires(), max(delay.whole for delay in graph.delays)
     stages = retimed(graph, limit)
     allowed = MORE_BITS * bits_of_registers(stages, wires)
     for tight in _between(limit if tightest is None else tightest, limit):
@@ -100,31 +105,39 @@ def retimed(graph: Graph, limit: float) -> list[int]:
 
 def earliest(graph: Graph, limit: float) -> list[Place]:
     """The earliest end of each node."""
-    places = [Place(0, 0.0)]
-    for before, cost in zip(graph.predecessors[1:], graph.costs[1:], strict=True):
-        stage, end = max((places[node] for node in before), default=(0, 0.0))
-        if end + cost > limit + TOLERANCE:
-            stage, end = stage + 1, 0.0
-        places.append(Place(stage, end + cost))
+    places, arrivals = [Place(0, 0.0)], [Arrival()]
+    for before, delay in zip(graph.predecessors[1:], graph.delays[1:], strict=True):
+        stage = max((places[node].stage for node in before), default=0)
+        arrival = delay.after(arrivals[node] for node in before if places[node].stage == stage)
+        if delay.end(arrival) > limit + TOLERANCE:
+            stage, arrival = stage + 1, delay.after(())
+        places.append(Place(stage, delay.end(arrival)))
+        arrivals.append(arrival)
     return places
 
 
 def latest(graph: Graph, limit: float, last: int) -> list[Place]:
     """The latest end of each node with which all results are there in the stage `last`."""
-    places = [Place(last, limit)] * len(graph.costs)
-    for node in range(len(places) - 1, -1, -1):
-        starts = (
-            _latest_start(places[after], graph.costs[after]) for after in graph.successors[node]
-        )
-        place = min(starts, default=places[node])
-        if place.end + TOLERANCE < graph.costs[node]:
-            place = Place(place.stage - 1, limit)
-        places[node] = place
-    return places
-
-
-def _latest_start(end: Place, cost: float) -> Place:
-    return Place(end.stage, end.end - cost)
+    ends = [Place(last, limit)] * len(graph.delays)
+    lowest = list(ends)
+    """When the lowest bit of each has to be there."""
+    for node in range(len(ends) - 1, -1, -1):
+        end, low = ends[node], lowest[node]
+        for after in graph.successors[node]:
+            delay = graph.delays[after]
+            onward = 0.0 if after == graph.results else graph.delays[node].onward
+            end = min(end, ends[after].before(delay.first + onward))
+            if delay.ripple:
+                low = min(low, ends[after].before(delay.whole), lowest[after].before(delay.first))
+        own = graph.delays[node]
+        if not own.ripple:
+            end = low = min(end, low)
+        stage = min(end.stage, low.stage)
+        end, low = (each if each.stage == stage else Place(stage, limit) for each in (end, low))
+        if end.end + TOLERANCE < own.whole or low.end + TOLERANCE < own.first:
+            end = low = Place(stage - 1, limit)
+        ends[node], lowest[node] = end, low
+    return ends
 
 
 def bounds_of(graph: Graph, limit: float) -> list[Bound]:
@@ -133,7 +146,7 @@ def bounds_of(graph: Graph, limit: float) -> list[Bound]:
     Results are read a stage later than they are computed.
     """
     found: list[Bound] = []
-    for node in range(len(graph.costs)):
+    for node in range(len(graph.delays)):
         found += (
             Bound(node, after, int(after == graph.results)) for after in graph.successors[node]
         )
@@ -145,7 +158,7 @@ def bounds_of(graph: Graph, limit: float) -> list[Bound]:
 def _beyond(graph: Graph, start: int, limit: float) -> list[int]:
     """The first nodes on the paths from a node which end after more than the limit."""
     found: list[int] = []
-    ends = {start: graph.costs[start]}
+    arrivals = {start: graph.delays[start].after(())}
     waiting = {start}
     while waiting:
         node = min(waiting)
@@ -153,12 +166,15 @@ def _beyond(graph: Graph, start: int, limit: float) -> list[int]:
         for after in graph.successors[node]:
             if after == graph.results:
                 continue
-            end = ends[node] + graph.costs[after]
-            if end > limit + TOLERANCE:
+            delay = graph.delays[after]
+            arrival = delay.after([arrivals[node]])
+            if delay.end(arrival) > limit + TOLERANCE:
                 if after not in found:
                     found.append(after)
-            elif end > ends.get(after, -1.0):
-                ends[after] = end
+                continue
+            known = arrivals.get(after, arrival)
+            arrivals[after] = arrival.or_later(known)
+            if known is arrival or arrivals[after] != known:
                 waiting.add(after)
     return found
 

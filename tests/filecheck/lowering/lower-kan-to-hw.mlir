@@ -91,8 +91,9 @@ func.func @sum(%x: !kan.int<0:3>, %y: !kan.int<-4:3>, %z: !kan.int<9:10>) -> (!k
   func.return %s, %u, %one : !kan.int<-4:6>, !kan.int<0:1>, !kan.int<0:3>
 }
 
-// A clamp compares with the ends that its input can exceed. To all that its bits hold, the upper
-// bits of the input say whether it is beyond, and the others become ones or zeros.
+// A clamp compares with the ends that its input can exceed. Where an end is 0 or next to a power of
+// two, the upper bits of the input say whether it is beyond. To all that its bits hold, the others
+// become ones or zeros.
 // CHECK-LABEL: hw.module @clamp
 func.func @clamp(%x: !kan.int<-8:7>, %y: !kan.int<0:15>) -> (!kan.int<-2:1>, !kan.int<0:15>, !kan.int<3:20>, !kan.int<-4:-1>) {
   // CHECK-NEXT: [[BODY:%.*]] = comb.extract %x0 from 0 : (i4) -> i1
@@ -111,8 +112,8 @@ func.func @clamp(%x: !kan.int<-8:7>, %y: !kan.int<0:15>) -> (!kan.int<-2:1>, !ka
   // CHECK-NEXT: [[MASKED:%.*]] = comb.and [[ONES]], [[KEPT]] : i1
   // CHECK-NEXT: [[A:%.*]] = comb.concat [[NEGATIVE]], [[MASKED]] {sv.namehint = "a"} : i1, i1
   %a = kan.clamp %x as "a" : !kan.int<-8:7> -> !kan.int<-2:1>
+  // CHECK-NEXT: [[NEG:%.*]] = comb.extract %x0 from 3 : (i4) -> i1
   // CHECK-NEXT: [[Z:%.*]] = hw.constant 0 : i4
-  // CHECK-NEXT: [[NEG:%.*]] = comb.icmp slt %x0, [[Z]] : i4
   // CHECK-NEXT: [[B:%.*]] = comb.mux [[NEG]], [[Z]], %x0 {sv.namehint = "b"} : i4
   %b = kan.clamp %x as "b" : !kan.int<-8:7> -> !kan.int<0:15>
   // CHECK: comb.icmp ult %x1, {{%.*}} : i4
@@ -122,6 +123,20 @@ func.func @clamp(%x: !kan.int<-8:7>, %y: !kan.int<0:15>) -> (!kan.int<-2:1>, !ka
   %d = kan.clamp %y as "d" : !kan.int<0:15> -> !kan.int<-4:-1>
   // CHECK-NEXT: hw.output [[A]], [[B]], [[C]], [[D]]
   func.return %a, %b, %c, %d : !kan.int<-2:1>, !kan.int<0:15>, !kan.int<3:20>, !kan.int<-4:-1>
+}
+
+// Beyond -4 and 3, one end each.
+// CHECK-LABEL: hw.module @one_end
+func.func @one_end(%x: !kan.int<-8:7>) -> (!kan.int<-4:7>, !kan.int<-8:3>) {
+  // CHECK-NEXT: [[NEGATIVE:%.*]] = comb.extract %x0 from 3 : (i4) -> i1
+  // CHECK-NEXT: [[TRUE:%.*]] = hw.constant true
+  // CHECK-NEXT: [[UPPER:%.*]] = comb.extract %x0 from 2 : (i4) -> i1
+  // CHECK-NEXT: [[NOT:%.*]] = comb.icmp ne [[UPPER]], [[TRUE]] : i1
+  // CHECK-NEXT: [[BELOW:%.*]] = comb.and [[NEGATIVE]], [[NOT]] : i1
+  // CHECK: comb.mux [[BELOW]]
+  %low = kan.clamp %x as "low" : !kan.int<-8:7> -> !kan.int<-4:7>
+  %high = kan.clamp %x as "high" : !kan.int<-8:7> -> !kan.int<-8:3>
+  func.return %low, %high : !kan.int<-4:7>, !kan.int<-8:3>
 }
 
 // A clamp that cannot saturate is no hardware, and leaves the name of what it reads alone.

@@ -1,5 +1,5 @@
 // RUN: kan-opt --check-passes %s -p 'kan-fit-clock{mhz=60.0 target="xcup"}' | filecheck %s --check-prefix SLOW
-// RUN: kan-opt --check-passes %s -p 'kan-fit-clock{mhz=700.0 target="xcup"}' | filecheck %s --check-prefix FAST
+// RUN: kan-opt --check-passes %s -p 'kan-fit-clock{mhz=1300.0 target="xcup"}' | filecheck %s --check-prefix FAST
 // RUN: not kan-opt %s -p 'kan-fit-clock{mhz=0.0}' 2>&1 | filecheck %s --check-prefix ZERO
 
 // Two tables of seven bits are smaller in parts. Their sum then has four terms, and two levels of
