@@ -211,7 +211,7 @@ def test_a_network_of_joined_adders_is_proven(tmp_path: Path) -> None:
     text = rtl.read_text()
     (zero,) = re.findall(r"wire logic no_carry0 = (.*);", text)
     assert "chain1 =" in text
-    assert run("prove", tmp_path / "wine") == 0
+    assert run("prove", tmp_path / "wine", "--second") == 0
     rtl.write_text(text.replace(f"no_carry0 = {zero};", "no_carry0 = x0[0];"))
     assert run("prove", tmp_path / "wine") == 1
 

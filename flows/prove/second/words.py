@@ -123,6 +123,8 @@ class Words:
     )
     """Inputs in other cycles, and undefined words."""
     _free: dict[Variable, Word] = field(default_factory=dict[Variable, Word])
+    _stopping: dict[Word, list[int]] = field(default_factory=dict[Word, list[int]])
+    """What `_stops` has found."""
     _count: int = 0
 
     def __post_init__(self) -> None:
@@ -289,6 +291,15 @@ class Words:
                 return self._slice(lower, last, first)
             if first >= lower.width:
                 return self._slice(upper, last - lower.width, first - lower.width)
+        if operator == "extract" and words[0].operator == "bvadd":
+            # Adders side by side: no carry comes from below a place at which both numbers are 0.
+            last, first = indices
+            stops = self._stops(words[0])
+            low = max((stop + 1 for stop in stops if stop < first), default=0)
+            if stops and (low, last) != (0, words[0].width - 1):
+                left, right = (self._slice(word, last, low) for word in words[0].arguments)
+                total = self._apply("bvadd", (left, right), ())
+                return self._slice(total, last - low, first - low)
         support = 0
         for word in words:
             support |= word.support
@@ -304,6 +315,20 @@ class Words:
         found = Word(operator, words, indices, width, order, support, address=address)
         return found
 
+    def _stops(self, total: Word) -> list[int]:
+        """Places at which both numbers of a sum are 0, one of them by a signal."""
+        if total not in self._stopping:
+            pairs = [
+                [self._slice(word, place, place) for word in total.arguments]
+                for place in range(total.width)
+            ]
+            self._stopping[total] = [
+                place
+                for place, pair in enumerate(pairs)
+                if any(map(_is_contradiction, pair)) and any(map(_is_zero, pair))
+            ]
+        return self._stopping[total]
+
     def _address(self, operator: str, words: tuple[Word, ...]) -> Word:
         """The amount by which a constant is shifted, without leading zeros."""
         table, amount = words
@@ -318,6 +343,40 @@ class Words:
                 return self._apply("concat", (self._value(bits, upper.value), lower), ())
             amount = lower
         return amount
+
+
+def _is_zero(bit: Word) -> bool:
+    """Whether a bit is a constant 0."""
+    place = 0
+    while bit.operator == "extract":
+        place, bit = place + bit.indices[1], bit.arguments[0]
+    return bit.operator == "value" and not bit.value >> place & 1
+
+
+def _is_contradiction(bit: Word) -> bool:
+    """Whether a bit says that one word is two different constants."""
+    if bit.operator != "bvand" or bit.width != 1:
+        return False
+    said: list[tuple[Word, ...]] = []
+    for argument in bit.arguments:
+        if argument.operator == "ite":
+            case, one, other = argument.arguments
+            bits = one.operator == other.operator == "value" and (one.value, other.value) == (1, 0)
+            if bits and case.operator == "=":
+                said.append(case.arguments)
+    if len(said) != 2:
+        return False
+    (first, value), (second, another) = said
+    constants = value.operator == another.operator == "value" and value.value != another.value
+    return constants and _is_same(first, second)
+
+
+def _is_same(first: Word, second: Word) -> bool:
+    """Whether two words are one word, operator by operator."""
+    if first is second:
+        return True
+    facts = [(w.operator, w.indices, w.width, w.value, w.variable) for w in (first, second)]
+    return facts[0] == facts[1] and all(map(_is_same, first.arguments, second.arguments))
 
 
 def _functions(body: Expression | None) -> Iterable[str]:
