@@ -47,14 +47,14 @@ _COMMANDS: dict[str, tuple[Adder, Runner, str]] = {
 """Of each command: what adds its options, what runs it, its line in `kan-flow --help`."""
 
 
-def _parser(typed: Sequence[str] = tuple(_COMMANDS)) -> argparse.ArgumentParser:
-    """The parser of all commands, with the options of those that are typed."""
+def _parser(typed: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of all commands, with the options of those that are typed; of all without any."""
     parser = ArgumentParser(prog="kan-flow", description="From a model to verified RTL.")
     parser.add_argument("--version", action="version", version=f"kan-flow {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (add_options, _, summary) in _COMMANDS.items():
         command = commands.add_parser(name, help=summary)
-        if name in typed:
+        if name in typed or not typed:
             add_options(command)
     return parser
 

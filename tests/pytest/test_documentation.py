@@ -86,6 +86,7 @@ def test_every_option_of_a_command_is_in_the_reference(command: str) -> None:
     text = commands.reference(command)
     subs = commands.subcommands(parser)
     assert (command == "kan-flow") == bool(subs)
+    assert all(list(commands.options(sub)) for _, sub in subs.values())
     for each in (parser, *(sub for _, sub in subs.values())):
         for action in commands.options(each):
             assert all(f"`{flag}`" in text for flag in action.option_strings)
