@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -310,3 +312,14 @@ def test_a_pass_that_fails_within_an_open_record_leaves_a_changed_module() -> No
         run(module, "kan-narrow")
         raise ZeroDivisionError
     assert recorded_pipeline(module) == ["kan-narrow", CHANGED]
+
+
+def test_kan_opt_starts_without_the_checks_of_passes_and_the_model() -> None:
+    program = "import sys, kan_dialect.cli.kan_opt; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert {"kan_dialect.checking", "kan_dialect.model.model"}.isdisjoint(loaded)
+    program = "import sys, kan_dialect.cli.kan_flow; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert not [name for name in loaded if name.startswith("kan_dialect.cli.flow.")]
