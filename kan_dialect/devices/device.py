@@ -236,7 +236,7 @@ ECP5 = DeviceFamily(
         carry_bit=0.06,
         wide=0.64,
         clamp=1.43,
-        spread=1.03,
+        spread=1.0,
         growth=0.1,
     ),
     # An adder takes a bit for the zero below its lowest one, half a bit as its chain has an even
