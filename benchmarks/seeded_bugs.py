@@ -21,7 +21,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -40,20 +40,22 @@ class Network:
 
     name: str
     path: Path
-    options: dict[str, int] = field(default_factory=dict[str, int])
+    options: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
     data: Path | None = None
 
 
 def networks(folder: Path) -> dict[str, Network]:
     """The networks, small ones first. Random data for networks without any goes into `folder`."""
     texts = Path(__file__).with_name("seeded_networks")
-    small = {"bits": 4, "guard_bits": 2, "levels": 1}
+    small: dict[str, int | str] = {"bits": 4, "guard_bits": 2, "levels": 1}
     x = np.random.default_rng(0).normal(size=(400, 3))
     np.savez(folder / "odd.npz", x=x)
     found = [
         Network("wires", texts / "wires.mlir", small),
         Network("alike", texts / "alike.mlir", small),
         Network("negative", texts / "negative.mlir", small),
+        Network("composed", texts / "composed.mlir", small),
+        Network("chains", texts / "negative.mlir", {"cycles": 2, "target": "ecp5"}),
         Network("odd", texts / "odd.mlir", small, folder / "odd.npz"),
         Network(
             "wine",

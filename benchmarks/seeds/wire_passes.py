@@ -254,6 +254,17 @@ SEEDS = [
         ),
     ),
     *seeds_in(
+        "kan-merge-tables",
+        "merge_tables:_composed",
+        (
+            "a table of a table is read one code too low",
+            Replace(
+                "inner.filled - range_of(inner.result).low",
+                "inner.filled - range_of(inner.result).low - 1",
+            ),
+        ),
+    ),
+    *seeds_in(
         "kan-share-tables",
         "_share_alike",
         ("the offset of a shared table is lost", Replace("int(offset.flat[0])", "0")),
