@@ -38,6 +38,9 @@ run_graph = cast("Callable[[bytes, FloatArray], FloatArray]", deferred(_SUBGRAPH
 _ROW_ELEMENTS = 1 << 20
 """Largest number of input elements that one run of the subgraph takes."""
 
+_COPIED_ELEMENTS = 1 << 16
+"""Edges that are copied at once, within a processor's cache."""
+
 
 @irdl_op_definition
 class OnnxOp(EdgeOp):
@@ -138,42 +141,69 @@ class OnnxOp(EdgeOp):
         rest = to_floats(self.rest)
         (at_rest,) = run_graph(self.graph, rest[np.newaxis])
         edges = np.empty((samples, outputs, inputs))
+        block = max(1, _COPIED_ELEMENTS // max(1, outputs * inputs))
         with np.errstate(all="ignore"):
             for first, places, inverses, values in _probes(x):
                 rows = np.repeat(rest[np.newaxis], len(values), axis=0)
                 rows[np.arange(len(values)), places] = values
                 found = run_graph(self.graph, rows) - at_rest
-                for column, inverse in enumerate(inverses, start=first):
-                    edges[:, :, column] = found[inverse]
+                columns = slice(first, first + inverses.shape[1])
+                for start in range(0, samples, block):
+                    those = slice(start, start + block)
+                    edges[those, :, columns] = found[inverses[those]].transpose(0, 2, 1)
+        return edges
+
+    def edges_of(self, index: IntArray, values: FloatArray) -> FloatArray:
+        """All edges of one input each (rows, out), float64, at a value of it.
+
+        Parameters
+        ----------
+        index : (rows), the inputs.
+        values : (rows), float64.
+        """
+        rest = to_floats(self.rest)
+        (at_rest,) = run_graph(self.graph, rest[np.newaxis])
+        edges = np.empty((len(values), self.outputs))
+        limit = max(1, _ROW_ELEMENTS // len(rest))
+        with np.errstate(all="ignore"):
+            for start in range(0, len(values), limit):
+                those = slice(start, start + limit)
+                rows = np.repeat(rest[np.newaxis], len(values[those]), axis=0)
+                rows[np.arange(len(rows)), index[those]] = values[those]
+                edges[those] = run_graph(self.graph, rows) - at_rest
         return edges
 
 
-def _probes(x: FloatArray) -> Iterator[tuple[int, IntArray, list[IntArray], FloatArray]]:
+def _probes(x: FloatArray) -> Iterator[tuple[int, IntArray, IntArray, FloatArray]]:
     """Rows to run the subgraph on for x (samples, in), each value of an input once, in chunks.
 
     Yields
     ------
-    The first of the inputs; for each row the input that it varies; for each input the row of every
-    sample; the values (rows).
+    The first of the inputs; for each row the input that it varies; the row of every sample for each
+    of the inputs (samples, inputs); the values (rows).
     """
-    inputs = x.shape[1]
+    samples, inputs = x.shape
+    if not samples or not inputs:
+        return
     limit = max(1, _ROW_ELEMENTS // inputs)
-    places: list[IntArray] = []
-    inverses: list[IntArray] = []
-    values: list[FloatArray] = []
-    first = count = 0
-    for column in range(inputs):
-        distinct, inverse = np.unique(x[:, column], return_inverse=True)
-        if values and count + len(distinct) > limit:
-            yield first, np.concatenate(places), inverses, np.concatenate(values)
-            places, inverses, values = [], [], []
-            first, count = column, 0
-        places.append(np.full(len(distinct), column, dtype=np.int64))
-        inverses.append(inverse.reshape(-1) + count)
-        values.append(distinct)
-        count += len(distinct)
-    if values:
-        yield first, np.concatenate(places), inverses, np.concatenate(values)
+    every = np.ascontiguousarray(x.T)
+    order = np.argsort(every, axis=1)
+    every = np.take_along_axis(every, order, axis=1)
+    new = np.ones(every.shape, dtype=np.bool_)
+    new[:, 1:] = every[:, 1:] != every[:, :-1]
+    new[:, 1:] &= ~(np.isnan(every[:, 1:]) & np.isnan(every[:, :-1]))
+    number = np.empty(order.shape, dtype=np.int64)
+    np.put_along_axis(number, order, np.cumsum(new, axis=1) - 1, axis=1)
+    counts = new.sum(axis=1)
+    first = 0
+    while first < inputs:
+        ends = np.cumsum(counts[first:])
+        # At least one input; further ones as far as they fit.
+        those = slice(first, first + max(1, int(np.searchsorted(ends, limit, side="right"))))
+        places = np.repeat(np.arange(inputs, dtype=np.int64)[those], counts[those])
+        starts = ends[: those.stop - first] - counts[those]
+        yield first, places, (number[those] + starts[:, np.newaxis]).T, every[those][new[those]]
+        first = those.stop
 
 
 ONNX_OPS: list[type[Operation]] = [OnnxOp]

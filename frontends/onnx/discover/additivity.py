@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from kan_dialect.evaluate.onnx_subgraph import fails_by_rows, open_runner, run_rows, widened
@@ -20,7 +19,7 @@ from kan_dialect.frontends.onnx.operators.static_graph import (
     needed_steps,
 )
 from kan_dialect.frontends.onnx.operators.subgraph_extraction import extract_subgraph
-from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray
 
 TOLERANCE = 1e-9
 """Largest residual of a sum, relative to the range of its values."""
@@ -77,7 +76,7 @@ class Exchanges:
 
     p: FloatArray
     q: FloatArray
-    chosen: NDArray[np.bool_]
+    chosen: BoolArray
 
     @property
     def rows(self) -> FloatArray:
@@ -142,11 +141,11 @@ def residuals(
     noise = _FLOAT64_NOISE * float(np.sqrt(groups[0].p.shape[1]))
     seen = np.zeros(targets, dtype=np.bool_)
     for values in _run_together(run, groups):
-        for index in range(targets):
+        doubtful, conclusive = _doubtful(values, run.columns, noise)
+        seen |= conclusive
+        for index in np.flatnonzero(doubtful).tolist():
             columns = slice(run.columns[index], run.columns[index + 1])
-            share, finite = _residual(values[:, columns], noise)
-            worst[index] = max(worst[index], share)
-            seen[index] |= finite
+            worst[index] = max(worst[index], _residual(values[:, columns], noise))
         if bool((worst > enough).all()):
             break
     worst[~seen & (worst == 0.0)] = np.inf
@@ -165,8 +164,9 @@ def _run_together(run: PartialRun, groups: Sequence[Exchanges]) -> Iterator[Floa
         first += len(rows)
 
 
-def _residual(values: FloatArray, noise: float) -> tuple[float, bool]:
-    """Residual of one group, and whether the group is conclusive.
+def _missed(values: FloatArray, noise: float) -> tuple[FloatArray, BoolArray, BoolArray]:
+    """What each trial of each element misses, whether that is finite, and whether it is more than
+    rounding: (trials, elements) each.
 
     Parameters
     ----------
@@ -176,12 +176,53 @@ def _residual(values: FloatArray, noise: float) -> tuple[float, bool]:
     with np.errstate(all="ignore"):
         missed = np.abs(parts[0] + parts[1] - parts[2] - parts[3])
         beyond = missed > noise * np.abs(parts).max(axis=0)
-    finite = np.isfinite(missed)
-    enough = bool(finite.mean() >= _MIN_FINITE_SHARE) and bool(finite.any(axis=0).all())
+    return missed, np.isfinite(missed), beyond
+
+
+def _doubtful(values: FloatArray, columns: IntArray, noise: float) -> tuple[BoolArray, BoolArray]:
+    """For each target, whether its residual may exceed `TOLERANCE`, and whether the group is
+    conclusive: (targets) each.
+
+    Parameters
+    ----------
+    values : (4 * trials, elements), for the rows of `Exchanges.rows`.
+    columns : (targets + 1), the ends of the targets' elements.
+    """
+    missed, finite, beyond = _missed(values, noise)
+    beyond &= finite
+    # Few elements miss by more than rounding; most of them by little compared with their range.
+    some = np.flatnonzero(beyond.any(axis=0))
+    parts = values.reshape(4, -1, values.shape[1])[:, :, some]
+    known = finite[:, some]
+    with np.errstate(all="ignore"):
+        high = np.where(known, parts, -np.inf).max(axis=(0, 1))
+        low = np.where(known, parts, np.inf).min(axis=(0, 1))
+        # The scale of `_residual` is at least half of the range.
+        allowed = 0.25 * TOLERANCE * (high - low)
+        largest = np.where(beyond[:, some], missed[:, some], 0.0).max(axis=0)
+        large = ~((largest <= allowed) & np.isfinite(allowed))
+    starts, widths = columns[:-1], np.diff(columns)
+    doubtful = np.zeros(values.shape[1], dtype=np.bool_)
+    doubtful[some] = large
+    count = finite.sum(axis=0)
+    share = np.add.reduceat(count, starts) / (len(finite) * widths)
+    conclusive = (share >= _MIN_FINITE_SHARE) & (np.minimum.reduceat(count, starts) > 0)
+    return np.logical_or.reduceat(doubtful, starts), conclusive
+
+
+def _residual(values: FloatArray, noise: float) -> float:
+    """Residual of one target in one group.
+
+    Parameters
+    ----------
+    values : (4 * trials, elements), for the rows of `Exchanges.rows`.
+    """
+    missed, finite, beyond = _missed(values, noise)
     doubtful = (beyond & finite).any(axis=0)
     if not bool(doubtful.any()):
-        return 0.0, enough
-    parts, missed, finite = parts[:, :, doubtful], missed[:, doubtful], finite[:, doubtful]
+        return 0.0
+    parts = values.reshape(4, -1, values.shape[1])[:, :, doubtful]
+    missed, finite = missed[:, doubtful], finite[:, doubtful]
     # Range of the finite values: median and percentiles.
     filled = np.where(finite, parts, np.nan)
     percentile = np.percentile if bool(finite.all()) else np.nanpercentile
@@ -194,7 +235,7 @@ def _residual(values: FloatArray, noise: float) -> tuple[float, bool]:
     with np.errstate(all="ignore"):
         shares = np.where(finite & beyond[:, doubtful], missed / scale, 0.0)
     share = float(np.nan_to_num(shares, nan=0.0, posinf=np.inf).max())
-    return (share if share > TOLERANCE else 0.0), enough
+    return share if share > TOLERANCE else 0.0
 
 
 def grouped(names: Sequence[str], static: StaticGraph, rows: int) -> list[list[str]]:

@@ -289,7 +289,7 @@ class _Assembly:
         if thresholds is None:
             return np.zeros((0, 3))
         reached = run_graph(op.graph, layer.activations)
-        windows = thresholds.windows(op.edges, TOLERANCE * float(np.ptp(reached)))
+        windows = thresholds.windows(op.edges_of, TOLERANCE * float(np.ptp(reached)))
         widths = np.cumsum([self._static.width(name) for name in layer.sources])
         source = self._static.source
         found: list[tuple[float, float, float]] = windows.tolist()

@@ -92,7 +92,9 @@ class Thresholds:
             rows = np.concatenate([together, some, *alone]).astype(dtype).astype(np.float64)
         return rows[np.isfinite(rows).all(axis=1)]
 
-    def windows(self, edges: Callable[[FloatArray], FloatArray], least: float) -> FloatArray:
+    def windows(
+        self, edges_of: Callable[[IntArray, FloatArray], FloatArray], least: float
+    ) -> FloatArray:
         """Windows in which an edge differs from both sides: (windows, 3), float64, narrow ones
         first.
 
@@ -101,18 +103,16 @@ class Thresholds:
 
         Parameters
         ----------
-        edges : (rows, in) -> (rows, out, in), all functions of all inputs.
+        edges_of : inputs (rows) and a value of each (rows) -> (rows, out), all functions of the
+            input.
         least : smaller differences are ignored.
         """
-        base = self.likely[len(self.likely) // 2]
-        below, above = (
-            np.repeat(base[np.newaxis], len(ends), 0) for ends in 2 * [self.changes.index]
-        )
-        rows, index = np.arange(self.changes.index.size), self.changes.index
-        below[rows, index], above[rows, index] = self.changes.below, self.changes.above
+        index = self.changes.index
         with np.errstate(all="ignore"):
-            before, after = edges(below), edges(above)
-            jumps = np.abs(after - before)[rows, :, index].max(axis=1) > least
+            before, after = (
+                edges_of(index, values) for values in (self.changes.below, self.changes.above)
+            )
+            jumps = np.abs(after - before).max(axis=1) > least
         found: list[tuple[float, float, float]] = []
         for one in np.unique(index[jumps]).tolist():
             mine = np.flatnonzero(jumps & (index == one))
