@@ -141,11 +141,9 @@ def residuals(
     noise = _FLOAT64_NOISE * float(np.sqrt(groups[0].p.shape[1]))
     seen = np.zeros(targets, dtype=np.bool_)
     for values in _run_together(run, groups):
-        doubtful, conclusive = _doubtful(values, run.columns, noise)
+        shares, conclusive = _residuals(values, run.columns, noise, worst)
+        worst = np.maximum(worst, shares)
         seen |= conclusive
-        for index in np.flatnonzero(doubtful).tolist():
-            columns = slice(run.columns[index], run.columns[index + 1])
-            worst[index] = max(worst[index], _residual(values[:, columns], noise))
         if bool((worst > enough).all()):
             break
     worst[~seen & (worst == 0.0)] = np.inf
@@ -164,78 +162,79 @@ def _run_together(run: PartialRun, groups: Sequence[Exchanges]) -> Iterator[Floa
         first += len(rows)
 
 
-def _missed(values: FloatArray, noise: float) -> tuple[FloatArray, BoolArray, BoolArray]:
-    """What each trial of each element misses, whether that is finite, and whether it is more than
-    rounding: (trials, elements) each.
+def _residuals(
+    values: FloatArray, columns: IntArray, noise: float, known: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """Residuals of the targets in one group, and whether the group is conclusive for each.
 
-    Parameters
-    ----------
-    values : (4 * trials, elements), for the rows of `Exchanges.rows`.
-    """
-    parts = values.reshape(4, -1, values.shape[1])
-    with np.errstate(all="ignore"):
-        missed = np.abs(parts[0] + parts[1] - parts[2] - parts[3])
-        beyond = missed > noise * np.abs(parts).max(axis=0)
-    return missed, np.isfinite(missed), beyond
-
-
-def _doubtful(values: FloatArray, columns: IntArray, noise: float) -> tuple[BoolArray, BoolArray]:
-    """For each target, whether its residual may exceed `TOLERANCE`, and whether the group is
-    conclusive: (targets) each.
+    Residuals that are at most those `known` may be given as 0.
 
     Parameters
     ----------
     values : (4 * trials, elements), for the rows of `Exchanges.rows`.
     columns : (targets + 1), the ends of the targets' elements.
+    known : (targets), residuals in other groups.
+
+    Returns
+    -------
+    (targets), float64, and (targets), bool.
     """
-    missed, finite, beyond = _missed(values, noise)
-    beyond &= finite
-    # Few elements miss by more than rounding; most of them by little compared with their range.
-    some = np.flatnonzero(beyond.any(axis=0))
-    parts = values.reshape(4, -1, values.shape[1])[:, :, some]
-    known = finite[:, some]
+    parts = values.reshape(4, -1, values.shape[1])
     with np.errstate(all="ignore"):
-        high = np.where(known, parts, -np.inf).max(axis=(0, 1))
-        low = np.where(known, parts, np.inf).min(axis=(0, 1))
-        # The scale of `_residual` is at least half of the range.
-        allowed = 0.25 * TOLERANCE * (high - low)
-        largest = np.where(beyond[:, some], missed[:, some], 0.0).max(axis=0)
-        large = ~((largest <= allowed) & np.isfinite(allowed))
-    starts, widths = columns[:-1], np.diff(columns)
-    doubtful = np.zeros(values.shape[1], dtype=np.bool_)
-    doubtful[some] = large
+        missed = np.abs(parts[0] + parts[1] - parts[2] - parts[3])
+        beyond = missed > noise * np.abs(parts).max(axis=0)
+    finite = np.isfinite(missed)
+    beyond &= finite
     count = finite.sum(axis=0)
-    share = np.add.reduceat(count, starts) / (len(finite) * widths)
-    conclusive = (share >= _MIN_FINITE_SHARE) & (np.minimum.reduceat(count, starts) > 0)
-    return np.logical_or.reduceat(doubtful, starts), conclusive
+    share = np.add.reduceat(count, columns[:-1]) / (len(finite) * np.diff(columns))
+    conclusive = (share >= _MIN_FINITE_SHARE) & (np.minimum.reduceat(count, columns[:-1]) > 0)
+
+    doubtful = np.flatnonzero(beyond.any(axis=0))
+    found = np.zeros(len(known))
+    target = np.searchsorted(columns, doubtful, side="right") - 1
+    missed = np.where(beyond[:, doubtful], missed[:, doubtful], 0.0).max(axis=0)
+    parts, finite = parts[:, :, doubtful], finite[:, doubtful]
+    with np.errstate(all="ignore"):
+        spans: FloatArray = np.where(finite, parts, -np.inf).max(axis=(0, 1))
+        spans -= np.where(finite, parts, np.inf).min(axis=(0, 1))
+        # The scale below is at least half of the range of the finite values.
+        allowed = 0.25 * np.maximum(TOLERANCE, known[target]) * spans
+        large = ~((missed <= allowed) & np.isfinite(allowed))
+    chosen = np.isin(target, target[large])
+    if not bool(chosen.any()):
+        return found, conclusive
+    parts, finite, missed = parts[:, :, chosen], finite[:, chosen], missed[chosen]
+    # The first element of each target, and the number of the target among those left.
+    _, first, place = np.unique(target[chosen], return_index=True, return_inverse=True)
+    # Range of the finite values: median and percentiles.
+    low, middle, high = _percentiles(parts, finite)
+    widths: FloatArray = high - low
+    spread = np.maximum(widths, 1e-4 * np.maximum.reduceat(widths, first)[place])
+    furthest: FloatArray = np.where(finite, np.abs(parts - middle), 0.0).max(axis=0).max(axis=0)
+    with np.errstate(all="ignore"):
+        shares = np.nan_to_num(missed / np.maximum(furthest, spread), nan=0.0, posinf=np.inf)
+    shares = np.maximum.reduceat(shares, first)
+    found[target[chosen][first]] = np.where(shares > TOLERANCE, shares, 0.0)
+    return found, conclusive
 
 
-def _residual(values: FloatArray, noise: float) -> float:
-    """Residual of one target in one group.
+def _percentiles(parts: FloatArray, finite: BoolArray) -> FloatArray:
+    """10 %, median and 90 % of the finite values of each element: (3, elements).
 
     Parameters
     ----------
-    values : (4 * trials, elements), for the rows of `Exchanges.rows`.
+    parts : (4, trials, elements).
+    finite : (trials, elements).
     """
-    missed, finite, beyond = _missed(values, noise)
-    doubtful = (beyond & finite).any(axis=0)
-    if not bool(doubtful.any()):
-        return 0.0
-    parts = values.reshape(4, -1, values.shape[1])[:, :, doubtful]
-    missed, finite = missed[:, doubtful], finite[:, doubtful]
-    # Range of the finite values: median and percentiles.
-    filled = np.where(finite, parts, np.nan)
-    percentile = np.percentile if bool(finite.all()) else np.nanpercentile
-    percentiles: FloatArray = percentile(filled, (10, 50, 90), axis=(0, 1))
-    low, middle, high = percentiles
-    widths: FloatArray = high - low
-    spread = np.maximum(widths, 1e-4 * widths.max())
-    furthest: FloatArray = np.where(finite, np.abs(filled - middle), 0.0).max(axis=0)
-    scale = np.maximum(furthest, spread)
-    with np.errstate(all="ignore"):
-        shares = np.where(finite & beyond[:, doubtful], missed / scale, 0.0)
-    share = float(np.nan_to_num(shares, nan=0.0, posinf=np.inf).max())
-    return share if share > TOLERANCE else 0.0
+    found = np.empty((3, parts.shape[2]))
+    every = finite.all(axis=0)
+    percent = (10, 50, 90)
+    if bool(every.any()):
+        found[:, every] = np.percentile(parts[:, :, every], percent, axis=(0, 1))
+    if not bool(every.all()):
+        some = np.where(finite[:, ~every], parts[:, :, ~every], np.nan)
+        found[:, ~every] = np.nanpercentile(some, percent, axis=(0, 1))
+    return found
 
 
 def grouped(names: Sequence[str], static: StaticGraph, rows: int) -> list[list[str]]:
