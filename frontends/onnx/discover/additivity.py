@@ -141,7 +141,7 @@ def residuals(
     noise = _FLOAT64_NOISE * float(np.sqrt(groups[0].p.shape[1]))
     seen = np.zeros(targets, dtype=np.bool_)
     for values in _run_together(run, groups):
-        shares, conclusive = _residuals(values, run.columns, noise, worst)
+        shares, conclusive = _residuals(values, run.columns, noise)
         worst = np.maximum(worst, shares)
         seen |= conclusive
         if bool((worst > enough).all()):
@@ -162,18 +162,13 @@ def _run_together(run: PartialRun, groups: Sequence[Exchanges]) -> Iterator[Floa
         first += len(rows)
 
 
-def _residuals(
-    values: FloatArray, columns: IntArray, noise: float, known: FloatArray
-) -> tuple[FloatArray, BoolArray]:
+def _residuals(values: FloatArray, columns: IntArray, noise: float) -> tuple[FloatArray, BoolArray]:
     """Residuals of the targets in one group, and whether the group is conclusive for each.
-
-    Residuals that are at most those `known` may be given as 0.
 
     Parameters
     ----------
     values : (4 * trials, elements), for the rows of `Exchanges.rows`.
     columns : (targets + 1), the ends of the targets' elements.
-    known : (targets), residuals in other groups.
 
     Returns
     -------
@@ -190,30 +185,29 @@ def _residuals(
     conclusive = (share >= _MIN_FINITE_SHARE) & (np.minimum.reduceat(count, columns[:-1]) > 0)
 
     doubtful = np.flatnonzero(beyond.any(axis=0))
-    found = np.zeros(len(known))
+    found = np.zeros(len(columns) - 1)
     target = np.searchsorted(columns, doubtful, side="right") - 1
-    missed = np.where(beyond[:, doubtful], missed[:, doubtful], 0.0).max(axis=0)
+    missed = np.where(beyond[:, doubtful], missed[:, doubtful], 0.0)
     parts, finite = parts[:, :, doubtful], finite[:, doubtful]
     with np.errstate(all="ignore"):
-        spans: FloatArray = np.where(finite, parts, -np.inf).max(axis=(0, 1))
-        spans -= np.where(finite, parts, np.inf).min(axis=(0, 1))
-        # The scale below is at least half of the range of the finite values.
-        allowed = 0.25 * np.maximum(TOLERANCE, known[target]) * spans
-        large = ~((missed <= allowed) & np.isfinite(allowed))
+        # The scale below is at least half of the range of a trial's values.
+        allowed = 0.25 * TOLERANCE * np.ptp(parts, axis=0)
+        small = (missed <= allowed) & np.isfinite(allowed)
+        large = ~(small | (missed == 0.0)).all(axis=0)
     chosen = np.isin(target, target[large])
     if not bool(chosen.any()):
         return found, conclusive
-    parts, finite, missed = parts[:, :, chosen], finite[:, chosen], missed[chosen]
+    parts, finite, missed = parts[:, :, chosen], finite[:, chosen], missed[:, chosen]
     # The first element of each target, and the number of the target among those left.
     _, first, place = np.unique(target[chosen], return_index=True, return_inverse=True)
     # Range of the finite values: median and percentiles.
     low, middle, high = _percentiles(parts, finite)
     widths: FloatArray = high - low
     spread = np.maximum(widths, 1e-4 * np.maximum.reduceat(widths, first)[place])
-    furthest: FloatArray = np.where(finite, np.abs(parts - middle), 0.0).max(axis=0).max(axis=0)
     with np.errstate(all="ignore"):
+        furthest: FloatArray = np.where(finite, np.abs(parts - middle), 0.0).max(axis=0)
         shares = np.nan_to_num(missed / np.maximum(furthest, spread), nan=0.0, posinf=np.inf)
-    shares = np.maximum.reduceat(shares, first)
+    shares = np.maximum.reduceat(shares.max(axis=0), first)
     found[target[chosen][first]] = np.where(shares > TOLERANCE, shares, 0.0)
     return found, conclusive
 
