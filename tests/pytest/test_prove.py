@@ -656,7 +656,7 @@ def test_a_constant_output_that_is_wrong_is_found(tmp_path: Path) -> None:
 BENIGN: dict[str, Callable[[str], str]] = {
     "terms in another order": first(r"(wire .*) = (\{[^}]*\}) \+ (\{[^}]*\});", r"\1 = \3 + \2;"),
     "a comparison with the end itself": first(
-        r"> (\d+)'sd(\d+)\)", lambda m: f">= {m[1]}'sd{m[2]})"
+        r"< -(\d+)'sd(\d+)\)", lambda m: f"<= -{m[1]}'sd{m[2]})"
     ),
     "a name that nobody marks": lambda text: text.replace("layer0_edge0_0", "renamed"),
 }
