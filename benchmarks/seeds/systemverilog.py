@@ -220,12 +220,18 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "tables:planes",
+        "constant_folding:_unpacked",
         (
             "vectors start at their highest bit",
-            Replace("np.packbits(..., bitorder='little')", "np.packbits(..., bitorder='big')"),
+            Replace(
+                "np.packbits(bits.transpose(0, 2, 1), axis=2, bitorder='little')",
+                "np.packbits(bits.transpose(0, 2, 1), axis=2, bitorder='big')",
+            ),
         ),
-        ("vectors of the next higher bit", Replace("entries >> places", "entries >> places + 1")),
+        (
+            "vectors of the next higher bit",
+            Replace("bits.transpose(0, 2, 1)", "np.roll(bits.transpose(0, 2, 1), -1, 1)"),
+        ),
     ),
     *seeds_in(
         "SystemVerilog text",
