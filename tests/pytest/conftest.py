@@ -171,6 +171,6 @@ def scheduler() -> Generator[str]:
     """The address of a Dask cluster of two processes."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as started:
         yield started.scheduler_address
