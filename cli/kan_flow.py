@@ -48,7 +48,7 @@ _COMMANDS: dict[str, tuple[Adder, Runner, str]] = {
 
 
 def _parser(typed: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The parser of all commands, with the options of those that are typed; of all without any."""
+    """The parser of all commands. Only typed commands get their options; all do if none is."""
     parser = ArgumentParser(prog="kan-flow", description="From a model to verified RTL.")
     parser.add_argument("--version", action="version", version=f"kan-flow {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

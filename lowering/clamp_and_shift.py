@@ -5,6 +5,7 @@ from __future__ import annotations
 from xdsl.dialects import comb
 from xdsl.ir import Operation, SSAValue
 
+from kan_dialect.devices.lut_count import upper_bits_tell
 from kan_dialect.ir.types import IntType
 from kan_dialect.lowering.hw_builder import HwBuilder
 
@@ -42,12 +43,6 @@ def clamped(
     return build.named(result, name) if is_clamped else result
 
 
-def is_tested(source: IntType, bound: int, *, is_low: bool) -> bool:
-    """Whether the upper bits of a number say that it is beyond an end of a clamp."""
-    power = -bound if is_low else bound + 1
-    return (is_low and bound == 0) or (power > 0 and power & (power - 1) == 0)
-
-
 def _tested(
     build: HwBuilder, wire: SSAValue, source: IntType, bound: int, *, is_low: bool
 ) -> SSAValue | None:
@@ -55,7 +50,7 @@ def _tested(
 
     A comparison would take a carry chain on ECP5 and iCE40, and the delay of one.
     """
-    if not is_tested(source, bound, is_low=is_low):
+    if not upper_bits_tell(bound, is_low=is_low):
         return None
     negative = build.part(wire, source.bits - 1, 1) if source.is_signed else None
     width = (-bound - 1 if is_low else bound).bit_length()

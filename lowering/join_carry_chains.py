@@ -108,7 +108,7 @@ class _Joining:
         self._totals = {op.results[0] for op in self._ops if self._is_chain(op)}
         """Sums of adders that are written as chains."""
         self._new: dict[SSAValue, SSAValue] = {}
-        """The sums of joined adders by those that they replace."""
+        """The new sum of each joined adder, by its old sum."""
 
     def run(self) -> None:
         """Rewrite the module."""
@@ -267,7 +267,7 @@ _WIRED = {comb.AddOp, comb.ExtractOp, comb.ConcatOp, hw.ConstantOp}
 
 
 def _chains(adders: Sequence[_Adder], longest: int) -> Iterator[Sequence[_Adder]]:
-    """Adders of one chain each, about equally long; those that stay alone are left out."""
+    """The adders of each chain of two or more. Chains are about equally long."""
     total = sum(adder.bits for adder in adders)
     wanted = total / max(1, ceil(total / longest))
     chain: list[_Adder] = []

@@ -46,8 +46,8 @@ class Timing:
     clamp: float = 0.0
     """A clamp and the way to it; 0: as two lookup tables."""
     spread: float = 1.0
-    """The part of a period that is kept free, for designs whose longest path takes more than is
-    typical: nine of ten designs reach their clock."""
+    """A period over what typical delays may take of it. The rest is for designs whose longest path
+    takes more than is typical: nine of ten designs reach their clock."""
     growth: float = 0.0
     """Delays grow with LUTs to this power, and are those of 1000 LUTs: the more there are, the
     longer are the ways between them. By Rent's rule it is about 0.1 to 0.2 (Donath 1979)."""
@@ -239,8 +239,8 @@ ECP5 = DeviceFamily(
         spread=1.0,
         growth=0.1,
     ),
-    # An adder takes a bit for the zero below its lowest one, half a bit as its chain has an even
-    # number, and a carry cell of two bits at either end of the chain, where nextpnr leaves it.
+    # An adder takes a bit for the zero that stops its carry, and half a bit as a chain has an even
+    # number. The carry cells at both ends, of two bits each, are those of a chain of many adders.
     Adders(carry_in_luts=1.0, further_luts=1.5, joined_bits=48),
     wide_inputs=7,
     keeps_gates=False,

@@ -16,8 +16,8 @@ from kan_dialect.devices.device import XCUP, DeviceFamily
 from kan_dialect.devices.lut_count import (
     compared_bits,
     count_luts,
-    has_aligned_ends,
     map_table,
+    upper_bits_tell,
 )
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.ir.types import range_of
@@ -147,7 +147,9 @@ def _clamp_delay(op: ClampOp, device: DeviceFamily) -> Delay:
         return Delay(0.0)
     timing = device.timing
     delay = timing.clamp or 2 * timing.lut
-    if not has_aligned_ends(op) and device.adders.whole_bits:
+    low = source.low >= target.low or upper_bits_tell(target.low, is_low=True)
+    high = source.high <= target.high or upper_bits_tell(target.high, is_low=False)
+    if not (low and high) and device.adders.whole_bits:
         # A comparison takes a chain.
         delay += _adder_delay(source.bits, device).whole
     # Set and reset of registers choose. A table in the same stage becomes one function with the

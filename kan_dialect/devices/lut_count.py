@@ -203,7 +203,9 @@ def _clamp(op: ClampOp, device: DeviceFamily) -> Counter[int]:
     low, high = source.low < target.low, source.high > target.high
     if (not low and not high) or _merges_with_readers(op, device.lut_inputs):
         return Counter()
-    if not has_aligned_ends(op):
+    span = 1 << (target.bits - target.is_signed)
+    aligned = (not low or target.low in (0, -span)) and (not high or target.high == span - 1)
+    if not aligned:
         tests = _test_luts(source.bits, device) * (low + high)
         return Counter({SATURATE_INPUTS: target.bits, device.lut_inputs: tests})
     if device.adders.whole_bits and device.adders.carry_chains:
@@ -215,13 +217,10 @@ def _clamp(op: ClampOp, device: DeviceFamily) -> Counter[int]:
     return Counter({device.lut_inputs: _test_luts(upper, device), MUX_INPUTS: chosen})
 
 
-def has_aligned_ends(op: ClampOp) -> bool:
-    """Whether upper bits alone say that a value is beyond an end."""
-    source, target = range_of(op.input), range_of(op.result)
-    span = 1 << (target.bits - target.is_signed)
-    return (source.low >= target.low or target.low in (0, -span)) and (
-        source.high <= target.high or target.high == span - 1
-    )
+def upper_bits_tell(bound: int, *, is_low: bool) -> bool:
+    """Whether the upper bits of a number alone say that it is beyond an end of a clamp."""
+    power = -bound if is_low else bound + 1
+    return (is_low and bound == 0) or (power > 0 and power & (power - 1) == 0)
 
 
 def compared_bits(op: ComparesCandidates) -> int:
