@@ -2,10 +2,14 @@
 
 Ctrl-C while they are loaded ends the command with its message, and a standard stream that is closed
 is replaced, so that no file which a library opens takes its place.
+
+Modules live until the end of the process. Python's collector does not visit their objects, neither
+while they are loaded nor at the end: this takes a quarter of the time of a short command.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -25,11 +29,16 @@ def _start(tool: str, module: str) -> NoReturn:
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, leave)
+    gc.disable()
     try:
-        import_module(module).main()
+        loaded = import_module(module)
+        gc.freeze()
+        gc.enable()
+        loaded.main()
     finally:
         # All is done, or told.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        gc.freeze()
     sys.exit()
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from kan_dialect.cli.flow.prove_training import prove_trainable
 from kan_dialect.cli.flow.prove_wrapper import chosen_wrapper, proof_of_wrapper
-from kan_dialect.cli.flow.training import prove_trainable
 from kan_dialect.cli.import_options import add_table_overflow
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.tool_limits import ABOVE_ZERO, JOBS, add_limits

@@ -1,4 +1,4 @@
-"""Networks that learn on the chip: `kan-flow build --trainable`, `train-sim`, and their proof."""
+"""Networks that learn on the chip: `kan-flow build --trainable` and `train-sim`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
-from kan_dialect.cli.flow.prove_wrapper import chosen_wrapper, proof_of_wrapper
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
@@ -19,11 +17,6 @@ from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
-from kan_dialect.flows.prove.cycles.claims import Outcome
-from kan_dialect.flows.prove.interfaces.registers.training_core import TrainingNetwork
-from kan_dialect.flows.prove.show import merge_proof
-from kan_dialect.flows.prove.training.prove import prove_training
-from kan_dialect.flows.prove.training.show import print_training_proof
 from kan_dialect.flows.training.build import (
     TrainingOptions,
     build_training,
@@ -31,14 +24,10 @@ from kan_dialect.flows.training.build import (
 )
 from kan_dialect.flows.training.learning_curve import plot_training, simulate_training
 from kan_dialect.frontends.loading import load_model, make_context, rename
-from kan_dialect.ir.attributes.module_attributes import training_cycles
 from kan_dialect.limits import MAX_VECTORS
-from kan_dialect.lowering.hardware_ops import hardware_modules
-from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.training.training_step import Step, is_trainable, step_of
 from kan_dialect.passbase.option_bounds import Bounds
-from kan_dialect.passbase.progress import speaking
 from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
 
@@ -180,54 +169,6 @@ def run_train_sim(options: argparse.Namespace) -> int:
         plot_training(options.plot, step, course, dataset, options.window)
         print(f"drawn to {options.plot}")
     return 0
-
-
-def _built_cycles(folder: Path) -> tuple[int, int]:
-    """Latency and interval of a build's hardware, in cycles."""
-    path = next((folder / "ir").glob(f"*-{LowerTrainingToHwPass.name}.mlir"))
-    (circuit,) = hardware_modules(load_model(make_context(), path))
-    return training_cycles(circuit)
-
-
-def prove_trainable(options: argparse.Namespace) -> int:
-    """`kan-flow prove` of hardware that trains.
-
-    Raises
-    ------
-    KanError : see `prove_training` and `prove_built`.
-    """
-    folder: Path = options.folder
-    wrapper = chosen_wrapper(folder, options.wrapper)
-    step = built_step(folder)
-    latency, interval = _built_cycles(folder)
-    rtl: Path = options.rtl or folder / "rtl" / f"{step.name}.sv"
-    if options.against is not None:
-        step = step_of(load_model(make_context(), options.against))
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading the RTL", total=None)
-
-        def say(what: str) -> None:
-            progress.update(task, description=what)
-
-        def tell(outcome: Outcome) -> None:
-            progress.update(task, description=f"{outcome.group}: {outcome.name}")
-
-        with speaking(say):
-            proof = prove_training(
-                rtl, step, latency, interval, timeout=options.timeout, progress=tell
-            )
-    print_training_proof(proof, rtl, Console(highlight=False))
-    proven = proof.proven
-    summary: dict[str, object] = dict(proof.summary())
-    if wrapper is not None:
-        network = TrainingNetwork.of(step, proof.timing)
-        found = proof_of_wrapper(wrapper, rtl, network, options.timeout)
-        proven &= found.proven
-        summary["interface"] = found.summary()
-    if options.report:
-        merge_proof(folder / "report.json", summary if proven else None)
-    return 0 if proven else 1
 
 
 def _shown(samples: int, window: int) -> list[int]:
