@@ -23,7 +23,7 @@ from kan_dialect.frontends.loading import (
 )
 from kan_dialect.frontends.torch.files import require_torch
 from kan_dialect.frontends.torch_module import import_module, is_pykan, module_original
-from kan_dialect.ir.verifier import require_order
+from kan_dialect.ir.module_verifier import verify_module
 
 TableOverflow = Literal["keep", "saturate", "wrap"]
 
@@ -104,8 +104,7 @@ def from_ir(ir: str | ModuleOp, *, data: Data | None = None) -> Network:
     """
     with as_kan_errors():
         module = ir.clone() if isinstance(ir, ModuleOp) else _parsed(ir)
-        module.verify()
-        require_order(module)
+        verify_module(module)
     return Network(module, data=data)
 
 

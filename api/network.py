@@ -55,8 +55,8 @@ from kan_dialect.flows.tune.tune import State
 from kan_dialect.frontends.frontend import Original
 from kan_dialect.frontends.loading import make_context, rename
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.module_verifier import verify_module
 from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
-from kan_dialect.ir.verifier import require_order
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
@@ -339,8 +339,7 @@ class Network:
             )
         _replace_tables(node_sum, lookup, array)
         with as_kan_errors():
-            module.verify()
-            require_order(module)
+            verify_module(module)
         settle_record(module)
         return self._left_by(module)
 

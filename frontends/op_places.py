@@ -18,7 +18,8 @@ from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import ELIDED, elided
-from kan_dialect.ir.verifier import OrderError, require_order
+from kan_dialect.ir.module_verifier import verify_module
+from kan_dialect.ir.verifier import OrderError
 
 _RESULTS = re.compile(r"((?:%[\w$.-]+(?::\d+)?\s*,?\s*)+)=\s*")
 """What stands in front of an op's name."""
@@ -98,8 +99,7 @@ def verify_placed(module: ModuleOp, places: OpPlaces | None) -> None:
     VerifyException : the same, where `places` is None.
     """
     try:
-        module.verify()
-        require_order(module)
+        verify_module(module)
     except VerifyException as error:
         if places is None:
             raise

@@ -23,14 +23,27 @@ def hardware_modules(module: ModuleOp) -> list[hw.HWModuleOp]:
     ------
     KanError : another op is in there, or no hardware module.
     """
-    for op in module.walk():
-        is_hardware = dialect_of(op) in HARDWARE_DIALECTS or isinstance(op, tuple(MEMORY_OPS))
-        if op is not module and not is_hardware:
-            raise KanError(f"'{op.name}' is not a hardware op", remedy=NOT_LOWERED)
+    for kind in _kinds_in(module):
+        if kind.name.partition(".")[0] not in HARDWARE_DIALECTS and not issubclass(
+            kind, tuple(MEMORY_OPS)
+        ):
+            raise KanError(f"'{kind.name}' is not a hardware op", remedy=NOT_LOWERED)
     modules = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
     if not modules:
         raise KanError("there is no 'hw.module'", remedy=NOT_LOWERED)
     return modules
+
+
+def _kinds_in(op: Operation) -> dict[type[Operation], None]:
+    """The classes of the ops within an op, in the order of their first ops."""
+    kinds: dict[type[Operation], None] = {}
+    for region in op.regions:
+        for block in region.blocks:
+            for inner in block.ops:
+                kinds[type(inner)] = None
+                if inner.regions:
+                    kinds.update(_kinds_in(inner))
+    return kinds
 
 
 def dialect_of(op: Operation) -> str:

@@ -105,15 +105,15 @@ class HwBuilder:
 
     def inverted(self, wire: SSAValue, width: int, name: str | None = None) -> SSAValue:
         """Every bit of a wire of `width` bits inverted."""
-        return self.add(comb.XorOp([wire, self.constant((1 << width) - 1, width)]), name)
+        return self.add(_bitwise(comb.XorOp, [wire, self.constant((1 << width) - 1, width)]), name)
 
     def all_of(self, wires: Sequence[SSAValue], name: str | None = None) -> SSAValue:
         """Whether all of several bits are 1."""
-        return self.add(comb.AndOp(wires), name)
+        return self.add(_bitwise(comb.AndOp, wires), name)
 
     def any_of(self, wires: Sequence[SSAValue]) -> SSAValue:
         """Whether one of several bits is 1."""
-        return wires[0] if len(wires) == 1 else self.add(comb.OrOp(wires))
+        return wires[0] if len(wires) == 1 else self.add(_bitwise(comb.OrOp, wires))
 
     def equal(self, wire: SSAValue, other: SSAValue, name: str | None = None) -> SSAValue:
         """Whether two wires carry the same."""
@@ -121,7 +121,7 @@ class HwBuilder:
 
     def differs(self, bit: SSAValue, other: SSAValue, name: str | None = None) -> SSAValue:
         """Whether one of two bits is 1, and not both."""
-        return self.add(comb.XorOp([bit, other]), name)
+        return self.add(_bitwise(comb.XorOp, [bit, other]), name)
 
     def chosen(
         self, condition: SSAValue, if_true: SSAValue, if_false: SSAValue, name: str | None = None
@@ -135,7 +135,7 @@ class HwBuilder:
 
     def subtracted(self, left: SSAValue, right: SSAValue) -> SSAValue:
         """The difference of wires of one width, modulo 2^width."""
-        return self.add(comb.SubOp(left, right))
+        return self.add(_subtracted(left, right))
 
     def resized(self, wire: SSAValue, bits: int, target: int, signed: bool) -> SSAValue:
         """A wire of `bits` bits extended by its sign or zeros, or cut off, to `target` bits."""
@@ -287,6 +287,18 @@ def _repeated(value: SSAValue, bits: int) -> comb.ReplicateOp:
 def _added(values: Sequence[SSAValue]) -> comb.AddOp:
     """The sum of values of one type."""
     return comb.AddOp.create(operands=values, result_types=[values[0].type])
+
+
+def _subtracted(left: SSAValue, right: SSAValue) -> comb.SubOp:
+    """The difference of values of one type."""
+    return comb.SubOp.create(operands=[left, right], result_types=[left.type])
+
+
+def _bitwise(
+    kind: type[comb.AndOp | comb.OrOp | comb.XorOp], values: Sequence[SSAValue]
+) -> Operation:
+    """Values of one type, combined bit by bit."""
+    return kind.create(operands=values, result_types=[values[0].type])
 
 
 def _cast(value: SSAValue, kind: Attribute) -> hw.BitcastOp:

@@ -290,7 +290,7 @@ def in_dataflow_order(
     ------
     KanError : there is a loop.
     """
-    ops = list(ops)
+    ops = list(iter(ops))  # a list of a block's ops would count them first, one by one
     if _is_ordered(ops, through_registers=through_registers):
         return ops
     ordered: list[Operation] = []
@@ -326,17 +326,18 @@ def in_dataflow_order(
 
 def _is_ordered(ops: Sequence[Operation], *, through_registers: bool) -> bool:
     """Whether operands come before their users already; mostly, they do."""
-    owners = {id(op) for op in ops}
     done: set[int] = set()
     add = done.add
+    feeding_back: set[int] = set()
     for op in ops:
         for operand in op.operands:
             if type(operand) is not OpResult or id(owner := operand.op) in done:
                 continue
-            if through_registers or type(owner) not in REGISTERED or id(owner) not in owners:
+            if through_registers or type(owner) not in REGISTERED:
                 return False
+            feeding_back.add(id(owner))
         add(id(op))
-    return True
+    return feeding_back <= done
 
 
 def simulate_hardware(

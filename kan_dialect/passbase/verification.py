@@ -7,7 +7,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import VerifyException
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.verifier import require_order
+from kan_dialect.ir.module_verifier import verify_module
 
 
 def verify_after(stage: ModulePass, module: ModuleOp) -> None:
@@ -18,7 +18,6 @@ def verify_after(stage: ModulePass, module: ModuleOp) -> None:
     KanError : the module does not verify. Names the pass.
     """
     try:
-        module.verify()
-        require_order(module)
+        verify_module(module)
     except VerifyException as error:
         raise KanError(f"{stage.name} leaves IR that does not verify: {error}") from None

@@ -46,8 +46,16 @@ def _problems(module: hw.HWModuleOp) -> Iterator[str]:
         is_clock = isinstance(port_type, seq.ClockType) and port.dir.data is hw.Direction.INPUT
         if not is_clock and not _is_integer(port_type):
             yield f"port '{port.port_name.data}' of type {port_type}"
+    # Thousands of ops are of few classes with few types. Types live as long as their ops do.
+    fine: set[tuple[object, ...]] = set()
     for op in module.body.block.ops:
-        yield from _problems_of(op)
+        kind = (type(op), *[id(result.type) for result in op.results])
+        if type(op) is hw.BitcastOp:
+            kind = (*kind, id(op.operands[0].type))
+        if kind not in fine:
+            yield from _problems_of(op)
+            if type(op) is not seq.CompRegOp:  # each may have a power-on value
+                fine.add(kind)
 
 
 def _problems_of(op: Operation) -> Iterator[str]:
