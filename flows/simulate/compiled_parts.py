@@ -16,13 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 from threading import get_ident
 
-from platformdirs import user_cache_path
-
 from kan_dialect.errors import KanError
+from kan_dialect.files.user_cache import CACHE_VARIABLE, user_cache
 from kan_dialect.flows.tools.toolchain import Tool
-
-_CACHE = "KAN_CACHE"
-"""Environment variable that names the cache folder; empty: parts are kept for this process."""
 
 _KEPT_VERSIONS = 3
 """How many versions of compiler and library are kept, those used last."""
@@ -103,20 +99,19 @@ def compiled_parts(compiler: Tool, include: Path, options: tuple[str, ...]) -> C
     sources = [compiler.path.resolve(), *sorted(include.glob("*.*"))]
     states = [(str(path), (state := path.stat()).st_size, state.st_mtime_ns) for path in sources]
     name = f"verilator-{sha256(repr((states, options)).encode()).hexdigest()[:16]}"
-    asked = os.environ.get(_CACHE)
-    if asked == "":
+    folder = user_cache()
+    if folder is None:
         return CompiledParts(Path(_temporary_folder().name), lasting=False)
-    folder = Path(asked).absolute() if asked else user_cache_path("kan-dialect")
     kept = folder / name
     try:
         kept.mkdir(parents=True, exist_ok=True)
         os.utime(kept)
     except OSError as error:
-        if asked is None:  # for example a home that is read-only
+        if CACHE_VARIABLE not in os.environ:  # for example a home that is read-only
             return CompiledParts(Path(_temporary_folder().name), lasting=False)
         raise KanError(
             f"cannot make the folder {kept}: {error.strerror}",
-            remedy=f"set the environment variable {_CACHE} to another folder, or unset it",
+            remedy=f"set the environment variable {CACHE_VARIABLE} to another folder, or unset it",
         ) from None
     for other in list(_used_last_first(folder, "verilator-*"))[_KEPT_VERSIONS:]:
         if not _in_use(other):

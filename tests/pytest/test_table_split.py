@@ -274,8 +274,8 @@ def test_a_slow_table_of_eight_inputs_has_a_gate_of_several_bits() -> None:
     found = splitter.split(entries)
     check(found, entries, 3)
     assert any(isinstance(part, GatedPart) and part.gate_bits > 1 for part in found.parts)
-    single = Splitter(PartCosts.on(XCUP, INPUTS), 3)
-    single.costs.limits = single._limits = SearchLimits(shape_bits=1)
+    luts = XCUP.bit_costs(INPUTS), XCUP.summand_costs(INPUTS)
+    single = Splitter(PartCosts(*luts, XCUP.adders, SearchLimits(shape_bits=1)), 3)
     assert splitter.cost(found) < 0.95 * single.cost(single.split(entries))
 
 

@@ -70,9 +70,9 @@ class PartCosts:
         adders : of the device.
         """
         self.limits = limits or SearchLimits()
-        self._bit_costs = bit_costs
-        self._summand_costs = summand_costs
-        self._adders = adders
+        self.bit_costs = bit_costs
+        self.summand_costs = summand_costs
+        self.adders = adders
         self._may_carry = summand_costs > bit_costs
         """Whether a bit of 0, 1, ... inputs costs less at an adder's carry input."""
         self._cheapest_bit = float(summand_costs[1:].min())
@@ -92,8 +92,8 @@ class PartCosts:
         """
         bits = len(split.parts) - split.adders
         adders = split.adders + max(0, bits - split.adders)
-        saved = self._adders.carry_in_luts * min(adders, split.carries)
-        return split.bit_luts - saved + self._adders.further_luts * max(0, adders - 1)
+        saved = self.adders.carry_in_luts * min(adders, split.carries)
+        return split.bit_luts - saved + self.adders.further_luts * max(0, adders - 1)
 
     def of_pairs(self, tables: ShiftedTables) -> FloatArray:
         """`of` each table of the first half together with its counterpart in the second."""
@@ -104,14 +104,14 @@ class PartCosts:
             each[:half].astype(np.int64) + each[half:] for each in (several, single, may_carry)
         )
         adders += np.maximum(bits - adders, 0)
-        saved = self._adders.carry_in_luts * np.minimum(adders, carries)
+        saved = self.adders.carry_in_luts * np.minimum(adders, carries)
         luts = tables.bit_luts[:half] + tables.bit_luts[half:] - saved
-        return luts + self._adders.further_luts * np.maximum(adders - 1, 0)
+        return luts + self.adders.further_luts * np.maximum(adders - 1, 0)
 
     @property
     def carried_bit(self) -> float:
         """LUTs that a part of one bit saves: it enters at a carry input and brings no adder."""
-        return self._adders.carry_in_luts + self._adders.further_luts
+        return self.adders.carry_in_luts + self.adders.further_luts
 
     def lower_bound(self, entries: IntArray) -> float:
         """LUTs of the fewest bits that tell the entries apart: no sum of parts costs less."""
@@ -122,7 +122,7 @@ class PartCosts:
         tables = [part.entries for part in split.parts if isinstance(part, Part)]
         assert len(tables) == len(split.parts)
         used = [supports(each[np.newaxis], int(each.max()).bit_length()) for each in tables]
-        return float(sum(self._bit_costs[bits].sum() for bits in used))
+        return float(sum(self.bit_costs[bits].sum() for bits in used))
 
     def lowest_bit_may_carry(self, entries: IntArray, mask: int) -> bool:
         """Whether the lowest bit of a table costs less at an adder's carry input.
@@ -141,7 +141,7 @@ class PartCosts:
         ----------
         tables : (patterns, n), at least 0.
         """
-        return _bit_sums(tables.astype(unsigned_for(int(tables.max()))), self._summand_costs)[0]
+        return _bit_sums(tables.astype(unsigned_for(int(tables.max()))), self.summand_costs)[0]
 
     def best_offsets(self, tables: Integers) -> ShiftedTables:
         """Each table with the offset at which its bits cost least.
@@ -159,7 +159,7 @@ class PartCosts:
         kind = unsigned_for(2 * max(highs))
         moved = tables.astype(kind).take(columns, axis=1, mode="clip")
         moved += offsets.astype(kind)
-        luts, lowest = _bit_sums(moved, self._summand_costs)
+        luts, lowest = _bit_sums(moved, self.summand_costs)
         # The cheapest column of each table, the first of equal ones.
         best = np.lexsort((luts, columns))[counts.cumsum() - counts]
         masks = np.bitwise_or.reduce(moved[:, best], axis=0)
@@ -193,7 +193,7 @@ class PartCosts:
         highest = max(int(part.classes.max()) for part in parts)
         longest = max(len(part.classes) for part in parts)
         classes = stacked_columns([part.classes for part in parts], longest, unsigned_for(highest))
-        luts: list[float] = _bit_sums(classes, self._bit_costs)[0].tolist()
+        luts: list[float] = _bit_sums(classes, self.bit_costs)[0].tolist()
         found: list[Split] = []
         for part, of_classes in zip(parts, luts, strict=True):
             of_amounts, mask, lowest = self._cost_amounts(part.amounts)
@@ -214,9 +214,9 @@ class PartCosts:
                 self._amount_costs.clear()
             mask = int(np.bitwise_or.reduce(amounts, axis=None))
             used = supports(amounts.reshape(1, -1), mask.bit_length())[0]
-            used = np.minimum(used, len(self._summand_costs) - 1)
+            used = np.minimum(used, len(self.summand_costs) - 1)
             lowest = int(used[0]) if mask else 0
-            self._amount_costs[key] = float(self._summand_costs[used].sum()), mask, lowest
+            self._amount_costs[key] = float(self.summand_costs[used].sum()), mask, lowest
         return self._amount_costs[key]
 
 

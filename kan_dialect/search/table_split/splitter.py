@@ -8,6 +8,7 @@ import numpy as np
 
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.search.table_split.compiled import CompiledSearch
 from kan_dialect.search.table_split.costs import PartCosts, stacked_columns
 from kan_dialect.search.table_split.decompositions import Decomposition, decompose
 from kan_dialect.search.table_split.gates import GatedDecomposition, gated_decompositions
@@ -20,14 +21,19 @@ def splitter_for(target: DeviceFamily, parts: int) -> Splitter:
 
 
 class Splitter:
-    """Finds cheap sums of parts, and remembers those of tables that occur again."""
+    """Finds cheap sums of parts, and remembers those of tables that occur again.
 
-    def __init__(self, costs: PartCosts, max_parts: int) -> None:
+    The search is compiled where that is possible (`compiled.py`), and finds the same sums.
+    """
+
+    def __init__(self, costs: PartCosts, max_parts: int, *, compiled: bool = True) -> None:
         """
         Parameters
         ----------
         max_parts : at least 1.
+        compiled : the search may be compiled.
         """
+        self._compiled = CompiledSearch.of(costs) if compiled else None
         self.costs = costs
         self._max_parts = max_parts
         self._limits = costs.limits
@@ -54,6 +60,8 @@ class Splitter:
         max_parts : where it differs from the splitter's; at least 1.
         """
         max_parts = max_parts or self._max_parts
+        if self._compiled is not None and self._compiled.takes(tables):
+            return self._compiled.split_all(tables, max_parts)
         lows = [int(table.min()) for table in tables]
         found: dict[int, Split] = {}
         # Batches of tables of one size.
