@@ -157,13 +157,12 @@ class Lowering:
     def visit(self, op: Operation) -> None:
         for result in op.results:
             low_zeros(result, self.known_zeros)  # in order, so that no chain is followed twice
-        match op:
-            case MarkOp():
-                self.mark(op)
-            case DeadOp():
-                self.nodes.append(NodeAttr.of_dead(op.node.data))
-            case _:
-                self.wires.update(zip(op.results, self.wires_of(op), strict=True))
+        if type(op) is MarkOp:
+            self.mark(op)
+        elif type(op) is DeadOp:
+            self.nodes.append(NodeAttr.of_dead(op.node.data))
+        else:
+            self.wires.update(zip(op.results, self.wires_of(op), strict=True))
 
     def wires_of(self, op: Operation) -> Sequence[SSAValue]:
         """The wires of the op's results."""
@@ -176,18 +175,19 @@ class Lowering:
 
     def wire(self, op: Operation) -> SSAValue | None:
         """The wire of the result of an op of this dialect; None for other ops."""
+        # The most frequent kinds come first, and by identity: `match` takes ten times as long.
+        if type(op) is TableOp:
+            return self.table(op)
+        if type(op) is SumOp:
+            return self.sum(op)
+        if type(op) is BitsOp:
+            width = range_of(op.result).bits
+            return self.build.part(self.wires[op.input], op.low.value.data, width)
+        if type(op) is DelayOp:
+            return self.delay(op)
+        if type(op) is ConstantOp:
+            return self.build.constant(op.value.value.data, range_of(op.result).bits)
         match op:
-            case TableOp():
-                return self.table(op)
-            case SumOp():
-                return self.sum(op)
-            case DelayOp():
-                return self.delay(op)
-            case BitsOp():
-                width = range_of(op.result).bits
-                return self.build.part(self.wires[op.input], op.low.value.data, width)
-            case ConstantOp():
-                return self.build.constant(op.value.value.data, range_of(op.result).bits)
             case ClampOp():
                 source, target = range_of(op.input), range_of(op.result)
                 return clamped(self.build, self.wires[op.input], source, target, op.given_name)

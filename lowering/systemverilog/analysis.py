@@ -9,7 +9,7 @@ Python's `abc`, and takes ten times as long.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import comb, hw, seq
@@ -67,14 +67,16 @@ class Analysis:
         """
         found = self.written.get(id(op))
         if found is None:
-            result = op.results[0] if op.results else None
-            source = None if result is None else self.extended.get(result)
-            chain = None if result is None else self.chains.get(result)
-            if source is not None:
-                found = [source]
-            else:
-                operands = op.operands if chain is None else chain.operands
-                found = [operand for operand in operands if operand not in self.constants]
+            operands: Iterable[SSAValue] = op.operands
+            if type(op) is comb.ExtractOp:
+                chain = self.chains.get(op.results[0])
+                operands = operands if chain is None else chain.operands
+            elif (
+                type(op) is comb.ConcatOp
+                and (source := self.extended.get(op.results[0])) is not None
+            ):
+                operands = [source]
+            found = [operand for operand in operands if operand not in self.constants]
             self.written[id(op)] = found
         return found
 
@@ -88,7 +90,9 @@ class Analysis:
     def kind(self, op: Operation) -> type[Operation]:
         """The class of an op; `comb.AddOp` of one that gives the sum of an adder on a chain."""
         kind = type(op)
-        return comb.AddOp if kind is comb.ExtractOp and op.results[0] in self.chains else kind
+        if kind is comb.ExtractOp and not self.chains.keys().isdisjoint(op.results):
+            return comb.AddOp
+        return kind
 
     def slice_of(self, value: SSAValue) -> comb.ExtractOp | None:
         """The op of a value that the text shows as a slice of another; None for other values."""
@@ -107,17 +111,19 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     ops = in_dataflow_order(module.body.block.ops, through_registers=False)
     facts.constants, facts.planes = fold_constants(ops)
     for op in ops:
-        for result in op.results:
-            if (hint := name_hint(result)) is not None:
-                facts.hints[result] = hint
-        if type(op) is comb.ConcatOp and op.results[0] not in facts.constants:
+        kind = type(op)
+        if op.attributes or kind is hw.ArrayGetOp:
+            for result in op.results:
+                if (hint := name_hint(result)) is not None:
+                    facts.hints[result] = hint
+        if kind is comb.ExtractOp:
+            chain = chain_adder_of(op, facts.constants)
+            if chain is not None:
+                facts.chains[op.results[0]] = chain
+        elif type(op) is comb.ConcatOp:
             source = _sign_extension(op)
-            if source is not None and source not in facts.constants:
-                facts.extended[op.result] = source
-    for op in ops:
-        chain = chain_adder_of(op, facts.constants)
-        if chain is not None:
-            facts.chains[op.results[0]] = chain
+            if source is not None and facts.constants.keys().isdisjoint((source, *op.results)):
+                facts.extended[op.results[0]] = source
     live = _live(ops, facts)
     facts.ops = [op for op in ops if id(op) in live]
     for op in facts.ops:
@@ -236,15 +242,21 @@ def _find_signed(op: Operation, facts: Analysis) -> None:
 
 def _stages(facts: Analysis) -> list[int]:
     """The stage of each op. Also fills in `loops`."""
-    stages = [0] * len(facts.ops)
-    places = {op: place for place, op in enumerate(facts.ops)}
+    places = {id(op): place for place, op in enumerate(facts.ops)}
     owners = [
-        [places[value.op] for value in facts.operands(op) if type(value) is OpResult]
+        [places[id(value.op)] for value in facts.operands(op) if type(value) is OpResult]
         for op in facts.ops
     ]
+    registers = [type(op) in _REGISTERED for op in facts.ops]
+    if all(owner < op for op, some in enumerate(owners) for owner in some):
+        behind: list[int] = []
+        for some, register in zip(owners, registers, strict=True):
+            behind.append(max([behind[owner] for owner in some], default=0) + register)
+        return [stage - register for stage, register in zip(behind, registers, strict=True)]
+    stages = [0] * len(facts.ops)
     for group in _connected(owners):
         before = [
-            stages[owner] + (type(facts.ops[owner]) in _REGISTERED)
+            stages[owner] + registers[owner]
             for place in group
             for owner in owners[place]
             if owner not in group
@@ -265,9 +277,6 @@ def _connected(owners: Sequence[Sequence[int]]) -> Iterator[Collection[int]]:
     ----------
     owners : indices of the ops whose results each op reads.
     """
-    if all(owner < op for op, some in enumerate(owners) for owner in some):
-        yield from ((op,) for op in range(len(owners)))
-        return
     number: dict[int, int] = {}
     lowest: dict[int, int] = {}
     open_ops: dict[int, None] = {}

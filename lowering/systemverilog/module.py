@@ -7,6 +7,7 @@ keep Vivado and Quartus from making memories of tables. docs/rationale/hardware.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -91,7 +92,7 @@ class _ModuleWriter:
     facts: Analysis
     modules: Mapping[str, str]
     names: Names = field(default_factory=Names)
-    stages: dict[int, TextStage] = field(default_factory=dict[int, TextStage])
+    stages: defaultdict[int, TextStage] = field(default_factory=lambda: defaultdict(TextStage))
     feedback: list[str] = field(default_factory=list[str])
     """Declarations of registers in loops."""
     signals: list[SSAValue] = field(default_factory=list[SSAValue])
@@ -107,7 +108,7 @@ class _ModuleWriter:
         outputs: list[str] = []
         memories: list[str] = []
         for op, number in zip(self.facts.ops, self.facts.stages, strict=True):
-            stage = self.stages.setdefault(number, TextStage())
+            stage = self.stages[number]
             if type(op) not in _STATEMENTS:
                 self._compute(op, stage)
                 continue
@@ -204,10 +205,9 @@ class _ModuleWriter:
 
     def _name_values(self) -> None:
         """Take names of the IR first, in its order, so that generated names do not take them."""
-        for op in self.facts.ops:
-            for result in op.results:
-                if result in self.facts.hints:
-                    self._give_name(result, self.names.take(self.facts.hints[result]))
+        for result, hint in self.facts.hints.items():
+            if result not in self.facts.constants:
+                self._give_name(result, self.names.take(hint))
         for op in self.facts.ops:
             for result in op.results:
                 if result not in self.expressions.known and self._needs_name(op, result):

@@ -92,9 +92,11 @@ def module_name(name: str) -> str:
 
 def legal_name(name: str) -> str:
     """The simple identifier that is closest to `name`."""
-    legal = re.sub(r"[^A-Za-z0-9_]", "_", name[:LONGEST_NAME]) or "_"
-    if legal[0].isdigit():
-        legal = f"_{legal}"
+    legal = name[:LONGEST_NAME]
+    if not (legal.isidentifier() and legal.isascii()):
+        legal = re.sub(r"[^A-Za-z0-9_]", "_", legal) or "_"
+        if legal[0].isdigit():
+            legal = f"_{legal}"
     return f"{legal}_" if legal in _RESERVED else legal
 
 
