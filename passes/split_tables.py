@@ -53,7 +53,7 @@ PARTS = Bounds(1, 64)
 """Parts that a table may be split into."""
 
 DEFAULT_PARTS = 3
-"""The most parts of a table where adders absorb tables."""
+"""The most parts of a table on devices where parts are worth it."""
 
 MAX_RESULT_BITS = 48
 """Result bits of the widest table that is split: sums of wider parts could leave the widest range
@@ -190,8 +190,9 @@ class SplitTablesPass(TargetPass):
 
     parts: int | None = bounded(None, PARTS, tried=(1, 2, 3, 4, 6))
     """The most tables that one table is split into; 1: only its offset is chosen. The default is 3
-    where adders of the target absorb tables, and 1 where they do not: there, each further part
-    takes an adder of its own."""
+    where adders of the target absorb tables (xcup), or where lookup tables choose between those of
+    a table of more inputs (ice40). Elsewhere it is 1: there, a further part takes more for its
+    adder than it saves."""
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
@@ -206,7 +207,7 @@ def most_parts(parts: int | None, device: DeviceFamily) -> int:
     """The option of the pass, or its default for a device."""
     if parts is not None:
         return parts
-    return DEFAULT_PARTS if device.adders.absorbed_inputs >= 0 else 1
+    return DEFAULT_PARTS if device.takes_tables_apart else 1
 
 
 def split_tables(

@@ -122,6 +122,10 @@ class DeviceFamily:
     keeps_gates: bool = True
     """Synthesis makes a gate behind functions of the other inputs where the text has one.
     Otherwise it takes both into one wide function, which costs more."""
+    chooses_by_luts: bool = False
+    """Lookup tables choose between those of a function of more inputs, and a bit of an adder takes
+    one lookup table and nothing else. So tables in parts take fewer LUTs, though each part brings
+    an adder that absorbs nothing."""
     clamps_by_reset: bool = False
     """The set or reset of registers makes a clamp before them, if it has one end."""
     shortest_shift: int = 0
@@ -132,6 +136,11 @@ class DeviceFamily:
     def small_inputs(self) -> int:
         """Inputs of the largest function that takes the least: a shared LUT, or one."""
         return self.shared_inputs or self.lut_inputs
+
+    @property
+    def takes_tables_apart(self) -> bool:
+        """Whether tables in several parts take fewer LUTs than whole ones."""
+        return self.adders.absorbed_inputs >= 0 or self.chooses_by_luts
 
     @property
     def mapper(self) -> Mapper:
@@ -259,7 +268,11 @@ ICE40 = DeviceFamily(
         spread=1.08,
         growth=0.12,
     ),
-    Adders(constant_luts=0),
+    # A bit at a carry input takes a carry cell and no lookup table. A further adder takes lookup
+    # tables for its last carry and where only one of its numbers has bits.
+    Adders(constant_luts=0, carry_in_luts=1.0, further_luts=1.5),
+    expected_wide_factor=1.125,
+    chooses_by_luts=True,
 )
 """Lattice iCE40 HX. Delays are of nextpnr, on networks of no benchmark."""
 

@@ -26,8 +26,9 @@ def bits(low: int, high: int) -> int:
 class Reference:
     """The summands that are left, and the best pair of them by going through all."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, whole_bits: bool) -> None:
         self.depth = depth
+        self.whole_bits = whole_bits
         self.scale = depth
         self.count = 0
         self.left: dict[int, tuple[int, int, int, int, int]] = {}
@@ -45,7 +46,8 @@ class Reference:
         low, high = a[0] + b[0], a[1] + b[1]
         own = [max(0, bits(*each[:2]) - each[2] - each[3]) for each in (a, b)]
         tops = [bits(low, high) if each[0] < 0 else bits(*each[:2]) for each in (a, b)]
-        added = max(0, min(tops) - max(a[2], b[2]) - max(a[3], b[3]))
+        top = bits(low, high) if self.whole_bits else min(tops)
+        added = max(0, top - max(a[2], b[2]) - max(a[3], b[3]))
         cost = added + bits(low, high) - min(a[2], b[2]) - sum(own)
         level = max(a[4], b[4])
         weight = sum(2 ** each[4] for each in self.left.values())
@@ -74,12 +76,14 @@ def summands_of(some: list[tuple[int, int, int, int, int]]) -> Summands:
     st.lists(SUMMAND, max_size=4),
     st.integers(0, 12),
     st.integers(0, 2) | st.sampled_from([70, 5000]),
+    st.booleans(),
 )
 def test_the_best_pair_is_that_of_a_search_through_all(
     early: list[tuple[int, int, int, int, int]],
     late: list[tuple[int, int, int, int, int]],
     when: int,
     further: int,
+    whole_bits: bool,
 ) -> None:
     """Some summands are there from the start, others come after some steps.
 
@@ -88,11 +92,11 @@ def test_the_best_pair_is_that_of_a_search_through_all(
     early, late = (
         [(low, low + size, *rest) for low, size, *rest in some] for some in (early, late)
     )
-    reference = Reference(0)
+    reference = Reference(0, whole_bits)
     reference.deepen(early)
     reference.scale = reference.depth + further + 8
     reference.depth += further
-    pairing = Pairing(summands_of(early), further)
+    pairing = Pairing(summands_of(early), further, whole_bits=whole_bits)
     count = len(early)
     while len(reference.left) > 1 or late:
         if late and (len(reference.left) == 1 or count - len(early) >= when):

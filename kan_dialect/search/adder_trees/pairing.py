@@ -1,9 +1,10 @@
 """The two summands of a sum that are best added next.
 
 A pair costs the bits of its adder where both have some, and the bits that later adders take because
-of it. Two summands may be added if all can still be added within a number of levels, that is while
-the sum of 2^arrival is at most 2^levels (Kraft's inequality). The cost of a pair stays the same
-while others are added, so it is computed once.
+of it. On devices whose carry chains take whole bits, it costs all bits of its adder. Two summands
+may be added if all can still be added within a number of levels, that is while the sum of 2^arrival
+is at most 2^levels (Kraft's inequality). The cost of a pair stays the same while others are added,
+so it is computed once.
 """
 
 from __future__ import annotations
@@ -88,9 +89,11 @@ class Pairing:
     ----------
     summands : the first summands.
     further : levels that the tree may have beyond the fewest.
+    whole_bits : every bit of an adder takes a LUT (`Adders.whole_bits`).
     """
 
-    def __init__(self, summands: Summands, further: int) -> None:
+    def __init__(self, summands: Summands, further: int, *, whole_bits: bool = False) -> None:
+        self._whole_bits = whole_bits
         self._all = Summands.of([], [], [], [])
         self._numbers = np.zeros(0, dtype=np.int64)
         """Numbers of the summands in `_all`, ascending."""
@@ -162,7 +165,7 @@ class Pairing:
         self._next_number += count
         self._kraft_sum += more.kraft_sum
         self._limit = max(self._limit, 1 << _depth(self._kraft_sum))
-        costs = _costs(self._all, more, self._depth)
+        costs = _costs(self._all, more, self._depth, whole_bits=self._whole_bits)
         costs[:, self._gone] = np.inf
         new = slice(used, used + count)
         costs[:, new][np.tri(count, dtype=bool).T] = np.inf
@@ -194,15 +197,15 @@ def _depth(kraft_sum: int) -> int:
     return max(kraft_sum - 1, 0).bit_length()
 
 
-def _costs(some: Summands, others: Summands, depth: int) -> FloatArray:
+def _costs(some: Summands, others: Summands, depth: int, *, whole_bits: bool) -> FloatArray:
     """Costs of pairs in LUTs, (others, some), float64.
 
     Of equal costs, the fractions prefer early pairs, and then pairs of one level.
     """
     others = others.column
     whole = bits_of(some.low + others.low, some.high + others.high)
-    # Where a number has no sign, nothing is added above its highest bit.
-    added = np.minimum(np.minimum(some.top, others.top), whole)
+    # Where a number has no sign, nothing is added above its highest bit, but the carry.
+    added = whole if whole_bits else np.minimum(np.minimum(some.top, others.top), whole)
     added = added - np.maximum(some.zeros, others.zeros)
     added = np.maximum(added - np.maximum(some.absorbed, others.absorbed), 0)
     cost = added + whole - np.minimum(some.zeros, others.zeros) - some.own - others.own

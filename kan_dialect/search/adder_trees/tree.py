@@ -50,7 +50,7 @@ class AdderTree:
         terms = self._put_side_by_side(terms, max(fewest, len(self._carries) + 1), bits=True)
         self._count = len(terms)
         self._left = dict(enumerate(terms))
-        self._pairing = Pairing(self._summands(terms), further)
+        self._pairing = Pairing(self._summands(terms), further, whole_bits=target.adders.whole_bits)
         # Constants last: an adder with a constant is the cheapest, and can wait.
         last = self._add_up(constants)
         if len(self._carries) == 1 and len(last) == 2:

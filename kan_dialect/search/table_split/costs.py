@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kan_dialect.devices.device import Adders, DeviceFamily
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.maths.truth_tables import by_size, supports
-from kan_dialect.search.table_split.limits import MAX_INPUT_BITS, NO_GATES, SearchLimits
+from kan_dialect.search.table_split.limits import MAX_INPUT_BITS, SearchLimits, limits_on
 from kan_dialect.search.table_split.parts import GatedPart, Part, Split
 
 Integers: TypeAlias = NDArray[np.signedinteger]
@@ -81,9 +81,8 @@ class PartCosts:
     @staticmethod
     def on(device: DeviceFamily, inputs: int = MAX_INPUT_BITS) -> PartCosts:
         """Costs on a device, for tables of at most `inputs` input bits."""
-        limits = SearchLimits() if device.keeps_gates else SearchLimits(gate_bits=NO_GATES)
         costs = device.bit_costs(inputs), device.summand_costs(inputs)
-        return PartCosts(*costs, device.adders, limits)
+        return PartCosts(*costs, device.adders, limits_on(device))
 
     def of(self, split: Split) -> float:
         """LUTs of a sum of parts that is added to another sum.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from kan_dialect.devices.device import DeviceFamily
 
 MAX_INPUT_BITS = 14
 """Input bits of the widest table that is split."""
@@ -42,3 +44,9 @@ class SearchLimits:
     """Results that are kept for tables that occur again."""
     thinned_at: tuple[int, ...] = (1, 3)
     """Input bits left out from which on repeated entries are dropped before offsets are tried."""
+
+
+def limits_on(device: DeviceFamily) -> SearchLimits:
+    """Limits for a device, where all gates are tried for tables that take several lookup tables."""
+    limits = SearchLimits(gate_variants=2 << device.lut_inputs)
+    return limits if device.keeps_gates else replace(limits, gate_bits=NO_GATES)

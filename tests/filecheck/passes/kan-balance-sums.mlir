@@ -1,4 +1,5 @@
 // RUN: kan-opt --check-passes %s -p 'kan-balance-sums{further-levels=0}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-balance-sums{target=ice40}' | filecheck %s --check-prefix WHOLE
 // RUN: kan-opt --check-passes %s -p kan-balance-sums | filecheck %s
 // RUN: kan-opt --check-passes %s -p 'kan-balance-sums{further-levels=1}' | filecheck %s --check-prefix DEEPER
 // RUN: kan-opt --check-passes %s -p 'kan-balance-sums{further-levels=0,1}' | filecheck %s --check-prefix SECOND
@@ -267,4 +268,17 @@ func.func @absorbed(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %a: !kan.int<0:255>, %
   %u = kan.table %y as "u" entries dense<[0, 15, 1, 2, 3, 9, 5, 4]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<0:15>
   %s = kan.sum %t, %u, %a, %b as "s" : !kan.int<0:15>, !kan.int<0:15>, !kan.int<0:255>, !kan.int<0:255> -> !kan.int<0:540>
   func.return %s : !kan.int<0:540>
+}
+
+// On xcup, bits of an adder above a narrow number take no LUT. Carry chains of iCE40 take whole
+// bits: there, narrow numbers are added to narrow ones.
+// CHECK-LABEL: @narrow
+// CHECK: kan.sum %a, %b as "s_part0"
+// CHECK: kan.sum %c, %d as "s_part1"
+// WHOLE-LABEL: @narrow
+// WHOLE: kan.sum %a, %c as "s_part0"
+// WHOLE: kan.sum %b, %d as "s_part1"
+func.func @narrow(%a: !kan.int<0:255>, %b: !kan.int<0:3>, %c: !kan.int<0:255>, %d: !kan.int<0:3>) -> !kan.int<0:516> {
+  %s = kan.sum %a, %b, %c, %d as "s" : !kan.int<0:255>, !kan.int<0:3>, !kan.int<0:255>, !kan.int<0:3> -> !kan.int<0:516>
+  func.return %s : !kan.int<0:516>
 }

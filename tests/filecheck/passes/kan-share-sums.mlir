@@ -1,4 +1,4 @@
-// RUN: kan-opt --check-passes %s -p 'kan-share-sums{target=ice40}' | filecheck %s
+// RUN: kan-opt --check-passes %s -p 'kan-share-sums{target=gowin}' | filecheck %s
 // RUN: kan-opt --check-passes %s -p kan-share-sums | filecheck %s --check-prefix XCUP
 // RUN: not kan-opt %s -p 'kan-share-sums{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
 // TARGET: there is no target 'abacus'

@@ -4,6 +4,7 @@
 // RUN: kan-opt --check-passes %s -p 'kan-split-tables{target=ecp5}' | filecheck %s --check-prefix WHOLE
 // WHOLE-NOT: part0
 // WHOLE: func.func @one_code
+// RUN: kan-opt --check-passes %s -p 'kan-split-tables{target=ice40}' | filecheck %s --check-prefix ICE40
 // RUN: not kan-opt %s -p 'kan-split-tables{parts=0}' 2>&1 | filecheck %s --check-prefix PARTS
 // PARTS: parts must lie in 1..64, got 0
 // RUN: not kan-opt %s -p 'kan-split-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
@@ -131,4 +132,16 @@ func.func @one_code(%x: !kan.int<-1:0>) -> !kan.int<233:2280> {
   %u = kan.table %x as "u" entries dense<[2047, 0]> : tensor<2xi16> : !kan.int<-1:0> -> !kan.int<0:2047>
   %s = kan.sum %t, %u as "s" : !kan.int<233:233>, !kan.int<0:2047> -> !kan.int<233:2280>
   func.return %s : !kan.int<233:2280>
+}
+
+// Lookup tables of iCE40 choose between those of a table of five inputs, two for each bit. The
+// multiplexers of ECP5 do so for nothing, and the table stays whole there (WHOLE-NOT).
+// ICE40-LABEL: @five_inputs
+// ICE40-NEXT: [[HIGH:%.*]] = kan.table %x as "t_part0"
+// ICE40-NEXT: [[BIT:%.*]] = kan.table %x as "t_part1" {{.*}} -> !kan.int<0:1>
+// ICE40-NEXT: kan.sum [[HIGH]], [[BIT]], %y as "s"
+func.func @five_inputs(%x: !kan.int<0:31>, %y: !kan.int<0:15>) -> !kan.int<0:77> {
+  %t = kan.table %x as "t" entries dense<[0, 2, 4, 6, 8, 10, 12, 14, 16, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 56, 58, 60, 62]> : tensor<32xi8> : !kan.int<0:31> -> !kan.int<0:62>
+  %s = kan.sum %t, %y as "s" : !kan.int<0:62>, !kan.int<0:15> -> !kan.int<0:77>
+  func.return %s : !kan.int<0:77>
 }
