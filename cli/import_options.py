@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.deferred import DeferredModule
 from kan_dialect.frontends.frontend import KEEP, TABLE_OVERFLOWS, ImportOptions
-from kan_dialect.frontends.loading import options_with
+
+if TYPE_CHECKING:
+    from kan_dialect.files import data_sets
+    from kan_dialect.frontends import loading
+else:
+    data_sets = DeferredModule("kan_dialect.files.data_sets")
+    loading = DeferredModule("kan_dialect.frontends.loading")
 
 
 def add_strip_head(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +93,7 @@ def import_options(arguments: argparse.Namespace) -> ImportOptions:
     KanError : the data file cannot be read.
     """
     path: Path | None = arguments.samples
-    dataset = None if path is None else load_dataset(path)
+    dataset = None if path is None else data_sets.load_dataset(path)
     return ImportOptions(
         arguments.strip_head,
         None if dataset is None else dataset.x,
@@ -96,7 +103,7 @@ def import_options(arguments: argparse.Namespace) -> ImportOptions:
 
 
 def build_import_options(
-    arguments: argparse.Namespace, path: Path, dataset: Dataset | None
+    arguments: argparse.Namespace, path: Path, dataset: data_sets.Dataset | None
 ) -> ImportOptions:
     """Import options of a build, with the calibration samples if the frontend takes samples.
 
@@ -104,4 +111,4 @@ def build_import_options(
     ------
     KanError : the file is missing, or no frontend reads it.
     """
-    return options_with(path, dataset, arguments.strip_head, arguments.table_overflow)
+    return loading.options_with(path, dataset, arguments.strip_head, arguments.table_overflow)

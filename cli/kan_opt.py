@@ -32,36 +32,32 @@ from kan_dialect.cli.import_options import add_import_options, import_options
 from kan_dialect.cli.new_pass import NewPass
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.standard_streams import read_standard_input
-from kan_dialect.deferred import deferred
+from kan_dialect.deferred import DeferredModule, deferred
 from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_atomically
-from kan_dialect.frontends.elided import ElidedFrom
 from kan_dialect.frontends.frontend import find_frontends, import_file
-from kan_dialect.frontends.loading import (
-    IR_READER,
-    extension_of,
-    load_model,
-    parse_module,
-    read_bytes,
-    require_file,
-    require_text,
-)
-from kan_dialect.frontends.op_places import OpPlaces, PlacedParser, verify_placed
-from kan_dialect.ir.constants import ConstantPrinter, FloatArray
 from kan_dialect.limits import MAX_TENSOR_ELEMENTS
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.pipeline import build_pipeline, suggestion
 from kan_dialect.passbase.record import open_record
-from kan_dialect.passbase.verification import verify_after
 
 if TYPE_CHECKING:
     from kan_dialect.checking import Checker
     from kan_dialect.files.data_sets import Dataset
+    from kan_dialect.frontends import elided, loading, op_places
+    from kan_dialect.ir import constants
+    from kan_dialect.passbase import verification
+else:
+    elided = DeferredModule("kan_dialect.frontends.elided")
+    loading = DeferredModule("kan_dialect.frontends.loading")
+    op_places = DeferredModule("kan_dialect.frontends.op_places")
+    constants = DeferredModule("kan_dialect.ir.constants")
+    verification = DeferredModule("kan_dialect.passbase.verification")
 
 _checker_of = cast("type[Checker]", deferred("kan_dialect.checking", "Checker"))
 _data_of = cast(
-    "Callable[[Sequence[ModulePass]], FloatArray | None]",
+    "Callable[[Sequence[ModulePass]], constants.FloatArray | None]",
     deferred("kan_dialect.checking", "data_of"),
 )
 _load_dataset = cast(
@@ -130,7 +126,7 @@ class KanOptMain(xDSLOptMain):
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
         self.output: _WholeFile | None = None
-        self.places: OpPlaces | None = None
+        self.places: op_places.OpPlaces | None = None
         self.lines_before = 0
         arguments = sys.argv[1:] if args is None else args
         # The value is optional and follows `=`. A separate word is the input file.
@@ -233,10 +229,10 @@ class KanOptMain(xDSLOptMain):
         super().register_all_frontends()
 
         def parse(stream: IO[bytes]) -> ModuleOp:
-            parser = PlacedParser(self.ctx, stream.read().decode(), self.get_input_name())
+            parser = op_places.PlacedParser(self.ctx, stream.read().decode(), self.get_input_name())
             parser.places.lines_before = self.lines_before
             self.places = parser.places
-            return parse_module(
+            return loading.parse_module(
                 parser,
                 allow_implicit=not self.args.no_implicit_module,
                 original=self._elided_from(),
@@ -250,9 +246,11 @@ class KanOptMain(xDSLOptMain):
         self.lines_before = start_offset
         return super().parse_chunk(chunk, file_extension, start_offset)
 
-    def _elided_from(self) -> ElidedFrom | None:
+    def _elided_from(self) -> elided.ElidedFrom | None:
         path = cast("Path | None", self.args.fill_elided)
-        return None if path is None else ElidedFrom(load_model(self.ctx, path), str(path))
+        if path is None:
+            return None
+        return elided.ElidedFrom(loading.load_model(self.ctx, path), str(path))
 
     def get_input_name(self) -> str:
         name = super().get_input_name()
@@ -261,14 +259,14 @@ class KanOptMain(xDSLOptMain):
     def get_input_stream(self) -> tuple[IO[bytes], str]:
         options = import_options(self.args)
         if self.args.input_file is None or self.args.input_file == "-":
-            options.require_none("standard input", IR_READER)
-            return BytesIO(require_text(read_standard_input(), "the input")), "mlir"
+            options.require_none("standard input", loading.IR_READER)
+            return BytesIO(loading.require_text(read_standard_input(), "the input")), "mlir"
         path = Path(self.args.input_file)
-        extension = self.args.frontend or extension_of(path)
+        extension = self.args.frontend or loading.extension_of(path)
         if extension == "mlir":
-            options.require_none(path.name, IR_READER)
-            return BytesIO(require_text(read_bytes(path), str(path))), extension
-        require_file(path)
+            options.require_none(path.name, loading.IR_READER)
+            return BytesIO(loading.require_text(loading.read_bytes(path), str(path))), extension
+        loading.require_file(path)
         # A frontend opens the file by itself: it may need files beside it.
         self.available_frontends[extension] = lambda _: import_file(path, options)
         return BytesIO(), extension
@@ -278,7 +276,7 @@ class KanOptMain(xDSLOptMain):
             return sys.stdout
         path, source = Path(self.args.output_file), str(self.args.input_file or "-")
         # IR may be rewritten in place; IR must not replace the model file that was read.
-        model = None if extension_of(Path(source)) == "mlir" else Path(source)
+        model = None if loading.extension_of(Path(source)) == "mlir" else Path(source)
         check_writable(path, [model, self.args.samples])
         self.output = _WholeFile(path)
         return self.output
@@ -298,9 +296,9 @@ class KanOptMain(xDSLOptMain):
                 print(f"Pass {previous.name} took {seconds:.6f} seconds", file=sys.stderr)
             if not self.args.disable_verify:
                 if previous is None:
-                    verify_placed(module, self.places)
+                    op_places.verify_placed(module, self.places)
                 else:
-                    verify_after(previous, module)
+                    verification.verify_after(previous, module)
             if previous is None:
                 checker = self._checker(passes)
             if checker is not None:
@@ -341,11 +339,14 @@ class KanOptMain(xDSLOptMain):
         decimal = cast(bool, self.args.print_decimal)
         if limit is None and not decimal:
             return Printer(stream=stream, **flags)
-        return ConstantPrinter(stream=stream, elide_above=limit, decimal=decimal, **flags)
+        return constants.ConstantPrinter(stream=stream, elide_above=limit, decimal=decimal, **flags)
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
         printer = self._printer(text := StringIO())
-        if isinstance(printer, ConstantPrinter) and parse_spec(self.args.target).name == "mlir":
+        if (
+            isinstance(printer, constants.ConstantPrinter)
+            and parse_spec(self.args.target).name == "mlir"
+        ):
             printer.print_op(prog)
             printer.print_metadata(self.ctx.loaded_dialects)
             return text.getvalue() + "\n"

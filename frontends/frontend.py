@@ -11,12 +11,19 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import FloatArray
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kan_dialect.ir.constants import FloatArray
+else:
+    np = DeferredModule("numpy")
 
 ENTRY_POINT_GROUP = "kan_dialect.frontends"
 

@@ -1,6 +1,7 @@
-"""Functions whose modules load at the first call, so that commands without need of them start fast.
+"""Functions and modules that load at first use, so that commands that use none of them start fast.
 
-`onnx` with ONNX Runtime takes a third of a second to load; most commands on IR need neither.
+`onnx` with ONNX Runtime takes a third of a second to load, NumPy a tenth. Most commands on IR do
+without ONNX, help texts without both.
 """
 
 from __future__ import annotations
@@ -22,3 +23,16 @@ def deferred(module: str, name: str) -> Callable[..., object]:
         return function(*arguments)
 
     return call
+
+
+class DeferredModule:
+    """A module that is imported at the first look at one of its names.
+
+    Type checkers get the module itself by an import under `TYPE_CHECKING`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module(self._name), name)

@@ -8,12 +8,16 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = DeferredModule("numpy")
 
 
 def check_writable(path: Path, reads: Iterable[Path | None] = ()) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2b
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 from xdsl.dialects.builtin import (
@@ -30,7 +30,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation
 
-from kan_dialect.ir.constants import DenseAttr
+if TYPE_CHECKING:
+    from kan_dialect.ir.constants import DenseAttr
 
 PIPELINE_ATTRIBUTE = "kan.pipeline"
 """Module attribute: the passes that shaped the module, in order, as `-p` would spell them."""
@@ -201,7 +202,7 @@ class _Text:
             number = cast("IntegerAttr[IntegerType | IndexType]", attribute)
             return f"{number.value.data} {self.of_type(number.type)}"
         if cls is DenseIntOrFPElementsAttr:
-            dense = cast(DenseAttr, attribute)
+            dense = cast("DenseAttr", attribute)
             return f"{dense.data.data.hex()} {self.of_type(dense.type)}"
         if cls is DenseArrayBase:
             array = cast(DenseArrayBase, attribute)
