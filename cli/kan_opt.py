@@ -8,6 +8,7 @@ one message instead of a traceback.
 from __future__ import annotations
 
 import argparse
+import gc
 import re
 import sys
 import time
@@ -363,6 +364,8 @@ class KanOptMain(xDSLOptMain):
     def run(self) -> None:
         # The check copies the module after each pass; the collector frees the copies.
         checked = self.args.check_passes is not None
+        if checked:
+            gc.enable()
         with nullcontext() if checked else collector_paused():
             super().run()
         if self.output is not None:

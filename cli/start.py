@@ -19,7 +19,8 @@ from typing import NoReturn
 from kan_dialect.cli.standard_streams import open_streams
 
 
-def _start(tool: str, module: str) -> NoReturn:
+def _start(tool: str, module: str, *, collects: bool = True) -> NoReturn:
+    """Load the module and run its `main`; `collects`: with Python's collector running."""
     open_streams()
 
     def leave(_number: int, _frame: object) -> None:
@@ -33,7 +34,8 @@ def _start(tool: str, module: str) -> NoReturn:
     try:
         loaded = import_module(module)
         gc.freeze()
-        gc.enable()
+        if collects:
+            gc.enable()
         loaded.main()
     finally:
         # All is done, or told.
@@ -43,8 +45,8 @@ def _start(tool: str, module: str) -> NoReturn:
 
 
 def kan_opt() -> NoReturn:
-    """`kan-opt`."""
-    _start("kan-opt", "kan_dialect.cli.kan_opt")
+    """`kan-opt`. It holds one module, which is needed to the end."""
+    _start("kan-opt", "kan_dialect.cli.kan_opt", collects=False)
 
 
 def kan_run() -> NoReturn:
