@@ -413,7 +413,7 @@ SEEDS = [
         "_Assignment._earliest",
         (
             "a stage is as early as its earliest operand",
-            Replace("max(places, default=(0, 0.0))", "min(places, default=(0, 0.0))"),
+            Replace("each > stage or", "each < stage or"),
         ),
     ),
 ]

@@ -24,7 +24,8 @@ from kan_dialect.files.user_cache import user_cache
 SWITCH = "KAN_COMPILED_SEARCH"
 """Environment variable; "0": nothing is compiled or loaded."""
 
-_OPTIONS = ("-std=gnu11", "-O2", "-fPIC", "-shared")
+_OPTIONS = ("-std=gnu11", "-O2", "-ffp-contract=off", "-fPIC", "-shared")
+"""Floating-point operations are rounded one by one, as NumPy does."""
 _COMPILE_SECONDS = 60
 _KEPT = 4
 """Libraries of one name that are kept: those used last, and those of the last day."""
@@ -93,7 +94,7 @@ def _compiled(
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as place:
         new = Path(place, "library.so")
         subprocess.run(
-            [*command, *_OPTIONS, "-o", str(new), str(source)],
+            [*command, *_OPTIONS, "-o", str(new), str(source), "-lm"],
             check=True,
             capture_output=True,
             timeout=_COMPILE_SECONDS,

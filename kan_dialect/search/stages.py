@@ -11,7 +11,7 @@ of their own (`at_nodes`), with registers at the nodes only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from xdsl.dialects import func
@@ -20,6 +20,9 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.analysis.wires import layers_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, MarkOp, TableOp
+
+_NONE = -1
+"""The stage of a value that has none yet."""
 
 MOST_UNEVEN = 1.5
 """Largest ratio of levels in a stage, with stages of layers to without, for as many cycles."""
@@ -46,13 +49,13 @@ class StageLimit:
 
         `at_nodes`: no stage has ops of two layers.
         """
-        layers = layers_of(function) if at_nodes else {}
-        return _Assignment(function, self, layers).run()
+        return _Dataflow(function, self.cost).assign(self.limit, at_nodes=at_nodes)
 
     def fewest(self, function: func.FuncOp) -> Stages:
         """As few stages as possible, with registers at the nodes if that takes no more."""
-        anywhere = self.assign(function)
-        at_nodes = self.assign(function, at_nodes=True)
+        dataflow = _Dataflow(function, self.cost)
+        anywhere = dataflow.assign(self.limit)
+        at_nodes = dataflow.assign(self.limit, at_nodes=True)
         return at_nodes if at_nodes.result_stage <= anywhere.result_stage else anywhere
 
 
@@ -63,113 +66,103 @@ def stages_of_cycles(
 
     Registers are at the nodes if stages then have at most `MOST_UNEVEN` times the levels.
     """
-    levels, stages = _fewest_levels(function, cycles, levels_of, at_nodes=False)
+    dataflow = _Dataflow(function, levels_of)
+    levels, stages = _fewest_levels(dataflow, cycles, at_nodes=False)
     layers = max(layers_of(function).values(), default=0) + 1
     if layers <= cycles:
-        more, at_nodes = _fewest_levels(function, cycles, levels_of, at_nodes=True)
+        more, at_nodes = _fewest_levels(dataflow, cycles, at_nodes=True)
         if more <= levels * MOST_UNEVEN:
             return at_nodes
     return stages
 
 
-def _fewest_levels(
-    function: func.FuncOp, cycles: int, levels_of: Callable[[Operation], int], *, at_nodes: bool
-) -> tuple[int, Stages]:
+def _fewest_levels(dataflow: _Dataflow, cycles: int, *, at_nodes: bool) -> tuple[int, Stages]:
     """The fewest levels of logic in a stage for at most `cycles` stages, and the stages."""
     levels = 1
     while True:
-        stages = StageLimit(levels_of, levels).assign(function, at_nodes=at_nodes)
+        stages = dataflow.assign(levels, at_nodes=at_nodes)
         if stages.result_stage + 1 <= cycles:
             return levels, stages
         levels += 1
 
 
-_NOT_IN_TURN = {ConstantOp, DeadOp, MarkOp, TableOp, BitsOp, func.ReturnOp}
-"""Ops without a stage, and tables and bits, which their readers assign."""
+_WAITING = {TableOp, BitsOp}
+"""Ops that their readers assign."""
+
+_NOT_IN_TURN = {ConstantOp, DeadOp, MarkOp, func.ReturnOp, *_WAITING}
+"""Ops without a stage, and those that their readers assign."""
 
 
-class _Assignment:
-    """Assigns one op after the other.
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An op and the numbers of its values."""
+
+    op: Operation
+    cost: float
+    operands: list[int]
+    """Without those that have no stage."""
+    results: list[int]
+
+
+class _Dataflow:
+    """A function whose values are numbered, so that it is assigned several times quickly.
 
     Kinds of ops are compared by identity, which is faster than `isinstance`.
     """
 
-    def __init__(
-        self, function: func.FuncOp, limit: StageLimit, layers: Mapping[Operation, int]
-    ) -> None:
+    def __init__(self, function: func.FuncOp, cost: Callable[[Operation], float]) -> None:
         self._function = function
-        self._limit = limit
-        self._layers = layers
-        self._first = 0
-        """The first stage of the ops of the current layer."""
+        self.values: list[SSAValue] = list(function.args)
+        """The values that have a stage, arguments first."""
+        self.arguments = len(self.values)
+        self._steps: dict[Operation, _Step] = {}
+        self.waiting: dict[int, _Step] = {}
+        """The tables and bits that make a value."""
         self._bits_of_tables: dict[SSAValue, int] = {}
         """Bits that all tables of a value have together."""
-        self._stages = Stages(dict.fromkeys(function.args, 0))
-        self._arrival: dict[SSAValue, float] = dict.fromkeys(function.args, 0.0)
-        """The cost along the longest path to each value within its stage."""
-
-    def run(self) -> Stages:
-        ops = sorted(self._function.body.block.ops, key=lambda op: self._layers.get(op, 0))
-        layer = 0
-        for op in ops:
-            if self._layers.get(op, 0) > layer:
-                layer = self._layers[op]
-                self._first = max(self._stages.of.values(), default=-1) + 1
-            if type(op) in _NOT_IN_TURN:
+        self._expanding: dict[Operation, bool] = {}
+        numbers = {value: number for number, value in enumerate(self.values)}
+        for op in function.body.block.ops:
+            kind = type(op)
+            waits = kind in _WAITING
+            if not waits and kind in _NOT_IN_TURN:
                 continue
-            self._take_tables(op, self._earliest(op))
-            self._take(op, *self._earliest(op))
-        terminator = self._function.get_return_op()
+            operands = [numbers[value] for value in op.operands if value in numbers]
+            results = list(range(len(numbers), len(numbers) + len(op.results)))
+            numbers.update(zip(op.results, results, strict=True))
+            self.values += op.results
+            step = _Step(op, cost(op), operands, results)
+            self._steps[op] = step
+            if waits:
+                self.waiting.update(dict.fromkeys(results, step))
+        terminator = function.get_return_op()
         assert terminator is not None
-        self._take_tables(terminator, None)
-        of = self._stages.of
-        self._stages.result_stage = max((of.get(v, 0) for v in terminator.operands), default=0)
-        return self._stages
+        results = [numbers[value] for value in terminator.operands if value in numbers]
+        self.end = _Step(terminator, 0.0, results, [])
 
-    def _take(self, op: Operation, stage: int, start: float) -> None:
-        for result in op.results:
-            self._stages.of[result] = stage
-            self._arrival[result] = start + self._limit.cost(op)
+    def assign(self, limit: float, *, at_nodes: bool = False) -> Stages:
+        """See `StageLimit.assign`."""
+        layers = layers_of(self._function) if at_nodes else {}
+        assignment = _Assignment(self, limit)
+        layer = 0
+        ops = list(self._function.body.block.ops)
+        for op in sorted(ops, key=lambda op: layers.get(op, 0)) if at_nodes else ops:
+            if at_nodes and layers.get(op, 0) > layer:
+                layer = layers[op]
+                assignment.start_layer()
+            step = self._steps.get(op)
+            if step is not None and type(op) not in _WAITING:
+                assignment.take_with_tables(step)
+        return assignment.finish()
 
-    def _earliest(self, op: Operation) -> tuple[int, float]:
-        """The first stage with room for the op, and the cost before the op in this stage.
+    def expands(self, step: _Step) -> bool:
+        """Whether the tables of the same inputs as a table have more bits than these inputs."""
+        found = self._expanding.get(step.op)
+        if found is None:
+            found = self._expanding[step.op] = self._has_more_bits(step.op)
+        return found
 
-        Tables that wait count as if they were assigned as early as possible.
-        """
-        places = [place for value in op.operands if (place := self._place(value)) is not None]
-        stage, start = max(places, default=(0, 0.0))
-        if stage < self._first:
-            return self._first, 0.0
-        if start and start + self._limit.cost(op) > self._limit.limit:
-            return stage + 1, 0.0
-        return stage, start
-
-    def _place(self, value: SSAValue) -> tuple[int, float] | None:
-        """The stage of a value and the cost along the path to it there; None for a constant."""
-        if (taken := self._stages.of.get(value)) is not None:
-            return taken, self._arrival[value]
-        owner = value.owner
-        if not (type(owner) is TableOp or type(owner) is BitsOp):
-            return None
-        stage, start = self._earliest(owner)
-        return stage, start + self._limit.cost(owner)
-
-    def _take_tables(self, reader: Operation, place: tuple[int, float] | None) -> None:
-        """Assign the tables that an op reads: to its own stage, if they fit in front of it."""
-        for value in reader.operands:
-            table = value.owner
-            if not (type(table) is TableOp or type(table) is BitsOp) or value in self._stages.of:
-                continue
-            self._take_tables(table, None)
-            stage, start = self._earliest(table)
-            if place is not None and stage < place[0] and self._expands(table):
-                end = max(place[1], self._limit.cost(table))
-                if end + self._limit.cost(reader) <= self._limit.limit:
-                    stage, start = place[0], 0.0
-            self._take(table, stage, start)
-
-    def _expands(self, table: TableOp | BitsOp) -> bool:
-        """Whether the tables of the same inputs have more bits than these inputs."""
+    def _has_more_bits(self, table: Operation) -> bool:
         roots = {_root(value) for value in table.operands}
         for root in roots:
             if root not in self._bits_of_tables:
@@ -177,6 +170,95 @@ class _Assignment:
                 self._bits_of_tables[root] = sum(range_of(each.result).bits for each in tables)
         read = sum(range_of(root).bits for root in roots)
         return read < sum(self._bits_of_tables[root] for root in roots)
+
+
+class _Assignment:
+    """Assigns one op after the other."""
+
+    def __init__(self, dataflow: _Dataflow, limit: float) -> None:
+        self._dataflow = dataflow
+        self._waiting = dataflow.waiting
+        self._limit = limit
+        arguments = dataflow.arguments
+        self._first = 0
+        """The first stage of the ops of the current layer."""
+        self._highest = 0 if arguments else -1
+        """The last stage of all."""
+        self._stage = [0] * arguments + [_NONE] * (len(dataflow.values) - arguments)
+        """The stage of each value."""
+        self._arrival = [0.0] * len(dataflow.values)
+        """The cost along the longest path to each value within its stage."""
+        self._taken = list(range(arguments))
+        """Numbers of values in the order in which they were assigned."""
+
+    def start_layer(self) -> None:
+        """Ops from here on are in stages of their own."""
+        self._first = self._highest + 1
+
+    def take_with_tables(self, step: _Step) -> None:
+        """Assign an op, after the tables that it reads."""
+        place = self._earliest(step)
+        if self._take_tables(step, place):
+            place = self._earliest(step)
+        self._take(step, *place)
+
+    def finish(self) -> Stages:
+        """The stages, after the tables that the function returns."""
+        self._take_tables(self._dataflow.end, None)
+        values, stage = self._dataflow.values, self._stage
+        returned = [stage[number] for number in self._dataflow.end.operands]
+        # Values that have no stage count as those of the first one.
+        last = max(returned, default=0)
+        return Stages({values[number]: stage[number] for number in self._taken}, max(last, 0))
+
+    def _take(self, step: _Step, stage: int, start: float) -> None:
+        for number in step.results:
+            self._stage[number] = stage
+            self._arrival[number] = start + step.cost
+            self._taken.append(number)
+        self._highest = max(self._highest, stage)
+
+    def _earliest(self, step: _Step) -> tuple[int, float]:
+        """The first stage with room for the op, and the cost before the op in this stage.
+
+        Tables that wait count as if they were assigned as early as possible.
+        """
+        stage, start = 0, 0.0
+        for number in step.operands:
+            each, arrival = self._stage[number], self._arrival[number]
+            if each == _NONE:
+                table = self._waiting.get(number)
+                if table is None:
+                    continue
+                each, arrival = self._earliest(table)
+                arrival += table.cost
+            if each > stage or (each == stage and arrival > start):
+                stage, start = each, arrival
+        if stage < self._first:
+            return self._first, 0.0
+        if start and start + step.cost > self._limit:
+            return stage + 1, 0.0
+        return stage, start
+
+    def _take_tables(self, reader: _Step, place: tuple[int, float] | None) -> bool:
+        """Assign the tables that an op reads: to its own stage, if they fit in front of it.
+
+        Returns whether there were any.
+        """
+        taken = False
+        for number in reader.operands:
+            table = self._waiting.get(number)
+            if table is None or self._stage[number] != _NONE:
+                continue
+            self._take_tables(table, None)
+            stage, start = self._earliest(table)
+            if place is not None and stage < place[0] and self._dataflow.expands(table):
+                end = max(place[1], table.cost)
+                if end + reader.cost <= self._limit:
+                    stage, start = place[0], 0.0
+            self._take(table, stage, start)
+            taken = True
+        return taken
 
 
 def _root(value: SSAValue) -> SSAValue:

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from kan_dialect.devices.device import DEVICES, XCUP
 from kan_dialect.files.c_library import load_c_library
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.search.adder_trees.compiled import CompiledPairing, pairing_of
+from kan_dialect.search.adder_trees.pairing import Summands
 from kan_dialect.search.table_split import compiled
 from kan_dialect.search.table_split.costs import PartCosts
 from kan_dialect.search.table_split.limits import SearchLimits
@@ -123,6 +125,34 @@ def test_tables_that_c_integers_do_not_hold_are_left_to_python() -> None:
     assert not search.takes([table.astype(object)])
     splits = Splitter(PartCosts.on(XCUP), 2).split_all([table << 51])
     assert splits[0].constant + sum(part.values(3)[7] for part in splits[0].parts) == 7 << 51
+
+
+@needs_compiler
+def test_compiled_searches_are_used_where_there_is_a_compiler() -> None:
+    assert isinstance(pairing_of(Summands.of([], [], [], []), 0), CompiledPairing)
+    assert Splitter(PartCosts.on(XCUP), 2)._compiled is not None
+
+
+@needs_compiler
+@pytest.mark.parametrize("options", ["", "cycles=2", "target=ecp5", "fast=true"])
+def test_text_is_the_same_with_compiled_searches_and_without(
+    options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    given = f'bits=5 data="{examples / "wine.npz"}" {options}'
+    command = [
+        Path(sys.executable).with_name("kan-opt"),
+        examples / "wine.onnx",
+        "-p",
+        f"kan-compile{{{given.strip()}}}",
+        "-t",
+        "systemverilog",
+    ]
+    texts: list[str] = []
+    for switch in ("1", "0"):
+        monkeypatch.setenv("KAN_COMPILED_SEARCH", switch)
+        texts.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert texts[0] == texts[1] and "endmodule" in texts[0]
 
 
 SOURCE = "int seven(void) { return 7; }\n"

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_dialect.ir.types import IntType
+from kan_dialect.search.adder_trees.compiled import pairing_of
 from kan_dialect.search.adder_trees.pairing import Pairing, Summands
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
 
@@ -87,7 +88,8 @@ def test_the_best_pair_is_that_of_a_search_through_all(
 ) -> None:
     """Some summands are there from the start, others come after some steps.
 
-    So many that those which are gone leave their places to others, or few.
+    So many that those which are gone leave their places to others, or few. Python's search and the
+    compiled one, where there is a compiler, tell the same pairs.
     """
     early, late = (
         [(low, low + size, *rest) for low, size, *rest in some] for some in (early, late)
@@ -96,24 +98,29 @@ def test_the_best_pair_is_that_of_a_search_through_all(
     reference.deepen(early)
     reference.scale = reference.depth + further + 8
     reference.depth += further
-    pairing = Pairing(summands_of(early), further, whole_bits=whole_bits)
+    pairings = [
+        make(summands_of(early), further, whole_bits=whole_bits) for make in (Pairing, pairing_of)
+    ]
     count = len(early)
     while len(reference.left) > 1 or late:
         if late and (len(reference.left) == 1 or count - len(early) >= when):
             reference.deepen(late)
-            pairing.extend(summands_of(late))
+            for pairing in pairings:
+                pairing.extend(summands_of(late))
             count, late = count + len(late), []
-        left, right = pairing.best()
-        assert (left, right) == reference.best()
+        left, right = reference.best()
+        assert [pairing.best() for pairing in pairings] == [(left, right)] * 2
         one, other = reference.left[left], reference.left[right]
-        assert pairing.most_zeros(left, right) == max(one[2], other[2])
+        most_zeros = max(one[2], other[2])
+        assert [pairing.most_zeros(left, right) for pairing in pairings] == [most_zeros] * 2
         del reference.left[left], reference.left[right]
         low, high = one[0] + other[0], one[1] + other[1]
         zeros, arrival = min(one[2], other[2]), max(one[4], other[4]) + 1
         reference.left[count] = low, high, zeros, 0, arrival
         reference.count += 1
         count += 1
-        pairing.add(left, right, IntType(low, high), zeros)
+        for pairing in pairings:
+            pairing.add(left, right, IntType(low, high), zeros)
 
 
 EXTENTS = st.lists(

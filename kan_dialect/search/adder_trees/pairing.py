@@ -60,6 +60,11 @@ class Summands:
     def __len__(self) -> int:
         return len(self.low)
 
+    @property
+    def given(self) -> IntArray:
+        """The first five of the rows, from which the others follow."""
+        return self._rows[:5]
+
     def __add__(self, other: Summands) -> Summands:
         return Summands(np.concatenate([self._rows, other._rows], axis=1))
 
@@ -105,7 +110,7 @@ class Pairing:
         self._costs = np.zeros((0, 0))
         self._least = np.zeros(0)
         """The least of each row of costs."""
-        self._depth = _depth(summands.kraft_sum) + further
+        self._depth = depth_of(summands.kraft_sum) + further
         self._limit = 1 << self._depth
         self.extend(summands)
 
@@ -164,7 +169,7 @@ class Pairing:
         self._numbers = np.append(self._numbers, numbers)
         self._next_number += count
         self._kraft_sum += more.kraft_sum
-        self._limit = max(self._limit, 1 << _depth(self._kraft_sum))
+        self._limit = max(self._limit, 1 << depth_of(self._kraft_sum))
         costs = _costs(self._all, more, self._depth, whole_bits=self._whole_bits)
         costs[:, self._gone] = np.inf
         new = slice(used, used + count)
@@ -192,7 +197,7 @@ class Pairing:
         self._least = np.append(self._least[kept], np.full(room - len(kept), np.inf))
 
 
-def _depth(kraft_sum: int) -> int:
+def depth_of(kraft_sum: int) -> int:
     """Levels of a tree that adds summands with this sum of 2^arrival."""
     return max(kraft_sum - 1, 0).bit_length()
 
@@ -210,7 +215,7 @@ def _costs(some: Summands, others: Summands, depth: int, *, whole_bits: bool) ->
     added = np.maximum(added - np.maximum(some.absorbed, others.absorbed), 0)
     cost = added + whole - np.minimum(some.zeros, others.zeros) - some.own - others.own
     level = np.maximum(some.arrival, others.arrival)
-    apart = np.exp2(some.arrival - (depth + 8)) - np.exp2(others.arrival - (depth + 8))
+    apart = np.ldexp(1.0, some.arrival - (depth + 8)) - np.ldexp(1.0, others.arrival - (depth + 8))
     return cost + level / 64 + np.abs(apart)
 
 

@@ -12,7 +12,8 @@ from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import absorbed_bits, absorbed_bits_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, complement_of, low_zeros
-from kan_dialect.search.adder_trees.pairing import Pairing, Summands
+from kan_dialect.search.adder_trees.compiled import pairing_of
+from kan_dialect.search.adder_trees.pairing import Summands
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
 
 
@@ -50,7 +51,8 @@ class AdderTree:
         terms = self._put_side_by_side(terms, max(fewest, len(self._carries) + 1), bits=True)
         self._count = len(terms)
         self._left = dict(enumerate(terms))
-        self._pairing = Pairing(self._summands(terms), further, whole_bits=target.adders.whole_bits)
+        whole_bits = target.adders.whole_bits
+        self._pairing = pairing_of(self._summands(terms), further, whole_bits=whole_bits)
         # Constants last: an adder with a constant is the cheapest, and can wait.
         last = self._add_up(constants)
         if len(self._carries) == 1 and len(last) == 2:
