@@ -413,7 +413,10 @@ SEEDS = [
         "_Assignment._earliest",
         (
             "a stage is as early as its earliest operand",
-            Replace("each > stage or", "each < stage or"),
+            Replace(
+                "each > stage or (each == stage and arrival > start)",
+                "each < stage or (each == stage and arrival > start)",
+            ),
         ),
     ),
 ]
