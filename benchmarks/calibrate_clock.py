@@ -56,7 +56,6 @@ from kan_dialect.frontends.frontend import ImportOptions
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.maths.bsplines import bspline_basis, extend_grid
@@ -181,12 +180,13 @@ def build(network: Network, target: str, mhz: float) -> Design:
     context = make_context()
     with tempfile.TemporaryDirectory() as directory:
         module = load_model(context, network.write(Path(directory)), ImportOptions())
-    for each in CompilePass(target=target, mhz=mhz).passes():
-        if not isinstance(each, LowerKanToHwPass | FormCarryChainsPass):
-            each.resuming().apply(context, module)
+    passes = CompilePass(target=target, mhz=mhz).passes()
+    lowering = next(n for n, each in enumerate(passes) if isinstance(each, LowerKanToHwPass))
+    for each in passes[:lowering]:
+        each.resuming().apply(context, module)
     wires = module.clone()
-    LowerKanToHwPass().apply(context, module)
-    FormCarryChainsPass(target=target).apply(context, module)
+    for each in passes[lowering:]:
+        each.apply(context, module)
     rtl = emit_systemverilog(module)
     (function,) = (op for op in wires.ops if isinstance(op, func.FuncOp))
     (top,) = re.findall(r"^module (\w+)", rtl, re.MULTILINE)
