@@ -15,25 +15,38 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Block, Operation, Region, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.quant import UniformQuantizedType, storage_for
 from kan_dialect.ir.types import bounds_constant, quantized_type, tensor_shape
-from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.ops.layer import AffineOp, NodeSumOp
 from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
 
 
 class TableNetwork:
     """Builds a table-level function layer by layer: lookup, exact sum, saturation."""
 
-    def __init__(self, name: str, input_type: UniformQuantizedType, inputs: int) -> None:
-        """----------
+    def __init__(
+        self,
+        name: str,
+        input_type: UniformQuantizedType,
+        inputs: int,
+        affine: tuple[FloatArray, FloatArray] | None = None,
+    ) -> None:
+        """
+        Parameters
+        ----------
         name : name of the function, and of the RTL's top module.
         input_type : type of the input codes.
         inputs : number of inputs.
+        affine : gain and offset of each input, (inputs) each, float64: the codes are those of
+            x · gain + offset, which the host computes.
         """
         self.name = name
         self._block = Block(arg_types=[TensorType(input_type.expressed_type, (inputs,))])
-        self._codes = self._add(QuantizeOp(self._block.args[0], input_type))
+        value: SSAValue = self._block.args[0]
+        if affine is not None:
+            value = self._add(AffineOp(value, *affine))
+        self._codes = self._add(QuantizeOp(value, input_type))
         self._layers = 0
 
     def _add(self, op: Operation) -> SSAValue:

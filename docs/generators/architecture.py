@@ -16,7 +16,7 @@ from generators.links import ROOT
 from generators.markdown import table
 
 PACKAGE = "kan_dialect"
-STAGES = ("frontends", PACKAGE, "passes", "lowering", "flows", "api", "cli")
+STAGES = ("frontends", PACKAGE, "passes", "lowering", "flows", "api", "qat", "cli")
 """In the order in which a model goes through them."""
 _STAGE_FOLDERS = frozenset(STAGES) - {PACKAGE}
 BASE = "base"
@@ -262,7 +262,8 @@ def code_map() -> str:
     parts: list[str] = []
     stage_rooms = [("kan_dialect", name) for name in rooms()]
     folders = [
-        (stage, stage) for stage in ("frontends", "passes", "lowering", "flows", "api", "cli")
+        (stage, stage)
+        for stage in ("frontends", "passes", "lowering", "flows", "api", "qat", "cli")
     ]
     for stage, room in [*stage_rooms, *folders]:
         rows: list[tuple[str, str]] = []

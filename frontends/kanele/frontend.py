@@ -9,11 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
-from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.frontends.frontend import NO_OPTIONS, Frontend, ImportOptions
-from kan_dialect.frontends.kanele.checkpoint import InputQuantizer, Parameters, read_parameters
+from kan_dialect.frontends.kanele.checkpoint import Parameters, read_parameters
 from kan_dialect.frontends.kanele.config import Config, read_config
 from kan_dialect.frontends.kanele.network import build_network, input_type
 from kan_dialect.frontends.kanele.tables import read_tables
@@ -21,8 +19,6 @@ from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.frontends.torch.files import has_torch
 from kan_dialect.ir.quant import default_bounds
-from kan_dialect.ops.layer import AffineOp
-from kan_dialect.ops.table import QuantizeOp
 
 _FIXED_STEMS = ("checkpoint", "truth_tables")
 """File stems that KANELÉ gives to every model; the folder names the model."""
@@ -75,14 +71,11 @@ def load_tables(path: Path, options: ImportOptions = NO_OPTIONS) -> ModuleOp:
         function_name(path),
         input_type(shape, 1.0 if first is None else first.scale),
         shape.widths[0],
+        None if first is None else (first.gain, first.offset),
     )
     for (entries, mask), scale, bits in zip(tables, scales, shape.bits[1:], strict=True):
         network.add_layer(entries, mask=mask, scale=scale, saturate=default_bounds(bits, True))
-    module = network.module()
-    if first is not None:
-        _insert_affine(module, first)
-        module.verify()
-    return module
+    return network.module()
 
 
 def _parameters_beside(path: Path, config: Config) -> Parameters | None:
@@ -90,15 +83,6 @@ def _parameters_beside(path: Path, config: Config) -> Parameters | None:
     if not checkpoint.exists() or not has_torch():
         return None
     return read_parameters(checkpoint, config.architecture(), config.splines())
-
-
-def _insert_affine(module: ModuleOp, quantizer: InputQuantizer) -> None:
-    """Insert the host's affine between the argument and its quantiser."""
-    quantize = next(op for op in module.walk() if isinstance(op, QuantizeOp))
-    argument: SSAValue = quantize.input
-    affine = AffineOp(argument, quantizer.gain, quantizer.offset)
-    Rewriter.insert_op(affine, InsertPoint.before(quantize))
-    quantize.operands[0] = affine.result
 
 
 CHECKPOINT_FRONTEND = Frontend(

@@ -1,0 +1,1 @@
+"""Quantisation-aware training: networks whose bits are learned with the cost of the hardware."""

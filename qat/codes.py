@@ -1,0 +1,45 @@
+"""Codes of the inputs: real features to unsigned integers, as the host computes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_dialect.ir.constants import FloatArray, IntArray
+
+TAIL = 0.5
+"""Per cent of the samples at each end that may lie beyond the codes."""
+
+
+@dataclass(frozen=True)
+class InputCodes:
+    """code = clamp(round_half_even(x · gain + offset), 0, 2^bits - 1)."""
+
+    bits: int
+    gain: FloatArray
+    """(inputs), float64; 0 for a constant feature."""
+    offset: FloatArray
+    """(inputs), float64."""
+
+    def encode(self, x: FloatArray) -> IntArray:
+        """Codes of features, (samples, inputs) each."""
+        codes = np.rint(x * self.gain + self.offset)
+        return np.clip(codes, 0, (1 << self.bits) - 1).astype(np.int64)
+
+
+def fit_codes(x: FloatArray, bits: int) -> InputCodes:
+    """Codes whose range has all samples of each feature but `TAIL` per cent at either end.
+
+    Parameters
+    ----------
+    x : (samples, inputs), float64.
+    """
+    low: FloatArray = np.percentile(x, TAIL, axis=0)
+    high: FloatArray = np.percentile(x, 100.0 - TAIL, axis=0)
+    # Of features that are almost always the same, tails are all that they say.
+    narrow = high == low
+    low, high = np.where(narrow, x.min(axis=0), low), np.where(narrow, x.max(axis=0), high)
+    varies = high > low
+    gain: FloatArray = np.where(varies, float(1 << bits) / np.where(varies, high - low, 1.0), 0.0)
+    return InputCodes(bits, gain, np.where(varies, -low * gain - 0.5, 0.0))

@@ -1,0 +1,42 @@
+"""The cost of an edge as a function of its bits that has gradients.
+
+An edge that reads n bits and gives m takes about m · c(n) LUTs, adding included, where c is the
+target's cost of a bit (`DeviceFamily.summand_costs`). Between whole numbers of bits c is linear. m
+follows from the range of the edge's values in steps: log2(range / step + 1).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kan_dialect.devices.device import DeviceFamily
+
+MOST_BITS = 12
+"""Largest number of bits that an edge reads."""
+
+
+class EdgeCost:
+    """LUTs of edges on a device."""
+
+    def __init__(self, device: DeviceFamily) -> None:
+        costs = device.summand_costs(MOST_BITS, ideal=True)
+        self._costs = torch.tensor(costs.tolist(), dtype=torch.float64)
+
+    def luts(self, read: Tensor, values: Tensor, bits: Tensor) -> Tensor:
+        """LUTs of each edge.
+
+        Parameters
+        ----------
+        read : (...), number of input bits that an edge reads, float64.
+        values : (..., codes), its values.
+        bits : (...), its values are multiples of 2^-bits.
+        """
+        span = values.amax(-1) - values.amin(-1)
+        return self.of_bit(read) * torch.log2(span * torch.exp2(bits) + 1.0)
+
+    def of_bit(self, read: Tensor) -> Tensor:
+        """LUTs of a bit that reads so many bits, linear between whole numbers."""
+        below = read.detach().floor().clamp(0, MOST_BITS - 1).long()
+        low, high = self._costs[below], self._costs[below + 1]
+        return low + (read - below) * (high - low)

@@ -1,0 +1,217 @@
+"""The training of a network while the price of a LUT rises.
+
+The loss is that of the objective, plus the price times the network's LUTs, plus a penalty for
+functions that are not smooth. One run passes through all prices, from networks that are exact to
+networks that are small, and records one at every few steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.qat.network import QuantisedKan
+from kan_dialect.qat.objective import Objective
+
+RATIO = 1.06
+"""Of networks whose LUTs differ by less than this factor a run keeps one."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a run is, and what a LUT costs along it."""
+
+    steps: int = 2000
+    """Gradient steps, each on all samples."""
+    warm: float = 0.25
+    """Part of the steps in which the price rises from 0 to `first_price`."""
+    first_price: float = 1e-5
+    """Loss that a LUT is worth, then; it rises by the same factor in each further step."""
+    last_price: float = 1e-2
+    rate: float = 0.01
+    """Learning rate (Adam, Kingma and Ba, arXiv 1412.6980); that of bits is twice as much."""
+    last_rate: float = 0.3
+    """Part of the learning rate that is left at the end; it falls along a cosine."""
+    smooth: float = 1e-3
+    """Weight of squared second differences of coefficients (Eilers and Marx, 1996)."""
+    interval: int = 10
+    """Steps from one record to the next."""
+
+    def price(self, step: int) -> float:
+        """Loss that a LUT is worth in this step."""
+        part = step / self.steps
+        if part < self.warm:
+            return self.first_price * part / self.warm
+        rise = (part - self.warm) / (1.0 - self.warm)
+        return self.first_price * (self.last_price / self.first_price) ** rise
+
+    def rate_part(self, step: int) -> float:
+        """Part of the learning rate in this step."""
+        falling = (1.0 + math.cos(math.pi * step / self.steps)) / 2.0
+        return self.last_rate + (1.0 - self.last_rate) * falling
+
+
+@dataclass(frozen=True)
+class Record:
+    """A network of a run."""
+
+    step: int
+    price: float
+    luts: float
+    """By the surrogate."""
+    loss: float
+    """On the samples that it is trained with, the price left out."""
+    held_out: FloatArray
+    """Scores of the samples that it is not trained with; none where there are none."""
+
+    @property
+    def size(self) -> int:
+        """Networks of one size differ by less than `RATIO` in LUTs."""
+        return int(math.log(self.luts + 1.0) / math.log(RATIO))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A network that a run keeps: of all of its size, the one that fits its samples best."""
+
+    record: int
+    """Index of its record."""
+    loss: float
+    parameters: dict[str, Tensor]
+
+
+@dataclass
+class Run:
+    """A network in training."""
+
+    network: QuantisedKan
+    codes: Tensor
+    """(samples, inputs), int64, of all samples."""
+    targets: Tensor
+    """Of all samples, see `Objective.targets`."""
+    objective: Objective
+    trained: Tensor
+    """Indices of the samples that it is trained with."""
+    held_out: Tensor
+    schedule: Schedule
+    keeps: bool
+    """Whether the networks of records are kept."""
+    step: int = 0
+    records: list[Record] = field(default_factory=list[Record])
+    kept: dict[int, Kept] = field(default_factory=dict[int, Kept])
+    """Networks by size."""
+    luts: float = 0.0
+    """Of the last step, by the surrogate."""
+    loss: float = 0.0
+    """Of the last step, the price left out."""
+
+    def __post_init__(self) -> None:
+        bits = [p for layer in self.network.edge_layers() for p in (layer.read, layer.bits)]
+        others = [p for p in self.network.parameters() if all(p is not each for each in bits)]
+        rate = self.schedule.rate
+        self._optimizer = torch.optim.Adam(
+            [{"params": others, "lr": rate}, {"params": bits, "lr": 2.0 * rate}]
+        )
+        self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self.schedule.rate_part)
+        self._own = self.codes[self.trained], self.targets[self.trained]
+        self._held = self.codes[self.held_out], self.targets[self.held_out]
+
+    def advance(self) -> None:
+        """One gradient step, and a record where one is due."""
+        schedule, network = self.schedule, self.network
+        codes, targets = self._own
+        computed = network(codes)
+        loss = self.objective.loss(computed.results, targets, network.log_temperature)
+        price = schedule.price(self.step)
+        total = loss + price * computed.luts + schedule.smooth * _roughness(network)
+        self.luts, self.loss = float(computed.luts.detach()), float(loss.detach())
+        self._optimizer.zero_grad()
+        total.backward()
+        self._optimizer.step()
+        self._rates.step()
+        for layer in network.edge_layers():
+            layer.clamp_bits()
+        self.step += 1
+        if self.step % schedule.interval == 0:
+            self._record(price)
+
+    @torch.no_grad()
+    def _record(self, price: float) -> None:
+        network, objective = self.network, self.objective
+        codes, targets = self._own
+        computed = network(codes)
+        loss = float(objective.loss(computed.results, targets, network.log_temperature))
+        codes, targets = self._held
+        held = objective.scores(network(codes).results, targets) if len(codes) else np.zeros(0)
+        record = Record(self.step, price, float(computed.luts), loss, held)
+        if self.keeps and (record.size not in self.kept or loss < self.kept[record.size].loss):
+            copies = {name: p.detach().clone() for name, p in network.named_parameters()}
+            self.kept[record.size] = Kept(len(self.records), loss, copies)
+        self.records.append(record)
+
+    def network_of(self, kept: Kept) -> QuantisedKan:
+        """The network with the parameters of an earlier step."""
+        self.network.load_state_dict(kept.parameters, strict=False)
+        return self.network
+
+    def state(self) -> dict[str, Any]:
+        """All that a run needs to go on, in tensors, numbers, lists and dictionaries."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "rates": self._rates.state_dict(),
+            "step": self.step,
+            "records": [
+                (r.step, r.price, r.luts, r.loss, torch.from_numpy(r.held_out))
+                for r in self.records
+            ],
+            "kept": {size: (k.record, k.loss, k.parameters) for size, k in self.kept.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._rates.load_state_dict(state["rates"])
+        self.step = state["step"]
+        self.records = [
+            Record(number, price, luts, loss, held.numpy())
+            for number, price, luts, loss, held in state["records"]
+        ]
+        self.kept = {size: Kept(*each) for size, each in state["kept"].items()}
+
+
+def _roughness(network: QuantisedKan) -> Tensor:
+    total = torch.zeros((), dtype=torch.float64)
+    for layer in network.edge_layers():
+        if layer.coefficients.shape[-1] > 2:
+            total = total + layer.coefficients.diff(n=2, dim=-1).square().sum()
+    return total
+
+
+def folds_of(
+    targets: Tensor, is_classes: bool, folds: int, share: float, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Samples to train with and to hold out, of each fold; classes have equal shares in all.
+
+    Parameters
+    ----------
+    folds : every sample is held out once; 1: `share` of the samples is held out.
+    """
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(targets))
+    if is_classes:
+        order = order[np.argsort(targets.numpy()[order], kind="stable")]
+    groups = folds if folds > 1 else max(2, round(1.0 / share))
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.arange(len(order)) % groups
+    for fold in range(folds):
+        held = group == fold
+        yield torch.tensor(np.flatnonzero(~held)), torch.tensor(np.flatnonzero(held))

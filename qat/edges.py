@@ -1,0 +1,130 @@
+"""A layer of edges and their sums, whose functions and bits are trained together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kan_dialect.qat.bases import Basis
+from kan_dialect.qat.cost import EdgeCost
+from kan_dialect.qat.quantisers import LN2, round_to_step, straight_through
+
+FIRST_BITS = 5.0
+"""Values of an untrained network are multiples of 2^-5."""
+LEAST_BITS, MOST_BITS = -2.0, 9.0
+
+
+class EdgeLayer(nn.Module):
+    """Edges (nodes, inputs) over the codes of the inputs, and their sums.
+
+    An edge reads the upper bits of its input's code, a number of its own (`read`), and its values
+    are multiples of 2^-bits, with `bits` of its own too. Both are real numbers that are rounded
+    when the layer computes.
+    """
+
+    def __init__(
+        self, basis: Basis, nodes: int, inputs: int, random: torch.Generator, kept: Tensor
+    ) -> None:
+        """
+        Parameters
+        ----------
+        basis : functions at the codes of an input.
+        kept : (nodes, inputs), float64: 0 for edges that do not exist, 1 for others.
+        """
+        super().__init__()
+        self.nodes, self.inputs, self.most = nodes, inputs, basis.bits
+        self._values = _constant(self, "basis", basis.values)
+        self._slopes = _constant(self, "basis_slopes", basis.slopes)
+        self._errors = _constant(self, "basis_errors", basis.errors)
+        self._kept = _constant(self, "kept", kept)
+        functions = basis.values.shape[-1]
+        slopes = torch.randn(nodes, inputs, 1, generator=random, dtype=torch.float64)
+        noise = torch.randn(nodes, inputs, functions, generator=random, dtype=torch.float64)
+        linear = torch.tensor(basis.linear.tolist(), dtype=torch.float64)
+        self.coefficients = nn.Parameter(0.6 / inputs**0.5 * slopes * linear + 0.02 * noise)
+        self.read = nn.Parameter(
+            torch.full((nodes, inputs), float(basis.bits), dtype=torch.float64)
+        )
+        self.bits = nn.Parameter(torch.full((nodes, inputs), FIRST_BITS, dtype=torch.float64))
+        self.bias = nn.Parameter(torch.zeros(nodes, dtype=torch.float64))
+
+    @property
+    def codes(self) -> int:
+        """Number of codes of an input."""
+        return 1 << self.most
+
+    @property
+    def step_bits(self) -> int:
+        """Sums are multiples of 2^-step_bits: the finest of the edges'."""
+        return int(self.bits.detach().round().max())
+
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """Values and slopes of the edges at all codes, (nodes, inputs, codes) each."""
+        coefficients = self.coefficients.reshape(-1, self.coefficients.shape[-1])
+        read = self.read.detach().round().long().reshape(-1)
+        values = coefficients.new_zeros(len(read), self.codes)
+        slopes = torch.zeros_like(values)
+        for bits in read.unique().tolist():
+            edges = (read == bits).nonzero()[:, 0]
+            own = coefficients[edges]
+            slope = own.detach() @ self._slopes[bits].T
+            values = values.index_copy(0, edges, own @ self._values[bits].T)
+            slopes = slopes.index_copy(0, edges, slope)
+        shape = (self.nodes, self.inputs, self.codes)
+        # What an edge sees moves towards the code's own value as it reads more bits.
+        unseen = LN2 * self._errors[read] * slopes
+        more = (self.read - self.read.detach()).reshape(-1, 1)
+        values = (values + unseen * more).reshape(shape)
+        kept = self._kept[..., None]
+        rounded = round_to_step(values, self.bits[..., None].expand(shape))
+        return rounded * kept, slopes.reshape(shape) * kept
+
+    def luts(self, values: Tensor, cost: EdgeCost) -> Tensor:
+        """LUTs of each edge, (nodes, inputs). `values` are those of `tables`."""
+        return cost.luts(self.read, values, self.bits)
+
+    def rounded_bias(self) -> Tensor:
+        """The bias, (nodes), as a multiple of 2^-step_bits."""
+        steps = 2.0**self.step_bits
+        # A node without edges is the constant 0.
+        bias = self.bias * self._kept.amax(1)
+        return straight_through((bias * steps).round() / steps, bias)
+
+    def forward(self, codes: Tensor, real: Tensor | None, values: Tensor, slopes: Tensor) -> Tensor:
+        """The sums, (samples, nodes).
+
+        Parameters
+        ----------
+        codes : (samples, inputs), int64.
+        real : (samples, inputs): what has the codes, for gradients; None for the inputs of a
+            network.
+        values, slopes : as `tables` gives them.
+        """
+        rows = codes + self.codes * torch.arange(self.inputs)
+        by_row = values.permute(1, 2, 0).reshape(-1, self.nodes)
+        sums = functional.embedding_bag(rows, by_row, mode="sum") + self.rounded_bias()
+        if real is None:
+            return sums
+        slope = functional.embedding(rows, slopes.permute(1, 2, 0).reshape(-1, self.nodes))
+        moved = (real - real.detach())[..., None] * slope.detach()
+        return sums + moved.sum(1)
+
+    def start_at(self, sums: Sequence[float]) -> None:
+        """Begin with these sums, (nodes), on average."""
+        with torch.no_grad():
+            self.bias.copy_(torch.tensor(list(sums), dtype=torch.float64))
+
+    def clamp_bits(self) -> None:
+        """Keep numbers of bits where they have a meaning; call it after each step."""
+        with torch.no_grad():
+            self.read.clamp_(0.0, float(self.most))
+            self.bits.clamp_(LEAST_BITS, MOST_BITS)
+
+
+def _constant(module: nn.Module, name: str, array: object) -> Tensor:
+    tensor = torch.as_tensor(array, dtype=torch.float64)
+    module.register_buffer(name, tensor, persistent=False)
+    return tensor

@@ -1,0 +1,126 @@
+"""A network of such layers: what is trained, and the integers that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.qat.bases import Basis
+from kan_dialect.qat.cost import EdgeCost
+from kan_dialect.qat.edges import EdgeLayer
+
+
+@dataclass(frozen=True)
+class IntegerLayer:
+    """A layer as hardware computes it."""
+
+    tables: IntArray
+    """(nodes, inputs, codes), int64; the first edge of a node has its bias."""
+    saturate: tuple[int, int] | None
+    """The smallest and the largest code of a hidden node; None: the results do not saturate."""
+    step_bits: int
+    """A unit of the sums is 2^-step_bits."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a network gives."""
+
+    results: Tensor
+    """(samples, outputs), float64."""
+    luts: Tensor
+    """A number: LUTs by the surrogate."""
+
+
+class QuantisedKan(nn.Module):
+    """Layers of edges; between them sums saturate to [-1, 1), and the next layer reads their bits.
+
+    A sum is a whole number of steps, and its code is that number. An edge of the next layer reads
+    its upper bits. So nothing is rounded but the values of edges.
+    """
+
+    def __init__(self, layers: Sequence[EdgeLayer], cost: EdgeCost) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.log_temperature = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+        self._cost = cost
+
+    def edge_layers(self) -> list[EdgeLayer]:
+        """The layers, in order."""
+        return [layer for layer in self.layers if isinstance(layer, EdgeLayer)]
+
+    def forward(self, codes: Tensor) -> Computed:
+        """
+        Parameters
+        ----------
+        codes : (samples, inputs), int64, from 0 on.
+        """
+        layers = self.edge_layers()
+        luts = torch.zeros((), dtype=torch.float64)
+        real: Tensor | None = None
+        sums = torch.zeros((), dtype=torch.float64)
+        for index, layer in enumerate(layers):
+            values, slopes = layer.tables()
+            luts = luts + layer.luts(values, self._cost).sum()
+            sums = layer(codes, real, values, slopes)
+            if index + 1 < len(layers):
+                clamped: Tensor = sums.clamp(-1.0, 1.0 - 2.0 ** -self._code_bits(index))
+                half = layers[index + 1].codes / 2
+                codes = ((clamped.detach() + 1.0) * half).floor().long()
+                real = clamped
+        return Computed(sums, luts)
+
+    def _code_bits(self, index: int) -> int:
+        """Fractional bits of the codes of a hidden layer's nodes, at least those that are read."""
+        layers = self.edge_layers()
+        return max(layers[index].step_bits, layers[index + 1].most - 1)
+
+    @torch.no_grad()
+    def integers(self) -> list[IntegerLayer]:
+        """The layers as hardware computes them. Their results are equal to those of `forward`."""
+        found: list[IntegerLayer] = []
+        layers = self.edge_layers()
+        repeated = 1
+        for index, layer in enumerate(layers):
+            is_last = index + 1 == len(layers)
+            bits = layer.step_bits if is_last else self._code_bits(index)
+            values, _ = layer.tables()
+            tables = np.rint(values.numpy() * 2.0**bits).astype(np.int64)
+            bias = np.rint(layer.rounded_bias().numpy() * 2.0**bits).astype(np.int64)
+            tables[:, 0] += bias[:, np.newaxis]
+            tables = tables.repeat(repeated, axis=2)
+            if is_last:
+                found.append(IntegerLayer(tables, None, bits))
+                break
+            half = 1 << bits
+            found.append(IntegerLayer(tables, (-half, half - 1), bits))
+            repeated = (2 * half) // layers[index + 1].codes
+        return found
+
+
+def make_network(
+    bases: Sequence[Basis], widths: Sequence[int], cost: EdgeCost, *, seed: int, reference: bool
+) -> QuantisedKan:
+    """A network before training.
+
+    Parameters
+    ----------
+    bases : of each layer.
+    widths : number of inputs, of the nodes of each hidden layer, and of results.
+    reference : whether the last result is the constant 0 that the others are compared with.
+    """
+    random = torch.Generator().manual_seed(seed)
+    layers: list[EdgeLayer] = []
+    for index, (basis, inputs, nodes) in enumerate(
+        zip(bases, widths[:-1], widths[1:], strict=True)
+    ):
+        kept = torch.ones(nodes, inputs, dtype=torch.float64)
+        if reference and index + 2 == len(widths):
+            kept[-1] = 0.0
+        layers.append(EdgeLayer(basis, nodes, inputs, random, kept))
+    return QuantisedKan(layers, cost)

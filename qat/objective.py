@@ -1,0 +1,106 @@
+"""What a network is trained for: classes or numbers, as a loss and a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kan_dialect.errors import KanError
+from kan_dialect.ir.constants import Array, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Objective:
+    """How results are compared with labels."""
+
+    outputs: int
+    """Number of results."""
+    is_classes: bool
+    """Whether labels are classes; otherwise they are numbers."""
+    scale: float = 1.0
+    """A result stands for the number result · scale."""
+    start: tuple[float, ...] = ()
+    """Mean of each target, in units of `scale`; none of classes."""
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether one result can be the constant that the others are compared with."""
+        return self.is_classes and self.outputs > 1
+
+    def targets(self, labels: Array) -> Tensor:
+        """Labels as results are compared with them.
+
+        Returns
+        -------
+        (samples) int64 classes, or (samples, outputs) float64 numbers, in units of `scale`.
+        """
+        if self.is_classes:
+            return torch.from_numpy(labels.reshape(-1).astype(np.int64))
+        numbers = labels.reshape(len(labels), -1).astype(np.float64)
+        return torch.from_numpy(numbers / self.scale)
+
+    def loss(self, results: Tensor, targets: Tensor, log_temperature: Tensor) -> Tensor:
+        """Cross entropy of classes, mean squared error of numbers.
+
+        Parameters
+        ----------
+        results : (samples, outputs), float64.
+        targets : as `targets` gives them.
+        log_temperature : results of classes are multiplied by its exponential.
+        """
+        if not self.is_classes:
+            return functional.mse_loss(results, targets)
+        logits = results * log_temperature.exp()
+        if self.outputs == 1:
+            return functional.binary_cross_entropy_with_logits(logits[:, 0], targets.double())
+        return functional.cross_entropy(logits, targets)
+
+    def scores(self, results: Tensor, targets: Tensor) -> FloatArray:
+        """A score for each sample, whose mean is compared: (samples), float64.
+
+        Of classes 1 where the decision is right, else 0. Of numbers minus the squared error, in
+        units of the targets' variance.
+        """
+        if not self.is_classes:
+            return -((results - targets) ** 2).mean(1).numpy()
+        # As hardware decides: the first largest; of a single result, class 1 if it is > 0.
+        chosen = (results[:, 0] > 0).long() if self.outputs == 1 else results.argmax(1)
+        return (chosen == targets).double().numpy()
+
+
+def objective_of(labels: Array, where: str) -> Objective:
+    """The objective that labels ask for: integers are classes, floats are numbers.
+
+    Raises
+    ------
+    KanError : all labels are the same, or a class between the others has no sample.
+    """
+    if labels.dtype.kind in "iu" and labels.size == len(labels):
+        return Objective(_outputs_of(labels.reshape(-1).astype(np.int64), where), True)
+    numbers = labels.reshape(len(labels), -1).astype(np.float64)
+    spread = float(numbers.std(axis=0).max())
+    if spread == 0.0:
+        raise KanError(f"{where}: all targets are the same", remedy="there is nothing to train")
+    start = (numbers.mean(axis=0) / spread).tolist()
+    return Objective(numbers.shape[1], False, spread, tuple(start))
+
+
+def _outputs_of(labels: IntArray, where: str) -> int:
+    """Number of results that tell the classes apart; two classes need one."""
+    counts = np.bincount(labels[labels >= 0])
+    classes = len(counts)
+    if (labels == labels[0]).all():
+        raise KanError(
+            f"{where}: all {len(labels)} samples are of class {labels[0]}",
+            remedy="give samples of two classes or more",
+        )
+    if labels.min() < 0 or not counts.all():
+        problem = f"a class is {labels.min()}"
+        if labels.min() >= 0:
+            problem = f"no sample is of class {int(counts.argmin())}, and some are of {classes - 1}"
+        raise KanError(f"{where}: {problem}", remedy="number the classes 0, 1, 2, ...")
+    return 1 if classes == 2 else classes
