@@ -246,7 +246,7 @@ ECP5 = DeviceFamily(
         carry_bit=0.06,
         wide=0.64,
         clamp=1.2,
-        spread=1.0,
+        spread=1.03,
         growth=0.06,
     ),
     # An adder takes a bit for the zero that stops its carry, and half a bit as a chain has an even
