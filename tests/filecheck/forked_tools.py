@@ -77,6 +77,8 @@ def _child(command: Sequence[str], environment: dict[str, str]) -> NoReturn:
     # Among them the pipe by which the parent waits for a program to replace this one.
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     status = 1
+    # Tools start programs as they do without lit.
+    subprocess.Popen = _POPEN
     try:
         os.environ.clear()
         os.environ.update(environment)
