@@ -50,12 +50,11 @@ class Timing:
     takes more than is typical: nine of ten designs reach their clock."""
     growth: float = 0.0
     """Delays grow with LUTs to this power, and are those of 1000 LUTs: the more there are, the
-    longer are the ways between them. By Rent's rule it is about 0.1 to 0.2 (Donath 1979), and less
-    for trees, as sums are. From 1000 LUTs on, delays are the same."""
+    longer are the ways between them. By Rent's rule it is about 0.1 to 0.2 (Donath 1979)."""
 
     def growth_of(self, luts: int) -> float:
-        """Delays over those in a design of 1000 LUTs or more; below 100 LUTs, those of 100."""
-        return (min(max(luts, 100), 1000) / 1000) ** self.growth
+        """Delays in a design over those in one of 1000 LUTs; the same for all below 100 LUTs."""
+        return (max(luts, 100) / 1000) ** self.growth
 
     def spread_of(self, luts: int) -> float:
         """What a period is divided by to be a typical delay of a design of 1000 LUTs."""
@@ -247,7 +246,7 @@ ECP5 = DeviceFamily(
         wide=0.64,
         clamp=1.2,
         spread=1.03,
-        growth=0.06,
+        growth=0.1,
     ),
     # An adder takes a bit for the zero that stops its carry, and half a bit as a chain has an even
     # number. The carry cells at both ends, of two bits each, are those of a chain of many adders.
