@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_dialect.errors import KanError
+from kan_dialect.files import user_cache
 from kan_dialect.flows.simulate import compiled_parts as compiled_parts_module
 from kan_dialect.flows.simulate.compiled_parts import CompiledParts, compiled_parts, sources_key
 from kan_dialect.flows.simulate.plan import Plan, Recording, collect, plan
@@ -411,9 +412,7 @@ def test_parts_are_kept_for_the_process_where_the_folder_cannot_be_made(
         monkeypatch.setenv("KAN_CACHE", "")
         assert not compiled_parts(tool, tmp_path, ("a",)).lasting
         monkeypatch.delenv("KAN_CACHE")
-        monkeypatch.setattr(
-            compiled_parts_module, "user_cache_path", lambda _: tmp_path / "file" / "below"
-        )
+        monkeypatch.setattr(user_cache, "user_cache_path", lambda _: tmp_path / "file" / "below")
         assert not compiled_parts(tool, tmp_path, ("b",)).lasting
     finally:
         compiled_parts.cache_clear()
