@@ -29,6 +29,8 @@ from kan_dialect.ir.constants import Array, FloatArray
 
 pytestmark = pytest.mark.torch
 torch: Any = pytest.importorskip("torch")
+# Threads that wait for each other are slow where tests run side by side.
+torch.set_num_threads(1)
 
 from kan_dialect.qat import api as qat_api
 from kan_dialect.qat.api import train
