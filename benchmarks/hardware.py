@@ -71,7 +71,7 @@ from kan_dialect.model.model import Model
 CLOCKS = (50, 100, 150, 200, 250)
 """Clocks that `clocks` asks for, in MHz."""
 CLOCK_STEP = 5
-"""Where no design reaches a clock by the delays of ECP5, one slower by so many MHz is asked for."""
+"""Step in MHz to a slower clock, if the delays of ECP5 allow no design for a clock."""
 TARGETS = {target.name: target for target in (XILINX, ECP5, ICE40)}
 READING = ImportOptions(table_overflow=TABLE_OVERFLOW)
 RENAMINGS = 3

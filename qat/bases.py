@@ -20,11 +20,11 @@ class Basis:
     """Functions at the codes of an input, for edges that read its upper 0 .. `bits` bits."""
 
     values: FloatArray
-    """(bits + 1, codes, functions): the functions at what an edge of so many bits sees."""
+    """(bits + 1, codes, functions): the functions at the point that an edge reads."""
     slopes: FloatArray
     """(bits + 1, codes, functions): their derivatives there."""
     errors: FloatArray
-    """(bits + 1, codes): what a code stands for, less what an edge of so many bits sees."""
+    """(bits + 1, codes): the value of a code minus the point that the edge reads."""
     linear: FloatArray
     """(functions): coefficients of the function x."""
 

@@ -36,7 +36,7 @@ class EdgeCost:
         return self.of_bit(read) * torch.log2(span * torch.exp2(bits) + 1.0)
 
     def of_bit(self, read: Tensor) -> Tensor:
-        """LUTs of a bit that reads so many bits, linear between whole numbers."""
+        """LUTs of a bit by the number of its input bits, linear between whole numbers."""
         below = read.detach().floor().clamp(0, MOST_BITS - 1).long()
         low, high = self._costs[below], self._costs[below + 1]
         return low + (read - below) * (high - low)

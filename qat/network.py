@@ -104,7 +104,13 @@ class QuantisedKan(nn.Module):
 
 
 def make_network(
-    bases: Sequence[Basis], widths: Sequence[int], cost: EdgeCost, *, seed: int, reference: bool
+    bases: Sequence[Basis],
+    widths: Sequence[int],
+    cost: EdgeCost,
+    *,
+    seed: int,
+    reference: bool,
+    constant: Sequence[int] = (),
 ) -> QuantisedKan:
     """A network before training.
 
@@ -112,6 +118,7 @@ def make_network(
     ----------
     bases : of each layer.
     widths : number of inputs, of the nodes of each hidden layer, and of results.
+    constant : inputs that have no edges.
     reference : whether the last result is the constant 0 that the others are compared with.
     """
     random = torch.Generator().manual_seed(seed)
@@ -120,6 +127,8 @@ def make_network(
         zip(bases, widths[:-1], widths[1:], strict=True)
     ):
         kept = torch.ones(nodes, inputs, dtype=torch.float64)
+        if index == 0:
+            kept[:, list(constant)] = 0.0
         if reference and index + 2 == len(widths):
             kept[-1] = 0.0
         layers.append(EdgeLayer(basis, nodes, inputs, random, kept))

@@ -7,6 +7,7 @@ prices, and the front is made of it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -29,6 +30,8 @@ from kan_dialect.qat.export import module_of
 from kan_dialect.qat.front import Point, candidates, held_out_scores, is_dominated
 from kan_dialect.qat.network import QuantisedKan, make_network
 from kan_dialect.qat.objective import Objective, objective_of
+
+_LOG = logging.getLogger(__name__)
 
 Functions = Literal["spline", "table"]
 """What edges are trained as: B-splines, or tables with an entry for each code."""
@@ -126,6 +129,12 @@ class Training:
         self.codes: InputCodes = fit_codes(dataset.x, options.input_bits)
         if not self.codes.gain.any():
             raise KanError(f"{where}: all features are constant")
+        self._constant: list[int] = np.flatnonzero(self.codes.gain == 0.0).tolist()
+        if self._constant:
+            _LOG.warning(
+                "%s: %d constant features (the first is feature %d) tell nothing, and are not read",
+                *(where, len(self._constant), self._constant[0]),
+            )
         every = torch.arange(samples)
         parts = [
             *folds_of(targets, self.objective.is_classes, folds, options.validation, options.seed),
@@ -146,11 +155,6 @@ class Training:
             for index, (trained, held) in enumerate(parts)
         ]
 
-    @property
-    def constant_features(self) -> list[int]:
-        """Features that are the same in all samples."""
-        return np.flatnonzero(self.codes.gain == 0.0).tolist()
-
     def _network(self, index: int) -> QuantisedKan:
         options = self._options
         widths = [len(self.codes.gain), *options.hidden, self.objective.outputs]
@@ -161,6 +165,7 @@ class Training:
             EdgeCost(device_of(options.target)),
             seed=options.seed * 100 + index,
             reference=self.objective.has_reference,
+            constant=self._constant,
         )
         if self.objective.start:
             network.edge_layers()[-1].start_at(self.objective.start)

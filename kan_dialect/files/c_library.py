@@ -33,7 +33,7 @@ _IN_USE_SECONDS = 24 * 3600
 
 
 def load_c_library(name: str, sources: Sequence[Path]) -> ctypes.CDLL | None:
-    """The library of some sources, of which the first one is compiled; None: there is none.
+    """Load the library of C sources. The first source includes the others. None without a library.
 
     It is compiled anew where sources, options, compiler or machine differ. Its file name holds the
     digest of its content, so that a damaged file is not loaded. A file appears whole, so several

@@ -1,8 +1,7 @@
 """Verification of a whole module, as commands do it after every pass.
 
-Hardware has ops by the ten thousand, most of which are alike: of the same class, types and
-properties. Their verifiers look at nothing else, so one of each kind is verified. All other ops are
-verified as xDSL does it.
+Hardware has tens of thousands of ops. Most have the class, types and properties of another one.
+Their verifiers look at nothing else, so one of each kind is verified. xDSL verifies all other ops.
 """
 
 from __future__ import annotations

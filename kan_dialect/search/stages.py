@@ -90,7 +90,7 @@ _WAITING = {TableOp, BitsOp}
 """Ops that their readers assign."""
 
 _NOT_IN_TURN = {ConstantOp, DeadOp, MarkOp, func.ReturnOp, *_WAITING}
-"""Ops without a stage, and those that their readers assign."""
+"""Ops that get no stage, or get it from their readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class _Step:
     op: Operation
     cost: float
     operands: list[int]
-    """Without those that have no stage."""
+    """Numbers of the operands that have a stage."""
     results: list[int]
 
 

@@ -223,6 +223,17 @@ def test_a_constant_feature_gets_the_code_0() -> None:
     assert codes.encode(np.array([[0.0, 7.0], [9.0, -3.0]])).tolist() == [[0, 0], [15, 0]]
 
 
+def test_a_constant_feature_has_no_edges(caplog: pytest.LogCaptureFixture) -> None:
+    dataset = moons()
+    x = np.insert(dataset.x, 1, 7.0, axis=1)
+    options = TrainingOptions(schedule=Schedule(steps=100), folds=1)
+    trained = train({"x": x, "y": dataset.y}, options)
+    assert "1 constant features (the first is feature 1)" in caplog.text
+    tables = trained.front[0].network.layers[0].tables
+    # The first edge of a node has its bias; this is another one.
+    assert (tables[:, 1] == 0).all() and (tables[:, 2] != 0).any()
+
+
 def test_a_feature_that_is_rarely_set_keeps_its_range() -> None:
     x = np.zeros((1000, 1))
     x[3] = 1.0

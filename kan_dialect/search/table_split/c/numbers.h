@@ -37,6 +37,20 @@ static int ascending(const void *left, const void *right)
     return (one > other) - (one < other);
 }
 
+/* Place of a value among ascending values, or that at which it belongs. */
+static size_t place_of(uint64_t value, const uint64_t *values, size_t count)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (values[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* Sort without sign and drop what is there twice; the number of those that are left. */
 static size_t distinct(uint64_t *values, size_t count)
 {
@@ -45,14 +59,7 @@ static size_t distinct(uint64_t *values, size_t count)
     if (count <= 1 << 8) {
         for (size_t i = 0; i < count; i++) {
             uint64_t value = values[i];
-            size_t low = 0, high = found;
-            while (low < high) {
-                size_t middle = (low + high) / 2;
-                if (values[middle] < value)
-                    low = middle + 1;
-                else
-                    high = middle;
-            }
+            size_t low = place_of(value, values, found);
             if (low < found && values[low] == value)
                 continue;
             memmove(values + low + 1, values + low, (found - low) * sizeof(*values));
@@ -66,17 +73,4 @@ static size_t distinct(uint64_t *values, size_t count)
         if (!found || values[found - 1] != values[i])
             values[found++] = values[i];
     return found;
-}
-
-static size_t place_of(uint64_t value, const uint64_t *values, size_t count)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (values[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
 }
