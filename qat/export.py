@@ -30,5 +30,7 @@ def module_of(
     )
     for layer in layers:
         unit = 2.0**-layer.step_bits * (1.0 if layer.saturate else scale)
-        network.add_layer(layer.tables, scale=unit, saturate=layer.saturate)
+        # An edge of zeros is pruned.
+        kept = (layer.tables != 0).any(axis=-1)
+        network.add_layer(layer.tables, scale=unit, mask=kept, saturate=layer.saturate)
     return network.module()
