@@ -29,7 +29,9 @@ class Schedule:
     """How long a run is, and what a LUT costs along it."""
 
     steps: int = 2000
-    """Gradient steps, each on all samples."""
+    """Gradient steps."""
+    batch: int = 1024
+    """Samples of a step; with fewer samples, all of them are."""
     warm: float = 0.25
     """Part of the steps in which the price rises from 0 to `first_price`."""
     first_price: float = 1e-5
@@ -117,16 +119,17 @@ class Run:
         others = [p for p in self.network.parameters() if all(p is not each for each in bits)]
         rate = self.schedule.rate
         self._optimizer = torch.optim.Adam(
-            [{"params": others, "lr": rate}, {"params": bits, "lr": 2.0 * rate}]
+            [{"params": others, "lr": rate}, {"params": bits, "lr": 2.0 * rate}], fused=True
         )
         self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self.schedule.rate_part)
+        self._order: tuple[int, Tensor] | None = None
         self._own = self.codes[self.trained], self.targets[self.trained]
         self._held = self.codes[self.held_out], self.targets[self.held_out]
 
     def advance(self) -> None:
         """One gradient step, and a record where one is due."""
         schedule, network = self.schedule, self.network
-        codes, targets = self._own
+        codes, targets = (each[self.samples_of_step()] for each in self._own)
         computed = network(codes)
         loss = self.objective.loss(computed.results, targets, network.log_temperature)
         price = schedule.price(self.step)
@@ -141,6 +144,19 @@ class Run:
         self.step += 1
         if self.step % schedule.interval == 0:
             self._record(price)
+
+    def samples_of_step(self, step: int | None = None) -> Tensor:
+        """Indices into the samples that it is trained with: those of a step, by default the next.
+
+        All samples are used once before any is used again.
+        """
+        samples = len(self.trained)
+        batches = max(1, samples // self.schedule.batch)
+        epoch, part = divmod(self.step if step is None else step, batches)
+        if self._order is None or self._order[0] != epoch:
+            random = torch.Generator().manual_seed(epoch)
+            self._order = epoch, torch.randperm(samples, generator=random)
+        return self._order[1][part::batches]
 
     @torch.no_grad()
     def _record(self, price: float) -> None:

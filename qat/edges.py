@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kan_dialect.qat.bases import Basis
 from kan_dialect.qat.cost import EdgeCost
+from kan_dialect.qat.lookup import sum_of_entries
 from kan_dialect.qat.quantisers import LN2, round_to_step, straight_through
 
 FIRST_BITS = 5.0
@@ -36,11 +36,13 @@ class EdgeLayer(nn.Module):
         """
         super().__init__()
         self.nodes, self.inputs, self.most = nodes, inputs, basis.bits
-        self._values = _constant(self, "basis", basis.values)
-        self._slopes = _constant(self, "basis_slopes", basis.slopes)
+        functions = basis.values.shape[-1]
+        by_function = basis.values.reshape(-1, functions).T
+        self._values_of_bits = _constant(self, "basis", by_function)
+        by_function = basis.slopes.reshape(-1, functions).T
+        self._slopes_of_bits = _constant(self, "basis_slopes", by_function)
         self._errors = _constant(self, "basis_errors", basis.errors)
         self._kept = _constant(self, "kept", kept)
-        functions = basis.values.shape[-1]
         slopes = torch.randn(nodes, inputs, 1, generator=random, dtype=torch.float64)
         noise = torch.randn(nodes, inputs, functions, generator=random, dtype=torch.float64)
         linear = torch.tensor(basis.linear.tolist(), dtype=torch.float64)
@@ -65,14 +67,12 @@ class EdgeLayer(nn.Module):
         """Values and slopes of the edges at all codes, (nodes, inputs, codes) each."""
         coefficients = self.coefficients.reshape(-1, self.coefficients.shape[-1])
         read = self.read.detach().round().long().reshape(-1)
-        values = coefficients.new_zeros(len(read), self.codes)
-        slopes = torch.zeros_like(values)
-        for bits in read.unique().tolist():
-            edges = (read == bits).nonzero()[:, 0]
-            own = coefficients[edges]
-            slope = own.detach() @ self._slopes[bits].T
-            values = values.index_copy(0, edges, own @ self._values[bits].T)
-            slopes = slopes.index_copy(0, edges, slope)
+        edge = torch.arange(len(read))
+        # At all numbers of bits at once: cheaper than to group edges by theirs.
+        by_bits = (coefficients @ self._values_of_bits).reshape(len(read), -1, self.codes)
+        values = by_bits[edge, read]
+        by_bits = (coefficients.detach() @ self._slopes_of_bits).reshape(len(read), -1, self.codes)
+        slopes = by_bits[edge, read]
         shape = (self.nodes, self.inputs, self.codes)
         # What an edge sees moves towards the code's own value as it reads more bits.
         unseen = LN2 * self._errors[read] * slopes
@@ -103,14 +103,17 @@ class EdgeLayer(nn.Module):
             network.
         values, slopes : as `tables` gives them.
         """
-        rows = codes + self.codes * torch.arange(self.inputs)
-        by_row = values.permute(1, 2, 0).reshape(-1, self.nodes)
-        sums = functional.embedding_bag(rows, by_row, mode="sum") + self.rounded_bias()
-        if real is None:
-            return sums
-        slope = functional.embedding(rows, slopes.permute(1, 2, 0).reshape(-1, self.nodes))
-        moved = (real - real.detach())[..., None] * slope.detach()
-        return sums + moved.sum(1)
+        if self.codes == 2 and real is None:
+            # One bit adds one of two numbers: a matrix product.
+            low, high = values.unbind(-1)
+            moved = codes.double() @ (high - low).T
+            return moved + (low.sum(1) + self.rounded_bias())
+        rows = codes.long() + self.codes * torch.arange(self.inputs)
+        by_row, slopes_by_row = (
+            each.permute(1, 2, 0).reshape(-1, self.nodes) for each in (values, slopes)
+        )
+        moved = rows if real is None else real
+        return sum_of_entries(by_row, slopes_by_row, rows, moved) + self.rounded_bias()
 
     def start_at(self, sums: Sequence[float]) -> None:
         """Begin with these sums, (nodes), on average."""

@@ -127,14 +127,15 @@ def test_tables_with_fewer_bits_have_means() -> None:
     assert np.allclose(basis.slopes[3] @ basis.linear, 1.0)
 
 
-def test_gradient_of_coefficients_is_the_sum_over_samples() -> None:
+@pytest.mark.parametrize("bits", [1, 4])
+def test_gradient_of_coefficients_is_the_sum_over_samples(bits: int) -> None:
     """Each sample adds what its code's basis is: an exact sum, rounding passed by."""
-    network = random_network([4], [3, 2], seed=3)
+    network = random_network([bits], [3, 2], seed=3)
     (layer,) = network.edge_layers()
-    codes = torch.randint(0, 16, (50, 3), generator=torch.Generator().manual_seed(1))
+    codes = torch.randint(0, 1 << bits, (50, 3), generator=torch.Generator().manual_seed(1))
     weights = torch.linspace(-1.0, 2.0, 50, dtype=torch.float64)
     (network(codes).results * weights[:, None]).sum().backward()
-    basis = spline_basis(4, 4)
+    basis = spline_basis(bits, 4)
     for node in range(2):
         for edge in range(3):
             read = round(float(layer.read.detach()[node, edge]))
@@ -251,6 +252,22 @@ def test_folds_have_all_classes(folds: int) -> None:
         assert abs(int((targets[held] == 1).sum()) - 12 / groups) <= 1
     if folds > 1:
         assert sorted(i for _, held in parts for i in held.tolist()) == list(range(52))
+
+
+def test_small_batches_use_every_sample_before_any_is_used_again() -> None:
+    dataset = moons()
+    options = TrainingOptions(schedule=Schedule(steps=100, batch=50), folds=1)
+    (run, _) = Training(dataset, options, "moons").runs
+    seen: list[int] = []
+    for _ in range(2):
+        for _ in range(3):  # 180 samples are trained with.
+            seen.append(len(run.samples_of_step()))
+            run.advance()
+    assert seen == [60] * 6
+    epochs = [torch.cat([run.samples_of_step(step) for step in range(k, k + 3)]) for k in (0, 3)]
+    for epoch in epochs:
+        assert sorted(epoch.tolist()) == list(range(180))
+    assert epochs[0].tolist() != epochs[1].tolist()
 
 
 def test_a_training_gives_a_front() -> None:
