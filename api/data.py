@@ -18,8 +18,8 @@ from kan_dialect.ir.constants import Array
 Data: TypeAlias = "str | Path | Dataset | Mapping[str, ArrayLike] | Array"
 """Samples, and labels where they are known.
 
-The path of an `.npz` file; the same arrays by name (`x` or `x_train`, and `y` or `y_train`,
-`x_test`, `y_test`); an array `x` (samples, inputs) alone; or a `Dataset`.
+The path of an `.npz` or `.csv` file; the arrays of an `.npz` by name (`x` or `x_train`, and `y` or
+`y_train`, `x_test`, `y_test`); an array `x` (samples, inputs) alone; or a `Dataset`.
 """
 
 

@@ -1,7 +1,7 @@
 """Data files: calibration samples, labels, and a test set that is only ever reported.
 
 An `.npz` with `x` or `x_train` (samples, features), and where given `y` or `y_train`, `x_test` and
-`y_test`. Integer labels are classes, floats are targets.
+`y_test`. Integer labels are classes, floats are targets. Or a `.csv`, see `csv_data`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.files.csv_data import read_csv
 from kan_dialect.ir.constants import Array, FloatArray
 from kan_dialect.limits import MAX_DATA_BYTES
 
@@ -39,11 +40,13 @@ def load_dataset(path: str | Path) -> Dataset:
 
     Raises
     ------
-    KanError : no such file, no `.npz`, samples missing, not finite, or of an odd shape.
+    KanError : no such file, no `.npz` or `.csv`, samples missing, not finite, or of an odd shape.
     """
     path = Path(path)
     if not path.exists():
         raise KanError(f"there is no data file {path}")
+    if path.suffix.lower() == ".csv":
+        return dataset_of(read_csv(path), str(path))
     try:
         archive: Any = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
