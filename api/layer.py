@@ -21,7 +21,7 @@ from kan_dialect.analysis.nodes import layer_names
 from kan_dialect.api.data import as_array, as_samples
 from kan_dialect.api.page import edge_page
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.interpreter import CHUNK_ELEMENTS, evaluate_values
+from kan_dialect.evaluate.interpreter import CHUNK_ELEMENTS, evaluate_inside, evaluate_values
 from kan_dialect.flows.pictures import edge_picture
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import Array, BoolArray, FloatArray, IntArray
@@ -103,6 +103,34 @@ class Layer:
         array = as_samples(x, f"the inputs of {self.name}", self.shape[1]).astype(np.float64)
         parts = [self._values(array[start:stop]) for start, stop in self._chunks(len(array))]
         return np.concatenate(parts) if parts else np.zeros((0, *self.shape))
+
+    def inputs(self, x: ArrayLike) -> FloatArray:
+        """Values of the layer's inputs, as the network computes them.
+
+        Parameters
+        ----------
+        x : (samples, inputs of the network), real values.
+
+        Returns
+        -------
+        (samples, inputs), float64, real values; at table level those that codes stand for.
+
+        Raises
+        ------
+        KanError : `x` has another shape, the edges are functions of several vectors, or the inputs
+            of the network are codes.
+        """
+        block = self._function.body.block
+        if any(is_quantized(argument) for argument in block.args):
+            raise KanError(f"the inputs of {self.model.name} are codes, not real numbers")
+        widths = [tensor_shape(argument)[0] for argument in block.args]
+        array = as_samples(x, f"the inputs of @{self.model.name}", sum(widths))
+        parts = np.split(array.astype(np.float64), np.cumsum(widths)[:-1], axis=1)
+        (values,) = evaluate_inside(self._function, parts, [self._source])
+        if not is_quantized(self._source):
+            return cast(FloatArray, values)
+        element = quantized_type(self._source)
+        return dequantize(values, element.scale_for(1), element.zero_point_for(1))
 
     def edge(self, node: int, input: int) -> Edge:
         """The edge from an input to a node, both counted from 0.

@@ -201,6 +201,7 @@ def _report(stages: Stages, interface: Interface, circuit: Model) -> Report:
         table_bits=stages.table_bits,
         shapes=stages.shapes,
         chosen_bits=stages.chosen_bits,
+        trained=stages.trained,
         estimate={}
         if found is None
         else {

@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from kan_dialect.analysis.repeated_edges import repetitions
+from kan_dialect.analysis.training_record import recorded_training
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.checking import Checker, PassCheck, verify_after
 from kan_dialect.devices.device import device
@@ -62,6 +63,8 @@ class Stages:
     """The integer model before `kan-add-head`, with the network's outputs; None without a head."""
     precision: dict[str, Any] | None = None
     """Figures of `kan-refine-precision`."""
+    trained: dict[str, Any] | None = None
+    """Figures of `kan-flow train`."""
     edges: tuple[int, int] | None = None
     """Edges of the imported network, and edges that are kept."""
     table_bits: int = 0
@@ -184,6 +187,7 @@ def _look(
         total = edges[0] if stages.edges is None else stages.edges[0]
         stages.edges = total, edges[1]
     stages.precision = stages.precision or _precision(module)
+    stages.trained = stages.trained or _trained(module)
     if stages.integer is None and (edges is not None or any(wire_functions(module))):
         model = Model.of(module)
         if model.has_codes and not has_real_edges(module):
@@ -229,6 +233,16 @@ def _precision(module: ModuleOp) -> dict[str, Any] | None:
             "bits": bits_of(chain).as_dict(),
         }
     return None
+
+
+def _trained(module: ModuleOp) -> dict[str, Any] | None:
+    """The figures that `kan-flow train` left with a network of tables, for the report."""
+    figures = recorded_training(module)
+    if figures is None:
+        return None
+    chains = [read_chain(function) for function in table_functions(module)]
+    known = [bits_of(chain).as_dict() for chain in chains if chain is not None]
+    return figures | ({"bits": known[0]} if known else {})
 
 
 def _estimate(function: func.FuncOp, target: str) -> Estimate | None:

@@ -61,6 +61,8 @@ class Report:
     """Result of `kan-choose-bits`: `bits`, the budget, and the scores `before` and `after`."""
     precision: dict[str, Any] | None = None
     """Result of `kan-refine-precision`: `budget`, `seed`, `accuracy`, `edges`, `bits`."""
+    trained: dict[str, Any] | None = None
+    """Record of `kan-flow train`: `held_out`, `error`, `price`, `seed`, ..., `bits`."""
     checks: list[dict[str, str | int | float | bool]] = field(
         default_factory=list[dict[str, str | int | float | bool]]
     )
@@ -130,6 +132,7 @@ class Report:
             "shapes": self.shapes,
             "bits": self.chosen_bits,
             "precision": self.precision,
+            "trained": self.trained,
             "checks": self.checks or None,
             "simulation": self.simulation,
             "vhdl": self.vhdl,
@@ -222,6 +225,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         *_accuracy_rows(report),
         *_head_rows(report.head),
         *_error_rows(report),
+        *_trained_rows(report.trained),
         *_precision_rows(report.precision),
         *_quantization_rows(report),
         *_size_rows(report),
@@ -376,18 +380,33 @@ def _precision_rows(precision: dict[str, Any] | None) -> list[tuple[str, str]]:
         f"{scores['before']:.4f} to {scores['after']:.4f} ({scores['samples']} {name} samples)"
         for name, scores in precision["accuracy"].items()
     ]
-    inputs: list[int] = precision["bits"]["inputs"]
-    nodes = [bits for layer in precision["bits"]["layers"] for bits in layer["nodes"]]
-    edges = [
-        bits for layer in precision["bits"]["layers"] for row in layer["edges"] for bits in row
-    ]
-    kept = [bits for bits in edges if bits]
+    return [("precision traded", "; ".join(shown)), *_bits_rows(precision)]
+
+
+def _trained_rows(trained: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What `kan-flow train` found for the network, and its bits."""
+    if trained is None:
+        return []
     return [
-        ("precision traded", "; ".join(shown)),
         (
-            "bits",
-            f"inputs {_range_text(inputs)}, nodes {_range_text(nodes)}, edges {_range_text(kept)}",
+            "trained",
+            f"held-out {trained['measure']} {trained['held_out']:.4f} ± {trained['error']:.4f} at "
+            f"a price of {trained['price']:.2g} a LUT, seed {trained['seed']}",
         ),
+        *_bits_rows(trained),
+    ]
+
+
+def _bits_rows(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    """Bits of inputs, nodes and edges, where they are known."""
+    if "bits" not in figures:
+        return []
+    layers: list[dict[str, Any]] = figures["bits"]["layers"]
+    nodes = [bits for layer in layers for bits in layer["nodes"]]
+    kept = [bits for layer in layers for row in layer["edges"] for bits in row if bits]
+    inputs = _range_text(figures["bits"]["inputs"])
+    return [
+        ("bits", f"inputs {inputs}, nodes {_range_text(nodes)}, edges {_range_text(kept)}"),
     ]
 
 
