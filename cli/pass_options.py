@@ -134,6 +134,6 @@ def _help(option: Option) -> str:
         text = text[:1].lower() + text[1:]
     if option.bounds is not None:
         text += f" [{option.bounds.range}]"
-    if option.default is not None and option.default is not False:
+    if option.default is not None and option.default is not False and option.default != ():
         text += f" (default: {option.default})"
     return text

@@ -1,7 +1,7 @@
 """The `kan` dialect: Kolmogorov-Arnold networks from trained model to SystemVerilog, on xDSL.
 
-`load`, `from_ir`, `Network` and the other names of `kan_dialect.api` stand here as well. They are
-imported at their first use.
+`load`, `from_ir`, `Network` and the other names of `kan_dialect.api` stand here as well, and
+`train` of `kan_dialect.qat`. They are imported at their first use.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kan_dialect.api import Build, Edge, KanError, Layer, Network, Tuned, from_ir, load
+    from kan_dialect.qat.api import train
+    from kan_dialect.qat.results import Trained
 
 __all__ = [
     "Build",
@@ -20,10 +22,12 @@ __all__ = [
     "KanError",
     "Layer",
     "Network",
+    "Trained",
     "Tuned",
     "__version__",
     "from_ir",
     "load",
+    "train",
 ]
 
 # ONNX Runtime would report its use to its maker, from the moment that it is imported.
@@ -39,7 +43,8 @@ def __getattr__(name: str) -> object:
     """The API's names, imported at their first use: importing the package alone stays fast."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module("kan_dialect.api"), name)
+    module = {"train": "qat.api", "Trained": "qat.results"}.get(name, "api")
+    found: object = getattr(import_module(f"kan_dialect.{module}"), name)
     globals()[name] = found
     return found
 

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kan_dialect.api.data import Data, read_data
+from kan_dialect.api.loading import load
 from kan_dialect.api.messages import as_kan_errors
+from kan_dialect.api.network import Network
+from kan_dialect.api.options import OptionValue, split_options
+from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
-from kan_dialect.qat.folder import TRAIN, Checkpoint, digest_of, write_results
-from kan_dialect.qat.front import choose
-from kan_dialect.qat.training import State, Trained, Training, TrainingOptions
+from kan_dialect.flows.workers.outcomes import Outcomes, T, Work
+from kan_dialect.flows.workers.processes import run_here, run_in_processes
+from kan_dialect.frontends.frontend import NO_OPTIONS
+from kan_dialect.frontends.loading import load_original
+from kan_dialect.frontends.naming import identifier
+from kan_dialect.frontends.torch.files import require_torch
+from kan_dialect.frontends.torch_module import module_original
+from kan_dialect.ir.constants import FloatArray
+from kan_dialect.passbase.option_bounds import Bounds
+from kan_dialect.qat.options import Schedule, TrainingOptions
+from kan_dialect.qat.results import State, Trained
+from kan_dialect.qat.sizes import widths_of
+from kan_dialect.qat.workers import Workers
 
-SAVE_SECONDS = 20.0
-"""Time from one checkpoint to the next."""
+if TYPE_CHECKING:
+    from kan_dialect.qat import running
+else:
+    # It imports PyTorch, which takes seconds and may be missing.
+    running = DeferredModule("kan_dialect.qat.running")
+
+TRAIN = Owner("kan-flow train")
+JOBS = Bounds(1, 1024)
 
 
 def train(
@@ -25,79 +47,133 @@ def train(
     *,
     folder: str | Path | None = None,
     force: bool = False,
+    start: object = None,
+    teacher: object = None,
+    jobs: int = 1,
     progress: Callable[[State], None] = lambda _: None,
+    **given: OptionValue,
 ) -> Trained:
     """Train networks whose bits are learned together with their functions.
 
     The price of a LUT rises while they train, so one training gives a front of networks, from
-    accurate to small.
+    accurate to small. Needs PyTorch.
 
     Parameters
     ----------
     data : samples and labels. Integer labels are classes, others are numbers. A test set is only
         evaluated for the chosen network.
+    options : all options as an object, in place of `given`.
     folder : where results go; a training that was stopped goes on from its checkpoint there.
     force : begin anew where the folder has a training of other data or options.
-    progress : is told after each step.
+    start : a trained Kolmogorov-Arnold network to start from: a `Network`, or what
+        `kan_dialect.load` takes. Sizes of hidden layers are its own.
+    teacher : a model whose results on the samples are learned beside the labels: a `Network`, a
+        `torch.nn.Module`, or the path of a model file. An ONNX model may be of any kind.
+    jobs : number of processes. With more than one, a script needs `if __name__ == "__main__"`.
+    progress : is told how far the training is.
+    **given : options by name, as `kan-flow train` has them: `hidden=(3,)`, `max_luts=200`,
+        `steps=4000`.
 
     Raises
     ------
-    KanError : the data has no labels or too few samples; no network is as small as
-        `options.max_luts`; the folder is not that of a training, or of another one.
+    KanError : PyTorch is not installed; there is no such option, or it takes no such value; the
+        data has no labels or too few samples; no network is as small as `max_luts`; the folder is
+        not that of a training, or of another one.
     """
-    options = options or TrainingOptions()
+    JOBS.require("jobs", jobs)
+
+    def runner(work: Work[T], tasks: Sequence[T]) -> Outcomes:
+        return run_in_processes(work, tasks, min(jobs, len(tasks)))
+
+    return train_by(
+        Workers(run_here, True) if jobs == 1 else Workers(runner, False),
+        data,
+        _options(options, given),
+        start=start,
+        teacher=teacher,
+        folder=folder,
+        force=force,
+        progress=progress,
+    )
+
+
+def train_by(
+    workers: Workers,
+    data: Data,
+    options: TrainingOptions,
+    *,
+    start: object,
+    teacher: object,
+    folder: str | Path | None,
+    force: bool,
+    progress: Callable[[State], None],
+) -> Trained:
+    """Train by given workers; see `train`."""
+    require_torch("training")
     with as_kan_errors():
         dataset = read_data(data)
         where = str(data) if isinstance(data, str | Path) else "data"
-        training = Training(dataset, options, where)
-        if folder is None:
-            return run_training(training, dataset, options, None, progress)
-        written = GrowingFolder(Path(folder), TRAIN, force=force)
-        written.create()
-        checkpoint = Checkpoint(written, digest_of(dataset, options), force=force)
-        trained = run_training(training, dataset, options, checkpoint, progress)
-        write_results(trained, options, written)
-        return trained
+        if options.name is None and isinstance(data, str | Path):
+            options = replace(options, name=identifier(Path(data).stem))
+        written = None if folder is None else GrowingFolder(Path(folder), TRAIN, force=force)
+        origin = None if start is None else _network(start, dataset)
+        if origin is not None:
+            options = _sizes_of(origin, options)
+        results = None if teacher is None else _teacher_results(teacher, dataset)
+        return running.train_networks(
+            dataset,
+            options,
+            where,
+            written,
+            progress,
+            workers,
+            None if origin is None else origin.text(),
+            results,
+            force=force,
+        )
 
 
-def run_training(
-    training: Training,
-    dataset: Dataset,
-    options: TrainingOptions,
-    checkpoint: Checkpoint | None,
-    progress: Callable[[State], None],
-    compiled: Callable[[int, int], None] = lambda _done, _of: None,
-) -> Trained:
-    """Train, compile the front and choose; goes on from the checkpoint where there is one.
+def _network(model: object, dataset: Dataset) -> Network:
+    return model if isinstance(model, Network) else load(model, data=dataset)
 
-    Parameters
-    ----------
-    compiled : is told how many networks of the front are compiled.
+
+def _sizes_of(origin: Network, options: TrainingOptions) -> TrainingOptions:
+    """The options with the hidden layers of the model to start from.
 
     Raises
     ------
-    KanError : see `train`.
+    KanError : others are asked for, or the model has no chain of layers.
     """
-    start = saved = time.monotonic()
-    if checkpoint is not None:
-        checkpoint.restore(training)
-    for state in training.run():
-        progress(state)
-        if checkpoint is not None and time.monotonic() - saved > SAVE_SECONDS:
-            checkpoint.save(training)
-            saved = time.monotonic()
-    if checkpoint is not None:
-        checkpoint.save(training)
-    front = training.front(compiled)
-    chosen = choose(front, options.max_luts)
-    if chosen is None:
-        least = min(point.luts for point in front)
+    widths = widths_of(origin)
+    if options.hidden not in ((), widths):
         raise KanError(
-            f"no network has at most {options.max_luts} LUTs; the smallest has {least}",
-            remedy="allow more LUTs, or raise the last price",
+            f"hidden layers of {options.hidden} nodes are asked for, and the model to start from "
+            f"has {widths}",
+            remedy="leave out the sizes, or the model",
         )
-    test = None
-    if dataset.x_test is not None and dataset.y_test is not None:
-        test = training.score(chosen.network, dataset.x_test, dataset.y_test)
-    seconds = time.monotonic() - start
-    return Trained(tuple(front), chosen, test, training.objective.is_classes, seconds)
+    return replace(options, hidden=widths)
+
+
+def _teacher_results(model: object, dataset: Dataset) -> FloatArray:
+    """(samples, results), float64."""
+    if isinstance(model, str | Path):
+        path = Path(model)
+        original = load_original(path, NO_OPTIONS)
+        if original is not None:
+            return original.run(dataset.x)
+    elif not isinstance(model, Network):
+        return module_original(model).run(dataset.x)
+    return _network(model, dataset).run(dataset.x)
+
+
+def _options(options: TrainingOptions | None, given: dict[str, OptionValue]) -> TrainingOptions:
+    if options is None:
+        owners = {"training": TrainingOptions, "schedule": Schedule}
+        found = split_options(given, owners, without=("schedule",))
+        return TrainingOptions(**found["training"], schedule=Schedule(**found["schedule"]))
+    if given:
+        raise KanError(
+            f"options are given as an object and by name: {', '.join(given)}",
+            remedy="give them in one way",
+        )
+    return options

@@ -19,45 +19,17 @@ from torch import Tensor
 from kan_dialect.ir.constants import FloatArray
 from kan_dialect.qat.network import QuantisedKan
 from kan_dialect.qat.objective import Objective
+from kan_dialect.qat.options import Schedule
+
+IDLE_RECORDS = 5
+"""A run ends after this number of records of networks that are worth no more than a constant."""
+IDLE_LOSS = 0.97
+"""Part of a constant network's loss from which on a network tells next to nothing."""
+IDLE_COST = 2.0
+"""A network is not worth its LUTs where they cost this many times a constant network's loss."""
 
 RATIO = 1.06
 """Of networks whose LUTs differ by less than this factor a run keeps one."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long a run is, and what a LUT costs along it."""
-
-    steps: int = 2000
-    """Gradient steps."""
-    batch: int = 1024
-    """Samples of a step; with fewer samples, all of them are."""
-    warm: float = 0.25
-    """Part of the steps in which the price rises from 0 to `first_price`."""
-    first_price: float = 1e-5
-    """Loss that a LUT is worth, then; it rises by the same factor in each further step."""
-    last_price: float = 1e-2
-    rate: float = 0.01
-    """Learning rate (Adam, Kingma and Ba, arXiv 1412.6980); that of bits is twice as much."""
-    last_rate: float = 0.3
-    """Part of the learning rate that is left at the end; it falls along a cosine."""
-    smooth: float = 1e-3
-    """Weight of squared second differences of coefficients (Eilers and Marx, 1996)."""
-    interval: int = 10
-    """Steps from one record to the next."""
-
-    def price(self, step: int) -> float:
-        """Loss that a LUT is worth in this step."""
-        part = step / self.steps
-        if part < self.warm:
-            return self.first_price * part / self.warm
-        rise = (part - self.warm) / (1.0 - self.warm)
-        return self.first_price * (self.last_price / self.first_price) ** rise
-
-    def rate_part(self, step: int) -> float:
-        """Part of the learning rate in this step."""
-        falling = (1.0 + math.cos(math.pi * step / self.steps)) / 2.0
-        return self.last_rate + (1.0 - self.last_rate) * falling
 
 
 @dataclass(frozen=True)
@@ -89,6 +61,18 @@ class Kept:
     parameters: dict[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """Results that a network is trained for beside the labels."""
+
+    results: Tensor
+    """(samples, outputs), float64, of all samples."""
+    weight: float
+    """Part of the loss that is the distance from the teacher."""
+    temperature: float
+    """See `Objective.distilled_loss`."""
+
+
 @dataclass
 class Run:
     """A network in training."""
@@ -105,6 +89,7 @@ class Run:
     schedule: Schedule
     keeps: bool
     """Whether the networks of records are kept."""
+    teacher: Teacher | None = None
     step: int = 0
     records: list[Record] = field(default_factory=list[Record])
     kept: dict[int, Kept] = field(default_factory=dict[int, Kept])
@@ -125,15 +110,32 @@ class Run:
         self._order: tuple[int, Tensor] | None = None
         self._own = self.codes[self.trained], self.targets[self.trained]
         self._held = self.codes[self.held_out], self.targets[self.held_out]
+        self._constant_loss = self.objective.constant_loss(self._own[1])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps are done, or the price is so high that a constant is worth as much."""
+        if self.step >= self.schedule.steps:
+            return True
+        last = self.records[-IDLE_RECORDS:]
+        return len(last) == IDLE_RECORDS and all(self._is_idle(each) for each in last)
+
+    def _is_idle(self, record: Record) -> bool:
+        if record.price < self.schedule.first_price:
+            return False
+        worth = self._constant_loss
+        return record.loss >= IDLE_LOSS * worth or record.price * record.luts >= IDLE_COST * worth
 
     def advance(self) -> None:
         """One gradient step, and a record where one is due."""
         schedule, network = self.schedule, self.network
-        codes, targets = (each[self.samples_of_step()] for each in self._own)
+        samples = self.samples_of_step()
+        codes, targets = (each[samples] for each in self._own)
         computed = network(codes)
         loss = self.objective.loss(computed.results, targets, network.log_temperature)
         price = schedule.price(self.step)
-        total = loss + price * computed.luts + schedule.smooth * _roughness(network)
+        wanted = self._taught(loss, computed.results, samples)
+        total = wanted + price * computed.luts + schedule.smooth * _roughness(network)
         self.luts, self.loss = float(computed.luts.detach()), float(loss.detach())
         self._optimizer.zero_grad()
         total.backward()
@@ -144,6 +146,19 @@ class Run:
         self.step += 1
         if self.step % schedule.interval == 0:
             self._record(price)
+
+    def _taught(self, loss: Tensor, results: Tensor, samples: Tensor) -> Tensor:
+        """The loss on samples of those trained with, mixed with the distance from the teacher."""
+        teacher = self.teacher
+        if teacher is None:
+            return loss
+        distilled = self.objective.distilled_loss(
+            results,
+            teacher.results[self.trained[samples]],
+            self.network.log_temperature,
+            teacher.temperature,
+        )
+        return (1.0 - teacher.weight) * loss + teacher.weight * distilled
 
     def samples_of_step(self, step: int | None = None) -> Tensor:
         """Indices into the samples that it is trained with: those of a step, by default the next.

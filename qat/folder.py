@@ -1,4 +1,4 @@
-"""The folder of a training: its checkpoint, and the networks of its front."""
+"""The folder of a training: checkpoints of its runs, and the networks of its front."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,22 +17,21 @@ import torch
 from kan_dialect import __version__
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
-from kan_dialect.files.folder_ownership import Owner
 from kan_dialect.files.growing_folder import GrowingFolder
-from kan_dialect.qat.front import Point
-from kan_dialect.qat.training import Trained, Training, TrainingOptions
+from kan_dialect.flows.pictures.canvas import has_matplotlib
+from kan_dialect.qat.descent import Run
+from kan_dialect.qat.options import NETWORK, UNNAMED, TrainingOptions
+from kan_dialect.qat.picture import front_picture
+from kan_dialect.qat.results import Point, Trained
+from kan_dialect.qat.start import Given
 
-TRAIN = Owner("kan-flow train")
-CHECKPOINT = "training.pt"
-NETWORK = "network.mlir"
-"""The chosen network."""
-COLUMNS = ("price", "luts", "registers", "levels", "score", "error")
+COLUMNS = ("seed", "price", "luts", "registers", "levels", "score", "error")
 """Columns of `front.csv`, fields of `Point`."""
 
 
-def digest_of(dataset: Dataset, options: TrainingOptions) -> str:
+def digest_of(dataset: Dataset, options: TrainingOptions, given: Given) -> str:
     """A digest of all that a training's result depends on, but for the versions of libraries."""
-    found = hashlib.sha256(repr((options, __version__)).encode())
+    found = hashlib.sha256(repr((options, __version__, given.digest)).encode())
     for array in (dataset.x, dataset.y):
         if array is not None:
             found.update(repr((array.shape, array.dtype.str)).encode())
@@ -39,52 +39,62 @@ def digest_of(dataset: Dataset, options: TrainingOptions) -> str:
     return found.hexdigest()
 
 
-class Checkpoint:
-    """The state of a training in its folder."""
+def packed_run(run: Run, digest: str) -> bytes:
+    """The state of a run as a file."""
+    buffer = io.BytesIO()
+    torch.save({"digest": digest, "done": run.is_done, "state": run.state()}, buffer)
+    return buffer.getvalue()
 
-    def __init__(self, folder: GrowingFolder, digest: str, *, force: bool = False) -> None:
-        self._folder, self._digest, self._force = folder, digest, force
 
-    def restore(self, training: Training) -> bool:
-        """Go on from the checkpoint; False if there is none.
+@dataclass(frozen=True)
+class Checkpoints:
+    """The states of runs in a folder."""
+
+    folder: GrowingFolder
+    force: bool = False
+    """Whether states that are damaged, or of other data or options, are passed over."""
+
+    def read(self, seed: int, index: int, digest: str) -> dict[str, Any] | None:
+        """What is known of a run: `done`, and its `state`; None if nothing is.
 
         Raises
         ------
-        KanError : it is of other data or options, and `force` is not set; or it is damaged.
+        KanError : it is of other data or options, or damaged, and `force` is not set.
         """
-        path = self._folder.path / CHECKPOINT
+        path = self.folder.path / _file(seed, index)
         if not path.exists():
-            return False
+            return None
         try:
             found: dict[str, Any] = torch.load(path, weights_only=True)
-            digest, state = found["digest"], found["state"]
+            known, _ = found["digest"], found["state"]
         except Exception as error:  # PyTorch's reader raises anything for damaged files.
-            if self._force:
-                return False
+            if self.force:
+                return None
             first = (str(error).splitlines() or [""])[0]
             raise KanError(
                 f"cannot read the checkpoint {path}: {first}",
                 remedy="--force begins anew",
             ) from None
-        if digest != self._digest:
-            if self._force:
-                return False
+        if known != digest:
+            if self.force:
+                return None
             raise KanError(
-                f"{self._folder.path} has a training of other data or with other options",
+                f"{self.folder.path} has a training of other data or with other options",
                 remedy="give another folder, or --force to begin anew",
             )
-        training.restore(state)
-        return True
+        return found
 
-    def save(self, training: Training) -> None:
-        """Write the checkpoint."""
-        buffer = io.BytesIO()
-        torch.save({"digest": self._digest, "state": training.state()}, buffer)
-        self._folder.write(CHECKPOINT, buffer.getvalue())
+    def write(self, seed: int, index: int, content: bytes) -> None:
+        """Write the file of a run, see `packed_run`."""
+        self.folder.write(_file(seed, index), content)
+
+
+def _file(seed: int, index: int) -> str:
+    return f"runs/{seed}-{index}.pt"
 
 
 def write_results(trained: Trained, options: TrainingOptions, folder: GrowingFolder) -> None:
-    """Write the front's networks as IR, its figures, and the chosen network.
+    """Write the front's networks as IR, its figures, its picture, and the chosen network.
 
     Raises
     ------
@@ -92,8 +102,10 @@ def write_results(trained: Trained, options: TrainingOptions, folder: GrowingFol
     """
     for index, point in enumerate(trained.front):
         folder.write(f"front/{index}.mlir", point.network.text())
-    folder.write(NETWORK, trained.chosen.network.text())
+    folder.write(NETWORK, trained.network.text())
     folder.write("front.csv", _table(trained.front))
+    if has_matplotlib():
+        folder.write("front.png", front_picture(trained, options.name or UNNAMED))
     folder.write("training.json", json.dumps(_record(trained, options), indent=1) + "\n")
 
 
@@ -113,5 +125,6 @@ def _record(trained: Trained, options: TrainingOptions) -> dict[str, Any]:
         "chosen": f"front/{trained.front.index(trained.chosen)}.mlir",
         "score": "accuracy" if trained.is_classes else "1 - mean squared error / variance",
         "test_score": trained.test_score,
+        "seeds": [{name: getattr(point, name) for name in COLUMNS} for point in trained.seeds],
         "seconds": round(trained.seconds, 1),
     }

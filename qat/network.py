@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.qat.bases import Basis
 from kan_dialect.qat.cost import EdgeCost
 from kan_dialect.qat.edges import EdgeLayer
@@ -111,6 +111,7 @@ def make_network(
     seed: int,
     reference: bool,
     constant: Sequence[int] = (),
+    masks: Sequence[FloatArray] | None = None,
 ) -> QuantisedKan:
     """A network before training.
 
@@ -119,6 +120,7 @@ def make_network(
     bases : of each layer.
     widths : number of inputs, of the nodes of each hidden layer, and of results.
     constant : inputs that have no edges.
+    masks : (nodes, inputs) of each layer: 0 for edges that do not exist; by default all do.
     reference : whether the last result is the constant 0 that the others are compared with.
     """
     random = torch.Generator().manual_seed(seed)
@@ -127,6 +129,8 @@ def make_network(
         zip(bases, widths[:-1], widths[1:], strict=True)
     ):
         kept = torch.ones(nodes, inputs, dtype=torch.float64)
+        if masks is not None:
+            kept = torch.from_numpy(masks[index].copy())
         if index == 0:
             kept[:, list(constant)] = 0.0
         if reference and index + 2 == len(widths):

@@ -59,6 +59,39 @@ class Objective:
             return functional.binary_cross_entropy_with_logits(logits[:, 0], targets.double())
         return functional.cross_entropy(logits, targets)
 
+    def distilled_loss(
+        self, results: Tensor, teacher: Tensor, log_temperature: Tensor, temperature: float
+    ) -> Tensor:
+        """Cross entropy with a teacher's softened classes (Hinton et al., arXiv 1503.02531, section
+        2), mean squared error of numbers.
+
+        Parameters
+        ----------
+        results, teacher : (samples, outputs), float64; of classes, the teacher's are logits.
+        temperature : logits of both are divided by it; the loss is multiplied by its square, so
+            that gradients keep their size.
+        """
+        if not self.is_classes:
+            return functional.mse_loss(results, teacher)
+        logits = results * log_temperature.exp() / temperature
+        soft = teacher / temperature
+        square = temperature**2
+        if self.outputs == 1:
+            return square * functional.binary_cross_entropy_with_logits(logits, soft.sigmoid())
+        return square * functional.cross_entropy(logits, soft.softmax(1))
+
+    def constant_loss(self, targets: Tensor) -> float:
+        """The least loss of a network whose results are the same for all samples.
+
+        Parameters
+        ----------
+        targets : as `targets` gives them.
+        """
+        if not self.is_classes:
+            return float(((targets - targets.mean(0)) ** 2).mean())
+        shares = torch.bincount(targets).double() / len(targets)
+        return float(-(shares * shares.clamp(min=1e-300).log()).sum())
+
     def scores(self, results: Tensor, targets: Tensor) -> FloatArray:
         """A score for each sample, whose mean is compared: (samples), float64.
 
@@ -77,11 +110,19 @@ def objective_of(labels: Array, where: str) -> Objective:
 
     Raises
     ------
-    KanError : all labels are the same, or a class between the others has no sample.
+    KanError : all labels are the same, a class between the others has no sample, or a target is
+        not finite.
     """
     if labels.dtype.kind in "iu" and labels.size == len(labels):
         return Objective(_outputs_of(labels.reshape(-1).astype(np.int64), where), True)
     numbers = labels.reshape(len(labels), -1).astype(np.float64)
+    wrong = np.argwhere(~np.isfinite(numbers))
+    if len(wrong):
+        sample, target = wrong[0].tolist()
+        raise KanError(
+            f"{where}: target {target} of sample {sample} is {numbers[sample, target]}",
+            remedy="leave out samples whose targets are not finite",
+        )
     spread = float(numbers.std(axis=0).max())
     if spread == 0.0:
         raise KanError(f"{where}: all targets are the same", remedy="there is nothing to train")

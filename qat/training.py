@@ -1,4 +1,4 @@
-"""Training from data to a front of networks, of which one is chosen.
+"""A training: the runs of one seed, and the networks that they give.
 
 Networks on parts of the samples say what a price is worth on samples that a network has not seen:
 each sample is held out by one of them. A last network learns from all samples along the same
@@ -7,217 +7,157 @@ prices, and the front is made of it.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
 import numpy as np
 import torch
 from torch import Tensor
+from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.analysis.training_record import record_training
 from kan_dialect.api.network import Network
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.ir.constants import Array, FloatArray
-from kan_dialect.passbase.option_bounds import Bounds, bounded, require_bounds
 from kan_dialect.qat.bases import Basis, spline_basis, table_basis
 from kan_dialect.qat.codes import InputCodes, fit_codes
 from kan_dialect.qat.cost import EdgeCost
-from kan_dialect.qat.descent import Run, Schedule, folds_of
+from kan_dialect.qat.descent import Run, Teacher, folds_of
 from kan_dialect.qat.export import module_of
-from kan_dialect.qat.front import Point, candidates, held_out_scores, is_dominated
+from kan_dialect.qat.front import Candidate, candidates, held_out_scores
 from kan_dialect.qat.network import QuantisedKan, make_network
 from kan_dialect.qat.objective import Objective, objective_of
+from kan_dialect.qat.options import UNNAMED, TrainingOptions
+from kan_dialect.qat.start import Given, start_of, teacher_results
 
-_LOG = logging.getLogger(__name__)
+NOTHING = Given()
 
-Functions = Literal["spline", "table"]
-"""What edges are trained as: B-splines, or tables with an entry for each code."""
+DIGITS = 16
+"""Of a digest, in the record of a network."""
+
 FEW_SAMPLES = 2000
 """With fewer samples, each of them is held out once; with more, a part of them is."""
 
 
-@dataclass(frozen=True)
-class TrainingOptions:
-    """What to train, and how long."""
-
-    hidden: tuple[int, ...] = ()
-    """Number of nodes of each hidden layer."""
-    target: str = "xcup"
-    """Device whose LUTs are counted."""
-    input_bits: int = bounded(5, Bounds(1, 10))
-    """Bits of an input's code; edges read as many of them as they need."""
-    hidden_bits: int = bounded(5, Bounds(1, 10))
-    """Bits of a hidden node that edges may read."""
-    functions: Functions = "spline"
-    cells: int = bounded(6, Bounds(1, 64))
-    """Cells of the B-splines' grids."""
-    max_luts: int | None = None
-    """Most LUTs of the chosen network, by estimate; by default the score decides."""
-    folds: int | None = None
-    """Number of networks that hold out a part of the samples each; by default 4 with few samples,
-    else 1."""
-    validation: float = bounded(0.25, Bounds(0.05, 0.5))
-    """Part of the samples that is held out where there is one fold."""
-    schedule: Schedule = field(default_factory=Schedule)
-    seed: int = 0
-    name: str = "network"
-
-    def __post_init__(self) -> None:
-        """Refuse numbers out of bounds.
-
-        Raises
-        ------
-        KanError : names the number.
-        """
-        require_bounds(self)
-
-
-@dataclass(frozen=True)
-class State:
-    """How far a training is, for a line on the terminal."""
-
-    step: int
-    """Steps of all networks."""
-    steps: int
-    luts: float
-    """Of the network in training, by the surrogate."""
-    loss: float
-
-
-@dataclass(frozen=True)
-class Trained:
-    """The networks that a training found."""
-
-    front: tuple[Point, ...]
-    """The largest first: each has fewer LUTs, and a lower score, than the one before."""
-    chosen: Point
-    test_score: float | None
-    """Of the chosen network on the test set, which decided nothing; None without one."""
-    is_classes: bool
-    """Whether scores are accuracies; otherwise they are minus the mean squared error in units of
-    the targets' variance."""
-    seconds: float
-    """Time of training, that of earlier parts of a resumed run left out."""
-
-
 class Training:
-    """A training that can be stopped and gone on with."""
+    """The runs of one seed: those that hold out samples, and a last one on all of them."""
 
-    def __init__(self, dataset: Dataset, options: TrainingOptions, where: str) -> None:
+    def __init__(
+        self, dataset: Dataset, options: TrainingOptions, where: str, given: Given = NOTHING
+    ) -> None:
         """
         Parameters
         ----------
         where : the data's path, for messages.
+        given : a network to start from, and a teacher's results.
 
         Raises
         ------
-        KanError : there are no labels, or too few samples of them.
+        KanError : there are no labels, or too few samples of them; what is given does not fit them.
         """
         if dataset.y is None:
             raise KanError(
                 f"{where} has no labels", remedy="give `y` or `y_train`: classes or numbers"
             )
-        self._options, self._dataset = options, dataset
+        self._options = options
         self.objective = objective_of(dataset.y, where)
         samples = len(dataset.x)
         folds = options.folds or (4 if samples < FEW_SAMPLES else 1)
-        targets = self.objective.targets(dataset.y)
-        _require_samples(self.objective, targets, folds, where)
+        self._targets = self.objective.targets(dataset.y)
+        _require_samples(self.objective, self._targets, folds, where)
         self.codes: InputCodes = fit_codes(dataset.x, options.input_bits)
         if not self.codes.gain.any():
             raise KanError(f"{where}: all features are constant")
-        self._constant: list[int] = np.flatnonzero(self.codes.gain == 0.0).tolist()
-        if self._constant:
-            _LOG.warning(
-                "%s: %d constant features (the first is feature %d) tell nothing, and are not read",
-                *(where, len(self._constant), self._constant[0]),
-            )
+        self.constant: list[int] = np.flatnonzero(self.codes.gain == 0.0).tolist()
+        """Features that do not vary, and have no edges."""
         every = torch.arange(samples)
-        parts = [
-            *folds_of(targets, self.objective.is_classes, folds, options.validation, options.seed),
+        self._parts = [
+            *folds_of(
+                self._targets, self.objective.is_classes, folds, options.validation, options.seed
+            ),
             (every, every[:0]),
         ]
-        codes = torch.from_numpy(self.codes.encode(dataset.x))
-        self.runs = [
-            Run(
+        self._codes = torch.from_numpy(self.codes.encode(dataset.x))
+        self._start = self._teacher = None
+        if given.start is not None:
+            bits = options.hidden_bits
+            self._start = start_of(given.start, dataset.x, self.codes, bits, self.objective)
+        if given.teacher is not None:
+            results = torch.from_numpy(teacher_results(given.teacher, self.objective))
+            self._teacher = Teacher(results, options.teacher_weight, options.teacher_temperature)
+        self._runs: dict[int, Run] = {}
+
+    @property
+    def count(self) -> int:
+        """Number of runs."""
+        return len(self._parts)
+
+    def run(self, index: int) -> Run:
+        """A run, at its beginning when it is first asked for. The last one has all samples."""
+        if index not in self._runs:
+            trained, held = self._parts[index]
+            self._runs[index] = Run(
                 self._network(index),
-                codes,
-                targets,
+                self._codes,
+                self._targets,
                 self.objective,
                 trained,
                 held,
-                options.schedule,
-                keeps=index == len(parts) - 1,
+                self._options.schedule,
+                keeps=index == self.count - 1,
+                teacher=self._teacher,
             )
-            for index, (trained, held) in enumerate(parts)
-        ]
+        return self._runs[index]
 
     def _network(self, index: int) -> QuantisedKan:
         options = self._options
         widths = [len(self.codes.gain), *options.hidden, self.objective.outputs]
         bits = [options.input_bits] + [options.hidden_bits] * len(options.hidden)
+        bases = [_basis(options, each) for each in bits]
+        start = self._start
         network = make_network(
-            [_basis(options, each) for each in bits],
+            bases,
             widths,
             EdgeCost(device_of(options.target)),
             seed=options.seed * 100 + index,
             reference=self.objective.has_reference,
-            constant=self._constant,
+            constant=self.constant,
+            masks=None if start is None else [layer.mask for layer in start.layers],
         )
-        if self.objective.start:
+        if start is not None:
+            start.fill(network, bases)
+        elif self.objective.start:
             network.edge_layers()[-1].start_at(self.objective.start)
         return network
 
-    def run(self) -> Iterator[State]:
-        """Train, a step at a time; goes on where it was."""
-        steps = self._options.schedule.steps
-        for index, run in enumerate(self.runs):
-            while run.step < steps:
-                run.advance()
-                done = index * steps + run.step
-                yield State(done, len(self.runs) * steps, run.luts, run.loss)
-
-    def state(self) -> list[dict[str, Any]]:
-        """All that is needed to go on, as `torch.save` takes it."""
-        return [run.state() for run in self.runs]
-
-    def restore(self, state: list[dict[str, Any]]) -> None:
-        """Go on from a `state` of a training with the same data and options."""
-        for run, each in zip(self.runs, state, strict=True):
-            run.restore(each)
-
-    def front(self, tell: Callable[[int, int], None] = lambda _done, _of: None) -> list[Point]:
-        """The networks worth having, the largest first, compiled for the target.
+    def candidates(self, digest: str) -> list[tuple[Candidate, ModuleOp]]:
+        """The networks worth compiling, the largest first, with their IR; all runs are done.
 
         Parameters
         ----------
-        tell : is told how many of the candidates are compiled.
+        digest : of data and options, for the record in the IR.
         """
-        *folds, last = self.runs
-        scores, errors = held_out_scores([run.records for run in folds])
-        found: list[Point] = []
-        possible = candidates(last, scores, errors)
-        for done, each in enumerate(possible):
-            layers = last.network_of(each.kept).integers()
-            module = module_of(self._options.name, self.codes, layers, self.objective.scale)
-            network = Network(module, data=self._dataset)
-            estimate = network.compile(target=self._options.target).estimate(self._options.target)
-            found.append(
-                Point(
-                    network,
-                    each.price,
-                    each.score,
-                    each.error,
-                    estimate.luts,
-                    estimate.registers,
-                    estimate.levels,
-                )
-            )
-            tell(done + 1, len(possible))
-        return [point for point in found if not is_dominated(point, found)]
+        *folds, last = [self.run(index) for index in range(self.count)]
+        records = [run.records for run in folds]
+        count = max(len(each) for each in [*records, last.records])
+        scores, errors = held_out_scores(records, count)
+        return [
+            (each, self._module(last.network_of(each.kept), each, digest))
+            for each in candidates(last, scores, errors)
+        ]
+
+    def _module(self, network: QuantisedKan, found: Candidate, digest: str) -> ModuleOp:
+        name = self._options.name or UNNAMED
+        module = module_of(name, self.codes, network.integers(), self.objective.scale)
+        figures = {
+            "measure": "accuracy" if self.objective.is_classes else "score",
+            "held_out": found.score,
+            "error": found.error,
+            "price": found.price,
+            "seed": self._options.seed,
+            "options": digest[:DIGITS],
+        }
+        record_training(module, figures)
+        return module
 
     def score(self, network: Network, x: FloatArray, y: Array) -> float:
         """The mean score of a network on samples, by its integer model."""

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
+
+from kan_dialect.cli.flow.workers import add_workers, jobs_of, runner_of
 from kan_dialect.cli.import_options import add_output_folder
-from kan_dialect.cli.number_options import add_number
-from kan_dialect.deferred import deferred
+from kan_dialect.cli.pass_options import PassOptions
+from kan_dialect.cli.tool_limits import status_line
 from kan_dialect.devices.device import XCUP, device_names
+from kan_dialect.files.folder_ownership import require_ours
+from kan_dialect.frontends.naming import identifier
 from kan_dialect.frontends.torch.files import require_torch
-from kan_dialect.passbase.option_bounds import Bounds
+from kan_dialect.passbase.progress import TimeLeft
+from kan_dialect.qat.api import TRAIN, train_by
+from kan_dialect.qat.options import NETWORK, Schedule, TrainingOptions
+from kan_dialect.qat.results import State, Trained
+from kan_dialect.qat.workers import Workers
 
-_run = deferred("kan_dialect.cli.flow.train_networks", "train_networks")
-"""Its module imports PyTorch, which takes seconds and may be missing."""
-
-BITS, CELLS = Bounds(1, 10), Bounds(1, 64)
-STEPS, FOLDS, SEEDS = Bounds(100, 1_000_000), Bounds(1, 20), Bounds(0, 1_000_000)
-LUTS = Bounds(1)
-PRICES = Bounds(0, above=True)
+TRAINING = PassOptions(TrainingOptions, without=("name", "target", "schedule"))
+SCHEDULE = PassOptions(Schedule, without=("warm", "last-rate", "interval"))
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -33,13 +39,26 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DATA",
         help=".npz with x and y, or x_train and y_train: integer labels are classes, others are "
-        "numbers; x_test and y_test are evaluated once, for the chosen network",
+        "numbers; x_test and y_test are evaluated once, for the chosen network. Or .csv with a "
+        "column label, class, target or y, and where given split (train, test)",
+    )
+    add_output_folder(parser)
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="MODEL",
+        help="a trained Kolmogorov-Arnold network to start from (.onnx, .mlir, ...); sizes of "
+        "hidden layers are its own",
     )
     parser.add_argument(
-        "--hidden",
-        default="",
-        metavar="N[,N...]",
-        help="number of nodes of each hidden layer (default: no hidden layer)",
+        "--teacher",
+        type=Path,
+        metavar="MODEL",
+        help="a trained model whose results are learned beside the labels; .onnx may be of any "
+        "kind",
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="name of the design (default: the data file's)"
     )
     parser.add_argument(
         "--target",
@@ -47,60 +66,67 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         choices=device_names(),
         help=f"device whose LUTs are counted (default: {XCUP.name})",
     )
-    add_number(
-        parser, "--max-luts", LUTS, metavar="N", help="most LUTs of the chosen network, by estimate"
-    )
-    for option, what in (("--input-bits", "an input's code"), ("--hidden-bits", "a hidden node")):
-        add_number(
-            parser,
-            option,
-            BITS,
-            metavar="N",
-            default=5,
-            help=f"bits of {what}; edges read as many as they need (default: 5)",
-        )
-    parser.add_argument(
-        "--functions",
-        choices=("spline", "table"),
-        default="spline",
-        help="edges are trained as B-splines, or as tables with an entry a code (default: spline)",
-    )
-    add_number(
-        parser, "--cells", CELLS, metavar="N", default=6, help="cells of the grids (default: 6)"
-    )
-    add_number(
-        parser,
-        "--folds",
-        FOLDS,
-        metavar="N",
-        help="networks that hold out a part of the samples each; 1: a quarter is held out "
-        "(default: 4 for fewer than 2000 samples, else 1)",
-    )
-    add_number(
-        parser, "--steps", STEPS, metavar="N", default=2000, help="gradient steps (default: 2000)"
-    )
-    for option, field, default in (
-        ("--first-price", "after a quarter of the steps", 1e-5),
-        ("--last-price", "at the end", 1e-2),
-    ):
-        add_number(
-            parser,
-            option,
-            PRICES,
-            kind=float,
-            metavar="X",
-            default=default,
-            help=f"loss that a LUT is worth {field} (default: {default:g})",
-        )
-    add_number(parser, "--seed", SEEDS, metavar="N", default=0, help="of everything random")
-    parser.add_argument(
-        "--name", metavar="NAME", help="name of the design (default: the data file's)"
-    )
-    add_output_folder(parser)
+    TRAINING.add_to(parser)
+    SCHEDULE.add_to(parser)
+    add_workers(parser)
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Run `kan-flow train`."""
     require_torch("training")
-    _run(options)
+    require_ours(options.output, TRAIN, force=options.force)
+    chosen = TrainingOptions(
+        **TRAINING.values(options),
+        target=options.target,
+        name=options.name or identifier(options.data.stem),
+        schedule=Schedule(**SCHEDULE.values(options)),
+    )
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    timed = TimeLeft()
+
+    def line(state: State) -> str:
+        text = timed("training", state.step, state.steps)
+        return f"{text}; {state.luts:.0f} LUTs, loss {state.loss:.4f}"
+
+    here, far = options.scheduler is None and jobs_of(options) == 1, options.scheduler is not None
+    with runner_of(options) as runner, status_line("training") as say:
+        trained = train_by(
+            Workers(runner, here, far),
+            options.data,
+            chosen,
+            start=options.start,
+            teacher=options.teacher,
+            folder=options.output,
+            force=options.force,
+            progress=lambda state: say(line(state)),
+        )
+    _print(trained, chosen, console)
+    path = options.output / NETWORK
+    _tell(console, f"\nthe chosen network is {path}; to build it:")
+    target = "" if chosen.target == TrainingOptions.target else f" --target {chosen.target}"
+    _tell(console, f"  kan-flow build {path} --calibration {options.data}{target} -o DIR")
     return 0
+
+
+def _print(trained: Trained, options: TrainingOptions, console: Console) -> None:
+    _tell(
+        console,
+        f"\n{options.name} on {options.target}: {len(trained.front)} networks, "
+        f"{trained.seconds:.0f} s\n",
+    )
+    head, *rows = trained.rows()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in head:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    if trained.test_score is not None:
+        _tell(
+            console,
+            f"\ntest {trained.score_name} of the chosen network (*): {trained.test_score:.4f}",
+        )
+
+
+def _tell(console: Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

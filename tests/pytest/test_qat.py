@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +21,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import kan_dialect as kan
 from kan_dialect.api import from_ir
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.device import XCUP, device
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset
+from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.flows.pictures.canvas import has_matplotlib
+from kan_dialect.flows.workers.processes import run_here
+from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.ir.quant import UniformQuantizedType
 
 pytestmark = pytest.mark.torch
 torch: Any = pytest.importorskip("torch")
 # Threads that wait for each other are slow where tests run side by side.
 torch.set_num_threads(1)
 
-from kan_dialect.qat import api as qat_api
-from kan_dialect.qat.api import train
+from kan_dialect.qat import runs
+from kan_dialect.qat.api import train, train_by
 from kan_dialect.qat.bases import Basis, seen_by, spline_basis, table_basis
 from kan_dialect.qat.codes import fit_codes
 from kan_dialect.qat.cost import EdgeCost
-from kan_dialect.qat.descent import Schedule, folds_of
+from kan_dialect.qat.descent import folds_of
 from kan_dialect.qat.export import module_of
-from kan_dialect.qat.front import Point, choose, is_dominated
 from kan_dialect.qat.network import QuantisedKan, make_network
+from kan_dialect.qat.objective import objective_of
+from kan_dialect.qat.options import Schedule, TrainingOptions
 from kan_dialect.qat.quantisers import round_to_step
-from kan_dialect.qat.training import State, Training, TrainingOptions
+from kan_dialect.qat.results import Point, State, choose, front_of, is_dominated
+from kan_dialect.qat.start import Given, teacher_results
+from kan_dialect.qat.training import Training
+from kan_dialect.qat.workers import Workers
 
+ROOT = Path(__file__).parents[2]
 SHORT = Schedule(steps=300, first_price=1e-4, last_price=3e-2, rate=0.04)
 
 
@@ -257,7 +268,7 @@ def test_folds_have_all_classes(folds: int) -> None:
 def test_small_batches_use_every_sample_before_any_is_used_again() -> None:
     dataset = moons()
     options = TrainingOptions(schedule=Schedule(steps=100, batch=50), folds=1)
-    (run, _) = Training(dataset, options, "moons").runs
+    run = Training(dataset, options, "moons").run(0)
     seen: list[int] = []
     for _ in range(2):
         for _ in range(3):  # 180 samples are trained with.
@@ -312,22 +323,64 @@ def test_a_budget_of_luts_is_kept() -> None:
 def test_a_stopped_training_goes_on_to_the_same_networks() -> None:
     options = TrainingOptions(schedule=Schedule(steps=120), folds=2)
     whole, first, second = (Training(moons(), options, "moons") for _ in range(3))
-    for _ in whole.run():
-        pass
-    for state in first.run():
-        if state.step == 170:  # In the middle of the second network.
-            break
-    second.restore(first.state())
-    for _ in second.run():
-        pass
-    for one, other in zip(whole.front(), second.front(), strict=True):
-        assert one.network.text() == other.network.text()
+    for training in (whole, first):
+        while not training.run(0).is_done:
+            training.run(0).advance()
+    for index in (1, 2):
+        while not whole.run(index).is_done:
+            whole.run(index).advance()
+        for _ in range(50):
+            first.run(index).advance()
+    for index in range(3):
+        second.run(index).restore(first.run(index).state())
+        while not second.run(index).is_done:
+            second.run(index).advance()
+    found = [training.candidates("") for training in (whole, second)]
+    for (one, text), (other, resumed) in zip(*found, strict=True):
+        assert str(text) == str(resumed)
         assert one.score == other.score
+
+
+def test_a_run_ends_where_a_constant_is_worth_as_much() -> None:
+    """All further steps would be wasted: the price only rises."""
+    schedule = Schedule(steps=1000, first_price=0.1, last_price=1e3, warm=0.01, rate=0.05)
+    training = Training(moons(), TrainingOptions(schedule=schedule, folds=1), "moons")
+    runs = [training.run(index) for index in range(2)]
+    for run in runs:
+        while not run.is_done:
+            run.advance()
+        assert run.step < 800
+        last = run.records[-1]
+        assert max(last.loss / 0.97, last.price * last.luts / 2.0) >= 0.999 * math.log(2.0)
+    # Runs of different lengths still have a score for each record.
+    assert training.candidates("")
+
+
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=30).filter(lambda x: len(set(x)) > 1))
+@settings(max_examples=20, deadline=None)
+def test_the_loss_of_a_constant(labels: list[int]) -> None:
+    classes = np.searchsorted(np.unique(labels), labels)
+    numbers = np.array(labels, dtype=np.float64)
+    for y in (classes, numbers):
+        objective = objective_of(y, "y")
+        targets = objective.targets(y)
+        outputs = objective.outputs
+        least = math.inf
+        shares = np.bincount(classes) / len(classes)
+        best = np.log(shares) if outputs > 1 else np.log(shares[1:2] / (1.0 - shares[1]))
+        if not objective.is_classes:
+            best = np.array([numbers.mean() / objective.scale])
+        for moved in (0.0, -0.01, 0.01):
+            results = torch.tensor(best).expand(len(y), outputs).clone()
+            results[:, 0] += moved
+            zero = torch.zeros((), dtype=torch.float64)
+            least = min(least, float(objective.loss(results, targets, zero)))
+        assert objective.constant_loss(targets) == pytest.approx(least, abs=1e-9)
 
 
 def command(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        main(["train", *map(str, arguments)])
+        main(["train", *map(str, arguments), "--jobs", "1"])
     assert isinstance(ended.value.code, int)
     return ended.value.code
 
@@ -350,6 +403,9 @@ def test_the_command_writes_a_front_that_builds(
     record = json.loads((folder / "training.json").read_text())
     assert f"{len(rows)} networks" in told
     assert f"{record['test_score']:.4f}" in told
+    assert has_matplotlib() == (folder / "front.png").exists()
+    if has_matplotlib():
+        assert (folder / "front.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "network.mlir").read_text() == (folder / record["chosen"]).read_text()
     assert record["options"]["hidden"] == [2]
     with pytest.raises(SystemExit) as ended:
@@ -358,6 +414,14 @@ def test_the_command_writes_a_front_that_builds(
     assert ended.value.code == 0
     report = json.loads((tmp_path / "rtl" / "report.json").read_text())
     assert report["accuracy"]["integer"] == pytest.approx(record["test_score"])
+    # The network keeps the record of its training.
+    (row,) = [row for row in rows if row["file"] == record["chosen"]]
+    trained = report["trained"]
+    assert f"{trained['held_out']:.6f}" == f"{float(row['score']):.6f}"
+    assert (trained["seed"], trained["measure"]) == (0, "accuracy")
+    assert len(trained["bits"]["layers"]) == 2
+    told = capsys.readouterr().out
+    assert f"held-out accuracy {trained['held_out']:.4f}" in told
 
 
 def test_the_page_works_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,19 +446,19 @@ def test_a_killed_command_goes_on(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = (
-        "import sys; from kan_dialect.qat import api; api.SAVE_SECONDS = 0.0; "
+        "import sys; from kan_dialect.qat import runs; runs.SAVE_SECONDS = 0.0; "
         "from kan_dialect.cli.kan_flow import main; main(sys.argv[1:])"
     )
-    folder, options = tmp_path / "out", ["--steps", "400", "--folds", "1"]
+    folder, options = tmp_path / "out", ["--steps", "400", "--folds", "1", "--jobs", "1"]
     child = subprocess.Popen(
         [sys.executable, "-c", program, "train", str(data), *options, "-o", str(folder)]
     )
-    while not (folder / "training.pt").exists() and child.poll() is None:
+    while not (folder / "runs" / "0-0.pt").exists() and child.poll() is None:
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     steps: list[int] = []
-    monkeypatch.setattr(qat_api, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(runs, "SAVE_SECONDS", 0.0)
     chosen = TrainingOptions(schedule=Schedule(steps=400), folds=1, name="moons")
     resumed = train(data, chosen, folder=folder, progress=lambda state: steps.append(state.step))
     assert steps[0] > 1
@@ -417,9 +481,9 @@ def test_a_damaged_checkpoint_is_refused(
 ) -> None:
     folder = tmp_path / "out"
     assert command(data, "--steps", 100, "-o", folder) == 0
-    (folder / "training.pt").write_bytes(b"PK\x03\x04 no archive")
+    (folder / "runs" / "0-1.pt").write_bytes(b"PK\x03\x04 no archive")
     assert command(data, "--steps", 100, "-o", folder) == 1
-    assert "training.pt in" in capsys.readouterr().err
+    assert "0-1.pt in" in capsys.readouterr().err
     assert command(data, "--steps", 100, "-o", folder, "--force") == 0
 
 
@@ -433,6 +497,8 @@ def test_a_damaged_checkpoint_is_refused(
         ({"x": np.eye(8), "y": np.array([-1, 1] * 4)}, "a class is -1"),
         ({"x": np.eye(8), "y": np.arange(8)}, "has 1 sample of class 0, fewer than the 4 parts"),
         ({"x": np.eye(8), "y": np.full(8, 0.5)}, "all targets are the same"),
+        ({"x": np.eye(8), "y": np.r_[np.arange(7.0), np.nan]}, "target 0 of sample 7 is nan"),
+        ({"x": np.eye(4), "y": np.arange(4)}, "has 1 sample of class 0, fewer than the 4 parts"),
         ({"x": np.eye(3), "y": np.array([0.5, 1.0, 2.0])}, "has 3 samples, fewer than 8"),
         ({"x": np.full((8, 2), np.nan), "y": np.arange(8) % 2}, "`x`[0, 0] is nan"),
     ],
@@ -455,6 +521,8 @@ def test_bad_data_gets_one_message(
         (["--hidden", "0"], "--hidden"),
         (["--first-price", "1e-2", "--last-price", "1e-3"], "give a higher last price"),
         (["--max-luts", "1"], "no network has at most 1 LUTs; the smallest has"),
+        (["--max-levels", "1"], "no network has at most 1 levels of logic; the flattest has"),
+        (["--seed", "4294967295", "--seeds", "2"], "seed of the last training must lie in"),
     ],
 )
 def test_bad_options_get_one_message(
@@ -476,14 +544,190 @@ def point(luts: int, score: float, error: float = 0.01) -> Point:
 
 def test_the_choice_is_within_a_standard_error() -> None:
     front = [point(90, 0.95), point(60, 0.945), point(40, 0.941), point(20, 0.93)]
-    assert choose(front, None) is front[2]
-    assert choose(front, 30) is front[3]
-    assert choose(front, 10) is None
+    assert choose(front, TrainingOptions()) is front[2]
+    assert choose(front, TrainingOptions(max_luts=30)) is front[3]
+    assert choose(front, TrainingOptions(max_luts=10)) is None
+
+
+def test_the_choice_at_a_price() -> None:
+    front = [point(90, 0.95), point(60, 0.945), point(40, 0.90)]
+    assert choose(front, TrainingOptions(price=1e-5)) is front[0]
+    assert choose(front, TrainingOptions(price=1e-3)) is front[1]
+    assert choose(front, TrainingOptions(price=1e-2)) is front[2]
+    assert choose(front, TrainingOptions(price=1e-5, max_luts=70)) is front[1]
+
+
+def test_a_budget_of_levels_limits_the_front() -> None:
+    flat, deep = point(90, 0.9), replace(point(60, 0.95), levels=4)
+    assert front_of([flat, deep], TrainingOptions()) == [deep]
+    assert front_of([flat, deep], TrainingOptions(max_levels=3)) == [flat]
+    assert choose([flat, deep], TrainingOptions(max_levels=3)) is flat
+
+
+def test_networks_of_several_seeds_make_one_front(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--steps", 100, "--folds", 1]
+    assert command(data, *options, "--seeds", 2, "-o", tmp_path / "out") == 0
+    told = capsys.readouterr().out
+    assert re.search(r"levels +held-out accuracy +seed", told)
+    trained = kan.train(data, steps=100, folds=1, seeds=2, jobs=2)
+    rows = list(csv.DictReader((tmp_path / "out" / "front.csv").open()))
+    found = [(point.seed, point.luts, point.score) for point in trained.front]
+    assert found == [(int(r["seed"]), int(r["luts"]), float(r["score"])) for r in rows]
+    alone = [kan.train(data, steps=100, folds=1, seed=seed) for seed in (0, 1)]
+    assert [point.score for point in trained.seeds] == [each.chosen.score for each in alone]
+    every = [replace(p, seed=s) for s, each in enumerate(alone) for p in each.front]
+    assert found == [(p.seed, p.luts, p.score) for p in front_of(every, TrainingOptions())]
+    # The runs of a seed are those of a training with more seeds.
+    steps: list[int] = []
+    more = TrainingOptions(schedule=Schedule(steps=100), folds=1, seeds=3, name="moons")
+    train(data, more, folder=tmp_path / "out", progress=lambda state: steps.append(state.step))
+    assert steps[0] > 400
 
 
 def test_dominated_networks_leave_the_front() -> None:
     points = [point(90, 0.95), point(60, 0.96), point(60, 0.94), point(20, 0.9)]
     assert [is_dominated(each, points) for each in points] == [True, False, True, False]
+
+
+def first_step(training: Training) -> FloatArray:
+    """Results of a network before its first step, with all bits, times its temperature."""
+    run = training.run(0)
+    with torch.no_grad():
+        for layer in run.network.edge_layers():
+            layer.bits.fill_(9.0)
+        found: FloatArray = run.network(run.codes).results.numpy()
+    return found * float(run.network.log_temperature.detach().exp())
+
+
+def test_runs_of_other_machines_are_kept_when_they_are_done(tmp_path: Path) -> None:
+    """They see none of our files: states come with the outcomes."""
+    options = TrainingOptions(schedule=Schedule(steps=100), folds=1)
+    steps: list[int] = []
+    trained = train_by(
+        Workers(run_here, is_here=False, is_far=True),
+        moons(),
+        options,
+        start=None,
+        teacher=None,
+        folder=tmp_path / "out",
+        force=False,
+        progress=lambda state: steps.append(state.step),
+    )
+    assert steps == [100, 200]
+    assert sorted(path.name for path in (tmp_path / "out" / "runs").iterdir()) == [
+        "0-0.pt",
+        "0-1.pt",
+    ]
+    assert trained.network.text() == train(moons(), options).network.text()
+
+
+def test_a_training_starts_from_a_trained_network() -> None:
+    first = kan.train(moons(), steps=200, folds=1, hidden=(2,), first_price=1e-6, last_price=1e-5)
+    origin, dataset = first.front[0].network, moons()
+    options = TrainingOptions(hidden=(2,), input_bits=6, hidden_bits=7, cells=30)
+    found = first_step(Training(dataset, options, "moons", Given(origin.text())))[:, 0]
+    exact = origin.run(dataset.x)[:, 0]
+    assert np.corrcoef(found, exact)[0, 1] > 0.98
+    assert ((found > 0) == (exact > 0)).mean() > 0.97
+    trained = kan.train(dataset, start=origin, steps=100, folds=1)
+    assert trained.front[0].network.layers[0].shape == (2, 2)
+
+
+def test_a_training_starts_from_a_model_file() -> None:
+    dataset = load_dataset(ROOT / "examples" / "wine.npz")
+    model = kan.load(ROOT / "examples" / "wine.onnx")
+    hidden = (model.layers[0].shape[0],)
+    options = TrainingOptions(hidden=hidden, input_bits=8, hidden_bits=8, cells=40)
+    found = first_step(Training(dataset, options, "wine", Given(model.text())))
+    exact = model.run(dataset.x)
+    # The last class is the reference.
+    assert np.corrcoef(found[:, 0], exact[:, 0] - exact[:, 2])[0, 1] > 0.98
+    assert (found.argmax(1) == exact.argmax(1)).mean() > 0.97
+
+
+def test_two_results_of_a_model_become_one() -> None:
+    random = np.random.default_rng(0)
+    origin = tables(3, 2)
+    # The samples have all codes, and no tails.
+    x = np.stack([random.permutation(np.arange(16.0).repeat(20)) for _ in range(3)], axis=1) * 0.5
+    options = TrainingOptions(functions="table", input_bits=4)
+    training = Training(Dataset(x, np.arange(320) % 2), options, "data", Given(origin.text()))
+    exact = origin.run(x)
+    assert np.corrcoef(first_step(training)[:, 0], exact[:, 1] - exact[:, 0])[0, 1] > 0.95
+
+
+def tables(inputs: int, results: int) -> kan.Network:
+    """A layer of random tables."""
+    entries = np.random.default_rng(0).integers(-20, 20, size=(results, inputs, 16))
+    network = TableNetwork("tables", UniformQuantizedType(4, False, 0.5), inputs=inputs)
+    return from_ir(network.add_layer(entries, scale=0.25).module())
+
+
+def test_a_model_that_is_no_chain_is_refused() -> None:
+    """Its second layer reads inputs of the network too."""
+    network = ROOT / "examples" / "load.mlir"
+    with pytest.raises(KanError, match=r"no plain chain|inputs, the data"):
+        kan.train(moons(), start=network)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"start": ROOT / "examples" / "wine.onnx"}, "the network has 13 inputs"),
+        ({"start": tables(3, 1)}, "has 3 inputs, the data 2 features"),
+        ({"start": tables(2, 3)}, "has 3 results, the data 2 classes"),
+        ({"start": tables(2, 1), "hidden": (9,)}, "nodes are asked for, and the model to start"),
+        ({"teacher": tables(2, 3)}, "the teacher has 3 results, the data 2 classes"),
+        ({"start": "none.onnx"}, "there is no file none.onnx"),
+        ({"start": 3}, "cannot load an object of type int"),
+        ({"teacher": 3}, "int is no torch.nn.Module"),
+    ],
+)
+def test_bad_starts_and_teachers(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(KanError, match=re.escape(message)):
+        kan.train(moons(), **given)
+
+
+def test_a_teacher_is_learned_beside_the_labels() -> None:
+    """With all weight on the teacher, labels that are wrong have no part in it."""
+    dataset = moons()
+    right = np.sign(dataset.x[:, :1] - 0.5) * 4.0
+
+    class Half(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.sign(x[:, :1] - 0.5) * 4.0
+
+    schedule = Schedule(steps=300, first_price=1e-6, last_price=1e-5, rate=0.04)
+    for weight in (1.0, 0.0):
+        options = TrainingOptions(schedule=schedule, folds=1, teacher_weight=weight)
+        trained = kan.train(dataset, options, teacher=Half())
+        agrees = ((trained.front[0].network.run(dataset.x) > 0) == (right > 0)).mean()
+        assert (agrees > 0.96) == (weight == 1.0), (weight, agrees)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_probabilities_of_a_teacher_become_logits(outputs: int) -> None:
+    logits = np.random.default_rng(0).normal(size=(50, outputs))
+    labels = np.arange(50) % max(outputs, 2)
+    shown = np.exp(logits) / (np.exp(logits).sum(1, keepdims=True) if outputs > 1 else 1.0)
+    shown = shown / (1.0 + shown) if outputs == 1 else shown
+    objective = objective_of(labels, "y")
+    found = teacher_results(shown, objective)
+    assert np.allclose(found - found[:, :1] * (outputs > 1), logits - logits[:, :1] * (outputs > 1))
+    assert (teacher_results(logits * 9.0, objective) == logits * 9.0).all()
+
+
+def test_the_loss_of_a_teacher_has_its_least_at_the_teacher() -> None:
+    for labels in (np.arange(6) % 2, np.arange(6) % 3, np.arange(6.0)):
+        objective = objective_of(labels, "y")
+        random = torch.Generator().manual_seed(0)
+        teacher = torch.randn(6, objective.outputs, generator=random, dtype=torch.float64)
+        results = teacher.clone().requires_grad_()
+        zero = torch.zeros((), dtype=torch.float64)
+        objective.distilled_loss(results, teacher, zero, 3.0).backward()
+        assert float(results.grad.abs().max()) < 1e-12
 
 
 def test_progress_is_told() -> None:
@@ -494,6 +738,26 @@ def test_progress_is_told() -> None:
     assert all(state.steps == 200 for state in states)
 
 
-def test_options_out_of_bounds_are_refused() -> None:
-    with pytest.raises(KanError, match="input-bits"):
-        TrainingOptions(input_bits=11)
+def test_python_takes_options_by_name() -> None:
+    by_name = kan.train(moons(), steps=100, folds=1, hidden=[2])
+    options = TrainingOptions(schedule=Schedule(steps=100), folds=1, hidden=(2,))
+    assert by_name.network.text() == train(moons(), options).network.text()
+    chosen = by_name.chosen
+    assert f"chosen: {chosen.luts} LUTs, held-out accuracy {chosen.score:.4f}" in repr(by_name)
+    page = by_name._repr_html_()
+    assert all(f"<td>{point.luts}</td>" in page for point in by_name.front)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"hiden": 3}, "there is no option hiden"),
+        ({"hidden": "x"}, "hidden takes whole numbers"),
+        ({"hidden": (0,)}, "hidden must lie in 1..4096, got 0"),
+        ({"max_luts": 0}, "max-luts must be at least 1"),
+        ({"options": TrainingOptions(), "steps": 200}, "as an object and by name: steps"),
+    ],
+)
+def test_bad_options_in_python(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(KanError, match=re.escape(message)):
+        kan.train(moons(), **given)

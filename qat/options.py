@@ -1,0 +1,133 @@
+"""Options of `kan-flow train` and `kan_dialect.train`: what to train, and how long.
+
+This file imports no PyTorch. Commands take names, bounds and help texts of options from here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from kan_dialect.devices.device import XCUP
+from kan_dialect.devices.device import device as device_of
+from kan_dialect.errors import KanError
+from kan_dialect.passbase.option_bounds import SEED, SHARE, Bounds, bounded, require_bounds
+
+NETWORK = "network.mlir"
+"""File of the chosen network in the folder of a training."""
+
+UNNAMED = "network"
+"""Name of the design where neither it nor a data file has one."""
+
+_PRICE = Bounds(0, above=True, below=True)
+_BITS = Bounds(1, 10)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a run is, and what a LUT costs along it."""
+
+    steps: int = bounded(2000, Bounds(100, 1_000_000))
+    """Gradient steps of each network."""
+    batch: int = bounded(1024, Bounds(1))
+    """Samples of a step; with fewer samples, all of them are."""
+    warm: float = bounded(0.25, SHARE)
+    """Part of the steps in which the price rises from 0 to the first price."""
+    first_price: float = bounded(1e-5, _PRICE)
+    """Loss that a LUT is worth after a quarter of the steps; it rises by the same factor in each
+    further step."""
+    last_price: float = bounded(1e-2, _PRICE)
+    """Loss that a LUT is worth at the end."""
+    rate: float = bounded(0.01, _PRICE)
+    """Learning rate of Adam (Kingma and Ba, arXiv 1412.6980); that of bits is twice as much."""
+    last_rate: float = bounded(0.3, Bounds(0, 1, above=True))
+    """Part of the learning rate that is left at the end; it falls along a cosine."""
+    smooth: float = bounded(1e-3, Bounds(0, below=True))
+    """Weight of squared second differences of coefficients (Eilers and Marx, 1996)."""
+    interval: int = bounded(10, Bounds(1))
+    """Steps from one record to the next."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of bounds.
+
+        Raises
+        ------
+        KanError : names the number.
+        """
+        require_bounds(self)
+        if not self.first_price < self.last_price:
+            raise KanError(
+                f"first-price is {self.first_price:g} and last-price {self.last_price:g}",
+                remedy="the price of a LUT rises: give a higher last price",
+            )
+
+    def price(self, step: int) -> float:
+        """Loss that a LUT is worth in this step."""
+        part = step / self.steps
+        if part < self.warm:
+            return self.first_price * part / self.warm
+        rise = (part - self.warm) / (1.0 - self.warm)
+        return self.first_price * (self.last_price / self.first_price) ** rise
+
+    def rate_part(self, step: int) -> float:
+        """Part of the learning rate in this step."""
+        falling = (1.0 + math.cos(math.pi * step / self.steps)) / 2.0
+        return self.last_rate + (1.0 - self.last_rate) * falling
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What to train, and how long."""
+
+    hidden: tuple[int, ...] = bounded((), Bounds(1, 4096))
+    """Number of nodes of each hidden layer; by default there is none."""
+    target: str = XCUP.name
+    """Device whose LUTs are counted."""
+    input_bits: int = bounded(5, _BITS)
+    """Bits of an input's code; edges read as many of them as they need."""
+    hidden_bits: int = bounded(5, _BITS)
+    """Bits of a hidden node that edges may read; they read as many as they need."""
+    functions: Literal["spline", "table"] = "spline"
+    """Edges are trained as B-splines, or as tables with an entry for each code."""
+    cells: int = bounded(6, Bounds(1, 64))
+    """Cells of the B-splines' grids."""
+    max_luts: int | None = bounded(None, Bounds(1))
+    """Most LUTs of the chosen network, by estimate; by default the score decides."""
+    max_levels: int | None = bounded(None, Bounds(1))
+    """Most levels of logic of networks on the front, by estimate."""
+    price: float | None = bounded(None, _PRICE)
+    """Score that a LUT is worth: the network with the highest score less price times LUTs is
+    chosen; by default the cheapest within a standard error of the best score."""
+    folds: int | None = bounded(None, Bounds(1, 20))
+    """Number of networks that hold out a part of the samples each; by default 4 for fewer than
+    2000 samples, else 1."""
+    validation: float = bounded(0.25, Bounds(0.05, 0.5))
+    """Part of the samples that is held out where there is one fold."""
+    schedule: Schedule = field(default_factory=Schedule)
+    """Steps and prices."""
+    teacher_weight: float = bounded(0.5, Bounds(0, 1))
+    """Part of the loss that is the distance from the teacher; the rest is that of the labels."""
+    teacher_temperature: float = bounded(2.0, _PRICE)
+    """Temperature of the teacher's classes: higher ones tell more of classes that are unlikely."""
+    seed: int = bounded(0, SEED)
+    """Seed of everything random."""
+    seeds: int = bounded(1, Bounds(1, 1000))
+    """Number of trainings, each with the next seed; the front is made of the networks of all."""
+    name: str | None = None
+    """Name of the design; by default the data file's."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of bounds, and devices that are not known.
+
+        Raises
+        ------
+        KanError : names the option.
+        """
+        require_bounds(self)
+        SEED.require("seed of the last training", self.seed + self.seeds - 1)
+        device_of(self.target)
+
+    def of_seed(self, seed: int) -> TrainingOptions:
+        """The options of the training of one seed; what decides the choice only is left out."""
+        return replace(self, seed=seed, seeds=1, max_luts=None, max_levels=None, price=None)

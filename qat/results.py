@@ -1,0 +1,152 @@
+"""What a training gives: the networks of its front, and the one that is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+from kan_dialect.api.network import Network
+from kan_dialect.qat.options import TrainingOptions
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a training is, for a line on the terminal."""
+
+    step: int
+    """Steps of all networks."""
+    steps: int
+    luts: float
+    """Of the network in training, by the surrogate."""
+    loss: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network of the front."""
+
+    network: Network = field(repr=False)
+    """At table level."""
+    price: float
+    """Loss that a LUT was worth."""
+    score: float
+    """Mean score of held-out samples at this price."""
+    error: float
+    """Standard error of `score`."""
+    luts: int
+    registers: int
+    levels: int
+    """Figures by the target's estimate, after `kan-compile`."""
+    seed: int = 0
+    """Of the training that it comes from."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The networks that a training found."""
+
+    front: tuple[Point, ...]
+    """The largest first: each has fewer LUTs, and a lower score, than the one before."""
+    chosen: Point
+    test_score: float | None
+    """Of the chosen network on the test set, which decided nothing; None without one."""
+    is_classes: bool
+    """Whether scores are accuracies; otherwise they are minus the mean squared error in units of
+    the targets' variance."""
+    seconds: float
+    """Time of training, that of earlier parts of a resumed run left out."""
+    seeds: tuple[Point, ...]
+    """The network that is chosen from each seed's training alone, by the same rule."""
+
+    @property
+    def network(self) -> Network:
+        """The chosen network, at table level."""
+        return self.chosen.network
+
+    @property
+    def score_name(self) -> str:
+        """What scores are: `accuracy` of classes, else `score`."""
+        return "accuracy" if self.is_classes else "score"
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The front as text, a row for each network after the names of the columns."""
+        head = ("", "LUTs", "registers", "levels", f"held-out {self.score_name}")
+        rows = [head] + [
+            (
+                "*" if point is self.chosen else "",
+                str(point.luts),
+                str(point.registers),
+                str(point.levels),
+                f"{point.score:.4f} ± {point.error:.4f}",
+            )
+            for point in self.front
+        ]
+        if len(self.seeds) == 1:
+            return rows
+        seeds = ["seed", *(str(point.seed) for point in self.front)]
+        return [(*row, seed) for row, seed in zip(rows, seeds, strict=True)]
+
+    def __repr__(self) -> str:
+        chosen = self.chosen
+        test = "" if self.test_score is None else f", test {self.test_score:.4f}"
+        return (
+            f"Trained({len(self.front)} networks of {self.front[-1].luts} to {self.front[0].luts} "
+            f"LUTs; chosen: {chosen.luts} LUTs, held-out {self.score_name} {chosen.score:.4f} ± "
+            f"{chosen.error:.4f}{test})"
+        )
+
+    def _repr_html_(self) -> str:
+        head, *rows = self.rows()
+        cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+        )
+        return f"<table><caption>{escape(repr(self))}</caption><tr>{cells}</tr>{body}</table>"
+
+
+def choose(points: Sequence[Point], options: TrainingOptions) -> Point | None:
+    """The network of a front that the options ask for.
+
+    By default it is the cheapest whose score is within a standard error of the best one's. That is
+    the rule of one standard error (Breiman et al., Classification and Regression Trees, 1984,
+    section 3.4.3). Only networks within the budgets take part; None if there is none.
+    """
+    possible = [point for point in points if is_within(point, options)]
+    if not possible:
+        return None
+    price = options.price
+    if price is not None:
+        return max(possible, key=lambda point: (point.score - price * point.luts, -point.luts))
+    best = max(possible, key=lambda point: point.score)
+    good = [point for point in possible if point.score >= best.score - best.error]
+    return min(good, key=lambda point: (point.luts, -point.score))
+
+
+def is_within(point: Point, options: TrainingOptions) -> bool:
+    """Whether a network keeps the budgets."""
+    limits = ((point.luts, options.max_luts), (point.levels, options.max_levels))
+    return all(most is None or figure <= most for figure, most in limits)
+
+
+def front_of(points: Sequence[Point], options: TrainingOptions) -> list[Point]:
+    """The networks worth having, the largest first; those with too many levels are left out."""
+    most = options.max_levels
+    possible = [point for point in points if most is None or point.levels <= most]
+    kept = [point for point in possible if not is_dominated(point, possible)]
+    kept.sort(key=lambda point: (-point.luts, point.levels, point.seed))
+    # Of equal networks one is enough.
+    return [
+        point
+        for index, point in enumerate(kept)
+        if index == 0 or (point.luts, point.score) != (kept[index - 1].luts, kept[index - 1].score)
+    ]
+
+
+def is_dominated(point: Point, others: Sequence[Point]) -> bool:
+    """Whether another network has at least the score with fewer LUTs, or more with as many."""
+    return any(
+        (other.luts < point.luts and other.score >= point.score)
+        or (other.luts == point.luts and other.score > point.score)
+        for other in others
+    )
