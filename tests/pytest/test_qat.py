@@ -704,7 +704,8 @@ def test_a_teacher_is_learned_beside_the_labels() -> None:
         options = TrainingOptions(schedule=schedule, folds=1, teacher_weight=weight)
         trained = kan.train(dataset, options, teacher=Half())
         agrees = ((trained.front[0].network.run(dataset.x) > 0) == (right > 0)).mean()
-        assert (agrees > 0.96) == (weight == 1.0), (weight, agrees)
+        # The labels agree with two thirds of it.
+        assert (agrees > 0.85) == (weight == 1.0), (weight, agrees)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
