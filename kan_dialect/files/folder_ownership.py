@@ -20,13 +20,18 @@ from kan_dialect.files.locks import locked
 from kan_dialect.files.manifest import NAME, Listing, UnreadableListing
 
 
+def _no_files(_folder: Path) -> Sequence[str]:
+    # No lambda: owners go to other processes.
+    return ()
+
+
 @dataclass(frozen=True)
 class Owner:
     """The tool that writes a folder."""
 
     tool: str
     """Its name in the manifest and in messages: `kan-flow build`."""
-    former: Callable[[Path], Sequence[str]] = lambda _: ()
+    former: Callable[[Path], Sequence[str]] = _no_files
     """The files, by path in the folder, that versions without a manifest wrote there."""
     forced: str | None = "--force"
     """The option that replaces files of others; None where there is none."""

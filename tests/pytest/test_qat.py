@@ -571,7 +571,18 @@ def test_networks_of_several_seeds_make_one_front(
     assert command(data, *options, "--seeds", 2, "-o", tmp_path / "out") == 0
     told = capsys.readouterr().out
     assert re.search(r"levels +held-out accuracy +seed", told)
-    trained = kan.train(data, steps=100, folds=1, seeds=2, jobs=2)
+    told_steps: list[int] = []
+    trained = kan.train(
+        data,
+        steps=100,
+        folds=1,
+        seeds=2,
+        jobs=2,
+        folder=tmp_path / "two",
+        progress=lambda state: told_steps.append(state.step),
+    )
+    assert all(0 <= step <= 400 for step in told_steps)
+    assert len(list((tmp_path / "two" / "runs").iterdir())) == 4
     rows = list(csv.DictReader((tmp_path / "out" / "front.csv").open()))
     found = [(point.seed, point.luts, point.score) for point in trained.front]
     assert found == [(int(r["seed"]), int(r["luts"]), float(r["score"])) for r in rows]
