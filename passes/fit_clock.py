@@ -157,7 +157,7 @@ class _Search:
         copy = function.clone()
         module = ModuleOp([copy])
         if splits is not None:
-            split_tables(copy, self._splitter, splits, self._parts > 1, most_terms)
+            split_tables(copy, self._splitter, splits, self._device, self._parts > 1, most_terms)
         terms = {
             op.given_name: _terms(op)
             for op in copy.body.block.ops

@@ -14,7 +14,8 @@ becomes
     %s = kan.sum %p, %q, %y
 
 The target says what a bit costs, adding included: on devices with 6-input LUTs, bits of at most 5
-inputs fit into the adder's own LUTs. `kan_dialect.search.table_split` finds the parts.
+inputs fit into the adder's own LUTs. Where adders absorb no tables, the estimate of the whole sum
+with its adders says which of its tables come in parts. `kan_dialect.search.table_split` finds both.
 """
 
 from __future__ import annotations
@@ -23,11 +24,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
     PatternRewriteWalker,
@@ -37,17 +37,17 @@ from xdsl.pattern_rewriter import (
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
-from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import BitsOp, SumOp, TableOp, complement_of
+from kan_dialect.ops.wire import SumOp, TableOp, complement_of
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.table_split.limits import MAX_INPUT_BITS
-from kan_dialect.search.table_split.parts import GatedPart, Part, Split
+from kan_dialect.search.table_split.part_ops import PartOps
 from kan_dialect.search.table_split.splitter import Splitter, splitter_for
 from kan_dialect.search.table_split.sums import TableSplits, choose_splits, limit_terms
+from kan_dialect.search.table_split.whole_sums import choose_by_estimate
 
 PARTS = Bounds(1, 64)
 """Parts that a table may be split into."""
@@ -66,6 +66,7 @@ class SplitSummands(RewritePattern):
 
     splits: Mapping[TableOp, TableSplits]
     splitter: Splitter
+    device: DeviceFamily
     separate_bits: bool
     """Lowest bits of tables may be parts of their own."""
     most_terms: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -80,7 +81,10 @@ class SplitSummands(RewritePattern):
         if most is not None:
             splits = limit_terms(op, splits, self.splitter, most)
             separate_bits = False
-        chosen = choose_splits(op, splits, self.splitter, separate_bits=separate_bits)
+        if separate_bits and self.device.adders.absorbed_inputs < 0:
+            chosen = choose_by_estimate(op, splits, self.splitter, self.device)
+        else:
+            chosen = choose_splits(op, splits, self.splitter, separate_bits=separate_bits)
         summands: list[SSAValue] = []
         constant = 0
         for value in op.inputs:
@@ -89,66 +93,11 @@ class SplitSummands(RewritePattern):
                 summands.append(value)
                 continue
             split = chosen[table]
-            parts = _Parts(table, split)
+            parts = PartOps(table, split)
             rewriter.insert(parts.ops)
             summands += parts.values
             constant += split.constant
         rewriter.replace(op, *rebuild_sum(op, summands, constant))
-
-
-class _Parts:
-    """The ops of the parts of a table, and the values to add."""
-
-    def __init__(self, table: TableOp, split: Split) -> None:
-        self.ops: list[Operation] = []
-        self._table = table
-        self._input = table.inputs[0]
-        self._slices: dict[tuple[int, int], SSAValue] = {}
-        if len(split.parts) == 1:
-            self.values = [self._whole(split.parts[0])]
-        else:
-            self.values = [self._part(part, f"part{n}") for n, part in enumerate(split.parts)]
-
-    def _whole(self, part: Part | GatedPart) -> SSAValue:
-        """The only part: the table with another offset."""
-        entries = self._by_code(part)
-        table = TableOp([self._input], entries, care=self._table.care, name=self._table.given_name)
-        self.ops.append(table)
-        return table.result
-
-    def _part(self, part: Part | GatedPart, name: str) -> SSAValue:
-        if isinstance(part, Part):
-            if part.skipped == 0:
-                return self._add_table([self._input], self._by_code(part), name)
-            return self._add_table([self._bits(part.skipped)], part.entries, name)
-        gate = self._bits(part.skipped, part.gate_bits)
-        if part.classes.min() == part.classes.max():
-            return self._add_table([gate], part.amounts[:, part.classes[0]], name)
-        above = self._bits(part.skipped + part.gate_bits)
-        kind = self._add_table([above], part.classes, f"{name}_class")
-        classes = range_of(kind)
-        amounts = part.amounts[:, classes.low : classes.high + 1]
-        return self._add_table([gate, kind], amounts, name)
-
-    def _add_table(self, inputs: Sequence[SSAValue], entries: IntArray, suffix: str) -> SSAValue:
-        name = self._table.given_name
-        table = TableOp(inputs, entries, name=None if name is None else f"{name}_{suffix}")
-        self.ops.append(table)
-        return table.result
-
-    def _by_code(self, part: Part | GatedPart) -> IntArray:
-        """A part's values by the codes of the input's range."""
-        kind = range_of(self._input)
-        return part.values(kind.bits)[np.arange(kind.low, kind.high + 1) & ((1 << kind.bits) - 1)]
-
-    def _bits(self, low: int, width: int | None = None) -> SSAValue:
-        """`width` bits of the input from bit `low` on, or all from there on."""
-        width = range_of(self._input).bits - low if width is None else width
-        if (low, width) not in self._slices:
-            bits = BitsOp(self._input, low, width)
-            self.ops.append(bits)
-            self._slices[low, width] = bits.result
-        return self._slices[low, width]
 
 
 def _may_split(table: TableOp) -> bool:
@@ -190,16 +139,17 @@ class SplitTablesPass(TargetPass):
 
     parts: int | None = bounded(None, PARTS, tried=(1, 2, 3, 4, 6))
     """The most tables that one table is split into; 1: only its offset is chosen. The default is 3
-    where adders of the target absorb tables (xcup), or where lookup tables choose between those of
-    a table of more inputs (ice40). Elsewhere it is 1: there, a further part takes more for its
-    adder than it saves."""
+    where adders of the target absorb tables (xcup), where adders share carry chains (ecp5), or
+    where lookup tables choose between those of a table of more inputs (ice40). Elsewhere it is 1:
+    there, a further part takes more for its adder than it saves."""
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         parts = most_parts(self.parts, self.device)
         splitter = splitter_for(self.device, parts)
         for function in functions:
-            split_tables(function, splitter, find_splits(function, splitter), parts > 1)
+            splits = find_splits(function, splitter)
+            split_tables(function, splitter, splits, self.device, parts > 1)
         return bool(functions)
 
 
@@ -214,6 +164,7 @@ def split_tables(
     function: func.FuncOp,
     splitter: Splitter,
     splits: Sequence[TableSplits],
+    device: DeviceFamily,
     separate_bits: bool,
     most_terms: Mapping[str, int] | None = None,
 ) -> None:
@@ -226,6 +177,6 @@ def split_tables(
     most_terms : the most terms of sums, by their names; others have as many as it takes.
     """
     of_tables = dict(zip(_tables(function), splits, strict=True))
-    pattern = SplitSummands(of_tables, splitter, separate_bits, most_terms or {})
+    pattern = SplitSummands(of_tables, splitter, device, separate_bits, most_terms or {})
     PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)
     remove_dead(function)

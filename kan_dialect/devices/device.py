@@ -119,6 +119,10 @@ class DeviceFamily:
     join, where these all differ. Synthesis often uses further LUTs instead."""
     expected_wide_factor: float = 1.0
     """The same multiple for a function of unknown contents."""
+    parts_factor: float = 1.0
+    """LUTs of a table's parts in a whole design, as a multiple of those of the parts by themselves,
+    over the same multiple for whole tables. Bits of parts are less smooth than those of whole
+    tables: synthesis makes more LUTs of them where their paths have time left."""
     keeps_gates: bool = True
     """Synthesis makes a gate behind functions of the other inputs where the text has one.
     Otherwise it takes both into one wide function, which costs more."""
@@ -139,8 +143,11 @@ class DeviceFamily:
 
     @property
     def takes_tables_apart(self) -> bool:
-        """Whether tables in several parts take fewer LUTs than whole ones."""
-        return self.adders.absorbed_inputs >= 0 or self.chooses_by_luts
+        """Whether tables in parts may take fewer LUTs than whole ones: adders absorb tables,
+        or share chains so that a further one takes little, or lookup tables choose.
+        """
+        adders = self.adders
+        return adders.absorbed_inputs >= 0 or adders.joined_bits > 0 or self.chooses_by_luts
 
     @property
     def mapper(self) -> Mapper:
@@ -252,6 +259,7 @@ ECP5 = DeviceFamily(
     # number. The carry cells at both ends, of two bits each, are those of a chain of many adders.
     Adders(carry_in_luts=1.0, further_luts=1.5, joined_bits=48),
     wide_inputs=7,
+    parts_factor=1.15,
     keeps_gates=False,
 )
 """Lattice ECP5. Delays are of nextpnr, on networks of no benchmark."""
@@ -373,6 +381,7 @@ def _problem_of(family: DeviceFamily) -> str | None:
         "adders.bit_luts": adders.bit_luts,
         "wide_factor": family.wide_factor,
         "expected_wide_factor": family.expected_wide_factor,
+        "parts_factor": family.parts_factor,
     }
     for name, value in positive.items():
         if not _is_figure(value) or value <= 0:

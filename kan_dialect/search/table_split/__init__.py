@@ -11,8 +11,9 @@ Computers 48(8), 1999. A class of a bound set of inputs is as in Ashenhurst, "Th
 switching functions", 1957, and Curtis, "A new approach to the design of switching circuits", 1962.)
 
 `parts` holds the sums, `costs` their LUTs and best offsets, `decompositions` and `gates` the ways
-to split a table once, `splitter` the search, `sums` the choice for all tables of a sum, and
-`limits` what bounds the search.
+to split a table once, `splitter` the search, `sums` the choice for all tables of a sum,
+`whole_sums` the choice by the estimate of the sum, `part_ops` the ops of parts, and `limits` what
+bounds the search.
 
 Arrays are indexed by bit patterns of the input; their length is a power of two.
 """

@@ -1,0 +1,88 @@
+"""Which tables of a sum are taken apart, by the estimate of the whole sum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Region
+
+from kan_dialect.devices.device import DEVICES, DeviceFamily
+from kan_dialect.devices.lut_count import count_luts
+from kan_dialect.frontends.loading import make_context
+from kan_dialect.ir.types import IntType
+from kan_dialect.ops.wire import SumOp, TableOp
+from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.split_tables import find_splits, split_tables
+from kan_dialect.search.table_split.splitter import Splitter, splitter_for
+from kan_dialect.search.table_split.sums import TableSplits
+from kan_dialect.search.table_split.whole_sums import choose_by_estimate, sum_luts
+
+TABLES = 6
+BITS = 6
+
+
+def smooth_tables(seed: int) -> func.FuncOp:
+    """A function that adds six smooth tables of six input bits and different slopes."""
+    rng = np.random.default_rng(seed)
+    block = Block(arg_types=[IntType(0, (1 << BITS) - 1)] * TABLES)
+    x = np.linspace(-1, 1, 1 << BITS)
+    tables = [
+        TableOp([argument], np.rint(rng.uniform(4, 40) * np.tanh(rng.normal() * x)).astype(int))
+        for argument in block.args
+    ]
+    total = SumOp(tables, name="s")
+    block.add_ops([*tables, total, func.ReturnOp(total)])
+    types = [argument.type for argument in block.args], [total.result.type]
+    return func.FuncOp("f", types, Region(block))
+
+
+def sum_and_splits(
+    function: func.FuncOp, splitter: Splitter
+) -> tuple[SumOp, Mapping[TableOp, TableSplits]]:
+    tables = [op for op in function.body.block.ops if isinstance(op, TableOp)]
+    (total,) = (op for op in function.body.block.ops if isinstance(op, SumOp))
+    return total, dict(zip(tables, find_splits(function, splitter), strict=True))
+
+
+@pytest.mark.parametrize("device", [DEVICES["ecp5"], DEVICES["ice40"]], ids=lambda each: each.name)
+def test_costs_no_more_than_whole_tables_or_all_in_parts(device: DeviceFamily) -> None:
+    splitter, mixed = splitter_for(device, 3), 0
+    for seed in range(6):
+        total, splits = sum_and_splits(smooth_tables(seed), splitter)
+        chosen = choose_by_estimate(total, splits, splitter, device)
+        luts = sum_luts(total, chosen, device)
+        whole = sum_luts(total, {table: each.whole for table, each in splits.items()}, device)
+        parts = sum_luts(total, {table: each.parts for table, each in splits.items()}, device)
+        assert luts <= min(whole, parts)
+        mixed += luts < min(whole, parts)
+    assert mixed
+
+
+def test_the_estimate_is_of_the_ops_that_the_passes_make() -> None:
+    ecp5 = DEVICES["ecp5"]
+    device = replace(ecp5, parts_factor=1.0, adders=replace(ecp5.adders, further_luts=0.0))
+    splitter = splitter_for(device, 3)
+    function = smooth_tables(1)
+    total, splits = sum_and_splits(function, splitter)
+    expected = sum_luts(total, choose_by_estimate(total, splits, splitter, device), device)
+    split_tables(function, splitter, list(splits.values()), device, True)
+    assert sum(isinstance(op, TableOp) for op in function.body.block.ops) > TABLES
+    BalanceSumsPass(target="ecp5").run(make_context(), ModuleOp([function]))
+    made = device.pack(count_luts(function.body.block.ops, device))
+    # The table that takes in the sum's constant may cost a little more.
+    assert abs(made - expected) <= 3
+
+
+def test_trying_leaves_the_function_as_it_is() -> None:
+    function = smooth_tables(2)
+    splitter = splitter_for(DEVICES["ecp5"], 3)
+    total, splits = sum_and_splits(function, splitter)
+    before = str(function)
+    choose_by_estimate(total, splits, splitter, DEVICES["ecp5"])
+    assert str(function) == before
+    assert all(value.has_one_use() for value in [*function.args, *total.inputs])
