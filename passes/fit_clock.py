@@ -8,6 +8,8 @@ gives its sum more terms. Here both are done only where the function takes no mo
   is the result where adders absorb no tables: there, a further adder costs what it saves, or more.
 - Tables are split. Sums that come too late get fewer terms, until all come in time.
 - The same with shared sums is taken if it comes in time, and has fewer LUTs and registers.
+- A table that alone takes longer than a stage becomes a choice between smaller ones, which a
+  register may stand before (`kan_dialect.search.table_split.halves`).
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
+from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.wires import layers_of, wire_functions
 from kan_dialect.devices.delay import Delay
 from kan_dialect.devices.device import DeviceFamily
-from kan_dialect.devices.estimate import delays_of
+from kan_dialect.devices.estimate import delay_of, delays_of
 from kan_dialect.devices.lut_count import count_luts
-from kan_dialect.ops.wire import ConstantOp, SumOp
+from kan_dialect.ir.types import range_of
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.options import taken_from
 from kan_dialect.passbase.target_pass import TargetPass
@@ -36,12 +40,15 @@ from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.split_tables import SplitTablesPass, find_splits, most_parts, split_tables
 from kan_dialect.search.retiming.graph import Graph
 from kan_dialect.search.retiming.stages import Place, bits_of_registers, earliest, latest, retimed
+from kan_dialect.search.table_split.halves import TableHalves
 from kan_dialect.search.table_split.splitter import splitter_for
 from kan_dialect.search.table_split.sums import TableSplits
 
 LUTS_OF_A_REGISTER = 0.5
 """A flip-flop in LUTs: devices have one or two for each LUT, many of them unused."""
 
+MOST_TRIES = 3
+"""Designs for shorter stages, as halves of tables make the function larger."""
 
 UNLIMITED = 1 << 60
 """More terms than any sum has."""
@@ -86,13 +93,43 @@ class FitClockPass(TargetPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         for function in functions:
-            luts = self.device.pack(count_luts(function.body.block.ops, self.device))
-            limit = self.device.timing.logic_ns(self.mhz, luts)
-            search = _Search(ctx, self, max(limit, 0.0))
-            block = search.best(function).body.detach_block(0)
+            limit = self._limit(function)
+            best = _Search(ctx, self, limit).best(function)
+            for _ in range(MOST_TRIES):
+                # Delays grow with LUTs, so a stage of the whole design has less time.
+                least = self._limit(best)
+                if not _slow_tables(best, self.device, least) or least >= limit:
+                    break
+                limit = least
+                best = _Search(ctx, self, limit).best(function)
+            block = best.body.detach_block(0)
             function.body.detach_block(0).erase()
             function.body.add_block(block)
         return bool(functions)
+
+    def _limit(self, function: func.FuncOp) -> float:
+        """The time that a stage has for logic, by the LUTs of a function."""
+        luts = self.device.pack(count_luts(function.body.block.ops, self.device))
+        return max(self.device.timing.logic_ns(self.mhz, luts), 0.0)
+
+
+def _slow_tables(function: func.FuncOp, device: DeviceFamily, limit: float) -> list[TableOp]:
+    """The tables of one input that take longer than a stage, and that have smaller halves."""
+    return [
+        op
+        for op in function.body.block.ops
+        if isinstance(op, TableOp)
+        and len(op.inputs) == 1
+        and range_of(op.inputs[0]).bits > device.lut_inputs
+        and delay_of(op, device) > limit
+    ]
+
+
+def _halve_slow_tables(function: func.FuncOp, device: DeviceFamily, limit: float) -> None:
+    """Tables that take longer than a stage become choices between smaller ones."""
+    for table in _slow_tables(function, device, limit):
+        halves = TableHalves(table, lambda op: delay_of(op, device) <= limit, device.lut_inputs)
+        Rewriter.replace_op(table, halves.ops, [halves.result])
 
 
 class _Search:
@@ -165,6 +202,7 @@ class _Search:
         }
         options = self._options
         BalanceSumsPass(options.further_levels, target=options.target).run(self._ctx, module)
+        _halve_slow_tables(copy, self._device, self._limit)
         graph = Graph(copy, self._delay, self._limit)
         return _Design(copy, graph, earliest(graph, self._limit), terms)
 

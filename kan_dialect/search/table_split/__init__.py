@@ -12,8 +12,8 @@ switching functions", 1957, and Curtis, "A new approach to the design of switchi
 
 `parts` holds the sums, `costs` their LUTs and best offsets, `decompositions` and `gates` the ways
 to split a table once, `splitter` the search, `sums` the choice for all tables of a sum,
-`whole_sums` the choice by the estimate of the sum, `part_ops` the ops of parts, and `limits` what
-bounds the search.
+`whole_sums` the choice by the estimate of the sum, `part_ops` the ops of parts, `halves` tables as
+choices between smaller ones, and `limits` what bounds the search.
 
 Arrays are indexed by bit patterns of the input; their length is a power of two.
 """
