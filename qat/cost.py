@@ -3,6 +3,9 @@
 An edge that reads n bits and gives m takes about m · c(n) LUTs, adding included, where c is the
 target's cost of a bit (`DeviceFamily.summand_costs`). Between whole numbers of bits c is linear. m
 follows from the range of the edge's values in steps: log2(range / step + 1).
+
+The sum that the values are added to is wider than they are, and an edge that gives 0 bits needs no
+adder. So an edge takes `WIDER` bits of an adder more, times 1 - 4^-m.
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ from kan_dialect.devices.device import DeviceFamily
 
 MOST_BITS = 12
 """Largest number of bits that an edge reads."""
+WIDER = 1.5
+"""Bits by which an adder is wider than an edge's values: about the mean over trained networks
+(`benchmarks/results/training.md`)."""
 
 
 class EdgeCost:
@@ -21,6 +27,7 @@ class EdgeCost:
 
     def __init__(self, device: DeviceFamily) -> None:
         costs = device.summand_costs(MOST_BITS, ideal=True)
+        self._wider = WIDER * device.adders.bit_luts
         self._costs = torch.tensor(costs.tolist(), dtype=torch.float64)
 
     def luts(self, read: Tensor, values: Tensor, bits: Tensor) -> Tensor:
@@ -33,7 +40,8 @@ class EdgeCost:
         bits : (...), its values are multiples of 2^-bits.
         """
         span = values.amax(-1) - values.amin(-1)
-        return self.of_bit(read) * torch.log2(span * torch.exp2(bits) + 1.0)
+        given = torch.log2(span * torch.exp2(bits) + 1.0)
+        return self.of_bit(read) * given + self._wider * (1.0 - torch.exp2(-2.0 * given))
 
     def of_bit(self, read: Tensor) -> Tensor:
         """LUTs of a bit by the number of its input bits, linear between whole numbers."""

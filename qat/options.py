@@ -39,7 +39,7 @@ class Schedule:
     further step."""
     last_price: float = bounded(1e-2, _PRICE)
     """Loss that a LUT is worth at the end."""
-    rate: float = bounded(0.01, _PRICE)
+    rate: float = bounded(0.006, _PRICE)
     """Learning rate of Adam (Kingma and Ba, arXiv 1412.6980); that of bits is twice as much."""
     last_rate: float = bounded(0.3, Bounds(0, 1, above=True))
     """Part of the learning rate that is left at the end; it falls along a cosine."""

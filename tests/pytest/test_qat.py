@@ -42,7 +42,7 @@ from kan_dialect.qat import runs
 from kan_dialect.qat.api import train, train_by
 from kan_dialect.qat.bases import Basis, seen_by, spline_basis, table_basis
 from kan_dialect.qat.codes import fit_codes
-from kan_dialect.qat.cost import EdgeCost
+from kan_dialect.qat.cost import WIDER, EdgeCost
 from kan_dialect.qat.descent import folds_of
 from kan_dialect.qat.export import module_of
 from kan_dialect.qat.network import QuantisedKan, make_network
@@ -192,10 +192,20 @@ def test_gradient_of_the_cost(seed: int, name: str) -> None:
 def test_the_cost_is_the_devices_at_whole_bits() -> None:
     costs = XCUP.summand_costs(8, ideal=True)
     read = torch.arange(9).double()
-    # Two values a step apart are one bit.
-    values = torch.tensor([[0.0, 0.25]], dtype=torch.float64).expand(9, 2)
-    luts = EdgeCost(XCUP).luts(read, values, torch.full((9,), 2.0, dtype=torch.float64))
-    assert luts.tolist() == costs.tolist()
+    cost, bits = EdgeCost(XCUP), torch.full((9,), 2.0, dtype=torch.float64)
+    # Two values a step apart are one bit, and four are two.
+    one, two = (
+        cost.luts(read, torch.tensor([[0.0, last]], dtype=torch.float64).expand(9, 2), bits)
+        for last in (0.25, 0.75)
+    )
+    wider = WIDER * XCUP.adders.bit_luts
+    assert one.tolist() == pytest.approx(costs + wider * 3 / 4)
+    assert two.tolist() == pytest.approx(2 * costs + wider * 15 / 16)
+
+
+def test_an_edge_that_gives_nothing_costs_nothing() -> None:
+    zero = torch.zeros(1, dtype=torch.float64)
+    assert float(EdgeCost(XCUP).luts(zero + 4.0, zero[None].expand(1, 16), zero + 9.0)) == 0.0
 
 
 @given(
