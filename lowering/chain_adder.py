@@ -23,8 +23,9 @@ from typing import NamedTuple
 from xdsl.dialects import comb
 from xdsl.ir import Block, Operation, SSAValue
 
-from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.evaluate.hardware import bit_width, low_bit_of
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.lowering.hw_builder import HwBuilder
 
 
@@ -65,15 +66,19 @@ def chain_adder_of(op: Operation, constants: Mapping[SSAValue, Array]) -> ChainA
     ----------
     constants : the constants of the module (`fold_constant`).
     """
-    if type(op) is not comb.ExtractOp or op.low_bit.value.data != 1:
+    if type(op) is not comb.ExtractOp or low_bit_of(op) != 1:
         return None
-    whole = op.input.owner
+    (source,) = operands_of(op)
+    whole = source.owner
     absorbs = type(whole) is comb.SubOp
-    if not absorbs and not (type(whole) is comb.AddOp and len(whole.operands) == 2):
+    if not absorbs and type(whole) is not comb.AddOp:
         return None
-    width = bit_width(op.result.type)
-    left, right = (_over_bit(operand) for operand in whole.operands)
-    if left is None or right is None or width in (1, bit_width(op.input.type)):
+    operands = operands_of(whole)
+    if len(operands) != 2:
+        return None
+    width = bit_width(result_of(op).type)
+    left, right = map(_over_bit, operands)
+    if left is None or right is None or width in (1, bit_width(source.type)):
         return None
     (number, below), (other, bit) = left, right
     zero = _is_constant(below, 0, constants)
@@ -91,9 +96,9 @@ def chain_adder_of(op: Operation, constants: Mapping[SSAValue, Array]) -> ChainA
 
 def inverted_value(op: Operation | Block, constants: Mapping[SSAValue, Array]) -> SSAValue | None:
     """The value whose bits an exclusive or inverts; None of another op."""
-    if type(op) is comb.XorOp and len(op.inputs) == 2:
-        ones = (1 << bit_width(op.result.type)) - 1
-        for value, mask in (op.inputs, reversed(op.inputs)):
+    if type(op) is comb.XorOp and len(inputs := operands_of(op)) == 2:
+        ones = (1 << bit_width(result_of(op).type)) - 1
+        for value, mask in (inputs, inputs[::-1]):
             if _is_constant(mask, ones, constants):
                 return value
     return None
@@ -102,9 +107,9 @@ def inverted_value(op: Operation | Block, constants: Mapping[SSAValue, Array]) -
 def _over_bit(value: SSAValue) -> tuple[SSAValue, SSAValue] | None:
     """The number and the bit below it that a value consists of."""
     op = value.owner
-    if type(op) is not comb.ConcatOp or len(op.operands) != 2:
+    if type(op) is not comb.ConcatOp or len(operands := operands_of(op)) != 2:
         return None
-    number, below = op.operands
+    number, below = operands
     return (number, below) if bit_width(below.type) == 1 else None
 
 

@@ -12,6 +12,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.evaluate.hardware import NARROW, array_length, bit_width
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.ir.semantics import evaluate_op
 
 _WIRING = (hw.BitcastOp, hw.ArrayCreateOp, hw.ArrayGetOp)
@@ -38,9 +39,9 @@ def fold_constants(ops: Iterable[Operation]) -> Constants:
     constants: dict[SSAValue, Array] = {}
     for op in ops:
         if type(op) is hw.ConstantOp:
-            constants[op.results[0]] = _number(op)
-        elif type(op) is hw.BitcastOp and (entries := tables.get(op.results[0])) is not None:
-            constants[op.results[0]] = entries
+            constants[result_of(op)] = _number(op)
+        elif type(op) is hw.BitcastOp and (entries := tables.get(result_of(op))) is not None:
+            constants[result_of(op)] = entries
         else:
             fold_constant(op, constants)
     return Constants(constants, planes)
@@ -48,7 +49,7 @@ def fold_constants(ops: Iterable[Operation]) -> Constants:
 
 def _number(op: hw.ConstantOp) -> Array:
     """The value of a constant, as its evaluation gives it, which takes longer."""
-    width = bit_width(op.results[0].type)
+    width = bit_width(result_of(op).type)
     number = np.empty(1, dtype=np.int64 if width <= NARROW else object)
     number[0] = op.value.value.data & ((1 << width) - 1)
     return number
@@ -61,7 +62,7 @@ def _unpacked_tables(
     shapes: dict[tuple[int, int], list[tuple[SSAValue, int]]] = {}
     for op in ops:
         if type(op) is hw.BitcastOp:
-            number, array = op.operands[0].owner, op.results[0]
+            number, array = operands_of(op)[0].owner, result_of(op)
             size = array_length(array.type)
             if type(number) is hw.ConstantOp and size:
                 shape = size, bit_width(array.type) // size
@@ -107,11 +108,12 @@ def fold_constant(op: Operation, constants: dict[SSAValue, Array]) -> None:
     """
     kind = type(op)
     if kind is hw.ConstantOp or _is_foldable(kind):
-        for operand in op.operands:
+        operands = operands_of(op)
+        for operand in operands:
             if operand not in constants:
                 break
         else:
-            results = evaluate_op(op, [constants[operand] for operand in op.operands])
+            results = evaluate_op(op, [constants[operand] for operand in operands])
             constants.update(zip(op.results, results, strict=True))
             return
     decided = None

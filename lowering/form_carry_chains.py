@@ -35,9 +35,10 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.devices.device import DeviceFamily
-from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order
+from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order, low_bit_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.hw_builder import HwBuilder
@@ -97,18 +98,22 @@ def _chosen(
 ) -> Iterator[_Sum]:
     """The sums that become adders on chains."""
     chains = (chain_adder_of(op, constants) for op in ops)
-    formed = {op.operands[0] for op, chain in zip(ops, chains, strict=True) if chain is not None}
+    formed = {
+        operands_of(op)[0] for op, chain in zip(ops, chains, strict=True) if chain is not None
+    }
     sums = [
         _sum_of(op, constants, device)
         for op in ops
-        if type(op) is comb.AddOp and op.result not in formed and bit_width(op.result.type) > 1
+        if type(op) is comb.AddOp
+        and result_of(op) not in formed
+        and bit_width(result_of(op).type) > 1
     ]
     found = {each.op.result: each for each in sums if each is not None}
     inner = {
         total
         for op in ops
-        if type(op) is comb.AddOp and op.result not in formed
-        for term in op.operands
+        if type(op) is comb.AddOp and result_of(op) not in formed
+        for term in operands_of(op)
         for total in _sums_in(term)
     }
     for total, each in found.items():
@@ -119,17 +124,17 @@ def _chosen(
 
 def _sum_of(op: comb.AddOp, constants: dict[SSAValue, Array], device: DeviceFamily) -> _Sum | None:
     """A sum of two numbers and perhaps a carry; None for a sum of more or fewer."""
-    carry = None
-    if len(op.operands) == 3:
-        bits = (place for place in (2, 1, 0) if _single_bit(op.operands[place], constants))
+    carry, operands = None, operands_of(op)
+    if len(operands) == 3:
+        bits = (place for place in (2, 1, 0) if _single_bit(operands[place], constants))
         carry = next(bits, None)
-    numbers = [place for place in range(len(op.operands)) if place != carry]
+    numbers = [place for place in range(len(operands)) if place != carry]
     if len(numbers) != 2:
         return None
     first, second = numbers
-    if any(op.operands[place] in constants for place in numbers):
+    if any(operands[place] in constants for place in numbers):
         return _Sum(op, (first, second), carry, False)
-    fits = [_fitting_bits(op, op.operands[place], constants, device) for place in numbers]
+    fits = [_fitting_bits(op, operands[place], constants, device) for place in numbers]
     if fits[0] > fits[1]:
         first, second = second, first
     return _Sum(op, (first, second), carry, max(fits) > 0)
@@ -138,9 +143,9 @@ def _sum_of(op: comb.AddOp, constants: dict[SSAValue, Array], device: DeviceFami
 def _single_bit(term: SSAValue, constants: dict[SSAValue, Array]) -> SSAValue | None:
     """The bit in a term that is a zero-extended bit; None for other terms."""
     source = term.owner
-    if type(source) is not comb.ConcatOp or len(source.operands) != 2:
+    if type(source) is not comb.ConcatOp or len(operands := operands_of(source)) != 2:
         return None
-    zeros, bit = source.operands
+    zeros, bit = operands
     if bit_width(bit.type) != 1 or bit in constants or zeros not in constants:
         return None
     return None if constants[zeros].any() else bit
@@ -150,10 +155,10 @@ def _sums_in(value: SSAValue) -> Iterator[SSAValue]:
     """The sums that a value consists of, looking through slices and concatenations."""
     source = value.owner
     if _is_slicing(source):
-        for operand in source.operands:
+        for operand in operands_of(source):
             yield from _sums_in(operand)
     elif type(source) is comb.AddOp:
-        yield source.result
+        yield result_of(source)
 
 
 def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.ExtractOp]:
@@ -186,13 +191,12 @@ def _fitting_bits_of(
 ) -> float:
     """`_fitting_bits` of bits low..high - 1 of a value. Only the sum may read them."""
     table = source.owner
-    if (
-        type(table) is not hw.ArrayGetOp
-        or table.input not in constants
-        or set(_readers(source, low, high)) != {op}
-    ):
+    if type(table) is not hw.ArrayGetOp:
         return 0
-    entries = constants[table.input][0]
+    array, _ = operands_of(table)
+    if array not in constants or set(_readers(source, low, high)) != {op}:
+        return 0
+    entries = constants[array][0]
     inputs, most = (len(entries) - 1).bit_length(), device.adders.absorbed_inputs
     if inputs <= most:
         return inf
@@ -212,12 +216,12 @@ def _pieces(
     """
     source = value.owner
     if type(source) is comb.ExtractOp:
-        first = source.low_bit.value.data
-        yield from _pieces(source.input, low + first, high + first, constants)
+        first, (operand,) = low_bit_of(source), operands_of(source)
+        yield from _pieces(operand, low + first, high + first, constants)
     elif type(source) is comb.ConcatOp:
         below = bit_width(value.type)
         seen: set[SSAValue] = set()
-        for operand in source.operands:
+        for operand in operands_of(source):
             below -= bit_width(operand.type)
             inner = max(low - below, 0), min(high - below, bit_width(operand.type))
             if operand in constants or inner[0] >= inner[1]:
@@ -234,13 +238,13 @@ def _readers(value: SSAValue, low: int, high: int) -> Iterator[Operation]:
     """Ops that read bits low..high - 1 of a value, looking through slices and concatenations."""
     for use in value.uses:
         op = use.operation
-        if isinstance(op, comb.ExtractOp):
-            first = op.low_bit.value.data
-            inner = max(low - first, 0), min(high - first, bit_width(op.result.type))
+        if type(op) is comb.ExtractOp:
+            first, result = low_bit_of(op), result_of(op)
+            inner = max(low - first, 0), min(high - first, bit_width(result.type))
             if inner[0] < inner[1]:
-                yield from _readers(op.result, *inner)
-        elif isinstance(op, comb.ConcatOp):
-            below = sum(bit_width(each.type) for each in op.operands[use.index + 1 :])
-            yield from _readers(op.result, low + below, high + below)
+                yield from _readers(result, *inner)
+        elif type(op) is comb.ConcatOp:
+            below = sum(bit_width(each.type) for each in operands_of(op)[use.index + 1 :])
+            yield from _readers(result_of(op), low + below, high + below)
         else:
             yield op

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from xdsl.dialects import comb, hw, seq
@@ -26,7 +27,8 @@ from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from xdsl.irdl import AttrSizedOperandSegments
 
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX
-from kan_dialect.ir.constants import Array, IntArray
+from kan_dialect.ir.constants import Array, IntArray, integer_of
+from kan_dialect.ir.operation import fill_op, result_of
 
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
@@ -74,7 +76,7 @@ class HwBuilder:
         if name is not None:
             op.attributes[NAME_HINT] = StringAttr(name)
         self.block.add_op(op)
-        return op.results[0]
+        return result_of(op)
 
     def named(self, wire: SSAValue, name: str | None) -> SSAValue:
         """The same wire, with a name."""
@@ -236,6 +238,7 @@ def _port(name: str, kind: Attribute, direction: hw.Direction) -> hw.ModulePort:
     return hw.ModulePort(StringAttr(name), kind, hw.DirectionAttr(direction))  # pyright: ignore[reportArgumentType] (types of ports are types)
 
 
+_Op = TypeVar("_Op", bound=Operation)
 _SEGMENTS = AttrSizedOperandSegments.attribute_name
 
 
@@ -261,62 +264,68 @@ def _segments(with_reset: bool) -> Attribute:
     return DenseArrayBase.from_list(i32, [1, 1, int(with_reset), int(with_reset), 0])
 
 
+def _op(
+    kind: type[_Op],
+    operands: Sequence[SSAValue],
+    result: Attribute,
+    properties: dict[str, Attribute] | None = None,
+) -> _Op:
+    """An op of one result, whose declaration nothing is compared with."""
+    return fill_op(kind.__new__(kind), operands, [result], properties)
+
+
 def _constant(value: int, bits: int) -> hw.ConstantOp:
-    """A number of `bits` bits."""
+    """A bit pattern of `bits` bits."""
     kind = integer(bits)
-    return hw.ConstantOp.create(result_types=[kind], properties={"value": IntegerAttr(value, kind)})
+    return _op(hw.ConstantOp, (), kind, {"value": integer_of(value, kind)})
 
 
 def _bits_of(value: SSAValue, low: int, width: int) -> comb.ExtractOp:
     """The `width` bits from bit `low` on."""
-    return comb.ExtractOp.create(
-        operands=[value], result_types=[integer(width)], properties={"lowBit": _place(low)}
-    )
+    return _op(comb.ExtractOp, [value], integer(width), {"lowBit": _place(low)})
 
 
 def _joined(values: Sequence[SSAValue], bits: int) -> comb.ConcatOp:
     """Values side by side, the highest first; `bits` is the sum of their widths."""
-    return comb.ConcatOp.create(operands=values, result_types=[integer(bits)])
+    return _op(comb.ConcatOp, values, integer(bits))
 
 
 def _repeated(value: SSAValue, bits: int) -> comb.ReplicateOp:
     """Copies of a value side by side, `bits` bits in total."""
-    return comb.ReplicateOp.create(operands=[value], result_types=[integer(bits)])
+    return _op(comb.ReplicateOp, [value], integer(bits))
 
 
 def _added(values: Sequence[SSAValue]) -> comb.AddOp:
     """The sum of values of one type."""
-    return comb.AddOp.create(operands=values, result_types=[values[0].type])
+    return _op(comb.AddOp, values, values[0].type)
 
 
 def _subtracted(left: SSAValue, right: SSAValue) -> comb.SubOp:
     """The difference of values of one type."""
-    return comb.SubOp.create(operands=[left, right], result_types=[left.type])
+    return _op(comb.SubOp, [left, right], left.type)
 
 
 def _bitwise(
     kind: type[comb.AndOp | comb.OrOp | comb.XorOp], values: Sequence[SSAValue]
 ) -> Operation:
     """Values of one type, combined bit by bit."""
-    return kind.create(operands=values, result_types=[values[0].type])
+    return _op(kind, values, values[0].type)
 
 
 def _cast(value: SSAValue, kind: Attribute) -> hw.BitcastOp:
     """The bits of a value as of another type."""
-    return hw.BitcastOp.create(operands=[value], result_types=[kind])
+    return _op(hw.BitcastOp, [value], kind)
 
 
 def _entry(array: SSAValue, index: SSAValue, bits: int) -> hw.ArrayGetOp:
     """An entry of an array of integers of `bits` bits."""
-    return hw.ArrayGetOp.create(operands=[array, index], result_types=[integer(bits)])
+    return _op(hw.ArrayGetOp, [array, index], integer(bits))
 
 
 def _register(
     value: SSAValue, clock: SSAValue, reset: tuple[SSAValue, SSAValue] | None = None
 ) -> seq.CompRegOp:
     """A value one cycle later; `reset` is a signal and the value that it sets."""
-    return seq.CompRegOp.create(
-        operands=[value, clock, *(reset or ())],
-        result_types=[value.type],
-        attributes={_SEGMENTS: _segments(reset is not None)},
-    )
+    register = _op(seq.CompRegOp, [value, clock, *(reset or ())], value.type)
+    register.attributes[_SEGMENTS] = _segments(reset is not None)
+    return register

@@ -39,7 +39,7 @@ MARGIN = 1.15
 
 def remove_registers(function: func.FuncOp) -> None:
     """Remove all delays, and set the marks back to cycle 0."""
-    for op in list(function.body.block.ops):
+    for op in list(iter(function.body.block.ops)):
         if type(op) is DelayOp:
             Rewriter.replace_op(op, (), [op.input])
         elif type(op) is MarkOp:
@@ -62,7 +62,7 @@ def insert_registers(function: func.FuncOp, stages: Stages, latency: int) -> Non
             source = delayed[key]
         return source
 
-    for op in list(function.body.block.ops):
+    for op in list(iter(function.body.block.ops)):
         if type(op) is func.ReturnOp:
             op.operands = [at(operand, latency) for operand in op.operands]
         elif type(op) is MarkOp:

@@ -10,6 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import declared_latency
+from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
 
@@ -39,11 +40,11 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
     for op in function.body.block.ops:
         kind = type(op)
         if kind is ConstantOp:
-            cycles[op.results[0]] = None
+            cycles[result_of(op)] = None
             continue
         if kind is func.ReturnOp:
             continue
-        arrivals = {cycles[operand] for operand in op.operands}
+        arrivals = {cycles[operand] for operand in operands_of(op)}
         arrivals.discard(None)
         if len(arrivals) > 1:
             what = op.properties.get("name", op.name)
@@ -90,15 +91,15 @@ def latency_of(function: func.FuncOp, cycles: Mapping[SSAValue, int | None] | No
 
 def layers_of(function: func.FuncOp) -> dict[Operation, int]:
     """The number of nodes on the longest path to each op that computes something."""
+    ops = list(iter(function.body.block.ops))
+    nodes = {operands_of(op)[0] for op in ops if type(op) is MarkOp}
     layers: dict[Operation, int] = {}
     after: dict[SSAValue, int] = {}
-    for op in function.body.block.ops:
+    for op in ops:
         if type(op) in _COMPUTES_NOTHING:
             continue
-        layers[op] = max((after.get(value, 0) for value in op.operands), default=0)
-        after.update((result, layers[op] + _is_node(result)) for result in op.results)
+        layer = max([after.get(value, 0) for value in operands_of(op)], default=0)
+        layers[op] = layer
+        for result in op.results:
+            after[result] = layer + (result in nodes)
     return layers
-
-
-def _is_node(value: SSAValue) -> bool:
-    return any(type(use.operation) is MarkOp for use in value.uses)

@@ -174,6 +174,8 @@ def _adders_in_a_row(op: SumOp) -> int:
     """Depth of a tree of two-input adders that makes the sum."""
     if is_wires(op):
         return 0
+    if len(op.inputs) <= 2:
+        return 1
     return max(1, (len(addends_of(op)) - 1).bit_length())
 
 

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import comb, hw, seq
-from xdsl.dialects.builtin import IntegerType
+from xdsl.dialects.builtin import IntegerAttr, IntegerType
 from xdsl.ir import Attribute, Operation, OpResult, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.operation import operands_of
 from kan_dialect.ir.semantics import evaluate_op, semantics_of
 from kan_dialect.ops.memory import MemoryReadOp
 
@@ -47,6 +48,11 @@ def bit_width(value_type: Attribute) -> int:
             return len(value_type) * bit_width(value_type.element_type)
         case _:
             raise KanError(f"'{value_type}' is not a type of bits")
+
+
+def low_bit_of(op: comb.ExtractOp) -> int:
+    """The lowest bit that a slice takes."""
+    return cast("IntegerAttr[IntegerType]", op.properties["lowBit"]).value.data
 
 
 def array_length(value_type: Attribute) -> int | None:
@@ -306,7 +312,7 @@ def in_dataflow_order(
                 continue
             pending = [
                 owner
-                for operand in op.operands
+                for operand in operands_of(op)
                 if isinstance(operand, OpResult)
                 and id(owner := operand.op) not in done
                 and (through_registers or type(owner) not in REGISTERED)
@@ -330,7 +336,7 @@ def _is_ordered(ops: Sequence[Operation], *, through_registers: bool) -> bool:
     add = done.add
     feeding_back: set[int] = set()
     for op in ops:
-        for operand in op.operands:
+        for operand in operands_of(op):
             if type(operand) is not OpResult or id(owner := operand.op) in done:
                 continue
             if through_registers or type(owner) not in REGISTERED:

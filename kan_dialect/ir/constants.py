@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -21,6 +22,8 @@ from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
     Float32Type,
     Float64Type,
+    IntAttr,
+    IntegerAttr,
     IntegerType,
     TensorType,
     f32,
@@ -108,6 +111,20 @@ def as_dense(values: DenseAttr | Array) -> DenseAttr:
     return dense(values) if isinstance(values, np.ndarray) else values
 
 
+def integer_of(pattern: int, kind: IntegerType) -> IntegerAttr[IntegerType]:
+    """A bit pattern of a signless type as a constant: negative where the highest bit is set.
+
+    xDSL's constructor gives the same, and checks the range several times.
+    """
+    width = kind.width.data
+    if width and pattern >> (width - 1):
+        pattern -= 1 << width
+    constant = IntegerAttr.__new__(IntegerAttr)
+    object.__setattr__(constant, "value", IntAttr(pattern))
+    object.__setattr__(constant, "type", kind)
+    return cast("IntegerAttr[IntegerType]", constant)
+
+
 @lru_cache(1 << 10)  # tables repeat few shapes often
 def _tensor_type(
     element_type: AnyFloat | IntegerType, shape: tuple[int, ...]
@@ -143,6 +160,16 @@ def to_floats(attribute: DenseAttr) -> FloatArray:
 def to_integers(attribute: DenseAttr) -> IntArray:
     """The constant as int64."""
     return to_numpy(attribute).astype(np.int64)
+
+
+def to_integers_together(attributes: Sequence[DenseAttr]) -> IntArray | None:
+    """Constants of one type as int64, (constants, *shape); None if a constant is a splat."""
+    first = attributes[0]
+    dtype, shape = _numpy_dtype(first.get_element_type()), first.get_shape()
+    flat = np.frombuffer(b"".join([each.data.data for each in attributes]), dtype=dtype)
+    if flat.size != len(attributes) * prod(shape):
+        return None
+    return flat.reshape(len(attributes), *shape).astype(np.int64)
 
 
 def mask_constant(mask: DenseAttr | Array | None) -> DenseAttr | None:

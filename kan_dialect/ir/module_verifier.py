@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import IntegerAttr, IntegerType, ModuleOp
 from xdsl.ir import ErasedSSAValue, Operation, Region
 
 from kan_dialect.ir.attributes.value_names import NAME_HINT
+from kan_dialect.ir.operation import operands_of
 from kan_dialect.ir.verifier import require_order
 
 _HARDWARE = ("xdsl.dialects.comb", "xdsl.dialects.hw", "xdsl.dialects.seq")
@@ -68,7 +69,7 @@ def _kind_of(op: Operation) -> _Kind | None:
     if not _is_local(type(op)) or op.next_op is None or op.regions or op.successors:
         return None  # The last op of a block has to be a terminator.
     kind: list[object] = [type(op)]
-    for operand in op.operands:
+    for operand in operands_of(op):
         if type(operand) is ErasedSSAValue:
             return None
         kind.append(id(operand.type))

@@ -18,6 +18,7 @@ from kan_dialect.ir.constants import (
     is_well_formed,
     to_numpy,
 )
+from kan_dialect.ir.operation import operands_of
 from kan_dialect.ir.quant import UniformQuantizedType
 
 MAX_NAME = 200
@@ -178,7 +179,7 @@ def require_order(module: ModuleOp) -> None:
         for block in function.body.blocks:
             known: set[SSAValue] = set(block.args)
             for op in block.ops:
-                for operand in op.operands:
+                for operand in operands_of(op):
                     if operand not in known and operand.owner.parent is block:
                         raise OrderError(
                             op,

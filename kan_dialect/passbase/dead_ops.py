@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xdsl.dialects import func
+from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
@@ -18,13 +19,24 @@ def remove_dead(function: func.FuncOp) -> None:
     xDSL's `dce` walks over the module until nothing changes. In one block, with users after
     definitions, one walk backwards is enough.
     """
-    for op in reversed(list(function.body.block.ops)):
-        readers = [use.operation for result in op.results for use in result.uses]
-        marks = [reader for reader in readers if isinstance(reader, MarkOp)]
-        if len(marks) < len(readers) or (marks and isinstance(op, ConstantOp)):
+    for op in reversed(list(iter(function.body.block.ops))):
+        marks = _only_marks(op)
+        if marks is None or (marks and type(op) is ConstantOp):
             continue
         if not would_be_trivially_dead(op):  # last, as it takes longest
             continue
         for mark in marks:
             Rewriter.replace_op(mark, DeadOp(mark.node.data))
         Rewriter.erase_op(op)
+
+
+def _only_marks(op: Operation) -> list[MarkOp] | None:
+    """The marks of the results of an op; None if something else reads a result."""
+    marks: list[MarkOp] = []
+    for result in op.results:
+        for use in result.uses:
+            reader = use.operation
+            if type(reader) is not MarkOp:
+                return None
+            marks.append(reader)
+    return marks

@@ -30,6 +30,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation
 
+from kan_dialect.ir.operation import operands_of
+
 if TYPE_CHECKING:
     from kan_dialect.ir.constants import DenseAttr
 
@@ -160,7 +162,7 @@ class _Text:
         lines, numbers, types = self.lines, self.numbers, self.types
         number_of, append = numbers.setdefault, lines.append
         append(op.name)
-        if operands := [number_of(id(each), len(numbers)) for each in op.operands]:
+        if operands := [number_of(id(each), len(numbers)) for each in operands_of(op)]:
             append(str(operands))
         if op.next_op is None and (successors := op.successors):
             append(str([number_of(id(each), len(numbers)) for each in successors]))

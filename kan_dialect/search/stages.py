@@ -18,6 +18,7 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.analysis.wires import layers_of
+from kan_dialect.ir.operation import operands_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, MarkOp, TableOp
 
@@ -122,12 +123,13 @@ class _Dataflow:
         """Bits that all tables of a value have together."""
         self._expanding: dict[Operation, bool] = {}
         numbers = {value: number for number, value in enumerate(self.values)}
-        for op in function.body.block.ops:
+        self._ops = list(iter(function.body.block.ops))
+        for op in self._ops:
             kind = type(op)
             waits = kind in _WAITING
             if not waits and kind in _NOT_IN_TURN:
                 continue
-            operands = [numbers[value] for value in op.operands if value in numbers]
+            operands = [numbers[value] for value in operands_of(op) if value in numbers]
             results = list(range(len(numbers), len(numbers) + len(op.results)))
             numbers.update(zip(op.results, results, strict=True))
             self.values += op.results
@@ -145,7 +147,7 @@ class _Dataflow:
         layers = layers_of(self._function) if at_nodes else {}
         assignment = _Assignment(self, limit)
         layer = 0
-        ops = list(self._function.body.block.ops)
+        ops = self._ops
         for op in sorted(ops, key=lambda op: layers.get(op, 0)) if at_nodes else ops:
             if at_nodes and layers.get(op, 0) > layer:
                 layer = layers[op]

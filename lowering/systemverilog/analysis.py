@@ -15,10 +15,16 @@ from dataclasses import dataclass, field
 from xdsl.dialects import comb, hw, seq
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from kan_dialect.evaluate.hardware import REGISTERED, bit_width, in_dataflow_order
+from kan_dialect.evaluate.hardware import (
+    REGISTERED,
+    bit_width,
+    in_dataflow_order,
+    low_bit_of,
+)
 from kan_dialect.ir.attributes.module_attributes import ports_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.systemverilog.tables import planes
@@ -67,13 +73,13 @@ class Analysis:
         """
         found = self.written.get(id(op))
         if found is None:
-            operands: Iterable[SSAValue] = op.operands
+            operands: Iterable[SSAValue] = operands_of(op)
             if type(op) is comb.ExtractOp:
-                chain = self.chains.get(op.results[0])
+                chain = self.chains.get(result_of(op))
                 operands = operands if chain is None else chain.operands
             elif (
                 type(op) is comb.ConcatOp
-                and (source := self.extended.get(op.results[0])) is not None
+                and (source := self.extended.get(result_of(op))) is not None
             ):
                 operands = [source]
             found = [operand for operand in operands if operand not in self.constants]
@@ -119,11 +125,11 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
         if kind is comb.ExtractOp:
             chain = chain_adder_of(op, facts.constants)
             if chain is not None:
-                facts.chains[op.results[0]] = chain
+                facts.chains[result_of(op)] = chain
         elif type(op) is comb.ConcatOp:
             source = _sign_extension(op)
             if source is not None and facts.constants.keys().isdisjoint((source, *op.results)):
-                facts.extended[op.results[0]] = source
+                facts.extended[result_of(op)] = source
     live = _live(ops, facts)
     facts.ops = [op for op in ops if id(op) in live]
     for op in facts.ops:
@@ -137,17 +143,17 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
 
 def _sign_extension(op: comb.ConcatOp) -> SSAValue | None:
     """The value whose highest bit the op copies above it; None for other concatenations."""
-    if len(op.operands) != 2:
+    if len(operands := operands_of(op)) != 2:
         return None
-    copies, source = op.operands
+    copies, source = operands
     bit = copies.owner
     if type(bit) is comb.ReplicateOp:
-        bit = bit.operands[0].owner
+        bit = operands_of(bit)[0].owner
     if (
         type(bit) is comb.ExtractOp
-        and bit.operands[0] is source
-        and bit_width(bit.results[0].type) == 1
-        and bit.low_bit.value.data == bit_width(source.type) - 1
+        and operands_of(bit)[0] is source
+        and bit_width(result_of(bit).type) == 1
+        and low_bit_of(bit) == bit_width(source.type) - 1
     ):
         return source
     return None
@@ -181,9 +187,9 @@ def _takes_parts(op: Operation, facts: Analysis) -> bool:
     """True if the text selects parts of the operands, which the language allows of names only."""
     kind = facts.kind(op)
     if kind is hw.BitcastOp:
-        return op.operands[0].type != op.results[0].type
+        return operands_of(op)[0].type != result_of(op).type
     if kind is comb.ConcatOp:
-        return op.results[0] in facts.extended
+        return result_of(op) in facts.extended
     return kind is comb.ExtractOp or kind is hw.ArrayGetOp
 
 
@@ -204,12 +210,14 @@ def _find_uses(op: Operation, facts: Analysis) -> None:
     elif is_written_anywhere(op, facts):
         facts.named.update(value for value in operands if not _is_short(value, facts))
     if kind is seq.CompRegOp:
-        facts.named.update(op.operands[1:])  # clock and reset
+        facts.named.update(operands_of(op)[1:])  # clock and reset
     if type(op) is MemoryReadOp or type(op) is MemoryWriteOp:
         facts.named.update((op.memory, op.clock))
     if type(op) is MemoryWordOp:
         facts.named.add(op.memory)
-    is_signal = kind in _SIGNALS or (kind is hw.ArrayGetOp and op.operands[0] in facts.constants)
+    is_signal = kind in _SIGNALS or (
+        kind is hw.ArrayGetOp and operands_of(op)[0] in facts.constants
+    )
     for result in op.results:
         if is_signal or type(result.type) is hw.ArrayType or result in facts.hints:
             facts.named.add(result)
@@ -230,11 +238,11 @@ def _find_signed(op: Operation, facts: Analysis) -> None:
     if type(op) is comb.ICmpOp:
         is_signed = comb.ICMP_COMPARISON_OPERATIONS[op.predicate.value.data][0] == "s"
     elif type(op) is comb.ConcatOp:
-        is_signed = op.results[0] in facts.extended
+        is_signed = result_of(op) in facts.extended
     else:
-        is_signed = facts.kind(op) in _SIGN_KEEPING and op.results[0] in facts.signed
+        is_signed = facts.kind(op) in _SIGN_KEEPING and result_of(op) in facts.signed
     if is_signed:
-        chain = facts.chains.get(op.results[0])
+        chain = facts.chains.get(result_of(op))
         # A carry is a bit, not a number.
         numbers = facts.operands(op) if chain is None else (chain.left, chain.right)
         facts.signed.update(numbers)

@@ -18,6 +18,7 @@ from xdsl.ir import Operation, OpResult, SSAValue
 
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
 from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation, literal
 from kan_dialect.lowering.systemverilog.header import module_header
@@ -184,7 +185,7 @@ class _ModuleWriter:
         yield "  );"
 
     def _is_table(self, op: Operation) -> bool:
-        return type(op) is hw.ArrayGetOp and op.operands[0] in self.facts.constants
+        return type(op) is hw.ArrayGetOp and operands_of(op)[0] in self.facts.constants
 
     def _has_tables(self) -> bool:
         return any(self._is_table(op) for op in self.facts.ops)
@@ -239,7 +240,7 @@ class _ModuleWriter:
 
     def _compute(self, op: Operation, stage: TextStage) -> None:
         """Write a wire for the result of an op, or keep its expression for where it is used."""
-        result = op.results[0]
+        result = result_of(op)
         expression = self.expressions.of_op(op)
         if result not in self.expressions.known:
             if len(expression.text) <= LONGEST_INLINED or self._fills_a_statement(result):
@@ -256,7 +257,7 @@ class _ModuleWriter:
 
     def _table(self, op: hw.ArrayGetOp) -> Iterator[str]:
         """A lookup: a vector for each bit that depends on the code, and the concatenated bits."""
-        (result,), (table, code) = op.results, op.operands
+        result, (table, code) = result_of(op), operands_of(op)
         name, width = self._name(result), bit_width(result.type)
         index = self._operand(code)
         entries: Array = self.facts.constants[table][0]
@@ -318,7 +319,8 @@ class _ModuleWriter:
 
     def _bit_of_index(self, op: hw.ArrayGetOp, place: int, complement: bool) -> str:
         """A bit of a table's index, or its complement."""
-        source, bit = op.index, self._operand(op.index)
+        _, source = operands_of(op)
+        bit = self._operand(source)
         if bit_width(source.type) > 1:
             part = self.facts.slice_of(source)
             if part is not None and not bit.isidentifier():

@@ -10,7 +10,8 @@ from xdsl.dialects import comb, hw
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
-from kan_dialect.evaluate.hardware import array_length, bit_width
+from kan_dialect.evaluate.hardware import array_length, bit_width, low_bit_of
+from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, inverted_value
 from kan_dialect.lowering.systemverilog.analysis import Analysis
 from kan_dialect.lowering.systemverilog.expressions import (
@@ -107,7 +108,7 @@ class Expressions:
         ------
         KanError : the op is outside the subset.
         """
-        chain = self.facts.chains.get(op.results[0])
+        chain = self.facts.chains.get(result_of(op))
         if chain is not None:
             return self._call(chain)
         match op:
@@ -228,17 +229,17 @@ class Expressions:
         )
 
     def _slice(self, op: comb.ExtractOp) -> Expression:
-        source = op.operands[0]
-        widths = bit_width(source.type), bit_width(op.results[0].type)
-        return part(self.of(source).text, widths[0], op.low_bit.value.data, widths[1])
+        (source,) = operands_of(op)
+        widths = bit_width(source.type), bit_width(result_of(op).type)
+        return part(self.of(source).text, widths[0], low_bit_of(op), widths[1])
 
     def _concatenation(self, op: comb.ConcatOp) -> Expression:
-        result = op.results[0]
+        result = result_of(op)
         source = self.facts.extended.get(result)
         if source is not None:
             widths = bit_width(source.type), bit_width(result.type)
             return sign_extended(self.of(source).text, *widths)
-        return concatenation(self._all(op.operands))
+        return concatenation(self._all(operands_of(op)))
 
     def _cast(self, op: hw.BitcastOp) -> Expression:
         """A cast between an array and a vector of bits, element by element."""
