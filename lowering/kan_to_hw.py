@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr, i1
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
+from kan_dialect.analysis.tables import bit_patterns_of, low_zeros_of
 from kan_dialect.analysis.wires import cycles_of, latency_of, wire_functions
 from kan_dialect.devices.carry_chains import inverts_top, joined_of
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
@@ -29,6 +30,7 @@ from kan_dialect.ir.attributes.module_attributes import (
     wire_ports,
 )
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
+from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.clamp_and_shift import clamped, shifted
 from kan_dialect.lowering.decisions import greater, ordered
@@ -84,6 +86,8 @@ class Lowering:
     """Low bits, always 0, that the wires of values lack."""
     known_zeros: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
     """Low bits of values that are always 0."""
+    patterns: dict[SSAValue, IntArray] = field(default_factory=dict[SSAValue, IntArray])
+    """The entries of the table of each value, by bit pattern of the inputs."""
     given: set[str] = field(default_factory=set[str])
     """Names that no other signal may have."""
 
@@ -102,6 +106,10 @@ class Lowering:
         results: dict[str, SSAValue] = {}
         if reset is not None and valid is not None:
             results["out_valid"] = self.valid_chain(valid, reset, latency)
+        tables = [op for op in self.function.body.block.ops if type(op) is TableOp]
+        results_of_tables = [table.result for table in tables]
+        self.known_zeros.update(zip(results_of_tables, low_zeros_of(tables), strict=True))
+        self.patterns.update(zip(results_of_tables, bit_patterns_of(tables), strict=True))
         for op in self.function.body.block.ops:
             if type(op) is func.ReturnOp:
                 for port, value in zip(outputs, op.operands, strict=True):
@@ -215,7 +223,7 @@ class Lowering:
             if bits < width:
                 wire = self.build.part(wire, zeros, bits)
             return self.build.inverted(wire, bits, self.name_by(op.given_name, zeros))
-        entries = op.by_bit_pattern >> zeros
+        entries = self.patterns[op.result] >> zeros
         array = self.build.array(entries, bits, self.name_by(op.given_name, zeros))
         wires = [self.wires[value] for value in op.inputs]
         index = wires[0]

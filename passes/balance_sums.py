@@ -28,6 +28,7 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
+from kan_dialect.analysis.tables import bit_patterns_of
 from kan_dialect.analysis.wires import layers_of, wire_functions
 from kan_dialect.devices.carry_chains import is_single_bit
 from kan_dialect.devices.device import DeviceFamily
@@ -81,7 +82,7 @@ class ConstantIntoTable(RewritePattern):
 
     def _further_luts(self, tables: Sequence[TableOp], amount: int, bits: int) -> FloatArray:
         """LUTs that a constant costs in each table, in a sum of `bits` bits."""
-        entries = [table.by_bit_pattern for table in tables]
+        entries = bit_patterns_of(tables)
         before = self.target.summand_costs_of(entries, bits)
         after = self.target.summand_costs_of([each + amount for each in entries], bits)
         # A single bit entered at a carry input; it needs an adder now.
@@ -95,13 +96,16 @@ class SumIntoTree(RewritePattern):
     """A sum of several values becomes a tree of adders of two, and of single bits."""
 
     target: DeviceFamily
-    further: Mapping[Operation, int]
-    """Levels that the tree of each sum may have beyond the fewest."""
+    further: Sequence[int]
+    """Levels that the trees of each layer may have beyond the fewest; later layers: the last."""
+    layers: Mapping[Operation, int]
+    """The layer of each sum, where there is more than one number."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
         if len(op.inputs) > 2:
-            rewriter.replace(op, adder_tree(op, self.target, self.further[op]))
+            further = self.further[min(self.layers.get(op, 0), len(self.further) - 1)]
+            rewriter.replace(op, adder_tree(op, self.target, further))
 
 
 def _rewrite(function: func.FuncOp, pattern: RewritePattern) -> None:
@@ -139,10 +143,7 @@ class BalanceSumsPass(TargetPass):
         further = self._of_layers
         for function in functions:
             _rewrite(function, ConstantIntoTable(self.device))
-            of_sums = {
-                op: further[min(layer, len(further) - 1)]
-                for op, layer in layers_of(function).items()
-            }
-            _rewrite(function, SumIntoTree(self.device, of_sums))
+            layers = layers_of(function) if len(further) > 1 else {}
+            _rewrite(function, SumIntoTree(self.device, further, layers))
             remove_dead(function)
         return bool(functions)

@@ -35,6 +35,7 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
+from kan_dialect.analysis.tables import bit_patterns_of
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.ir.types import range_of
@@ -124,7 +125,7 @@ def _tables(function: func.FuncOp) -> list[TableOp]:
 
 def find_splits(function: func.FuncOp, splitter: Splitter) -> list[TableSplits]:
     """Splits of all tables that a sum adds, in the order of the sums, searched together."""
-    entries = [op.by_bit_pattern for op in _tables(function)]
+    entries = bit_patterns_of(_tables(function))
     in_parts, whole = splitter.split_all(entries), splitter.split_all(entries, 1)
     return list(map(TableSplits, in_parts, whole))
 

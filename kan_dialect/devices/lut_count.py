@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
 
+from kan_dialect.analysis.tables import bit_patterns_of
 from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
 from kan_dialect.devices.costed import stated_luts
 from kan_dialect.devices.device import DeviceFamily
@@ -134,7 +135,10 @@ def absorbed_bits_of(values: Sequence[SSAValue], device: DeviceFamily) -> list[i
         if sum(range_of(each).bits for each in table.inputs) > limit:
             wide.append((index, table))
     patterns = [
-        table.by_bit_pattern & ((1 << range_of(table.result).bits) - 1) for _, table in wide
+        entries & ((1 << range_of(table.result).bits) - 1)
+        for (_, table), entries in zip(
+            wide, bit_patterns_of([table for _, table in wide]), strict=True
+        )
     ]
     for which, entries in by_size(patterns):
         used = supports(entries, int(entries.max()).bit_length())

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from xdsl.ir import SSAValue
 
+from kan_dialect.analysis.tables import low_zeros_of
 from kan_dialect.devices.carry_chains import is_single_bit, is_wires
 from kan_dialect.devices.costed import Costed, stated_levels
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import absorbed_bits, absorbed_bits_of
 from kan_dialect.ir.types import range_of
-from kan_dialect.ops.wire import ConstantOp, SumOp, complement_of, low_zeros
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of, low_zeros
 from kan_dialect.search.adder_trees.compiled import pairing_of
 from kan_dialect.search.adder_trees.pairing import Summands
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
@@ -37,7 +38,9 @@ class AdderTree:
         self.adders: list[SumOp] = []
         self._name = op.given_name
         self._target = target
-        self._zeros = dict[SSAValue, int]()
+        tables = [value.owner for value in op.inputs if type(value.owner) is TableOp]
+        known = zip([table.result for table in tables], low_zeros_of(tables), strict=True)
+        self._zeros = dict[SSAValue, int](known)
         self._levels = dict[SSAValue, int]()
         values = list(dict.fromkeys(op.inputs))
         self._absorbed = dict(zip(values, absorbed_bits_of(values, target), strict=True))
