@@ -164,7 +164,7 @@ def _points(
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, str):
-        raise KanError(f"a run of the training failed: {outcome}")
+        raise KanError(f"the training failed: {outcome}")
     return outcome
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from kan_dialect.api.loading import from_ir
+from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
+from kan_dialect.flows.workers.outcomes import Outcome
 from kan_dialect.qat.folder import Checkpoints, packed_run
 from kan_dialect.qat.options import TrainingOptions
 from kan_dialect.qat.results import State
@@ -48,13 +50,19 @@ class RunWork:
     told: StepFile | Callable[[str, State], None] | None
     """What is told after each step, with a name of the run."""
 
-    def __call__(self, task: Task) -> dict[str, Any]:
+    def __call__(self, task: Task) -> Outcome:
         """Train a run to its end, from its checkpoint where there is one.
 
         Returns
         -------
-        dict with `state`, the bytes of `packed_run`.
+        dict with `state`, the bytes of `packed_run`; or why it failed, such as a full disk.
         """
+        try:
+            return {"state": self._trained(task)}
+        except KanError as error:
+            return str(error)
+
+    def _trained(self, task: Task) -> bytes:
         training = Training(self.dataset, self.options.of_seed(task.seed), self.where, self.given)
         run, digest = training.run(task.part), self.digests[task.seed]
         name = f"{task.seed}-{task.part}"
@@ -79,7 +87,7 @@ class RunWork:
         if tell is not None and (run.step < steps or isinstance(self.told, StepFile)):
             # Steps that a run leaves out are done, too.
             tell(name, State(steps, steps, run.luts, run.loss))
-        return {"state": packed_run(run, digest)}
+        return packed_run(run, digest)
 
 
 @dataclass(frozen=True)
@@ -88,12 +96,15 @@ class CompileWork:
 
     target: str
 
-    def __call__(self, text: str) -> dict[str, Any]:
-        """Figures of a network by the target's estimate: `luts`, `registers`, `levels`.
+    def __call__(self, text: str) -> Outcome:
+        """`luts`, `registers`, `levels` of a network by the target's estimate; or an error.
 
         Parameters
         ----------
         text : its IR.
         """
-        found = from_ir(text).compile(target=self.target).estimate(self.target)
+        try:
+            found = from_ir(text).compile(target=self.target).estimate(self.target)
+        except KanError as error:
+            return str(error)
         return {"luts": found.luts, "registers": found.registers, "levels": found.levels}

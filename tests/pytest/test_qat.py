@@ -50,6 +50,7 @@ from kan_dialect.qat.objective import objective_of
 from kan_dialect.qat.options import Schedule, TrainingOptions
 from kan_dialect.qat.quantisers import round_to_step
 from kan_dialect.qat.results import Point, State, choose, front_of, is_dominated
+from kan_dialect.qat.runs import CompileWork
 from kan_dialect.qat.start import Given, teacher_results
 from kan_dialect.qat.training import Training
 from kan_dialect.qat.workers import Workers
@@ -642,6 +643,24 @@ def test_runs_of_other_machines_are_kept_when_they_are_done(tmp_path: Path) -> N
         "0-1.pt",
     ]
     assert trained.network.text() == train(moons(), options).network.text()
+
+
+def test_what_goes_wrong_in_a_task_is_told() -> None:
+    """A task may be done in another process, which has no way to raise it."""
+    why = CompileWork("none")(tables(2, 1).text())
+    assert isinstance(why, str) and "there is no target 'none'" in why
+    far = Workers(lambda _work, tasks: ((n, "no disk") for n in range(len(tasks))), False)
+    with pytest.raises(KanError, match="the training failed: no disk"):
+        train_by(
+            far,
+            moons(),
+            TrainingOptions(),
+            start=None,
+            teacher=None,
+            folder=None,
+            force=False,
+            progress=lambda _: None,
+        )
 
 
 def test_a_training_starts_from_a_trained_network() -> None:
