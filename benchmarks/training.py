@@ -1,0 +1,538 @@
+"""Networks trained for hardware beside those of others: accuracy over cells, and cells × ns.
+
+    python benchmarks/training.py --peers E/bin/python                 all, of three seeds (hours)
+    python benchmarks/training.py --data wine --kinds ours --seeds 1
+    python benchmarks/training.py ... --picture docs/pictures/training.png
+
+The kinds:
+
+- `ours`: `kan-flow train`;
+- `torchlogix`: look-up-table networks, thermometer encoders included (`logic_network.py`);
+- `hgq-mlp`, `hgq-lut`: perceptrons and table layers of HGQ2 through alkaid (`hgq_network.py`).
+
+All kinds get the same samples, held-out folds and processor time, and read codes that the host
+makes of features. All give the scores of the classes; the decision is not in hardware. Each
+training gives a front of networks, chosen by held-out samples. Every network is synthesised as a
+combinational design for xcup, and placed for ECP5 with `--route`. Its RTL must give the integers of
+its own model on all test samples. Test labels are read after all of that, and choose nothing.
+
+Data sets are KANELÉ's, from `../shared/data` or `$KAN_SHARED_DATA`, and `examples/digits.npz`.
+Results are kept in a folder (`--folder`): a run that was stopped goes on where it was.
+
+Peers have an environment of their own: `python -m venv E && E/bin/pip install torchlogix hgq2 jax
+alkaid`. Ours needs `kan-dialect[torch,sweep]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measurements import DATA, ROOT, Measurements, compiler_digest, play
+from peer_training import (
+    Job,
+    PeerNetwork,
+    candidates,
+    decisions,
+    read_job,
+    write_job,
+    write_result,
+)
+from rich.console import Console
+from rich.progress import Progress
+
+from kan_dialect.api.network import Network
+from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.flows.tools.place_and_route import place_and_route
+from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
+from kan_dialect.flows.tools.toolchain import find
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Samples, and what there is to reach."""
+
+    file: Path
+    levels: tuple[float, ...]
+    """Accuracies that the table of the front has rows for."""
+    published: float | None = None
+    """Test accuracy of KANELÉ's network."""
+    kanele: int | None = None
+    """Logic cells of its RTL."""
+    goal: int | None = None
+
+
+DATA_SETS: Mapping[str, DataSet] = {
+    "wine": DataSet(
+        DATA / "kanele" / "wine" / "dataset.npz",
+        (1.0, 53 / 54, 52 / 54, 51 / 54, 50 / 54),
+        *(53 / 54, 672, 50),
+    ),
+    "drybean": DataSet(
+        DATA / "kanele" / "drybean" / "dataset.npz",
+        (0.925, 2506 / 2723, 0.91, 0.9, 0.88, 0.85),
+        *(2506 / 2723, 458, 140),
+    ),
+    "moons": DataSet(
+        DATA / "kanele" / "moons" / "dataset.npz",
+        (0.9775, 1947 / 2000, 0.97, 0.96, 0.95, 0.9),
+        *(1947 / 2000, 53, 8),
+    ),
+    "digits": DataSet(ROOT / "examples" / "digits.npz", (0.97, 0.96, 0.95, 0.94, 0.92, 0.9, 0.85)),
+}
+OURS: Mapping[str, Mapping[str, Any]] = {
+    "wine": {},
+    "drybean": {"hidden": (3,)},
+    "moons": {},
+    "digits": {"hidden": (8,), "input_bits": 4},
+}
+"""Options of `kan-flow train`, chosen on held-out samples."""
+PEER_SCRIPTS = {
+    "torchlogix": ("logic_network.py", (), ("logic_hardware.py",)),
+    "hgq-mlp": ("hgq_network.py", ("hgq-mlp",), ()),
+    "hgq-lut": ("hgq_network.py", ("hgq-lut",), ()),
+}
+"""The script of a kind, its first arguments, and further files that it imports."""
+PACKAGES = ("torchlogix", "torch", "hgq2", "keras", "jax", "alkaid")
+KINDS = ("ours", *PEER_SCRIPTS)
+PEER_BITS = 6
+"""Of a code that peers read; they leave out what they do not need."""
+TOLERANCE = 1e-9
+"""Accuracies are shares of samples, whose last digit is rounded."""
+PROBE = 20
+"""Steps of ours that tell how long one takes."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network of a front."""
+
+    luts: int
+    """Logic cells on xcup."""
+    score: float
+    """Accuracy on held-out samples."""
+    accuracy: float
+    """On the test set."""
+    what: str
+    ns: float | None = None
+    """Path between registers at both ends, on ECP5."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """The networks of one training, the smallest first."""
+
+    data: str
+    kind: str
+    seed: int
+    seconds: float
+    """Processor time of the training."""
+    points: tuple[Point, ...]
+
+    def chosen(self, accuracy: float | None) -> Point:
+        """The smallest network that has an accuracy on held-out samples; else the best there."""
+        good = [p for p in self.points if accuracy is not None and p.score >= accuracy]
+        if good:
+            return min(good, key=lambda point: point.luts)
+        return max(self.points, key=lambda point: (point.score, -point.luts))
+
+    def least(self, accuracy: float, figure: str) -> float:
+        """The least figure of networks with a test accuracy; infinite without one."""
+        values = [
+            point.luts if figure == "luts" else point.luts * point.ns
+            for point in self.points
+            if point.accuracy >= accuracy and (figure == "luts" or point.ns is not None)
+        ]
+        return min(values, default=math.inf)
+
+
+class Bench:
+    """Trains and measures."""
+
+    def __init__(
+        self, measured: Measurements, peers: str | None, seconds: float, most: int, route: bool
+    ) -> None:
+        """
+        Parameters
+        ----------
+        peers : the Python of an environment that has the peers.
+        seconds : processor time of a training.
+        most : number of networks of a front.
+        route : whether designs are placed.
+        """
+        self._measured, self._peers = measured, peers
+        self._seconds, self._most, self._route = seconds, most, route
+
+    def front(self, name: str, kind: str, seed: int) -> Front:
+        """One training and its networks in hardware.
+
+        Raises
+        ------
+        KanError : a training fails, or RTL gives other integers than its model.
+        """
+        dataset = load_dataset(DATA_SETS[name].file)
+        job = job_of(dataset, seed, self._seconds, self._most)
+        found = self._ours(name, job) if kind == "ours" else self._peer(kind, job)
+        points = [self._point(each, job, dataset, kind) for each in found["networks"]]
+        points.sort(key=lambda point: (point.luts, -point.accuracy))
+        return Front(name, kind, seed, found["seconds"], tuple(points))
+
+    def _ours(self, name: str, job: Job) -> dict[str, Any]:
+        options = dict(OURS[name])
+        command = [sys.executable, __file__, "--train", json.dumps(options)]
+        parts = (compiler_digest(), options, DATA_SETS[name].file.read_bytes().hex())
+        return self._trained(command, DATA_SETS[name].file, job, parts)
+
+    def _peer(self, kind: str, job: Job) -> dict[str, Any]:
+        if self._peers is None:
+            raise KanError(f"{kind} needs --peers", remedy="name the Python of its environment")
+        script, arguments, imported = PEER_SCRIPTS[kind]
+        command = [self._peers, str(HERE / script), *arguments]
+        read = (script, *imported, "peer_training.py")
+        parts = (kind, [(HERE / each).read_text() for each in read], versions_of(self._peers))
+        return self._trained(command, None, job, parts)
+
+    def _trained(
+        self, command: Sequence[str], data: Path | None, job: Job, parts: tuple[object, ...]
+    ) -> dict[str, Any]:
+        numbers = {k: v for k, v in vars(job).items() if isinstance(v, int | float)}
+        arrays = [v.tobytes().hex() for v in vars(job).values() if isinstance(v, np.ndarray)]
+
+        def compute() -> Any:
+            with tempfile.TemporaryDirectory() as directory:
+                folder = Path(directory)
+                write_job(job, folder / "job.npz")
+                files = [folder / "job.npz", folder / "result.json"]
+                given = [*command, *([] if data is None else [data]), *files]
+                ended = subprocess.run(list(map(str, given)), capture_output=True, text=True)
+                if ended.returncode:
+                    raise KanError(f"{command[1]}: {(ended.stderr or ended.stdout).strip()}")
+                return json.loads((folder / "result.json").read_text())
+
+        return self._measured.kept("training", (*parts, numbers, arrays), compute)
+
+    def _point(self, network: dict[str, Any], job: Job, dataset: Dataset, kind: str) -> Point:
+        results = np.array(network["results"])
+        codes = job.test_codes if network["codes"] is None else np.array(network["codes"])
+        if network["signed"]:
+            codes = codes ^ (1 << (job.bits - 1))
+        bits: int = network["output_bits"]
+        rtl: str = network["rtl"]
+        whole = rtl + registered(codes.shape[1], results.shape[1], job.bits, bits)
+        played = play(whole, "registered", codes, results.shape[1], bits, 1)
+        if not np.array_equal(played, results):
+            raise KanError(f"{kind}: the RTL gives other integers than the network")
+        luts = self._measured.cells(rtl, "peer", XILINX)["luts"]
+        decided = decisions(results - network["threshold"])
+        assert dataset.y_test is not None
+        accuracy = float((decided == dataset.y_test).mean())
+        ns = self._path(rtl) if self._route else None
+        return Point(luts, network["score"], accuracy, network["what"], ns)
+
+    def _path(self, rtl: str) -> float:
+        def compute() -> float:
+            with tempfile.TemporaryDirectory() as directory:
+                file = Path(directory) / "design.sv"
+                file.write_text(rtl)
+                mapped = synthesize(file, ECP5, top="peer", with_netlist=True)
+                return float(place_and_route(mapped, 0).summary()["latency_ns"])
+
+        tools = [find(name).version for name in ("yosys", "nextpnr-ecp5")]
+        return self._measured.kept("path", (rtl, tools), compute)
+
+
+def job_of(dataset: Dataset, seed: int, seconds: float, most: int) -> Job:
+    """What a peer is given of a data set: codes and folds as `kan-flow train` makes them."""
+    import torch
+
+    from kan_dialect.qat.codes import fit_codes
+    from kan_dialect.qat.descent import folds_of
+    from kan_dialect.qat.training import FEW_SAMPLES, TrainingOptions
+
+    assert dataset.y is not None and dataset.x_test is not None
+    labels = dataset.y.astype(np.int64)
+    folds = 4 if len(labels) < FEW_SAMPLES else 1
+    share = TrainingOptions().validation
+    parts = list(folds_of(torch.from_numpy(labels), True, folds, share, seed))
+    held = np.zeros((folds, len(labels)), dtype=np.bool_)
+    for fold, (_, samples) in enumerate(parts):
+        held[fold, samples.numpy()] = True
+    codes = fit_codes(dataset.x, PEER_BITS)
+    classes = int(labels.max()) + 1
+    return Job(
+        codes.encode(dataset.x),
+        labels,
+        held,
+        codes.encode(dataset.x_test),
+        bits=PEER_BITS,
+        outputs=1 if classes == 2 else classes,
+        seed=seed,
+        seconds=seconds,
+        most=most,
+    )
+
+
+def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
+    """Train a front and write its RTL, as peers do; in a process of its own."""
+    import torch
+
+    from kan_dialect.qat.api import run_training
+    from kan_dialect.qat.training import Training, TrainingOptions
+
+    torch.set_num_threads(1)
+    whole = load_dataset(data)
+    dataset = Dataset(whole.x, whole.y)
+    options = TrainingOptions(seed=job.seed, name="network", **json.loads(given))
+    probe = Training(dataset, options, str(data))
+    began = time.process_time()
+    for run in probe.runs:
+        for _ in range(PROBE):
+            run.advance()
+    each = (time.process_time() - began) / PROBE
+    schedule = options.schedule
+    steps = min(schedule.steps, int(job.seconds / each))
+    options = replace(options, schedule=replace(schedule, steps=steps))
+    began = time.process_time()
+    training = Training(dataset, options, str(data))
+    trained = run_training(training, dataset, options, None, lambda _: None)
+    seconds = time.process_time() - began
+    assert whole.x_test is not None
+    codes = training.codes.encode(whole.x_test)
+    what = "-".join(map(str, options.hidden)) or "no hidden nodes"
+    luts, scores = ([getattr(point, name) for point in trained.front] for name in ("luts", "score"))
+    networks: list[PeerNetwork] = []
+    for point in (trained.front[index] for index in candidates(luts, scores, job.most)):
+        hardware = point.network.compile(combinational=True, target=options.target)
+        bits = max(port.width for port in hardware.outputs)
+        networks.append(
+            PeerNetwork(
+                hardware.systemverilog() + wrapped(hardware, bits),
+                point.network.run_codes(codes).tolist(),
+                bits,
+                signed=False,
+                score=point.score,
+                error=point.error,
+                what=f"{what}, {steps} steps",
+                codes=codes.tolist(),
+            )
+        )
+    write_result(result, networks, seconds, {"torch": version("torch")})
+
+
+def wrapped(hardware: Network, bits: int) -> str:
+    """The module `peer` around a network of ours.
+
+    Parameters
+    ----------
+    bits : of each output.
+    """
+    ports = [f"input [{port.width - 1}:0] {port.name}" for port in hardware.inputs]
+    ports += [f"output signed [{bits - 1}:0] {port.name}" for port in hardware.outputs]
+    lines = [f"\nmodule peer ({', '.join(ports)});"]
+    joined = [f".{port.name}({port.name})" for port in hardware.inputs]
+    for port in hardware.outputs:
+        sign = "signed " if port.signed else ""
+        lines.append(f"  wire {sign}[{port.width - 1}:0] of_{port.name};")
+        lines.append(f"  assign {port.name} = of_{port.name};")
+        joined.append(f".{port.name}(of_{port.name})")
+    lines.append(f"  {hardware.name} inner ({', '.join(joined)});")
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def registered(inputs: int, outputs: int, input_bits: int, output_bits: int) -> str:
+    """The module `registered`: `peer` with registers behind it, which `play` reads."""
+    ports = [f"input [{input_bits - 1}:0] x{i}" for i in range(inputs)]
+    ports += [f"output reg signed [{output_bits - 1}:0] y{i}" for i in range(outputs)]
+    joined = [f".x{i}(x{i})" for i in range(inputs)] + [f".y{i}(d{i})" for i in range(outputs)]
+    lines = [
+        f"module registered (input clk, {', '.join(ports)});",
+        *(f"  wire signed [{output_bits - 1}:0] d{i};" for i in range(outputs)),
+        f"  peer inner ({', '.join(joined)});",
+        *(f"  always @(posedge clk) y{i} <= d{i};" for i in range(outputs)),
+        "endmodule",
+    ]
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def versions_of(python: str) -> dict[str, str]:
+    """Versions of the packages that a peer's environment has."""
+    script = (
+        "import importlib.metadata as m, json, sys\n"
+        "have = {d.metadata['Name'].lower() for d in m.distributions()}\n"
+        "print(json.dumps({n: m.version(n) for n in sys.argv[1:] if n in have}))"
+    )
+    ended = subprocess.run([python, "-c", script, *PACKAGES], capture_output=True, text=True)
+    if ended.returncode:
+        raise KanError(f"{python} does not run: {(ended.stderr or ended.stdout).strip()}")
+    return json.loads(ended.stdout)
+
+
+def goal_table(fronts: Sequence[Front]) -> str:
+    """Logic cells at KANELÉ's published accuracy, by networks that held-out samples chose."""
+    lines = [
+        "| data | KANELÉ | goal | kind | median LCs | each seed: LCs (right on the test set) | "
+        "seeds that reach it | s |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, data in DATA_SETS.items():
+        first = [name, shown(data.kanele), shown(data.goal)]
+        for kind in KINDS:
+            members = [each for each in fronts if (each.data, each.kind) == (name, kind)]
+            if not members:
+                continue
+            chosen = [each.chosen(data.published) for each in members]
+            reached = sum(p.accuracy >= (data.published or 0.0) - TOLERANCE for p in chosen)
+            seconds = statistics.median(each.seconds for each in members)
+            cells = [
+                *first,
+                kind,
+                f"{statistics.median(point.luts for point in chosen):g}",
+                ", ".join(f"{point.luts} ({point.accuracy:.4f})" for point in chosen),
+                "" if data.published is None else f"{reached} of {len(chosen)}",
+                f"{seconds:.0f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+            first = ["", "", ""]
+    return "\n".join(lines) + "\n"
+
+
+def front_table(fronts: Sequence[Front], name: str, figure: str) -> str:
+    """The least figure that a front has at each accuracy on the test set, medians of seeds.
+
+    Parameters
+    ----------
+    figure : `luts`, or `luts × ns`.
+    """
+    kinds = [kind for kind in KINDS if any((f.data, f.kind) == (name, kind) for f in fronts)]
+    lines = ["| accuracy | " + " | ".join(kinds) + " |", "| --- " * (len(kinds) + 1) + "|"]
+    for level in DATA_SETS[name].levels:
+        cells = [f"{level:.4f}"]
+        for kind in kinds:
+            members = [each for each in fronts if (each.data, each.kind) == (name, kind)]
+            # The lower one of two in the middle counts as not reached, if one is not.
+            middle = statistics.median_high(
+                [each.least(level - TOLERANCE, figure) for each in members]
+            )
+            cells.append("–" if math.isinf(middle) else f"{middle:.0f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def shown(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def draw(fronts: Sequence[Front], path: Path) -> None:
+    """A picture of the fronts: a panel for each data set, a line for each training."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    names = [name for name in DATA_SETS if any(each.data == name for each in fronts)]
+    figure, panels = plt.subplots(1, len(names), figsize=(4 * len(names), 3.6), squeeze=False)
+    for panel, name in zip(panels[0], names, strict=True):
+        for front in (each for each in fronts if each.data == name):
+            luts, accuracies = best_so_far(front.points)
+            style = {"color": f"C{KINDS.index(front.kind)}", "marker": ".", "linewidth": 1}
+            label = front.kind if front.seed == 0 else None
+            panel.step(luts, accuracies, where="post", label=label, **style)
+        data = DATA_SETS[name]
+        if data.published is not None:
+            panel.plot([data.kanele], [data.published], "k*", label="KANELÉ")
+            panel.plot([data.goal], [data.published], "k+", label="goal")
+        panel.set(
+            title=name, xscale="log", xlabel="logic cells", ylim=(data.levels[-1] - 0.05, None)
+        )
+        panel.grid(alpha=0.3)
+    panels[0][0].set_ylabel("test accuracy")
+    panels[0][-1].legend(loc="lower right", fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def best_so_far(points: Iterable[Point]) -> tuple[list[int], list[float]]:
+    """Cells and accuracies of networks that are better than all smaller ones."""
+    luts: list[int] = []
+    accuracies: list[float] = []
+    for point in points:
+        if not accuracies or point.accuracy > accuracies[-1]:
+            luts.append(point.luts)
+            accuracies.append(point.accuracy)
+    return luts, accuracies
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["--train"]:
+        options, *files = sys.argv[2:]
+        data, job, result = map(Path, files)
+        train_ours(options, data, read_job(job), result)
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--data", default=",".join(DATA_SETS), help="some of " + ", ".join(DATA_SETS)
+    )
+    parser.add_argument("--kinds", default=",".join(KINDS), help="some of " + ", ".join(KINDS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=10.0, help="processor time of a training")
+    parser.add_argument("--most", type=int, default=8, help="networks of a front in hardware")
+    parser.add_argument("--route", action="store_true", help="place for ECP5, for cells × ns")
+    parser.add_argument("--peers", metavar="PYTHON", help="of an environment that has the peers")
+    parser.add_argument("--folder", type=Path, default=Path("build/training"), help="keeps results")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all fronts")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png")
+    options = parser.parse_args()
+    names, kinds = options.data.split(","), options.kinds.split(",")
+    for given, known in ((names, tuple(DATA_SETS)), (kinds, KINDS)):
+        for name in given:
+            if name not in known:
+                parser.error(f"there is no {name!r}: take some of {', '.join(known)}")
+    measured = Measurements(options.folder)
+    bench = Bench(measured, options.peers, options.minutes * 60.0, options.most, options.route)
+    tools = {"yosys": find("yosys").version, "torch": version("torch")}
+    peers = versions_of(options.peers) if options.peers else {}
+    fronts: list[Front] = []
+    failed = False
+    console = Console(stderr=True)
+    jobs = [(n, k, s) for s in range(options.seeds) for n in names for k in kinds]
+    with Progress(console=console) as progress:
+        task = progress.add_task("", total=len(jobs))
+        for name, kind, seed in jobs:
+            progress.update(task, description=f"{name}, {kind}, seed {seed}")
+            try:
+                fronts.append(bench.front(name, kind, seed))
+            except KanError as error:
+                failed = True
+                progress.console.print(f"{name}, {kind}, seed {seed}: {error}", markup=False)
+            progress.advance(task)
+    print("# ours:", tools, "\n# peers:", peers, "\n")
+    print(goal_table(fronts))
+    for name in names:
+        print(f"### {name}\n\n{front_table(fronts, name, 'luts')}")
+        if options.route:
+            print(f"LCs × ns:\n\n{front_table(fronts, name, 'luts × ns')}")
+    if options.json:
+        whole = {"tools": tools, "peers": peers, "fronts": [asdict(each) for each in fronts]}
+        options.json.write_text(json.dumps(whole, indent=1))
+    if options.picture:
+        draw(fronts, options.picture)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

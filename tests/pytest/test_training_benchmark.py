@@ -1,0 +1,105 @@
+"""What `benchmarks/training.py` computes itself: jobs, fronts, RTL of look-up-table networks."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
+from logic_hardware import Encoder, Layer, output_bits, sums, verilog
+from measurements import play
+from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
+from training import Front, Point, best_so_far, front_table, goal_table, registered
+
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
+INPUTS, BITS = 3, 4
+
+
+def layer(rng: np.random.Generator, width: int, rank: int, nodes: int) -> Layer:
+    """Random nodes."""
+    inputs = rng.integers(0, width, (rank, nodes))
+    return Layer(inputs, rng.random((nodes, 1 << rank)) < 0.5)
+
+
+@needs_icarus
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("group", [1, 2, 7])
+def test_rtl_of_look_up_tables_gives_their_sums(group: int, outputs: int) -> None:
+    rng = np.random.default_rng(group)
+    codes = rng.integers(0, 1 << BITS, (100, INPUTS))
+    encoder = Encoder(codes, 3)
+    first = layer(rng, len(encoder.feature), 4, 2 * group * outputs)
+    layers = [first, layer(rng, 2 * group * outputs, 2, group * outputs)]
+    expected = sums(layers, encoder(codes), outputs)
+    bits = output_bits(layers, outputs)
+    rtl = verilog(encoder, layers, inputs=INPUTS, bits=BITS, outputs=outputs)
+    whole = rtl + registered(INPUTS, outputs, BITS, bits)
+    found = play(whole, "registered", codes, outputs, bits, cycles=1)
+    np.testing.assert_array_equal(found, expected)
+    assert expected.max() <= group
+    assert sums(layers, encoder(codes[:0]), outputs).shape == (0, outputs)
+
+
+def test_nodes_read_their_first_input_as_the_upper_bit() -> None:
+    node = Layer(np.array([[0], [1]]), np.array([[False, False, True, False]]))
+    bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.bool_)
+    assert node(bits)[:, 0].tolist() == [False, False, True, False]
+
+
+def test_a_job_comes_back_from_its_file(tmp_path: Path) -> None:
+    held = np.array([[True, False, True, False]])
+    codes = np.arange(8).reshape(4, 2)
+    job = Job(codes, np.arange(4) % 2, held, codes[:1], 6, 1, seed=3, seconds=1.5, most=4)
+    write_job(job, tmp_path / "job.npz")
+    found = read_job(tmp_path / "job.npz")
+    assert (found.bits, found.outputs, found.seed, found.seconds, found.most) == (6, 1, 3, 1.5, 4)
+    ((trained, kept),) = found.runs
+    assert (trained.tolist(), kept.tolist()) == ([1, 3], [0, 2])
+    np.testing.assert_array_equal(found.test_codes, codes[:1])
+
+
+def test_a_run_over_all_samples_follows_several_folds() -> None:
+    held = np.array([[True, False], [False, True]])
+    job = Job(np.zeros((2, 1), int), np.arange(2), held, np.zeros((1, 1), int), 6, 1, 0, 1.0, 4)
+    runs = [(trained.tolist(), kept.tolist()) for trained, kept in job.runs]
+    assert runs == [([1], [0]), ([0], [1]), ([0, 1], [])]
+
+
+def test_decisions_are_those_of_the_hardware() -> None:
+    assert decisions(np.array([[0], [1], [-1]])).tolist() == [0, 1, 0]
+    assert decisions(np.array([[2, 2, 1], [0, 1, 1]])).tolist() == [0, 1]
+
+
+def test_no_candidate_is_worse_than_a_cheaper_one() -> None:
+    costs, scores = [8.0, 4.0, 2.0, 1.0, 16.0], [0.9, 0.95, 0.5, 0.4, 0.96]
+    assert candidates(costs, scores, 9) == [3, 2, 1, 4]
+    assert candidates(costs, scores, 2) == [3, 4]
+
+
+def test_records_are_averaged_with_their_neighbours() -> None:
+    values = np.zeros(20)
+    values[10] = 7.0
+    assert smoothed(values).tolist() == [0.0] * 7 + [1.0] * 7 + [0.0] * 6
+
+
+def test_a_front_is_read_by_held_out_samples_and_shown_by_test_samples() -> None:
+    points = (
+        Point(10, 0.90, 0.97, "a", 2.0),
+        Point(20, 0.98, 0.96, "b", 2.0),
+        Point(30, 0.99, 0.98, "c", 0.5),
+    )
+    front = Front("moons", "ours", 0, 60.0, points)
+    assert front.chosen(0.9735).luts == 20
+    assert front.chosen(None).luts == 30
+    assert front.chosen(1.0).luts == 30
+    assert front.least(0.96, "luts") == 10
+    assert front.least(0.96, "luts × ns") == 15.0
+    assert best_so_far(points) == ([10, 30], [0.97, 0.98])
+    other = Front("moons", "torchlogix", 0, 60.0, points[:1])
+    assert "| 0.9600 | 10 | 10 |" in front_table([front, other], "moons", "luts")
+    assert "| 0.9735 | 30 | – |" in front_table([front, other], "moons", "luts")
+    assert "| moons | 53 | 8 | ours | 20 | 20 (0.9600) | 0 of 1 | 60 |" in goal_table([front])
