@@ -96,12 +96,23 @@ DATA_SETS: Mapping[str, DataSet] = {
     "digits": DataSet(ROOT / "examples" / "digits.npz", (0.97, 0.96, 0.95, 0.94, 0.92, 0.9, 0.85)),
 }
 OURS: Mapping[str, Mapping[str, Any]] = {
-    "wine": {},
-    "drybean": {"hidden": (3,)},
-    "moons": {},
+    "wine": {
+        "input_bits": 3,
+        "functions": "table",
+        "schedule": {"steps": 1500, "first_price": 1e-4, "last_price": 2e-2},
+    },
+    "drybean": {
+        "hidden": (3,),
+        "schedule": {"rate": 0.006, "first_price": 2e-5, "last_price": 3e-3, "interval": 25},
+    },
+    "moons": {
+        "input_bits": 6,
+        "cells": 8,
+        "schedule": {"steps": 1500, "rate": 0.006, "first_price": 1e-4, "last_price": 2e-2},
+    },
     "digits": {"hidden": (8,), "input_bits": 4},
 }
-"""Options of `kan-flow train`, chosen on held-out samples."""
+"""Options of `kan-flow train`, and its schedule, chosen on held-out samples."""
 PEER_SCRIPTS = {
     "torchlogix": ("logic_network.py", (), ("logic_hardware.py",)),
     "hgq-mlp": ("hgq_network.py", ("hgq-mlp",), ()),
@@ -292,19 +303,22 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
     import torch
 
     from kan_dialect.qat.api import run_training
+    from kan_dialect.qat.descent import Schedule
     from kan_dialect.qat.training import Training, TrainingOptions
 
     torch.set_num_threads(1)
     whole = load_dataset(data)
     dataset = Dataset(whole.x, whole.y)
-    options = TrainingOptions(seed=job.seed, name="network", **json.loads(given))
+    words = json.loads(given)
+    schedule = Schedule(**words.pop("schedule", {}))
+    words = {name: tuple(v) if isinstance(v, list) else v for name, v in words.items()}
+    options = TrainingOptions(seed=job.seed, name="network", schedule=schedule, **words)
     probe = Training(dataset, options, str(data))
     began = time.process_time()
     for run in probe.runs:
         for _ in range(PROBE):
             run.advance()
     each = (time.process_time() - began) / PROBE
-    schedule = options.schedule
     steps = min(schedule.steps, int(job.seconds / each))
     options = replace(options, schedule=replace(schedule, steps=steps))
     began = time.process_time()
