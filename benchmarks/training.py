@@ -32,9 +32,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,7 @@ from typing import Any
 import numpy as np
 from measurements import DATA, ROOT, Measurements, compiler_digest, play
 from peer_training import (
+    Clock,
     Job,
     PeerNetwork,
     candidates,
@@ -53,7 +53,7 @@ from peer_training import (
 from rich.console import Console
 from rich.progress import Progress
 
-from kan_dialect.api.network import Network
+from kan_dialect import Network, train
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
@@ -97,22 +97,20 @@ DATA_SETS: Mapping[str, DataSet] = {
 }
 OURS: Mapping[str, Mapping[str, Any]] = {
     "wine": {
-        "input_bits": 3,
-        "functions": "table",
-        "schedule": {"steps": 1500, "first_price": 1e-4, "last_price": 2e-2},
+        **{"input_bits": 3, "functions": "table"},
+        **{"steps": 1500, "first_price": 1e-4, "last_price": 2e-2},
     },
     "drybean": {
         "hidden": (3,),
-        "schedule": {"rate": 0.006, "first_price": 2e-5, "last_price": 3e-3, "interval": 25},
+        **{"rate": 0.006, "first_price": 2e-5, "last_price": 3e-3, "interval": 25},
     },
     "moons": {
-        "input_bits": 6,
-        "cells": 8,
-        "schedule": {"steps": 1500, "rate": 0.006, "first_price": 1e-4, "last_price": 2e-2},
+        **{"input_bits": 6, "cells": 8, "rate": 0.006},
+        **{"steps": 1500, "first_price": 1e-4, "last_price": 2e-2},
     },
     "digits": {"hidden": (8,), "input_bits": 4},
 }
-"""Options of `kan-flow train`, and its schedule, chosen on held-out samples."""
+"""Options of `kan_dialect.train`, chosen on held-out samples."""
 PEER_SCRIPTS = {
     "torchlogix": ("logic_network.py", (), ("logic_hardware.py",)),
     "hgq-mlp": ("hgq_network.py", ("hgq-mlp",), ()),
@@ -125,6 +123,8 @@ PEER_BITS = 6
 """Of a code that peers read; they leave out what they do not need."""
 TOLERANCE = 1e-9
 """Accuracies are shares of samples, whose last digit is rounded."""
+LEAST_STEPS = 100
+"""Of a training of ours."""
 PROBE = 20
 """Steps of ours that tell how long one takes."""
 
@@ -299,34 +299,42 @@ def job_of(dataset: Dataset, seed: int, seconds: float, most: int) -> Job:
 
 
 def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
-    """Train a front and write its RTL, as peers do; in a process of its own."""
+    """Train a front and write its RTL, as peers do; in a process of its own.
+
+    Parameters
+    ----------
+    given : options of `kan_dialect.train`, as JSON.
+    """
     import torch
 
-    from kan_dialect.qat.api import run_training
-    from kan_dialect.qat.descent import Schedule
-    from kan_dialect.qat.training import Training, TrainingOptions
+    from kan_dialect.qat.codes import fit_codes
+    from kan_dialect.qat.options import Schedule, TrainingOptions
+    from kan_dialect.qat.training import Training
 
     torch.set_num_threads(1)
     whole = load_dataset(data)
     dataset = Dataset(whole.x, whole.y)
-    words = json.loads(given)
-    schedule = Schedule(**words.pop("schedule", {}))
-    words = {name: tuple(v) if isinstance(v, list) else v for name, v in words.items()}
-    options = TrainingOptions(seed=job.seed, name="network", schedule=schedule, **words)
+    chosen: dict[str, Any] = json.loads(given)
+    chosen |= {"hidden": tuple(chosen.get("hidden", ())), "seed": job.seed, "name": "network"}
+    names = {field.name for field in fields(Schedule)}
+    options = TrainingOptions(
+        **{name: value for name, value in chosen.items() if name not in names},
+        schedule=Schedule(**{name: value for name, value in chosen.items() if name in names}),
+    )
     probe = Training(dataset, options, str(data))
-    began = time.process_time()
-    for run in probe.runs:
+    clock = Clock()
+    for index in range(probe.count):
         for _ in range(PROBE):
-            run.advance()
-    each = (time.process_time() - began) / PROBE
-    steps = min(schedule.steps, int(job.seconds / each))
-    options = replace(options, schedule=replace(schedule, steps=steps))
-    began = time.process_time()
-    training = Training(dataset, options, str(data))
-    trained = run_training(training, dataset, options, None, lambda _: None)
-    seconds = time.process_time() - began
+            probe.run(index).advance()
+    steps = int(job.seconds * PROBE / clock.seconds)
+    steps = min(options.schedule.steps, max(LEAST_STEPS, steps))
+    clock = Clock()
+    schedule = replace(options.schedule, steps=steps)
+    trained = train(dataset, replace(options, schedule=schedule))
+    seconds = clock.seconds
+    codes_of = fit_codes(dataset.x, options.input_bits)
     assert whole.x_test is not None
-    codes = training.codes.encode(whole.x_test)
+    codes = codes_of.encode(whole.x_test)
     what = "-".join(map(str, options.hidden)) or "no hidden nodes"
     luts, scores = ([getattr(point, name) for point in trained.front] for name in ("luts", "score"))
     networks: list[PeerNetwork] = []
