@@ -108,6 +108,7 @@ def build(
             expected,
             0 if samples is None else len(samples),
             budget_remedy(options.passes),
+            as_given=stages.imported.has_codes and stages.precision is None,
         )
         write_testbench(target / "sim", interface, codes, expected)
         chosen, stream = chosen_interface(options.passes)

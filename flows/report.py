@@ -237,13 +237,12 @@ def _rows(report: Report) -> list[tuple[str, str]]:
 
 def _accuracy_rows(report: Report) -> list[tuple[str, str]]:
     """Share of right classes, where the data has class labels."""
-    if report.accuracy_integer is None or report.accuracy_float is None:
+    if report.accuracy_integer is None:
         return []
-    text = (
-        f"{report.accuracy_integer:.4f} integer, {report.accuracy_float:.4f} float "
-        f"({report.accuracy_samples} {report.accuracy_on} samples)"
-    )
-    return [("accuracy", text)]
+    # A model that came with codes has no float model beside it.
+    known = "" if report.accuracy_float is None else f", {report.accuracy_float:.4f} float"
+    samples = f"{report.accuracy_samples} {report.accuracy_on} samples"
+    return [("accuracy", f"{report.accuracy_integer:.4f} integer{known} ({samples})")]
 
 
 def _head_rows(head: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,36 @@ def test_a_constant_design(tmp_path: Path) -> None:
     text = model([[0.001, 0.001], [0.0, 0.0]], bias=[50.0, 0.0])
     found = warnings(build(tmp_path, text, {"x": x}, "--bits", "4"))[-1]
     assert found.startswith("the design is a constant: its outputs are the same for all ")
+
+
+def test_a_constant_output_of_a_model_of_integers_is_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = np.random.default_rng(0).integers(-20, 20, size=(2, 2, 16))
+    tables[1] = 0
+    network = TableNetwork("tables", UniformQuantizedType(4, False, 1.0), inputs=2)
+    model_file, data = tmp_path / "tables.mlir", tmp_path / "data.npz"
+    model_file.write_text(str(network.add_layer(tables, scale=1.0).module()))
+    x = np.random.default_rng(1).integers(0, 16, size=(50, 2)).astype(np.float64)
+    np.savez(data, x=x, y=np.arange(50) % 2)
+    folder = str(tmp_path / "out")
+    with pytest.raises(SystemExit) as ended:
+        kan_flow.main(
+            [
+                "build",
+                str(model_file),
+                "--calibration",
+                str(data),
+                "--simulator",
+                "none",
+                "-o",
+                folder,
+            ]
+        )
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert warnings(json.loads((tmp_path / "out" / "report.json").read_text())) == []
+    assert re.search(r"^accuracy +0\.\d{4} integer \(50 calibration samples\)", told, re.MULTILINE)
 
 
 def test_errors_of_a_regression(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
