@@ -203,10 +203,13 @@ _GIB = 1 << 30
 def resident_bytes(sessions: Collection[int]) -> int:
     """Memory of all processes of some sessions; 0 where the system does not say (no `/proc`)."""
     pages = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    proc = Path("/proc")
+    for process in proc.iterdir() if proc.is_dir() else ():
+        if not process.name.isdigit():
+            continue
         # Processes end while one looks.
         with suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
             if int(fields[3]) in sessions:
                 pages += int(fields[21])
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -384,3 +384,17 @@ def test_a_signal_that_comes_while_a_process_begins_ends_it() -> None:
         assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+def test_the_memory_of_a_session_is_told_while_processes_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = str((1 << 22) + 1)  # beyond the largest number of a process
+    entries = [Path("/proc", name) for name in (ended, "stat", str(os.getpid()))]
+
+    def entries_of(_: Path) -> list[Path]:
+        return entries
+
+    monkeypatch.setattr(Path, "iterdir", entries_of)
+    assert tool_runs.resident_bytes([os.getsid(0)]) > 0
