@@ -28,6 +28,9 @@ IDLE_LOSS = 0.97
 IDLE_COST = 2.0
 """A network is not worth its LUTs where they cost this many times a constant network's loss."""
 
+FEW_INPUTS = 16
+"""Coefficients of layers with more inputs have a smaller learning rate."""
+
 RATIO = 1.06
 """Of networks whose LUTs differ by less than this factor a run keeps one."""
 
@@ -101,11 +104,17 @@ class Run:
 
     def __post_init__(self) -> None:
         bits = [p for layer in self.network.edge_layers() for p in (layer.read, layer.bits)]
-        others = [p for p in self.network.parameters() if all(p is not each for each in bits)]
         rate = self.schedule.rate
-        self._optimizer = torch.optim.Adam(
-            [{"params": others, "lr": rate}, {"params": bits, "lr": 2.0 * rate}], fused=True
-        )
+        layers = self.network.edge_layers()
+        functions = [layer.coefficients for layer in layers]
+        known = {id(each) for each in (*bits, *functions)}
+        others = [each for each in self.network.parameters() if id(each) not in known]
+        groups: list[dict[str, Any]] = [
+            {"params": others, "lr": rate},
+            {"params": bits, "lr": 2.0 * rate},
+            *({"params": [e.coefficients], "lr": rate * part_of_rate(e.inputs)} for e in layers),
+        ]
+        self._optimizer = torch.optim.Adam(groups, fused=True)
         self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self.schedule.rate_part)
         self._order: tuple[int, Tensor] | None = None
         self._own = self.codes[self.trained], self.targets[self.trained]
@@ -217,6 +226,15 @@ class Run:
             for number, price, luts, loss, held in state["records"]
         ]
         self.kept = {size: Kept(*each) for size, each in state["kept"].items()}
+
+
+def part_of_rate(inputs: int) -> float:
+    """Part of the learning rate that coefficients of a layer have, by its number of inputs.
+
+    Adam moves each coefficient by about the rate, and those of one node often move together. So the
+    more inputs, the further a node's sum moves (Yang et al., Tensor Programs V, arXiv 2203.03466).
+    """
+    return min(1.0, math.sqrt(FEW_INPUTS / inputs))
 
 
 def _roughness(network: QuantisedKan) -> Tensor:

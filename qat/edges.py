@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -12,8 +13,10 @@ from kan_dialect.qat.cost import EdgeCost
 from kan_dialect.qat.lookup import sum_of_entries
 from kan_dialect.qat.quantisers import LN2, round_to_step, straight_through
 
-FIRST_BITS = 5.0
-"""Values of an untrained network are multiples of 2^-5."""
+FIRST_BITS = 5
+"""Values of an untrained network with few inputs are multiples of 2^-5."""
+FEW_INPUTS = 8
+"""With more inputs, values begin smaller, and with more bits."""
 LEAST_BITS, MOST_BITS = -2.0, 9.0
 
 
@@ -50,7 +53,9 @@ class EdgeLayer(nn.Module):
         self.read = nn.Parameter(
             torch.full((nodes, inputs), float(basis.bits), dtype=torch.float64)
         )
-        self.bits = nn.Parameter(torch.full((nodes, inputs), FIRST_BITS, dtype=torch.float64))
+        self.bits = nn.Parameter(
+            torch.full((nodes, inputs), first_bits(inputs), dtype=torch.float64)
+        )
         self.bias = nn.Parameter(torch.zeros(nodes, dtype=torch.float64))
 
     @property
@@ -125,6 +130,15 @@ class EdgeLayer(nn.Module):
         with torch.no_grad():
             self.read.clamp_(0.0, float(self.most))
             self.bits.clamp_(LEAST_BITS, MOST_BITS)
+
+
+def first_bits(inputs: int) -> float:
+    """Values of an untrained layer are multiples of 2^-bits, so that none of them is rounded to 0.
+
+    The more inputs a layer has, the smaller its values begin.
+    """
+    further = math.floor(math.log2(max(inputs, FEW_INPUTS) / FEW_INPUTS) / 2.0)
+    return min(float(FIRST_BITS + further), MOST_BITS)
 
 
 def _constant(module: nn.Module, name: str, array: object) -> Tensor:

@@ -43,7 +43,7 @@ from kan_dialect.qat.api import train, train_by
 from kan_dialect.qat.bases import Basis, seen_by, spline_basis, table_basis
 from kan_dialect.qat.codes import fit_codes
 from kan_dialect.qat.cost import WIDER, EdgeCost
-from kan_dialect.qat.descent import folds_of
+from kan_dialect.qat.descent import Run, folds_of
 from kan_dialect.qat.export import module_of
 from kan_dialect.qat.network import QuantisedKan, make_network
 from kan_dialect.qat.objective import objective_of
@@ -290,6 +290,36 @@ def test_small_batches_use_every_sample_before_any_is_used_again() -> None:
     for epoch in epochs:
         assert sorted(epoch.tolist()) == list(range(180))
     assert epochs[0].tolist() != epochs[1].tolist()
+
+
+@pytest.mark.parametrize("inputs", [2, 16, 784])
+def test_no_edge_of_an_untrained_network_is_rounded_to_nothing(inputs: int) -> None:
+    network = random_start(inputs)
+    values, _ = network.edge_layers()[0].tables()
+    assert (values != 0.0).any(dim=-1).double().mean() > 0.9
+
+
+@pytest.mark.parametrize("inputs", [2, 16, 784])
+def test_sums_of_many_inputs_move_little_in_a_step(inputs: int) -> None:
+    """Coefficients that all move the same way move a sum by at most 4 · sqrt(inputs) rates."""
+    random = np.random.default_rng(0)
+    codes = torch.from_numpy((random.random((64, inputs)) < 0.5).astype(np.int64))
+    labels = codes[:, 0].numpy()
+    every = torch.arange(64)
+    objective = objective_of(labels, "data")
+    schedule = Schedule(steps=100, rate=0.01)
+    network, targets = random_start(inputs), objective.targets(labels)
+    run = Run(network, codes, targets, objective, every, every, schedule, keeps=False)
+    before = network.edge_layers()[0].coefficients.detach().clone()
+    run.advance()
+    moved = (network.edge_layers()[0].coefficients.detach() - before).abs()
+    assert 0.0 < float(moved.amax()) * inputs <= 1.01 * 0.01 * min(4.0 * inputs**0.5, inputs)
+
+
+def random_start(inputs: int) -> QuantisedKan:
+    """An untrained network of inputs of one bit, three hidden nodes and one result."""
+    bases = [table_basis(1), spline_basis(5, 4)]
+    return make_network(bases, [inputs, 3, 1], EdgeCost(XCUP), seed=0, reference=False)
 
 
 def test_a_training_gives_a_front() -> None:
