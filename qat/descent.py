@@ -2,13 +2,16 @@
 
 The loss is that of the objective, plus the price times the network's LUTs, plus a penalty for
 functions that are not smooth. One run passes through all prices, from networks that are exact to
-networks that are small, and records one at every few steps.
+networks that are small, and records one at every few steps. A recorded network has the average of
+the parameters of the last steps: the learning rate stays high while the price rises, and single
+steps are noisy (Polyak and Juditsky, SIAM J. Control Optim. 30, 1992).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +118,7 @@ class Run:
             *({"params": [e.coefficients], "lr": rate * part_of_rate(e.inputs)} for e in layers),
         ]
         self._optimizer = torch.optim.Adam(groups, fused=True)
+        self._average = deepcopy(self.network)
         self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self.schedule.rate_part)
         self._order: tuple[int, Tensor] | None = None
         self._own = self.codes[self.trained], self.targets[self.trained]
@@ -152,6 +156,7 @@ class Run:
         self._rates.step()
         for layer in network.edge_layers():
             layer.clamp_bits()
+        self._move_average()
         self.step += 1
         if self.step % schedule.interval == 0:
             self._record(price)
@@ -184,7 +189,7 @@ class Run:
 
     @torch.no_grad()
     def _record(self, price: float) -> None:
-        network, objective = self.network, self.objective
+        network, objective = self._average, self.objective
         codes, targets = self._own
         computed = network(codes)
         loss = float(objective.loss(computed.results, targets, network.log_temperature))
@@ -196,6 +201,16 @@ class Run:
             self.kept[record.size] = Kept(len(self.records), loss, copies)
         self.records.append(record)
 
+    @torch.no_grad()
+    def _move_average(self) -> None:
+        """Move the averaged parameters towards those of this step, their start left out."""
+        steps = self.step + 1
+        kept = self.schedule.average * (1.0 - self.schedule.average**self.step)
+        kept /= 1.0 - self.schedule.average**steps
+        own = self._average.parameters()
+        for average, now in zip(own, self.network.parameters(), strict=True):
+            average.mul_(kept).add_(now, alpha=1.0 - kept)
+
     def network_of(self, kept: Kept) -> QuantisedKan:
         """The network with the parameters of an earlier step."""
         self.network.load_state_dict(kept.parameters, strict=False)
@@ -205,6 +220,7 @@ class Run:
         """All that a run needs to go on, in tensors, numbers, lists and dictionaries."""
         return {
             "network": self.network.state_dict(),
+            "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "rates": self._rates.state_dict(),
             "step": self.step,
@@ -218,6 +234,7 @@ class Run:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self.network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._rates.load_state_dict(state["rates"])
         self.step = state["step"]

@@ -28,7 +28,7 @@ _BITS = Bounds(1, 10)
 class Schedule:
     """How long a run is, and what a LUT costs along it."""
 
-    steps: int = bounded(2000, Bounds(100, 1_000_000))
+    steps: int = bounded(4000, Bounds(100, 1_000_000))
     """Gradient steps of each network."""
     batch: int = bounded(1024, Bounds(1))
     """Samples of a step; with fewer samples, all of them are."""
@@ -45,6 +45,8 @@ class Schedule:
     """Part of the learning rate that is left at the end; it falls along a cosine."""
     smooth: float = bounded(1e-3, Bounds(0, below=True))
     """Weight of squared second differences of coefficients (Eilers and Marx, 1996)."""
+    average: float = bounded(0.98, SHARE)
+    """Weight of earlier steps in the average of the parameters, of which networks are made."""
     interval: int = bounded(10, Bounds(1))
     """Steps from one record to the next."""
 

@@ -316,6 +316,22 @@ def test_sums_of_many_inputs_move_little_in_a_step(inputs: int) -> None:
     assert 0.0 < float(moved.amax()) * inputs <= 1.01 * 0.01 * min(4.0 * inputs**0.5, inputs)
 
 
+def test_recorded_networks_have_averaged_parameters() -> None:
+    """Weights of steps fall by `average`, and their sum is 1."""
+    schedule = Schedule(steps=100, average=0.7, interval=8, rate=0.05)
+    run = Training(moons(), TrainingOptions(schedule=schedule), "moons").run(4)
+    parameter = run.network.edge_layers()[0].coefficients
+    steps: list[FloatArray] = []
+    for _ in range(schedule.interval):
+        run.advance()
+        steps.append(parameter.detach().numpy().copy())
+    (kept,) = run.kept.values()
+    weights = 0.7 ** np.arange(len(steps))[::-1]
+    mean = np.tensordot(weights / weights.sum(), np.stack(steps), axes=1)
+    np.testing.assert_allclose(kept.parameters["layers.0.coefficients"].numpy(), mean)
+    assert np.abs(mean - steps[-1]).max() > 1e-3
+
+
 def random_start(inputs: int) -> QuantisedKan:
     """An untrained network of inputs of one bit, three hidden nodes and one result."""
     bases = [table_basis(1), spline_basis(5, 4)]
