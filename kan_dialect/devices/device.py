@@ -86,6 +86,8 @@ class Adders:
     further_luts: float = 0.75
     """LUTs of a further adder beside its bits: the sum gets wider, and its tree deeper. Chosen by
     Yosys's results for four networks (docs/rationale/hardware.md)."""
+    shortest_chain: int = 0
+    """Bits of the shortest carry chain; synthesis makes narrower sums of lookup tables."""
     chain_luts: int = 0
     """LUTs that a carry chain takes beside its bits, at its beginning."""
     joined_bits: int = 0
@@ -246,23 +248,24 @@ ECP5 = DeviceFamily(
     "ecp5",
     4,
     Timing(
-        register=1.65,
-        lut=1.1,
-        carry=1.69,
+        register=1.7,
+        lut=1.4,
+        carry=1.64,
         carry_bit=0.06,
-        wide=0.64,
-        clamp=1.2,
-        spread=1.03,
-        growth=0.1,
+        wide=0.2,
+        clamp=0.92,
+        spread=1.065,
+        growth=0.065,
     ),
     # An adder takes a bit for the zero that stops its carry, and half a bit as a chain has an even
     # number. The carry cells at both ends, of two bits each, are those of a chain of many adders.
-    Adders(carry_in_luts=1.0, further_luts=1.5, joined_bits=48),
+    Adders(carry_in_luts=1.0, further_luts=1.5, shortest_chain=5, joined_bits=48),
     wide_inputs=7,
     parts_factor=1.15,
     keeps_gates=False,
 )
-"""Lattice ECP5. Delays are of nextpnr, on networks of no benchmark."""
+"""Lattice ECP5. Delays are of nextpnr, on networks of no benchmark. Yosys's `arith_map.v` tells
+which sums take a carry chain."""
 
 ICE40 = DeviceFamily(
     "ice40",
@@ -353,6 +356,7 @@ def _problem_of(family: DeviceFamily) -> str | None:
     counts = {
         "shared_inputs": (family.shared_inputs, 0, family.lut_inputs),
         "wide_inputs": (family.wide_inputs, 0, MAX_WIDE_INPUTS),
+        "adders.shortest_chain": (adders.shortest_chain, 0, 64),
         "adders.chain_luts": (adders.chain_luts, 0, 16),
         "adders.joined_bits": (adders.joined_bits, 0, 1 << 10),
         "shortest_shift": (family.shortest_shift, 0, 1 << 20),

@@ -22,7 +22,16 @@ from kan_dialect.devices.lut_count import (
 from kan_dialect.devices.register_cost import register_cost
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
-from kan_dialect.ops.wire import ClampOp, DelayOp, MarkOp, ShiftOp, SumOp, TableOp
+from kan_dialect.ops.wire import (
+    ClampOp,
+    ConstantOp,
+    DelayOp,
+    MarkOp,
+    ShiftOp,
+    SumOp,
+    TableOp,
+    low_zeros,
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
     match op:
         case TableOp():
             bits = sum(range_of(value).bits for value in op.inputs)
-            return 1 + max(0, bits - device.lut_inputs + 1) // 2
+            return _levels_of_function(bits, device)
         case SumOp():
             return _adders_in_a_row(op)
         case ClampOp():
@@ -99,6 +108,10 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
             return int(op.bound.value.data != -1)
         case _:
             return stated_levels(op, device)
+
+
+def _levels_of_function(inputs: int, device: DeviceFamily) -> int:
+    return 1 + max(0, inputs - device.lut_inputs + 1) // 2
 
 
 def delay_of(op: Operation, device: DeviceFamily) -> float:
@@ -122,8 +135,7 @@ def delays_of(op: Operation, device: DeviceFamily) -> Delay:
         case TableOp():
             return Delay(_table_delay(op, device))
         case SumOp():
-            adders, delay = _adders_in_a_row(op), _adder_delay(range_of(op.result).bits, device)
-            return Delay(adders * delay.first, delay.ripple if adders else 0.0)
+            return _sum_delay(op, device)
         case ClampOp():
             return _clamp_delay(op, device)
         case ShiftOp():
@@ -160,14 +172,43 @@ def _clamp_delay(op: ClampOp, device: DeviceFamily) -> Delay:
 
 def _table_delay(op: TableOp, device: DeviceFamily) -> float:
     """Delay of lookup tables in a row, or of multiplexers beside them where these are faster."""
-    levels, timing = map_table(op, device.mapper), device.timing
     bits = sum(range_of(value).bits for value in op.inputs)
+    return _function_delay(bits, map_table(op, device.mapper), device)
+
+
+def _function_delay(bits: int, levels: int, device: DeviceFamily) -> float:
+    """Delay of a function of some bits that takes `levels` lookup tables in a row."""
+    timing = device.timing
     beside = max(0, min(bits, device.wide_inputs) - device.lut_inputs)
     wide = timing.lut + beside * timing.wide
     if levels <= 1 or not timing.wide:
         return levels * wide
     further = bits - max(device.wide_inputs, device.lut_inputs)
     return min(levels * timing.lut, wide + max(further, 0) * timing.lut)
+
+
+def _sum_delay(op: SumOp, device: DeviceFamily) -> Delay:
+    """Adders in a row, or lookup tables for a sum that is too narrow for a carry chain."""
+    inputs = _narrow_sum_inputs(op, device)
+    if inputs:
+        levels = _levels_of_function(inputs, device)
+        return Delay(_function_delay(inputs, levels, device))
+    adders, delay = _adders_in_a_row(op), _adder_delay(range_of(op.result).bits, device)
+    return Delay(adders * delay.first, delay.ripple if adders else 0.0)
+
+
+def _narrow_sum_inputs(op: SumOp, device: DeviceFamily) -> int:
+    """Bits that a sum of two terms depends on if it takes no carry chain; 0 if it takes one."""
+    terms = addends_of(op)
+    if len(terms) != 2 or is_wires(op):
+        return 0
+    # Below the lowest bits of one term, the sum has the bits of the other.
+    start = max(low_zeros(term, {}) for term in terms)
+    carry = len(op.inputs) - len(terms)
+    if range_of(op.result).bits - start + carry >= device.adders.shortest_chain:
+        return 0
+    variables = [term for term in terms if not isinstance(term.owner, ConstantOp)]
+    return carry + sum(max(range_of(term).bits - start, 0) for term in variables)
 
 
 def _adders_in_a_row(op: SumOp) -> int:

@@ -147,6 +147,30 @@ def test_bits_of_two_three_and_five_inputs_are_worth_absorbing() -> None:
     assert not any(DEVICES[name].worth_absorbing for name in ("ecp5", "ice40", "lut6"))
 
 
+def test_sums_narrower_than_a_carry_chain_are_functions_in_lookup_tables() -> None:
+    """Yosys makes no chain of ECP5 for sums of at most four bits (its `arith_map.v`)."""
+    timing = ECP5.timing
+
+    def delay(*terms: SSAValue) -> float:
+        return delay_of(SumOp(list(terms)), ECP5)
+
+    chain = timing.carry + 5 * timing.carry_bit
+    assert delay(argument(0, 15), argument(0, 15)) == pytest.approx(chain)
+    # Four bits of six inputs, and the same one place higher.
+    wide = timing.lut + 2 * timing.wide
+    assert delay(argument(0, 7), argument(0, 7)) == pytest.approx(wide)
+    pair = [table(2 * np.arange(8)).result, table(2 * np.arange(8)).result]
+    assert delay(*pair) == pytest.approx(wide)
+    assert delay(argument(0, 7), ConstantOp(5).result) == pytest.approx(timing.lut)
+    # A bit at the carry input takes a bit of the chain below the others.
+    assert delay(argument(0, 3), argument(0, 3), argument(0, 1)) == pytest.approx(
+        timing.lut + timing.wide
+    )
+    assert delay(argument(0, 7), argument(0, 7), argument(0, 1)) == pytest.approx(
+        timing.carry + 4 * timing.carry_bit
+    )
+
+
 def test_every_device_has_levels_and_delays() -> None:
     ops: list[Operation] = [
         table(np.arange(256) ** 2 % 251),

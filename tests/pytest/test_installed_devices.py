@@ -76,6 +76,10 @@ def test_a_device_is_found_by_name(install: Install) -> None:
         ),
         ("replace(ECP5, name='theirs', adders=Adders(bit_luts=-1))", "adders.bit_luts must be"),
         ("replace(ECP5, name='theirs', adders=Adders(absorbed_luts=(1,) * 9))", "the length of"),
+        (
+            "replace(ECP5, name='theirs', adders=Adders(shortest_chain=2.5))",
+            "adders.shortest_chain must be an integer in 0..64, got 2.5",
+        ),
         ("ECP5", "its name is 'ecp5', but the entry point's is 'theirs'"),
         ("4", "their_family:RECORD is a int, not a DeviceFamily"),
         ("1 / 0", "cannot be loaded: division by zero"),

@@ -1,6 +1,6 @@
 // RUN: kan-opt --check-passes %s -p 'kan-fit-clock{mhz=60.0 target="xcup"}' | filecheck %s --check-prefix SLOW
 // RUN: kan-opt --check-passes %s -p 'kan-fit-clock{mhz=1300.0 target="xcup"}' | filecheck %s --check-prefix FAST
-// RUN: kan-opt --check-passes %s -p 'kan-fit-clock{mhz=300.0 target="ecp5"},kan-schedule{mhz=300.0 target="ecp5"}' | filecheck %s --check-prefix HALVES
+// RUN: kan-opt --check-passes %s -p 'kan-fit-clock{mhz=240.0 target="ice40"},kan-schedule{mhz=240.0 target="ice40"}' | filecheck %s --check-prefix HALVES
 // RUN: not kan-opt %s -p 'kan-fit-clock{mhz=0.0}' 2>&1 | filecheck %s --check-prefix ZERO
 
 // Two tables of seven bits are smaller in parts. Their sum then has four terms, and two levels of
@@ -18,17 +18,17 @@ func.func @split(%x: !kan.int<0:127>, %y: !kan.int<0:127>) -> !kan.int<0:76> {
   func.return %s : !kan.int<0:76>
 }
 
-// A table of seven inputs takes longer than a period of 300 MHz on ECP5. Its highest input bit
+// A table of seven inputs takes longer than a period of 240 MHz on iCE40. Its highest input bit
 // chooses between two tables of six inputs, behind a register. The choice is made bit by bit, and the
 // bits stand side by side. The highest one is the sign.
 // HALVES-LABEL: @halves
 // HALVES: [[INDEX:%.*]] = kan.bits %x from 0 : !kan.int<-64:63> -> !kan.int<0:63>
+// HALVES-NEXT: [[INDEX1:%.*]] = kan.delay [[INDEX]] by 1
 // HALVES-NEXT: [[LOW:%.*]] = kan.table [[INDEX]] as "t_low"
 // HALVES-NEXT: [[LOW1:%.*]] = kan.delay [[LOW]] by 1
-// HALVES-NEXT: [[HIGH:%.*]] = kan.table [[INDEX]] as "t_high"
-// HALVES-NEXT: [[HIGH1:%.*]] = kan.delay [[HIGH]] by 1
+// HALVES-NEXT: [[HIGH:%.*]] = kan.table [[INDEX1]] as "t_high"
 // HALVES-NEXT: [[TOP:%.*]] = kan.bits {{%.*}} from 6 : !kan.int<-64:63> -> !kan.int<0:1>
-// HALVES-NEXT: [[H0:%.*]] = kan.bits [[HIGH1]] from 0
+// HALVES-NEXT: [[H0:%.*]] = kan.bits [[HIGH]] from 0
 // HALVES-NEXT: [[L0:%.*]] = kan.bits [[LOW1]] from 0
 // HALVES-NEXT: kan.table [[TOP]], [[H0]], [[L0]] as "t_bit0" entries dense<{{\[\[\[}}0, 1], [0, 1]], {{\[\[}}0, 0], [1, 1]]]>
 // HALVES: kan.table [[TOP]], {{%.*}}, {{%.*}} as "t_bit6" entries dense<{{\[\[\[}}0, -64], [0, -64]], {{\[\[}}0, 0], [-64, -64]]]>
