@@ -98,15 +98,15 @@ DATA_SETS: Mapping[str, DataSet] = {
 OURS: Mapping[str, Mapping[str, Any]] = {
     "wine": {
         **{"input_bits": 3, "functions": "table"},
-        **{"steps": 1500, "first_price": 1e-4, "last_price": 2e-2},
+        **{"first_price": 1e-4, "last_price": 2e-2},
     },
     "drybean": {
-        "hidden": (3,),
-        **{"rate": 0.006, "first_price": 2e-5, "last_price": 3e-3, "interval": 25},
+        **{"hidden": (3,), "steps": 6000},
+        **{"first_price": 1e-4, "last_price": 3e-3, "interval": 20},
     },
     "moons": {
-        **{"input_bits": 6, "cells": 8, "rate": 0.006},
-        **{"steps": 1500, "first_price": 1e-4, "last_price": 2e-2},
+        **{"input_bits": 6, "cells": 8},
+        **{"first_price": 1e-4, "last_price": 2e-2},
     },
     "digits": {"hidden": (8,), "input_bits": 4},
 }
