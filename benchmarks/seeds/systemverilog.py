@@ -174,7 +174,7 @@ SEEDS = [
         (
             "slices from bit 0",
             Replace(
-                "part(self.of(source).text, widths[0], op.low_bit.value.data, ...)",
+                "part(self.of(source).text, widths[0], low_bit_of(op), ...)",
                 "part(self.of(source).text, widths[0], 0, ...)",
             ),
         ),
@@ -320,7 +320,7 @@ SEEDS = [
         "_sign_extension",
         (
             "any slice extends the sign",
-            Replace("... and ... and ... and bit.low_bit.value.data == ...", "... and ... and ..."),
+            Replace("... and ... and ... and low_bit_of(bit) == ...", "... and ... and ..."),
             "the lowering extends by no other bit",
         ),
     ),

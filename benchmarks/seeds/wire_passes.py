@@ -328,7 +328,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-split-tables",
-        "_Parts._part",
+        "PartOps._part",
         (
             "parts look at one bit less",
             Replace("self._bits(part.skipped)", "self._bits(part.skipped + 1)"),
@@ -350,7 +350,7 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-split-tables",
-        "_Parts._by_code",
+        "PartOps._by_code",
         (
             "entries of the whole table by code, as if codes were patterns",
             Replace(
