@@ -65,7 +65,7 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class DataSet:
-    """Samples, and what there is to reach."""
+    """Samples, and the figures to compare with."""
 
     file: Path
     levels: tuple[float, ...]

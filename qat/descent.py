@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.qat.edges import FEW_INPUTS
 from kan_dialect.qat.network import QuantisedKan
 from kan_dialect.qat.objective import Objective
 from kan_dialect.qat.options import Schedule
@@ -30,9 +31,6 @@ IDLE_LOSS = 0.97
 """Part of a constant network's loss from which on a network tells next to nothing."""
 IDLE_COST = 2.0
 """A network is not worth its LUTs where they cost this many times a constant network's loss."""
-
-FEW_INPUTS = 16
-"""Coefficients of layers with more inputs have a smaller learning rate."""
 
 RATIO = 1.06
 """Of networks whose LUTs differ by less than this factor a run keeps one."""

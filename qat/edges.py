@@ -15,8 +15,8 @@ from kan_dialect.qat.quantisers import LN2, round_to_step, straight_through
 
 FIRST_BITS = 5
 """Values of an untrained network with few inputs are multiples of 2^-5."""
-FEW_INPUTS = 8
-"""With more inputs, values begin smaller, and with more bits."""
+FEW_INPUTS = 16
+"""With more inputs, values begin smaller and with more bits, and move less in a step."""
 LEAST_BITS, MOST_BITS = -2.0, 9.0
 
 
@@ -137,7 +137,7 @@ def first_bits(inputs: int) -> float:
 
     The more inputs a layer has, the smaller its values begin.
     """
-    further = math.floor(math.log2(max(inputs, FEW_INPUTS) / FEW_INPUTS) / 2.0)
+    further = round(math.log2(max(inputs, FEW_INPUTS) / FEW_INPUTS) / 2.0)
     return min(float(FIRST_BITS + further), MOST_BITS)
 
 

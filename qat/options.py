@@ -46,7 +46,7 @@ class Schedule:
     smooth: float = bounded(1e-3, Bounds(0, below=True))
     """Weight of squared second differences of coefficients (Eilers and Marx, 1996)."""
     average: float = bounded(0.98, SHARE)
-    """Weight of earlier steps in the average of the parameters, of which networks are made."""
+    """Weight of earlier steps in the average of the parameters; networks have that average."""
     interval: int = bounded(10, Bounds(1))
     """Steps from one record to the next."""
 

@@ -138,7 +138,7 @@ def start_of(
 
 
 def teacher_results(results: FloatArray, objective: Objective) -> FloatArray:
-    """A teacher's results as those that a network is trained for: logits, or numbers.
+    """A teacher's results as a training uses them: logits of classes, or numbers.
 
     Parameters
     ----------

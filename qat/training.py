@@ -39,7 +39,7 @@ FEW_SAMPLES = 2000
 
 
 class Training:
-    """The runs of one seed: those that hold out samples, and a last one on all of them."""
+    """The runs of one seed: each holds out samples, but the last one, which has all of them."""
 
     def __init__(
         self, dataset: Dataset, options: TrainingOptions, where: str, given: Given = NOTHING
@@ -56,7 +56,8 @@ class Training:
         """
         if dataset.y is None:
             raise KanError(
-                f"{where} has no labels", remedy="give `y` or `y_train`: classes or numbers"
+                f"{where} has no labels",
+                remedy="give `y` or `y_train`, in a CSV file a column `label`: classes or numbers",
             )
         self._options = options
         self.objective = objective_of(dataset.y, where)

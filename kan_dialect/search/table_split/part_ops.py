@@ -1,4 +1,4 @@
-"""The ops of a table's parts, of which a sum consists once the table is taken apart."""
+"""The ops that replace a table in a sum once it is taken apart."""
 
 from __future__ import annotations
 
