@@ -430,10 +430,13 @@ def test_pictures(network: kan.Network, tables: kan.Network) -> None:
 # The documentation page.
 
 
-def block_with_torch() -> str:
-    """The page's example that needs PyTorch; test_code_blocks.py runs the others."""
+def block_with_torch(heading: str) -> str:
+    """An example of the page that needs PyTorch; test_code_blocks.py runs the others."""
+    _, section = PAGE.read_text().split(f"\n## {heading}\n", 1)
     (found,) = re.findall(
-        r"<!-- not run: needs PyTorch -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL
+        r"<!-- not run: needs PyTorch -->\n```python\n(.*?)```",
+        section.split("\n## ", 1)[0],
+        re.DOTALL,
     )
     return found
 
@@ -445,7 +448,7 @@ def test_from_a_trained_module_to_verified_rtl(
     """The example of the page, on a module that is trained here; outputs against PyTorch's."""
     pytest.importorskip("onnxscript")
     pytest.importorskip("matplotlib")
-    code = block_with_torch()
+    code = block_with_torch("From PyTorch to verified RTL")
     assert len(code.strip().splitlines()) - code.count("\n\n") <= 10
     torch.manual_seed(0)
 
@@ -496,3 +499,13 @@ def test_from_a_trained_module_to_verified_rtl(
     with pytest.raises(kan.KanError, match="give data, or example_input"):
         kan.load(model)
     assert kan.load(model, example_input=torch.zeros(1, 2)).name == "kan"
+
+
+def test_training(torch: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    """The example of the page prints the front and builds the chosen network."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    names: dict[str, Any] = {"kan": kan}
+    exec(compile(block_with_torch("Training"), str(PAGE), "exec"), names)
+    assert names["trained"].front and (tmp_path / "out" / "train").is_dir()
+    assert (tmp_path / "out" / "wine" / "report.json").exists()
