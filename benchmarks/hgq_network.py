@@ -222,8 +222,8 @@ def search(kind: str, hidden: tuple[int, ...], job: Job, seconds: float) -> list
     ]
 
 
-def written(found: Found, job: Job) -> PeerNetwork:
-    """A network as hardware by alkaid."""
+def written(found: Found, job: Job) -> PeerNetwork | None:
+    """A network as hardware by alkaid; none if its results are constant."""
     model, x = found.model, real(job.codes, job.bits)
     for variable, value in zip(model.trainable_variables, found.variables.trainable, strict=True):
         variable.assign(value)
@@ -231,14 +231,16 @@ def written(found: Found, job: Job) -> PeerNetwork:
         variable.assign(value)
     trace_minmax(model, x, reset=False)
     try:
-        rtl, bits, results = design(model, job, {})
+        rtl, port, results = design(model, job, {})
     except AssertionError:
         # alkaid 0.8.2 refuses signed numbers of one bit where it puts bits into tables.
-        rtl, bits, results = design(model, job, {"binary_lut": False})
+        rtl, port, results = design(model, job, {"binary_lut": False})
+    if not port.bits:
+        return None
     return PeerNetwork(
-        rtl + wrapper(job, bits),
+        rtl + wrapper(job, port),
         results.tolist(),
-        bits,
+        port.signed_bits,
         signed=True,
         score=found.score,
         error=found.error,
@@ -246,10 +248,24 @@ def written(found: Found, job: Job) -> PeerNetwork:
     )
 
 
+@dataclass(frozen=True)
+class Results:
+    """The port of alkaid's wrapper that has the results."""
+
+    bits: int
+    """Of each of them."""
+    signed: bool
+
+    @property
+    def signed_bits(self) -> int:
+        """Bits of each as a signed number."""
+        return self.bits if self.signed else self.bits + 1
+
+
 def design(
     model: keras.Model, job: Job, options: Mapping[str, Any]
-) -> tuple[str, int, NDArray[np.int64]]:
-    """alkaid's Verilog, the bits of an output, and results (test samples, outputs).
+) -> tuple[str, Results, NDArray[np.int64]]:
+    """alkaid's Verilog, the port of its results, and results (test samples, outputs).
 
     Parameters
     ----------
@@ -266,24 +282,25 @@ def design(
         (port,) = written.fsm.out_signals
         sources = sorted((Path(folder) / "src").rglob("*.v"))
         rtl = "\n".join(source.read_text() for source in sources)
-    bits = max(sum(each) for each in port.precisions)
-    fraction = max(each[2] for each in port.precisions)
+    # The wrapper gives all results the sign, integer and fraction bits that the largest need.
+    sign, whole_bits, fraction = (max(each) for each in zip(*port.precisions, strict=True))
     results = np.asarray(logic.predict(real(job.test_codes, job.bits).astype(np.float64)))
     whole = np.rint(results * 2.0**fraction).astype(np.int64)
-    return rtl, bits, whole.reshape(-1, job.outputs)
+    results_port = Results(int(sign) + whole_bits + fraction, bool(sign))
+    return rtl, results_port, whole.reshape(-1, job.outputs)
 
 
-def wrapper(job: Job, output_bits: int) -> str:
+def wrapper(job: Job, port: Results) -> str:
     """The module `peer` around alkaid's."""
     inputs, outputs = job.codes.shape[1], job.outputs
     ports = [f"input [{job.bits - 1}:0] x{i}" for i in range(inputs)]
-    ports += [f"output signed [{output_bits - 1}:0] y{i}" for i in range(outputs)]
+    ports += [f"output signed [{port.signed_bits - 1}:0] y{i}" for i in range(outputs)]
     codes = ", ".join(f"x{i}" for i in reversed(range(inputs)))
     lines = [
         f"module peer ({', '.join(ports)});",
-        f"  wire [{outputs * output_bits - 1}:0] results;",
+        f"  wire [{outputs * port.bits - 1}:0] results;",
         f"  theirs_wrapper inner (.model_inp({{{codes}}}), .model_out(results));",
-        *(f"  assign y{i} = results[{i * output_bits} +: {output_bits}];" for i in range(outputs)),
+        *(f"  assign y{i} = results[{i * port.bits} +: {port.bits}];" for i in range(outputs)),
         "endmodule",
     ]
     return "\n" + "\n".join(lines) + "\n"
@@ -298,7 +315,8 @@ def main() -> None:
         found += search(kind, hidden, job, job.seconds / len(shapes))
     seconds = clock.seconds
     costs, scores = [each.operations for each in found], [each.score for each in found]
-    networks = [written(found[index], job) for index in candidates(costs, scores, job.most)]
+    designs = [written(found[index], job) for index in candidates(costs, scores, job.most)]
+    networks = [each for each in designs if each is not None]
     versions = {name: version(name) for name in ("hgq2", "keras", "jax", "alkaid")}
     write_result(Path(sys.argv[3]), networks, seconds, versions)
 

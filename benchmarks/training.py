@@ -36,7 +36,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measurements import DATA, ROOT, Measurements, compiler_digest, play
@@ -59,6 +59,9 @@ from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
 from kan_dialect.flows.tools.toolchain import find
+
+if TYPE_CHECKING:
+    from kan_dialect.qat.training import Training
 
 HERE = Path(__file__).resolve().parent
 
@@ -322,11 +325,8 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
         schedule=Schedule(**{name: value for name, value in chosen.items() if name in names}),
     )
     probe = Training(dataset, options, str(data))
-    clock = Clock()
-    for index in range(probe.count):
-        for _ in range(PROBE):
-            probe.run(index).advance()
-    steps = int(job.seconds * PROBE / clock.seconds)
+    seconds_of(probe, PROBE)  # The first steps load parts of PyTorch.
+    steps = int(job.seconds * PROBE / seconds_of(probe, PROBE))
     steps = min(options.schedule.steps, max(LEAST_STEPS, steps))
     clock = Clock()
     schedule = replace(options.schedule, steps=steps)
@@ -354,6 +354,15 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
             )
         )
     write_result(result, networks, seconds, {"torch": version("torch")})
+
+
+def seconds_of(training: Training, steps: int) -> float:
+    """Processor time of further steps of all runs of a training."""
+    clock = Clock()
+    for index in range(training.count):
+        for _ in range(steps):
+            training.run(index).advance()
+    return clock.seconds
 
 
 def wrapped(hardware: Network, bits: int) -> str:
@@ -455,6 +464,22 @@ def front_table(fronts: Sequence[Front], name: str, figure: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def network_table(fronts: Sequence[Front], name: str) -> str:
+    """All networks of a data set, a row each."""
+    lines = [
+        "| kind | network | held out | test | LCs | ns |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for front in (each for each in fronts if each.data == name):
+        first = f"{front.kind}, seed {front.seed}"
+        for point in front.points:
+            figures = f"{point.score:.4f} | {point.accuracy:.4f} | {point.luts}"
+            ns = "" if point.ns is None else f"{point.ns:.1f}"
+            lines.append(f"| {first} | {point.what} | {figures} | {ns} |")
+            first = ""
+    return "\n".join(lines) + "\n"
+
+
 def shown(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
@@ -472,8 +497,7 @@ def draw(fronts: Sequence[Front], path: Path) -> None:
         for front in (each for each in fronts if each.data == name):
             luts, accuracies = best_so_far(front.points)
             style = {"color": f"C{KINDS.index(front.kind)}", "marker": ".", "linewidth": 1}
-            label = front.kind if front.seed == 0 else None
-            panel.step(luts, accuracies, where="post", label=label, **style)
+            panel.step(luts, accuracies, where="post", label=front.kind, **style)
         data = DATA_SETS[name]
         if data.published is not None:
             panel.plot([data.kanele], [data.published], "k*", label="KANELÉ")
@@ -483,9 +507,14 @@ def draw(fronts: Sequence[Front], path: Path) -> None:
         )
         panel.grid(alpha=0.3)
     panels[0][0].set_ylabel("test accuracy")
-    panels[0][-1].legend(loc="lower right", fontsize=8)
+    labelled = {
+        text: line
+        for panel in panels[0]
+        for line, text in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    panels[0][0].legend(labelled.values(), labelled.keys(), loc="lower right", fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    figure.savefig(path, dpi=110)
 
 
 def best_so_far(points: Iterable[Point]) -> tuple[list[int], list[float]]:
@@ -510,7 +539,8 @@ def main() -> int:
         "--data", default=",".join(DATA_SETS), help="some of " + ", ".join(DATA_SETS)
     )
     parser.add_argument("--kinds", default=",".join(KINDS), help="some of " + ", ".join(KINDS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0, help="the first one")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
     parser.add_argument("--minutes", type=float, default=10.0, help="processor time of a training")
     parser.add_argument("--most", type=int, default=8, help="networks of a front in hardware")
     parser.add_argument("--route", action="store_true", help="place for ECP5, for cells × ns")
@@ -531,7 +561,8 @@ def main() -> int:
     fronts: list[Front] = []
     failed = False
     console = Console(stderr=True)
-    jobs = [(n, k, s) for s in range(options.seeds) for n in names for k in kinds]
+    seeds = range(options.seed, options.seed + options.seeds)
+    jobs = [(n, k, s) for s in seeds for n in names for k in kinds]
     with Progress(console=console) as progress:
         task = progress.add_task("", total=len(jobs))
         for name, kind, seed in jobs:
@@ -548,10 +579,11 @@ def main() -> int:
         print(f"### {name}\n\n{front_table(fronts, name, 'luts')}")
         if options.route:
             print(f"LCs × ns:\n\n{front_table(fronts, name, 'luts × ns')}")
+        print(f"All networks:\n\n{network_table(fronts, name)}")
     if options.json:
         whole = {"tools": tools, "peers": peers, "fronts": [asdict(each) for each in fronts]}
         options.json.write_text(json.dumps(whole, indent=1))
-    if options.picture:
+    if options.picture and fronts:
         draw(fronts, options.picture)
     return int(failed)
 

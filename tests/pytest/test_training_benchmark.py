@@ -13,7 +13,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
 from logic_hardware import Encoder, Layer, output_bits, sums, verilog
 from measurements import play
 from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
-from training import Front, Point, best_so_far, front_table, goal_table, registered
+from training import (
+    Front,
+    Point,
+    best_so_far,
+    draw,
+    front_table,
+    goal_table,
+    network_table,
+    registered,
+)
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 INPUTS, BITS = 3, 4
@@ -102,4 +111,15 @@ def test_a_front_is_read_by_held_out_samples_and_shown_by_test_samples() -> None
     other = Front("moons", "torchlogix", 0, 60.0, points[:1])
     assert "| 0.9600 | 10 | 10 |" in front_table([front, other], "moons", "luts")
     assert "| 0.9735 | 30 | – |" in front_table([front, other], "moons", "luts")
+    assert "| ours, seed 0 | a | 0.9000 | 0.9700 | 10 | 2.0 |" in network_table([front], "moons")
     assert "| moons | 53 | 8 | ours | 20 | 20 (0.9600) | 0 of 1 | 60 |" in goal_table([front])
+
+
+def test_fronts_of_any_seed_have_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    points = (Point(10, 0.90, 0.97, "a"), Point(20, 0.98, 0.96, "b"))
+    fronts = [Front("moons", "ours", 5, 60.0, points), Front("digits", "hgq-lut", 6, 60.0, points)]
+    draw(fronts, tmp_path / "fronts.svg")
+    # Glyphs are paths; the text they draw stands in a comment.
+    text = (tmp_path / "fronts.svg").read_text()
+    assert all(f"<!-- {word} -->" in text for word in ("moons", "digits", "ours", "hgq-lut"))
