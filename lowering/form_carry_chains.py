@@ -38,7 +38,7 @@ from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order, low_bit_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import operands_of, result_of
+from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.hw_builder import HwBuilder
@@ -82,12 +82,12 @@ class _Sum:
 
 
 def _form_chains(module: hw.HWModuleOp, device: DeviceFamily) -> None:
-    ops = in_dataflow_order(module.body.block.ops, through_registers=False)
+    ops = in_dataflow_order(ops_of(module.body.block), through_registers=False)
     constants = fold_constants(ops).values
     build = HwBuilder()
     for each in list(_chosen(ops, constants, device)):
         total = each.adder(constants).build(build, name_hint(each.op.result))
-        added = list(build.block.ops)
+        added = ops_of(build.block)
         for op in added:
             op.detach()
         Rewriter.replace_op(each.op, added, [total])

@@ -31,6 +31,7 @@ from kan_dialect.ir.attributes.module_attributes import (
 )
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.clamp_and_shift import clamped, shifted
 from kan_dialect.lowering.decisions import greater, ordered
@@ -106,11 +107,12 @@ class Lowering:
         results: dict[str, SSAValue] = {}
         if reset is not None and valid is not None:
             results["out_valid"] = self.valid_chain(valid, reset, latency)
-        tables = [op for op in self.function.body.block.ops if type(op) is TableOp]
+        ops = ops_of(self.function.body.block)
+        tables = [op for op in ops if type(op) is TableOp]
         results_of_tables = [table.result for table in tables]
         self.known_zeros.update(zip(results_of_tables, low_zeros_of(tables), strict=True))
         self.patterns.update(zip(results_of_tables, bit_patterns_of(tables), strict=True))
-        for op in self.function.body.block.ops:
+        for op in ops:
             if type(op) is func.ReturnOp:
                 for port, value in zip(outputs, op.operands, strict=True):
                     results[port.port] = self.resize(value, port.codes.bits)
@@ -330,7 +332,7 @@ class Lowering:
     def unused_name(self, node: str) -> str:
         """The node's name, numbered where another value has it."""
         if not self.given:
-            ops = self.function.body.block.ops
+            ops = ops_of(self.function.body.block)
             self.given.update(op.given_name or "" for op in ops if isinstance(op, _NAMED))
         numbered = (f"{node}_{number}" for number in count(1))
         name = next(name for name in chain([node], numbered) if name not in self.given)

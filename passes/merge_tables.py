@@ -32,6 +32,7 @@ from xdsl.pattern_rewriter import (
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import luts_of
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.verifier import MAX_NAME
 from kan_dialect.ops.wire import DeadOp, DelayOp, MarkOp, SumOp, TableOp, sum_range
@@ -163,7 +164,7 @@ def _joint_sums(function: func.FuncOp) -> set[SumOp]:
     The proof (`joint_sum_range`) needs these tables: they must not be merged with others.
     """
     joint: set[SumOp] = set()
-    for op in reversed(list(function.body.block.ops)):
+    for op in reversed(ops_of(function.body.block)):
         if not isinstance(op, SumOp):
             continue
         if op in joint or not range_of(op.result).contains(*sum_range(op.inputs)):

@@ -26,6 +26,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.ranged import exact_ranges
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.wire import (
@@ -66,7 +67,7 @@ class _Narrowing:
         self._constants: dict[int, SSAValue] = {}
 
     def run(self, function: func.FuncOp) -> None:
-        replaced = [op for op in list(function.body.block.ops) if self._narrow(op)]
+        replaced = [op for op in ops_of(function.body.block) if self._narrow(op)]
         for op in reversed(replaced):
             Rewriter.erase_op(op)
         function.update_function_type()

@@ -22,7 +22,7 @@ from kan_dialect.devices.estimate import delay_of, delays_of, levels_of
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import declare_latency
-from kan_dialect.ir.operation import KanOperation
+from kan_dialect.ir.operation import KanOperation, ops_of
 from kan_dialect.ops.wire import DelayOp, MarkOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
@@ -39,7 +39,7 @@ MARGIN = 1.15
 
 def remove_registers(function: func.FuncOp) -> None:
     """Remove all delays, and set the marks back to cycle 0."""
-    for op in list(iter(function.body.block.ops)):
+    for op in ops_of(function.body.block):
         if type(op) is DelayOp:
             Rewriter.replace_op(op, (), [op.input])
         elif type(op) is MarkOp:
@@ -62,7 +62,7 @@ def insert_registers(function: func.FuncOp, stages: Stages, latency: int) -> Non
             source = delayed[key]
         return source
 
-    for op in list(iter(function.body.block.ops)):
+    for op in ops_of(function.body.block):
         if type(op) is func.ReturnOp:
             op.operands = [at(operand, latency) for operand in op.operands]
         elif type(op) is MarkOp:
@@ -152,7 +152,7 @@ class SchedulePass(TargetPass):
         timing = self.device.timing
         period = timing.logic_ns(mhz, luts)
         limit = StageLimit(cache(partial(delay_of, device=self.device)), period)
-        slowest = max(function.body.block.ops, key=limit.cost)
+        slowest = max(ops_of(function.body.block), key=limit.cost)
         if (delay := limit.cost(slowest)) > period:
             name = slowest.given_name if isinstance(slowest, KanOperation) else None
             fastest = 1000 / (delay + timing.register) / timing.spread_of(luts)

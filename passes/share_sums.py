@@ -26,6 +26,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement
 from kan_dialect.passbase.dead_ops import remove_dead
@@ -59,7 +60,7 @@ def _node(op: SumOp) -> _Node:
 
 
 def _share(function: func.FuncOp, device: DeviceFamily) -> None:
-    sums = [op for op in function.body.block.ops if isinstance(op, SumOp) and len(op.inputs) > 1]
+    sums = [op for op in ops_of(function.body.block) if type(op) is SumOp and len(op.inputs) > 1]
     nodes = [_node(op) for op in sums]
     entries = [{x: t.by_bit_pattern for x, t in node.tables.items()} for node in nodes]
     for pair in shared_sums(entries, device):

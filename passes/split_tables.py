@@ -38,6 +38,7 @@ from xdsl.pattern_rewriter import (
 from kan_dialect.analysis.tables import bit_patterns_of
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement_of
 from kan_dialect.passbase.dead_ops import remove_dead
@@ -118,7 +119,7 @@ def _may_split(table: TableOp) -> bool:
 
 def _tables(function: func.FuncOp) -> list[TableOp]:
     """The tables that may be split: those that a sum adds."""
-    sums = [op for op in function.body.block.ops if isinstance(op, SumOp) and len(op.inputs) > 1]
+    sums = [op for op in ops_of(function.body.block) if type(op) is SumOp and len(op.inputs) > 1]
     owners = dict.fromkeys(value.owner for op in sums for value in op.inputs)
     return [op for op in owners if isinstance(op, TableOp) and _may_split(op)]
 

@@ -14,6 +14,7 @@ from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.module_attributes import nodes_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import IntType, is_quantized, tensor_shape
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import LookupOp, RequantizeOp
@@ -29,7 +30,7 @@ def layer_names(function: func.FuncOp) -> dict[SSAValue, str]:
     names: dict[SSAValue, str] = {}
     open_sums: set[SSAValue] = set()
     count = 0
-    for op in function.body.block.ops:
+    for op in ops_of(function.body.block):
         match op:
             case RequantizeOp() if (argument := rounded_argument(op)) is not None:
                 names[op.result] = f"input{argument}"

@@ -10,7 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import declared_latency
-from kan_dialect.ir.operation import operands_of, result_of
+from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
 
@@ -37,7 +37,7 @@ def cycles_of(function: func.FuncOp) -> dict[SSAValue, int | None]:
     KanError : an op reads values of different cycles, or a mark says another cycle.
     """
     cycles: dict[SSAValue, int | None] = dict.fromkeys(function.args, 0)
-    for op in function.body.block.ops:
+    for op in ops_of(function.body.block):
         kind = type(op)
         if kind is ConstantOp:
             cycles[result_of(op)] = None
@@ -91,7 +91,7 @@ def latency_of(function: func.FuncOp, cycles: Mapping[SSAValue, int | None] | No
 
 def layers_of(function: func.FuncOp) -> dict[Operation, int]:
     """The number of nodes on the longest path to each op that computes something."""
-    ops = list(iter(function.body.block.ops))
+    ops = ops_of(function.body.block)
     nodes = {operands_of(op)[0] for op in ops if type(op) is MarkOp}
     layers: dict[Operation, int] = {}
     after: dict[SSAValue, int] = {}

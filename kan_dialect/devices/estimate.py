@@ -20,6 +20,7 @@ from kan_dialect.devices.lut_count import (
     upper_bits_tell,
 )
 from kan_dialect.devices.register_cost import register_cost
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import (
@@ -62,7 +63,7 @@ def estimate(function: func.FuncOp, target: DeviceFamily = XCUP) -> Estimate:
     KanError : the function's paths have different numbers of cycles, or an op of another package
         does not say its costs.
     """
-    ops = list(function.body.block.ops)
+    ops = ops_of(function.body.block)
     latency = latency_of(function)
     registers = register_cost(ops, target.shortest_shift)
     levels = _longest(ops, lambda op: levels_of(op, target))

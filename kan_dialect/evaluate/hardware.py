@@ -11,17 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import IntegerAttr, IntegerType
-from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import operands_of
+from kan_dialect.ir.operation import is_result, operands_of
 from kan_dialect.ir.semantics import evaluate_op, semantics_of
 from kan_dialect.ops.memory import MemoryReadOp
 
@@ -48,6 +48,24 @@ def bit_width(value_type: Attribute) -> int:
             return len(value_type) * bit_width(value_type.element_type)
         case _:
             raise KanError(f"'{value_type}' is not a type of bits")
+
+
+class RegisterOperands(NamedTuple):
+    """What a register reads."""
+
+    input: SSAValue
+    clock: SSAValue
+    reset: SSAValue | None
+    reset_value: SSAValue | None
+    power_on_value: SSAValue | None
+
+
+def register_operands(op: seq.CompRegOp) -> RegisterOperands:
+    """What a register reads. xDSL's accessors decode the op's segments each time."""
+    operands = operands_of(op)
+    if len(operands) == 2:  # neither a reset nor a value at power-on
+        return RegisterOperands(*operands, None, None, None)
+    return RegisterOperands(op.input, op.clk, op.reset, op.reset_value, op.power_on_value)
 
 
 def low_bit_of(op: comb.ExtractOp) -> int:
@@ -296,7 +314,7 @@ def in_dataflow_order(
     ------
     KanError : there is a loop.
     """
-    ops = list(iter(ops))  # a list of a block's ops would count them first, one by one
+    ops = list(iter(ops))  # a list of xDSL's view of a block would count its ops first
     if _is_ordered(ops, through_registers=through_registers):
         return ops
     ordered: list[Operation] = []
@@ -313,7 +331,7 @@ def in_dataflow_order(
             pending = [
                 owner
                 for operand in operands_of(op)
-                if isinstance(operand, OpResult)
+                if is_result(operand)
                 and id(owner := operand.op) not in done
                 and (through_registers or type(owner) not in REGISTERED)
             ]
@@ -337,7 +355,7 @@ def _is_ordered(ops: Sequence[Operation], *, through_registers: bool) -> bool:
     feeding_back: set[int] = set()
     for op in ops:
         for operand in operands_of(op):
-            if type(operand) is not OpResult or id(owner := operand.op) in done:
+            if not is_result(operand) or id(owner := operand.op) in done:
                 continue
             if through_registers or type(owner) not in REGISTERED:
                 return False

@@ -58,11 +58,11 @@ _SHORT = 8
 """Constants of at most this many elements are printed as lists."""
 
 
-@lru_cache(1 << 6)
 def _numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
+    # Without a cache: the hash of a type walks through its parts.
+    if type(element_type) is IntegerType and element_type.width.data in _INTEGER_DTYPES:
+        return _INTEGER_DTYPES[element_type.width.data]
     match element_type:
-        case IntegerType() if element_type.width.data in _INTEGER_DTYPES:
-            return _INTEGER_DTYPES[element_type.width.data]
         case Float32Type():
             return np.dtype("<f4")
         case Float64Type():
@@ -102,7 +102,9 @@ def _constant_of(kind: TensorType[Any], raw: bytes) -> DenseAttr:
     """A constant of these bytes, which fit its type: the verifier looks at it with its op."""
     constant = DenseIntOrFPElementsAttr.__new__(DenseIntOrFPElementsAttr)
     object.__setattr__(constant, "type", kind)
-    object.__setattr__(constant, "data", BytesAttr(raw))
+    data = BytesAttr.__new__(BytesAttr)
+    object.__setattr__(data, "data", raw)
+    object.__setattr__(constant, "data", data)
     return cast("DenseAttr", constant)
 
 
@@ -150,6 +152,11 @@ def to_numpy(attribute: DenseAttr) -> Array:
     if flat.size == 1 and np.prod(shape) != 1:
         return np.broadcast_to(flat, shape)
     return flat.reshape(shape)
+
+
+def element_bytes(attribute: DenseAttr) -> int:
+    """Bytes of an element of a constant."""
+    return _numpy_dtype(attribute.get_element_type()).itemsize
 
 
 def to_floats(attribute: DenseAttr) -> FloatArray:

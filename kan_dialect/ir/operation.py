@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
-from typing import TypeVar, cast
+from typing import TypeGuard, TypeVar, cast
 
 from xdsl.dialects.builtin import UNKNOWN_LOC, StringAttr
-from xdsl.ir import Attribute, Operation, OpResult, SSAValue, SSAValues, Use
+from xdsl.ir import (
+    Attribute,
+    Block,
+    BlockArgument,
+    Operation,
+    OpResult,
+    SSAValue,
+    SSAValues,
+    Use,
+)
 from xdsl.irdl import IRDLOperation, VariadicDef, VarOperandDef
 from xdsl.utils.exceptions import VerifyException
 
 
 class KanOperation(IRDLOperation, ABC):
     """An op whose verification errors name it, as MLIR's do; it may name a wire in the RTL."""
+
+    __hash__ = object.__hash__  # by identity, as xDSL's, which is a function in Python
 
     @property
     def given_name(self) -> str | None:
@@ -35,7 +47,7 @@ class KanOperation(IRDLOperation, ABC):
         """
         fill_op(
             self,
-            [v if type(v) is OpResult else SSAValue.get(v) for v in operands],
+            [v if type(v) is PlainResult else SSAValue.get(v) for v in operands],
             result_types,
             {name: value for name, value in properties.items() if value is not None},
         )
@@ -52,6 +64,38 @@ _AnyOp = TypeVar("_AnyOp", bound=Operation)
 
 operands_of = cast("Callable[[Operation], tuple[SSAValue, ...]]", attrgetter("_operands"))
 """The operands of an op, for walks over all ops: `Operation.operands` makes a view each time."""
+
+
+class PlainResult(OpResult):
+    """A result of an op, of which hash, type and op are read without a call of Python.
+
+    Maps from values to what is known of them are asked by the million. xDSL's hash and properties
+    give the same by functions in Python, which take several times as long.
+    """
+
+    def __init__(self, kind: Attribute, op: Operation, index: int) -> None:
+        # All other fields are None by their defaults in the class.
+        self._type, self.op, self.index = kind, op, index
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__  # pyright: ignore[reportAssignmentType] (of any object)
+    type = property(attrgetter("_type"))  # pyright: ignore[reportIncompatibleMethodOverride] (same)
+    owner = property(attrgetter("op"))  # pyright: ignore[reportIncompatibleMethodOverride] (same)
+
+
+def is_result(value: SSAValue) -> TypeGuard[OpResult]:
+    """True for the result of an op, False for the argument of a block."""
+    return type(value) is not BlockArgument
+
+
+def ops_of(block: Block) -> list[Operation]:
+    """The ops of a block as a list, which xDSL's iterator takes several times as long to make."""
+    ops: list[Operation] = []
+    op = block.first_op
+    while op is not None:
+        ops.append(op)
+        op = op._next_op  # pyright: ignore[reportPrivateUsage] (a property in Python else)
+    return ops
 
 
 def result_of(op: Operation) -> OpResult:
@@ -74,12 +118,20 @@ def fill_op(
     looks for successors, regions and defaults. The op keeps the dictionaries that it is given.
     """
     values = SSAValues(operands)
-    uses = tuple([Use(op, place) for place in range(len(values))])
-    for value, use in zip(values, uses, strict=True):
-        value.add_use(use)
-    op._operands, op._operand_uses = values, uses  # pyright: ignore[reportPrivateUsage]
-    results = [OpResult(kind, op, place) for place, kind in enumerate(result_types)]
-    op.results = SSAValues(results)
+    uses: list[Use] = []
+    for place, value in enumerate(values):
+        # `Use(op, place)` and `value.add_use(use)`.
+        use = Use.__new__(Use)
+        use._operation, use._index = op, place  # pyright: ignore[reportPrivateUsage]
+        use._next_use = first = value.first_use  # pyright: ignore[reportPrivateUsage]
+        if first is not None:
+            first._prev_use = use  # pyright: ignore[reportPrivateUsage]
+        value.first_use = use
+        uses.append(use)
+    op._operands, op._operand_uses = values, tuple(uses)  # pyright: ignore[reportPrivateUsage]
+    op.results = SSAValues(
+        [PlainResult(kind, op, place) for place, kind in enumerate(result_types)]
+    )
     op.properties = {} if properties is None else properties
     op.attributes = {} if attributes is None else attributes
     op.location = UNKNOWN_LOC
@@ -92,9 +144,15 @@ def op_text(op: Operation) -> str:
     return f"'{op.name}' op" + (f' "{name.data}"' if isinstance(name, StringAttr) else "")
 
 
+@lru_cache(1 << 14)  # one pass after the other gives the same name
+def string_of(text: str) -> StringAttr:
+    """A string as an attribute."""
+    return StringAttr(text)
+
+
 def optional_name(name: str | None) -> StringAttr | None:
     """The `name` property, where there is one."""
-    return None if name is None else StringAttr(name)
+    return None if name is None else string_of(name)
 
 
 _Op = TypeVar("_Op", bound=KanOperation)

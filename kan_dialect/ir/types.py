@@ -126,8 +126,9 @@ def int_type(low: int, high: int) -> IntType:
 
 def range_of(value: SSAValue) -> IntType:
     """The range of a wire-level value."""
-    assert isinstance(value.type, IntType)
-    return value.type
+    kind = value.type
+    assert type(kind) is IntType
+    return kind
 
 
 def tensor_shape(value: SSAValue) -> tuple[int, ...]:

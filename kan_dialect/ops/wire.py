@@ -47,6 +47,7 @@ from kan_dialect.ir.constants import (
     IntArray,
     as_dense,
     dense,
+    element_bytes,
     to_integers,
     to_numpy,
 )
@@ -404,8 +405,10 @@ def complement_of(value: SSAValue) -> Complement | None:
     op = value.owner
     if type(op) is not TableOp or len(op.inputs) > 1 or op.care is not None:
         return None
-    kind = range_of(op.inputs[0])
+    kind, result = range_of(op.inputs[0]), range_of(value)
     constant = -1 if kind.is_signed else (1 << kind.bits) - 1
+    if not result.contains(constant - kind.high, constant - kind.low):
+        return None
     entries = to_numpy(op.entries)
     if int(entries[0]) + kind.low != constant or int(entries[-1]) + kind.high != constant:
         return None
@@ -484,8 +487,9 @@ def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
     op = value.owner
     # By identity: `match` takes ten times as long.
     if type(op) is TableOp:
-        mask = int(np.bitwise_or.reduce(op.filled, axis=None))
-        found = (mask & -mask).bit_length() - 1 if mask else 0
+        # Entries that do not matter count as one that does; if none does, as the lowest value.
+        entries = op.entries if op.care is None else dense(op.filled)
+        found = _low_zeros_of_entries(entries.data.data, element_bytes(entries))
     elif type(op) is SumOp:
         found = range_of(value).bits
         for each in op.inputs:
@@ -498,6 +502,13 @@ def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
         found = 0
     known[value] = found
     return found
+
+
+@lru_cache(1 << 14)  # passes ask again and again of the same entries
+def _low_zeros_of_entries(raw: bytes, size: int) -> int:
+    """The low zeros that all entries, of `size` bytes each, have."""
+    mask = int(np.bitwise_or.reduce(np.frombuffer(raw, dtype=f"<i{size}")))
+    return (mask & -mask).bit_length() - 1 if mask else 0
 
 
 @direct_access

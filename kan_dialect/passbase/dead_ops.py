@@ -7,6 +7,7 @@ from xdsl.ir import Operation
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import would_be_trivially_dead
 
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ops.wire import ConstantOp, DeadOp, MarkOp
 
 
@@ -19,7 +20,7 @@ def remove_dead(function: func.FuncOp) -> None:
     xDSL's `dce` walks over the module until nothing changes. In one block, with users after
     definitions, one walk backwards is enough.
     """
-    for op in reversed(list(iter(function.body.block.ops))):
+    for op in reversed(ops_of(function.body.block)):
         marks = _only_marks(op)
         if marks is None or (marks and type(op) is ConstantOp):
             continue

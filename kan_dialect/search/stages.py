@@ -18,7 +18,7 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.analysis.wires import layers_of
-from kan_dialect.ir.operation import operands_of
+from kan_dialect.ir.operation import operands_of, ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, MarkOp, TableOp
 
@@ -123,7 +123,7 @@ class _Dataflow:
         """Bits that all tables of a value have together."""
         self._expanding: dict[Operation, bool] = {}
         numbers = {value: number for number, value in enumerate(self.values)}
-        self._ops = list(iter(function.body.block.ops))
+        self._ops = ops_of(function.body.block)
         for op in self._ops:
             kind = type(op)
             waits = kind in _WAITING

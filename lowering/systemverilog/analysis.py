@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.evaluate.hardware import (
     REGISTERED,
@@ -24,7 +24,7 @@ from kan_dialect.evaluate.hardware import (
 from kan_dialect.ir.attributes.module_attributes import ports_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
-from kan_dialect.ir.operation import operands_of, result_of
+from kan_dialect.ir.operation import is_result, operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.systemverilog.tables import planes
@@ -114,7 +114,7 @@ def analyse(module: hw.HWModuleOp) -> Analysis:
     KanError : the module has a combinational loop.
     """
     facts = Analysis()
-    ops = in_dataflow_order(module.body.block.ops, through_registers=False)
+    ops = in_dataflow_order(ops_of(module.body.block), through_registers=False)
     facts.constants, facts.planes = fold_constants(ops)
     for op in ops:
         kind = type(op)
@@ -165,12 +165,12 @@ def _live(ops: Sequence[Operation], facts: Analysis) -> set[int]:
     Identities are faster to look up than ops, and there are thousands of lookups.
     """
     wanted = [op for op in ops if not op.results or type(op) is hw.InstanceOp]
-    wanted += [value.op for value in facts.hints if type(value) is OpResult]
+    wanted += [value.op for value in facts.hints if is_result(value)]
     pending = [op for op in wanted if facts.constants.keys().isdisjoint(op.results)]
     live = {id(op) for op in pending}
     while pending:
         for value in facts.operands(pending.pop()):
-            if type(value) is OpResult and id(value.op) not in live:
+            if is_result(value) and id(value.op) not in live:
                 live.add(id(value.op))
                 pending.append(value.op)
     return live
@@ -183,44 +183,47 @@ def is_written_anywhere(op: Operation, facts: Analysis) -> bool:
     )
 
 
-def _takes_parts(op: Operation, facts: Analysis) -> bool:
-    """True if the text selects parts of the operands, which the language allows of names only."""
-    kind = facts.kind(op)
-    if kind is hw.BitcastOp:
-        return operands_of(op)[0].type != result_of(op).type
-    if kind is comb.ConcatOp:
-        return result_of(op) in facts.extended
-    return kind is comb.ExtractOp or kind is hw.ArrayGetOp
-
-
 def _is_short(value: SSAValue, facts: Analysis) -> bool:
-    return isinstance(value, OpResult) and is_written_anywhere(value.op, facts)
+    return is_result(value) and is_written_anywhere(value.op, facts)
 
 
 def _find_uses(op: Operation, facts: Analysis) -> None:
-    operands, kind = facts.operands(op), facts.kind(op)
+    operands, kind = facts.operands(op), type(op)
+    uses, named = facts.uses, facts.named
     for operand in operands:
-        facts.uses[operand] = facts.uses.get(operand, 0) + 1
+        uses[operand] = uses.get(operand, 0) + 1
         facts.user[operand] = op
-    if kind is hw.ArrayGetOp:
-        # A slice of a signal can be an index without a name.
-        facts.named.update(value for value in operands if facts.slice_of(value) is None)
-    elif _takes_parts(op, facts):
-        facts.named.update(operands)
-    elif is_written_anywhere(op, facts):
-        facts.named.update(value for value in operands if not _is_short(value, facts))
-    if kind is seq.CompRegOp:
-        facts.named.update(operands_of(op)[1:])  # clock and reset
-    if type(op) is MemoryReadOp or type(op) is MemoryWriteOp:
-        facts.named.update((op.memory, op.clock))
-    if type(op) is MemoryWordOp:
-        facts.named.add(op.memory)
+    named.update(_named_operands(op, operands, facts))
     is_signal = kind in _SIGNALS or (
         kind is hw.ArrayGetOp and operands_of(op)[0] in facts.constants
     )
     for result in op.results:
-        if is_signal or type(result.type) is hw.ArrayType or result in facts.hints:
-            facts.named.add(result)
+        if is_signal or result in facts.hints or type(result.type) is hw.ArrayType:
+            named.add(result)
+
+
+def _named_operands(
+    op: Operation, operands: Sequence[SSAValue], facts: Analysis
+) -> Iterable[SSAValue]:
+    """The operands that must be signals: the language selects parts of names only."""
+    if type(op) is comb.ExtractOp:
+        return () if result_of(op) in facts.chains else operands
+    if type(op) is comb.ConcatOp:
+        if result_of(op) in facts.extended:
+            return operands
+        if len(operands) == 1:
+            return [value for value in operands if not _is_short(value, facts)]
+        return ()
+    if type(op) is hw.ArrayGetOp:
+        # A slice of a signal can be an index without a name.
+        return [value for value in operands if facts.slice_of(value) is None]
+    if type(op) is seq.CompRegOp:
+        return operands_of(op)[1:]  # clock and reset
+    if type(op) is hw.BitcastOp:
+        return operands if operands_of(op)[0].type != result_of(op).type else ()
+    if type(op) is MemoryReadOp or type(op) is MemoryWriteOp:
+        return op.memory, op.clock
+    return (op.memory,) if type(op) is MemoryWordOp else ()
 
 
 def _signed_outputs(module: hw.HWModuleOp) -> Iterator[SSAValue]:
@@ -252,7 +255,7 @@ def _stages(facts: Analysis) -> list[int]:
     """The stage of each op. Also fills in `loops`."""
     places = {id(op): place for place, op in enumerate(facts.ops)}
     owners = [
-        [places[id(value.op)] for value in facts.operands(op) if type(value) is OpResult]
+        [places[id(value.op)] for value in facts.operands(op) if is_result(value)]
         for op in facts.ops
     ]
     registers = [type(op) in _REGISTERED for op in facts.ops]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ModuleOp
 
+from kan_dialect.evaluate.hardware import register_operands
 from kan_dialect.ir.attributes.module_attributes import (
     declared_interface,
     declared_interval,
@@ -17,6 +18,7 @@ from kan_dialect.ir.attributes.module_attributes import (
     encodings_of,
     ports_of,
 )
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.model.head import declared_head
 from kan_dialect.passbase.record import recorded_pipeline
@@ -71,12 +73,11 @@ def _timing(module: hw.HWModuleOp) -> Iterator[str]:
     interval = declared_interval(module)
     if interval is not None:
         yield f"Training: the sample behind one that trains comes {interval} cycles later or more."
-    resets = [
-        register.reset
-        for register in module.body.block.ops
-        if type(register) is seq.CompRegOp and register.reset is not None
-    ]
-    if resets:
+    if any(
+        register_operands(register).reset is not None
+        for register in ops_of(module.body.block)
+        if type(register) is seq.CompRegOp
+    ):
         yield "Reset: synchronous, active high; registers of data have none."
 
 

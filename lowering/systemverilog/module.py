@@ -16,7 +16,7 @@ from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from kan_dialect.evaluate.hardware import bit_width
+from kan_dialect.evaluate.hardware import bit_width, register_operands
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.operation import operands_of, result_of
 from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
@@ -113,12 +113,16 @@ class _ModuleWriter:
             if type(op) not in _STATEMENTS:
                 self._compute(op, stage)
                 continue
+            # The most frequent kinds come first, and by identity, which is faster than `match`.
+            if type(op) is hw.ArrayGetOp and self._is_table(op):
+                stage.lines.extend(self._table(op))
+                continue
+            if type(op) is seq.CompRegOp:
+                _, clock, reset, _, _ = register_operands(op)
+                stage.registers.setdefault((clock, reset), []).append(op)
+                self._declare(op, result_of(op), stage)
+                continue
             match op:
-                case hw.ArrayGetOp() if self._is_table(op):
-                    stage.lines.extend(self._table(op))
-                case seq.CompRegOp():
-                    stage.registers.setdefault((op.clk, op.reset), []).append(op)
-                    self._declare(op, op.data, stage)
                 case MemoryOp():
                     memories.extend(self._memory(op))
                 case MemoryReadOp():
@@ -416,9 +420,10 @@ class _ModuleWriter:
             yield from block(loads, "    ")
             return
         resets = [
-            f"{self._name(op.data)} <= {self._operand(op.reset_value)};"
+            f"{self._name(op.data)} <= {self._operand(value)};"
             for op in registers
-            if isinstance(op, seq.CompRegOp) and op.reset_value is not None
+            if isinstance(op, seq.CompRegOp)
+            and (value := register_operands(op).reset_value) is not None
         ]
         yield f"    if ({self._operand(reset)})"
         yield from block(resets, "      ")
@@ -429,7 +434,7 @@ class _ModuleWriter:
         """The statement of a register or memory at the clock's edge."""
         match op:
             case seq.CompRegOp():
-                return f"{self._name(op.data)} <= {self._operand(op.input)};"
+                return f"{self._name(result_of(op))} <= {self._operand(operands_of(op)[0])};"
             case MemoryReadOp():
                 return f"{self._name(op.result)} <= {self._word(op)};"
             case _:

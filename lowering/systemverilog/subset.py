@@ -10,6 +10,8 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
+from kan_dialect.evaluate.hardware import register_operands
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryType, MemoryWordOp, MemoryWriteOp
 
 _SUPPORTED = (
@@ -48,7 +50,7 @@ def _problems(module: hw.HWModuleOp) -> Iterator[str]:
             yield f"port '{port.port_name.data}' of type {port_type}"
     # Thousands of ops are of few classes with few types. Types live as long as their ops do.
     fine: set[tuple[object, ...]] = set()
-    for op in module.body.block.ops:
+    for op in ops_of(module.body.block):
         kind = (type(op), *[id(result.type) for result in op.results])
         if type(op) is hw.BitcastOp:
             kind = (*kind, id(op.operands[0].type))
@@ -61,7 +63,7 @@ def _problems(module: hw.HWModuleOp) -> Iterator[str]:
 def _problems_of(op: Operation) -> Iterator[str]:
     if not _is_supported(type(op)):
         yield f"'{op.name}'"
-    if type(op) is seq.CompRegOp and op.power_on_value is not None:
+    if type(op) is seq.CompRegOp and register_operands(op).power_on_value is not None:
         yield f"'{op.name}' with a power-on value"
     if type(op) is hw.BitcastOp and _is_reshaping(op):
         yield f"'{op.name}' between arrays of different elements"

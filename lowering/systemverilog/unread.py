@@ -37,12 +37,10 @@ def unread_bits(signals: Sequence[SSAValue], facts: Analysis) -> Iterator[tuple[
     """
     read = _read_bits(set(signals), facts)
     for value in signals:
-        if isinstance(value.type, MemoryType):
-            continue
         every = _every_bit(value)
         mask = every & ~read.get(value, 0)
-        if mask:
-            yield value, mask if isinstance(value.type, IntegerType) else every
+        if mask and type(value.type) is not MemoryType:
+            yield value, mask if type(value.type) is IntegerType else every
 
 
 def parts_of(name: str, value: SSAValue, mask: int) -> Iterator[Expression]:
@@ -108,5 +106,6 @@ def _reads(op: Operation, facts: Analysis) -> Iterable[tuple[SSAValue, int]]:
 def _every_bit(value: SSAValue) -> int:
     """Mask of all bits of a value; clocks and memories count as one bit."""
     kind: Attribute = value.type
-    is_wide = type(kind) is IntegerType or type(kind) is hw.ArrayType
-    return (1 << bit_width(kind)) - 1 if is_wide else 1
+    if type(kind) is IntegerType:
+        return (1 << kind.width.data) - 1
+    return (1 << bit_width(kind)) - 1 if type(kind) is hw.ArrayType else 1

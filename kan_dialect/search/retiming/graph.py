@@ -14,6 +14,7 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.delay import Delay
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import BitsOp, ConstantOp, DeadOp, MarkOp, low_zeros
 
@@ -46,7 +47,7 @@ class Graph:
     def __init__(
         self, function: func.FuncOp, cost: Callable[[Operation], float | Delay], limit: float
     ) -> None:
-        ops = [op for op in function.body.block.ops if type(op) not in _WITHOUT_STAGE]
+        ops = [op for op in ops_of(function.body.block) if type(op) not in _WITHOUT_STAGE]
         terminator = function.get_return_op()
         assert terminator is not None
         self.ops = ops
