@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
@@ -139,13 +138,16 @@ def description(name: str, index: str, entries: Sequence[int], mark: str = "//")
 
 def _runs(entries: Sequence[int]) -> list[str]:
     """Runs of equal entries, each as `12 .. 14: 8`."""
-    ends = [last for last, two in enumerate(pairwise(entries)) if two[0] != two[1]]
-    ends.append(len(entries) - 1)
-    starts = [0, *(end + 1 for end in ends)]
-    return [
-        f"{first}: {entries[first]}" if first == last else f"{first} .. {last}: {entries[first]}"
-        for first, last in zip(starts, ends, strict=False)
-    ]
+    runs: list[str] = []
+    first, held = 0, entries[0]
+    for place, entry in enumerate(entries):
+        if entry != held:
+            last = place - 1
+            runs.append(f"{first}: {held}" if first == last else f"{first} .. {last}: {held}")
+            first, held = place, entry
+    last = len(entries) - 1
+    runs.append(f"{first}: {held}" if first == last else f"{first} .. {last}: {held}")
+    return runs
 
 
 @lru_cache(1 << 5)  # indices have few widths
