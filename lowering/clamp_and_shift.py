@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects import comb
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 
 from kan_dialect.devices.lut_count import upper_bits_tell
 from kan_dialect.ir.types import IntType
@@ -31,14 +30,11 @@ def clamped(
     for comparison, bound, needed in checks:
         if needed:
             beyond = _tested(build, wire, source, bound, is_low=comparison == "lt")
-            if beyond is None:
-                beyond = comb.ICmpOp(
-                    wire, build.constant(bound, source.bits), f"{sign}{comparison}"
-                )
             saturated = build.constant(bound, target.bits)
-            if isinstance(beyond, Operation):
-                beyond = build.add(beyond)
-            result = build.add(comb.MuxOp(beyond, saturated, result))
+            if beyond is None:
+                limit = build.constant(bound, source.bits)
+                beyond = build.compared(wire, limit, f"{sign}{comparison}")
+            result = build.chosen(beyond, saturated, result)
             is_clamped = True
     return build.named(result, name) if is_clamped else result
 
@@ -58,11 +54,11 @@ def _tested(
     if is_low and bound == 0:
         return negative
     filled = build.constant((1 << above) - 1 if is_low else 0, above)
-    differs = build.add(comb.ICmpOp(build.part(wire, width, above), filled, "ne"))
+    differs = build.compared(build.part(wire, width, above), filled, "ne")
     if negative is None:
         return differs
     sign = negative if is_low else build.inverted(negative, 1)
-    return build.add(comb.AndOp([sign, differs]))
+    return build.all_of([sign, differs])
 
 
 def _is_whole(kind: IntType) -> bool:
@@ -90,14 +86,14 @@ def _masked(
             beyond = build.inverted(negative, 1)
         if upper is not None and not (is_low and not target.is_signed):
             filled = build.constant((1 << above) - 1 if is_low else 0, above)
-            differs = build.add(comb.ICmpOp(upper, filled, "ne"))
-            beyond = differs if beyond is None else build.add(comb.AndOp([beyond, differs]))
+            differs = build.compared(upper, filled, "ne")
+            beyond = differs if beyond is None else build.all_of([beyond, differs])
         assert beyond is not None, "a value beyond an end has a bit that says so"
         mask = beyond if width == 1 else build.repeated(beyond, width)
         if is_low:
-            body = build.add(comb.AndOp([body, build.inverted(mask, width)]))
+            body = build.all_of([body, build.inverted(mask, width)])
         else:
-            body = build.add(comb.OrOp([body, mask]))
+            body = build.any_of([body, mask])
     if target.is_signed and negative is not None:
         body = build.joined([negative, body], target.bits)
     return build.named(body, name)

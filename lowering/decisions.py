@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects import comb
 from xdsl.ir import SSAValue
 
 from kan_dialect.ir.types import IntType, range_of
@@ -20,8 +19,8 @@ def greater(build: HwBuilder, op: GreaterOp, wire: SSAValue) -> SSAValue:
     if bound == -1:
         sign = wire if source.bits == 1 else build.part(wire, source.bits - 1, 1)
         return build.inverted(sign, 1, op.given_name)
-    compare = comb.ICmpOp(wire, build.constant(bound, source.bits), f"{_sign(source)}gt")
-    return build.add(compare, op.given_name)
+    limit = build.constant(bound, source.bits)
+    return build.compared(wire, limit, f"{_sign(source)}gt", op.given_name)
 
 
 def ordered(
@@ -45,8 +44,9 @@ def ordered(
             found.append(one[0])
             continue
         target = range_of(result)
-        chosen = comb.MuxOp(first, _as(build, *one, target), _as(build, *other, target))
-        found.append(build.add(chosen, None if name is None else f"{name}_{label}"))
+        own_name = None if name is None else f"{name}_{label}"
+        chosen = _as(build, *one, target), _as(build, *other, target)
+        found.append(build.chosen(first, *chosen, own_name))
     return found
 
 
@@ -70,16 +70,16 @@ def _is_first(
     other = build.resized(wires[2], right.bits, bits, right.is_signed)
     sign = "s" if signed else "u"
     if left_index.high < right_index.low:
-        return build.add(comb.ICmpOp(one, other, f"{sign}ge"), name)
+        return build.compared(one, other, f"{sign}ge", name)
     if right_index.high < left_index.low:
-        return build.add(comb.ICmpOp(one, other, f"{sign}gt"), name)
+        return build.compared(one, other, f"{sign}gt", name)
     # Below the values stand the indices with all bits inverted: the smaller one is greater.
     width = max(left_index.bits, right_index.bits)
     keys: list[SSAValue] = []
     for value, index, kind in ((one, wires[1], left_index), (other, wires[3], right_index)):
         inverted = build.inverted(build.resized(index, kind.bits, width, False), width)
         keys.append(build.joined([value, inverted], bits + width))
-    return build.add(comb.ICmpOp(keys[0], keys[1], f"{sign}gt"), name)
+    return build.compared(keys[0], keys[1], f"{sign}gt", name)
 
 
 def _bits(kind: IntType, signed: bool) -> int:

@@ -22,13 +22,14 @@ from xdsl.dialects.builtin import (
     StringAttr,
     SymbolRefAttr,
     i32,
+    i64,
 )
 from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from xdsl.irdl import AttrSizedOperandSegments
 
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX
 from kan_dialect.ir.constants import Array, IntArray, integer_of
-from kan_dialect.ir.operation import fill_op, result_of
+from kan_dialect.ir.operation import fill_op, result_of, string_of
 
 MAX_CONSTANT_BITS = 8192
 """Longer constants are concatenated: their decimal form would exceed Python's limit of digits."""
@@ -74,7 +75,7 @@ class HwBuilder:
     def add(self, op: Operation, name: str | None = None) -> SSAValue:
         """Append an op of one result, which gets a name."""
         if name is not None:
-            op.attributes[NAME_HINT] = StringAttr(name)
+            op.attributes[NAME_HINT] = string_of(name)
         self.block.add_op(op)
         return result_of(op)
 
@@ -119,7 +120,14 @@ class HwBuilder:
 
     def equal(self, wire: SSAValue, other: SSAValue, name: str | None = None) -> SSAValue:
         """Whether two wires carry the same."""
-        return self.add(comb.ICmpOp(wire, other, "eq"), name)
+        return self.compared(wire, other, "eq", name)
+
+    def compared(
+        self, left: SSAValue, right: SSAValue, predicate: str, name: str | None = None
+    ) -> SSAValue:
+        """A comparison of two wires of one width, by CIRCT's name of it: `eq`, `ne`, `slt`, ..."""
+        properties = {"predicate": _predicate(predicate)}
+        return self.add(_op(comb.ICmpOp, [left, right], integer(1), properties), name)
 
     def differs(self, bit: SSAValue, other: SSAValue, name: str | None = None) -> SSAValue:
         """Whether one of two bits is 1, and not both."""
@@ -129,7 +137,7 @@ class HwBuilder:
         self, condition: SSAValue, if_true: SSAValue, if_false: SSAValue, name: str | None = None
     ) -> SSAValue:
         """One wire or another one, by a condition."""
-        return self.add(comb.MuxOp(condition, if_true, if_false), name)
+        return self.add(_op(comb.MuxOp, [condition, if_true, if_false], if_true.type), name)
 
     def added(self, wires: Sequence[SSAValue], name: str | None = None) -> SSAValue:
         """The sum of wires of one width, modulo 2^width."""
@@ -257,6 +265,11 @@ def _place(bit: int) -> Attribute:
 def array_type(bits: int, size: int) -> hw.ArrayType[IntegerType]:
     """The type of an array of `size` integers of `bits` bits."""
     return hw.ArrayType(integer(bits), size)
+
+
+@lru_cache(1 << 4)
+def _predicate(name: str) -> Attribute:
+    return IntegerAttr(comb.ICMP_COMPARISON_OPERATIONS.index(name), i64)
 
 
 @lru_cache(2)
