@@ -18,12 +18,10 @@ from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import (
     PatternRewriter,
-    PatternRewriteWalker,
     RewritePattern,
     op_type_rewrite_pattern,
 )
@@ -38,6 +36,7 @@ from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.adder_trees.tree import adder_tree
@@ -108,10 +107,6 @@ class SumIntoTree(RewritePattern):
             rewriter.replace(op, adder_tree(op, self.target, further))
 
 
-def _rewrite(function: func.FuncOp, pattern: RewritePattern) -> None:
-    PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)
-
-
 @dataclass(frozen=True)
 class BalanceSumsPass(TargetPass):
     """Makes sums of many values trees of two-input adders."""
@@ -142,8 +137,8 @@ class BalanceSumsPass(TargetPass):
         functions = list(wire_functions(module))
         further = self._of_layers
         for function in functions:
-            _rewrite(function, ConstantIntoTable(self.device))
+            rewrite_ops(function, SumOp, ConstantIntoTable(self.device))
             layers = layers_of(function) if len(further) > 1 else {}
-            _rewrite(function, SumIntoTree(self.device, further, layers))
+            rewrite_ops(function, SumOp, SumIntoTree(self.device, further, layers))
             remove_dead(function)
         return bool(functions)

@@ -22,9 +22,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import (
-    GreedyRewritePatternApplier,
     PatternRewriter,
-    PatternRewriteWalker,
     RewritePattern,
     op_type_rewrite_pattern,
 )
@@ -38,6 +36,7 @@ from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.ops.wire import ClampOp, ConstantOp, MarkOp, ShiftOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.marks import moved_mark
+from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import variables_and_constant
 from kan_dialect.passbase.target_pass import TargetPass
 
@@ -169,11 +168,8 @@ class FoldClampsPass(TargetPass):
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        patterns: list[RewritePattern] = [ClampIntoTables(self.device), ClampFromZero(self.device)]
-        walker = PatternRewriteWalker(
-            GreedyRewritePatternApplier(patterns), apply_recursively=False
-        )
+        patterns = ClampIntoTables(self.device), ClampFromZero(self.device)
         for function in functions:
-            walker.rewrite_region(function.body)
+            rewrite_ops(function, ClampOp, *patterns)
             remove_dead(function)
         return bool(functions)

@@ -36,6 +36,7 @@ from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ir.verifier import MAX_NAME
 from kan_dialect.ops.wire import DeadOp, DelayOp, MarkOp, SumOp, TableOp, sum_range
+from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.table_groups import TableGroup, table_groups
@@ -196,5 +197,5 @@ class MergeTablesPass(TargetPass):
             compose = ComposeTables(self.device)
             PatternRewriteWalker(compose, apply_recursively=False).rewrite_region(function.body)
             merge = MergeSummands(self.device, _joint_sums(function))
-            PatternRewriteWalker(merge, apply_recursively=False).rewrite_region(function.body)
+            rewrite_ops(function, SumOp, merge)
         return bool(functions)

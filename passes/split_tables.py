@@ -30,7 +30,6 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.pattern_rewriter import (
     PatternRewriter,
-    PatternRewriteWalker,
     RewritePattern,
     op_type_rewrite_pattern,
 )
@@ -43,6 +42,7 @@ from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement_of
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
+from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.table_split.limits import MAX_INPUT_BITS
@@ -180,5 +180,5 @@ def split_tables(
     """
     of_tables = dict(zip(_tables(function), splits, strict=True))
     pattern = SplitSummands(of_tables, splitter, device, separate_bits, most_terms or {})
-    PatternRewriteWalker(pattern, apply_recursively=False).rewrite_region(function.body)
+    rewrite_ops(function, SumOp, pattern)
     remove_dead(function)
