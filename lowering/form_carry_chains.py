@@ -41,7 +41,7 @@ from kan_dialect.ir.constants import Array
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constants
-from kan_dialect.lowering.hw_builder import HwBuilder
+from kan_dialect.lowering.hw_builder import LooseOps
 from kan_dialect.maths.truth_tables import planes, support
 from kan_dialect.passbase.target_pass import TargetPass
 
@@ -84,13 +84,10 @@ class _Sum:
 def _form_chains(module: hw.HWModuleOp, device: DeviceFamily) -> None:
     ops = in_dataflow_order(ops_of(module.body.block), through_registers=False)
     constants = fold_constants(ops).values
-    build = HwBuilder()
+    build = LooseOps()
     for each in list(_chosen(ops, constants, device)):
         total = each.adder(constants).build(build, name_hint(each.op.result))
-        added = ops_of(build.block)
-        for op in added:
-            op.detach()
-        Rewriter.replace_op(each.op, added, [total])
+        Rewriter.replace_op(each.op, build.take(), [total])
 
 
 def _chosen(

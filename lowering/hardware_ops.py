@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from kan_dialect.errors import KanError
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.ops.memory import MEMORY_OPS
 
 HARDWARE_DIALECTS = frozenset({"hw", "comb", "seq"})
@@ -39,7 +40,7 @@ def _kinds_in(op: Operation) -> dict[type[Operation], None]:
     kinds: dict[type[Operation], None] = {}
     for region in op.regions:
         for block in region.blocks:
-            for inner in block.ops:
+            for inner in ops_of(block):
                 kinds[type(inner)] = None
                 if inner.regions:
                     kinds.update(_kinds_in(inner))

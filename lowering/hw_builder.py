@@ -229,6 +229,24 @@ class HwBuilder:
         return self.add(_entry(array, index, bits))
 
 
+@dataclass
+class LooseOps(HwBuilder):
+    """Makes ops that are in no block yet, for a place in a module that exists."""
+
+    made: list[Operation] = field(default_factory=list[Operation])
+
+    def add(self, op: Operation, name: str | None = None) -> SSAValue:
+        if name is not None:
+            op.attributes[NAME_HINT] = string_of(name)
+        self.made.append(op)
+        return result_of(op)
+
+    def take(self) -> list[Operation]:
+        """The ops that were made since the last call, operands first."""
+        made, self.made = self.made, []
+        return made
+
+
 def pack(entries: IntArray, bits: int) -> list[tuple[int, int]]:
     """Entries as one long number, entry 0 lowest, in pieces (value, bits), highest first."""
     planes = (entries[:, np.newaxis] >> np.arange(bits)) & 1

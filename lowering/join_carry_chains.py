@@ -38,7 +38,7 @@ from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constant
-from kan_dialect.lowering.hw_builder import HwBuilder
+from kan_dialect.lowering.hw_builder import HwBuilder, LooseOps
 from kan_dialect.maths.truth_tables import planes
 from kan_dialect.passbase.target_pass import TargetPass
 
@@ -117,14 +117,11 @@ class _Joining:
             source = next(_varying(adder for chain in chains for adder in chain), None)
             if source is None:
                 continue
-            build = HwBuilder()
+            build = LooseOps()
             zero = self._zero(build, source, f"no_carry{stage}")
             for chain in chains:
                 self._add(build, chain, zero)
-            added = list(build.block.ops)
-            for op in added:
-                op.detach()
-            self._block.insert_ops_before(added, self._ops[0])
+            self._block.insert_ops_before(build.take(), self._ops[0])
         self._clean()
 
     def _is_chain(self, op: Operation) -> bool:
