@@ -40,6 +40,7 @@ from kan_dialect.model.model import Model
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.spline import BaseOp, BSplineOp
 from kan_dialect.passbase.garbage_collector import collector_paused
+from kan_dialect.passbase.record import open_record
 from kan_dialect.passes.calibrate import observe
 
 SMALL = [("13-4-3", 6), ("13-4-3", 8), ("64-16-10", 6), ("64-16-10", 8)]
@@ -111,15 +112,19 @@ def integers_of(name: str) -> ModuleOp | None:
 def measure(name: str, bits: int, *, fast: bool) -> dict[str, float | int | str]:
     """Seconds of each stage of one network, from the imported module to SystemVerilog text.
 
-    Python's collector is paused, as `kan-opt` has it.
+    Python's collector is paused, and the record of passes is open, as `kan-opt` has them: the
+    digest of the module is computed once, and not twice in each pass.
     """
-    with collector_paused():
-        return _measured(name, bits, fast=fast)
-
-
-def _measured(name: str, bits: int, *, fast: bool) -> dict[str, float | int | str]:
-    module, context = network(name), make_context()
+    module = network(name)
     assert module is not None
+    with collector_paused(), open_record(module):
+        return _measured(name, module, bits, fast=fast)
+
+
+def _measured(
+    name: str, module: ModuleOp, bits: int, *, fast: bool
+) -> dict[str, float | int | str]:
+    context = make_context()
     result: dict[str, float | int | str] = {"network": name, "bits": bits}
     started = time.process_time()
     calibrated(module)
