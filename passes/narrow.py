@@ -25,7 +25,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.ir.constants import Array
+from kan_dialect.ir.constants import Array, extremes
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.ranged import exact_ranges
 from kan_dialect.ir.types import IntType, range_of
@@ -109,16 +109,18 @@ class _Narrowing:
 
     def _narrow_table(self, op: TableOp) -> None:
         inputs = [self._value(value) for value in op.inputs]
-        entries, care = op.entries_array, op.care_array
+        entries, care = op.entries_array, None if op.care is None else op.care_array
         for axis, (old, new) in enumerate(zip(op.inputs, inputs, strict=True)):
             entries = _reachable(entries, axis, range_of(old), range_of(new))
-            care = _reachable(care, axis, range_of(old), range_of(new))
-        kept = entries[care]
-        low, high = (int(kept.min()), int(kept.max())) if kept.size else (0, 0)
+            if care is not None:
+                care = _reachable(care, axis, range_of(old), range_of(new))
+        kept = entries if care is None else entries[care]
+        low, high = extremes(kept) if kept.size else (0, 0)
         if low == high:
             self._values[op.result] = self._constant(op, low)
             return
-        entries = np.where(care, entries, low)
+        if care is not None:
+            entries = np.where(care, entries, low)
         if not _only_sums_read(op.result):
             table = TableOp(inputs, entries, care=care, name=op.given_name)
             self._values[op.result] = _add(op, table)
@@ -210,6 +212,8 @@ def _reachable(entries: Array, axis: int, old: IntType, new: IntType) -> Array:
     `old` may be the narrower one, where a sum is proven for its tables together
     (`joint_sum_range`): values beyond it do not occur.
     """
+    if old == new:
+        return entries
     index = np.arange(new.low, new.high + 1).clip(old.low, old.high) - old.low
     return entries.take(index, axis=axis)
 

@@ -47,7 +47,7 @@ class KanOperation(IRDLOperation, ABC):
         """
         fill_op(
             self,
-            [v if type(v) is PlainResult else SSAValue.get(v) for v in operands],
+            values_of(operands),
             result_types,
             {name: value for name, value in properties.items() if value is not None},
         )
@@ -81,6 +81,11 @@ class PlainResult(OpResult):
     __eq__ = object.__eq__  # pyright: ignore[reportAssignmentType] (of any object)
     type = property(attrgetter("_type"))  # pyright: ignore[reportIncompatibleMethodOverride] (same)
     owner = property(attrgetter("op"))  # pyright: ignore[reportIncompatibleMethodOverride] (same)
+
+
+def values_of(operands: Sequence[SSAValue | Operation]) -> list[SSAValue]:
+    """Values as they are, and the results of ops of one result."""
+    return [each if type(each) is PlainResult else SSAValue.get(each) for each in operands]
 
 
 def is_result(value: SSAValue) -> TypeGuard[OpResult]:

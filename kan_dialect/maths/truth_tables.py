@@ -57,7 +57,11 @@ def support(plane: int, inputs: int) -> int:
 
 def by_size(tables: Sequence[NDArray[_Scalar]]) -> Iterator[tuple[IntArray, NDArray[_Scalar]]]:
     """Tables grouped by size: their indices, int64, and their entries (tables, entries)."""
-    sizes = np.array([len(table) for table in tables])
+    lengths = [len(table) for table in tables]
+    if len(set(lengths)) == 1:  # as mostly
+        yield np.arange(len(tables)), np.concatenate(tables).reshape(-1, lengths[0])
+        return
+    sizes = np.array(lengths)
     for size in set(sizes.tolist()):
         (which,) = (sizes == size).nonzero()
         chosen: list[NDArray[_Scalar]] = [tables[index] for index in which.tolist()]

@@ -47,11 +47,13 @@ from kan_dialect.ir.constants import (
     IntArray,
     as_dense,
     dense,
+    dense_integers,
     element_bytes,
+    extremes,
     to_integers,
     to_numpy,
 )
-from kan_dialect.ir.operation import direct_access, optional_name
+from kan_dialect.ir.operation import direct_access, optional_name, values_of
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.semantics import Evaluable
@@ -151,12 +153,16 @@ class TableOp(WireOp, Evaluable):
         """
         if isinstance(care, np.ndarray):
             care = None if bool(care.all()) else dense(care.astype(np.int8))
-        array = entries if isinstance(entries, np.ndarray) else to_integers(entries)
+        if care is None and isinstance(entries, np.ndarray) and entries.size:
+            ends = extremes(entries)
+            result_type = result_type or int_type(*ends)
+            entries = dense_integers(entries, *ends)
         if result_type is None:
+            array = entries if isinstance(entries, np.ndarray) else to_integers(entries)
             kept = array if care is None else array[to_numpy(care) == 1]
             # Where nothing matters, one value is as good as any other.
             kept = kept if kept.size else array.ravel()[:1]
-            result_type = int_type(int(kept.min()), int(kept.max()))
+            result_type = int_type(*extremes(kept))
         self.set_up(
             inputs,
             [result_type],
@@ -320,7 +326,7 @@ class SumOp(WireOp, Evaluable):
         name: str | None = None,
     ) -> None:
         """`result_type` is the range; by default, the sum of the inputs' ranges."""
-        values = [SSAValue.get(value) for value in inputs]
+        values = values_of(inputs)
         if result_type is None:
             result_type = int_type(*sum_range(values))
         self.set_up(values, [result_type], {"name": optional_name(name)})

@@ -35,6 +35,10 @@ def _only_marks(op: Operation) -> list[MarkOp] | None:
     """The marks of the results of an op; None if something else reads a result."""
     marks: list[MarkOp] = []
     for result in op.results:
+        if (first := result.first_use) is None:
+            continue
+        if type(first.operation) is not MarkOp:  # most results have readers
+            return None
         for use in result.uses:
             reader = use.operation
             if type(reader) is not MarkOp:

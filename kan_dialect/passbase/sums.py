@@ -45,8 +45,9 @@ def variables_and_constant(summands: Iterable[SSAValue]) -> tuple[list[SSAValue]
     values: list[SSAValue] = []
     constant = 0
     for value in summands:
-        if isinstance(value.owner, ConstantOp):
-            constant += value.owner.value.value.data
+        op = value.owner
+        if type(op) is ConstantOp:
+            constant += op.value.value.data
         else:
             values.append(value)
     return values, constant

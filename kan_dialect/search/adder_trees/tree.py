@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.analysis.tables import low_zeros_of
 from kan_dialect.devices.carry_chains import is_single_bit, is_wires
@@ -156,14 +156,17 @@ def adder_levels(value: SSAValue, known: dict[SSAValue, int], device: DeviceFami
     ----------
     known : results for other values; grows.
     """
-    inverted = complement_of(value)
-    if inverted is not None:
-        value = inverted.value
     op = value.owner
-    if not isinstance(op, SumOp | Costed):
+    if type(op) is TableOp:
+        inverted = complement_of(value)
+        if inverted is None:
+            return 0
+        value = inverted.value
+        op = value.owner
+    if type(op) is not SumOp and not (isinstance(op, Operation) and isinstance(op, Costed)):
         return 0
     if value not in known:
-        own = stated_levels(op, device) if isinstance(op, Costed) else 0 if is_wires(op) else 1
+        own = stated_levels(op, device) if type(op) is not SumOp else 0 if is_wires(op) else 1
         before = (adder_levels(each, known, device) for each in op.operands)
         known[value] = own + max(before, default=0)
     return known[value]
