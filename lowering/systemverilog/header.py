@@ -18,7 +18,6 @@ from kan_dialect.ir.attributes.module_attributes import (
     encodings_of,
     ports_of,
 )
-from kan_dialect.ir.operation import ops_of
 from kan_dialect.lowering.systemverilog.layout import commented
 from kan_dialect.model.head import declared_head
 from kan_dialect.passbase.record import recorded_pipeline
@@ -75,7 +74,7 @@ def _timing(module: hw.HWModuleOp) -> Iterator[str]:
         yield f"Training: the sample behind one that trains comes {interval} cycles later or more."
     if any(
         register_operands(register).reset is not None
-        for register in ops_of(module.body.block)
+        for register in module.body.block.ops  # the first registers are those of valid bits
         if type(register) is seq.CompRegOp
     ):
         yield "Reset: synchronous, active high; registers of data have none."
