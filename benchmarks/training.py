@@ -517,6 +517,14 @@ def draw(fronts: Sequence[Front], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def read_fronts(file: Path) -> list[Front]:
+    """Fronts that another run wrote, with another budget for instance."""
+    return [
+        Front(**{**front, "points": tuple(Point(**each) for each in front["points"])})
+        for front in json.loads(file.read_text())["fronts"]
+    ]
+
+
 def best_so_far(points: Iterable[Point]) -> tuple[list[int], list[float]]:
     """Cells and accuracies of networks that are better than all smaller ones."""
     luts: list[int] = []
@@ -547,6 +555,9 @@ def main() -> int:
     parser.add_argument("--peers", metavar="PYTHON", help="of an environment that has the peers")
     parser.add_argument("--folder", type=Path, default=Path("build/training"), help="keeps results")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all fronts")
+    parser.add_argument(
+        "--add", type=Path, nargs="+", default=[], metavar="FILE", help="fronts of --json as well"
+    )
     parser.add_argument("--picture", type=Path, metavar="FILE.png")
     options = parser.parse_args()
     names, kinds = options.data.split(","), options.kinds.split(",")
@@ -558,11 +569,12 @@ def main() -> int:
     bench = Bench(measured, options.peers, options.minutes * 60.0, options.most, options.route)
     tools = {"yosys": find("yosys").version, "torch": version("torch")}
     peers = versions_of(options.peers) if options.peers else {}
-    fronts: list[Front] = []
+    fronts = [front for file in options.add for front in read_fronts(file)]
+    names = [each for each in DATA_SETS if each in {*names, *(front.data for front in fronts)}]
     failed = False
     console = Console(stderr=True)
     seeds = range(options.seed, options.seed + options.seeds)
-    jobs = [(n, k, s) for s in seeds for n in names for k in kinds]
+    jobs = [(n, k, s) for s in seeds for n in options.data.split(",") for k in kinds]
     with Progress(console=console) as progress:
         task = progress.add_task("", total=len(jobs))
         for name, kind, seed in jobs:

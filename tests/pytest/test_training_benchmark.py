@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from training import (
     front_table,
     goal_table,
     network_table,
+    read_fronts,
     registered,
 )
 
@@ -123,3 +126,9 @@ def test_fronts_of_any_seed_have_a_picture(tmp_path: Path) -> None:
     # Glyphs are paths; the text they draw stands in a comment.
     text = (tmp_path / "fronts.svg").read_text()
     assert all(f"<!-- {word} -->" in text for word in ("moons", "digits", "ours", "hgq-lut"))
+
+
+def test_fronts_of_another_run_are_read_back(tmp_path: Path) -> None:
+    front = Front("moons", "ours", 5, 60.0, (Point(10, 0.90, 0.97, "a", 2.0),))
+    (tmp_path / "fronts.json").write_text(json.dumps({"fronts": [asdict(front)]}))
+    assert read_fronts(tmp_path / "fronts.json") == [front]
