@@ -5,8 +5,8 @@ LUTs and make paths longer: a shared sum comes before the sums that read it, and
 gives its sum more terms. Here both are done only where the function takes no more cycles.
 
 - The function with whole tables and no shared sums tells the cycles, and when each sum is due. It
-  is the result where adders absorb no tables: there, a further adder costs what it saves, or more.
-- Tables are split. Sums that come too late get fewer terms, until all come in time.
+  is the result where tables are to stay whole and adders absorb none of their bits.
+- Tables are split. Sums that come too late get fewer levels of adders, until all come in time.
 - The same with shared sums is taken if it comes in time, and has fewer LUTs and registers.
 - A table that alone takes longer than a stage becomes a choice between smaller ones, which a
   register may stand before (`kan_dialect.search.table_split.halves`).
@@ -14,7 +14,7 @@ gives its sum more terms. Here both are done only where the function takes no mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import NamedTuple
@@ -38,6 +38,7 @@ from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.passes.balance_sums import BalanceSumsPass
 from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.split_tables import SplitTablesPass, find_splits, most_parts, split_tables
+from kan_dialect.search.adder_trees.tree import adder_levels
 from kan_dialect.search.retiming.graph import Graph
 from kan_dialect.search.retiming.stages import Place, bits_of_registers, earliest, latest, retimed
 from kan_dialect.search.table_split.halves import TableHalves
@@ -51,7 +52,7 @@ MOST_TRIES = 3
 """Designs for shorter stages, as halves of tables make the function larger."""
 
 UNLIMITED = 1 << 60
-"""More terms than any sum has."""
+"""More levels than any sum has."""
 
 
 class _Design(NamedTuple):
@@ -61,8 +62,8 @@ class _Design(NamedTuple):
     graph: Graph
     ends: list[Place]
     """The earliest end of each node."""
-    terms: dict[str, int]
-    """Terms of each sum, by its name, before they became trees."""
+    levels: dict[str, int]
+    """Levels of adders of each sum, by its name."""
 
     @property
     def cycles(self) -> int:
@@ -74,7 +75,7 @@ class _Design(NamedTuple):
         return {
             op.given_name: node
             for node, op in enumerate(self.graph.ops, 1)
-            if isinstance(op, SumOp) and op.given_name in self.terms
+            if isinstance(op, SumOp) and op.given_name in self.levels
         }
 
 
@@ -138,16 +139,17 @@ class _Search:
     def __init__(self, ctx: Context, options: FitClockPass, limit: float) -> None:
         self._ctx = ctx
         self._options = options
-        self._device: DeviceFamily = options.device
-        self._parts = most_parts(options.parts, self._device)
-        self._splitter = splitter_for(self._device, self._parts)
+        # Joined chains would make paths from one sum to the next.
+        self._device: DeviceFamily = options.device.without_joined_chains
+        self._parts = most_parts(options.parts, options.device)
+        self._splitter = splitter_for(self._device.with_ends_in_further_adders, self._parts)
         self._limit = limit
         self._delay: Callable[[Operation], Delay] = cache(partial(delays_of, device=self._device))
 
     def best(self, function: func.FuncOp) -> func.FuncOp:
         """The function in the fewest cycles, with the fewest LUTs and registers."""
         fastest = self._design(function, None, {})
-        if self._device.adders.absorbed_inputs < 0:
+        if self._parts == 1 and self._device.adders.absorbed_inputs < 0:
             return fastest.function
         stage = fastest.cycles - 1
         places = latest(fastest.graph, self._limit, stage)
@@ -188,23 +190,26 @@ class _Search:
         self,
         function: func.FuncOp,
         splits: Sequence[TableSplits] | None,
-        most_terms: Mapping[str, int],
+        most_levels: Mapping[str, int],
     ) -> _Design:
         """A copy of a function with trees of adders, and split tables if `splits` are given."""
         copy = function.clone()
         module = ModuleOp([copy])
         if splits is not None:
-            split_tables(copy, self._splitter, splits, self._device, self._parts > 1, most_terms)
-        terms = {
-            op.given_name: _terms(op)
+            split_tables(copy, self._splitter, splits, self._device, self._parts > 1, most_levels)
+        levels = {
+            op.given_name: _least_levels(op)
             for op in copy.body.block.ops
             if isinstance(op, SumOp) and op.given_name is not None
         }
         options = self._options
         BalanceSumsPass(options.further_levels, target=options.target).run(self._ctx, module)
         _halve_slow_tables(copy, self._device, self._limit)
+        if self._device.adders.absorbed_inputs < 0:
+            # Terms side by side make trees lower, which `choose_by_estimate` knows.
+            levels = _levels_of_trees(copy, levels, self._device)
         graph = Graph(copy, self._delay, self._limit)
-        return _Design(copy, graph, earliest(graph, self._limit), terms)
+        return _Design(copy, graph, earliest(graph, self._limit), levels)
 
     def _area(self, design: _Design) -> float:
         """LUTs, and registers as parts of LUTs."""
@@ -223,15 +228,29 @@ def _shorten(
     """Let late sums, and those before them, have a level of adders less; whether one has."""
     shortened = False
     for name in dict.fromkeys(each for sum_ in late for each in before[sum_]):
-        fewer = 1 << max((design.terms.get(name, 0) - 1).bit_length() - 1, 0)
+        fewer = max(design.levels.get(name, 0) - 1, 0)
         if fewer < most.get(name, UNLIMITED):
             most[name] = fewer
             shortened = True
     return shortened
 
 
-def _terms(op: SumOp) -> int:
-    return sum(not isinstance(value.owner, ConstantOp) for value in op.inputs)
+def _least_levels(op: SumOp) -> int:
+    """Levels of a tree of adders that adds the terms of a sum."""
+    terms = sum(not isinstance(value.owner, ConstantOp) for value in op.inputs)
+    return max(terms - 1, 0).bit_length()
+
+
+def _levels_of_trees(
+    function: func.FuncOp, names: Iterable[str], device: DeviceFamily
+) -> dict[str, int]:
+    """Levels of adders that end at the sums of these names."""
+    known: dict[SSAValue, int] = {}
+    return {
+        op.given_name: adder_levels(op.result, known, device)
+        for op in function.body.block.ops
+        if isinstance(op, SumOp) and op.given_name in set(names)
+    }
 
 
 def _sums_before(function: func.FuncOp) -> dict[str, list[str]]:

@@ -47,6 +47,7 @@ from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.table_split.limits import MAX_INPUT_BITS
 from kan_dialect.search.table_split.part_ops import PartOps
+from kan_dialect.search.table_split.parts import Split
 from kan_dialect.search.table_split.splitter import Splitter, splitter_for
 from kan_dialect.search.table_split.sums import TableSplits, choose_splits, limit_terms
 from kan_dialect.search.table_split.whole_sums import choose_by_estimate
@@ -71,22 +72,14 @@ class SplitSummands(RewritePattern):
     device: DeviceFamily
     separate_bits: bool
     """Lowest bits of tables may be parts of their own."""
-    most_terms: Mapping[str, int] = field(default_factory=dict[str, int])
-    """The most terms of sums, by their names; others have as many as it takes."""
+    most_levels: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The most levels of adders of sums, by their names; others have as many as it takes."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
         if len(op.inputs) < 2:
             return
-        splits, separate_bits = self.splits, self.separate_bits
-        most = self.most_terms.get(op.given_name or "")
-        if most is not None:
-            splits = limit_terms(op, splits, self.splitter, most)
-            separate_bits = False
-        if separate_bits and self.device.adders.absorbed_inputs < 0:
-            chosen = choose_by_estimate(op, splits, self.splitter, self.device)
-        else:
-            chosen = choose_splits(op, splits, self.splitter, separate_bits=separate_bits)
+        chosen = self._choose(op)
         summands: list[SSAValue] = []
         constant = 0
         for value in op.inputs:
@@ -100,6 +93,17 @@ class SplitSummands(RewritePattern):
             summands += parts.values
             constant += split.constant
         rewriter.replace(op, *rebuild_sum(op, summands, constant))
+
+    def _choose(self, op: SumOp) -> Mapping[TableOp, Split]:
+        """A split for each table of a sum that has some."""
+        splits, separate_bits = self.splits, self.separate_bits
+        most = self.most_levels.get(op.given_name or "")
+        if separate_bits and self.device.adders.absorbed_inputs < 0:
+            return choose_by_estimate(op, splits, self.splitter, self.device, most)
+        if most is not None:
+            splits = limit_terms(op, splits, self.splitter, 1 << most)
+            separate_bits = False
+        return choose_splits(op, splits, self.splitter, separate_bits=separate_bits)
 
 
 def _may_split(table: TableOp) -> bool:
@@ -168,7 +172,7 @@ def split_tables(
     splits: Sequence[TableSplits],
     device: DeviceFamily,
     separate_bits: bool,
-    most_terms: Mapping[str, int] | None = None,
+    most_levels: Mapping[str, int] | None = None,
 ) -> None:
     """Take the tables of a function apart.
 
@@ -176,9 +180,10 @@ def split_tables(
     ----------
     splits : what `find_splits` has found for this function, or for one that it is a copy of.
     separate_bits : lowest bits of tables may be parts of their own.
-    most_terms : the most terms of sums, by their names; others have as many as it takes.
+    most_levels : the most levels of adders of sums, by their names; others have as many as it
+        takes.
     """
     of_tables = dict(zip(_tables(function), splits, strict=True))
-    pattern = SplitSummands(of_tables, splitter, device, separate_bits, most_terms or {})
+    pattern = SplitSummands(of_tables, splitter, device, separate_bits, most_levels or {})
     rewrite_ops(function, SumOp, pattern)
     remove_dead(function)

@@ -89,13 +89,19 @@ class Adders:
     shortest_chain: int = 0
     """Bits of the shortest carry chain; synthesis makes narrower sums of lookup tables."""
     chain_luts: int = 0
-    """LUTs that a carry chain takes beside its bits, at its beginning."""
+    """LUTs that a carry chain takes beside its bits, at its ends. Not counted where adders share
+    chains."""
     joined_bits: int = 0
     """Most bits of a chain that adders of their own share; 0: each has its own. Sharing is worth it
     where chains take LUTs beside their bits."""
     absorbed_luts: tuple[float, ...] = ()
     """LUTs of a bit of an adder together with a table's bit of 0, 1, ... inputs in the same LUT.
     The adder has to take its other operand past the LUT. Empty: no adder does."""
+
+    @property
+    def chain_ends(self) -> int:
+        """LUTs that each adder takes for the ends of its chain."""
+        return 0 if self.joined_bits else self.chain_luts
 
     @property
     def absorbed_inputs(self) -> int:
@@ -150,6 +156,17 @@ class DeviceFamily:
         """
         adders = self.adders
         return adders.absorbed_inputs >= 0 or adders.joined_bits > 0 or self.chooses_by_luts
+
+    @property
+    def without_joined_chains(self) -> DeviceFamily:
+        """The device for designs whose adders have chains of their own."""
+        return replace(self, adders=replace(self.adders, joined_bits=0))
+
+    @property
+    def with_ends_in_further_adders(self) -> DeviceFamily:
+        """The device for searches that know a further adder by one figure."""
+        further = self.adders.further_luts + self.adders.chain_ends
+        return replace(self, adders=replace(self.adders, further_luts=further))
 
     @property
     def mapper(self) -> Mapper:
@@ -259,7 +276,7 @@ ECP5 = DeviceFamily(
     ),
     # An adder takes a bit for the zero that stops its carry, and half a bit as a chain has an even
     # number. The carry cells at both ends, of two bits each, are those of a chain of many adders.
-    Adders(carry_in_luts=1.0, further_luts=1.5, shortest_chain=5, joined_bits=48),
+    Adders(carry_in_luts=1.0, further_luts=1.5, shortest_chain=5, chain_luts=4, joined_bits=48),
     wide_inputs=7,
     parts_factor=1.15,
     keeps_gates=False,

@@ -194,7 +194,8 @@ def _adder_bits(first: IntType, second: IntType, whole: IntType, device: DeviceF
         # Sum and carry of a bit each take one; larger tables take some of them in.
         return int(whole.bits * device.adders.bit_luts)
     if device.adders.whole_bits:
-        return whole.bits + device.adders.chain_luts
+        is_chain = whole.bits >= device.adders.shortest_chain
+        return whole.bits + is_chain * device.adders.chain_ends
     # Above an operand without sign, the other one's bits go straight to the carry chain; where both
     # have a sign, the upper bits of the sum differ by the carry only.
     unsigned = [term.bits for term in (first, second) if not term.is_signed]

@@ -3,11 +3,13 @@
 The search for the parts of one table knows the sum's adders by one figure only
 (`Adders.further_luts`). Where adders absorb no tables, a further adder takes about as many LUTs as
 parts save. So there, sums of a few sizes are made of ops, with their trees of adders, and counted.
+For a clock, trees may have a number of levels at most.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from xdsl.ir import Operation, SSAValue
@@ -16,7 +18,7 @@ from kan_dialect.devices.carry_chains import is_wires
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
-from kan_dialect.search.adder_trees.tree import adder_tree
+from kan_dialect.search.adder_trees.tree import adder_levels, adder_tree
 from kan_dialect.search.table_split.part_ops import PartOps
 from kan_dialect.search.table_split.parts import Split
 from kan_dialect.search.table_split.splitter import Splitter
@@ -26,15 +28,33 @@ SIZES = 9
 """Numbers of terms that a sum is tried with: from whole tables to all in parts."""
 
 
+class SumEstimate(NamedTuple):
+    """What a sum takes as a tree of adders, with its tables."""
+
+    luts: float
+    levels: int
+    """Of adders, with those of sums before it."""
+
+
 def choose_by_estimate(
-    op: SumOp, splits: Mapping[TableOp, TableSplits], splitter: Splitter, device: DeviceFamily
+    op: SumOp,
+    splits: Mapping[TableOp, TableSplits],
+    splitter: Splitter,
+    device: DeviceFamily,
+    most_levels: int | None = None,
 ) -> Mapping[TableOp, Split]:
-    """A split for each table of a sum that has some: those with which the sum takes fewest LUTs."""
+    """A split for each table of a sum that has some: those with which the sum takes fewest LUTs.
+
+    Parameters
+    ----------
+    most_levels : the most levels of adders, if whole tables take no more; None: any number.
+    """
     tables = [value.owner for value in op.inputs if isinstance(value.owner, TableOp)]
     own = {table: splits[table] for table in tables if table in splits}
     terms = sum(not isinstance(value.owner, ConstantOp) for value in op.inputs)
     further = sum(max(0, len(each.parts.parts) - 1) for each in own.values())
     sizes: list[int] = np.unique(np.linspace(terms, terms + further, SIZES).astype(int)).tolist()
+    whole: Mapping[TableOp, Split] = {table: each.whole for table, each in own.items()}
     tried: dict[tuple[int, ...], Mapping[TableOp, Split]] = {}
     for most in sizes:
         limited = limit_terms(op, own, splitter, most)
@@ -46,11 +66,14 @@ def choose_by_estimate(
         for chosen in ways:
             same_parts = tuple(id(part) for table in own for part in chosen[table].parts)
             tried.setdefault(same_parts, chosen)
-    return min(tried.values(), key=lambda chosen: sum_luts(op, chosen, device))
+    found = [(estimate_sum(op, chosen, device), chosen) for chosen in tried.values()]
+    if most_levels is not None:
+        found = [each for each in found if each[0].levels <= most_levels]
+    return min(found, key=lambda each: each[0].luts)[1] if found else whole
 
 
-def sum_luts(op: SumOp, chosen: Mapping[TableOp, Split], device: DeviceFamily) -> float:
-    """LUTs of a sum as a tree of adders, and of its tables in `chosen`, which it has as splits."""
+def estimate_sum(op: SumOp, chosen: Mapping[TableOp, Split], device: DeviceFamily) -> SumEstimate:
+    """The estimate of a sum, and of its tables in `chosen`, which it has as splits."""
     terms: list[SSAValue] = []
     tables: list[Operation] = []
     in_parts: list[Operation] = []
@@ -67,8 +90,9 @@ def sum_luts(op: SumOp, chosen: Mapping[TableOp, Split], device: DeviceFamily) -
     luts = device.pack(count_luts([*tables, *adders], device))
     luts += device.parts_factor * device.pack(count_luts(in_parts, device))
     luts += device.adders.further_luts * sum(not is_wires(adder) for adder in adders)
+    levels = adder_levels(adders[-1].result, {}, device) if adders else 0
     _drop([*adders, *tables, *in_parts])
-    return luts
+    return SumEstimate(luts, levels)
 
 
 def _adders(terms: Sequence[SSAValue], device: DeviceFamily) -> list[SumOp]:
