@@ -490,6 +490,7 @@ def draw(fronts: Sequence[Front], path: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib import ticker
 
     names = [name for name in DATA_SETS if any(each.data == name for each in fronts)]
     figure, panels = plt.subplots(1, len(names), figsize=(4 * len(names), 3.6), squeeze=False)
@@ -505,6 +506,7 @@ def draw(fronts: Sequence[Front], path: Path) -> None:
         panel.set(
             title=name, xscale="log", xlabel="logic cells", ylim=(data.levels[-1] - 0.05, None)
         )
+        panel.xaxis.set_minor_formatter(ticker.NullFormatter())
         panel.grid(alpha=0.3)
     panels[0][0].set_ylabel("test accuracy")
     labelled = {
