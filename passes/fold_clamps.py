@@ -1,7 +1,9 @@
 """`kan-fold-clamps`: clamps go into what reads them or what they read, where that takes fewer LUTs.
 
-A node saturates its sum with a clamp. Two rewrites make clamps cheaper; the device decides:
+A node saturates its sum with a clamp. Three rewrites make clamps cheaper; the device decides:
 
+- `NodeIntoTable`: a clamp, its sum and the sum's tables become one table of all of their inputs.
+  This pays for nodes that read few bits and give few.
 - `ClampIntoTables`: tables saturate. Each has an entry for every value of the sum, so the clamp
   and the sum's constant disappear. This trades a clamp for larger tables.
 - `ClampFromZero`: the sum is raised, so that the clamp's lower end is 0. This trades a constant of
@@ -13,7 +15,7 @@ The ranges must be exact: `kan-narrow` runs before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,6 +41,10 @@ from kan_dialect.passbase.marks import moved_mark
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import variables_and_constant
 from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.search.table_groups import TableGroup, may_merge, table_groups
+
+MOST_BITS = 10
+"""Bits of the inputs of a node that may become one table."""
 
 
 def _only_tables_read(value: SSAValue) -> list[TableOp]:
@@ -78,6 +84,58 @@ def _move_readers(op: ClampOp, value: SSAValue, added: int, rewriter: PatternRew
         elif isinstance(reader, MarkOp):
             rewriter.replace(reader, moved_mark(reader, value, added))
     rewriter.erase(op)
+
+
+@dataclass
+class NodeIntoTable(RewritePattern):
+    """A node that reads few bits is one table of them, from its inputs to its code.
+
+    %s = kan.sum %t, %u, %k          with %t a table of %a, %u a table of %b
+    %c = kan.clamp %s
+
+    becomes `%c = kan.table %a, %b`.
+    """
+
+    device: DeviceFamily
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: ClampOp, rewriter: PatternRewriter) -> None:
+        variables, constant = _summands(op)
+        tables = {
+            place: value.owner
+            for place, value in enumerate(variables)
+            if isinstance(value.owner, TableOp) and may_merge(value.owner)
+        }
+        if len(tables) < len(variables):
+            return
+        node = TableGroup(tables)
+        if node.bits > MOST_BITS:
+            return
+        summed = node.table(None, None)
+        code = range_of(op.result)
+        table = TableOp(
+            summed.inputs,
+            (summed.filled + constant).clip(code.low, code.high),
+            care=summed.care_array,
+            result_type=code,
+            name=op.given_name,
+        )
+        summed.erase()
+        if luts_of(table, self.device) > self._luts_apart(op, tables):
+            table.erase()
+            return
+        rewriter.replace(op, table)
+
+    def _luts_apart(self, op: ClampOp, tables: Mapping[int, TableOp]) -> float:
+        """LUTs of a clamp, its sum and the tables, of which groups become one table each."""
+        clamped = luts_of(op, self.device)
+        sum_op = op.input.owner
+        if not isinstance(sum_op, SumOp):
+            return clamped + sum(luts_of(table, self.device) for table in tables.values())
+        bits = range_of(op.input).bits
+        groups = table_groups(sum_op, tables, self.device, same_inputs_only=False)
+        summands = [self.device.summand_cost(group.patterns.ravel(), bits) for group in groups]
+        return clamped + sum(summands)
 
 
 @dataclass
@@ -168,7 +226,11 @@ class FoldClampsPass(TargetPass):
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        patterns = ClampIntoTables(self.device), ClampFromZero(self.device)
+        patterns = (
+            NodeIntoTable(self.device),
+            ClampIntoTables(self.device),
+            ClampFromZero(self.device),
+        )
         for function in functions:
             rewrite_ops(function, ClampOp, *patterns)
             remove_dead(function)

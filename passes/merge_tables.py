@@ -39,7 +39,7 @@ from kan_dialect.ops.wire import DeadOp, DelayOp, MarkOp, SumOp, TableOp, sum_ra
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.search.table_groups import TableGroup, table_groups
+from kan_dialect.search.table_groups import TableGroup, may_merge, table_groups
 
 SUFFIX = "_merged"
 """Added to the name of the first table of a group."""
@@ -107,7 +107,7 @@ class MergeSummands(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
         places = [(i, v.owner) for i, v in enumerate(op.inputs) if isinstance(v.owner, TableOp)]
-        tables = {i: table for i, table in places if _may_merge(table, op)}
+        tables = {i: table for i, table in places if may_merge(table)}
         if len(tables) < 2:
             return
         summands: dict[int, SSAValue] = dict(enumerate(op.inputs))
@@ -136,12 +136,6 @@ class MergeSummands(RewritePattern):
             return False
         before = sum(self.device.summand_cost(table.by_bit_pattern, bits) for table in apart)
         return self.device.summand_cost(merged.by_bit_pattern, bits) > before
-
-
-def _may_merge(table: TableOp, reader: SumOp) -> bool:
-    """Whether only one sum reads a table, and no two of its inputs are the same value."""
-    only_reader = all(use.operation is reader for use in table.result.uses)
-    return only_reader and len(set(table.inputs)) == len(table.inputs)
 
 
 def _merged_table(group: TableGroup, op: SumOp) -> TableOp:

@@ -1,4 +1,4 @@
-"""The cost of an edge as a function of its bits that has gradients.
+"""The cost of edges and nodes as a function of their bits that has gradients.
 
 An edge that reads n bits and gives m takes about m · c(n) LUTs, adding included, where c is the
 target's cost of a bit (`DeviceFamily.summand_costs`). Between whole numbers of bits c is linear. m
@@ -6,6 +6,9 @@ follows from the range of the edge's values in steps: log2(range / step + 1).
 
 The sum that the values are added to is wider than they are, and an edge that gives 0 bits needs no
 adder. So an edge takes `WIDER` bits of an adder more, times 1 - 4^-m.
+
+A node whose edges read few bits together is one table from these bits to its code
+(`kan-fold-clamps`), and takes no more than that table.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ class EdgeCost:
         costs = device.summand_costs(MOST_BITS, ideal=True)
         self._wider = WIDER * device.adders.bit_luts
         self._costs = torch.tensor(costs.tolist(), dtype=torch.float64)
+        tables = device.bit_costs(MOST_BITS)
+        self._table_costs = torch.tensor(tables.tolist(), dtype=torch.float64)
 
     def luts(self, read: Tensor, values: Tensor, bits: Tensor) -> Tensor:
         """LUTs of each edge.
@@ -44,7 +49,16 @@ class EdgeCost:
         return self.of_bit(read) * given + self._wider * (1.0 - torch.exp2(-2.0 * given))
 
     def of_bit(self, read: Tensor) -> Tensor:
-        """LUTs of a bit by the number of its input bits, linear between whole numbers."""
-        below = read.detach().floor().clamp(0, MOST_BITS - 1).long()
-        low, high = self._costs[below], self._costs[below + 1]
-        return low + (read - below) * (high - low)
+        """LUTs of a bit, adding included, by the number of its input bits."""
+        return _between(self._costs, read)
+
+    def of_table_bit(self, read: Tensor) -> Tensor:
+        """LUTs of a bit of a table that nothing is added to, by the number of its input bits."""
+        return _between(self._table_costs, read)
+
+
+def _between(costs: Tensor, bits: Tensor) -> Tensor:
+    """The costs of 0, 1, .. bits, linear between whole numbers and beyond the last two."""
+    below = bits.detach().floor().clamp(0, len(costs) - 2).long()
+    low, high = costs[below], costs[below + 1]
+    return low + (bits - below) * (high - low)

@@ -32,6 +32,9 @@ IDLE_LOSS = 0.97
 IDLE_COST = 2.0
 """A network is not worth its LUTs where they cost this many times a constant network's loss."""
 
+CHOICE_STEPS = 50
+"""Steps from one choice of edges to the next, with a limit of a node's edges."""
+
 RATIO = 1.06
 """Of networks whose LUTs differ by less than this factor a run keeps one."""
 
@@ -94,6 +97,8 @@ class Run:
     keeps: bool
     """Whether the networks of records are kept."""
     teacher: Teacher | None = None
+    fan_in: int | None = None
+    """Most edges of a hidden node."""
     step: int = 0
     records: list[Record] = field(default_factory=list[Record])
     kept: dict[int, Kept] = field(default_factory=dict[int, Kept])
@@ -113,7 +118,10 @@ class Run:
         groups: list[dict[str, Any]] = [
             {"params": others, "lr": rate},
             {"params": bits, "lr": 2.0 * rate},
-            *({"params": [e.coefficients], "lr": rate * part_of_rate(e.inputs)} for e in layers),
+            *(
+                {"params": [layer.coefficients], "lr": rate * part_of_rate(count)}
+                for layer, count in zip(layers, self._edges_of_nodes(), strict=True)
+            ),
         ]
         self._optimizer = torch.optim.Adam(groups, fused=True)
         self._average = deepcopy(self.network)
@@ -121,6 +129,7 @@ class Run:
         self._order: tuple[int, Tensor] | None = None
         self._own = self.codes[self.trained], self.targets[self.trained]
         self._held = self.codes[self.held_out], self.targets[self.held_out]
+        self._frequencies = frequencies_of(self._own[0], self.network.edge_layers()[0].codes)
         self._constant_loss = self.objective.constant_loss(self._own[1])
 
     @property
@@ -140,6 +149,8 @@ class Run:
     def advance(self) -> None:
         """One gradient step, and a record where one is due."""
         schedule, network = self.schedule, self.network
+        if self.fan_in is not None and self.step % CHOICE_STEPS == 0:
+            self._choose_edges(self.fan_in)
         samples = self.samples_of_step()
         codes, targets = (each[samples] for each in self._own)
         computed = network(codes)
@@ -158,6 +169,20 @@ class Run:
         self.step += 1
         if self.step % schedule.interval == 0:
             self._record(price)
+
+    def _edges_of_nodes(self) -> list[int]:
+        """Edges that a node of each layer has in the end."""
+        inputs = [layer.inputs for layer in self.network.edge_layers()]
+        if self.fan_in is None:
+            return inputs
+        return [*(min(each, self.fan_in) for each in inputs[:-1]), inputs[-1]]
+
+    def _choose_edges(self, fan_in: int) -> None:
+        layers = self.network.edge_layers()
+        counts = [self.schedule.fan_in(self.step, each.inputs, fan_in) for each in layers[:-1]]
+        self.network.choose_edges(counts, self._frequencies)
+        for layer, average in zip(layers, self._average.edge_layers(), strict=True):
+            average.choose_as(layer)
 
     def _taught(self, loss: Tensor, results: Tensor, samples: Tensor) -> Tensor:
         """The loss on samples of those trained with, mixed with the distance from the teacher."""
@@ -195,7 +220,7 @@ class Run:
         held = objective.scores(network(codes).results, targets) if len(codes) else np.zeros(0)
         record = Record(self.step, price, float(computed.luts), loss, held)
         if self.keeps and (record.size not in self.kept or loss < self.kept[record.size].loss):
-            copies = {name: p.detach().clone() for name, p in network.named_parameters()}
+            copies = {name: each.detach().clone() for name, each in network.state_dict().items()}
             self.kept[record.size] = Kept(len(self.records), loss, copies)
         self.records.append(record)
 
@@ -250,6 +275,12 @@ def part_of_rate(inputs: int) -> float:
     more inputs, the further a node's sum moves (Yang et al., Tensor Programs V, arXiv 2203.03466).
     """
     return min(1.0, math.sqrt(FEW_INPUTS / inputs))
+
+
+def frequencies_of(codes: Tensor, count: int) -> Tensor:
+    """The part of the samples that have each code, (inputs, count)."""
+    counts = [torch.bincount(column, minlength=count) for column in codes.T]
+    return torch.stack(counts) / float(len(codes))
 
 
 def _roughness(network: QuantisedKan) -> Tensor:

@@ -46,6 +46,8 @@ class EdgeLayer(nn.Module):
         self._slopes_of_bits = _constant(self, "basis_slopes", by_function)
         self._errors = _constant(self, "basis_errors", basis.errors)
         self._kept = _constant(self, "kept", kept)
+        self._chosen = torch.ones(nodes, inputs, dtype=torch.float64)
+        self.register_buffer("chosen", self._chosen)
         slopes = torch.randn(nodes, inputs, 1, generator=random, dtype=torch.float64)
         noise = torch.randn(nodes, inputs, functions, generator=random, dtype=torch.float64)
         linear = torch.tensor(basis.linear.tolist(), dtype=torch.float64)
@@ -83,13 +85,64 @@ class EdgeLayer(nn.Module):
         unseen = LN2 * self._errors[read] * slopes
         more = (self.read - self.read.detach()).reshape(-1, 1)
         values = (values + unseen * more).reshape(shape)
-        kept = self._kept[..., None]
+        kept, slopes = self._kept[..., None], slopes.reshape(shape)
         rounded = round_to_step(values, self.bits[..., None].expand(shape))
-        return rounded * kept, slopes.reshape(shape) * kept
+        if not self._chosen.all():
+            # Edges that are not chosen have gradients, and may be chosen again.
+            chosen = self._chosen[..., None]
+            rounded, slopes = straight_through(rounded * chosen, rounded), slopes * chosen
+        return rounded * kept, slopes * kept
+
+    @torch.no_grad()
+    def choose_as(self, other: EdgeLayer) -> None:
+        """Choose the edges that another layer of the same size has."""
+        self._chosen.copy_(other._chosen)
+
+    @torch.no_grad()
+    def choose(self, edges: int, frequencies: Tensor | None) -> None:
+        """Choose the edges of each node whose values vary the most.
+
+        Parameters
+        ----------
+        edges : number for each node.
+        frequencies : (inputs, codes), part of the samples that have a code; None: all are as
+            frequent.
+        """
+        self._chosen.fill_(1.0)
+        if edges >= self.inputs:
+            return
+        values, _ = self.tables()
+        weights = (
+            torch.full_like(values[0], 1.0 / self.codes) if frequencies is None else frequencies
+        )
+        mean = (values * weights).sum(-1, keepdim=True)
+        variance = ((values - mean) ** 2 * weights).sum(-1)
+        others = variance.topk(self.inputs - edges, dim=1, largest=False).indices
+        self._chosen.scatter_(1, others, 0.0)
 
     def luts(self, values: Tensor, cost: EdgeCost) -> Tensor:
         """LUTs of each edge, (nodes, inputs). `values` are those of `tables`."""
         return cost.luts(self.read, values, self.bits)
+
+    def bits_read(self, values: Tensor) -> Tensor:
+        """Bits of its input that each edge reads, (nodes, inputs): 0 where it is a constant.
+
+        Whole numbers, with the gradient of real ones. `values` are those of `tables`.
+        """
+        steps = (values.amax(-1) - values.amin(-1)) * torch.exp2(self.bits.detach().round())
+        varies = straight_through((steps > 0.0).double(), 1.0 - (steps + 1.0) ** -2.0)
+        return varies * straight_through(self.read.round(), self.read)
+
+    def luts_of_nodes(self, values: Tensor, cost: EdgeCost, given: Tensor) -> Tensor:
+        """LUTs of each node, (nodes): of its edges, or of one table from its inputs to its code.
+
+        Parameters
+        ----------
+        values : those of `tables`.
+        given : (nodes), bits of the code that the next layer reads.
+        """
+        edges = self.luts(values, cost).sum(1)
+        return torch.minimum(edges, given * cost.of_table_bit(self.bits_read(values).sum(1)))
 
     def rounded_bias(self) -> Tensor:
         """The bias, (nodes), as a multiple of 2^-step_bits."""

@@ -61,19 +61,38 @@ class QuantisedKan(nn.Module):
         codes : (samples, inputs), int64, from 0 on.
         """
         layers = self.edge_layers()
-        luts = torch.zeros((), dtype=torch.float64)
+        tables = [layer.tables() for layer in layers]
         real: Tensor | None = None
         sums = torch.zeros((), dtype=torch.float64)
         for index, layer in enumerate(layers):
-            values, slopes = layer.tables()
-            luts = luts + layer.luts(values, self._cost).sum()
+            values, slopes = tables[index]
             sums = layer(codes, real, values, slopes)
             if index + 1 < len(layers):
                 clamped: Tensor = sums.clamp(-1.0, 1.0 - 2.0 ** -self._code_bits(index))
                 half = layers[index + 1].codes / 2
                 codes = ((clamped.detach() + 1.0) * half).floor().long()
                 real = clamped
-        return Computed(sums, luts)
+        return Computed(sums, self._luts([values for values, _ in tables]))
+
+    def choose_edges(self, edges: Sequence[int], frequencies: Tensor) -> None:
+        """Choose edges of the nodes of hidden layers: see `EdgeLayer.choose`.
+
+        Parameters
+        ----------
+        edges : of a node of each hidden layer.
+        frequencies : (inputs, codes), of the network's inputs.
+        """
+        for index, (layer, count) in enumerate(zip(self.edge_layers(), edges, strict=False)):
+            layer.choose(count, frequencies if index == 0 else None)
+
+    def _luts(self, values: Sequence[Tensor]) -> Tensor:
+        """LUTs of all nodes. `values` are those of each layer's edges."""
+        layers = self.edge_layers()
+        luts = layers[-1].luts(values[-1], self._cost).sum()
+        for index, layer in enumerate(layers[:-1]):
+            given = layers[index + 1].bits_read(values[index + 1]).amax(0)
+            luts = luts + layer.luts_of_nodes(values[index], self._cost, given).sum()
+        return luts
 
     def _code_bits(self, index: int) -> int:
         """Fractional bits of the codes of a hidden layer's nodes, at least those that are read."""

@@ -72,6 +72,14 @@ class Schedule:
         rise = (part - self.warm) / (1.0 - self.warm)
         return self.first_price * (self.last_price / self.first_price) ** rise
 
+    def fan_in(self, step: int, inputs: int, last: int) -> int:
+        """Edges that a node has in this step: `inputs` at first, `last` from half of the steps on.
+
+        The number falls by the same factor in each step.
+        """
+        part = min(1.0, 2.0 * step / self.steps)
+        return max(last, round(inputs * (last / inputs) ** part))
+
     def rate_part(self, step: int) -> float:
         """Part of the learning rate in this step."""
         falling = (1.0 + math.cos(math.pi * step / self.steps)) / 2.0
@@ -90,6 +98,9 @@ class TrainingOptions:
     """Bits of an input's code; edges read as many of them as they need."""
     hidden_bits: int = bounded(5, _BITS)
     """Bits of a hidden node that edges may read; they read as many as they need."""
+    fan_in: int | None = bounded(None, Bounds(1))
+    """Most edges of a hidden node: the others are pruned step by step in the first half of the
+    steps, those that vary the least first; by default only the price prunes."""
     functions: Literal["spline", "table"] = "spline"
     """Edges are trained as B-splines, or as tables with an entry for each code."""
     cells: int = bounded(6, Bounds(1, 64))

@@ -37,6 +37,12 @@ def table_groups(
     return groups if same_inputs_only else grouping.of_few_bits(groups)
 
 
+def may_merge(table: TableOp) -> bool:
+    """Whether only one op reads a table, and no two of its inputs are the same value."""
+    readers = {use.operation for use in table.result.uses}
+    return len(readers) == 1 and len(set(table.inputs)) == len(table.inputs)
+
+
 class TableGroup:
     """Summands of one sum: a table, or several that may become one table."""
 

@@ -134,7 +134,8 @@ def test_hardware_computes_the_same(seed: int) -> None:
 def test_clamps_go_and_stay() -> None:
     """Among random networks there are both; where clamps go, so do the sums' constants.
 
-    And there are clamps that start from 0, with and without half of the range off again.
+    And there are nodes that are one table, and clamps that start from 0, with and without half of
+    the range off again.
     """
     kinds: set[str] = set()
     for seed in range(40):
@@ -149,11 +150,13 @@ def test_clamps_go_and_stay() -> None:
                     kinds.add("from zero")
                 case ClampOp():
                     kinds.add("clamp")
+                case TableOp() if len(op.inputs) > 1:
+                    kinds.add("node")
                 case MarkOp() if op.within is not None:
                     kinds.add("moved" if op.offset.value.data else "in place")
                 case _:
                     pass
-    assert {"clamp", "moved", "from zero", "half off again"} <= kinds
+    assert {"clamp", "node", "moved", "from zero", "half off again"} <= kinds
 
 
 def test_a_clamp_of_a_constant_sum() -> None:

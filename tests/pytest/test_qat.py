@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,9 @@ torch.set_num_threads(1)
 from kan_dialect.qat import runs
 from kan_dialect.qat.api import train, train_by
 from kan_dialect.qat.bases import Basis, seen_by, spline_basis, table_basis
-from kan_dialect.qat.codes import fit_codes
+from kan_dialect.qat.codes import InputCodes, fit_codes
 from kan_dialect.qat.cost import WIDER, EdgeCost
-from kan_dialect.qat.descent import Run, folds_of
+from kan_dialect.qat.descent import Run, folds_of, frequencies_of
 from kan_dialect.qat.export import module_of
 from kan_dialect.qat.network import QuantisedKan, make_network
 from kan_dialect.qat.objective import objective_of
@@ -207,6 +208,70 @@ def test_the_cost_is_the_devices_at_whole_bits() -> None:
 def test_an_edge_that_gives_nothing_costs_nothing() -> None:
     zero = torch.zeros(1, dtype=torch.float64)
     assert float(EdgeCost(XCUP).luts(zero + 4.0, zero[None].expand(1, 16), zero + 9.0)) == 0.0
+
+
+@pytest.mark.parametrize("inputs", [5, 6, 7, 8, 40])
+def test_a_node_that_reads_few_bits_costs_a_table(inputs: int) -> None:
+    """The same as the compiled node: a threshold of bits. Of many bits, edges are cheaper."""
+    bases, cost = [table_basis(1)] * 2, EdgeCost(XCUP)
+    network = make_network(bases, [inputs, 1, 1], cost, seed=0, reference=False)
+    first, second = network.edge_layers()
+    with torch.no_grad():
+        for layer in (first, second):
+            layer.read.fill_(0.9)
+            layer.bits.fill_(0.0)
+            layer.bias.zero_()
+            layer.coefficients[..., 0], layer.coefficients[..., 1] = 0.0, 1.0
+        first.bias.fill_(-inputs / 2)
+    values = [layer.tables()[0] for layer in (first, second)]
+    given = second.bits_read(values[1]).amax(0)
+    assert first.bits_read(values[0]).tolist() == [[1.0] * inputs] and given.tolist() == [1.0]
+    (luts,) = first.luts_of_nodes(values[0], cost, given).tolist()
+    edges = first.luts(values[0], cost).sum().item()
+    assert luts == (edges if inputs == 40 else XCUP.bit_costs(inputs)[inputs])
+    if inputs <= 6:
+        codes = InputCodes(1, np.ones(inputs), np.zeros(inputs))
+        compiled = kan.from_ir(str(module_of("node", codes, network.integers()))).compile()
+        assert compiled.estimate("xcup").luts == luts
+    # An edge that is a constant is not read, and a node that is not read costs nothing.
+    with torch.no_grad():
+        first.coefficients[0, 0, 1] = 0.0
+    assert first.bits_read(first.tables()[0]).sum() == inputs - 1
+    assert first.luts_of_nodes(values[0], cost, given * 0.0).sum().item() == 0.0
+
+
+def test_few_edges_of_a_node(data: Path) -> None:
+    """They are those whose values vary the most over the samples; others have gradients."""
+    schedule = Schedule(steps=200, interval=50, batch=64)
+    options = TrainingOptions(hidden=(3,), fan_in=1, folds=1, schedule=schedule)
+    training = Training(load_dataset(data), options, "data")
+    run = training.run(0)
+    (layer, _) = run.network.edge_layers()
+    counts: list[int] = []
+    while not run.is_done:
+        run.advance()
+        values, _ = layer.tables()
+        counts.append(int((values != 0).any(-1).sum(1).max()))
+        assert layer.coefficients.grad.abs().sum(-1).min() > 0.0
+        if run.step == 150:
+            middle = deepcopy(run.state())
+    assert counts[0] == layer.inputs and max(counts[100:]) == 1
+    codes = torch.arange(layer.inputs), layer.chosen.argmax(1)
+    found = layer.chosen.clone()
+    layer.chosen.fill_(1.0)
+    table, _ = layer.tables()
+    seen = run.codes[run.trained]
+    spread = torch.stack(
+        [table[:, each, seen[:, each]].std(-1, correction=0) for each in codes[0].tolist()], dim=1
+    )
+    layer.choose(1, frequencies_of(seen, layer.codes))
+    assert (spread.argmax(1) == layer.chosen.argmax(1)).all() and (layer.chosen.sum(1) == 1).all()
+    # A run that goes on has the same edges.
+    again = Training(load_dataset(data), options, "data").run(0)
+    again.restore(middle)
+    while not again.is_done:
+        again.advance()
+    assert (again.network.edge_layers()[0].chosen == found).all()
 
 
 @given(

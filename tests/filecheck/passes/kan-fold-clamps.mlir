@@ -37,6 +37,44 @@ func.func @one_value(%x: !kan.int<0:3>) -> (!kan.int<0:1>, !kan.int<0:1>, !kan.i
   func.return %t, %u, %r : !kan.int<0:1>, !kan.int<0:1>, !kan.int<-1:2>
 }
 
+// A node that reads few bits and gives one is a table of them: saturate(x + 2y - 3) to -1:0. It reads
+// 0:1 and 0:3, and the entries are in the order of x, y.
+// CHECK-LABEL: @node_is_a_table
+func.func @node_is_a_table(%x: !kan.int<0:1>, %y: !kan.int<0:3>) -> (!kan.int<0:7>, !kan.int<-1:0>) {
+  // CHECK-NEXT: [[C:%.*]] = kan.table %x, %y as "c" entries dense<{{\[\[}}-1, -1, 0, 0], [-1, 0, 0, 0]]> : tensor<2x4xi8> : !kan.int<0:1>, !kan.int<0:3> -> !kan.int<-1:0>
+  // CHECK-NEXT: kan.mark [[C]] as "node" offset 0 cycle 0 : !kan.int<-1:0>
+  // CHECK-NEXT: [[T:%.*]] = kan.table [[C]] as "t" entries dense<[2, 7]>
+  // CHECK-NEXT: func.return [[T]], [[C]]
+  %a = kan.table %x as "a" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %b = kan.table %y as "b" entries dense<[0, 2, 4, 6]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:6>
+  %k = kan.constant -3 : !kan.int<-3:-3>
+  %s = kan.sum %a, %b, %k as "s" : !kan.int<0:1>, !kan.int<0:6>, !kan.int<-3:-3> -> !kan.int<-3:4>
+  %c = kan.clamp %s as "c" : !kan.int<-3:4> -> !kan.int<-1:0>
+  kan.mark %c as "node" offset 0 cycle 0 : !kan.int<-1:0>
+  %t = kan.table %c as "t" entries dense<[2, 7]> : tensor<2xi8> : !kan.int<-1:0> -> !kan.int<0:7>
+  func.return %t, %c : !kan.int<0:7>, !kan.int<-1:0>
+}
+
+// Tables and sums stay where something else reads them, where not only tables are summed, and where
+// the one table has so many inputs that it takes more.
+// CHECK-LABEL: @nodes_stay
+func.func @nodes_stay(%x: !kan.int<0:15>, %y: !kan.int<0:15>) -> (!kan.int<-1:6>, !kan.int<-1:6>, !kan.int<-1:6>, !kan.int<0:30>) {
+  // CHECK: kan.clamp {{%.*}} as "read"
+  // CHECK: kan.clamp {{%.*}} as "not_a_table"
+  // CHECK: kan.clamp {{%.*}} as "wide"
+  %a = kan.table %x as "a" entries dense<[0, 2, 4, 6, 8, 10, 12, 14, 15, 15, 15, 14, 13, 11, 10, 9]> : tensor<16xi8> : !kan.int<0:15> -> !kan.int<0:15>
+  %b = kan.table %y as "b" entries dense<[1, 2, 3, 5, 8, 13, 5, 14, 15, 15, 15, 0, 13, 11, 10, 9]> : tensor<16xi8> : !kan.int<0:15> -> !kan.int<0:15>
+  %d = kan.table %y as "d" entries dense<[9, 2, 3, 5, 8, 13, 5, 14, 15, 15, 15, 0, 13, 11, 10, 1]> : tensor<16xi8> : !kan.int<0:15> -> !kan.int<0:15>
+  %e = kan.table %x as "e" entries dense<[1, 2, 4, 6, 8, 10, 12, 14, 15, 15, 15, 14, 13, 11, 10, 0]> : tensor<16xi8> : !kan.int<0:15> -> !kan.int<0:15>
+  %s = kan.sum %a, %b : !kan.int<0:15>, !kan.int<0:15> -> !kan.int<0:30>
+  %r = kan.clamp %s as "read" : !kan.int<0:30> -> !kan.int<-1:6>
+  %u = kan.sum %d, %x : !kan.int<0:15>, !kan.int<0:15> -> !kan.int<0:30>
+  %n = kan.clamp %u as "not_a_table" : !kan.int<0:30> -> !kan.int<-1:6>
+  %v = kan.sum %e, %d : !kan.int<0:15>, !kan.int<0:15> -> !kan.int<0:30>
+  %w = kan.clamp %v as "wide" : !kan.int<0:30> -> !kan.int<-1:6>
+  func.return %r, %n, %w, %s : !kan.int<-1:6>, !kan.int<-1:6>, !kan.int<-1:6>, !kan.int<0:30>
+}
+
 // A clamp stays where its input has more bits than a lookup table, and where not only tables read it.
 // CHECK-LABEL: @clamps_stay
 func.func @clamps_stay(%x: !kan.int<0:64>, %y: !kan.int<0:15>) -> (!kan.int<0:1>, !kan.int<0:1>, !kan.int<8:11>) {
