@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,6 @@ class Run:
     keeps: bool
     """Whether the networks of records are kept."""
     teacher: Teacher | None = None
-    fan_in: int | None = None
-    """Most edges of a hidden node."""
     step: int = 0
     records: list[Record] = field(default_factory=list[Record])
     kept: dict[int, Kept] = field(default_factory=dict[int, Kept])
@@ -118,14 +117,14 @@ class Run:
         groups: list[dict[str, Any]] = [
             {"params": others, "lr": rate},
             {"params": bits, "lr": 2.0 * rate},
-            *(
-                {"params": [layer.coefficients], "lr": rate * part_of_rate(count)}
-                for layer, count in zip(layers, self._edges_of_nodes(), strict=True)
-            ),
+            *({"params": [layer.coefficients], "lr": rate} for layer in layers),
         ]
         self._optimizer = torch.optim.Adam(groups, fused=True)
         self._average = deepcopy(self.network)
-        self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self.schedule.rate_part)
+        parts = [self.schedule.rate_part] * 2 + [
+            partial(self._rate_part, index) for index in range(len(layers))
+        ]
+        self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, parts)
         self._order: tuple[int, Tensor] | None = None
         self._own = self.codes[self.trained], self.targets[self.trained]
         self._held = self.codes[self.held_out], self.targets[self.held_out]
@@ -149,8 +148,8 @@ class Run:
     def advance(self) -> None:
         """One gradient step, and a record where one is due."""
         schedule, network = self.schedule, self.network
-        if self.fan_in is not None and self.step % CHOICE_STEPS == 0:
-            self._choose_edges(self.fan_in)
+        if schedule.fan_in is not None and self.step % CHOICE_STEPS == 0:
+            self._choose_edges()
         samples = self.samples_of_step()
         codes, targets = (each[samples] for each in self._own)
         computed = network(codes)
@@ -170,16 +169,19 @@ class Run:
         if self.step % schedule.interval == 0:
             self._record(price)
 
-    def _edges_of_nodes(self) -> list[int]:
-        """Edges that a node of each layer has in the end."""
-        inputs = [layer.inputs for layer in self.network.edge_layers()]
-        if self.fan_in is None:
-            return inputs
-        return [*(min(each, self.fan_in) for each in inputs[:-1]), inputs[-1]]
+    def _rate_part(self, index: int, step: int) -> float:
+        """Part of the learning rate that the functions of a layer have in this step."""
+        return self.schedule.rate_part(step) * part_of_rate(self._edges(index, step))
 
-    def _choose_edges(self, fan_in: int) -> None:
+    def _edges(self, index: int, step: int) -> int:
+        """Most edges of a node of a layer in this step."""
         layers = self.network.edge_layers()
-        counts = [self.schedule.fan_in(self.step, each.inputs, fan_in) for each in layers[:-1]]
+        inputs = layers[index].inputs
+        return inputs if index + 1 == len(layers) else self.schedule.edges(step, inputs)
+
+    def _choose_edges(self) -> None:
+        layers = self.network.edge_layers()
+        counts = [self._edges(index, self.step) for index in range(len(layers))]
         self.network.choose_edges(counts, self._frequencies)
         for layer, average in zip(layers, self._average.edge_layers(), strict=True):
             average.choose_as(layer)

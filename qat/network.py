@@ -75,14 +75,14 @@ class QuantisedKan(nn.Module):
         return Computed(sums, self._luts([values for values, _ in tables]))
 
     def choose_edges(self, edges: Sequence[int], frequencies: Tensor) -> None:
-        """Choose edges of the nodes of hidden layers: see `EdgeLayer.choose`.
+        """Choose the edges of nodes: see `EdgeLayer.choose`.
 
         Parameters
         ----------
-        edges : of a node of each hidden layer.
+        edges : of a node of each layer.
         frequencies : (inputs, codes), of the network's inputs.
         """
-        for index, (layer, count) in enumerate(zip(self.edge_layers(), edges, strict=False)):
+        for index, (layer, count) in enumerate(zip(self.edge_layers(), edges, strict=True)):
             layer.choose(count, frequencies if index == 0 else None)
 
     def _luts(self, values: Sequence[Tensor]) -> Tensor:

@@ -23,6 +23,9 @@ UNNAMED = "network"
 _PRICE = Bounds(0, above=True, below=True)
 _BITS = Bounds(1, 10)
 
+PRUNING = 0.5
+"""Part of the steps in which edges of hidden nodes are pruned, with a limit of their number."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -39,6 +42,9 @@ class Schedule:
     further step."""
     last_price: float = bounded(1e-2, _PRICE)
     """Loss that a LUT is worth at the end."""
+    fan_in: int | None = bounded(None, Bounds(1))
+    """Most edges of a hidden node: the others are pruned step by step in the first half of the
+    steps, those that vary the least first, at price 0; by default only the price prunes."""
     rate: float = bounded(0.006, _PRICE)
     """Learning rate of Adam (Kingma and Ba, arXiv 1412.6980); that of bits is twice as much."""
     last_rate: float = bounded(0.3, Bounds(0, 1, above=True))
@@ -67,18 +73,18 @@ class Schedule:
     def price(self, step: int) -> float:
         """Loss that a LUT is worth in this step."""
         part = step / self.steps
-        if part < self.warm:
-            return self.first_price * part / self.warm
-        rise = (part - self.warm) / (1.0 - self.warm)
+        begin = self.warm if self.fan_in is None else max(self.warm, PRUNING)
+        if part < begin:
+            return 0.0 if self.fan_in is not None else self.first_price * part / begin
+        rise = (part - begin) / (1.0 - begin)
         return self.first_price * (self.last_price / self.first_price) ** rise
 
-    def fan_in(self, step: int, inputs: int, last: int) -> int:
-        """Edges that a node has in this step: `inputs` at first, `last` from half of the steps on.
-
-        The number falls by the same factor in each step.
-        """
-        part = min(1.0, 2.0 * step / self.steps)
-        return max(last, round(inputs * (last / inputs) ** part))
+    def edges(self, step: int, inputs: int) -> int:
+        """Most edges of a hidden node in this step; they get fewer by the same factor each step."""
+        if self.fan_in is None or self.fan_in >= inputs:
+            return inputs
+        part = min(1.0, step / (PRUNING * self.steps))
+        return max(self.fan_in, round(inputs * (self.fan_in / inputs) ** part))
 
     def rate_part(self, step: int) -> float:
         """Part of the learning rate in this step."""
@@ -98,9 +104,6 @@ class TrainingOptions:
     """Bits of an input's code; edges read as many of them as they need."""
     hidden_bits: int = bounded(5, _BITS)
     """Bits of a hidden node that edges may read; they read as many as they need."""
-    fan_in: int | None = bounded(None, Bounds(1))
-    """Most edges of a hidden node: the others are pruned step by step in the first half of the
-    steps, those that vary the least first; by default only the price prunes."""
     functions: Literal["spline", "table"] = "spline"
     """Edges are trained as B-splines, or as tables with an entry for each code."""
     cells: int = bounded(6, Bounds(1, 64))

@@ -106,7 +106,6 @@ class Training:
                 self._options.schedule,
                 keeps=index == self.count - 1,
                 teacher=self._teacher,
-                fan_in=self._options.fan_in,
             )
         return self._runs[index]
 

@@ -242,8 +242,9 @@ def test_a_node_that_reads_few_bits_costs_a_table(inputs: int) -> None:
 
 def test_few_edges_of_a_node(data: Path) -> None:
     """They are those whose values vary the most over the samples; others have gradients."""
-    schedule = Schedule(steps=200, interval=50, batch=64)
-    options = TrainingOptions(hidden=(3,), fan_in=1, folds=1, schedule=schedule)
+    schedule = Schedule(steps=200, interval=50, batch=64, fan_in=1)
+    assert schedule.price(99) == 0.0 and schedule.price(100) == schedule.first_price
+    options = TrainingOptions(hidden=(3,), folds=1, schedule=schedule)
     training = Training(load_dataset(data), options, "data")
     run = training.run(0)
     (layer, _) = run.network.edge_layers()
