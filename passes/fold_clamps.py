@@ -121,7 +121,11 @@ class NodeIntoTable(RewritePattern):
             name=op.given_name,
         )
         summed.erase()
-        if luts_of(table, self.device) > self._luts_apart(op, tables):
+        apart = self._luts_apart(op, tables)
+        # Which bits of the table count depends on what reads it.
+        op.result.replace_all_uses_with(table.result)
+        if luts_of(table, self.device) > apart:
+            table.result.replace_all_uses_with(op.result)
             table.erase()
             return
         rewriter.replace(op, table)

@@ -104,7 +104,37 @@ def map_table(op: TableOp, mapper: Mapper) -> int:
         codes = np.clip(range_of(clamp.input).bit_patterns, target.low, target.high)
         patterns = patterns[codes & ((1 << target.bits) - 1)]
     found = planes(patterns, range_of(op.result).bits)
-    return max(mapper.add(plane, bits) for plane in found)
+    return max(mapper.add(plane, bits) for plane in found[_unread_bits(op.result) :])
+
+
+def _unread_bits(value: SSAValue) -> int:
+    """Number of a value's lowest bits that no table depends on, if only tables read it."""
+    changes = _changes(value)
+    return (changes & -changes).bit_length() - 1
+
+
+def _changes(value: SSAValue) -> int:
+    """The codes from which on entries of the tables that read a value change, by bitwise or.
+
+    It is odd where something else reads the value, and where nothing does.
+    """
+    source, found = range_of(value), 0
+    for use in value.uses:
+        reader = use.operation
+        if isinstance(reader, MarkOp):
+            continue
+        if isinstance(reader, DelayOp):
+            found |= _changes(reader.result)
+        elif isinstance(reader, TableOp) and len(reader.inputs) == 1:
+            codes = np.arange(source.low + 1, source.high + 1)
+            # Between -1 and 0 all bits change: that is where the highest bit does.
+            codes[codes == 0] = 1 << (source.bits - 1)
+            found |= int(np.bitwise_or.reduce(codes[np.diff(reader.filled) != 0], initial=0))
+        else:
+            return 1
+        if found & 1:
+            break
+    return found or 1
 
 
 def absorbed_bits(value: SSAValue, device: DeviceFamily) -> int:

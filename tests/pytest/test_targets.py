@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from xdsl.ir import Block
 
@@ -16,7 +17,7 @@ from kan_dialect.flows.tools.asic import read_library, synthesize_asic
 from kan_dialect.flows.tools.synthesis import TARGETS, count_cells, find_target, synthesize
 from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.ir.types import IntType
-from kan_dialect.ops.wire import SumOp
+from kan_dialect.ops.wire import DelayOp, MarkOp, SumOp, TableOp
 
 LIBRARY = Path(__file__).parent / "small.lib"
 AREAS = {"BUF": 1.5, "INV": 1.0, "NAND2": 2.0, "NOR2": 2.5, "DFF": 9.0}
@@ -78,6 +79,23 @@ def test_carry_chains_of_nexus_begin_with_a_cell() -> None:
     total = SumOp(list(block.args))
     assert luts_of(total, device("nexus")) == 9 + 2
     assert luts_of(total, device("gowin")) == 9
+
+
+@pytest.mark.parametrize("low", [-4, 0])
+def test_bits_that_no_table_depends_on_are_not_counted(low: int) -> None:
+    """Synthesis removes them. The upper half of the codes is one bit, each quarter two."""
+    halves, quarters = np.arange(8) // 4, np.arange(8) // 2
+    entries = np.array([5, 0, 3, 6, 1, 7, 2, 4]) + low
+    for readers, luts in [([halves], 1), ([quarters, halves], 2), ([halves, np.arange(8)], 3)]:
+        block = Block(arg_types=[IntType(0, 7)])
+        table = TableOp([block.args[0]], entries)
+        block.add_ops([table, later := DelayOp(table, 1), MarkOp(later, "node")])
+        for index, reader in enumerate(readers):
+            # One reads it a cycle later.
+            block.add_op(TableOp([later.result if index == 0 else table.result], reader))
+        assert luts_of(table, device("lut4")) == luts
+    block.add_op(SumOp([table, table]))
+    assert luts_of(table, device("lut4")) == 3
 
 
 @needs_yosys
