@@ -75,7 +75,7 @@ SEEDS = [
         ),
         (
             "clamps turned round",
-            Replace("comb.MuxOp(..., saturated, result)", "comb.MuxOp(..., result, saturated)"),
+            Replace("build.chosen(..., saturated, result)", "build.chosen(..., result, saturated)"),
         ),
     ),
     *seeds_in(

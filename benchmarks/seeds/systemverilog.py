@@ -14,7 +14,7 @@ SEEDS = [
         ("registers at the falling edge", ReplaceText("posedge", "negedge")),
         (
             "reset loads what comes next",
-            Replace("self._operand(op.reset_value)", "self._operand(op.input)"),
+            Replace("self._operand(value)", "self._operand(op.input)"),
         ),
         (
             "registers of a stage load what the first does",
