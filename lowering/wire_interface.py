@@ -98,7 +98,8 @@ def lowered(op: Operation, build: HwBuilder, wires: Sequence[SSAValue]) -> Seque
 def _types_of(wires: object) -> list[str]:
     """The type of each wire, as text; what something is that is none."""
     if not isinstance(wires, Sequence):
-        return [f"{type(wires).__name__} instead of a sequence"]
+        what = "a wire" if isinstance(wires, SSAValue) else type(wires).__name__
+        return [f"{what} instead of a sequence"]
     values = cast("Sequence[object]", wires)
     return [
         str(cast("SSAValue", each).type) if isinstance(each, SSAValue) else type(each).__name__

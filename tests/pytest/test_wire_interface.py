@@ -308,7 +308,7 @@ def register(build: HwBuilder, wire: SSAValue) -> list[SSAValue]:
     [
         (lambda build, wire: [wire], "returned i5; return a sequence of 2 wires: i5, i1"),
         (lambda build, wire: [wire, wire], "returned i5, i5; return"),
-        (lambda build, wire: wire, "returned OpResult instead of a sequence; return"),
+        (lambda build, wire: wire, "returned a wire instead of a sequence; return"),
         (lambda build, wire: None, "returned NoneType instead of a sequence; return"),
         (register, "made 'seq.compreg'; make comb and hw ops only"),
     ],
