@@ -249,7 +249,7 @@ def written(found: Found, job: Job) -> PeerNetwork | None:
 
 
 @dataclass(frozen=True)
-class Results:
+class ResultPort:
     """The port of alkaid's wrapper that has the results."""
 
     bits: int
@@ -264,7 +264,7 @@ class Results:
 
 def design(
     model: keras.Model, job: Job, options: Mapping[str, Any]
-) -> tuple[str, Results, NDArray[np.int64]]:
+) -> tuple[str, ResultPort, NDArray[np.int64]]:
     """alkaid's Verilog, the port of its results, and results (test samples, outputs).
 
     Parameters
@@ -286,11 +286,11 @@ def design(
     sign, whole_bits, fraction = (max(each) for each in zip(*port.precisions, strict=True))
     results = np.asarray(logic.predict(real(job.test_codes, job.bits).astype(np.float64)))
     whole = np.rint(results * 2.0**fraction).astype(np.int64)
-    results_port = Results(int(sign) + whole_bits + fraction, bool(sign))
+    results_port = ResultPort(int(sign) + whole_bits + fraction, bool(sign))
     return rtl, results_port, whole.reshape(-1, job.outputs)
 
 
-def wrapper(job: Job, port: Results) -> str:
+def wrapper(job: Job, port: ResultPort) -> str:
     """The module `peer` around alkaid's."""
     inputs, outputs = job.codes.shape[1], job.outputs
     ports = [f"input [{job.bits - 1}:0] x{i}" for i in range(inputs)]

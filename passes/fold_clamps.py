@@ -131,7 +131,7 @@ class NodeIntoTable(RewritePattern):
         rewriter.replace(op, table)
 
     def _luts_apart(self, op: ClampOp, tables: Mapping[int, TableOp]) -> float:
-        """LUTs of a clamp, its sum and the tables, of which groups become one table each."""
+        """LUTs of a clamp, its sum and the tables. Tables that would merge count as one."""
         clamped = luts_of(op, self.device)
         sum_op = op.input.owner
         if not isinstance(sum_op, SumOp):

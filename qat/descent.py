@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -128,7 +128,6 @@ class Run:
         self._order: tuple[int, Tensor] | None = None
         self._own = self.codes[self.trained], self.targets[self.trained]
         self._held = self.codes[self.held_out], self.targets[self.held_out]
-        self._frequencies = frequencies_of(self._own[0], self.network.edge_layers()[0].codes)
         self._constant_loss = self.objective.constant_loss(self._own[1])
 
     @property
@@ -178,6 +177,11 @@ class Run:
         layers = self.network.edge_layers()
         inputs = layers[index].inputs
         return inputs if index + 1 == len(layers) else self.schedule.edges(step, inputs)
+
+    @cached_property
+    def _frequencies(self) -> Tensor:
+        """The part of its samples that have each code of the inputs, (inputs, codes)."""
+        return frequencies_of(self._own[0], self.network.edge_layers()[0].codes)
 
     def _choose_edges(self) -> None:
         layers = self.network.edge_layers()

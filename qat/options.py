@@ -43,8 +43,8 @@ class Schedule:
     last_price: float = bounded(1e-2, _PRICE)
     """Loss that a LUT is worth at the end."""
     fan_in: int | None = bounded(None, Bounds(1))
-    """Most edges of a hidden node: the others are pruned step by step in the first half of the
-    steps, those that vary the least first, at price 0; by default only the price prunes."""
+    """Most edges of a hidden node; the first half of the steps prunes those that vary the least,
+    and has no price; by default only the price prunes."""
     rate: float = bounded(0.006, _PRICE)
     """Learning rate of Adam (Kingma and Ba, arXiv 1412.6980); that of bits is twice as much."""
     last_rate: float = bounded(0.3, Bounds(0, 1, above=True))

@@ -67,10 +67,10 @@ operands_of = cast("Callable[[Operation], tuple[SSAValue, ...]]", attrgetter("_o
 
 
 class PlainResult(OpResult):
-    """A result of an op, of which hash, type and op are read without a call of Python.
+    """An op's result. Its hash, its type and its op are read by code in C.
 
-    Maps from values to what is known of them are asked by the million. xDSL's hash and properties
-    give the same by functions in Python, which take several times as long.
+    Passes look up millions of values in dictionaries. xDSL's hash and properties give the same by
+    functions in Python, which take several times as long.
     """
 
     def __init__(self, kind: Attribute, op: Operation, index: int) -> None:
