@@ -219,13 +219,13 @@ class Circuit:
         """The word modulo 2^width."""
         least = width_without_extension(bits)
         if least < len(bits):
-            return within(self._modulo(bits[:least], cycle), least, -(1 << (least - 1)))
+            return self._within(self._modulo(bits[:least], cycle), least, -(1 << (least - 1)))
         parts: list[Form] = []
         offset = 0
         for piece in self._pieces(bits):
             form = self._piece(piece, cycle)
             if offset + piece.width < len(bits):
-                form = within(form, piece.width, 0)
+                form = self._within(form, piece.width, 0)
             parts.append(scale(form, 1 << offset))
             offset += piece.width
         try:
@@ -251,7 +251,18 @@ class Circuit:
         if quotient is not None:
             return quotient
         # Exact modulo 2^(width - low): a multiple of 2^width in the form drops out.
-        return shifted(form, low)
+        return self._shifted(form, low)
+
+    # The same, and what else a circuit may do with a word of many values.
+
+    def _within(self, form: Form, width: int, low: int) -> Form:
+        return within(form, width, low)
+
+    def _shifted(self, form: Form, exponent: int) -> Form:
+        return shifted(form, exponent)
+
+    def _tamed(self, form: Form, width: int, low: int) -> Form | None:
+        return tamed(form, width, low)
 
     def _exact(self, bits: Sequence[Bit], cycle: int, signed: bool) -> Form:
         """The word as a number."""
@@ -260,7 +271,7 @@ class Circuit:
         if len(bits) > MAX_WIDTH:
             raise KanError(f"words of {len(bits)} bits are too wide for a proof")
         low = -(1 << (len(bits) - 1)) if signed else 0
-        return within(self._modulo(bits, cycle), len(bits), low)
+        return self._within(self._modulo(bits, cycle), len(bits), low)
 
     def _operand(self, cell: Cell, port: str, cycle: int, width: int, signed: bool) -> Form:
         """An operand modulo 2^width: extended where it is narrower."""
@@ -315,7 +326,7 @@ class Circuit:
         lows = [0, -(1 << (width - 1))]
         if source in self.netlist.signed:
             lows.reverse()
-        found = (tamed(form, width, low) for low in lows)
+        found = (self._tamed(form, width, low) for low in lows)
         return next((plain for plain in found if plain is not None), form), width
 
     def _width(self, source: InputPort | Cut) -> int:
@@ -346,7 +357,8 @@ class Circuit:
                 return subtract(constant(-1), self._operand(cell, "A", cycle, width, signed))
             case "and" | "or" | "xor" | "xnor":
                 operands = [
-                    within(self._operand(cell, p, cycle, width, signed), width, 0) for p in "AB"
+                    self._within(self._operand(cell, p, cycle, width, signed), width, 0)
+                    for p in "AB"
                 ]
                 return combined(BITWISE[kind], *operands)
             case "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "eqx" | "nex":
@@ -392,7 +404,7 @@ class Circuit:
             if high + max(len(bits), width) > MAX_WIDTH:
                 raise KanError(f"{cell.place}: a shift by up to {high} bits is too wide")
         elif cell.kind == "shr":
-            value = within(value, max(len(bits), width), 0)
+            value = self._within(value, max(len(bits), width), 0)
         return shift(cell.kind, value, amount, width)
 
     def _choice(self, cycle: int, selects: Sequence[Bit], words: Sequence[Sequence[Bit]]) -> Form:

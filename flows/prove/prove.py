@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from kan_dialect.flows.prove.forms import (
     mapped,
     variables,
 )
+from kan_dialect.flows.prove.linear_circuit import LinearCircuit
 from kan_dialect.flows.prove.netlist import InputPort, Netlist, read_design
 from kan_dialect.flows.prove.obligations import Obligation, Plan, plan
 from kan_dialect.flows.prove.readings import difference_of_readings
@@ -221,7 +223,7 @@ class _Worker:
     """The task of a process of the pool: inherited by the fork, since forms are large."""
 
     proof: Proof
-    circuits: dict[int, Circuit]
+    circuits: dict[tuple[int, type[Circuit]], Circuit]
 
 
 def _start_worker(proof: Proof) -> None:
@@ -237,7 +239,7 @@ def _take(proof: Proof) -> None:
 def _prove_one(index: int) -> Outcome:
     proof, start = _Worker.proof, time.monotonic()
     obligation = proof.plan.obligations[index]
-    outcome = _outcome(proof, obligation, _circuit_of(obligation.rank))
+    outcome = _outcome(proof, obligation, obligation.rank)
     if outcome.proven:
         return outcome
     # Codes of free nodes may never come together: less and less is free, down to the inputs.
@@ -246,33 +248,38 @@ def _prove_one(index: int) -> Outcome:
             expected = proof.plan.expanded(obligation.expected, rank)
         except TooHard:
             continue
-        again = _outcome(proof, replace(obligation, expected=expected), _circuit_of(rank))
+        again = _outcome(proof, replace(obligation, expected=expected), rank)
         if again.proven:
             return replace(again, seconds=time.monotonic() - start)
     return outcome
 
 
-def _circuit_of(rank: int) -> Circuit:
-    circuits = _Worker.circuits
-    if rank not in circuits:
-        circuits[rank] = _circuit(_Worker.proof, rank)
-    return circuits[rank]
+_C = TypeVar("_C", bound=Circuit)
 
 
-def _circuit(proof: Proof, rank: int) -> Circuit:
+def _circuit_of(rank: int, kind: type[_C]) -> _C:
     """The design with all nodes below a rank free."""
+    circuits = _Worker.circuits
+    circuit = circuits.get((rank, kind))
+    if not isinstance(circuit, kind):
+        circuit = circuits[rank, kind] = _circuit(_Worker.proof, rank, kind)
+    return circuit
+
+
+def _circuit(proof: Proof, rank: int, kind: type[_C]) -> _C:
     netlist, ranges = proof.netlist, proof.ranges
 
     def leaf(source: InputPort | Cut, cycle: int) -> Form:
         return leaf_form(source, leaf_variable(netlist, source, cycle, ranges))
 
-    circuit = Circuit(netlist, leaf, deadline=proof.deadline)
+    circuit = kind(netlist, leaf, deadline=proof.deadline)
     for cut in proof.plan.cuts_below(rank):
         circuit.cut(cut)
     return circuit
 
 
-def _outcome(proof: Proof, obligation: Obligation, circuit: Circuit) -> Outcome:
+def _outcome(proof: Proof, obligation: Obligation, rank: int) -> Outcome:
+    """What becomes of an obligation with all nodes below a rank free."""
     start = time.monotonic()
 
     def failed(
@@ -286,12 +293,12 @@ def _outcome(proof: Proof, obligation: Obligation, circuit: Circuit) -> Outcome:
         return Outcome(obligation.name, spent, problem, assignment, expected, got, form)
 
     try:
-        got = circuit.value(obligation.bits, obligation.cycle, obligation.signed)
-        if obligation.unsaturated is not None:
-            if obligation.leaves_range(got):
-                return failed("leaves the range that its mark says")
-            got = mapped(obligation.compared, got)
-        assignment = difference(got, obligation.expected)
+        try:
+            got, assignment = _decided(obligation, _circuit_of(rank, Circuit))
+        except TooHard as error:
+            got, assignment = _decided_by_quotients(obligation, rank, error)
+    except _LeavesRange:
+        return failed("leaves the range that its mark says")
     except Undefined as error:
         return failed("undefined", error.assignment)
     except TooHard as error:
@@ -301,6 +308,41 @@ def _outcome(proof: Proof, obligation: Obligation, circuit: Circuit) -> Outcome:
     values = {of: np.array([code]) for of, code in assignment.items()}
     expected, found = (int(evaluate(f, values).ravel()[0]) for f in (obligation.expected, got))
     return failed("differs", assignment, expected, found, got)
+
+
+class _LeavesRange(Exception):
+    """A signal has numbers beyond the range of its mark."""
+
+
+def _decided(obligation: Obligation, circuit: Circuit) -> tuple[Form, Assignment | None]:
+    """The signal as it is compared, and where it differs.
+
+    Raises
+    ------
+    TooHard, Undefined : see `forms`.
+    _LeavesRange : the signal is not within its mark.
+    """
+    got = circuit.value(obligation.bits, obligation.cycle, obligation.signed)
+    if isinstance(circuit, LinearCircuit) and circuit.quotients.are_in(got):
+        raise TooHard("quotients of sums are left")
+    if obligation.unsaturated is not None:
+        if obligation.leaves_range(got):
+            raise _LeavesRange
+        got = mapped(obligation.compared, got)
+    return got, difference(got, obligation.expected)
+
+
+def _decided_by_quotients(
+    obligation: Obligation, rank: int, error: TooHard
+) -> tuple[Form, Assignment | None]:
+    """As `_decided`, with the signal by way of quotients of sums; else the error that came first.
+
+    A word that is undefined there may be defined: its quotients may never come together.
+    """
+    try:
+        return _decided(obligation, _circuit_of(rank, LinearCircuit))
+    except (TooHard, Undefined):
+        raise error from None
 
 
 SAMPLES = 20_000

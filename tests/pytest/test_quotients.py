@@ -1,0 +1,189 @@
+"""Quotients of sums as variables: exact, gone where their bits come together, and of use to proofs.
+
+The reference is integer arithmetic on samples, with each quotient at what its definition gives.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kan_dialect.errors import KanError
+from kan_dialect.flows.prove import forms
+from kan_dialect.flows.prove import prove as proving
+from kan_dialect.flows.prove.forms import Form, Total, Variable
+from kan_dialect.flows.prove.quotients import Quotients
+from kan_dialect.flows.simulate.simulation import simulate
+from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.flows.tools import toolchain
+from kan_dialect.frontends.loading import make_context
+from kan_dialect.frontends.table_network import TableNetwork
+from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.systemverilog import emit_systemverilog
+from kan_dialect.model.model import Model
+
+NODES = tuple(Variable(name, 0, -20, 19) for name in "abcde")
+
+needs_yosys = pytest.mark.skipif(
+    toolchain.look_for("yosys") is None, reason="Yosys is not installed"
+)
+
+
+def samples(of: Quotients, rng: np.random.Generator) -> dict[Variable, IntArray]:
+    """Codes of the nodes, and of quotients what they then are."""
+    values = {node: rng.integers(node.low, node.high, 300, endpoint=True) for node in NODES}
+    for quotient, is_of in of.defined.items():
+        values[quotient] = forms.evaluate(is_of.of, values) >> is_of.exponent
+        assert values[quotient].min() >= quotient.low and values[quotient].max() <= quotient.high
+    return values
+
+
+def random_sum(rng: np.random.Generator) -> Total:
+    """Of tables of five nodes, some with few values and some with multiples of 2^n."""
+    parts: dict[forms.Over, IntArray] = {}
+    for node in NODES:
+        spread = int(rng.choice([1, 2, 30]))
+        values = rng.integers(-spread, spread + 1, node.size) << int(rng.integers(0, 4))
+        values -= values[0]
+        values[1] = spread
+        parts[node,] = values
+    return Total(int(rng.integers(-50, 50)), parts)
+
+
+def below(of: Quotients, form: Form, places: int) -> Form:
+    """The lower bits: the form less its upper ones."""
+    return forms.subtract(form, forms.scale(of.shifted(form, places), 1 << places))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 7), st.integers(1, 7))
+@settings(max_examples=60, deadline=None)
+def test_shifts_and_ranges_are_those_of_numbers(seed: int, first: int, second: int) -> None:
+    rng, of = np.random.default_rng(seed), Quotients()
+    whole, other = random_sum(rng), random_sum(rng)
+    upper = of.shifted(whole, first)
+    mixed = forms.add(forms.scale(upper, 1 << int(rng.integers(0, 3))), other)
+    again = of.shifted(mixed, second)
+    low = int(rng.integers(-8, 8))
+    pattern = of.within(mixed, second, low)
+    values = samples(of, rng)
+    numbers = forms.evaluate(whole, values)
+    np.testing.assert_array_equal(forms.evaluate(upper, values), numbers >> first)
+    numbers = forms.evaluate(mixed, values)
+    np.testing.assert_array_equal(forms.evaluate(again, values), numbers >> second)
+    modulo = (numbers - low) % (1 << second) + low
+    np.testing.assert_array_equal(forms.evaluate(pattern, values), modulo)
+    for form in (mixed, again):
+        if isinstance(form, Total):
+            least, most = of.bounds(form)
+            assert least <= forms.evaluate(form, values).min()
+            assert forms.evaluate(form, values).max() <= most
+
+
+@given(st.integers(0, 2**32), st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_bits_that_come_together_are_the_sum(seed: int, places: int) -> None:
+    """Of sums that differ by multiples of 2^k, the lower k bits are the same."""
+    rng, of = np.random.default_rng(seed), Quotients()
+    whole = random_sum(rng)
+    more = forms.scale(random_sum(rng), 1 << places)
+    other = forms.add(whole, more)
+    joined = forms.add(
+        forms.scale(of.shifted(other, places), 1 << places), below(of, whole, places)
+    )
+    apart = forms.subtract(joined, other)
+    assert isinstance(apart, forms.Table | Total) and not forms.variables(apart)
+    assert forms.bounds(apart) == (0, 0)
+    assert not of.are_in(joined)
+
+
+def test_a_quotient_of_a_quotient_is_one_of_the_sum() -> None:
+    of, whole = Quotients(), random_sum(np.random.default_rng(0))
+    twice = of.shifted(of.shifted(whole, 2), 3)
+    assert forms.bounds(forms.subtract(twice, of.shifted(whole, 5))) == (0, 0)
+    assert of.are_in(twice)
+
+
+def test_a_common_factor_makes_no_other_quotient() -> None:
+    of, whole = Quotients(), random_sum(np.random.default_rng(1))
+    times = of.shifted(forms.add(forms.scale(whole, 8), forms.constant(5)), 6)
+    assert forms.bounds(forms.subtract(times, of.shifted(whole, 3))) == (0, 0)
+
+
+def test_the_range_of_lower_bits_is_known() -> None:
+    """By their definition: nothing else bounds a difference of a sum and its quotient."""
+    of, whole = Quotients(), random_sum(np.random.default_rng(2))
+    lower = below(of, whole, 4)
+    assert isinstance(lower, Total) and of.are_in(lower)
+    assert of.bounds(lower) == (0, 15)
+    assert of.tamed(lower, 4, 0) is lower
+    assert of.tamed(lower, 3, 0) is None
+
+
+def compiled(seed: int, inputs: int, bits: int, spread: int) -> tuple[Model, Model, str]:
+    """Reference, hardware and text of two nodes that read steps of codes."""
+    rng = np.random.default_rng(seed)
+    at = rng.integers(1, 1 << bits, inputs)
+    steps = np.arange(1 << bits) >= at[:, None]
+    jumps = rng.integers(-spread, spread + 1, (2, inputs, 1))
+    jumps[rng.random(jumps.shape) < 0.4] = 0
+    network = TableNetwork("net", UniformQuantizedType(bits, True, 1.0), inputs)
+    module = network.add_layer(jumps * steps).module()
+    integer = Model.of(module.clone())
+    for stage in CompilePass().expand():
+        stage.apply(make_context(), module)
+    return integer, Model.of(module), emit_systemverilog(module)
+
+
+UNDECIDED = {
+    "lower bits in another sum": (100, 40, 8, 20),
+    "a common factor": (4, 24, 8, 60),
+    "a quotient of a quotient": (103, 40, 6, 60),
+}
+"""Seed, inputs, bits and spread of networks that `Circuit` alone does not decide."""
+
+
+@needs_yosys
+@pytest.mark.parametrize("network", UNDECIDED.values(), ids=UNDECIDED.keys())
+def test_sums_of_steps_are_decided(
+    network: tuple[int, int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    integer, circuit, text = compiled(*network)
+    rtl = tmp_path / "net.sv"
+    rtl.write_text(text)
+    assert proving.prove(rtl, integer, circuit).proven
+    monkeypatch.setattr(Quotients, "are_in", lambda *_: True)
+    assert not proving.prove(rtl, integer, circuit).proven
+
+
+@needs_yosys
+@pytest.mark.ci
+@pytest.mark.skipif(toolchain.find_simulator("icarus") is None, reason="Icarus is not installed")
+def test_no_mutant_is_proven_that_a_simulator_tells_apart(tmp_path: Path) -> None:
+    """A bit of an operand is another: a variable for a quotient must not hide it."""
+    rng = np.random.default_rng(0)
+    outcomes: list[bool] = []
+    for network in UNDECIDED.values():
+        integer, circuit, text = compiled(*network)
+        codes = stimuli(circuit.interface(), random=3000, seed=0)
+        expected = integer.run_codes(codes)
+        bits = [match.start(1) for match in re.finditer(r"_by\d+\[(\d)", text)]
+        bits += [match.start(1) for match in re.finditer(r"= ~?\w+\[(\d)\]", text)]
+        for place in rng.permutation(bits)[:12].tolist():
+            other = str(max(0, int(text[place]) - 1) or 1)
+            rtl = tmp_path / "net.sv"
+            rtl.write_text(f"{text[:place]}{other}{text[place + 1 :]}")
+            try:
+                outcomes.append(proving.prove(rtl, integer, circuit).proven)
+            except KanError:
+                continue  # It is refused.
+            if outcomes[-1]:
+                got = simulate(rtl, circuit.interface(), codes, simulator="icarus")
+                np.testing.assert_array_equal(got, expected)
+    assert outcomes.count(False) > 5
