@@ -28,15 +28,15 @@ class InputCodes:
         return np.clip(codes, 0, (1 << self.bits) - 1).astype(np.int64)
 
 
-def fit_codes(x: FloatArray, bits: int) -> InputCodes:
-    """Codes whose range has all samples of each feature but `TAIL` per cent at either end.
+def fit_codes(x: FloatArray, bits: int, tail: float = TAIL) -> InputCodes:
+    """Codes whose range has all samples of each feature but `tail` per cent at either end.
 
     Parameters
     ----------
     x : (samples, inputs), float64.
     """
-    low: FloatArray = np.percentile(x, TAIL, axis=0)
-    high: FloatArray = np.percentile(x, 100.0 - TAIL, axis=0)
+    low: FloatArray = np.percentile(x, tail, axis=0)
+    high: FloatArray = np.percentile(x, 100.0 - tail, axis=0)
     # Of features that are almost always the same, tails are all that they say.
     narrow = high == low
     low, high = np.where(narrow, x.min(axis=0), low), np.where(narrow, x.max(axis=0), high)

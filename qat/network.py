@@ -44,11 +44,19 @@ class QuantisedKan(nn.Module):
     its upper bits. So nothing is rounded but the values of edges.
     """
 
-    def __init__(self, layers: Sequence[EdgeLayer], cost: EdgeCost) -> None:
+    def __init__(
+        self, layers: Sequence[EdgeLayer], cost: EdgeCost, *, decides: bool = False
+    ) -> None:
+        """
+        Parameters
+        ----------
+        decides : whether hardware gives a bit for each result: whether it is greater than 0.
+        """
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.log_temperature = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
         self._cost = cost
+        self._decides = decides
 
     def edge_layers(self) -> list[EdgeLayer]:
         """The layers, in order."""
@@ -88,7 +96,12 @@ class QuantisedKan(nn.Module):
     def _luts(self, values: Sequence[Tensor]) -> Tensor:
         """LUTs of all nodes. `values` are those of each layer's edges."""
         layers = self.edge_layers()
-        luts = layers[-1].luts(values[-1], self._cost).sum()
+        last = layers[-1]
+        if self._decides:
+            one = torch.ones(last.nodes, dtype=torch.float64)
+            luts = last.luts_of_nodes(values[-1], self._cost, one).sum()
+        else:
+            luts = last.luts(values[-1], self._cost).sum()
         for index, layer in enumerate(layers[:-1]):
             given = layers[index + 1].bits_read(values[index + 1]).amax(0)
             luts = luts + layer.luts_of_nodes(values[index], self._cost, given).sum()
@@ -101,7 +114,10 @@ class QuantisedKan(nn.Module):
 
     @torch.no_grad()
     def integers(self) -> list[IntegerLayer]:
-        """The layers as hardware computes them. Their results are equal to those of `forward`."""
+        """The layers as hardware computes them. Their results are equal to those of `forward`.
+
+        Of a network that decides, a further layer has an edge for each result, and gives its bit.
+        """
         found: list[IntegerLayer] = []
         layers = self.edge_layers()
         repeated = 1
@@ -114,8 +130,8 @@ class QuantisedKan(nn.Module):
             tables[:, 0] += bias[:, np.newaxis]
             tables = tables.repeat(repeated, axis=2)
             if is_last:
-                found.append(IntegerLayer(tables, None, bits))
-                break
+                exact = [IntegerLayer(tables, None, bits)]
+                return found + (_decisions(tables, bits) if self._decides else exact)
             half = 1 << bits
             found.append(IntegerLayer(tables, (-half, half - 1), bits))
             repeated = (2 * half) // layers[index + 1].codes
@@ -129,6 +145,7 @@ def make_network(
     *,
     seed: int,
     reference: bool,
+    decides: bool = False,
     constant: Sequence[int] = (),
     masks: Sequence[FloatArray] | None = None,
 ) -> QuantisedKan:
@@ -141,6 +158,7 @@ def make_network(
     constant : inputs that have no edges.
     masks : (nodes, inputs) of each layer: 0 for edges that do not exist; by default all do.
     reference : whether the last result is the constant 0 that the others are compared with.
+    decides : see `QuantisedKan`.
     """
     random = torch.Generator().manual_seed(seed)
     layers: list[EdgeLayer] = []
@@ -155,4 +173,12 @@ def make_network(
         if reference and index + 2 == len(widths):
             kept[-1] = 0.0
         layers.append(EdgeLayer(basis, nodes, inputs, random, kept))
-    return QuantisedKan(layers, cost)
+    return QuantisedKan(layers, cost, decides=decides)
+
+
+def _decisions(tables: IntArray, step_bits: int) -> list[IntegerLayer]:
+    """Nodes that saturate to -1 and 0, and an edge of each, which gives 1 for sums above 0."""
+    tables = tables.copy()
+    tables[:, 0] -= 1
+    bits = np.eye(len(tables), dtype=np.int64)[..., np.newaxis] * np.arange(2)
+    return [IntegerLayer(tables, (-1, 0), step_bits), IntegerLayer(bits, None, 0)]

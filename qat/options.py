@@ -13,6 +13,7 @@ from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
 from kan_dialect.passbase.option_bounds import SEED, SHARE, Bounds, bounded, require_bounds
+from kan_dialect.qat.codes import TAIL
 
 NETWORK = "network.mlir"
 """File of the chosen network in the folder of a training."""
@@ -108,6 +109,11 @@ class TrainingOptions:
     """Edges are trained as B-splines, or as tables with an entry for each code."""
     cells: int = bounded(6, Bounds(1, 64))
     """Cells of the B-splines' grids."""
+    decides: bool = False
+    """Of two classes, hardware gives the class in place of a score: one bit, which is one table
+    where edges read few bits."""
+    tail: float = bounded(TAIL, Bounds(0, 25))
+    """Per cent of the samples at each end of a feature that may lie beyond its codes."""
     max_luts: int | None = bounded(None, Bounds(1))
     """Most LUTs of the chosen network, by estimate; by default the score decides."""
     max_levels: int | None = bounded(None, Bounds(1))

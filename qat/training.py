@@ -61,11 +61,16 @@ class Training:
             )
         self._options = options
         self.objective = objective_of(dataset.y, where)
+        if options.decides and not (self.objective.is_classes and self.objective.outputs == 1):
+            raise KanError(
+                f"{where} has no two classes for a network that decides between them",
+                remedy="leave out --decides; `kan-flow build --head argmax` decides of more",
+            )
         samples = len(dataset.x)
         folds = options.folds or (4 if samples < FEW_SAMPLES else 1)
         self._targets = self.objective.targets(dataset.y)
         _require_samples(self.objective, self._targets, folds, where)
-        self.codes: InputCodes = fit_codes(dataset.x, options.input_bits)
+        self.codes: InputCodes = fit_codes(dataset.x, options.input_bits, options.tail)
         if not self.codes.gain.any():
             raise KanError(f"{where}: all features are constant")
         self.constant: list[int] = np.flatnonzero(self.codes.gain == 0.0).tolist()
@@ -121,6 +126,7 @@ class Training:
             EdgeCost(device_of(options.target)),
             seed=options.seed * 100 + index,
             reference=self.objective.has_reference,
+            decides=options.decides,
             constant=self.constant,
             masks=None if start is None else [layer.mask for layer in start.layers],
         )

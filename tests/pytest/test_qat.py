@@ -74,11 +74,12 @@ def moons(seed: int = 0) -> Dataset:
 
 
 def random_network(
-    bits: list[int], widths: list[int], seed: int, *, tables: bool = False
+    bits: list[int], widths: list[int], seed: int, *, tables: bool = False, decides: bool = False
 ) -> QuantisedKan:
     """A network with random functions, bits and biases, some of them beyond its codes."""
     bases: list[Basis] = [table_basis(b) if tables else spline_basis(b, 4) for b in bits]
-    network = make_network(bases, widths, EdgeCost(XCUP), seed=seed, reference=False)
+    cost = EdgeCost(XCUP)
+    network = make_network(bases, widths, cost, seed=seed, reference=False, decides=decides)
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for layer in network.edge_layers():
@@ -295,6 +296,67 @@ def test_integers_are_those_of_the_compiler(
         results = network(torch.from_numpy(codes.encode(x))).results.numpy()
     assert (compiled.run_codes(codes.encode(x)) == results * 2.0 ** layers[-1].step_bits).all()
     assert (compiled.run(x) == results * 0.5).all()
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=2), st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_decisions_are_the_signs_of_the_sums(bits: list[int], seed: int) -> None:
+    """Also where a sum is 0, which is not above 0."""
+    widths = [2, *([2] * (len(bits) - 1)), 3]
+    network = random_network(bits, widths, seed, decides=True)
+    for layer in network.edge_layers():
+        with torch.no_grad():
+            layer.bits.clamp_(max=1.0)
+    codes = np.stack(np.meshgrid(*[np.arange(1 << bits[0])] * 2), axis=-1).reshape(-1, 2)
+    inputs = InputCodes(bits[0], np.ones(2), np.zeros(2))
+    compiled = from_ir(module_of("net", inputs, network.integers()))
+    with torch.no_grad():
+        sums = network(torch.from_numpy(codes)).results.numpy()
+    assert (compiled.run_codes(codes) == (sums > 0.0)).all()
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_a_decision_costs_a_table_of_what_is_read(bits: int) -> None:
+    """The cost of training is that of the compiled network, however fine the sums are."""
+    network = random_network([bits], [2, 1], seed=1, decides=True)
+    (layer,) = network.edge_layers()
+    with torch.no_grad():
+        layer.read.fill_(float(bits))
+        layer.bits.fill_(8.0)
+    luts = float(network(torch.zeros(1, 2, dtype=torch.int64)).luts.detach())
+    assert luts == XCUP.bit_costs(2 * bits)[2 * bits]
+    inputs = InputCodes(bits, np.ones(2), np.zeros(2))
+    compiled = from_ir(module_of("net", inputs, network.integers())).compile()
+    assert 0 < compiled.estimate("xcup").luts <= luts
+
+
+def test_a_network_that_decides(tmp_path: Path) -> None:
+    schedule = replace(SHORT, last_price=3e-3)
+    options = TrainingOptions(schedule=schedule, folds=1, input_bits=4, decides=True, name="moons")
+    trained = train(moons(), options)
+    network = trained.network
+    dataset = moons()
+    assert dataset.x_test is not None and dataset.y_test is not None
+    decided = network.run(dataset.x_test)[:, 0]
+    assert set(decided.tolist()) == {0.0, 1.0}
+    right = float((decided == dataset.y_test).mean())
+    assert right == trained.test_score and right > 0.9
+    assert trained.front[0].luts <= 4
+
+
+def test_only_two_classes_are_decided() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    for y in (np.arange(60) % 3, x[:, 0]):
+        with pytest.raises(KanError, match="has no two classes"):
+            train({"x": x, "y": y}, TrainingOptions(decides=True))
+
+
+def test_tails_of_features_may_lie_beyond_the_codes() -> None:
+    x = np.linspace(0.0, 1.0, 1001)[:, np.newaxis]
+    encoded = {tail: fit_codes(x, 3, tail).encode(x)[:, 0] for tail in (0.0, 10.0)}
+    assert np.bincount(encoded[0.0]).tolist() == pytest.approx([125] * 8, abs=2)
+    # A tenth beyond each end, and an eighth of the rest.
+    assert np.bincount(encoded[10.0]).tolist() == pytest.approx([200, *[100] * 6, 200], abs=2)
 
 
 def test_codes_are_those_of_the_ir_at_ties() -> None:
