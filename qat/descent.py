@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.qat.edges import FEW_INPUTS
-from kan_dialect.qat.network import QuantisedKan
+from kan_dialect.qat.edges import FEW_INPUTS, EdgeLayer, taken
+from kan_dialect.qat.network import Computed, QuantisedKan
 from kan_dialect.qat.objective import Objective
 from kan_dialect.qat.options import Schedule
 
@@ -35,6 +35,16 @@ IDLE_COST = 2.0
 
 CHOICE_STEPS = 50
 """Steps from one choice of edges to the next, with a limit of a node's edges."""
+
+SPARE = 2
+"""Edges of a node that are trained for each chosen one, while edges are pruned."""
+RENEWED = 2
+"""One of this number of edges that are not chosen is replaced at each choice."""
+
+SAMPLES_AT_ONCE = 1024
+"""Samples that a network is evaluated for at once."""
+LOSS_SAMPLES = 1 << 14
+"""Most samples that the loss of a record is the mean of."""
 
 RATIO = 1.06
 """Of networks whose LUTs differ by less than this factor a run keeps one."""
@@ -147,11 +157,15 @@ class Run:
     def advance(self) -> None:
         """One gradient step, and a record where one is due."""
         schedule, network = self.schedule, self.network
-        if schedule.fan_in is not None and self.step % CHOICE_STEPS == 0:
+        chooses = schedule.fan_in is not None and self.step % CHOICE_STEPS == 0
+        if chooses:
             self._choose_edges()
         samples = self.samples_of_step()
         codes, targets = (each[samples] for each in self._own)
         computed = network(codes)
+        if chooses:
+            for sums in computed.sums:
+                sums.retain_grad()
         loss = self.objective.loss(computed.results, targets, network.log_temperature)
         price = schedule.price(self.step)
         wanted = self._taught(loss, computed.results, samples)
@@ -164,6 +178,8 @@ class Run:
         for layer in network.edge_layers():
             layer.clamp_bits()
         self._move_average()
+        if chooses and schedule.grows(self.step):
+            self._grow(computed)
         self.step += 1
         if self.step % schedule.interval == 0:
             self._record(price)
@@ -178,6 +194,15 @@ class Run:
         inputs = layers[index].inputs
         return inputs if index + 1 == len(layers) else self.schedule.edges(step, inputs)
 
+    def _edges_trained(self, index: int, step: int) -> int:
+        """Edges of a node of a layer that are trained in this step, chosen or not."""
+        layer = self.network.edge_layers()[index]
+        edges = self._edges(index, step)
+        if index + 1 == len(self.network.edge_layers()):
+            return layer.inputs
+        spare = SPARE if self.schedule.grows(step) else 1
+        return min(spare * edges, self.schedule.trained(layer.inputs))
+
     @cached_property
     def _frequencies(self) -> Tensor:
         """The part of its samples that have each code of the inputs, (inputs, codes)."""
@@ -187,8 +212,47 @@ class Run:
         layers = self.network.edge_layers()
         counts = [self._edges(index, self.step) for index in range(len(layers))]
         self.network.choose_edges(counts, self._frequencies)
-        for layer, average in zip(layers, self._average.edge_layers(), strict=True):
+        averages = self._average.edge_layers()
+        for index, (layer, average) in enumerate(zip(layers, averages, strict=True)):
+            edges = self._edges_trained(index, self.step)
+            if edges < layer.edges:
+                self._take(layer, average, self._ranked(index)[:, :edges])
             average.choose_as(layer)
+
+    def _ranked(self, index: int) -> Tensor:
+        """See `EdgeLayer.ranked`."""
+        frequencies = self._frequencies if index == 0 else None
+        return self.network.edge_layers()[index].ranked(frequencies)
+
+    def _grow(self, computed: Computed) -> None:
+        """Put new edges in place of some that are not chosen."""
+        layers, averages = self.network.edge_layers(), self._average.edge_layers()
+        for index, (layer, average) in enumerate(zip(layers, averages, strict=True)):
+            spare = layer.edges - self._edges(index, self.step)
+            count = min(spare // RENEWED, layer.inputs - layer.edges)
+            gradient = computed.sums[index].grad
+            if count <= 0 or gradient is None:
+                continue
+            inputs = layer.inputs_by_gradient(count, computed.codes[index], gradient)
+            places = self._ranked(index)[:, -count:]
+            node = torch.arange(layer.nodes)[:, None]
+            for parameter in layer.of_edges():
+                for each in self._optimizer.state[parameter].values():
+                    if each.shape == parameter.shape:
+                        each[node, places] = 0.0
+            layer.renew(places, inputs)
+            average.renew(places, inputs)
+
+    def _take(self, layer: EdgeLayer, average: EdgeLayer, places: Tensor) -> None:
+        """Go on with some edges of a layer only; see `EdgeLayer.take`."""
+        shape = layer.index.shape
+        states = [self._optimizer.state[parameter] for parameter in layer.of_edges()]
+        layer.take(places)
+        average.take(places)
+        for state in states:
+            for name, each in state.items():
+                if each.shape[:2] == shape:
+                    state[name] = taken(each, places)
 
     def _taught(self, loss: Tensor, results: Tensor, samples: Tensor) -> Tensor:
         """The loss on samples of those trained with, mixed with the distance from the teacher."""
@@ -219,12 +283,14 @@ class Run:
     @torch.no_grad()
     def _record(self, price: float) -> None:
         network, objective = self._average, self.objective
-        codes, targets = self._own
-        computed = network(codes)
-        loss = float(objective.loss(computed.results, targets, network.log_temperature))
+        codes, targets = (each[:: -(-len(each) // LOSS_SAMPLES)] for each in self._own)
+        results, luts = _computed(network, codes)
+        loss = float(objective.loss(results, targets, network.log_temperature))
         codes, targets = self._held
-        held = objective.scores(network(codes).results, targets) if len(codes) else np.zeros(0)
-        record = Record(self.step, price, float(computed.luts), loss, held)
+        held = np.zeros(0)
+        if len(codes):
+            held = objective.scores(_computed(network, codes)[0], targets)
+        record = Record(self.step, price, luts, loss, held)
         if self.keeps and (record.size not in self.kept or loss < self.kept[record.size].loss):
             copies = {name: each.detach().clone() for name, each in network.state_dict().items()}
             self.kept[record.size] = Kept(len(self.records), loss, copies)
@@ -242,7 +308,7 @@ class Run:
 
     def network_of(self, kept: Kept) -> QuantisedKan:
         """The network with the parameters of an earlier step."""
-        self.network.load_state_dict(kept.parameters, strict=False)
+        self.network.restore(kept.parameters)
         return self.network
 
     def state(self) -> dict[str, Any]:
@@ -262,8 +328,8 @@ class Run:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
-        self.network.load_state_dict(state["network"])
-        self._average.load_state_dict(state["average"])
+        self.network.restore(state["network"])
+        self._average.restore(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._rates.load_state_dict(state["rates"])
         self.step = state["step"]
@@ -272,6 +338,12 @@ class Run:
             for number, price, luts, loss, held in state["records"]
         ]
         self.kept = {size: Kept(*each) for size, each in state["kept"].items()}
+
+
+def _computed(network: QuantisedKan, codes: Tensor) -> tuple[Tensor, float]:
+    """Results of a network for many samples, a part of them at a time, and its LUTs."""
+    parts = [network(each) for each in codes.split(SAMPLES_AT_ONCE)]
+    return torch.cat([each.results for each in parts]), float(parts[0].luts)
 
 
 def part_of_rate(inputs: int) -> float:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kan_dialect.qat.bases import Basis
 from kan_dialect.qat.cost import EdgeCost
-from kan_dialect.qat.lookup import sum_of_entries
+from kan_dialect.qat.lookup import sum_of_edges, sum_of_entries, sum_of_few_codes
 from kan_dialect.qat.quantisers import LN2, round_to_step, straight_through
 
 FIRST_BITS = 5
@@ -18,10 +18,15 @@ FIRST_BITS = 5
 FEW_INPUTS = 16
 """With more inputs, values begin smaller and with more bits, and move less in a step."""
 LEAST_BITS, MOST_BITS = -2.0, 9.0
+FEW_CODES = 4
+"""With at most this number of codes, sums are matrix products."""
 
 
 class EdgeLayer(nn.Module):
-    """Edges (nodes, inputs) over the codes of the inputs, and their sums.
+    """Edges (nodes, edges) over the codes of the inputs, and their sums.
+
+    All nodes have the same number of edges, at first one from each input. `index` says which
+    input an edge reads. Work grows with the number of edges.
 
     An edge reads the upper bits of its input's code, a number of its own (`read`), and its values
     are multiples of 2^-bits, with `bits` of its own too. Both are real numbers that are rounded
@@ -45,9 +50,13 @@ class EdgeLayer(nn.Module):
         by_function = basis.slopes.reshape(-1, functions).T
         self._slopes_of_bits = _constant(self, "basis_slopes", by_function)
         self._errors = _constant(self, "basis_errors", basis.errors)
-        self._kept = _constant(self, "kept", kept)
-        self._chosen = torch.ones(nodes, inputs, dtype=torch.float64)
-        self.register_buffer("chosen", self._chosen)
+        self._exists = _constant(self, "exists", kept)
+        self.index: Tensor
+        """(nodes, edges), int64; 0, 1, .. where there is an edge from each input."""
+        self.register_buffer("index", torch.arange(inputs).repeat(nodes, 1))
+        self.chosen: Tensor
+        """(nodes, edges), float64: 1 for edges that count, 0 for others."""
+        self.register_buffer("chosen", torch.ones(nodes, inputs, dtype=torch.float64))
         slopes = torch.randn(nodes, inputs, 1, generator=random, dtype=torch.float64)
         noise = torch.randn(nodes, inputs, functions, generator=random, dtype=torch.float64)
         linear = torch.tensor(basis.linear.tolist(), dtype=torch.float64)
@@ -70,8 +79,18 @@ class EdgeLayer(nn.Module):
         """Sums are multiples of 2^-step_bits: the finest of the edges'."""
         return int(self.bits.detach().round().max())
 
+    @property
+    def edges(self) -> int:
+        """Number of edges of a node."""
+        return self.index.shape[1]
+
+    @property
+    def _kept(self) -> Tensor:
+        """(nodes, edges): 0 for edges that do not exist, 1 for others."""
+        return self._exists.gather(1, self.index)
+
     def tables(self) -> tuple[Tensor, Tensor]:
-        """Values and slopes of the edges at all codes, (nodes, inputs, codes) each."""
+        """Values and slopes of the edges at all codes, (nodes, edges, codes) each."""
         coefficients = self.coefficients.reshape(-1, self.coefficients.shape[-1])
         read = self.read.detach().round().long().reshape(-1)
         edge = torch.arange(len(read))
@@ -80,23 +99,81 @@ class EdgeLayer(nn.Module):
         values = by_bits[edge, read]
         by_bits = (coefficients.detach() @ self._slopes_of_bits).reshape(len(read), -1, self.codes)
         slopes = by_bits[edge, read]
-        shape = (self.nodes, self.inputs, self.codes)
+        shape = (self.nodes, self.edges, self.codes)
         # What an edge sees moves towards the code's own value as it reads more bits.
         unseen = LN2 * self._errors[read] * slopes
         more = (self.read - self.read.detach()).reshape(-1, 1)
         values = (values + unseen * more).reshape(shape)
         kept, slopes = self._kept[..., None], slopes.reshape(shape)
         rounded = round_to_step(values, self.bits[..., None].expand(shape))
-        if not self._chosen.all():
+        if not self.chosen.all():
             # Edges that are not chosen have gradients, and may be chosen again.
-            chosen = self._chosen[..., None]
+            chosen = self.chosen[..., None]
             rounded, slopes = straight_through(rounded * chosen, rounded), slopes * chosen
         return rounded * kept, slopes * kept
 
+    def of_edges(self) -> list[nn.Parameter]:
+        """The parameters that each edge has its own of: (nodes, edges, ...)."""
+        return [self.coefficients, self.read, self.bits]
+
+    @torch.no_grad()
+    def take(self, places: Tensor) -> None:
+        """Go on with these edges only. Results of before have no gradients any more.
+
+        Parameters
+        ----------
+        places : (nodes, edges that stay), int64, of edges that each node has now.
+        """
+        for parameter in self.of_edges():
+            parameter.data = taken(parameter.data, places)
+            parameter.grad = None
+        self.index = taken(self.index, places)
+        self.chosen = taken(self.chosen, places)
+
+    @torch.no_grad()
+    def renew(self, places: Tensor, inputs: Tensor) -> None:
+        """Put new edges, which are 0, in place of others.
+
+        Parameters
+        ----------
+        places : (nodes, new edges), int64, of edges that go.
+        inputs : (nodes, new edges), int64, inputs of the new ones, which the node does not read.
+        """
+        node = torch.arange(self.nodes)[:, None]
+        self.coefficients[node, places] = 0.0
+        self.read[node, places] = float(self.most)
+        self.bits[node, places] = first_bits(self.inputs)
+        self.index[node, places] = inputs
+
+    def inputs_by_gradient(self, edges: int, codes: Tensor, gradient: Tensor) -> Tensor:
+        """Inputs that a node does not read and whose edges would change the loss the most.
+
+        The gradient of a linear edge's slope tells, as in RigL (Evci et al., arXiv 1911.11134,
+        section 3).
+
+        Parameters
+        ----------
+        edges : number of inputs for each node.
+        codes : (samples, inputs), int64.
+        gradient : (samples, nodes), of the loss by the sums.
+
+        Returns
+        -------
+        (nodes, edges), int64.
+        """
+        real = codes.double() / self.codes
+        scores = (gradient.T @ (real - real.mean(0))).abs() * self._exists
+        scores.scatter_(1, self.index, -1.0)
+        return scores.topk(edges, dim=1).indices
+
+    def resize(self, edges: int) -> None:
+        """Give each node this number of edges, whose parameters and inputs are then loaded."""
+        self.take(torch.zeros(self.nodes, edges, dtype=torch.int64))
+
     @torch.no_grad()
     def choose_as(self, other: EdgeLayer) -> None:
-        """Choose the edges that another layer of the same size has."""
-        self._chosen.copy_(other._chosen)
+        """Choose the edges that another layer of the same edges has."""
+        self.chosen.copy_(other.chosen)
 
     @torch.no_grad()
     def choose(self, edges: int, frequencies: Tensor | None) -> None:
@@ -108,30 +185,57 @@ class EdgeLayer(nn.Module):
         frequencies : (inputs, codes), part of the samples that have a code; None: all are as
             frequent.
         """
-        self._chosen.fill_(1.0)
-        if edges >= self.inputs:
+        self.chosen.fill_(1.0)
+        if edges >= self.edges:
             return
+        others = self._variances(frequencies).topk(self.edges - edges, dim=1, largest=False)
+        self.chosen.scatter_(1, others.indices, 0.0)
+
+    def ranked(self, frequencies: Tensor | None) -> Tensor:
+        """Places of a node's edges, (nodes, edges), int64: chosen ones first, then varied ones.
+
+        Parameters
+        ----------
+        frequencies : see `choose`.
+        """
+        variances = self._variances(frequencies)
+        first = variances + self.chosen * (variances.max() + 1.0)
+        return first.argsort(dim=1, descending=True)
+
+    @torch.no_grad()
+    def _variances(self, frequencies: Tensor | None) -> Tensor:
+        """Variance of each edge's values, (nodes, edges), those not chosen as if they were."""
+        chosen = self.chosen
+        self.chosen = torch.ones_like(chosen)
         values, _ = self.tables()
-        weights = (
-            torch.full_like(values[0], 1.0 / self.codes) if frequencies is None else frequencies
-        )
+        self.chosen = chosen
+        if frequencies is None:
+            weights = torch.full_like(values, 1.0 / self.codes)
+        else:
+            weights = frequencies[self.index]
         mean = (values * weights).sum(-1, keepdim=True)
-        variance = ((values - mean) ** 2 * weights).sum(-1)
-        others = variance.topk(self.inputs - edges, dim=1, largest=False).indices
-        self._chosen.scatter_(1, others, 0.0)
+        return ((values - mean) ** 2 * weights).sum(-1)
 
     def luts(self, values: Tensor, cost: EdgeCost) -> Tensor:
-        """LUTs of each edge, (nodes, inputs). `values` are those of `tables`."""
+        """LUTs of each edge, (nodes, edges). `values` are those of `tables`."""
         return cost.luts(self.read, values, self.bits)
 
     def bits_read(self, values: Tensor) -> Tensor:
-        """Bits of its input that each edge reads, (nodes, inputs): 0 where it is a constant.
+        """Bits of its input that each edge reads, (nodes, edges): 0 where it is a constant.
 
         Whole numbers, with the gradient of real ones. `values` are those of `tables`.
         """
         steps = (values.amax(-1) - values.amin(-1)) * torch.exp2(self.bits.detach().round())
         varies = straight_through((steps > 0.0).double(), 1.0 - (steps + 1.0) ** -2.0)
         return varies * straight_through(self.read.round(), self.read)
+
+    def bits_of_inputs(self, values: Tensor) -> Tensor:
+        """Bits of each input that are read, (inputs): the most that an edge reads."""
+        bits = self.bits_read(values)
+        if self.edges == self.inputs:
+            return bits.amax(0)
+        none = bits.new_zeros(self.inputs)
+        return none.scatter_reduce(0, self.index.reshape(-1), bits.reshape(-1), "amax")
 
     def luts_of_nodes(self, values: Tensor, cost: EdgeCost, given: Tensor) -> Tensor:
         """LUTs of each node, (nodes): of its edges, or of one table from its inputs to its code.
@@ -148,7 +252,7 @@ class EdgeLayer(nn.Module):
         """The bias, (nodes), as a multiple of 2^-step_bits."""
         steps = 2.0**self.step_bits
         # A node without edges is the constant 0.
-        bias = self.bias * self._kept.amax(1)
+        bias = self.bias * self._exists.amax(1)
         return straight_through((bias * steps).round() / steps, bias)
 
     def forward(self, codes: Tensor, real: Tensor | None, values: Tensor, slopes: Tensor) -> Tensor:
@@ -161,11 +265,11 @@ class EdgeLayer(nn.Module):
             network.
         values, slopes : as `tables` gives them.
         """
-        if self.codes == 2 and real is None:
-            # One bit adds one of two numbers: a matrix product.
-            low, high = values.unbind(-1)
-            moved = codes.double() @ (high - low).T
-            return moved + (low.sum(1) + self.rounded_bias())
+        if self.codes <= FEW_CODES:
+            sums = sum_of_few_codes(values, slopes, self.index, codes, real)
+            return sums + self.rounded_bias()
+        if self.edges < self.inputs:
+            return sum_of_edges(values, slopes, self.index, codes, real) + self.rounded_bias()
         rows = codes.long() + self.codes * torch.arange(self.inputs)
         by_row, slopes_by_row = (
             each.permute(1, 2, 0).reshape(-1, self.nodes) for each in (values, slopes)
@@ -183,6 +287,11 @@ class EdgeLayer(nn.Module):
         with torch.no_grad():
             self.read.clamp_(0.0, float(self.most))
             self.bits.clamp_(LEAST_BITS, MOST_BITS)
+
+
+def taken(values: Tensor, places: Tensor) -> Tensor:
+    """Values of some edges, (nodes, places, ...), of those of all, (nodes, edges, ...)."""
+    return values[torch.arange(len(places))[:, None], places]
 
 
 def first_bits(inputs: int) -> float:

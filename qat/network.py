@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,10 @@ class Computed:
     """(samples, outputs), float64."""
     luts: Tensor
     """A number: LUTs by the surrogate."""
+    codes: tuple[Tensor, ...]
+    """Codes of the inputs of each layer, (samples, inputs), int64."""
+    sums: tuple[Tensor, ...]
+    """Sums of the nodes of each layer, (samples, nodes), float64."""
 
 
 class QuantisedKan(nn.Module):
@@ -71,16 +75,20 @@ class QuantisedKan(nn.Module):
         layers = self.edge_layers()
         tables = [layer.tables() for layer in layers]
         real: Tensor | None = None
-        sums = torch.zeros((), dtype=torch.float64)
+        read: list[Tensor] = []
+        given: list[Tensor] = []
         for index, layer in enumerate(layers):
             values, slopes = tables[index]
             sums = layer(codes, real, values, slopes)
+            read.append(codes)
+            given.append(sums)
             if index + 1 < len(layers):
                 clamped: Tensor = sums.clamp(-1.0, 1.0 - 2.0 ** -self._code_bits(index))
                 half = layers[index + 1].codes / 2
                 codes = ((clamped.detach() + 1.0) * half).floor().long()
                 real = clamped
-        return Computed(sums, self._luts([values for values, _ in tables]))
+        luts = self._luts([values for values, _ in tables])
+        return Computed(given[-1], luts, tuple(read), tuple(given))
 
     def choose_edges(self, edges: Sequence[int], frequencies: Tensor) -> None:
         """Choose the edges of nodes: see `EdgeLayer.choose`.
@@ -93,6 +101,17 @@ class QuantisedKan(nn.Module):
         for index, (layer, count) in enumerate(zip(self.edge_layers(), edges, strict=True)):
             layer.choose(count, frequencies if index == 0 else None)
 
+    def restore(self, parameters: Mapping[str, Tensor]) -> None:
+        """Load parameters and buffers of this network at an earlier or later step.
+
+        Parameters
+        ----------
+        parameters : as `state_dict` gives them; layers may have other numbers of edges.
+        """
+        for index, layer in enumerate(self.edge_layers()):
+            layer.resize(parameters[f"layers.{index}.index"].shape[1])
+        self.load_state_dict(dict(parameters))
+
     def _luts(self, values: Sequence[Tensor]) -> Tensor:
         """LUTs of all nodes. `values` are those of each layer's edges."""
         layers = self.edge_layers()
@@ -103,7 +122,7 @@ class QuantisedKan(nn.Module):
         else:
             luts = last.luts(values[-1], self._cost).sum()
         for index, layer in enumerate(layers[:-1]):
-            given = layers[index + 1].bits_read(values[index + 1]).amax(0)
+            given = layers[index + 1].bits_of_inputs(values[index + 1])
             luts = luts + layer.luts_of_nodes(values[index], self._cost, given).sum()
         return luts
 
@@ -125,7 +144,9 @@ class QuantisedKan(nn.Module):
             is_last = index + 1 == len(layers)
             bits = layer.step_bits if is_last else self._code_bits(index)
             values, _ = layer.tables()
-            tables = np.rint(values.numpy() * 2.0**bits).astype(np.int64)
+            tables = np.zeros((layer.nodes, layer.inputs, layer.codes), dtype=np.int64)
+            steps = np.rint(values.numpy() * 2.0**bits).astype(np.int64)
+            np.put_along_axis(tables, layer.index.numpy()[..., np.newaxis], steps, axis=1)
             bias = np.rint(layer.rounded_bias().numpy() * 2.0**bits).astype(np.int64)
             tables[:, 0] += bias[:, np.newaxis]
             tables = tables.repeat(repeated, axis=2)

@@ -46,6 +46,9 @@ class Schedule:
     fan_in: int | None = bounded(None, Bounds(1))
     """Most edges of a hidden node; the first half of the steps prunes those that vary the least,
     and has no price; by default only the price prunes."""
+    candidates: int | None = bounded(None, Bounds(1))
+    """Edges of a hidden node that are trained at first, with a limit of their number; by default
+    one from each input."""
     rate: float = bounded(0.006, _PRICE)
     """Learning rate of Adam (Kingma and Ba, arXiv 1412.6980); that of bits is twice as much."""
     last_rate: float = bounded(0.3, Bounds(0, 1, above=True))
@@ -84,8 +87,17 @@ class Schedule:
         """Most edges of a hidden node in this step; they get fewer by the same factor each step."""
         if self.fan_in is None or self.fan_in >= inputs:
             return inputs
+        first = self.trained(inputs)
         part = min(1.0, step / (PRUNING * self.steps))
-        return max(self.fan_in, round(inputs * (self.fan_in / inputs) ** part))
+        return max(self.fan_in, round(first * (self.fan_in / first) ** part))
+
+    def trained(self, inputs: int) -> int:
+        """Edges of a hidden node that are trained at first."""
+        return min(inputs, max(self.candidates or inputs, self.fan_in or inputs))
+
+    def grows(self, step: int) -> bool:
+        """Whether edges that are not chosen are trained in this step, and replaced by others."""
+        return step < PRUNING * self.steps
 
     def rate_part(self, step: int) -> float:
         """Part of the learning rate in this step."""

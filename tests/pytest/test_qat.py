@@ -45,7 +45,9 @@ from kan_dialect.qat.bases import Basis, seen_by, spline_basis, table_basis
 from kan_dialect.qat.codes import InputCodes, fit_codes
 from kan_dialect.qat.cost import WIDER, EdgeCost
 from kan_dialect.qat.descent import Run, folds_of, frequencies_of
+from kan_dialect.qat.edges import EdgeLayer, taken
 from kan_dialect.qat.export import module_of
+from kan_dialect.qat.lookup import sum_of_edges, sum_of_entries, sum_of_few_codes
 from kan_dialect.qat.network import QuantisedKan, make_network
 from kan_dialect.qat.objective import objective_of
 from kan_dialect.qat.options import Schedule, TrainingOptions
@@ -241,39 +243,147 @@ def test_a_node_that_reads_few_bits_costs_a_table(inputs: int) -> None:
     assert first.luts_of_nodes(values[0], cost, given * 0.0).sum().item() == 0.0
 
 
-def test_few_edges_of_a_node(data: Path) -> None:
-    """They are those whose values vary the most over the samples; others have gradients."""
-    schedule = Schedule(steps=200, interval=50, batch=64, fan_in=1)
-    assert schedule.price(99) == 0.0 and schedule.price(100) == schedule.first_price
-    options = TrainingOptions(hidden=(3,), folds=1, schedule=schedule)
-    training = Training(load_dataset(data), options, "data")
-    run = training.run(0)
-    (layer, _) = run.network.edge_layers()
-    counts: list[int] = []
-    while not run.is_done:
-        run.advance()
-        values, _ = layer.tables()
-        counts.append(int((values != 0).any(-1).sum(1).max()))
-        assert layer.coefficients.grad.abs().sum(-1).min() > 0.0
-        if run.step == 150:
-            middle = deepcopy(run.state())
-    assert counts[0] == layer.inputs and max(counts[100:]) == 1
-    codes = torch.arange(layer.inputs), layer.chosen.argmax(1)
-    found = layer.chosen.clone()
-    layer.chosen.fill_(1.0)
-    table, _ = layer.tables()
-    seen = run.codes[run.trained]
-    spread = torch.stack(
-        [table[:, each, seen[:, each]].std(-1, correction=0) for each in codes[0].tolist()], dim=1
+def many_features(samples: int, bits: int) -> Dataset:
+    """Twelve features of which three tell the class, and others next to nothing."""
+    random = np.random.default_rng(3)
+    x = random.integers(0, 1 << bits, (samples, 12)).astype(np.float64)
+    return Dataset(x, (x[:, [4, 7, 11]].sum(1) > 1.5 * ((1 << bits) - 1)).astype(np.int64))
+
+
+def taken_by_run(layer: EdgeLayer) -> list[list[int]]:
+    """Inputs that count for each node, ascending."""
+    return [sorted(i[c > 0].tolist()) for i, c in zip(layer.index, layer.chosen, strict=True)]
+
+
+@pytest.mark.parametrize("bits", [1, 3])
+@pytest.mark.parametrize("candidates", [None, 6])
+def test_few_edges_of_a_node(bits: int, candidates: int | None) -> None:
+    """Edges that tell nothing go, whether all are trained at first or some are."""
+    schedule = Schedule(
+        steps=800, interval=100, batch=256, rate=0.03, fan_in=3, candidates=candidates
     )
-    layer.choose(1, frequencies_of(seen, layer.codes))
-    assert (spread.argmax(1) == layer.chosen.argmax(1)).all() and (layer.chosen.sum(1) == 1).all()
+    assert schedule.price(399) == 0.0 and schedule.price(400) == schedule.first_price
+    options = TrainingOptions(hidden=(1,), input_bits=bits, folds=1, schedule=schedule)
+    run = Training(many_features(600, bits), options, "data").run(0)
+    (layer, last) = run.network.edge_layers()
+    edges: list[int] = []
+    while not run.is_done and run.step < 500:
+        run.advance()
+        edges.append(layer.edges)
+        with torch.no_grad():
+            values, _ = layer.tables()
+        chosen = schedule.edges((run.step - 1) // 50 * 50, 12)
+        assert int((values != 0).any(-1).sum(1).max()) <= chosen
+        assert all(len(set(inputs.tolist())) == layer.edges for inputs in layer.index)
+        if run.step == 333:
+            middle = deepcopy(run.state())
+    assert edges[0] == (candidates or 12) and edges[399] == (6 if candidates else 8)
+    assert edges == sorted(edges, reverse=True) and edges[400] == 3 and last.edges == 1
+    assert taken_by_run(layer) == [[4, 7, 11]]
     # A run that goes on has the same edges.
-    again = Training(load_dataset(data), options, "data").run(0)
+    again = Training(many_features(600, bits), options, "data").run(0)
     again.restore(middle)
-    while not again.is_done:
+    while again.step < run.step:
         again.advance()
-    assert (again.network.edge_layers()[0].chosen == found).all()
+    assert (again.network.edge_layers()[0].index == layer.index).all()
+    assert (again.network.edge_layers()[0].coefficients == layer.coefficients).all()
+
+
+def test_edges_that_vary_the_most_over_the_samples_are_chosen() -> None:
+    dataset = many_features(200, 3)
+    codes = torch.from_numpy(dataset.x.astype(np.int64)) ** 2 // 7
+    network = random_network([3], [12, 4], seed=2)
+    (layer,) = network.edge_layers()
+    table, _ = layer.tables()
+    spread = torch.stack([table[:, i, codes[:, i]].std(-1, correction=0) for i in range(12)], dim=1)
+    order = spread.argsort(dim=1, descending=True)
+    frequencies = frequencies_of(codes, 8)
+    layer.choose(5, frequencies)
+    assert taken_by_run(layer) == [sorted(each[:5].tolist()) for each in order]
+    assert [set(each) for each in layer.ranked(frequencies)[:, :5].tolist()] == [
+        set(each) for each in order[:, :5].tolist()
+    ]
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=2, max_size=3),
+    st.integers(1, 5),
+    st.integers(0, 10_000),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_layer_of_some_edges_is_a_layer_without_the_others(
+    bits: list[int], edges: int, seed: int
+) -> None:
+    """The same results, LUTs, integers and gradients, exactly."""
+    widths = [5, *[4] * (len(bits) - 1), 3]
+    dense, some = (random_network(bits, widths, seed) for _ in range(2))
+    random = torch.Generator().manual_seed(seed)
+    places: list[Any] = []
+    for full, part in zip(dense.edge_layers(), some.edge_layers(), strict=True):
+        order = torch.rand(full.nodes, full.inputs, generator=random).argsort(dim=1)
+        places.append(order[:, : min(edges, full.inputs)])
+        if edges < full.inputs:
+            part.take(places[-1])
+        full.chosen.zero_().scatter_(1, places[-1], 1.0)
+        with torch.no_grad():
+            # Steps of a layer are the finest of all edges', those that are left out, too.
+            full.bits.clamp_(max=6.0)[0, places[-1][0, 0]] = 6.0
+            part.bits.clamp_(max=6.0)
+            at = (part.index[0] == places[-1][0, 0]).nonzero().item()
+            part.bits[0, at] = 6.0
+    codes = torch.randint(0, 1 << bits[0], (40, 5), generator=random)
+    found, expected = some(codes), dense(codes)
+    assert (found.results == expected.results).all()
+    assert found.luts.item() == pytest.approx(expected.luts.item())
+    for mine, others in zip(some.integers(), dense.integers(), strict=True):
+        assert (mine.tables == others.tables).all() and mine.step_bits == others.step_bits
+    weights = torch.randn(40, 3, generator=random, dtype=torch.float64)
+    for each in (found, expected):
+        (each.results * weights).sum().backward()
+    for full, part, kept in zip(dense.edge_layers(), some.edge_layers(), places, strict=True):
+        np.testing.assert_allclose(part.bias.grad, full.bias.grad, atol=1e-9)
+        for whole, own in zip(full.of_edges(), part.of_edges(), strict=True):
+            wanted: Any = taken(whole.grad, kept) if edges < full.inputs else whole.grad
+            np.testing.assert_allclose(own.grad, wanted, atol=1e-9)
+
+
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_sums_of_few_codes_are_sums_of_entries(bits: int, edges: int, seed: int) -> None:
+    """Matrix products, entries of edges, and entries by row: with the same gradients."""
+    random = torch.Generator().manual_seed(seed)
+    codes = torch.randint(0, 1 << bits, (30, 4), generator=random)
+    values, slopes = (
+        torch.randn(3, edges, 1 << bits, generator=random, dtype=torch.float64) for _ in range(2)
+    )
+    index = torch.rand(3, 4, generator=random).argsort(dim=1)[:, :edges]
+    index = torch.arange(4).repeat(3, 1) if edges == 4 else index
+    weights = torch.randn(30, 3, generator=random, dtype=torch.float64)
+    gradients: list[list[Any]] = []
+    for how in (sum_of_few_codes, sum_of_edges, by_rows):
+        own = values.clone().requires_grad_()
+        real = torch.zeros(30, 4, dtype=torch.float64, requires_grad=True)
+        sums = how(own, slopes, index, codes, real)
+        (sums * weights).sum().backward()
+        gradients.append([sums.detach(), own.grad, real.grad])
+        assert torch.allclose(how(own, slopes, index, codes, None), sums)
+    for found in gradients[:2]:
+        for mine, wanted in zip(found, gradients[2], strict=True):
+            np.testing.assert_allclose(mine, wanted, atol=1e-12)
+
+
+def by_rows(values: Any, slopes: Any, index: Any, codes: Any, real: Any) -> Any:
+    """Sums by `sum_of_entries`, with zeros where there is no edge."""
+    nodes, _, count = values.shape
+    rows = codes + count * torch.arange(codes.shape[1])
+    entries, by_slope = (
+        torch.zeros(nodes, codes.shape[1], count, dtype=torch.float64)
+        .scatter(1, index[..., None].expand(values.shape), each)
+        .permute(1, 2, 0)
+        .reshape(-1, nodes)
+        for each in (values, slopes)
+    )
+    return sum_of_entries(entries, by_slope, rows, rows.double() if real is None else real)
 
 
 @given(

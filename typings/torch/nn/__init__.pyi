@@ -4,6 +4,8 @@ from typing import Any
 from torch import Tensor
 
 class Parameter(Tensor):
+    data: Tensor
+    grad: Any
     def __init__(self, values: Tensor) -> None: ...
 
 class Module:
