@@ -48,6 +48,7 @@ def networks(folder: Path) -> dict[str, Network]:
     """The networks, small ones first. Random data for networks without any goes into `folder`."""
     texts = Path(__file__).with_name("seeded_networks")
     small: dict[str, int | str] = {"bits": 4, "guard_bits": 2, "levels": 1}
+    clocked = {name: value for name, value in small.items() if name != "levels"}
     x = np.random.default_rng(0).normal(size=(400, 3))
     np.savez(folder / "odd.npz", x=x)
     found = [
@@ -56,6 +57,7 @@ def networks(folder: Path) -> dict[str, Network]:
         Network("negative", texts / "negative.mlir", small),
         Network("composed", texts / "composed.mlir", small),
         Network("chains", texts / "negative.mlir", {"cycles": 2, "target": "ecp5"}),
+        Network("waiting", texts / "alike.mlir", {**clocked, "mhz": 100, "target": "ecp5"}),
         Network("odd", texts / "odd.mlir", small, folder / "odd.npz"),
         Network(
             "wine",

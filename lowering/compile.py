@@ -159,8 +159,8 @@ class CompilePass(CompositePass):
         if self.adders == "plain":
             return []
         chains: list[KanPass] = [sharing(self, FormCarryChainsPass)]
-        if device(self.target).adders.joined_bits and self.mhz is None:
-            chains.append(sharing(self, JoinCarryChainsPass))
+        if device(self.target).adders.joined_bits:
+            chains.append(sharing(self, JoinCarryChainsPass, keep_paths=self.mhz is not None))
         return chains
 
     def passes(self) -> Sequence[KanPass]:

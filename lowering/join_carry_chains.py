@@ -13,32 +13,35 @@ become a carry chain. The signal takes nothing.
 Adders of one pipeline stage and one level share a chain: an adder's level is the number of adders
 on the longest path to it. They keep the order of the module. Static timing analysis sees paths from
 each adder of a chain to all above it, so the target limits the length of a chain
-(`Adders.joined_bits`). Chains of most targets take nothing beside their bits: there, the pass
-leaves adders alone.
+(`Adders.joined_bits`). With `keep-paths`, chains make no path longer: adders that wait for their
+operands stand above adders of any stage and level whose operands come earlier. Chains of most
+targets take nothing beside their bits: there, the pass leaves adders alone.
 
 Every value stays the same in every cycle. Sums keep their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import ceil
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects import comb, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
+from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.evaluate.hardware import REGISTERED, bit_width, in_dataflow_order
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constant
 from kan_dialect.lowering.hw_builder import HwBuilder, LooseOps
+from kan_dialect.lowering.waiting_adders import StaticTimes, chains_of_waiting
 from kan_dialect.maths.truth_tables import planes
 from kan_dialect.passbase.target_pass import TargetPass
 
@@ -57,12 +60,16 @@ class JoinCarryChainsPass(TargetPass):
     works_at = ("hardware",)
     is_optional: ClassVar[bool] = True
 
+    keep_paths: bool = False
+    """Join adders only where no path gets longer, by the delays of the target
+    (`kan_dialect.lowering.waiting_adders`). For designs for a clock."""
+
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         circuits = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]
         longest = self.device.adders.joined_bits
         if longest:
             for circuit in circuits:
-                _Joining(circuit, longest).run()
+                _Joining(circuit, self.device, keeps_paths=self.keep_paths).run()
         return bool(circuits)
 
 
@@ -94,12 +101,22 @@ class _Adder:
         return len(self.left) + (not self.is_closed)
 
 
+class _Group(NamedTuple):
+    """Chains with one signal that is 0."""
+
+    stage: int
+    sources: Sequence[_Adder]
+    """Adders whose operands the signal may be made of."""
+    chains: Sequence[Sequence[_Adder]]
+
+
 class _Joining:
     """Joins the adders of one module."""
 
-    def __init__(self, module: hw.HWModuleOp, longest: int) -> None:
+    def __init__(self, module: hw.HWModuleOp, device: DeviceFamily, *, keeps_paths: bool) -> None:
         self._block = module.body.block
-        self._longest = longest
+        self._device = device
+        self._keeps_paths = keeps_paths
         self._ops = in_dataflow_order(self._block.ops, through_registers=False)
         self._constants: dict[SSAValue, Array] = {}
         for op in self._ops:
@@ -107,19 +124,20 @@ class _Joining:
         self._chains = 0
         self._totals = {op.results[0] for op in self._ops if self._is_chain(op)}
         """Sums of adders that are written as chains."""
+        self._operands: dict[SSAValue, Sequence[SSAValue]] = {}
+        """Operands of all adders, by their sums."""
         self._new: dict[SSAValue, SSAValue] = {}
         """The new sum of each joined adder, by its old sum."""
 
     def run(self) -> None:
         """Rewrite the module."""
-        for stage, levels in self._independent().items():
-            chains = [chain for adders in levels for chain in _chains(adders, self._longest)]
-            source = next(_varying(adder for chain in chains for adder in chain), None)
+        for group in self._waiting() if self._keeps_paths else self._of_levels():
+            source = next(_varying(group.sources), None)
             if source is None:
                 continue
             build = LooseOps()
-            zero = self._zero(build, source, f"no_carry{stage}")
-            for chain in chains:
+            zero = self._zero(build, source, f"no_carry{group.stage}")
+            for chain in group.chains:
                 self._add(build, chain, zero)
             self._block.insert_ops_before(build.take(), self._ops[0])
         self._clean()
@@ -127,7 +145,32 @@ class _Joining:
     def _is_chain(self, op: Operation) -> bool:
         return chain_adder_of(op, self._constants) is not None
 
-    # Which adders are independent
+    # Which adders share a chain
+
+    def _of_levels(self) -> Iterator[_Group]:
+        """The chains of each pipeline stage, of adders of one level each."""
+        longest = self._device.adders.joined_bits
+        for stage, levels in self._independent().items():
+            chains = [chain for adders in levels for chain in _chains(adders, longest)]
+            yield _Group(stage, [adder for chain in chains for adder in chain], chains)
+
+    def _waiting(self) -> Iterator[_Group]:
+        """Chains of adders that wait for their operands, and of earlier ones of any stage."""
+        stages = sorted(self._independent().items())
+        adders = [
+            adder
+            for _, levels in stages
+            for level in levels
+            for adder in level
+            if bit_width(adder.total.type) >= self._device.adders.shortest_chain
+        ]
+        times = StaticTimes(self._ops, self._operands, self._device)
+        found = chains_of_waiting(adders, in_dataflow_order(self._ops), times, self._device)
+        if found:
+            first, levels = stages[0]
+            chains = [[adders[number] for number in chain] for chain in found]
+            # Operands of the first adders depend on no chain.
+            yield _Group(first, levels[0], chains)
 
     def _independent(self) -> dict[int, list[list[_Adder]]]:
         """The adders of each pipeline stage and level, in the order of the module."""
@@ -154,7 +197,10 @@ class _Joining:
         chain = chain_adder_of(op, self._constants)
         if chain is None and type(op) is comb.AddOp and len(op.operands) == 2:
             chain = ChainAdder(*op.operands, carry=None, absorbs=False)
-        if chain is None or chain.absorbs:
+        if chain is None:
+            return None
+        self._operands[op.results[0]] = chain.operands
+        if chain.absorbs:
             return None
         left, right = self._bits(chain.left), self._bits(chain.right)
         if chain.carry is not None:
@@ -280,7 +326,7 @@ def _chains(adders: Sequence[_Adder], longest: int) -> Iterator[Sequence[_Adder]
         yield chain
 
 
-def _varying(adders: Iterator[_Adder]) -> Iterator[tuple[SSAValue, int]]:
+def _varying(adders: Iterable[_Adder]) -> Iterator[tuple[SSAValue, int]]:
     """Pairs of neighbouring bits that are no constants: a value and the place of the lower one."""
     for adder in adders:
         for number in (adder.left, adder.right):

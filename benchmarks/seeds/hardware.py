@@ -191,6 +191,14 @@ SEEDS = [
         ("carries go from one adder to the next", Replace("not adder.is_closed", "False")),
     ),
     *seeds_in(
+        "kan-join-carry-chains",
+        "chains_of_waiting",
+        (
+            "sums that adders wait for share a chain with them",
+            Replace("not _depend(before, number, chain.adders[0])", "True"),
+        ),
+    ),
+    *seeds_in(
         "SystemVerilog text",
         "chain_adder_of",
         ("carries of adders are read as zeros", Replace("None if zero else below", "None")),

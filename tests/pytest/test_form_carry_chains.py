@@ -21,6 +21,7 @@ from kan_dialect.cli import kan_flow
 from kan_dialect.devices.device import device
 from kan_dialect.evaluate.hardware import bit_width, simulate_hardware
 from kan_dialect.flows.tools import toolchain
+from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constant
@@ -161,12 +162,12 @@ def test_wide_adders(width: int) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(sums())
-def test_joined_adders_keep_every_value(module: ModuleOp) -> None:
+@given(sums(), st.booleans())
+def test_joined_adders_keep_every_value(module: ModuleOp, keep_paths: bool) -> None:
     plain = outputs_of(module)
     FormCarryChainsPass(target="ecp5").apply(Context(), module)
     additions = additions_in(module)
-    JoinCarryChainsPass(target="ecp5").apply(Context(), module)
+    JoinCarryChainsPass(target="ecp5", keep_paths=keep_paths).apply(Context(), module)
     module.verify()
     assert outputs_of(module) == plain
     assert additions_in(module) <= additions
@@ -199,8 +200,69 @@ def test_independent_adders_share_chains_of_a_bounded_length(count: int) -> None
         assert found[f"y{i}"].tolist() == ((codes[f"a{i}"] + codes[f"b{i}"]) & most).tolist()
 
 
+def trees(*shapes: tuple[int, int]) -> ModuleOp:
+    """Sums of inputs, one after the other: `sum0_0` adds two, and `sum0_1` a third.
+
+    Parameters
+    ----------
+    shapes : number of terms of each sum, and bits of each term.
+    """
+    build = HwBuilder()
+    shown: dict[str, SSAValue] = {}
+    for number, (terms, width) in enumerate(shapes):
+        inputs = [build.input(f"x{number}_{i}", IntegerType(width)) for i in range(terms)]
+        total, *others = inputs
+        for place, other in enumerate(others):
+            total = build.added([total, other], f"sum{number}_{place}")
+        shown[f"y{number}"] = total
+    return ModuleOp([build.finish(StringAttr("net"), shown)])
+
+
+def chains_of_waiting_in(module: ModuleOp) -> list[list[str]]:
+    """Names of the sums on each chain of several, the lowest first, after `keep-paths`."""
+    JoinCarryChainsPass(target="ecp5", keep_paths=True).apply(Context(), module)
+    found: list[list[str]] = []
+    for op in circuit_of(module).body.block.ops:
+        if type(op) is comb.AddOp and (name_hint(op.result) or "").startswith("chain"):
+            slices = [use.operation for use in op.result.uses]
+            parts = [each for each in slices if isinstance(each, comb.ExtractOp)]
+            parts.sort(key=lambda part: part.low_bit.value.data)
+            found.append([name_hint(part.result) or "" for part in parts])
+    return sorted(found)
+
+
+def test_adders_that_wait_stand_above_earlier_ones_of_other_sums() -> None:
+    """No two chains depend on each other: `sum2_1` on the chain of `sum0_0` would close a loop."""
+    found = chains_of_waiting_in(trees((3, 7), (3, 7), (3, 7)))
+    assert found == [["sum1_0", "sum0_1"], ["sum2_0", "sum1_1"]]
+
+
+@pytest.mark.parametrize(("width", "joined"), [(10, True), (40, False)])
+def test_no_path_gets_longer(width: int, joined: bool) -> None:
+    """A carry that passes 10 bits is there before the adder that waits has its sum."""
+    found = chains_of_waiting_in(trees((3, 6), (2, width)))
+    assert found == ([["sum1_0", "sum0_1"]] if joined else [])
+
+
+def test_adders_that_come_at_the_same_time_have_chains_of_their_own() -> None:
+    assert chains_of_waiting_in(trees((2, 7), (2, 7), (2, 7))) == []
+
+
+def test_sums_too_narrow_for_a_chain_share_none() -> None:
+    """They are functions of lookup tables."""
+    shortest = device("ecp5").adders.shortest_chain
+    assert chains_of_waiting_in(trees((3, 7), (2, shortest))) == [["sum1_0", "sum0_1"]]
+    assert chains_of_waiting_in(trees((3, 7), (2, shortest - 1))) == []
+
+
+def test_chains_of_waiting_adders_are_bounded() -> None:
+    longest = device("ecp5").adders.joined_bits
+    assert chains_of_waiting_in(trees((4, longest // 2), (3, longest // 2))) == []
+
+
 @pytest.mark.skipif(toolchain.look_for("yosys") is None, reason="Yosys is not installed")
-def test_a_network_of_joined_adders_is_proven(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", ["cycles=2", "mhz=150"])
+def test_a_network_of_joined_adders_is_proven(tmp_path: Path, limit: str) -> None:
     """Both readings of its text, and not if carries go from one adder to the next."""
     model = Path(__file__).parent.parent.parent / "examples" / "wine.onnx"
     data = model.with_suffix(".npz")

@@ -2,6 +2,7 @@
 // RUN: kan-opt %s -p 'kan-join-carry-chains{target=ecp5},kan-join-carry-chains{target=ecp5}' | filecheck %s
 // RUN: kan-opt %s -p 'kan-form-carry-chains{target=ecp5},kan-join-carry-chains{target=ecp5}' | filecheck %s
 // RUN: kan-opt %s -p kan-join-carry-chains | filecheck %s --check-prefix XCUP
+// RUN: kan-opt %s -p 'kan-join-carry-chains{target=ecp5 keep-paths=true}' | filecheck %s --check-prefix PATHS
 
 // Two adders become one addition. The highest bit of the first one stops its carry: there, one
 // number has a 0, and the other one a signal that is 0 by logic.
@@ -54,4 +55,36 @@ hw.module @dependent(in %clk : !seq.clock, in %a : i3, in %b : i3, in %c : i3, o
   %q = seq.compreg %t, %clk : i3
   %y = comb.add %q, %a : i3
   hw.output %y : i3
+}
+
+// With `keep-paths`, an adder that waits for a sum stands above one that does not, and an adder that
+// comes as early has a chain of its own. The longest path stays the way through both sums of `%y`.
+// PATHS-LABEL: hw.module @waiting
+hw.module @waiting(in %a : i6, in %b : i6, in %c : i6, in %d : i5, in %e : i5, out y : i6, out z : i5) {
+  // PATHS-DAG: [[FIRST:%.*]] = comb.add %a, %b : i6
+  // PATHS-DAG: comb.concat [[FIRST]], [[NEVER:%.*]], %d : i6, i1, i5
+  // PATHS-DAG: comb.concat %c, {{%.*}}, %e : i6, i1, i5
+  // PATHS-DAG: [[NEVER]] = comb.and {{%.*}}, {{%.*}} {sv.namehint = "no_carry0"} : i1
+  // PATHS: [[WHOLE:%.*]] = comb.add {{.*}} {sv.namehint = "chain0"} : i12
+  // PATHS-DAG: [[Z:%.*]] = comb.extract [[WHOLE]] from 0 : (i12) -> i5
+  // PATHS-DAG: [[Y:%.*]] = comb.extract [[WHOLE]] from 6 : (i12) -> i6
+  // PATHS: hw.output [[Y]], [[Z]] : i6, i5
+  %s = comb.add %a, %b : i6
+  %y = comb.add %s, %c : i6
+  %z = comb.add %d, %e : i5
+  hw.output %y, %z : i6, i5
+}
+
+// Pipeline stages make no difference. Here the adder that waits is in the stage before.
+// PATHS-LABEL: hw.module @stages
+hw.module @stages(in %clk : !seq.clock, in %a : i6, in %b : i6, in %c : i6, in %d : i5, out y : i6, out z : i5) {
+  // PATHS: comb.add {{.*}} {sv.namehint = "chain0"} : i12
+  // PATHS-NOT: comb.add {{.*}} : i5
+  // PATHS: hw.output
+  %s = comb.add %a, %b : i6
+  %y = comb.add %s, %c : i6
+  %q = seq.compreg %d, %clk : i5
+  %p = seq.compreg %q, %clk : i5
+  %z = comb.add %q, %p : i5
+  hw.output %y, %z : i6, i5
 }
