@@ -196,12 +196,18 @@ def to_integers(attribute: DenseAttr) -> IntArray:
 
 def to_integers_together(attributes: Sequence[DenseAttr]) -> IntArray | None:
     """Constants of one type as int64, (constants, *shape); None if a constant is a splat."""
+    together = to_numpy_together(attributes)
+    return None if together is None else together.astype(np.int64)
+
+
+def to_numpy_together(attributes: Sequence[DenseAttr]) -> Array | None:
+    """Constants of one type, (constants, *shape); None if a constant is a splat."""
     first = attributes[0]
     dtype, shape = _numpy_dtype(first.get_element_type()), first.get_shape()
     flat = np.frombuffer(b"".join([each.data.data for each in attributes]), dtype=dtype)
     if flat.size != len(attributes) * prod(shape):
         return None
-    return flat.reshape(len(attributes), *shape).astype(np.int64)
+    return flat.reshape(len(attributes), *shape)
 
 
 def mask_constant(mask: DenseAttr | Array | None) -> DenseAttr | None:

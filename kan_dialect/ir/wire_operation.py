@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TypeAlias, cast
 
 from xdsl.dialects.builtin import IntegerAttr, IntegerType, i64
 from xdsl.ir import Attribute, ErasedSSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from kan_dialect.ir.operation import KanOperation
+from kan_dialect.ir.operation import KanOperation, operands_of
 from kan_dialect.ir.types import IntType
 
 _Signature: TypeAlias = tuple[type[KanOperation], int, int, tuple[object, ...]]
@@ -29,6 +30,28 @@ class WireOp(KanOperation, ABC):
     @abstractmethod
     def check(self) -> None:
         """Raise `VerifyException` unless values and properties of the op go together."""
+
+    @classmethod
+    def check_together(cls, ops: Sequence[WireOp]) -> None:
+        """Do what `check` does for ops, all of this class. An override may look at many at once."""
+        for op in ops:
+            op.check()
+
+    @classmethod
+    def verify_together(cls, ops: Sequence[WireOp]) -> None:
+        """Verify ops, all of this class.
+
+        Raises
+        ------
+        VerifyException : an op is invalid. The message may not show the op; `verify` does.
+        """
+        fitting: list[WireOp] = []
+        for op in ops:
+            if op._signature() in _FITTING:
+                fitting.append(op)
+            else:
+                op.verify()
+        cls.check_together(fitting)
 
     def verify_(self) -> None:
         self.check()
@@ -50,20 +73,20 @@ class WireOp(KanOperation, ABC):
         """What decides whether the op fits its declaration; None where it is not that simple."""
         if self.next_op is None or self.regions or self.successors:
             return None  # The last op of a block has to be a terminator.
-        operands, results = self.operands, self.results
+        operands, results = operands_of(self), self.results
         for value in operands:
             if type(value.type) is not IntType or type(value) is ErasedSSAValue:
                 return None
         for value in results:
             if type(value.type) is not IntType:
                 return None
-        properties = tuple((name, _kind(value)) for name, value in self.properties.items())
+        properties = tuple([(name, _kind(value)) for name, value in self.properties.items()])
         return type(self), len(operands), len(results), properties
 
 
 def _kind(attribute: Attribute) -> object:
     """The attribute's class; of a number its type as well."""
-    if isinstance(attribute, IntegerAttr):
+    if type(attribute) is IntegerAttr:
         number_type = cast("IntegerAttr[IntegerType]", attribute).type
         return IntegerAttr if number_type is i64 else number_type
     return type(attribute)

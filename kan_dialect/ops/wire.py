@@ -11,9 +11,10 @@ complements (`joint_sum_range`), so these ops and functions need each other.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
@@ -50,8 +51,11 @@ from kan_dialect.ir.constants import (
     dense_integers,
     element_bytes,
     extremes,
+    has_supported_type,
+    is_well_formed,
     to_integers,
     to_numpy,
+    to_numpy_together,
 )
 from kan_dialect.ir.operation import direct_access, optional_name, values_of
 from kan_dialect.ir.quant import storage_for
@@ -233,6 +237,25 @@ class TableOp(WireOp, Evaluable):
             _hold(self.result, int(kept.min()), int(kept.max()), "the table")
         verifier.value_name(self.given_name)
 
+    @classmethod
+    def check_together(cls, ops: Sequence[WireOp]) -> None:
+        """Tables of one input, all of whose entries matter, are compared with their ranges as one
+        array for each type of entries.
+        """
+        batches: defaultdict[int, list[TableOp]] = defaultdict(list)
+        for op in cast("Sequence[TableOp]", ops):
+            if len(op.inputs) == 1 and op.care is None:
+                batches[id(op.entries.type)].append(op)
+            else:
+                op.check()
+        for batch in batches.values():
+            if not _entries_fit(batch):
+                for op in batch:
+                    op.check()
+                continue
+            for op in batch:
+                verifier.value_name(op.given_name)
+
     def evaluate(self, operands: Sequence[Array]) -> Sequence[Array]:
         index = tuple(
             operand - range_of(value).low
@@ -240,6 +263,30 @@ class TableOp(WireOp, Evaluable):
         )
         entries = to_numpy(self.entries) if self.care is None else self.filled
         return (entries[index].astype(np.int64),)
+
+
+def _entries_fit(tables: Sequence[TableOp]) -> bool:
+    """Whether tables of one input fit the ranges of inputs and results; False if unclear.
+
+    Parameters
+    ----------
+    tables : their entries have one type, and all of them matter.
+    """
+    first = tables[0].entries
+    if not has_supported_type(first):
+        return False
+    ranges = {id(kind): kind for kind in [range_of(table.inputs[0]) for table in tables]}
+    for each in ranges.values():
+        if (each.size,) != first.get_shape() or each.bits > MAX_TABLE_BITS:
+            return False
+    if not all(map(is_well_formed, [table.entries for table in tables])):
+        return False
+    entries = to_numpy_together([table.entries for table in tables])
+    if entries is None or entries.dtype.kind != "i":
+        return False
+    results = [range_of(table.result) for table in tables]
+    low, high = np.array([(each.low, each.high) for each in results]).T
+    return bool((low <= entries.min(axis=1)).all() and (entries.max(axis=1) <= high).all())
 
 
 def patterns_by_entry(entries: IntArray, kind: IntType) -> IntArray:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
-from xdsl.dialects import comb, hw
+from xdsl.dialects import comb, func, hw
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, UnitAttr, i32
-from xdsl.ir import Block, ErasedSSAValue, Region
+from xdsl.ir import Block, ErasedSSAValue, Operation, Region
+from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
+from kan_dialect.ir.constants import dense
 from kan_dialect.ir.module_verifier import verify_module
+from kan_dialect.ir.types import int_type
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
+from kan_dialect.ops.wire import SumOp, TableOp
 
 
 def hardware() -> ModuleOp:
@@ -115,3 +120,146 @@ def test_ops_of_a_kind_are_verified_once(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(comb.ExtractOp, "verify", counted)
     verify_module(hardware())
     assert [op.low_bit.value.data for op in seen] == [0, 4]
+
+
+def wire_level(*, tables: int = 3) -> ModuleOp:
+    """Tables of one input, one of two inputs, and their sum."""
+    function = func.FuncOp("f", ([int_type(0, 3)], [int_type(0, 9 * tables + 9)]))
+    block = function.body.block
+    (x,) = block.args
+    read = [TableOp([x], np.array([0, 1, 2, 9]), name=f"t{index}") for index in range(tables)]
+    both = TableOp([x, x], np.arange(16).reshape(4, 4) % 10)
+    total = SumOp([*read, both])
+    block.add_ops([*read, both, total, func.ReturnOp(total)])
+    return ModuleOp([function])
+
+
+def tables_of(module: ModuleOp) -> list[TableOp]:
+    return [op for op in module.walk() if isinstance(op, TableOp)]
+
+
+def entry_out_of_range(module: ModuleOp) -> None:
+    tables_of(module)[1].properties["entries"] = dense(np.array([0, 1, 2, 10]))
+
+
+def entry_below_range(module: ModuleOp) -> None:
+    tables_of(module)[1].properties["entries"] = dense(np.array([0, -1, 2, 9]))
+
+
+def surplus_entry(module: ModuleOp) -> None:
+    tables_of(module)[1].properties["entries"] = dense(np.array([0, 1, 2, 9, 9]))
+
+
+def bytes_of_another_table(module: ModuleOp) -> None:
+    """All bytes together are as many as they should be."""
+    first, second, *_ = tables_of(module)
+    for table, raw in ((first, bytes(5)), (second, bytes(3))):
+        constant = dense(np.array([0, 1, 2, 9]))
+        object.__setattr__(constant.data, "data", raw)
+        table.properties["entries"] = constant
+
+
+def real_entries(module: ModuleOp) -> None:
+    tables_of(module)[1].properties["entries"] = dense(np.array([0.0, 1.0, 2.0, 9.0]))
+
+
+def wrong_table_of_two(module: ModuleOp) -> None:
+    tables_of(module)[-1].properties["entries"] = dense(np.full((4, 4), 10))
+
+
+def name_with_a_space(module: ModuleOp) -> None:
+    tables_of(module)[1].properties["name"] = StringAttr("a table")
+
+
+def other_argument(module: ModuleOp) -> None:
+    (function,) = module.ops
+    Rewriter.replace_value_with_new_type(function.regions[0].block.args[0], int_type(0, 4))
+
+
+def sum_out_of_range(module: ModuleOp) -> None:
+    (total,) = (op for op in module.walk() if isinstance(op, SumOp))
+    Rewriter.replace_value_with_new_type(total.result, int_type(0, 8))
+
+
+def value_of_another_function(module: ModuleOp) -> None:
+    other = wire_level()
+    function = other.body.block.first_op
+    assert isinstance(function, func.FuncOp)
+    function.detach()
+    module.body.block.add_op(function)
+    tables_of(module)[0].operands[0] = function.body.block.args[0]
+
+
+def erased_input(module: ModuleOp) -> None:
+    table = tables_of(module)[1]
+    table.operands[0] = ErasedSSAValue(table.operands[0].type, table.operands[0])
+
+
+def no_return(module: ModuleOp) -> None:
+    (function,) = module.ops
+    terminator = function.regions[0].block.last_op
+    assert terminator is not None
+    terminator.detach()
+    terminator.drop_all_references()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        entry_out_of_range,
+        entry_below_range,
+        surplus_entry,
+        bytes_of_another_table,
+        real_entries,
+        wrong_table_of_two,
+        name_with_a_space,
+        other_argument,
+        sum_out_of_range,
+        value_of_another_function,
+        erased_input,
+        no_return,
+    ],
+)
+def test_what_xdsl_finds_at_wire_level_is_found_with_its_message(
+    spoil: Callable[[ModuleOp], None],
+) -> None:
+    module = wire_level()
+    module.verify()
+    verify_module(module)
+    spoil(module)
+    messages: list[str] = []
+    for verify in (ModuleOp.verify, verify_module):
+        with pytest.raises((VerifyException, ValueError)) as caught:
+            verify(module)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+def test_tables_are_verified_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+    check = TableOp.check
+
+    def counted(op: TableOp) -> None:
+        seen.append(op.given_name)
+        check(op)
+
+    module = wire_level(tables=5)
+    verify_module(module)
+    monkeypatch.setattr(TableOp, "check", counted)
+    verify_module(module)
+    assert seen == [None]  # the one of two inputs
+
+
+def test_verification_leaves_the_ops_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = wire_level()
+    (function,) = module.ops
+
+    def broken(op: Operation) -> None:
+        raise VerifyException("broken")
+
+    before = [op.name for op in module.walk()]
+    monkeypatch.setattr(func.FuncOp, "verify_", broken)
+    with pytest.raises(VerifyException, match="broken"):
+        verify_module(module)
+    assert [op.name for op in module.walk()] == before
+    assert function.regions[0].block.first_op is not function.regions[0].block.last_op
