@@ -31,7 +31,7 @@ from kan_dialect.ir.attributes.module_attributes import (
 )
 from kan_dialect.ir.attributes.value_names import NAME_HINT, TABLE_SUFFIX, name_hint
 from kan_dialect.ir.constants import IntArray
-from kan_dialect.ir.operation import ops_of
+from kan_dialect.ir.operation import ops_of, release_ops
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.clamp_and_shift import clamped, shifted
 from kan_dialect.lowering.decisions import greater, ordered
@@ -70,7 +70,9 @@ class LowerKanToHwPass(KanPass):
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
         for function in functions:
+            block = function.body.block
             Rewriter.replace_op(function, Lowering(function).run())
+            release_ops(block)
         return bool(functions)
 
 

@@ -77,6 +77,16 @@ class PlainResult(OpResult):
         # All other fields are None by their defaults in the class.
         self._type, self.op, self.index = kind, op, index
 
+    def erase(self, safe_erase: bool = True) -> None:
+        """Erase the value, and let go of its op.
+
+        An op and its result refer to each other. While Python's collector is paused, nothing else
+        would free them.
+        """
+        if self.first_use is not None:
+            super().erase(safe_erase)
+        vars(self).pop("op", None)
+
     __hash__ = object.__hash__
     __eq__ = object.__eq__  # pyright: ignore[reportAssignmentType] (of any object)
     type = property(attrgetter("_type"))  # pyright: ignore[reportIncompatibleMethodOverride] (same)
@@ -101,6 +111,18 @@ def ops_of(block: Block) -> list[Operation]:
         ops.append(op)
         op = op._next_op  # pyright: ignore[reportPrivateUsage] (a property in Python else)
     return ops
+
+
+def release_ops(block: Block) -> None:
+    """Let go of the ops of a block that was erased, so that they are freed without a collector.
+
+    `Operation.erase` leaves them linked with each other, and with their results.
+    """
+    for op in ops_of(block):
+        op._next_op = op._prev_op = None  # pyright: ignore[reportPrivateUsage]
+        for result in op.results:
+            del result.op
+    block._first_op = block._last_op = None  # pyright: ignore[reportPrivateUsage]
 
 
 def result_of(op: Operation) -> OpResult:

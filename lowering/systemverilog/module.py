@@ -65,7 +65,9 @@ def write_module(
     KanError : the module has an op, type or attribute outside the subset.
     """
     check_subset(module)
-    return _ModuleWriter(module, name, analyse(module), modules).text()
+    # The writer and its facts are gone before the lines are joined: both are large.
+    lines = _ModuleWriter(module, name, analyse(module), modules).lines()
+    return "\n".join(lines)
 
 
 _MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
@@ -102,7 +104,8 @@ class _ModuleWriter:
     def __post_init__(self) -> None:
         self.expressions = Expressions(self.facts)
 
-    def text(self) -> str:
+    def lines(self) -> list[str]:
+        """The text of the module, line by line."""
         ports = list(self._ports())
         self._name_values()
         self._name_adders()
@@ -139,18 +142,18 @@ class _ModuleWriter:
                     outputs = list(self._outputs(op))
                 case _:
                     self._compute(op, stage)
-        lines = [*self._adders(), *memories, *self._stages(), *outputs, *self._unread()]
-        return "".join(
-            [
-                module_header(self.module, self.name),
-                f"{_TABLES_ARE_LOGIC}\n" if self._has_tables() else "",
-                f"module {self.name} (\n",
-                ",\n".join(ports),
-                "\n);\n",
-                *(f"{line}\n" for line in lines),
-                "endmodule\n",
-            ]
-        )
+        tables_are_logic = f"{_TABLES_ARE_LOGIC}\n" if self._has_tables() else ""
+        return [
+            f"{module_header(self.module, self.name)}{tables_are_logic}module {self.name} (",
+            ",\n".join(ports),
+            ");",
+            *self._adders(),
+            *memories,
+            *self._stages(),
+            *outputs,
+            *self._unread(),
+            "endmodule\n",
+        ]
 
     def _declare(self, op: Operation, value: SSAValue, stage: TextStage) -> None:
         """Declare a register. One in a loop is declared before all stages, since they read it."""
