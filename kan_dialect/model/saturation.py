@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from xdsl.dialects import func
@@ -70,20 +71,28 @@ def count_saturations(model: Model, x: FloatArray) -> Saturation:
     """Saturations of an integer model on real samples (samples, inputs).
 
     A value saturates if its rounded code lies outside the range of codes. Nodes count if a
-    requantisation or clamp saturates their sum. Saturation within table entries does not count, nor
-    do nodes at hardware level.
+    requantisation or clamp saturates their sum. Codes of one bit do not count: they say on which
+    side of a threshold a value lies. Saturation within table entries does not count, nor do nodes
+    at hardware level.
 
     Raises
     ------
     KanError : the model is not quantised yet, or the samples have another shape or hold NaN.
     """
-    inputs, nodes = _found(model, x)
-    every = saturating_samples(model, x)
+    inputs, nodes = (
+        {name: place.saturates & (place.codes > 2) for name, place in each.items()}
+        for each in _found(model, x)
+    )
+    every = np.zeros(len(x), dtype=np.bool_)
+    for mask in (*inputs.values(), *nodes.values()):
+        every |= mask
     return Saturation(len(x), int(every.sum()), _counts(inputs), _counts(nodes))
 
 
 def saturating_samples(model: Model, x: FloatArray) -> BoolArray:
     """Mask (samples) of the samples (samples, inputs) on which any input or node saturates.
+
+    Codes of one bit count here.
 
     Raises
     ------
@@ -91,18 +100,30 @@ def saturating_samples(model: Model, x: FloatArray) -> BoolArray:
     """
     every = np.zeros(len(x), dtype=np.bool_)
     for found in _found(model, x):
-        for each in found.values():
-            every |= each
+        for place in found.values():
+            every |= place.saturates
     return every
 
 
-def _found(model: Model, x: FloatArray) -> tuple[dict[str, BoolArray], dict[str, BoolArray]]:
-    """Mask (samples) of saturating samples for each input port, and for each node."""
+class _Place(NamedTuple):
+    """An input port or a node."""
+
+    saturates: BoolArray
+    """Mask (samples)."""
+
+    codes: int
+    """Number of codes in its range."""
+
+
+_Places: TypeAlias = dict[str, _Place]
+
+
+def _found(model: Model, x: FloatArray) -> tuple[_Places, _Places]:
+    """Of input ports, and of nodes."""
     ports, _ = model.ports()
     raw = encode_unsaturated(ports, x)
     inputs = {
-        port.name: (raw[:, index] < port.low) | (raw[:, index] > port.high)
-        for index, port in enumerate(ports)
+        port.name: _outside(raw[:, index], port.low, port.high) for index, port in enumerate(ports)
     }
     return inputs, _nodes(model, encode(ports, x))
 
@@ -111,8 +132,12 @@ def _counts(found: Mapping[str, BoolArray]) -> dict[str, int]:
     return {name: int(each.sum()) for name, each in found.items()}
 
 
-def _nodes(model: Model, codes: IntArray) -> dict[str, BoolArray]:
-    """Mask (samples) of saturating samples for each node with a saturating sum."""
+def _outside(codes: IntArray | FloatArray, low: int, high: int) -> _Place:
+    return _Place((codes < low) | (codes > high), high - low + 1)
+
+
+def _nodes(model: Model, codes: IntArray) -> _Places:
+    """Of nodes with a saturating sum."""
     if not isinstance(model.op, func.FuncOp):
         return {}
     if model.level == "wire":
@@ -123,17 +148,16 @@ def _nodes(model: Model, codes: IntArray) -> dict[str, BoolArray]:
     sums = evaluate_inside(
         model.op, split_codes(codes, sources), [op.input for op in ops], sources=sources
     )
-    found: dict[str, BoolArray] = {}
+    found: _Places = {}
     for op, values in zip(ops, sums, strict=True):
-        lower, upper = bounds_of(op.result)
         raw = op.unsaturated(values)
-        outside = (raw < lower) | (raw > upper)
-        for node in range(outside.shape[1]):
-            found[f"{names[op.result]}_node{node}"] = outside[:, node]
+        lower, upper = (np.broadcast_to(b, raw.shape[1]).tolist() for b in bounds_of(op.result))
+        for node, (low, high) in enumerate(zip(lower, upper, strict=True)):
+            found[f"{names[op.result]}_node{node}"] = _outside(raw[:, node], low, high)
     return found
 
 
-def _wire_nodes(function: func.FuncOp, codes: IntArray) -> dict[str, BoolArray]:
+def _wire_nodes(function: func.FuncOp, codes: IntArray) -> _Places:
     """As `_nodes`, where the clamp of a node saturates it, or else the tables that read it."""
     marks = [
         mark
@@ -146,11 +170,11 @@ def _wire_nodes(function: func.FuncOp, codes: IntArray) -> dict[str, BoolArray]:
         for mark, clamp in zip(marks, clamps, strict=True)
     ]
     values = evaluate_inside(function, columns_of(codes), wanted)
-    found: dict[str, BoolArray] = {}
+    found: _Places = {}
     for mark, clamp, value in zip(marks, clamps, values, strict=True):
         within = range_of(clamp.result) if isinstance(clamp, ClampOp) else mark.within
         assert within is not None
         offset = 0 if isinstance(clamp, ClampOp) else mark.offset.value.data
         code = value + offset
-        found[mark.node.data] = (code < within.low) | (code > within.high)
+        found[mark.node.data] = _outside(code, within.low, within.high)
     return found

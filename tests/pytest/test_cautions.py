@@ -18,7 +18,7 @@ from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.model.model import Model
-from kan_dialect.model.saturation import count_saturations
+from kan_dialect.model.saturation import count_saturations, saturating_samples
 from kan_dialect.passes.expand_wires import ExpandWiresPass
 from kan_dialect.passes.narrow import NarrowPass
 
@@ -102,6 +102,20 @@ def test_counts_of_ports_and_nodes() -> None:
     NarrowPass().apply(Context(), module)
     narrow = count_saturations(Model.of(module), x)
     assert {**narrow.nodes, **nodes} == nodes
+
+
+@pytest.mark.parametrize("wires", [False, True])
+def test_a_threshold_does_not_saturate(wires: bool) -> None:
+    """A code of one bit says on which side of a threshold a value lies."""
+    steps = np.array([[[-40, 40], [0, 9]]])
+    net = TableNetwork("net", UniformQuantizedType(1, False, 1.0), 2)
+    module = net.add_layer(steps, saturate=(0, 1)).module()
+    if wires:
+        ExpandWiresPass().apply(Context(), module)
+    x = np.array([[-5.0, 0.0], [7.0, 1.0]])
+    found = count_saturations(Model.of(module), x)
+    assert found.saturated == 0 and not any({**found.inputs, **found.nodes}.values())
+    assert saturating_samples(Model.of(module), x).all()
 
 
 def test_calibration_of_half_the_range(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
