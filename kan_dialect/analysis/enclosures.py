@@ -419,13 +419,17 @@ def _radial(op: RadialOp, operands: list[Enclosure]) -> Enclosure:
 
 
 def _combined(basis: Range, coefficients: FloatArray) -> Range:
-    """Bounds of sum_c coefficients[o, i, c] * basis[i, c]: (intervals, out, in)."""
+    """Bounds of sum_c coefficients[o, i, c] * basis[i, c]: (intervals, out, in).
+
+    Where a basis function has no bound, the bounds are infinite or NaN.
+    """
     plus, minus = np.maximum(coefficients, 0.0), np.minimum(coefficients, 0.0)
-    low = bsplines.edge_values(basis.low, plus) + bsplines.edge_values(basis.high, minus)
-    high = bsplines.edge_values(basis.high, plus) + bsplines.edge_values(basis.low, minus)
     size = np.maximum(np.abs(basis.low), np.abs(basis.high))
-    noise = NOISE * bsplines.edge_values(size, np.abs(coefficients))
-    return Range(low - noise, high + noise)
+    with np.errstate(all="ignore"):
+        low = bsplines.edge_values(basis.low, plus) + bsplines.edge_values(basis.high, minus)
+        high = bsplines.edge_values(basis.high, plus) + bsplines.edge_values(basis.low, minus)
+        noise = NOISE * bsplines.edge_values(size, np.abs(coefficients))
+        return Range(low - noise, high + noise)
 
 
 @enclosure_of(ChebyshevOp)

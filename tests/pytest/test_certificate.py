@@ -124,6 +124,11 @@ def test_random_networks_keep_it() -> None:
     assert kept >= 5  # others hold ONNX graphs, or functions that are not finite
 
 
+def test_a_basis_without_bounds_has_no_certificate() -> None:
+    """A radial function of a wide range overflows; another of its layer has the factor 0."""
+    assert not _require_kept(17916360, 1, "mse", 300)
+
+
 @pytest.mark.ci
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.sampled_from(["mse", "minmax"]))
