@@ -54,6 +54,7 @@ from kan_dialect.qat.options import Schedule, TrainingOptions
 from kan_dialect.qat.quantisers import round_to_step
 from kan_dialect.qat.results import Point, State, choose, front_of, is_dominated
 from kan_dialect.qat.runs import CompileWork
+from kan_dialect.qat.sizes import widths_of
 from kan_dialect.qat.start import Given, teacher_results
 from kan_dialect.qat.training import Training
 from kan_dialect.qat.workers import Workers
@@ -554,6 +555,25 @@ def test_sums_of_many_inputs_move_little_in_a_step(inputs: int) -> None:
     assert 0.0 < float(moved.amax()) * inputs <= 1.01 * 0.01 * min(4.0 * inputs**0.5, inputs)
 
 
+@pytest.mark.parametrize("fan_in", [None, 2])
+def test_the_rate_follows_the_edges_of_a_node(fan_in: int | None) -> None:
+    """The fewer edges a hidden node has, the further its functions move in a step."""
+    random = np.random.default_rng(0)
+    codes = torch.from_numpy((random.random((64, 256)) < 0.5).astype(np.int64))
+    objective = objective_of(codes[:, 0].numpy(), "data")
+    schedule = Schedule(steps=100, rate=0.01, fan_in=fan_in)
+    every, targets = torch.arange(64), objective.targets(codes[:, 0].numpy())
+    run = Run(random_start(256), codes, targets, objective, every, every, schedule, keeps=False)
+    for step in range(60):
+        edges = schedule.edges(step, 256)
+        hidden, last = (each["lr"] for each in run.state()["optimizer"]["param_groups"][2:])
+        of_step = 0.01 * schedule.rate_part(step)
+        assert hidden == pytest.approx(of_step * min(1.0, (16 / edges) ** 0.5))
+        assert last == pytest.approx(of_step)
+        run.advance()
+    assert edges == (fan_in or 256)
+
+
 def test_recorded_networks_have_averaged_parameters() -> None:
     """Weights of steps fall by `average`, and their sum is 1."""
     schedule = Schedule(steps=100, average=0.7, interval=8, rate=0.05)
@@ -969,6 +989,32 @@ def test_a_training_starts_from_a_model_file() -> None:
     # The last class is the reference.
     assert np.corrcoef(found[:, 0], exact[:, 0] - exact[:, 2])[0, 1] > 0.98
     assert (found.argmax(1) == exact.argmax(1)).mean() > 0.97
+
+
+@pytest.mark.parametrize(
+    ("model", "samples"),
+    [
+        ("kanele/moons/checkpoint.pt", "kanele/moons/dataset.npz"),
+        ("pykan/exp_sin_config.yml", "pykan/exp_sin.npz"),
+    ],
+)
+def test_a_training_starts_from_other_frontends(
+    model: str, samples: str, shared_data: Path
+) -> None:
+    """With the sizes of its layers, and in steps that train it further."""
+    data = load_dataset(shared_data / samples)
+    assert data.y is not None
+    dataset = Dataset(data.x[:500].astype(np.float64), data.y[:500])
+    origin = kan.load(shared_data / model, data=dataset)
+    options = TrainingOptions(hidden=widths_of(origin), input_bits=8, hidden_bits=8, cells=40)
+    training = Training(dataset, options, "data", Given(origin.text()))
+    found = first_step(training) * training.objective.scale
+    exact = origin.run(dataset.x)
+    # KANELÉ's results saturate.
+    within = found.clip(exact.min(), exact.max())
+    assert np.abs(within - exact).mean() < 0.05 * exact.std()
+    trained = kan.train(dataset, start=shared_data / model, steps=100, folds=1)
+    assert trained.network.shape == origin.shape
 
 
 def test_two_results_of_a_model_become_one() -> None:
