@@ -32,15 +32,15 @@ from xdsl.context import Context
 from xdsl.dialects import comb, hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.rewriter import Rewriter
 
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order, low_bit_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.edits import replace_op
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
-from kan_dialect.lowering.constant_folding import fold_constants
+from kan_dialect.lowering.constant_folding import Constants, fold_constants
 from kan_dialect.lowering.hw_builder import LooseOps
 from kan_dialect.maths.truth_tables import planes, support
 from kan_dialect.passbase.target_pass import TargetPass
@@ -83,18 +83,16 @@ class _Sum:
 
 def _form_chains(module: hw.HWModuleOp, device: DeviceFamily) -> None:
     ops = in_dataflow_order(ops_of(module.body.block), through_registers=False)
-    constants = fold_constants(ops).values
+    constants = fold_constants(ops)
     build = LooseOps()
     for each in list(_chosen(ops, constants, device)):
-        total = each.adder(constants).build(build, name_hint(each.op.result))
-        Rewriter.replace_op(each.op, build.take(), [total])
+        total = each.adder(constants.values).build(build, name_hint(each.op.result))
+        replace_op(each.op, build.take(), total)
 
 
-def _chosen(
-    ops: Sequence[Operation], constants: dict[SSAValue, Array], device: DeviceFamily
-) -> Iterator[_Sum]:
+def _chosen(ops: Sequence[Operation], constants: Constants, device: DeviceFamily) -> Iterator[_Sum]:
     """The sums that become adders on chains."""
-    chains = (chain_adder_of(op, constants) for op in ops)
+    chains = (chain_adder_of(op, constants.values) for op in ops)
     formed = {
         operands_of(op)[0] for op, chain in zip(ops, chains, strict=True) if chain is not None
     }
@@ -114,22 +112,22 @@ def _chosen(
         for total in _sums_in(term)
     }
     for total, each in found.items():
-        constant = any(each.op.operands[place] in constants for place in each.numbers)
+        constant = any(each.op.operands[place] in constants.values for place in each.numbers)
         if each.carry is not None or each.absorbs or (total in inner and not constant):
             yield each
 
 
-def _sum_of(op: comb.AddOp, constants: dict[SSAValue, Array], device: DeviceFamily) -> _Sum | None:
+def _sum_of(op: comb.AddOp, constants: Constants, device: DeviceFamily) -> _Sum | None:
     """A sum of two numbers and perhaps a carry; None for a sum of more or fewer."""
     carry, operands = None, operands_of(op)
     if len(operands) == 3:
-        bits = (place for place in (2, 1, 0) if _single_bit(operands[place], constants))
+        bits = (place for place in (2, 1, 0) if _single_bit(operands[place], constants.values))
         carry = next(bits, None)
     numbers = [place for place in range(len(operands)) if place != carry]
     if len(numbers) != 2:
         return None
     first, second = numbers
-    if any(operands[place] in constants for place in numbers):
+    if any(operands[place] in constants.values for place in numbers):
         return _Sum(op, (first, second), carry, False)
     fits = [_fitting_bits(op, operands[place], constants, device) for place in numbers]
     if fits[0] > fits[1]:
@@ -167,14 +165,14 @@ def _is_slicing(source: Operation | Block) -> TypeGuard[comb.ConcatOp | comb.Ext
 
 
 def _fitting_bits(
-    op: comb.AddOp, term: SSAValue, constants: dict[SSAValue, Array], device: DeviceFamily
+    op: comb.AddOp, term: SSAValue, constants: Constants, device: DeviceFamily
 ) -> float:
     """Number of bits of a term's tables that save LUTs in the LUTs of a sum; inf if all bits fit.
 
     If not all bits of a table fit, its bits of four inputs do not count: such a bit and the adder's
     bit take no more LUTs apart, one of four inputs and one of two.
     """
-    pieces = _pieces(term, 0, bit_width(term.type), constants)
+    pieces = _pieces(term, 0, bit_width(term.type), constants.values)
     return sum(_fitting_bits_of(op, *piece, constants, device) for piece in pieces)
 
 
@@ -183,7 +181,7 @@ def _fitting_bits_of(
     source: SSAValue,
     low: int,
     high: int,
-    constants: dict[SSAValue, Array],
+    constants: Constants,
     device: DeviceFamily,
 ) -> float:
     """`_fitting_bits` of bits low..high - 1 of a value. Only the sum may read them."""
@@ -191,13 +189,14 @@ def _fitting_bits_of(
     if type(table) is not hw.ArrayGetOp:
         return 0
     array, _ = operands_of(table)
-    if array not in constants or set(_readers(source, low, high)) != {op}:
+    if array not in constants.values or set(_readers(source, low, high)) != {op}:
         return 0
-    entries = constants[array][0]
+    entries = constants.values[array][0]
     inputs, most = (len(entries) - 1).bit_length(), device.adders.absorbed_inputs
     if inputs <= most:
         return inf
-    used = [support(plane, inputs) for plane in planes(entries, bit_width(source.type))]
+    own = constants.planes.get(array) or planes(entries, bit_width(source.type))
+    used = [support(plane, inputs) for plane in own]
     if max(used) <= most:
         return inf
     worth = device.worth_absorbing

@@ -25,6 +25,7 @@ from kan_dialect.evaluate.rescaling import Rescaling, rescalings_of
 from kan_dialect.ir.attributes.module_attributes import argument_attributes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
+from kan_dialect.ir.edits import append_op
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
 from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
@@ -80,7 +81,7 @@ class _Expansion:
         self.layers = layer_names(self.function)
 
     def add(self, op: Operation) -> SSAValue:
-        self.block.add_op(op)
+        append_op(self.block, op)
         return op.results[0]
 
     def run(self) -> func.FuncOp:

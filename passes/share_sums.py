@@ -22,10 +22,11 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
-from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.ir.edits import insert_before
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement
@@ -75,7 +76,7 @@ def _add_common_sum(node: _Node, pair: SharedSum, *, before: SumOp) -> SSAValue:
     for table in tables:
         table.detach()
     common = SumOp(tables, name=derived_name(node.sum.given_name, "common"))
-    Rewriter.insert_op([*tables, common], InsertPoint.before(before))
+    insert_before(before, [*tables, common])
     kept = [value for value in node.sum.inputs if value.owner not in tables]
     Rewriter.replace_op(node.sum, *rebuild_sum(node.sum, [common.result, *kept]))
     return common.result
@@ -101,7 +102,7 @@ def _read_common_sum(first: _Node, second: _Node, pair: SharedSum, common: SSAVa
             differs = TableOp(table.inputs, difference - low, name=name)
             added.append(differs)
             summands.append(differs.result)
-    Rewriter.insert_op(added, InsertPoint.before(second.sum))
+    insert_before(second.sum, added)
     Rewriter.replace_op(second.sum, *rebuild_sum(second.sum, summands, constant))
 
 

@@ -41,9 +41,10 @@ def bit_width(value_type: Attribute) -> int:
     ------
     KanError : the type is neither.
     """
+    # By identity first, as nearly all types are integers.
+    if type(value_type) is IntegerType:
+        return value_type.width.data
     match value_type:
-        case IntegerType():
-            return value_type.width.data
         case hw.ArrayType():
             return len(value_type) * bit_width(value_type.element_type)
         case _:
@@ -350,17 +351,19 @@ def in_dataflow_order(
 
 def _is_ordered(ops: Sequence[Operation], *, through_registers: bool) -> bool:
     """Whether operands come before their users already; mostly, they do."""
-    done: set[int] = set()
-    add = done.add
-    feeding_back: set[int] = set()
+    done: set[SSAValue] = set()
+    feeding_back: set[SSAValue] = set()
     for op in ops:
-        for operand in operands_of(op):
-            if not is_result(operand) or id(owner := operand.op) in done:
-                continue
-            if through_registers or type(owner) not in REGISTERED:
-                return False
-            feeding_back.add(id(owner))
-        add(id(op))
+        operands = operands_of(op)
+        if not done.issuperset(operands):
+            for operand in operands:
+                if not is_result(operand):
+                    done.add(operand)
+                elif operand not in done:
+                    if through_registers or type(operand.op) not in REGISTERED:
+                        return False
+                    feeding_back.add(operand)
+        done.update(op.results)
     return feeding_back <= done
 
 

@@ -174,7 +174,7 @@ def to_numpy(attribute: DenseAttr) -> Array:
     dtype = _numpy_dtype(attribute.get_element_type())
     flat = np.frombuffer(attribute.data.data, dtype=dtype)
     shape = attribute.get_shape()
-    if flat.size == 1 and np.prod(shape) != 1:
+    if flat.size == 1 and prod(shape) != 1:
         return np.broadcast_to(flat, shape)
     return flat.reshape(shape)
 

@@ -173,8 +173,10 @@ def op_text(op: Operation) -> str:
 
 @lru_cache(1 << 14)  # one pass after the other gives the same name
 def string_of(text: str) -> StringAttr:
-    """A string as an attribute."""
-    return StringAttr(text)
+    """A string as an attribute; xDSL's constructor calls a verifier that accepts all strings."""
+    attribute = StringAttr.__new__(StringAttr)
+    object.__setattr__(attribute, "data", text)
+    return attribute
 
 
 def optional_name(name: str | None) -> StringAttr | None:

@@ -77,9 +77,36 @@ def supports(entries: IntArray, bits: int) -> IntArray:
     """
     tables, size = entries.shape
     inputs = (size - 1).bit_length()
-    differ = np.zeros((tables, inputs), dtype=np.int64)
-    for variable in range(inputs):
-        halves = entries.reshape(tables, -1, 2, 1 << variable)
-        different = (halves[:, :, 0] ^ halves[:, :, 1]).reshape(tables, -1)
-        np.bitwise_or.reduce(different, axis=1, out=differ[:, variable])
-    return ((differ[:, :, np.newaxis] >> np.arange(bits)) & 1).sum(axis=1)
+    if 0 < tables * size * inputs <= _AT_ONCE:
+        # All inputs together: for one small table, calls of NumPy take longer than their work.
+        below, above = _neighbours(inputs)
+        different = (entries.take(below, axis=1) ^ entries.take(above, axis=1)).reshape(
+            tables, inputs, -1
+        )
+        differ = np.bitwise_or.reduce(different, axis=2)
+    else:
+        differ = np.zeros((tables, inputs), dtype=np.int64)
+        for variable in range(inputs):
+            halves = entries.reshape(tables, -1, 2, 1 << variable)
+            different = (halves[:, :, 0] ^ halves[:, :, 1]).reshape(tables, -1)
+            np.bitwise_or.reduce(different, axis=1, out=differ[:, variable])
+    return np.add.reduce((differ[:, :, np.newaxis] >> _places(bits)) & 1, axis=1)
+
+
+_AT_ONCE = 1 << 12
+"""Entries times inputs up to which `supports` compares along all inputs at once."""
+
+
+@cache
+def _neighbours(inputs: int) -> tuple[IntArray, IntArray]:
+    """For each input bit, the codes in which it is 0, and the same codes with the bit 1."""
+    codes = np.arange(1 << inputs)
+    below = [codes[codes >> variable & 1 == 0] for variable in range(inputs)]
+    flat = np.concatenate(below)
+    steps = np.repeat(1 << np.arange(inputs), (1 << inputs) // 2)
+    return flat, flat + steps
+
+
+@cache
+def _places(bits: int) -> IntArray:
+    return np.arange(bits)

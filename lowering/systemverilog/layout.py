@@ -134,12 +134,13 @@ def _words(text: str, longest: int) -> Iterator[str]:
     """The text split at blanks; brackets of at most `longest` characters stay whole."""
     held: list[str] = []
     depth = 0
-    for word in text.split(" "):
-        if depth == 0 and _BRACKETS.search(word) is None:
+    for word, shape in zip(text.split(" "), text.translate(_ROUND).split(" "), strict=True):
+        opened, closed = shape.count("("), shape.count(")")
+        if depth == 0 and opened == closed:
             yield word
             continue
         held.append(word)
-        depth += _depth(word)
+        depth += opened - closed
         if depth == 0:
             joined = " ".join(held)
             yield from [joined] if len(joined) <= longest else held
@@ -147,9 +148,4 @@ def _words(text: str, longest: int) -> Iterator[str]:
     yield from held
 
 
-_BRACKETS = re.compile(r"[(\[{}\])]")
-
-
-def _depth(word: str) -> int:
-    count = word.count
-    return count("(") + count("[") + count("{") - count(")") - count("]") - count("}")
+_ROUND = str.maketrans("[{}]", "(())")

@@ -111,6 +111,7 @@ class _ModuleWriter:
         self._name_adders()
         outputs: list[str] = []
         memories: list[str] = []
+        has_tables = False
         for op, number in zip(self.facts.ops, self.facts.stages, strict=True):
             stage = self.stages[number]
             if type(op) not in _STATEMENTS:
@@ -119,6 +120,7 @@ class _ModuleWriter:
             # The most frequent kinds come first, and by identity, which is faster than `match`.
             if type(op) is hw.ArrayGetOp and self._is_table(op):
                 stage.lines.extend(self._table(op))
+                has_tables = True
                 continue
             if type(op) is seq.CompRegOp:
                 _, clock, reset, _, _ = register_operands(op)
@@ -142,7 +144,7 @@ class _ModuleWriter:
                     outputs = list(self._outputs(op))
                 case _:
                     self._compute(op, stage)
-        tables_are_logic = f"{_TABLES_ARE_LOGIC}\n" if self._has_tables() else ""
+        tables_are_logic = f"{_TABLES_ARE_LOGIC}\n" if has_tables else ""
         return [
             f"{module_header(self.module, self.name)}{tables_are_logic}module {self.name} (",
             ",\n".join(ports),
@@ -193,9 +195,6 @@ class _ModuleWriter:
 
     def _is_table(self, op: Operation) -> bool:
         return type(op) is hw.ArrayGetOp and operands_of(op)[0] in self.facts.constants
-
-    def _has_tables(self) -> bool:
-        return any(self._is_table(op) for op in self.facts.ops)
 
     # Names
 

@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, Operation
 
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import register_operands
-from kan_dialect.ir.operation import ops_of
+from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryType, MemoryWordOp, MemoryWriteOp
 
 _SUPPORTED = (
@@ -51,13 +51,16 @@ def _problems(module: hw.HWModuleOp) -> Iterator[str]:
     # Thousands of ops are of few classes with few types. Types live as long as their ops do.
     fine: set[tuple[object, ...]] = set()
     for op in ops_of(module.body.block):
-        kind = (type(op), *[id(result.type) for result in op.results])
-        if type(op) is hw.BitcastOp:
-            kind = (*kind, id(op.operands[0].type))
-        if kind not in fine:
+        kind, results, operands = type(op), op.results, operands_of(op)
+        if len(results) != 1 or (kind is seq.CompRegOp and len(operands) > 2):
+            yield from _problems_of(op)  # A register may have a power-on value.
+            continue
+        key: tuple[object, ...] = (kind, id(result_of(op).type))
+        if kind is hw.BitcastOp:
+            key = (*key, id(operands_of(op)[0].type))
+        if key not in fine:
             yield from _problems_of(op)
-            if type(op) is not seq.CompRegOp:  # each may have a power-on value
-                fine.add(kind)
+            fine.add(key)
 
 
 def _problems_of(op: Operation) -> Iterator[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -138,16 +139,13 @@ def description(name: str, index: str, entries: Sequence[int], mark: str = "//")
 
 def _runs(entries: Sequence[int]) -> list[str]:
     """Runs of equal entries, each as `12 .. 14: 8`."""
-    runs: list[str] = []
-    first, held = 0, entries[0]
-    for place, entry in enumerate(entries):
-        if entry != held:
-            last = place - 1
-            runs.append(f"{first}: {held}" if first == last else f"{first} .. {last}: {held}")
-            first, held = place, entry
-    last = len(entries) - 1
-    runs.append(f"{first}: {held}" if first == last else f"{first} .. {last}: {held}")
-    return runs
+    starts = [place for place, (one, other) in enumerate(pairwise(entries), 1) if one != other]
+    return [
+        f"{first}: {entries[first]}"
+        if first + 1 == end
+        else f"{first} .. {end - 1}: {entries[first]}"
+        for first, end in zip([0, *starts], [*starts, len(entries)], strict=True)
+    ]
 
 
 @lru_cache(1 << 5)  # indices have few widths

@@ -172,7 +172,7 @@ def matters(function: func.FuncOp) -> Array:
 @given(st.integers(0, 1 << 30), st.integers(1, 60))
 def test_support_of_many_planes_is_that_of_each(seed: int, bits: int) -> None:
     rng = np.random.default_rng(seed)
-    entries = rng.integers(-(1 << 40), 1 << 40, (3, 1 << rng.integers(0, 7)))
+    entries = rng.integers(-(1 << 40), 1 << 40, (3, 1 << rng.integers(0, 10)))
     entries &= rng.integers(0, 1 << 40, (3, 1))
     inputs = (entries.shape[1] - 1).bit_length()
     expected = [[support(plane, inputs) for plane in planes(row, bits)] for row in entries]
