@@ -13,6 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+GATHERED = 32
+"""How many products of a matrix take the time of one entry that is gathered."""
+
 
 class _SumOfEntries(torch.autograd.Function):
     @staticmethod
@@ -104,14 +107,18 @@ def sum_of_few_codes(
         differences = (values[..., 1:] - values[..., :1]).reshape(nodes, -1)
         has_code = (codes.T[:, None] == torch.arange(1, count)[:, None]).double()
         has_code = has_code.reshape(-1, samples)
-        if edges == inputs:
-            sums = (differences @ has_code).T + sums
-        else:
-            rows = (index[..., None] * others + torch.arange(others)).reshape(nodes, -1)
+        rows = (index[..., None] * others + torch.arange(others)).reshape(nodes, -1)
+        if edges < inputs <= GATHERED * edges:
+            # Edges that do not exist have the weight 0.
+            zeros = differences.new_zeros(nodes, inputs * others)
+            differences = zeros.scatter(1, rows, differences)
+        if GATHERED * edges < inputs:
             weighted = functional.embedding_bag(
                 rows, has_code, per_sample_weights=differences, mode="sum"
             )
-            sums = weighted.T + sums
+        else:
+            weighted = differences @ has_code
+        sums = weighted.T + sums
     else:
         sums = sums.expand(samples, nodes)
     return sums if real is None else sums + _Slopes.apply(slopes, index, codes, real)

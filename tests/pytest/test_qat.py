@@ -39,7 +39,7 @@ torch: Any = pytest.importorskip("torch")
 # Threads that wait for each other are slow where tests run side by side.
 torch.set_num_threads(1)
 
-from kan_dialect.qat import runs
+from kan_dialect.qat import lookup, runs
 from kan_dialect.qat.api import train, train_by
 from kan_dialect.qat.bases import Basis, seen_by, spline_basis, table_basis
 from kan_dialect.qat.codes import InputCodes, fit_codes
@@ -361,16 +361,23 @@ def test_sums_of_few_codes_are_sums_of_entries(bits: int, edges: int, seed: int)
     index = torch.arange(4).repeat(3, 1) if edges == 4 else index
     weights = torch.randn(30, 3, generator=random, dtype=torch.float64)
     gradients: list[list[Any]] = []
-    for how in (sum_of_few_codes, sum_of_edges, by_rows):
+    for how in (sum_of_few_codes, gathered, sum_of_edges, by_rows):
         own = values.clone().requires_grad_()
         real = torch.zeros(30, 4, dtype=torch.float64, requires_grad=True)
         sums = how(own, slopes, index, codes, real)
         (sums * weights).sum().backward()
         gradients.append([sums.detach(), own.grad, real.grad])
         assert torch.allclose(how(own, slopes, index, codes, None), sums)
-    for found in gradients[:2]:
-        for mine, wanted in zip(found, gradients[2], strict=True):
+    for found in gradients[:3]:
+        for mine, wanted in zip(found, gradients[3], strict=True):
             np.testing.assert_allclose(mine, wanted, atol=1e-12)
+
+
+def gathered(values: Any, slopes: Any, index: Any, codes: Any, real: Any) -> Any:
+    """Sums as of nodes with a small part of all edges."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookup, "GATHERED", 0)
+        return sum_of_few_codes(values, slopes, index, codes, real)
 
 
 def by_rows(values: Any, slopes: Any, index: Any, codes: Any, real: Any) -> Any:
