@@ -43,7 +43,7 @@ SEEDS = [
     ),
     *seeds_in(
         "SystemVerilog text",
-        "_ModuleWriter.text",
+        "_ModuleWriter.lines",
         ("ports in the wrong order", Replace("',\\n'.join(ports)", "',\\n'.join(reversed(ports))")),
         (
             "out_valid behind y",
