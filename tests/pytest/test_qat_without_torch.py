@@ -31,7 +31,8 @@ def test_options_of_the_command_are_those_of_python() -> None:
         for option in options_of(owner):
             if option.field in given and option.field not in ("name", "target"):
                 assert given[option.field] == option.default, option.field
-                assert option.help and (option.bounds or option.choices), option.field
+                is_limited = option.bounds or option.choices or option.type == "bool"
+                assert option.help and is_limited, option.field
     assert {"hidden", "max_luts", "seed", "steps", "rate"} <= given.keys()
 
 
