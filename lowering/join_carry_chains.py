@@ -41,7 +41,7 @@ from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constant
 from kan_dialect.lowering.hw_builder import HwBuilder, LooseOps
-from kan_dialect.lowering.waiting_adders import StaticTimes, chains_of_waiting
+from kan_dialect.lowering.waiting_adders import ArrivalTimes, chains_of_waiting
 from kan_dialect.maths.truth_tables import planes
 from kan_dialect.passbase.target_pass import TargetPass
 
@@ -164,7 +164,7 @@ class _Joining:
             for adder in level
             if bit_width(adder.total.type) >= self._device.adders.shortest_chain
         ]
-        times = StaticTimes(self._ops, self._operands, self._device)
+        times = ArrivalTimes(self._ops, self._operands, self._device)
         found = chains_of_waiting(adders, in_dataflow_order(self._ops), times, self._device)
         if found:
             first, levels = stages[0]

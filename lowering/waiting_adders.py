@@ -19,6 +19,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.delay import Arrival, Delay
 from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.devices.estimate import adder_delay, function_delay, levels_of_function
 from kan_dialect.evaluate.hardware import REGISTERED, bit_width
 
 TOLERANCE = 1e-9
@@ -39,7 +40,7 @@ class Adder(Protocol):
         ...
 
 
-class StaticTimes:
+class ArrivalTimes:
     """When the values of a module are there, in ns after the registers before them.
 
     Parameters
@@ -77,10 +78,10 @@ class StaticTimes:
         if result in self._operands:
             return self._of_adder(result).after(map(self._at, self._operands[result]))
         operands = [self._at(each) for each in op.operands]
-        timing = self._device.timing
+        device, timing = self._device, self._device.timing
         match op:
             case hw.ArrayGetOp():
-                return Delay(self._of_function(bit_width(op.index.type))).after(operands)
+                return _of_function(bit_width(op.index.type), device).after(operands)
             case comb.ICmpOp() | comb.MuxOp() | comb.AndOp() | comb.OrOp():
                 return Delay(timing.clamp / 2 or timing.lut).after(operands)
             case _:  # wires: each bit is there when it was before
@@ -90,17 +91,14 @@ class StaticTimes:
                 return at
 
     def _of_adder(self, total: SSAValue) -> Delay:
-        bits, timing = bit_width(total.type), self._device.timing
+        bits = bit_width(total.type)
         if bits < self._device.adders.shortest_chain:
-            return Delay(self._of_function(2 * (bits - 1)))
-        return Delay(timing.carry, bits * timing.carry_bit)
+            return _of_function(2 * (bits - 1), self._device)
+        return adder_delay(bits, self._device)
 
-    def _of_function(self, inputs: int) -> float:
-        """Lookup tables in a row, and the multiplexers beside the first one."""
-        device, timing = self._device, self._device.timing
-        widest = max(device.wide_inputs, device.lut_inputs)
-        beside = max(0, min(inputs, widest) - device.lut_inputs)
-        return timing.lut * (1 + max(0, inputs - widest)) + beside * timing.wide
+
+def _of_function(inputs: int, device: DeviceFamily) -> Delay:
+    return Delay(function_delay(inputs, levels_of_function(inputs, device), device))
 
 
 @dataclass
@@ -115,7 +113,7 @@ class _Chain:
 
 
 def chains_of_waiting(
-    adders: Sequence[Adder], ops: Iterable[Operation], times: StaticTimes, device: DeviceFamily
+    adders: Sequence[Adder], ops: Iterable[Operation], times: ArrivalTimes, device: DeviceFamily
 ) -> list[list[int]]:
     """The numbers of the adders of each chain of two or more, the lowest first.
 

@@ -290,7 +290,7 @@ class EdgeLayer(nn.Module):
 
 
 def taken(values: Tensor, places: Tensor) -> Tensor:
-    """Values of some edges, (nodes, places, ...), of those of all, (nodes, edges, ...)."""
+    """The entries of `values`, (nodes, edges, ...), at `places`, (nodes, places), of each node."""
     return values[torch.arange(len(places))[:, None], places]
 
 

@@ -253,7 +253,7 @@ class Circuit:
         # Exact modulo 2^(width - low): a multiple of 2^width in the form drops out.
         return self._shifted(form, low)
 
-    # The same, and what else a circuit may do with a word of many values.
+    # Arithmetic of words, as `forms` does it. Another circuit may represent words differently.
 
     def _within(self, form: Form, width: int, low: int) -> Form:
         return within(form, width, low)

@@ -323,8 +323,6 @@ def _decided(obligation: Obligation, circuit: Circuit) -> tuple[Form, Assignment
     _LeavesRange : the signal is not within its mark.
     """
     got = circuit.value(obligation.bits, obligation.cycle, obligation.signed)
-    if isinstance(circuit, LinearCircuit) and circuit.quotients.are_in(got):
-        raise TooHard("quotients of sums are left")
     if obligation.unsaturated is not None:
         if obligation.leaves_range(got):
             raise _LeavesRange
@@ -335,13 +333,10 @@ def _decided(obligation: Obligation, circuit: Circuit) -> tuple[Form, Assignment
 def _decided_by_quotients(
     obligation: Obligation, rank: int, error: TooHard
 ) -> tuple[Form, Assignment | None]:
-    """As `_decided`, with the signal by way of quotients of sums; else the error that came first.
-
-    A word that is undefined there may be defined: its quotients may never come together.
-    """
+    """As `_decided`, with quotients of sums as variables; else the error of the first attempt."""
     try:
         return _decided(obligation, _circuit_of(rank, LinearCircuit))
-    except (TooHard, Undefined):
+    except TooHard:
         raise error from None
 
 

@@ -36,7 +36,8 @@ from kan_dialect.flows.prove.forms import (
 from kan_dialect.ir.constants import IntArray
 
 MAX_LISTED = 1 << 16
-"""Over at most so many points a quotient is listed, to see on which variables it depends."""
+"""Largest number of points over which a quotient is listed. The list shows on which variables it
+depends."""
 
 MAX_NUMBER = 1 << 60
 """No word has a number beyond: forms hold int64."""

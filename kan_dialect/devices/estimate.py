@@ -96,7 +96,7 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
     # The most frequent kinds come first, and by identity, which is faster than `match`.
     if type(op) is TableOp:
         bits = sum([range_of(value).bits for value in op.inputs])
-        return _levels_of_function(bits, device)
+        return levels_of_function(bits, device)
     if type(op) is SumOp:
         return _adders_in_a_row(op)
     match op:
@@ -112,7 +112,7 @@ def levels_of(op: Operation, device: DeviceFamily) -> int:
             return stated_levels(op, device)
 
 
-def _levels_of_function(inputs: int, device: DeviceFamily) -> int:
+def levels_of_function(inputs: int, device: DeviceFamily) -> int:
     return 1 + max(0, inputs - device.lut_inputs + 1) // 2
 
 
@@ -143,13 +143,13 @@ def delays_of(op: Operation, device: DeviceFamily) -> Delay:
         case ShiftOp():
             if op.amount.value.data <= 0:
                 return Delay(0.0)
-            return Delay(device.timing.lut + _adder_delay(range_of(op.input).bits, device).whole)
+            return Delay(device.timing.lut + adder_delay(range_of(op.input).bits, device).whole)
         case ComparesCandidates():
-            return Delay(_adder_delay(compared_bits(op), device).whole + device.timing.lut)
+            return Delay(adder_delay(compared_bits(op), device).whole + device.timing.lut)
         case GreaterOp():
             if op.bound.value.data == -1:
                 return Delay(0.0)
-            return Delay(_adder_delay(range_of(op.input).bits, device).whole)
+            return Delay(adder_delay(range_of(op.input).bits, device).whole)
         case _:
             return Delay(stated_delay(op, device))
 
@@ -165,7 +165,7 @@ def _clamp_delay(op: ClampOp, device: DeviceFamily) -> Delay:
     high = source.high <= target.high or upper_bits_tell(target.high, is_low=False)
     if not (low and high) and device.adders.whole_bits:
         # A comparison takes a chain.
-        delay += _adder_delay(source.bits, device).whole
+        delay += adder_delay(source.bits, device).whole
     # Set and reset of registers choose. A table in the same stage becomes one function with the
     # clamp, of more inputs, which takes a level more.
     tables = any(isinstance(use.operation, TableOp) for use in op.result.uses)
@@ -175,10 +175,10 @@ def _clamp_delay(op: ClampOp, device: DeviceFamily) -> Delay:
 def _table_delay(op: TableOp, device: DeviceFamily) -> float:
     """Delay of lookup tables in a row, or of multiplexers beside them where these are faster."""
     bits = sum(range_of(value).bits for value in op.inputs)
-    return _function_delay(bits, map_table(op, device.mapper), device)
+    return function_delay(bits, map_table(op, device.mapper), device)
 
 
-def _function_delay(bits: int, levels: int, device: DeviceFamily) -> float:
+def function_delay(bits: int, levels: int, device: DeviceFamily) -> float:
     """Delay of a function of some bits that takes `levels` lookup tables in a row."""
     timing = device.timing
     beside = max(0, min(bits, device.wide_inputs) - device.lut_inputs)
@@ -193,9 +193,9 @@ def _sum_delay(op: SumOp, device: DeviceFamily) -> Delay:
     """Adders in a row, or lookup tables for a sum that is too narrow for a carry chain."""
     inputs = _narrow_sum_inputs(op, device)
     if inputs:
-        levels = _levels_of_function(inputs, device)
-        return Delay(_function_delay(inputs, levels, device))
-    adders, delay = _adders_in_a_row(op), _adder_delay(range_of(op.result).bits, device)
+        levels = levels_of_function(inputs, device)
+        return Delay(function_delay(inputs, levels, device))
+    adders, delay = _adders_in_a_row(op), adder_delay(range_of(op.result).bits, device)
     return Delay(adders * delay.first, delay.ripple if adders else 0.0)
 
 
@@ -222,7 +222,7 @@ def _adders_in_a_row(op: SumOp) -> int:
     return max(1, (len(addends_of(op)) - 1).bit_length())
 
 
-def _adder_delay(bits: int, device: DeviceFamily) -> Delay:
+def adder_delay(bits: int, device: DeviceFamily) -> Delay:
     """Delay of an adder of two numbers."""
     timing = device.timing
     if not device.adders.carry_chains:

@@ -9,19 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutated_designs import Design, compiled
 
 from fuzz.related import RelatedDrawing
 from kan_dialect.errors import KanError
 from kan_dialect.flows.prove import forms
 from kan_dialect.flows.prove.forms import Image, Table, Variable
 from kan_dialect.flows.prove.obligations import marks_of
-from kan_dialect.flows.prove.prove import Proof, prove
-from kan_dialect.flows.simulate.simulation import simulate
-from kan_dialect.flows.simulate.stimuli import stimuli
+from kan_dialect.flows.prove.prove import Proof
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.lowering.compile import CompilePass
-from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
 
 needs_yosys = pytest.mark.skipif(
@@ -37,28 +35,19 @@ UNDECIDED = {
 """Seeds of networks that were not decided while a mechanism was missing."""
 
 
-def compiled(seed: int, **options: bool) -> tuple[Model, Model, str] | None:
-    """Reference, hardware and text of a seed's network; None where the compiler refuses it."""
+def design_of(seed: int, **options: bool) -> Design | None:
+    """A seed's network in hardware; None where the compiler refuses it."""
     module = RelatedDrawing(np.random.default_rng([77, seed])).network("net").module()
-    integer = Model.of(module.clone())
     try:
-        for stage in CompilePass(**options).expand():  # pyright: ignore[reportArgumentType]
-            if Model.of(module).level == "table":
-                integer = Model.of(module.clone())
-            stage.apply(make_context(), module)
+        return compiled(module, **options)
     except KanError:
         return None
-    return integer, Model.of(module), emit_systemverilog(module)
 
 
 def proof_of(seed: int, folder: Path, **options: bool) -> Proof | None:
     """The proof of a seed's network; None where the compiler refuses it."""
-    made = compiled(seed, **options)
-    if made is None:
-        return None
-    rtl = folder / "net.sv"
-    rtl.write_text(made[2])
-    return prove(rtl, *made[:2])
+    design = design_of(seed, **options)
+    return None if design is None else design.proof(folder)
 
 
 @needs_yosys
@@ -90,24 +79,15 @@ def test_no_mutant_is_proven_that_a_simulator_tells_apart(tmp_path: Path) -> Non
     rng = np.random.default_rng(0)
     outcomes: list[bool] = []
     for seed in (*UNDECIDED.values(), *range(2000, 2012)):
-        made = compiled(seed)
-        if made is None:
+        design = design_of(seed)
+        if design is None:
             continue
-        integer, circuit, text = made
-        codes = stimuli(circuit.interface(), random=3000, seed=seed)
-        expected = integer.run_codes(codes)
+        text = design.text
         digits = [match.start() for match in re.finditer(r"(?<=[0-9A-F])[0-9A-F];", text)]
-        for place in rng.permutation(digits)[:3].tolist():
-            other = rng.choice([digit for digit in "01" if digit != text[place]])
-            rtl = tmp_path / "net.sv"
-            rtl.write_text(f"{text[:place]}{other}{text[place + 1 :]}")
-            try:
-                outcomes.append(prove(rtl, integer, circuit).proven)
-            except KanError:
-                continue  # It is refused.
-            if outcomes[-1]:
-                got = simulate(rtl, circuit.interface(), codes, simulator="icarus")
-                np.testing.assert_array_equal(got, expected)
+        places = rng.permutation(digits)[:3].tolist()
+        others = (rng.choice([digit for digit in "01" if digit != text[at]]) for at in places)
+        texts = (f"{text[:at]}{to}{text[at + 1 :]}" for at, to in zip(places, others, strict=True))
+        outcomes.extend(design.mutants_proven(texts, tmp_path, seed))
     assert any(outcomes) and outcomes.count(False) > len(outcomes) / 2
 
 

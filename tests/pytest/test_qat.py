@@ -245,7 +245,7 @@ def test_a_node_that_reads_few_bits_costs_a_table(inputs: int) -> None:
 
 
 def many_features(samples: int, bits: int) -> Dataset:
-    """Twelve features of which three tell the class, and others next to nothing."""
+    """Samples of twelve features. Features 4, 7 and 11 tell the class."""
     random = np.random.default_rng(3)
     x = random.integers(0, 1 << bits, (samples, 12)).astype(np.float64)
     return Dataset(x, (x[:, [4, 7, 11]].sum(1) > 1.5 * ((1 << bits) - 1)).astype(np.int64))
@@ -327,7 +327,7 @@ def test_a_layer_of_some_edges_is_a_layer_without_the_others(
             part.take(places[-1])
         full.chosen.zero_().scatter_(1, places[-1], 1.0)
         with torch.no_grad():
-            # Steps of a layer are the finest of all edges', those that are left out, too.
+            # The finest edge says the step of a layer, so it must be one of those that stay.
             full.bits.clamp_(max=6.0)[0, places[-1][0, 0]] = 6.0
             part.bits.clamp_(max=6.0)
             at = (part.index[0] == places[-1][0, 0]).nonzero().item()
