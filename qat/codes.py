@@ -22,6 +22,12 @@ class InputCodes:
     offset: FloatArray
     """(inputs), float64."""
 
+    @property
+    def ranges(self) -> FloatArray:
+        """What all codes of a feature stand for together, (inputs): 0 of a constant feature."""
+        varies = self.gain != 0.0
+        return np.where(varies, 2.0**self.bits / np.where(varies, self.gain, 1.0), 0.0)
+
     def encode(self, x: FloatArray) -> IntArray:
         """Codes of features, (samples, inputs) each."""
         codes = np.rint(x * self.gain + self.offset)

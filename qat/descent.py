@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Record:
     loss: float
     """On the samples that it is trained with, the price left out."""
     held_out: FloatArray
-    """Scores of the samples that it is not trained with; none where there are none."""
+    """(2, samples): scores and losses of the samples that it is not trained with."""
 
     @property
     def size(self) -> int:
@@ -96,8 +96,8 @@ class Run:
     """A network in training."""
 
     network: QuantisedKan
-    codes: Tensor
-    """(samples, inputs), int64, of all samples."""
+    inputs: Tensor
+    """(samples, inputs), of all samples, as the network reads them."""
     targets: Tensor
     """Of all samples, see `Objective.targets`."""
     objective: Objective
@@ -108,6 +108,8 @@ class Run:
     keeps: bool
     """Whether the networks of records are kept."""
     teacher: Teacher | None = None
+    noise: Tensor | None = None
+    """(inputs), standard deviations of what is added to the features in a step; codes have none."""
     step: int = 0
     records: list[Record] = field(default_factory=list[Record])
     kept: dict[int, Kept] = field(default_factory=dict[int, Kept])
@@ -136,8 +138,8 @@ class Run:
         ]
         self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, parts)
         self._order: tuple[int, Tensor] | None = None
-        self._own = self.codes[self.trained], self.targets[self.trained]
-        self._held = self.codes[self.held_out], self.targets[self.held_out]
+        self._own = self.inputs[self.trained], self.targets[self.trained]
+        self._held = self.inputs[self.held_out], self.targets[self.held_out]
         self._constant_loss = self.objective.constant_loss(self._own[1])
 
     @property
@@ -161,8 +163,8 @@ class Run:
         if chooses:
             self._choose_edges()
         samples = self.samples_of_step()
-        codes, targets = (each[samples] for each in self._own)
-        computed = network(codes)
+        inputs, targets = (each[samples] for each in self._own)
+        computed = network(self.with_noise(inputs))
         if chooses:
             for sums in computed.sums:
                 sums.retain_grad()
@@ -184,6 +186,13 @@ class Run:
         if self.step % schedule.interval == 0:
             self._record(price)
 
+    def with_noise(self, inputs: Tensor) -> Tensor:
+        """What the network reads in this step of these inputs, (samples, inputs)."""
+        if self.noise is None or not self.noise.any():
+            return inputs
+        random = torch.Generator().manual_seed(self.step)
+        return inputs + self.noise * torch.randn(inputs.shape, generator=random, dtype=inputs.dtype)
+
     def _rate_part(self, index: int, step: int) -> float:
         """Part of the learning rate that the functions of a layer have in this step."""
         return self.schedule.rate_part(step) * part_of_rate(self._edges(index, step))
@@ -203,15 +212,23 @@ class Run:
         spare = SPARE if self.schedule.grows(step) else 1
         return min(spare * edges, self.schedule.trained(layer.inputs))
 
-    @cached_property
+    @property
+    def _some(self) -> tuple[Tensor, Tensor]:
+        """At most `LOSS_SAMPLES` of the samples that it is trained with: inputs and targets."""
+        inputs, targets = (each[:: -(-len(each) // LOSS_SAMPLES)] for each in self._own)
+        return inputs, targets
+
+    @torch.no_grad()
     def _frequencies(self) -> Tensor:
-        """The part of its samples that have each code of the inputs, (inputs, codes)."""
-        return frequencies_of(self._own[0], self.network.edge_layers()[0].codes)
+        """The part of the samples that have each code of the inputs, (inputs, codes)."""
+        codes = self.network.codes_of(self._some[0])[0]
+        return frequencies_of(codes, self.network.edge_layers()[0].codes)
 
     def _choose_edges(self) -> None:
         layers = self.network.edge_layers()
         counts = [self._edges(index, self.step) for index in range(len(layers))]
-        self.network.choose_edges(counts, self._frequencies)
+        frequencies = self._frequencies()
+        self.network.choose_edges(counts, frequencies)
         averages = self._average.edge_layers()
         for index, (layer, average) in enumerate(zip(layers, averages, strict=True)):
             edges = self._edges_trained(index, self.step)
@@ -221,7 +238,7 @@ class Run:
 
     def _ranked(self, index: int) -> Tensor:
         """See `EdgeLayer.ranked`."""
-        frequencies = self._frequencies if index == 0 else None
+        frequencies = self._frequencies() if index == 0 else None
         return self.network.edge_layers()[index].ranked(frequencies)
 
     def _grow(self, computed: Computed) -> None:
@@ -283,13 +300,15 @@ class Run:
     @torch.no_grad()
     def _record(self, price: float) -> None:
         network, objective = self._average, self.objective
-        codes, targets = (each[:: -(-len(each) // LOSS_SAMPLES)] for each in self._own)
-        results, luts = _computed(network, codes)
+        inputs, targets = self._some
+        results, luts = _computed(network, inputs)
         loss = float(objective.loss(results, targets, network.log_temperature))
-        codes, targets = self._held
-        held = np.zeros(0)
-        if len(codes):
-            held = objective.scores(_computed(network, codes)[0], targets)
+        inputs, targets = self._held
+        held = np.zeros((2, 0))
+        if len(inputs):
+            results = _computed(network, inputs)[0]
+            losses = objective.losses(results, targets, network.log_temperature)
+            held = np.stack([objective.scores(results, targets), losses.numpy()])
         record = Record(self.step, price, luts, loss, held)
         if self.keeps and (record.size not in self.kept or loss < self.kept[record.size].loss):
             copies = {name: each.detach().clone() for name, each in network.state_dict().items()}
@@ -340,9 +359,9 @@ class Run:
         self.kept = {size: Kept(*each) for size, each in state["kept"].items()}
 
 
-def _computed(network: QuantisedKan, codes: Tensor) -> tuple[Tensor, float]:
+def _computed(network: QuantisedKan, inputs: Tensor) -> tuple[Tensor, float]:
     """Results of a network for many samples, a part of them at a time, and its LUTs."""
-    parts = [network(each) for each in codes.split(SAMPLES_AT_ONCE)]
+    parts = [network(each) for each in inputs.split(SAMPLES_AT_ONCE)]
     return torch.cat([each.results for each in parts]), float(parts[0].luts)
 
 
@@ -370,15 +389,17 @@ def _roughness(network: QuantisedKan) -> Tensor:
 
 
 def folds_of(
-    targets: Tensor, is_classes: bool, folds: int, share: float, seed: int
+    targets: Tensor, is_classes: bool, folds: int, share: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Samples to train with and to hold out, of each fold; classes have equal shares in all.
+
+    They are the same for all seeds, whose networks are compared on them.
 
     Parameters
     ----------
     folds : every sample is held out once; 1: `share` of the samples is held out.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     order = random.permutation(len(targets))
     if is_classes:
         order = order[np.argsort(targets.numpy()[order], kind="stable")]

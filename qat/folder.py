@@ -25,7 +25,7 @@ from kan_dialect.qat.picture import front_picture
 from kan_dialect.qat.results import Point, Trained
 from kan_dialect.qat.start import Given
 
-COLUMNS = ("seed", "price", "luts", "registers", "levels", "score", "error")
+COLUMNS = ("seed", "price", "luts", "registers", "levels", "score", "error", "loss", "loss_error")
 """Columns of `front.csv`, fields of `Point`."""
 
 

@@ -13,6 +13,7 @@ from kan_dialect.ir.constants import FloatArray, IntArray
 from kan_dialect.qat.bases import Basis
 from kan_dialect.qat.cost import EdgeCost
 from kan_dialect.qat.edges import EdgeLayer
+from kan_dialect.qat.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,22 @@ class QuantisedKan(nn.Module):
     """
 
     def __init__(
-        self, layers: Sequence[EdgeLayer], cost: EdgeCost, *, decides: bool = False
+        self,
+        layers: Sequence[EdgeLayer],
+        cost: EdgeCost,
+        *,
+        decides: bool = False,
+        encoder: Encoder | None = None,
     ) -> None:
         """
         Parameters
         ----------
         decides : whether hardware gives a bit for each result: whether it is greater than 0.
+        encoder : makes codes of features; None: the network reads codes.
         """
         super().__init__()
         self.layers = nn.ModuleList(layers)
+        self.encoder = encoder
         self.log_temperature = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
         self._cost = cost
         self._decides = decides
@@ -66,15 +74,15 @@ class QuantisedKan(nn.Module):
         """The layers, in order."""
         return [layer for layer in self.layers if isinstance(layer, EdgeLayer)]
 
-    def forward(self, codes: Tensor) -> Computed:
+    def forward(self, inputs: Tensor) -> Computed:
         """
         Parameters
         ----------
-        codes : (samples, inputs), int64, from 0 on.
+        inputs : (samples, inputs), codes from 0 on, int64; with an encoder features, float64.
         """
         layers = self.edge_layers()
         tables = [layer.tables() for layer in layers]
-        real: Tensor | None = None
+        codes, real = self.codes_of(inputs)
         read: list[Tensor] = []
         given: list[Tensor] = []
         for index, layer in enumerate(layers):
@@ -89,6 +97,10 @@ class QuantisedKan(nn.Module):
                 real = clamped
         luts = self._luts([values for values, _ in tables])
         return Computed(given[-1], luts, tuple(read), tuple(given))
+
+    def codes_of(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Codes of what the network reads, and what has the codes; None where nothing trains it."""
+        return (inputs, None) if self.encoder is None else self.encoder(inputs)
 
     def choose_edges(self, edges: Sequence[int], frequencies: Tensor) -> None:
         """Choose the edges of nodes: see `EdgeLayer.choose`.
@@ -167,6 +179,7 @@ def make_network(
     seed: int,
     reference: bool,
     decides: bool = False,
+    encoder: Encoder | None = None,
     constant: Sequence[int] = (),
     masks: Sequence[FloatArray] | None = None,
 ) -> QuantisedKan:
@@ -179,7 +192,7 @@ def make_network(
     constant : inputs that have no edges.
     masks : (nodes, inputs) of each layer: 0 for edges that do not exist; by default all do.
     reference : whether the last result is the constant 0 that the others are compared with.
-    decides : see `QuantisedKan`.
+    decides, encoder : see `QuantisedKan`.
     """
     random = torch.Generator().manual_seed(seed)
     layers: list[EdgeLayer] = []
@@ -194,7 +207,7 @@ def make_network(
         if reference and index + 2 == len(widths):
             kept[-1] = 0.0
         layers.append(EdgeLayer(basis, nodes, inputs, random, kept))
-    return QuantisedKan(layers, cost, decides=decides)
+    return QuantisedKan(layers, cost, decides=decides, encoder=encoder)
 
 
 def _decisions(tables: IntArray, step_bits: int) -> list[IntegerLayer]:

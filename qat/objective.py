@@ -44,7 +44,11 @@ class Objective:
         return torch.from_numpy(numbers / self.scale)
 
     def loss(self, results: Tensor, targets: Tensor, log_temperature: Tensor) -> Tensor:
-        """Cross entropy of classes, mean squared error of numbers.
+        """The mean of `losses`."""
+        return self.losses(results, targets, log_temperature).mean()
+
+    def losses(self, results: Tensor, targets: Tensor, log_temperature: Tensor) -> Tensor:
+        """Cross entropy of classes, squared error of numbers, of each sample: (samples), float64.
 
         Parameters
         ----------
@@ -53,11 +57,13 @@ class Objective:
         log_temperature : results of classes are multiplied by its exponential.
         """
         if not self.is_classes:
-            return functional.mse_loss(results, targets)
+            return ((results - targets) ** 2).mean(1)
         logits = results * log_temperature.exp()
         if self.outputs == 1:
-            return functional.binary_cross_entropy_with_logits(logits[:, 0], targets.double())
-        return functional.cross_entropy(logits, targets)
+            return functional.binary_cross_entropy_with_logits(
+                logits[:, 0], targets.double(), reduction="none"
+            )
+        return functional.cross_entropy(logits, targets, reduction="none")
 
     def distilled_loss(
         self, results: Tensor, teacher: Tensor, log_temperature: Tensor, temperature: float

@@ -126,6 +126,11 @@ class TrainingOptions:
     where edges read few bits."""
     tail: float = bounded(TAIL, Bounds(0, 25))
     """Per cent of the samples at each end of a feature that may lie beyond its codes."""
+    learn_codes: bool = False
+    """The ranges of the features that codes stand for are trained, too."""
+    input_noise: float = bounded(0.0, Bounds(0, 1))
+    """Standard deviation of noise that features have in training, in parts of their ranges (Bishop,
+    Neural Computation 7, 1995)."""
     max_luts: int | None = bounded(None, Bounds(1))
     """Most LUTs of the chosen network, by estimate; by default the score decides."""
     max_levels: int | None = bounded(None, Bounds(1))
@@ -134,8 +139,9 @@ class TrainingOptions:
     """Score that a LUT is worth: the network with the highest score less price times LUTs is
     chosen; by default the cheapest within a standard error of the best score."""
     folds: int | None = bounded(None, Bounds(1, 20))
-    """Number of networks that hold out a part of the samples each; by default 4 for fewer than
-    2000 samples, else 1."""
+    """Parts of the samples, each held out by a network of its own, before a last network learns
+    from all; 1: the network that is kept holds out a part. By default 4 for fewer than 2000
+    samples, else 1."""
     validation: float = bounded(0.25, Bounds(0.05, 0.5))
     """Part of the samples that is held out where there is one fold."""
     schedule: Schedule = field(default_factory=Schedule)

@@ -31,9 +31,14 @@ class Point:
     price: float
     """Loss that a LUT was worth."""
     score: float
-    """Mean score of held-out samples at this price."""
+    """Mean score of held-out samples."""
     error: float
     """Standard error of `score`."""
+    loss: float
+    """Mean loss of held-out samples, which decides what is on the front: cross entropy of classes,
+    mean squared error of numbers."""
+    loss_error: float
+    """Standard error of `loss`."""
     luts: int
     registers: int
     levels: int
@@ -47,7 +52,7 @@ class Trained:
     """The networks that a training found."""
 
     front: tuple[Point, ...]
-    """The largest first: each has fewer LUTs, and a lower score, than the one before."""
+    """The largest first: each has fewer LUTs, and a higher loss, than the one before."""
     chosen: Point
     test_score: float | None
     """Of the chosen network on the test set, which decided nothing; None without one."""
@@ -71,13 +76,14 @@ class Trained:
 
     def rows(self) -> list[tuple[str, ...]]:
         """The front as text, a row for each network after the names of the columns."""
-        head = ("", "LUTs", "registers", "levels", f"held-out {self.score_name}")
+        head = ("", "LUTs", "registers", "levels", "held-out loss", self.score_name)
         rows = [head] + [
             (
                 "*" if point is self.chosen else "",
                 str(point.luts),
                 str(point.registers),
                 str(point.levels),
+                f"{point.loss:.4f} ± {point.loss_error:.4f}",
                 f"{point.score:.4f} ± {point.error:.4f}",
             )
             for point in self.front
@@ -108,9 +114,9 @@ class Trained:
 def choose(points: Sequence[Point], options: TrainingOptions) -> Point | None:
     """The network of a front that the options ask for.
 
-    By default it is the cheapest whose score is within a standard error of the best one's. That is
-    the rule of one standard error (Breiman et al., Classification and Regression Trees, 1984,
-    section 3.4.3). Only networks within the budgets take part; None if there is none.
+    By default it is the cheapest whose loss is within a standard error of the least. That is the
+    rule of one standard error (Breiman et al., Classification and Regression Trees, 1984, section
+    3.4.3). Only networks within the budgets take part; None if there is none.
     """
     possible = [point for point in points if is_within(point, options)]
     if not possible:
@@ -118,9 +124,9 @@ def choose(points: Sequence[Point], options: TrainingOptions) -> Point | None:
     price = options.price
     if price is not None:
         return max(possible, key=lambda point: (point.score - price * point.luts, -point.luts))
-    best = max(possible, key=lambda point: point.score)
-    good = [point for point in possible if point.score >= best.score - best.error]
-    return min(good, key=lambda point: (point.luts, -point.score))
+    best = min(possible, key=lambda point: point.loss)
+    good = [point for point in possible if point.loss <= best.loss + best.loss_error]
+    return min(good, key=lambda point: (point.luts, point.loss))
 
 
 def is_within(point: Point, options: TrainingOptions) -> bool:
@@ -139,14 +145,14 @@ def front_of(points: Sequence[Point], options: TrainingOptions) -> list[Point]:
     return [
         point
         for index, point in enumerate(kept)
-        if index == 0 or (point.luts, point.score) != (kept[index - 1].luts, kept[index - 1].score)
+        if index == 0 or (point.luts, point.loss) != (kept[index - 1].luts, kept[index - 1].loss)
     ]
 
 
 def is_dominated(point: Point, others: Sequence[Point]) -> bool:
-    """Whether another network has at least the score with fewer LUTs, or more with as many."""
+    """Whether another network has no higher loss with fewer LUTs, or a lower one with as many."""
     return any(
-        (other.luts < point.luts and other.score >= point.score)
-        or (other.luts == point.luts and other.score > point.score)
+        (other.luts < point.luts and other.loss <= point.loss)
+        or (other.luts == point.luts and other.loss < point.loss)
         for other in others
     )

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -157,7 +158,7 @@ def _points(
         figures[number] = _figures(outcome)
         tell("compiling the front", done, len(texts))
     return [
-        Point(from_ir(text, data=dataset), each.price, each.score, each.error, **known, seed=seed)
+        Point(from_ir(text, data=dataset), each.price, **asdict(each.held_out), **known, seed=seed)
         for (seed, each, _), text, known in zip(found, texts, figures, strict=True)
     ]
 

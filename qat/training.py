@@ -1,8 +1,8 @@
 """A training: the runs of one seed, and the networks that they give.
 
-Networks on parts of the samples say what a price is worth on samples that a network has not seen:
-each sample is held out by one of them. A last network learns from all samples along the same
-prices, and the front is made of it.
+The front is made of the networks of the last run. Of many samples a part is held out, by one run.
+Of few samples each is held out once, by one of several runs: they say what a price is worth on
+samples that a network has not seen. A last run then learns from all samples along the same prices.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from kan_dialect.qat.bases import Basis, spline_basis, table_basis
 from kan_dialect.qat.codes import InputCodes, fit_codes
 from kan_dialect.qat.cost import EdgeCost
 from kan_dialect.qat.descent import Run, Teacher, folds_of
+from kan_dialect.qat.encoder import Encoder
 from kan_dialect.qat.export import module_of
-from kan_dialect.qat.front import Candidate, candidates, held_out_scores
+from kan_dialect.qat.front import Candidate, candidates, held_out_means
 from kan_dialect.qat.network import QuantisedKan, make_network
 from kan_dialect.qat.objective import Objective, objective_of
 from kan_dialect.qat.options import UNNAMED, TrainingOptions
@@ -39,7 +40,7 @@ FEW_SAMPLES = 2000
 
 
 class Training:
-    """The runs of one seed: each holds out samples, but the last one, which has all of them."""
+    """The runs of one seed: each holds out samples, but the last of several has all of them."""
 
     def __init__(
         self, dataset: Dataset, options: TrainingOptions, where: str, given: Given = NOTHING
@@ -76,13 +77,14 @@ class Training:
         self.constant: list[int] = np.flatnonzero(self.codes.gain == 0.0).tolist()
         """Features that do not vary, and have no edges."""
         every = torch.arange(samples)
-        self._parts = [
-            *folds_of(
-                self._targets, self.objective.is_classes, folds, options.validation, options.seed
-            ),
-            (every, every[:0]),
-        ]
-        self._codes = torch.from_numpy(self.codes.encode(dataset.x))
+        self._parts = list(
+            folds_of(self._targets, self.objective.is_classes, folds, options.validation)
+        )
+        if folds > 1:
+            self._parts.append((every, every[:0]))
+        self._encodes = options.learn_codes or options.input_noise > 0.0
+        inputs = dataset.x if self._encodes else self.codes.encode(dataset.x)
+        self._inputs = torch.from_numpy(inputs)
         self._start = self._teacher = None
         if given.start is not None:
             bits = options.hidden_bits
@@ -98,12 +100,12 @@ class Training:
         return len(self._parts)
 
     def run(self, index: int) -> Run:
-        """A run, at its beginning when it is first asked for. The last one has all samples."""
+        """A run, at its beginning when it is first asked for."""
         if index not in self._runs:
             trained, held = self._parts[index]
             self._runs[index] = Run(
                 self._network(index),
-                self._codes,
+                self._inputs,
                 self._targets,
                 self.objective,
                 trained,
@@ -111,6 +113,7 @@ class Training:
                 self._options.schedule,
                 keeps=index == self.count - 1,
                 teacher=self._teacher,
+                noise=torch.from_numpy(self._options.input_noise * self.codes.ranges),
             )
         return self._runs[index]
 
@@ -127,6 +130,7 @@ class Training:
             seed=options.seed * 100 + index,
             reference=self.objective.has_reference,
             decides=options.decides,
+            encoder=Encoder(self.codes, learned=options.learn_codes) if self._encodes else None,
             constant=self.constant,
             masks=None if start is None else [layer.mask for layer in start.layers],
         )
@@ -144,21 +148,21 @@ class Training:
         digest : of data and options, for the record in the IR.
         """
         *folds, last = [self.run(index) for index in range(self.count)]
-        records = [run.records for run in folds]
+        records = [run.records for run in folds or [last]]
         count = max(len(each) for each in [*records, last.records])
-        scores, errors = held_out_scores(records, count)
         return [
             (each, self._module(last.network_of(each.kept), each, digest))
-            for each in candidates(last, scores, errors)
+            for each in candidates(last, held_out_means(records, count))
         ]
 
     def _module(self, network: QuantisedKan, found: Candidate, digest: str) -> ModuleOp:
         name = self._options.name or UNNAMED
-        module = module_of(name, self.codes, network.integers(), self.objective.scale)
+        codes = self.codes if network.encoder is None else network.encoder.codes()
+        module = module_of(name, codes, network.integers(), self.objective.scale)
         figures = {
             "measure": "accuracy" if self.objective.is_classes else "score",
-            "held_out": found.score,
-            "error": found.error,
+            "held_out": found.held_out.score,
+            "error": found.held_out.error,
             "price": found.price,
             "seed": self._options.seed,
             "options": digest[:DIGITS],
