@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from logic_hardware import Encoder, Layer, output_bits, sums, verilog
 from measurements import play
 from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
 from training import (
+    DataSet,
     Front,
     Point,
     best_so_far,
@@ -105,9 +106,11 @@ def test_a_front_is_read_by_held_out_samples_and_shown_by_test_samples() -> None
         Point(30, 0.99, 0.98, "c", 0.5),
     )
     front = Front("moons", "ours", 0, 60.0, points)
-    assert front.chosen(0.9735).luts == 20
-    assert front.chosen(None).luts == 30
-    assert front.chosen(1.0).luts == 30
+    goal = DataSet(Path(), (), 0.9735, 53, 20)
+    assert front.chosen(goal).luts == 20
+    assert front.chosen(replace(goal, goal=15)).luts == 10
+    assert front.chosen(replace(goal, goal=8)).luts == 20
+    assert front.chosen(DataSet(Path(), ())).luts == 30
     assert front.least(0.96, "luts") == 10
     assert front.least(0.96, "luts × ns") == 15.0
     assert best_so_far(points) == ([10, 30], [0.97, 0.98])
