@@ -223,7 +223,7 @@ def search(kind: str, hidden: tuple[int, ...], job: Job, seconds: float) -> list
 
 
 def written(found: Found, job: Job) -> PeerNetwork | None:
-    """A network as hardware by alkaid; none if its results are constant."""
+    """A network as hardware by alkaid; none if it is a constant."""
     model, x = found.model, real(job.codes, job.bits)
     for variable, value in zip(model.trainable_variables, found.variables.trainable, strict=True):
         variable.assign(value)
@@ -235,6 +235,9 @@ def written(found: Found, job: Job) -> PeerNetwork | None:
     except AssertionError:
         # alkaid 0.8.2 refuses signed numbers of one bit where it puts bits into tables.
         rtl, port, results = design(model, job, {"binary_lut": False})
+    except StopIteration:
+        # alkaid 0.8.2 cannot trace a layer none of whose inputs vary.
+        return None
     if not port.bits:
         return None
     return PeerNetwork(

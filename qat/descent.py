@@ -159,7 +159,7 @@ class Run:
     def advance(self) -> None:
         """One gradient step, and a record where one is due."""
         schedule, network = self.schedule, self.network
-        chooses = schedule.fan_in is not None and self.step % CHOICE_STEPS == 0
+        chooses = schedule.prunes and self.step % CHOICE_STEPS == 0
         if chooses:
             self._choose_edges()
         samples = self.samples_of_step()
@@ -229,6 +229,8 @@ class Run:
         counts = [self._edges(index, self.step) for index in range(len(layers))]
         frequencies = self._frequencies()
         self.network.choose_edges(counts, frequencies)
+        if len(layers) > 1:
+            layers[-1].choose_nodes(self.schedule.results(self.step, layers[-1].nodes))
         averages = self._average.edge_layers()
         for index, (layer, average) in enumerate(zip(layers, averages, strict=True)):
             edges = self._edges_trained(index, self.step)

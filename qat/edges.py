@@ -191,6 +191,18 @@ class EdgeLayer(nn.Module):
         others = self._variances(frequencies).topk(self.edges - edges, dim=1, largest=False)
         self.chosen.scatter_(1, others.indices, 0.0)
 
+    @torch.no_grad()
+    def choose_nodes(self, nodes: int) -> None:
+        """Choose the edges of each input whose values vary the most, of one to each node.
+
+        Parameters
+        ----------
+        nodes : number for each input.
+        """
+        if nodes < self.nodes:
+            others = self._variances(None).topk(self.nodes - nodes, dim=0, largest=False)
+            self.chosen.scatter_(0, others.indices, 0.0)
+
     def ranked(self, frequencies: Tensor | None) -> Tensor:
         """Places of a node's edges, (nodes, edges), int64: chosen ones first, then varied ones.
 
@@ -283,9 +295,14 @@ class EdgeLayer(nn.Module):
             self.bias.copy_(torch.tensor(list(sums), dtype=torch.float64))
 
     def clamp_bits(self) -> None:
-        """Keep numbers of bits where they have a meaning; call it after each step."""
+        """Keep numbers of bits where they have a meaning; call it after each step.
+
+        An edge always reads a code of one bit. No gradient tells what the last bit of a code is
+        worth, so any price would take all such edges away at once. Those that are worth nothing
+        are rounded to a constant.
+        """
         with torch.no_grad():
-            self.read.clamp_(0.0, float(self.most))
+            self.read.clamp_(1.0 if self.most == 1 else 0.0, float(self.most))
             self.bits.clamp_(LEAST_BITS, MOST_BITS)
 
 

@@ -46,6 +46,10 @@ class Schedule:
     fan_in: int | None = bounded(None, Bounds(1))
     """Most edges of a hidden node; the first half of the steps prunes those that vary the least,
     and has no price; by default only the price prunes."""
+    fan_out: int | None = bounded(None, Bounds(1))
+    """Most results that a node of the last hidden layer counts for; the first half of the steps
+    prunes the edges of each node that vary the least, and has no price; by default only the price
+    prunes."""
     candidates: int | None = bounded(None, Bounds(1))
     """Edges of a hidden node that are trained at first, with a limit of their number; by default
     one from each input."""
@@ -77,19 +81,30 @@ class Schedule:
     def price(self, step: int) -> float:
         """Loss that a LUT is worth in this step."""
         part = step / self.steps
-        begin = self.warm if self.fan_in is None else max(self.warm, PRUNING)
+        begin = max(self.warm, PRUNING) if self.prunes else self.warm
         if part < begin:
-            return 0.0 if self.fan_in is not None else self.first_price * part / begin
+            return 0.0 if self.prunes else self.first_price * part / begin
         rise = (part - begin) / (1.0 - begin)
         return self.first_price * (self.last_price / self.first_price) ** rise
+
+    @property
+    def prunes(self) -> bool:
+        """Whether the number of edges is limited."""
+        return self.fan_in is not None or self.fan_out is not None
 
     def edges(self, step: int, inputs: int) -> int:
         """Most edges of a hidden node in this step; they get fewer by the same factor each step."""
         if self.fan_in is None or self.fan_in >= inputs:
             return inputs
-        first = self.trained(inputs)
+        return self._pruned(step, self.trained(inputs), self.fan_in)
+
+    def results(self, step: int, results: int) -> int:
+        """Most results that a node of the last hidden layer counts for in this step."""
+        return self._pruned(step, results, min(self.fan_out or results, results))
+
+    def _pruned(self, step: int, first: int, last: int) -> int:
         part = min(1.0, step / (PRUNING * self.steps))
-        return max(self.fan_in, round(first * (self.fan_in / first) ** part))
+        return max(last, round(first * (last / first) ** part))
 
     def trained(self, inputs: int) -> int:
         """Edges of a hidden node that are trained at first."""

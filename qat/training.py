@@ -128,7 +128,8 @@ class Training:
             widths,
             EdgeCost(device_of(options.target)),
             seed=options.seed * 100 + index,
-            reference=self.objective.has_reference,
+            # A node that counts for a few results must be able to count for each.
+            reference=self.objective.has_reference and options.schedule.fan_out is None,
             decides=options.decides,
             encoder=Encoder(self.codes, learned=options.learn_codes) if self._encodes else None,
             constant=self.constant,

@@ -291,6 +291,44 @@ def test_few_edges_of_a_node(bits: int, candidates: int | None) -> None:
     assert (again.network.edge_layers()[0].coefficients == layer.coefficients).all()
 
 
+def test_a_low_price_takes_no_edges_of_one_bit() -> None:
+    """No gradient tells what the last bit of a code is worth, and a price has no other one."""
+    schedule = Schedule(
+        steps=400, interval=10, rate=0.03, fan_in=6, first_price=1e-5, last_price=1e-4, average=0.5
+    )
+    options = TrainingOptions(hidden=(2,), input_bits=1, hidden_bits=1, folds=1, schedule=schedule)
+    run = Training(many_features(600, 1), options, "data").run(0)
+    while not run.is_done:
+        run.advance()
+    scores = {r.step: float(r.held_out[0].mean()) for r in run.records}
+    assert scores[200] > 0.95
+    assert all(score > 0.95 for step, score in scores.items() if step > 200)
+
+
+def test_a_hidden_node_counts_for_few_results() -> None:
+    """Each class has nodes of its own in the end, those that no other result is compared with."""
+    random = np.random.default_rng(0)
+    x = random.uniform(size=(600, 3))
+    data = Dataset(x, x.argmax(axis=1))
+    schedule = Schedule(steps=400, rate=0.03, fan_out=1, last_price=1e-4)
+    options = TrainingOptions(hidden=(6,), hidden_bits=2, folds=1, schedule=schedule)
+    run = Training(data, options, "data").run(0)
+    layer = run.network.edge_layers()[-1]
+    found: list[int] = []
+    while not run.is_done:
+        run.advance()
+        with torch.no_grad():
+            values, _ = layer.tables()
+        found.append(int((values.amax(-1) > values.amin(-1)).sum(0).max()))
+        assert found[-1] <= schedule.results((run.step - 1) // 50 * 50, 3)
+    assert found[0] == 3 and set(found[200:]) == {1}
+    constant = run.network.integers()[-1].tables
+    assert ((constant.max(axis=-1) > constant.min(axis=-1)).sum(axis=0) <= 1).all()
+    assert run.records[-1].held_out[0].mean() > 0.8
+    # The three classes are told apart without a result that stands for a constant.
+    assert (layer.chosen.sum(1) > 0).all()
+
+
 def test_edges_that_vary_the_most_over_the_samples_are_chosen() -> None:
     dataset = many_features(200, 3)
     codes = torch.from_numpy(dataset.x.astype(np.int64)) ** 2 // 7
