@@ -138,7 +138,8 @@ class Lowering:
             found = self.zeros_of(value.owner.input)
         else:
             known = min(low_zeros(value, self.known_zeros), range_of(value).bits - 1)
-            found = known if known and _only_sums_read(value) else 0
+            is_whole = type(value.owner) is ConstantOp
+            found = known if known and not is_whole and _only_sums_read(value) else 0
         self.zeros[value] = found
         return found
 

@@ -6,6 +6,8 @@
 - The tree has few levels. It adds early values first, and narrow ones before wide ones.
 - A table of few inputs fits into the LUTs of an adder of some devices. Each adder gets one.
 - A single bit enters at the carry input of an adder that has none, which takes no LUT.
+- Where every bit of an adder takes a LUT, constants move between the tables of a tree, so that
+  partial sums have few bits.
 
 `kan_dialect.search.adder_trees` chooses the tree.
 """
@@ -18,6 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 from xdsl.context import Context
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import (
@@ -25,20 +28,23 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
+from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.tables import bit_patterns_of
 from kan_dialect.analysis.wires import layers_of, wire_functions
-from kan_dialect.devices.carry_chains import is_single_bit
+from kan_dialect.devices.carry_chains import is_single_bit, is_wires
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.ir.types import range_of
+from kan_dialect.ir.operation import ops_of
+from kan_dialect.ir.types import int_type, range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.rewriting import rewrite_ops
-from kan_dialect.passbase.sums import rebuild_sum
+from kan_dialect.passbase.sums import derived_name, rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.search.adder_trees.offsets import Place, TreeOffsets
 from kan_dialect.search.adder_trees.tree import adder_tree
 
 FURTHER_LEVELS = Bounds(0, 64)
@@ -107,6 +113,58 @@ class SumIntoTree(RewritePattern):
             rewriter.replace(op, adder_tree(op, self.target, further))
 
 
+def narrow_partial_sums(
+    function: func.FuncOp, device: DeviceFamily, register_luts: float = 0.0
+) -> None:
+    """Move constants between the tables of trees, where that saves bits of partial sums.
+
+    Devices stay as they are whose adders take LUTs only for the bits that both numbers have.
+
+    Parameters
+    ----------
+    register_luts : what a bit of a register counts.
+    """
+    if not device.adders.whole_bits:
+        return
+    for op in ops_of(function.body.block):
+        if type(op) is SumOp and not _is_partial(op) and not is_wires(op):
+            offsets = TreeOffsets(op, device, device.adders.bit_luts + register_luts)
+            for place in offsets.changed():
+                _move(place)
+
+
+def _is_partial(op: SumOp) -> bool:
+    """Whether only one other sum reads a sum."""
+    return op.result.has_one_use() and all(type(use.operation) is SumOp for use in op.result.uses)
+
+
+def _move(place: Place) -> None:
+    """Add a constant to a table, or give a sum of such tables its new range.
+
+    %s = kan.sum %t, %u : ... -> !kan.int<-173:-34>   becomes, for 256 and the constant -256:
+
+    %s = kan.sum %v, %u : ... -> !kan.int<83:222>
+    %c = kan.constant -256 : !kan.int<-256:-256>
+    %w = kan.sum %s, %c : ... -> !kan.int<-173:-34>
+    """
+    op, amount = place.value.owner, place.amount
+    kind = range_of(place.value)
+    moved = int_type(kind.low + amount, kind.high + amount)
+    if isinstance(op, TableOp):
+        entries = op.entries_array + amount
+        table = TableOp(op.inputs, entries, care=op.care_array, name=op.given_name)
+        Rewriter.replace_op(op, table)
+        return
+    assert isinstance(op, SumOp)
+    added: list[Operation] = [SumOp(op.inputs, result_type=moved, name=op.given_name)]
+    if place.constant:
+        constant = ConstantOp(place.constant)
+        operands = [added[0].results[0], constant.result]
+        name = derived_name(op.given_name, "whole")
+        added += [constant, SumOp(operands, name=name)]
+    Rewriter.replace_op(op, added, [added[-1].results[0]])
+
+
 @dataclass(frozen=True)
 class BalanceSumsPass(TargetPass):
     """Makes sums of many values trees of two-input adders."""
@@ -125,20 +183,31 @@ class BalanceSumsPass(TargetPass):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self._of_layers:
+        if not self.of_layers:
             raise KanError("further-levels needs a number, or one for each layer")
 
     @property
-    def _of_layers(self) -> tuple[int, ...]:
+    def of_layers(self) -> tuple[int, ...]:
         further = self.further_levels
         return (further,) if isinstance(further, int) else further
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         functions = list(wire_functions(module))
-        further = self._of_layers
         for function in functions:
-            rewrite_ops(function, SumOp, ConstantIntoTable(self.device))
-            layers = layers_of(function) if len(further) > 1 else {}
-            rewrite_ops(function, SumOp, SumIntoTree(self.device, further, layers))
-            remove_dead(function)
+            make_trees(function, self.device, self.of_layers)
+            narrow_partial_sums(function, self.device)
         return bool(functions)
+
+
+def make_trees(function: func.FuncOp, device: DeviceFamily, further: Sequence[int]) -> None:
+    """Constants move into tables, and sums become trees of adders.
+
+    Parameters
+    ----------
+    further : levels that the trees of each layer may have beyond the fewest; later layers: the
+        last.
+    """
+    rewrite_ops(function, SumOp, ConstantIntoTable(device))
+    layers = layers_of(function) if len(further) > 1 else {}
+    rewrite_ops(function, SumOp, SumIntoTree(device, further, layers))
+    remove_dead(function)

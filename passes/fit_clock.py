@@ -35,7 +35,7 @@ from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.options import taken_from
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.passes.balance_sums import BalanceSumsPass
+from kan_dialect.passes.balance_sums import BalanceSumsPass, make_trees, narrow_partial_sums
 from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.split_tables import SplitTablesPass, find_splits, most_parts, split_tables
 from kan_dialect.search.adder_trees.tree import adder_levels
@@ -150,15 +150,26 @@ class _Search:
         """The function in the fewest cycles, with the fewest LUTs and registers."""
         fastest = self._design(function, None, {})
         if self._parts == 1 and self._device.adders.absorbed_inputs < 0:
-            return fastest.function
+            return self._narrowed(fastest).function
         stage = fastest.cycles - 1
         places = latest(fastest.graph, self._limit, stage)
         due = {name: places[node] for name, node in fastest.sums().items()}
         shared = function.clone()
         ShareSumsPass(target=self._options.target).run(self._ctx, ModuleOp([shared]))
         found = [self._in_time(each, due, stage) for each in (function, shared)]
-        designs = [fastest, *(design for design in found if design is not None)]
+        designs = [self._narrowed(each) for each in (fastest, *found) if each is not None]
         return min(designs, key=lambda design: (design.cycles, self._area(design))).function
+
+    def _narrowed(self, design: _Design) -> _Design:
+        """The design with partial sums of few bits, if it takes no more cycles for it."""
+        function = design.function.clone()
+        narrow_partial_sums(function, self._device, LUTS_OF_A_REGISTER)
+        found = self._timed(function, design.levels)
+        return found if found.cycles <= design.cycles else design
+
+    def _timed(self, function: func.FuncOp, levels: dict[str, int]) -> _Design:
+        graph = Graph(function, self._delay, self._limit)
+        return _Design(function, graph, earliest(graph, self._limit), levels)
 
     def _in_time(
         self,
@@ -194,7 +205,6 @@ class _Search:
     ) -> _Design:
         """A copy of a function with trees of adders, and split tables if `splits` are given."""
         copy = function.clone()
-        module = ModuleOp([copy])
         if splits is not None:
             split_tables(copy, self._splitter, splits, self._device, self._parts > 1, most_levels)
         levels = {
@@ -203,13 +213,13 @@ class _Search:
             if isinstance(op, SumOp) and op.given_name is not None
         }
         options = self._options
-        BalanceSumsPass(options.further_levels, target=options.target).run(self._ctx, module)
+        balance = BalanceSumsPass(options.further_levels, target=options.target)
+        make_trees(copy, self._device, balance.of_layers)
         _halve_slow_tables(copy, self._device, self._limit)
         if self._device.adders.absorbed_inputs < 0:
             # Terms side by side make trees lower, which `choose_by_estimate` knows.
             levels = _levels_of_trees(copy, levels, self._device)
-        graph = Graph(copy, self._delay, self._limit)
-        return _Design(copy, graph, earliest(graph, self._limit), levels)
+        return self._timed(copy, levels)
 
     def _area(self, design: _Design) -> float:
         """LUTs, and registers as parts of LUTs."""

@@ -220,6 +220,18 @@ SEEDS = [
     ),
     *seeds_in(
         "kan-balance-sums",
+        "balance_sums:_move",
+        (
+            "a constant of a partial sum leaves its table with the wrong sign",
+            Replace("op.entries_array + amount", "op.entries_array - amount"),
+        ),
+        (
+            "the constant above a partial sum is twice as far above",
+            Replace("ConstantOp(place.constant)", "ConstantOp(2 * place.constant)"),
+        ),
+    ),
+    *seeds_in(
+        "kan-balance-sums",
         "AdderTree._add_up",
         (
             "the second summand of a pair is forgotten",

@@ -38,12 +38,19 @@ class Delay(NamedTuple):
         """From operands that are there at once to the whole result."""
         return self.first + self.ripple
 
+    @property
+    def is_none(self) -> bool:
+        """Whether the result is its operands' wires, so that each bit is there when they are."""
+        return not (self.first or self.ripple or self.onward)
+
     def after(self, operands: Iterable[Arrival]) -> Arrival:
         """When the result is there, for ops of the same stage."""
         first = last = 0.0
         for operand in operands:
             first, last = max(first, operand.first), max(last, operand.last)
         if not self.ripple:
+            if self.is_none:
+                return Arrival(first, last)
             last += self.first + self.onward
             return Arrival(last, last)
         return Arrival(first + self.first, max(last + self.first, first + self.whole))

@@ -530,7 +530,7 @@ def _identity(value: SSAValue) -> _Function | None:
 
 
 def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
-    """The number of lowest bits of a value that are always 0: of tables, and sums of tables.
+    """The number of lowest bits that are always 0: of constants, tables, and sums of these.
 
     `known` holds earlier results, and is extended.
     """
@@ -551,6 +551,9 @@ def low_zeros(value: SSAValue, known: dict[SSAValue, int]) -> int:
                 break
     elif type(op) is DelayOp:
         found = low_zeros(op.input, known)
+    elif type(op) is ConstantOp:
+        number = op.value.value.data
+        found = (number & -number).bit_length() - 1 if number else 0
     else:
         found = 0
     known[value] = found

@@ -130,8 +130,10 @@ def latest(graph: Graph, limit: float, last: int) -> list[Place]:
             end = min(end, ends[after].before(delay.first + onward))
             if delay.ripple:
                 low = min(low, ends[after].before(delay.whole), lowest[after].before(delay.first))
+            elif delay.is_none:
+                low = min(low, lowest[after])
         own = graph.delays[node]
-        if not own.ripple:
+        if not own.ripple and not own.is_none:
             end = low = min(end, low)
         stage = min(end.stage, low.stage)
         end, low = (each if each.stage == stage else Place(stage, limit) for each in (end, low))

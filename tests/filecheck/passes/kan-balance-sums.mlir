@@ -282,3 +282,18 @@ func.func @narrow(%a: !kan.int<0:255>, %b: !kan.int<0:3>, %c: !kan.int<0:255>, %
   %s = kan.sum %a, %b, %c, %d as "s" : !kan.int<0:255>, !kan.int<0:3>, !kan.int<0:255>, !kan.int<0:3> -> !kan.int<0:516>
   func.return %s : !kan.int<0:516>
 }
+
+// A partial sum that is always negative: a constant stands above its bits.
+// ECP5-LABEL: @above
+func.func @above(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %z: !kan.int<0:1000>) -> !kan.int<-173:966> {
+  // ECP5-NEXT: [[T:%.*]] = kan.table %x as "t" entries dense<[146, 236, 225, 179, 165, 155, 223, 202]>
+  // ECP5-NEXT: [[U:%.*]] = kan.table %y as "u" entries dense<[-63, -14, -15, -16, -60, -33, -21, -19]>
+  // ECP5-NEXT: [[TU:%.*]] = kan.sum [[T]], [[U]] as "s_part0" : {{.*}} -> !kan.int<83:222>
+  // ECP5-NEXT: [[C:%.*]] = kan.constant -256
+  // ECP5-NEXT: [[W:%.*]] = kan.sum [[TU]], [[C]] as "s_part0_whole" : {{.*}} -> !kan.int<-173:-34>
+  // ECP5-NEXT: kan.sum %z, [[W]] as "s"
+  %t = kan.table %x as "t" entries dense<[-110, -20, -31, -77, -91, -101, -33, -54]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<-110:-20>
+  %u = kan.table %y as "u" entries dense<[-63, -14, -15, -16, -60, -33, -21, -19]> : tensor<8xi8> : !kan.int<0:7> -> !kan.int<-63:-14>
+  %s = kan.sum %t, %u, %z as "s" : !kan.int<-110:-20>, !kan.int<-63:-14>, !kan.int<0:1000> -> !kan.int<-173:966>
+  func.return %s : !kan.int<-173:966>
+}
