@@ -13,7 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import cached_property
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -120,6 +120,13 @@ class _ListDevices(_ListFrontends):
         parser.exit()
 
 
+_TEXT_TARGETS = frozenset({"systemverilog", "vhdl"})
+"""Targets that show the record of passes, but no attribute of the module.
+
+The record stays open until the text is printed, so no digest is computed.
+"""
+
+
 class KanOptMain(xDSLOptMain):
     """The driver of `kan-opt`."""
 
@@ -129,6 +136,8 @@ class KanOptMain(xDSLOptMain):
         self.output: _WholeFile | None = None
         self.places: op_places.OpPlaces | None = None
         self.lines_before = 0
+        self.record = ExitStack()
+        """Holds the open record of a module until its text is printed."""
         arguments = sys.argv[1:] if args is None else args
         # The value is optional and follows `=`. A separate word is the input file.
         args = ["--check-passes=" if word == "--check-passes" else word for word in arguments]
@@ -321,6 +330,10 @@ class KanOptMain(xDSLOptMain):
         if self.args.check_passes is not None or self.args.print_between_passes:
             super().apply_passes(prog)
             return
+        if parse_spec(self.args.target).name in _TEXT_TARGETS:
+            self.record.enter_context(open_record(prog, written=False))
+            super().apply_passes(prog)
+            return
         with open_record(prog):
             super().apply_passes(prog)
 
@@ -343,6 +356,10 @@ class KanOptMain(xDSLOptMain):
         return constants.ConstantPrinter(stream=stream, elide_above=limit, decimal=decimal, **flags)
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
+        with self.record:
+            return self._text_of(prog)
+
+    def _text_of(self, prog: ModuleOp) -> str:
         printer = self._printer(text := StringIO())
         if (
             isinstance(printer, constants.ConstantPrinter)
@@ -366,7 +383,7 @@ class KanOptMain(xDSLOptMain):
         checked = self.args.check_passes is not None
         if checked:
             gc.enable()
-        with nullcontext() if checked else collector_paused():
+        with self.record, nullcontext() if checked else collector_paused():
             super().run()
         if self.output is not None:
             self.output.commit()

@@ -42,7 +42,8 @@ def fold_constants(ops: Iterable[Operation]) -> Constants:
             constants[result_of(op)] = _number(op)
         elif type(op) is hw.BitcastOp and (entries := tables.get(result_of(op))) is not None:
             constants[result_of(op)] = entries
-        else:
+        elif not (operands := operands_of(op)) or not constants.keys().isdisjoint(operands):
+            # Of the others, no op is known: this test alone visits most ops.
             fold_constant(op, constants)
     return Constants(constants, planes)
 

@@ -21,7 +21,7 @@ from typing import ClassVar
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
@@ -77,7 +77,8 @@ def _add_common_sum(node: _Node, pair: SharedSum, *, before: SumOp) -> SSAValue:
         table.detach()
     common = SumOp(tables, name=derived_name(node.sum.given_name, "common"))
     insert_before(before, [*tables, common])
-    kept = [value for value in node.sum.inputs if value.owner not in tables]
+    shared = set[Operation | Block](tables)  # comparing ops calls a function in Python
+    kept = [value for value in node.sum.inputs if value.owner not in shared]
     Rewriter.replace_op(node.sum, *rebuild_sum(node.sum, [common.result, *kept]))
     return common.result
 
@@ -92,7 +93,8 @@ def _read_common_sum(first: _Node, second: _Node, pair: SharedSum, common: SSAVa
         added.append(inverted)
         summands, constant = [inverted.result], -meaning.constant
     replaced = [second.tables[x] for x in pair.inputs]
-    summands += [value for value in second.sum.inputs if value.owner not in replaced]
+    gone = set[Operation | Block](replaced)
+    summands += [value for value in second.sum.inputs if value.owner not in gone]
     for x, table in zip(pair.inputs, replaced, strict=True):
         difference = table.entries_array - pair.sign * first.tables[x].entries_array
         low = int(difference.min())

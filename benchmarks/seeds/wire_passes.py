@@ -320,7 +320,7 @@ SEEDS = [
         (
             "the second node keeps its tables",
             Replace(
-                "[value for value in ... if value.owner not in replaced]",
+                "[value for value in ... if value.owner not in gone]",
                 "[value for value in ...]",
             ),
         ),

@@ -19,7 +19,8 @@ def bit_patterns_of(tables: Sequence[TableOp]) -> list[IntArray]:
     """`TableOp.by_bit_pattern` of each table."""
     found: dict[int, IntArray] = {}
     for places, entries in _together(tables):
-        kind = range_of(tables[places[0]].inputs[0])
+        (value,) = tables[places[0]].inputs
+        kind = range_of(value)
         found.update(zip(places, patterns_by_entry(entries, kind), strict=True))
     for place, table in enumerate(tables):
         if place not in found:
@@ -50,7 +51,8 @@ def _together(tables: Sequence[TableOp]) -> Iterator[tuple[list[int], IntArray]]
         inputs = table.inputs
         if len(inputs) == 1 and table.care is None:
             # By identity, as types are made once.
-            key = id(inputs[0].type), id(table.entries.type)
+            (value,) = inputs
+            key = id(value.type), id(table.entries.type)
             groups.setdefault(key, []).append(place)
     for places in groups.values():
         entries = to_integers_together([tables[place].entries for place in places])

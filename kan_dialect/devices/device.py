@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -173,7 +173,7 @@ class DeviceFamily:
         """Counts the lookup tables of tables that read the same values."""
         return Mapper(self.lut_inputs, self.wide_inputs, self.wide_factor)
 
-    @property
+    @cached_property
     def worth_absorbing(self) -> frozenset[int]:
         """Numbers of inputs with which a table's bit saves LUTs in the LUT of an adder's bit."""
         own = self.adders.bit_luts

@@ -90,7 +90,7 @@ def _is_flat(ops: Sequence[Operation], block: Block) -> bool:
         {*map(id, map(_block_of, ops))} == {id(block)}
         and not any(map(_regions_of, ops))
         and not any(map(_successors_of, ops))
-        and all(map(known.__contains__, chain.from_iterable(map(operands_of, ops))))
+        and known.issuperset(chain.from_iterable(map(operands_of, ops)))
     )
 
 

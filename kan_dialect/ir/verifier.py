@@ -18,7 +18,7 @@ from kan_dialect.ir.constants import (
     is_well_formed,
     to_numpy,
 )
-from kan_dialect.ir.operation import operands_of
+from kan_dialect.ir.operation import operands_of, ops_of
 from kan_dialect.ir.quant import UniformQuantizedType
 
 MAX_NAME = 200
@@ -177,16 +177,18 @@ def require_order(module: ModuleOp) -> None:
         if not isinstance(function, func.FuncOp):
             continue
         for block in function.body.blocks:
-            known: set[SSAValue] = set(block.args)
-            for op in block.ops:
-                for operand in operands_of(op):
-                    if operand not in known and operand.owner.parent is block:
-                        raise OrderError(
-                            op,
-                            f"@{function.sym_name.data}: '{op.name}' reads a value that is "
-                            "computed after it, or from its own result",
-                        )
-                known.update(op.results)
+            # By identity: the hash of a block's argument is a function in Python.
+            known = set(map(id, block.args))
+            for op in ops_of(block):
+                if not known.issuperset(map(id, operands_of(op))):
+                    for operand in operands_of(op):
+                        if id(operand) not in known and operand.owner.parent is block:
+                            raise OrderError(
+                                op,
+                                f"@{function.sym_name.data}: '{op.name}' reads a value that is "
+                                "computed after it, or from its own result",
+                            )
+                known.update(map(id, op.results))
 
 
 def value_name(name: str | None) -> None:

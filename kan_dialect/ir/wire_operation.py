@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import TypeAlias, cast
 
 from xdsl.dialects.builtin import IntegerAttr, IntegerType, i64
@@ -17,6 +19,10 @@ _Signature: TypeAlias = tuple[type[KanOperation], int, int, tuple[object, ...]]
 
 _FITTING: set[_Signature] = set()
 """What has been compared with declarations, and fits."""
+
+# Fields that are read by code in C: xDSL's properties are functions in Python.
+_type_of = attrgetter("_type")
+_results_of = attrgetter("results")
 
 
 class WireOp(KanOperation, ABC):
@@ -39,19 +45,28 @@ class WireOp(KanOperation, ABC):
 
     @classmethod
     def verify_together(cls, ops: Sequence[WireOp]) -> None:
-        """Verify ops, all of this class.
+        """Verify ops, all of this class, of a block without regions and successors.
+
+        None of them is the last op of the block, and no operand is erased.
 
         Raises
         ------
         VerifyException : an op is invalid. The message may not show the op; `verify` does.
         """
-        fitting: list[WireOp] = []
-        for op in ops:
-            if op._signature() in _FITTING:
-                fitting.append(op)
-            else:
+        values = chain(
+            chain.from_iterable(map(operands_of, ops)), chain.from_iterable(map(_results_of, ops))
+        )
+        if {*map(type, map(_type_of, values))} <= {IntType}:
+            fitting: list[WireOp] = []
+            for op in ops:
+                if op._signature_of_integers() in _FITTING:
+                    fitting.append(op)
+                else:
+                    op.verify()
+            cls.check_together(fitting)
+        else:
+            for op in ops:
                 op.verify()
-        cls.check_together(fitting)
 
     def verify_(self) -> None:
         self.check()
@@ -73,15 +88,19 @@ class WireOp(KanOperation, ABC):
         """What decides whether the op fits its declaration; None where it is not that simple."""
         if self.next_op is None or self.regions or self.successors:
             return None  # The last op of a block has to be a terminator.
-        operands, results = operands_of(self), self.results
-        for value in operands:
+        for value in operands_of(self):
             if type(value.type) is not IntType or type(value) is ErasedSSAValue:
                 return None
-        for value in results:
+        for value in self.results:
             if type(value.type) is not IntType:
                 return None
-        properties = tuple([(name, _kind(value)) for name, value in self.properties.items()])
-        return type(self), len(operands), len(results), properties
+        return self._signature_of_integers()
+
+    def _signature_of_integers(self) -> _Signature:
+        """`_signature` where operands and results are known to be of `IntType`."""
+        properties = self.properties
+        kinds = (*properties, *map(_kind, properties.values()))
+        return type(self), len(operands_of(self)), len(self.results), kinds
 
 
 def _kind(attribute: Attribute) -> object:

@@ -49,10 +49,13 @@ def low_half(inputs: int, variable: int) -> int:
 
 def support(plane: int, inputs: int) -> int:
     """Number of input bits that a plane depends on."""
-    return sum(
-        bool((plane ^ (plane >> (1 << variable))) & low_half(inputs, variable))
-        for variable in range(inputs)
-    )
+    return sum([((plane ^ (plane >> step)) & low) != 0 for step, low in _low_halves(inputs)])
+
+
+@cache
+def _low_halves(inputs: int) -> tuple[tuple[int, int], ...]:
+    """For each input bit, its place value, and its `low_half`."""
+    return tuple((1 << variable, low_half(inputs, variable)) for variable in range(inputs))
 
 
 def by_size(tables: Sequence[NDArray[_Scalar]]) -> Iterator[tuple[IntArray, NDArray[_Scalar]]]:

@@ -57,7 +57,7 @@ from kan_dialect.ir.constants import (
     to_numpy,
     to_numpy_together,
 )
-from kan_dialect.ir.operation import direct_access, optional_name, values_of
+from kan_dialect.ir.operation import direct_access, operands_of, optional_name, values_of
 from kan_dialect.ir.quant import storage_for
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.semantics import Evaluable
@@ -244,8 +244,9 @@ class TableOp(WireOp, Evaluable):
         """
         batches: defaultdict[int, list[TableOp]] = defaultdict(list)
         for op in cast("Sequence[TableOp]", ops):
-            if len(op.inputs) == 1 and op.care is None:
-                batches[id(op.entries.type)].append(op)
+            # Without xDSL's accessors of properties, which are functions in Python.
+            if len(op.inputs) == 1 and "care" not in op.properties:
+                batches[id(_entries_of(op).type)].append(op)
             else:
                 op.check()
         for batch in batches.values():
@@ -265,6 +266,11 @@ class TableOp(WireOp, Evaluable):
         return (entries[index].astype(np.int64),)
 
 
+def _entries_of(table: TableOp) -> DenseAttr:
+    """The entries of a table that fits its declaration."""
+    return cast("DenseAttr", table.properties["entries"])
+
+
 def _entries_fit(tables: Sequence[TableOp]) -> bool:
     """Whether tables of one input fit the ranges of inputs and results; False if unclear.
 
@@ -272,16 +278,17 @@ def _entries_fit(tables: Sequence[TableOp]) -> bool:
     ----------
     tables : their entries have one type, and all of them matter.
     """
-    first = tables[0].entries
-    if not has_supported_type(first):
+    constants = list(map(_entries_of, tables))
+    first = constants[0]
+    if not has_supported_type(first) or not is_well_formed(first):
         return False
-    ranges = {id(kind): kind for kind in [range_of(table.inputs[0]) for table in tables]}
+    ranges = {id(kind): kind for kind in [range_of(value) for (value,) in map(operands_of, tables)]}
     for each in ranges.values():
         if (each.size,) != first.get_shape() or each.bits > MAX_TABLE_BITS:
             return False
-    if not all(map(is_well_formed, [table.entries for table in tables])):
+    if {len(each.data.data) for each in constants} != {len(first.data.data)}:
         return False
-    entries = to_numpy_together([table.entries for table in tables])
+    entries = to_numpy_together(constants)
     if entries is None or entries.dtype.kind != "i":
         return False
     results = [range_of(table.result) for table in tables]
@@ -416,25 +423,34 @@ def joint_sum_range(
     """
     known: dict[SSAValue, _Function | None] = {}
     low = high = 0
-    tables: dict[SSAValue, IntArray] = {}
+    totals: dict[int, IntArray] = {}  # of the functions of one value, by its identity
     pending = [(value, 1) for value in values]
     while pending:
         value, sign = pending.pop()
         op = value.owner
-        if isinstance(op, SumOp):
-            pending.extend((each, sign) for each in op.inputs)
-        elif isinstance(op, DelayOp):
+        # By identity: `isinstance` takes ten times as long, and wide sums have thousands of terms.
+        if type(op) is SumOp:
+            pending.extend([(each, sign) for each in op.inputs])
+        elif type(op) is DelayOp:
             pending.append((op.input, sign))
         elif (inverted := complement_of(value)) is not None:
             pending.append((inverted.value, -sign))
             low, high = low + sign * inverted.constant, high + sign * inverted.constant
         elif (found := as_function(value, through or _LOOKUPS, known)) is not None:
-            tables[found[0]] = tables.get(found[0], 0) + sign * found[1]
+            root, function = found
+            total = totals.get(id(root))
+            if total is None:
+                totals[id(root)] = sign * function
+            elif sign > 0:
+                total += function
+            else:
+                total -= function
         else:
             ends = [sign * range_of(value).low, sign * range_of(value).high]
             low, high = low + min(ends), high + max(ends)
-    for entries in tables.values():
-        low, high = low + int(entries.min()), high + int(entries.max())
+    for total in totals.values():
+        smallest, largest = extremes(total)
+        low, high = low + smallest, high + largest
     return low, high
 
 
@@ -456,9 +472,10 @@ def complement(value: SSAValue, name: str | None = None) -> tuple[TableOp, Compl
 def complement_of(value: SSAValue) -> Complement | None:
     """The value and the constant of a complement; None for any other value."""
     op = value.owner
-    if type(op) is not TableOp or len(op.inputs) > 1 or op.care is not None:
+    if type(op) is not TableOp or len(op.inputs) != 1 or op.care is not None:
         return None
-    kind, result = range_of(op.inputs[0]), range_of(value)
+    (source,) = op.inputs
+    kind, result = range_of(source), range_of(value)
     constant = -1 if kind.is_signed else (1 << kind.bits) - 1
     if not result.contains(constant - kind.high, constant - kind.low):
         return None
@@ -466,7 +483,7 @@ def complement_of(value: SSAValue) -> Complement | None:
     if int(entries[0]) + kind.low != constant or int(entries[-1]) + kind.high != constant:
         return None
     inverts = (op.entries_array + np.arange(kind.low, kind.high + 1) == constant).all()
-    return Complement(op.inputs[0], constant) if inverts else None
+    return Complement(source, constant) if inverts else None
 
 
 _Function: TypeAlias = tuple[SSAValue, IntArray]
@@ -506,21 +523,26 @@ def _composed(
     depth: int,
 ) -> _Function | None:
     """The op of a value on functions of one other value; None if its operands are no such."""
-    op = value.owner
-    if not depth or not isinstance(op, Evaluable) or not isinstance(op, (DelayOp, *through)):
+    op = cast(Operation, value.owner)  # A block is none of these.
+    if not depth or (type(op) is not DelayOp and type(op) not in through):
         return None
     root: SSAValue | None = None
     functions: list[IntArray] = []
-    for operand in op.operands:
-        if isinstance(operand.owner, ConstantOp):
-            functions.append(np.array([operand.owner.value.value.data]))
+    for operand in operands_of(op):
+        owner = operand.owner
+        if type(owner) is ConstantOp:
+            functions.append(np.array([owner.value.value.data]))
             continue
         found = as_function(operand, through, known, depth - 1)
-        if found is None or root not in (None, found[0]):
+        if found is None or (root is not None and found[0] is not root):
             return None
         root = found[0]
         functions.append(found[1])
-    return None if root is None else (root, op.evaluate(functions)[0])
+    if root is None:
+        return None
+    if type(op) is TableOp and len(functions) == 1 and operands_of(op)[0] is root:
+        return root, op.filled  # of the identity
+    return root, cast(Evaluable, op).evaluate(functions)[0]
 
 
 def _identity(value: SSAValue) -> _Function | None:

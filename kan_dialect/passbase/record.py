@@ -55,10 +55,15 @@ _OPEN: WeakKeyDictionary[ModuleOp, list[str]] = WeakKeyDictionary()
 
 
 @contextmanager
-def open_record(module: ModuleOp) -> Generator[None]:
+def open_record(module: ModuleOp, *, written: bool = True) -> Generator[None]:
     """Inside, only passes that record themselves change the module: no digest is needed.
 
-    The attributes are written at the end. If a pass fails, the module counts as changed.
+    If a pass fails, the module counts as changed.
+
+    Parameters
+    ----------
+    written : whether the attributes are written at the end. That takes a digest, and is for
+        nothing where the module is not needed any more.
     """
     if module in _OPEN:
         yield
@@ -70,7 +75,7 @@ def open_record(module: ModuleOp) -> Generator[None]:
         failed = False
     finally:
         recorded = _OPEN.pop(module)
-        if recorded is not passed:
+        if written and recorded is not passed:
             record(module, recorded)
             if failed:
                 del module.attributes[DIGEST_ATTRIBUTE]

@@ -14,7 +14,7 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from kan_dialect.devices.device import DeviceFamily
-from kan_dialect.ir.constants import FloatArray, IntArray
+from kan_dialect.ir.constants import Array, FloatArray, IntArray, extremes
 from kan_dialect.search.table_split.splitter import splitter_for
 
 Tables: TypeAlias = Mapping[SSAValue, IntArray]
@@ -94,16 +94,33 @@ def _saved_bits(nodes: Sequence[Tables], sign: int) -> FloatArray:
         for x in tables:
             readers.setdefault(x, []).append(node)
     for x, who in readers.items():
-        stacked = np.stack([nodes[node][x] for node in who])
-        own = _bits(stacked)
-        for node, table in zip(who, stacked, strict=True):
-            saved[who, node] += np.maximum(own - _bits(stacked - sign * table), 0)
+        stacked = _compact(np.stack([nodes[node][x] for node in who], axis=1))
+        own = _bits(_ranges(stacked))
+        ranges = np.empty((len(who), len(who)), dtype=np.int64)
+        for place in range(len(who)):
+            ranges[:, place] = _ranges(stacked - sign * stacked[:, place : place + 1])
+        saved[np.ix_(who, who)] += np.maximum(own[:, np.newaxis] - _bits(ranges), 0)
     return saved
 
 
-def _bits(tables: IntArray) -> FloatArray:
-    """Bits that the entries of each table need, with fractions: (tables,)."""
-    return np.log2(1.0 + np.ptp(tables, axis=1))
+def _compact(tables: IntArray) -> Array:
+    """Integers as the narrowest type that also holds differences of two, and ranges of these.
+
+    All pairs of nodes are compared: this takes several times as long with 64 bits a number.
+    """
+    largest = max(map(abs, extremes(tables)))
+    kind = np.int16 if largest < 1 << 13 else np.int32 if largest < 1 << 29 else np.int64
+    return tables.astype(kind)
+
+
+def _ranges(tables: Array) -> Array:
+    """Largest less smallest entry of each table, (tables,), of tables (entries, tables)."""
+    return np.maximum.reduce(tables, axis=0) - np.minimum.reduce(tables, axis=0)
+
+
+def _bits(ranges: Array) -> FloatArray:
+    """Bits that entries of such ranges need, with fractions."""
+    return np.log2(1.0 + ranges.astype(np.float64))
 
 
 def _candidate(nodes: Sequence[Tables], first: int, second: int, sign: int) -> _Candidate:

@@ -32,6 +32,17 @@ from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryW
 
 _SIGN_KEEPING = {comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp}
 _REGISTERED = set(REGISTERED)
+_SELECTING = {
+    comb.ExtractOp,
+    comb.ConcatOp,
+    hw.ArrayGetOp,
+    hw.BitcastOp,
+    seq.CompRegOp,
+    MemoryReadOp,
+    MemoryWriteOp,
+    MemoryWordOp,
+}
+"""Ops some of whose operands may have to be signals."""
 _SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp, hw.InstanceOp}
 
 
@@ -189,11 +200,12 @@ def _is_short(value: SSAValue, facts: Analysis) -> bool:
 
 def _find_uses(op: Operation, facts: Analysis) -> None:
     operands, kind = facts.operands(op), type(op)
-    uses, named = facts.uses, facts.named
+    uses, user, named = facts.uses, facts.user, facts.named
     for operand in operands:
         uses[operand] = uses.get(operand, 0) + 1
-        facts.user[operand] = op
-    named.update(_named_operands(op, operands, facts))
+        user[operand] = op
+    if kind in _SELECTING:
+        named.update(_named_operands(op, operands, facts))
     is_signal = kind in _SIGNALS or (
         kind is hw.ArrayGetOp and operands_of(op)[0] in facts.constants
     )
@@ -253,17 +265,15 @@ def _find_signed(op: Operation, facts: Analysis) -> None:
 
 def _stages(facts: Analysis) -> list[int]:
     """The stage of each op. Also fills in `loops`."""
+    stages = _stages_in_order(facts)
+    if stages is not None:
+        return stages
     places = {id(op): place for place, op in enumerate(facts.ops)}
     owners = [
         [places[id(value.op)] for value in facts.operands(op) if is_result(value)]
         for op in facts.ops
     ]
     registers = [type(op) in _REGISTERED for op in facts.ops]
-    if all(owner < op for op, some in enumerate(owners) for owner in some):
-        behind: list[int] = []
-        for some, register in zip(owners, registers, strict=True):
-            behind.append(max([behind[owner] for owner in some], default=0) + register)
-        return [stage - register for stage, register in zip(behind, registers, strict=True)]
     stages = [0] * len(facts.ops)
     for group in _connected(owners):
         before = [
@@ -276,6 +286,26 @@ def _stages(facts: Analysis) -> list[int]:
             stages[place] = max(before, default=0)
         if len(group) > 1 or any(place in owners[place] for place in group):
             facts.loops.update(facts.ops[place] for place in group)
+    return stages
+
+
+def _stages_in_order(facts: Analysis) -> list[int] | None:
+    """The stage of each op; None where a register reads a value of a later op."""
+    stages: list[int] = []
+    behind: dict[int, int] = {}  # by the identity of values
+    for op in facts.ops:
+        before = 0
+        for value in facts.operands(op):
+            number = behind.get(id(value))
+            if number is None:
+                if is_result(value):
+                    return None
+            elif number > before:
+                before = number
+        stages.append(before)
+        after = before + (type(op) in _REGISTERED)
+        for result in op.results:
+            behind[id(result)] = after
     return stages
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import compress, count, islice
+from operator import ne
 
 import numpy as np
 
@@ -139,7 +140,7 @@ def description(name: str, index: str, entries: Sequence[int], mark: str = "//")
 
 def _runs(entries: Sequence[int]) -> list[str]:
     """Runs of equal entries, each as `12 .. 14: 8`."""
-    starts = [place for place, (one, other) in enumerate(pairwise(entries), 1) if one != other]
+    starts = [*compress(count(1), map(ne, entries, islice(entries, 1, None)))]
     return [
         f"{first}: {entries[first]}"
         if first + 1 == end

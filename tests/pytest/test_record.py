@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp, i8
 from xdsl.passes import ModulePass
 
 from kan_dialect.cli.kan_flow import main as kan_flow
+from kan_dialect.cli.kan_opt import KanOptMain
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.constants import dense, to_integers
 from kan_dialect.ir.types import range_of
@@ -323,3 +324,24 @@ def test_kan_opt_starts_without_the_checks_of_passes_and_the_model() -> None:
     command = [sys.executable, "-c", program]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert not [name for name in loaded if name.startswith("kan_dialect.cli.flow.")]
+
+
+def test_text_of_a_pipeline_takes_no_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record stays open until the text is printed; IR that is printed has its digest."""
+    digests: list[ModuleOp] = []
+
+    def counted(module: ModuleOp) -> str:
+        digests.append(module)
+        return content_digest(module)
+
+    monkeypatch.setattr("kan_dialect.passbase.record.content_digest", counted)
+    (source := tmp_path / "net.mlir").write_text(NETWORK)
+    pipeline = f"{PIPELINE},kan-schedule,lower-kan-to-hw"
+    for target, count in (("systemverilog", 0), ("vhdl", 0), ("mlir", 1)):
+        output = tmp_path / f"net.{target}"
+        KanOptMain([str(source), "-p", pipeline, "-t", target, "-o", str(output)]).run()
+        assert len(digests) == count
+        assert all(name in output.read_text() for name in NAMES)
+    assert CHANGED not in recorded_pipeline(parse((tmp_path / "net.mlir").read_text()))
