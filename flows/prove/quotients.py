@@ -127,13 +127,14 @@ class Quotients:
 
     def _quotient(self, rest: Total, exponent: int) -> Form:
         """floor(rest / 2^exponent): a sum of tables of one variable, or else a variable."""
-        over = variables(rest)
+        classes = _Classes.of(rest)
+        over = variables(classes.total)
         if prod(each.size for each in over) <= MAX_LISTED:
-            found = as_total(Table(over, listed(rest, over) >> exponent))
+            found = as_total(Table(over, listed(classes.total, over) >> exponent))
             if all(len(each) == 1 for each in found.parts):
-                return found
+                return classes.by_value(found)
             # The lowest value of a variable stands for all where none makes a difference.
-            needed = {each for part in found.parts for each in part}
+            needed = {classes.variables[each][0] for part in found.parts for each in part}
             parts = {each: part for each, part in rest.parts.items() if needed.issuperset(each)}
             rest = Total(rest.constant, parts)
         return variable(self._variable(rest, exponent))
@@ -224,6 +225,47 @@ class Quotients:
             others = Total(total.constant, {o: p for o, p in total.parts.items() if o != over})
             replaced = _sum(_times(others, factor), _times(quotient.of, weight))
             yield factor, replaced, -weight * (modulus - 1)
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """A sum with a value of a variable for all of its values that add the same number.
+
+    A node may have thousands of values of which a table reads the upper bit.
+    """
+
+    total: Total
+    variables: dict[Variable, tuple[Variable, IntArray]]
+    """Of each variable of the sum, the one that it stands for, and the class of each value."""
+
+    @staticmethod
+    def of(total: Total) -> _Classes:
+        """The classes of a sum; variables of several parts keep their values."""
+        first, parts = total.constant, dict[Over, IntArray]()
+        known: dict[Variable, tuple[Variable, IntArray]] = {}
+        joint = {each for over in total.parts if len(over) > 1 for each in over}
+        for over, part in total.parts.items():
+            if len(over) != 1 or over[0] in joint:
+                parts[over] = part
+                known |= {each: (each, np.arange(each.size)) for each in over}
+                continue
+            old = over[0]
+            values, numbers = np.unique(part, return_inverse=True)
+            new = Variable(old.name, old.sample, 0, len(values) - 1)
+            known[new] = old, numbers
+            first += int(values[0])
+            parts[new,] = values - values[0]
+        return _Classes(Total(first, parts), known)
+
+    def by_value(self, total: Total) -> Total:
+        """A sum of tables of one variable each, over the values in place of the classes."""
+        first, parts = total.constant, dict[Over, IntArray]()
+        for over, part in total.parts.items():
+            old, numbers = self.variables[over[0]]
+            values = part[numbers]
+            first += int(values[0])
+            parts[old,] = values - values[0]
+        return Total(first, parts)
 
 
 def _is_sum_of_many(form: Form) -> TypeGuard[Total]:

@@ -110,6 +110,20 @@ def test_a_common_factor_makes_no_other_quotient() -> None:
     assert forms.bounds(forms.subtract(times, of.shifted(whole, 3))) == (0, 0)
 
 
+def test_a_quotient_of_upper_bits_is_a_table() -> None:
+    """However many values have them: they are not listed one by one."""
+    of, upper = Quotients(), (np.arange(1 << 12) >> 11).astype(np.int64)
+    one, other = (Variable(name, 0, -(1 << 11), (1 << 11) - 1) for name in "ab")
+    whole = Total(4, {(one,): 2 * upper, (other,): -3 * upper})
+    found = of.shifted(whole, 2)
+    assert not of.defined
+    values = {node: np.array([node.low, -1, 0, node.high]) for node in (one, other)}
+    values = dict(zip(values, np.meshgrid(*values.values()), strict=True))
+    values = {node: codes.ravel() for node, codes in values.items()}
+    expected = forms.evaluate(whole, values) >> 2
+    np.testing.assert_array_equal(forms.evaluate(found, values), expected)
+
+
 def test_the_range_of_lower_bits_is_known() -> None:
     """By their definition: nothing else bounds a difference of a sum and its quotient."""
     of, whole = Quotients(), random_sum(np.random.default_rng(2))
