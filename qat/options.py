@@ -147,12 +147,12 @@ class TrainingOptions:
     """Standard deviation of noise that features have in training, in parts of their ranges (Bishop,
     Neural Computation 7, 1995)."""
     max_luts: int | None = bounded(None, Bounds(1))
-    """Most LUTs of the chosen network, by estimate; by default the score decides."""
+    """Most LUTs of the chosen network, by estimate; by default the loss decides."""
     max_levels: int | None = bounded(None, Bounds(1))
     """Most levels of logic of networks on the front, by estimate."""
     price: float | None = bounded(None, _PRICE)
     """Score that a LUT is worth: the network with the highest score less price times LUTs is
-    chosen; by default the cheapest within a standard error of the best score."""
+    chosen; by default the cheapest within a standard error of the least loss."""
     folds: int | None = bounded(None, Bounds(1, 20))
     """Parts of the samples, each held out by a network of its own, before a last network learns
     from all; 1: the network that is kept holds out a part. By default 4 for fewer than 2000

@@ -76,7 +76,7 @@ class Trained:
 
     def rows(self) -> list[tuple[str, ...]]:
         """The front as text, a row for each network after the names of the columns."""
-        head = ("", "LUTs", "registers", "levels", "held-out loss", self.score_name)
+        head = ("", "LUTs", "registers", "levels", "held-out loss", f"held-out {self.score_name}")
         rows = [head] + [
             (
                 "*" if point is self.chosen else "",

@@ -34,7 +34,7 @@ class Design(NamedTuple):
         return prove(rtl, self.integer, self.circuit)
 
     def mutants_proven(self, texts: Iterable[str], folder: Path, seed: int) -> Iterator[bool]:
-        """Whether each changed text is proven; those that are refused are left out.
+        """Whether each changed text is proven. Texts that `prove` refuses are skipped.
 
         Raises
         ------

@@ -306,7 +306,7 @@ def test_a_low_price_takes_no_edges_of_one_bit() -> None:
 
 
 def test_a_hidden_node_counts_for_few_results() -> None:
-    """Each class has nodes of its own in the end, those that no other result is compared with."""
+    """In the end a node counts for one class, and each class has nodes."""
     random = np.random.default_rng(0)
     x = random.uniform(size=(600, 3))
     data = Dataset(x, x.argmax(axis=1))
@@ -325,7 +325,6 @@ def test_a_hidden_node_counts_for_few_results() -> None:
     constant = run.network.integers()[-1].tables
     assert ((constant.max(axis=-1) > constant.min(axis=-1)).sum(axis=0) <= 1).all()
     assert run.records[-1].held_out[0].mean() > 0.8
-    # The three classes are told apart without a result that stands for a constant.
     assert (layer.chosen.sum(1) > 0).all()
 
 
@@ -366,7 +365,7 @@ def test_a_layer_of_some_edges_is_a_layer_without_the_others(
             part.take(places[-1])
         full.chosen.zero_().scatter_(1, places[-1], 1.0)
         with torch.no_grad():
-            # The finest edge says the step of a layer, so it must be one of those that stay.
+            # The finest edge sets the step of its layer. So an edge that stays is the finest.
             full.bits.clamp_(max=6.0)[0, places[-1][0, 0]] = 6.0
             part.bits.clamp_(max=6.0)
             at = (part.index[0] == places[-1][0, 0]).nonzero().item()
@@ -1011,7 +1010,7 @@ def test_networks_of_several_seeds_make_one_front(
     options = ["--steps", 100, "--folds", 1]
     assert command(data, *options, "--seeds", 2, "-o", tmp_path / "out") == 0
     told = capsys.readouterr().out
-    assert re.search(r"levels +held-out loss +accuracy +seed", told)
+    assert re.search(r"levels +held-out loss +held-out accuracy +seed", told)
     told_steps: list[int] = []
     trained = kan.train(
         data,

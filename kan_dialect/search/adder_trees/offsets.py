@@ -93,7 +93,7 @@ class Place:
         return total
 
     def take(self, amount: int) -> None:
-        """Add an amount, and to the operands those that are best for it."""
+        """Add an amount to the value. The operands get the amounts that cost the least for it."""
         self.amount += amount
         for operand, best in zip(reversed(self.operands[1:]), reversed(self._best), strict=True):
             own = int(best[amount + MOST])
