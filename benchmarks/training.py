@@ -6,7 +6,9 @@
 
 The kinds:
 
-- `ours`: `kan-flow train`;
+- `ours`: `kan-flow train`, with options that held-out samples chose;
+- `splines`, `tables`, `perceptron`: the same, with these functions of edges, whichever `ours` has;
+  the perceptron's edges are weights, its hidden layers twice as large (`--functions line`);
 - `torchlogix`: look-up-table networks, thermometer encoders included (`logic_network.py`);
 - `hgq-mlp`, `hgq-lut`: perceptrons and table layers of HGQ2 through alkaid (`hgq_network.py`).
 
@@ -119,6 +121,10 @@ OURS: Mapping[str, Mapping[str, Any]] = {
 }
 """Options of `kan_dialect.train`, chosen on held-out samples; with `teacher` it learns from
 `perceptrons` beside the labels."""
+FUNCTIONS = {"splines": "spline", "tables": "table", "perceptron": "line"}
+"""Functions of the edges of further kinds."""
+PERCEPTRON_NODES = 4
+"""Of a perceptron's hidden layer, where ours has none."""
 PEER_SCRIPTS = {
     "torchlogix": ("logic_network.py", (), ("logic_hardware.py",)),
     "hgq-mlp": ("hgq_network.py", ("hgq-mlp",), ()),
@@ -126,7 +132,7 @@ PEER_SCRIPTS = {
 }
 """The script of a kind, its first arguments, and further files that it imports."""
 PACKAGES = ("torchlogix", "torch", "hgq2", "keras", "jax", "alkaid")
-KINDS = ("ours", *PEER_SCRIPTS)
+KINDS = ("ours", *PEER_SCRIPTS, *FUNCTIONS)
 PEER_BITS = 6
 """Of a code that peers read; they leave out what they do not need."""
 TOLERANCE = 1e-9
@@ -213,18 +219,19 @@ class Bench:
         """
         dataset = load_dataset(DATA_SETS[name].file)
         job = job_of(dataset, seed, self._seconds, self._most)
-        found = self._ours(name, job) if kind == "ours" else self._peer(kind, job)
+        trains = self._peer if kind in PEER_SCRIPTS else self._ours
+        found = trains(name, kind, job)
         points = [self._point(each, job, dataset, kind) for each in found["networks"]]
         points.sort(key=lambda point: (point.luts, -point.accuracy))
         return Front(name, kind, seed, found["seconds"], tuple(points))
 
-    def _ours(self, name: str, job: Job) -> dict[str, Any]:
-        options = dict(OURS[name])
+    def _ours(self, name: str, kind: str, job: Job) -> dict[str, Any]:
+        options = options_of(name, kind)
         command = [sys.executable, __file__, "--train", json.dumps(options)]
         parts = (compiler_digest(), options, DATA_SETS[name].file.read_bytes().hex())
         return self._trained(command, DATA_SETS[name].file, job, parts)
 
-    def _peer(self, kind: str, job: Job) -> dict[str, Any]:
+    def _peer(self, _: str, kind: str, job: Job) -> dict[str, Any]:
         if self._peers is None:
             raise KanError(f"{kind} needs --peers", remedy="name the Python of its environment")
         script, arguments, imported = PEER_SCRIPTS[kind]
@@ -280,6 +287,24 @@ class Bench:
 
         tools = [find(name).version for name in ("yosys", "nextpnr-ecp5")]
         return self._measured.kept("path", (rtl, tools), compute)
+
+
+def options_of(name: str, kind: str) -> dict[str, Any]:
+    """Options of `kan_dialect.train`.
+
+    Parameters
+    ----------
+    name : of the data set.
+    kind : `ours`, or one of `FUNCTIONS`.
+    """
+    options = dict(OURS[name])
+    if kind == "ours":
+        return options
+    options["functions"] = FUNCTIONS[kind]
+    if kind == "perceptron":
+        hidden: Sequence[int] = options.get("hidden", ())
+        options["hidden"] = [2 * nodes for nodes in hidden] or [PERCEPTRON_NODES]
+    return options
 
 
 def job_of(dataset: Dataset, seed: int, seconds: float, most: int) -> Job:

@@ -77,8 +77,8 @@ def train(
     Raises
     ------
     KanError : PyTorch is not installed; there is no such option, or it takes no such value; the
-        data has no labels or too few samples; no network is as small as `max_luts`; the folder is
-        not that of a training, or of another one.
+        data has no labels or too few samples; hidden layers have options and there are none; no
+        network is as small as `max_luts`; the folder is not that of a training, or of another one.
     """
     JOBS.require("jobs", jobs)
 
@@ -119,6 +119,7 @@ def train_by(
         origin = None if start is None else _network(start, dataset)
         if origin is not None:
             options = _sizes_of(origin, options)
+        _require_hidden(options)
         results = None if teacher is None else _teacher_results(teacher, dataset)
         return running.train_networks(
             dataset,
@@ -152,6 +153,18 @@ def _sizes_of(origin: Network, options: TrainingOptions) -> TrainingOptions:
             remedy="leave out the sizes, or the model",
         )
     return replace(options, hidden=widths)
+
+
+def _require_hidden(options: TrainingOptions) -> None:
+    """Refuse limits of the edges of hidden nodes where there are none."""
+    schedule = options.schedule
+    limits = {"--fan-in": schedule.fan_in, "--fan-out": schedule.fan_out}
+    for name, limit in limits.items():
+        if limit is not None and not options.hidden:
+            raise KanError(
+                f"{name} {limit} limits the edges of hidden nodes, and the network has none",
+                remedy=f"give sizes of hidden layers (--hidden), or leave out {name}",
+            )
 
 
 def _teacher_results(model: object, dataset: Dataset) -> FloatArray:

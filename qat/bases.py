@@ -83,6 +83,18 @@ def table_basis(bits: int) -> Basis:
     return Basis(means, means @ steps, np.stack([seen[-1] - x for x in seen]), seen[-1])
 
 
+def line_basis(bits: int) -> Basis:
+    """The function x: edges are weights, and a network of them is a perceptron.
+
+    Parameters
+    ----------
+    bits : number of bits of the input's code.
+    """
+    seen = np.stack([seen_by(bits, read) for read in range(bits + 1)])
+    values = seen[..., np.newaxis]
+    return Basis(values, np.ones_like(values), seen[-1] - seen, np.ones(1))
+
+
 def seen_by(bits: int, read: int) -> FloatArray:
     """What an edge sees of each code of `bits` bits whose upper `read` bits it reads: (codes)."""
     middles = (2.0 * np.arange(1 << read) + 1.0) / (1 << read) - 1.0

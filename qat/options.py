@@ -132,8 +132,9 @@ class TrainingOptions:
     """Bits of an input's code; edges read as many of them as they need."""
     hidden_bits: int = bounded(5, _BITS)
     """Bits of a hidden node that edges may read; they read as many as they need."""
-    functions: Literal["spline", "table"] = "spline"
-    """Edges are trained as B-splines, or as tables with an entry for each code."""
+    functions: Literal["spline", "table", "line"] = "spline"
+    """Edges are trained as B-splines, as tables with an entry for each code, or as lines; those
+    make a perceptron, whose hidden nodes saturate."""
     cells: int = bounded(6, Bounds(1, 64))
     """Cells of the B-splines' grids."""
     decides: bool = False

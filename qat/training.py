@@ -18,7 +18,7 @@ from kan_dialect.devices.device import device as device_of
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.ir.constants import Array, FloatArray
-from kan_dialect.qat.bases import Basis, spline_basis, table_basis
+from kan_dialect.qat.bases import Basis, line_basis, spline_basis, table_basis
 from kan_dialect.qat.codes import InputCodes, fit_codes
 from kan_dialect.qat.cost import EdgeCost
 from kan_dialect.qat.descent import Run, Teacher, folds_of
@@ -181,6 +181,8 @@ def _basis(options: TrainingOptions, bits: int) -> Basis:
     # One bit tells two values apart, whatever the function.
     if options.functions == "table" or bits == 1:
         return table_basis(bits)
+    if options.functions == "line":
+        return line_basis(bits)
     return spline_basis(bits, options.cells)
 
 

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,7 @@ torch.set_num_threads(1)
 
 from kan_dialect.qat import lookup, runs
 from kan_dialect.qat.api import train, train_by
-from kan_dialect.qat.bases import Basis, seen_by, spline_basis, table_basis
+from kan_dialect.qat.bases import Basis, line_basis, seen_by, spline_basis, table_basis
 from kan_dialect.qat.codes import InputCodes, fit_codes
 from kan_dialect.qat.cost import WIDER, EdgeCost
 from kan_dialect.qat.descent import Run, folds_of, frequencies_of
@@ -78,10 +79,20 @@ def moons(seed: int = 0) -> Dataset:
 
 
 def random_network(
-    bits: list[int], widths: list[int], seed: int, *, tables: bool = False, decides: bool = False
+    bits: list[int],
+    widths: list[int],
+    seed: int,
+    *,
+    functions: str = "spline",
+    decides: bool = False,
 ) -> QuantisedKan:
     """A network with random functions, bits and biases, some of them beyond its codes."""
-    bases: list[Basis] = [table_basis(b) if tables else spline_basis(b, 4) for b in bits]
+    make: dict[str, Callable[[int], Basis]] = {
+        "spline": lambda bits: spline_basis(bits, 4),
+        "table": table_basis,
+        "line": line_basis,
+    }
+    bases = [make[functions](each) for each in bits]
     cost = EdgeCost(XCUP)
     network = make_network(bases, widths, cost, seed=seed, reference=False, decides=decides)
     random = torch.Generator().manual_seed(seed)
@@ -143,6 +154,29 @@ def test_tables_with_fewer_bits_have_means() -> None:
     assert (basis.values[3] @ entries == entries).all()
     assert (basis.values[1] @ entries == [2.25] * 4 + [5.5] * 4).all()
     assert np.allclose(basis.slopes[3] @ basis.linear, 1.0)
+
+
+@pytest.mark.parametrize("read", [1, 3, 4])
+def test_lines_are_weights(read: int) -> None:
+    basis = line_basis(4)
+    assert basis.values[read][:, 0].tolist() == seen_by(4, read).tolist()
+    assert (basis.values[0] == 0.0).all() and (basis.slopes == 1.0).all()
+    np.testing.assert_allclose(basis.values[read][:, 0] + basis.errors[read], seen_by(4, 4))
+
+
+def test_a_network_of_lines_is_a_perceptron() -> None:
+    """Its edges are weights but for rounding, and its hidden nodes saturate."""
+    schedule = replace(SHORT, steps=100)
+    options = TrainingOptions(schedule=schedule, hidden=(4,), functions="line", folds=1)
+    trained = train(moons(), options)
+    first, second = trained.front[0].network.layers
+    for layer in (first, second):
+        tables = layer.tables.astype(np.float64)
+        codes = np.arange(tables.shape[-1])
+        for table in tables.reshape(-1, len(codes)):
+            slope, offset = np.polyfit(codes, table, 1)
+            step = np.abs(np.diff(table)).max(initial=0.0)
+            assert np.abs(table - slope * codes - offset).max() <= step + 1e-9
 
 
 @pytest.mark.parametrize("bits", [1, 4])
@@ -444,16 +478,16 @@ def random_encoder(codes: InputCodes, seed: int) -> Encoder:
 @given(
     st.lists(st.integers(1, 6), min_size=1, max_size=3),
     st.integers(0, 10_000),
-    st.booleans(),
+    st.sampled_from(["spline", "table", "line"]),
     st.booleans(),
     st.data(),
 )
 @settings(max_examples=40, deadline=None)
 def test_integers_are_those_of_the_compiler(
-    bits: list[int], seed: int, tables: bool, learned: bool, data: st.DataObject
+    bits: list[int], seed: int, functions: str, learned: bool, data: st.DataObject
 ) -> None:
     widths = data.draw(st.lists(st.integers(1, 4), min_size=len(bits) + 1, max_size=len(bits) + 1))
-    network = random_network(bits, widths, seed, tables=tables)
+    network = random_network(bits, widths, seed, functions=functions)
     x = np.random.default_rng(seed).normal(size=(60, widths[0]))
     codes = fit_codes(x, bits[0])
     inputs = torch.from_numpy(codes.encode(x))
@@ -943,6 +977,11 @@ def test_bad_data_gets_one_message(
     [
         (["--hidden", "4,x"], "--hidden takes whole numbers"),
         (["--hidden", "0"], "--hidden"),
+        (
+            ["--fan-in", "6"],
+            "--fan-in 6 limits the edges of hidden nodes, and the network has none",
+        ),
+        (["--fan-out", "1"], "give sizes of hidden layers (--hidden), or leave out --fan-out"),
         (["--first-price", "1e-2", "--last-price", "1e-3"], "give a higher last price"),
         (["--max-luts", "1"], "no network has at most 1 LUTs; the smallest has"),
         (["--max-levels", "1"], "no network has at most 1 levels of logic; the flattest has"),
