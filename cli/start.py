@@ -3,6 +3,10 @@
 Ctrl-C while they are loaded ends the command with its message, and a standard stream that is closed
 is replaced, so that no file which a library opens takes its place.
 
+NumPy's linear algebra has one thread, unless the environment says otherwise
+(`OPENBLAS_NUM_THREADS`). More of them wait in loops when NumPy is loaded, which takes up to 0.1 s of
+processor time, and the commands' matrices are too small to gain from them.
+
 Modules live until the end of the process. Python's collector does not visit their objects, neither
 while they are loaded nor at the end: this takes a quarter of the time of a short command.
 """
@@ -22,6 +26,7 @@ from kan_dialect.cli.standard_streams import open_streams
 def _start(tool: str, module: str, *, collects: bool = True) -> NoReturn:
     """Load the module and run its `main`; `collects`: with Python's collector running."""
     open_streams()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     def leave(_number: int, _frame: object) -> None:
         # Nothing is begun: an exception might become another one in a library that is loaded.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from kan_dialect.cli.number_options import add_number
 from kan_dialect.cli.pass_options import PassOptions
 from kan_dialect.cli.tool_limits import add_limits, status_line
+from kan_dialect.deferred import DeferredModule
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.atomic import check_writable
@@ -17,19 +19,21 @@ from kan_dialect.files.data_sets import load_dataset
 from kan_dialect.files.file_swap import settle
 from kan_dialect.files.manifest import written_stages
 from kan_dialect.flows.build_origin import Origin
-from kan_dialect.flows.training.build import (
-    TrainingOptions,
-    build_training,
-    print_training_report,
-)
-from kan_dialect.flows.training.learning_curve import plot_training, simulate_training
 from kan_dialect.frontends.loading import load_model, make_context, rename
 from kan_dialect.limits import MAX_VECTORS
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
-from kan_dialect.model.training.training_step import Step, is_trainable, step_of
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passes.fit_splines import FitSplinesPass
 from kan_dialect.passes.make_trainable import MakeTrainablePass
+
+if TYPE_CHECKING:
+    from kan_dialect.flows.training import build, learning_curve
+    from kan_dialect.model.training import training_step
+else:
+    # Builds of other networks do without.
+    build = DeferredModule("kan_dialect.flows.training.build")
+    learning_curve = DeferredModule("kan_dialect.flows.training.learning_curve")
+    training_step = DeferredModule("kan_dialect.model.training.training_step")
 
 MAKE_TRAINABLE = PassOptions(MakeTrainablePass, without=("seed", "real"))
 """Options of the training step; `--seed` is also the simulation's."""
@@ -76,11 +80,11 @@ def build_trainable(options: argparse.Namespace, wrap: WrapInterfacePass) -> int
     with status_line("loading the model") as tell:
         module = load_model(context, options.model)
         rename(module, options.name)
-        report = build_training(
+        report = build.build_training(
             context,
             module,
             options.output,
-            TrainingOptions(
+            build.TrainingOptions(
                 make,
                 dataset,
                 fit,
@@ -97,7 +101,7 @@ def build_trainable(options: argparse.Namespace, wrap: WrapInterfacePass) -> int
             ),
             tell,
         )
-    print_training_report(report, Console(highlight=False), str(options.output))
+    build.print_training_report(report, Console(highlight=False), str(options.output))
     return 0
 
 
@@ -125,7 +129,7 @@ def add_train_sim(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
 
 
-def built_step(folder: Path) -> Step:
+def built_step(folder: Path) -> training_step.Step:
     """The training step of a build.
 
     Raises
@@ -136,10 +140,10 @@ def built_step(folder: Path) -> Step:
     settle(folder)
     for path in written_stages(folder):
         module = load_model(context, path)
-        if any(True for op in module.ops if op.name == "func.func") and is_trainable(
+        if any(True for op in module.ops if op.name == "func.func") and training_step.is_trainable(
             find_function(module)
         ):
-            return step_of(module)
+            return training_step.step_of(module)
     raise KanError(
         f"{folder} is no folder of a trainable build", remedy="run kan-flow build --trainable first"
     )
@@ -158,7 +162,8 @@ def run_train_sim(options: argparse.Namespace) -> int:
     Bounds(1, len(dataset.x)).require("--window", options.window)
     step = built_step(options.folder)
     with status_line("simulating the training"):
-        course = simulate_training(options.folder / "rtl" / f"{step.name}.sv", step, dataset)
+        rtl = options.folder / "rtl" / f"{step.name}.sv"
+        course = learning_curve.simulate_training(rtl, step, dataset)
     run = course.verdict
     print(f"{step.name}: {run.describe()}, {run.cycles} cycles")
     mean = course.mean_error(options.window)
@@ -166,7 +171,7 @@ def run_train_sim(options: argparse.Namespace) -> int:
     for end in _shown(len(dataset.x), options.window):
         print(f"{end:8}  {mean[end - options.window]:.6f}")
     if options.plot is not None:
-        plot_training(options.plot, step, course, dataset, options.window)
+        learning_curve.plot_training(options.plot, step, course, dataset, options.window)
         print(f"drawn to {options.plot}")
     return 0
 

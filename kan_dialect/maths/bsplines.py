@@ -92,8 +92,11 @@ def bspline_basis(
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    safe = np.where(denominator == 0.0, 1.0, denominator)
-    return np.where(denominator == 0.0, 0.0, numerator / safe)
+    """The quotient; 0 where knots coincide."""
+    coincide = denominator == 0.0
+    if not coincide.any():
+        return numerator / denominator
+    return np.where(coincide, 0.0, numerator / np.where(coincide, 1.0, denominator))
 
 
 def radial_basis(x: FloatArray, centers: FloatArray, widths: FloatArray, kind: str) -> FloatArray:

@@ -387,6 +387,21 @@ def test_an_interrupt_during_the_imports() -> None:
     }
 
 
+@pytest.mark.parametrize("given, threads", [(None, "1"), ("3", "3")])
+def test_linear_algebra_has_one_thread_unless_told(given: str | None, threads: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    environment |= {} if given is None else {"OPENBLAS_NUM_THREADS": given}
+    script = (
+        "import os, sys; from kan_dialect.cli import start\n"
+        "def load(_): sys.exit(os.environ['OPENBLAS_NUM_THREADS'])\n"
+        "assert 'numpy' not in sys.modules\n"
+        "start.import_module = load; start.kan_run()\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stderr == f"{threads}\n"
+
+
 def _as_in_a_terminal() -> None:
     # Whoever runs the tests may ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

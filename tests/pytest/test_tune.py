@@ -352,8 +352,7 @@ def test_a_search_with_yosys_gives_a_pipeline_that_builds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, built = tmp_path / "tune", tmp_path / "built"
-    common = (EXAMPLE, "--calibration", DATA, "--bits", "2", "--cycles", "1")
-    assert run(*common, "--trials", "3", "--jobs", "1", "-o", folder) == 0
+    assert run(TABLES, "--cycles", "1", "--trials", "3", "--jobs", "1", "-o", folder) == 0
     said = capsys.readouterr().out
     assert "3 designs measured" in said and "proven: the best design computes" in said
     found = results_of(folder)
@@ -363,9 +362,9 @@ def test_a_search_with_yosys_gives_a_pipeline_that_builds(
     with pytest.raises(SystemExit) as ended:
         pipeline = (folder / "best.txt").read_text().strip()
         options = ("-p", pipeline, "--simulator", "none", "--no-check-passes")
-        main(["build", str(EXAMPLE), "--calibration", str(DATA), *options, "-o", str(built)])
+        main(["build", str(TABLES), *options, "-o", str(built)])
     assert ended.value.code == 0
-    assert (built / "rtl" / "wine.sv").read_text() == (folder / "best.sv").read_text()
+    assert (built / "rtl" / "negative.sv").read_text() == (folder / "best.sv").read_text()
 
 
 @needs_yosys
@@ -380,17 +379,7 @@ def test_a_cluster_finds_the_same_design(scheduler: str, tmp_path: Path) -> None
 @needs_yosys
 def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from kan_dialect.cli.start import kan_flow; kan_flow()"]
-    command += [
-        "tune",
-        str(EXAMPLE),
-        "--calibration",
-        str(DATA),
-        "--bits",
-        "2",
-        "--cycles",
-        "1",
-        "--no-proof",
-    ]
+    command += ["tune", str(TABLES), "--cycles", "1", "--no-proof"]
     command += ["--jobs", "1", "--trials", "3", "-o", str(tmp_path / "tune")]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 300
