@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -99,7 +100,12 @@ def check_all(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def check(session: nox.Session) -> None:
-    """Lint, types, lit and a quick subset of pytest, from the lock, on every Python found."""
+    """Lint, types, lit and a quick subset of pytest, from the lock, on every Python found.
+
+    Not on that of `.venv`, on which `make test` does all of it; `-- all` does it there too.
+    """
+    if session.python == "{}.{}".format(*sys.version_info) and not session.posargs:
+        session.skip("make test does all of it on the Python of .venv")
     install(session, "requirements/test.txt")
     check_all(session)
 

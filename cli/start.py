@@ -4,8 +4,8 @@ Ctrl-C while they are loaded ends the command with its message, and a standard s
 is replaced, so that no file which a library opens takes its place.
 
 NumPy's linear algebra has one thread, unless the environment says otherwise
-(`OPENBLAS_NUM_THREADS`). More of them wait in loops when NumPy is loaded, which takes up to 0.1 s of
-processor time, and the commands' matrices are too small to gain from them.
+(`OPENBLAS_NUM_THREADS`). More of them wait in loops when NumPy is loaded, which takes up to 0.1 s
+of processor time, and the commands' matrices are too small to gain from them.
 
 Modules live until the end of the process. Python's collector does not visit their objects, neither
 while they are loaded nor at the end: this takes a quarter of the time of a short command.
