@@ -57,6 +57,7 @@ _PASSES = {
     "kan-share-sums": ("kan_dialect.passes.share_sums", "ShareSumsPass"),
     "kan-share-tables": ("kan_dialect.passes.share_tables", "ShareTablesPass"),
     "kan-snap-symbolic": ("kan_dialect.passes.snap_symbolic", "SnapSymbolicPass"),
+    "kan-split-adders": ("kan_dialect.passes.split_adders", "SplitAddersPass"),
     "kan-split-tables": ("kan_dialect.passes.split_tables", "SplitTablesPass"),
     "kan-wrap-interface": (
         "kan_dialect.lowering.wrappers.wrap_interface",

@@ -36,13 +36,14 @@ from kan_dialect.devices.carry_chains import is_single_bit, is_wires
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import int_type, range_of
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.rewriting import rewrite_ops
-from kan_dialect.passbase.sums import derived_name, rebuild_sum
+from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.adder_trees.offsets import Place, TreeOffsets
 from kan_dialect.search.adder_trees.tree import adder_tree

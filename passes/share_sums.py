@@ -26,12 +26,13 @@ from xdsl.rewriter import Rewriter
 
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DeviceFamily
+from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.edits import insert_before
 from kan_dialect.ir.operation import ops_of
 from kan_dialect.ir.types import range_of
 from kan_dialect.ops.wire import SumOp, TableOp, complement
 from kan_dialect.passbase.dead_ops import remove_dead
-from kan_dialect.passbase.sums import derived_name, rebuild_sum
+from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.shared_sums import MAX_INPUT_BITS, SharedSum, shared_sums
 

@@ -15,6 +15,7 @@ from kan_dialect.passes.merge_tables import MergeTablesPass
 from kan_dialect.passes.narrow import NarrowPass
 from kan_dialect.passes.share_sums import ShareSumsPass
 from kan_dialect.passes.share_tables import ShareTablesPass
+from kan_dialect.passes.split_adders import SplitAddersPass
 from kan_dialect.passes.split_tables import SplitTablesPass
 
 
@@ -42,7 +43,8 @@ def wire_level_passes(
     elif mhz is None:
         last = (ShareSumsPass(target=target), SplitTablesPass(target=target, parts=parts), balance)
     else:
-        last = (FitClockPass(mhz, parts, further_levels, target=target),)
+        fit = FitClockPass(mhz, parts, further_levels, target=target)
+        last = (fit, SplitAddersPass(mhz, target=target))
     return (
         ExpandWiresPass(),
         NarrowPass(),

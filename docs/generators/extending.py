@@ -10,6 +10,7 @@ from generators.passes import default_pipeline
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.lut_count import luts_of
 from kan_dialect.ir.constants import dense, to_floats, to_integers
+from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.types import range_of
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.ops.wire import (
@@ -24,7 +25,7 @@ from kan_dialect.ops.wire import (
 )
 from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passbase.kan_pass import LEVELS, KanPass
-from kan_dialect.passbase.sums import derived_name, rebuild_sum
+from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.universe import UNIVERSE
 
 HELPERS: tuple[Callable[..., object], ...] = (

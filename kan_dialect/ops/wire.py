@@ -419,11 +419,14 @@ def joint_sum_range(
     """Smallest and largest sum of values; functions of the same value are added up for each value.
 
     Looks through sums, their complements and registers, down to tables, and through these as
-    `as_function` does with `through`.
+    `as_function` does with `through`. Tables of the same several values are added up too, and taken
+    apart where they are a sum of functions of one value each: the bits of `a + b` are tables of
+    both, and add up to `a` and `b`.
     """
     known: dict[SSAValue, _Function | None] = {}
     low = high = 0
     totals: dict[int, IntArray] = {}  # of the functions of one value, by its identity
+    joint: dict[tuple[int, ...], tuple[TableOp, IntArray]] = {}  # of several values, by theirs
     pending = [(value, 1) for value in values]
     while pending:
         value, sign = pending.pop()
@@ -438,20 +441,49 @@ def joint_sum_range(
             low, high = low + sign * inverted.constant, high + sign * inverted.constant
         elif (found := as_function(value, through or _LOOKUPS, known)) is not None:
             root, function = found
-            total = totals.get(id(root))
-            if total is None:
-                totals[id(root)] = sign * function
-            elif sign > 0:
-                total += function
+            if root is value and type(op) is TableOp:
+                inputs = tuple(map(id, op.inputs))
+                before = joint[inputs][1] if inputs in joint else 0
+                joint[inputs] = op, before + sign * op.filled
             else:
-                total -= function
+                _add_function(totals, root, sign * function)
         else:
             ends = [sign * range_of(value).low, sign * range_of(value).high]
             low, high = low + min(ends), high + max(ends)
+    for table, entries in joint.values():
+        parts = _by_input(entries)
+        if parts is None:
+            smallest, largest = extremes(entries)
+            low, high = low + smallest, high + largest
+            continue
+        for value, part in zip(table.inputs, parts, strict=True):
+            found = as_function(value, through or _LOOKUPS, known)
+            assert found is not None  # Tables have few input bits.
+            root, function = found
+            _add_function(totals, root, part[function - range_of(value).low])
     for total in totals.values():
         smallest, largest = extremes(total)
         low, high = low + smallest, high + largest
     return low, high
+
+
+def _add_function(totals: dict[int, IntArray], root: SSAValue, function: IntArray) -> None:
+    """Add a function of a value to the total of this value's functions."""
+    total = totals.get(id(root))
+    if total is None:
+        totals[id(root)] = function
+    else:
+        total += function
+
+
+def _by_input(entries: IntArray) -> list[IntArray] | None:
+    """Functions of one input each that add up to a table of several; None if there are none."""
+    parts: list[IntArray] = []
+    for axis in range(entries.ndim):
+        along = tuple(slice(None) if each == axis else 0 for each in range(entries.ndim))
+        parts.append(entries[along] - (entries.flat[0] if axis else 0))
+    total = sum(np.ix_(*parts), np.zeros((), dtype=np.int64))
+    return parts if np.array_equal(total, entries) else None
 
 
 class Complement(NamedTuple):

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.ir.types import range_of
-from kan_dialect.ir.verifier import MAX_NAME
 from kan_dialect.ops.wire import ConstantOp, SumOp
 
 
@@ -51,13 +50,3 @@ def variables_and_constant(summands: Iterable[SSAValue]) -> tuple[list[SSAValue]
         else:
             values.append(value)
     return values, constant
-
-
-def derived_name(name: str | None, suffix: str) -> str | None:
-    """The name of an op that a pass makes from a named one; the name itself where it is too long.
-
-    `layer0_sum3`, `common` -> `layer0_sum3_common`
-    """
-    if name is None or len(name) + len(suffix) + 1 > MAX_NAME:
-        return name
-    return f"{name}_{suffix}"

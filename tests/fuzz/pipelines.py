@@ -14,6 +14,7 @@ WIRE_LEVEL = (
     *("kan-split-tables", "kan-split-tables{parts=2 target=lut4}", "kan-merge-tables"),
     *("kan-share-tables", "kan-share-tables{target=ecp5}"),
     *("kan-fold-clamps", "kan-fold-clamps{target=ecp5}"),
+    *("kan-split-adders{mhz=200.0 target=ecp5}", "kan-split-adders{mhz=600.0 target=xcup}"),
 )
 EXPAND, HEAD, LOWER = "kan-expand-wires", "kan-add-head", "lower-kan-to-hw"
 NEEDED = ("kan-fold-affine", "kan-quantize", "kan-fold-tables", EXPAND, LOWER)

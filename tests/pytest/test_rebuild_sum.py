@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from xdsl.ir import Block
 
+from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ConstantOp, SumOp
-from kan_dialect.passbase.sums import derived_name, rebuild_sum
+from kan_dialect.passbase.sums import rebuild_sum
 
 BLOCK = Block(arg_types=[IntType(0, 3), IntType(0, 7)])
 X, Y = BLOCK.args

@@ -117,6 +117,15 @@ def earliest(graph: Graph, limit: float) -> list[Place]:
     return places
 
 
+def arrivals(graph: Graph, stages: Sequence[int]) -> list[Arrival]:
+    """When each node's result is there in the stage that it has."""
+    found = [Arrival()]
+    for node in range(1, len(graph.delays)):
+        before = [each for each in graph.predecessors[node] if stages[each] == stages[node]]
+        found.append(graph.delays[node].after(found[each] for each in before))
+    return found
+
+
 def latest(graph: Graph, limit: float, last: int) -> list[Place]:
     """The latest end of each node with which all results are there in the stage `last`."""
     ends = [Place(last, limit)] * len(graph.delays)

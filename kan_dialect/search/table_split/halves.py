@@ -24,8 +24,8 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.ir.constants import IntArray
+from kan_dialect.ir.derived_names import derived_name
 from kan_dialect.ir.types import range_of
-from kan_dialect.ir.verifier import MAX_NAME
 from kan_dialect.ops.wire import BitsOp, SumOp, TableOp
 
 CHOICE = np.array([[[0, 1], [0, 1]], [[0, 0], [1, 1]]], dtype=np.int64)
@@ -69,8 +69,8 @@ class TableHalves:
             return table.result
         table.drop_all_references()
         half = len(patterns) // 2
-        low = self._of(patterns[:half], _derived(name, "low"))
-        high = self._of(patterns[half:], _derived(name, "high"))
+        low = self._of(patterns[:half], derived_name(name, "low"))
+        high = self._of(patterns[half:], derived_name(name, "high"))
         return self._chosen(self._bits(self._input, inputs - 1, 1), low, high, name)
 
     def _chosen(
@@ -83,7 +83,7 @@ class TableHalves:
             weight = -1 if kind.is_signed and place == kind.bits - 1 else 1
             either = [self._bits(value, place, 1) for value in (high, low)]
             entries = CHOICE * (weight << place)
-            bit = TableOp([choice, *either], entries, name=_derived(name, f"bit{place}"))
+            bit = TableOp([choice, *either], entries, name=derived_name(name, f"bit{place}"))
             self.ops.append(bit)
             if whole is None:
                 whole = bit.result
@@ -110,10 +110,3 @@ class TableHalves:
             self.ops.append(bits)
             self._slices[key] = bits.result
         return self._slices[key]
-
-
-def _derived(name: str | None, suffix: str) -> str | None:
-    """The name with a suffix; the name itself where it is too long."""
-    if name is None or len(name) + len(suffix) + 1 > MAX_NAME:
-        return name
-    return f"{name}_{suffix}"
