@@ -10,8 +10,9 @@
 - whole processes: `kan-opt --help`, `kan-opt` on a file of IR with nothing to do, and the second
   build of the example wine.
 
-All are times of the processor, the best of several runs, each in a process of its own. Outputs of
-all sides must be equal. Without `--peers`, only our figures are printed.
+All are times of the processor, the best of several runs, each in a process of its own with one
+thread: threads that wait in a loop take processor time, of the peers as of NumPy. Outputs of all
+sides must be equal. Without `--peers`, only our figures are printed.
 """
 
 from __future__ import annotations
@@ -138,7 +139,13 @@ def modelled(network: Path) -> None:
 
 
 def output_of(*command: object) -> dict[str, Any]:
-    run = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)
+    run = subprocess.run(
+        [*map(str, command)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )
     return json.loads(run.stdout)
 
 
