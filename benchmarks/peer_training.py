@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+WORTH = 0.85
+"""Networks of a lower part of the best accuracy are not written."""
 NEIGHBOURS = 3
 """Records before and after one that its held-out score is averaged with."""
 
@@ -137,18 +139,27 @@ def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.convolve(padded, np.full(2 * NEIGHBOURS + 1, 1.0 / (2 * NEIGHBOURS + 1)), "valid")
 
 
-def candidates(costs: Sequence[float], scores: Sequence[float], most: int) -> list[int]:
+def candidates(
+    costs: Sequence[float],
+    scores: Sequence[float],
+    most: int,
+    accuracies: Sequence[float] | None = None,
+) -> list[int]:
     """Indices of networks worth writing, the cheapest first: no cheaper one has as good a score.
 
     Parameters
     ----------
     costs : by the peer's own estimate.
+    scores : of held-out samples; the higher, the better.
     most : of more, those that are nearest to equal steps of the cost's logarithm stay.
+    accuracies : of held-out samples; by default `scores`.
     """
+    accuracies = scores if accuracies is None else accuracies
+    least = WORTH * max(accuracies, default=0.0)
     found: list[int] = []
     best = -np.inf
     for index in sorted(range(len(costs)), key=lambda each: (costs[each], -scores[each])):
-        if scores[index] > best:
+        if scores[index] > best and accuracies[index] >= least:
             best = scores[index]
             found.append(index)
     if len(found) <= most:

@@ -283,7 +283,8 @@ class Bench:
                 file = Path(directory) / "design.sv"
                 file.write_text(rtl)
                 mapped = synthesize(file, ECP5, top="peer", with_netlist=True)
-                return float(place_and_route(mapped, 0).summary()["latency_ns"])
+                # A network of constants has no path.
+                return float(place_and_route(mapped, 0).summary().get("latency_ns", 0.0))
 
         tools = [find(name).version for name in ("yosys", "nextpnr-ecp5")]
         return self._measured.kept("path", (rtl, tools), compute)
@@ -376,7 +377,9 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
     what = "-".join(map(str, options.hidden)) or "no hidden nodes"
     luts, scores = [point.luts for point in trained.front], [-point.loss for point in trained.front]
     networks: list[PeerNetwork] = []
-    for point in (trained.front[index] for index in candidates(luts, scores, job.most)):
+    accuracies = [point.score for point in trained.front]
+    picked = candidates(luts, scores, job.most, accuracies)
+    for point in (trained.front[index] for index in picked):
         codes = encode(point.network.inputs, whole.x_test)
         hardware = point.network.compile(combinational=True, target=options.target)
         bits = max(port.width for port in hardware.outputs)

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
 from logic_hardware import Encoder, Layer, output_bits, sums, verilog
 from measurements import play
 from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
+from trained_precision import Cell, bits_given, bits_read, front_of, grid_table, shared
 from training import (
     DataSet,
     Front,
@@ -24,6 +25,7 @@ from training import (
     front_table,
     goal_table,
     network_table,
+    options_of,
     read_fronts,
     registered,
 )
@@ -88,9 +90,15 @@ def test_decisions_are_those_of_the_hardware() -> None:
 
 
 def test_no_candidate_is_worse_than_a_cheaper_one() -> None:
-    costs, scores = [8.0, 4.0, 2.0, 1.0, 16.0], [0.9, 0.95, 0.5, 0.4, 0.96]
+    costs, scores = [8.0, 4.0, 2.0, 1.0, 16.0], [0.9, 0.95, 0.86, 0.85, 0.96]
     assert candidates(costs, scores, 9) == [3, 2, 1, 4]
     assert candidates(costs, scores, 2) == [3, 4]
+
+
+def test_networks_of_low_accuracy_are_no_candidates() -> None:
+    costs, scores = [8.0, 4.0, 2.0], [0.9, 0.8, 0.3]
+    assert candidates(costs, scores, 9) == [1, 0]
+    assert candidates(costs, [-0.1, -0.2, -0.3], 9, accuracies=scores) == [1, 0]
 
 
 def test_records_are_averaged_with_their_neighbours() -> None:
@@ -135,3 +143,41 @@ def test_fronts_of_another_run_are_read_back(tmp_path: Path) -> None:
     front = Front("moons", "ours", 5, 60.0, (Point(10, 0.90, 0.97, "a", 2.0),))
     (tmp_path / "fronts.json").write_text(json.dumps({"fronts": [asdict(front)]}))
     assert read_fronts(tmp_path / "fronts.json") == [front]
+
+
+def test_perceptrons_have_twice_the_nodes() -> None:
+    assert options_of("drybean", "splines")["functions"] == "spline"
+    perceptron = options_of("drybean", "perceptron")
+    assert (perceptron["functions"], perceptron["hidden"]) == ("line", [6])
+    assert options_of("wine", "perceptron")["hidden"] == [4]
+    assert "teacher" in options_of("drybean", "perceptron")
+
+
+def test_bits_that_a_table_reads_and_gives() -> None:
+    assert bits_read(np.array([3, 3, 3, 3])) == 0
+    assert bits_read(np.array([0, 0, 4, 4])) == 1
+    assert bits_read(np.array([0, 1, 0, 1])) == 2
+    assert bits_given(np.array([7, 7])) == 0
+    assert bits_given(np.array([1, 9])) == 1
+    assert bits_given(np.array([-4, 0, 4, 12])) == 3
+
+
+def test_edges_of_an_input_share_the_table_of_the_most_bits() -> None:
+    constant, short, long = [2, 2, 2, 2], [0, 0, 1, 1], [0, 5, 7, 1]
+    tables = np.array([[constant, long], [short, short], [long, constant]])
+    same = shared(tables, np.random.default_rng(1), shuffles=False)
+    expected = [[constant, long], [long, long], [long, constant]]
+    np.testing.assert_array_equal(np.abs(same), expected)
+    other = shared(tables, np.random.default_rng(1), shuffles=True)
+    assert (other[0, 0] == 2).all() and (other[2, 1] == 2).all()
+    assert sorted(np.abs(other[1, 0])) == sorted(long)
+
+
+def test_points_of_a_grid() -> None:
+    cells = [
+        Cell(2, 3, 0, ((300, 0.93), (200, 0.90), (100, 0.80))),
+        Cell(2, 3, 1, ((150, 0.92),)),
+    ]
+    assert cells[0].best(250) == 0.90 and cells[1].best(100) == 0.0
+    assert "| 3 | 2 | 0.9250 | 0.9100 | 0.9100 | 0.8600 |" in grid_table("drybean", cells)
+    assert front_of([(5, 0.9), (3, 0.8), (4, 0.7), (3, 0.6)]) == ([3, 5], [0.8, 0.9])
