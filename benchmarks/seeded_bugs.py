@@ -58,6 +58,7 @@ def networks(folder: Path) -> dict[str, Network]:
         Network("composed", texts / "composed.mlir", small),
         Network("chains", texts / "negative.mlir", {"cycles": 2, "target": "ecp5"}),
         Network("waiting", texts / "alike.mlir", {**clocked, "mhz": 100, "target": "ecp5"}),
+        Network("split", texts / "alike.mlir", {**clocked, "mhz": 200, "target": "ecp5"}),
         Network("odd", texts / "odd.mlir", small, folder / "odd.npz"),
         Network(
             "wine",

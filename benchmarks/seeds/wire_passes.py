@@ -372,6 +372,16 @@ SEEDS = [
         ),
     ),
     *seeds_in(
+        "kan-split-adders",
+        "AdderParts.__init__",
+        (
+            "lowest bits of the next number",
+            Replace("total & ((1 << bits) - 1)", "total + 1 & ((1 << bits) - 1)"),
+        ),
+        ("the lowest bit is lost", Replace("(1 << bits) - 1", "(1 << bits) - 2")),
+        ("the carry is lost", Replace("[*upper, carried]", "[*upper]")),
+    ),
+    *seeds_in(
         "kan-schedule",
         "insert_registers.at",
         ("a register too many on every hop", Replace("stage + 1", "stage + 2")),
