@@ -3,9 +3,9 @@
     python benchmarks/trained_precision.py [--data drybean] [--seeds 2] [--picture FILE.png]
     python benchmarks/trained_precision.py --shared [--data drybean,digits]
 
-Each point is a training of its own, whose edges may read so many bits of an input or of a hidden
-node. How many they do read, and how fine their values are, is learned while the price of a LUT
-rises. Accuracy is that of held-out samples: no test set is read. LUTs are estimates for xcup.
+Each point is a training of its own. It limits the bits that an edge reads of an input or of a
+hidden node. Within these limits, bits are learned while the price of a LUT rises. Accuracy is that
+of held-out samples: no test set is read. LUTs are estimates for xcup.
 
 With `--shared`, all edges of an input get the same table up to sign, the one that takes the most
 bits, and accuracy is given up. Signs are random, so that nodes are not equal. Beside it stand
@@ -18,14 +18,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from measurements import Measurements
-from training import DATA_SETS
+from training import DATA_SETS, best_so_far
 
 from kan_dialect import Network, train
 from kan_dialect.files.data_sets import Dataset, load_dataset
@@ -58,7 +58,7 @@ class Cell:
     """LUTs and held-out accuracy."""
 
     def best(self, luts: float) -> float:
-        """The highest accuracy of networks of at most so many LUTs; 0 without any."""
+        """The highest accuracy of the networks with at most `luts` LUTs; 0 if there is none."""
         return max((score for cost, score in self.points if cost <= luts), default=0.0)
 
 
@@ -135,7 +135,7 @@ def draw(cells: Mapping[str, Sequence[Cell]], path: Path) -> None:
         for panel, what in zip(panels, ("activation_bits", "input_bits"), strict=True):
             for index, bits in enumerate(sorted({getattr(each, what) for each in members})):
                 own = [each for each in members if getattr(each, what) == bits]
-                luts, scores = front_of(point for each in own for point in each.points)
+                luts, scores = best_so_far(point for each in own for point in each.points)
                 panel.step(luts, scores, where="post", color=f"C{index}", label=f"{bits}")
             title = what.replace("_", " ")
             panel.set(title=f"{name}, {title}", xscale="log", xlabel="LUTs")
@@ -146,17 +146,6 @@ def draw(cells: Mapping[str, Sequence[Cell]], path: Path) -> None:
         panels[0].set_ylabel("held-out accuracy")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
-
-
-def front_of(points: Iterable[tuple[int, float]]) -> tuple[list[int], list[float]]:
-    """LUTs and accuracies of networks that are better than all smaller ones."""
-    luts: list[int] = []
-    scores: list[float] = []
-    for cost, score in sorted(points, key=lambda each: (each[0], -each[1])):
-        if not scores or score > scores[-1]:
-            luts.append(cost)
-            scores.append(score)
-    return luts, scores
 
 
 def bits_read(table: IntArray) -> int:

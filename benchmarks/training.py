@@ -590,7 +590,7 @@ def draw(fronts: Sequence[Front], path: Path) -> None:
     figure, panels = plt.subplots(1, len(names), figsize=(4 * len(names), 3.6), squeeze=False)
     for panel, name in zip(panels[0], names, strict=True):
         for front in (each for each in fronts if each.data == name):
-            luts, accuracies = best_so_far(front.points)
+            luts, accuracies = best_so_far((each.luts, each.accuracy) for each in front.points)
             style = {"color": f"C{KINDS.index(front.kind)}", "marker": ".", "linewidth": 1}
             panel.step(luts, accuracies, where="post", label=front.kind, **style)
         data = DATA_SETS[name]
@@ -621,15 +621,15 @@ def read_fronts(file: Path) -> list[Front]:
     ]
 
 
-def best_so_far(points: Iterable[Point]) -> tuple[list[int], list[float]]:
-    """Cells and accuracies of networks that are better than all smaller ones."""
-    luts: list[int] = []
+def best_so_far(points: Iterable[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    """Costs and accuracies of the points that are better than all cheaper ones."""
+    costs: list[int] = []
     accuracies: list[float] = []
-    for point in points:
-        if not accuracies or point.accuracy > accuracies[-1]:
-            luts.append(point.luts)
-            accuracies.append(point.accuracy)
-    return luts, accuracies
+    for cost, accuracy in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not accuracies or accuracy > accuracies[-1]:
+            costs.append(cost)
+            accuracies.append(accuracy)
+    return costs, accuracies
 
 
 def main() -> int:

@@ -50,8 +50,11 @@ class _Scheduled:
         self.bits = bits_of_registers(self._stages, self._graph.wires())
 
     def has_time_before(self, op: SumOp, inputs: int) -> bool:
-        """Whether all terms of an adder wait in registers, and a function of so many of their bits
-        fits before these.
+        """Whether all terms of an adder wait in registers, and a table fits before these.
+
+        Parameters
+        ----------
+        inputs : bits that the table reads.
         """
         node = self._graph.node_of[op.result]
         terms = self._graph.predecessors[node]

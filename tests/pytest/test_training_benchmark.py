@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
 from logic_hardware import Encoder, Layer, output_bits, sums, verilog
 from measurements import play
 from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
-from trained_precision import Cell, bits_given, bits_read, front_of, grid_table, shared
+from trained_precision import Cell, bits_given, bits_read, grid_table, shared
 from training import (
     DataSet,
     Front,
@@ -121,7 +121,8 @@ def test_a_front_is_read_by_held_out_samples_and_shown_by_test_samples() -> None
     assert front.chosen(DataSet(Path(), ())).luts == 30
     assert front.least(0.96, "luts") == 10
     assert front.least(0.96, "luts × ns") == 15.0
-    assert best_so_far(points) == ([10, 30], [0.97, 0.98])
+    pairs = [(point.luts, point.accuracy) for point in points]
+    assert best_so_far(pairs) == ([10, 30], [0.97, 0.98])
     other = Front("moons", "torchlogix", 0, 60.0, points[:1])
     assert "| 0.9600 | 10 | 10 |" in front_table([front, other], "moons", "luts")
     assert "| 0.9735 | 30 | – |" in front_table([front, other], "moons", "luts")
@@ -180,4 +181,4 @@ def test_points_of_a_grid() -> None:
     ]
     assert cells[0].best(250) == 0.90 and cells[1].best(100) == 0.0
     assert "| 3 | 2 | 0.9250 | 0.9100 | 0.9100 | 0.8600 |" in grid_table("drybean", cells)
-    assert front_of([(5, 0.9), (3, 0.8), (4, 0.7), (3, 0.6)]) == ([3, 5], [0.8, 0.9])
+    assert best_so_far([(5, 0.9), (3, 0.8), (4, 0.7), (3, 0.6)]) == ([3, 5], [0.8, 0.9])
