@@ -123,6 +123,10 @@ class PeerNetwork:
     """Of one result: class 1 where it is above."""
     codes: list[list[int]] | None = None
     """(test samples, inputs): what the ports read, if not the codes of the job."""
+    loss: float | None = None
+    """Mean loss of held-out samples, where it is known; else the share of wrong ones counts."""
+    loss_error: float | None = None
+    """Standard error of `loss`."""
 
 
 def write_result(

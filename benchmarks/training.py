@@ -61,6 +61,7 @@ from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.qat.results import chosen_by
 
 if TYPE_CHECKING:
     import torch
@@ -156,6 +157,10 @@ class Point:
     accuracy: float
     """On the test set."""
     what: str
+    loss: float
+    """On held-out samples; of peers, whose losses are not known, the share of wrong ones."""
+    loss_error: float
+    """Standard error of `loss`."""
     ns: float | None = None
     """Path between registers at both ends, on ECP5."""
 
@@ -172,16 +177,14 @@ class Front:
     points: tuple[Point, ...]
 
     def chosen(self, data: DataSet) -> Point:
-        """The network that held-out samples choose.
+        """The network that held-out samples choose, by the rule of `kan-flow train`.
 
-        It is the best of at most as many cells as the data set has as a goal; without a goal or
-        such a network, the smallest with KANELÉ's accuracy there, else the best.
+        The budget is the goal of the data set; there is none where it has no goal, or no network is
+        within it.
         """
-        within = [p for p in self.points if data.goal is not None and p.luts <= data.goal]
-        good = [p for p in self.points if data.published is not None and p.score >= data.published]
-        if good and not within:
-            return min(good, key=lambda point: point.luts)
-        return max(within or self.points, key=lambda point: (point.score, -point.luts))
+        found = chosen_by(self.points, data.goal) or chosen_by(self.points, None)
+        assert found is not None
+        return found
 
     def least(self, accuracy: float, figure: str) -> float:
         """The least figure of networks with a test accuracy; infinite without one."""
@@ -275,7 +278,11 @@ class Bench:
         assert dataset.y_test is not None
         accuracy = float((decided == dataset.y_test).mean())
         ns = self._path(rtl) if self._route else None
-        return Point(luts, network["score"], accuracy, network["what"], ns)
+        score: float = network["score"]
+        loss, error = network.get("loss"), network.get("loss_error")
+        if loss is None:
+            loss, error = 1.0 - score, network["error"]
+        return Point(luts, score, accuracy, network["what"], loss, error, ns)
 
     def _path(self, rtl: str) -> float:
         def compute() -> float:
@@ -393,6 +400,8 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
                 error=point.error,
                 what=f"{what}, {steps} steps",
                 codes=codes.tolist(),
+                loss=point.loss,
+                loss_error=point.loss_error,
             )
         )
     write_result(result, networks, seconds, {"torch": version("torch")})

@@ -69,13 +69,25 @@ class Schedule:
 
         Raises
         ------
-        KanError : names the number.
+        KanError : names the number; or edges to begin with are given, and no limit of their number.
         """
         require_bounds(self)
         if not self.first_price < self.last_price:
             raise KanError(
                 f"first-price is {self.first_price:g} and last-price {self.last_price:g}",
                 remedy="the price of a LUT rises: give a higher last price",
+            )
+        if self.candidates is None:
+            return
+        if self.fan_in is None:
+            raise KanError(
+                f"--candidates {self.candidates} is what --fan-in prunes, and there is no --fan-in",
+                remedy="give --fan-in as well, or leave out --candidates",
+            )
+        if self.candidates < self.fan_in:
+            raise KanError(
+                f"--candidates is {self.candidates} and --fan-in {self.fan_in}",
+                remedy="a node begins with at least as many edges as it keeps",
             )
 
     def price(self, step: int) -> float:
@@ -108,7 +120,7 @@ class Schedule:
 
     def trained(self, inputs: int) -> int:
         """Edges of a hidden node that are trained at first."""
-        return min(inputs, max(self.candidates or inputs, self.fan_in or inputs))
+        return min(inputs, self.candidates or inputs)
 
     def grows(self, step: int) -> bool:
         """Whether edges that are not chosen are trained in this step, and replaced by others."""
@@ -148,12 +160,13 @@ class TrainingOptions:
     """Standard deviation of noise that features have in training, in parts of their ranges (Bishop,
     Neural Computation 7, 1995)."""
     max_luts: int | None = bounded(None, Bounds(1))
-    """Most LUTs of the chosen network, by estimate; by default the loss decides."""
+    """Most LUTs of the chosen network, by estimate: of those the least loss is chosen; by default
+    the cheapest within a standard error of the least loss."""
     max_levels: int | None = bounded(None, Bounds(1))
     """Most levels of logic of networks on the front, by estimate."""
     price: float | None = bounded(None, _PRICE)
     """Score that a LUT is worth: the network with the highest score less price times LUTs is
-    chosen; by default the cheapest within a standard error of the least loss."""
+    chosen; by default losses decide."""
     folds: int | None = bounded(None, Bounds(1, 20))
     """Parts of the samples, each held out by a network of its own, before a last network learns
     from all; 1: the network that is kept holds out a part. By default 4 for fewer than 2000

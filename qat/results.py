@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Protocol, TypeVar
 
 from kan_dialect.api.network import Network
 from kan_dialect.qat.options import TrainingOptions
@@ -111,21 +112,57 @@ class Trained:
         return f"<table><caption>{escape(repr(self))}</caption><tr>{cells}</tr>{body}</table>"
 
 
+class Rated(Protocol):
+    """What a network is chosen by."""
+
+    @property
+    def luts(self) -> int: ...
+
+    @property
+    def loss(self) -> float: ...
+
+    @property
+    def loss_error(self) -> float: ...
+
+
+R = TypeVar("R", bound=Rated)
+
+
 def choose(points: Sequence[Point], options: TrainingOptions) -> Point | None:
     """The network of a front that the options ask for.
 
-    By default it is the cheapest whose loss is within a standard error of the least. That is the
-    rule of one standard error (Breiman et al., Classification and Regression Trees, 1984, section
-    3.4.3). Only networks within the budgets take part; None if there is none.
+    Only networks within the budgets take part; None if there is none. Without a price, `chosen_by`
+    has the rule.
     """
     possible = [point for point in points if is_within(point, options)]
-    if not possible:
-        return None
     price = options.price
-    if price is not None:
+    if possible and price is not None:
         return max(possible, key=lambda point: (point.score - price * point.luts, -point.luts))
-    best = min(possible, key=lambda point: point.loss)
-    good = [point for point in possible if point.loss <= best.loss + best.loss_error]
+    return chosen_by(possible, options.max_luts)
+
+
+def chosen_by(points: Sequence[R], max_luts: int | None) -> R | None:
+    """The network that losses of held-out samples choose; None if there is none.
+
+    With a budget it is the one with the least loss of all within it. LUTs that are granted are
+    worth their use: on samples that chose nothing, the cheapest within a standard error has more
+    of them wrong (`benchmarks/results/training-trials.md`).
+
+    Without one, it is the cheapest whose loss is within a standard error of the least. That is the
+    rule of one standard error (Breiman et al., Classification and Regression Trees, 1984, section
+    3.4.3).
+
+    Parameters
+    ----------
+    max_luts : the budget; None: there is none.
+    """
+    if max_luts is not None:
+        within = [point for point in points if point.luts <= max_luts]
+        return min(within, key=lambda point: (point.loss, point.luts), default=None)
+    best = min(points, key=lambda point: point.loss, default=None)
+    if best is None:
+        return None
+    good = [point for point in points if point.loss <= best.loss + best.loss_error]
     return min(good, key=lambda point: (point.luts, point.loss))
 
 

@@ -983,6 +983,14 @@ def test_bad_data_gets_one_message(
         ),
         (["--fan-out", "1"], "give sizes of hidden layers (--hidden), or leave out --fan-out"),
         (["--first-price", "1e-2", "--last-price", "1e-3"], "give a higher last price"),
+        (
+            ["--hidden", "4", "--candidates", "6"],
+            "--candidates 6 is what --fan-in prunes, and there is no --fan-in; give --fan-in",
+        ),
+        (
+            ["--hidden", "4", "--candidates", "2", "--fan-in", "3"],
+            "--candidates is 2 and --fan-in 3; a node begins with",
+        ),
         (["--max-luts", "1"], "no network has at most 1 LUTs; the smallest has"),
         (["--max-levels", "1"], "no network has at most 1 levels of logic; the flattest has"),
         (["--seed", "4294967295", "--seeds", "2"], "seed of the last training must lie in"),
@@ -1008,6 +1016,11 @@ def point(luts: int, score: float, error: float = 0.01) -> Point:
 def test_the_choice_is_within_a_standard_error() -> None:
     front = [point(90, 0.95), point(60, 0.945), point(40, 0.941), point(20, 0.93)]
     assert choose(front, TrainingOptions()) is front[2]
+
+
+def test_the_choice_within_a_budget_is_the_least_loss() -> None:
+    front = [point(90, 0.95), point(60, 0.945), point(40, 0.941), point(20, 0.93)]
+    assert choose(front, TrainingOptions(max_luts=70)) is front[1]
     assert choose(front, TrainingOptions(max_luts=30)) is front[3]
     assert choose(front, TrainingOptions(max_luts=10)) is None
 
