@@ -1,0 +1,215 @@
+"""Functions mapped to networks of LUTs: what the networks compute, their levels, C and Python."""
+
+from __future__ import annotations
+
+import random
+import shutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kan_dialect.search.lut_mapping import compiled
+from kan_dialect.search.lut_mapping.mapping import map_functions
+from kan_dialect.search.lut_mapping.network import Lut, LutNetwork
+from kan_dialect.search.lut_mapping.resubstitution import Effort, Resubstitution
+from kan_dialect.search.lut_mapping.start import start_network
+
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+
+
+def results(network: LutNetwork, pattern: int) -> list[int]:
+    """The outputs for one input pattern, LUT by LUT."""
+    values = [pattern >> place & 1 for place in range(network.inputs)]
+    for lut in network.luts:
+        index = sum(values[each] << place for place, each in enumerate(lut.inputs))
+        values.append(lut.table >> index & 1)
+    return [values[each] for each in network.outputs]
+
+
+def computes(network: LutNetwork, functions: list[int], care: int | None = None) -> bool:
+    return all(
+        results(network, pattern) == [function >> pattern & 1 for function in functions]
+        for pattern in range(1 << network.inputs)
+        if care is None or care >> pattern & 1
+    )
+
+
+def is_well_formed(network: LutNetwork, lut_inputs: int) -> bool:
+    """Operands come first and ascend, sizes are right, and inverters are read by nothing."""
+    inverters: set[int] = set()
+    for number, lut in enumerate(network.luts, network.inputs):
+        if not 1 <= len(lut.inputs) <= lut_inputs or lut.inputs[-1] >= number:
+            return False
+        if sorted(set(lut.inputs)) != list(lut.inputs) or not inverters.isdisjoint(lut.inputs):
+            return False
+        if not 0 <= lut.table < 1 << (1 << len(lut.inputs)):
+            return False
+        if len(lut.inputs) == 1:
+            if lut.table != 0b01 or number not in network.outputs:
+                return False
+            inverters.add(number)
+    return True
+
+
+@st.composite
+def problems(draw: st.DrawFn, most_inputs: int = 8) -> tuple[list[int], int, int | None]:
+    """Functions, number of inputs and care set: noise, curves, inputs, copies and complements."""
+    inputs = draw(st.integers(1, most_inputs))
+    size = 1 << inputs
+    every = (1 << size) - 1
+    rng = random.Random(draw(st.integers(0, 1 << 32)))
+    care = draw(st.sampled_from([None, every, every ^ 1, rng.getrandbits(size) | 0b11]))
+    functions: list[int] = []
+    for kind in draw(st.lists(st.sampled_from("nscixdv"), min_size=1, max_size=6)):
+        scale = rng.uniform(0.1, 2)
+        new = {
+            "n": lambda: rng.getrandbits(size),
+            "s": lambda scale=scale: as_plane([int(x * x * scale) >> 2 for x in range(size)]),
+            "c": lambda scale=scale: as_plane([int(x * scale) for x in range(size)]),
+            "i": lambda: as_plane([x >> rng.randrange(inputs) for x in range(size)]),
+            "x": lambda: as_plane([x.bit_count() for x in range(size)]),
+            "d": lambda: rng.choice(functions or [0b10]),
+            "v": lambda: every ^ rng.choice(functions or [0b10]),
+        }[kind]()
+        if new & (care or every) not in (0, care or every):
+            functions.append(new)
+    return functions, inputs, care
+
+
+def as_plane(values: list[int]) -> int:
+    return sum((value & 1) << place for place, value in enumerate(values))
+
+
+@settings(max_examples=80, deadline=None)
+@given(problems(), st.integers(3, 6), st.sampled_from([None, 1, 2, 3, 4]), st.integers(0, 6))
+def test_networks_compute_their_functions(
+    problem: tuple[list[int], int, int | None],
+    lut_inputs: int,
+    most_levels: int | None,
+    rounds: int,
+) -> None:
+    functions, inputs, care = problem
+    network = map_functions(functions, inputs, lut_inputs, most_levels, care, rounds)
+    assert is_well_formed(network, lut_inputs)
+    assert computes(network, functions, care)
+    start = start_network(functions, inputs, lut_inputs, wide=False)
+    if most_levels is None:
+        assert network.lut_count <= start.lut_count
+    elif network.levels > most_levels:
+        # LUTs of six inputs choose by two variables, others by one.
+        step = 2 if lut_inputs == 6 else 1
+        assert network.levels <= 1 + -(-max(inputs - lut_inputs, 0) // step)
+
+
+@needs_compiler
+@settings(max_examples=40, deadline=None)
+@given(problems(7), st.integers(3, 6), st.sampled_from([None, 2, 3]), st.integers(0, 3))
+def test_c_finds_the_networks_of_python(
+    problem: tuple[list[int], int, int | None],
+    lut_inputs: int,
+    most_levels: int | None,
+    rounds: int,
+) -> None:
+    functions, inputs, care = problem
+    found = map_functions(functions, inputs, lut_inputs, most_levels, care, rounds)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(compiled, "_library", lambda: None)
+        expected = map_functions(functions, inputs, lut_inputs, most_levels, care, rounds)
+    assert found == expected
+
+
+@needs_compiler
+def test_the_c_text_is_used_where_there_is_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Resubstitution, "run", None)
+    assert map_functions([0b0110], 2, 4).lut_count == 1
+
+
+def curve(inputs: int, bits: int) -> list[int]:
+    """The bits of a square, which share much."""
+    size = 1 << inputs
+    values = [(x * x * ((1 << bits) - 1)) // ((size - 1) ** 2) for x in range(size)]
+    return [as_plane([value >> place for value in values]) for place in range(bits)]
+
+
+@pytest.mark.parametrize("inputs", [6, 7, 8])
+def test_other_inputs_save_luts(inputs: int) -> None:
+    functions = curve(inputs, 8)
+    start = start_network(functions, inputs, 4, wide=False)
+    network = map_functions(functions, inputs, 4)
+    assert computes(network, functions)
+    assert network.lut_count <= 0.85 * start.lut_count
+
+
+@needs_compiler
+def test_functions_of_ten_bits_are_mapped() -> None:
+    functions = curve(10, 10)
+    network = map_functions(functions, 10, 6, rounds=2)
+    assert is_well_formed(network, 6) and computes(network, functions)
+
+
+def test_functions_that_inputs_or_others_are_take_no_luts() -> None:
+    both, first, every = 0b1000, 0b1010, 0b1111
+    network = map_functions([first, both, first ^ every, both, both ^ every], 2, 4)
+    assert network.lut_count == 1 and network.levels == 1
+    assert computes(network, [first, both, first ^ every, both, both ^ every])
+    assert network.outputs[0] == 0 and network.outputs[1] == network.outputs[3]
+    # Where both bits are equal, one is the other.
+    assert map_functions([both], 2, 4, care=0b1001).luts == ()
+    assert map_functions([0b0111], 2, 4, care=0b1001).luts in (
+        (Lut((0,), 0b01),),
+        (Lut((1,), 0b01),),
+    )
+
+
+def test_patterns_that_do_not_occur_save_luts() -> None:
+    rng = random.Random(2)
+    functions = [rng.getrandbits(128) for _ in range(4)]
+    care = (1 << 40) - 1
+    assert computes(map_functions(functions, 7, 4, care=care), functions, care)
+    with_care = map_functions(functions, 7, 4, care=care).lut_count
+    assert with_care <= 0.6 * map_functions(functions, 7, 4).lut_count
+
+
+@pytest.mark.parametrize("lut_inputs, levels", [(3, 6), (4, 5), (6, 2)])
+def test_levels_are_limited(lut_inputs: int, levels: int) -> None:
+    functions = curve(8, 8)
+    network = map_functions(functions, 8, lut_inputs, most_levels=levels)
+    assert network.levels <= levels
+    assert computes(network, functions)
+
+
+def test_networks_of_levels_count_no_inverters() -> None:
+    network = LutNetwork(2, (Lut((0, 1), 0b1000), Lut((2,), 0b01)), (2, 3, 0))
+    assert (network.lut_count, network.levels) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "functions, inputs, lut_inputs, care",
+    [
+        ([0], 2, 4, None),
+        ([0b10, 0b1111], 2, 4, None),
+        ([0b0110], 2, 4, 0b1001),
+        ([0b10000], 2, 4, None),
+        ([0b10], 2, 4, 0b10000),
+        ([0b10], 11, 4, None),
+        ([0b10], 2, 2, None),
+        ([0b10], 2, 7, None),
+    ],
+)
+def test_functions_that_cannot_be_mapped_are_refused(
+    functions: list[int], inputs: int, lut_inputs: int, care: int | None
+) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        map_functions(functions, inputs, lut_inputs, care=care)
+
+
+def test_more_rounds_never_take_more_luts() -> None:
+    functions = curve(7, 8)
+    start = start_network(functions, 7, 4, wide=False)
+    known = start.functions([as_plane([x >> i for x in range(128)]) for i in range(7)], 2**128 - 1)
+    counts = [
+        compiled.resubstituted(start, known, 128, 4, 99, Effort(rounds)).lut_count
+        for rounds in range(8)
+    ]
+    assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1]
