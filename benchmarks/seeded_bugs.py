@@ -57,6 +57,7 @@ def networks(folder: Path) -> dict[str, Network]:
         Network("negative", texts / "negative.mlir", small),
         Network("composed", texts / "composed.mlir", small),
         Network("chains", texts / "negative.mlir", {"cycles": 2, "target": "ecp5"}),
+        Network("mapped", texts / "alike.mlir", {**small, "bits": 6, "target": "ice40"}),
         Network("waiting", texts / "alike.mlir", {**clocked, "mhz": 100, "target": "ecp5"}),
         Network("split", texts / "alike.mlir", {**clocked, "mhz": 200, "target": "ecp5"}),
         Network("odd", texts / "odd.mlir", small, folder / "odd.npz"),

@@ -10,6 +10,7 @@ from kan_dialect.ir.types import IntType
 from kan_dialect.ops.decision import DECISION_OPS
 from kan_dialect.ops.grid import GRID_OPS
 from kan_dialect.ops.layer import LAYER_OPS
+from kan_dialect.ops.lut import LUT_OPS
 from kan_dialect.ops.memory import MEMORY_OPS, MemoryType
 from kan_dialect.ops.onnx import ONNX_OPS
 from kan_dialect.ops.shaped import SHAPE_OPS
@@ -31,6 +32,7 @@ _OPS = [
     *WIRE_OPS,
     *DECISION_OPS,
     *MEMORY_OPS,
+    *LUT_OPS,
 ]
 
 Kan = Dialect("kan", _OPS, [IntType, FixedType, MemoryType, PortAttr, NodeAttr])

@@ -19,6 +19,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.join_carry_chains import JoinCarryChainsPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.map_tables import MapTablesPass
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import require_bounds
@@ -100,8 +101,13 @@ class CompilePass(CompositePass):
     adders: Literal["chains", "plain"] = "chains"
     """How sums are written: `chains`: as adders that synthesis maps to one carry chain each
     (`kan-form-carry-chains`); `plain`: as sums, for tools that do so by themselves."""
+    tables: Literal["luts", "plain"] = "luts"
+    """How tables are written, on devices where that makes a difference: `luts`: as lookup tables of
+    the device that synthesis keeps (`kan-map-tables`); `plain`: as constants, for synthesis to
+    map."""
     fast: bool = False
-    """Leave out the searches that take long: `kan-share-sums` and `kan-split-tables`."""
+    """Leave out the searches that take long: `kan-share-sums`, `kan-split-tables` and
+    `kan-map-tables`."""
 
     def __post_init__(self) -> None:
         require_bounds(self)
@@ -163,6 +169,12 @@ class CompilePass(CompositePass):
             chains.append(sharing(self, JoinCarryChainsPass, keep_paths=self.mhz is not None))
         return chains
 
+    def _luts(self) -> list[KanPass]:
+        """The pass that maps tables to lookup tables."""
+        if self.fast or self.tables == "plain" or not device(self.target).maps_tables:
+            return []
+        return [sharing(self, MapTablesPass)]
+
     def passes(self) -> Sequence[KanPass]:
         """The pipeline, in order."""
         chooses = self.precision == "auto"
@@ -186,6 +198,7 @@ class CompilePass(CompositePass):
             sharing(self, SchedulePass),
             LowerKanToHwPass(),
             *self._chains(),
+            *self._luts(),
         ]
 
     def expand(self) -> Sequence[ModulePass]:

@@ -10,6 +10,7 @@ from xdsl.ir import Operation
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.operation import ops_of
+from kan_dialect.ops.lut import LUT_OPS
 from kan_dialect.ops.memory import MEMORY_OPS
 
 HARDWARE_DIALECTS = frozenset({"hw", "comb", "seq"})
@@ -26,7 +27,7 @@ def hardware_modules(module: ModuleOp) -> list[hw.HWModuleOp]:
     """
     for kind in _kinds_in(module):
         if kind.name.partition(".")[0] not in HARDWARE_DIALECTS and not issubclass(
-            kind, tuple(MEMORY_OPS)
+            kind, (*MEMORY_OPS, *LUT_OPS)
         ):
             raise KanError(f"'{kind.name}' is not a hardware op", remedy=NOT_LOWERED)
     modules = [op for op in module.ops if isinstance(op, hw.HWModuleOp)]

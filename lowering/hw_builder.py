@@ -77,8 +77,11 @@ class HwBuilder:
         """Append an op of one result, which gets a name."""
         if name is not None:
             op.attributes[NAME_HINT] = string_of(name)
-        append_op(self.block, op)
+        self._append(op)
         return result_of(op)
+
+    def _append(self, op: Operation) -> None:
+        append_op(self.block, op)
 
     def named(self, wire: SSAValue, name: str | None) -> SSAValue:
         """The same wire, with a name."""
@@ -208,7 +211,7 @@ class HwBuilder:
             [(each, inputs[each]) for each in names],
             [(port.port_name.data, port.type) for port in outputs],
         )
-        self.block.add_op(op)
+        self._append(op)
         return {port.port_name.data: wire for port, wire in zip(outputs, op.results, strict=True)}
 
     # Tables
@@ -236,11 +239,8 @@ class LooseOps(HwBuilder):
 
     made: list[Operation] = field(default_factory=list[Operation])
 
-    def add(self, op: Operation, name: str | None = None) -> SSAValue:
-        if name is not None:
-            op.attributes[NAME_HINT] = string_of(name)
+    def _append(self, op: Operation) -> None:
         self.made.append(op)
-        return result_of(op)
 
     def take(self) -> list[Operation]:
         """The ops that were made since the last call, operands first."""

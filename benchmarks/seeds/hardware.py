@@ -199,6 +199,27 @@ SEEDS = [
         ),
     ),
     *seeds_in(
+        "kan-map-tables",
+        "map_tables:_functions",
+        (
+            "bits of an index are taken in the opposite order",
+            Replace("enumerate(places)", "enumerate(places[::-1])"),
+        ),
+    ),
+    *seeds_in(
+        "kan-map-tables",
+        "map_tables:_Signals.word",
+        ("bits stand in the opposite order", Replace("bits[::-1]", "bits")),
+    ),
+    *seeds_in(
+        "SystemVerilog text",
+        "_ModuleWriter._lut",
+        (
+            "inputs of lookup tables stand in the opposite order",
+            Replace("reversed(order)", "order"),
+        ),
+    ),
+    *seeds_in(
         "SystemVerilog text",
         "chain_adder_of",
         ("carries of adders are read as zeros", Replace("None if zero else below", "None")),

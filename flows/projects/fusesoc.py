@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kan_dialect.devices.device import device
 from kan_dialect.flows.projects.design import LIBRARY, VENDOR, VERSION, ProjectDesign
 from kan_dialect.flows.projects.parts import XILINX_PART
 
@@ -82,7 +83,9 @@ def _lines(design: ProjectDesign) -> Iterator[str]:
     yield "targets:"
     yield from _target("default", "The design alone, for other cores", ("rtl",), design.top)
     yield from _target("lint", "Verilator's warnings, all of them", ("rtl",), design.top)
-    yield from _flow("lint", "tool: verilator", _listed("verilator_options", ("-Wall",)))
+    # Modules of lookup tables are in the file of the network.
+    several = ("-Wno-DECLFILENAME",) if device(design.target).maps_tables else ()
+    yield from _flow("lint", "tool: verilator", _listed("verilator_options", ("-Wall", *several)))
     if design.testbench:
         bench, files = f"{design.name}_tb", ("rtl", "testbench")
         yield from _target("sim", "Self-checking testbench in Verilator", files, bench)

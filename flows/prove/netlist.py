@@ -106,6 +106,9 @@ class Netlist:
     clocks: set[str] = field(default_factory=set[str])
     """Inputs that are clocks; not known of a netlist that Yosys made."""
 
+    is_kept: bool = False
+    """Synthesis keeps the module apart; in the netlist of another one stand its cells."""
+
     signed: set[Source] = field(default_factory=set[Source])
     """What something reads as a signed number."""
 
@@ -156,6 +159,7 @@ def read_design(
             # Else a memory that is only read at constant addresses would become registers.
             *(f"read_verilog -sv -nomem2reg {each}" for each in (*names, name)),
             f"hierarchy -check -top {top}",
+            *_FLATTEN_KEPT,
             f"select -module {top}",
             "proc -noopt",
             "write_json -selected design.json",
@@ -172,6 +176,15 @@ def read_design(
     if top not in modules:
         raise KanError(f"{rtl} holds no module {top}")
     return _netlist(modules[top])
+
+
+_FLATTEN_KEPT = (
+    "setattr -mod -set kept 1 A:keep_hierarchy",
+    "setattr -mod -set keep_hierarchy 1 A:kept %n",
+    "setattr -mod -unset keep_hierarchy A:kept",
+    "flatten",
+)
+"""Commands that put the cells of modules that synthesis keeps in the place of their instances."""
 
 
 def _netlist(module: dict[str, Any]) -> Netlist:

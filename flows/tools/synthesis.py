@@ -347,6 +347,7 @@ def synthesize(
             "read_verilog -sv design.sv",
             *_renaming(top, renamed),
             target.command + ("" if top is None else f" -top {top}"),
+            *_FLATTEN,
             f"tee -q -o statistics.json {target.statistics}",
             *(["write_json netlist.json"] if with_netlist else []),
         ]
@@ -363,6 +364,10 @@ def synthesize(
         raise KanError(f"{rtl} holds {len(counted)} modules after flattening, not one")
     ((name, cells),) = counted.items()
     return Synthesis(target, name, cells, yosys.version, netlist)
+
+
+_FLATTEN = ("setattr -mod -unset keep_hierarchy *", "flatten")
+"""Commands behind the mapping, that put modules which it keeps into the one that has them."""
 
 
 def _renaming(top: str | None, seed: int) -> list[str]:

@@ -138,6 +138,9 @@ class DeviceFamily:
     """Lookup tables choose between those of a function of more inputs, and a bit of an adder takes
     one lookup table and nothing else. So tables in parts take fewer LUTs, though each part brings
     an adder that absorbs nothing."""
+    mapped_factor: float = 0.0
+    """LUTs of tables that `kan-map-tables` maps, as a multiple of those that choices between
+    cofactors take. 0: it maps none, as synthesis is about as good."""
     clamps_by_reset: bool = False
     """The set or reset of registers makes a clamp before them, if it has one end."""
     shortest_shift: int = 0
@@ -167,6 +170,11 @@ class DeviceFamily:
         """The device for searches that know a further adder by one figure."""
         further = self.adders.further_luts + self.adders.chain_ends
         return replace(self, adders=replace(self.adders, further_luts=further))
+
+    @property
+    def maps_tables(self) -> bool:
+        """Whether `kan-map-tables` maps tables, for synthesis to keep."""
+        return self.mapped_factor > 0
 
     @property
     def mapper(self) -> Mapper:
@@ -301,6 +309,7 @@ ICE40 = DeviceFamily(
     Adders(constant_luts=0, carry_in_luts=1.0, further_luts=1.5),
     expected_wide_factor=1.125,
     chooses_by_luts=True,
+    mapped_factor=0.65,
 )
 """Lattice iCE40 HX. Delays are of nextpnr, on networks of no benchmark."""
 

@@ -89,7 +89,11 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
             case _:
                 luts += stated_luts(op, device)
     for mapper in mappers.values():
-        luts += mapper.luts
+        if device.maps_tables and mapper.is_wide:
+            factor = device.mapped_factor
+            luts += Counter({size: round(factor * count) for size, count in mapper.luts.items()})
+        else:
+            luts += mapper.luts
     return +luts
 
 

@@ -33,6 +33,9 @@ class Mapper:
     luts: Counter[int] = field(default_factory=Counter[int])
     """Number of lookup tables so far, by number of inputs."""
 
+    is_wide: bool = False
+    """A function has more inputs than a lookup table."""
+
     made: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     """Functions counted so far, each with its number of inputs."""
 
@@ -52,6 +55,7 @@ class Mapper:
         return self._decompose(plane, inputs, used)
 
     def _decompose(self, plane: int, inputs: int, used: int) -> int:
+        self.is_wide = True
         if used <= self.wide_inputs:
             # Synthesis prefers the fast multiplexers even where shared parts would be smaller.
             joined = 1 << (used - self.lut_inputs)

@@ -23,6 +23,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.operation import is_result, operands_of
 from kan_dialect.ir.semantics import evaluate_op, semantics_of
+from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import MemoryReadOp
 
 BitArray: TypeAlias = NDArray[np.uint8]
@@ -290,6 +291,15 @@ def _replicate(op: comb.ReplicateOp, operands: Sequence[Array]) -> Sequence[Arra
     width, part = bit_width(op.result.type), bit_width(op.input.type)
     ones = sum(1 << low for low in range(0, width, part))
     return (_held(operands[0], width) * ones,)
+
+
+@semantics_of(LutOp)
+def _lut(op: LutOp, operands: Sequence[Array]) -> Sequence[Array]:
+    index: Array = np.zeros(1, dtype=np.int64)
+    for place, operand in enumerate(operands):
+        index = index | (operand << place)
+    entries = np.array([op.entries >> place & 1 for place in range(1 << len(operands))])
+    return (entries[index],)
 
 
 @semantics_of(seq.CompRegOp)

@@ -28,6 +28,7 @@ from kan_dialect.ir.operation import is_result, operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.systemverilog.tables import planes
+from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryWordOp, MemoryWriteOp
 
 _SIGN_KEEPING = {comb.AddOp, comb.SubOp, comb.MuxOp, seq.CompRegOp}
@@ -43,7 +44,7 @@ _SELECTING = {
     MemoryWordOp,
 }
 """Ops some of whose operands may have to be signals."""
-_SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp, hw.InstanceOp}
+_SIGNALS = {seq.CompRegOp, MemoryReadOp, MemoryWordOp, MemoryOp, hw.InstanceOp, LutOp}
 
 
 @dataclass

@@ -19,6 +19,7 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from kan_dialect.evaluate.hardware import bit_width, register_operands
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.operation import operands_of, result_of
+from kan_dialect.lowering.lut_modules import LutModule, lut_module
 from kan_dialect.lowering.systemverilog.analysis import Analysis, analyse, is_written_anywhere
 from kan_dialect.lowering.systemverilog.expressions import Expression, concatenation, literal
 from kan_dialect.lowering.systemverilog.header import module_header
@@ -35,6 +36,7 @@ from kan_dialect.lowering.systemverilog.tables import (
 )
 from kan_dialect.lowering.systemverilog.unread import parts_of, unread_bits
 from kan_dialect.lowering.text_stage import Registered, TextStage
+from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import (
     DISTRIBUTED_WORDS,
     MemoryOp,
@@ -52,13 +54,17 @@ _TABLES_ARE_LOGIC = '(* rom_style = "distributed", romstyle = "logic" *)'
 
 
 def write_module(
-    module: hw.HWModuleOp, name: str, modules: Mapping[str, str] = MappingProxyType({})
+    module: hw.HWModuleOp,
+    name: str,
+    modules: Mapping[str, str] = MappingProxyType({}),
+    luts: Mapping[LutModule, str] = MappingProxyType({}),
 ) -> str:
     """The text of a module with the name `name`.
 
     Parameters
     ----------
     modules : names in the text of the modules that may be instantiated, by their names in the IR.
+    luts : names of the modules of its lookup tables.
 
     Raises
     ------
@@ -66,8 +72,29 @@ def write_module(
     """
     check_subset(module)
     # The writer and its facts are gone before the lines are joined: both are large.
-    lines = _ModuleWriter(module, name, analyse(module), modules).lines()
+    lines = _ModuleWriter(module, name, analyse(module), modules, luts).lines()
     return "\n".join(lines)
+
+
+def write_lut_module(module: LutModule, name: str) -> str:
+    """The text of a module of one lookup table, which synthesis keeps as it is."""
+    size = 1 << module.inputs
+    return "\n".join(
+        [
+            _KEPT,
+            f"module {name} (",
+            f"  input  wire {declared('x', IntegerType(module.inputs))},",
+            "  output wire logic y",
+            ");",
+            *vector("TABLE", module.table, size),
+            "  assign y = TABLE[x];",
+            "endmodule\n",
+        ]
+    )
+
+
+_KEPT = '(* keep_hierarchy = "yes", syn_hier = "hard" *)'
+"""Attributes of a module that synthesis keeps: for Yosys and Vivado, and for Synplify and LSE."""
 
 
 _MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
@@ -78,6 +105,7 @@ _STATEMENTS = {
     hw.InstanceOp,
     hw.OutputOp,
     seq.CompRegOp,
+    LutOp,
     MemoryOp,
     MemoryReadOp,
     MemoryWordOp,
@@ -94,6 +122,7 @@ class _ModuleWriter:
     name: str
     facts: Analysis
     modules: Mapping[str, str]
+    luts: Mapping[LutModule, str]
     names: Names = field(default_factory=Names)
     stages: defaultdict[int, TextStage] = field(default_factory=lambda: defaultdict(TextStage))
     feedback: list[str] = field(default_factory=list[str])
@@ -121,6 +150,9 @@ class _ModuleWriter:
             if type(op) is hw.ArrayGetOp and self._is_table(op):
                 stage.lines.extend(self._table(op))
                 has_tables = True
+                continue
+            if type(op) is LutOp:
+                stage.lines.extend(self._lut(op))
                 continue
             if type(op) is seq.CompRegOp:
                 _, clock, reset, _, _ = register_operands(op)
@@ -192,6 +224,16 @@ class _ModuleWriter:
             yield from broken(f"{connection},")
         yield from broken(connections[-1])
         yield "  );"
+
+    def _lut(self, op: LutOp) -> Iterator[str]:
+        """A lookup table: a wire for its bit, and the instance of its module."""
+        module, order = lut_module(op)
+        name = self._name(op.result)
+        inputs = [self.expressions.of(op.inputs[place]) for place in reversed(order)]
+        instance = self.names.take(f"{name}_lut")
+        yield f"  {declared(name, op.result.type)};"
+        index = concatenation(inputs).text
+        yield from broken(f"  {self.luts[module]} {instance} (.x({index}), .y({name}));")
 
     def _is_table(self, op: Operation) -> bool:
         return type(op) is hw.ArrayGetOp and operands_of(op)[0] in self.facts.constants
@@ -481,6 +523,7 @@ GENERATED: dict[type[Operation], str] = {
     hw.BitcastOp: "bits",
     hw.ArrayCreateOp: "array",
     hw.ArrayGetOp: "entry",
+    LutOp: "lut",
     seq.CompRegOp: "register",
 }
 """Base of generated names by kind of op; by default, the name of the op."""

@@ -12,6 +12,7 @@ from xdsl.ir import Attribute, Operation
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import register_operands
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
+from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import MemoryOp, MemoryReadOp, MemoryType, MemoryWordOp, MemoryWriteOp
 
 _SUPPORTED = (
@@ -22,6 +23,7 @@ _SUPPORTED = (
     hw.InstanceOp,
     hw.OutputOp,
     seq.CompRegOp,
+    LutOp,
     MemoryOp,
     MemoryReadOp,
     MemoryWordOp,

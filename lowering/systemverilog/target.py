@@ -6,7 +6,7 @@ The file sets the default net type to none, so that tools report names without a
 from __future__ import annotations
 
 import logging
-from collections.abc import Container
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -16,10 +16,13 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.target import Target
 
 from kan_dialect.errors import KanError
+from kan_dialect.ir.operation import ops_of
 from kan_dialect.lowering.hardware_ops import hardware_modules
+from kan_dialect.lowering.lut_modules import lut_module
 from kan_dialect.lowering.systemverilog.header import file_header
-from kan_dialect.lowering.systemverilog.module import write_module
+from kan_dialect.lowering.systemverilog.module import write_lut_module, write_module
 from kan_dialect.lowering.systemverilog.names import Names, module_name, module_name_problem
+from kan_dialect.ops.lut import LutOp
 from kan_dialect.passbase.garbage_collector import collector_paused
 
 _LOG = logging.getLogger(__name__)
@@ -56,9 +59,25 @@ def emit_systemverilog(module: ModuleOp, only: Container[str] | None = None) -> 
     named = {op.sym_name.data: _name_of(op, names) for op in modules}
     with collector_paused():
         shown = [op for op in modules if only is None or op.sym_name.data in only]
-        texts = [write_module(op, named[op.sym_name.data], named) for op in shown]
+        texts = [text for op in shown for text in _texts(op, named[op.sym_name.data], named, names)]
     body = "\n".join(texts)
     return f"{file_header(module, shown)}`default_nettype none\n\n{body}\n`default_nettype wire\n"
+
+
+def _texts(
+    module: hw.HWModuleOp, name: str, named: Mapping[str, str], names: Names
+) -> Iterator[str]:
+    """The texts of a module, behind those of the modules of its lookup tables.
+
+    Parameters
+    ----------
+    named : names in the file of the modules of the IR.
+    """
+    found = {lut_module(op)[0] for op in ops_of(module.body.block) if type(op) is LutOp}
+    luts = {each: names.take(each.name(name)) for each in sorted(found)}
+    for each, taken in luts.items():
+        yield write_lut_module(each, taken)
+    yield write_module(module, name, named, luts)
 
 
 def _name_of(module: hw.HWModuleOp, names: Names) -> str:

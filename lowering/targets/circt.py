@@ -22,6 +22,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.ir.attributes.value_names import NAME_HINT, name_hint
 from kan_dialect.lowering.hardware_ops import hardware_modules
+from kan_dialect.lowering.lut_modules import with_instances
 from kan_dialect.lowering.systemverilog.names import Names
 from kan_dialect.ops.memory import (
     MemoryOp,
@@ -57,7 +58,7 @@ class CirctTarget(Target):
                     remedy="start with zeros (kan-make-trainable{initial=zero}), and load the "
                     "coefficients through the memory port",
                 )
-        _CirctPrinter(stream=output).print_op(module)
+        _CirctPrinter(stream=output).print_op(with_instances(module))
         output.write("\n")
 
 

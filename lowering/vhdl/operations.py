@@ -29,6 +29,7 @@ from kan_dialect.lowering.vhdl.expressions import (
     repeated,
 )
 from kan_dialect.lowering.vhdl.functions import Functions
+from kan_dialect.ops.lut import LutOp
 
 _BITWISE: dict[type[Operation], str] = {comb.AndOp: "and", comb.OrOp: "or", comb.XorOp: "xor"}
 _DIVISION: dict[type[Operation], str] = {
@@ -153,6 +154,8 @@ class Expressions:
                 return _joined([self.of(value) for value in op.inputs])
             case hw.ArrayGetOp():
                 return self._element(op)
+            case LutOp():
+                return self._lut(op)
             case _:
                 raise KanError(f"'{op.name}' cannot be printed as VHDL")
 
@@ -303,6 +306,15 @@ class Expressions:
         if known is None or width == 1:
             return self.of(value)
         return Expression(bit_string(known, width))
+
+    def _lut(self, op: LutOp) -> Expression:
+        """A lookup table: a bit of a constant."""
+        bits = bit_string(op.entries, 1 << len(op.inputs))
+        index = _joined([self.of(value) for value in reversed(op.inputs)])
+        if len(op.inputs) == 1:
+            index = self.vector(op.inputs[0])
+        found = call(self.functions.name("element"), bits, index.operand, "1")
+        return Expression(f"{found.text}(0)")
 
     def _element(self, op: hw.ArrayGetOp) -> Expression:
         width, index = bit_width(op.result.type), op.index

@@ -27,6 +27,8 @@ from kan_dialect.flows.prove.netlist import Netlist
 from kan_dialect.flows.prove.text import check_text
 from kan_dialect.lowering.form_carry_chains import FormCarryChainsPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
+from kan_dialect.lowering.lut_modules import LutModule
+from kan_dialect.lowering.map_tables import MapTablesPass
 from kan_dialect.lowering.systemverilog import target
 from kan_dialect.passbase.kan_pass import KanPass
 
@@ -130,6 +132,7 @@ def circt_conformance(monkeypatch: pytest.MonkeyPatch) -> None:
 
     check(LowerKanToHwPass)
     check(FormCarryChainsPass)
+    check(MapTablesPass)
 
 
 @pytest.fixture(autouse=True)
@@ -140,17 +143,20 @@ def in_the_subset(monkeypatch: pytest.MonkeyPatch) -> None:
 
     read: dict[str, Netlist] = {}
 
-    def checked(module: hw.HWModuleOp, name: str, modules: Mapping[str, str]) -> str:
+    def checked(
+        module: hw.HWModuleOp, name: str, modules: Mapping[str, str], luts: Mapping[LutModule, str]
+    ) -> str:
         nonlocal left
-        text = write(module, name, modules)
+        text = write(module, name, modules, luts)
         instances = [op for op in module.body.block.ops if isinstance(op, hw.InstanceOp)]
         known = {modules.get(op.module_name.string_value(), "") for op in instances}
         if left and len(text) <= SUBSET_CHARACTERS and known <= read.keys():
             left -= 1
-            read.pop(name, None)
-            read.update(
-                check_text(f"`default_nettype none\n\n{text}\n`default_nettype wire\n", known=read)
-            )
+            parts = [target.write_lut_module(each, taken) for each, taken in luts.items()]
+            for taken in (name, *luts.values()):
+                read.pop(taken, None)
+            whole = "\n".join(["`default_nettype none\n", *parts, text, "`default_nettype wire\n"])
+            read.update(check_text(whole, known=read))
         return text
 
     monkeypatch.setattr(target, "write_module", checked)

@@ -144,6 +144,7 @@ OTHER_VALUES: dict[str, OptionValue] = {
     "levels": 7, "cycles": 11, "mhz": 123.0, "combinational": True, "fast": True,
     "input-format": "x0=s12.8", "output-format": "s16.8", "head": "argmax", "threshold": 0.5,
     "probability": 0.9, "k": 3, "adders": "plain",
+    "tables": "plain",
 }  # fmt: skip
 """A value of each option of `kan-compile` that is not its default."""
 HEADS = {"threshold": "threshold", "probability": "threshold", "k": "top-k"}
@@ -159,6 +160,8 @@ def test_options_of_the_default_pipeline_reach_their_passes(option: PassOption) 
         needed = {"data": "x.npz"}
     if option.name in HEADS:
         needed["head"] = HEADS[option.name]
+    if option.name == "tables":
+        needed["target"] = "ice40"
     stages = CompilePass(**needed | {option.field: value}).passes()  # pyright: ignore[reportArgumentType]
     got = [
         getattr(stage, option.field)

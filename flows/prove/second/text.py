@@ -59,6 +59,8 @@ def read_text(rtl: Path, top: str, yosys: Tool, timeout: float | None = None) ->
         commands = [
             "read_verilog -sv design.sv",
             f"hierarchy -check -top {top}",
+            "setattr -mod -unset keep_hierarchy *",
+            "flatten",
             "proc -noopt",
             "setundef -undriven -anyseq",
             # Registers that the rising edge of clk does not write.

@@ -180,6 +180,9 @@ class _Elaborator:
         for name, signal in self.signals.items():
             if signal.kind in (_Kind.REGISTER, _Kind.OUTPUT) and not signal.assigned:
                 raise self._refuse(signal.at, f"{signal.kind.value} that nothing assigns, {name}")
+        netlist.is_kept = module.is_kept
+        if module.is_kept and (self.clocks or self.memories or self.instances):
+            raise self._refuse(module.at, "a kept module of more than logic")
         for name, at in self.clocks.items():
             if name in self.read:
                 raise self._refuse(self.read[name], f"a clock that is read as data, {name}")
@@ -321,8 +324,38 @@ class _Elaborator:
             raise self._refuse(item.at, f"an instance without its port {missing[0]}")
         # Behind its inputs: what an instance reads cannot depend on its outputs in the same cycle.
         taken = {port: self._taken(each, module) for port, each in outputs.items()}
+        if module.is_kept:
+            self._inline(module, item, inputs, outputs)
+            return
         place = f"{self.file}:{self.tokens.line(item.at)}"
         self.netlist.add_instance(Instance(item.name, item.module, place, inputs, taken))
+
+    def _inline(
+        self,
+        module: Netlist,
+        item: InstanceItem,
+        inputs: Mapping[str, Sequence[Bit]],
+        outputs: Mapping[str, Connection],
+    ) -> None:
+        """Copy the cells of a module that synthesis keeps."""
+        nets: dict[Bit, Bit] = {}
+        for port, bits in module.inputs.items():
+            nets.update(zip(bits, inputs[port], strict=True))
+        for source in dict.fromkeys(source for source, _ in module.drivers.values()):
+            if isinstance(source, Cell):
+                result = source.connections["Y"]
+                nets.update(zip(result, self._fresh(len(result)), strict=True))
+                connections = {
+                    port: [nets.get(bit, bit) for bit in bits]
+                    for port, bits in source.connections.items()
+                }
+                name = f"{source.kind}${len(self.cells)}"
+                self._add(name, source.kind, item.at, connections, dict(source.parameters))
+        for port, each in outputs.items():
+            assert isinstance(each.value, Name)
+            signal = self.signals[each.value.name]
+            signal.bits = [nets.get(bit, bit) for bit in module.outputs[port]]
+            self.netlist.names[each.value.name] = signal.bits
 
     def _given(self, connection: Connection, module: Netlist) -> list[Bit]:
         """What an input of an instance is connected to."""

@@ -30,6 +30,7 @@ from kan_dialect.flows.prove.text.tokens import (
     IMPLICIT_NETS,
     KEYWORDS,
     MEMORY_IS_LOGIC,
+    MODULE_IS_KEPT,
     NO_IMPLICIT_NETS,
     TABLES_ARE_LOGIC,
     Tokens,
@@ -62,7 +63,9 @@ class _Parser(ExpressionParser):
         return modules
 
     def module(self) -> Module:
-        self.accept(TABLES_ARE_LOGIC)
+        is_kept = self.accept(MODULE_IS_KEPT)
+        if not is_kept:
+            self.accept(TABLES_ARE_LOGIC)
         at = self.place
         self.expect("module")
         name = self.name()
@@ -74,7 +77,7 @@ class _Parser(ExpressionParser):
         items: list[Item] = []
         while not self.accept("endmodule"):
             items.append(self.item())
-        return Module(at, name, ports, items)
+        return Module(at, name, ports, items, is_kept)
 
     def port(self) -> Port:
         is_output = self.accept("output")

@@ -271,3 +271,5 @@ class Module:
     name: str
     ports: list[Port]
     items: list[Item]
+    is_kept: bool
+    """It has the attribute by which synthesis keeps it apart."""

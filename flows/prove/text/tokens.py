@@ -53,6 +53,7 @@ KEYWORDS = frozenset(_KEYWORDS.split())
 
 TABLES_ARE_LOGIC = '(* rom_style = "distributed", romstyle = "logic" *)'
 MEMORY_IS_LOGIC = '(* ram_style = "distributed", ramstyle = "MLAB" *)'
+MODULE_IS_KEPT = '(* keep_hierarchy = "yes", syn_hier = "hard" *)'
 NO_IMPLICIT_NETS = "`default_nettype none"
 IMPLICIT_NETS = "`default_nettype wire"
 
@@ -96,6 +97,7 @@ _TOKEN = re.compile(
         [
             re.escape(TABLES_ARE_LOGIC),
             re.escape(MEMORY_IS_LOGIC),
+            re.escape(MODULE_IS_KEPT),
             r"`default_nettype (?:none|wire)\b",
             r"[`\\][^\s]*",  # other directives and macros; escaped names
             r"[A-Za-z_][A-Za-z0-9_$]*",
