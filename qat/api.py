@@ -118,6 +118,12 @@ def train_by(
         written = None if folder is None else GrowingFolder(Path(folder), TRAIN, force=force)
         origin = None if start is None else _network(start, dataset)
         if origin is not None:
+            if options.shapes is not None:
+                raise KanError(
+                    f"--shapes {options.shapes} is given with a model to start from, whose edges "
+                    "have functions of their own",
+                    remedy="leave out --shapes, or give the model as the teacher (--teacher)",
+                )
             options = _sizes_of(origin, options)
         _require_hidden(options)
         results = None if teacher is None else _teacher_results(teacher, dataset)

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from kan_dialect.ir.constants import FloatArray
-from kan_dialect.qat.edges import FEW_INPUTS, EdgeLayer, taken
+from kan_dialect.qat.edges import EdgeLayer, taken
+from kan_dialect.qat.functions import FEW_INPUTS
 from kan_dialect.qat.network import Computed, QuantisedKan
 from kan_dialect.qat.objective import Objective
 from kan_dialect.qat.options import Schedule
@@ -120,16 +121,16 @@ class Run:
     """Of the last step, the price left out."""
 
     def __post_init__(self) -> None:
-        bits = [p for layer in self.network.edge_layers() for p in (layer.read, layer.bits)]
         rate = self.schedule.rate
         layers = self.network.edge_layers()
-        functions = [layer.coefficients for layer in layers]
-        known = {id(each) for each in (*bits, *functions)}
+        bits = [each for layer in layers for each in layer.functions.of_bits]
+        functions = [layer.functions.of_functions for layer in layers]
+        known = {id(each) for group in (bits, *functions) for each in group}
         others = [each for each in self.network.parameters() if id(each) not in known]
         groups: list[dict[str, Any]] = [
             {"params": others, "lr": rate},
             {"params": bits, "lr": 2.0 * rate},
-            *({"params": [layer.coefficients], "lr": rate} for layer in layers),
+            *({"params": each, "lr": rate} for each in functions),
         ]
         self._optimizer = torch.optim.Adam(groups, fused=True)
         self._average = deepcopy(self.network)
@@ -255,7 +256,7 @@ class Run:
             inputs = layer.inputs_by_gradient(count, computed.codes[index], gradient)
             places = self._ranked(index)[:, -count:]
             node = torch.arange(layer.nodes)[:, None]
-            for parameter in layer.of_edges():
+            for parameter in layer.functions.of_edges:
                 for each in self._optimizer.state[parameter].values():
                     if each.shape == parameter.shape:
                         each[node, places] = 0.0
@@ -265,7 +266,7 @@ class Run:
     def _take(self, layer: EdgeLayer, average: EdgeLayer, places: Tensor) -> None:
         """Go on with some edges of a layer only; see `EdgeLayer.take`."""
         shape = layer.index.shape
-        states = [self._optimizer.state[parameter] for parameter in layer.of_edges()]
+        states = [self._optimizer.state[parameter] for parameter in layer.functions.of_edges]
         layer.take(places)
         average.take(places)
         for state in states:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,14 +9,10 @@ from torch import Tensor, nn
 
 from kan_dialect.qat.bases import Basis
 from kan_dialect.qat.cost import EdgeCost
+from kan_dialect.qat.functions import OwnFunctions, SharedShapes, first_bits
 from kan_dialect.qat.lookup import sum_of_edges, sum_of_entries, sum_of_few_codes
 from kan_dialect.qat.quantisers import LN2, round_to_step, straight_through
 
-FIRST_BITS = 5
-"""Values of an untrained network with few inputs are multiples of 2^-5."""
-FEW_INPUTS = 16
-"""With more inputs, values begin smaller and with more bits, and move less in a step."""
-LEAST_BITS, MOST_BITS = -2.0, 9.0
 FEW_CODES = 4
 """With at most this number of codes, sums are matrix products."""
 
@@ -34,13 +29,20 @@ class EdgeLayer(nn.Module):
     """
 
     def __init__(
-        self, basis: Basis, nodes: int, inputs: int, random: torch.Generator, kept: Tensor
+        self,
+        basis: Basis,
+        nodes: int,
+        inputs: int,
+        random: torch.Generator,
+        kept: Tensor,
+        shapes: int | None = None,
     ) -> None:
         """
         Parameters
         ----------
         basis : functions at the codes of an input.
         kept : (nodes, inputs), float64: 0 for edges that do not exist, 1 for others.
+        shapes : number of shapes that edges of an input share; None: each has its own function.
         """
         super().__init__()
         self.nodes, self.inputs, self.most = nodes, inputs, basis.bits
@@ -57,17 +59,27 @@ class EdgeLayer(nn.Module):
         self.chosen: Tensor
         """(nodes, edges), float64: 1 for edges that count, 0 for others."""
         self.register_buffer("chosen", torch.ones(nodes, inputs, dtype=torch.float64))
-        slopes = torch.randn(nodes, inputs, 1, generator=random, dtype=torch.float64)
-        noise = torch.randn(nodes, inputs, functions, generator=random, dtype=torch.float64)
-        linear = torch.tensor(basis.linear.tolist(), dtype=torch.float64)
-        self.coefficients = nn.Parameter(0.6 / inputs**0.5 * slopes * linear + 0.02 * noise)
-        self.read = nn.Parameter(
-            torch.full((nodes, inputs), float(basis.bits), dtype=torch.float64)
-        )
-        self.bits = nn.Parameter(
-            torch.full((nodes, inputs), first_bits(inputs), dtype=torch.float64)
-        )
+        self.functions: OwnFunctions | SharedShapes
+        if shapes is None:
+            self.functions = OwnFunctions(basis, nodes, inputs, random)
+        else:
+            self.functions = SharedShapes(basis, nodes, inputs, shapes, random)
         self.bias = nn.Parameter(torch.zeros(nodes, dtype=torch.float64))
+
+    @property
+    def coefficients(self) -> Tensor:
+        """(nodes, edges, functions)."""
+        return self.functions.coefficients
+
+    @property
+    def read(self) -> Tensor:
+        """(nodes, edges), float64, bits of the input's code that an edge reads."""
+        return self.functions.read
+
+    @property
+    def bits(self) -> Tensor:
+        """(nodes, edges), float64: values are multiples of 2^-bits."""
+        return self.functions.bits
 
     @property
     def codes(self) -> int:
@@ -112,10 +124,6 @@ class EdgeLayer(nn.Module):
             rounded, slopes = straight_through(rounded * chosen, rounded), slopes * chosen
         return rounded * kept, slopes * kept
 
-    def of_edges(self) -> list[nn.Parameter]:
-        """The parameters that each edge has its own of: (nodes, edges, ...)."""
-        return [self.coefficients, self.read, self.bits]
-
     @torch.no_grad()
     def take(self, places: Tensor) -> None:
         """Go on with these edges only. Results of before have no gradients any more.
@@ -124,7 +132,7 @@ class EdgeLayer(nn.Module):
         ----------
         places : (nodes, edges that stay), int64, of edges that each node has now.
         """
-        for parameter in self.of_edges():
+        for parameter in self.functions.of_edges:
             parameter.data = taken(parameter.data, places)
             parameter.grad = None
         self.index = taken(self.index, places)
@@ -302,22 +310,12 @@ class EdgeLayer(nn.Module):
         are rounded to a constant.
         """
         with torch.no_grad():
-            self.read.clamp_(1.0 if self.most == 1 else 0.0, float(self.most))
-            self.bits.clamp_(LEAST_BITS, MOST_BITS)
+            self.functions.clamp(1.0 if self.most == 1 else 0.0, float(self.most))
 
 
 def taken(values: Tensor, places: Tensor) -> Tensor:
     """The entries of `values`, (nodes, edges, ...), at `places`, (nodes, places), of each node."""
     return values[torch.arange(len(places))[:, None], places]
-
-
-def first_bits(inputs: int) -> float:
-    """Values of an untrained layer are multiples of 2^-bits, so that none of them is rounded to 0.
-
-    The more inputs a layer has, the smaller its values begin.
-    """
-    further = round(math.log2(max(inputs, FEW_INPUTS) / FEW_INPUTS) / 2.0)
-    return min(float(FIRST_BITS + further), MOST_BITS)
 
 
 def _constant(module: nn.Module, name: str, array: object) -> Tensor:

@@ -182,6 +182,7 @@ def make_network(
     encoder: Encoder | None = None,
     constant: Sequence[int] = (),
     masks: Sequence[FloatArray] | None = None,
+    shapes: int | None = None,
 ) -> QuantisedKan:
     """A network before training.
 
@@ -191,6 +192,7 @@ def make_network(
     widths : number of inputs, of the nodes of each hidden layer, and of results.
     constant : inputs that have no edges.
     masks : (nodes, inputs) of each layer: 0 for edges that do not exist; by default all do.
+    shapes : see `EdgeLayer`.
     reference : whether the last result is the constant 0 that the others are compared with.
     decides, encoder : see `QuantisedKan`.
     """
@@ -206,7 +208,7 @@ def make_network(
             kept[:, list(constant)] = 0.0
         if reference and index + 2 == len(widths):
             kept[-1] = 0.0
-        layers.append(EdgeLayer(basis, nodes, inputs, random, kept))
+        layers.append(EdgeLayer(basis, nodes, inputs, random, kept, shapes))
     return QuantisedKan(layers, cost, decides=decides, encoder=encoder)
 
 

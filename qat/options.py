@@ -149,6 +149,9 @@ class TrainingOptions:
     make a perceptron, whose hidden nodes saturate."""
     cells: int = bounded(6, Bounds(1, 64))
     """Cells of the B-splines' grids."""
+    shapes: int | None = bounded(None, Bounds(1, 64))
+    """Functions of an input that all its edges share: an edge is one of them, its negative, or
+    nothing; by default each edge has its own."""
     decides: bool = False
     """Of two classes, hardware gives the class in place of a score: one bit, which is one table
     where edges read few bits."""
@@ -187,7 +190,7 @@ class TrainingOptions:
     """Name of the design; by default the data file's."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers out of bounds, and devices that are not known.
+        """Refuse numbers out of bounds, devices that are not known, and shapes of few edges.
 
         Raises
         ------
@@ -195,6 +198,11 @@ class TrainingOptions:
         """
         require_bounds(self)
         SEED.require("seed of the last training", self.seed + self.seeds - 1)
+        if self.shapes is not None and self.schedule.prunes:
+            raise KanError(
+                "--shapes is given with a limit of the edges of hidden nodes",
+                remedy="leave out --fan-in and --fan-out: such edges are not pruned by nodes",
+            )
         device_of(self.target)
 
     def of_seed(self, seed: int) -> TrainingOptions:

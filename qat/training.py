@@ -134,6 +134,7 @@ class Training:
             encoder=Encoder(self.codes, learned=options.learn_codes) if self._encodes else None,
             constant=self.constant,
             masks=None if start is None else [layer.mask for layer in start.layers],
+            shapes=options.shapes,
         )
         if start is not None:
             start.fill(network, bases)

@@ -49,8 +49,9 @@ from kan_dialect.qat.descent import Run, folds_of, frequencies_of
 from kan_dialect.qat.edges import EdgeLayer, taken
 from kan_dialect.qat.encoder import Encoder
 from kan_dialect.qat.export import module_of
+from kan_dialect.qat.functions import SharedShapes
 from kan_dialect.qat.lookup import sum_of_edges, sum_of_entries, sum_of_few_codes
-from kan_dialect.qat.network import QuantisedKan, make_network
+from kan_dialect.qat.network import IntegerLayer, QuantisedKan, make_network
 from kan_dialect.qat.objective import objective_of
 from kan_dialect.qat.options import Schedule, TrainingOptions
 from kan_dialect.qat.quantisers import round_to_step
@@ -85,6 +86,7 @@ def random_network(
     *,
     functions: str = "spline",
     decides: bool = False,
+    shapes: int | None = None,
 ) -> QuantisedKan:
     """A network with random functions, bits and biases, some of them beyond its codes."""
     make: dict[str, Callable[[int], Basis]] = {
@@ -94,18 +96,25 @@ def random_network(
     }
     bases = [make[functions](each) for each in bits]
     cost = EdgeCost(XCUP)
-    network = make_network(bases, widths, cost, seed=seed, reference=False, decides=decides)
+    network = make_network(
+        bases, widths, cost, seed=seed, reference=False, decides=decides, shapes=shapes
+    )
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for layer in network.edge_layers():
+            read, bits_of = layer.functions.of_bits
             for parameter, scale, offset in (
-                (layer.read, layer.most + 0.4, -0.2),
-                (layer.bits, 8.0, -2.0),
+                (read, layer.most + 0.4, -0.2),
+                (bits_of, 8.0, -2.0),
                 (layer.bias, 1.0, -0.5),
             ):
                 uniform = torch.rand(parameter.shape, generator=random, dtype=torch.float64)
                 parameter.copy_(uniform * scale + offset)
-            layer.coefficients.mul_(3.0)
+            if isinstance(layer.functions, SharedShapes):
+                weights = layer.functions.weights
+                weights.copy_(torch.randn(weights.shape, generator=random, dtype=torch.float64))
+            for parameter in layer.functions.of_functions:
+                parameter.mul_(3.0)
             layer.clamp_bits()
     return network
 
@@ -415,7 +424,7 @@ def test_a_layer_of_some_edges_is_a_layer_without_the_others(
         (each.results * weights).sum().backward()
     for full, part, kept in zip(dense.edge_layers(), some.edge_layers(), places, strict=True):
         np.testing.assert_allclose(part.bias.grad, full.bias.grad, atol=1e-9)
-        for whole, own in zip(full.of_edges(), part.of_edges(), strict=True):
+        for whole, own in zip(full.functions.of_edges, part.functions.of_edges, strict=True):
             wanted: Any = taken(whole.grad, kept) if edges < full.inputs else whole.grad
             np.testing.assert_allclose(own.grad, wanted, atol=1e-9)
 
@@ -480,14 +489,20 @@ def random_encoder(codes: InputCodes, seed: int) -> Encoder:
     st.integers(0, 10_000),
     st.sampled_from(["spline", "table", "line"]),
     st.booleans(),
+    st.sampled_from([None, 1, 2]),
     st.data(),
 )
 @settings(max_examples=40, deadline=None)
 def test_integers_are_those_of_the_compiler(
-    bits: list[int], seed: int, functions: str, learned: bool, data: st.DataObject
+    bits: list[int],
+    seed: int,
+    functions: str,
+    learned: bool,
+    shapes: int | None,
+    data: st.DataObject,
 ) -> None:
     widths = data.draw(st.lists(st.integers(1, 4), min_size=len(bits) + 1, max_size=len(bits) + 1))
-    network = random_network(bits, widths, seed, functions=functions)
+    network = random_network(bits, widths, seed, functions=functions, shapes=shapes)
     x = np.random.default_rng(seed).normal(size=(60, widths[0]))
     codes = fit_codes(x, bits[0])
     inputs = torch.from_numpy(codes.encode(x))
@@ -500,6 +515,77 @@ def test_integers_are_those_of_the_compiler(
         results = network(inputs).results.numpy()
     assert (compiled.run_codes(codes.encode(x)) == results * 2.0 ** layers[-1].step_bits).all()
     assert (compiled.run(x) == results * 0.5).all()
+
+
+def shapes_of(layer: IntegerLayer) -> int:
+    """The most functions that edges of an input have, up to offset and sign; constants left out."""
+    most = 0
+    for of_input in np.moveaxis(layer.tables, 1, 0):
+        found: set[tuple[int, ...]] = set()
+        for table in of_input - of_input[:, :1]:
+            up, down = tuple(table.tolist()), tuple((-table).tolist())
+            if any(up):
+                found.add(max(up, down))
+        most = max(most, len(found))
+    return most
+
+
+@pytest.mark.parametrize("shapes", [1, 2, 3])
+def test_edges_of_an_input_share_shapes(shapes: int) -> None:
+    own, shared = (random_network([4, 4], [3, 6, 6], 5, shapes=each) for each in (None, shapes))
+    for layer in (*own.edge_layers(), *shared.edge_layers()):
+        with torch.no_grad():
+            layer.functions.of_bits[1].fill_(8.0)
+            layer.functions.of_bits[0].fill_(float(layer.most))
+    assert all(shapes_of(layer) > shapes for layer in own.integers())
+    assert [shapes_of(layer) for layer in shared.integers()] == [shapes] * 2
+    functions = shared.edge_layers()[0].functions
+    assert isinstance(functions, SharedShapes)
+    # A small weight is no edge, and the sign of a weight is that of the function.
+    with torch.no_grad():
+        functions.weights.mul_(0.0)
+        functions.weights[0, 0, 0], functions.weights[1, 0, 0] = 0.7, -1.3
+        values = shared.edge_layers()[0].tables()[0]
+    assert (values[0, 0] + values[1, 0] == 0.0).all() and values[0, 0].any()
+    values[:2, 0] = 0.0
+    assert not values.any()
+
+
+def test_gradients_of_weights_are_those_of_weights_times_shapes() -> None:
+    """By an exact sum: rounding, the choice of the shape and its sign are passed by."""
+    network = random_network([4], [3, 2], seed=3, shapes=2)
+    (layer,) = network.edge_layers()
+    functions = layer.functions
+    assert isinstance(functions, SharedShapes)
+    codes = torch.randint(0, 16, (50, 3), generator=torch.Generator().manual_seed(1))
+    of_samples = torch.linspace(-1.0, 2.0, 50, dtype=torch.float64)
+    (network(codes).results * of_samples[:, None]).sum().backward()
+    basis = torch.from_numpy(spline_basis(4, 4).values)
+    for node in range(2):
+        for edge in range(3):
+            read = round(float(layer.read.detach()[node, edge]))
+            values = basis[read][codes[:, edge]] @ functions.shapes.detach()[edge].T
+            expected = (values * of_samples[:, None]).sum(0)
+            assert torch.allclose(functions.weights.grad[node, edge], expected)
+
+
+def test_a_training_with_few_shapes() -> None:
+    """It learns, goes on from its state, and its front has no more shapes."""
+    options = TrainingOptions(schedule=SHORT, hidden=(3,), shapes=1, folds=1)
+    run = Training(moons(), options, "moons").run(0)
+    for _ in range(100):
+        run.advance()
+    again = Training(moons(), options, "moons").run(0)
+    again.restore(run.state())
+    for each in (run, again):
+        each.advance()
+    assert run.loss == again.loss
+    trained = train(moons(), options)
+    assert trained.test_score is not None and trained.test_score > 0.8
+    for point in trained.front:
+        for layer in point.network.layers:
+            found = IntegerLayer(np.asarray(layer.tables, dtype=np.int64), None, 0)
+            assert shapes_of(found) <= 1
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=2), st.integers(0, 10_000))
@@ -725,7 +811,7 @@ def test_recorded_networks_have_averaged_parameters() -> None:
     (kept,) = run.kept.values()
     weights = 0.7 ** np.arange(len(steps))[::-1]
     mean = np.tensordot(weights / weights.sum(), np.stack(steps), axes=1)
-    np.testing.assert_allclose(kept.parameters["layers.0.coefficients"].numpy(), mean)
+    np.testing.assert_allclose(kept.parameters["layers.0.functions.coefficients"].numpy(), mean)
     assert np.abs(mean - steps[-1]).max() > 1e-3
 
 
@@ -991,6 +1077,10 @@ def test_bad_data_gets_one_message(
             ["--hidden", "4", "--candidates", "2", "--fan-in", "3"],
             "--candidates is 2 and --fan-in 3; a node begins with",
         ),
+        (
+            ["--hidden", "4", "--fan-in", "3", "--shapes", "2"],
+            "--shapes is given with a limit of the edges of hidden nodes; leave out --fan-in",
+        ),
         (["--max-luts", "1"], "no network has at most 1 LUTs; the smallest has"),
         (["--max-levels", "1"], "no network has at most 1 levels of logic; the flattest has"),
         (["--seed", "4294967295", "--seeds", "2"], "seed of the last training must lie in"),
@@ -1226,6 +1316,7 @@ def test_a_model_that_is_no_chain_is_refused() -> None:
         ({"start": tables(3, 1)}, "has 3 inputs, the data 2 features"),
         ({"start": tables(2, 3)}, "has 3 results, the data 2 classes"),
         ({"start": tables(2, 1), "hidden": (9,)}, "nodes are asked for, and the model to start"),
+        ({"start": tables(2, 1), "shapes": 2}, "--shapes 2 is given with a model to start from"),
         ({"teacher": tables(2, 3)}, "the teacher has 3 results, the data 2 classes"),
         ({"start": "none.onnx"}, "there is no file none.onnx"),
         ({"start": 3}, "cannot load an object of type int"),
