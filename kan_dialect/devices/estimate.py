@@ -166,10 +166,27 @@ def _clamp_delay(op: ClampOp, device: DeviceFamily) -> Delay:
     if not (low and high) and device.adders.whole_bits:
         # A comparison takes a chain.
         delay += adder_delay(source.bits, device).whole
-    # Set and reset of registers choose. A table in the same stage becomes one function with the
-    # clamp, of more inputs, which takes a level more.
-    tables = any(isinstance(use.operation, TableOp) for use in op.result.uses)
-    return Delay(delay, onward=timing.lut if tables and timing.clamp else 0.0)
+    # Set and reset of registers choose.
+    return Delay(delay, onward=_onward_of_clamp(op, delay, device) if timing.clamp else 0.0)
+
+
+def _onward_of_clamp(op: ClampOp, delay: float, device: DeviceFamily) -> float:
+    """What tables in the same stage take longer: each becomes one function with the clamp.
+
+    It takes a level more than the table. But if the clamp's input has few bits, it is one wide
+    function of these, which takes less than clamp and table one after the other.
+    """
+    users = [use.operation for use in op.result.uses]
+    readers = [user for user in users if not isinstance(user, MarkOp | DelayOp)]
+    tables = [reader for reader in readers if isinstance(reader, TableOp)]
+    if not tables:
+        return 0.0
+    bits = range_of(op.input).bits
+    alone = len(tables) == len(readers) and all(len(table.inputs) == 1 for table in tables)
+    if not alone or bits > device.wide_inputs:
+        return device.timing.lut
+    least = min(_table_delay(table, device) for table in tables)
+    return function_delay(bits, 1, device) - delay - least
 
 
 def _table_delay(op: TableOp, device: DeviceFamily) -> float:

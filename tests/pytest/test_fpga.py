@@ -13,7 +13,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from kan_dialect.analysis.nodes import dead_nodes
 from kan_dialect.analysis.wires import wire_functions
 from kan_dialect.devices.device import DEVICES, ECP5, ICE40, XCUP
-from kan_dialect.devices.estimate import delay_of, estimate, levels_of
+from kan_dialect.devices.estimate import delay_of, estimate, levels_of, longest_delay
 from kan_dialect.devices.lut_count import absorbed_bits, count_luts, luts_of
 from kan_dialect.devices.table_cost import Mapper
 from kan_dialect.frontends.loading import make_context, parse_text
@@ -169,6 +169,32 @@ def test_sums_narrower_than_a_carry_chain_are_functions_in_lookup_tables() -> No
     assert delay(argument(0, 7), argument(0, 7), argument(0, 1)) == pytest.approx(
         timing.carry + 4 * timing.carry_bit
     )
+
+
+def test_a_clamp_of_few_bits_is_one_function_with_the_table_behind_it() -> None:
+    """Synthesis makes no clamp of it: the whole takes what a table of the clamp's input takes."""
+    timing = ECP5.timing
+
+    def period(low: int, high: int, *, registers: int = 0, is_result: bool = False) -> float:
+        """What a clamp to 5 bits, registers behind it and a table of its result take."""
+        block = Block(arg_types=[IntType(low, high)])
+        clamp = ClampOp(block.args[0], 0, 31)
+        block.add_op(clamp)
+        if registers:
+            block.add_op(DelayOp(clamp, registers))
+        read = TableOp([clamp.result], np.arange(32) ** 2 % 31)
+        block.add_op(read)
+        results = [read.result, clamp.result] if is_result else [read.result]
+        block.add_op(func.ReturnOp(*results))
+        return longest_delay(list(block.ops), ECP5)
+
+    apart = timing.clamp + timing.lut + timing.lut + timing.wide
+    assert period(-16, 31) == pytest.approx(timing.lut + 2 * timing.wide)
+    assert period(-40, 60) == pytest.approx(timing.lut + 3 * timing.wide)
+    assert period(-100, 155) == pytest.approx(apart)
+    # A register takes the clamp's result as well; another reader needs the clamp by itself.
+    assert period(-16, 31, registers=1) == pytest.approx(timing.lut + 2 * timing.wide)
+    assert period(-16, 31, is_result=True) == pytest.approx(apart)
 
 
 def test_every_device_has_levels_and_delays() -> None:
