@@ -119,6 +119,19 @@ def test_c_finds_the_networks_of_python(
     assert found == expected
 
 
+def test_rounds_end_where_only_outputs_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    visited: list[int] = []
+    visit = Resubstitution._improve
+    monkeypatch.setattr(compiled, "_library", lambda: None)
+    monkeypatch.setattr(
+        Resubstitution,
+        "_improve",
+        lambda self, signal, tries: visited.append(signal) or visit(self, signal, tries),
+    )
+    assert map_functions([0b0110, 0b1000], 2, 4, rounds=50).lut_count == 2
+    assert len(visited) == 2
+
+
 @needs_compiler
 def test_the_c_text_is_used_where_there_is_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Resubstitution, "run", None)
@@ -174,7 +187,7 @@ def test_patterns_that_do_not_occur_save_luts() -> None:
 @pytest.mark.parametrize("lut_inputs, levels", [(3, 6), (4, 5), (6, 2)])
 def test_levels_are_limited(lut_inputs: int, levels: int) -> None:
     functions = curve(8, 8)
-    network = map_functions(functions, 8, lut_inputs, most_levels=levels)
+    network = map_functions(functions, 8, lut_inputs, most_levels=levels, rounds=30)
     assert network.levels <= levels
     assert computes(network, functions)
 

@@ -2,9 +2,11 @@
 
 The value of a LUT matters at the patterns at which its change reaches an output. At these, other
 signals may tell it as well as its inputs do. They become its inputs if that leaves most LUTs
-unread, and also if it leaves none: the next LUT then has other ways to go. Truth tables of all
-signals tell exactly what may change. (A. Mishchenko, R. Brayton, J.-H. R. Jiang and S. Jang,
-"Scalable don't-care-based logic optimization and resynthesis", ACM TRETS 4(4), 2011.)
+unread, and also if it leaves none: the next LUT then has other ways to go. Where one LUT cannot
+save another, it gets other inputs together with one below it, which may become any function of any
+signals. Truth tables of all signals tell exactly what may change. (A. Mishchenko, R. Brayton,
+J.-H. R. Jiang and S. Jang, "Scalable don't-care-based logic optimization and resynthesis", ACM
+TRETS 4(4), 2011.)
 
 `c/resubstitution.c` does the same in C, with the same random numbers. So both find the same
 network.
@@ -21,6 +23,14 @@ _MOST_FREED = 63
 """LUTs below one LUT that can be counted as unread: bits of a word of the C text."""
 _FIRST_OPTIONS, _FURTHER_OPTIONS = 24, 12
 """Signals that are tried as the first input of a LUT, and as further ones except the last."""
+_PAIR_OPTIONS = 8
+"""Signals that are tried as each input of two LUTs, except the last one."""
+_PAIR_TRIES, _BELOW_TRIES = 60, 20
+"""Sets of inputs that are extended: of the upper one of two LUTs; of the lower one, each time."""
+_MOST_PARTS = 6
+"""Combinations of values of other inputs in which a LUT below may have to tell patterns apart."""
+_SIDES = 2
+"""Choices of what the LUT below is in each of these."""
 _SCORE_LUT, _SCORE_INPUT = 64, 8
 """What a LUT and an input less count for. Random numbers below the latter decide between equals."""
 
@@ -36,8 +46,53 @@ class Effort(NamedTuple):
     """
 
     rounds: int
-    idle_rounds: int = 1 << 30
+    idle_rounds: int = 100
     tries: int = 200
+
+
+class _Candidate(NamedTuple):
+    """A signal that may become an input.
+
+    Attributes
+    ----------
+    freed : LUTs of `Resubstitution._freed` that it needs.
+    """
+
+    signal: int
+    function: int
+    level: int
+    freed: int
+
+
+class _Inputs:
+    """The inputs that have been chosen for a LUT that is 1 at patterns `on`, and 0 at `off`."""
+
+    def __init__(self) -> None:
+        self.on = self.off = 0
+        self.chosen: list[int] = []
+        self.tries = 0
+        self.highest = 0
+        """Highest level of an input."""
+
+
+class _Found(NamedTuple):
+    """The best inputs of a LUT, and perhaps of one below it, which is then its last input.
+
+    Attributes
+    ----------
+    kept : LUTs of `Resubstitution._freed` that they need.
+    on, off : patterns at which the LUT below is 1 and 0.
+    """
+
+    score: int
+    chosen: list[int]
+    below: list[int]
+    kept: int
+    on: int
+    off: int
+
+
+_NOTHING = _Found(-1, [], [], 0, 0, 0)
 
 
 class Random:
@@ -95,13 +150,15 @@ class Resubstitution:
         # About the LUT that gets other inputs.
         self._after = set(range(len(self._operands)))
         self._freed: dict[int, int] = {}
-        self._candidates: list[tuple[int, int, int]] = []
-        self._tries_left = self._old_cost = 0
-        self._chosen: list[int] = []
-        self._best: tuple[int, list[int]] = (-1, [])
+        self._candidates: list[_Candidate] = []
+        self._old_cost = 0
+        self._pair = False
+        """A LUT below gets other inputs, too."""
+        self._upper, self._lower = _Inputs(), _Inputs()
+        self._best = _NOTHING
 
     def run(self, effort: Effort) -> LutNetwork:
-        """Visit all LUTs in random order, round by round."""
+        """Visit all LUTs in random order, round by round, until only outputs are left."""
         self._settle()
         least, idle = self._count(), 0
         for _ in range(effort.rounds):
@@ -116,6 +173,8 @@ class Resubstitution:
             now = self._count()
             idle = 0 if now < least else idle + 1
             least = now
+            if now == sum(len(self._operands[each]) > 1 for each in set(self._outputs)):
+                break
         return self._network()
 
     def _count(self) -> int:
@@ -216,35 +275,54 @@ class Resubstitution:
     # Other inputs for one LUT.
 
     def _improve(self, signal: int, tries: int) -> None:
-        """Search other inputs for a LUT, and give it the best ones."""
+        """Search other inputs for a LUT, and perhaps for one below it; give it the best ones."""
         care = self._find_care(signal)
         on, off = care & self._functions[signal], care & ~self._functions[signal]
         self._find_freed(signal)
-        highest = self._most_levels - 1 - self._heights[signal]
+        self._upper.highest = self._most_levels - 1 - self._heights[signal]
+        self._lower.highest = self._upper.highest - 1
         found = list(range(self._inputs))
         for other in self._order:
             if other not in self._after and len(self._operands[other]) > 1:
-                found += [other] * (self._levels[other] <= highest)
+                found.append(other)
         self._candidates = [
-            (each, self._functions[each], self._freed.get(each, 0)) for each in found
+            _Candidate(each, self._functions[each], self._levels[each], self._freed.get(each, 0))
+            for each in found
         ]
         self._old_cost = int(len(self._operands[signal]) > 1)
-        self._tries_left = tries
-        self._best = -1, []
-        self._choose([(on, off)] if on and off else [], 0)
-        score, chosen = self._best
-        if score < 0:
+        self._pair, self._best = False, _NOTHING
+        self._start(self._upper, on, off, tries, 0)
+        if self._best.score < _SCORE_LUT and self._old_cost and self._freed:
+            alone = self._best
+            self._pair, self._best = True, _NOTHING
+            self._start(self._upper, on, off, _PAIR_TRIES, 0)
+            if self._best is _NOTHING:
+                self._best = alone
+        best = self._best
+        if best is _NOTHING:
             return
+        chosen = best.chosen
+        if best.below:
+            own = (best.kept + 1 & ~best.kept).bit_length() - 1  # the first that is not kept
+            lower = list(self._freed)[own]
+            self._set_inputs(lower, best.below, best.on, best.off)
+            self._functions[lower] = self._look_up(lower, self._functions)
+            self._after.add(lower)
+            chosen = [*chosen, lower]
+        self._set_inputs(signal, chosen, on, off)
+        self._settle()
+
+    def _set_inputs(self, signal: int, chosen: list[int], on: int, off: int) -> None:
+        """Give a LUT those of these inputs that it needs, and the table that follows from `on`."""
         place = 0
-        while place < len(chosen):  # earlier inputs may have become superfluous
+        while place < len(chosen):
             fewer = chosen[:place] + chosen[place + 1 :]
             if self._tells(fewer, on, off):
                 chosen = fewer
             else:
                 place += 1
-        self._operands[signal] = chosen
+        self._operands[signal] = list(chosen)
         self._tables[signal] = self._table(chosen, on)
-        self._settle()
 
     def _find_care(self, signal: int) -> int:
         """Find the patterns at which a signal changes an output; fills `_after`."""
@@ -282,10 +360,16 @@ class Resubstitution:
 
     def _score(self, kept: int, count: int) -> int:
         """Score of `count` inputs, or of more, that keep these LUTs of `_freed` read."""
-        saved = len(self._freed) - kept.bit_count() + self._old_cost - (count > 1)
+        cost = 2 if self._pair else int(count > 1)
+        saved = len(self._freed) - kept.bit_count() + self._old_cost - cost
         return saved * _SCORE_LUT + (self._lut_inputs - count) * _SCORE_INPUT
 
-    def _choose(self, parts: Sequence[tuple[int, int]], kept: int) -> None:
+    def _start(self, of: _Inputs, on: int, off: int, tries: int, kept: int) -> None:
+        """Search inputs of a LUT that is 1 at patterns `on`, and 0 at `off`."""
+        of.on, of.off, of.tries, of.chosen = on, off, tries, []
+        self._choose(of, [(on, off)] if on and off else [], kept)
+
+    def _choose(self, of: _Inputs, parts: Sequence[tuple[int, int]], kept: int) -> None:
         """Extend the chosen inputs.
 
         Parameters
@@ -294,34 +378,66 @@ class Resubstitution:
             chosen inputs; those for which neither is empty.
         kept : LUTs of `_freed` that the chosen inputs need.
         """
-        depth = len(self._chosen)
+        depth = len(of.chosen)
+        above = self._pair and of is self._upper
         if not parts:
-            score = self._score(kept, depth) + self._random.below(_SCORE_INPUT)
-            if score > self._best[0]:
-                self._best = score, list(self._chosen)
+            if not above:
+                self._keep_best(depth, kept)
             return
-        if depth == self._lut_inputs or self._tries_left <= 0:
+        if depth == self._lut_inputs or of.tries <= 0:
             return
-        self._tries_left -= 1
+        of.tries -= 1
         last = depth == self._lut_inputs - 1
+        if above and last:
+            self._choose_below(parts, kept)
+            return
+        if last:
+            for each in self._candidates:
+                if each.level <= of.highest and tells_apart(parts, each.function):
+                    of.chosen.append(each.signal)
+                    self._keep_best(depth + 1, kept | each.freed)
+                    of.chosen.pop()
+            return
         on, off = self._pick(parts[0][0]), self._pick(parts[0][1])
-        options = [each for each in self._candidates if (each[1] & on == 0) != (each[1] & off == 0)]
-        most = len(options) if last else _FURTHER_OPTIONS if depth else _FIRST_OPTIONS
+        options = [
+            each
+            for each in self._candidates
+            if (each.function & on == 0) != (each.function & off == 0) and each.level <= of.highest
+        ]
+        most = _PAIR_OPTIONS if self._pair else _FURTHER_OPTIONS if depth else _FIRST_OPTIONS
         for place in range(min(most, len(options))):
-            if self._tries_left <= 0:
+            if of.tries <= 0:
                 break
             other = place + self._random.below(len(options) - place)
             options[place], options[other] = options[other], options[place]
-            signal, function, freed = options[place]
-            best_with = self._score(kept | freed, depth + 1) + _SCORE_INPUT - 1
-            if best_with <= self._best[0]:
+            option = options[place]
+            best_with = self._score(kept | option.freed, 1 if above else depth + 1)
+            if best_with + _SCORE_INPUT - 1 <= self._best.score:
                 continue
-            left = split(parts, function)
-            if last and left:
-                continue
-            self._chosen.append(signal)
-            self._choose(left, kept | freed)
-            self._chosen.pop()
+            of.chosen.append(option.signal)
+            self._choose(of, split(parts, option.function), kept | option.freed)
+            of.chosen.pop()
+
+    def _choose_below(self, parts: Sequence[tuple[int, int]], kept: int) -> None:
+        """Search a LUT below that tells apart the patterns of each part, either way round."""
+        if len(parts) > _MOST_PARTS:
+            return
+        for _ in range(_SIDES if len(parts) > 1 else 1):
+            one, zero = parts[0]
+            for on, off in parts[1:]:
+                if self._random.below(2):
+                    on, off = off, on
+                one, zero = one | on, zero | off
+            self._start(self._lower, one, zero, _BELOW_TRIES, kept)
+
+    def _keep_best(self, count: int, kept: int) -> None:
+        """Keep what is chosen if nothing better is known."""
+        score = self._score(kept, count) + self._random.below(_SCORE_INPUT)
+        if score > self._best.score:
+            lower = self._lower
+            below = list(lower.chosen) if self._pair else []
+            chosen = list(self._upper.chosen)
+            self._best = _Found(score, chosen, below, kept, lower.on, lower.off)
 
     def _pick(self, patterns: int) -> int:
         """One of the patterns, random, as a truth table."""
@@ -361,6 +477,15 @@ def split(parts: Sequence[tuple[int, int]], by: int) -> list[tuple[int, int]]:
             if on & half and off & half:
                 found.append((on & half, off & half))
     return found
+
+
+def tells_apart(parts: Sequence[tuple[int, int]], by: int) -> bool:
+    """Whether `split` leaves nothing."""
+    for on, off in parts:
+        on_high, off_high = on & by, off & by
+        if (on_high and off_high) or (on_high != on and off_high != off):
+            return False
+    return True
 
 
 def depends(table: int, inputs: int, which: int) -> bool:

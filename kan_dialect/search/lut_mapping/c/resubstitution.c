@@ -9,8 +9,33 @@
 
 #define MOST_INPUTS 6
 #define MOST_FREED 63
+#define FIRST_OPTIONS 24
+#define FURTHER_OPTIONS 12
+#define PAIR_OPTIONS 8
+#define PAIR_TRIES 60
+#define BELOW_TRIES 20
+#define MOST_PARTS 6
+#define SIDES 2
+#define SCORE_LUT 64
+#define SCORE_INPUT 8
 
 typedef uint64_t Word;
+
+/* The search for inputs of one LUT: `Inputs`. */
+typedef struct {
+    int64_t chosen[MOST_INPUTS];
+    int64_t part_counts[MOST_INPUTS + 1];
+    Word *parts;      /* (MOST_INPUTS + 1, 2^MOST_INPUTS + 1, 2, words) */
+    int64_t *options; /* (MOST_INPUTS, signals) */
+    int64_t tries, highest;
+} Inputs;
+
+/* What has been found: inputs of the LUT and of one below it, which is 1 and 0 at patterns. */
+typedef struct {
+    int64_t score, chosen[2][MOST_INPUTS], count[2];
+    Word kept;
+    Word *sides; /* (2, words) */
+} Found;
 
 typedef struct {
     /* As given: `LutNetwork`, where LUT i is signal `inputs` + i, and truth tables of signals. */
@@ -23,18 +48,18 @@ typedef struct {
 
     int64_t signals;
     int64_t *order, ordered; /* LUTs that are read, as signals, operands first */
-    int64_t *readers, *levels, *heights, *drawn, *candidates, *waiting, *place;
+    int64_t *readers, *levels, *heights, *drawn, *candidates, *waiting, *left_readers;
     char *seen, *after, *changed;
     Word *flipped, *freed; /* per signal */
-    int64_t freed_count;
+    int64_t freed_luts[MOST_FREED], freed_count;
 
-    /* The search for inputs of one LUT. */
-    int64_t candidate_count, tries_left, old_cost, best_score;
-    int64_t chosen[MOST_INPUTS], best[MOST_INPUTS], best_count;
-    int64_t part_counts[MOST_INPUTS + 1];
-    Word *parts;   /* (MOST_INPUTS + 1, 2^MOST_INPUTS, 2, words) */
-    int64_t *options; /* (MOST_INPUTS, signals) */
-    Word *on, *off, *care, *cells;
+    int64_t candidate_count, old_cost, blocks;
+    Word *columns;    /* (64 * words, blocks): values of 64 candidates each at a pattern */
+    Word *allowed[2]; /* candidates whose levels the upper and the lower LUT may read */
+    int pair; /* a LUT below gets other inputs, too */
+    Inputs of[2];
+    Found best;
+    Word *on, *off, *care;
 } Search;
 
 /* --- Random numbers: SplitMix64 --- */
@@ -204,13 +229,14 @@ static void find_freed(Search *s, int64_t signal)
     int64_t stack = 0, lut = signal - s->inputs;
     s->freed_count = 0;
     memset(s->freed, 0, (size_t)s->signals * sizeof(Word));
-    memcpy(s->place, s->readers, (size_t)s->signals * sizeof(int64_t));
+    memcpy(s->left_readers, s->readers, (size_t)s->signals * sizeof(int64_t));
     s->waiting[stack++] = signal;
     while (stack) {
         lut = s->waiting[--stack] - s->inputs;
         for (int64_t k = 0; k < s->sizes[lut]; k++) {
             int64_t operand = s->operands[lut * MOST_INPUTS + k];
-            if (--s->place[operand] == 0 && operand >= s->inputs && s->freed_count < MOST_FREED) {
+            if (--s->left_readers[operand] == 0 && operand >= s->inputs && s->freed_count < MOST_FREED) {
+                s->freed_luts[s->freed_count] = operand;
                 s->freed[operand] = (Word)1 << s->freed_count++;
                 s->waiting[stack++] = operand;
             }
@@ -228,18 +254,47 @@ static void find_freed(Search *s, int64_t signal)
 
 /* --- Other inputs for one LUT --- */
 
-/* LUTs saved by inputs that keep these of `freed`, times 64, more for fewer inputs: `_score`. */
+/* Score of `count` inputs, or of more, that keep these of `freed` read: `_score`. */
 static int64_t score_of(const Search *s, Word kept, int64_t count)
 {
-    int64_t saved = s->freed_count - __builtin_popcountll(kept) + s->old_cost - (count > 1);
-    return saved * 64 + (s->lut_inputs - count) * 8;
+    int64_t cost = s->pair ? 2 : count > 1;
+    int64_t saved = s->freed_count - __builtin_popcountll(kept) + s->old_cost - cost;
+    return saved * SCORE_LUT + (s->lut_inputs - count) * SCORE_INPUT;
 }
 
-/* Parts split by a signal; returns how many are left, or -1 if more than `most`. */
-static int64_t split(const Search *s, const Word *parts, int64_t count, const Word *by, Word *into,
-                     int64_t most)
+/* Parts split by a signal; returns how many are left: `split`. */
+static int64_t split(const Search *s, const Word *parts, int64_t count, const Word *by, Word *into)
 {
-    int64_t words = s->words, left = 0;
+    int64_t words = s->words;
+    Word *new = into;
+    for (int64_t p = 0; p < count; p++) {
+        const Word *on = parts + 2 * p * words, *off = on + words;
+        for (Word other = ~(Word)0;; other = 0) { /* the low half, then the high one */
+            Word any_on = 0, any_off = 0;
+            for (int64_t w = 0; w < words; w++) {
+                any_on |= new[w] = on[w] & (by[w] ^ other);
+                any_off |= new[words + w] = off[w] & (by[w] ^ other);
+            }
+            if (any_on && any_off)
+                new += 2 * words;
+            if (!other)
+                break;
+        }
+    }
+    return (new - into) / (2 * words);
+}
+
+/* Whether a signal tells all parts apart. */
+static int tells_all(const Search *s, const Word *parts, int64_t count, const Word *by)
+{
+    int64_t words = s->words;
+    if (words == 1) {
+        Word high = by[0], low = ~high;
+        for (int64_t p = 0; p < count; p++, parts += 2)
+            if (((parts[0] & high) && (parts[1] & high)) || ((parts[0] & low) && (parts[1] & low)))
+                return 0;
+        return 1;
+    }
     for (int64_t p = 0; p < count; p++) {
         const Word *on = parts + 2 * p * words, *off = on + words;
         Word on_high = 0, on_low = 0, off_high = 0, off_low = 0;
@@ -249,94 +304,187 @@ static int64_t split(const Search *s, const Word *parts, int64_t count, const Wo
             off_high |= off[w] & by[w];
             off_low |= off[w] & ~by[w];
         }
-        if (on_low && off_low) {
-            if (left == most)
-                return -1;
-            Word *new = into + 2 * left++ * words;
-            for (int64_t w = 0; w < words; w++) {
-                new[w] = on[w] & ~by[w];
-                new[words + w] = off[w] & ~by[w];
-            }
-        }
-        if (on_high && off_high) {
-            if (left == most)
-                return -1;
-            Word *new = into + 2 * left++ * words;
-            for (int64_t w = 0; w < words; w++) {
-                new[w] = on[w] & by[w];
-                new[words + w] = off[w] & by[w];
-            }
-        }
+        if ((on_high && off_high) || (on_low && off_low))
+            return 0;
     }
-    return left;
+    return 1;
 }
 
-static void choose(Search *s, int64_t depth, Word kept)
+static int64_t part_room(const Search *s)
 {
-    int64_t words = s->words, room = ((int64_t)2 << MOST_INPUTS) * words;
-    Word *parts = s->parts + depth * room;
-    int64_t count = s->part_counts[depth];
-    if (count == 0) {
-        int64_t score = score_of(s, kept, depth) + (int64_t)below(s, 8);
-        if (score > s->best_score) {
-            s->best_score = score;
-            s->best_count = depth;
-            memcpy(s->best, s->chosen, sizeof s->best);
+    return (((int64_t)2 << MOST_INPUTS) + 2) * s->words; /* `split` writes one part more */
+}
+
+static void choose(Search *s, int which, int64_t depth, Word kept);
+
+/* Start the search for inputs of a LUT that is 1 at patterns, and 0 at others. */
+static void start(Search *s, int which, const Word *on, const Word *off, int64_t tries, Word kept)
+{
+    Inputs *of = &s->of[which];
+    memmove(of->parts, on, (size_t)s->words * sizeof(Word));
+    memmove(of->parts + s->words, off, (size_t)s->words * sizeof(Word));
+    of->part_counts[0] = !is_zero(on, s->words) && !is_zero(off, s->words);
+    of->tries = tries;
+    choose(s, which, 0, kept);
+}
+
+/* A LUT below tells apart what is left; in each part it may be 1 or 0 where the upper one is 1. */
+static void choose_below(Search *s, const Word *parts, int64_t count, Word kept)
+{
+    if (count > MOST_PARTS)
+        return;
+    for (int side = 0; side < (count > 1 ? SIDES : 1); side++) {
+        memset(s->best.sides + 2 * s->words, 0, 2 * (size_t)s->words * sizeof(Word));
+        Word *one = s->best.sides + 2 * s->words, *zero = one + s->words;
+        for (int64_t p = 0; p < count; p++) {
+            int64_t swapped = p ? (int64_t)below(s, 2) : 0;
+            const Word *on = parts + (2 * p + swapped) * s->words;
+            const Word *off = parts + (2 * p + !swapped) * s->words;
+            for (int64_t w = 0; w < s->words; w++) {
+                one[w] |= on[w];
+                zero[w] |= off[w];
+            }
         }
+        start(s, 1, one, zero, BELOW_TRIES, kept);
+    }
+}
+
+static void keep_best(Search *s, int which, int64_t depth, Word kept)
+{
+    int64_t score = score_of(s, kept, depth) + (int64_t)below(s, SCORE_INPUT);
+    Found *best = &s->best;
+    if (score <= best->score)
+        return;
+    best->score = score;
+    best->kept = kept;
+    best->count[0] = which ? s->lut_inputs - 1 : depth;
+    best->count[1] = which ? depth : 0;
+    for (int k = 0; k < 2; k++)
+        memcpy(best->chosen[k], s->of[k].chosen, sizeof best->chosen[k]);
+    if (which)
+        memcpy(best->sides, s->of[1].parts, 2 * (size_t)s->words * sizeof(Word));
+}
+
+/* Candidates of a block that have different values at two patterns. */
+static Word differing(const Search *s, int which, int64_t block, int64_t on, int64_t off)
+{
+    const Word *columns = s->columns + block;
+    return (columns[on * s->blocks] ^ columns[off * s->blocks]) & s->allowed[which][block];
+}
+
+/* The last input: each candidate that tells all parts apart. Two pairs of patterns of each part
+   rule out most others, 64 at a time. */
+static void choose_last(Search *s, int which, int64_t depth, Word kept)
+{
+    Inputs *of = &s->of[which];
+    const Word *parts = of->parts + depth * part_room(s);
+    int64_t words = s->words, count = of->part_counts[depth], ends[2 << MOST_INPUTS][2];
+    for (int64_t p = 0; p < count; p++)
+        for (int side = 0; side < 2; side++) {
+            const Word *set = parts + (2 * p + side) * words;
+            int64_t first = 0, last = words - 1;
+            while (!set[first])
+                first++;
+            while (!set[last])
+                last--;
+            ends[2 * p][side] = 64 * first + __builtin_ctzll(set[first]);
+            ends[2 * p + 1][side] = 64 * last + 63 - __builtin_clzll(set[last]);
+        }
+    for (int64_t b = 0; b < s->blocks; b++) {
+        Word left = s->allowed[which][b];
+        for (int64_t p = 0; p < 2 * count && left; p++)
+            left &= differing(s, which, b, ends[p][0], ends[p][1]);
+        for (; left; left &= left - 1) {
+            int64_t signal = s->candidates[64 * b + __builtin_ctzll(left)];
+            if (!tells_all(s, parts, count, function_of(s, signal)))
+                continue;
+            of->chosen[depth] = signal;
+            keep_best(s, which, depth + 1, kept | s->freed[signal]);
+        }
+    }
+}
+
+static void choose(Search *s, int which, int64_t depth, Word kept)
+{
+    Inputs *of = &s->of[which];
+    Word *parts = of->parts + depth * part_room(s);
+    int64_t words = s->words, count = of->part_counts[depth];
+    int above = s->pair && !which; /* with a LUT below for the last input */
+    if (count == 0) {
+        if (!above)
+            keep_best(s, which, depth, kept);
         return;
     }
-    if (depth == s->lut_inputs || s->tries_left <= 0)
+    if (depth == s->lut_inputs || of->tries <= 0)
         return;
-    s->tries_left--;
+    of->tries--;
     int last = depth == s->lut_inputs - 1;
-    int64_t on = pick(s, parts), off = pick(s, parts + words), found = 0;
-    int64_t *options = s->options + depth * s->signals;
-    for (int64_t c = 0; c < s->candidate_count; c++) {
-        const Word *f = function_of(s, s->candidates[c]);
-        if (((f[on >> 6] >> (on & 63)) ^ (f[off >> 6] >> (off & 63))) & 1)
-            options[found++] = s->candidates[c];
+    if (above && last) {
+        choose_below(s, parts, count, kept);
+        return;
     }
-    int64_t most = last ? found : depth == 0 ? 24 : 12;
+    if (last) {
+        choose_last(s, which, depth, kept);
+        return;
+    }
+    int64_t on = pick(s, parts), off = pick(s, parts + words), found = 0;
+    int64_t *options = of->options + depth * s->signals;
+    for (int64_t b = 0; b < s->blocks; b++)
+        for (Word left = differing(s, which, b, on, off); left; left &= left - 1)
+            options[found++] = s->candidates[64 * b + __builtin_ctzll(left)];
+    int64_t most = s->pair ? PAIR_OPTIONS : depth ? FURTHER_OPTIONS : FIRST_OPTIONS;
     most = most < found ? most : found;
-    for (int64_t i = 0; i < most && s->tries_left > 0; i++) {
+    for (int64_t i = 0; i < most && of->tries > 0; i++) {
         int64_t j = i + (int64_t)below(s, (uint64_t)(found - i));
         int64_t signal = options[j];
         options[j] = options[i];
         options[i] = signal;
         Word keeps = kept | s->freed[signal];
-        if (score_of(s, keeps, depth + 1) + 7 <= s->best_score)
+        if (score_of(s, keeps, above ? 1 : depth + 1) + SCORE_INPUT - 1 <= s->best.score)
             continue;
-        int64_t left = split(s, parts, count, function_of(s, signal), parts + room,
-                             last ? 0 : (int64_t)1 << MOST_INPUTS);
-        if (left < 0)
-            continue;
-        s->chosen[depth] = signal;
-        s->part_counts[depth + 1] = left;
-        choose(s, depth + 1, keeps);
+        int64_t left =
+            split(s, parts, count, function_of(s, signal), parts + part_room(s));
+        of->chosen[depth] = signal;
+        of->part_counts[depth + 1] = left;
+        choose(s, which, depth + 1, keeps);
     }
 }
 
-/* Whether a function of these signals can tell the patterns of `on` from those of `off`. */
-static int tells(Search *s, const int64_t *signals, int64_t count)
+/* Whether a function of these signals can tell patterns apart. */
+static int tells(Search *s, const int64_t *signals, int64_t count, const Word *on, const Word *off)
 {
-    int64_t words = s->words, room = ((int64_t)2 << MOST_INPUTS) * words, left = 1;
-    memcpy(s->parts, s->on, (size_t)words * sizeof(Word));
-    memcpy(s->parts + words, s->off, (size_t)words * sizeof(Word));
+    int64_t words = s->words, room = part_room(s), left = 1;
+    Word *parts = s->of[0].parts;
+    memcpy(parts, on, (size_t)words * sizeof(Word));
+    memcpy(parts + words, off, (size_t)words * sizeof(Word));
     for (int64_t k = 0; k < count; k++)
-        left = split(s, s->parts + k * room, left, function_of(s, signals[k]),
-                     s->parts + (k + 1) * room, (int64_t)1 << MOST_INPUTS);
+        left = split(s, parts + k * room, left, function_of(s, signals[k]),
+                     parts + (k + 1) * room);
     return left == 0;
 }
 
-/* Give a LUT these inputs and the table that follows from `on`. */
-static void set_inputs(Search *s, int64_t lut, const int64_t *signals, int64_t count)
+/* Give a LUT those of these inputs that it needs, and the table that follows from `on`. */
+static void set_inputs(Search *s, int64_t signal, const int64_t *given, int64_t count,
+                       const Word *on, const Word *off)
 {
+    int64_t lut = signal - s->inputs, signals[MOST_INPUTS];
+    memcpy(signals, given, sizeof signals);
+    for (int64_t k = 0; k < count;) {
+        int64_t fewer[MOST_INPUTS] = {0};
+        for (int64_t i = 0; i < count - 1; i++)
+            fewer[i] = signals[i + (i >= k)];
+        if (tells(s, fewer, count - 1, on, off)) {
+            memcpy(signals, fewer, sizeof signals);
+            count--;
+        } else
+            k++;
+    }
     Word table = 0;
     s->sizes[lut] = count;
     for (int64_t k = 0; k < count; k++)
         s->operands[lut * MOST_INPUTS + k] = signals[k];
     for (int64_t w = 0; w < s->words; w++)
-        for (Word left = s->on[w]; left; left &= left - 1) {
+        for (Word left = on[w]; left; left &= left - 1) {
             int64_t bit = __builtin_ctzll(left), pattern = 0;
             for (int64_t k = 0; k < count; k++)
                 pattern |= (int64_t)(function_of(s, signals[k])[w] >> bit & 1) << k;
@@ -436,10 +584,47 @@ static void settle(Search *s)
     refresh(s);
 }
 
-/* Search other inputs for a LUT, and give it the best ones. Returns whether something changed. */
-static int improve(Search *s, int64_t signal)
+/* Transpose 64 words of 64 bits. (H. Warren, Hacker's Delight, 7-3, of other bit order.) */
+static void transpose(Word *a)
+{
+    Word mask = 0x00000000FFFFFFFFu;
+    for (int step = 32; step; step >>= 1, mask ^= mask << step)
+        for (int k = 0; k < 64; k = (k + step + 1) & ~step) {
+            Word swapped = ((a[k] >> step) ^ a[k + step]) & mask;
+            a[k] ^= swapped << step;
+            a[k + step] ^= swapped;
+        }
+}
+
+/* The values of all candidates at each pattern, 64 candidates a word. */
+static void find_columns(Search *s)
+{
+    s->blocks = (s->candidate_count + 63) / 64;
+    for (int64_t b = 0; b < s->blocks; b++) {
+        int64_t count = s->candidate_count - 64 * b;
+        count = count < 64 ? count : 64;
+        for (int which = 0; which < 2; which++)
+            s->allowed[which][b] = 0;
+        for (int64_t i = 0; i < count; i++)
+            for (int which = 0; which < 2; which++)
+                s->allowed[which][b] |=
+                    (Word)(s->levels[s->candidates[64 * b + i]] <= s->of[which].highest) << i;
+        for (int64_t w = 0; w < s->words; w++) {
+            Word block[64] = {0};
+            for (int64_t i = 0; i < count; i++)
+                block[i] = function_of(s, s->candidates[64 * b + i])[w];
+            transpose(block);
+            for (int64_t i = 0; i < 64; i++)
+                s->columns[(64 * w + i) * s->blocks + b] = block[i];
+        }
+    }
+}
+
+/* Search other inputs for a LUT, and perhaps for one below it: `_improve`. */
+static void improve(Search *s, int64_t signal)
 {
     int64_t words = s->words, lut = signal - s->inputs;
+    Found *best = &s->best;
     find_care(s, signal);
     for (int64_t w = 0; w < words; w++) {
         s->on[w] = s->care[w] & function_of(s, signal)[w];
@@ -447,39 +632,42 @@ static int improve(Search *s, int64_t signal)
     }
     find_freed(s, signal);
     s->candidate_count = 0;
-    int64_t highest = s->most_levels - 1 - s->heights[signal];
+    s->of[0].highest = s->most_levels - 1 - s->heights[signal];
+    s->of[1].highest = s->of[0].highest - 1;
     for (int64_t i = 0; i < s->inputs; i++)
         s->candidates[s->candidate_count++] = i;
     for (int64_t i = 0; i < s->ordered; i++) {
         int64_t other = s->order[i];
-        if (!s->after[other] && s->sizes[other - s->inputs] > 1 && s->levels[other] <= highest)
+        if (!s->after[other] && s->sizes[other - s->inputs] > 1)
             s->candidates[s->candidate_count++] = other;
     }
+    find_columns(s);
     s->old_cost = s->sizes[lut] > 1;
-    s->tries_left = s->tries;
-    s->best_score = -1;
-    memcpy(s->parts, s->on, (size_t)words * sizeof(Word));
-    memcpy(s->parts + words, s->off, (size_t)words * sizeof(Word));
-    s->part_counts[0] = !is_zero(s->on, words) && !is_zero(s->off, words);
-    choose(s, 0, 0);
-    if (s->best_score < 0)
-        return 0;
-    /* Earlier inputs may have become superfluous. */
-    int64_t signals[MOST_INPUTS], count = s->best_count;
-    memcpy(signals, s->best, sizeof signals);
-    for (int64_t k = 0; k < count; k++) {
-        int64_t fewer[MOST_INPUTS];
-        for (int64_t i = 0; i < count - 1; i++)
-            fewer[i] = signals[i + (i >= k)];
-        if (tells(s, fewer, count - 1)) {
-            memcpy(signals, fewer, sizeof signals);
-            count--;
-            k--;
-        }
+    s->pair = 0;
+    best->score = -1;
+    start(s, 0, s->on, s->off, s->tries, 0);
+    if (best->score < SCORE_LUT && s->old_cost && s->freed_count) {
+        int64_t alone = best->score;
+        s->pair = 1;
+        best->score = -1;
+        start(s, 0, s->on, s->off, PAIR_TRIES, 0);
+        if (best->score < 0)
+            best->score = alone;
     }
-    set_inputs(s, lut, signals, count);
+    if (best->score < 0)
+        return;
+    if (best->count[1]) {
+        int64_t place = 0;
+        while (best->kept >> place & 1)
+            place++;
+        int64_t lower = s->freed_luts[place];
+        set_inputs(s, lower, best->chosen[1], best->count[1], best->sides, best->sides + words);
+        evaluate(s, lower, NULL, function_of(s, lower));
+        best->chosen[0][best->count[0]++] = lower;
+        s->after[lower] = 1;
+    }
+    set_inputs(s, signal, best->chosen[0], best->count[0], s->on, s->off);
     settle(s);
-    return 1;
 }
 
 static int64_t count_luts(const Search *s)
@@ -490,10 +678,24 @@ static int64_t count_luts(const Search *s)
     return count;
 }
 
+/* Number of LUTs that are outputs: the fewest that there can be. */
+static int64_t count_outputs(Search *s)
+{
+    int64_t count = 0;
+    memset(s->after, 0, (size_t)s->signals);
+    for (int64_t o = 0; o < s->outputs; o++) {
+        int64_t output = s->output[o];
+        if (output >= s->inputs && !s->after[output])
+            count += s->sizes[output - s->inputs] > 1;
+        s->after[output] = 1;
+    }
+    return count;
+}
+
 static void *room_for(int64_t count, size_t size, int *failed)
 {
     void *found = calloc((size_t)(count ? count : 1), size);
-    *failed |= !found;
+    *failed |= found == NULL;
     return found;
 }
 
@@ -518,8 +720,8 @@ int kan_resubstitute(const int64_t *numbers, int64_t *sizes, int64_t *operands, 
     s.random = 1;
     s.words = (s.patterns + 63) / 64;
     s.signals = s.inputs + s.luts;
-    int64_t **arrays[] = {&s.order,      &s.readers, &s.levels, &s.heights, &s.drawn,
-                          &s.candidates, &s.waiting, &s.place};
+    int64_t **arrays[] = {&s.order,   &s.readers,    &s.levels,  &s.heights,
+                          &s.drawn,   &s.candidates, &s.waiting, &s.left_readers};
     char **marks[] = {&s.seen, &s.after, &s.changed};
     Word **of_words[] = {&s.on, &s.off, &s.care};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
@@ -530,9 +732,14 @@ int kan_resubstitute(const int64_t *numbers, int64_t *sizes, int64_t *operands, 
         *of_words[i] = room_for(s.words, sizeof(Word), &failed);
     s.flipped = room_for(s.signals * s.words, sizeof(Word), &failed);
     s.freed = room_for(s.signals, sizeof(Word), &failed);
-    s.options = room_for(MOST_INPUTS * s.signals, sizeof(int64_t), &failed);
-    s.parts = room_for((MOST_INPUTS + 1) * ((int64_t)2 << MOST_INPUTS) * s.words, sizeof(Word),
-                       &failed);
+    s.best.sides = room_for(4 * s.words, sizeof(Word), &failed); /* those of a trial behind */
+    int64_t blocks = (s.signals + 63) / 64;
+    s.columns = room_for(64 * s.words * blocks, sizeof(Word), &failed);
+    for (int which = 0; which < 2; which++) {
+        s.allowed[which] = room_for(blocks, sizeof(Word), &failed);
+        s.of[which].parts = room_for((MOST_INPUTS + 1) * part_room(&s), sizeof(Word), &failed);
+        s.of[which].options = room_for(MOST_INPUTS * s.signals, sizeof(int64_t), &failed);
+    }
     if (!failed) {
         memset(s.after, 1, (size_t)s.signals);
         settle(&s);
@@ -551,6 +758,8 @@ int kan_resubstitute(const int64_t *numbers, int64_t *sizes, int64_t *operands, 
             int64_t now = count_luts(&s);
             idle = now < least ? 0 : idle + 1;
             least = now;
+            if (now == count_outputs(&s))
+                break;
         }
     }
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
@@ -559,9 +768,14 @@ int kan_resubstitute(const int64_t *numbers, int64_t *sizes, int64_t *operands, 
         free(*marks[i]);
     for (size_t i = 0; i < sizeof of_words / sizeof *of_words; i++)
         free(*of_words[i]);
+    for (int which = 0; which < 2; which++) {
+        free(s.of[which].parts);
+        free(s.of[which].options);
+        free(s.allowed[which]);
+    }
+    free(s.columns);
     free(s.flipped);
     free(s.freed);
-    free(s.options);
-    free(s.parts);
+    free(s.best.sides);
     return failed;
 }
