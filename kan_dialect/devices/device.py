@@ -309,7 +309,7 @@ ICE40 = DeviceFamily(
     Adders(constant_luts=0, carry_in_luts=1.0, further_luts=1.5),
     expected_wide_factor=1.125,
     chooses_by_luts=True,
-    mapped_factor=0.65,
+    mapped_factor=0.55,
 )
 """Lattice iCE40 HX. Delays are of nextpnr, on networks of no benchmark."""
 
