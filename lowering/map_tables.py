@@ -26,6 +26,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.estimate import levels_of_function
+from kan_dialect.devices.table_cost import MAPPED_INPUTS
 from kan_dialect.evaluate.hardware import bit_width, in_dataflow_order, low_bit_of
 from kan_dialect.ir.attributes.value_names import name_hint
 from kan_dialect.ir.constants import IntArray
@@ -38,9 +39,6 @@ from kan_dialect.ops.lut import LutOp
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.lut_mapping.mapping import map_functions
 from kan_dialect.search.lut_mapping.network import LutNetwork
-
-MOST_INPUTS = 8
-"""Most bits that tables read together: the search knows 2^8 values of each signal."""
 
 Bit: TypeAlias = tuple[SSAValue, int]
 """A bit of a value by its place."""
@@ -101,7 +99,7 @@ class _Mapping:
             if array not in constants or index in constants:
                 continue
             bits, entries = tuple(_bits_of(index)), constants[array][0]
-            if len(bits) <= MOST_INPUTS and len(entries) == 1 << len(bits):
+            if len(bits) <= MAPPED_INPUTS and len(entries) == 1 << len(bits):
                 sources = frozenset(value for value, _ in bits)
                 groups[sources].append(_Table(op, entries, bits))
         for tables in groups.values():
@@ -223,7 +221,7 @@ def _bits_of(value: SSAValue) -> Iterator[Bit]:
 
 def _of_few_bits(tables: Sequence[_Table]) -> Iterator[list[_Table]]:
     """The tables in groups that read few bits each: all together, or those of the same bits."""
-    if len({bit for table in tables for bit in table.inputs}) <= MOST_INPUTS:
+    if len({bit for table in tables for bit in table.inputs}) <= MAPPED_INPUTS:
         yield list(tables)
         return
     groups: defaultdict[frozenset[Bit], list[_Table]] = defaultdict(list)

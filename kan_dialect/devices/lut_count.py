@@ -17,7 +17,7 @@ from kan_dialect.analysis.tables import bit_patterns_of
 from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
 from kan_dialect.devices.costed import stated_luts
 from kan_dialect.devices.device import DeviceFamily
-from kan_dialect.devices.table_cost import MUX_INPUTS, Mapper
+from kan_dialect.devices.table_cost import MAPPED_INPUTS, MUX_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
 from kan_dialect.maths.truth_tables import by_size, planes, supports
 from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
@@ -89,7 +89,7 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
             case _:
                 luts += stated_luts(op, device)
     for mapper in mappers.values():
-        if device.maps_tables and mapper.is_wide:
+        if device.maps_tables and mapper.is_wide and mapper.most_inputs <= MAPPED_INPUTS:
             factor = device.mapped_factor
             luts += Counter({size: round(factor * count) for size, count in mapper.luts.items()})
         else:

@@ -17,6 +17,9 @@ from kan_dialect.maths.truth_tables import all_codes, support
 MUX_INPUTS = 3
 """Inputs of a choice between two bits."""
 
+MAPPED_INPUTS = 8
+"""Most bits of tables that are mapped together: `kan-map-tables` knows 2^8 values of a signal."""
+
 
 @dataclass
 class Mapper:
@@ -36,11 +39,15 @@ class Mapper:
     is_wide: bool = False
     """A function has more inputs than a lookup table."""
 
+    most_inputs: int = 0
+    """Of a table."""
+
     made: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     """Functions counted so far, each with its number of inputs."""
 
     def add(self, plane: int, inputs: int) -> int:
         """Count the lookup tables that a plane still needs; its levels of lookup tables."""
+        self.most_inputs = max(self.most_inputs, inputs)
         plane, inputs = _reduced(plane, inputs)
         used = support(plane, inputs)
         if used <= 1:

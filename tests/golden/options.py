@@ -44,6 +44,7 @@ EXCLUSIVE: Options = {"levels": None, "cycles": None, "combinational": False}
 APART: Sequence[Options] = (
     *({"mhz": mhz} for mhz in (150, 400)),
     *({"mhz": 40, "target": target} for target in ("ecp5", "ice40")),
+    {"tables": "plain", "target": "ice40"},
 )
 """Combinations of options that exclude some of those above."""
 
