@@ -37,11 +37,17 @@ from kan_dialect.lowering.hw_builder import LooseOps
 from kan_dialect.maths.truth_tables import all_codes, low_half, planes, support
 from kan_dialect.ops.lut import LutOp
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.search.lut_mapping.mapping import map_functions
+from kan_dialect.search.lut_mapping.mapping import ROUNDS, map_functions
 from kan_dialect.search.lut_mapping.network import LutNetwork
 
 Bit: TypeAlias = tuple[SSAValue, int]
 """A bit of a value by its place."""
+
+MOST_RESULTS = 128
+"""Most bits of tables that are mapped together: the time grows with the square of lookup tables."""
+RESULTS_OF_ALL_ROUNDS = 2000
+"""Bits of tables in a design for which the search takes all of its rounds. A design of more, which
+is too large for most devices, takes fewer rounds: the time grows with the design and no faster."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,12 @@ class _Mapping:
     any_levels: bool
 
     def run(self) -> None:
+        groups = list(self._groups())
+        results = sum(_width(table) for tables in groups for table in tables)
+        rounds = max(1, min(ROUNDS, ROUNDS * RESULTS_OF_ALL_ROUNDS // max(results, 1)))
         # Readers first: what they read is replaced behind them.
-        for tables in reversed(list(self._groups())):
-            self._map(tables)
+        for tables in reversed(groups):
+            self._map(tables, rounds)
 
     def _groups(self) -> Iterator[list[_Table]]:
         """Tables that read the same values, and together few bits of them."""
@@ -103,10 +112,16 @@ class _Mapping:
                 sources = frozenset(value for value, _ in bits)
                 groups[sources].append(_Table(op, entries, bits))
         for tables in groups.values():
-            yield from _of_few_bits(tables)
+            for few in _of_few_bits(tables):
+                yield from _of_few_results(few)
 
-    def _map(self, tables: Sequence[_Table]) -> None:
-        """Replace tables by lookup tables, if one of their bits needs several."""
+    def _map(self, tables: Sequence[_Table], rounds: int) -> None:
+        """Replace tables by lookup tables, if one of their bits needs several.
+
+        Parameters
+        ----------
+        rounds : of the search.
+        """
         sources = list(dict.fromkeys(bit for table in tables for bit in table.inputs))
         count = len(sources)
         words = [_functions(table, sources) for table in tables]
@@ -118,7 +133,7 @@ class _Mapping:
         most = None
         if not self.any_levels:
             most = max(levels_of_function(len(table.inputs), self.device) for table in tables)
-        network = map_functions(functions, count, self.device.lut_inputs, most)
+        network = map_functions(functions, count, self.device.lut_inputs, most, rounds=rounds)
         names: dict[int, str] = {}
         for table, word in zip(tables, words, strict=True):
             name = name_hint(table.op.result) or "table"
@@ -228,6 +243,22 @@ def _of_few_bits(tables: Sequence[_Table]) -> Iterator[list[_Table]]:
     for table in tables:
         groups[frozenset(table.inputs)].append(table)
     yield from groups.values()
+
+
+def _of_few_results(tables: Sequence[_Table]) -> Iterator[list[_Table]]:
+    """The tables in groups of few bits of entries, in their order."""
+    group: list[_Table] = []
+    for table in tables:
+        if group and sum(map(_width, [*group, table])) > MOST_RESULTS:
+            yield group
+            group = []
+        group.append(table)
+    yield group
+
+
+def _width(table: _Table) -> int:
+    """Bits of an entry."""
+    return bit_width(table.op.result.type)
 
 
 def _functions(table: _Table, sources: Sequence[Bit]) -> list[int]:

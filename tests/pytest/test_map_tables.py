@@ -21,12 +21,15 @@ from kan_dialect.flows.prove.readings import difference_of_readings
 from kan_dialect.flows.prove.text import NotInSubset, check_text, read_text
 from kan_dialect.flows.tools import toolchain
 from kan_dialect.flows.tools.synthesis import ICE40, synthesize
+from kan_dialect.lowering import map_tables
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.lut_modules import LutModule, lut_module
 from kan_dialect.lowering.map_tables import MapTablesPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.vhdl.target import emit_vhdl
 from kan_dialect.ops.lut import LutOp
+from kan_dialect.search.lut_mapping.mapping import ROUNDS, map_functions
+from kan_dialect.search.lut_mapping.network import LutNetwork
 
 WIDTHS = (6, 5, 3, 1)
 """Of the inputs."""
@@ -172,6 +175,32 @@ def test_levels_are_limited(kind: str) -> None:
     MapTablesPass(target="ice40", any_levels=True).apply(Context(), any_levels)
     assert levels_of(few) <= 1 + 8 - 4 < levels_of(any_levels)
     assert len(luts_in(any_levels)) < len(luts_in(few))
+
+
+def test_time_grows_with_the_design_and_no_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few bits of tables are mapped together, and with fewer rounds where there are many."""
+    calls: list[tuple[int, int]] = []
+
+    def counted(functions: list[int], *options: int | None, rounds: int) -> LutNetwork:
+        calls.append((len(functions), rounds))
+        return map_functions(functions, *options, rounds=rounds)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(map_tables, "map_functions", counted)
+    monkeypatch.setattr(map_tables, "MOST_RESULTS", 8)
+    monkeypatch.setattr(map_tables, "RESULTS_OF_ALL_ROUNDS", 6)
+    build = HwBuilder()
+    index = build.input("x", IntegerType(5))
+    rng = np.random.default_rng(0)
+    entries = [rng.integers(0, 8, 32).tolist() for _ in range(5)]
+    found = [table(build, index, each, 3) for each in entries]
+    shown = {f"y{place}": value for place, value in enumerate(found)}
+    module = ModuleOp([build.finish(StringAttr("net"), shown)])
+    MapTablesPass(target="ice40").apply(Context(), module)
+    assert [functions for functions, _ in calls] == [3, 6, 6]
+    assert {rounds for _, rounds in calls} == {ROUNDS * 6 // 15}
+    codes = np.arange(32)
+    outputs = simulate_hardware(circuit_of(module), {"x": codes})
+    assert [outputs[name].tolist() for name in shown] == entries
 
 
 @needs_yosys
