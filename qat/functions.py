@@ -20,7 +20,7 @@ that signs and shapes may change until the end."""
 
 
 class OwnFunctions(nn.Module):
-    """Functions of which each edge has its own."""
+    """The functions of edges that share none."""
 
     def __init__(self, basis: Basis, nodes: int, inputs: int, random: torch.Generator) -> None:
         """

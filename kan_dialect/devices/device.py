@@ -139,8 +139,8 @@ class DeviceFamily:
     one lookup table and nothing else. So tables in parts take fewer LUTs, though each part brings
     an adder that absorbs nothing."""
     mapped_factor: float = 0.0
-    """LUTs of tables that `kan-map-tables` maps, as a multiple of those that choices between
-    cofactors take. 0: it maps none, as synthesis is about as good."""
+    """`kan-map-tables` makes this many LUTs of a table for each LUT of a choice between cofactors.
+    0: it maps no tables, as synthesis is about as good."""
     clamps_by_reset: bool = False
     """The set or reset of registers makes a clamp before them, if it has one end."""
     shortest_shift: int = 0

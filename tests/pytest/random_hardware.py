@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -309,3 +309,21 @@ def _stimulus(rng: random.Random, width: int) -> list[int]:
         rng.choice(corners) & ((1 << width) - 1) if rng.random() < 0.2 else rng.getrandbits(width)
         for _ in range(CYCLES)
     ]
+
+
+def circuit_of(module: ModuleOp) -> hw.HWModuleOp:
+    """The one hardware module of a module."""
+    (circuit,) = module.ops
+    assert isinstance(circuit, hw.HWModuleOp)
+    return circuit
+
+
+def outputs_of(module: ModuleOp, widths: Sequence[int]) -> dict[str, list[int]]:
+    """The outputs for random inputs `x0`, `x1`, ... of these widths, and for the ends of ranges."""
+    rng, cycles = np.random.default_rng(0), 500
+    inputs = {
+        f"x{i}": np.concatenate([[0, 2**bits - 1], rng.integers(0, 2**bits, cycles - 2)])
+        for i, bits in enumerate(widths)
+    }
+    found = simulate_hardware(circuit_of(module), inputs)
+    return {name: np.broadcast_to(codes, cycles).tolist() for name, codes in found.items()}

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_hardware import circuit_of, outputs_of
 from xdsl.context import Context
-from xdsl.dialects import comb, hw
+from xdsl.dialects import comb
 from xdsl.dialects.builtin import IntegerType, ModuleOp, StringAttr
 from xdsl.ir import SSAValue
 
@@ -67,25 +68,6 @@ def sums(draw: st.DrawFn) -> ModuleOp:
     return ModuleOp([build.finish(StringAttr("net"), shown)])
 
 
-def circuit_of(module: ModuleOp) -> hw.HWModuleOp:
-    (circuit,) = module.ops
-    assert isinstance(circuit, hw.HWModuleOp)
-    return circuit
-
-
-def outputs_of(module: ModuleOp) -> dict[str, list[int]]:
-    """The outputs for random inputs, and for the ends of their ranges."""
-    rng = np.random.default_rng(0)
-    inputs = {
-        f"x{i}": np.concatenate([[0, 2**bits - 1], rng.integers(0, 2**bits, 200)])
-        for i, bits in enumerate(WIDTHS)
-    }
-    return {
-        name: np.broadcast_to(codes, 202).tolist()
-        for name, codes in simulate_hardware(circuit_of(module), inputs).items()
-    }
-
-
 def adders_in(module: ModuleOp) -> int:
     constants: dict[SSAValue, Array] = {}
     ops = list(circuit_of(module).body.block.ops)
@@ -97,10 +79,10 @@ def adders_in(module: ModuleOp) -> int:
 @settings(max_examples=60, deadline=None)
 @given(sums())
 def test_every_sum_keeps_its_value(module: ModuleOp) -> None:
-    plain = outputs_of(module)
+    plain = outputs_of(module, WIDTHS)
     FormCarryChainsPass().apply(Context(), module)
     module.verify()
-    assert outputs_of(module) == plain
+    assert outputs_of(module, WIDTHS) == plain
     text = str(circuit_of(module))
     FormCarryChainsPass().apply(Context(), module)
     assert str(circuit_of(module)) == text
@@ -164,12 +146,12 @@ def test_wide_adders(width: int) -> None:
 @settings(max_examples=100, deadline=None)
 @given(sums(), st.booleans())
 def test_joined_adders_keep_every_value(module: ModuleOp, keep_paths: bool) -> None:
-    plain = outputs_of(module)
+    plain = outputs_of(module, WIDTHS)
     FormCarryChainsPass(target="ecp5").apply(Context(), module)
     additions = additions_in(module)
     JoinCarryChainsPass(target="ecp5", keep_paths=keep_paths).apply(Context(), module)
     module.verify()
-    assert outputs_of(module) == plain
+    assert outputs_of(module, WIDTHS) == plain
     assert additions_in(module) <= additions
 
 

@@ -27,11 +27,10 @@ def results(network: LutNetwork, pattern: int) -> list[int]:
     return [values[each] for each in network.outputs]
 
 
-def computes(network: LutNetwork, functions: list[int], care: int | None = None) -> bool:
+def computes(network: LutNetwork, functions: list[int]) -> bool:
     return all(
         results(network, pattern) == [function >> pattern & 1 for function in functions]
         for pattern in range(1 << network.inputs)
-        if care is None or care >> pattern & 1
     )
 
 
@@ -53,13 +52,12 @@ def is_well_formed(network: LutNetwork, lut_inputs: int) -> bool:
 
 
 @st.composite
-def problems(draw: st.DrawFn, most_inputs: int = 8) -> tuple[list[int], int, int | None]:
-    """Functions, number of inputs and care set: noise, curves, inputs, copies and complements."""
+def problems(draw: st.DrawFn, most_inputs: int = 8) -> tuple[list[int], int]:
+    """Functions and the number of inputs: noise, curves, inputs, copies and complements."""
     inputs = draw(st.integers(1, most_inputs))
     size = 1 << inputs
     every = (1 << size) - 1
     rng = random.Random(draw(st.integers(0, 1 << 32)))
-    care = draw(st.sampled_from([None, every, every ^ 1, rng.getrandbits(size) | 0b11]))
     functions: list[int] = []
     for kind in draw(st.lists(st.sampled_from("nscixdv"), min_size=1, max_size=6)):
         scale = rng.uniform(0.1, 2)
@@ -72,9 +70,9 @@ def problems(draw: st.DrawFn, most_inputs: int = 8) -> tuple[list[int], int, int
             "d": lambda: rng.choice(functions or [0b10]),
             "v": lambda: every ^ rng.choice(functions or [0b10]),
         }[kind]()
-        if new & (care or every) not in (0, care or every):
+        if new not in (0, every):
             functions.append(new)
-    return functions, inputs, care
+    return functions, inputs
 
 
 def as_plane(values: list[int]) -> int:
@@ -84,15 +82,15 @@ def as_plane(values: list[int]) -> int:
 @settings(max_examples=80, deadline=None)
 @given(problems(), st.integers(3, 6), st.sampled_from([None, 1, 2, 3, 4]), st.integers(0, 6))
 def test_networks_compute_their_functions(
-    problem: tuple[list[int], int, int | None],
+    problem: tuple[list[int], int],
     lut_inputs: int,
     most_levels: int | None,
     rounds: int,
 ) -> None:
-    functions, inputs, care = problem
-    network = map_functions(functions, inputs, lut_inputs, most_levels, care, rounds)
+    functions, inputs = problem
+    network = map_functions(functions, inputs, lut_inputs, most_levels, rounds)
     assert is_well_formed(network, lut_inputs)
-    assert computes(network, functions, care)
+    assert computes(network, functions)
     start = start_network(functions, inputs, lut_inputs, wide=False)
     if most_levels is None:
         assert network.lut_count <= start.lut_count
@@ -106,16 +104,16 @@ def test_networks_compute_their_functions(
 @settings(max_examples=40, deadline=None)
 @given(problems(7), st.integers(3, 6), st.sampled_from([None, 2, 3]), st.integers(0, 3))
 def test_c_finds_the_networks_of_python(
-    problem: tuple[list[int], int, int | None],
+    problem: tuple[list[int], int],
     lut_inputs: int,
     most_levels: int | None,
     rounds: int,
 ) -> None:
-    functions, inputs, care = problem
-    found = map_functions(functions, inputs, lut_inputs, most_levels, care, rounds)
+    functions, inputs = problem
+    found = map_functions(functions, inputs, lut_inputs, most_levels, rounds)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(compiled, "_library", lambda: None)
-        expected = map_functions(functions, inputs, lut_inputs, most_levels, care, rounds)
+        expected = map_functions(functions, inputs, lut_inputs, most_levels, rounds)
     assert found == expected
 
 
@@ -167,21 +165,6 @@ def test_functions_that_inputs_or_others_are_take_no_luts() -> None:
     assert network.lut_count == 1 and network.levels == 1
     assert computes(network, [first, both, first ^ every, both, both ^ every])
     assert network.outputs[0] == 0 and network.outputs[1] == network.outputs[3]
-    # Where both bits are equal, one is the other.
-    assert map_functions([both], 2, 4, care=0b1001).luts == ()
-    assert map_functions([0b0111], 2, 4, care=0b1001).luts in (
-        (Lut((0,), 0b01),),
-        (Lut((1,), 0b01),),
-    )
-
-
-def test_patterns_that_do_not_occur_save_luts() -> None:
-    rng = random.Random(2)
-    functions = [rng.getrandbits(128) for _ in range(4)]
-    care = (1 << 40) - 1
-    assert computes(map_functions(functions, 7, 4, care=care), functions, care)
-    with_care = map_functions(functions, 7, 4, care=care).lut_count
-    assert with_care <= 0.6 * map_functions(functions, 7, 4).lut_count
 
 
 @pytest.mark.parametrize("lut_inputs, levels", [(3, 6), (4, 5), (6, 2)])
@@ -198,23 +181,21 @@ def test_networks_of_levels_count_no_inverters() -> None:
 
 
 @pytest.mark.parametrize(
-    "functions, inputs, lut_inputs, care",
+    "functions, inputs, lut_inputs",
     [
-        ([0], 2, 4, None),
-        ([0b10, 0b1111], 2, 4, None),
-        ([0b0110], 2, 4, 0b1001),
-        ([0b10000], 2, 4, None),
-        ([0b10], 2, 4, 0b10000),
-        ([0b10], 11, 4, None),
-        ([0b10], 2, 2, None),
-        ([0b10], 2, 7, None),
+        ([0], 2, 4),
+        ([0b10, 0b1111], 2, 4),
+        ([0b10000], 2, 4),
+        ([0b10], 11, 4),
+        ([0b10], 2, 2),
+        ([0b10], 2, 7),
     ],
 )
 def test_functions_that_cannot_be_mapped_are_refused(
-    functions: list[int], inputs: int, lut_inputs: int, care: int | None
+    functions: list[int], inputs: int, lut_inputs: int
 ) -> None:
     with pytest.raises(ValueError, match="expected"):
-        map_functions(functions, inputs, lut_inputs, care=care)
+        map_functions(functions, inputs, lut_inputs)
 
 
 def test_more_rounds_never_take_more_luts() -> None:

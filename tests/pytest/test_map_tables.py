@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_hardware import circuit_of, outputs_of
 from xdsl.context import Context
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import IntegerType, ModuleOp, StringAttr, i1
@@ -88,20 +89,6 @@ def tables(draw: st.DrawFn) -> ModuleOp:
     return ModuleOp([build.finish(StringAttr("net"), shown)])
 
 
-def circuit_of(module: ModuleOp) -> hw.HWModuleOp:
-    (circuit,) = module.ops
-    assert isinstance(circuit, hw.HWModuleOp)
-    return circuit
-
-
-def outputs_of(module: ModuleOp) -> dict[str, list[int]]:
-    """The outputs for random inputs."""
-    rng = np.random.default_rng(0)
-    inputs = {f"x{i}": rng.integers(0, 2**bits, 500) for i, bits in enumerate(WIDTHS)}
-    found = simulate_hardware(circuit_of(module), inputs)
-    return {name: np.broadcast_to(codes, 500).tolist() for name, codes in found.items()}
-
-
 def luts_in(module: ModuleOp) -> list[LutOp]:
     return [op for op in module.walk() if isinstance(op, LutOp)]
 
@@ -110,10 +97,10 @@ def luts_in(module: ModuleOp) -> list[LutOp]:
 @given(tables(), st.sampled_from(["ice40", "xcup"]), st.booleans())
 def test_every_table_keeps_its_value(module: ModuleOp, target: str, any_levels: bool) -> None:
     """In the IR, and in both texts: `conftest.py` reads SystemVerilog by the grammar of proofs."""
-    plain = outputs_of(module)
+    plain = outputs_of(module, WIDTHS)
     MapTablesPass(target=target, any_levels=any_levels).apply(Context(), module)
     module.verify()
-    assert outputs_of(module) == plain
+    assert outputs_of(module, WIDTHS) == plain
     assert target == "ice40" or not luts_in(module)
     assert "module net (" in emit_systemverilog(module)
     emit_vhdl(module)

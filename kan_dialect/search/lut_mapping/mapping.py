@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from kan_dialect.maths.truth_tables import all_codes, low_half
 from kan_dialect.search.lut_mapping.compiled import resubstituted
 from kan_dialect.search.lut_mapping.network import LutNetwork
@@ -27,7 +25,6 @@ def map_functions(
     inputs: int,
     lut_inputs: int,
     most_levels: int | None = None,
-    care: int | None = None,
     rounds: int = ROUNDS,
 ) -> LutNetwork:
     """A network of few LUTs that computes functions of the same bits.
@@ -42,7 +39,6 @@ def map_functions(
     lut_inputs : most inputs of a LUT, 3 to 6.
     most_levels : most LUTs on a path, if a network of choices between cofactors has no more;
         otherwise as many as that has. None: any number.
-    care : input patterns that occur, as a truth table. The others may have any result. None: all.
     rounds : of the search; each visits all LUTs.
 
     Raises
@@ -52,24 +48,13 @@ def map_functions(
     if not 1 <= inputs <= MOST_INPUTS or lut_inputs not in LUT_INPUTS:
         raise ValueError(f"expected 1 to {MOST_INPUTS} bits and LUTs of 3 to 6 inputs")
     every = all_codes(inputs)
-    used = every if care is None else care
-    if any(not 0 <= each <= every for each in (*functions, used)):
+    if any(not 0 <= each <= every for each in functions):
         raise ValueError(f"expected truth tables of {1 << inputs} bits")
-    if any(each & used in (0, used) for each in functions):
+    if any(each in (0, every) for each in functions):
         raise ValueError("expected functions that are not constant")
     start = start_network(functions, inputs, lut_inputs, wide=False)
     if most_levels is not None and start.levels > most_levels:
         start = start_network(functions, inputs, lut_inputs, wide=True)
     deepest = len(start.luts) if most_levels is None else max(most_levels, start.levels)
     known = start.functions([every ^ low_half(inputs, each) for each in range(inputs)], every)
-    occurring = np.array([pattern for pattern in range(1 << inputs) if used >> pattern & 1])
-    if used != every:
-        known = [_taken(each, occurring, 1 << inputs) for each in known]
-    return resubstituted(start, known, len(occurring), lut_inputs, deepest, Effort(rounds))
-
-
-def _taken(function: int, patterns: np.ndarray, size: int) -> int:
-    """A truth table of these patterns only."""
-    packed = np.frombuffer(function.to_bytes(-(-size // 8), "little"), dtype=np.uint8)
-    bits = np.unpackbits(packed, bitorder="little")[patterns]
-    return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
+    return resubstituted(start, known, 1 << inputs, lut_inputs, deepest, Effort(rounds))

@@ -61,6 +61,23 @@ class LutNetwork(NamedTuple):
         return found
 
 
+def table_of(function: int, inputs: Sequence[int]) -> int:
+    """The table of a LUT that is 1 where a function is.
+
+    Parameters
+    ----------
+    function : truth table that the inputs can tell, or the patterns of it that matter.
+    inputs : truth tables of the LUT's inputs.
+    """
+    table = 0
+    for pattern in range(1 << len(inputs)):
+        cell = function
+        for place, value in enumerate(inputs):
+            cell &= value if pattern >> place & 1 else ~value
+        table |= (cell != 0) << pattern
+    return table
+
+
 def look_up(table: int, inputs: Sequence[int], every: int) -> int:
     """The truth table of a LUT by a tree of multiplexers.
 

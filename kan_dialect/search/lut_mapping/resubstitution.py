@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kan_dialect.search.lut_mapping.network import Lut, LutNetwork, look_up
+from kan_dialect.search.lut_mapping.network import Lut, LutNetwork, look_up, table_of
 
 _MOST_FREED = 63
 """LUTs below one LUT that can be counted as unread: bits of a word of the C text."""
@@ -322,7 +322,7 @@ class Resubstitution:
             else:
                 place += 1
         self._operands[signal] = list(chosen)
-        self._tables[signal] = self._table(chosen, on)
+        self._tables[signal] = table_of(on, [self._functions[each] for each in chosen])
 
     def _find_care(self, signal: int) -> int:
         """Find the patterns at which a signal changes an output; fills `_after`."""
@@ -452,20 +452,9 @@ class Resubstitution:
             parts = split(parts, self._functions[each])
         return not parts
 
-    def _table(self, signals: Sequence[int], on: int) -> int:
-        """The table of a LUT of these inputs that is 1 where `on` is."""
-        table = 0
-        for pattern in range(1 << len(signals)):
-            cell = on
-            for place, each in enumerate(signals):
-                function = self._functions[each]
-                cell &= function if pattern >> place & 1 else ~function
-            table |= (cell != 0) << pattern
-        return table
-
 
 def split(parts: Sequence[tuple[int, int]], by: int) -> list[tuple[int, int]]:
-    """Parts divided by a function; those of which one half is empty are told apart, and left out.
+    """The halves of parts by a function, without those that have only one of the two kinds left.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kan_dialect.maths.truth_tables import all_codes, low_half
-from kan_dialect.search.lut_mapping.network import Lut, LutNetwork
+from kan_dialect.search.lut_mapping.network import Lut, LutNetwork, table_of
 
 _KNOWN = 4
 """Number of variables that a cofactor counts for which no signal has yet."""
@@ -63,13 +63,7 @@ class Start:
         return self._add(function, tuple(sorted({*chosen, *signals})))
 
     def _add(self, function: int, inputs: tuple[int, ...]) -> int:
-        table = 0
-        for pattern in range(1 << len(inputs)):
-            cell = function
-            for place, signal in enumerate(inputs):
-                value = self._signals[signal]
-                cell &= value if pattern >> place & 1 else ~value
-            table |= (cell != 0) << pattern
+        table = table_of(function, [self._signals[each] for each in inputs])
         self.luts.append(Lut(inputs, table))
         self._signals.append(function)
         self._known[function] = len(self._signals) - 1

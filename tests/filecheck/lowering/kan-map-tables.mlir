@@ -51,3 +51,35 @@ hw.module @shared(in %x : i6, out y : i1, out z : i4) {
   %z = hw.array_get %second[%x] : !hw.array<64xi4>, i6
   hw.output %y, %z : i1, i4
 }
+
+// Bits that nothing reads take nothing: the table has two more.
+// CHECK-LABEL: hw.module @unread
+hw.module @unread(in %x : i5, out y : i1) {
+  // CHECK: kan.lut
+  // CHECK: kan.lut
+  // CHECK-NOT: kan.lut
+  // CHECK: hw.output
+  %words = hw.constant 36201228131440767893337437084 : i96
+  %table = hw.bitcast %words : (i96) -> !hw.array<32xi3>
+  %z = hw.array_get %table[%x] : !hw.array<32xi3>, i5
+  %y = comb.extract %z from 1 : (i3) -> i1
+  hw.output %y : i1
+}
+
+// A table may read registers, and several values.
+// CHECK-LABEL: hw.module @several
+hw.module @several(in %clk : !seq.clock, in %a : i3, in %b : i2, out y : i1) {
+  // CHECK: [[LATER:%.*]] = seq.compreg {{.*}} : i3
+  // CHECK: comb.extract [[LATER]] from 0 : (i3) -> i1
+  // CHECK: comb.extract %b from 0 : (i2) -> i1
+  // CHECK: kan.lut
+  // CHECK: kan.lut
+  // CHECK-NOT: kan.lut
+  // CHECK: hw.output
+  %later = seq.compreg %a, %clk : i3
+  %x = comb.concat %b, %later : i2, i3
+  %bits = hw.constant 2523490710 : i32
+  %table = hw.bitcast %bits : (i32) -> !hw.array<32xi1>
+  %y = hw.array_get %table[%x] : !hw.array<32xi1>, i5
+  hw.output %y : i1
+}
