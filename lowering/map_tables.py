@@ -222,11 +222,14 @@ class _Signals:
 
 
 def _bits_of(value: SSAValue) -> Iterator[Bit]:
-    """The bits that a value consists of, lowest first, looking through slices of one value."""
+    """The bits that a value consists of, lowest first, looking through slices and concatenations.
+
+    Values with names are bits themselves: a proof knows nodes by their signals.
+    """
     source, low = value, 0
     if type(value.owner) is comb.ExtractOp:
         (source,), low = operands_of(value.owner), low_bit_of(value.owner)
-    elif type(value.owner) is comb.ConcatOp:
+    elif type(value.owner) is comb.ConcatOp and name_hint(value) is None:
         for operand in reversed(operands_of(value.owner)):
             yield from _bits_of(operand)
         return

@@ -83,3 +83,17 @@ hw.module @several(in %clk : !seq.clock, in %a : i3, in %b : i2, out y : i1) {
   %y = hw.array_get %table[%x] : !hw.array<32xi1>, i5
   hw.output %y : i1
 }
+
+// Lookup tables read the signal of a node, and not what it is made of: proofs know nodes.
+// CHECK-LABEL: hw.module @node
+hw.module @node(in %a : i3, in %b : i2, out y : i1) {
+  // CHECK: [[NODE:%.*]] = comb.concat %b, %a {sv.namehint = "layer0_node0"} : i2, i3
+  // CHECK: comb.extract [[NODE]] from 0 : (i5) -> i1
+  // CHECK: kan.lut
+  // CHECK: hw.output
+  %x = comb.concat %b, %a {sv.namehint = "layer0_node0"} : i2, i3
+  %bits = hw.constant 2523490710 : i32
+  %table = hw.bitcast %bits : (i32) -> !hw.array<32xi1>
+  %y = hw.array_get %table[%x] : !hw.array<32xi1>, i5
+  hw.output %y : i1
+}
