@@ -48,7 +48,8 @@ from kan_dialect.passbase.target_pass import TargetPass
 LEAST_BITS = 2
 """Bits of the narrowest adder that shares a chain."""
 
-_Bit: TypeAlias = int | tuple[SSAValue, int]
+_Signal: TypeAlias = tuple[SSAValue, int]
+_Bit: TypeAlias = int | _Signal
 """A constant, or a bit of a value by its place."""
 
 
@@ -132,7 +133,7 @@ class _Joining:
     def run(self) -> None:
         """Rewrite the module."""
         for group in self._waiting() if self._keeps_paths else self._of_levels():
-            source = next(_varying(group.sources), None)
+            source = _two_signals(group.sources)
             if source is None:
                 continue
             build = LooseOps()
@@ -152,7 +153,9 @@ class _Joining:
         longest = self._device.adders.joined_bits
         for stage, levels in self._independent().items():
             chains = [chain for adders in levels for chain in _chains(adders, longest)]
-            yield _Group(stage, [adder for chain in chains for adder in chain], chains)
+            if chains:
+                # Operands of the first adders depend on no chain of the stage.
+                yield _Group(stage, levels[0], chains)
 
     def _waiting(self) -> Iterator[_Group]:
         """Chains of adders that wait for their operands, and of earlier ones of any stage."""
@@ -235,9 +238,11 @@ class _Joining:
 
     # The ops of a chain
 
-    def _zero(self, build: HwBuilder, source: tuple[SSAValue, int], name: str) -> SSAValue:
+    def _zero(self, build: HwBuilder, source: tuple[_Signal, _Signal], name: str) -> SSAValue:
         """A signal that is 0, which only logic optimisation finds."""
-        pair = build.part(*source, 2)
+        (value, low), upper = source
+        together = upper == (value, low + 1)
+        pair = build.part(value, low, 2) if together else self._wires(build, source)
         cases = [build.equal(pair, build.constant(number, 2)) for number in (1, 2)]
         return build.all_of(cases, name)
 
@@ -326,10 +331,14 @@ def _chains(adders: Sequence[_Adder], longest: int) -> Iterator[Sequence[_Adder]
         yield chain
 
 
-def _varying(adders: Iterable[_Adder]) -> Iterator[tuple[SSAValue, int]]:
-    """Pairs of neighbouring bits that are no constants: a value and the place of the lower one."""
+def _two_signals(adders: Iterable[_Adder]) -> tuple[_Signal, _Signal] | None:
+    """Two bits of operands that are no constants, those of one value first; None without two."""
+    found: dict[_Signal, None] = {}
     for adder in adders:
         for number in (adder.left, adder.right):
             for lower, upper in pairwise(number):
                 if not isinstance(lower, int) and upper == (lower[0], lower[1] + 1):
-                    yield lower
+                    return lower, (lower[0], lower[1] + 1)
+            found.update(dict.fromkeys(bit for bit in number if not isinstance(bit, int)))
+    first, second, *_ = [*found, None, None]
+    return None if first is None or second is None else (first, second)

@@ -5,7 +5,9 @@ target's cost of a bit (`DeviceFamily.summand_costs`). Between whole numbers of 
 follows from the range of the edge's values in steps: log2(range / step + 1).
 
 The sum that the values are added to is wider than they are, and an edge that gives 0 bits needs no
-adder. So an edge takes `WIDER` bits of an adder more, times 1 - 4^-m.
+adder. So an edge takes `WIDER` bits of an adder more, times 1 - 4^-m. An edge that reads one bit
+takes none of these: its bits stand side by side with others, or enter at carry inputs
+(`kan-balance-sums`).
 
 A node whose edges read few bits together is one table from these bits to its code
 (`kan-fold-clamps`), and takes no more than that table.
@@ -46,7 +48,8 @@ class EdgeCost:
         """
         span = values.amax(-1) - values.amin(-1)
         given = torch.log2(span * torch.exp2(bits) + 1.0)
-        return self.of_bit(read) * given + self._wider * (1.0 - torch.exp2(-2.0 * given))
+        wider = self._wider * (read - 1.0).clamp(0.0, 1.0)
+        return self.of_bit(read) * given + wider * (1.0 - torch.exp2(-2.0 * given))
 
     def of_bit(self, read: Tensor) -> Tensor:
         """LUTs of a bit, adding included, by the number of its input bits."""

@@ -213,6 +213,9 @@ def _sum(op: SumOp, device: DeviceFamily) -> Counter[int]:
     if is_wires(op):
         return luts
     first, *others = addends_of(op)
+    if len(others) == 1 and not device.adders.whole_bits and device.adders.carry_chains:
+        luts[device.adders.bit_inputs] += _bits_that_meet(first, others[0])
+        return luts
     total = range_of(first)
     for value in others:
         term = range_of(value)
@@ -220,6 +223,22 @@ def _sum(op: SumOp, device: DeviceFamily) -> Counter[int]:
         luts[device.adders.bit_inputs] += _adder_bits(total, term, whole, device)
         total = whole
     return luts
+
+
+def _bits_that_meet(first: SSAValue, second: SSAValue) -> int:
+    """Bits that both terms of an adder have; a sign goes on above the highest bit."""
+    bits = max(range_of(first).bits, range_of(second).bits)
+    return (_places(first, bits) & _places(second, bits)).bit_count()
+
+
+def _places(value: SSAValue, bits: int) -> int:
+    """The places of a term of an adder at which it is not always 0, a bit for each."""
+    found = 0
+    for piece in pieces_of(value):
+        kind = range_of(piece)
+        top = bits if kind.is_signed else kind.bits
+        found |= (1 << top) - (1 << low_zeros(piece, {}))
+    return found
 
 
 def _adder_bits(first: IntType, second: IntType, whole: IntType, device: DeviceFamily) -> int:

@@ -103,6 +103,7 @@ class _Grouping:
 
     def __init__(self, op: SumOp, target: DeviceFamily) -> None:
         self._limit = target.lut_inputs
+        self._absorbs = target.adders.absorbed_inputs >= 0
         self._costs = target.summand_costs(self._limit)
         self._costs_alone = np.minimum(target.bit_costs(self._limit), self._costs)
         # The number of inputs at which a bit costs the least for each input.
@@ -120,7 +121,11 @@ class _Grouping:
         return list(found.values())
 
     def of_few_bits(self, parts: Sequence[TableGroup]) -> list[TableGroup]:
-        """Groups of tables whose inputs fit into one lookup table, where that costs no more."""
+        """Groups of tables whose inputs fit into one lookup table, where that costs no more.
+
+        Adders that absorb tables take them one by one: a group of a few bits would fill LUTs that
+        the bits of other adders share.
+        """
         few = [part for part in parts if part.bits <= self._limit]
         inputs = [value for part in few for value in part.inputs]
         bits = sorted(part.bits for part in few)
@@ -137,6 +142,8 @@ class _Grouping:
         whole = self._whole(few, sum(costs.values()))
         if whole is not None:
             return [whole]
+        if self._absorbs:
+            return list(parts)
         while few:
             group = self._grown(few, costs)
             merged.append(group)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xdsl.ir import Block
 
+from kan_dialect.devices.carry_chains import addends_of, carry_of, is_wires
+from kan_dialect.devices.device import XCUP
+from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.ir.types import IntType
+from kan_dialect.ops.wire import SumOp, TableOp
 from kan_dialect.search.adder_trees.compiled import pairing_of
 from kan_dialect.search.adder_trees.pairing import Pairing, Summands
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
+from kan_dialect.search.adder_trees.tree import adder_tree
 
 # Least value, how many more, lowest zeros, bits that an adder absorbs, levels before.
 SUMMAND = st.tuples(
@@ -157,3 +164,27 @@ def test_absorbed_numbers_stand_below_absorbed_ones() -> None:
         Extent(3, 5, False, True),
     )
     assert list(side_by_side([wide, narrow, upper])) == [(2, 1)]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.integers(1, 20), min_size=2, max_size=4))
+def test_adders_of_single_bits_are_full(counts: list[int]) -> None:
+    """Each adder but one for each place takes a bit at its carry input.
+
+    A full adder makes two bits of three. So LUTs are as many as bits go, and one for each adder
+    without a bit at its carry input.
+    """
+    places = [place for place, count in enumerate(counts) for _ in range(count)]
+    block = Block(arg_types=[IntType(0, 1)] * len(places))
+    tables = [
+        TableOp([bit], np.array([0, 1 << place]))
+        for bit, place in zip(block.args, places, strict=True)
+    ]
+    total = SumOp([table.result for table in tables])
+    adders = [op for op in adder_tree(total, XCUP, 0) if not is_wires(op)]
+    alone = [op for op in adders if carry_of(op, {}) is None]
+    assert len(alone) <= len(counts)
+    assert all(len(addends_of(op)) == 2 for op in adders)
+    luts = count_luts(adders, XCUP)[2]
+    # An adder begins anew above a place that one of its numbers has no bit at.
+    assert luts <= len(places) - len(counts) + len(alone) + 2

@@ -248,7 +248,8 @@ def test_the_cost_is_the_devices_at_whole_bits() -> None:
         cost.luts(read, torch.tensor([[0.0, last]], dtype=torch.float64).expand(9, 2), bits)
         for last in (0.25, 0.75)
     )
-    wider = WIDER * XCUP.adders.bit_luts
+    # Single bits need no wider adders.
+    wider = WIDER * XCUP.adders.bit_luts * (np.arange(9) > 1)
     assert one.tolist() == pytest.approx(costs + wider * 3 / 4)
     assert two.tolist() == pytest.approx(2 * costs + wider * 15 / 16)
 
@@ -286,6 +287,23 @@ def test_a_node_that_reads_few_bits_costs_a_table(inputs: int) -> None:
         first.coefficients[0, 0, 1] = 0.0
     assert first.bits_read(first.tables()[0]).sum() == inputs - 1
     assert first.luts_of_nodes(values[0], cost, given * 0.0).sum().item() == 0.0
+
+
+def test_a_sum_of_many_bits_costs_its_adders() -> None:
+    """Half a LUT for each bit, but for those of the result: the same as the compiled sum."""
+    inputs = 96
+    network = make_network([table_basis(1)], [inputs, 1], EdgeCost(XCUP), seed=0, reference=False)
+    (layer,) = network.edge_layers()
+    weights = 2.0 ** torch.arange(inputs).remainder(3).double()
+    with torch.no_grad():
+        layer.bits.copy_(-weights.log2()[None])
+        layer.bias.zero_()
+        layer.coefficients[0, :, 0], layer.coefficients[0, :, 1] = 0.0, weights
+    luts = layer.luts(layer.tables()[0], EdgeCost(XCUP)).sum().item()
+    assert luts == inputs / 2
+    codes = InputCodes(1, np.ones(inputs), np.zeros(inputs))
+    compiled = kan.from_ir(str(module_of("sum", codes, network.integers()))).compile()
+    assert luts - 8 <= compiled.estimate("xcup").luts <= luts
 
 
 def many_features(samples: int, bits: int) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from xdsl.ir import Operation, SSAValue
@@ -16,6 +17,9 @@ from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp, complement_of, low_
 from kan_dialect.search.adder_trees.compiled import pairing_of
 from kan_dialect.search.adder_trees.pairing import Summands
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
+
+MOSTLY_BITS = 2
+"""A sum of this many times as many single bits as other numbers is made of rows of bits."""
 
 
 def adder_tree(op: SumOp, target: DeviceFamily, further: int) -> list[SumOp]:
@@ -48,7 +52,9 @@ class AdderTree:
         terms = [term for term in op.inputs if term not in constants]
         fewest = 2 - len(constants)
         terms = self._put_side_by_side(terms, fewest, bits=False)
-        terms, self._carries = choose_carries(terms, self._absorbed, self._zeros)
+        terms, self._carries = choose_carries(
+            terms, self._absorbed, self._zeros, with_constant=bool(constants)
+        )
         # Bits without a carry input may stand beside a term, as long as adders are left for the
         # bits that have one.
         terms = self._put_side_by_side(terms, max(fewest, len(self._carries) + 1), bits=True)
@@ -173,7 +179,11 @@ def adder_levels(value: SSAValue, known: dict[SSAValue, int], device: DeviceFami
 
 
 def choose_carries(
-    terms: Sequence[SSAValue], absorbed: Mapping[SSAValue, int], zeros: dict[SSAValue, int]
+    terms: Sequence[SSAValue],
+    absorbed: Mapping[SSAValue, int],
+    zeros: dict[SSAValue, int],
+    *,
+    with_constant: bool,
 ) -> tuple[list[SSAValue], list[SSAValue]]:
     """The terms to add, and the single bits among the terms that enter at carry inputs.
 
@@ -185,23 +195,101 @@ def choose_carries(
     ----------
     absorbed : number of bits of each term that the LUTs of an adder absorb.
     zeros : number of lowest bits of values that are always 0; grows.
+    with_constant : the sum has a constant besides, and so an adder more.
     """
     place = {term: low_zeros(term, zeros) for term in terms}
     bits = [term for term in terms if is_single_bit(term, zeros)]
-    numbers = [term for term in terms if not is_single_bit(term, zeros)]
-    most = max((place[number] for number in numbers), default=0)
-    bits = [bit for bit in bits if place[bit] <= most]
-    as_terms = max(0, -((len(terms) - 2 * len(bits) - 1) // 2))
+    numbers = [place[term] for term in terms if not is_single_bit(term, zeros)]
     bits.sort(key=lambda bit: (absorbed[bit] == 0, place[bit]))
-    ends = [place[term] for term in [*numbers, *bits[:as_terms]]]
+    if len(bits) >= MOSTLY_BITS * len(numbers):
+        carries = _carries_beside_rows(bits, numbers, place, with_constant=with_constant)
+    else:
+        carries = _carries_of_numbers(bits, numbers, place)
+    added = list(terms)
+    for bit in carries:
+        added.remove(bit)  # once: a value may be a term twice
+    return added, carries
+
+
+def _carries_of_numbers(
+    bits: Sequence[SSAValue], numbers: Sequence[int], place: Mapping[SSAValue, int]
+) -> list[SSAValue]:
+    """Carries among bits, where numbers of several bits bring most of the adders.
+
+    Parameters
+    ----------
+    bits : those that are to be added like numbers first, where adders are too few.
+    numbers : number of lowest zero bits of each.
+    """
+    low = [bit for bit in bits if place[bit] <= max(numbers, default=0)]
+    others = len(numbers) + len(bits) - len(low)
+    added = max(0, (len(low) - others + 2) // 2)
+    ends = [*numbers, *(place[bit] for bit in low[:added])]
     carries: list[SSAValue] = []
-    for bit in sorted(reversed(bits[as_terms:]), key=lambda bit: -place[bit]):
+    for bit in sorted(reversed(low[added:]), key=lambda bit: -place[bit]):
         # Above the lowest place, each needs a number of its own that ends in as many zeros.
         if place[bit] == 0 or len(carries) < sum(end >= place[bit] for end in ends):
             carries.append(bit)
         else:
             ends.append(place[bit])
-    added = list(terms)
-    for bit in carries:
-        added.remove(bit)  # once: a value may be a term twice
-    return added, carries
+    return carries
+
+
+def _carries_beside_rows(
+    bits: Sequence[SSAValue],
+    numbers: Sequence[int],
+    place: Mapping[SSAValue, int],
+    *,
+    with_constant: bool,
+) -> list[SSAValue]:
+    """Carries among bits that are more than the other numbers.
+
+    The other bits stand side by side in rows, with a bit of each row at each place. From the lowest
+    place on, bits go on top of the rows that are there. Of the rest, each bit that begins a row
+    brings an adder, which takes another one at its carry input. Where adders are left without one,
+    rows give some of their bits.
+
+    Parameters
+    ----------
+    bits : those that are to be in rows first.
+    numbers : number of lowest zero bits of each.
+    """
+    rows: list[list[SSAValue]] = []
+    carries: list[SSAValue] = []
+    ends = Counter(numbers)
+    places = sorted({place[bit] for bit in bits} | ends.keys())
+    for at in places:
+        own = [bit for bit in bits if place[bit] == at]
+        count = len(rows)
+        for row, bit in zip(rows, own, strict=False):
+            row.append(bit)
+        rest = own[count:]
+        # The first of all numbers brings no adder.
+        adders = ends[at] - (at == places[0] and not with_constant)
+        taken = max(0, min(len(rest), (len(rest) + adders) // 2))
+        rows += [[bit] for bit in rest[: len(rest) - taken]]
+        carries += rest[len(rest) - taken :]
+
+    begins = ends + Counter(place[row[0]] for row in rows)
+    held = Counter(place[bit] for bit in carries)
+    adders = begins.total() - (not with_constant)
+
+    def is_free(at: int) -> bool:
+        """Whether an adder is left that begins at this place or above, beside those of carries."""
+        begun = taken = 0
+        for low in reversed(places):
+            begun += begins[low]
+            taken += held[low]
+            if low <= at and min(begun, adders) <= taken:
+                return False
+        return True
+
+    of_rows = [(row, bit) for row in reversed(rows) for bit in row]
+    for row, bit in of_rows:
+        if len(row) > 1 and is_free(place[bit]):
+            begins[place[row[0]]] -= 1
+            row.remove(bit)
+            begins[place[row[0]]] += 1
+            held[place[bit]] += 1
+            carries.insert(0, bit)
+    return sorted(reversed(carries), key=lambda bit: -place[bit])

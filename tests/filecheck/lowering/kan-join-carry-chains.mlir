@@ -88,3 +88,20 @@ hw.module @stages(in %clk : !seq.clock, in %a : i6, in %b : i6, in %c : i6, in %
   %z = comb.add %q, %p : i5
   hw.output %y, %z : i6, i5
 }
+
+// The first adders have operands of single bits. Two of these make the signal that is 0: a sum of
+// theirs would depend on it.
+// CHECK-LABEL: hw.module @single_bits
+hw.module @single_bits(in %a : i1, in %b : i1, in %c : i1, in %d : i1, in %e : i1, in %f : i1, in %g : i1, in %h : i1, out y : i3, out z : i3) {
+  // CHECK-DAG: [[PAIR:%.*]] = comb.concat %b, %a : i1, i1
+  // CHECK-DAG: comb.icmp eq [[PAIR]], {{%.*}} : i2
+  // CHECK: comb.add {{.*}} {sv.namehint = "chain0"}
+  %zero = hw.constant false
+  %ab = comb.concat %zero, %b, %a : i1, i1, i1
+  %cd = comb.concat %zero, %d, %c : i1, i1, i1
+  %ef = comb.concat %zero, %f, %e : i1, i1, i1
+  %gh = comb.concat %zero, %h, %g : i1, i1, i1
+  %y = comb.add %ab, %cd {sv.namehint = "sum0"} : i3
+  %z = comb.add %ef, %gh {sv.namehint = "sum1"} : i3
+  hw.output %y, %z : i3, i3
+}

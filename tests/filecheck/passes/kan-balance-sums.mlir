@@ -162,6 +162,31 @@ func.func @three_raised(%a: !kan.int<0:255>, %x: !kan.int<0:3>, %y: !kan.int<0:1
   func.return %s : !kan.int<0:279>
 }
 
+// Bits of two places stand side by side in two rows. They take one adder, with the last bit at its
+// carry input.
+// CHECK-LABEL: @rows
+func.func @rows(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<0:7> {
+  // CHECK: [[T:%.*]] = kan.table %x
+  // CHECK-NEXT: [[U:%.*]] = kan.table %y
+  // CHECK-NEXT: [[UA:%.*]] = kan.sum [[U]], %a as "s_part0" : {{.*}} -> !kan.int<0:3>
+  // CHECK-NEXT: [[TB:%.*]] = kan.sum [[T]], %b as "s_part1" : {{.*}} -> !kan.int<0:3>
+  // CHECK-NEXT: kan.sum [[UA]], [[TB]], %c as "s"
+  %t = kan.table %x entries dense<[0, 2]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:2>
+  %u = kan.table %y entries dense<[0, 2]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:2>
+  %s = kan.sum %a, %b, %c, %t, %u as "s" : !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:2>, !kan.int<0:2> -> !kan.int<0:7>
+  func.return %s : !kan.int<0:7>
+}
+
+// The adder of a constant takes a bit too.
+// CHECK-LABEL: @with_constant
+func.func @with_constant(%a: !kan.int<0:1>, %b: !kan.int<0:1>) -> !kan.int<5:7> {
+  // CHECK-NEXT: [[C:%.*]] = kan.constant 5
+  // CHECK-NEXT: kan.sum %a, [[C]], %b as "s"
+  %c = kan.constant 5 : !kan.int<5:5>
+  %s = kan.sum %a, %b, %c as "s" : !kan.int<0:1>, !kan.int<0:1>, !kan.int<5:5> -> !kan.int<5:7>
+  func.return %s : !kan.int<5:7>
+}
+
 // A constant enters a table that only the sum reads, here the one of the widest range.
 // CHECK-LABEL: @constant_into_table
 func.func @constant_into_table(%x: !kan.int<0:1>, %y: !kan.int<0:1>) -> !kan.int<5:10> {

@@ -1,22 +1,22 @@
 // RUN: kan-opt --check-passes %s -p kan-merge-tables | filecheck %s
 // RUN: kan-opt --check-passes %s -p kan-merge-tables,kan-merge-tables | filecheck %s
 // RUN: kan-opt --check-passes %s -p 'kan-merge-tables{target=lut6}' | filecheck %s --check-prefix LUT6
+// RUN: kan-opt --check-passes %s -p 'kan-merge-tables{target=ice40}' | filecheck %s --check-prefix ICE40
 // RUN: not kan-opt %s -p 'kan-merge-tables{target=abacus}' 2>&1 | filecheck %s --check-prefix TARGET
 // TARGET: there is no target 'abacus'
 
-// Tables of one bit each become one, three inputs at a time on this device: there, a bit of as many
-// inputs fits into half a LUT with the adder. The ones of about the same height go together; inputs
-// come in the order of the sum, and the name is that of the first. What else is in the sum stays.
-// CHECK-LABEL: @bits
-// CHECK-NEXT: [[B:%.*]] = kan.table %b as "tb"
-// CHECK-NEXT: [[T:%.*]] = kan.table %a, %c, %d as "ta_merged" entries dense<{{\[\[\[}}1, 2], [7, 8]], {{\[\[}}10, 11], [16, 17]]]> : tensor<2x2x2xi8> : {{.*}} -> !kan.int<1:17>
-// CHECK-NEXT: kan.sum [[T]], %y, [[B]] as "s" : !kan.int<1:17>, !kan.int<0:63>, !kan.int<2:7> -> !kan.int<0:99>
-func.func @bits(%a: !kan.int<0:1>, %b: !kan.int<-1:0>, %c: !kan.int<0:1>, %d: !kan.int<0:1>, %y: !kan.int<0:63>) -> !kan.int<0:99> {
-  %ta = kan.table %a as "ta" entries dense<[0, 9]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:9>
-  %tb = kan.table %b as "tb" entries dense<[7, 2]> : tensor<2xi8> : !kan.int<-1:0> -> !kan.int<2:7>
-  %tc = kan.table %c as "tc" entries dense<[1, 7]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<1:7>
-  %td = kan.table %d as "td" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
-  %s = kan.sum %ta, %y, %tb, %tc, %td as "s" : !kan.int<0:9>, !kan.int<0:63>, !kan.int<2:7>, !kan.int<1:7>, !kan.int<0:1> -> !kan.int<0:99>
+// Tables whose inputs fit into one lookup table become one. Those of about the same height go
+// together; inputs come in the order of the sum, and the name is that of the first. What else is in
+// the sum stays. Adders of xcup absorb tables one by one, so there they stay apart.
+// CHECK-LABEL: @few_bits
+// CHECK: kan.sum %ta, %y, %tc as "s"
+// ICE40-LABEL: @few_bits
+// ICE40-NEXT: [[T:%.*]] = kan.table %a, %c as "ta_merged" entries dense<"0x0003080705080D0C090C111004070C0B"> : tensor<4x4xi8> : {{.*}} -> !kan.int<0:17>
+// ICE40-NEXT: kan.sum [[T]], %y as "s" : !kan.int<0:17>, !kan.int<0:63> -> !kan.int<0:99>
+func.func @few_bits(%a: !kan.int<0:3>, %c: !kan.int<0:3>, %y: !kan.int<0:63>) -> !kan.int<0:99> {
+  %ta = kan.table %a as "ta" entries dense<[0, 5, 9, 4]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:9>
+  %tc = kan.table %c as "tc" entries dense<[0, 3, 8, 7]> : tensor<4xi8> : !kan.int<0:3> -> !kan.int<0:8>
+  %s = kan.sum %ta, %y, %tc as "s" : !kan.int<0:9>, !kan.int<0:63>, !kan.int<0:8> -> !kan.int<0:99>
   func.return %s : !kan.int<0:99>
 }
 
@@ -61,8 +61,7 @@ func.func @kept(%a: !kan.int<0:1>, %b: !kan.int<0:1>, %c: !kan.int<0:1>, %y: !ka
   func.return %s, %t : !kan.int<0:99>, !kan.int<0:9>
 }
 
-// Two tables of three inputs a bit are cheaper than one of six where such a bit with its adder takes
-// more than a LUT.
+// Two tables of three inputs a bit are one of six where no adder absorbs them.
 // CHECK-LABEL: @dearer
 // CHECK: kan.sum %t, %u, %y as "s"
 // LUT6-LABEL: @dearer
