@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar, TypeGuard
+from typing import ClassVar, NamedTuple, TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import comb, hw
@@ -188,6 +188,9 @@ def _fitting_bits_of(
     table = source.owner
     if type(table) is not hw.ArrayGetOp:
         return 0
+    bit = _read_bit(table, constants)
+    if bit is not None:
+        return int(_is_rarer(bit, constants))
     array, _ = operands_of(table)
     if array not in constants.values or set(_readers(source, low, high)) != {op}:
         return 0
@@ -201,6 +204,46 @@ def _fitting_bits_of(
         return inf
     worth = device.worth_absorbing
     return sum(each in worth for each in used[low:high])
+
+
+class _ReadBit(NamedTuple):
+    """A bit of another value, or its complement, as a table of one bit."""
+
+    source: SSAValue
+    place: int
+    is_inverted: bool
+
+
+def _read_bit(table: Operation, constants: Constants) -> _ReadBit | None:
+    """The bit of another value that a table gives; None of other tables."""
+    if type(table) is not hw.ArrayGetOp or bit_width(result_of(table).type) != 1:
+        return None
+    array, index = operands_of(table)
+    if array not in constants.values:
+        return None
+    entries = constants.values[array][0]
+    inputs = (len(entries) - 1).bit_length()
+    first = bool(entries[0])
+    changes = [place for place in range(inputs) if bool(entries[1 << place]) != first]
+    if len(changes) != 1 or support(planes(entries, 1)[0], inputs) != 1:
+        return None
+    found = next(_pieces(index, changes[0], changes[0] + 1, constants.values), None)
+    return None if found is None else _ReadBit(found[0], found[1], first)
+
+
+def _is_rarer(bit: _ReadBit, constants: Constants) -> bool:
+    """Whether sums have a bit the other way round, inverted or not, more often.
+
+    The carry chain takes one operand as it is. So a bit that enters both inverted and not takes a
+    lookup table twice, unless the LUTs of sums absorb the rarer one.
+    """
+    alike = other = 0
+    for reader in _readers(bit.source, bit.place, bit.place + 1):
+        read = _read_bit(reader, constants)
+        if read is not None and read[:2] == bit[:2]:
+            alike += read.is_inverted == bit.is_inverted
+            other += read.is_inverted != bit.is_inverted
+    return alike < other or (alike == other and bit.is_inverted)
 
 
 def _pieces(

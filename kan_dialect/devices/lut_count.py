@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
@@ -156,6 +157,7 @@ def absorbed_bits_of(values: Sequence[SSAValue], device: DeviceFamily) -> list[i
         return [0] * len(values)
     found: list[int] = []
     wide: list[tuple[int, TableOp]] = []
+    known: dict[TableOp, _ReadBit | None] = {}
     for index, value in enumerate(values):
         pieces = pieces_of(value)
         if len(pieces) > 1:
@@ -164,6 +166,9 @@ def absorbed_bits_of(values: Sequence[SSAValue], device: DeviceFamily) -> list[i
         table = value.owner
         if not isinstance(table, TableOp) or not value.has_one_use():
             found.append(0)
+            continue
+        if _read_bit(table, known) is not None:
+            found.append(int(_is_rarer(table, known)))
             continue
         found.append(range_of(value).bits - low_zeros(value, {}))
         if sum(range_of(each).bits for each in table.inputs) > limit:
@@ -181,6 +186,57 @@ def absorbed_bits_of(values: Sequence[SSAValue], device: DeviceFamily) -> list[i
         for number in np.flatnonzero(~fits.all(axis=1)).tolist():
             found[wide[which[number]][0]] = int(some[number])
     return found
+
+
+class _ReadBit(NamedTuple):
+    """A bit of a table's input, or its complement, which is all that the table gives."""
+
+    place: int
+    is_inverted: bool
+
+
+def _read_bit(table: TableOp, known: dict[TableOp, _ReadBit | None]) -> _ReadBit | None:
+    """The bit of its input that a table gives, in some place; None of other tables.
+
+    Parameters
+    ----------
+    known : those of other tables; grows.
+    """
+    if table not in known:
+        known[table] = _new_read_bit(table)
+    return known[table]
+
+
+def _new_read_bit(table: TableOp) -> _ReadBit | None:
+    high = range_of(table.result).high
+    if len(table.inputs) != 1 or range_of(table.result).low != 0 or high & (high - 1):
+        return None
+    patterns = table.by_bit_pattern != 0
+    first = bool(patterns[0])
+    inputs = (len(patterns) - 1).bit_length()
+    changes = [place for place in range(inputs) if patterns[1 << place] != first]
+    if len(changes) != 1:
+        return None
+    ones = (np.arange(len(patterns)) >> changes[0]) & 1 != 0
+    return _ReadBit(changes[0], first) if (patterns == (ones ^ first)).all() else None
+
+
+def _is_rarer(table: TableOp, known: dict[TableOp, _ReadBit | None]) -> bool:
+    """Whether more tables of this bit have it the other way round, inverted or not.
+
+    A carry chain takes one operand as it is, and the carry. So a bit that enters both inverted and
+    not takes a lookup table twice, unless the LUTs of adders absorb the rarer one.
+    """
+    own = _read_bit(table, known)
+    assert own is not None
+    alike = other = 0
+    for use in table.inputs[0].uses:
+        reader = use.operation
+        read = _read_bit(reader, known) if isinstance(reader, TableOp) else None
+        if read is not None and read.place == own.place:
+            alike += read.is_inverted == own.is_inverted
+            other += read.is_inverted != own.is_inverted
+    return alike < other or (alike == other and own.is_inverted)
 
 
 def _absorbed_term(op: Operation, device: DeviceFamily) -> SSAValue | None:

@@ -284,8 +284,9 @@ def _carries_beside_rows(
                 return False
         return True
 
+    last_first = {bit: -number for number, bit in enumerate(bits)}
     of_rows = [(row, bit) for row in reversed(rows) for bit in row]
-    for row, bit in of_rows:
+    for row, bit in sorted(of_rows, key=lambda each: last_first[each[1]]):
         if len(row) > 1 and is_free(place[bit]):
             begins[place[row[0]]] -= 1
             row.remove(bit)
