@@ -166,6 +166,9 @@ class QuantisedKan(nn.Module):
                 exact = [IntegerLayer(tables, None, bits)]
                 return found + (_decisions(tables, bits) if self._decides else exact)
             half = 1 << bits
+            if layers[index + 1].codes == 2:
+                # The highest bit of a sum, its sign, is all that is read.
+                half = 1
             found.append(IntegerLayer(tables, (-half, half - 1), bits))
             repeated = (2 * half) // layers[index + 1].codes
         return found

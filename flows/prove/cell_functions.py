@@ -12,6 +12,7 @@ from kan_dialect.flows.prove.forms import (
     TooHard,
     UndefinedAt,
     add,
+    as_quotient,
     bounds,
     combined,
     constant,
@@ -54,7 +55,7 @@ def sum_of(parts: Iterable[Form]) -> Form:
 
 
 def joined_images(images: Sequence[Form], modulus: int) -> list[Form]:
-    """Images of sums; neighbours are added up where the result is a sum again.
+    """Images of sums; neighbours are added up where the result is a sum again, or its upper bits.
 
     Parameters
     ----------
@@ -67,8 +68,11 @@ def joined_images(images: Sequence[Form], modulus: int) -> list[Form]:
             try:
                 whole = plain(add(found[-1], image), modulus)
             except TooHard:
-                whole = image
-            if not isinstance(whole, Image):
+                found.append(image)
+                continue
+            if isinstance(whole, Image):
+                whole = as_quotient(whole)
+            if whole is not None:
                 found[-1] = whole
                 continue
         found.append(image)

@@ -228,13 +228,11 @@ class Circuit:
                 form = self._within(form, piece.width, 0)
             parts.append(scale(form, 1 << offset))
             offset += piece.width
-        try:
-            whole = sum_of(parts)
-        except TooHard:
-            # The lower bits of a sum may be beside its upper ones, and others below them.
-            others = [part for part in parts if not isinstance(part, Image)]
-            of_sums = [part for part in parts if isinstance(part, Image)]
-            whole = sum_of([*others, *joined_images(of_sums, 1 << len(bits))])
+        # The lower bits of a sum may be beside its upper ones, and others below them.
+        others = [part for part in parts if not isinstance(part, Image)]
+        of_sums = [part for part in parts if isinstance(part, Image)]
+        joined = joined_images(of_sums, 1 << len(bits))
+        whole = sum_of([*others, *joined] if len(joined) < len(of_sums) else parts)
         # The upper bits of a sum beside the lower ones are the sum again.
         return plain(whole, 1 << len(bits))
 

@@ -460,6 +460,12 @@ def _primitive(image: Image) -> Image:
     return Image(_divided(image.of, factor), image.values[::factor], quotient)
 
 
+def as_quotient(image: Image) -> Image | None:
+    """The image, with the quotient that it is; None if it is none."""
+    quotient = image.quotient or _found_quotient(image)
+    return None if quotient is None else Image(image.of, image.values, quotient)
+
+
 def _as_quotient(image: Image) -> tuple[tuple[int, int, int], int] | None:
     """An image as a quotient (factor, exponent, offset) plus a constant, if it is one."""
     quotient = image.quotient or _found_quotient(image)

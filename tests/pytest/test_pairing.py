@@ -9,7 +9,7 @@ from xdsl.ir import Block
 
 from kan_dialect.devices.carry_chains import addends_of, carry_of, is_wires
 from kan_dialect.devices.device import XCUP
-from kan_dialect.devices.lut_count import count_luts
+from kan_dialect.devices.lut_count import absorbed_bits_of, count_luts
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import SumOp, TableOp
 from kan_dialect.search.adder_trees.compiled import pairing_of
@@ -188,3 +188,13 @@ def test_adders_of_single_bits_are_full(counts: list[int]) -> None:
     luts = count_luts(adders, XCUP)[2]
     # An adder begins anew above a place that one of its numbers has no bit at.
     assert luts <= len(places) - len(counts) + len(alone) + 2
+
+
+def test_adders_absorb_the_rarer_polarity_of_a_bit() -> None:
+    """Of two bits in their places, one of which two of three tables invert, and of a gap."""
+    (codes,) = Block(arg_types=[IntType(0, 3)]).args
+    low, inverted, high, gap = ([0, 4, 0, 4], [8, 0, 8, 0], [0, 0, 2, 2], [0, 1, 1, 0])
+    tables = [TableOp([codes], np.array(each)) for each in (low, inverted, inverted, high, gap)]
+    for table in tables:
+        SumOp([table.result, table.result.owner.operands[0]])
+    assert absorbed_bits_of([table.result for table in tables], XCUP) == [1, 0, 0, 0, 1]

@@ -481,6 +481,19 @@ def test_nodes_of_many_bits_are_not_listed(tmp_path: Path) -> None:
 
 
 @needs_yosys
+@pytest.mark.parametrize("seed", range(6))
+def test_sums_of_many_single_bits_are_proven(tmp_path: Path, seed: int) -> None:
+    """Their adders take sums of many variables apart, and put them together again."""
+    rng = np.random.default_rng(seed)
+    inputs, places = 110, rng.choice(7, size=(1, 110), p=[0.02, 0.03, 0.05, 0.2, 0.35, 0.25, 0.1])
+    values = np.zeros((1, inputs, 2), dtype=np.int64)
+    values[..., 1] = (1 << places) * rng.choice([-1, 1], size=places.shape)
+    tables = TableNetwork("net", UniformQuantizedType(1, False, 1.0), inputs)
+    tables.add_layer(values, mask=np.ones((1, inputs), bool))
+    assert check(compiled(tables.module(), *CompilePass().expand()), tmp_path).proven
+
+
+@needs_yosys
 @pytest.mark.parametrize("seed", range(18))
 def test_random_networks_are_proven(seed: int, tmp_path: Path) -> None:
     options = PIPELINES[seed % len(PIPELINES)]

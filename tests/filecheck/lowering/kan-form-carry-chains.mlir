@@ -98,3 +98,27 @@ hw.module @plain(in %a : i2, in %b : i2, in %c : i2, in %x : i2, in %p : i1, in 
   %z = comb.add %a, %entry : i2
   hw.output %y, %z, %entry : i2, i2, i2
 }
+
+// A bit that two sums read as it is and one sum reads inverted: that sum absorbs it, since the chain
+// takes its other number as it is.
+// CHECK-LABEL: hw.module @rarer
+hw.module @rarer(in %bit : i1, in %a : i2, in %b : i2, in %c : i2, out y : i2, out z : i2, out w : i2) {
+  %ends = hw.constant 2 : i2
+  %same_array = hw.bitcast %ends : (i2) -> !hw.array<2xi1>
+  %same = hw.array_get %same_array[%bit] : !hw.array<2xi1>, i1
+  %other_ends = hw.constant 1 : i2
+  %inverting = hw.bitcast %other_ends : (i2) -> !hw.array<2xi1>
+  %inverted = hw.array_get %inverting[%bit] : !hw.array<2xi1>, i1
+  %zero = hw.constant false
+  %plain = comb.concat %same, %zero : i1, i1
+  %rarer = comb.concat %inverted, %zero : i1, i1
+  // CHECK-DAG: [[Y:%.*]] = comb.add %plain, %a : i2
+  // CHECK-DAG: [[Z:%.*]] = comb.add %plain, %b : i2
+  // CHECK-DAG: [[W:%.*]] = comb.extract [[WHOLE:%.*]] from 1 : (i3) -> i2
+  // CHECK-DAG: [[WHOLE:%.*]] = comb.sub {{%.*}}, {{%.*}} : i3
+  // CHECK: hw.output [[Y]], [[Z]], [[W]] : i2, i2, i2
+  %y = comb.add %plain, %a : i2
+  %z = comb.add %plain, %b : i2
+  %w = comb.add %rarer, %c : i2
+  hw.output %y, %z, %w : i2, i2, i2
+}
