@@ -42,7 +42,7 @@ from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.chain_adder import ChainAdder, chain_adder_of
 from kan_dialect.lowering.constant_folding import Constants, fold_constants
 from kan_dialect.lowering.hw_builder import LooseOps
-from kan_dialect.maths.truth_tables import planes, support
+from kan_dialect.maths.truth_tables import bits_of_code, planes, support
 from kan_dialect.passbase.target_pass import TargetPass
 
 
@@ -222,13 +222,11 @@ def _read_bit(table: Operation, constants: Constants) -> _ReadBit | None:
     if array not in constants.values:
         return None
     entries = constants.values[array][0]
-    inputs = (len(entries) - 1).bit_length()
-    first = bool(entries[0])
-    changes = [place for place in range(inputs) if bool(entries[1 << place]) != first]
-    if len(changes) != 1 or support(planes(entries, 1)[0], inputs) != 1:
+    own = bits_of_code((len(entries) - 1).bit_length()).get(planes(entries, 1)[0])
+    if own is None:
         return None
-    found = next(_pieces(index, changes[0], changes[0] + 1, constants.values), None)
-    return None if found is None else _ReadBit(found[0], found[1], first)
+    found = next(_pieces(index, own[0], own[0] + 1, constants.values), None)
+    return None if found is None else _ReadBit(*found[:2], own[1])
 
 
 def _is_rarer(bit: _ReadBit, constants: Constants) -> bool:

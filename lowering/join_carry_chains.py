@@ -238,11 +238,9 @@ class _Joining:
 
     # The ops of a chain
 
-    def _zero(self, build: HwBuilder, source: tuple[_Signal, _Signal], name: str) -> SSAValue:
+    def _zero(self, build: HwBuilder, source: Sequence[_Signal], name: str) -> SSAValue:
         """A signal that is 0, which only logic optimisation finds."""
-        (value, low), upper = source
-        together = upper == (value, low + 1)
-        pair = build.part(value, low, 2) if together else self._wires(build, source)
+        pair = self._wires(build, source)
         cases = [build.equal(pair, build.constant(number, 2)) for number in (1, 2)]
         return build.all_of(cases, name)
 
@@ -294,7 +292,7 @@ class _Joining:
                 whole = end - start == bit_width(value.type)
                 pieces.append(value if whole else build.part(value, low, end - start))
             start = end
-        return build.joined(pieces[::-1], len(bits))
+        return pieces[0] if len(pieces) == 1 else build.joined(pieces[::-1], len(bits))
 
     def _clean(self) -> None:
         """Drop the ops that nothing reads any more, and put operands before their users."""
@@ -331,7 +329,7 @@ def _chains(adders: Sequence[_Adder], longest: int) -> Iterator[Sequence[_Adder]
         yield chain
 
 
-def _two_signals(adders: Iterable[_Adder]) -> tuple[_Signal, _Signal] | None:
+def _two_signals(adders: Iterable[_Adder]) -> Sequence[_Signal] | None:
     """Two bits of operands that are no constants, those of one value first; None without two."""
     found: dict[_Signal, None] = {}
     for adder in adders:
@@ -340,5 +338,4 @@ def _two_signals(adders: Iterable[_Adder]) -> tuple[_Signal, _Signal] | None:
                 if not isinstance(lower, int) and upper == (lower[0], lower[1] + 1):
                     return lower, (lower[0], lower[1] + 1)
             found.update(dict.fromkeys(bit for bit in number if not isinstance(bit, int)))
-    first, second, *_ = [*found, None, None]
-    return None if first is None or second is None else (first, second)
+    return list(found)[:2] if len(found) > 1 else None

@@ -34,7 +34,7 @@ from kan_dialect.ir.edits import erase_op, replace_op
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.lowering.constant_folding import fold_constants
 from kan_dialect.lowering.hw_builder import LooseOps
-from kan_dialect.maths.truth_tables import all_codes, low_half, planes, support
+from kan_dialect.maths.truth_tables import all_codes, bits_of_code, low_half, planes, support
 from kan_dialect.ops.lut import LutOp
 from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.search.lut_mapping.mapping import ROUNDS, map_functions
@@ -157,16 +157,13 @@ class _Signals:
         self.build = LooseOps()
         self._sources = sources
         self._name = name
-        every, count = all_codes(len(sources)), len(sources)
-        self._constants = {0: 0, every: 1}
-        self._inputs = {every ^ low_half(count, place): place for place in range(count)}
-        self._inverted = {low_half(count, place): place for place in range(count)}
+        self._constants = {0: 0, all_codes(len(sources)): 1}
+        self._of_inputs = bits_of_code(len(sources))
         self._found: dict[int, SSAValue] = {}
 
     def knows(self, function: int) -> bool:
         """Whether a function takes no lookup table of its own."""
-        simple = self._constants, self._inputs, self._inverted
-        return any(function in each for each in simple)
+        return function in self._constants or function in self._of_inputs
 
     def add(self, network: LutNetwork, functions: Sequence[int], names: Mapping[int, str]) -> None:
         """Build lookup tables.
@@ -204,10 +201,11 @@ class _Signals:
         if function not in self._found:
             if function in self._constants:
                 wire = self.build.constant(self._constants[function], 1)
-            elif function in self._inputs:
-                wire = self._input(self._inputs[function])
             else:
-                wire = self.build.inverted(self._input(self._inverted[function]), 1)
+                place, is_inverted = self._of_inputs[function]
+                wire = self._input(place)
+                if is_inverted:
+                    wire = self.build.inverted(wire, 1)
             self._found[function] = wire
         return self._found[function]
 

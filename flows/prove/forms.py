@@ -468,10 +468,10 @@ def as_quotient(image: Image) -> Image | None:
 
 def _as_quotient(image: Image) -> tuple[tuple[int, int, int], int] | None:
     """An image as a quotient (factor, exponent, offset) plus a constant, if it is one."""
-    quotient = image.quotient or _found_quotient(image)
-    if quotient is None:
+    found = as_quotient(image)
+    if found is None or found.quotient is None:
         return None
-    return quotient, _start(image, quotient)
+    return found.quotient, _start(found, found.quotient)
 
 
 def _start(image: Image, quotient: tuple[int, int, int]) -> int:

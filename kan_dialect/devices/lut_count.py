@@ -15,12 +15,12 @@ import numpy as np
 from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.analysis.tables import bit_patterns_of
-from kan_dialect.devices.carry_chains import addends_of, is_wires, pieces_of
+from kan_dialect.devices.carry_chains import addends_of, is_single_bit, is_wires, pieces_of
 from kan_dialect.devices.costed import stated_luts
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.table_cost import MAPPED_INPUTS, MUX_INPUTS, Mapper
 from kan_dialect.ir.types import IntType, range_of
-from kan_dialect.maths.truth_tables import by_size, planes, supports
+from kan_dialect.maths.truth_tables import bits_of_code, by_size, planes, supports
 from kan_dialect.ops.decision import ComparesCandidates, GreaterOp
 from kan_dialect.ops.wire import (
     BitsOp,
@@ -209,16 +209,11 @@ def _read_bit(table: TableOp, known: dict[TableOp, _ReadBit | None]) -> _ReadBit
 
 def _new_read_bit(table: TableOp) -> _ReadBit | None:
     high = range_of(table.result).high
-    if len(table.inputs) != 1 or range_of(table.result).low != 0 or high & (high - 1):
+    if len(table.inputs) != 1 or not is_single_bit(table.result, {}):
         return None
-    patterns = table.by_bit_pattern != 0
-    first = bool(patterns[0])
-    inputs = (len(patterns) - 1).bit_length()
-    changes = [place for place in range(inputs) if patterns[1 << place] != first]
-    if len(changes) != 1:
-        return None
-    ones = (np.arange(len(patterns)) >> changes[0]) & 1 != 0
-    return _ReadBit(changes[0], first) if (patterns == (ones ^ first)).all() else None
+    patterns = table.by_bit_pattern
+    found = bits_of_code((len(patterns) - 1).bit_length()).get(planes(patterns // high, 1)[0])
+    return None if found is None else _ReadBit(*found)
 
 
 def _is_rarer(table: TableOp, known: dict[TableOp, _ReadBit | None]) -> bool:

@@ -47,6 +47,14 @@ def low_half(inputs: int, variable: int) -> int:
     return all_codes(inputs) // ((1 << (2 * step)) - 1) * ((1 << step) - 1)
 
 
+@cache
+def bits_of_code(inputs: int) -> dict[int, tuple[int, bool]]:
+    """Place of a bit of the code, and True for its complement, by the plane that equals it."""
+    zeros = [low_half(inputs, place) for place in range(inputs)]
+    bits = {zero ^ all_codes(inputs): (place, False) for place, zero in enumerate(zeros)}
+    return bits | {zero: (place, True) for place, zero in enumerate(zeros)}
+
+
 def support(plane: int, inputs: int) -> int:
     """Number of input bits that a plane depends on."""
     return sum([((plane ^ (plane >> step)) & low) != 0 for step, low in _low_halves(inputs)])

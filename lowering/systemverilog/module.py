@@ -29,13 +29,13 @@ from kan_dialect.lowering.systemverilog.operations import Expressions, adders_of
 from kan_dialect.lowering.systemverilog.subset import check_subset
 from kan_dialect.lowering.systemverilog.tables import (
     LONGEST_VECTOR,
-    bits_of_index,
     choices,
     description,
     vector,
 )
 from kan_dialect.lowering.systemverilog.unread import parts_of, unread_bits
 from kan_dialect.lowering.text_stage import Registered, TextStage
+from kan_dialect.maths.truth_tables import bits_of_code
 from kan_dialect.ops.lut import LutOp
 from kan_dialect.ops.memory import (
     DISTRIBUTED_WORDS,
@@ -319,7 +319,7 @@ class _ModuleWriter:
             return
         bits = {0: "1'b0", (1 << size) - 1: "1'b1"}
         inputs = bit_width(code.type)
-        own = bits_of_index(inputs) if size == 1 << inputs else {}
+        own = bits_of_code(inputs) if size == 1 << inputs else {}
         word: list[str] = []
         for place, plane in enumerate(self.facts.planes_of(table, width)):
             if plane not in bits:

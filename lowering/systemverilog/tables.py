@@ -13,7 +13,6 @@ multiplexer for each entry.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import compress, count, islice
 from operator import ne
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.systemverilog.layout import LINE_LENGTH, broken, commented, listed
-from kan_dialect.maths.truth_tables import low_half
+from kan_dialect.maths.truth_tables import bits_of_code
 
 LISTED_ENTRIES = 256
 """Longest table whose entries are listed in a comment; longer ones show their range."""
@@ -59,7 +58,7 @@ def index_bits_read(planes: Sequence[int], size: int, inputs: int) -> int:
     """
     every = (1 << inputs) - 1
     constants = {0, (1 << size) - 1}
-    own = bits_of_index(inputs) if size == 1 << inputs else {}
+    own = bits_of_code(inputs) if size == 1 << inputs else {}
     mask = 0
     for plane in planes:
         if plane not in constants:
@@ -147,12 +146,3 @@ def _runs(entries: Sequence[int]) -> list[str]:
         else f"{first} .. {end - 1}: {entries[first]}"
         for first, end in zip([0, *starts], [*starts, len(entries)], strict=True)
     ]
-
-
-@lru_cache(1 << 5)  # indices have few widths
-def bits_of_index(width: int) -> dict[int, tuple[int, bool]]:
-    """Place of a bit of the index, and True for its complement, by the plane that equals it."""
-    every = (1 << (1 << width)) - 1
-    zeros = [low_half(width, place) for place in range(width)]
-    bits = {zero ^ every: (place, False) for place, zero in enumerate(zeros)}
-    return bits | {zero: (place, True) for place, zero in enumerate(zeros)}

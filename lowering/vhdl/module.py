@@ -24,12 +24,13 @@ from kan_dialect.lowering.systemverilog.module import GENERATED
 from kan_dialect.lowering.systemverilog.names import module_name
 from kan_dialect.lowering.systemverilog.operations import adders_of
 from kan_dialect.lowering.systemverilog.subset import check_subset
-from kan_dialect.lowering.systemverilog.tables import bits_of_index, description, planes
+from kan_dialect.lowering.systemverilog.tables import description, planes
 from kan_dialect.lowering.text_stage import Registered, TextStage
 from kan_dialect.lowering.vhdl.expressions import Expression, Level, bit_string, bits_type, literal
 from kan_dialect.lowering.vhdl.functions import Functions
 from kan_dialect.lowering.vhdl.names import VhdlNames, identifier
 from kan_dialect.lowering.vhdl.operations import Expressions, Signal
+from kan_dialect.maths.truth_tables import bits_of_code
 from kan_dialect.ops.memory import (
     DISTRIBUTED_WORDS,
     MemoryOp,
@@ -407,7 +408,7 @@ class _EntityWriter:
         if plane in (0, (1 << size) - 1):
             return f"'{plane & 1}'"
         inputs = bit_width(op.index.type)
-        own = bits_of_index(inputs).get(plane) if size == 1 << inputs else None
+        own = bits_of_code(inputs).get(plane) if size == 1 << inputs else None
         if own is not None:
             bit = self._bit_of_index(op.index, own[0])
             return f"(not {bit})" if own[1] else bit

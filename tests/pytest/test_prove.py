@@ -481,11 +481,11 @@ def test_nodes_of_many_bits_are_not_listed(tmp_path: Path) -> None:
 
 
 @needs_yosys
-@pytest.mark.parametrize("seed", range(6))
-def test_sums_of_many_single_bits_are_proven(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("seed, inputs", [(0, 110), (1, 110), (2, 110), (3, 250)])
+def test_sums_of_many_single_bits_are_proven(tmp_path: Path, seed: int, inputs: int) -> None:
     """Their adders take sums of many variables apart, and put them together again."""
     rng = np.random.default_rng(seed)
-    inputs, places = 110, rng.choice(7, size=(1, 110), p=[0.02, 0.03, 0.05, 0.2, 0.35, 0.25, 0.1])
+    places = rng.choice(7, size=(1, inputs), p=[0.02, 0.03, 0.05, 0.2, 0.35, 0.25, 0.1])
     values = np.zeros((1, inputs, 2), dtype=np.int64)
     values[..., 1] = (1 << places) * rng.choice([-1, 1], size=places.shape)
     tables = TableNetwork("net", UniformQuantizedType(1, False, 1.0), inputs)

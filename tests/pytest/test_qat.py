@@ -289,6 +289,23 @@ def test_a_node_that_reads_few_bits_costs_a_table(inputs: int) -> None:
     assert first.luts_of_nodes(values[0], cost, given * 0.0).sum().item() == 0.0
 
 
+@pytest.mark.parametrize("bits, ends", [(1, (-1, 0)), (2, (-32, 31))])
+def test_a_node_read_by_its_highest_bit_has_a_code_of_that_bit(
+    bits: int, ends: tuple[int, int]
+) -> None:
+    bases = [table_basis(1), table_basis(bits)]
+    network = make_network(bases, [5, 3, 2], EdgeCost(XCUP), seed=0, reference=False)
+    hidden, results = network.integers()
+    assert hidden.saturate == ends and results.tables.shape == (2, 3, 1 + ends[1] - ends[0])
+    codes = torch.arange(1 << 5)[:, None] >> torch.arange(5) & 1
+    at = codes.numpy()
+    for layer in (hidden, results):
+        sums = layer.tables[:, np.arange(at.shape[1]), at].sum(2).T
+        at = sums if layer.saturate is None else np.clip(sums, *layer.saturate) - layer.saturate[0]
+    exact = network(codes).results.detach().numpy() * 2.0**results.step_bits
+    assert np.array_equal(at, exact)
+
+
 def test_a_sum_of_many_bits_costs_its_adders() -> None:
     """Half a LUT for each bit, but for those of the result: the same as the compiled sum."""
     inputs = 96

@@ -317,7 +317,7 @@ def test_tools_measure_each_design_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert {name: first[name] for name in measured} == {name: second[name] for name in measured}
     assert 0 < int(first["synthesis_luts"]) < 60 and int(first["synthesis_registers"]) > 0
     assert float(first["pnr_latency_ns"]) == pytest.approx(
-        int(first["latency_cycles"]) * float(first["pnr_delay_ns"]), rel=5e-3
+        int(first["latency_cycles"]) * float(first["pnr_delay_ns"]), abs=0.01
     )
     # Another time, nothing is left to do.
     monkeypatch.setattr(workers, "run_here", forbidden)

@@ -454,7 +454,7 @@ class Resubstitution:
 
 
 def split(parts: Sequence[tuple[int, int]], by: int) -> list[tuple[int, int]]:
-    """The halves of parts by a function, without those that have only one of the two kinds left.
+    """Each part in two halves, by a function. Halves with an empty truth table are left out.
 
     Parameters
     ----------
