@@ -5,6 +5,7 @@
 - Values whose bits do not meet need no adder: they stand side by side as one value.
 - The tree has few levels. It adds early values first, and narrow ones before wide ones.
 - A table of few inputs fits into the LUTs of an adder of some devices. Each adder gets one.
+- Three single bits of a place become a table that the LUTs of an adder absorb: a full adder.
 - A single bit enters at the carry input of an adder that has none, which takes no LUT.
 - Where every bit of an adder takes a LUT, constants move between the tables of a tree, so that
   partial sums have few bits.
@@ -45,6 +46,7 @@ from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
+from kan_dialect.search.adder_trees.full_adders import full_adder, full_adders, terms_with
 from kan_dialect.search.adder_trees.offsets import Place, TreeOffsets
 from kan_dialect.search.adder_trees.tree import adder_tree
 
@@ -98,8 +100,8 @@ class ConstantIntoTable(RewritePattern):
 
 
 @dataclass
-class SumIntoTree(RewritePattern):
-    """A sum of several values becomes a tree of adders of two, and of single bits."""
+class _SumPattern(RewritePattern):
+    """A pattern of sums that knows how deep the trees of their adders may be."""
 
     target: DeviceFamily
     further: Sequence[int]
@@ -107,11 +109,33 @@ class SumIntoTree(RewritePattern):
     layers: Mapping[Operation, int]
     """The layer of each sum, where there is more than one number."""
 
+    def further_of(self, op: SumOp) -> int:
+        return self.further[min(self.layers.get(op, 0), len(self.further) - 1)]
+
+
+class BitsIntoFullAdders(_SumPattern):
+    """Tables of single bits of a place become one of three bits, which an adder absorbs.
+
+    %s = kan.sum %t, %u, %v, ..   becomes   %a = kan.table %x, %y, %z
+                                            %s = kan.sum %a, ..
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
+        groups = full_adders(op, self.target, self.further_of(op))
+        if groups:
+            adders = [full_adder(bits) for bits in groups]
+            rewriter.insert(adders)
+            rewriter.replace(op, *rebuild_sum(op, terms_with(op, groups, adders)))
+
+
+class SumIntoTree(_SumPattern):
+    """A sum of several values becomes a tree of adders of two, and of single bits."""
+
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
         if len(op.inputs) > 2:
-            further = self.further[min(self.layers.get(op, 0), len(self.further) - 1)]
-            rewriter.replace(op, adder_tree(op, self.target, further))
+            rewriter.replace(op, adder_tree(op, self.target, self.further_of(op)))
 
 
 def narrow_partial_sums(
@@ -209,6 +233,8 @@ def make_trees(function: func.FuncOp, device: DeviceFamily, further: Sequence[in
         last.
     """
     rewrite_ops(function, SumOp, ConstantIntoTable(device))
+    layers = layers_of(function) if len(further) > 1 else {}
+    rewrite_ops(function, SumOp, BitsIntoFullAdders(device, further, layers))
     layers = layers_of(function) if len(further) > 1 else {}
     rewrite_ops(function, SumOp, SumIntoTree(device, further, layers))
     remove_dead(function)

@@ -54,6 +54,29 @@ def sum_of(parts: Iterable[Form]) -> Form:
     return whole
 
 
+def joined_downwards(parts: Sequence[Form], modulus: int) -> Form | None:
+    """The word of these parts, each added to the parts above it: lower bits meet the upper bits.
+
+    None where the parts from one of them on are no sum, nor its upper bits.
+
+    Parameters
+    ----------
+    parts : parts of one word, lowest first.
+    modulus : two to the power of the word's width.
+    """
+    whole: Form | None = constant(0)
+    for part in reversed(parts):
+        try:
+            whole = plain(add(part, whole), modulus)
+        except TooHard:
+            return None
+        if isinstance(whole, Image):
+            whole = as_quotient(whole)
+        if whole is None:
+            return None
+    return whole
+
+
 def joined_images(images: Sequence[Form], modulus: int) -> list[Form]:
     """Images of sums; neighbours are added up where the result is a sum again, or its upper bits.
 

@@ -20,6 +20,7 @@ from kan_dialect.flows.prove.cell_functions import (
     LOGICAL,
     comparison,
     entry_at,
+    joined_downwards,
     joined_images,
     product,
     reduction,
@@ -229,6 +230,9 @@ class Circuit:
             parts.append(scale(form, 1 << offset))
             offset += piece.width
         # The lower bits of a sum may be beside its upper ones, and others below them.
+        whole = joined_downwards(parts, 1 << len(bits))
+        if whole is not None:
+            return whole
         others = [part for part in parts if not isinstance(part, Image)]
         of_sums = [part for part in parts if isinstance(part, Image)]
         joined = joined_images(of_sums, 1 << len(bits))

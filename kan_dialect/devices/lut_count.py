@@ -8,7 +8,7 @@ tables and the ranges of values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +89,8 @@ def count_luts(ops: Iterable[Operation], device: DeviceFamily) -> Counter[int]:
                     luts[device.lut_inputs] += _test_luts(range_of(op.input).bits, device)
             case _:
                 luts += stated_luts(op, device)
+    if device.adders.absorbed_inputs >= 0:
+        luts += _inverted_bits([op for op in every if isinstance(op, TableOp)], absorbed)
     for mapper in mappers.values():
         if device.maps_tables and mapper.is_wide and mapper.most_inputs <= MAPPED_INPUTS:
             factor = device.mapped_factor
@@ -232,6 +234,27 @@ def _is_rarer(table: TableOp, known: dict[TableOp, _ReadBit | None]) -> bool:
             alike += read.is_inverted == own.is_inverted
             other += read.is_inverted != own.is_inverted
     return alike < other or (alike == other and own.is_inverted)
+
+
+def _inverted_bits(
+    tables: Iterable[TableOp], absorbed: Collection[Operation | Block]
+) -> Counter[int]:
+    """The second lookup table of bits of tables that adders take as they are and inverted."""
+    known: dict[TableOp, _ReadBit | None] = {}
+    found: dict[tuple[TableOp, int], int] = {}
+    for table in tables:
+        source = table.inputs[0].owner
+        if table in absorbed or not isinstance(source, TableOp):
+            continue
+        bit = _read_bit(table, known)
+        if bit is not None and _is_rarer(table, known) and _is_added(table.result):
+            inputs = sum(range_of(value).bits for value in source.inputs)
+            found[source, bit.place] = inputs
+    return Counter(found.values())
+
+
+def _is_added(value: SSAValue) -> bool:
+    return any(isinstance(use.operation, SumOp) for use in value.uses)
 
 
 def _absorbed_term(op: Operation, device: DeviceFamily) -> SSAValue | None:

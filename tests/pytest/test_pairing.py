@@ -11,7 +11,7 @@ from kan_dialect.devices.carry_chains import addends_of, carry_of, is_wires
 from kan_dialect.devices.device import XCUP
 from kan_dialect.devices.lut_count import absorbed_bits_of, count_luts
 from kan_dialect.ir.types import IntType
-from kan_dialect.ops.wire import SumOp, TableOp
+from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 from kan_dialect.search.adder_trees.compiled import pairing_of
 from kan_dialect.search.adder_trees.pairing import Pairing, Summands
 from kan_dialect.search.adder_trees.side_by_side import Extent, side_by_side
@@ -197,3 +197,16 @@ def test_adders_absorb_the_rarer_polarity_of_a_bit() -> None:
     tables = [TableOp([codes], np.array(each)) for each in (low, inverted, inverted, high, both)]
     SumOp([table.result for table in tables])
     assert absorbed_bits_of([table.result for table in tables], XCUP) == [1, 0, 0, 0, 1]
+
+
+def test_a_node_that_sums_read_inverted_too_takes_a_second_lookup_table() -> None:
+    """A carry chain takes a bit as it is. A port's bit is inverted for nothing."""
+    (codes, port) = Block(arg_types=[IntType(0, 63), IntType(0, 1)]).args
+    node = TableOp([codes], np.arange(64) % 3 // 2)
+    luts = []
+    for source in (node.result, port):
+        tables = [TableOp([source], np.array(each)) for each in ([0, 1], [0, 2], [4, 0])]
+        numbers = [ConstantOp(number) for number in (8, 16, 32)]
+        sums = [SumOp(pair) for pair in zip(tables, numbers, strict=True)]
+        luts.append(count_luts([node, *tables, *sums], XCUP)[6])
+    assert luts == [2, 1]

@@ -481,7 +481,7 @@ def test_nodes_of_many_bits_are_not_listed(tmp_path: Path) -> None:
 
 
 @needs_yosys
-@pytest.mark.parametrize("seed, inputs", [(0, 110), (1, 110), (2, 110), (3, 250)])
+@pytest.mark.parametrize("seed, inputs", [(0, 110), (1, 110), (2, 110), (3, 250), (4, 250)])
 def test_sums_of_many_single_bits_are_proven(tmp_path: Path, seed: int, inputs: int) -> None:
     """Their adders take sums of many variables apart, and put them together again."""
     rng = np.random.default_rng(seed)
@@ -490,6 +490,26 @@ def test_sums_of_many_single_bits_are_proven(tmp_path: Path, seed: int, inputs: 
     values[..., 1] = (1 << places) * rng.choice([-1, 1], size=places.shape)
     tables = TableNetwork("net", UniformQuantizedType(1, False, 1.0), inputs)
     tables.add_layer(values, mask=np.ones((1, inputs), bool))
+    assert check(compiled(tables.module(), *CompilePass().expand()), tmp_path).proven
+
+
+@needs_yosys
+@pytest.mark.parametrize("seed, nodes", [(0, 110), (2, 250), (4, 250)])
+def test_sums_of_full_adders_are_proven(tmp_path: Path, seed: int, nodes: int) -> None:
+    """Nodes of one bit, each of two inputs, and a sum of all: adders absorb full adders."""
+    rng = np.random.default_rng(seed)
+    hidden = np.zeros((nodes, nodes, 2), dtype=np.int64)
+    mask = np.zeros((nodes, nodes), dtype=np.bool_)
+    for node in range(nodes):
+        for edge in (node, (node + 1) % nodes):
+            hidden[node, edge] = rng.permutation([0, 1])
+            mask[node, edge] = True
+    places = rng.choice(7, size=(1, nodes), p=[0.02, 0.03, 0.05, 0.2, 0.35, 0.25, 0.1])
+    values = np.zeros((1, nodes, 2), dtype=np.int64)
+    values[..., 1] = (1 << places) * rng.choice([-1, 1], size=places.shape)
+    tables = TableNetwork("net", UniformQuantizedType(1, False, 1.0), nodes)
+    tables.add_layer(hidden, mask=mask, saturate=(0, 1))
+    tables.add_layer(values)
     assert check(compiled(tables.module(), *CompilePass().expand()), tmp_path).proven
 
 

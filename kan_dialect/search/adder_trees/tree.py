@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from xdsl.ir import Operation, SSAValue
 
@@ -178,6 +178,18 @@ def adder_levels(value: SSAValue, known: dict[SSAValue, int], device: DeviceFami
     return known[value]
 
 
+def is_mostly_bits(terms: Iterable[SSAValue], zeros: dict[SSAValue, int]) -> bool:
+    """Whether a sum of these terms is made of rows of bits. Constants do not count.
+
+    Parameters
+    ----------
+    zeros : number of lowest bits of values that are always 0; grows.
+    """
+    kinds = [is_single_bit(term, zeros) for term in terms if type(term.owner) is not ConstantOp]
+    bits = sum(kinds)
+    return bits >= MOSTLY_BITS * (len(kinds) - bits)
+
+
 def choose_carries(
     terms: Sequence[SSAValue],
     absorbed: Mapping[SSAValue, int],
@@ -201,7 +213,7 @@ def choose_carries(
     bits = [term for term in terms if is_single_bit(term, zeros)]
     numbers = [place[term] for term in terms if not is_single_bit(term, zeros)]
     bits.sort(key=lambda bit: (absorbed[bit] == 0, place[bit]))
-    if len(bits) >= MOSTLY_BITS * len(numbers):
+    if is_mostly_bits(terms, zeros):
         carries = _carries_beside_rows(bits, numbers, place, with_constant=with_constant)
     else:
         carries = _carries_of_numbers(bits, numbers, place)

@@ -322,3 +322,27 @@ func.func @above(%x: !kan.int<0:7>, %y: !kan.int<0:7>, %z: !kan.int<0:1000>) -> 
   %s = kan.sum %t, %u, %z as "s" : !kan.int<-110:-20>, !kan.int<-63:-14>, !kan.int<0:1000> -> !kan.int<-173:966>
   func.return %s : !kan.int<-173:966>
 }
+
+// Three bits of a place become a table that the LUTs of xcup's adders absorb: a full adder. The bits are
+// those of nodes. The other bits of their place are enough for adders and carries. ICE40's adders absorb
+// none.
+// CHECK-LABEL: @full_adder
+// WHOLE-LABEL: @full_adder
+func.func @full_adder(%a: !kan.int<0:2>, %b: !kan.int<0:2>, %c: !kan.int<0:2>) -> !kan.int<0:7> {
+  // CHECK: kan.table %m, %n, %o as "tm" entries dense<{{\[\[\[}}0, 1], [1, 2]], {{\[\[}}1, 2], [2, 3]]]>
+  // WHOLE-NOT: kan.table %m, %n
+  %m = kan.table %a entries dense<[0, 1, 0]> : tensor<3xi8> : !kan.int<0:2> -> !kan.int<0:1>
+  %n = kan.table %b entries dense<[0, 1, 0]> : tensor<3xi8> : !kan.int<0:2> -> !kan.int<0:1>
+  %o = kan.table %c entries dense<[0, 1, 0]> : tensor<3xi8> : !kan.int<0:2> -> !kan.int<0:1>
+  %p = kan.table %a entries dense<[1, 1, 0]> : tensor<3xi8> : !kan.int<0:2> -> !kan.int<0:1>
+  %q = kan.table %b entries dense<[1, 1, 0]> : tensor<3xi8> : !kan.int<0:2> -> !kan.int<0:1>
+  %r = kan.table %c entries dense<[1, 1, 0]> : tensor<3xi8> : !kan.int<0:2> -> !kan.int<0:1>
+  %tm = kan.table %m as "tm" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %tn = kan.table %n as "tn" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %to = kan.table %o as "to" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %tp = kan.table %p as "tp" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %tq = kan.table %q as "tq" entries dense<[0, 1]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:1>
+  %tr = kan.table %r as "tr" entries dense<[0, 2]> : tensor<2xi8> : !kan.int<0:1> -> !kan.int<0:2>
+  %s = kan.sum %tm, %tn, %to, %tp, %tq, %tr as "s" : !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:1>, !kan.int<0:2> -> !kan.int<0:7>
+  func.return %s : !kan.int<0:7>
+}
