@@ -3,7 +3,7 @@
 The sum of three bits of a place is a bit there and a bit in the next place. Where the LUTs of an
 adder absorb functions of three inputs, an adder of two bits takes in five single bits in place of
 four, and three of them may be inverted. LUTs of two inputs, of further adders, share LUTs with
-these. The number of full adders is chosen by the estimate of the whole tree.
+these. The estimate of the whole tree decides whether a sum has full adders.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from kan_dialect.search.adder_trees.tree import adder_tree, is_mostly_bits
 INPUTS = 3
 """Bits that a full adder adds."""
 
-SHARES = (0.0, 0.25)
-"""Full adders of a place that are tried, for each of its bits. With more, too few bits are left to
+BITS_FOR_EACH = 4
+"""A place has a full adder for this many of its bits. With more of them, too few bits are left to
 add them to."""
 
 Bits: TypeAlias = tuple[TableOp, ...]
@@ -47,8 +47,10 @@ def full_adders(op: SumOp, device: DeviceFamily, further: int) -> list[Bits]:
     if device.adders.absorbed_inputs < INPUTS or not is_mostly_bits(op.inputs, zeros):
         return []
     counts, tables = _bits_by_place(op, device, zeros)
-    ways = {len(way): way for share in SHARES for way in [_chosen(counts, tables, share)]}
-    return min(ways.values(), key=lambda way: (_luts(op, way, device, further), -len(way)))
+    groups = _groups(counts, tables)
+    if groups and _luts(op, groups, device, further) > _luts(op, [], device, further):
+        return []
+    return groups
 
 
 def full_adder(bits: Bits) -> TableOp:
@@ -59,9 +61,9 @@ def full_adder(bits: Bits) -> TableOp:
     return TableOp(inputs, entries, name=bits[0].given_name)
 
 
-def terms_with(op: SumOp, ways: Iterable[Bits], adders: Sequence[TableOp]) -> list[SSAValue]:
+def terms_with(op: SumOp, groups: Iterable[Bits], adders: Sequence[TableOp]) -> list[SSAValue]:
     """The terms of a sum with full adders in the place of the bits that they add."""
-    gone = {table.result for bits in ways for table in bits}
+    gone = {table.result for bits in groups for table in bits}
     return [
         *(value for value in op.inputs if value not in gone),
         *(table.result for table in adders),
@@ -92,29 +94,27 @@ def _bits_by_place(
     return counts, {place: list(own.values()) for place, own in sorted(tables.items())}
 
 
-def _chosen(
-    counts: Counter[int], tables: Mapping[int, Sequence[TableOp]], share: float
-) -> list[Bits]:
+def _groups(counts: Counter[int], tables: Mapping[int, Sequence[TableOp]]) -> list[Bits]:
     """Groups of three bits, from the lowest place on.
 
     The upper bit of a full adder needs a bit to be added to, so there are no more than bits of the
     next place.
     """
     found: list[Bits] = []
-    below: Counter[int] = Counter()
+    upper: Counter[int] = Counter()
     for place, own in tables.items():
-        free = counts[place] - below[place]
-        number = min(int(free * share + 1e-9), len(own) // INPUTS, counts[place + 1])
-        below[place + 1] = max(number, 0)
+        free = max(counts[place] - upper[place], 0)
+        number = min(free // BITS_FOR_EACH, len(own) // INPUTS, counts[place + 1])
+        upper[place + 1] = number
         found += [tuple(own[INPUTS * each :][:INPUTS]) for each in range(number)]
     return found
 
 
-def _luts(op: SumOp, ways: Sequence[Bits], device: DeviceFamily, further: int) -> int:
+def _luts(op: SumOp, groups: Sequence[Bits], device: DeviceFamily, further: int) -> int:
     """The estimate of a sum with full adders."""
     before = list(op.inputs)
-    adders = [full_adder(bits) for bits in ways]
-    op.operands = terms_with(op, ways, adders)
+    adders = [full_adder(bits) for bits in groups]
+    op.operands = terms_with(op, groups, adders)
     tree = adder_tree(op, device, further)
     # Tables that the sum reads besides the tree would not count as absorbed.
     op.operands = ()
