@@ -151,10 +151,12 @@ NETWORKS = {
     "a quotient of a quotient": (103, 40, 6, 60),
     "a quotient beside a sum": (109, 24, 8, 60),
     "a quotient that does not depend on all variables": (242, 60, 8, 200),
+    "a variable for a quotient of 40 steps": (263, 40, 8, 120),
+    "a variable for a quotient of 60 steps": (242, 60, 8, 20),
 }
 """Seed, inputs, bits and spread of networks."""
 
-UNDECIDED = ("a quotient beside a sum", "a quotient that does not depend on all variables")
+UNDECIDED = ("a variable for a quotient of 40 steps", "a variable for a quotient of 60 steps")
 """Those that `Circuit` alone does not decide."""
 
 
