@@ -110,9 +110,9 @@ OURS: Mapping[str, Mapping[str, Any]] = {
         **{"first_price": 1e-4, "last_price": 2e-2},
     },
     "drybean": {
-        **{"hidden": (3,), "steps": 6000, "learn_codes": True, "validation": 0.15, "seeds": 3},
-        **{"first_price": 1e-4, "last_price": 3e-3, "interval": 20},
-        **{"teacher": True, "teacher_weight": 0.7, "teacher_temperature": 1.0},
+        **{"hidden": (3,), "steps": 12000, "learn_codes": True, "validation": 0.15, "seeds": 3},
+        **{"first_price": 1e-4, "last_price": 3e-3, "interval": 40},
+        **{"teacher": True, "teacher_weight": 0.9, "teacher_temperature": 1.0},
     },
     "moons": {
         **{"input_bits": 6, "cells": 8},
