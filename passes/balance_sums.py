@@ -46,9 +46,8 @@ from kan_dialect.passbase.option_bounds import Bounds, bounded
 from kan_dialect.passbase.rewriting import rewrite_ops
 from kan_dialect.passbase.sums import rebuild_sum
 from kan_dialect.passbase.target_pass import TargetPass
-from kan_dialect.search.adder_trees.full_adders import full_adder, full_adders, terms_with
+from kan_dialect.search.adder_trees.full_adders import tree_with_full_adders
 from kan_dialect.search.adder_trees.offsets import Place, TreeOffsets
-from kan_dialect.search.adder_trees.tree import adder_tree
 
 FURTHER_LEVELS = Bounds(0, 64)
 """Levels of logic that a sum may have beyond the fewest."""
@@ -100,8 +99,8 @@ class ConstantIntoTable(RewritePattern):
 
 
 @dataclass
-class _SumPattern(RewritePattern):
-    """A pattern of sums that knows how deep the trees of their adders may be."""
+class SumIntoTree(RewritePattern):
+    """A sum of several values becomes a tree of adders of two, and of single bits."""
 
     target: DeviceFamily
     further: Sequence[int]
@@ -109,33 +108,11 @@ class _SumPattern(RewritePattern):
     layers: Mapping[Operation, int]
     """The layer of each sum, where there is more than one number."""
 
-    def further_of(self, op: SumOp) -> int:
-        return self.further[min(self.layers.get(op, 0), len(self.further) - 1)]
-
-
-class BitsIntoFullAdders(_SumPattern):
-    """Tables of single bits of a place become one of three bits, which an adder absorbs.
-
-    %s = kan.sum %t, %u, %v, ..   becomes   %a = kan.table %x, %y, %z
-                                            %s = kan.sum %a, ..
-    """
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
-        groups = full_adders(op, self.target, self.further_of(op))
-        if groups:
-            adders = [full_adder(bits) for bits in groups]
-            rewriter.insert(adders)
-            rewriter.replace(op, *rebuild_sum(op, terms_with(op, groups, adders)))
-
-
-class SumIntoTree(_SumPattern):
-    """A sum of several values becomes a tree of adders of two, and of single bits."""
-
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SumOp, rewriter: PatternRewriter) -> None:
         if len(op.inputs) > 2:
-            rewriter.replace(op, adder_tree(op, self.target, self.further_of(op)))
+            further = self.further[min(self.layers.get(op, 0), len(self.further) - 1)]
+            rewriter.replace(op, tree_with_full_adders(op, self.target, further))
 
 
 def narrow_partial_sums(
@@ -233,8 +210,6 @@ def make_trees(function: func.FuncOp, device: DeviceFamily, further: Sequence[in
         last.
     """
     rewrite_ops(function, SumOp, ConstantIntoTable(device))
-    layers = layers_of(function) if len(further) > 1 else {}
-    rewrite_ops(function, SumOp, BitsIntoFullAdders(device, further, layers))
     layers = layers_of(function) if len(further) > 1 else {}
     rewrite_ops(function, SumOp, SumIntoTree(device, further, layers))
     remove_dead(function)

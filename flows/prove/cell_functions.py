@@ -55,13 +55,13 @@ def sum_of(parts: Iterable[Form]) -> Form:
 
 
 def joined_downwards(parts: Sequence[Form], modulus: int) -> Form | None:
-    """The word of these parts, each added to the parts above it: lower bits meet the upper bits.
+    """Parts of one word as a sum, or as its upper bits; None where they are neither.
 
-    None where the parts from one of them on are no sum, nor its upper bits.
+    Each is added to those above it, as the lower bits of a sum are next to its upper ones.
 
     Parameters
     ----------
-    parts : parts of one word, lowest first.
+    parts : lowest first.
     modulus : two to the power of the word's width.
     """
     whole: Form | None = constant(0)
@@ -75,31 +75,6 @@ def joined_downwards(parts: Sequence[Form], modulus: int) -> Form | None:
         if whole is None:
             return None
     return whole
-
-
-def joined_images(images: Sequence[Form], modulus: int) -> list[Form]:
-    """Images of sums; neighbours are added up where the result is a sum again, or its upper bits.
-
-    Parameters
-    ----------
-    images : parts of one word, lowest first.
-    modulus : two to the power of the word's width.
-    """
-    found: list[Form] = []
-    for image in images:
-        if found:
-            try:
-                whole = plain(add(found[-1], image), modulus)
-            except TooHard:
-                found.append(image)
-                continue
-            if isinstance(whole, Image):
-                whole = as_quotient(whole)
-            if whole is not None:
-                found[-1] = whole
-                continue
-        found.append(image)
-    return found
 
 
 def entry_at(entries: Sequence[int | None], address: Form) -> Form:

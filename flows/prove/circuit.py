@@ -21,7 +21,6 @@ from kan_dialect.flows.prove.cell_functions import (
     comparison,
     entry_at,
     joined_downwards,
-    joined_images,
     product,
     reduction,
     shift,
@@ -229,16 +228,8 @@ class Circuit:
                 form = self._within(form, piece.width, 0)
             parts.append(scale(form, 1 << offset))
             offset += piece.width
-        # The lower bits of a sum may be beside its upper ones, and others below them.
-        whole = joined_downwards(parts, 1 << len(bits))
-        if whole is not None:
-            return whole
-        others = [part for part in parts if not isinstance(part, Image)]
-        of_sums = [part for part in parts if isinstance(part, Image)]
-        joined = joined_images(of_sums, 1 << len(bits))
-        whole = sum_of([*others, *joined] if len(joined) < len(of_sums) else parts)
-        # The upper bits of a sum beside the lower ones are the sum again.
-        return plain(whole, 1 << len(bits))
+        joined = joined_downwards(parts, 1 << len(bits))
+        return plain(sum_of(parts), 1 << len(bits)) if joined is None else joined
 
     def _piece(self, piece: _Piece, cycle: int) -> Form:
         if piece.source is None:
@@ -307,7 +298,8 @@ class Circuit:
                 part = scale(form, sign << offset)
                 (of_sums if isinstance(part, Image) else terms).append(part)
                 offset += piece.width
-            terms.extend(joined_images(of_sums, 1 << width))
+            joined = joined_downwards(of_sums, 1 << width)
+            terms.extend(of_sums if joined is None else [joined])
         whole = sum_of(sorted(terms, key=lambda term: isinstance(term, Image)))
         return plain(whole, 1 << width)
 

@@ -9,7 +9,7 @@ each erased result. Passes edit thousands of ops.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from xdsl.ir import Block, Operation, SSAValue, SSAValues
 
@@ -117,6 +117,12 @@ def erase_op(op: Operation) -> None:
         if after_use is not None:
             after_use._prev_use = before_use
     op._operand_uses = ()
+
+
+def drop_ops(ops: Iterable[Operation]) -> None:
+    """Take ops of no block, which are not needed, out of the uses of their operands."""
+    for op in ops:
+        op.drop_all_references()
 
 
 def _require_free(op: Operation) -> None:

@@ -11,21 +11,30 @@ from hypothesis import strategies as st
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Region
+from xdsl.rewriter import Rewriter
 
 from kan_dialect.devices.device import DEVICES, XCUP
+from kan_dialect.devices.lut_count import count_luts
 from kan_dialect.evaluate.interpreter import evaluate_function
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import SumOp, TableOp, low_zeros
+from kan_dialect.passbase.dead_ops import remove_dead
 from kan_dialect.passes.balance_sums import BalanceSumsPass
-from kan_dialect.search.adder_trees.full_adders import INPUTS, full_adder, full_adders, terms_with
+from kan_dialect.search.adder_trees.full_adders import (
+    BITS_FOR_EACH,
+    INPUTS,
+    full_adders,
+    tree_with_full_adders,
+)
+from kan_dialect.search.adder_trees.tree import adder_tree
 
 BITS = st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=3, max_size=40)
 """Place of each bit, and whether the sum reads it inverted."""
 
-
 NODE = np.array([0, 1, 1, 0])
+"""A node of one bit, by its input."""
 
 
 def sum_of_bits(bits: list[tuple[int, bool]], inputs: int) -> tuple[func.FuncOp, SumOp]:
@@ -70,11 +79,9 @@ def test_sums_stay_the_same(
 
 @settings(deadline=None, max_examples=60)
 @given(BITS)
-def test_groups_are_three_bits_of_a_place_with_a_bit_above(bits: list[tuple[int, bool]]) -> None:
+def test_full_adders_are_of_a_place_with_a_bit_above(bits: list[tuple[int, bool]]) -> None:
     _, total = sum_of_bits(bits, len(bits))
-    before = list(total.inputs)
-    groups = full_adders(total, XCUP, 0)
-    assert list(total.inputs) == before
+    groups = [list(group.tables.values()) for group in full_adders(total, XCUP)]
     places = [{low_zeros(table.result, {}) for table in group} for group in groups]
     assert all(len(group) == INPUTS for group in groups)
     assert all(len(each) == 1 for each in places)
@@ -83,24 +90,30 @@ def test_groups_are_three_bits_of_a_place_with_a_bit_above(bits: list[tuple[int,
     counts = Counter(place for place, _ in bits)
     used = Counter(place for each in places for place in each)
     assert all(number <= counts[place + 1] for place, number in used.items())
-    assert all(4 * number <= counts[place] for place, number in used.items())
+    assert all(BITS_FOR_EACH * number <= counts[place] for place, number in used.items())
 
 
-def test_a_full_adder_is_the_sum_of_its_bits() -> None:
-    _, total = sum_of_bits([(2, False), (2, True), (2, False), (3, False)], 4)
-    group = tuple(value.owner for value in total.inputs[:3])
-    assert all(isinstance(table, TableOp) for table in group)
-    adder = full_adder(group)  # type: ignore[arg-type]
-    assert adder.entries_array[1, 0, 1] == 12
-    assert adder.entries_array[0, 1, 0] == 0
-    assert terms_with(total, [group], [adder]) == [total.inputs[3], adder.result]  # type: ignore[list-item]
+@settings(deadline=None, max_examples=60)
+@given(BITS, st.integers(0, 2))
+def test_full_adders_cost_no_more(bits: list[tuple[int, bool]], further: int) -> None:
+    """By the estimate of all ops, where the sum alone reads the nodes."""
+    luts: list[int] = []
+    for tree_of in (tree_with_full_adders, adder_tree):
+        function, total = sum_of_bits(bits, len(bits))
+        before = list(total.inputs)
+        tree = tree_of(total, XCUP, further)
+        assert list(total.inputs) == before
+        Rewriter.replace_op(total, tree)
+        remove_dead(function)
+        luts.append(XCUP.pack(count_luts(function.body.block.ops, XCUP)))
+    assert luts[0] <= luts[1]
 
 
 @pytest.mark.parametrize("name", ["ecp5", "ice40"])
 def test_devices_whose_adders_absorb_nothing_have_none(name: str) -> None:
     _, total = sum_of_bits([(0, False)] * 12 + [(1, False)] * 8, 20)
-    assert full_adders(total, XCUP, 0)
-    assert not full_adders(total, DEVICES[name], 0)
+    assert any(len(table.operands) == INPUTS for table in tree_with_full_adders(total, XCUP, 0))
+    assert full_adders(total, XCUP) and not full_adders(total, DEVICES[name])
 
 
 def test_sums_of_numbers_have_none() -> None:
@@ -109,7 +122,7 @@ def test_sums_of_numbers_have_none() -> None:
         TableOp([argument], np.array([0, 21, 5, 9])) for argument in function.body.block.args
     ]
     mixed = SumOp([*total.inputs, *(table.result for table in numbers)])
-    assert not full_adders(mixed, XCUP, 0)
+    assert not full_adders(mixed, XCUP)
 
 
 def test_bits_of_ports_have_none() -> None:
@@ -119,4 +132,4 @@ def test_bits_of_ports_have_none() -> None:
         TableOp([each], np.array([0, 1 << place]))
         for each, place in zip(block.args, places, strict=True)
     ]
-    assert not full_adders(SumOp(tables), XCUP, 0)
+    assert not full_adders(SumOp(tables), XCUP)

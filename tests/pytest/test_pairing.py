@@ -200,7 +200,7 @@ def test_adders_absorb_the_rarer_polarity_of_a_bit() -> None:
 
 
 def test_a_node_that_sums_read_inverted_too_takes_a_second_lookup_table() -> None:
-    """A carry chain takes a bit as it is. A port's bit is inverted for nothing."""
+    """A carry chain takes a bit as it is. The estimate counts nothing for a port's bit."""
     (codes, port) = Block(arg_types=[IntType(0, 63), IntType(0, 1)]).args
     node = TableOp([codes], np.arange(64) % 3 // 2)
     luts = []

@@ -8,7 +8,7 @@ For a clock, trees may have a number of levels at most.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from kan_dialect.devices.carry_chains import is_wires
 from kan_dialect.devices.device import DeviceFamily
 from kan_dialect.devices.lut_count import count_luts
+from kan_dialect.ir.edits import drop_ops
 from kan_dialect.ops.wire import ConstantOp, SumOp, TableOp
 from kan_dialect.search.adder_trees.tree import adder_levels, adder_tree
 from kan_dialect.search.table_split.part_ops import PartOps
@@ -91,7 +92,7 @@ def estimate_sum(op: SumOp, chosen: Mapping[TableOp, Split], device: DeviceFamil
     luts += device.parts_factor * device.pack(count_luts(in_parts, device))
     luts += device.adders.further_luts * sum(not is_wires(adder) for adder in adders)
     levels = adder_levels(adders[-1].result, {}, device) if adders else 0
-    _drop([*adders, *tables, *in_parts])
+    drop_ops([*adders, *tables, *in_parts])
     return SumEstimate(luts, levels)
 
 
@@ -103,11 +104,5 @@ def _adders(terms: Sequence[SSAValue], device: DeviceFamily) -> list[SumOp]:
     if len(terms) == 2:
         return [whole]
     adders = adder_tree(whole, device, 0)
-    _drop([whole])
+    drop_ops([whole])
     return adders
-
-
-def _drop(ops: Iterable[Operation]) -> None:
-    """Take ops of no block out of the uses of their operands."""
-    for op in ops:
-        op.drop_all_references()
