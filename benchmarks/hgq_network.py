@@ -241,7 +241,7 @@ def written(found: Found, job: Job) -> PeerNetwork | None:
     if not port.bits:
         return None
     return PeerNetwork(
-        rtl + wrapper(job, port),
+        [rtl + wrapper(job, port)],
         results.tolist(),
         port.signed_bits,
         signed=True,

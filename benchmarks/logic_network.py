@@ -186,7 +186,7 @@ def main() -> None:
         ports = {"inputs": job.codes.shape[1], "bits": job.bits, "outputs": job.outputs}
         networks.append(
             PeerNetwork(
-                verilog(encoder, layers, **ports),
+                [verilog(encoder, layers, **ports)],
                 each["results"].tolist(),
                 output_bits(layers, job.outputs),
                 signed=False,

@@ -105,8 +105,9 @@ class Clock:
 class PeerNetwork:
     """A network of a peer, as hardware."""
 
-    rtl: str
-    """A combinational design, whose module `peer` has ports x0.., y0.."""
+    designs: list[str]
+    """Combinational designs, of which the smallest counts; their module `peer` has ports x0..,
+    y0.."""
     results: list[list[int]]
     """(test samples, outputs): what the peer's own integer model gives."""
     output_bits: int

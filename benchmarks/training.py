@@ -142,7 +142,7 @@ TOLERANCE = 1e-9
 LEAST_STEPS = 100
 """Of a training of ours."""
 FURTHER_LEVELS = (0, 2, 4)
-"""Of the designs of a network of ours; Yosys tells which is the smallest."""
+"""Of the designs of a network of ours."""
 TEACHERS, TEACHER_NODES, TEACHER_STEPS = 5, 48, 1500
 """Perceptrons of a teacher, nodes of each hidden layer of theirs, and gradient steps."""
 PROBE = 20
@@ -271,12 +271,12 @@ class Bench:
         if network["signed"]:
             codes = codes ^ (1 << (job.bits - 1))
         bits: int = network["output_bits"]
-        rtl: str = network["rtl"]
+        designs: list[str] = network["designs"]
+        rtl = min(designs, key=self._luts)
         whole = rtl + registered(codes.shape[1], results.shape[1], job.bits, bits)
         played = play(whole, "registered", codes, results.shape[1], bits, 1)
         if not np.array_equal(played, results):
             raise KanError(f"{kind}: the RTL gives other integers than the network")
-        luts = self._measured.cells(rtl, "peer", XILINX)["luts"]
         decided = decisions(results - network["threshold"])
         assert dataset.y_test is not None
         accuracy = float((decided == dataset.y_test).mean())
@@ -285,7 +285,10 @@ class Bench:
         loss, error = network.get("loss"), network.get("loss_error")
         if loss is None:
             loss, error = 1.0 - score, network["error"]
-        return Point(luts, score, accuracy, network["what"], loss, error, ns)
+        return Point(self._luts(rtl), score, accuracy, network["what"], loss, error, ns)
+
+    def _luts(self, rtl: str) -> int:
+        return self._measured.cells(rtl, "peer", XILINX)["luts"]
 
     def _path(self, rtl: str) -> float:
         def compute() -> float:
@@ -391,10 +394,14 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
     picked = candidates(luts, scores, job.most, accuracies)
     for point in (trained.front[index] for index in picked):
         codes = encode(point.network.inputs, whole.x_test)
-        rtl, bits = smallest(point.network, options.target)
+        compiled = [
+            point.network.compile(combinational=True, target=options.target, further_levels=further)
+            for further in FURTHER_LEVELS
+        ]
+        bits = max(port.width for port in compiled[0].outputs)
         networks.append(
             PeerNetwork(
-                rtl,
+                [each.systemverilog() + wrapped(each, bits) for each in compiled],
                 point.network.run_codes(codes).tolist(),
                 bits,
                 signed=False,
@@ -407,20 +414,6 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
             )
         )
     write_result(result, networks, seconds, {"torch": version("torch")})
-
-
-def smallest(network: Network, target: str) -> tuple[str, int]:
-    """The design of a network that takes the fewest logic cells, as text; bits of its outputs."""
-    found: list[tuple[int, str, int]] = []
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "design.sv"
-        for further in FURTHER_LEVELS:
-            hardware = network.compile(combinational=True, target=target, further_levels=further)
-            bits = max(port.width for port in hardware.outputs)
-            rtl = hardware.systemverilog() + wrapped(hardware, bits)
-            file.write_text(rtl)
-            found.append((synthesize(file, XILINX, top="peer").cells.luts, rtl, bits))
-    return min(found)[1:]
 
 
 def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:

@@ -47,7 +47,7 @@ def tree_with_full_adders(op: SumOp, device: DeviceFamily, further: int) -> Tree
     groups = full_adders(op, device)
     if not groups:
         return adder_tree(op, device, further)
-    without = _tree(op, [], device, further)
+    without = adder_tree(op, device, further)
     least = _luts(op, without, device)
     drop_ops(without)
     tree = _tree(op, groups, device, further)
