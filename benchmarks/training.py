@@ -15,9 +15,9 @@ The kinds:
 All kinds get the same samples, held-out folds and processor time, and read codes that the host
 makes of features. All give the scores of the classes; the decision is not in hardware. Each
 training gives a front of networks, chosen by held-out samples. Every network is synthesised as a
-combinational design for xcup, and placed for ECP5 with `--route`. Of ours, the smallest of three
-designs counts, which differ in levels of adders. The RTL must give the integers of its own model on
-all test samples. Test labels are read after all of that, and choose nothing.
+combinational design for xcup, and placed for ECP5 with `--route`. Of ours with up to 500 LUTs, the
+smallest of three designs counts, which differ in levels of adders. The RTL must give the integers
+of its own model on all test samples. Test labels are read after all of that, and choose nothing.
 
 Data sets are KANELÉ's, from `../shared/data` or `$KAN_SHARED_DATA`, and `examples/digits.npz`.
 Results are kept in a folder (`--folder`): a run that was stopped goes on where it was.
@@ -62,13 +62,15 @@ from kan_dialect.files.data_sets import Dataset, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
 from kan_dialect.flows.tools.toolchain import find
+from kan_dialect.qat.results import Point as FrontPoint
 from kan_dialect.qat.results import chosen_by
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from kan_dialect.qat.training import Training
+    from kan_dialect.qat.options import TrainingOptions
+
 
 HERE = Path(__file__).resolve().parent
 
@@ -105,28 +107,36 @@ DATA_SETS: Mapping[str, DataSet] = {
     ),
     "digits": DataSet(ROOT / "examples" / "digits.npz", (0.97, 0.96, 0.95, 0.94, 0.92, 0.9, 0.85)),
 }
-OURS: Mapping[str, Mapping[str, Any]] = {
-    "wine": {
-        **{"input_bits": 3, "functions": "table", "input_noise": 0.06},
-        **{"first_price": 1e-4, "last_price": 2e-2},
-    },
-    "drybean": {
-        **{"hidden": (3,), "steps": 12000, "learn_codes": True, "validation": 0.15, "seeds": 5},
-        **{"first_price": 1e-4, "last_price": 3e-3, "interval": 40},
-        **{"teacher": True, "teacher_weight": 0.9, "teacher_temperature": 1.0},
-    },
-    "moons": {
-        **{"input_bits": 6, "cells": 8},
-        **{"first_price": 1e-4, "last_price": 2e-2},
-    },
-    "digits": {"hidden": (8,), "input_bits": 4},
+OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "wine": [
+        {
+            **{"input_bits": 3, "functions": "table", "input_noise": 0.06},
+            **{"first_price": 1e-4, "last_price": 2e-2},
+        }
+    ],
+    "drybean": [
+        {
+            **{"hidden": (3,), "steps": 12000, "learn_codes": True, "validation": 0.15, "seeds": 5},
+            **{"first_price": 1e-4, "last_price": 3e-3, "interval": 40},
+            **{"teacher": True, "teacher_weight": 0.9, "teacher_temperature": 1.0},
+        }
+    ],
+    "moons": [{"input_bits": 6, "cells": 8, "first_price": 1e-4, "last_price": 2e-2}],
+    "digits": [
+        {
+            **{"input_bits": 2, "functions": "table", "input_noise": 0.12},
+            **{"first_price": 2e-4, "last_price": 2e-2},
+        },
+        {"input_bits": 3, "input_noise": 0.12, "first_price": 1e-4, "last_price": 5e-3},
+    ],
 }
-"""Options of `kan_dialect.train`, chosen on held-out samples; with `teacher` it learns from
-`perceptrons` beside the labels."""
+"""Options of `kan_dialect.train`, chosen on held-out samples, for each training that a front is
+made of; they share the time. With `teacher` they learn from `perceptrons` beside the labels."""
 FUNCTIONS = {"splines": "spline", "tables": "table", "perceptron": "line"}
 """Functions of the edges of further kinds."""
-PERCEPTRON_NODES = 4
-"""Of a perceptron's hidden layer, where ours has none."""
+PERCEPTRON_NODES = {"digits": 16}
+FEW_NODES = 4
+"""Nodes of a perceptron's hidden layer, where ours has none."""
 PEER_SCRIPTS = {
     "torchlogix": ("logic_network.py", (), ("logic_hardware.py",)),
     "hgq-mlp": ("hgq_network.py", ("hgq-mlp",), ()),
@@ -140,13 +150,12 @@ PEER_BITS = 6
 TOLERANCE = 1e-9
 """Accuracies are shares of samples, whose last digit is rounded."""
 LEAST_STEPS = 100
-"""Of a training of ours."""
+"""Of a training of ours, and of the one that tells how long a step takes."""
 FURTHER_LEVELS = (0, 2, 4)
-"""Of the designs of a network of ours."""
+FEW_LUTS = 500
+"""Levels of adders of the designs of a network of ours; with more LUTs it has the first alone."""
 TEACHERS, TEACHER_NODES, TEACHER_STEPS = 5, 48, 1500
 """Perceptrons of a teacher, nodes of each hidden layer of theirs, and gradient steps."""
-PROBE = 20
-"""Steps of ours that tell how long one takes."""
 
 
 @dataclass(frozen=True)
@@ -303,22 +312,24 @@ class Bench:
         return self._measured.kept("path", (rtl, tools), compute)
 
 
-def options_of(name: str, kind: str) -> dict[str, Any]:
-    """Options of `kan_dialect.train`.
+def options_of(name: str, kind: str) -> list[dict[str, Any]]:
+    """Options of `kan_dialect.train`, for each training of a front.
 
     Parameters
     ----------
     name : of the data set.
     kind : `ours`, or one of `FUNCTIONS`.
     """
-    options = dict(OURS[name])
+    found = [dict(options) for options in OURS[name]]
     if kind == "ours":
-        return options
-    options["functions"] = FUNCTIONS[kind]
-    if kind == "perceptron":
-        hidden: Sequence[int] = options.get("hidden", ())
-        options["hidden"] = [2 * nodes for nodes in hidden] or [PERCEPTRON_NODES]
-    return options
+        return found
+    for options in found:
+        options["functions"] = FUNCTIONS[kind]
+        if kind == "perceptron":
+            hidden: Sequence[int] = options.get("hidden", ())
+            few = PERCEPTRON_NODES.get(name, FEW_NODES)
+            options["hidden"] = [2 * nodes for nodes in hidden] or [few]
+    return found
 
 
 def job_of(dataset: Dataset, seed: int, seconds: float, most: int) -> Job:
@@ -357,46 +368,32 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
 
     Parameters
     ----------
-    given : options of `kan_dialect.train`, as JSON.
+    given : options of `kan_dialect.train` for each training, as JSON.
     """
     import torch
 
     from kan_dialect.model.port_codes import encode
-    from kan_dialect.qat.options import Schedule, TrainingOptions
-    from kan_dialect.qat.training import Training
 
     torch.set_num_threads(1)
     whole = load_dataset(data)
-    dataset = Dataset(whole.x, whole.y)
-    chosen: dict[str, Any] = json.loads(given)
-    teaches = chosen.pop("teacher", False)
-    seed = job.seed * chosen.get("seeds", 1)
-    chosen |= {"hidden": tuple(chosen.get("hidden", ())), "seed": seed, "name": "network"}
-    names = {field.name for field in fields(Schedule)}
-    options = TrainingOptions(
-        **{name: value for name, value in chosen.items() if name not in names},
-        schedule=Schedule(**{name: value for name, value in chosen.items() if name in names}),
-    )
-    probe = Training(dataset, options, str(data))
-    seconds_of(probe, PROBE)  # The first steps load parts of PyTorch.
-    steps = int(job.seconds * PROBE / seconds_of(probe, PROBE) / options.seeds)
-    steps = min(options.schedule.steps, max(LEAST_STEPS, steps))
-    clock = Clock()
-    schedule = replace(options.schedule, steps=steps)
-    teacher = perceptrons(dataset, job.seed) if teaches else None
-    trained = train(dataset, replace(options, schedule=schedule), teacher=teacher)
-    seconds = clock.seconds
     assert whole.x_test is not None
-    what = "-".join(map(str, options.hidden)) or "no hidden nodes"
-    luts, scores = [point.luts for point in trained.front], [-point.loss for point in trained.front]
+    dataset = Dataset(whole.x, whole.y)
+    every: list[dict[str, Any]] = json.loads(given)
+    share = replace(job, seconds=job.seconds / len(every))
+    trained = [front_of(options, dataset, share) for options in every]
+    points = [(point, what) for _, what, front in trained for point in front]
+    picked = candidates(
+        [point.luts for point, _ in points],
+        [-point.loss for point, _ in points],
+        job.most,
+        [point.score for point, _ in points],
+    )
     networks: list[PeerNetwork] = []
-    accuracies = [point.score for point in trained.front]
-    picked = candidates(luts, scores, job.most, accuracies)
-    for point in (trained.front[index] for index in picked):
+    for point, what in (points[index] for index in picked):
         codes = encode(point.network.inputs, whole.x_test)
         compiled = [
-            point.network.compile(combinational=True, target=options.target, further_levels=further)
-            for further in FURTHER_LEVELS
+            point.network.compile(combinational=True, further_levels=further)
+            for further in (FURTHER_LEVELS if point.luts <= FEW_LUTS else FURTHER_LEVELS[:1])
         ]
         bits = max(port.width for port in compiled[0].outputs)
         networks.append(
@@ -407,13 +404,48 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
                 signed=False,
                 score=point.score,
                 error=point.error,
-                what=f"{what}, {steps} steps",
+                what=what,
                 codes=codes.tolist(),
                 loss=point.loss,
                 loss_error=point.loss_error,
             )
         )
+    seconds = sum(seconds for seconds, _, _ in trained)
     write_result(result, networks, seconds, {"torch": version("torch")})
+
+
+def front_of(
+    chosen: dict[str, Any], dataset: Dataset, job: Job
+) -> tuple[float, str, Sequence[FrontPoint]]:
+    """One training of ours: its processor time, its networks in a few words, and the networks.
+
+    Parameters
+    ----------
+    chosen : options of `kan_dialect.train`, and `teacher`.
+    dataset : without test samples.
+    job : gives the seed, and the bound of the processor time.
+    """
+    from kan_dialect.qat.options import Schedule, TrainingOptions
+
+    teaches = chosen.pop("teacher", False)
+    seed = job.seed * chosen.get("seeds", 1)
+    chosen |= {"hidden": tuple(chosen.get("hidden", ())), "seed": seed, "name": "network"}
+    names = {field.name for field in fields(Schedule)}
+    options = TrainingOptions(
+        **{name: value for name, value in chosen.items() if name not in names},
+        schedule=Schedule(**{name: value for name, value in chosen.items() if name in names}),
+    )
+    clock = Clock()
+    teacher = perceptrons(dataset, job.seed) if teaches else None
+    taught = clock.seconds
+    step = seconds_of_a_step(options, dataset, teacher) * options.seeds
+    steps = min(options.schedule.steps, max(LEAST_STEPS, int((job.seconds - taught) / step)))
+    clock = Clock()
+    trained = train(dataset, of_steps(options, steps), teacher=teacher)
+    seconds = taught + clock.seconds
+    nodes = f"{'-'.join(map(str, options.hidden)) or 'no'} hidden nodes"
+    what = f"{nodes}, inputs of {options.input_bits} bits, {steps} steps"
+    return seconds, what, trained.front
 
 
 def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:
@@ -468,13 +500,18 @@ def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:
     return teacher.eval()
 
 
-def seconds_of(training: Training, steps: int) -> float:
-    """Processor time of further steps of all runs of a training."""
+def seconds_of_a_step(
+    options: TrainingOptions, dataset: Dataset, teacher: torch.nn.Module | None
+) -> float:
+    """Processor time of a step of a short training of one seed, with all that is not a step."""
     clock = Clock()
-    for index in range(training.count):
-        for _ in range(steps):
-            training.run(index).advance()
-    return clock.seconds
+    train(dataset, of_steps(replace(options, seeds=1), LEAST_STEPS), teacher=teacher)
+    return clock.seconds / LEAST_STEPS
+
+
+def of_steps(options: TrainingOptions, steps: int) -> TrainingOptions:
+    """Options with another number of steps."""
+    return replace(options, schedule=replace(options.schedule, steps=steps))
 
 
 def wrapped(hardware: Network, bits: int) -> str:

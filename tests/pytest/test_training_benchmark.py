@@ -149,11 +149,13 @@ def test_fronts_of_another_run_are_read_back(tmp_path: Path) -> None:
 
 
 def test_perceptrons_have_twice_the_nodes() -> None:
-    assert options_of("drybean", "splines")["functions"] == "spline"
-    perceptron = options_of("drybean", "perceptron")
+    assert [options["functions"] for options in options_of("drybean", "splines")] == ["spline"]
+    (perceptron,) = options_of("drybean", "perceptron")
     assert (perceptron["functions"], perceptron["hidden"]) == ("line", [6])
-    assert options_of("wine", "perceptron")["hidden"] == [4]
-    assert "teacher" in options_of("drybean", "perceptron")
+    assert "teacher" in perceptron
+    assert options_of("wine", "perceptron")[0]["hidden"] == [4]
+    assert [options["hidden"] for options in options_of("digits", "perceptron")] == [[16], [16]]
+    assert "hidden" not in options_of("digits", "ours")[0]
 
 
 def test_bits_that_a_table_reads_and_gives() -> None:
