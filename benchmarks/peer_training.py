@@ -106,8 +106,8 @@ class PeerNetwork:
     """A network of a peer, as hardware."""
 
     designs: list[str]
-    """Combinational designs, of which the smallest counts; their module `peer` has ports x0..,
-    y0.."""
+    """Combinational designs of the network. The smallest one counts. The top module of each is
+    `peer`, with ports x0, x1 and so on in, and y0, y1 and so on out."""
     results: list[list[int]]
     """(test samples, outputs): what the peer's own integer model gives."""
     output_bits: int

@@ -71,7 +71,6 @@ if TYPE_CHECKING:
 
     from kan_dialect.qat.options import TrainingOptions
 
-
 HERE = Path(__file__).resolve().parent
 
 
@@ -134,9 +133,8 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 made of; they share the time. With `teacher` they learn from `perceptrons` beside the labels."""
 FUNCTIONS = {"splines": "spline", "tables": "table", "perceptron": "line"}
 """Functions of the edges of further kinds."""
-PERCEPTRON_NODES = {"digits": 16}
-FEW_NODES = 4
-"""Nodes of a perceptron's hidden layer, where ours has none."""
+PERCEPTRON_NODES = {"wine": 4, "moons": 4, "digits": 16}
+"""Nodes of a perceptron's hidden layer, for data sets where ours has none."""
 PEER_SCRIPTS = {
     "torchlogix": ("logic_network.py", (), ("logic_hardware.py",)),
     "hgq-mlp": ("hgq_network.py", ("hgq-mlp",), ()),
@@ -152,8 +150,9 @@ TOLERANCE = 1e-9
 LEAST_STEPS = 100
 """Of a training of ours, and of the one that tells how long a step takes."""
 FURTHER_LEVELS = (0, 2, 4)
+"""Further levels of adders of the designs of a network of ours."""
 FEW_LUTS = 500
-"""Levels of adders of the designs of a network of ours; with more LUTs it has the first alone."""
+"""A network of ours with more LUTs, by the estimate, has the first of these designs alone."""
 TEACHERS, TEACHER_NODES, TEACHER_STEPS = 5, 48, 1500
 """Perceptrons of a teacher, nodes of each hidden layer of theirs, and gradient steps."""
 
@@ -327,8 +326,7 @@ def options_of(name: str, kind: str) -> list[dict[str, Any]]:
         options["functions"] = FUNCTIONS[kind]
         if kind == "perceptron":
             hidden: Sequence[int] = options.get("hidden", ())
-            few = PERCEPTRON_NODES.get(name, FEW_NODES)
-            options["hidden"] = [2 * nodes for nodes in hidden] or [few]
+            options["hidden"] = [2 * nodes for nodes in hidden] or [PERCEPTRON_NODES[name]]
     return found
 
 
@@ -417,7 +415,7 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
 def front_of(
     chosen: dict[str, Any], dataset: Dataset, job: Job
 ) -> tuple[float, str, Sequence[FrontPoint]]:
-    """One training of ours: its processor time, its networks in a few words, and the networks.
+    """One training of ours: its processor time in seconds, its networks in words, its front.
 
     Parameters
     ----------
@@ -437,15 +435,12 @@ def front_of(
     )
     clock = Clock()
     teacher = perceptrons(dataset, job.seed) if teaches else None
-    taught = clock.seconds
     step = seconds_of_a_step(options, dataset, teacher) * options.seeds
-    steps = min(options.schedule.steps, max(LEAST_STEPS, int((job.seconds - taught) / step)))
-    clock = Clock()
+    steps = min(options.schedule.steps, max(LEAST_STEPS, int((job.seconds - clock.seconds) / step)))
     trained = train(dataset, of_steps(options, steps), teacher=teacher)
-    seconds = taught + clock.seconds
     nodes = f"{'-'.join(map(str, options.hidden)) or 'no'} hidden nodes"
     what = f"{nodes}, inputs of {options.input_bits} bits, {steps} steps"
-    return seconds, what, trained.front
+    return clock.seconds, what, trained.front
 
 
 def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:
@@ -503,7 +498,7 @@ def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:
 def seconds_of_a_step(
     options: TrainingOptions, dataset: Dataset, teacher: torch.nn.Module | None
 ) -> float:
-    """Processor time of a step of a short training of one seed, with all that is not a step."""
+    """Processor time of a short training of one seed, divided by its steps."""
     clock = Clock()
     train(dataset, of_steps(replace(options, seeds=1), LEAST_STEPS), teacher=teacher)
     return clock.seconds / LEAST_STEPS

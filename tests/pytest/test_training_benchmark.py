@@ -24,11 +24,15 @@ from training import (
     draw,
     front_table,
     goal_table,
+    job_of,
     network_table,
     options_of,
     read_fronts,
     registered,
+    train_ours,
 )
+
+from kan_dialect.files.data_sets import load_dataset
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 INPUTS, BITS = 3, 4
@@ -156,6 +160,25 @@ def test_perceptrons_have_twice_the_nodes() -> None:
     assert options_of("wine", "perceptron")[0]["hidden"] == [4]
     assert [options["hidden"] for options in options_of("digits", "perceptron")] == [[16], [16]]
     assert "hidden" not in options_of("digits", "ours")[0]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("few", "designs"), [(0, 1), (10_000, 3)])
+def test_a_front_is_made_of_several_trainings(
+    few: int, designs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr("training.FEW_LUTS", few)
+    data = Path(__file__).parent.parent.parent / "examples" / "wine.npz"
+    options = [{"input_bits": 2, "last_price": 2e-2}, {"input_bits": 4, "last_price": 2e-5}]
+    job = job_of(load_dataset(data), seed=3, seconds=0.1, most=100)
+    train_ours(json.dumps(options), data, job, tmp_path / "result.json")
+    result = json.loads((tmp_path / "result.json").read_text())
+    found = {network["what"]: len(network["designs"]) for network in result["networks"]}
+    assert found == {
+        "no hidden nodes, inputs of 2 bits, 100 steps": designs,
+        "no hidden nodes, inputs of 4 bits, 100 steps": designs,
+    }
 
 
 def test_bits_that_a_table_reads_and_gives() -> None:
