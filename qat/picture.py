@@ -6,6 +6,7 @@ import io
 
 from kan_dialect.flows.pictures.canvas import BLUE, GREY, INK, ORANGE, figure, plain
 from kan_dialect.qat.results import Trained
+from kan_dialect.quantity import quantity
 
 DPI = 110
 FAR = 8.0
@@ -37,7 +38,7 @@ def front_picture(trained: Trained, name: str) -> bytes:
         axes.set_xscale("log")
     axes.set_xlabel("LUTs by estimate")
     axes.set_ylabel(trained.score_name)
-    axes.set_title(f"{name}: {len(front)} networks", fontsize=11, loc="left")
+    axes.set_title(f"{name}: {quantity(len(front), 'network')}", fontsize=11, loc="left")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     plain(axes)
     stream = io.BytesIO()

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from kan_dialect.api.network import Network
 from kan_dialect.qat.options import TrainingOptions
+from kan_dialect.quantity import quantity
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ class Trained:
         chosen = self.chosen
         test = "" if self.test_score is None else f", test {self.test_score:.4f}"
         return (
-            f"Trained({len(self.front)} networks of {self.front[-1].luts} to {self.front[0].luts} "
-            f"LUTs; chosen: {chosen.luts} LUTs, held-out {self.score_name} {chosen.score:.4f} ± "
-            f"{chosen.error:.4f}{test})"
+            f"Trained({quantity(len(self.front), 'network')} of {self.front[-1].luts} to "
+            f"{self.front[0].luts} LUTs; chosen: {chosen.luts} LUTs, held-out {self.score_name} "
+            f"{chosen.score:.4f} ± {chosen.error:.4f}{test})"
         )
 
     def _repr_html_(self) -> str:

@@ -22,6 +22,7 @@ from kan_dialect.qat.api import TRAIN, train_by
 from kan_dialect.qat.options import NETWORK, Schedule, TrainingOptions
 from kan_dialect.qat.results import State, Trained
 from kan_dialect.qat.workers import Workers
+from kan_dialect.quantity import quantity
 
 TRAINING = PassOptions(TrainingOptions, without=("name", "target", "schedule"))
 SCHEDULE = PassOptions(Schedule, without=("warm", "last-rate", "interval"))
@@ -111,7 +112,7 @@ def run_train(options: argparse.Namespace) -> int:
 def _print(trained: Trained, options: TrainingOptions, console: Console) -> None:
     _tell(
         console,
-        f"\n{options.name} on {options.target}: {len(trained.front)} networks, "
+        f"\n{options.name} on {options.target}: {quantity(len(trained.front), 'network')}, "
         f"{trained.seconds:.0f} s\n",
     )
     head, *rows = trained.rows()
