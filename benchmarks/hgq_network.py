@@ -41,7 +41,11 @@ HIDDEN: dict[str, tuple[tuple[int, ...], ...]] = {
     "hgq-mlp": ((8,), (16, 8)),
     "hgq-lut": ((), (4,)),
 }
-"""Nodes of the hidden layers of the networks that are trained."""
+WIDE_HIDDEN: dict[str, tuple[tuple[int, ...], ...]] = {
+    "hgq-mlp": ((16,), (32,)),
+    "hgq-lut": ((), (8,)),
+}
+"""Nodes of the hidden layers of the networks that are trained, and those of wide jobs."""
 RECORDS = 100
 WARM = 0.25
 """Part of the steps in which the price stays at its first value."""
@@ -52,13 +56,14 @@ BATCH = 512
 STEP_UNIT = 5
 """Steps of a record are a multiple of it."""
 INTEGER_BITS = 1
-"""Codes stand for numbers from -2 to 2."""
+"""Codes stand for numbers from -2 to 2, of one bit for 0 and 1."""
 
 
 def make_model(kind: str, hidden: Sequence[int], job: Job, seed: int) -> keras.Model:
     """A network before training."""
     keras.utils.set_random_seed(seed)
-    fraction = job.bits - 1 - INTEGER_BITS
+    signed = job.bits > 1
+    fraction = job.bits - signed - INTEGER_BITS
     with (
         QuantizerConfigScope(place="all", default_q_type="kbi", overflow_mode="SAT_SYM"),
         QuantizerConfigScope(place="datalane", default_q_type="kif", overflow_mode="WRAP"),
@@ -66,7 +71,9 @@ def make_model(kind: str, hidden: Sequence[int], job: Job, seed: int) -> keras.M
     ):
         # Truncation leaves bits of a code out at no cost.
         first = QuantizerConfig(
-            "kif", "datalane", i0=INTEGER_BITS, f0=fraction, round_mode="TRN", overflow_mode="WRAP"
+            *("kif", "datalane"),
+            **{"k0": signed, "i0": INTEGER_BITS, "f0": fraction},
+            **{"round_mode": "TRN", "overflow_mode": "WRAP"},
         )
         layers: list[Any] = [keras.layers.Input((job.codes.shape[1],))]
         widths = [*hidden, job.outputs]
@@ -82,6 +89,8 @@ def make_model(kind: str, hidden: Sequence[int], job: Job, seed: int) -> keras.M
 
 def real(codes: NDArray[np.int64], bits: int) -> NDArray[np.float32]:
     """Numbers that codes stand for."""
+    if bits == 1:
+        return codes.astype(np.float32)
     return ((codes - (1 << (bits - 1))) * 2.0 ** (1 + INTEGER_BITS - bits)).astype(np.float32)
 
 
@@ -138,8 +147,8 @@ class Trainer:
     def train(
         self,
         start: Variables,
-        x: NDArray[np.float32],
-        y: NDArray[np.int64],
+        x: jax.Array,
+        y: jax.Array,
         members: NDArray[np.int64],
         chunk: int,
         seed: int,
@@ -162,7 +171,7 @@ class Trainer:
             operations = sum(float(state[1][i]) for i in self._ebops)
             yield Variables(list(state[0]), list(state[1])), operations
 
-    def results(self, variables: Variables, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def results(self, variables: Variables, x: jax.Array) -> NDArray[np.float32]:
         """Results (samples, outputs)."""
         return np.asarray(self._results(variables.trainable, variables.others, x))
 
@@ -191,7 +200,8 @@ def search(kind: str, hidden: tuple[int, ...], job: Job, seconds: float) -> list
     """Networks of one shape: records of the run over all samples, scored by those over folds."""
     model = make_model(kind, hidden, job, 0)
     trainer = Trainer(model, job)
-    x, y = real(job.codes, job.bits), job.labels
+    # Arrays of JAX are not copied in each call.
+    x, y = jnp.asarray(real(job.codes, job.bits)), jnp.asarray(job.labels)
     # Compilation is not counted: how long a step takes is measured after it.
     for _ in range(2):
         probe = Clock()
@@ -208,7 +218,7 @@ def search(kind: str, hidden: tuple[int, ...], job: Job, seconds: float) -> list
             records.append((variables, operations))
             if len(kept):
                 results = trainer.results(variables, x[kept])
-                scores.append(job.scores(results, y[kept]))
+                scores.append(job.scores(results, job.labels[kept]))
         if scores:
             held.append(np.array(scores))
     every = np.concatenate(held, axis=1)
@@ -244,7 +254,7 @@ def written(found: Found, job: Job) -> PeerNetwork | None:
         [rtl + wrapper(job, port)],
         results.tolist(),
         port.signed_bits,
-        signed=True,
+        signed=job.bits > 1,
         score=found.score,
         error=found.error,
         what=found.what,
@@ -275,8 +285,9 @@ def design(
     options : of alkaid's solver.
     """
     shape = (1, job.codes.shape[1])
-    low, step = -(2.0**INTEGER_BITS), 2.0 ** (1 + INTEGER_BITS - job.bits)
-    ranges = (np.full(shape, each) for each in (low, -low - step, step))
+    low, high = (float(real(np.array(code), job.bits)) for code in (0, (1 << job.bits) - 1))
+    step = (high - low) / ((1 << job.bits) - 1)
+    ranges = (np.full(shape, each) for each in (low, high, step))
     given = FVArray.from_lhs(*ranges, solver_options=dict(options))
     logic = trace(*trace_model(model, inputs=given))
     with tempfile.TemporaryDirectory() as folder:
@@ -311,7 +322,7 @@ def wrapper(job: Job, port: ResultPort) -> str:
 
 def main() -> None:
     kind, job = sys.argv[1], read_job(Path(sys.argv[2]))
-    shapes = HIDDEN[kind]
+    shapes = (WIDE_HIDDEN if job.wide else HIDDEN)[kind]
     clock = Clock()
     found: list[Found] = []
     for hidden in shapes:

@@ -35,8 +35,8 @@ from torchlogix.layers import GroupSum, LogicDense
 
 THRESHOLDS = 15
 """Thermometer bits of a feature, at most."""
-SIZES = (1, 2, 4, 8, 16, 32)
-"""Nodes of the last layer for each result."""
+SIZES, WIDE_SIZES = (1, 2, 4, 8, 16, 32), (12, 48, 192)
+"""Nodes of the last layer for each result, and those of wide jobs."""
 SHAPES: tuple[tuple[int, ...], ...] = ((6,), (4,), (4, 4))
 """Inputs of a node in each layer; a layer before the last has twice its nodes."""
 CANDIDATES = 48
@@ -136,7 +136,8 @@ def main() -> None:
     encoder = Encoder(job.codes, THRESHOLDS)
     bits = encoder(job.codes)
     test_bits = encoder(job.test_codes)
-    kinds = [(shape, size) for shape in SHAPES for size in SIZES]
+    sizes = WIDE_SIZES if job.wide else SIZES
+    kinds = [(shape, size) for shape in SHAPES for size in sizes]
     # The first steps load parts of PyTorch, whose time is not counted.
     train(make_model(bits.shape[1], *kinds[0], job), bits, job.labels, PROBE, 0)
     clock = Clock()

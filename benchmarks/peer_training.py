@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 WORTH = 0.85
 """Networks of a lower part of the best accuracy are not written."""
+WIDE = 256
+"""A job with more inputs than that is wide."""
 NEIGHBOURS = 3
 """Records before and after one that its held-out score is averaged with."""
 
@@ -56,6 +58,11 @@ class Job:
         every = np.arange(len(self.labels))
         folds = [(np.flatnonzero(~held), np.flatnonzero(held)) for held in self.held_out]
         return folds if len(folds) == 1 else [*folds, (every, every[:0])]
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are so many inputs that networks of the usual sizes learn little."""
+        return self.codes.shape[1] > WIDE
 
     def scores(self, results: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
         """1 for each sample (samples) whose decision is right, else 0.

@@ -19,7 +19,8 @@ combinational design for xcup, and placed for ECP5 with `--route`. Of ours with 
 smallest of three designs counts, which differ in levels of adders. The RTL must give the integers
 of its own model on all test samples. Test labels are read after all of that, and choose nothing.
 
-Data sets are KANELÉ's, from `../shared/data` or `$KAN_SHARED_DATA`, and `examples/digits.npz`.
+Data sets are KANELÉ's and MNIST, from `../shared/data` or `$KAN_SHARED_DATA`, and
+`examples/digits.npz`. Pixels of MNIST are one bit for all kinds. Peers have larger networks there.
 Results are kept in a folder (`--folder`): a run that was stopped goes on where it was.
 
 Peers have an environment of their own: `python -m venv E && E/bin/pip install torchlogix hgq2 jax
@@ -35,8 +36,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +60,7 @@ from rich.progress import Progress
 
 from kan_dialect import Network, train
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.files.data_sets import Dataset, dataset_of, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
 from kan_dialect.flows.tools.toolchain import find
@@ -86,6 +88,29 @@ class DataSet:
     kanele: int | None = None
     """Logic cells of its RTL."""
     goal: int | None = None
+    gray: int | None = None
+    """Of images: the level above which a pixel is 1; it is one bit for all kinds."""
+
+    @property
+    def bits(self) -> int:
+        """Of a code that peers read."""
+        return PEER_BITS if self.gray is None else 1
+
+    def read(self) -> Dataset:
+        """Its samples.
+
+        Raises
+        ------
+        KanError : there is no such file, or it is not what was expected.
+        """
+        if self.gray is None or not self.file.exists():
+            return load_dataset(self.file)
+        with np.load(self.file) as members:
+            arrays = dict(members)
+        for name in ("x_train", "x_test"):
+            images = arrays[name]
+            arrays[name] = images.reshape(len(images), -1) > self.gray
+        return dataset_of(arrays, str(self.file))
 
 
 DATA_SETS: Mapping[str, DataSet] = {
@@ -105,6 +130,11 @@ DATA_SETS: Mapping[str, DataSet] = {
         *(1947 / 2000, 53, 8),
     ),
     "digits": DataSet(ROOT / "examples" / "digits.npz", (0.97, 0.96, 0.95, 0.94, 0.92, 0.9, 0.85)),
+    "mnist": DataSet(
+        DATA / "mnist" / "mnist.npz",
+        (0.97, 0.9625, 0.96, 0.95, 0.94, 0.92, 0.9),
+        *(0.9625, 4151, 900, 127),
+    ),
 }
 OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "wine": [
@@ -117,7 +147,7 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {
             **{"hidden": (3,), "steps": 12000, "learn_codes": True, "validation": 0.15, "seeds": 5},
             **{"first_price": 1e-4, "last_price": 3e-3, "interval": 40},
-            **{"teacher": True, "teacher_weight": 0.9, "teacher_temperature": 1.0},
+            **{"teacher": "perceptrons", "teacher_weight": 0.9, "teacher_temperature": 1.0},
         }
     ],
     "moons": [{"input_bits": 6, "cells": 8, "first_price": 1e-4, "last_price": 2e-2}],
@@ -128,9 +158,17 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
         },
         {"input_bits": 3, "input_noise": 0.12, "first_price": 1e-4, "last_price": 5e-3},
     ],
+    "mnist": [
+        {
+            **{"hidden": (400,), "steps": 16000, "batch": 512, "validation": 0.1},
+            **{"input_bits": 1, "hidden_bits": 1, "fan_in": 6, "candidates": 24},
+            **{"first_price": 5e-5, "last_price": 8e-3, "last_rate": 0.2, "input_noise": 0.1},
+            **{"teacher": "convolutions", "teacher_weight": 0.7, "teacher_temperature": 2.0},
+        }
+    ],
 }
 """Options of `kan_dialect.train`, chosen on held-out samples, for each training that a front is
-made of; they share the time. With `teacher` they learn from `perceptrons` beside the labels."""
+made of; they share the time. `teacher` is one of `TEACHERS`, to learn from beside the labels."""
 FUNCTIONS = {"splines": "spline", "tables": "table", "perceptron": "line"}
 """Functions of the edges of further kinds."""
 PERCEPTRON_NODES = {"wine": 4, "moons": 4, "digits": 16}
@@ -144,7 +182,7 @@ PEER_SCRIPTS = {
 PACKAGES = ("torchlogix", "torch", "hgq2", "keras", "jax", "alkaid")
 KINDS = ("ours", *PEER_SCRIPTS, *FUNCTIONS)
 PEER_BITS = 6
-"""Of a code that peers read; they leave out what they do not need."""
+"""Of a code that peers read, but of images; they leave out what they do not need."""
 TOLERANCE = 1e-9
 """Accuracies are shares of samples, whose last digit is rounded."""
 LEAST_STEPS = 100
@@ -153,8 +191,10 @@ FURTHER_LEVELS = (0, 2, 4)
 """Further levels of adders of the designs of a network of ours."""
 FEW_LUTS = 500
 """A network of ours with more LUTs, by the estimate, has the first of these designs alone."""
-TEACHERS, TEACHER_NODES, TEACHER_STEPS = 5, 48, 1500
+PERCEPTRONS, TEACHER_NODES, TEACHER_STEPS = 5, 48, 1500
 """Perceptrons of a teacher, nodes of each hidden layer of theirs, and gradient steps."""
+CHANNELS, CONVOLUTION_STEPS = (16, 32), 1500
+"""Channels of a teacher's two convolutions, and gradient steps."""
 
 
 @dataclass(frozen=True)
@@ -231,21 +271,29 @@ class Bench:
         ------
         KanError : a training fails, or RTL gives other integers than its model.
         """
-        dataset = load_dataset(DATA_SETS[name].file)
-        job = job_of(dataset, seed, self._seconds, self._most)
-        trains = self._peer if kind in PEER_SCRIPTS else self._ours
-        found = trains(name, kind, job)
+        data = DATA_SETS[name]
+        dataset = data.read()
+        job = job_of(
+            dataset,
+            seed,
+            self._seconds,
+            self._most,
+            bits=data.bits,
+            share=OURS[name][0].get("validation"),
+        )
+        if kind in PEER_SCRIPTS:
+            found = self._peer(kind, job)
+        else:
+            found = self._ours(options_of(name, kind), dataset, job)
         points = [self._point(each, job, dataset, kind) for each in found["networks"]]
         points.sort(key=lambda point: (point.luts, -point.accuracy))
         return Front(name, kind, seed, found["seconds"], tuple(points))
 
-    def _ours(self, name: str, kind: str, job: Job) -> dict[str, Any]:
-        options = options_of(name, kind)
+    def _ours(self, options: Sequence[Any], dataset: Dataset, job: Job) -> dict[str, Any]:
         command = [sys.executable, __file__, "--train", json.dumps(options)]
-        parts = (compiler_digest(), options, DATA_SETS[name].file.read_bytes().hex())
-        return self._trained(command, DATA_SETS[name].file, job, parts)
+        return self._trained(command, dataset, job, (compiler_digest(), options))
 
-    def _peer(self, _: str, kind: str, job: Job) -> dict[str, Any]:
+    def _peer(self, kind: str, job: Job) -> dict[str, Any]:
         if self._peers is None:
             raise KanError(f"{kind} needs --peers", remedy="name the Python of its environment")
         script, arguments, imported = PEER_SCRIPTS[kind]
@@ -255,23 +303,29 @@ class Bench:
         return self._trained(command, None, job, parts)
 
     def _trained(
-        self, command: Sequence[str], data: Path | None, job: Job, parts: tuple[object, ...]
+        self, command: Sequence[str], dataset: Dataset | None, job: Job, parts: tuple[object, ...]
     ) -> dict[str, Any]:
+        given = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test} if dataset else {}
         numbers = {k: v for k, v in vars(job).items() if isinstance(v, int | float)}
-        arrays = [v.tobytes().hex() for v in vars(job).values() if isinstance(v, np.ndarray)]
+        arrays = [v for v in (*vars(job).values(), *given.values()) if isinstance(v, np.ndarray)]
+        digests = [sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays]
 
         def compute() -> Any:
             with tempfile.TemporaryDirectory() as directory:
                 folder = Path(directory)
                 write_job(job, folder / "job.npz")
-                files = [folder / "job.npz", folder / "result.json"]
-                given = [*command, *([] if data is None else [data]), *files]
-                ended = subprocess.run(list(map(str, given)), capture_output=True, text=True)
+                if given:
+                    np.savez(folder / "data.npz", **given)
+                files = [
+                    folder / f"{each}.npz" for each in (("data", "job") if given else ("job",))
+                ]
+                whole = [*command, *files, folder / "result.json"]
+                ended = subprocess.run(list(map(str, whole)), capture_output=True, text=True)
                 if ended.returncode:
                     raise KanError(f"{command[1]}: {(ended.stderr or ended.stdout).strip()}")
                 return json.loads((folder / "result.json").read_text())
 
-        return self._measured.kept("training", (*parts, numbers, arrays), compute)
+        return self._measured.kept("training", (*parts, numbers, digests), compute)
 
     def _point(self, network: dict[str, Any], job: Job, dataset: Dataset, kind: str) -> Point:
         results = np.array(network["results"])
@@ -330,8 +384,21 @@ def options_of(name: str, kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def job_of(dataset: Dataset, seed: int, seconds: float, most: int) -> Job:
-    """What a peer is given of a data set: codes and folds as `kan-flow train` makes them."""
+def job_of(
+    dataset: Dataset,
+    seed: int,
+    seconds: float,
+    most: int,
+    bits: int = PEER_BITS,
+    share: float | None = None,
+) -> Job:
+    """What a peer is given of a data set: codes and folds as `kan-flow train` makes them.
+
+    Parameters
+    ----------
+    bits : of a code.
+    share : of many samples, the part that is held out; by default that of `kan-flow train`.
+    """
     import torch
 
     from kan_dialect.qat.codes import fit_codes
@@ -341,19 +408,19 @@ def job_of(dataset: Dataset, seed: int, seconds: float, most: int) -> Job:
     assert dataset.y is not None and dataset.x_test is not None
     labels = dataset.y.astype(np.int64)
     folds = 4 if len(labels) < FEW_SAMPLES else 1
-    share = TrainingOptions().validation
+    share = share or TrainingOptions().validation
     parts = list(folds_of(torch.from_numpy(labels), True, folds, share))
     held = np.zeros((folds, len(labels)), dtype=np.bool_)
     for fold, (_, samples) in enumerate(parts):
         held[fold, samples.numpy()] = True
-    codes = fit_codes(dataset.x, PEER_BITS)
+    codes = fit_codes(dataset.x, bits)
     classes = int(labels.max()) + 1
     return Job(
         codes.encode(dataset.x),
         labels,
         held,
         codes.encode(dataset.x_test),
-        bits=PEER_BITS,
+        bits=bits,
         outputs=1 if classes == 2 else classes,
         seed=seed,
         seconds=seconds,
@@ -367,6 +434,7 @@ def train_ours(given: str, data: Path, job: Job, result: Path) -> None:
     Parameters
     ----------
     given : options of `kan_dialect.train` for each training, as JSON.
+    data : a file of samples, and of test samples without labels.
     """
     import torch
 
@@ -425,7 +493,7 @@ def front_of(
     """
     from kan_dialect.qat.options import Schedule, TrainingOptions
 
-    teaches = chosen.pop("teacher", False)
+    taught_by = chosen.pop("teacher", None)
     seed = job.seed * chosen.get("seeds", 1)
     chosen |= {"hidden": tuple(chosen.get("hidden", ())), "seed": seed, "name": "network"}
     names = {field.name for field in fields(Schedule)}
@@ -434,7 +502,7 @@ def front_of(
         schedule=Schedule(**{name: value for name, value in chosen.items() if name in names}),
     )
     clock = Clock()
-    teacher = perceptrons(dataset, job.seed) if teaches else None
+    teacher = TEACHERS[taught_by](dataset, job.seed) if taught_by else None
     step = seconds_of_a_step(options, dataset, teacher) * options.seeds
     steps = min(options.schedule.steps, max(LEAST_STEPS, int((job.seconds - clock.seconds) / step)))
     trained = train(dataset, of_steps(options, steps), teacher=teacher)
@@ -454,8 +522,7 @@ def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:
     from torch.nn import functional
 
     torch.manual_seed(seed)
-    x = torch.from_numpy(dataset.x).float()
-    y = torch.from_numpy(np.asarray(dataset.y, dtype=np.int64))
+    x, y = tensors_of(dataset)
     mean, spread = x.mean(0), x.std(0).clamp(min=1e-6)
 
     class Mean(torch.nn.Module):
@@ -470,7 +537,7 @@ def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:
                     torch.nn.ReLU(),
                     torch.nn.Linear(sizes[2], sizes[3]),
                 )
-                for _ in range(TEACHERS)
+                for _ in range(PERCEPTRONS)
             )
 
         def each(self, features: Tensor) -> Tensor:
@@ -482,14 +549,91 @@ def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:
             return self.each(features).mean(0)
 
     teacher = Mean()
-    optimizer = torch.optim.AdamW(teacher.parameters(), lr=3e-3, weight_decay=2e-2)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, TEACHER_STEPS)
-    for _ in range(TEACHER_STEPS):
-        batch = torch.randint(len(x), (min(len(x), 512),))
+
+    def loss(batch: Tensor) -> Tensor:
         logits = teacher.each(x[batch])
-        loss = functional.cross_entropy(logits.flatten(0, 1), y[batch].repeat(TEACHERS))
+        return functional.cross_entropy(logits.flatten(0, 1), y[batch].repeat(PERCEPTRONS))
+
+    return taught(teacher, loss, len(x), min(len(x), 512), TEACHER_STEPS, weight_decay=2e-2)
+
+
+def convolutions(dataset: Dataset, seed: int) -> torch.nn.Module:
+    """A network of two convolutions, as a teacher of square images.
+
+    Parameters
+    ----------
+    dataset : whose samples it learns, all of them; labels are classes.
+    """
+    import torch
+    from torch.nn import functional
+
+    torch.manual_seed(seed)
+    x, y = tensors_of(dataset)
+    side = math.isqrt(x.shape[1])
+    assert side * side == x.shape[1]
+
+    class Images(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = torch.nn.Sequential(
+                torch.nn.Conv2d(1, CHANNELS[0], 3, padding=1),
+                torch.nn.ReLU(),
+                torch.nn.MaxPool2d(2),
+                torch.nn.Conv2d(CHANNELS[0], CHANNELS[1], 3, padding=1),
+                torch.nn.ReLU(),
+                torch.nn.MaxPool2d(2),
+                torch.nn.Flatten(),
+                torch.nn.Linear(CHANNELS[1] * (side // 4) ** 2, int(y.max()) + 1),
+            )
+
+        def forward(self, features: Tensor) -> Tensor:
+            # All samples at once would take gigabytes.
+            images = features.reshape(-1, 1, side, side)
+            return torch.cat([self.inner(part) for part in images.split(512)])
+
+    teacher = Images()
+
+    def loss(batch: Tensor) -> Tensor:
+        return functional.cross_entropy(teacher(x[batch]), y[batch])
+
+    return taught(teacher, loss, len(x), min(len(x), 128), CONVOLUTION_STEPS, weight_decay=1e-2)
+
+
+TEACHERS = {"perceptrons": perceptrons, "convolutions": convolutions}
+
+
+def tensors_of(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """Features (samples, features), float32, and labels (samples), int64."""
+    import torch
+
+    labels = np.asarray(dataset.y, dtype=np.int64)
+    return torch.from_numpy(dataset.x).float(), torch.from_numpy(labels)
+
+
+def taught(
+    teacher: torch.nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    samples: int,
+    batch: int,
+    steps: int,
+    weight_decay: float,
+) -> torch.nn.Module:
+    """Train a teacher with AdamW, the rate falling to 0 along a cosine.
+
+    Parameters
+    ----------
+    loss : of samples by index.
+    samples : number of samples.
+    batch : number of samples of a step.
+    """
+    import torch
+
+    optimizer = torch.optim.AdamW(teacher.parameters(), lr=3e-3, weight_decay=weight_decay)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        value = loss(torch.randint(samples, (batch,)))
         optimizer.zero_grad()
-        loss.backward()
+        value.backward()
         optimizer.step()
         falling.step()
     return teacher.eval()

@@ -17,6 +17,7 @@ from measurements import play
 from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
 from trained_precision import Cell, bits_given, bits_read, grid_table, shared
 from training import (
+    TEACHERS,
     DataSet,
     Front,
     Point,
@@ -32,7 +33,8 @@ from training import (
     train_ours,
 )
 
-from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.errors import KanError
+from kan_dialect.files.data_sets import Dataset, load_dataset
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 INPUTS, BITS = 3, 4
@@ -86,6 +88,20 @@ def test_a_run_over_all_samples_follows_several_folds() -> None:
     job = Job(np.zeros((2, 1), int), np.arange(2), held, np.zeros((1, 1), int), 6, 1, 0, 1.0, 4)
     runs = [(trained.tolist(), kept.tolist()) for trained, kept in job.runs]
     assert runs == [([1], [0]), ([0], [1]), ([0, 1], [])]
+
+
+def test_pixels_of_images_are_bits(tmp_path: Path) -> None:
+    images = np.array([[[0, 127], [128, 255]], [[255, 0], [0, 0]]], dtype=np.uint8)
+    labels = np.array([0, 1], dtype=np.uint8)
+    arrays = {"x_train": images, "y_train": labels, "x_test": images[:1], "y_test": labels[:1]}
+    np.savez(tmp_path / "images.npz", **arrays)
+    data = DataSet(tmp_path / "images.npz", (), gray=127)
+    found = data.read()
+    assert found.x.tolist() == [[0, 0, 1, 1], [1, 0, 0, 0]]
+    assert found.x_test is not None and found.x_test.tolist() == [[0, 0, 1, 1]]
+    assert (data.bits, DataSet(Path(), ()).bits) == (1, 6)
+    with pytest.raises(KanError, match="there is no data file"):
+        replace(data, file=tmp_path / "other.npz").read()
 
 
 def test_decisions_are_those_of_the_hardware() -> None:
@@ -179,6 +195,35 @@ def test_a_front_is_made_of_several_trainings(
         "no hidden nodes, inputs of 2 bits, 100 steps": designs,
         "no hidden nodes, inputs of 4 bits, 100 steps": designs,
     }
+
+
+@pytest.mark.torch
+def test_peers_read_the_bits_and_hold_out_the_share_of_ours() -> None:
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(5)
+    pixels = (rng.random((3000, 4)) < 0.5).astype(np.float64)
+    dataset = Dataset(pixels, np.arange(3000) % 3, pixels[:2], np.zeros(2, int))
+    job = job_of(dataset, seed=0, seconds=1.0, most=1, bits=1, share=0.1)
+    np.testing.assert_array_equal(job.codes, pixels)
+    assert (job.bits, job.outputs, job.wide, job.held_out.shape) == (1, 3, False, (1, 3000))
+    assert abs(job.held_out.sum() - 300) <= 3
+    assert abs(job_of(dataset, seed=0, seconds=1.0, most=1).held_out.sum() - 750) <= 3
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", sorted(TEACHERS))
+def test_teachers_learn_classes_of_images(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr("training.TEACHER_STEPS", 100)
+    monkeypatch.setattr("training.CONVOLUTION_STEPS", 100)
+    rng = np.random.default_rng(6)
+    images = rng.random((200, 8, 8))
+    labels = np.arange(200) % 2
+    images[labels == 1, :4] += 1.0
+    dataset = Dataset(images.reshape(200, -1), labels)
+    logits = TEACHERS[name](dataset, seed=1)(torch.from_numpy(dataset.x).float())
+    assert logits.shape == (200, 2)
+    assert (logits.argmax(dim=1).numpy() == labels).mean() > 0.95
 
 
 def test_bits_that_a_table_reads_and_gives() -> None:
