@@ -15,9 +15,10 @@ The kinds:
 All kinds get the same samples, held-out folds and processor time, and read codes that the host
 makes of features. All give the scores of the classes; the decision is not in hardware. Each
 training gives a front of networks, chosen by held-out samples. Every network is synthesised as a
-combinational design for xcup, and placed for ECP5 with `--route`. Of ours with up to 500 LUTs, the
-smallest of three designs counts, which differ in levels of adders. The RTL must give the integers
-of its own model on all test samples. Test labels are read after all of that, and choose nothing.
+combinational design for xcup. With `--route`, those of up to 5000 LUTs are placed for ECP5. Of ours
+with up to 500 LUTs, the smallest of three designs counts, which differ in levels of adders. The RTL
+must give the integers of its own model on all test samples. Test labels are read after all of that,
+and choose nothing.
 
 Data sets are KANELÉ's and MNIST, from `../shared/data` or `$KAN_SHARED_DATA`, and
 `examples/digits.npz`. Pixels of MNIST are one bit for all kinds. Peers have larger networks there.
@@ -122,7 +123,7 @@ DATA_SETS: Mapping[str, DataSet] = {
     "drybean": DataSet(
         DATA / "kanele" / "drybean" / "dataset.npz",
         (0.925, 2506 / 2723, 0.91, 0.9, 0.88, 0.85),
-        *(2506 / 2723, 458, 140),
+        *(2506 / 2723, 458, 90),
     ),
     "moons": DataSet(
         DATA / "kanele" / "moons" / "dataset.npz",
@@ -145,8 +146,8 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
     "drybean": [
         {
-            **{"hidden": (3,), "steps": 12000, "learn_codes": True, "validation": 0.15, "seeds": 5},
-            **{"first_price": 1e-4, "last_price": 3e-3, "interval": 40},
+            **{"steps": 12000, "learn_codes": True, "validation": 0.15, "seeds": 5},
+            **{"first_price": 1e-3, "last_price": 3e-2, "interval": 80},
             **{"teacher": "perceptrons", "teacher_weight": 0.9, "teacher_temperature": 1.0},
         }
     ],
@@ -160,7 +161,7 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
     "mnist": [
         {
-            **{"hidden": (400,), "steps": 16000, "batch": 512, "validation": 0.1},
+            **{"hidden": (400,), "steps": 16000, "interval": 100, "batch": 512, "validation": 0.1},
             **{"input_bits": 1, "hidden_bits": 1, "fan_in": 6, "candidates": 24},
             **{"first_price": 5e-5, "last_price": 8e-3, "last_rate": 0.2, "input_noise": 0.1},
             **{"teacher": "convolutions", "teacher_weight": 0.7, "teacher_temperature": 2.0},
@@ -171,7 +172,7 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 made of; they share the time. `teacher` is one of `TEACHERS`, to learn from beside the labels."""
 FUNCTIONS = {"splines": "spline", "tables": "table", "perceptron": "line"}
 """Functions of the edges of further kinds."""
-PERCEPTRON_NODES = {"wine": 4, "moons": 4, "digits": 16}
+PERCEPTRON_NODES = {"wine": 4, "drybean": 6, "moons": 4, "digits": 16}
 """Nodes of a perceptron's hidden layer, for data sets where ours has none."""
 PEER_SCRIPTS = {
     "torchlogix": ("logic_network.py", (), ("logic_hardware.py",)),
@@ -186,11 +187,15 @@ PEER_BITS = 6
 TOLERANCE = 1e-9
 """Accuracies are shares of samples, whose last digit is rounded."""
 LEAST_STEPS = 100
-"""Of a training of ours, and of the one that tells how long a step takes."""
+"""Of a training of ours, and of the shorter one of two that tell how long a step takes."""
+LONGER = 3
+"""How many times as many steps the other one has."""
 FURTHER_LEVELS = (0, 2, 4)
 """Further levels of adders of the designs of a network of ours."""
 FEW_LUTS = 500
 """A network of ours with more LUTs, by the estimate, has the first of these designs alone."""
+MOST_ROUTED = 5000
+"""A network with more LUTs is not placed."""
 PERCEPTRONS, TEACHER_NODES, TEACHER_STEPS = 5, 48, 1500
 """Perceptrons of a teacher, nodes of each hidden layer of theirs, and gradient steps."""
 CHANNELS, CONVOLUTION_STEPS = (16, 32), 1500
@@ -342,12 +347,13 @@ class Bench:
         decided = decisions(results - network["threshold"])
         assert dataset.y_test is not None
         accuracy = float((decided == dataset.y_test).mean())
-        ns = self._path(rtl) if self._route else None
+        luts = self._luts(rtl)
+        ns = self._path(rtl) if self._route and luts <= MOST_ROUTED else None
         score: float = network["score"]
         loss, error = network.get("loss"), network.get("loss_error")
         if loss is None:
             loss, error = 1.0 - score, network["error"]
-        return Point(self._luts(rtl), score, accuracy, network["what"], loss, error, ns)
+        return Point(luts, score, accuracy, network["what"], loss, error, ns)
 
     def _luts(self, rtl: str) -> int:
         return self._measured.cells(rtl, "peer", XILINX)["luts"]
@@ -503,8 +509,9 @@ def front_of(
     )
     clock = Clock()
     teacher = TEACHERS[taught_by](dataset, job.seed) if taught_by else None
-    step = seconds_of_a_step(options, dataset, teacher) * options.seeds
-    steps = min(options.schedule.steps, max(LEAST_STEPS, int((job.seconds - clock.seconds) / step)))
+    fixed, step = seconds_of_steps(options, dataset, teacher)
+    most = int(((job.seconds - clock.seconds) / options.seeds - fixed) / step)
+    steps = min(options.schedule.steps, max(LEAST_STEPS, most))
     trained = train(dataset, of_steps(options, steps), teacher=teacher)
     nodes = f"{'-'.join(map(str, options.hidden)) or 'no'} hidden nodes"
     what = f"{nodes}, inputs of {options.input_bits} bits, {steps} steps"
@@ -639,13 +646,22 @@ def taught(
     return teacher.eval()
 
 
-def seconds_of_a_step(
+def seconds_of_steps(
     options: TrainingOptions, dataset: Dataset, teacher: torch.nn.Module | None
-) -> float:
-    """Processor time of a short training of one seed, divided by its steps."""
-    clock = Clock()
-    train(dataset, of_steps(replace(options, seeds=1), LEAST_STEPS), teacher=teacher)
-    return clock.seconds / LEAST_STEPS
+) -> tuple[float, float]:
+    """Processor time of a training of one seed: what does not depend on its steps, and a step.
+
+    By two short trainings.
+    """
+
+    def seconds(steps: int) -> float:
+        clock = Clock()
+        train(dataset, of_steps(replace(options, seeds=1), steps), teacher=teacher)
+        return clock.seconds
+
+    short, long = seconds(LEAST_STEPS), seconds(LONGER * LEAST_STEPS)
+    step = max((long - short) / ((LONGER - 1) * LEAST_STEPS), 1e-6)
+    return max(short - LEAST_STEPS * step, 0.0), step
 
 
 def of_steps(options: TrainingOptions, steps: int) -> TrainingOptions:

@@ -30,11 +30,13 @@ from training import (
     options_of,
     read_fronts,
     registered,
+    seconds_of_steps,
     train_ours,
 )
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.qat.options import TrainingOptions
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 INPUTS, BITS = 3, 4
@@ -168,14 +170,34 @@ def test_fronts_of_another_run_are_read_back(tmp_path: Path) -> None:
     assert read_fronts(tmp_path / "fronts.json") == [front]
 
 
-def test_perceptrons_have_twice_the_nodes() -> None:
+def test_perceptrons_have_more_nodes() -> None:
     assert [options["functions"] for options in options_of("drybean", "splines")] == ["spline"]
     (perceptron,) = options_of("drybean", "perceptron")
     assert (perceptron["functions"], perceptron["hidden"]) == ("line", [6])
     assert "teacher" in perceptron
     assert options_of("wine", "perceptron")[0]["hidden"] == [4]
+    assert options_of("mnist", "perceptron")[0]["hidden"] == [800]
     assert [options["hidden"] for options in options_of("digits", "perceptron")] == [[16], [16]]
     assert "hidden" not in options_of("digits", "ours")[0]
+
+
+def test_time_of_a_training_is_fixed_and_that_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[int] = []
+
+    def train(_: Dataset, options: TrainingOptions, teacher: object) -> None:
+        assert teacher is None and options.seeds == 1
+        done.append(options.schedule.steps)
+
+    class Clock:
+        @property
+        def seconds(self) -> float:
+            return 2.0 + 0.5 * done[-1]
+
+    monkeypatch.setattr("training.train", train)
+    monkeypatch.setattr("training.Clock", Clock)
+    dataset = Dataset(np.zeros((2, 1)), np.arange(2))
+    assert seconds_of_steps(TrainingOptions(seeds=4), dataset, None) == (2.0, 0.5)
+    assert len(set(done)) == 2
 
 
 @pytest.mark.torch
