@@ -123,7 +123,7 @@ DATA_SETS: Mapping[str, DataSet] = {
     "drybean": DataSet(
         DATA / "kanele" / "drybean" / "dataset.npz",
         (0.925, 2506 / 2723, 0.91, 0.9, 0.88, 0.85),
-        *(2506 / 2723, 458, 90),
+        *(2506 / 2723, 458, 140),
     ),
     "moons": DataSet(
         DATA / "kanele" / "moons" / "dataset.npz",
