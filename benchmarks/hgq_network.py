@@ -56,14 +56,13 @@ BATCH = 512
 STEP_UNIT = 5
 """Steps of a record are a multiple of it."""
 INTEGER_BITS = 1
-"""Codes stand for numbers from -2 to 2, of one bit for 0 and 1."""
+"""Codes stand for numbers from -2 to 2. Those of one bit have no sign, and are 0 and 1."""
 
 
 def make_model(kind: str, hidden: Sequence[int], job: Job, seed: int) -> keras.Model:
     """A network before training."""
     keras.utils.set_random_seed(seed)
-    signed = job.bits > 1
-    fraction = job.bits - signed - INTEGER_BITS
+    signed = is_signed(job.bits)
     with (
         QuantizerConfigScope(place="all", default_q_type="kbi", overflow_mode="SAT_SYM"),
         QuantizerConfigScope(place="datalane", default_q_type="kif", overflow_mode="WRAP"),
@@ -71,9 +70,13 @@ def make_model(kind: str, hidden: Sequence[int], job: Job, seed: int) -> keras.M
     ):
         # Truncation leaves bits of a code out at no cost.
         first = QuantizerConfig(
-            *("kif", "datalane"),
-            **{"k0": signed, "i0": INTEGER_BITS, "f0": fraction},
-            **{"round_mode": "TRN", "overflow_mode": "WRAP"},
+            "kif",
+            "datalane",
+            k0=signed,
+            i0=INTEGER_BITS,
+            f0=job.bits - signed - INTEGER_BITS,
+            round_mode="TRN",
+            overflow_mode="WRAP",
         )
         layers: list[Any] = [keras.layers.Input((job.codes.shape[1],))]
         widths = [*hidden, job.outputs]
@@ -87,11 +90,20 @@ def make_model(kind: str, hidden: Sequence[int], job: Job, seed: int) -> keras.M
         return keras.Sequential(layers)
 
 
+def is_signed(bits: int) -> bool:
+    """Whether codes stand for numbers of both signs."""
+    return bits > 1
+
+
+def step_of(bits: int) -> float:
+    """Difference of the numbers that two neighbouring codes stand for."""
+    return 2.0 ** (is_signed(bits) + INTEGER_BITS - bits)
+
+
 def real(codes: NDArray[np.int64], bits: int) -> NDArray[np.float32]:
     """Numbers that codes stand for."""
-    if bits == 1:
-        return codes.astype(np.float32)
-    return ((codes - (1 << (bits - 1))) * 2.0 ** (1 + INTEGER_BITS - bits)).astype(np.float32)
+    middle = (1 << (bits - 1)) * is_signed(bits)
+    return ((codes - middle) * step_of(bits)).astype(np.float32)
 
 
 @dataclass
@@ -254,7 +266,7 @@ def written(found: Found, job: Job) -> PeerNetwork | None:
         [rtl + wrapper(job, port)],
         results.tolist(),
         port.signed_bits,
-        signed=job.bits > 1,
+        signed=is_signed(job.bits),
         score=found.score,
         error=found.error,
         what=found.what,
@@ -285,9 +297,8 @@ def design(
     options : of alkaid's solver.
     """
     shape = (1, job.codes.shape[1])
-    low, high = (float(real(np.array(code), job.bits)) for code in (0, (1 << job.bits) - 1))
-    step = (high - low) / ((1 << job.bits) - 1)
-    ranges = (np.full(shape, each) for each in (low, high, step))
+    low, high = real(np.array([0, (1 << job.bits) - 1]), job.bits).tolist()
+    ranges = (np.full(shape, each) for each in (low, high, step_of(job.bits)))
     given = FVArray.from_lhs(*ranges, solver_options=dict(options))
     logic = trace(*trace_model(model, inputs=given))
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 WORTH = 0.85
 """Networks of a lower part of the best accuracy are not written."""
 WIDE = 256
-"""A job with more inputs than that is wide."""
+"""Jobs with more inputs than that are wide."""
 NEIGHBOURS = 3
 """Records before and after one that its held-out score is averaged with."""
 
@@ -61,7 +61,7 @@ class Job:
 
     @property
     def wide(self) -> bool:
-        """Whether there are so many inputs that networks of the usual sizes learn little."""
+        """Whether peers train their larger networks, as there are many inputs."""
         return self.codes.shape[1] > WIDE
 
     def scores(self, results: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -37,7 +37,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -70,7 +70,6 @@ from kan_dialect.qat.results import chosen_by
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from kan_dialect.qat.options import TrainingOptions
 
@@ -90,7 +89,7 @@ class DataSet:
     """Logic cells of its RTL."""
     goal: int | None = None
     gray: int | None = None
-    """Of images: the level above which a pixel is 1; it is one bit for all kinds."""
+    """Of images: the level above which a pixel is 1. Pixels are one bit for all kinds."""
 
     @property
     def bits(self) -> int:
@@ -134,7 +133,8 @@ DATA_SETS: Mapping[str, DataSet] = {
     "mnist": DataSet(
         DATA / "mnist" / "mnist.npz",
         (0.97, 0.9625, 0.96, 0.95, 0.94, 0.92, 0.9),
-        *(0.9625, 4151, 900, 127),
+        *(0.9625, 4151, 900),
+        gray=127,
     ),
 }
 OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
@@ -169,7 +169,7 @@ OURS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
 }
 """Options of `kan_dialect.train`, chosen on held-out samples, for each training that a front is
-made of; they share the time. `teacher` is one of `TEACHERS`, to learn from beside the labels."""
+made of; they share the time. `teacher` names one of `teachers.TEACHERS`."""
 FUNCTIONS = {"splines": "spline", "tables": "table", "perceptron": "line"}
 """Functions of the edges of further kinds."""
 PERCEPTRON_NODES = {"wine": 4, "drybean": 6, "moons": 4, "digits": 16}
@@ -196,10 +196,6 @@ FEW_LUTS = 500
 """A network of ours with more LUTs, by the estimate, has the first of these designs alone."""
 MOST_ROUTED = 5000
 """A network with more LUTs is not placed."""
-PERCEPTRONS, TEACHER_NODES, TEACHER_STEPS = 5, 48, 1500
-"""Perceptrons of a teacher, nodes of each hidden layer of theirs, and gradient steps."""
-CHANNELS, CONVOLUTION_STEPS = (16, 32), 1500
-"""Channels of a teacher's two convolutions, and gradient steps."""
 
 
 @dataclass(frozen=True)
@@ -278,14 +274,8 @@ class Bench:
         """
         data = DATA_SETS[name]
         dataset = data.read()
-        job = job_of(
-            dataset,
-            seed,
-            self._seconds,
-            self._most,
-            bits=data.bits,
-            share=OURS[name][0].get("validation"),
-        )
+        share = OURS[name][0].get("validation")
+        job = job_of(dataset, seed, self._seconds, self._most, data.bits, share)
         if kind in PEER_SCRIPTS:
             found = self._peer(kind, job)
         else:
@@ -310,21 +300,20 @@ class Bench:
     def _trained(
         self, command: Sequence[str], dataset: Dataset | None, job: Job, parts: tuple[object, ...]
     ) -> dict[str, Any]:
-        given = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test} if dataset else {}
+        data = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test} if dataset else {}
         numbers = {k: v for k, v in vars(job).items() if isinstance(v, int | float)}
-        arrays = [v for v in (*vars(job).values(), *given.values()) if isinstance(v, np.ndarray)]
+        arrays = [v for v in (*vars(job).values(), *data.values()) if isinstance(v, np.ndarray)]
         digests = [sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays]
 
         def compute() -> Any:
             with tempfile.TemporaryDirectory() as directory:
                 folder = Path(directory)
                 write_job(job, folder / "job.npz")
-                if given:
-                    np.savez(folder / "data.npz", **given)
-                files = [
-                    folder / f"{each}.npz" for each in (("data", "job") if given else ("job",))
-                ]
-                whole = [*command, *files, folder / "result.json"]
+                files = [folder / "job.npz", folder / "result.json"]
+                if data:
+                    files.insert(0, folder / "data.npz")
+                    np.savez(files[0], **data)
+                whole = [*command, *files]
                 ended = subprocess.run(list(map(str, whole)), capture_output=True, text=True)
                 if ended.returncode:
                     raise KanError(f"{command[1]}: {(ended.stderr or ended.stdout).strip()}")
@@ -497,9 +486,11 @@ def front_of(
     dataset : without test samples.
     job : gives the seed, and the bound of the processor time.
     """
+    from teachers import trained_teacher
+
     from kan_dialect.qat.options import Schedule, TrainingOptions
 
-    taught_by = chosen.pop("teacher", None)
+    kind = chosen.pop("teacher", None)
     seed = job.seed * chosen.get("seeds", 1)
     chosen |= {"hidden": tuple(chosen.get("hidden", ())), "seed": seed, "name": "network"}
     names = {field.name for field in fields(Schedule)}
@@ -508,7 +499,7 @@ def front_of(
         schedule=Schedule(**{name: value for name, value in chosen.items() if name in names}),
     )
     clock = Clock()
-    teacher = TEACHERS[taught_by](dataset, job.seed) if taught_by else None
+    teacher = trained_teacher(kind, dataset, job.seed) if kind else None
     fixed, step = seconds_of_steps(options, dataset, teacher)
     most = int(((job.seconds - clock.seconds) / options.seeds - fixed) / step)
     steps = min(options.schedule.steps, max(LEAST_STEPS, most))
@@ -516,134 +507,6 @@ def front_of(
     nodes = f"{'-'.join(map(str, options.hidden)) or 'no'} hidden nodes"
     what = f"{nodes}, inputs of {options.input_bits} bits, {steps} steps"
     return clock.seconds, what, trained.front
-
-
-def perceptrons(dataset: Dataset, seed: int) -> torch.nn.Module:
-    """The mean of five perceptrons of two hidden layers, as a teacher.
-
-    Parameters
-    ----------
-    dataset : whose samples they learn, all of them; labels are classes.
-    """
-    import torch
-    from torch.nn import functional
-
-    torch.manual_seed(seed)
-    x, y = tensors_of(dataset)
-    mean, spread = x.mean(0), x.std(0).clamp(min=1e-6)
-
-    class Mean(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            sizes = (x.shape[1], TEACHER_NODES, TEACHER_NODES, int(y.max()) + 1)
-            self.all = torch.nn.ModuleList(
-                torch.nn.Sequential(
-                    torch.nn.Linear(sizes[0], sizes[1]),
-                    torch.nn.ReLU(),
-                    torch.nn.Linear(sizes[1], sizes[2]),
-                    torch.nn.ReLU(),
-                    torch.nn.Linear(sizes[2], sizes[3]),
-                )
-                for _ in range(PERCEPTRONS)
-            )
-
-        def each(self, features: Tensor) -> Tensor:
-            """(perceptrons, samples, classes)."""
-            features = (features - mean.to(features.dtype)) / spread.to(features.dtype)
-            return torch.stack([one(features) for one in self.all])
-
-        def forward(self, features: Tensor) -> Tensor:
-            return self.each(features).mean(0)
-
-    teacher = Mean()
-
-    def loss(batch: Tensor) -> Tensor:
-        logits = teacher.each(x[batch])
-        return functional.cross_entropy(logits.flatten(0, 1), y[batch].repeat(PERCEPTRONS))
-
-    return taught(teacher, loss, len(x), min(len(x), 512), TEACHER_STEPS, weight_decay=2e-2)
-
-
-def convolutions(dataset: Dataset, seed: int) -> torch.nn.Module:
-    """A network of two convolutions, as a teacher of square images.
-
-    Parameters
-    ----------
-    dataset : whose samples it learns, all of them; labels are classes.
-    """
-    import torch
-    from torch.nn import functional
-
-    torch.manual_seed(seed)
-    x, y = tensors_of(dataset)
-    side = math.isqrt(x.shape[1])
-    assert side * side == x.shape[1]
-
-    class Images(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = torch.nn.Sequential(
-                torch.nn.Conv2d(1, CHANNELS[0], 3, padding=1),
-                torch.nn.ReLU(),
-                torch.nn.MaxPool2d(2),
-                torch.nn.Conv2d(CHANNELS[0], CHANNELS[1], 3, padding=1),
-                torch.nn.ReLU(),
-                torch.nn.MaxPool2d(2),
-                torch.nn.Flatten(),
-                torch.nn.Linear(CHANNELS[1] * (side // 4) ** 2, int(y.max()) + 1),
-            )
-
-        def forward(self, features: Tensor) -> Tensor:
-            # All samples at once would take gigabytes.
-            images = features.reshape(-1, 1, side, side)
-            return torch.cat([self.inner(part) for part in images.split(512)])
-
-    teacher = Images()
-
-    def loss(batch: Tensor) -> Tensor:
-        return functional.cross_entropy(teacher(x[batch]), y[batch])
-
-    return taught(teacher, loss, len(x), min(len(x), 128), CONVOLUTION_STEPS, weight_decay=1e-2)
-
-
-TEACHERS = {"perceptrons": perceptrons, "convolutions": convolutions}
-
-
-def tensors_of(dataset: Dataset) -> tuple[Tensor, Tensor]:
-    """Features (samples, features), float32, and labels (samples), int64."""
-    import torch
-
-    labels = np.asarray(dataset.y, dtype=np.int64)
-    return torch.from_numpy(dataset.x).float(), torch.from_numpy(labels)
-
-
-def taught(
-    teacher: torch.nn.Module,
-    loss: Callable[[Tensor], Tensor],
-    samples: int,
-    batch: int,
-    steps: int,
-    weight_decay: float,
-) -> torch.nn.Module:
-    """Train a teacher with AdamW, the rate falling to 0 along a cosine.
-
-    Parameters
-    ----------
-    loss : of samples by index.
-    samples : number of samples.
-    batch : number of samples of a step.
-    """
-    import torch
-
-    optimizer = torch.optim.AdamW(teacher.parameters(), lr=3e-3, weight_decay=weight_decay)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(steps):
-        value = loss(torch.randint(samples, (batch,)))
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        falling.step()
-    return teacher.eval()
 
 
 def seconds_of_steps(

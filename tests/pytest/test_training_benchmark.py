@@ -13,11 +13,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
 from logic_hardware import Encoder, Layer, output_bits, sums, verilog
-from measurements import play
+from measurements import Measurements, play
 from peer_training import Job, candidates, decisions, read_job, smoothed, write_job
 from trained_precision import Cell, bits_given, bits_read, grid_table, shared
 from training import (
-    TEACHERS,
+    Bench,
     DataSet,
     Front,
     Point,
@@ -36,6 +36,7 @@ from training import (
 
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset, load_dataset
+from kan_dialect.flows.tools.toolchain import look_for
 from kan_dialect.qat.options import TrainingOptions
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
@@ -233,19 +234,44 @@ def test_peers_read_the_bits_and_hold_out_the_share_of_ours() -> None:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", sorted(TEACHERS))
-def test_teachers_learn_classes_of_images(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["perceptrons", "convolutions"])
+def test_teachers_learn_classes_of_images(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr("training.TEACHER_STEPS", 100)
-    monkeypatch.setattr("training.CONVOLUTION_STEPS", 100)
+    from teachers import TEACHERS, trained_teacher
+
+    monkeypatch.setattr(TEACHERS[kind], "steps", 100)
     rng = np.random.default_rng(6)
     images = rng.random((200, 8, 8))
     labels = np.arange(200) % 2
     images[labels == 1, :4] += 1.0
     dataset = Dataset(images.reshape(200, -1), labels)
-    logits = TEACHERS[name](dataset, seed=1)(torch.from_numpy(dataset.x).float())
+    logits = trained_teacher(kind, dataset, seed=1)(torch.from_numpy(dataset.x).float())
     assert logits.shape == (200, 2)
     assert (logits.argmax(dim=1).numpy() == labels).mean() > 0.95
+
+
+@needs_icarus
+@pytest.mark.skipif(look_for("yosys") is None, reason="needs Yosys")
+@pytest.mark.torch
+def test_a_front_of_images_from_file_to_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(7)
+    labels = np.arange(90) % 3
+    images = rng.integers(0, 100, (90, 3, 3))
+    images[np.arange(90), labels, labels] = 255
+    arrays = {"x_train": images[:60], "y_train": labels[:60]}
+    np.savez(tmp_path / "i.npz", **arrays, x_test=images[60:], y_test=labels[60:])
+    options = [{"input_bits": 1, "teacher": "perceptrons", "last_price": 1e-2}]
+    monkeypatch.setattr("training.DATA_SETS", {"i": DataSet(tmp_path / "i.npz", (), gray=127)})
+    monkeypatch.setattr("training.OURS", {"i": options})
+    bench = Bench(Measurements(tmp_path / "kept"), None, seconds=0.1, most=3, route=False)
+    found = bench.front("i", "ours", seed=2)
+    assert max(point.accuracy for point in found.points) == 1.0
+    assert 0 < found.points[-1].luts < 20 and found.points[-1].ns is None
+    monkeypatch.setattr("training.subprocess", None)
+    assert bench.front("i", "ours", seed=2) == found
 
 
 def test_bits_that_a_table_reads_and_gives() -> None:
