@@ -61,7 +61,7 @@ from rich.progress import Progress
 
 from kan_dialect import Network, train
 from kan_dialect.errors import KanError
-from kan_dialect.files.data_sets import Dataset, dataset_of, load_dataset
+from kan_dialect.files.data_sets import Dataset, dataset_of, load_arrays, load_dataset
 from kan_dialect.flows.tools.place_and_route import place_and_route
 from kan_dialect.flows.tools.synthesis import ECP5, XILINX, synthesize
 from kan_dialect.flows.tools.toolchain import find
@@ -103,13 +103,11 @@ class DataSet:
         ------
         KanError : there is no such file, or it is not what was expected.
         """
-        if self.gray is None or not self.file.exists():
-            return load_dataset(self.file)
-        with np.load(self.file) as members:
-            arrays = dict(members)
-        for name in ("x_train", "x_test"):
-            images = arrays[name]
-            arrays[name] = images.reshape(len(images), -1) > self.gray
+        arrays = dict(load_arrays(self.file))
+        if self.gray is not None:
+            for name in arrays.keys() & {"x_train", "x_test"}:
+                images = arrays[name]
+                arrays[name] = images.reshape(len(images), -1) > self.gray
         return dataset_of(arrays, str(self.file))
 
 

@@ -43,10 +43,20 @@ def load_dataset(path: str | Path) -> Dataset:
     KanError : no such file, no `.npz` or `.csv`, samples missing, not finite, or of an odd shape.
     """
     path = Path(path)
+    return dataset_of(load_arrays(path), str(path))
+
+
+def load_arrays(path: Path) -> Mapping[str, Array]:
+    """The arrays of a data file by name, of any shape.
+
+    Raises
+    ------
+    KanError : no such file, or no `.npz` or `.csv`.
+    """
     if not path.exists():
         raise KanError(f"there is no data file {path}")
     if path.suffix.lower() == ".csv":
-        return dataset_of(read_csv(path), str(path))
+        return read_csv(path)
     try:
         archive: Any = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -63,7 +73,7 @@ def load_dataset(path: str | Path) -> Dataset:
     for name in members:
         if name in NAMES and name not in arrays:
             raise KanError(f"{path}: `{name}` is no array", remedy="save it with numpy.savez")
-    return dataset_of(arrays, str(path))
+    return arrays
 
 
 def dataset_of(arrays: Mapping[str, Array], where: str) -> Dataset:

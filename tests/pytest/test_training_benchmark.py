@@ -105,6 +105,12 @@ def test_pixels_of_images_are_bits(tmp_path: Path) -> None:
     assert (data.bits, DataSet(Path(), ()).bits) == (1, 6)
     with pytest.raises(KanError, match="there is no data file"):
         replace(data, file=tmp_path / "other.npz").read()
+    (tmp_path / "short.npz").write_bytes((tmp_path / "images.npz").read_bytes()[:200])
+    with pytest.raises(KanError, match="cannot read"):
+        replace(data, file=tmp_path / "short.npz").read()
+    np.savez(tmp_path / "labels.npz", y_train=labels)
+    with pytest.raises(KanError, match="no array `x`"):
+        replace(data, file=tmp_path / "labels.npz").read()
 
 
 def test_decisions_are_those_of_the_hardware() -> None:
