@@ -5,10 +5,10 @@
 
 The cases are random tables (random, smooth, monotone and with few values; full and with don't-care
 entries), adders, trees of adders, clamps, roundings of ports with formats, and nodes (tables, their
-sum and its clamp). They go
-through lowering and emitter, then through Yosys, many in one run. Hierarchy is kept, so that each
-case is counted by itself. The error is estimated over measured cells, less one. Results are in
-`benchmarks/README.md`.
+sum and its clamp). They go through lowering and emitter, then through Yosys, many in one run.
+Hierarchy is kept, so that each case is counted by itself. The error is estimated over measured
+cells, less one. Results are in `benchmarks/results/estimate.md`, those of further targets in
+`targets.md` beside it.
 """
 
 from __future__ import annotations
