@@ -175,12 +175,13 @@ class Build:
         _, circuit = built_models(self._folder)
         return prove_built(wrapper, self.rtl, circuit.interface(), timeout=timeout)
 
-    def synthesize(self, target: str = "xcup") -> Synthesis:
+    def synthesize(self, target: str | None = None) -> Synthesis:
         """Map the RTL to a device with Yosys.
 
         Parameters
         ----------
-        target : `xcup`, `ecp5` or another device of the reference, or `lut3` to `lut8`.
+        target : `xcup`, `ecp5` or another device of the reference, or `lut3` to `lut8`; by default
+            that of the build, or `xcup` where Yosys does not map to it.
 
         Returns
         -------
@@ -207,13 +208,14 @@ class Build:
         return measure_asic(self._design, Path(liberty))
 
     def place_and_route(
-        self, target: str = "ecp5", *, seeds: int = 3, mhz: float = 500.0
+        self, target: str | None = None, *, seeds: int = 3, mhz: float = 500.0
     ) -> PlaceAndRoute:
         """Place and route the RTL with nextpnr.
 
         Parameters
         ----------
-        target : `ecp5`, `ice40`, `nexus`, `gowin` or `gatemate`.
+        target : `ecp5`, `ice40`, `nexus`, `gowin` or `gatemate`; by default that of the build, or
+            `ecp5` where there is no place and route for it.
         seeds : number of runs, 1 to 100; figures are their medians.
         mhz : clock that nextpnr strives for.
 

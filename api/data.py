@@ -29,7 +29,7 @@ def read_data(data: Data) -> Dataset:
     Raises
     ------
     KanError : the file cannot be read; samples are missing, not finite or of an odd shape; or
-        labels do not fit them.
+        labels do not fit them, or are not finite.
     """
     match data:
         case Dataset():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +14,7 @@ from kan_dialect.flows.report import merge_into_report, read_report
 from kan_dialect.flows.tools.asic import AsicSynthesis, read_library, synthesize_asic
 from kan_dialect.flows.tools.place_and_route import DEVICES, PlaceAndRoute, place_and_route
 from kan_dialect.flows.tools.run_limits import limits_in_force
-from kan_dialect.flows.tools.synthesis import Synthesis, find_target, synthesize
+from kan_dialect.flows.tools.synthesis import Synthesis, find_target, has_target, synthesize
 from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.progress import say
@@ -46,6 +46,15 @@ class Design:
         return cycles if isinstance(cycles, int) else None
 
     @property
+    def target(self) -> str | None:
+        """Device that the build was made for; None where it is not known."""
+        estimate: object = self.known.get("estimate")
+        if not isinstance(estimate, dict):
+            return None
+        target: object = cast("dict[str, object]", estimate).get("target")
+        return target if isinstance(target, str) else None
+
+    @property
     def interval(self) -> int | None:
         """Cycles from a training sample to the next, of hardware that trains itself."""
         training: object = self.known.get("training")
@@ -75,19 +84,21 @@ def open_design(path: Path) -> Design:
     return Design(rtl, report, known, str(known["name"]))
 
 
-def measure_synthesis(design: Design, target: str) -> Synthesis:
+def measure_synthesis(design: Design, target: str | None = None) -> Synthesis:
     """Synthesise a design with Yosys, and note the figures under `synthesis`.
 
     Parameters
     ----------
-    target : `xcup`, `ecp5` or another of `synthesis.TARGETS`, or `lut3` to `lut8`.
+    target : `xcup`, `ecp5` or another of `synthesis.TARGETS`, or `lut3` to `lut8`; None for that
+        of the build, or `xcup` where Yosys does not map to it.
 
     Raises
     ------
     KanError : no such target; Yosys is missing, refuses the design, or takes more time or memory
         than the limits in force allow.
     """
-    synthesis = _synthesize(design, target, netlist=False)
+    chosen = target or _first_known(has_target, design.target, "xcup")
+    synthesis = _synthesize(design, chosen, netlist=False)
     _note(design, "synthesis", synthesis.summary(), {"yosys": synthesis.version})
     return synthesis
 
@@ -110,13 +121,14 @@ def measure_asic(design: Design, liberty: Path) -> AsicSynthesis:
 
 
 def measure_routed(
-    design: Design, target: str, seeds: int, frequency: float
+    design: Design, target: str | None, seeds: int, frequency: float
 ) -> tuple[PlaceAndRoute, dict[str, Any]]:
     """Place and route a design with nextpnr, and note the figures under `pnr`.
 
     Parameters
     ----------
-    target : `ecp5`, `ice40`, `nexus`, `gowin` or `gatemate`.
+    target : `ecp5`, `ice40`, `nexus`, `gowin` or `gatemate`; None for that of the build, or `ecp5`
+        where there is no place and route for it.
     seeds : number of runs.
     frequency : clock to strive for, in MHz.
 
@@ -131,6 +143,7 @@ def measure_routed(
     """
     SEEDS.require("seeds", seeds)
     FREQUENCY.require("frequency", frequency)
+    target = target or _first_known(DEVICES.__contains__, design.target, "ecp5")
     if target not in DEVICES:
         raise KanError(
             f"there is no place and route for {target}", remedy=f"take one of {', '.join(DEVICES)}"
@@ -147,6 +160,11 @@ def measure_routed(
         summary["training_ns"] = round(1000 * interval / reached, 2)
     _note(design, "pnr", summary, {"yosys": synthesis.version, nextpnr.name: result.version})
     return result, summary
+
+
+def _first_known(is_known: Callable[[str], bool], target: str | None, other: str) -> str:
+    """The target, or another one where it is not known."""
+    return target if target is not None and is_known(target) else other
 
 
 def _synthesize(design: Design, target: str, *, netlist: bool) -> Synthesis:

@@ -14,10 +14,12 @@ Adders of one pipeline stage and one level share a chain: an adder's level is th
 on the longest path to it. They keep the order of the module. Static timing analysis sees paths from
 each adder of a chain to all above it, so the target limits the length of a chain
 (`Adders.joined_bits`). With `keep-paths`, chains make no path longer: adders that wait for their
-operands stand above adders of any stage and level whose operands come earlier. Chains of most
+operands stand above adders of any level of their stage whose operands come earlier. Chains of most
 targets take nothing beside their bits: there, the pass leaves adders alone.
 
-Every value stays the same in every cycle. Sums keep their names.
+Every value stays the same in every cycle. Sums keep their names. Stages share no chain: simulators
+make all bits of a sum unknown where one bit of an operand is, and another stage may hold a sample
+that is unknown still.
 """
 
 from __future__ import annotations
@@ -107,7 +109,8 @@ class _Group(NamedTuple):
 
     stage: int
     sources: Sequence[_Adder]
-    """Adders whose operands the signal may be made of."""
+    """Adders whose operands the signal may be made of: the first ones of the stage, whose operands
+    depend on no chain of it."""
     chains: Sequence[Sequence[_Adder]]
 
 
@@ -154,26 +157,23 @@ class _Joining:
         for stage, levels in self._independent().items():
             chains = [chain for adders in levels for chain in _chains(adders, longest)]
             if chains:
-                # Operands of the first adders depend on no chain of the stage.
                 yield _Group(stage, levels[0], chains)
 
     def _waiting(self) -> Iterator[_Group]:
-        """Chains of adders that wait for their operands, and of earlier ones of any stage."""
-        stages = sorted(self._independent().items())
-        adders = [
-            adder
-            for _, levels in stages
-            for level in levels
-            for adder in level
-            if bit_width(adder.total.type) >= self._device.adders.shortest_chain
-        ]
+        """Chains of adders that wait for their operands, and of earlier ones of their stage."""
+        stages = self._independent()
         times = ArrivalTimes(self._ops, self._operands, self._device)
-        found = chains_of_waiting(adders, in_dataflow_order(self._ops), times, self._device)
-        if found:
-            first, levels = stages[0]
-            chains = [[adders[number] for number in chain] for chain in found]
-            # Operands of the first adders depend on no chain.
-            yield _Group(first, levels[0], chains)
+        for stage, levels in stages.items():
+            adders = [
+                adder
+                for level in levels
+                for adder in level
+                if bit_width(adder.total.type) >= self._device.adders.shortest_chain
+            ]
+            found = chains_of_waiting(adders, self._ops, times, self._device)
+            if found:
+                chains = [[adders[number] for number in chain] for chain in found]
+                yield _Group(stage, levels[0], chains)
 
     def _independent(self) -> dict[int, list[list[_Adder]]]:
         """The adders of each pipeline stage and level, in the order of the module."""

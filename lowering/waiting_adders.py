@@ -2,8 +2,7 @@
 
 Static timing analysis sees paths from each adder of a chain to all above it. An adder that waits
 for its operands takes no longer for a carry that passes by meanwhile. So an adder whose operands
-come early goes below one whose operands come later, if neither depends on the other. Both may be
-in different pipeline stages.
+come early goes below one whose operands come later, if neither depends on the other.
 
 Times are those of the device (`Timing`), from registers on.
 """
@@ -119,7 +118,8 @@ def chains_of_waiting(
 
     Parameters
     ----------
-    ops : of the module, operands before their users.
+    adders : of one pipeline stage.
+    ops : of the module. Operands come before their users, but for those of registers.
     """
     timing, longest = device.timing, device.adders.joined_bits
     before = _sums_before([adder.total for adder in adders], ops)
@@ -149,10 +149,12 @@ def chains_of_waiting(
 
 
 def _sums_before(totals: Sequence[SSAValue], ops: Iterable[Operation]) -> list[int]:
-    """The sums that each sum depends on, through registers too, as a mask with its own bit."""
+    """The sums of its cycle that each sum depends on, as a mask with its own bit."""
     own = {total: 1 << number for number, total in enumerate(totals)}
     reached: dict[SSAValue, int] = {}
     for op in ops:
+        if type(op) in REGISTERED:
+            continue
         mask = 0
         for each in op.operands:
             mask |= reached.get(each, 0)

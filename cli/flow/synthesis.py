@@ -35,10 +35,9 @@ def add_synth(parser: argparse.ArgumentParser) -> None:
     _add_design(parser)
     parser.add_argument(
         "--target",
-        default="xcup",
         metavar="T",
-        help=f"xcup (default), {', '.join(name for name in TARGETS if name != 'xcup')}, "
-        "lut3 .. lut8, or one of an installed package",
+        help=f"{', '.join(TARGETS)}, lut3 .. lut8, or one of an installed package (default: the "
+        "build's, or xcup)",
     )
     add_liberty(parser)
 
@@ -60,7 +59,11 @@ def add_pnr(parser: argparse.ArgumentParser) -> None:
         "frequency and latency in ns. The figures go into report.json."
     )
     _add_design(parser)
-    parser.add_argument("--target", choices=list(DEVICES), default="ecp5")
+    parser.add_argument(
+        "--target",
+        choices=list(DEVICES),
+        help="default: the build's, or ecp5 where there is no place and route for it",
+    )
     add_number(
         parser, "--seeds", SEEDS, default=3, metavar="N", help="runs of nextpnr (default: 3)"
     )

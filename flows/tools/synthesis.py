@@ -214,14 +214,28 @@ def find_target(name: str) -> Target:
     ------
     KanError : there is no such target; lists the names. Or its package publishes no valid record.
     """
-    generic = re.fullmatch(r"lut([3-8])", name)
-    if generic:
-        return lut_target(int(generic[1]))
-    found = TARGETS.get(name) or INSTALLED.find(name)
+    found = _target(name)
     if found is None:
         known = ", ".join([*TARGETS, "lut3 .. lut8", *INSTALLED.names()])
         raise KanError(f"there is no target {name!r}", remedy=f"take one of {known}")
     return found
+
+
+def has_target(name: str) -> bool:
+    """Whether `find_target` has a target of this name.
+
+    Raises
+    ------
+    KanError : its package publishes no valid record.
+    """
+    return _target(name) is not None
+
+
+def _target(name: str) -> Target | None:
+    generic = re.fullmatch(r"lut([3-8])", name)
+    if generic:
+        return lut_target(int(generic[1]))
+    return TARGETS.get(name) or INSTALLED.find(name)
 
 
 @dataclass(frozen=True)

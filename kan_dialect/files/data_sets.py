@@ -40,7 +40,8 @@ def load_dataset(path: str | Path) -> Dataset:
 
     Raises
     ------
-    KanError : no such file, no `.npz` or `.csv`, samples missing, not finite, or of an odd shape.
+    KanError : no such file, no `.npz` or `.csv`; samples missing, or of an odd shape; samples or
+        labels not finite.
     """
     path = Path(path)
     return dataset_of(load_arrays(path), str(path))
@@ -85,7 +86,8 @@ def dataset_of(arrays: Mapping[str, Array], where: str) -> Dataset:
 
     Raises
     ------
-    KanError : samples are missing, not finite, or of an odd shape; labels do not fit them.
+    KanError : samples are missing, not finite, or of an odd shape; labels do not fit them, or are
+        not finite.
     """
     x = _samples(where, arrays, ("x_train", "x"))
     if x is None:
@@ -125,15 +127,19 @@ def _samples(where: str, arrays: Mapping[str, Array], names: tuple[str, ...]) ->
                 f"{where}: `{name}` must have shape (samples, features), got {array.shape}"
             )
         values = array.astype(np.float64, copy=False)
-        bad = np.argwhere(~np.isfinite(values))
-        if bad.size:
-            row, column = bad[0].tolist()
-            raise KanError(
-                f"{where}: `{name}`[{row}, {column}] is {values[row, column]}",
-                remedy="leave out samples that are not finite",
-            )
+        _require_finite(values, f"{where}: `{name}`")
         return values
     return None
+
+
+def _require_finite(values: Array, what: str) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if bad.size:
+        place = tuple(bad[0].tolist())
+        raise KanError(
+            f"{what}[{', '.join(map(str, place))}] is {values[place]}",
+            remedy="leave out samples that are not finite",
+        )
 
 
 def _labels(
@@ -151,6 +157,7 @@ def _labels(
                 f"{where}: `{name}` must hold {samples} labels, got {labels.dtype} of shape "
                 f"{labels.shape}"
             )
+        _require_finite(labels, f"{where}: `{name}`")
         return labels
     return None
 

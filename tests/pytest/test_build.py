@@ -370,6 +370,8 @@ def test_bad_data(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         ({"x": np.full((5, 13), np.nan)}, "is nan"),
         ({"x": np.zeros((5, 13)), "y": np.zeros(4, dtype=int)}, "must hold 5 labels"),
         ({"x": np.zeros((5, 13)), "x_test": np.zeros((5, 3))}, "`x_test` has 3 features"),
+        ({"x": np.zeros((2, 13)), "y": np.array([0.5, np.nan])}, "`y`[1] is nan"),
+        ({"x": np.zeros((1, 13)), "y": np.array([[0, np.inf, 0]])}, "`y`[0, 1] is inf"),
     ]
     for arrays, words in cases:
         np.savez(data, **arrays)  # type: ignore[arg-type]

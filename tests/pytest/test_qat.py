@@ -1076,7 +1076,7 @@ def test_a_damaged_checkpoint_is_refused(
         ({"x": np.eye(8), "y": np.array([-1, 1] * 4)}, "a class is -1"),
         ({"x": np.eye(8), "y": np.arange(8)}, "has 1 sample of class 0, fewer than the 4 parts"),
         ({"x": np.eye(8), "y": np.full(8, 0.5)}, "all targets are the same"),
-        ({"x": np.eye(8), "y": np.r_[np.arange(7.0), np.nan]}, "target 0 of sample 7 is nan"),
+        ({"x": np.eye(8), "y": np.r_[np.arange(7.0), np.nan]}, "`y`[7] is nan"),
         ({"x": np.eye(4), "y": np.arange(4)}, "has 1 sample of class 0, fewer than the 4 parts"),
         ({"x": np.eye(3), "y": np.array([0.5, 1.0, 2.0])}, "has 3 samples, fewer than 8"),
         ({"x": np.full((8, 2), np.nan), "y": np.arange(8) % 2}, "`x`[0, 0] is nan"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,34 @@ def test_synth_notes_its_figures_beside_the_estimate(
     assert list(report)[-1] == "tools"
     printed = capsys.readouterr().out
     assert "estimate was" in printed and "10 LUTs" in printed
+
+
+@needs("yosys")
+@pytest.mark.parametrize(("made_for", "taken"), [("lut4", "lut4"), ("a_device_of_theirs", "xcup")])
+def test_synth_takes_the_device_of_the_build(
+    build: Path, made_for: str, taken: str, tmp_path: Path
+) -> None:
+    """Where Yosys maps to it."""
+    folder = tmp_path / "copy"
+    shutil.copytree(build, folder)
+    report = json.loads((folder / "report.json").read_text())
+    report["estimate"]["target"] = made_for
+    (folder / "report.json").write_text(json.dumps(report))
+    assert run("synth", folder) == 0
+    found = json.loads((folder / "report.json").read_text())["synthesis"]
+    assert found["target"] == taken
+
+
+@needs("yosys", "nextpnr-ice40")
+def test_pnr_takes_the_device_of_the_build(build: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(build, folder)
+    report = json.loads((folder / "report.json").read_text())
+    report["estimate"]["target"] = "ice40"
+    (folder / "report.json").write_text(json.dumps(report))
+    assert run("pnr", folder, "--seeds", 1) == 0
+    found = json.loads((folder / "report.json").read_text())["pnr"]
+    assert "ice40" in found["tool"]
 
 
 @needs("yosys")

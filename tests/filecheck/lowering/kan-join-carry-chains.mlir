@@ -75,11 +75,11 @@ hw.module @waiting(in %a : i6, in %b : i6, in %c : i6, in %d : i5, in %e : i5, o
   hw.output %y, %z : i6, i5
 }
 
-// Pipeline stages make no difference. Here the adder that waits is in the stage before.
+// Stages share no chain, since a stage without a sample would make sums of another one unknown in a
+// simulator. Here the adder that waits is in the stage before.
 // PATHS-LABEL: hw.module @stages
 hw.module @stages(in %clk : !seq.clock, in %a : i6, in %b : i6, in %c : i6, in %d : i5, out y : i6, out z : i5) {
-  // PATHS: comb.add {{.*}} {sv.namehint = "chain0"} : i12
-  // PATHS-NOT: comb.add {{.*}} : i5
+  // PATHS-NOT: chain
   // PATHS: hw.output
   %s = comb.add %a, %b : i6
   %y = comb.add %s, %c : i6
@@ -87,6 +87,25 @@ hw.module @stages(in %clk : !seq.clock, in %a : i6, in %b : i6, in %c : i6, in %
   %p = seq.compreg %q, %clk : i5
   %z = comb.add %q, %p : i5
   hw.output %y, %z : i6, i5
+}
+
+// Each stage has chains of its own, and a signal of its own that stops carries.
+// PATHS-LABEL: hw.module @in_each_stage
+hw.module @in_each_stage(in %clk : !seq.clock, in %a : i6, in %b : i6, in %c : i6, in %d : i6, in %e : i6, out y : i6, out z : i6) {
+  // PATHS-DAG: {sv.namehint = "no_carry0"} : i1
+  // PATHS-DAG: {sv.namehint = "no_carry1"} : i1
+  // PATHS-DAG: {sv.namehint = "chain0"} : i13
+  // PATHS-DAG: {sv.namehint = "chain1"} : i13
+  // PATHS: hw.output
+  %s = comb.add %a, %b : i6
+  %t = comb.add %s, %c : i6
+  %u = comb.add %d, %e : i6
+  %v = seq.compreg %t, %clk : i6
+  %w = seq.compreg %u, %clk : i6
+  %p = comb.add %v, %w : i6
+  %y = comb.add %p, %v : i6
+  %z = comb.add %w, %w : i6
+  hw.output %y, %z : i6, i6
 }
 
 // The first adders have operands of single bits. Two of these make the signal that is 0: a sum of
