@@ -287,6 +287,9 @@ class Network:
         array = as_array(codes, f"the codes of @{self.name}")
         if array.dtype.kind not in "iu":
             raise KanError(f"{what} are integers, got {array.dtype}", remedy=remedy)
+        largest = int(array.max(initial=0))
+        if largest > np.iinfo(np.int64).max:
+            raise KanError(f"{what} have at most 63 bits, got {largest}", remedy=remedy)
         return array.astype(np.int64)
 
     @cached_property
@@ -337,8 +340,8 @@ class Network:
             raise KanError(
                 f"{here.name} has no tables in the IR yet", remedy="apply kan-fold-tables first"
             )
-        _replace_tables(node_sum, lookup, array)
         with as_kan_errors():
+            _replace_tables(node_sum, lookup, array)
             verify_module(module)
         settle_record(module)
         return self._left_by(module)

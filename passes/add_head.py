@@ -23,7 +23,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -175,7 +175,7 @@ class _Builder:
             if mark.value.has_one_use():  # Nothing but the mark reads it.
                 Rewriter.erase_op(mark)
         self.function.update_function_type()
-        self.function.res_attrs = ArrayAttr(DictionaryAttr({}) for _ in decided)
+        self.function.res_attrs = None
         self.function.attributes.pop(OUTPUT_CODES, None)  # Decisions have no number format.
         declare_head(self.function, self.head)
 

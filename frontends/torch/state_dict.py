@@ -65,7 +65,7 @@ class StateDict:
             )
         floats = array.astype(np.float64)
         bad = np.argwhere(~np.isfinite(floats))
-        if bad.size:
+        if len(bad):
             raise KanError(
                 f"{self.file}: `{key}`{bad[0].tolist()} is {floats[tuple(bad[0])]}",
                 remedy="parameters must be finite: did the training diverge?",

@@ -134,7 +134,7 @@ def _samples(where: str, arrays: Mapping[str, Array], names: tuple[str, ...]) ->
 
 def _require_finite(values: Array, what: str) -> None:
     bad = np.argwhere(~np.isfinite(values))
-    if bad.size:
+    if len(bad):
         place = tuple(bad[0].tolist())
         raise KanError(
             f"{what}[{', '.join(map(str, place))}] is {values[place]}",

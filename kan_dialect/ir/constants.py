@@ -25,6 +25,7 @@ from xdsl.dialects.builtin import (
     IntAttr,
     IntegerAttr,
     IntegerType,
+    Signedness,
     TensorType,
     f32,
     f64,
@@ -60,7 +61,11 @@ _SHORT = 8
 
 def _numpy_dtype(element_type: Attribute) -> np.dtype[Any]:
     # Without a cache: the hash of a type walks through its parts.
-    if type(element_type) is IntegerType and element_type.width.data in _INTEGER_DTYPES:
+    if (
+        type(element_type) is IntegerType
+        and element_type.width.data in _INTEGER_DTYPES
+        and element_type.signedness.data is Signedness.SIGNLESS
+    ):
         return _INTEGER_DTYPES[element_type.width.data]
     match element_type:
         case Float32Type():

@@ -49,10 +49,11 @@ def constant(attribute: DenseAttr, what: str, *, floats: bool = True) -> Array:
         raise VerifyException(f"{what} must be {kinds}, got {element}")
     if floats:
         bad = np.argwhere(~np.isfinite(array))
-        if bad.size:
-            index = ", ".join(map(str, bad[0].tolist()))
+        if len(bad):
+            place = bad[0].tolist()
+            index = f"[{', '.join(map(str, place))}]" if place else ""
             raise VerifyException(
-                f"{what}[{index}] is {float(array[tuple(bad[0])])}: parameters must be finite"
+                f"{what}{index} is {float(array[tuple(place)])}: parameters must be finite"
             )
     return array
 

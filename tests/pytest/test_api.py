@@ -384,6 +384,16 @@ def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network
             lambda: tables.with_tables(0, tables.layers[0].tables + 0.5),
             "entries of tables are integers, got float64; an entry t stands for t times",
         ),
+        (
+            lambda: tables.with_tables(
+                0, np.full_like(tables.layers[0].tables, 2**64 - 1, dtype=np.uint64)
+            ),
+            "entries of tables have at most 63 bits, got 18446744073709551615",
+        ),
+        (
+            lambda: tables.with_tables(0, tables.layers[0].tables * 0 + (2**31 - 1)),
+            "a quantised type holds 1 to 32 bits",
+        ),
         (lambda: tables.run_codes([[99] * 13]), "99"),
         (lambda: tables.run([[np.nan] * 13]), "is not a number"),
         (lambda: tables.layers[0].edge(1, 2)([np.nan]), "is not a number"),

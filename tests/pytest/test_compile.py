@@ -97,6 +97,16 @@ def test_the_pipeline_resumes_at_every_stage(stage: int, data: str) -> None:
     assert str(run(parse(text), compiler)) == whole
 
 
+def test_a_network_with_a_head_resumes_at_every_stage(data: str) -> None:
+    compiler = CompilePass(data=data, bits=4, levels=1, head="argmax")
+    stages = compiler.passes()
+    assert any(stage.name == "kan-add-head" for stage in stages)
+    whole = str(run(parse(NETWORK), *stages))
+    for count in range(len(stages) + 1):
+        text = str(run(parse(NETWORK), *stages[:count]))
+        assert str(run(parse(text), compiler)) == whole, stages[:count]
+
+
 def test_what_is_recorded_spells_the_pipeline(data: str) -> None:
     """The module attribute is what `-p` takes; only paths are left out of it."""
     compiled = run(parse(NETWORK), CompilePass(data=data, bits=(3, 4, 5), scale="minmax", cycles=6))

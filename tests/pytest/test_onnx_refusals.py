@@ -248,6 +248,15 @@ def test_parameters_that_are_not_finite(bad: float, tmp_path: Path) -> None:
     assert f"tensor 'w'[1, 1] is {bad}: parameters must be finite" in message
 
 
+def test_a_scalar_that_is_not_a_number(tmp_path: Path) -> None:
+    model = network(
+        node("Mul", "w", "scale", output="v"),
+        node("MatMul", "x", "v"),
+        tensors={"scale": np.float32(np.nan)},
+    )
+    assert "tensor 'scale'[] is nan: parameters must be finite" in refusal(model, tmp_path)
+
+
 def test_parameters_that_become_infinite(tmp_path: Path) -> None:
     model = network(
         node("Div", "w", "zero", output="v"),

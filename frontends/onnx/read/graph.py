@@ -387,7 +387,7 @@ def _check_finite(path: Path, name: str, array: Array) -> None:
     if array.dtype.kind != "f" or (array.size == 1 and not np.isnan(array).any()):
         return
     bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
+    if len(bad):
         index = bad[0].tolist()
         raise KanError(
             f"{path.name}: tensor '{name}'{index} is {float(array[tuple(index)])}: parameters "

@@ -200,3 +200,11 @@ func.func @f(%x: tensor<1xf32>) -> tensor<1xf32> {
   %c = kan.observe %x range dense<[[0.0, 0.5]]> : tensor<1x2xf32> histogram dense<[[1, -1]]> : tensor<1x2xi8> : tensor<1xf32>
   func.return %c : tensor<1xf32>
 }
+
+// -----
+
+func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {
+  // CHECK: 'kan.affine' op: bias is nan: parameters must be finite
+  %y = kan.affine %x scale dense<1.0> : tensor<2xf32> bias dense<"0x0000C07F"> : tensor<f32> : tensor<2xf32>
+  func.return %y : tensor<2xf32>
+}

@@ -345,3 +345,12 @@ func.func @f(%q: tensor<2x!quant.uniform<u2:f32, 0.5:1>>) -> tensor<2xf32> {
   %y = kan.dequantize %q standing dense<[[0.0, 4.0, 1.0]]> : tensor<1x3xf64> : tensor<2x!quant.uniform<u2:f32, 0.5:1>> -> tensor<2xf32>
   func.return %y : tensor<2xf32>
 }
+
+// -----
+
+// Integers have no sign of their own: entries of ui8 would read as i8.
+func.func @f(%x: !kan.int<0:3>) -> !kan.int<-128:255> {
+  // CHECK: 'kan.table' op: entries must be i8, i16, i32 or i64, got ui8
+  %y = kan.table %x entries dense<[1, 2, 4, 200]> : tensor<4xui8> : !kan.int<0:3> -> !kan.int<-128:255>
+  func.return %y : !kan.int<-128:255>
+}

@@ -4,7 +4,7 @@
 
 // The index of the first largest output. Nothing reads the value of the last comparison.
 // CHECK-LABEL: @codes
-// CHECK-SAME: -> (!kan.int<0:2>) attributes {kan.head = {kind = "argmax", reads = 3 : i64}}
+// CHECK-SAME: -> !kan.int<0:2> attributes {kan.head = {kind = "argmax", reads = 3 : i64}}
 // CHECK: [[V:%.*]], [[I:%.*]] = kan.larger %x at %{{.*}} or %y at %{{.*}} as "head0"
 // CHECK-NEXT: kan.mark [[V]] as "head0_value"
 // CHECK-NEXT: kan.mark [[I]] as "head0_index"
