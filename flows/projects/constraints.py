@@ -11,6 +11,13 @@ from collections.abc import Iterator, Sequence
 
 from kan_dialect.flows.projects.design import ProjectDesign, TopPort
 
+LPF_PIN = 'LOCATE COMP "{bit}" SITE "PIN";'
+"""Assignment of a pin in a preference file."""
+PDC_PIN = "ldc_set_location -site {{PIN}} [get_ports {{{bit}}}]"
+"""Assignment of a pin in a post-synthesis constraint file of Lattice Radiant."""
+PCF_PIN = "set_io {bit} PIN"
+"""Assignment of a pin in a constraint file of nextpnr-ice40."""
+
 
 def sdc(design: ProjectDesign, source: str) -> Iterator[str]:
     """Lines of an SDC file.
@@ -37,16 +44,16 @@ def sdc_commands(design: ProjectDesign) -> Iterator[str]:
 
 
 def lpf(design: ProjectDesign) -> Iterator[str]:
-    """Lines of a preference file of Lattice Diamond, which nextpnr-ecp5 reads as well.
+    """Lines of a preference file of Lattice Diamond.
 
-    Source: Lattice Diamond Help, "Preferences"; nextpnr, ecp5/lpf.cc.
+    Source: Lattice Diamond Help, "Preferences".
     """
     yield f"# Timing of {design.top}. {_origin(design)}"
     yield "# Commands: Lattice Diamond Help, Preferences: FREQUENCY, MAXDELAY, LOCATE, IOBUF."
     clock = design.clock
     if clock is not None:
         yield f'FREQUENCY PORT "{clock.name}" {design.period.mhz:.3f} MHZ;'
-    yield from pin_notes(design, 'LOCATE COMP "{bit}" SITE "PIN";')
+    yield from pin_notes(design, LPF_PIN)
 
 
 def pin_notes(design: ProjectDesign, form: str) -> Iterator[str]:

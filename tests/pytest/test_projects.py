@@ -22,6 +22,7 @@ from kan_dialect.devices.estimate import Estimate
 from kan_dialect.flows.projects.constraints import sdc_commands
 from kan_dialect.flows.projects.design import Period, ProjectDesign, TopPort, period_of
 from kan_dialect.flows.projects.ipxact import Edition, component
+from kan_dialect.flows.projects.timed_top import timed_top
 from kan_dialect.flows.projects.write import write_project
 from kan_dialect.passes.schedule import SchedulePass
 
@@ -130,7 +131,6 @@ def test_the_clock_is_the_given_one_else_the_estimate(tmp_path: Path) -> None:
         assert "create_clock -name clk -period 5.000 [get_ports {clk}]" in text
     text = (given / "project" / "lattice" / "wine.lpf").read_text()
     assert 'FREQUENCY PORT "clk" 200.000 MHZ;' in text
-    assert "set_frequency clk 200.000" in (given / "project" / "open" / "wine.pcf").read_text()
     assert "MHZ ?= 200.000" in (given / "project" / "open" / "Makefile").read_text()
 
 
@@ -140,7 +140,13 @@ def test_combinational_designs_have_a_bound_and_no_clock(tmp_path: Path) -> None
     ]
     write_project(tmp_path, combinational())
     for name, text in project_files(tmp_path).items():
-        assert not re.search("(?m)^(create_clock|FREQUENCY|set_frequency)", text), name
+        assert not re.search("(?m)^(create_clock|FREQUENCY)", text), name
+
+
+def test_constraints_of_nextpnr_leave_the_clock_to_the_makefile(built: Path) -> None:
+    for suffix in ("lpf", "pcf", "pdc"):
+        lines = (built / "project" / "open" / f"wine.{suffix}").read_text().splitlines()
+        assert len(lines) > 50 and all(line.startswith("#") for line in lines), suffix
 
 
 # IP-XACT
@@ -549,15 +555,84 @@ def test_fusesoc_synthesises(target: str, cell: str, built: Path, tmp_path: Path
     assert cell in {found["type"] for found in cells.values()}
 
 
-@pytest.mark.ci
-@pytest.mark.parametrize("family", ["ecp5", "ice40"])
-def test_the_makefile_places_and_routes(family: str, built: Path, tmp_path: Path) -> None:
-    require_tools("yosys", "make", f"nextpnr-{family}")
-    folder = tmp_path / "wine"
-    shutil.copytree(built, folder)
-    command = ["make", "-C", str(folder / "project" / "open"), family, "MHZ=50"]
+@pytest.mark.parametrize("design", [wrapped(), combinational()], ids=["wrapped", "combinational"])
+def test_the_timed_module_has_a_register_at_every_port(
+    design: ProjectDesign, tmp_path: Path
+) -> None:
+    text = "\n".join(timed_top(design))
+    for port in design.ports:
+        if not port.is_clock:
+            assert f".{port.name}(inner_{port.name})" in text
+            pair = [port.name, f"inner_{port.name}"]
+            target, source = pair if port.is_output else reversed(pair)
+            assert f"    {target} <= {source};" in text
+    assert text.count("posedge") == 1
+    require_tools("verilator")
+    (tmp_path / f"{design.top}_timed.sv").write_text(text + "\n")
+    listed = ", ".join(
+        f"{'output' if port.is_output else 'input'} logic [{port.bits - 1}:0] {port.name}"
+        for port in design.ports
+    )
+    (tmp_path / f"{design.top}.sv").write_text(
+        f"/* verilator lint_off UNUSED */ /* verilator lint_off UNDRIVEN */\n"
+        f"module {design.top} ({listed}); endmodule\n"
+    )
+    command = ["verilator", "--lint-only", "-Wall", f"{design.top}_timed.sv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def make(folder: Path, *arguments: str) -> str:
+    """What `make` prints in `project/open` of a build."""
+    command = ["make", "--no-print-directory", "-C", str(folder / "project" / "open"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    report = json.loads((folder / "project" / "open" / f"{family}-report.json").read_text())
+    return done.stdout
+
+
+def clock_in(folder: Path, run: str) -> dict[str, float]:
+    """The clock in nextpnr's report of a run of the Makefile, in MHz."""
+    report = json.loads((folder / "project" / "open" / f"{run}-report.json").read_text())
     (clock,) = report["fmax"].values()
-    assert clock["achieved"] > 20
+    return clock
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("family", ["ecp5", "ice40"])
+def test_the_makefile_places_and_routes_for_a_clock(
+    family: str, built: Path, tmp_path: Path
+) -> None:
+    require_tools("yosys", "make", f"nextpnr-{family}")
+    folder = shutil.copytree(built, tmp_path / "wine")
+    for mhz in (50, 77):  # The second one finds the files of the first.
+        make(folder, family, f"MHZ={mhz}")
+        for run in (family, f"{family}-timed"):
+            clock = clock_in(folder, run)
+            assert clock["constraint"] == pytest.approx(mhz, rel=0.001)
+            assert clock["achieved"] > 20
+
+
+@pytest.mark.ci
+def test_the_makefile_times_the_logic_before_the_first_registers(tmp_path: Path) -> None:
+    require_tools("yosys", "make", "nextpnr-ecp5")
+    core = build(tmp_path / "core", "--cycles", 1)
+    printed = make(core, "ecp5", "MHZ=1000")
+    assert "ecp5, between registers: no path" in printed
+    whole = clock_in(core, "ecp5-timed")["achieved"]
+    assert f"ecp5, with the ports: {whole:.2f} MHz (FAIL at 1000.00 MHz)" in printed
+    stream = build(tmp_path / "stream", "--cycles", 1, "--interface", "axi-stream")
+    printed = make(stream, "ecp5", "MHZ=10")
+    between, whole = (clock_in(stream, run)["achieved"] for run in ("ecp5", "ecp5-timed"))
+    assert whole < between
+    assert f"ecp5, between registers: {between:.2f} MHz, without" in printed
+    assert f"ecp5, with the ports: {whole:.2f} MHz (PASS at 10.00 MHz)" in printed
+
+
+@pytest.mark.ci
+def test_the_makefile_times_combinational_designs(tmp_path: Path) -> None:
+    require_tools("yosys", "make", "nextpnr-ecp5")
+    folder = build(tmp_path / "wine", "--combinational")
+    printed = make(folder, "ecp5", "MHZ=10")
+    assert "between registers" not in printed
+    whole = clock_in(folder, "ecp5-timed")["achieved"]
+    assert printed.endswith(f"ecp5, with the ports: {whole:.2f} MHz (PASS at 10.00 MHz)\n")
