@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kan_dialect.files import manifest
+from kan_dialect.flows.readme_ports import port_lines
 from kan_dialect.flows.report_certificate import certificate_text
-from kan_dialect.flows.report_ports import value_of
 from kan_dialect.quantity import quantity
 
 NAME = "README.md"
@@ -22,7 +22,7 @@ _FILES = (
     ("rtl/*_ready_valid.sv", "the design with ready-valid ports, around `{name}`"),
     ("rtl/*_axi_lite.sv", "the design with registers on AXI4-Lite, around `{name}`"),
     ("rtl/*_axi_stream.sv", "the design with AXI4-Stream ports, around `{name}`"),
-    ("rtl/*.sv", "the design, SystemVerilog (IEEE 1800-2017), top module `{name}`"),
+    ("rtl/*.sv", "the network, SystemVerilog (IEEE 1800-2017), module `{name}`"),
     ("vhdl/*_pkg.vhd", "constants and types for VHDL, and the design as a component"),
     ("vhdl/*_wrapper.vhd", "an entity with signed and unsigned ports around the component"),
     ("vhdl/*.vhd", "the design as VHDL-2008, with the same ports and latency"),
@@ -74,30 +74,6 @@ _PICTURES = (
 
 _LISTING = "these files with their SHA-256: another build replaces them and leaves others alone"
 
-_PORTS = {
-    "clk": "clock, rising edge",
-    "rst": "synchronous reset, active high; clears the valid bits only",
-    "in_valid": "a sample is on the data ports",
-    "in_ready": "the design takes a sample where `in_valid` is 1 too",
-    "out_valid": "the outputs belong to a sample",
-    "train": "the sample trains",
-    "mem_valid": "an access to the coefficients is asked for",
-    "mem_ready": "the access takes place",
-    "mem_write": "the access writes",
-    "mem_address": "edge, bank and row of a coefficient",
-    "mem_data": "the coefficient to write",
-    "mem_read_valid": "`mem_read_data` holds a coefficient",
-    "mem_read_data": "the coefficient that was read",
-}
-
-
-DECIDED = {
-    "argmax": "index of the largest output of the network",
-    "threshold": "1 if the network's output is above the threshold",
-    "top-k": "index of an output of the network, the largest first",
-}
-"""Meaning of output ports, by kind of the head."""
-
 FOREIGN = f"{NAME} was left as it is: its text is not the one that kan-flow build wrote"
 """Warning of a build that keeps a README of another author."""
 
@@ -127,7 +103,9 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     yield f"{_SIGNATURE}. It holds hardware for a Kolmogorov-Arnold network:"
     yield f"{quantity(report['inputs'], 'input')}, {quantity(report['outputs'], 'output')}."
     yield ""
-    yield _latency(report)
+    yield _modules(report)
+    yield ""
+    yield from _latency(report)
     yield ""
     if "head" in report:
         yield f"Head: {report['head']['decision']}."
@@ -141,20 +119,7 @@ def _lines(folder: Path, report: Mapping[str, Any]) -> Iterator[str]:
     for file, what in (*_described(folder), (manifest.NAME, _LISTING)):
         yield f"| `{file}` | {what.format(name=name)} |"
     yield ""
-    yield "## Ports"
-    yield ""
-    yield "In the order of the module. Codes are two's complement where they go below 0."
-    yield ""
-    yield "| port | direction | bits | codes | meaning |"
-    yield "| --- | --- | --- | --- | --- |"
-    for port in report["ports"]:
-        codes = f"{port['low']} .. {port['high']}" if "low" in port else ""
-        meaning = _meaning(port)
-        if "head" in report and port["direction"] == "output" and "low" in port:
-            meaning = DECIDED[report["head"]["kind"]]
-        row = (port["name"], port["direction"], port["bits"], codes, meaning)
-        yield f"| {' | '.join(map(str, row))} |"
-    yield ""
+    yield from port_lines(report)
     yield from _pictures(folder)
     yield from _commands(report)
 
@@ -164,17 +129,45 @@ def _certificate(entry: dict[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _latency(report: Mapping[str, Any]) -> str:
-    cycles, estimate = report["latency_cycles"], report.get("estimate", {})
-    text = f"Latency: {quantity(cycles, 'clock cycle')}." if cycles else "Latency: combinational."
-    if "latency_ns" in estimate:
-        text += f" About {estimate['latency_ns']} ns on {estimate['target']}, by estimate."
-    training = report.get("training")
+def _modules(report: Mapping[str, Any]) -> str:
+    """The top module, which is that of the projects, and the network's."""
+    name: str = report["name"]
+    wrapper: Mapping[str, Any] | None = report.get("interface")
+    if wrapper is None:
+        return f"Top module: `{name}`."
+    return f"Top module: `{wrapper['top']}` ({wrapper['name']}), around the network `{name}`."
+
+
+def _latency(report: Mapping[str, Any]) -> Iterator[str]:
+    """Latency of the top module in cycles, and in ns at the clock of the constraints."""
+    core: int = report["latency_cycles"]
+    cycles: int = (report.get("interface") or report)["latency_cycles"]
+    text = f"Latency: {quantity(cycles, 'clock cycle')}" if cycles else "Latency: combinational"
+    yield f"{text}, of which the network takes {core}." if cycles != core else f"{text}."
+    project = report.get("project")
+    if project is not None:
+        period: float = project["period_ns"]
+        rate = f" at {period:g} ns a cycle" if cycles else ""
+        yield f"That is {period * max(cycles, 1):.4g} ns{rate} ({project['period_from']})."
+    yield from _rate(report)
+
+
+def _rate(report: Mapping[str, Any]) -> Iterator[str]:
+    """How often the top module takes a sample; nothing of a combinational one."""
+    training: Mapping[str, Any] | None = report.get("training")
+    wrapper: Mapping[str, Any] = report.get("interface") or {}
     if training is not None:
-        text += f" A sample that trains takes {training['interval_cycles']} cycles."
-    elif cycles:
-        text += " It takes a sample every cycle."
-    return text
+        yield f"A sample that trains takes {training['interval_cycles']} cycles."
+    if "registers" in wrapper:
+        yield "It takes one sample at a time."
+    elif training is None and report["latency_cycles"]:
+        sides = [wrapper[side] for side in ("input", "output") if side in wrapper]
+        beats = max((side["beats"] for side in sides), default=1)
+        yield (
+            "It takes a sample every cycle."
+            if beats == 1
+            else (f"It takes a sample every {beats} cycles.")
+        )
 
 
 def _described(folder: Path) -> Iterator[tuple[str, str]]:
@@ -186,17 +179,6 @@ def _described(folder: Path) -> Iterator[tuple[str, str]]:
         if found:
             several = len(found) > 1
             yield (pattern if several else found[0].relative_to(folder).as_posix()), what
-
-
-def _meaning(port: Mapping[str, Any]) -> str:
-    if port["name"] in _PORTS:
-        return _PORTS[port["name"]]
-    meaning = f"value = {value_of(port)}"
-    if "gain" in port:
-        gain, offset = port["gain"], port["offset"]
-        sign = "-" if offset < 0 else "+"
-        meaning += f" = {port['name']} * {gain} {sign} {abs(offset)}"
-    return meaning
 
 
 def _pictures(folder: Path) -> Iterator[str]:

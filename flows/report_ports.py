@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import ArrayAttr
 
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.model.interface import Port
+from kan_dialect.quantity import quantity
 
 
 def port_entries(circuit: hw.HWModuleOp, data: Iterable[Port]) -> list[dict[str, Any]]:
@@ -62,3 +63,15 @@ def value_of(entry: Mapping[str, Any]) -> str:
     zero = entry["zero_point"]
     code = f"(code {'+' if zero < 0 else '-'} {abs(zero)})" if zero else "code"
     return f"{code} * {entry['scale']}"
+
+
+def bus_text(bus: Mapping[str, Any]) -> str:
+    """How a stream carries a sample: its bytes, beats and their order.
+
+    Parameters
+    ----------
+    bus : an entry of `report.json`: `interface.input` or `interface.output`.
+    """
+    beats: int = bus["beats"]
+    text = f"{bus['bytes']} bytes in {quantity(beats, 'beat')} of {bus['beat_bits']} bits"
+    return f"{text}, {bus['order'].replace('-', ' ')}" if beats > 1 else text

@@ -7,6 +7,7 @@ from typing import Any
 
 from kan_dialect.flows.page.markup import Child, Markup, behind, table, tag
 from kan_dialect.flows.page.sections import ROWS, rest, section
+from kan_dialect.flows.report_ports import bus_text
 
 _WIDTH, _ROW, _LEFT = 1060.0, 34.0, 66.0
 _BITS = 128
@@ -63,14 +64,9 @@ def _registers(registers: Sequence[Mapping[str, Any]]) -> Markup:
 
 def _side(side: Mapping[str, Any]) -> list[Child]:
     fields: Sequence[Mapping[str, Any]] = side["fields"]
-    beats = side["beats"]
-    told = f"{side['bytes']} bytes in {beats} {'beat' if beats == 1 else 'beats'} of "
-    told += f"{side['beat_bits']} bits"
-    if beats > 1:
-        told += f", {side['order'].replace('-', ' ')}"
     rows = [(each["port"], each["offset"], each["bits"]) for each in fields[:ROWS]]
     return [
-        tag("p", told + ".", class_="intro"),
+        tag("p", bus_text(side) + ".", class_="intro"),
         tag("div", _bits(side), class_="wide"),
         behind(
             "The fields as a table",

@@ -129,7 +129,9 @@ def test_a_build_has_a_readme_of_its_files(built: Path) -> None:
     rows = re.findall(r"^\| (\w+) \| (?:in|out)put \| \d+ \|", text, re.M)
     assert rows == [port["name"] for port in report["ports"]]
     assert f"\n    {report['command']}\n" in text
-    assert f"Latency: {report['latency_cycles']} clock cycles. About " in text
+    cycles, project = report["latency_cycles"], report["project"]
+    assert f"Top module: `{report['name']}`.\n\nLatency: {cycles} clock cycles.\nThat is " in text
+    assert f" ns at {project['period_ns']} ns a cycle ({project['period_from']})." in text
     assert max(map(len, (line for line in text.splitlines() if line[:4] != "    "))) <= 110
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,50 @@ def test_a_build_writes_wrapper_package_and_report(options: list[str], tmp_path:
     assert "`rtl/net_axi_stream.sv` | the design with AXI4-Stream ports" in readme
     beats = "2 beats of 16 bits in" if options else "1 beat of 24 bits in"
     assert f"net_axi_stream, 3 cycles, {beats}" in " ".join(result.stdout.split())
+
+
+def section(text: str, title: str) -> str:
+    """A section of a README, without its heading."""
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    ("interface", "cycles", "rate"),
+    [
+        ("ready-valid", 3, "It takes a sample every cycle."),
+        ("axi-stream", 3, "It takes a sample every 2 cycles."),
+        ("axi-lite", 2, "It takes one sample at a time."),
+    ],
+)
+def test_a_readme_describes_the_top_module(
+    interface: str, cycles: int, rate: str, tmp_path: Path
+) -> None:
+    options = ["--beat-bits", "16"] if interface == "axi-stream" else []
+    result = built(tmp_path, "--interface", interface, *options)
+    assert result.returncode == 0, result.stderr
+    text = (tmp_path / "out" / "README.md").read_text()
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    top, period = report["project"]["top"], report["project"]["period_ns"]
+    assert f"Top module: `{top}` ({interface}), around the network `net`." in text
+    assert f"Latency: {cycles} clock cycles" in text
+    assert (", of which the network takes 2." in text) == (cycles != 2)
+    assert f"That is {cycles * period:.4g} ns at {period} ns a cycle" in text
+    assert rate in text
+    ports = section(text, f"Ports of `{top}`")
+    names = re.findall(r"^\| (\w+) \| (?:in|out)put \| \d+ \|", ports, re.M)
+    assert names == [port["name"] for port in report["interface"]["ports"]]
+    assert not re.search(r"\|  \|$", ports, re.M), "a port without a meaning"
+    assert "| x0 | input |" in section(text, "Ports of `net`")
+    fields = {row[0]: row[1:] for row in re.findall(r"^\| (\w+) \| (\d+)\.\.(\d+) \|", ports, re.M)}
+    sides = [report["interface"].get(side, {}) for side in ("input", "output")]
+    assert fields == {
+        field["port"]: (str(field["offset"] + field["bits"] - 1), str(field["offset"]))
+        for side in sides
+        for field in side.get("fields", ())
+    }
+    registers = re.findall(r"^\| 0x(\w+) \| (\w+) \|", ports, re.M)
+    listed = report["interface"].get("registers", ())
+    assert registers == [(f"{each['offset']:02X}", each["name"]) for each in listed]
 
 
 def test_the_core_is_the_same_with_and_without_a_wrapper(tmp_path: Path) -> None:
