@@ -85,7 +85,7 @@ def _cost(circuit: ModuleOp) -> str:
         return str(error)
     return (
         f"{found.luts} LUTs, {found.registers} registers, {quantity(found.levels, 'level')} of "
-        f"logic, {found.delay_ns:.2f} ns"
+        f"logic, {found.period_ns:.2f} ns"
     )
 
 

@@ -163,7 +163,7 @@ def _look_at_costs(module: ModuleOp, stages: Stages, target: str) -> None:
     for function in wire_functions(module):
         with suppress(KanError):  # ops of another package that do not say their costs
             stages.layers = layer_costs(function, device(target))
-            stages.schedule = stage_entries(function, target)
+            stages.schedule = stage_entries(function, device(target))
 
 
 def _look(
@@ -207,7 +207,7 @@ def _look(
                 "luts": found.luts,
                 "registers": found.registers,
                 "levels": found.levels,
-                "delay_ns": round(found.delay_ns, 3),
+                "delay_ns": round(found.period_ns, 3),
             }
 
 

@@ -85,16 +85,18 @@ def _by_kind(ops: list[Operation], device: DeviceFamily) -> dict[str, int]:
     return {"tables": max(0, luts(ops) - sum(counts.values())), **counts}
 
 
-def stage_entries(function: func.FuncOp, device: str) -> list[dict[str, Any]]:
+def stage_entries(function: func.FuncOp, device: DeviceFamily) -> list[dict[str, Any]]:
     """The entries `schedule` of `report.json`: what happens between two rows of registers.
 
-    Empty where values come in different cycles.
+    Empty where values come in different cycles. Delays are those of a design of this size, as the
+    estimate's.
     """
     try:
-        schedule = wire_schedule(function, device)
+        schedule = wire_schedule(function, device.name)
     except KanError:
         return []
     assert schedule.delays is not None
+    growth = device.timing.growth_of(device.pack(count_luts(function.body.block.ops, device)))
     found: list[dict[str, Any]] = []
     for stage in range(schedule.stages):
         work: dict[str, list[float]] = {}
@@ -106,13 +108,13 @@ def stage_entries(function: func.FuncOp, device: str) -> list[dict[str, Any]]:
         found.append(
             {
                 "levels": schedule.levels[stage],
-                "delay_ns": round(schedule.delays[stage], 3),
+                "delay_ns": round(schedule.delays[stage] * growth, 3),
                 "register_bits": schedule.registers[stage] if schedule.latency else 0,
                 "work": [
                     {
                         "layer": layer,
-                        "start_ns": round(start, 3),
-                        "end_ns": round(end, 3),
+                        "start_ns": round(start * growth, 3),
+                        "end_ns": round(end * growth, 3),
                         "ops": int(ops),
                     }
                     for layer, (start, end, ops) in sorted(work.items())

@@ -48,6 +48,6 @@ def wire_figures(model: Model, target: str, lowered: Sequence[str] = ()) -> Figu
         "estimate_luts": found.luts,
         "estimate_registers": found.registers,
         "estimate_levels": found.levels,
-        "estimate_delay_ns": round(found.delay_ns, 4),
-        "estimate_latency_ns": round(max(cycles, 1) * found.delay_ns, 4),
+        "estimate_delay_ns": round(found.period_ns, 4),
+        "estimate_latency_ns": round(max(cycles, 1) * found.period_ns, 4),
     }

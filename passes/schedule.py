@@ -96,7 +96,7 @@ class SchedulePass(TargetPass):
     Raises
     ------
     KanError : an option is out of range; two of levels, cycles, mhz and combinational are given; or
-        one op alone takes longer than a period of the clock.
+        one op alone takes longer than a period of the clock; or the device has no such clock.
     """
 
     name = "kan-schedule"
@@ -159,6 +159,12 @@ class SchedulePass(TargetPass):
             raise KanError(
                 f"{name or slowest.name} alone takes {delay:.2f} ns of a period of "
                 f"{1000 / mhz:.2f} ns, by the delays of {self.target}",
-                remedy=f"take at most mhz={int(fastest)}",
+                remedy=f"take at most mhz={int(min(fastest, self.device.highest_mhz or fastest))}",
+            )
+        highest = self.device.highest_mhz
+        if highest is not None and mhz > highest:
+            raise KanError(
+                f"a clock of {mhz:g} MHz is more than the clock network of {self.target} can do",
+                remedy=f"take at most mhz={int(highest)}",
             )
         return limit

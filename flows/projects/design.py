@@ -53,6 +53,8 @@ class Period:
 
     ns: float
     origin: str
+    asked_mhz: float | None = None
+    """The clock that the build was told; None where none was."""
 
     @property
     def mhz(self) -> float:
@@ -174,7 +176,8 @@ def period_of(passes: Sequence[ModulePass], found: Estimate | None) -> Period:
     """The clock that was asked for with `mhz`, else the estimate of the slowest stage."""
     for stage in map(unwrapped, passes):
         if isinstance(stage, SchedulePass) and stage.mhz is not None:
-            return Period(1000 / stage.mhz, f"{stage.mhz:g} MHz, as the build was told (mhz)")
-    if found is not None and found.delay_ns > 0:
-        return Period(found.delay_ns, f"estimated for {found.target}")
+            origin = f"{stage.mhz:g} MHz, as the build was told (mhz)"
+            return Period(1000 / stage.mhz, origin, stage.mhz)
+    if found is not None and found.period_ns > 0:
+        return Period(found.period_ns, f"estimated for {found.target}")
     return Period(DEFAULT_PERIOD_NS, "a default: the build has no estimate")

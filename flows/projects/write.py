@@ -21,7 +21,8 @@ def write_project(folder: Path, design: ProjectDesign) -> dict[str, Any]:
 
     Returns
     -------
-    What `report.json` holds under `project`: `top`, `period_ns`, and `period_from`, its origin.
+    What `report.json` holds under `project`: `top`, `period_ns`, `period_from`, its origin, and
+    `asked_mhz`, the clock that the build was told, if it was.
     """
     (folder / f"{design.name}.core").write_text(core_file(design))
     project = folder / "project"
@@ -31,11 +32,14 @@ def write_project(folder: Path, design: ProjectDesign) -> dict[str, Any]:
     for path, lines in _files(design).items():
         (project / path).parent.mkdir(exist_ok=True)
         (project / path).write_text("\n".join(lines) + "\n")
-    return {
+    entry: dict[str, Any] = {
         "top": design.top,
         "period_ns": round(design.period.ns, 3),
         "period_from": design.period.origin,
     }
+    if design.period.asked_mhz is not None:
+        entry["asked_mhz"] = design.period.asked_mhz
+    return entry
 
 
 def _files(design: ProjectDesign) -> dict[str, Iterable[str]]:

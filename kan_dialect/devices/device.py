@@ -146,6 +146,19 @@ class DeviceFamily:
     shortest_shift: int = 0
     """Registers of the shortest chain that lookup tables hold as a shift register; 0: they hold
     none."""
+    highest_mhz: float | None = None
+    """Highest clock of the network that distributes clocks, of the fastest speed grade, in MHz;
+    None where no data sheet is named."""
+
+    def period_of(self, delay: float, luts: int) -> float:
+        """Typical period of a design in ns.
+
+        Parameters
+        ----------
+        delay : of its slowest stage in ns, by typical delays.
+        """
+        period = delay * self.timing.growth_of(luts)
+        return period if self.highest_mhz is None else max(period, 1000 / self.highest_mhz)
 
     @property
     def small_inputs(self) -> int:
@@ -249,7 +262,13 @@ XCUP = DeviceFamily(
     "xcup",
     6,
     Timing(
-        register=0.12, lut=0.25, carry=0.31, carry_bit=0.008, clamp=0.26, spread=1.1, growth=0.12
+        register=0.12,
+        lut=0.25,
+        carry=0.31,
+        carry_bit=0.008,
+        clamp=0.26,
+        spread=1.1,
+        growth=0.12,
     ),
     # Five inputs: synthesis does not always find the one LUT, as its mapper counts a LUT6 as much
     # as a LUT5 and a LUT2 (docs/rationale/hardware.md).
@@ -265,6 +284,8 @@ XCUP = DeviceFamily(
     expected_wide_factor=1.5,
     clamps_by_reset=True,
     shortest_shift=3,
+    # AMD DS925 and DS922, "Clock Buffers and Networks": BUFG of speed grade -3.
+    highest_mhz=891.0,
 )
 """AMD UltraScale+ (and 7-series). No open tool times these devices: delays are rough, from the
 published periods of ten designs (`benchmarks/calibrate_clock.py --vendor`)."""
@@ -310,6 +331,8 @@ ICE40 = DeviceFamily(
     expected_wide_factor=1.125,
     chooses_by_luts=True,
     mapped_factor=0.55,
+    # Lattice FPGA-DS-02029, "External Switching Characteristics, HX Devices": f_MAX_GBUF.
+    highest_mhz=275.0,
 )
 """Lattice iCE40 HX. Delays are of nextpnr, on networks of no benchmark."""
 
@@ -318,6 +341,7 @@ XC7 = replace(
     XCUP,
     name="xc7",
     timing=Timing(register=0.6, lut=0.9, carry=1.1, carry_bit=0.03),
+    highest_mhz=None,
 )
 """AMD 7-series: logic cells of UltraScale+. Delays are an estimate: no nextpnr wheel times it."""
 
@@ -413,6 +437,8 @@ def _problem_of(family: DeviceFamily) -> str | None:
         "expected_wide_factor": family.expected_wide_factor,
         "parts_factor": family.parts_factor,
     }
+    if family.highest_mhz is not None:
+        positive["highest_mhz"] = family.highest_mhz
     for name, value in positive.items():
         if not _is_figure(value) or value <= 0:
             return f"{name} must be a positive number, got {value!r}"

@@ -49,10 +49,16 @@ class Estimate:
     """Typical delay of the longest path between two registers, or from input to output, in a design
     of 1000 LUTs."""
     fmax_mhz: float | None = None
-    """Typical clock of a design of this size; None without registers, or without delays."""
+    """Typical clock of a design of this size, which the device's clock network can do; None without
+    registers, or without delays."""
     shift_registers: int = 0
     """Chains of registers, one bit wide, that lookup tables hold. `luts` leaves them out, as
     Yosys's count of logic cells does."""
+
+    @property
+    def period_ns(self) -> float:
+        """Period of `fmax_mhz`; without registers the delay from input to output."""
+        return self.delay_ns if self.fmax_mhz is None else 1000 / self.fmax_mhz
 
 
 def estimate(function: func.FuncOp, target: DeviceFamily = XCUP) -> Estimate:
@@ -69,14 +75,13 @@ def estimate(function: func.FuncOp, target: DeviceFamily = XCUP) -> Estimate:
     levels = _longest(ops, lambda op: levels_of(op, target))
     delay = longest_delay(ops, target) + (target.timing.register if latency else 0.0)
     luts = target.pack(count_luts(ops, target))
-    period = delay * target.timing.growth_of(luts)
     return Estimate(
         target.name,
         luts,
         registers.flip_flops + latency,
         int(levels),
         delay,
-        1000 / period if latency and period else None,
+        1000 / target.period_of(delay, luts) if latency and delay else None,
         registers.shift_registers,
     )
 

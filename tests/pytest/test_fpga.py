@@ -12,16 +12,18 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from kan_dialect.analysis.nodes import dead_nodes
 from kan_dialect.analysis.wires import wire_functions
-from kan_dialect.devices.device import DEVICES, ECP5, ICE40, XCUP
+from kan_dialect.devices.device import DEVICES, ECP5, ICE40, XCUP, DeviceFamily
 from kan_dialect.devices.estimate import delay_of, estimate, levels_of, longest_delay
 from kan_dialect.devices.lut_count import absorbed_bits, count_luts, luts_of
 from kan_dialect.devices.table_cost import Mapper
+from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import make_context, parse_text
 from kan_dialect.ir.constants import IntArray
 from kan_dialect.ir.types import IntType
 from kan_dialect.maths.truth_tables import planes, support
 from kan_dialect.ops.wire import BitsOp, ClampOp, ConstantOp, DelayOp, SumOp, TableOp
 from kan_dialect.passbase.dead_ops import remove_dead
+from kan_dialect.passes.schedule import SchedulePass
 
 
 def argument(low: int, high: int) -> SSAValue:
@@ -222,6 +224,28 @@ def test_registers_count_and_end_paths() -> None:
     assert found.levels == 1
     assert found.registers == 2 * 4 + 4 + 3
     assert 0.3 < found.delay_ns < 1.5
+
+
+@pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
+def test_no_clock_is_above_that_of_the_clock_network(device: DeviceFamily) -> None:
+    block = Block(arg_types=[IntType(0, 1)])
+    last = DelayOp(block.args[0], 1)
+    block.add_ops([last, func.ReturnOp(last)])
+    function = func.FuncOp("f", ([IntType(0, 1)], [last.result.type]), Region(block))
+    found = estimate(function, device)
+    if found.fmax_mhz is None:  # A device of lookup tables alone has no delay of registers.
+        assert found.delay_ns == 0
+        return
+    alone = 1000 / device.timing.register / device.timing.growth_of(1)
+    assert found.fmax_mhz == pytest.approx(min(alone, device.highest_mhz or alone))
+    assert found.period_ns == pytest.approx(1000 / found.fmax_mhz)
+
+
+def test_a_clock_above_that_of_the_clock_network_is_refused() -> None:
+    text = "func.func @f(%x: !kan.int<0:1>) -> !kan.int<0:1> { func.return %x : !kan.int<0:1> }"
+    module = parse_text(make_context(), text.encode(), "text")
+    with pytest.raises(KanError, match=r"300 MHz is more than the clock network of ice40 can do"):
+        SchedulePass(mhz=300, target="ice40").apply(make_context(), module)
 
 
 def scheduled(text: str) -> func.FuncOp:

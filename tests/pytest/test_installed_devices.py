@@ -74,6 +74,7 @@ def test_a_device_is_found_by_name(install: Install) -> None:
             "replace(ECP5, name='theirs', timing=Timing(float('nan'), 1, 1, 1))",
             "timing.register must be a number, 0 or more, got nan",
         ),
+        ("replace(ECP5, name='theirs', highest_mhz=0)", "highest_mhz must be a positive number"),
         ("replace(ECP5, name='theirs', adders=Adders(bit_luts=-1))", "adders.bit_luts must be"),
         ("replace(ECP5, name='theirs', adders=Adders(absorbed_luts=(1,) * 9))", "the length of"),
         (

@@ -123,15 +123,29 @@ def test_the_clock_is_the_given_one_else_the_estimate(tmp_path: Path) -> None:
     scheduled: Sequence[Any] = [SchedulePass(mhz=125.0)]
     found = Estimate("ecp5", 1, 1, 1, 4.25)
     assert period_of(scheduled, found).ns == 8.0
+    assert period_of(scheduled, found).asked_mhz == 125.0
     assert period_of([SchedulePass()], found) == Period(4.25, "estimated for ecp5")
     assert period_of([], None).ns == 10.0
     given = build(tmp_path / "wine", "--mhz", 200)
+    assert json.loads((given / "report.json").read_text())["project"]["asked_mhz"] == 200.0
     for name in ("vivado/wine.xdc", "quartus/wine.sdc", "gowin/wine.sdc", "lattice/wine.ldc"):
         text = (given / "project" / name).read_text()
         assert "create_clock -name clk -period 5.000 [get_ports {clk}]" in text
     text = (given / "project" / "lattice" / "wine.lpf").read_text()
     assert 'FREQUENCY PORT "clk" 200.000 MHZ;' in text
     assert "MHZ ?= 200.000" in (given / "project" / "open" / "Makefile").read_text()
+
+
+def test_an_estimated_clock_is_one_figure(built: Path) -> None:
+    report = json.loads((built / "report.json").read_text())
+    estimate, period = report["estimate"], report["project"]["period_ns"]
+    assert estimate["delay_ns"] == period
+    assert estimate["latency_ns"] == pytest.approx(report["latency_cycles"] * period, abs=0.01)
+    assert estimate["fmax_mhz"] == pytest.approx(1000 / period, rel=0.002)
+    project = built / "project"
+    assert f"-period {period:.3f} " in (project / "vivado" / "wine.xdc").read_text()
+    (mhz,) = re.findall(r"^MHZ \?= (.*)$", (project / "open" / "Makefile").read_text(), re.M)
+    assert float(mhz) == pytest.approx(estimate["fmax_mhz"], abs=0.1)
 
 
 def test_combinational_designs_have_a_bound_and_no_clock(tmp_path: Path) -> None:

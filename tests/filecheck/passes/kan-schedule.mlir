@@ -5,7 +5,8 @@
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{cycles=2}' | filecheck %s --check-prefix NODES
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{mhz=210.0 target="ecp5"}' | filecheck %s --check-prefix CLOCK
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{mhz=200 target="ecp5"}' | filecheck %s --check-prefix ROOM
-// RUN: not kan-opt %s -p 'kan-schedule{mhz=2000}' 2>&1 | filecheck %s --check-prefix FAST
+// RUN: not kan-opt %s -p 'kan-schedule{mhz=2000 target="ecp5"}' 2>&1 | filecheck %s --check-prefix FAST
+// RUN: not kan-opt %s -p 'kan-schedule{mhz=2000}' 2>&1 | filecheck %s --check-prefix NETWORK
 // RUN: not kan-opt %s -p 'kan-schedule{mhz=100 combinational=true}' 2>&1 | filecheck %s --check-prefix BOTH
 // RUN: not kan-opt %s -p 'kan-schedule{levels=4 cycles=2}' 2>&1 | filecheck %s --check-prefix TWO
 // RUN: kan-opt --check-passes %s -p 'kan-schedule{combinational=true}' | filecheck %s --check-prefix COMB
@@ -23,7 +24,8 @@
 // CLOCK-SAME: attributes {kan.latency = 3 : i64}
 // ROOM-LABEL: @layers
 // ROOM-SAME: attributes {kan.latency = 2 : i64}
-// FAST: kan-opt: error: kan.shift alone takes 0.62 ns of a period of 0.50 ns, by the delays of xcup; take at most mhz=
+// NETWORK: kan-opt: error: a clock of 2000 MHz is more than the clock network of xcup can do; take at most mhz=891
+// FAST: kan-opt: error: s alone takes 1.40 ns of a period of 0.50 ns, by the delays of ecp5; take at most mhz=
 // BOTH: kan-opt: error: pass kan-schedule: mhz and combinational exclude each other; keep one of them
 // TWO: kan-opt: error: pass kan-schedule: levels=4 and cycles=2 exclude each other; keep one of them
 // By default, four levels are a stage.
