@@ -93,6 +93,7 @@ def _fits(report: Mapping[str, Any]) -> Verdict:
 
 
 def _fast(report: Mapping[str, Any]) -> Verdict:
+    """Latency; good if the clock that was asked for is reached, and open where none was."""
     cycles = report["latency_cycles"]
     estimate, pnr, training = (report.get(key) for key in ("estimate", "pnr", "training"))
     lines: list[Child] = []
@@ -104,6 +105,7 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
     else:
         lines.append("combinational: no clock")
     latency: float | None = None
+    reached: float | None = None
     if pnr is not None:
         latency = pnr.get("latency_with_inputs_ns", pnr.get("latency_ns"))
         reached = pnr.get("fmax_with_inputs_mhz", pnr.get("fmax_mhz"))
@@ -115,11 +117,30 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
             told += f", about {estimate['fmax_mhz']:.0f} MHz"
         lines.append(told)
         latency = estimate["latency_ns"] if latency is None else latency
+        reached = estimate.get("fmax_mhz") if reached is None else reached
+    state, compared = _against_clock(report.get("project", {}).get("asked_mhz"), reached)
+    if cycles:
+        lines.append(compared)
     if pnr is None:
         lines.append(["to measure: ", command(_pnr_command(estimate))])
-    if latency is None:
-        return Verdict("Fast", "open", shown, lines)
-    return Verdict("Fast", "good", f"{latency:.1f} ns", lines)
+    return Verdict("Fast", state, shown if latency is None else f"{latency:.1f} ns", lines)
+
+
+def _against_clock(asked: float | None, reached: float | None) -> tuple[State, str]:
+    """The verdict on a clock, and its words.
+
+    Parameters
+    ----------
+    asked : the clock that the build was told, in MHz; None where none was.
+    reached : the measured or estimated clock in MHz; None where there is neither.
+    """
+    if asked is None:
+        return "open", "no clock was asked for (--mhz)"
+    if reached is None:
+        return "open", f"asked for: {asked:g} MHz"
+    if reached < asked:
+        return "care", f"asked for: {asked:g} MHz, missed with {reached:.1f} MHz"
+    return "good", f"asked for: {asked:g} MHz, reached"
 
 
 def _pnr_command(estimate: Mapping[str, Any] | None) -> str:

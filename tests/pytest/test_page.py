@@ -257,10 +257,10 @@ ESTIMATE = {"target": "xcup", "luts": 100, "registers": 4, "levels": 2, "delay_n
     ("part", "states"),
     [
         ({}, ["open"] * 4),
-        ({"estimate": ESTIMATE | {"latency_ns": 4.0}}, ["good", "good", "open", "open"]),
+        ({"estimate": ESTIMATE | {"latency_ns": 4.0}}, ["good", "open", "open", "open"]),
         (
             {"estimate": ESTIMATE | {"latency_ns": 4.0, "luts": 80_000}},
-            ["care", "good", "open", "open"],
+            ["care", "open", "open", "open"],
         ),
         (
             {"accuracy": {"on": "test", "samples": 9, "float": 0.97, "integer": 0.9}},
@@ -291,6 +291,33 @@ def test_verdicts_follow_their_figures(part: dict[str, Any], states: list[str]) 
     found = verdicts(BASE | part)
     assert [each.state for each in found] == states
     assert [each.title for each in found] == ["Fits", "Fast", "Accurate", "Proven"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "measured", "state", "told"),
+    [
+        (None, None, "open", "no clock was asked for"),
+        (150.0, None, "good", "asked for: 150 MHz, reached"),
+        (200.0, None, "care", "asked for: 200 MHz, missed with 180.0 MHz"),
+        (150.0, 44.0, "care", "asked for: 150 MHz, missed with 44.0 MHz"),
+        (150.0, 151.0, "good", "asked for: 150 MHz, reached"),
+    ],
+)
+def test_fast_compares_with_the_clock_that_was_asked_for(
+    asked: float | None, measured: float | None, state: str, told: str
+) -> None:
+    report = BASE | {"estimate": ESTIMATE | {"latency_ns": 11.1, "fmax_mhz": 180.0}}
+    if asked is not None:
+        report["project"] = {"top": "n", "asked_mhz": asked}
+    if measured is not None:
+        report["pnr"] = {"tool": "nextpnr", "device": "ice40-hx8k", "seeds": 1, "luts": 90}
+        report["pnr"] |= {"fmax_with_inputs_mhz": measured, "latency_with_inputs_ns": 45.5}
+    fast = verdicts(report)[1]
+    assert fast.state == state
+    assert fast.figure == ("11.1 ns" if measured is None else "45.5 ns")
+    assert any(told in str(line) for line in fast.lines)
+    unknown = verdicts(BASE | {"project": {"top": "n", "asked_mhz": 150.0}})[1]
+    assert (unknown.state, unknown.figure) == ("open", "2 cycles")
 
 
 def test_measured_figures_come_before_estimates() -> None:
