@@ -56,6 +56,7 @@ from kan_dialect.model.model import Model
 from kan_dialect.model.port_codes import encode
 from kan_dialect.model.quantizer_json import to_json
 from kan_dialect.passbase.kan_pass import unwrapped
+from kan_dialect.passbase.record import recorded_pipeline
 
 
 def build(
@@ -238,7 +239,7 @@ def _write_project(
 ) -> None:
     """Write the projects of the last hardware module: the core, or the wrapper behind it."""
     top = [op for op in module.ops if isinstance(op, hw.HWModuleOp)][-1]
-    period = period_of(options.passes, stages.estimate)
+    period = period_of(recorded_pipeline(module), stages.estimate)
     design = design_of(folder, report.name, top, period, options.target, registers)
     report.project = write_project(folder, design)
 

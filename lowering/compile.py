@@ -1,13 +1,14 @@
 """`kan-compile`: the default pipeline, from whatever level the module is at, to hardware.
 
 Each pass leaves a module of another level alone, and passes that the module has been through are
-not run again, so that any stage's IR may be fed back in.
+not run again, so that any stage's IR may be fed back in. An option of a pass that does not run is
+refused, unless the pass has run with the same one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 from xdsl.context import Context
@@ -21,9 +22,10 @@ from kan_dialect.lowering.join_carry_chains import JoinCarryChainsPass
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.map_tables import MapTablesPass
 from kan_dialect.passbase.garbage_collector import collector_paused
+from kan_dialect.passbase.given_options import GivenOption
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.option_bounds import require_bounds
-from kan_dialect.passbase.options import sharing, taken_from
+from kan_dialect.passbase.options import option_name, options_of, sharing, taken_from
 from kan_dialect.passbase.pipeline import CompositePass
 from kan_dialect.passbase.record import open_record
 from kan_dialect.passbase.target_pass import TargetPass
@@ -44,6 +46,11 @@ BITS = {"given": 8, "auto": 6}
 """Bits of the codes by default; with `precision=auto`, the search for fewer starts from these."""
 REFINED_SHARE = 0.5
 """Part of an allowed loss that quantisation may take where single edges lose bits after it."""
+
+SAMPLES = frozenset({"data", "seed"})
+"""Options of samples, which serve other ends too: a build measures and simulates with them."""
+RENAMED = {"kind": "head"}
+"""Fields of passes that the options of the pipeline have other names for."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +209,39 @@ class CompilePass(CompositePass):
         ]
 
     def expand(self) -> Sequence[ModulePass]:
-        return [stage.resuming() for stage in self.passes()]
+        passes = self.passes()
+        taken = [self._taken(stage) for stage in passes]
+        return [
+            stage.resuming(
+                [
+                    GivenOption(
+                        option_name(name),
+                        field,
+                        getattr(self, name),
+                        _is_in(name, taken[index + 1 :]),
+                    )
+                    for field, name in taken[index].items()
+                ]
+            )
+            for index, stage in enumerate(passes)
+        ]
+
+    def _taken(self, stage: KanPass) -> dict[str, str]:
+        """The options that a pass takes and that are not as by default: names by fields of it."""
+        defaults = {option.field: option.default for option in options_of(CompilePass)}
+        names = {field.name: RENAMED.get(field.name, field.name) for field in fields(stage)}
+        return {
+            field: name
+            for field, name in names.items()
+            if name in defaults.keys() - SAMPLES and getattr(self, name) != defaults[name]
+        }
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         with collector_paused(), open_record(op):
             for stage in self.expand():
                 stage.apply(ctx, op)
+
+
+def _is_in(name: str, taken: Sequence[dict[str, str]]) -> bool:
+    """Whether one of several passes takes an option."""
+    return any(name in options.values() for options in taken)

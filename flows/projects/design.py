@@ -8,12 +8,11 @@ from pathlib import Path
 
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import ArrayAttr
-from xdsl.passes import ModulePass
 
 from kan_dialect.devices.estimate import Estimate
 from kan_dialect.evaluate.hardware import bit_width
 from kan_dialect.lowering.wrappers.register_map import RegisterMap
-from kan_dialect.passbase.kan_pass import unwrapped
+from kan_dialect.passbase.given_options import recorded_options
 from kan_dialect.passes.schedule import SchedulePass
 
 VENDOR = "kan_dialect"
@@ -172,12 +171,17 @@ def _sources(folder: Path, name: str) -> tuple[str, ...]:
     return tuple(path.relative_to(folder).as_posix() for path in found)
 
 
-def period_of(passes: Sequence[ModulePass], found: Estimate | None) -> Period:
-    """The clock that was asked for with `mhz`, else the estimate of the slowest stage."""
-    for stage in map(unwrapped, passes):
-        if isinstance(stage, SchedulePass) and stage.mhz is not None:
-            origin = f"{stage.mhz:g} MHz, as the build was told (mhz)"
-            return Period(1000 / stage.mhz, origin, stage.mhz)
+def period_of(recorded: Sequence[str], found: Estimate | None) -> Period:
+    """The clock that the registers were scheduled for (`mhz`), else the estimate.
+
+    Parameters
+    ----------
+    recorded : the passes that the module has been through.
+    found : the estimate of the slowest stage.
+    """
+    mhz = next(iter(recorded_options(recorded, SchedulePass.name).get("mhz", ())), None)
+    if isinstance(mhz, int | float) and mhz > 0:
+        return Period(1000 / mhz, f"{mhz:g} MHz, as the build was told (mhz)", float(mhz))
     if found is not None and found.period_ns > 0:
         return Period(found.period_ns, f"estimated for {found.target}")
     return Period(DEFAULT_PERIOD_NS, "a default: the build has no estimate")

@@ -78,12 +78,13 @@ def make_base(
         )
     resolved = pipeline.resolved((), 0, None)
     done = passes_in_force(recorded_pipeline(module))
-    stages = [
-        stage
-        for stage in resolved.passes
-        if not (isinstance(stage, ResumedPass) and stage.name in done)
-    ]
     module, context = module.clone(), make_context()
+    stages: list[ModulePass] = []
+    for stage in resolved.passes:
+        if isinstance(stage, ResumedPass) and stage.name in done:
+            stage.apply(context, module)  # refuses other options, and changes nothing
+        else:
+            stages.append(stage)
     count = trading_passes(stages)
     for number, stage in enumerate(stages):
         if number >= count and _is_integer(module):

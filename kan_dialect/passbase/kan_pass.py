@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, cast
 
@@ -17,6 +17,7 @@ from xdsl.utils.arg_spec import ArgSpec
 from kan_dialect.deferred import deferred
 from kan_dialect.foreign import naming
 from kan_dialect.passbase.garbage_collector import collector_paused
+from kan_dialect.passbase.given_options import GivenOption, require_as_recorded
 from kan_dialect.passbase.option_bounds import require_bounds
 from kan_dialect.passbase.record import (
     CHANGED,
@@ -103,7 +104,9 @@ class KanPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not self.apply_to_recorded(ctx, op, recorded_pipeline(op)):
-            self._note_level(op)
+            unmet = self.unmet_level(op)
+            if unmet is not None:
+                _LOG.warning("pass %s", unmet)
 
     def apply_to_recorded(self, ctx: Context, module: ModuleOp, passed: list[str]) -> bool:
         """Run on a module whose `recorded_pipeline` is `passed`. Returns what `run` returns."""
@@ -113,21 +116,27 @@ class KanPass(ModulePass):
                 record(module, [*passed, self.recorded()])
         return at_level
 
-    def _note_level(self, module: ModuleOp) -> None:
-        """Note that the module is of no level of the pass, if so."""
+    def unmet_level(self, module: ModuleOp) -> str | None:
+        """That the module is of no level of the pass, in words; None if it is of one."""
         found = _levels_in(module)
         if found.intersection(self.works_at):
-            return
-        _LOG.warning(
-            "pass %s found nothing at %s; the module is at %s",
-            self.name,
-            " or ".join(LEVELS.get(level, level) for level in self.works_at) or "its level",
-            " and ".join(f"{level} level" for level in sorted(found)) or "no level of a network",
+            return None
+        levels = " or ".join(LEVELS.get(level, level) for level in self.works_at) or "its level"
+        there = " and ".join(f"{level} level" for level in sorted(found))
+        return (
+            f"{self.name} found nothing at {levels}; the module is at "
+            f"{there or 'no level of a network'}"
         )
 
-    def resuming(self) -> ModulePass:
-        """The same pass, except that it skips a module that it has already transformed."""
-        return ResumedPass(self)
+    def resuming(self, given: Sequence[GivenOption] = ()) -> ModulePass:
+        """The same pass, except that it skips a module that it has already transformed.
+
+        Parameters
+        ----------
+        given : options of the pass that a user gave. They are refused where the pass does not run,
+            unless it has run with the same ones.
+        """
+        return ResumedPass(self, tuple(given))
 
     def recorded(self) -> str:
         """The pass with its options, as the module's trace spells it."""
@@ -154,14 +163,19 @@ class ResumedPass(WrappedPass):
     """Runs a pass unless the module's record has it, so that `kan-compile` resumes anywhere."""
 
     inner: KanPass
+    given: tuple[GivenOption, ...] = ()
+    """Options that a user gave; an error says so where they are not read."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         passed = recorded_pipeline(op)
         with naming(f"pass {self.name}", type(self.inner)):
             if self.inner.name in passes_in_force(passed):
                 self.inner.skipped(op)
-            else:
-                self.inner.apply_to_recorded(ctx, op, passed)
+                require_as_recorded(self.given, self.inner.recorded(), passed, None)
+            elif not self.inner.apply_to_recorded(ctx, op, passed) and self.given:
+                unmet = self.inner.unmet_level(op)
+                if unmet is not None:
+                    require_as_recorded(self.given, self.inner.recorded(), passed, unmet)
 
 
 @dataclass(frozen=True)

@@ -120,11 +120,11 @@ def test_files_that_projects_name_exist(built: Path) -> None:
 
 
 def test_the_clock_is_the_given_one_else_the_estimate(tmp_path: Path) -> None:
-    scheduled: Sequence[Any] = [SchedulePass(mhz=125.0)]
+    scheduled = ["kan-narrow", SchedulePass(mhz=125.0).recorded(), "lower-kan-to-hw"]
     found = Estimate("ecp5", 1, 1, 1, 4.25)
     assert period_of(scheduled, found).ns == 8.0
     assert period_of(scheduled, found).asked_mhz == 125.0
-    assert period_of([SchedulePass()], found) == Period(4.25, "estimated for ecp5")
+    assert period_of([SchedulePass().recorded()], found) == Period(4.25, "estimated for ecp5")
     assert period_of([], None).ns == 10.0
     given = build(tmp_path / "wine", "--mhz", 200)
     assert json.loads((given / "report.json").read_text())["project"]["asked_mhz"] == 200.0

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, i8
+from xdsl.dialects.builtin import ModuleOp, StringAttr, i8
 from xdsl.passes import ModulePass
 
 from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.kan_opt import KanOptMain
+from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import load_model, make_context, parse_text
 from kan_dialect.ir.constants import dense, to_integers
 from kan_dialect.ir.types import range_of
@@ -28,6 +29,8 @@ from kan_dialect.passbase.kan_pass import NamedPass
 from kan_dialect.passbase.pipeline import build_pipeline
 from kan_dialect.passbase.record import (
     CHANGED,
+    DIGEST_ATTRIBUTE,
+    PIPELINE_ATTRIBUTE,
     content_digest,
     open_record,
     passes_in_force,
@@ -345,3 +348,55 @@ def test_text_of_a_pipeline_takes_no_digest(
         assert len(digests) == count
         assert all(name in output.read_text() for name in NAMES)
     assert CHANGED not in recorded_pipeline(parse((tmp_path / "net.mlir").read_text()))
+
+
+TABLES = "kan-quantize{bits=3},kan-fold-tables"
+SCHEDULED = f"{TABLES},kan-expand-wires,kan-add-head{{kind=threshold}},kan-schedule{{mhz=100.0}}"
+
+
+def calibrated(folder: Path, pipeline: str) -> ModuleOp:
+    """The network of layers behind a pipeline."""
+    np.savez(folder / "x.npz", x=np.random.default_rng(0).normal(size=(50, 2)))
+    return run(parse(LAYERS), f'kan-calibrate{{data="{folder / "x.npz"}"}},{pipeline}')
+
+
+@pytest.mark.parametrize(
+    ("done", "given", "message"),
+    [
+        (TABLES, "bits=4", "bits=4 has no meaning: the IR has been through kan-quantize{bits=3}"),
+        (TABLES, "bits=8", "bits=8 has no meaning"),  # the default of kan-quantize
+        (SCHEDULED, "mhz=700", "mhz=700 has no meaning"),
+        (SCHEDULED, "cycles=6", "cycles=6 has no meaning"),
+        (SCHEDULED, "target=ecp5", "target=ecp5 has no meaning: the IR has been through kan-sch"),
+        (SCHEDULED, "head=argmax", "head=argmax has no meaning: the IR has been through kan-add-h"),
+        (f"{SCHEDULED},lower-kan-to-hw", "scale=minmax", "scale=minmax has no meaning"),
+        (SCHEDULED, "mhz=100.0", None),
+        (SCHEDULED, "head=threshold", None),
+        (TABLES, "bits=3 mhz=50.0 target=ecp5 seed=4 fast=true", None),
+    ],
+)
+def test_options_of_passes_that_the_module_is_past_are_refused(
+    done: str, given: str, message: str | None, tmp_path: Path
+) -> None:
+    module = calibrated(tmp_path, done)
+    if message is None:
+        run(module, f"kan-compile{{{given}}}")
+        return
+    with pytest.raises(KanError) as caught:
+        run(module, f"kan-compile{{{given}}}")
+    assert str(caught.value).startswith(message)
+    assert "or give IR of a stage before kan-" in str(caught.value)
+
+
+def test_options_of_passes_before_an_edit_or_a_record_are_refused_too(tmp_path: Path) -> None:
+    module = calibrated(tmp_path, TABLES)
+    module.attributes[DIGEST_ATTRIBUTE] = StringAttr("0" * 16)
+    run(module.clone(), "kan-compile{bits=3 fast=true}")
+    with pytest.raises(KanError, match=r"^bits=4 has no meaning: the IR has been through kan-quan"):
+        run(module, "kan-compile{bits=4 fast=true}")
+    hardware = calibrated(tmp_path, f"{TABLES},kan-expand-wires,kan-schedule,lower-kan-to-hw")
+    for name in (PIPELINE_ATTRIBUTE, DIGEST_ATTRIBUTE):
+        del hardware.attributes[name]
+    run(hardware.clone(), "kan-compile{target=ecp5}")  # a pass behind it takes the target
+    with pytest.raises(KanError, match="mhz=50 has no meaning: kan-schedule found nothing at wire"):
+        run(hardware, "kan-compile{mhz=50.0}")

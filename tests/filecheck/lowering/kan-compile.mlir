@@ -15,8 +15,13 @@
 
 // It resumes where the module stands: what was done is not done again.
 // RUN: kan-opt --check-passes %s -p 'kan-fold-affine,kan-calibrate{data="%t.npz"},kan-quantize{bits=3 scale="minmax"}' -o %t.table.mlir
-// RUN: kan-opt %t.table.mlir -p 'kan-compile{bits=7 levels=1}' | diff - %t.all.mlir
+// RUN: kan-opt %t.table.mlir -p 'kan-compile{bits=3 levels=1}' | diff - %t.all.mlir
 // RUN: kan-opt %t.all.mlir -p kan-compile | diff - %t.all.mlir
+
+// An option of a pass that it is past is refused, unless the pass has run with the same one.
+// RUN: not kan-opt %t.table.mlir -p 'kan-compile{bits=7 levels=1}' 2>&1 | filecheck %s --check-prefix PAST
+// PAST: bits=7 has no meaning: the IR has been through kan-quantize{bits=3 scale="minmax"} already
+// PAST-SAME: leave bits out, or give IR of a stage before kan-quantize
 
 // The unmodified driver has it too.
 // RUN: xdsl-opt %s -p 'kan-compile{data="%t.npz" bits=3 scale="minmax" levels=1}' | filecheck %s

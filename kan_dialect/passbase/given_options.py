@@ -1,0 +1,94 @@
+"""Options that a user gave to a pipeline, and modules that are past the passes that take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from xdsl.utils.arg_spec import ParameterListType, parse_pipeline
+from xdsl.utils.exceptions import ArgSpecParseError
+
+from kan_dialect.errors import KanError
+
+
+@dataclass(frozen=True)
+class GivenOption:
+    """An option that a user gave to a pipeline, as one of its passes takes it."""
+
+    name: str
+    """As the pipeline spells it: `bits`."""
+    field: str
+    """The field of the pass that has the value."""
+    value: object
+    taken_later: bool
+    """Whether a later pass of the pipeline takes the option too."""
+
+    def __str__(self) -> str:
+        """`bits=6,8,8`, as pipelines spell it."""
+        several = isinstance(self.value, tuple)
+        values = cast("tuple[object, ...]", self.value) if several else (self.value,)
+        return f"{self.name}={','.join(map(_spelt, values))}"
+
+
+def _spelt(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def require_as_recorded(
+    given: Sequence[GivenOption], spelt: str, passed: Sequence[str], unmet: str | None
+) -> None:
+    """Refuse options of a pass that does not run, unless the pass has run with the same ones.
+
+    Parameters
+    ----------
+    spelt : the pass with its options, as a record spells it.
+    passed : the record of the module.
+    unmet : why the pass finds nothing to do, in words; None if it has run on the module.
+
+    Raises
+    ------
+    KanError : names the option, the reason and what to do.
+    """
+    name = spelt.partition("{")[0]
+    entry = _last_entry(passed, name)
+    own, known = _parameters(spelt), None if entry is None else _parameters(entry)
+    for option in given:
+        key = option.field.replace("_", "-")
+        if entry is None:
+            is_read = option.taken_later
+        else:
+            is_read = own is not None and known is not None and own.get(key) == known.get(key)
+        if not is_read:
+            reason = unmet if entry is None else f"the IR has been through {entry} already"
+            raise KanError(
+                f"{option} has no meaning: {reason}",
+                remedy=f"leave {option.name} out, or give IR of a stage before {name}",
+            )
+
+
+def recorded_options(passed: Sequence[str], name: str) -> dict[str, ParameterListType]:
+    """Options of the last run of a pass in a record, `max-luts`; none of a pass that has not run.
+
+    Parameters
+    ----------
+    passed : the record of a module.
+    name : of the pass.
+    """
+    entry = _last_entry(passed, name)
+    return (None if entry is None else _parameters(entry)) or {}
+
+
+def _last_entry(passed: Sequence[str], name: str) -> str | None:
+    return next((each for each in reversed(passed) if each.partition("{")[0] == name), None)
+
+
+def _parameters(entry: str) -> dict[str, ParameterListType] | None:
+    """The options of an entry of a record; None of an entry that does not parse."""
+    try:
+        (spec,) = parse_pipeline(entry)
+    except (ArgSpecParseError, ValueError):
+        return None
+    return spec.parameters
