@@ -154,7 +154,7 @@ class _Certifier:
         )
         if (gain != 1.0).any() or offset.any():
             raise NoEnclosureError("hardware computes a gain and an offset in front of the codes")
-        _, _, ends = _meaning(codes)
+        ends = _ends(codes)
         half = np.broadcast_to(quantized_type(codes).scale_for(1), ends.shape[1:]) / 2
         seen = observer(value)
         if seen is None:
@@ -165,8 +165,7 @@ class _Certifier:
             coarse = np.broadcast_to(quantized_type(rounded).scale_for(1), half.shape)
             exact = requantize.affine is None and requantize.shifts <= 0
             half = half + np.where(exact, 0.0, coarse / 2)
-        real, _, _ = _meaning(rounded)
-        size = np.maximum(np.abs(real).max(axis=0), np.abs(ends).max(axis=0))
+        size = np.maximum(_largest_magnitude(rounded), np.abs(ends).max(axis=0))
         self.known[value] = _ElementBounds(
             _slackened(Range(-half, half), size),
             Range(*box.T),
@@ -278,19 +277,30 @@ class _Certifier:
         return _ElementBounds(_slackened(error, size), _slackened(real, size), ~kept)
 
 
-def _meaning(codes: SSAValue) -> tuple[FloatArray, BoolArray, FloatArray]:
-    """Values of codes (entries, n), whether each code occurs, and the values (2, n) of the end
-    codes.
-    """
+def _values(codes: SSAValue) -> tuple[FloatArray, BoolArray]:
+    """Values of the codes that a table reads (entries, n), and whether each code occurs."""
     element = quantized_type(codes)
     low, high = element.bounds
     lower, upper = bounds_of(codes)
-    scale, point = element.scale_for(1), element.zero_point_for(1)
     numbers = np.arange(low, high + 1, dtype=np.int64)[:, np.newaxis]
-    real = np.broadcast_to((numbers - point) * scale, (len(numbers), len(lower)))
-    occurs = (numbers >= lower) & (numbers <= upper)
-    ends = np.stack([(lower - point) * scale, (upper - point) * scale])
-    return real, occurs, ends
+    real = (numbers - element.zero_point_for(1)) * element.scale_for(1)
+    return (
+        np.broadcast_to(real, (len(numbers), len(lower))),
+        (numbers >= lower) & (numbers <= upper),
+    )
+
+
+def _ends(codes: SSAValue) -> FloatArray:
+    """Values (2, n) of the least and the greatest code."""
+    element = quantized_type(codes)
+    return (np.stack(bounds_of(codes)) - element.zero_point_for(1)) * element.scale_for(1)
+
+
+def _largest_magnitude(codes: SSAValue) -> FloatArray:
+    """Largest |value| of the codes that the storage holds: (n) or (1)."""
+    element = quantized_type(codes)
+    numbers = np.array(element.bounds, dtype=np.int64)[:, np.newaxis]
+    return np.abs((numbers - element.zero_point_for(1)) * element.scale_for(1)).max(axis=0)
 
 
 def _slackened(x: Range, size: FloatArray) -> Range:
@@ -299,7 +309,7 @@ def _slackened(x: Range, size: FloatArray) -> Range:
 
 def _largest(known: _ElementBounds, codes: SSAValue) -> FloatArray:
     """Largest difference of the elements (n) of a result."""
-    _, _, ends = _meaning(codes)
+    ends = _ends(codes)
     low = np.where(
         known.open, np.minimum(known.error.low, known.real.low - ends[0]), known.error.low
     )
@@ -320,7 +330,8 @@ def _intervals(
     entries : (intervals, n), int64, index of the code, from the lowest storage code on.
     valid : (intervals, n), bool, whether real values can lie there.
     """
-    real, occurs, ends = _meaning(codes)
+    real, occurs = _values(codes)
+    ends = _ends(codes)
     count = real.shape[1]
     (below, above), (least, most) = known.error, known.real
     step = np.broadcast_to(quantized_type(codes).scale_for(1), (count,))

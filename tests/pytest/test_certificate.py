@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,6 +214,23 @@ def test_of_a_line_it_is_half_a_step_and_half_a_step() -> None:
     # The steps are 1 and 17, and 8 lies in the middle of 0 and 17 to half a step of the input.
     assert found.bounds == pytest.approx([8.0 + 0.5])
     assert found.unsaturated == found.bounds
+
+
+def test_formats_of_many_bits_take_no_memory() -> None:
+    """The codes of a port are not listed: an array of those of 22 bits would take 32 MiB."""
+    module = one_layer(lambda value: BaseOp("identity", value, np.ones((1, 1))))
+    observe(only(module), [np.linspace(0, 255, 256)[:, np.newaxis]], 256)
+    formats = {"input_format": "x0=s22.12", "output_format": "y0=s22.12"}
+    functions = quantised(module, QuantizePass(bits=(8, 4), scale="minmax", **formats))
+    tracemalloc.start()
+    try:
+        found = certify(*functions)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
+    # Half a step of both codes, 17 and 1; formats add little.
+    assert found.bounds == pytest.approx([8.5 + 0.5 + 2.0**-12], abs=0.6)
 
 
 def test_what_has_no_bounds_says_so() -> None:
