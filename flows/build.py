@@ -83,6 +83,7 @@ def build(
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
         stages = compile_stages(context, module, target / "ir", options, progress)
         circuit = _hardware(module)
+        require_no_port(module)
         integer, interface = stages.integer or circuit, circuit.interface()
         progress("emitting SystemVerilog")
         rtl = target / "rtl" / f"{circuit.name}.sv"
@@ -170,9 +171,26 @@ def require_name(name: str) -> None:
 
     Raises
     ------
-    KanError : it is no identifier, or a keyword of SystemVerilog, VHDL or C++.
+    KanError : it is no identifier, a keyword of SystemVerilog, VHDL or C++, or `std`.
     """
-    problem = module_name_problem(name)
+    _refuse_name(name, module_name_problem(name))
+
+
+def require_no_port(module: ModuleOp) -> None:
+    """Refuse a hardware module that is called as one of its ports. VHDL does not distinguish case.
+
+    Raises
+    ------
+    KanError : there is such a module. Simulators refuse it.
+    """
+    for op in module.ops:
+        if isinstance(op, hw.HWModuleOp):
+            name, ports = op.sym_name.data, op.module_type.ports
+            port = next((p for p in ports if p.port_name.data.lower() == name.lower()), None)
+            _refuse_name(name, None if port is None else f"port {port.port_name.data} has it")
+
+
+def _refuse_name(name: str, problem: str | None) -> None:
     if problem is not None:
         raise KanError(
             f"'{name}' is no name for a module: {problem}",

@@ -26,7 +26,7 @@ from kan_dialect.evaluate.interpreter import find_function
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.output_folders import replacing_folder
 from kan_dialect.flows import readme
-from kan_dialect.flows.build import require_name
+from kan_dialect.flows.build import require_name, require_no_port
 from kan_dialect.flows.build_origin import Origin, versions
 from kan_dialect.flows.cocotb.bench import write_training_cocotb
 from kan_dialect.flows.folder_owners import BUILD, spared_files
@@ -218,6 +218,7 @@ def build_training(
     with replacing_folder(folder, BUILD, force=options.force, spared=spared) as target:
         step, fitted, checks, files = _compile(context, module, target / "ir", options, progress)
         circuit = next(op for op in module.ops if isinstance(op, hw.HWModuleOp))
+        require_no_port(module)
         report = TrainingReport(step, *training_cycles(circuit))
         report.fitted, report.checks, report.stages = fitted, checks, files
         report.tools = versions()

@@ -61,6 +61,9 @@ _VHDL_TEXT = """
 """
 """Keywords of IEEE 1076-2008 and 1076-2019, 15.10. VHDL does not distinguish case."""
 
+BUILT_IN_PACKAGE = "std"
+"""Package of every SystemVerilog design; tools confuse a module of that name with it."""
+
 _SYSTEMVERILOG_WORDS = frozenset(_SYSTEMVERILOG_TEXT.split())
 _CPP_WORDS = frozenset(_CPP_TEXT.split())
 VHDL_WORDS = frozenset(_VHDL_TEXT.split())
@@ -80,6 +83,8 @@ def module_name_problem(name: str) -> str | None:
         return "it is a keyword of C++, which Verilator makes of the module"
     if name.lower() in VHDL_WORDS:
         return "it is a keyword of VHDL"
+    if name.lower() == BUILT_IN_PACKAGE:
+        return "it is the built-in package of SystemVerilog"
     return None
 
 
@@ -87,7 +92,8 @@ def module_name(name: str) -> str:
     """The legal name of a module that is closest to `name`."""
     legal = legal_name(name)
     # A VHDL name must not end in an underscore.
-    return f"kan_{legal}" if legal.lower() in VHDL_WORDS else legal
+    is_taken = legal.lower() in VHDL_WORDS | {BUILT_IN_PACKAGE}
+    return f"kan_{legal}" if is_taken else legal
 
 
 def legal_name(name: str) -> str:

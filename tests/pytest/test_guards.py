@@ -214,6 +214,7 @@ NO_NAMES = {
     "entity": "it is a keyword of VHDL",
     "Signal": "it is a keyword of VHDL",
     "template": "it is a keyword of C++, which Verilator makes of the module",
+    "std": "it is the built-in package of SystemVerilog",
 }
 
 
@@ -239,9 +240,34 @@ def test_names_that_no_module_can_have(
     capfd.readouterr()
     assert run(kan_opt, source, "-p", "kan-compile", "-t", "systemverilog") == 0
     printed = capfd.readouterr()
-    other = f"kan_{name}" if why.endswith("VHDL") else f"{name}_"
+    in_front = why.endswith("VHDL") or name == "std"
+    other = f"kan_{name}" if in_front else f"{name}_"
     assert f"\nmodule {other} (" in printed.out
     assert printed.err == f"kan-opt: note: module '{name}' is called '{other}': {why}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "port"), [("clk", "clk"), ("x0", "x0"), ("Y0", "y0"), ("out_valid", "out_valid")]
+)
+def test_no_module_is_called_as_its_port(
+    name: str, port: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "m.mlir", tmp_path / "out"
+    source.write_text(TINY.format(name="fine", entry=3))
+    build = ["build", source, "-o", out, "--simulator", "none", "--no-check-passes", "--name"]
+    error = error_of(capfd, kan_flow, *build, name)
+    assert f"'{name}' is no name for a module: port {port} has it; build with another" in error
+    assert not out.exists()
+    assert run(kan_flow, *build, "x9") == 0  # no port of this network
+
+
+def test_no_module_that_trains_is_called_as_its_port(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    example, out = ROOT / "examples" / "load.mlir", tmp_path / "out"
+    train = ["build", example, "--trainable", "-o", out, "--simulator", "none", "--name", "clk"]
+    assert "'clk' is no name for a module: port clk has it" in error_of(capfd, kan_flow, *train)
+    assert not out.exists()
 
 
 def test_other_commands_take_a_name(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
