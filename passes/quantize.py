@@ -266,10 +266,26 @@ class QuantizePass(KanPass):
                         remedy="leave one of them out: the file says it",
                     )
         self._read_formats()
+        self._require_scale()
+
+    def _require_scale(self) -> None:
+        """Refuse options of scales that mean nothing beside each other.
+
+        Raises
+        ------
+        KanError : names the options.
+        """
         if self.scale not in SCALE_METHODS:
             raise KanError(
                 f"unknown scale method {self.scale!r}", remedy=f"use {', '.join(SCALE_METHODS)}"
             )
+        if self.scale != "percentile" and self.percentile != QuantizePass.percentile:
+            raise KanError(
+                f"percentile has no meaning for scale {self.scale}",
+                remedy="leave it out, or take scale percentile",
+            )
+        if self.per_tensor and self.per_layer:
+            raise KanError("per-tensor and per-layer exclude each other", remedy="keep one of them")
 
     def _read_formats(self) -> tuple[PortFormats | None, PortFormats | None]:
         """The formats of inputs and outputs that the options give.

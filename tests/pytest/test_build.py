@@ -313,6 +313,15 @@ BAD_BUILDS = [
     (["--bits", "6,7"], "the input and each of 2 layers"),
     (["--bits", "six"], "whole numbers"),
     (["--scale", "best"], "unknown scale method"),
+    (
+        ["--percentile", "60"],
+        "percentile has no meaning for scale mse; leave it out, or take scale",
+    ),
+    (["--per-tensor", "--per-layer"], "per-tensor and per-layer exclude each other; keep one"),
+    (
+        ["-p", "kan-quantize{per-layer=true per-tensor=true}"],
+        "pass kan-quantize: per-tensor and per",
+    ),
     (["--cycles", "-1"], "cycles must lie in"),
     (["--levels", "0"], "--levels must lie in 1..1000000, got 0"),
     (["--mhz", "0"], "mhz must be above 0"),

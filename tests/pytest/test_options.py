@@ -162,6 +162,8 @@ def test_options_of_the_default_pipeline_reach_their_passes(option: PassOption) 
         needed["head"] = HEADS[option.name]
     if option.name == "tables":
         needed["target"] = "ice40"
+    if option.name == "percentile":
+        needed["scale"] = "percentile"
     stages = CompilePass(**needed | {option.field: value}).passes()  # pyright: ignore[reportArgumentType]
     got = [
         getattr(stage, option.field)
