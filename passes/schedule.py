@@ -157,9 +157,11 @@ class SchedulePass(TargetPass):
             name = slowest.given_name if isinstance(slowest, KanOperation) else None
             fastest = 1000 / (delay + timing.register) / timing.spread_of(luts)
             raise KanError(
-                f"{name or slowest.name} alone takes {delay:.2f} ns of a period of "
-                f"{1000 / mhz:.2f} ns, by the delays of {self.target}",
-                remedy=f"take at most mhz={int(min(fastest, self.device.highest_mhz or fastest))}",
+                f"{name or slowest.name} alone takes {delay:.2f} ns, by the delays of "
+                f"{self.target}; of a period of {1000 / mhz:.2f} ns, registers and the margin for "
+                f"routing leave {max(period, 0.0):.2f} ns",
+                remedy=f"take at most mhz={int(min(fastest, self.device.highest_mhz or fastest))}; "
+                "sums and tables that are built for that clock may reach a little more",
             )
         highest = self.device.highest_mhz
         if highest is not None and mhz > highest:

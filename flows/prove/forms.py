@@ -217,8 +217,14 @@ def variable(of: Variable) -> Table:
     TooHard : it has too many values.
     """
     if of.size > MAX_VALUES:
-        raise TooHard(f"values of more than {MAX_VALUES.bit_length() - 1} bits: {of.name}")
+        raise _too_wide([of.name])
     return Table((of,), np.arange(of.low, of.high + 1, dtype=np.int64))
+
+
+def _too_wide(names: Sequence[str], hints: Sequence[Assignment] = ()) -> TooHard:
+    """The refusal of variables with too many values. Up to `MAX_VALUES`, operations refuse them."""
+    bits = MAX_POINTS.bit_length() - 1
+    return TooHard(f"values of more than {bits} bits: {', '.join(names)}", hints)
 
 
 def variables(form: Form) -> Over:
@@ -697,8 +703,7 @@ def apply(function: Function, forms: Sequence[Form]) -> Form:
         hints = [hint for form in sums for hint in extremes(form)]
         wide = [v.name for v in over if v.size > MAX_POINTS]
         if wide:
-            listed = MAX_POINTS.bit_length() - 1
-            raise TooHard(f"values of more than {listed} bits: {', '.join(wide)}", hints)
+            raise _too_wide(wide, hints)
         raise TooHard(f"an operation on different sums of {len(over)} variables", hints)
     shape = tuple(v.size for v in over)
     columns = [np.broadcast_to(_listed(form, over), shape).ravel() for form in forms]
