@@ -177,7 +177,8 @@ def _look(
     passed : the pass that made it; None of the model as it was read.
     """
     entry: dict[str, Any] = {"file": file} if passed is None else {"file": file, "pass": passed}
-    entry["level"] = Model.of(module).level
+    model = Model.of(module)
+    entry["level"] = model.level
     stages.files.append(entry)
     for op in module.ops:
         if isinstance(op, func.FuncOp):
@@ -189,10 +190,9 @@ def _look(
         stages.edges = total, edges[1]
     stages.precision = stages.precision or _precision(module)
     stages.trained = stages.trained or _trained(module)
-    if stages.integer is None and (edges is not None or any(wire_functions(module))):
-        model = Model.of(module)
-        if model.has_codes and not has_real_edges(module):
-            stages.integer = Model.of(module.clone())
+    has_integers = model.level in ("table", "wire") and model.has_codes
+    if stages.integer is None and has_integers and not has_real_edges(module):
+        stages.integer = Model.of(module.clone())
     for function in quantized_functions(module):
         stages.quantizers = quantizers_of(function).with_splines_of(stages.quantizers)
     for function in wire_functions(module):

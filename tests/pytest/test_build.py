@@ -360,6 +360,22 @@ def test_options_of_the_default_pipeline_reach_their_passes(tmp_path: Path) -> N
     assert "kan-balance-sums{further-levels=2,1}" in recorded
 
 
+def test_a_network_without_sums_has_a_certificate(tmp_path: Path) -> None:
+    source, data = tmp_path / "sine.mlir", tmp_path / "x.npz"
+    source.write_text(
+        "func.func @sine(%x: tensor<1xf32>) -> tensor<1xf32> {\n"
+        '  %y = kan.map "sin" %x : tensor<1xf32>\n'
+        "  func.return %y : tensor<1xf32>\n}\n"
+    )
+    np.savez(data, x=np.linspace(-3, 3, 101)[:, np.newaxis])
+    build = ["build", source, "--calibration", data, "-o", tmp_path / "out", "--simulator", "none"]
+    assert run(kan_flow, *build, "--scale", "minmax") == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    (output,) = report["certificate"]["outputs"]
+    # Half a step of the input, whose slope is 1 at most, and half a step of the output.
+    assert output["observed"] <= output["bound"] <= (6 / 255 + 2 / 255) / 2 * 1.05
+
+
 @pytest.mark.parametrize(("options", "words"), BAD_BUILDS)
 def test_bad_options(
     options: list[str], words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
