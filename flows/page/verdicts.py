@@ -118,7 +118,8 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
         lines.append(told)
         latency = estimate["latency_ns"] if latency is None else latency
         reached = estimate.get("fmax_mhz") if reached is None else reached
-    state, compared = _against_clock(report.get("project", {}).get("asked_mhz"), reached)
+    asked: float | None = report.get("project", {}).get("asked_mhz")
+    state, compared = _against_clock(asked, reached, "" if pnr else " by estimate")
     if cycles:
         lines.append(compared)
     if pnr is None:
@@ -126,21 +127,22 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
     return Verdict("Fast", state, shown if latency is None else f"{latency:.1f} ns", lines)
 
 
-def _against_clock(asked: float | None, reached: float | None) -> tuple[State, str]:
+def _against_clock(asked: float | None, reached: float | None, by: str) -> tuple[State, str]:
     """The verdict on a clock, and its words.
 
     Parameters
     ----------
     asked : the clock that the build was told, in MHz; None where none was.
     reached : the measured or estimated clock in MHz; None where there is neither.
+    by : whether it is estimated, in words.
     """
     if asked is None:
         return "open", "no clock was asked for (--mhz)"
     if reached is None:
         return "open", f"asked for: {asked:g} MHz"
     if reached < asked:
-        return "care", f"asked for: {asked:g} MHz, missed with {reached:.1f} MHz"
-    return "good", f"asked for: {asked:g} MHz, reached"
+        return "care", f"asked for: {asked:g} MHz, missed{by} with {reached:.1f} MHz"
+    return "good", f"asked for: {asked:g} MHz, reached{by}"
 
 
 def _pnr_command(estimate: Mapping[str, Any] | None) -> str:
