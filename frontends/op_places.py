@@ -19,7 +19,7 @@ from xdsl.utils.exceptions import VerifyException
 from kan_dialect.errors import KanError
 from kan_dialect.ir.constants import ELIDED, elided
 from kan_dialect.ir.module_verifier import verify_module
-from kan_dialect.ir.verifier import OrderError
+from kan_dialect.ir.verifier import ContextError
 
 _RESULTS = re.compile(r"((?:%[\w$.-]+(?::\d+)?\s*,?\s*)+)=\s*")
 """What stands in front of an op's name."""
@@ -103,7 +103,7 @@ def verify_placed(module: ModuleOp, places: OpPlaces | None) -> None:
     except VerifyException as error:
         if places is None:
             raise
-        op = error.op if isinstance(error, OrderError) else _failing(module)
+        op = error.op if isinstance(error, ContextError) else _failing(module)
         raise KanError(places.located(op, str(error))) from None
 
 

@@ -8,7 +8,7 @@ verified class by class (`WireOp.verify_together`). xDSL verifies all other ops.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import chain
@@ -16,13 +16,15 @@ from operator import attrgetter
 from typing import cast
 
 from xdsl.dialects import func, hw
-from xdsl.dialects.builtin import IntegerAttr, IntegerType, ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, IntegerType, ModuleOp, StringAttr
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
+from kan_dialect.ir.attributes.attribute_names import NODES
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.operation import operands_of, ops_of
-from kan_dialect.ir.verifier import require_order
+from kan_dialect.ir.verifier import ContextError, require_order
 from kan_dialect.ir.wire_operation import WireOp
 
 _HARDWARE = ("xdsl.dialects.comb", "xdsl.dialects.hw", "xdsl.dialects.seq")
@@ -40,12 +42,12 @@ _successors_of = attrgetter("_successors")
 
 
 def verify_module(module: ModuleOp) -> None:
-    """Verify a module and the order of its ops.
+    """Verify a module, the order of its ops, and that nothing names a node of the model twice.
 
     Raises
     ------
     VerifyException : an op is invalid.
-    OrderError : an op reads a value where it is not known yet.
+    ContextError : an op reads a value where it is not known yet, or names a node again.
     """
     for op in module.ops:
         block = _only_block_of(op)
@@ -67,6 +69,48 @@ def verify_module(module: ModuleOp) -> None:
             op.verify(verify_nested_ops=False)
     module.verify(verify_nested_ops=False)
     require_order(module)
+    for op in module.ops:
+        _require_nodes_once(op)
+
+
+def _require_nodes_once(op: Operation) -> None:
+    """Require that a function or hardware module says at most once where a node is.
+
+    Raises
+    ------
+    ContextError : it names a node twice.
+    """
+    if not isinstance(op, func.FuncOp | hw.HWModuleOp):
+        return
+    known: set[str] = set()
+    for naming, node in _named_nodes(op):
+        if node in known:
+            raise ContextError(
+                naming,
+                f"@{op.sym_name.data}: '{naming.name}' names the node \"{node}\" a second time; "
+                "a node has one mark, or is said to be dead once",
+            )
+        known.add(node)
+
+
+def _named_nodes(op: func.FuncOp | hw.HWModuleOp) -> Iterator[tuple[Operation, str]]:
+    """Each op that names nodes of the model, with the names."""
+    if isinstance(op, hw.HWModuleOp):
+        nodes = op.attributes.get(NODES)
+        if isinstance(nodes, ArrayAttr):
+            listed = cast("ArrayAttr[Attribute]", nodes)
+            yield from ((op, each.node) for each in listed if isinstance(each, NodeAttr))
+        return
+    for block in op.body.blocks:
+        for each in ops_of(block):
+            if _names_node(type(each)):
+                yield each, cast(StringAttr, each.properties["node"]).data
+
+
+@cache
+def _names_node(kind: type[Operation]) -> bool:
+    """Whether ops of a class name a node of the model."""
+    return issubclass(kind, WireOp) and kind.NAMES_NODE
 
 
 def _only_block_of(op: Operation) -> Block | None:

@@ -152,13 +152,16 @@ def per_element_bounds(
     )
 
 
-class OrderError(VerifyException):
-    """A value is read where it is not known yet."""
+class ContextError(VerifyException):
+    """An op is valid by itself, and not among the others of its module."""
 
     def __init__(self, op: Operation, message: str) -> None:
-        """`op` reads the value."""
         super().__init__(message)
         self.op = op
+
+
+class OrderError(ContextError):
+    """A value is read where it is not known yet, by the op of the error."""
 
 
 def require_order(module: ModuleOp) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import TypeAlias, cast
+from typing import ClassVar, TypeAlias, cast
 
 from xdsl.dialects.builtin import IntegerAttr, IntegerType, i64
 from xdsl.ir import Attribute, ErasedSSAValue
@@ -32,6 +32,9 @@ class WireOp(KanOperation, ABC):
     their declaration alike: xDSL's comparison with it, most of the time of verification, is made
     once for all of them. What is left, `check`, looks at the op itself.
     """
+
+    NAMES_NODE: ClassVar[bool] = False
+    """Whether the op's property `node` is a node of the model, which only one op may name."""
 
     @abstractmethod
     def check(self) -> None:

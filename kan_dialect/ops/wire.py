@@ -748,6 +748,7 @@ class MarkOp(WireOp, Evaluable):
     """
 
     name = "kan.mark"
+    NAMES_NODE: ClassVar[bool] = True
 
     value = operand_def(IntType)
     node = prop_def(StringAttr)
@@ -803,6 +804,7 @@ class DeadOp(WireOp, Evaluable):
     """
 
     name = "kan.dead"
+    NAMES_NODE: ClassVar[bool] = True
 
     node = prop_def(StringAttr)
 

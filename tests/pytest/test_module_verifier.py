@@ -9,14 +9,16 @@ import pytest
 from xdsl.dialects import comb, func, hw
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, UnitAttr, i32
 from xdsl.ir import Block, ErasedSSAValue, Operation, Region
-from xdsl.rewriter import Rewriter
+from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import VerifyException
 
+from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
+from kan_dialect.ir.attributes.module_attributes import list_nodes
 from kan_dialect.ir.constants import dense
 from kan_dialect.ir.module_verifier import verify_module
 from kan_dialect.ir.types import int_type
 from kan_dialect.lowering.hw_builder import HwBuilder, integer
-from kan_dialect.ops.wire import SumOp, TableOp
+from kan_dialect.ops.wire import DeadOp, MarkOp, SumOp, TableOp
 
 
 def hardware() -> ModuleOp:
@@ -233,6 +235,30 @@ def test_what_xdsl_finds_at_wire_level_is_found_with_its_message(
             verify(module)
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("again", ["mark", "dead"])
+def test_a_node_that_is_named_twice_is_refused(again: str) -> None:
+    module = wire_level()
+    first, second, *_ = tables_of(module)
+    mark = MarkOp(first.result, "layer0_node0")
+    Rewriter.insert_op(mark, InsertPoint.after(second))
+    verify_module(module)
+    other = MarkOp(second.result, "layer0_node0") if again == "mark" else DeadOp("layer0_node0")
+    Rewriter.insert_op(other, InsertPoint.after(mark))
+    with pytest.raises(VerifyException, match=f"@f: 'kan.{again}' names the node \"layer0_node0\""):
+        verify_module(module)
+
+
+def test_a_node_that_hardware_lists_twice_is_refused() -> None:
+    module = hardware()
+    (circuit,) = module.ops
+    assert isinstance(circuit, hw.HWModuleOp)
+    list_nodes(circuit, [NodeAttr.of_dead("layer0_node0"), NodeAttr.of_dead("layer0_node1")])
+    verify_module(module)
+    list_nodes(circuit, [NodeAttr.of_dead("layer0_node0")] * 2)
+    with pytest.raises(VerifyException, match=r"'hw.module' names the node .layer0_node0."):
+        verify_module(module)
 
 
 def test_tables_are_verified_together(monkeypatch: pytest.MonkeyPatch) -> None:
