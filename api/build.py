@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from kan_dialect.api.options import require_processes
 from kan_dialect.api.page import build_page
 from kan_dialect.errors import KanError
 from kan_dialect.files.manifest import written_stages
@@ -117,7 +118,7 @@ class Build:
 
         Parameters
         ----------
-        jobs : number of processes.
+        jobs : number of processes, 1 to 1024.
         timeout : seconds.
 
         Returns
@@ -127,9 +128,10 @@ class Build:
 
         Raises
         ------
-        KanError : Yosys is missing, the RTL is outside the subset, no time is left, or the build
-            trains itself, which `kan-flow prove` proves.
+        KanError : Yosys is missing, the RTL is outside the subset, no time is left, `jobs` is out
+            of bounds, or the build trains itself, which `kan-flow prove` proves.
         """
+        require_processes(jobs)
         self._require_function()
         integer, circuit = built_models(self._folder)
         proof = prove(self.rtl, integer, circuit, timeout=timeout, jobs=jobs)

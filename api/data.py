@@ -37,10 +37,15 @@ def read_data(data: Data) -> Dataset:
         case str() | Path():
             return load_dataset(data)
         case Mapping():
-            arrays = {name: as_array(each, f"data: `{name}`") for name, each in data.items()}
-            return dataset_of(arrays, "data")
+            return dataset_of(dict(_named_array(*item) for item in data.items()), "data")
         case _:
             return dataset_of({"x": as_array(data, "data")}, "data")
+
+
+def _named_array(name: object, values: ArrayLike) -> tuple[str, Array]:
+    if not isinstance(name, str):
+        raise KanError(f"data: names of arrays are texts, got {name!r}", remedy="name samples 'x'")
+    return name, as_array(values, f"data: `{name}`")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 from kan_dialect.api.data import Data, read_data
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.api.network import Network, Source
+from kan_dialect.api.options import require_module_name
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.frontends.frontend import KEEP
@@ -55,8 +56,10 @@ def load(
     Raises
     ------
     KanError : there is no such file, or no frontend for it; the model is no Kolmogorov-Arnold
-        network; an option does not apply to it; or PyTorch is not installed.
+        network; an option does not apply to it; `name` is no name of a module; or
+        PyTorch is not installed.
     """
+    require_module_name(name)
     dataset = None if data is None else read_data(data)
     if isinstance(model, str | Path):
         if example_input is not None:
@@ -80,7 +83,7 @@ def load(
         module = import_module(
             model,
             _example(dataset) if example_input is None else example_input,
-            name=name or "kan",
+            name="kan" if name is None else name,
             strip_head=strip_head,
             samples=samples,
         )
@@ -108,7 +111,12 @@ def from_ir(ir: str | ModuleOp, *, data: Data | None = None) -> Network:
     return Network(module, data=data)
 
 
-def _parsed(text: str) -> ModuleOp:
+def _parsed(text: object) -> ModuleOp:
+    if not isinstance(text, str):
+        raise KanError(
+            f"from_ir takes IR as text or as a ModuleOp, got an object of type "
+            f"{type(text).__name__}"
+        )
     return parse_text(make_context(), text.encode(), "IR")
 
 

@@ -29,7 +29,13 @@ from kan_dialect.api.build import Build
 from kan_dialect.api.data import Data, as_array, as_samples, data_file, read_data
 from kan_dialect.api.layer import Layer, layers_of
 from kan_dialect.api.messages import as_kan_errors
-from kan_dialect.api.options import OptionValue, split_options
+from kan_dialect.api.options import (
+    OptionValue,
+    as_text,
+    require_module_name,
+    require_processes,
+    split_options,
+)
 from kan_dialect.api.page import network_page
 from kan_dialect.api.stages import Pass, passes_of, run_stages
 from kan_dialect.api.training import training_choice
@@ -42,7 +48,6 @@ from kan_dialect.evaluate.interpreter import evaluate_inside
 from kan_dialect.files.data_sets import Dataset
 from kan_dialect.files.folder_ownership import require_ours
 from kan_dialect.flows.build import build as build_folder
-from kan_dialect.flows.build import require_name
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.build_origin import Origin
 from kan_dialect.flows.build_stages import Progress
@@ -441,7 +446,7 @@ class Network:
 
         Parameters
         ----------
-        device : `xcup`, `ecp5`, `ice40`, or `lut3` to `lut8`.
+        device : `xcup`, `ecp5` or another of `kan-opt --list-devices`.
 
         Returns
         -------
@@ -490,7 +495,7 @@ class Network:
         ------
         KanError : there is no such target, or it refuses the level.
         """
-        if target == "mlir":
+        if as_text(target, "target") == "mlir":
             return str(self._module) + "\n"
         known = Universe.get_multiverse().all_targets
         if target not in known:
@@ -535,8 +540,9 @@ class Network:
             `simulator`, `vectors`, `seed`, `check_passes`, `vhdl`, `force`.
         progress : is told in a few words what is done.
         options : those of `kan-compile`, see `compile`; those of `kan-wrap-interface`, such as
-            `interface="axi-stream"`; and `simulator` (`"verilator"`, `"icarus"`, None), `vectors`,
-            `seed`, `check_passes`, `certificate`, `vhdl`, `force`, as `kan-flow build` has them.
+            `interface="axi-stream"`; and `simulator` (`"verilator"`, `"icarus"`, `"none"`),
+            `vectors`, `seed`, `check_passes`, `certificate`, `pictures`, `vhdl`, `force`, as
+            `kan-flow build` has them.
 
         Raises
         ------
@@ -554,9 +560,8 @@ class Network:
         device_of(settings.get("target", BuildOptions.target))
         require_ours(folder, BUILD, force=settings.get("force", False), spared=spared_files(folder))
         module = self._module.clone()
-        if name is not None:
-            require_name(name)
-            rename(module, name)
+        require_module_name(name)
+        rename(module, name)
         data = self._data if data is None else data
         dataset = None if data is None else read_data(data)
         original = None if dataset is None else self._source.original()
@@ -589,9 +594,8 @@ class Network:
         choice = training_choice(options)
         require_ours(folder, BUILD, force=choice.force, spared=spared_files(folder))
         module = self._module.clone()
-        if name is not None:
-            require_name(name)
-            rename(module, name)
+        require_module_name(name)
+        rename(module, name)
         data = self._data if data is None else data
         with data_file(data) as path, as_kan_errors():
             files = dict(self._source.files)
@@ -644,7 +648,7 @@ class Network:
             cannot be measured on the device; Yosys or nextpnr is missing; the folder holds files of
             others; or a pass does not keep what it claims.
         """
-        Bounds(1, 1024).require("jobs", jobs)
+        require_processes(jobs)
         if trials is not None:
             Bounds(1, 100_000).require("trials", trials)
         if seconds is not None:

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from kan_dialect.errors import KanError
+from kan_dialect.flows.build import require_name
+from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.option_text import expected
 from kan_dialect.passbase.options import Option, options_of
 from kan_dialect.passbase.pipeline import suggestion
@@ -17,6 +19,8 @@ from kan_dialect.search.precision.budgets import parse_loss
 
 OptionValue: TypeAlias = "int | float | bool | str | Path | tuple[int, ...] | list[int] | None"
 """Value of an option in Python; `0.5%` is a loss as well as 0.005."""
+
+_PROCESSES = Bounds(1, 1024)
 
 
 def split_options(
@@ -55,6 +59,42 @@ def split_options(
     return found
 
 
+def require_module_name(name: object) -> None:
+    """Refuse what is no name of a module; None keeps the name.
+
+    Raises
+    ------
+    KanError : it is no text, no identifier, or a keyword of SystemVerilog, VHDL or C++.
+    """
+    if name is not None:
+        require_name(as_text(name, "name"))
+
+
+def as_text(value: object, what: str) -> str:
+    """The value itself.
+
+    Raises
+    ------
+    KanError : it is no text.
+    """
+    if not isinstance(value, str):
+        raise KanError(f"{what} takes text, got {value!r}")
+    return value
+
+
+def require_processes(jobs: object) -> None:
+    """Refuse what is no number of processes.
+
+    Raises
+    ------
+    KanError : it is no whole number, or out of bounds.
+    """
+    number = _plain(jobs)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise KanError(f"jobs takes a whole number, got {jobs!r}")
+    _PROCESSES.require("jobs", number)
+
+
 def _checked(option: Option, given: object) -> object:
     """The value as the dataclass takes it: lists as tuples, NumPy's scalars as Python's."""
     value, kinds = _plain(given), option.kinds
@@ -70,6 +110,8 @@ def _checked(option: Option, given: object) -> object:
             return Path(value)
         case Path() if str in kinds:
             return str(value)
+        case "none" if NoneType in kinds:
+            return None  # the word of the command line
         case str() if option.is_loss:
             return parse_loss(value, option.field)
         case None if NoneType in kinds:

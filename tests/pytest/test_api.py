@@ -22,12 +22,15 @@ import kan_dialect as kan
 from kan_dialect.cli.kan_flow import main as kan_flow
 from kan_dialect.cli.kan_opt import main as kan_opt
 from kan_dialect.files.data_sets import load_dataset
+from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.tools.toolchain import find_simulator
 from kan_dialect.frontends.table_network import TableNetwork
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.semantics import Univariate
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.ops.layer import NodeSumOp
+from kan_dialect.passbase.options import options_of
 from kan_dialect.passes.calibrate import CalibratePass
 from kan_dialect.passes.quantize import QuantizePass
 
@@ -232,7 +235,7 @@ def test_same_folder_as_kan_flow_build(network: kan.Network, tmp_path: Path) -> 
     )  # fmt: skip
     arrays = dict(np.load(DATA))
     built = network.build(
-        ours, data=arrays, bits=5, mhz=200, simulator=None, certificate="never", vectors=50,
+        ours, data=arrays, bits=5, mhz=200, simulator="none", certificate="never", vectors=50,
         name="other",
     )  # fmt: skip
     files = sorted(p.relative_to(theirs) for p in theirs.rglob("*") if p.is_file())
@@ -240,6 +243,9 @@ def test_same_folder_as_kan_flow_build(network: kan.Network, tmp_path: Path) -> 
     for file in files:
         if file.name not in ("report.html", "report.json", "README.md", ".kan-files"):
             assert (ours / file).read_bytes() == (theirs / file).read_bytes(), file
+    for jobs, message in (("a", "jobs takes a whole number"), (0, "lie in 1"), (-1, "lie in 1")):
+        with pytest.raises(kan.KanError, match=message):
+            built.prove(jobs=jobs)  # type: ignore[arg-type]
     left, right = built.report, kan.Build(theirs).report
     del right["command"], right["sources"]["calibration"]
     left["tools"], right["tools"] = None, None
@@ -368,10 +374,19 @@ def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network
         (lambda: kan.load(3), "cannot load an object of type int; give a path"),
         (lambda: kan.load(WINE, data="nowhere.npz"), "there is no data file nowhere.npz"),
         (lambda: kan.load(WINE, data={"z": [[1.0]]}), "data has no array `x`"),
+        (lambda: kan.load(WINE, data={1: [[1.0]]}), "names of arrays are texts, got 1"),  # type: ignore[dict-item]
+        (
+            lambda: kan.load(WINE, name="module"),
+            "'module' is no name for a module",
+        ),
+        (lambda: kan.load(WINE, name="a b"), "'a b' is no name for a module: it is no identifier"),
+        (lambda: kan.load(WINE, name=""), "'' is no name for a module"),
+        (lambda: kan.load(WINE, name=3), "name takes text, got 3"),  # type: ignore[arg-type]
         (lambda: kan.load(WINE, data=[["a"]]), "data holds <U1, not numbers"),  # type: ignore[arg-type]
         (lambda: kan.load(WINE, example_input=1), "example_input is for PyTorch modules"),
         (lambda: kan.load(WINE, table_overflow="wrap"), "no tables whose entries might overflow"),
         (lambda: kan.from_ir("func.func @f("), "IR:1"),
+        (lambda: kan.from_ir(3), "takes IR as text or as a ModuleOp, got an object of type int"),  # type: ignore[arg-type]
         (
             lambda: kan.from_ir("builtin.module {}"),
             "exactly one function",
@@ -405,10 +420,13 @@ def test_messages(network: kan.Network, tables: kan.Network, design: kan.Network
         (lambda: design.layers, "@wine is at hardware level, where layers have become wires"),
         (lambda: tables.systemverilog(), "@wine is at table level, not hardware"),
         (lambda: tables.text("systemverilg"), "did you mean systemverilog"),
+        (lambda: tables.text(3), "target takes text, got 3"),  # type: ignore[arg-type]
         (lambda: design.compile(level="table"), "does not come to table level"),
         (lambda: network.compile(level="gates"), "there is no level 'gates'"),  # type: ignore[arg-type]
         (lambda: network.estimate("virtex"), "virtex"),
         (lambda: kan.Build("nowhere"), "there is no folder nowhere"),
+        (lambda: network.build("out", name=3), "name takes text, got 3"),  # type: ignore[arg-type]
+        (lambda: network.tune("out", jobs="a"), "jobs takes a whole number, got 'a'"),  # type: ignore[arg-type]
         (lambda: network.build("out", bitz=5), "did you mean bits"),
         (lambda: network.build("out", passes="kan-narrow", bits=5), "there is no option bits"),
     ):
@@ -440,12 +458,34 @@ def test_pictures(network: kan.Network, tables: kan.Network) -> None:
 # The documentation page.
 
 
+def section_of(heading: str) -> str:
+    """The text below a heading of the page."""
+    _, section = PAGE.read_text().split(f"\n## {heading}\n", 1)
+    return section.split("\n## ", 1)[0]
+
+
+@pytest.mark.parametrize("kind", [kan.Build, kan.Edge, kan.Layer, kan.Network])
+def test_the_page_has_every_public_member(kind: type) -> None:
+    page = PAGE.read_text()
+    members = [name for name in vars(kind) if not name.startswith("_")]
+    assert members
+    assert [each for each in members if not re.search(rf"`[^`\n]*\b{each}\b[^`\n]*`", page)] == []
+
+
+def test_the_page_has_every_option_of_a_build() -> None:
+    named = set(re.findall(r"`(\w+)`", section_of("Building and proving")))
+    owners = (BuildOptions, WrapInterfacePass)
+    options = {each.field for owner in owners for each in options_of(owner)}
+    filled_in = {"passes", "dataset", "origin", "original"}
+    # The target is an option of kan-compile; the folders are those of commands.
+    assert options - filled_in - {"target", "work_dir", "check_dir"} - named == set()
+
+
 def block_with_torch(heading: str) -> str:
     """An example of the page that needs PyTorch; test_code_blocks.py runs the others."""
-    _, section = PAGE.read_text().split(f"\n## {heading}\n", 1)
     (found,) = re.findall(
         r"<!-- not run: needs PyTorch -->\n```python\n(.*?)```",
-        section.split("\n## ", 1)[0],
+        section_of(heading),
         re.DOTALL,
     )
     return found
