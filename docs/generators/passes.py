@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from xdsl.utils.exceptions import ParseError
 
 from generators.links import ROOT
 from generators.markdown import prose, table
+from kan_dialect.devices.device import DEVICES
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.lowering.compile import CompilePass
@@ -49,9 +51,22 @@ def overview() -> str:
 
 
 def default_pipeline() -> list[str]:
-    """Names of the passes that `kan-compile` can run, in their order."""
-    compiled = CompilePass(data="samples.npz", bits="auto", precision="auto")
-    return [stage.name for stage in compiled.passes()]
+    """Names of the passes that `kan-compile` can run, in their order.
+
+    Some take the place of others with a clock, or run for some devices only. Each stands behind the
+    pass that it follows.
+    """
+    names: list[str] = []
+    for mhz, target in itertools.product((300.0, None), DEVICES):
+        compiled = CompilePass(
+            "samples.npz", bits="auto", precision="auto", head="argmax", target=target, mhz=mhz
+        )
+        place = 0
+        for stage in compiled.passes():
+            if stage.name not in names:
+                names.insert(place, stage.name)
+            place = names.index(stage.name) + 1
+    return names
 
 
 def preserves(kind: type[ModulePass]) -> str:

@@ -23,8 +23,8 @@ class TargetPass(KanPass):
         kw_only=True,
         metadata={TRIED: ("xcup", "ecp5", "ice40", "lut4", "lut5", "lut6")},
     )
-    """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `lut3` to `lut8`, or one of an
-    installed package (`kan-opt --list-devices`)."""
+    """The device whose costs decide: `xcup`, `ecp5`, `ice40`, `xc7`, `cyclonev`, `gowin`, `nexus`,
+    `gatemate`, `lut3` to `lut8`, or one of an installed package (`kan-opt --list-devices`)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

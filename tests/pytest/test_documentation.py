@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 from xdsl.irdl import IRDLOperation
 
+from kan_dialect.devices.device import DEVICES
 from kan_dialect.dialect import Kan
 from kan_dialect.foreign import EXTENSION_GROUPS
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.passbase.options import options_of
+from kan_dialect.passbase.target_pass import TargetPass
 from kan_dialect.universe import UNIVERSE
 
 # The picture of the architecture is drawn from the import graph.
@@ -77,7 +79,29 @@ def test_the_default_pipeline_is_in_order() -> None:
     names = passes.default_pipeline()
     places = [passes.reference().index(f"### {name}\n") for name in names]
     assert places == sorted(places)
-    assert {stage.name for stage in CompilePass().passes()} <= set(names)
+    for target in DEVICES:
+        for mhz in (None, 100.0):
+            run = [
+                stage.name for stage in CompilePass(target=target, mhz=mhz, head="top-k").passes()
+            ]
+            assert [name for name in names if name in run] == run
+
+
+def test_the_option_target_names_every_device() -> None:
+    (target,) = (each for each in options_of(TargetPass) if each.name == "target")
+    named = re.findall(r"`(\w+)`", target.help)
+    generic = [f"lut{inputs}" for inputs in range(3, 9)]
+    assert set(named) == {*DEVICES} - {*generic[1:-1]}
+
+
+def test_every_pass_has_its_reason() -> None:
+    page = (ROOT / "docs" / "rationale" / "passes.md").read_text()
+    assert [name for name in UNIVERSE.all_passes if f"\n### {name}\n" not in page] == []
+
+
+def test_the_page_of_extensions_has_every_entry_point_group() -> None:
+    page = (ROOT / "docs" / "reference" / "extending.md").read_text()
+    assert [group for group in EXTENSION_GROUPS if f"`{group}`" not in page] == []
 
 
 @pytest.mark.parametrize("command", commands.COMMANDS)
