@@ -32,6 +32,7 @@ from kan_dialect.checking.samples import CodeSamples, code_samples, real_samples
 from kan_dialect.checking.snapshot import Network, Snapshot, equivalent, inputs_of, networks
 from kan_dialect.errors import KanError
 from kan_dialect.files.data_sets import classes, load_dataset
+from kan_dialect.foreign import naming
 from kan_dialect.ir.attributes.module_attributes import declared_interval
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
 from kan_dialect.ir.semantics import NoSemanticsError
@@ -51,6 +52,10 @@ Relative to the output's median over the samples, if that is larger.
 
 class _NotEvaluatedBefore(Exception):
     """The module before the pass could not be evaluated. The cause says why."""
+
+
+class _PassFailed(Exception):
+    """The pass could not say whether it keeps its promise. The cause says why."""
 
 
 @contextmanager
@@ -134,7 +139,8 @@ class Checker:
 
         Raises
         ------
-        KanError : the samples given fit none of the functions.
+        KanError : the samples given fit none of the functions; or the pass, of another package,
+            fails where it is asked whether it keeps its promise.
         """
         claim = claim_of(stage)
         self._require_fitting(networks(before))
@@ -162,6 +168,9 @@ class Checker:
                 found.append(self._compare(stage, claim, old, new))
             except _NotEvaluatedBefore as error:
                 found.append(_without_reference(name, error.__cause__))
+            except _PassFailed as error:
+                assert error.__cause__ is not None
+                raise error.__cause__ from error.__cause__.__cause__
             except MemoryError:
                 raise
             except Exception as error:
@@ -453,7 +462,11 @@ def _without_reference(name: str, error: BaseException | None) -> FunctionCheck:
 def _promise_broken(stage: ModulePass, old: Snapshot, new: Snapshot) -> FunctionCheck | None:
     if not isinstance(old.op, func.FuncOp) or not isinstance(new.op, func.FuncOp):
         return None
-    problem = promise_broken(stage, old.op, new.op)
+    try:
+        with naming(f"pass {stage.name}", type(unwrapped(stage))):
+            problem = promise_broken(stage, old.op, new.op)
+    except Exception as error:
+        raise _PassFailed from error
     return (
         None if problem is None else FunctionCheck(old.model.name, difference=Difference(problem))
     )

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from xdsl.context import Context
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Dialect
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 from xdsl.traits import is_side_effect_free
 from xdsl.utils.exceptions import PassFailedException
 
+from kan_dialect.checking import Checker
 from kan_dialect.cli.error_messages import run_tool
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import Array
 from kan_dialect.ir.semantics import Univariate, semantics_of
+from kan_dialect.ir.types import int_type
 from kan_dialect.model.model import Model
+from kan_dialect.ops.wire import MarkOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.pipeline import PassFactory, build_pipeline
 from kan_dialect.passes.fold_tables import FoldTablesPass
@@ -198,6 +203,32 @@ def test_a_pass_that_fails_is_named(
     printed = capsys.readouterr().err
     assert message.format(package=PACKAGE) in printed
     assert "report it" not in printed and "internal error" not in printed
+
+
+@dataclass(frozen=True)
+class PromisingPass(KanPass):
+    name = "their-promise"
+    preserves = "roughly"
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        Rewriter.erase_op(next(op for op in module.walk() if isinstance(op, MarkOp)))
+        return True
+
+    def broken_promise(self, before: func.FuncOp, after: func.FuncOp) -> str | None:
+        raise ValueError("x")
+
+
+def test_a_promise_that_fails_names_the_pass() -> None:
+    function = func.FuncOp("f", ([int_type(0, 3)], [int_type(0, 3)]))
+    (x,) = function.body.block.args
+    function.body.block.add_ops([MarkOp(x, "layer0_node0"), func.ReturnOp(x)])
+    with pytest.raises(KanError) as raised:
+        Checker().apply(Context(), PromisingPass(), ModuleOp([function]))
+    message = str(raised.value)
+    assert message.startswith(
+        f"pass their-promise of the package {PACKAGE} failed at test_foreign.py:"
+    )
+    assert "ValueError: x;" in message
 
 
 def test_a_bug_of_ours_names_the_pass(
