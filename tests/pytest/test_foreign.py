@@ -26,7 +26,7 @@ from kan_dialect.ir.constants import Array
 from kan_dialect.ir.semantics import Univariate, semantics_of
 from kan_dialect.ir.types import int_type
 from kan_dialect.model.model import Model
-from kan_dialect.ops.wire import MarkOp
+from kan_dialect.ops.wire import DelayOp, MarkOp
 from kan_dialect.passbase.kan_pass import KanPass
 from kan_dialect.passbase.pipeline import PassFactory, build_pipeline
 from kan_dialect.passes.fold_tables import FoldTablesPass
@@ -229,6 +229,26 @@ def test_a_promise_that_fails_names_the_pass() -> None:
         f"pass their-promise of the package {PACKAGE} failed at test_foreign.py:"
     )
     assert "ValueError: x;" in message
+
+
+@dataclass(frozen=True)
+class LeakyPass(KanPass):
+    """Builds an op and drops it."""
+
+    name = "their-leak"
+
+    def run(self, ctx: Context, module: ModuleOp) -> bool:
+        mark = next(op for op in module.walk() if isinstance(op, MarkOp))
+        DelayOp(mark.value, 1)
+        return True
+
+
+def test_an_op_that_a_pass_builds_and_drops_names_the_pass() -> None:
+    function = func.FuncOp("f", ([int_type(0, 3)], [int_type(0, 3)]))
+    (x,) = function.body.block.args
+    function.body.block.add_ops([MarkOp(x, "layer0_node0"), func.ReturnOp(x)])
+    with pytest.raises(KanError, match=r"^their-leak leaves 'kan.delay' outside of the module"):
+        Checker().apply(Context(), LeakyPass(), ModuleOp([function]))
 
 
 def test_a_bug_of_ours_names_the_pass(
