@@ -26,6 +26,7 @@ from kan_dialect.ir.attributes.module_attributes import argument_attributes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import to_numpy
 from kan_dialect.ir.edits import append_op
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, range_of, tensor_shape
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
 from kan_dialect.ops.table import DequantizeOp, LookupOp, QuantizeOp, RequantizeOp
@@ -53,17 +54,16 @@ class ExpandWiresPass(KanPass):
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
         expanded = False
-        for op in list(module.ops):
-            if isinstance(op, func.FuncOp) and _at_table_level(op):
+        for op in functions_of(module):
+            if _at_table_level(op):
                 Rewriter.replace_op(op, _Expansion(op).run())
                 expanded = True
         return expanded
 
 
 def _at_table_level(function: func.FuncOp) -> bool:
-    return not function.is_declaration and (
-        any(isinstance(op, QuantizeOp) for op in function.body.block.ops)
-        or any(is_quantized(argument) for argument in function.args)
+    return any(isinstance(op, QuantizeOp) for op in function.body.block.ops) or any(
+        is_quantized(argument) for argument in function.args
     )
 
 

@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from kan_dialect.errors import KanError
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import is_float_tensor, tensor_shape
 from kan_dialect.ops.layer import ConcatOp, NodeSumOp, ObserveOp
 from kan_dialect.ops.table import QuantizeOp
@@ -21,9 +22,7 @@ from kan_dialect.ops.table import QuantizeOp
 
 def spline_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """Functions of float tensors that have no quantisers yet."""
-    for op in module.ops:
-        if isinstance(op, func.FuncOp) and is_spline(op):
-            yield op
+    yield from filter(is_spline, functions_of(module))
 
 
 def is_spline(function: func.FuncOp) -> bool:

@@ -14,6 +14,7 @@ from xdsl.ir import SSAValue
 
 from kan_dialect.evaluate.interpreter import evaluate_values
 from kan_dialect.ir.constants import Array, FloatArray
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import is_float_tensor, tensor_shape
 from kan_dialect.ops.layer import NodeSumOp
 
@@ -42,11 +43,10 @@ def repetitions(module: ModuleOp) -> list[Repetition]:
     there do not count.
     """
     found: list[Repetition] = []
-    for function in module.ops:
-        if isinstance(function, func.FuncOp) and not function.is_declaration:
-            sums = [op for op in function.body.block.ops if isinstance(op, NodeSumOp)]
-            if sums and all(is_float_tensor(op.result) for op in sums):
-                found += _of_function(function, sums)
+    for function in functions_of(module):
+        sums = [op for op in function.body.block.ops if isinstance(op, NodeSumOp)]
+        if sums and all(is_float_tensor(op.result) for op in sums):
+            found += _of_function(function, sums)
     return found
 
 

@@ -10,6 +10,7 @@ from xdsl.ir import Operation, SSAValue
 
 from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.module_attributes import declared_latency
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.operation import operands_of, ops_of, result_of
 from kan_dialect.ir.types import IntType
 from kan_dialect.ops.wire import ConstantOp, DeadOp, DelayOp, MarkOp
@@ -19,9 +20,7 @@ _COMPUTES_NOTHING = {ConstantOp, DeadOp, MarkOp, func.ReturnOp}
 
 def wire_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """Functions whose arguments and results are all `!kan.int`."""
-    for op in list(module.ops):
-        if not isinstance(op, func.FuncOp) or op.is_declaration:
-            continue
+    for op in functions_of(module):
         types = [*op.function_type.inputs.data, *op.function_type.outputs.data]
         if types and all(isinstance(port, IntType) for port in types):
             yield op

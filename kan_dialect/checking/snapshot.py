@@ -18,6 +18,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.ir.attributes.attribute_names import PORTS
 from kan_dialect.ir.attributes.module_attributes import declared_latency, nodes_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray, dense
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.quant import UniformQuantizedType
 from kan_dialect.ir.semantics import evaluate_op
 from kan_dialect.ir.types import IntType, range_of, tensor_shape
@@ -32,12 +33,13 @@ Network: TypeAlias = func.FuncOp | hw.HWModuleOp
 def networks(module: ModuleOp) -> dict[str, Network]:
     """The functions of KANs in a module, by name. They can be evaluated on samples."""
     found: dict[str, Network] = {}
+    functions = functions_of(module)
     for op in module.ops:
         match op:
             case hw.HWModuleOp() if PORTS in op.attributes:
                 found[op.sym_name.data] = op
             case func.FuncOp() if (
-                not op.is_declaration and _is_public(op) and (_has_samples(op) or is_trainable(op))
+                op in functions and _is_public(op) and (_has_samples(op) or is_trainable(op))
             ):
                 found[op.sym_name.data] = op
             case _:

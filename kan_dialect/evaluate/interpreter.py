@@ -18,6 +18,7 @@ from xdsl.traits import IsTerminator
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.code_ports import code_values
 from kan_dialect.ir.constants import Array
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.semantics import as_value, evaluate_op, shape_of
 
 CHUNK_ELEMENTS = 1 << 22
@@ -73,9 +74,9 @@ def find_function(module: ModuleOp, name: str | None = None) -> func.FuncOp:
 
     Raises
     ------
-    KanError : there is no such function, or several to choose from.
+    KanError : there is no such function, or several to choose from, or one has several blocks.
     """
-    functions = [op for op in module.ops if isinstance(op, func.FuncOp) and not op.is_declaration]
+    functions = functions_of(module)
     if name is not None:
         functions = [op for op in functions if op.sym_name.data == name]
     if len(functions) != 1:

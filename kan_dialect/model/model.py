@@ -24,6 +24,7 @@ from kan_dialect.evaluate.interpreter import evaluate_function, evaluate_inside,
 from kan_dialect.ir.attributes.module_attributes import declared_interface, wire_ports
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import Array, FloatArray, IntArray
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import IntType, is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.hardware_stream import stream
 from kan_dialect.model.interface import Interface, Port, check_codes
@@ -235,8 +236,9 @@ def _numbers_of(value: SSAValue, codes: IntArray) -> FloatArray:
 
 def levels_in(module: ModuleOp) -> set[str]:
     """Levels of the functions and hardware modules of a module; `training` of training steps."""
-    functions = [op for op in module.ops if isinstance(op, func.FuncOp) and not op.is_declaration]
-    found: set[str] = {"training" if is_trainable(op) else _level(op) for op in functions}
+    found: set[str] = {
+        "training" if is_trainable(op) else _level(op) for op in functions_of(module)
+    }
     return found | {"hardware" for op in module.ops if isinstance(op, hw.HWModuleOp)}
 
 

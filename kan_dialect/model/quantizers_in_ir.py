@@ -14,6 +14,7 @@ from kan_dialect.evaluate.code_ports import code_values, host_affine, rounded_ar
 from kan_dialect.evaluate.edge_tables import find_chain
 from kan_dialect.ir.attributes.module_attributes import fixed_output_codes
 from kan_dialect.ir.code_bounds import bounds_of
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import is_quantized, quantized_type, tensor_shape
 from kan_dialect.model.quantizers import Argument, Codes, Edges, Grid, Layer, Quantizers
 from kan_dialect.ops.layer import AffineOp, ConcatOp, NodeSumOp, reads_argument
@@ -23,11 +24,10 @@ from kan_dialect.ops.table import LookupOp, QuantizeOp, RequantizeOp
 
 def quantized_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """The functions at table level that quantise an argument."""
-    for op in module.ops:
-        if isinstance(op, func.FuncOp) and not op.is_declaration:
-            quantizers = [each for each in op.body.block.ops if isinstance(each, QuantizeOp)]
-            if any(reads_argument(each.input) for each in quantizers):
-                yield op
+    for op in functions_of(module):
+        quantizers = [each for each in op.body.block.ops if isinstance(each, QuantizeOp)]
+        if any(reads_argument(each.input) for each in quantizers):
+            yield op
 
 
 def quantizers_of(function: func.FuncOp) -> Quantizers:

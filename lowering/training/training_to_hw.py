@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import func, hw, seq
+from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import IntegerType, ModuleOp, i1
 from xdsl.ir import SSAValue
 from xdsl.rewriter import Rewriter
@@ -26,6 +26,7 @@ from kan_dialect.ir.attributes.module_attributes import (
     list_encodings,
 )
 from kan_dialect.ir.fixed_point import FixedType, fixed_type
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.types import tensor_shape
 from kan_dialect.lowering.hw_builder import HwBuilder
 from kan_dialect.lowering.training.banks import CoefficientBanks, MemoryPort
@@ -45,7 +46,7 @@ class LowerTrainingToHwPass(KanPass):
     works_at = ("training",)
 
     def run(self, ctx: Context, module: ModuleOp) -> bool:
-        functions = [op for op in module.ops if isinstance(op, func.FuncOp) and is_trainable(op)]
+        functions = [function for function in functions_of(module) if is_trainable(function)]
         for function in functions:
             Rewriter.replace_op(function, TrainingLowering(as_step(function)).run())
         return bool(functions)

@@ -20,6 +20,7 @@ from kan_dialect.evaluate.code_ports import code_values, rounded_codes
 from kan_dialect.ir.attributes.module_attributes import fixed_output_codes
 from kan_dialect.ir.code_bounds import bounds_of
 from kan_dialect.ir.constants import BoolArray, FloatArray, IntArray, to_integers
+from kan_dialect.ir.functions import functions_of
 from kan_dialect.ir.quant import MAX_STORAGE_BITS, UniformQuantizedType, storage_for
 from kan_dialect.ir.rounding import round_shift
 from kan_dialect.ir.types import bounds_constant, is_quantized, quantized_type
@@ -127,9 +128,7 @@ class TableChain:
 
 def table_functions(module: ModuleOp) -> Iterator[func.FuncOp]:
     """Functions at table level."""
-    for op in list(module.ops):
-        if not isinstance(op, func.FuncOp) or op.is_declaration:
-            continue
+    for op in functions_of(module):
         inner = op.body.block.ops
         if any(isinstance(each, LookupOp | QuantizeOp | NodeSumOp) for each in inner) and (
             any(is_quantized(argument) for argument in op.args)

@@ -1,0 +1,79 @@
+"""Functions that no network can have are refused by every pass and tool, with one message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+
+from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.universe import UNIVERSE
+
+BLOCKS = """
+func.func @net(%x: tensor<1xf64>) -> tensor<1xf64> {
+  cf.br ^bb1(%x : tensor<1xf64>)
+^bb1(%y: tensor<1xf64>):
+  func.return %y : tensor<1xf64>
+}
+"""
+TWO_BLOCKS = "error: @net has 2 blocks; the function of a network is one block, without branches\n"
+
+REQUIRED = {
+    "kan-calibrate": "data={data}",
+    "kan-choose-bits": "data={data} max-error=1",
+    "kan-prune": "data={data} threshold=0.1",
+    "kan-refine-precision": "data={data} target=ecp5 max-error=1",
+    "kan-share-shapes": "shapes=2",
+}
+"""Options without which a pass is refused."""
+
+
+def refusal(
+    main: Callable[[Sequence[str]], NoReturn],
+    arguments: Sequence[str],
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    """What a tool prints that ends with exit code 1, without the tool's name."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 1
+    return capsys.readouterr().err.partition(": ")[2]
+
+
+@pytest.mark.parametrize("name", [*UNIVERSE.all_passes])
+def test_passes_refuse_a_function_of_several_blocks(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, data = tmp_path / "net.mlir", tmp_path / "data.npz"
+    source.write_text(BLOCKS)
+    np.savez(data, x=np.zeros((8, 1)), y=np.zeros(8))
+    options = REQUIRED.get(name, "").format(data=f'"{data}"')
+    assert refusal(kan_opt.main, [str(source), "-p", f"{name}{{{options}}}"], capsys) == TWO_BLOCKS
+
+
+def test_tools_refuse_a_function_of_several_blocks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "net.mlir"
+    source.write_text(BLOCKS)
+    assert refusal(kan_run.main, [str(source)], capsys) == TWO_BLOCKS
+    build = ["build", str(source), "-o", str(tmp_path / "out")]
+    assert refusal(kan_flow.main, build, capsys) == TWO_BLOCKS
+    checked = [str(source), "--check-passes", "-p", "canonicalize"]
+    assert refusal(kan_opt.main, checked, capsys) == TWO_BLOCKS
+    for target in ("quantizers", "picture", "formula"):
+        assert refusal(kan_opt.main, [str(source), "-t", target], capsys) == TWO_BLOCKS
+
+
+def test_a_function_of_several_blocks_is_read_and_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "net.mlir"
+    source.write_text(BLOCKS)
+    with pytest.raises(SystemExit) as ended:
+        kan_opt.main([str(source)])
+    assert not ended.value.code
+    assert "cf.br ^bb1(" in capsys.readouterr().out
