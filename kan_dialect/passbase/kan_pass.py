@@ -12,7 +12,7 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.utils.arg_spec import ArgSpec
+from xdsl.utils.arg_spec import ArgSpec, ParameterType
 
 from kan_dialect.deferred import deferred
 from kan_dialect.foreign import naming
@@ -205,8 +205,24 @@ def unwrapped(stage: ModulePass) -> ModulePass:
 
 def pass_text(spec: ArgSpec) -> str:
     """A pass with its options, spelt as `-p` takes them and messages print them: `min-bits`."""
-    options = {name.replace("_", "-"): values for name, values in spec.parameters.items()}
+    options = {
+        name.replace("_", "-"): tuple(map(_spelt, values))
+        for name, values in spec.parameters.items()
+    }
     return str(ArgSpec(spec.name, options))
+
+
+class _Number(float):
+    """A float whose text has a point in front of an exponent: xDSL reads `1e-05` as a word."""
+
+    def __str__(self) -> str:
+        digits, exponent, power = float.__repr__(self).partition("e")
+        point = ".0" if exponent and "." not in digits else ""
+        return f"{digits}{point}{exponent}{power}"
+
+
+def _spelt(value: ParameterType) -> ParameterType:
+    return _Number(value) if isinstance(value, float) else value
 
 
 def claim_of(stage: ModulePass) -> str:

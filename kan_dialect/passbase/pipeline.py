@@ -22,6 +22,9 @@ from kan_dialect.passbase.options import Option, option_name, options_of
 _parse_loss = cast(
     "Callable[[str, str], float]", deferred("kan_dialect.search.precision.budgets", "parse_loss")
 )
+_WITHOUT_POINT = re.compile(r"\d+[eE]-?\d+")
+"""A number that xDSL reads as a word."""
+
 PassFactory = Callable[[], type[ModulePass]]
 
 
@@ -154,9 +157,11 @@ def build_pass(available: Mapping[str, PassFactory], spec: ArgSpec) -> ModulePas
 
 
 def _as_float(option: Option, value: ParameterType) -> ParameterType:
-    """A float, spelt as an integer too, and a loss in percent."""
+    """A float, spelt as an integer too, or without a point (`1e-3`), and a loss in percent."""
     if isinstance(value, str) and value.endswith("%") and option.is_loss:
         return _parse_loss(value, option.name)
+    if isinstance(value, str) and _WITHOUT_POINT.fullmatch(value):
+        return float(value)
     try:
         return float(value) if type(value) is int else value
     except OverflowError:

@@ -18,11 +18,13 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.build_options import BuildOptions
 from kan_dialect.flows.workers.cluster import require_address
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.passbase.kan_pass import pass_text, unwrapped
 from kan_dialect.passbase.option_bounds import Bounds, declared_bounds
 from kan_dialect.passbase.option_text import OptionValue, expected, read_value, spell_value
 from kan_dialect.passbase.options import Option as PassOption
 from kan_dialect.passbase.options import option_of, options_of, sharing, taken_from
-from kan_dialect.passbase.pipeline import build_pipeline
+from kan_dialect.passbase.pipeline import build_pipeline, parse_passes
+from kan_dialect.passes.make_trainable import MakeTrainablePass
 from kan_dialect.passes.quantize import QuantizePass
 from kan_dialect.universe import UNIVERSE
 
@@ -322,3 +324,25 @@ def test_a_word_outside_the_choices_names_them() -> None:
     with pytest.raises(KanError) as caught:
         build_pipeline(UNIVERSE.all_passes, 'kan-compile{precision="finest"}')
     assert str(caught.value) == ("pass kan-compile: precision cannot be 'finest'; use given, auto")
+
+
+NUMBERS = (1e-5, 1.5e-7, -2e-9, 1e16, 1e300, 0.25, 3.0)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_of_pass_texts_are_read_back(number: float) -> None:
+    spec = ArgSpec("a-pass", {"one": (number,), "more": (number, 1, "word", True)})
+    assert parse_passes(pass_text(spec)) == [spec]
+
+
+def test_a_recorded_pass_with_a_small_number_is_read_back() -> None:
+    recorded = MakeTrainablePass(learning_rate=1e-5).recorded()
+    assert "learning-rate=1.0e-05" in recorded
+    (again,) = build_pipeline(UNIVERSE.all_passes, recorded)
+    assert unwrapped(again) == MakeTrainablePass(learning_rate=1e-5)
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "1.0e-3", "0.001"])
+def test_options_take_numbers_with_exponents(text: str) -> None:
+    (stage,) = build_pipeline(UNIVERSE.all_passes, f"kan-make-trainable{{learning-rate={text}}}")
+    assert unwrapped(stage) == MakeTrainablePass(learning_rate=0.001)
