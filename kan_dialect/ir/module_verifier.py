@@ -24,7 +24,7 @@ from kan_dialect.ir.attributes.attribute_names import NODES
 from kan_dialect.ir.attributes.hardware_attributes import NodeAttr
 from kan_dialect.ir.attributes.value_names import NAME_HINT
 from kan_dialect.ir.operation import operands_of, ops_of
-from kan_dialect.ir.verifier import ContextError, require_order
+from kan_dialect.ir.verifier import ContextError, require_order, require_port_types
 from kan_dialect.ir.wire_operation import WireOp
 
 _HARDWARE = ("xdsl.dialects.comb", "xdsl.dialects.hw", "xdsl.dialects.seq")
@@ -42,12 +42,15 @@ _successors_of = attrgetter("_successors")
 
 
 def verify_module(module: ModuleOp) -> None:
-    """Verify a module, the order of its ops, and that nothing names a node of the model twice.
+    """Verify a module, the types of its functions' codes, and the order of its ops.
+
+    Nothing may name a node of the model twice.
 
     Raises
     ------
     VerifyException : an op is invalid.
-    ContextError : an op reads a value where it is not known yet, or names a node again.
+    ContextError : a function takes or returns codes of a wrong type; an op reads a value where it
+        is not known yet, or names a node again.
     """
     for op in module.ops:
         block = _only_block_of(op)
@@ -68,6 +71,7 @@ def verify_module(module: ModuleOp) -> None:
         with _terminator_alone(block):
             op.verify(verify_nested_ops=False)
     module.verify(verify_nested_ops=False)
+    require_port_types(module)
     require_order(module)
     for op in module.ops:
         _require_nodes_once(op)

@@ -20,6 +20,7 @@ from kan_dialect.ir.constants import (
 )
 from kan_dialect.ir.operation import operands_of, ops_of
 from kan_dialect.ir.quant import UniformQuantizedType
+from kan_dialect.ir.types import is_quantized
 
 MAX_NAME = 200
 
@@ -153,7 +154,12 @@ def per_element_bounds(
 
 
 class ContextError(VerifyException):
-    """An op is valid by itself, and not among the others of its module."""
+    """What no verifier of a single op finds.
+
+    Parameters
+    ----------
+    op : the one that is wrong.
+    """
 
     def __init__(self, op: Operation, message: str) -> None:
         super().__init__(message)
@@ -193,6 +199,30 @@ def require_order(module: ModuleOp) -> None:
                                 "computed after it, or from its own result",
                             )
                 known.update(map(id, op.results))
+
+
+def require_port_types(module: ModuleOp) -> None:
+    """Require codes at arguments and results of functions to have the scales of their shape.
+
+    Raises
+    ------
+    ContextError : they have others, or an extent is not known. The message names the function.
+    """
+    for function in module.ops:
+        if isinstance(function, func.FuncOp) and not function.is_declaration:
+            try:
+                _port_types(function)
+            except VerifyException as error:
+                raise ContextError(function, f"@{function.sym_name.data}: {error}") from None
+
+
+def _port_types(function: func.FuncOp) -> None:
+    returned = function.get_return_op()
+    results = () if returned is None else returned.operands
+    for what, values in (("argument", function.args), ("result", results)):
+        for index, value in enumerate(values):
+            if is_quantized(value):
+                quant_tensor(value, None, f"{what} {index}")
 
 
 def value_name(name: str | None) -> None:

@@ -31,6 +31,17 @@ REQUIRED = {
 """Options without which a pass is refused."""
 
 
+SCALES = "1 scales for 2 indices of dimension 0"
+SECOND_AXIS = "quantised dimension 1 of a tensor of 1 dimension(s)"
+TYPES = {
+    "1x!quant.uniform<u8:f32:1, {0.5}>": SECOND_AXIS,
+    "2x!quant.uniform<u8:f32:0, {0.5}>": SCALES,
+    "1x!quant.uniform<u8:f32:0, {0.5,0.25}>": "2 scales for 1 indices of dimension 0",
+    "?x!quant.uniform<u2:f32, 0.5>": "must have known extents of at least 1, got tensor<",
+}
+"""Tensors of codes that there are none of, and what is said of them."""
+
+
 def refusal(
     main: Callable[[Sequence[str]], NoReturn],
     arguments: Sequence[str],
@@ -77,3 +88,30 @@ def test_a_function_of_several_blocks_is_read_and_printed(
         kan_opt.main([str(source)])
     assert not ended.value.code
     assert "cf.br ^bb1(" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_codes_of_arguments_have_the_scales_of_their_shape(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "net.mlir"
+    source.write_text(
+        f"func.func @net(%x: tensor<{kind}>) -> tensor<{kind}> {{\n"
+        f"  func.return %x : tensor<{kind}>\n}}\n"
+    )
+    for main in (kan_opt.main, kan_run.main):
+        error = refusal(main, [str(source)], capsys)
+        assert error.startswith(f"error: {source}:1:1: @net: argument 0") and TYPES[kind] in error
+
+
+def test_codes_of_results_have_the_scales_of_their_shape(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, kind = tmp_path / "net.mlir", "tensor<2x!quant.uniform<u8:f32:0, {0.5}>>"
+    source.write_text(
+        f"func.func @net(%x: tensor<2xi8>) -> {kind} {{\n"
+        f"  %y = builtin.unrealized_conversion_cast %x : tensor<2xi8> to {kind}\n"
+        f"  func.return %y : {kind}\n}}\n"
+    )
+    error = refusal(kan_opt.main, [str(source)], capsys)
+    assert error == f"error: {source}:1:1: @net: result 0: {SCALES}\n"
