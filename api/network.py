@@ -21,7 +21,6 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
-from xdsl.universe import Universe
 
 from kan_dialect.analysis.nodes import layer_names
 from kan_dialect.analysis.wires import wire_functions
@@ -67,6 +66,7 @@ from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Level, Model, split_codes
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.ops.layer import NodeSumOp
 from kan_dialect.ops.table import LookupOp
 from kan_dialect.passbase.kan_pass import pass_text
@@ -497,7 +497,7 @@ class Network:
         """
         if as_text(target, "target") == "mlir":
             return str(self._module) + "\n"
-        known = Universe.get_multiverse().all_targets
+        known = installed_universe().all_targets
         if target not in known:
             names = ["mlir", *sorted(known)]
             raise KanError(

@@ -8,13 +8,13 @@ from typing import Any, TypeAlias, cast
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.universe import Universe
 
 from kan_dialect.api.messages import as_kan_errors
 from kan_dialect.checking import Checker, PassCheck, data_of, verify_after
 from kan_dialect.errors import KanError
 from kan_dialect.frontends.loading import make_context
 from kan_dialect.ir.constants import FloatArray
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass
 from kan_dialect.passbase.pipeline import CompositePass, build_pipeline
@@ -34,7 +34,7 @@ def passes_of(given: Sequence[Pass]) -> list[ModulePass]:
     for each in cast("Sequence[object]", given):
         match each:
             case str():
-                passes += build_pipeline(Universe.get_multiverse().all_passes, each)
+                passes += build_pipeline(installed_universe().all_passes, each)
             case CompositePass():
                 passes += each.expand()
             case WrappedPass():

@@ -38,6 +38,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.files.atomic import check_writable, write_atomically
 from kan_dialect.frontends.frontend import find_frontends, import_file
 from kan_dialect.limits import MAX_TENSOR_ELEMENTS
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.option_bounds import Bounds
 from kan_dialect.passbase.pipeline import build_pipeline, suggestion
@@ -221,7 +222,7 @@ class KanOptMain(xDSLOptMain):
 
     @cached_property
     def _multiverse(self) -> Universe:
-        return Universe.get_multiverse()
+        return installed_universe()
 
     def register_all_dialects(self) -> None:
         for name, factory in self._multiverse.all_dialects.items():

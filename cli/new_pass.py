@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from xdsl.universe import Universe
-
 from kan_dialect.errors import KanError
+from kan_dialect.multiverse import installed_universe
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -62,7 +61,7 @@ def _require_name(name: str, package: str) -> None:
             f"a pass cannot be called {name!r}",
             remedy="take lower-case words with hyphens between them, such as fuse-clamps",
         )
-    if name in Universe.get_multiverse().all_passes:
+    if name in installed_universe().all_passes:
         raise KanError(f"there is a pass {name} already", remedy="take another name")
     if importlib.util.find_spec(package) is not None:
         raise KanError(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from xdsl.universe import Universe
-
 from kan_dialect.errors import KanError
 from kan_dialect.evaluate.edge_tables import has_real_edges
 from kan_dialect.files.file_swap import settle
@@ -15,6 +13,7 @@ from kan_dialect.flows.build import require_name
 from kan_dialect.frontends.loading import load_model, make_context
 from kan_dialect.lowering.training.training_to_hw import LowerTrainingToHwPass
 from kan_dialect.model.model import Model
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.kan_pass import EXACT
 from kan_dialect.passbase.record import recorded_names, recorded_pipeline
 
@@ -56,7 +55,7 @@ def _last_trade(paths: Sequence[Path], passed: Container[str]) -> int:
 
     `passed` names the passes that had something to do.
     """
-    passes = Universe.get_multiverse().all_passes
+    passes = installed_universe().all_passes
     last = 0
     for index, path in enumerate(paths):
         name = path.stem.partition("-")[2]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, StringAttr
-from xdsl.universe import Universe
 
 from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
@@ -26,6 +25,7 @@ from kan_dialect.frontends.op_places import PlacedParser, verify_placed
 from kan_dialect.ir.constants import ELIDED, DenseAttr, has_supported_type, is_well_formed
 from kan_dialect.ir.operation import op_text
 from kan_dialect.limits import require_tensors
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.record import settle_record
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _model_of = cast("Callable[[ModuleOp], Model]", deferred("kan_dialect.model.mode
 def make_context() -> Context:
     """A context with every installed dialect; a dialect is loaded at its first use."""
     context = Context()
-    for name, factory in Universe.get_multiverse().all_dialects.items():
+    for name, factory in installed_universe().all_dialects.items():
         context.register_dialect(name, factory)
     return context
 

@@ -6,15 +6,19 @@ A package is loaded when its record is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from kan_dialect.errors import KanError
+from kan_dialect.foreign import place_of
 
 _Record = TypeVar("_Record")
+
+NOT_OURS = "it is no part of kan-dialect; update or uninstall that package"
+"""The remedy for what another package does wrong."""
 
 
 @dataclass(frozen=True)
@@ -48,35 +52,59 @@ class Registry(Generic[_Record]):
         """
         entries = {e.value: e for e in entry_points(group=self.group) if e.name == name}
         if len(entries) > 1:
-            packages = " and ".join(sorted(map(_package_of, entries.values())))
-            raise KanError(
-                f"the packages {packages} both have a {self.what} {name!r}",
-                remedy="uninstall one of them",
-            )
+            raise duplicated(map(package_of_entry, entries.values()), f"{self.what} {name!r}")
         return next(map(self._load, entries.values()), None)
 
     def _load(self, entry: EntryPoint) -> _Record:
-        where = f"{self.what} {entry.name!r} of the package {_package_of(entry)}"
-        remedy = "it is no part of kan-dialect; update or uninstall that package"
-        try:
-            record: object = entry.load()
-        except Exception as error:
-            raise KanError(f"{where} cannot be loaded: {error}", remedy=remedy) from error
-        if not isinstance(record, self.kind):
-            raise KanError(
-                f"{where}: {entry.value} is a {type(record).__name__}, not a {self.kind.__name__}",
-                remedy=remedy,
-            )
+        record = load_entry(entry, self.kind, self.what)
         own_name: object = getattr(record, "name", None)
         problem = self.problem(record)
         if own_name != entry.name:
             problem = f"its name is {own_name!r}, but the entry point's is {entry.name!r}"
         if problem is not None:
-            raise KanError(f"{where}: {problem}", remedy=remedy)
+            raise KanError(f"{_where(entry, self.what)}: {problem}", remedy=NOT_OURS)
         return record
 
 
+def load_entry(entry: EntryPoint, kind: type[_Record], what: str) -> _Record:
+    """What an entry point names, loaded.
+
+    Parameters
+    ----------
+    kind : its class.
+    what : noun for messages.
+
+    Raises
+    ------
+    KanError : it cannot be loaded, or is of another class; names the package.
+    """
+    where = _where(entry, what)
+    try:
+        record: object = entry.load()
+    except Exception as error:
+        place = place_of(error, entry.module.partition(".")[0])
+        raise KanError(f"{where} cannot be loaded: {error}{place}", remedy=NOT_OURS) from error
+    if not isinstance(record, kind):
+        raise KanError(
+            f"{where}: {entry.value} is a {type(record).__name__}, not a {kind.__name__}",
+            remedy=NOT_OURS,
+        )
+    return record
+
+
+def duplicated(packages: Iterable[str], what: str) -> KanError:
+    """The message for several packages that have something of the same name."""
+    return KanError(
+        f"the packages {' and '.join(sorted(packages))} both have a {what}",
+        remedy="uninstall one of them",
+    )
+
+
+def _where(entry: EntryPoint, what: str) -> str:
+    return f"{what} {entry.name!r} of the package {package_of_entry(entry)}"
+
+
 @cache
-def _package_of(entry: EntryPoint) -> str:
+def package_of_entry(entry: EntryPoint) -> str:
     """The distribution that publishes an entry point."""
     return entry.value.partition(":")[0] if entry.dist is None else entry.dist.name

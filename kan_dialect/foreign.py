@@ -95,14 +95,14 @@ def plugin_failure(error: BaseException) -> KanError | None:
 
 def _failure(what: str, package: str, error: BaseException) -> KanError:
     return KanError(
-        f"{what} of the package {package} failed{_place(error, package)}: "
+        f"{what} of the package {package} failed{place_of(error, package)}: "
         f"{type(error).__name__}: {error}",
         remedy=f"it is no part of kan-dialect; {TRACEBACK_VARIABLE}=1 in the environment shows the "
         "traceback for its authors",
     )
 
 
-def _place(error: BaseException, package: str) -> str:
+def place_of(error: BaseException, package: str) -> str:
     """` at FILE:LINE`, the innermost line of the package's code; empty if there is none."""
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         if _package_of_frame(frame) == package:

@@ -8,7 +8,6 @@ from typing import cast
 
 from rich.console import Console
 from xdsl.passes import ModulePass
-from xdsl.universe import Universe
 
 from kan_dialect.analysis.certificate import MAX_ENTRIES
 from kan_dialect.cli.flow.simulate import add_simulator
@@ -40,6 +39,7 @@ from kan_dialect.flows.tools.toolchain import find
 from kan_dialect.frontends.loading import load_model, load_original, make_context, rename
 from kan_dialect.lowering.compile import CompilePass
 from kan_dialect.lowering.wrappers.wrap_interface import WrapInterfacePass
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.pipeline import build_pipeline
 
 COMPILE = PassOptions(
@@ -193,7 +193,7 @@ def _passes(options: argparse.Namespace) -> list[ModulePass]:
     if options.passes is None:
         passes = list(compile_pass(options).expand())
     else:
-        passes = build_pipeline(Universe.get_multiverse().all_passes, options.passes)
+        passes = build_pipeline(installed_universe().all_passes, options.passes)
     return with_interface(passes, wrap)
 
 

@@ -16,7 +16,6 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass
-from xdsl.universe import Universe
 
 from kan_dialect.checking import Checker, verify_after
 from kan_dialect.errors import KanError
@@ -37,6 +36,7 @@ from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.interface import Port
 from kan_dialect.model.model import Model
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.garbage_collector import collector_paused
 from kan_dialect.passbase.kan_pass import pass_text, unwrapped
 
@@ -81,7 +81,7 @@ class Trial:
             fill["bits"] = self.bits
         if comparison.networks[self.network].calibration is not None:
             fill["data"] = data
-        available = Universe.get_multiverse().all_passes
+        available = installed_universe().all_passes
         return comparison.pipelines[self.pipeline].passes(available, fill)
 
     def digest(self, comparison: Comparison) -> str:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from xdsl.passes import ModulePass
-from xdsl.universe import Universe
 from xdsl.utils.arg_spec import ArgSpec
 
 from kan_dialect.devices.device import XCUP
@@ -26,6 +25,7 @@ from kan_dialect.errors import KanError
 from kan_dialect.flows.pipelines.stages import recorded
 from kan_dialect.foreign import OURS, package_of
 from kan_dialect.lowering.compile import CompilePass
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.kan_pass import NamedPass, WrappedPass, pass_text, unwrapped
 from kan_dialect.passbase.option_text import OptionValue
 from kan_dialect.passbase.options import Option, option_of, options_of
@@ -340,7 +340,7 @@ def _field(option: str) -> str:
 @cache
 def _available() -> Mapping[str, Callable[[], type[ModulePass]]]:
     """All installed passes by name."""
-    return Universe.get_multiverse().all_passes
+    return installed_universe().all_passes
 
 
 def _class(name: str) -> type[ModulePass]:

@@ -16,8 +16,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from xdsl.universe import Universe
-
+from kan_dialect import multiverse
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.files.manifest import NAME as LISTING
 from kan_dialect.files.manifest import Listing
@@ -56,8 +55,7 @@ def _too_slow(_number: int, _frame: object) -> None:
 
 def quicken() -> None:
     """Look up the installed tools once. Each command would spend half of its time on it."""
-    multiverse = Universe.get_multiverse()
-    Universe.get_multiverse = staticmethod(lambda: multiverse)
+    multiverse.entry_points = cache(entry_points)
     frontend.entry_points = cache(entry_points)
 
 

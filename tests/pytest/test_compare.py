@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.universe import Universe
 
+from kan_dialect import multiverse
 from kan_dialect.cli.flow import workers
 from kan_dialect.cli.kan_flow import main
 from kan_dialect.devices.device import device
@@ -317,20 +319,15 @@ class RefusesPass(ModulePass):
             raise KanError("only networks of three inputs")
 
 
+UNIVERSE = Universe(all_passes={"mirror": lambda: MirrorPass, "refuses": lambda: RefusesPass})
+
+
 @pytest.fixture
 def extended(monkeypatch: pytest.MonkeyPatch) -> None:
     """The passes above, as if their package were installed."""
-    known = Universe.get_multiverse()
-    more: dict[str, Callable[[], type[ModulePass]]] = {
-        "mirror": lambda: MirrorPass,
-        "refuses": lambda: RefusesPass,
-    }
-    both = Universe(
-        all_dialects=known.all_dialects,
-        all_passes={**known.all_passes, **more},
-        all_targets=known.all_targets,
-    )
-    monkeypatch.setattr(Universe, "get_multiverse", lambda: both)
+    ours = EntryPoint("compare", f"{__name__}:UNIVERSE", multiverse.GROUP)
+    installed = (*entry_points(group=multiverse.GROUP), ours)
+    monkeypatch.setattr(multiverse, "entry_points", lambda group: installed)
 
 
 @pytest.mark.usefixtures("extended")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
 import pytest
-from xdsl.universe import Universe
 
 from fuzz.campaign import Campaign, Chunk, Kind
 from fuzz.commands import Ended, place_outputs, problem, run_inside
@@ -19,6 +19,7 @@ from fuzz.kinds import files, networks, options_of_commands
 from fuzz.networks import Drawing
 from fuzz.outputs import outputs
 from fuzz.shrink import shrunk, smaller_bytes
+from kan_dialect import multiverse
 from kan_dialect.checking import Checker, run_passes
 from kan_dialect.files.manifest import Listing
 from kan_dialect.flows.tools import toolchain
@@ -326,8 +327,7 @@ def test_a_sum_that_fits_in_two_ways_is_proven() -> None:
 def test_a_few_folders_and_options(
     kind: Callable[[int, range, Callable[[int], None]], Chunk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    multiverse = Universe.get_multiverse()
-    monkeypatch.setattr(Universe, "get_multiverse", staticmethod(lambda: multiverse))
+    monkeypatch.setattr(multiverse, "entry_points", cache(entry_points))
     chunk = kind(1, range(8), lambda _: None)
     assert not chunk.failures and sum(chunk.counts.values()) == 16
 

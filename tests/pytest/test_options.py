@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+from functools import cache
+from importlib.metadata import entry_points
 
 import pytest
 from xdsl.universe import Universe
 from xdsl.utils.arg_spec import ArgSpec
 
 from fuzz.options import Option, all_options
+from kan_dialect import multiverse
 from kan_dialect.cli import kan_flow, kan_opt, kan_run
 from kan_dialect.cli.flow.build import add_build, compile_pass
 from kan_dialect.cli.number_options import NumberType
@@ -45,8 +48,7 @@ WRITTEN = ("benchmark-set --output", "kan-opt --new-pass")
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty folder, with what is installed looked up once."""
-    multiverse = Universe.get_multiverse()
-    monkeypatch.setattr(Universe, "get_multiverse", staticmethod(lambda: multiverse))
+    monkeypatch.setattr(multiverse, "entry_points", cache(entry_points))
     monkeypatch.chdir(str(tmp_path))
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
-from xdsl.universe import Universe
 
 from kan_dialect.checking import verify_after
 from kan_dialect.errors import KanError
@@ -34,6 +33,7 @@ from kan_dialect.ir.constants import Array
 from kan_dialect.lowering.kan_to_hw import LowerKanToHwPass
 from kan_dialect.lowering.systemverilog import emit_systemverilog
 from kan_dialect.model.model import Model
+from kan_dialect.multiverse import installed_universe
 from kan_dialect.passbase.kan_pass import unwrapped
 
 
@@ -92,7 +92,7 @@ class Workbench:
         if study.calibration is not None:
             write_arrays(Path(self._data), study.calibration_data)
         self._context = Context()
-        for name, factory in Universe.get_multiverse().all_dialects.items():
+        for name, factory in installed_universe().all_dialects.items():
             self._context.register_dialect(name, factory)
         self._imported = Parser(self._context, study.ir, study.name).parse_module()
         self._kept: dict[tuple[str, ...], ModuleOp] = {}

@@ -1,0 +1,103 @@
+"""Universes of other packages: merged, and checked when they are loaded."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from xdsl.universe import Universe
+
+from kan_dialect.cli import kan_flow, kan_opt, kan_run
+from kan_dialect.errors import KanError
+from kan_dialect.multiverse import installed_universe
+from kan_dialect.passbase.pipeline import build_pipeline
+
+Install = Callable[[str], None]
+PACKAGE = "their_universe"
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a package that publishes an expression as its universe."""
+
+    def make(expression: str) -> None:
+        (tmp_path / f"{PACKAGE}.py").write_text(
+            f"from xdsl.universe import Universe\nUNIVERSE = {expression}\n"
+        )
+        about = tmp_path / f"{PACKAGE}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[xdsl.universe]\ntheirs = {PACKAGE}:UNIVERSE\n")
+        importlib.invalidate_caches()
+
+    monkeypatch.syspath_prepend(tmp_path)
+    yield make
+    sys.modules.pop(PACKAGE, None)
+
+
+def test_it_is_the_multiverse_of_xdsl() -> None:
+    ours, theirs = installed_universe(), Universe.get_multiverse()
+    assert ours.all_passes.keys() == theirs.all_passes.keys()
+    assert ours.all_dialects.keys() == theirs.all_dialects.keys()
+    assert ours.all_targets.keys() == theirs.all_targets.keys()
+    for name in ("canonicalize", "kan-narrow"):
+        assert ours.all_passes[name]() is theirs.all_passes[name]()
+
+
+WRONG = [
+    ("Universe(); del UNIVERSE", f"cannot be loaded: module '{PACKAGE}' has no attribute"),
+    ("1 / 0", f"cannot be loaded: division by zero at {PACKAGE}.py:2; it is no part of"),
+    ("3", f"{PACKAGE}:UNIVERSE is a int, not a Universe; it is no part of kan-dialect"),
+    ("Universe(all_passes=[])", "all_passes is a list"),
+    ("Universe(all_passes={'kan-narrow': int})", "both have a pass 'kan-narrow'; uninstall one"),
+    ("Universe(all_dialects={'hw': int})", "both have a dialect 'hw'; uninstall one of them"),
+    ("Universe(all_targets={'vhdl': int})", "both have a target 'vhdl'; uninstall one of them"),
+]
+
+
+@pytest.mark.parametrize(("expression", "message"), WRONG)
+def test_commands_name_the_package_of_a_wrong_universe(
+    expression: str,
+    message: str,
+    install: Install,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = tmp_path / "net.mlir"
+    source.write_text("")
+    install(expression.replace("; ", "\n"))
+    for main, arguments in (
+        (kan_opt.main, [str(source)]),
+        (kan_run.main, [str(source)]),
+        (kan_flow.main, ["build", str(source), "-o", str(tmp_path / "out")]),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        error = capsys.readouterr().err
+        assert ended.value.code == 1 and error.count("\n") == 1, error
+        assert message in error and PACKAGE in error, error
+
+
+@pytest.mark.parametrize(
+    ("field", "what"),
+    [
+        ("all_passes", "pass x of the package their_universe: its factory returns 3, not a class"),
+        ("all_dialects", "dialect x of the package .* returns 3, not a Dialect"),
+        ("all_targets", "target x of the package .* returns 3, not a class of Target"),
+    ],
+)
+def test_factories_that_make_something_else_are_named(
+    field: str, what: str, install: Install
+) -> None:
+    install(f"Universe({field}={{'x': lambda: 3}})")
+    with pytest.raises(KanError, match=what):
+        getattr(installed_universe(), field)["x"]()
+
+
+def test_a_pipeline_names_the_package_of_a_pass_that_is_none(install: Install) -> None:
+    install("Universe(all_passes={'their-pass': lambda: 3})")
+    with pytest.raises(KanError, match="pass their-pass of the package their_universe: its factor"):
+        build_pipeline(installed_universe().all_passes, "their-pass")
