@@ -115,3 +115,19 @@ def test_codes_of_results_have_the_scales_of_their_shape(
     )
     error = refusal(kan_opt.main, [str(source)], capsys)
     assert error == f"error: {source}:1:1: @net: result 0: {SCALES}\n"
+
+
+def test_figures_are_a_dictionary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "net.mlir"
+    source.write_text(
+        """
+func.func @net(%x: tensor<1xf32> {kan.range = [-1.0, 1.0]}) -> tensor<1xf32>
+    attributes {kan.bits = "a"} {
+  func.return %x : tensor<1xf32>
+}
+"""
+    )
+    error = refusal(kan_opt.main, [str(source), "-p", "kan-quantize{bits=auto}"], capsys)
+    assert error == (
+        'error: @net: kan.bits must be a dictionary of figures, got "a"; leave the attribute out\n'
+    )

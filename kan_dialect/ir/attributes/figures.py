@@ -17,6 +17,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 
+from kan_dialect.errors import KanError
+
 
 def record_figures(function: func.FuncOp, name: str, figures: Mapping[str, object]) -> None:
     """Record numbers, strings, and lists and dictionaries of them as the attribute `name`."""
@@ -24,9 +26,21 @@ def record_figures(function: func.FuncOp, name: str, figures: Mapping[str, objec
 
 
 def recorded_figures(function: func.FuncOp, name: str) -> dict[str, object] | None:
-    """The figures that `record_figures` recorded as the attribute `name`, or None."""
+    """The figures that `record_figures` recorded as the attribute `name`, or None.
+
+    Raises
+    ------
+    KanError : the attribute is no dictionary.
+    """
     found = function.attributes.get(name)
-    return None if found is None else cast("dict[str, object]", _value(found))
+    if found is None:
+        return None
+    if not isinstance(found, DictionaryAttr):
+        raise KanError(
+            f"@{function.sym_name.data}: {name} must be a dictionary of figures, got {found}",
+            remedy="leave the attribute out",
+        )
+    return cast("dict[str, object]", _value(found))
 
 
 def _attribute(value: object) -> Attribute:
