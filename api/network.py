@@ -558,9 +558,9 @@ class Network:
         found = split_options(options, owners, without=_SET_APART)
         settings = found["build"]
         device_of(settings.get("target", BuildOptions.target))
+        require_module_name(name)
         require_ours(folder, BUILD, force=settings.get("force", False), spared=spared_files(folder))
         module = self._module.clone()
-        require_module_name(name)
         rename(module, name)
         data = self._data if data is None else data
         dataset = None if data is None else read_data(data)
@@ -592,9 +592,9 @@ class Network:
         if passes is not None:
             raise KanError("hardware that trains has no other pipeline", remedy="leave out passes")
         choice = training_choice(options)
+        require_module_name(name)
         require_ours(folder, BUILD, force=choice.force, spared=spared_files(folder))
         module = self._module.clone()
-        require_module_name(name)
         rename(module, name)
         data = self._data if data is None else data
         with data_file(data) as path, as_kan_errors():

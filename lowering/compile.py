@@ -1,7 +1,7 @@
 """`kan-compile`: the default pipeline, from whatever level the module is at, to hardware.
 
 Each pass leaves a module of another level alone, and passes that the module has been through are
-not run again, so that any stage's IR may be fed back in. An option of a pass that does not run is
+not run again, so that any stage's IR may be fed back in. An option of a pass that has run is
 refused, unless the pass has run with the same one.
 """
 
@@ -209,39 +209,19 @@ class CompilePass(CompositePass):
         ]
 
     def expand(self) -> Sequence[ModulePass]:
-        passes = self.passes()
-        taken = [self._taken(stage) for stage in passes]
-        return [
-            stage.resuming(
-                [
-                    GivenOption(
-                        option_name(name),
-                        field,
-                        getattr(self, name),
-                        _is_in(name, taken[index + 1 :]),
-                    )
-                    for field, name in taken[index].items()
-                ]
-            )
-            for index, stage in enumerate(passes)
-        ]
+        return [stage.resuming(self._given(stage)) for stage in self.passes()]
 
-    def _taken(self, stage: KanPass) -> dict[str, str]:
-        """The options that a pass takes and that are not as by default: names by fields of it."""
+    def _given(self, stage: KanPass) -> list[GivenOption]:
+        """The options that a pass takes and that are not as by default."""
         defaults = {option.field: option.default for option in options_of(CompilePass)}
         names = {field.name: RENAMED.get(field.name, field.name) for field in fields(stage)}
-        return {
-            field: name
+        return [
+            GivenOption(option_name(name), field, getattr(self, name))
             for field, name in names.items()
             if name in defaults.keys() - SAMPLES and getattr(self, name) != defaults[name]
-        }
+        ]
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         with collector_paused(), open_record(op):
             for stage in self.expand():
                 stage.apply(ctx, op)
-
-
-def _is_in(name: str, taken: Sequence[dict[str, str]]) -> bool:
-    """Whether one of several passes takes an option."""
-    return any(name in options.values() for options in taken)

@@ -21,8 +21,6 @@ class GivenOption:
     field: str
     """The field of the pass that has the value."""
     value: object
-    taken_later: bool
-    """Whether a later pass of the pipeline takes the option too."""
 
     def __str__(self) -> str:
         """`bits=6,8,8`, as pipelines spell it."""
@@ -37,34 +35,27 @@ def _spelt(value: object) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-def require_as_recorded(
-    given: Sequence[GivenOption], spelt: str, passed: Sequence[str], unmet: str | None
-) -> None:
-    """Refuse options of a pass that does not run, unless the pass has run with the same ones.
+def require_as_recorded(given: Sequence[GivenOption], spelt: str, passed: Sequence[str]) -> None:
+    """Refuse options of a pass that has run with others.
 
     Parameters
     ----------
     spelt : the pass with its options, as a record spells it.
-    passed : the record of the module.
-    unmet : why the pass finds nothing to do, in words; None if it has run on the module.
+    passed : the record of the module, which has the pass.
 
     Raises
     ------
-    KanError : names the option, the reason and what to do.
+    KanError : names the option, the pass as it has run, and what to do.
     """
     name = spelt.partition("{")[0]
     entry = _last_entry(passed, name)
-    own, known = _parameters(spelt), None if entry is None else _parameters(entry)
+    assert entry is not None
+    own, known = _parameters(spelt), _parameters(entry)
     for option in given:
         key = option.field.replace("_", "-")
-        if entry is None:
-            is_read = option.taken_later
-        else:
-            is_read = own is not None and known is not None and own.get(key) == known.get(key)
-        if not is_read:
-            reason = unmet if entry is None else f"the IR has been through {entry} already"
+        if own is None or known is None or own.get(key) != known.get(key):
             raise KanError(
-                f"{option} has no meaning: {reason}",
+                f"{option} has no meaning: the IR has been through {entry} already",
                 remedy=f"leave {option.name} out, or give IR of a stage before {name}",
             )
 

@@ -104,9 +104,7 @@ class KanPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if not self.apply_to_recorded(ctx, op, recorded_pipeline(op)):
-            unmet = self.unmet_level(op)
-            if unmet is not None:
-                _LOG.warning("pass %s", unmet)
+            self._note_level(op)
 
     def apply_to_recorded(self, ctx: Context, module: ModuleOp, passed: list[str]) -> bool:
         """Run on a module whose `recorded_pipeline` is `passed`. Returns what `run` returns."""
@@ -116,16 +114,16 @@ class KanPass(ModulePass):
                 record(module, [*passed, self.recorded()])
         return at_level
 
-    def unmet_level(self, module: ModuleOp) -> str | None:
-        """That the module is of no level of the pass, in words; None if it is of one."""
+    def _note_level(self, module: ModuleOp) -> None:
+        """Note that the module is of no level of the pass, if so."""
         found = _levels_in(module)
         if found.intersection(self.works_at):
-            return None
-        levels = " or ".join(LEVELS.get(level, level) for level in self.works_at) or "its level"
-        there = " and ".join(f"{level} level" for level in sorted(found))
-        return (
-            f"{self.name} found nothing at {levels}; the module is at "
-            f"{there or 'no level of a network'}"
+            return
+        _LOG.warning(
+            "pass %s found nothing at %s; the module is at %s",
+            self.name,
+            " or ".join(LEVELS.get(level, level) for level in self.works_at) or "its level",
+            " and ".join(f"{level} level" for level in sorted(found)) or "no level of a network",
         )
 
     def resuming(self, given: Sequence[GivenOption] = ()) -> ModulePass:
@@ -133,7 +131,7 @@ class KanPass(ModulePass):
 
         Parameters
         ----------
-        given : options of the pass that a user gave. They are refused where the pass does not run,
+        given : options of the pass that a user gave. They are refused where the pass has run,
             unless it has run with the same ones.
         """
         return ResumedPass(self, tuple(given))
@@ -164,18 +162,16 @@ class ResumedPass(WrappedPass):
 
     inner: KanPass
     given: tuple[GivenOption, ...] = ()
-    """Options that a user gave; an error says so where they are not read."""
+    """Options that a user gave; an error says so where the pass has run with others."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         passed = recorded_pipeline(op)
         with naming(f"pass {self.name}", type(self.inner)):
             if self.inner.name in passes_in_force(passed):
                 self.inner.skipped(op)
-                require_as_recorded(self.given, self.inner.recorded(), passed, None)
-            elif not self.inner.apply_to_recorded(ctx, op, passed) and self.given:
-                unmet = self.inner.unmet_level(op)
-                if unmet is not None:
-                    require_as_recorded(self.given, self.inner.recorded(), passed, unmet)
+                require_as_recorded(self.given, self.inner.recorded(), passed)
+            else:
+                self.inner.apply_to_recorded(ctx, op, passed)
 
 
 @dataclass(frozen=True)

@@ -110,8 +110,8 @@ def test_an_option_is_taken_from_the_pass_that_declares_it() -> None:
     assert scale == dataclasses.replace(declared["scale"], default="minmax")
     assert bits.bounds == declared["bits"].bounds
     assert (bits.help, bits.type, bits.default) == ("Its own help.", "int | None", None)
-    assert sharing(Taker(99.0, bits=5), QuantizePass, scale="mse") == QuantizePass(
-        5, "mse", percentile=99.0
+    assert sharing(Taker(99.0, bits=5), QuantizePass, scale="percentile") == QuantizePass(
+        5, "percentile", percentile=99.0
     )
     with pytest.raises(KeyError):
         taken_from(QuantizePass, "bitz")
