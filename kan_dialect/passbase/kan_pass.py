@@ -167,11 +167,11 @@ class ResumedPass(WrappedPass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         passed = recorded_pipeline(op)
         with naming(f"pass {self.name}", type(self.inner)):
-            if self.inner.name in passes_in_force(passed):
+            has_run = self.inner.name in passes_in_force(passed)
+            if has_run:
                 self.inner.skipped(op)
+            if has_run or not self.inner.apply_to_recorded(ctx, op, passed):
                 require_as_recorded(self.given, self.inner.recorded(), passed)
-            else:
-                self.inner.apply_to_recorded(ctx, op, passed)
 
 
 @dataclass(frozen=True)
