@@ -1,6 +1,7 @@
 """Networks of floats that `training.py` has small networks learn from, beside the labels.
 
-A teacher learns all samples it is given, those that a training holds out included. Needs PyTorch.
+A teacher learns from all samples that it is given. A training that learns from the teacher holds
+some of these samples out. This module needs PyTorch.
 """
 
 from __future__ import annotations

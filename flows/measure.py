@@ -48,20 +48,19 @@ class Design:
     @property
     def target(self) -> str | None:
         """Device that the build was made for; None where it is not known."""
-        estimate: object = self.known.get("estimate")
-        if not isinstance(estimate, dict):
-            return None
-        target: object = cast("dict[str, object]", estimate).get("target")
+        target = self._known_in("estimate", "target")
         return target if isinstance(target, str) else None
 
     @property
     def interval(self) -> int | None:
         """Cycles from a training sample to the next, of hardware that trains itself."""
-        training: object = self.known.get("training")
-        if not isinstance(training, dict):
-            return None
-        cycles: object = cast("dict[str, object]", training).get("interval_cycles")
+        cycles = self._known_in("training", "interval_cycles")
         return cycles if isinstance(cycles, int) else None
+
+    def _known_in(self, section: str, key: str) -> object:
+        """An entry of a section of the report; None where it has none."""
+        found: object = self.known.get(section)
+        return cast("dict[str, object]", found).get(key) if isinstance(found, dict) else None
 
 
 def open_design(path: Path) -> Design:

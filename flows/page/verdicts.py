@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 
 from kan_dialect.flows.page.markup import Child, Markup, tag
 from kan_dialect.flows.report_certificate import certificate_text
-from kan_dialect.flows.tools.place_and_route import DEVICES
 from kan_dialect.quantity import quantity
 
 State: TypeAlias = Literal["good", "care", "open"]
@@ -123,7 +122,7 @@ def _fast(report: Mapping[str, Any]) -> Verdict:
     if cycles:
         lines.append(compared)
     if pnr is None:
-        lines.append(["to measure: ", command(_pnr_command(estimate))])
+        lines.append(["to measure: ", command("kan-flow pnr .")])
     return Verdict("Fast", state, shown if latency is None else f"{latency:.1f} ns", lines)
 
 
@@ -143,12 +142,6 @@ def _against_clock(asked: float | None, reached: float | None, by: str) -> tuple
     if reached < asked:
         return "care", f"asked for: {asked:g} MHz, missed{by} with {reached:.1f} MHz"
     return "good", f"asked for: {asked:g} MHz, reached{by}"
-
-
-def _pnr_command(estimate: Mapping[str, Any] | None) -> str:
-    """The command that measures the clock, on the estimate's target where nextpnr has it."""
-    target = None if estimate is None else estimate["target"]
-    return f"kan-flow pnr . --target {target}" if target in DEVICES else "kan-flow pnr ."
 
 
 def _accurate(report: Mapping[str, Any]) -> Verdict:

@@ -262,13 +262,7 @@ XCUP = DeviceFamily(
     "xcup",
     6,
     Timing(
-        register=0.12,
-        lut=0.25,
-        carry=0.31,
-        carry_bit=0.008,
-        clamp=0.26,
-        spread=1.1,
-        growth=0.12,
+        register=0.12, lut=0.25, carry=0.31, carry_bit=0.008, clamp=0.26, spread=1.1, growth=0.12
     ),
     # Five inputs: synthesis does not always find the one LUT, as its mapper counts a LUT6 as much
     # as a LUT5 and a LUT2 (docs/rationale/hardware.md).

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from xdsl.utils.arg_spec import ParameterListType, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError
 
+from kan_dialect.deferred import deferred
 from kan_dialect.errors import KanError
+
+_spell_value = cast(
+    "Callable[[object, str], str]", deferred("kan_dialect.passbase.option_text", "spell_value")
+)
 
 
 @dataclass(frozen=True)
@@ -24,15 +29,7 @@ class GivenOption:
 
     def __str__(self) -> str:
         """`bits=6,8,8`, as pipelines spell it."""
-        several = isinstance(self.value, tuple)
-        values = cast("tuple[object, ...]", self.value) if several else (self.value,)
-        return f"{self.name}={','.join(map(_spelt, values))}"
-
-
-def _spelt(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
+        return f"{self.name}={_spell_value(self.value, ',')}"
 
 
 def require_as_recorded(given: Sequence[GivenOption], spelt: str, passed: Sequence[str]) -> None:

@@ -365,7 +365,7 @@ def calibrated(folder: Path, pipeline: str) -> ModuleOp:
     [
         (TABLES, "bits=4", "bits=4 has no meaning: the IR has been through kan-quantize{bits=3}"),
         (TABLES, "bits=8", "bits=8 has no meaning"),  # the default of kan-quantize
-        (SCHEDULED, "mhz=700", "mhz=700 has no meaning"),
+        (SCHEDULED, "mhz=700", "mhz=700.0 has no meaning"),
         (SCHEDULED, "cycles=6", "cycles=6 has no meaning"),
         (SCHEDULED, "target=ecp5", "target=ecp5 has no meaning: the IR has been through kan-sch"),
         (SCHEDULED, "head=argmax", "head=argmax has no meaning: the IR has been through kan-add-h"),

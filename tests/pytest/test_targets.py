@@ -31,7 +31,6 @@ ESTIMATE = {
     "delay_ns": 10.0,
     "latency_ns": 20.0,
 }
-XC7 = ESTIMATE | {"target": "xc7"}
 
 DESIGN = """\
 module tiny (input clk, input [5:0] x0, input [5:0] x1, output reg [6:0] y0);
@@ -69,8 +68,7 @@ def test_each_family_has_a_part_to_compare_with() -> None:
     report = {"name": "tiny", "latency_cycles": 2, "estimate": ESTIMATE}
     fits, fast, *_ = verdicts(report)
     assert (fits.state, fits.lines[1]) == ("care", "104.2% of a GW1N-9 (8,640)")
-    assert "kan-flow pnr . --target gowin" in str(fast.lines[-1])
-    assert "kan-flow pnr .<" in str(verdicts(report | {"estimate": XC7})[1].lines[-1])
+    assert "kan-flow pnr .<" in str(fast.lines[-1])
 
 
 def test_carry_chains_of_nexus_begin_with_a_cell() -> None:
